@@ -146,7 +146,7 @@ async function checkCorefile(
       localIps: localIps.length > 0 ? localIps : [STAND_IN],
       // The Service that nodens asks has an address of its own, known on the node alone.
       clusterDns: { address: CLUSTER_DNS },
-      upstreamServers: [],
+      upstreamNameservers: [],
       domain: node.domain ?? "",
       stubDomains: [],
       dnsPort,

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../base/clock.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { NodeInterface } from "./interface/interface.ts";
 import type { NodeRules } from "./node_rules.ts";
@@ -14,79 +15,62 @@ export const SETUP_ERRORS = [
 /** Label of a set-up error. */
 export type SetupError = typeof SETUP_ERRORS[number];
 
-/** Pause before the listeners are asked again whether they answer. */
-const ASK_AGAIN_MS = 200;
-/** After so long without an answer that is said. */
+const PROBE_PAUSE_MS = 200;
 const SILENT_MS = 5000;
-/**
- * Time for all that is done at stop. Of the thirty seconds that kubelet gives a pod, an iptables that
- * hangs must leave enough for what else there is.
- */
+/** Time for all steps at stop, even if iptables hangs; kubelet gives a pod thirty seconds. */
 const STOP_MS = 9000;
-/** Time for turning queries away, and for removing the rules even if all else took long. */
+/** Time for turning queries away, and the least time for removing the rules after slow steps. */
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
 
-/** Time for answers to queries that the host has sent from addresses that are going to be removed. */
+/** Time for answers to queries in flight from addresses that will be removed. */
 const IN_FLIGHT_MS = 500;
 
-/** What is asked of that which keeps the interface. */
-export type KeptInterface = Pick<
+type KeptInterface = Pick<
   NodeInterface,
   "ensure" | "watch" | "yieldSource" | "reclaimSource" | "remove" | "close"
 >;
-/** What is asked of that which keeps the rules. */
-export type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
+type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
 
-/** What the node role is made of. */
+/** Options of `NodeRole`. */
 export interface NodeRoleOptions {
-  /** Makes what keeps the interface; null if there is to be none. */
   makeInterface: (() => KeptInterface) | null;
-  /** Makes what keeps the rules; null if there are to be none. */
   makeRules: (() => KeptRules) | null;
-  /** Asks the listeners whether one of them answers. */
   answers: () => Promise<boolean>;
   syncIntervalMs: number;
-  /** Interface and rules stay at the end. */
   skipTeardown: boolean;
   log: (level: LogLevel, line: string) => void;
   count: (error: SetupError) => void;
-  /** Looks at what is not nodens's own but keeps it from its work; called with each other look. */
-  lookAround?: () => void;
+  checkHost?: () => void;
+  clock?: Clock;
 }
 
 /**
  * What nodens does to the host, in order: the interface first, because sockets need its addresses;
- * the rules last, once a query has been answered; and both ways round at the end.
- *
- * Where another process serves at the same addresses, everything stays in place for it (`leave`).
+ * the rules last, once a query has been answered; and the reverse at the end.
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
+  readonly #clock: Clock;
   #interface: KeptInterface | null = null;
-  /** The interface was there before this nodens. */
   #found = false;
   #rules: KeptRules | null = null;
-  #timer: ReturnType<typeof setInterval> | null = null;
-  /** When the interface may be removed, by `performance.now`. */
+  #cancelSync: (() => void) | null = null;
   #freeMs = -Infinity;
-  /** Counts up whenever what was begun is to end. */
-  #turn = 0;
-  /** When stopping began. */
+  #abort = new AbortController();
   #stoppingMs: number | null = null;
 
   constructor(options: NodeRoleOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
-  /** Makes the interface. Throws an error that says what is in the way. */
   prepare(): void {
     const { makeInterface, count } = this.#options;
     if (makeInterface === null) return;
     this.#interface = makeInterface();
     try {
       const { adopted, changes } = this.#interface.ensure();
-      // On lo there is nothing to adopt, but addresses may all be there.
       this.#found = adopted || changes.length === 0;
     } catch (error) {
       // The obstacle is not ours to remove, and everything else has been undone.
@@ -97,27 +81,27 @@ export class NodeRole {
     this.#interface.watch(() => this.#checkInterface());
   }
 
-  /** Puts the rules in once a query is answered, and keeps everything from then on. */
+  /** Installs the rules once a query is answered, and keeps interface and rules from then on. */
   engage(): void {
-    const turn = ++this.#turn;
-    const { makeRules, syncIntervalMs } = this.#options;
-    this.#timer = setInterval(() => this.#sync(), syncIntervalMs);
-    this.#options.lookAround?.();
-    if (makeRules !== null) void this.#engageRules(turn, makeRules);
+    const { syncIntervalMs, checkHost } = this.#options;
+    this.#cancelSync = this.#clock.every(syncIntervalMs, () => {
+      this.#checkInterface();
+      void this.#rules?.ensure();
+      checkHost?.();
+    });
+    checkHost?.();
+    void this.#installRules(this.#abort.signal);
   }
 
   /**
-   * The start has failed: takes the interface away again if it was made for that. One that was there
-   * may be that of a process that serves.
-   *
-   * @param options - `shared`: another process serves at the same addresses
+   * After a failed start: removes the interface, unless it existed before or another process serves
+   * (`shared`) at its addresses.
    */
   async abandon({ shared = false } = {}): Promise<void> {
     if (this.#found || shared) await this.leave();
     else await this.release();
   }
 
-  /** Leaves interface, rules and heartbeat to another process, which has them already. */
   async leave(): Promise<void> {
     this.#end();
     await this.#rules?.stop({ handedOver: true });
@@ -127,64 +111,56 @@ export class NodeRole {
     this.#interface = null;
   }
 
-  /** The first step of stopping: queries go elsewhere from now on. */
   async turnAway(): Promise<void> {
     this.#end();
-    this.#stoppingMs ??= performance.now();
-    if (this.#options.skipTeardown) await this.#rules?.stop();
-    else {
-      await this.#rules?.turnAway(TURN_AWAY_MS);
-      if (this.#interface?.yieldSource()) this.#freeMs = performance.now() + IN_FLIGHT_MS;
-    }
+    this.#stoppingMs ??= this.#clock.now();
+    if (this.#options.skipTeardown) return await this.#rules?.stop();
+    await this.#rules?.turnAway(TURN_AWAY_MS);
+    if (this.#interface?.yieldSource()) this.#freeMs = this.#clock.now() + IN_FLIGHT_MS;
   }
 
-  /** The last step of stopping, when all is answered: takes rules and interface away. */
+  /** The last step of stopping, when all queries are answered: removes rules and interface. */
   async release(): Promise<void> {
     this.#end();
-    const goneMs = this.#stoppingMs === null ? 0 : performance.now() - this.#stoppingMs;
-    const limitMs = Math.max(STOP_MS - goneMs, LEAST_REMOVE_MS);
-    if (!this.#options.skipTeardown) await this.#rules?.remove(limitMs);
+    const { skipTeardown, log } = this.#options;
+    const spentMs = this.#stoppingMs === null ? 0 : this.#clock.now() - this.#stoppingMs;
+    if (!skipTeardown) await this.#rules?.remove(Math.max(STOP_MS - spentMs, LEAST_REMOVE_MS));
     this.#rules = null;
     const kept = this.#interface;
     this.#interface = null;
     if (kept === null) return;
-    const waitMs = this.#freeMs - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const waitMs = this.#freeMs - this.#clock.now();
+    if (waitMs > 0) await this.#clock.sleep(waitMs);
     try {
-      if (!this.#options.skipTeardown) kept.remove();
+      if (!skipTeardown) kept.remove();
     } catch (error) {
-      this.#options.log("error", (error as Error).message);
+      log("error", (error as Error).message);
     }
     kept.close();
   }
 
   #end(): void {
-    this.#turn++;
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
+    this.#abort.abort();
+    this.#cancelSync?.();
+    this.#cancelSync = null;
   }
 
-  async #engageRules(turn: number, makeRules: () => KeptRules): Promise<void> {
-    const { answers, log } = this.#options;
-    const startMs = performance.now();
-    let told = false;
+  async #installRules(signal: AbortSignal): Promise<void> {
+    const { makeRules, answers, log } = this.#options;
+    if (makeRules === null) return;
+    const startMs = this.#clock.now();
+    let reported = false;
     while (!await answers()) {
-      if (this.#turn !== turn) return;
-      if (!told && performance.now() - startMs > SILENT_MS) {
+      if (signal.aborted) return;
+      if (!reported && this.#clock.now() - startMs > SILENT_MS) {
         log("warning", "iptables: no rules yet: none of the local addresses answers queries");
-        told = true;
+        reported = true;
       }
-      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      await this.#clock.sleep(PROBE_PAUSE_MS);
     }
-    if (this.#turn !== turn) return;
+    if (signal.aborted) return;
     this.#rules = makeRules();
     await this.#rules.ensure();
-  }
-
-  #sync(): void {
-    this.#checkInterface();
-    void this.#rules?.ensure();
-    this.#options.lookAround?.();
   }
 
   #checkInterface(): void {

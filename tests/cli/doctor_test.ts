@@ -68,10 +68,10 @@ for (
 const A = { id: "a", title: "First" };
 const B = { id: "b", title: "The second" };
 const FINDINGS = [
-  ok(A, "all well"),
-  warning(B, "one line\nand another", "do this"),
-  problem(A, "a text that is longer than there is room for it", "do that"),
-  skipped(B, "not here"),
+  { ...A, ...ok("all well") },
+  { ...B, ...warning("one line\nand another", "do this") },
+  { ...A, ...problem("a text that is longer than there is room for it", "do that") },
+  { ...B, ...skipped("not here") },
 ];
 
 Deno.test("doctor: text", () => {

@@ -137,7 +137,7 @@ async function update(cluster: Cluster): Promise<void> {
   const { kubelets, rig } = cluster;
   const firsts = rig.nodes.map(({ pods }) => pods[0]!.namespace);
   let updating = true;
-  // One run after the other, since nobody knows how long an update takes here.
+  // Repeats, because an update may take any time.
   const loads = (async () => {
     const results: Awaited<ReturnType<typeof load>>[] = [];
     while (updating) {
@@ -211,10 +211,7 @@ async function halfGone(cluster: Cluster): Promise<void> {
     const good = asked.rcodes.NOERROR ?? 0;
     say(`    and ${asked.sent - good} of ${asked.sent} queries for new ones`);
     assert.ok(good > asked.sent * 0.9, JSON.stringify(asked));
-    const after = await load(cluster, {
-      seconds: 2,
-      names: fresh.map((name) => `later-${name}`),
-    });
+    const after = await load(cluster, { seconds: 2, names: fresh.map((name) => `later-${name}`) });
     assert.deepEqual({ lost: after.lost, rcodes: after.rcodes }, {
       lost: 0,
       rcodes: { NOERROR: after.completed },

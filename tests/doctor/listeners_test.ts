@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import {
   holderAt,
-  judgeListeners,
+  judgeDnsPorts,
+  judgeHttpPorts,
   type ListenerFacts,
+  type Socket,
   whoRuns,
 } from "../../src/doctor/judge/listeners.ts";
-import { parseProcNet, processName, type Socket } from "../../src/doctor/judge/sockets.ts";
-import { expectFinding, testFindings } from "../support/doubles/finding_table.ts";
+import { parseProcNet, processName } from "../../src/doctor/probe/sockets.ts";
+import { expectFinding, testJudge } from "../support/doubles/finding_table.ts";
 
 const LOCAL = "169.254.20.10";
 const NODE: ListenerFacts = {
@@ -22,96 +24,84 @@ function socket(name: string | null, address: string, changes: Partial<Socket> =
   return { protocol: "udp", address, port: 53, inode: 1, owner, ...changes };
 }
 
-testFindings("listeners", [
-  { name: "free", facts: NODE, expected: { status: "ok", found: "free: 169.254.20.10:53" } },
+testJudge("listeners", NODE, judgeDnsPorts, [
+  { name: "free", ok: "free: 169.254.20.10:53" },
   {
     name: "systemd-resolved beside a node's cache",
-    facts: { ...NODE, sockets: [socket("systemd-resolve", "127.0.0.53")] },
-    expected: { status: "ok" },
+    facts: { sockets: [socket("systemd-resolve", "127.0.0.53")] },
+    ok: /./,
   },
   {
-    name: "systemd-resolved in the way of a server of all addresses",
+    name: "systemd-resolved beside a server of all addresses",
     facts: { ...HOST, sockets: [socket("systemd-resolve", "127.0.0.53")] },
-    expected: {
-      status: "problem",
-      found: "systemd-resolve (12) has 127.0.0.53:53/udp",
-      remedy: /^systemd-resolve: set DNSStubListener=no in/,
-    },
+    problem: [
+      "systemd-resolve (12) has 127.0.0.53:53/udp",
+      /^systemd-resolve: set DNSStubListener=no in/,
+    ],
   },
   {
     name: "dnsmasq on all addresses",
-    facts: { ...NODE, sockets: [socket("dnsmasq", "0.0.0.0", { protocol: "tcp" })] },
-    expected: {
-      status: "problem",
-      found: "dnsmasq (12) has 0.0.0.0:53/tcp",
-      remedy: /^dnsmasq: give it bind-dynamic/,
-    },
+    facts: { sockets: [socket("dnsmasq", "0.0.0.0", { protocol: "tcp" })] },
+    problem: ["dnsmasq (12) has 0.0.0.0:53/tcp", /^dnsmasq: give it bind-dynamic/],
   },
   {
-    name: "somebody unheard of",
-    facts: { ...NODE, sockets: [socket("mydns", LOCAL)] },
-    expected: {
-      status: "problem",
-      remedy: "mydns: stop it, or give it or nodens another address",
-    },
+    name: "an unknown program",
+    facts: { sockets: [socket("mydns", LOCAL)] },
+    problem: [/./, "mydns: stop it, or give it or nodens another address"],
   },
   {
-    name: "an IPv6 socket of all addresses may take IPv4",
-    facts: { ...NODE, sockets: [socket("unbound", "::")] },
-    expected: { status: "warning", found: "unbound (12) has [::]:53/udp, which may take IPv4 too" },
+    name: "an IPv6 wildcard socket may take IPv4",
+    facts: { sockets: [socket("unbound", "::")] },
+    warning: "unbound (12) has [::]:53/udp, which may take IPv4 too",
   },
   {
-    name: "a process that cannot be seen",
-    facts: { ...NODE, sockets: [socket(null, LOCAL)] },
-    expected: { status: "problem", found: /cannot be seen has .* to see its name\)$/ },
+    name: "an invisible process",
+    facts: { sockets: [socket(null, LOCAL)] },
+    problem: /cannot be seen has .* to see its name\)$/,
   },
   {
-    name: "a process that cannot be seen, and nodens says it is here",
-    facts: { ...NODE, sockets: [socket(null, LOCAL)], status: { pid: 1, version: "0.1.0" } },
-    expected: { status: "ok", found: "nodens 0.1.0 (process 1) listens at 169.254.20.10:53" },
+    name: "an invisible process, and a nodens that answers",
+    facts: { sockets: [socket(null, LOCAL)], status: { pid: 1, version: "0.1.0" } },
+    ok: "nodens 0.1.0 (process 1) listens at 169.254.20.10:53",
   },
   {
     name: "nodens",
-    facts: { ...NODE, sockets: [socket("nodens", LOCAL)] },
-    expected: { status: "ok", found: "nodens (process 12) listens at 169.254.20.10:53" },
+    facts: { sockets: [socket("nodens", LOCAL)] },
+    ok: "nodens (process 12) listens at 169.254.20.10:53",
   },
   {
-    name: "node-cache before the change",
-    facts: { ...NODE, sockets: [socket("node-cache", LOCAL)] },
-    expected: { status: "warning", remedy: /^expected before the change/ },
+    name: "node-cache before the migration",
+    facts: { sockets: [socket("node-cache", LOCAL)] },
+    warning: [/./, /^expected before the migration/],
   },
   {
     name: "a port beside ours",
-    facts: { ...NODE, sockets: [socket("other", LOCAL, { port: 5353 })] },
-    expected: { status: "ok" },
+    facts: { sockets: [socket("other", LOCAL, { port: 5353 })] },
+    ok: /./,
   },
-  {
-    name: "no /proc",
-    facts: { ...NODE, sockets: null },
-    expected: { status: "skipped" },
-  },
-], ({ facts }) => judgeListeners(facts)[0]!);
+  { name: "no /proc", facts: { sockets: null }, skipped: /./ },
+]);
 
-Deno.test("listeners: ports of HTTP are TCP's", () => {
-  const at = (sockets: Socket[]) => judgeListeners({ ...NODE, sockets })[1]!;
-  expectFinding(at([]), { status: "ok", found: "free: *:9253" });
-  expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { status: "ok" });
+Deno.test("http-ports: only TCP conflicts", () => {
+  const at = (sockets: Socket[]) => judgeHttpPorts({ ...NODE, sockets });
+  expectFinding(at([]), { ok: "free: *:9253" });
+  expectFinding(at([socket("x", "0.0.0.0", { port: 9253 })]), { ok: /./ });
   expectFinding(at([socket("node_exporter", "::", { port: 9253, protocol: "tcp" })]), {
-    status: "problem",
-    remedy: "node_exporter: stop it, or give it or nodens another address",
+    problem: [/./, "node_exporter: stop it, or give it or nodens another address"],
   });
   const http = [{ address: "0.0.0.0", port: 9353, optional: true }];
   const sockets = [socket("node_exporter", "0.0.0.0", { port: 9353, protocol: "tcp" })];
-  expectFinding(judgeListeners({ ...NODE, http, sockets })[1]!, {
-    status: "warning",
-    found: "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
-    remedy: /^node_exporter: stop it/,
+  expectFinding(judgeHttpPorts({ ...NODE, http, sockets }), {
+    warning: [
+      "node_exporter (12) has 0.0.0.0:9353/tcp; nodens serves, but not there",
+      /^node_exporter: stop it/,
+    ],
   });
-  expectFinding(judgeListeners({ ...NODE, http: [] })[1]!, { status: "skipped" });
-  expectFinding(judgeListeners({ ...NODE, dns: [] })[0]!, { status: "skipped" });
+  expectFinding(judgeHttpPorts({ ...NODE, http: [] }), { skipped: /./ });
+  expectFinding(judgeDnsPorts({ ...NODE, dns: [] }), { skipped: /./ });
 });
 
-Deno.test("who serves at our addresses", () => {
+Deno.test("whoRuns: the server at our addresses", () => {
   const run = (facts: Partial<ListenerFacts>) => whoRuns({ ...NODE, ...facts });
   const status = { pid: 12, version: "0.1.0" };
   assert.equal(run({}), "nobody");
@@ -129,7 +119,7 @@ Deno.test("who serves at our addresses", () => {
   assert.equal(holderAt({ address: "::1", port: 53 }, facts), null);
 });
 
-Deno.test("sockets are read from /proc/net", () => {
+Deno.test("parseProcNet: reads listening sockets", () => {
   const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid\n";
   const rest = "00000000:00000000 00:00000000 00000000     0        0";
   const udp = `${head}  1: 0A14FEA9:0035 00000000:0000 07 ${rest} 41 2 0\n` +
@@ -150,7 +140,7 @@ Deno.test("sockets are read from /proc/net", () => {
   assert.deepEqual(parseProcNet("", "udp"), []);
 });
 
-Deno.test("processes have names", () => {
+Deno.test("processName: reads cmdline, else comm", () => {
   assert.equal(processName("/usr/bin/node-cache\0-localip\0x\0", "node-cache\n"), "node-cache");
   assert.equal(
     processName("/lib/systemd/systemd-resolved\0", "systemd-resolve\n"),

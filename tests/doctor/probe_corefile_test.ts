@@ -45,13 +45,12 @@ function look(
     template: template === null ? null : { ...TEMPLATE, ...template },
     corefile: template === null ? "/made" : "",
     defaultPort: 53,
-    localIps: [LOCAL],
   }, host);
 }
 
 const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: "10.96.0.11" };
 
-Deno.test("the template is filled and read", async () => {
+Deno.test("probeCorefile: fills and reads the template", async () => {
   const { corefile, service } = await look({
     "/base": BASE,
     "/kube-dns/stubDomains": '{"acme.local": ["192.0.2.7"]}',
@@ -66,7 +65,7 @@ Deno.test("the template is filled and read", async () => {
   assert.deepEqual(service.address, { address: "10.96.0.11" });
 });
 
-Deno.test("without its Service the rest of the template is looked at all the same", async () => {
+Deno.test("probeCorefile: checks the rest of a template without its Service", async () => {
   const { corefile, service } = await look({ "/base": BASE });
   assert.deepEqual(corefile.faults, []);
   assert.match(corefile.source, /but for the Service of kube-dns/);
@@ -75,14 +74,14 @@ Deno.test("without its Service the rest of the template is looked at all the sam
   assert.equal((forward.options as ForwardOptions).upstreams[0]!.address, STAND_IN);
 });
 
-Deno.test("a variable in a comment needs no Service", async () => {
+Deno.test("probeCorefile: a variable in a comment needs no Service", async () => {
   const { service } = await look({
     "/base": ". {\n    # __PILLAR__CLUSTER__DNS__\n    whoami\n}\n",
   });
   assert.equal(service.needed, false);
 });
 
-Deno.test("faults of template, config map and Corefile are told", async () => {
+Deno.test("probeCorefile: reports faults of template, config map and Corefile", async () => {
   const unknown = await look({ "/base": `${BASE}__PILLAR__X__ {\n}\n` }, { env });
   assert.match(unknown.corefile.faults.join(), /\/base:5: __PILLAR__X__ cannot be filled/);
   const wrong = await look({ "/base": BASE, "/kube-dns/stubDomains": "[" }, { env });
@@ -92,13 +91,16 @@ Deno.test("faults of template, config map and Corefile are told", async () => {
     'Cannot read the template "/base": there is no such file',
   ]);
   const map = await look({ "/base": BASE }, { env, template: { configRequired: true } });
-  assert.deepEqual(map.corefile.faults, ['Cannot read "/kube-dns": no such directory']);
+  assert.deepEqual(map.corefile.faults, [
+    'Cannot read "/kube-dns": there is no such directory (mount the config map kube-dns there, or' +
+    " omit -kubednscm)",
+  ]);
   const plain = await look({ "/made": ". {\n    whoam\n}\n" }, { template: null });
   assert.match(plain.corefile.faults.join(), /\/made:2: .*whoam/);
   assert.equal(plain.service.service, null);
 });
 
-Deno.test("where the template fails, the Corefile that is served tells what to ask", async () => {
+Deno.test("probeCorefile: if the template fails, uses the present Corefile", async () => {
   const served = ". {\n    bind 169.254.20.10\n    whoami\n}\n";
   const broken = await look({ "/base": "__PILLAR__X__ {\n}\n", "/made": served }, { env });
   assert.equal(broken.corefile.faults.length, 1);

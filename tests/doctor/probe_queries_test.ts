@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { askFromGateway, askFromNamespace } from "../../src/doctor/probe/pod.ts";
 import { askTargets, namesOf } from "../../src/doctor/probe/queries.ts";
-import type { Question } from "../../src/doctor/probe/surroundings.ts";
+import type { Question } from "../../src/doctor/probe/options.ts";
 import type { Target } from "../../src/doctor/judge/targets.ts";
 
 const NAMES = namesOf({ clusterName: "a.cluster.test", outsideName: "example.org" });
@@ -9,7 +9,7 @@ const target = (address: string): Target => ({
   ...{ role: "listener", address, port: 53, transports: ["UDP", "TCP"], names: NAMES },
 });
 
-Deno.test("what was answered is asked once more for its time, alone", async () => {
+Deno.test("askTargets: repeats answered queries one by one, for their times", async () => {
   const log: string[] = [];
   let open = 0;
   const ask = async ({ address, transport, name }: Question) => {
@@ -24,10 +24,7 @@ Deno.test("what was answered is asked once more for its time, alone", async () =
     ask,
     timeoutMs: 1000,
   });
-  assert.deepEqual(log.slice(8), [
-    "1 192.0.2.1 UDP a.cluster.test",
-    "1 192.0.2.1 UDP example.org",
-  ]);
+  assert.deepEqual(log.slice(8), ["1 192.0.2.1 UDP a.cluster.test", "1 192.0.2.1 UDP example.org"]);
   assert.equal(log.length, 10, "slow and silent ones are not asked again");
   assert.deepEqual(first!.map(({ what, transport, answer }) => [what, transport, answer]), [
     ["cluster", "UDP", { rcode: "NOERROR", ms: 9 }],
@@ -51,7 +48,7 @@ const LINKS = {
   ],
 };
 
-Deno.test("a pod is stood for by an address that faces pods", async () => {
+Deno.test("askFromGateway: queries from an address that faces pods", async () => {
   const asked: Question[] = [];
   const ask = (question: Question) => {
     asked.push(question);
@@ -73,7 +70,7 @@ Deno.test("a pod is stood for by an address that faces pods", async () => {
   assert.equal((await askFromGateway(undefined, options)).how, "none");
 });
 
-Deno.test("the namespace is taken away, whatever fails", async () => {
+Deno.test("askFromNamespace: removes the namespace, whatever fails", async () => {
   for (const failing of ["link set", "query", "nothing"]) {
     const calls: string[] = [];
     const facts = await askFromNamespace(target("10.96.0.10"), {

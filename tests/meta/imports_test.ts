@@ -29,7 +29,7 @@ const ALLOWED: Record<string, string[]> = {
   ],
   node: ["base", "dns", "sys", "config", "control", "corefile", "engine", "upstream"],
   manifest: ["dns", "config", "corefile", "loading", "node"],
-  doctor: ["dns", "sys", "config", "corefile", "loading", "plugins", "node"],
+  doctor: ["base", "dns", "sys", "config", "corefile", "loading", "plugins", "node"],
   cli: [
     ...["dns", "engine", "sys", "config", "loading", "plugins", "corefile", "control", "follow"],
     ...["metrics", "node", "manifest", "doctor"],

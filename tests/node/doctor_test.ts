@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Finding } from "../../src/doctor/judge/finding.ts";
 import { nodeRules, type RuleOptions } from "../../src/node/rules/rules.ts";
 import { joinWords } from "../../src/node/rules/rule_text.ts";
+import { inNode } from "../support/namespaces/node_cache.ts";
 import { until } from "../support/run/until.ts";
 import { MAIN } from "../support/processes/nodens.ts";
 import { skipFor } from "../support/run/require.ts";
@@ -12,6 +13,7 @@ import {
   OUTSIDE,
   type RigNode,
   rigReasons,
+  rigTest,
 } from "../support/namespaces/node_rig.ts";
 
 const LOCAL = "169.254.20.10";
@@ -43,7 +45,7 @@ const HOLDER = 'Deno.listenDatagram({ hostname: "0.0.0.0", port: 53, transport: 
 
 const require = skipFor(rigReasons({ programs: ["setpriv"] }));
 
-/** What `nodens doctor --json` says in a namespace. */
+/** Output of `nodens doctor --json` in a namespace. */
 interface Diagnosis {
   code: number;
   running: string;
@@ -75,30 +77,25 @@ async function doctor(
   return { code, running, findings, of, problems };
 }
 
-async function must(rig: NodeRig, node: RigNode, ...[command, ...args]: string[]): Promise<void> {
-  const { code, stderr } = await rig.exec(node.namespace, command!, args);
-  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stderr}`);
-}
-
 /** The interface as the node role makes it. */
-async function addInterface(rig: NodeRig, node: RigNode): Promise<void> {
-  await must(rig, node, "ip", "link", "add", "nodelocaldns", "type", "bridge");
-  await must(rig, node, "ip", "link", "set", "nodelocaldns", "up");
+async function addInterface(rig: NodeRig): Promise<void> {
+  await inNode(rig, "ip", "link", "add", "nodelocaldns", "type", "bridge");
+  await inNode(rig, "ip", "link", "set", "nodelocaldns", "up");
   for (const address of RULES.addresses) {
-    await must(rig, node, "ip", "addr", "add", `${address}/32`, "dev", "nodelocaldns");
+    await inNode(rig, "ip", "addr", "add", `${address}/32`, "dev", "nodelocaldns");
   }
 }
 
 /** The rules as node-cache makes them. */
-async function addRules(rig: NodeRig, node: RigNode): Promise<void> {
+async function addRules(rig: NodeRig): Promise<void> {
   const lines = nodeRules(4, "none", RULES).map(({ table, chain, args }) =>
     `iptables -w 5 -t ${table} -I ${chain} ${joinWords(args)}`
   );
-  await must(rig, node, "sh", "-ec", lines.join("\n"));
+  await inNode(rig, "sh", "-ec", lines.join("\n"));
 }
 
 Deno.test({
-  name: "the doctor sees a node before nodens, beside it, and what is wrong then",
+  name: "the doctor examines a node before nodens, beside it, and with faults",
   ...require,
   async fn() {
     await using rig = await NodeRig.create();
@@ -123,7 +120,7 @@ Deno.test({
       assert.match(before.of("interface").found, /^nodens will make "nodelocaldns"/);
       assert.match(before.of("rules").found, /^none; nodens puts 24 in/);
       assert.equal(before.of(`listener:${LOCAL}:53`).status, "skipped");
-      // The service's address is kube-dns's as long as nodens has not taken it.
+      // kube-dns has the service's address until nodens adopts it.
       const { status, found } = before.of(`listener:${KUBE_DNS.v4}:53`);
       assert.equal(status, "ok", found);
       assert.match(found, /no socket of this node is there, so it comes from elsewhere$/);
@@ -132,13 +129,13 @@ Deno.test({
       assert.equal(before.of("service").status, "ok");
       const counters = (text: string) => text.replaceAll(/\[\d+:\d+\]|^#.*$/gm, "");
       const rulesAfter = (await rig.exec(node.namespace, "iptables-save")).stdout;
-      assert.equal(counters(rulesAfter), counters(rulesBefore), "nothing of the host has changed");
+      assert.equal(counters(rulesAfter), counters(rulesBefore), "the host has not changed");
 
-      // A variable that is missing, and a pod without rights.
+      // A missing variable, and a pod without rights.
       const missing = await doctor(rig, node, plain);
       assert.deepEqual(missing.problems, ["service"]);
       assert.match(missing.of("service").found, /KUBE_DNS_UPSTREAM_SERVICE_HOST is not set/);
-      assert.equal(missing.of(`upstream:${OUTSIDE.v4}:53`).status, "ok", "the rest is looked at");
+      assert.equal(missing.of(`upstream:${OUTSIDE.v4}:53`).status, "ok", "the rest is checked");
       const weak = await doctor(rig, node, plain, {
         env: service,
         prefix: ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"],
@@ -147,7 +144,7 @@ Deno.test({
       assert.match(weak.of("capabilities").found, /NET_ADMIN \(for the interface and the iptables/);
       assert.match(weak.of("iptables").remedy, /NET_ADMIN/);
 
-      // A server that is in the way.
+      // A conflicting server.
       const server = await rig.startIn(
         node.namespace,
         Deno.execPath(),
@@ -161,12 +158,12 @@ Deno.test({
       await server.stop();
 
       // Beside nodens.
-      await addInterface(rig, node);
+      await addInterface(rig);
       await using _nodens = await disposable(rig.startNodensIn(node, { corefile: COREFILE }));
       const without = await doctor(rig, node, [...flags, "-failopen=false"]);
       assert.equal(without.running, "nodens");
       assert.deepEqual(without.problems, ["rules"]);
-      await addRules(rig, node);
+      await addRules(rig);
       const healthy = await doctor(rig, node, [...flags, "-failopen=false"]);
       assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
       assert.match(healthy.of("rules").found, /^24, without fail-open \(nft\)$/);
@@ -181,7 +178,7 @@ Deno.test({
       assert.equal(healthy.of("pod").status, "ok");
       assert.match(healthy.of("pod").found, /^from 10\.244\.0\.1 \(pod\d\) to 10\.96\.0\.10:53/);
 
-      // From a namespace, which is gone afterwards.
+      // From a temporary namespace.
       const links = (await rig.exec(node.namespace, "ip", ["-o", "link"])).stdout;
       const pod = await doctor(rig, node, [...flags, "-failopen=false", "--pod"]);
       assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
@@ -191,12 +188,12 @@ Deno.test({
         ![...Deno.readDirSync("/run/netns")].some(({ name }) => /^nodens-doctor/.test(name)),
       );
 
-      // Rules that nothing renews a heartbeat for, or that others stand above.
+      // Rules without a heartbeat, and below foreign rules.
       const plainRules = await doctor(rig, node, flags);
       assert.deepEqual(plainRules.problems, []);
       assert.equal(plainRules.of("rules").status, "warning");
       const drop = `INPUT -d ${LOCAL} -p udp --dport 53 -j DROP`.split(" ");
-      await must(rig, node, "iptables", "-w", "5", "-I", ...drop);
+      await inNode(rig, "iptables", "-w", "5", "-I", ...drop);
       const obstacle = await doctor(rig, node, [...flags, "-failopen=false"]);
       assert.ok(obstacle.problems.includes("foreign-rules"));
       assert.match(
@@ -205,12 +202,11 @@ Deno.test({
       );
       assert.ok(obstacle.problems.includes(`listener:${LOCAL}:53`));
       assert.match(obstacle.of(`listener:${LOCAL}:53`).remedy, /TCP is answered and UDP is not/);
-      await must(rig, node, "iptables", "-w", "5", "-D", ...drop);
+      await inNode(rig, "iptables", "-w", "5", "-D", ...drop);
 
       // Rules in both kinds of iptables, and a loop.
-      await must(
+      await inNode(
         rig,
-        node,
         ...["xtables-legacy-multi", "iptables", "-w", "5", "-A", "FORWARD", "-j", "ACCEPT"],
       );
       const resolvConf = Deno.readTextFileSync(node.resolvConf);
@@ -234,43 +230,40 @@ Deno.test({
 });
 
 for (const backend of ["nft", "legacy"] as const) {
-  Deno.test({
-    name: `the doctor finds the node role in order, with its heartbeat, iptables ${backend}`,
-    ...skipFor(rigReasons({ backend })),
-    async fn() {
-      await using rig = await NodeRig.create({ backend });
-      const node = rig.nodes[0]!;
-      let flags: string[] = [];
-      const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
-      const nodens = await rig.startNodensIn(node, {
-        files: { "Corefile.base": TEMPLATE },
-        args: (directory) =>
-          flags = [
-            ...["-localip", LOCAL_IPS, "-conf", `${directory}/Corefile`],
-            ...["-upstreamsvc", "kube-dns-upstream", "-basecorefile", `${directory}/Corefile.base`],
-          ],
-        env,
-      });
-      await until(() => /10\.96\.0\.10 answers, and takes its queries/.test(nodens.output));
-      const healthy = await doctor(rig, node, flags, { env });
-      assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
-      assert.equal(healthy.running, "nodens");
-      assert.match(
-        healthy.of("rules").found,
-        new RegExp(`^26, .* heartbeat and socket \\(${backend}\\)$`),
-      );
-      assert.equal(healthy.of("heartbeat").found, `renewed for ${KUBE_DNS.v4}`);
-      assert.match(healthy.of("interface").found, /^nodelocaldns has 169.254.20.10, 10.96.0.10$/);
-      const warnings = healthy.findings.filter(({ status }) => status === "warning");
-      assert.deepEqual(warnings, []);
-      // A pod's queries meet the rules for packets from outside.
-      const pod = await doctor(rig, node, [...flags, "--pod"], { env });
-      assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
-      await nodens.stop();
-      const after = await doctor(rig, node, flags, { env });
-      assert.equal(after.running, "nobody");
-      assert.deepEqual(after.problems, []);
-    },
+  rigTest(`the doctor finds no problem beside the node role, iptables ${backend}`, {
+    backend,
+  }, async (rig) => {
+    const node = rig.nodes[0]!;
+    let flags: string[] = [];
+    const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
+    const nodens = await rig.startNodensIn(node, {
+      files: { "Corefile.base": TEMPLATE },
+      args: (directory) =>
+        flags = [
+          ...["-localip", LOCAL_IPS, "-conf", `${directory}/Corefile`],
+          ...["-upstreamsvc", "kube-dns-upstream", "-basecorefile", `${directory}/Corefile.base`],
+        ],
+      env,
+    });
+    await until(() => /10\.96\.0\.10 answers, and takes its queries/.test(nodens.output));
+    const healthy = await doctor(rig, node, flags, { env });
+    assert.deepEqual(healthy.problems, [], JSON.stringify(healthy.findings));
+    assert.equal(healthy.running, "nodens");
+    assert.match(
+      healthy.of("rules").found,
+      new RegExp(`^26, .* heartbeat and socket \\(${backend}\\)$`),
+    );
+    assert.equal(healthy.of("heartbeat").found, `renewed for ${KUBE_DNS.v4}`);
+    assert.match(healthy.of("interface").found, /^nodelocaldns has 169.254.20.10, 10.96.0.10$/);
+    const warnings = healthy.findings.filter(({ status }) => status === "warning");
+    assert.deepEqual(warnings, []);
+    // A pod's queries meet the rules for packets from outside.
+    const pod = await doctor(rig, node, [...flags, "--pod"], { env });
+    assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
+    await nodens.stop();
+    const after = await doctor(rig, node, flags, { env });
+    assert.equal(after.running, "nobody");
+    assert.deepEqual(after.problems, []);
   });
 }
 

@@ -1,4 +1,4 @@
-/** The heartbeat of fail-open follows the thread that answers, and nothing else. */
+/** The heartbeat of fail-open depends only on the thread that answers. */
 import assert from "node:assert/strict";
 import { until as untilTrue } from "../support/run/until.ts";
 import { KUBE_DNS, rigReasons } from "../support/namespaces/node_rig.ts";
@@ -8,7 +8,7 @@ import { inRig, signal, startStandIn, until, whoAnswers } from "../support/names
 const skip = skipFor(rigReasons({ programs: ["dig"] }));
 
 Deno.test({
-  name: "a control plane that is kept busy costs no heartbeat; a data plane that hangs has none",
+  name: "a busy control plane keeps the heartbeat; a hanging data plane loses it",
   ...skip,
   fn: () =>
     inRig({ backend: "nft" }, async (rig, node) => {
@@ -18,7 +18,7 @@ Deno.test({
       await until("us", ask);
       signal(standIn, "SIGUSR2");
       await untilTrue(() => standIn.output.includes("BUSY"));
-      // Longer than the rules wait for a heartbeat.
+      // Longer than a heartbeat is valid.
       while (!standIn.output.includes("FREE")) assert.equal(await ask(), "us");
       assert.doesNotMatch(standIn.output, /does not answer/);
       signal(standIn, "SIGUSR1");
@@ -27,7 +27,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an address that is taken away has no heartbeat until it is back",
+  name: "a removed address has no heartbeat until it returns",
   ...skip,
   fn: () =>
     inRig({ backend: "nft" }, async (rig, node) => {

@@ -1,23 +1,24 @@
-/** What the node role says and does where the host does not let it do its part. */
+/** The node role on a host that prevents its work. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
-import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
+  inNode,
   LINK_LOCAL,
   metric,
   NO_ERRORS,
   ownRules,
   setupErrors,
   startNodeCache,
+  stopped,
   whoAnswers,
 } from "../support/namespaces/node_cache.ts";
-import { type Backend, KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts";
+import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.ts";
 
 const PROGRAMS = ["dig", "curl"];
 
-/** A directory with these programs and no others, to be PATH. */
+/** A directory for PATH with only these programs. */
 function onlyPrograms(...names: string[]): { path: string; remove: () => void } {
   const path = Deno.makeTempDirSync({ prefix: "nodens_path_" });
   for (const name of names) {
@@ -27,17 +28,10 @@ function onlyPrograms(...names: string[]): { path: string; remove: () => void } 
   return { path, remove: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-async function addInterface(rig: NodeRig, kind: string): Promise<void> {
-  const { namespace } = rig.nodes[0]!;
-  const made = await rig.exec(namespace, "ip", ["link", "add", "nodelocaldns", "type", kind]);
-  assert.equal(made.code, 0, made.stderr);
-}
-
-Deno.test({
-  name: "without iptables nodens serves on, says so and counts",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
+rigTest(
+  "without iptables nodens serves on, says so and counts",
+  { needs: PROGRAMS },
+  async (rig) => {
     const { namespace, pods } = rig.nodes[0]!;
     const before = await hostState(rig);
     const { path, remove } = onlyPrograms("sh", "ip", "mount");
@@ -52,93 +46,80 @@ Deno.test({
     const { iptables, ...others } = await setupErrors(rig);
     assert.ok(iptables! > 0);
     assert.deepEqual({ iptables: 0, ...others }, NO_ERRORS);
-    assert.equal((await nodens.stop()).code, 0, nodens.output);
+    await stopped(rig, nodens);
     remove();
     assert.deepEqual(await hostState(rig), before);
   },
-});
+);
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
-  Deno.test({
-    name: `${backend}: without NET_ADMIN nodens serves what others have set up`,
-    ...skipFor(rigReasons({ backend, programs: [...PROGRAMS, "setpriv"] })),
-    fn: async () => {
-      await using rig = await NodeRig.create({ backend });
-      const { namespace, pods } = rig.nodes[0]!;
-      await addInterface(rig, "bridge");
-      for (const words of [`addr add ${LINK_LOCAL}/32 dev`, `addr add ${KUBE_DNS.v4}/32 dev`]) {
-        await rig.exec(namespace, "ip", [...words.split(" "), "nodelocaldns"]);
-      }
-      await rig.exec(namespace, "ip", ["link", "set", "nodelocaldns", "up"]);
-      const before = await hostState(rig);
-      const by = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
-      const nodens = await startNodeCache(rig, { by, more: ["-setupinterface=false"] });
-      await until(() => /\[ERROR\] iptables: Cannot put the rules/.test(nodens.output));
-      assert.match(nodens.output, /NET_ADMIN/);
-      assert.equal(await whoAnswers(rig, pods[0]!.namespace, LINK_LOCAL), "cache");
-      assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cluster");
-      const { iptables, ...others } = await setupErrors(rig);
-      assert.ok(iptables! > 0);
-      assert.deepEqual({ iptables: 0, ...others }, NO_ERRORS);
-      assert.equal((await nodens.stop()).code, 0, nodens.output);
-      assert.deepEqual(await hostState(rig), before);
-    },
+  rigTest(`${backend}: without NET_ADMIN, serves on an existing interface`, {
+    backend,
+    needs: [...PROGRAMS, "setpriv"],
+  }, async (rig) => {
+    const { namespace, pods } = rig.nodes[0]!;
+    await inNode(rig, "ip", "link", "add", "nodelocaldns", "type", "bridge");
+    for (const words of [`addr add ${LINK_LOCAL}/32 dev`, `addr add ${KUBE_DNS.v4}/32 dev`]) {
+      await rig.exec(namespace, "ip", [...words.split(" "), "nodelocaldns"]);
+    }
+    await rig.exec(namespace, "ip", ["link", "set", "nodelocaldns", "up"]);
+    const before = await hostState(rig);
+    const by = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
+    const nodens = await startNodeCache(rig, { by, more: ["-setupinterface=false"] });
+    await until(() => /\[ERROR\] iptables: Cannot put the rules/.test(nodens.output));
+    assert.match(nodens.output, /NET_ADMIN/);
+    assert.equal(await whoAnswers(rig, pods[0]!.namespace, LINK_LOCAL), "cache");
+    assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cluster");
+    const { iptables, ...others } = await setupErrors(rig);
+    assert.ok(iptables! > 0);
+    assert.deepEqual({ iptables: 0, ...others }, NO_ERRORS);
+    await stopped(rig, nodens, before);
   });
 }
 
-Deno.test({
-  name: "an interface that cannot be made ends the start",
-  ...skipFor(rigReasons({ programs: ["setpriv"] })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const { namespace } = rig.nodes[0]!;
-    const before = await hostState(rig);
-    const by = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
-    await assert.rejects(
-      startNodeCache(rig, { by }),
-      /it ended[^]*Cannot set up the interface "nodelocaldns": .*capability NET_ADMIN/,
-    );
-    assert.deepEqual(await hostState(rig), before);
+rigTest("a failure to make the interface ends the start", { needs: ["setpriv"] }, async (rig) => {
+  const { namespace } = rig.nodes[0]!;
+  const before = await hostState(rig);
+  const by = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
+  await assert.rejects(
+    startNodeCache(rig, { by }),
+    /it ended[^]*Cannot set up the interface "nodelocaldns": .*capability NET_ADMIN/,
+  );
+  assert.deepEqual(await hostState(rig), before);
 
-    const made = ["link", "add", "nodelocaldns", "type", "veth", "peer", "name", "other"];
-    assert.equal((await rig.exec(namespace, "ip", made)).code, 0);
-    const taken = await hostState(rig);
-    await assert.rejects(
-      startNodeCache(rig),
-      /it ended[^]*Cannot set up the interface "nodelocaldns": a link of kind veth has that name/,
-    );
-    assert.deepEqual(await hostState(rig), taken);
-  },
+  const made = ["link", "add", "nodelocaldns", "type", "veth", "peer", "name", "other"];
+  assert.equal((await rig.exec(namespace, "ip", made)).code, 0);
+  const taken = await hostState(rig);
+  await assert.rejects(
+    startNodeCache(rig),
+    /it ended[^]*Cannot set up the interface "nodelocaldns": a link of kind veth has that name/,
+  );
+  assert.deepEqual(await hostState(rig), taken);
 });
 
-Deno.test({
-  name: "a start that fails takes away what it made, and nothing of a nodens that serves",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    const broken = {
-      template: `. {\n bind ${LINK_LOCAL}\n whoami\n}\n.:53 {\n bind 192.0.2.9\n}\n`,
-    };
-    await assert.rejects(startNodeCache(rig, broken), /it ended[^]*192\.0\.2\.9/);
-    assert.deepEqual(await hostState(rig), before);
+rigTest("a failed start removes what it made, and nothing of a running nodens", {
+  needs: PROGRAMS,
+}, async (rig) => {
+  const before = await hostState(rig);
+  const broken = {
+    template: `. {\n bind ${LINK_LOCAL}\n whoami\n}\n.:53 {\n bind 192.0.2.9\n}\n`,
+  };
+  await assert.rejects(startNodeCache(rig, broken), /it ended[^]*192\.0\.2\.9/);
+  assert.deepEqual(await hostState(rig), before);
 
-    const nodens = await startNodeCache(rig);
-    await engaged(nodens);
-    const during = await hostState(rig);
-    await assert.rejects(startNodeCache(rig, broken), /it ended[^]*192\.0\.2\.9/);
-    assert.deepEqual(await hostState(rig), during);
-    assert.doesNotMatch(nodens.output, /changed from outside/);
-    assert.equal((await nodens.stop()).code, 0, nodens.output);
-    assert.deepEqual(await hostState(rig), before);
-  },
+  const nodens = await startNodeCache(rig);
+  await engaged(nodens);
+  const during = await hostState(rig);
+  await assert.rejects(startNodeCache(rig, broken), /it ended[^]*192\.0\.2\.9/);
+  assert.deepEqual(await hostState(rig), during);
+  assert.doesNotMatch(nodens.output, /changed from outside/);
+  await stopped(rig, nodens, before);
 });
 
-Deno.test({
-  name: "a port for metrics that is taken is told of, and all else goes on",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
+rigTest(
+  "a port for metrics that is taken is told of, and all else goes on",
+  { needs: PROGRAMS },
+  async (rig) => {
     const { namespace, pods } = rig.nodes[0]!;
     const script = "const taken = Deno.listen({ port: 9353 });" +
       'Deno.stdout.writeSync(new TextEncoder().encode("TAKEN")); for await (const _ of taken);';
@@ -151,33 +132,31 @@ Deno.test({
     assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cache");
     const series = 'coredns_nodecache_setup_errors_total{errortype="iptables"}';
     assert.equal(await metric(rig, series, 9253), 0, "the Corefile's own are served");
-    assert.equal((await nodens.stop()).code, 0, nodens.output);
+    await stopped(rig, nodens);
     await stranger.stop();
   },
-});
+);
 
-Deno.test({
-  name: "a lock that others hold is waited for, counted, and the rules come after it",
-  ...skipFor(rigReasons({ backend: "legacy", programs: [...PROGRAMS, "flock"] })),
-  fn: async () => {
-    await using rig = await NodeRig.create({ backend: "legacy" });
-    const { namespace, pods } = rig.nodes[0]!;
-    const hold = 'exec 9>"$XTABLES_LOCKFILE" && flock 9 && echo held && exec sleep 60';
-    const holder = await rig.startIn(namespace, "sh", ["-c", hold], {
-      ready: (output) => output.includes("held"),
-    });
-    const nodens = await startNodeCache(rig);
-    await until(() => /another program holds the xtables lock/.test(nodens.output), nodens.output);
-    assert.deepEqual(ownRules(await hostState(rig)), []);
-    // Meanwhile everybody is served: at the link-local address by the cache.
-    assert.equal(await whoAnswers(rig, pods[0]!.namespace, LINK_LOCAL), "cache");
-    assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cluster");
-    const { iptables_lock, ...others } = await setupErrors(rig);
-    assert.ok(iptables_lock! > 0);
-    assert.deepEqual({ ...others, iptables_lock: 0 }, NO_ERRORS);
-    await holder.stop();
-    await engaged(nodens);
-    assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cache");
-    assert.equal((await nodens.stop()).code, 0, nodens.output);
-  },
+rigTest("waits for a lock held by another program, counts it, and then installs the rules", {
+  backend: "legacy",
+  needs: [...PROGRAMS, "flock"],
+}, async (rig) => {
+  const { namespace, pods } = rig.nodes[0]!;
+  const hold = 'exec 9>"$XTABLES_LOCKFILE" && flock 9 && echo held && exec sleep 60';
+  const holder = await rig.startIn(namespace, "sh", ["-c", hold], {
+    ready: (output) => output.includes("held"),
+  });
+  const nodens = await startNodeCache(rig);
+  await until(() => /another program holds the xtables lock/.test(nodens.output), nodens.output);
+  assert.deepEqual(ownRules(await hostState(rig)), []);
+  // Meanwhile queries are answered, at the link-local address by the cache.
+  assert.equal(await whoAnswers(rig, pods[0]!.namespace, LINK_LOCAL), "cache");
+  assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cluster");
+  const { iptables_lock, ...others } = await setupErrors(rig);
+  assert.ok(iptables_lock! > 0);
+  assert.deepEqual({ ...others, iptables_lock: 0 }, NO_ERRORS);
+  await holder.stop();
+  await engaged(nodens);
+  assert.equal(await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4), "cache");
+  await stopped(rig, nodens);
 });

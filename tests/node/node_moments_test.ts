@@ -1,52 +1,39 @@
-/** A nodens that goes or is silent: what the flags and a bad moment change. */
+/** nodens stops or is silent, with several flags and at bad moments. */
 import assert from "node:assert/strict";
-import { skipFor } from "../support/run/require.ts";
 import { until } from "../support/run/until.ts";
 import {
   engaged,
+  everywhere,
   hostState,
+  inNode,
   LINK_LOCAL,
   ownRules,
+  served,
   startNodeCache,
-  untilAnswers,
   whoAnswers,
 } from "../support/namespaces/node_cache.ts";
-import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
+import { KUBE_DNS, NodeRig, type RigNodens, rigTest } from "../support/namespaces/node_rig.ts";
 
 const HOLD = new URL("../support/processes/hold_thread.ts", import.meta.url).pathname;
 
-/** Sends a signal to the process itself, which all that started it has become. */
+/** All starting commands have become the process itself. */
 const signal = ({ pid }: RigNodens, name: Deno.Signal) => Deno.kill(pid, name);
 
 /** Waits until the log has a line. */
 const log = (nodens: RigNodens, line: RegExp) =>
   until(() => line.test(nodens.output), `${line} in ${nodens.output}`);
 
-/** Starts one that is there with its rules and its heartbeat. */
+/** Starts nodens and waits for rules and heartbeat. */
 async function start(rig: NodeRig, ...more: string[]): Promise<RigNodens> {
   const nodens = await startNodeCache(rig, { more });
   await engaged(nodens);
   return nodens;
 }
 
-/** Waits until `who` answers pods and host at an address, over UDP and TCP. */
-async function answersAll(rig: NodeRig, who: "cache" | "cluster", server: string): Promise<void> {
-  await Promise.all(everywhere(rig, server).map((ask) => untilAnswers(who, ask)));
-}
-
-/** Asks from a pod and the host, over UDP and TCP. */
-function everywhere(rig: NodeRig, server: string) {
-  const { namespace, pods } = rig.nodes[0]!;
-  return [namespace, pods[0]!.namespace].flatMap((from) =>
-    [[], ["+tcp"]].map((words) => () => whoAnswers(rig, from, server, ...words))
-  );
-}
-
-Deno.test({
-  name: "a query that waits for its upstream when nodens stops is answered",
-  ...skipFor(rigReasons({ programs: ["dig"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
+rigTest(
+  "a query that waits for its upstream when nodens stops is answered",
+  { needs: ["dig"] },
+  async (rig) => {
     const node = rig.nodes[0]!;
     const pod = node.pods[0]!.namespace;
     const before = await hostState(rig);
@@ -55,43 +42,45 @@ Deno.test({
     const { pid } = rig.replicas[0]!;
     Deno.kill(pid!, "SIGSTOP");
     const waiting = rig.dig(pod, `@${KUBE_DNS.v4}`, "+time=8", "late.load.cluster.local");
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Until the query is in a connection of the stopped replica.
+    const { namespace } = rig.replicas[0]!;
+    const sockets = async () => (await rig.exec(namespace, "cat", ["/proc/net/tcp"])).stdout;
+    while (!/:0035 \S+ 01 \S+:(?!0{8})/.test(await sockets()));
     const ended = nodens.stop();
     await log(nodens, /SIGTERM: stopping/);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    while (/src=/.test(await inNode(rig, "cat", "/proc/net/xt_recent/nodens")));
     Deno.kill(pid!, "SIGCONT");
     assert.deepEqual((await waiting).data, ["10.96.1.1"]);
     assert.equal((await ended).code, 0, nodens.output);
     assert.deepEqual(await hostState(rig), before);
   },
-});
+);
 
-Deno.test({
-  name: "with -failopen=false nobody answers while nodens is stopped",
-  ...skipFor(rigReasons({ programs: ["dig"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
+rigTest(
+  "with -failopen=false nobody answers while nodens is stopped",
+  { needs: ["dig"] },
+  async (rig) => {
     const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
     await log(nodens, /rules for IPv4 put in order/);
-    await answersAll(rig, "cache", KUBE_DNS.v4);
+    await served(rig, "cache");
     assert.doesNotMatch((await hostState(rig)).rules.join("\n"), /-m recent/);
     signal(nodens, "SIGSTOP");
+    // Longer than a heartbeat is valid.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     const answers = await Promise.all(everywhere(rig, KUBE_DNS.v4).map((ask) => ask()));
     assert.deepEqual([...new Set(answers)], ["nobody"]);
     signal(nodens, "SIGCONT");
-    await answersAll(rig, "cache", KUBE_DNS.v4);
+    await served(rig, "cache");
   },
-});
+);
 
-Deno.test({
-  name: "a data plane that hangs is passed by, and the process ends",
-  ...skipFor(rigReasons({ programs: ["dig"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
+rigTest(
+  "a data plane that hangs is passed by, and the process ends",
+  { needs: ["dig"] },
+  async (rig) => {
     const node = rig.nodes[0]!;
     const nodens = await start(rig);
-    await answersAll(rig, "cache", KUBE_DNS.v4);
+    await served(rig, "cache");
     const withRules = await hostState(rig);
     const holder = await rig.startIn(
       node.namespace,
@@ -99,35 +88,32 @@ Deno.test({
       ["run", "-A", HOLD, String(nodens.pid)],
       { ready: (output) => output.includes("HELD") },
     );
-    await answersAll(rig, "cluster", KUBE_DNS.v4);
+    await served(rig, "cluster");
     await log(nodens, /\[FATAL\] the data plane has not answered for 5 s/);
     await holder.stop();
     assert.equal((await nodens.ended).code, 3, nodens.output);
-    await answersAll(rig, "cluster", KUBE_DNS.v4);
+    await served(rig, "cluster");
     assert.deepEqual(await hostState(rig), withRules);
   },
-});
+);
 
-Deno.test({
-  name: "-setupinterface=false and -setupiptables=false each leave their part alone",
-  ...skipFor(rigReasons({ programs: ["dig"] })),
-  async fn() {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    const alone = await startNodeCache(rig, { more: ["-setupiptables=false"] });
-    await answersAll(rig, "cache", LINK_LOCAL);
-    const { rules, links } = await hostState(rig);
-    assert.deepEqual(rules, before.rules);
-    assert.ok(links.some((one) => one.endsWith(`nodelocaldns inet ${LINK_LOCAL}/32`)));
-    signal(alone, "SIGKILL");
-    await alone.ended;
+rigTest("-setupinterface=false and -setupiptables=false leave their part unchanged", {
+  needs: ["dig"],
+}, async (rig) => {
+  const before = await hostState(rig);
+  const alone = await startNodeCache(rig, { more: ["-setupiptables=false"] });
+  await served(rig, "cache", [LINK_LOCAL]);
+  const { rules, links } = await hostState(rig);
+  assert.deepEqual(rules, before.rules);
+  assert.ok(links.some((one) => one.endsWith(`nodelocaldns inet ${LINK_LOCAL}/32`)));
+  signal(alone, "SIGKILL");
+  await alone.ended;
 
-    // The interface of the one that was killed is somebody else's now.
-    const guest = await start(rig, "-setupinterface=false");
-    await answersAll(rig, "cache", KUBE_DNS.v4);
-    await guest.stop();
-    const left = await hostState(rig);
-    assert.deepEqual(ownRules(left), []);
-    assert.deepEqual(left.links, links);
-  },
+  // The interface of the killed process now counts as another program's.
+  const guest = await start(rig, "-setupinterface=false");
+  await served(rig, "cache");
+  await guest.stop();
+  const left = await hostState(rig);
+  assert.deepEqual(ownRules(left), []);
+  assert.deepEqual(left.links, links);
 });

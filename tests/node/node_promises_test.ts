@@ -1,18 +1,25 @@
-/** What pods get, what is left and what is said where iptables, the kernel or others misbehave. */
+/** Service, leftovers and log if iptables, the kernel or other programs misbehave. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import { skipFor } from "../support/run/require.ts";
 import {
   engaged,
   hostState,
+  inNode,
   LINK_LOCAL,
   metric,
   ownRules,
+  served,
   startNodeCache,
-  untilAnswers,
   whoAnswers,
 } from "../support/namespaces/node_cache.ts";
-import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
+import {
+  KUBE_DNS,
+  NodeRig,
+  type RigNodens,
+  rigReasons,
+  rigTest,
+} from "../support/namespaces/node_rig.ts";
 import {
   type Misbehaviour,
   type WrappedCommand,
@@ -21,32 +28,17 @@ import {
 
 const PROGRAMS = ["dig", "curl", "iptables-nft-save", "iptables-legacy-save"];
 const FILL = new URL("./fill_conntrack.ts", import.meta.url).pathname;
-/** Promised are ten seconds; what a loaded machine adds to them is no fault. */
+/** Ten seconds are promised; a loaded machine may need more. */
 const STOP_LIMIT_MS = 20_000;
 const LEVEL = 'nodens_failopen_level{family="4"}';
 
-/** Sends SIGTERM and waits for the end; a process that does not come to it is killed. */
+/** Sends SIGTERM and waits for the end; kills a process that does not end. */
 async function terminate(nodens: RigNodens): Promise<void> {
   Deno.kill(nodens.pid, "SIGTERM");
   const timer = setTimeout(() => Deno.kill(nodens.pid, "SIGKILL"), STOP_LIMIT_MS);
   const { code } = await nodens.ended;
   clearTimeout(timer);
   assert.equal(code, 0, nodens.output);
-}
-
-/** Runs a command in the node; throws where it fails. */
-async function inNode(rig: NodeRig, command: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await rig.exec(rig.nodes[0]!.namespace, command, args);
-  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-/** Asks the Service's address from a pod and the host until `who` answers both. */
-async function served(rig: NodeRig, who: "cache" | "cluster"): Promise<void> {
-  const { namespace, pods } = rig.nodes[0]!;
-  for (const from of [pods[0]!.namespace, namespace]) {
-    await untilAnswers(who, () => whoAnswers(rig, from, KUBE_DNS.v4));
-  }
 }
 
 async function inRig(
@@ -61,7 +53,7 @@ async function inRig(
   }
 }
 
-/** What a command does, once the rules are there. */
+/** What a command does after the rules are installed. */
 const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says: RegExp | null }[] =
   [
     {
@@ -69,7 +61,7 @@ const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says:
       what: "hangs",
       stays: true,
       says:
-        /Cannot remove .*iptables-nft-save took too long and was killed.*; they stay, and lead no/,
+        /Cannot remove .*iptables-nft-save took too long and was killed.*; they stay, and without a/,
     },
     {
       command: "iptables-nft-restore",
@@ -86,7 +78,7 @@ const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says:
     },
   ];
 
-/** nodens is stopped in the middle of a look that goes wrong. */
+/** Stops nodens during a check that fails. */
 async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Promise<void> {
   await inRig(async (rig, iptables) => {
     const before = await hostState(rig);
@@ -95,7 +87,7 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
     await engaged(nodens);
     const during = ownRules(await hostState(rig));
     iptables.become(command, what);
-    // So that there is something to do at the next look.
+    // Makes the next check change something.
     await inNode(rig, "iptables-nft", "-w", "5", "-t", "raw", "-F");
     if (what === "fails") await until(() => /nft-save failed/.test(nodens.output));
     const pod = rig.nodes[0]!.pods[0]!.namespace;
@@ -117,18 +109,18 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
   });
 }
 
-/** The stop takes its whole time in most of these, hence side by side. */
+/** Run in parallel, because most stops take the full time. */
 for (const rows of [ROWS.slice(0, 2), ROWS.slice(2)]) {
   Deno.test({
     name: `${rows.map(({ command, what }) => `${command} ${what}`).join(", ")}: pods are served,` +
-      " SIGTERM is obeyed, and what stays is told",
+      " nodens stops, and reports remaining rules",
     ...skipFor(rigReasons({ programs: PROGRAMS })),
     fn: async () => void await Promise.all(rows.map(checkRow)),
   });
 }
 
 Deno.test({
-  name: "a kernel without -m recent: plain rules, and fail-open once it has it",
+  name: "without -m recent, rules are plain until the kernel has it",
   ...skipFor(rigReasons({ programs: PROGRAMS })),
   fn: () =>
     inRig(async (rig, iptables) => {
@@ -153,142 +145,128 @@ Deno.test({
     }),
 });
 
-Deno.test({
-  name: "a list of -m recent that cannot be written to: plain rules, and pods are served",
-  ...skipFor(rigReasons({ programs: [...PROGRAMS, "setpriv"] })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    // The lists belong to root. What else this user needs is root's as well, but only to be read.
-    const caps = "+net_admin,+net_bind_service,+net_raw,+dac_read_search";
-    const user = ["--reuid", "65532", "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps];
-    const by = ["setpriv", ...user];
-    const nodens = await startNodeCache(rig, { by, more: ["-syncinterval", "1"] });
-    const told = /\[WARNING\] iptables: IPv4 without fail-open: .*xt_recent\/nodens/;
-    await until(() => told.test(nodens.output), nodens.output);
-    await served(rig, "cache");
-    await terminate(nodens);
-    assert.deepEqual(ownRules(await hostState(rig)), []);
-    await served(rig, "cluster");
-  },
+rigTest("with unwritable lists of -m recent, rules are plain and pods are served", {
+  needs: [...PROGRAMS, "setpriv"],
+}, async (rig) => {
+  // Only root may write to the lists; the user may read everything.
+  const caps = "+net_admin,+net_bind_service,+net_raw,+dac_read_search";
+  const user = ["--reuid", "65532", "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps];
+  const by = ["setpriv", ...user];
+  const nodens = await startNodeCache(rig, { by, more: ["-syncinterval", "1"] });
+  const told = /\[WARNING\] iptables: IPv4 without fail-open: .*xt_recent\/nodens/;
+  await until(() => told.test(nodens.output), nodens.output);
+  await served(rig, "cache");
+  await terminate(nodens);
+  assert.deepEqual(ownRules(await hostState(rig)), []);
+  await served(rig, "cluster");
 });
 
-Deno.test({
-  name: "legacy: the lock is held for ever: the stop comes to its end, and what stays is told",
-  ...skipFor(rigReasons({ backend: "legacy", programs: [...PROGRAMS, "flock"] })),
-  fn: async () => {
-    await using rig = await NodeRig.create({ backend: "legacy" });
-    const before = await hostState(rig);
-    const nodens = await startNodeCache(rig);
-    await engaged(nodens);
-    const hold = 'exec 9>"$XTABLES_LOCKFILE" && flock 9 && echo held && exec sleep 1000';
-    const holder = await rig.startIn(rig.nodes[0]!.namespace, "sh", ["-c", hold], {
-      ready: (output) => output.includes("held"),
-    });
-    await served(rig, "cache");
-    await terminate(nodens);
-    assert.match(
-      nodens.output,
-      /\[ERROR\] .*Cannot remove .*another program holds the xtables lock.*fuser.*they stay, and lead no/,
+rigTest("legacy: with a lock held forever, the stop ends and reports remaining rules", {
+  backend: "legacy",
+  needs: [...PROGRAMS, "flock"],
+}, async (rig) => {
+  const before = await hostState(rig);
+  const nodens = await startNodeCache(rig);
+  await engaged(nodens);
+  const hold = 'exec 9>"$XTABLES_LOCKFILE" && flock 9 && echo held && exec sleep 1000';
+  const holder = await rig.startIn(rig.nodes[0]!.namespace, "sh", ["-c", hold], {
+    ready: (output) => output.includes("held"),
+  });
+  await served(rig, "cache");
+  await terminate(nodens);
+  assert.match(
+    nodens.output,
+    /\[ERROR\] .*Cannot remove .*another program holds the xtables lock.*fuser.*they stay, and without a/,
+  );
+  assert.ok(ownRules(await hostState(rig)).length > 0);
+  await served(rig, "cluster");
+  await holder.stop();
+  const next = await startNodeCache(rig);
+  await engaged(next);
+  await terminate(next);
+  assert.deepEqual(await hostState(rig), before);
+});
+
+rigTest("with a full connection table, serves cached answers and warns", {
+  needs: PROGRAMS,
+}, async (rig) => {
+  const { namespace, pods } = rig.nodes[0]!;
+  const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
+  await engaged(nodens);
+  const pod = pods[0]!.namespace;
+  const name = "kubernetes.default.svc.cluster.local";
+  assert.equal((await rig.dig(pod, `@${KUBE_DNS.v4}`, name)).answer?.status, "NOERROR");
+  const args = ["run", "-A", FILL];
+  const filled = await rig.exec(namespace, Deno.execPath(), args, { timeoutMs: 120_000 });
+  assert.match(filled.stdout, /^FULL$/m, filled.stderr);
+  const told =
+    /\[WARNING\] conntrack: the table of this node is nearly full .*raise net\.netfilter/;
+  await until(() => told.test(nodens.output), nodens.output);
+  for (const words of ["+notcp", "+tcp"]) {
+    const { answer } = await rig.dig(pod, `@${KUBE_DNS.v4}`, name, words);
+    assert.equal(answer?.status, "NOERROR", words);
+  }
+  assert.equal(await whoAnswers(rig, pod, LINK_LOCAL), "cache");
+  await terminate(nodens);
+  assert.deepEqual(ownRules(await hostState(rig)), []);
+});
+
+rigTest("keeps other programs' rules between ours, and a similar one without a comment", {
+  needs: PROGRAMS,
+}, async (rig) => {
+  const accept = ["INPUT", "-p", "udp", "-d", KUBE_DNS.v4, "--dport", "53", "-j", "ACCEPT"];
+  await inNode(rig, "iptables", "-w", "5", "-A", ...accept);
+  const theirs = async () =>
+    (await hostState(rig)).rules.filter((rule) =>
+      / (filter|raw) /.test(rule) && !/NodeLocal|nodens/.test(rule)
     );
-    assert.ok(ownRules(await hostState(rig)).length > 0);
-    await served(rig, "cluster");
-    await holder.stop();
-    const next = await startNodeCache(rig);
-    await engaged(next);
-    await terminate(next);
-    assert.deepEqual(await hostState(rig), before);
-  },
+  const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
+  await engaged(nodens);
+  const alone = await theirs();
+  for (const [chain, position] of [["PREROUTING", "2"], ["OUTPUT", "3"]] as const) {
+    const words = ["-s", "192.0.2.0/24", "-j", "ACCEPT"];
+    await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-I", chain, position, ...words);
+  }
+  const between = await theirs();
+  assert.equal(between.length, alone.length + 2);
+  const own = ownRules(await hostState(rig));
+  const lines = nodens.output.length;
+  // One of our rules is removed, and restored above theirs.
+  const [first] = own.filter((rule) => rule.includes("raw -A PREROUTING"));
+  const args = first!.split(" raw -A ")[1]!.match(/"[^"]*"|\S+/g)!.map((one) =>
+    one.replaceAll('"', "")
+  );
+  await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-D", ...args);
+  await until(() => nodens.output.slice(lines).includes("put in order (1 changes)"));
+  assert.deepEqual(await theirs(), between);
+  assert.deepEqual(ownRules(await hostState(rig)).toSorted(), own.toSorted());
+  await served(rig, "cache");
+  assert.match(
+    nodens.output,
+    /a rule above those of nodens takes .* -s 192\.0\.2\.0\/24 -j ACCEPT/,
+  );
+  await terminate(nodens);
+  assert.deepEqual(await theirs(), between);
+  assert.equal(between.filter((rule) => rule.includes(`-d ${KUBE_DNS.v4}/32 -p udp`)).length, 1);
+  assert.deepEqual(ownRules(await hostState(rig)), []);
 });
 
-Deno.test({
-  name: "the table of connections is full: cached answers are served, and that is told",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const { namespace, pods } = rig.nodes[0]!;
-    const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
-    await engaged(nodens);
-    const pod = pods[0]!.namespace;
-    const name = "kubernetes.default.svc.cluster.local";
-    assert.equal((await rig.dig(pod, `@${KUBE_DNS.v4}`, name)).answer?.status, "NOERROR");
-    const args = ["run", "-A", FILL];
-    const filled = await rig.exec(namespace, Deno.execPath(), args, { timeoutMs: 120_000 });
-    assert.match(filled.stdout, /^FULL$/m, filled.stderr);
-    const told =
-      /\[WARNING\] conntrack: the table of this node is nearly full .*raise net\.netfilter/;
-    await until(() => told.test(nodens.output), nodens.output);
-    for (const words of ["+notcp", "+tcp"]) {
-      const { answer } = await rig.dig(pod, `@${KUBE_DNS.v4}`, name, words);
-      assert.equal(answer?.status, "NOERROR", words);
-    }
-    assert.equal(await whoAnswers(rig, pod, LINK_LOCAL), "cache");
-    await terminate(nodens);
-    assert.deepEqual(ownRules(await hostState(rig)), []);
-  },
-});
-
-Deno.test({
-  name: "rules of others between ours, and one like ours without a comment, stay where they are",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const accept = ["INPUT", "-p", "udp", "-d", KUBE_DNS.v4, "--dport", "53", "-j", "ACCEPT"];
-    await inNode(rig, "iptables", "-w", "5", "-A", ...accept);
-    const theirs = async () =>
-      (await hostState(rig)).rules.filter((rule) =>
-        / (filter|raw) /.test(rule) && !/NodeLocal|nodens/.test(rule)
-      );
-    const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });
-    await engaged(nodens);
-    const alone = await theirs();
-    for (const [chain, position] of [["PREROUTING", "2"], ["OUTPUT", "3"]] as const) {
-      const words = ["-s", "192.0.2.0/24", "-j", "ACCEPT"];
-      await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-I", chain, position, ...words);
-    }
-    const between = await theirs();
-    assert.equal(between.length, alone.length + 2);
-    const own = ownRules(await hostState(rig));
-    const lines = nodens.output.length;
-    // One of ours goes, and is put in above: theirs stay below it.
-    const [first] = own.filter((rule) => rule.includes("raw -A PREROUTING"));
-    const args = first!.split(" raw -A ")[1]!.match(/"[^"]*"|\S+/g)!.map((one) =>
-      one.replaceAll('"', "")
-    );
-    await inNode(rig, "iptables", "-w", "5", "-t", "raw", "-D", ...args);
-    await until(() => nodens.output.slice(lines).includes("put in order (1 changes)"));
-    assert.deepEqual(await theirs(), between);
-    assert.deepEqual(ownRules(await hostState(rig)).toSorted(), own.toSorted());
-    await served(rig, "cache");
-    assert.match(
-      nodens.output,
-      /a rule above those of nodens takes .* -s 192\.0\.2\.0\/24 -j ACCEPT/,
-    );
-    await terminate(nodens);
-    assert.deepEqual(await theirs(), between);
-    assert.equal(between.filter((rule) => rule.includes(`-d ${KUBE_DNS.v4}/32 -p udp`)).length, 1);
-    assert.deepEqual(ownRules(await hostState(rig)), []);
-  },
-});
-
-Deno.test({
-  name: "an interface that is renamed, and an address that another link has, are mended and told",
-  ...skipFor(rigReasons({ programs: PROGRAMS })),
-  fn: async () => {
-    await using rig = await NodeRig.create();
-    const before = await hostState(rig);
-    const nodens = await startNodeCache(rig);
-    await engaged(nodens);
-    await inNode(rig, "ip", "link", "set", "nodelocaldns", "down");
-    await inNode(rig, "ip", "link", "set", "nodelocaldns", "name", "stolen");
-    await until(() => /removed the link that was renamed to stolen/.test(nodens.output));
-    await served(rig, "cache");
-    await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "nodelocaldns");
-    await inNode(rig, "ip", "addr", "add", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
-    const told = /\[WARNING\] .*is on fabric0 too.*ip address del 10\.96\.0\.10\/32 dev fabric0/;
-    await until(() => told.test(nodens.output), nodens.output);
-    await served(rig, "cache");
-    await terminate(nodens);
-    await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
-    assert.deepEqual(await hostState(rig), before);
-  },
+rigTest("repairs and reports a renamed interface and an address on another link", {
+  needs: PROGRAMS,
+}, async (rig) => {
+  const before = await hostState(rig);
+  const nodens = await startNodeCache(rig);
+  await engaged(nodens);
+  await inNode(rig, "ip", "link", "set", "nodelocaldns", "down");
+  await inNode(rig, "ip", "link", "set", "nodelocaldns", "name", "stolen");
+  await until(() => /removed the link that was renamed to stolen/.test(nodens.output));
+  await served(rig, "cache");
+  await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "nodelocaldns");
+  await inNode(rig, "ip", "addr", "add", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
+  const told = /\[WARNING\] .*is on fabric0 too.*ip address del 10\.96\.0\.10\/32 dev fabric0/;
+  await until(() => told.test(nodens.output), nodens.output);
+  await served(rig, "cache");
+  await terminate(nodens);
+  await inNode(rig, "ip", "addr", "del", `${KUBE_DNS.v4}/32`, "dev", "fabric0");
+  assert.deepEqual(await hostState(rig), before);
 });

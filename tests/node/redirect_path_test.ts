@@ -14,7 +14,7 @@ import {
   whoAnswers,
 } from "../support/namespaces/rules_rig.ts";
 
-/** A second address of the cache, where it has no link-local one. */
+/** The cache's IPv6 address. */
 const OWN_V6 = "fd00:53::53";
 const FAMILIES: readonly Family[] = ["v4", "v6"];
 
@@ -28,7 +28,7 @@ const REDIRECT: RedirectOptions = {
   failOpen: true,
 };
 
-/** A server that answers for a name itself, and asks the server that everybody asks for others. */
+/** A server that answers one name itself, and forwards others to the common server. */
 function corefile(bind: string, upstreams: string): string {
   return `. {
     ${bind}
@@ -41,7 +41,10 @@ function corefile(bind: string, upstreams: string): string {
 `;
 }
 
-/** From pods and from the node itself, both families, UDP and TCP: who answers for the server outside. */
+/**
+ * From pods and from the node itself, both families, UDP and TCP: who answers for the server
+ * outside.
+ */
 async function everywhere(rig: NodeRig, node: RigNode, who: "us" | "another"): Promise<void> {
   await Promise.all(
     [node.pods[0]!.namespace, node.namespace].flatMap((from) =>
@@ -56,13 +59,13 @@ async function everywhere(rig: NodeRig, node: RigNode, who: "us" | "another"): P
 
 const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: string }[] = [
   {
-    name: "to addresses of its own",
+    name: "to its own addresses",
     to: REDIRECT.to,
     bind: `bind ${LINK_LOCAL} ${OWN_V6}`,
     upstreams: OUTSIDE.v4,
   },
   {
-    name: "to whatever address the host has",
+    name: "to any address of the host",
     to: { 4: null, 6: null },
     bind: "",
     upstreams: `${OUTSIDE.v6} {
@@ -74,7 +77,7 @@ const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: 
 for (const backend of ["nft", "legacy"] as const) {
   for (const { name, to, bind, upstreams } of rows) {
     Deno.test({
-      name: `${backend}: host and containers are redirected ${name}, nodens itself is not`,
+      name: `${backend}: redirects host and containers ${name}, but not nodens itself`,
       ...skipFor(rigReasons({ backend, ipv6: true, programs: ["dig"] })),
       fn: () =>
         inRig({ backend, ipv6: true }, async (rig, node) => {
@@ -94,7 +97,7 @@ for (const backend of ["nft", "legacy"] as const) {
             corefile: corefile(bind, upstreams),
           });
           await everywhere(rig, node, "us");
-          // Asked of the very server that is redirected, by nodens.
+          // nodens forwards to the redirected server.
           for (const from of [node.pods[0]!.namespace, node.namespace]) {
             const reply = await rig.dig(from, `@${OUTSIDE.v4}`, "example.org", "SOA");
             assert.ok(reply.data.length > 0, reply.text);

@@ -3,7 +3,7 @@ import { replicaAddresses } from "../support/namespaces/rig/addresses.ts";
 import { dnsperfArguments, dnsperfInput, parseDnsperf } from "../support/namespaces/rig/dnsperf.ts";
 import { serviceRules } from "../support/namespaces/rig/service_rules.ts";
 
-Deno.test("three endpoints get a third of the queries each", () => {
+Deno.test("serviceRules: three endpoints get a third of the queries each", () => {
   const rules = serviceRules("v4", [0, 1, 2].map(replicaAddresses)).split("\n");
   assert.deepEqual(rules.filter((rule) => rule.startsWith("-A KUBE-SVC-DNS-UDP")), [
     "-A KUBE-SVC-DNS-UDP ! -s 10.244.0.0/16 -d 10.96.0.10 -p udp -m udp --dport 53 -j KUBE-MARK-MASQ",
@@ -15,7 +15,7 @@ Deno.test("three endpoints get a third of the queries each", () => {
   assert.ok(!rules.some((rule) => rule.includes("REJECT")));
 });
 
-Deno.test("services without endpoints refuse", () => {
+Deno.test("serviceRules: services without endpoints refuse", () => {
   const rules = serviceRules("v6", []).split("\n");
   const refused = rules.filter((rule) => rule.endsWith("-j REJECT"));
   assert.equal(refused.length, 4, "two services, two transports");
@@ -23,7 +23,7 @@ Deno.test("services without endpoints refuse", () => {
   assert.ok(!rules.some((rule) => rule.includes("DNAT")));
 });
 
-Deno.test("what dnsperf prints is read", () => {
+Deno.test("parseDnsperf: reads the output of dnsperf", () => {
   const text = `Statistics:
 
   Queries sent:         200

@@ -1,4 +1,4 @@
-/** Which entries the data plane is told to keep, and what is remembered of what it says. */
+/** Requests to the data plane, and its remembered answers. */
 import assert from "node:assert/strict";
 import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
 
@@ -6,7 +6,7 @@ function beat(entry: string): Beat {
   return { list: "nodens", entry, target: { address: entry, port: 53 } };
 }
 
-/** A heartbeat beside a data plane that answers when it is told to. */
+/** A heartbeat with a data plane whose answers the test gives. */
 function make() {
   const told: string[] = [];
   const answers: PromiseWithResolvers<Record<string, string>>[] = [];
@@ -19,9 +19,9 @@ function make() {
   return { heartbeat, told, answers };
 }
 
-Deno.test("a beat joins the round that is under way, and remembers the faults", async () => {
+Deno.test("Heartbeat: a beat joins the round in progress, and remembers faults", async () => {
   const { heartbeat, told, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
   const joined = [heartbeat.beat(), heartbeat.beat()];
   assert.deepEqual(told, ["10.96.0.10"]);
   answers[0]!.resolve({ nodens: "Cannot open it" });
@@ -34,10 +34,10 @@ Deno.test("a beat joins the round that is under way, and remembers the faults", 
   assert.equal(heartbeat.faultOf("nodens"), null);
 });
 
-Deno.test("what is set anew waits for no round of what was before", async () => {
+Deno.test("Heartbeat: new entries do not wait for a round of the previous ones", async () => {
   const { heartbeat, told, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
-  heartbeat.set([beat("169.254.20.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("169.254.20.10")]);
   assert.deepEqual(told, ["10.96.0.10", "169.254.20.10"]);
   const joined = heartbeat.beat();
   answers[0]!.resolve({});
@@ -47,20 +47,20 @@ Deno.test("what is set anew waits for no round of what was before", async () => 
   assert.equal(heartbeat.faultOf("nodens"), "gone");
 });
 
-Deno.test("a data plane that says nothing is no reason to change the rules", async () => {
+Deno.test("Heartbeat: a data plane that does not answer causes no fault", async () => {
   const { heartbeat, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
   answers[0]!.reject(new Error("the data plane has not answered within 3000 ms"));
   await heartbeat.beat();
   assert.equal(heartbeat.faultOf("nodens"), null);
 });
 
-Deno.test("stopping takes the entries out, or leaves them to another process", () => {
+Deno.test("Heartbeat: stop removes the entries, or leaves them to another process", () => {
   const { heartbeat, told, answers } = make();
-  heartbeat.set([beat("10.96.0.10")]);
+  void heartbeat.set([beat("10.96.0.10")]);
   heartbeat.stop();
   heartbeat.stop({ handedOver: true });
   assert.deepEqual(told, ["10.96.0.10", "", " (left)"]);
-  // Nobody waits for an answer, nor minds that none comes.
+  // Answers are not awaited.
   answers.forEach(({ reject }) => reject(new Error("the data plane does not run")));
 });

@@ -1,20 +1,18 @@
-/** Every command of the node's rules, failing in every way, at every moment: what must hold. */
+/** Every command of the node's rules fails in every way at every moment. */
 import assert from "node:assert/strict";
 import type { CommandOptions, CommandResult } from "../../src/node/rules/command.ts";
-import { Heartbeat } from "../../src/node/heartbeat.ts";
-import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
 import { FakeIptables } from "../support/doubles/fake_iptables.ts";
+import { countOf, fails, type MadeOptions, makeRules } from "./made_rules.ts";
 
-/** Takes the place of a command; null has it done. */
+/** Replaces a command; null runs it. */
 type Fault = (
   what: "save" | "restore",
   options: CommandOptions,
 ) => Promise<CommandResult | null> | CommandResult | null;
 
-const fails = (stderr: string, code = 4): CommandResult => ({ code, stdout: "", stderr });
 const LIED: CommandResult = { code: 0, stdout: "", stderr: "" };
 
-/** At stop a command that hangs ends by its signal, before by its own limit. */
+/** A command that hangs ends by its signal at stop, before by its limit. */
 let stopping = false;
 const hangs: Fault = (_what, { signal }) => {
   if (!stopping) return fails("", 124);
@@ -42,25 +40,10 @@ const FAULTS: Record<string, Fault> = {
     what === "restore" ? null : { ...LIED, stdout: "*raw\n:OUTPUT ACCEPT [0:0]\n" },
 };
 
-interface Made {
-  iptables: FakeIptables;
-  rules: NodeRules;
-  logs: string[];
-  levels: string[];
-  /** Sets what commands do from now on. */
-  become(fault: Fault | null, which?: "save" | "restore"): void;
-}
-
-function make(
-  changes: Partial<NodeRulesOptions> & {
-    /** Why a list of `-m recent` cannot be written to; null where it can. */
-    listFault?: (list: string) => string | null;
-  } = {},
-): Made {
+/** Rules with both kinds of iptables; nft fails on request. */
+function make(changes: MadeOptions = {}) {
   let fault: Fault | null = null;
   let which = "save";
-  const logs: string[] = [];
-  const levels: string[] = [];
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],
     instead: ({ backend, what }, options) => {
@@ -71,39 +54,22 @@ function make(
   });
   iptables.add("nft", "nat", "-A PREROUTING -j KUBE-SERVICES");
   stopping = false;
-  const { listFault = () => null } = changes;
-  const heartbeat = new Heartbeat((beats) => {
-    const faults = beats.map(({ list }) => [list, listFault(list)] as const)
-      .filter((fault): fault is [string, string] => fault[1] !== null);
-    return Promise.resolve(Object.fromEntries(faults));
-  });
-  const rules = new NodeRules({
-    rules: { addresses: ["10.96.0.10"], port: 53, healthPort: 8080, failOpenTo: [], tracked: [] },
-    failOpen: true,
-    redirect: null,
-    run: iptables.run,
-    heartbeat,
-    log: (level, line) => logs.push(`${level} ${line}`),
-    count: () => {},
-    onLevel: (family, level) => levels.push(`${family} ${level}`),
-    // A turn of the loop, so that limits can pass.
-    pause: () => new Promise((next) => setTimeout(next, 0)),
-    // None of its own: each look is made by the test.
-    retryMs: 1 << 30,
-    ...changes,
-  });
   return {
-    ...{ iptables, rules, logs, levels },
-    become(next, of = "save") {
+    iptables,
+    ...makeRules(iptables.run, changes),
+    /** Sets what commands do from now on. */
+    become(next: Fault | null, of: "save" | "restore" = "save"): void {
       [fault, which] = [next, of];
     },
   };
 }
 
+type Made = ReturnType<typeof make>;
+
 const ours = (iptables: FakeIptables, backend: "nft" | "legacy" = "nft") =>
   iptables.rules(backend).filter((line) => /NodeLocal|nodens/.test(line) || /NODENS/.test(line));
 
-/** What must hold at every moment. */
+/** Invariants. */
 function checkAlways({ iptables, logs }: Made, row: string): void {
   assert.deepEqual(iptables.rules("legacy"), [], `${row}: rules in the other kind`);
   for (const line of logs) {
@@ -115,16 +81,16 @@ for (const failOpen of [true, false]) {
   const count = failOpen ? 14 : 12;
   for (const step of ["save", "restore"] as const) {
     for (const [name, fault] of Object.entries(FAULTS)) {
-      // Only reading has an output to speak of.
+      // Only reading has output.
       if (step === "restore" && name === "half of the output is missing") continue;
       const row = `${failOpen ? "fail-open" : "plain"}, ${step}: ${name}`;
 
-      Deno.test(`${row}: at the start and later, all is in order once that has passed`, async () => {
-        // At the start this is what a kernel without nf_tables says, which has the other kind.
+      Deno.test(`${row}: recovers once that has passed, at the start and later`, async () => {
+        // At the start this means a kernel without nf_tables, which is not a fault.
         const isAbsence = step === "save" && name === "no such backend any more";
         for (const first of isAbsence ? [false] : [true, false]) {
           const made = make({ failOpen });
-          const { iptables, rules, logs, become } = made;
+          const { iptables, rules, logs, become, check } = made;
           if (!first) {
             await rules.ensure();
             iptables.flush();
@@ -132,16 +98,16 @@ for (const failOpen of [true, false]) {
           }
           become(fault, step);
           for (let look = 0; look < 6; look++) {
-            const [state] = await rules.ensure();
-            assert.notEqual(state!.problem, null, row);
+            const state = await check();
+            assert.notEqual(state.problem, null, row);
             checkAlways(made, row);
             assert.ok(ours(iptables).length <= count, `${row}: rules pile up`);
           }
-          assert.equal(logs.filter((line) => /Cannot put the rules/.test(line)).length, 1, row);
+          assert.equal(countOf(logs, /Cannot put the rules/), 1, row);
           become(null);
-          const [state] = await rules.ensure();
-          assert.equal(state!.problem, null, row);
-          assert.equal(state!.level, failOpen ? "socket" : "none", row);
+          const state = await check();
+          assert.equal(state.problem, null, row);
+          assert.equal(state.level, failOpen ? "socket" : "none", row);
           assert.equal(ours(iptables).length, count, row);
           checkAlways(made, row);
           assert.equal(await rules.remove(), true);
@@ -149,7 +115,7 @@ for (const failOpen of [true, false]) {
         }
       });
 
-      Deno.test(`${row}: at stop, what stays is told with the remedy`, async () => {
+      Deno.test(`${row}: at stop, reports remaining rules with the remedy`, async () => {
         const made = make({ failOpen });
         const { iptables, rules, logs, become } = made;
         await rules.ensure();
@@ -162,7 +128,7 @@ for (const failOpen of [true, false]) {
         checkAlways(made, row);
         assert.ok(ours(iptables).length > 0, row);
         assert.ok(logs.every((line) => !line.includes("removed")), `${row}: ${logs.join("\n")}`);
-        // A list of rules that is empty cannot be told from one that somebody has emptied.
+        // An empty list may also be one that another program has flushed.
         if (step === "save" && fault === FAULTS["it does nothing and says nothing"]) return;
         assert.equal(gone, false, row);
         assert.match(logs.join("\n"), /^error .*Cannot remove the rules for IPv4: .*; they stay/);
@@ -188,63 +154,56 @@ for (const failOpen of [true, false]) {
   }
 }
 
-Deno.test("a backend that is there and cannot be read at the start is an error", async () => {
+Deno.test("NodeRules: an existing backend that is unreadable at the start is an error", async () => {
   for (const broken of ["nft", "legacy"] as const) {
     const iptables = new FakeIptables({
       backends: ["nft", "legacy"],
       instead: ({ backend, what }) =>
         backend === broken && what === "save" ? Promise.resolve(fails("", 1)) : null,
     });
-    const { rules, logs } = make({ run: iptables.run });
-    assert.match((await rules.ensure())[0]!.problem!, new RegExp(`iptables-${broken}-save failed`));
+    const { check, logs } = make({ run: iptables.run });
+    assert.match((await check()).problem!, new RegExp(`iptables-${broken}-save failed`));
     assert.match(logs[0]!, /^error /);
     assert.deepEqual([...iptables.rules("nft"), ...iptables.rules("legacy")], []);
-    await rules.stop();
   }
 });
 
-Deno.test("the other backend failing later is told, and the rules are kept where they are", async () => {
+Deno.test("NodeRules: reports a later failure of the other backend, and keeps the rules", async () => {
   let broken = false;
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],
     instead: ({ backend }) => broken && backend === "legacy" ? Promise.resolve(fails("")) : null,
   });
   iptables.add("nft", "nat", "-A PREROUTING -j KUBE-SERVICES");
-  const { rules, logs } = make({ run: iptables.run });
+  const { rules, check, logs } = make({ run: iptables.run });
   await rules.ensure();
   broken = true;
   iptables.flush();
-  for (let look = 0; look < 2; look++) assert.equal((await rules.ensure())[0]!.problem, null);
+  for (let look = 0; look < 2; look++) assert.equal((await check()).problem, null);
   assert.equal(ours(iptables).length, 14);
-  assert.equal(
-    logs.filter((line) => /^warning .*other kind .* cannot be read/.test(line)).length,
-    1,
-  );
+  assert.equal(countOf(logs, /^warning .*other kind .* cannot be read/), 1);
   assert.equal(await rules.remove(), true);
   assert.deepEqual(ours(iptables), []);
 });
 
-Deno.test("a kernel without nf_tables has one backend, and that is no error", async () => {
+Deno.test("NodeRules: a kernel without nf_tables has one backend", async () => {
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],
     instead: ({ backend }) =>
       backend === "nft"
-        ? Promise.resolve(
-          fails("iptables-nft-save: Failed to initialize nft: Protocol not supported"),
-        )
+        ? Promise.resolve(fails("Failed to initialize nft: Protocol not supported"))
         : null,
   });
-  const { rules } = make({ run: iptables.run });
-  assert.equal((await rules.ensure())[0]!.problem, null);
+  const { check } = make({ run: iptables.run });
+  assert.equal((await check()).problem, null);
   assert.equal(ours(iptables, "legacy").length, 14);
-  await rules.stop();
 });
 
-Deno.test("turning away tries to take rules out, whatever the last look has met", async () => {
-  const { rules, iptables, become } = make({ failOpen: false });
+Deno.test("NodeRules: turnAway removes rules, whatever the last check found", async () => {
+  const { rules, check, iptables, become } = make({ failOpen: false });
   await rules.ensure();
   become(FAULTS["the lock is held"]!);
-  assert.notEqual((await rules.ensure())[0]!.problem, null);
+  assert.notEqual((await check()).problem, null);
   become(null);
   const steering = () => ours(iptables).filter((line) => /raw: .* -d 10\.96\.0\.10/.test(line));
   assert.ok(steering().length > 0);
@@ -253,7 +212,7 @@ Deno.test("turning away tries to take rules out, whatever the last look has met"
   assert.equal(await rules.remove(), true);
 });
 
-Deno.test("where there is no iptables and never was, nothing is left to remove", async () => {
+Deno.test("NodeRules: without iptables, there is nothing to remove", async () => {
   const { run } = new FakeIptables({ backends: [] });
   const counted: string[] = [];
   const { rules, logs } = make({ run, count: (error) => void counted.push(error) });
@@ -263,7 +222,7 @@ Deno.test("where there is no iptables and never was, nothing is left to remove",
   assert.deepEqual([logs.length, counted.length], before);
 });
 
-Deno.test("a better level is tried with the rules that it adds, and in their tables alone", async () => {
+Deno.test("NodeRules: tries only the additional rules of a better level", async () => {
   const restored: string[] = [];
   const made = new FakeIptables({
     refuse: (input) => {
@@ -271,51 +230,45 @@ Deno.test("a better level is tried with the rules that it adds, and in their tab
       return input.includes("-m socket") ? fails("", 1) : null;
     },
   });
-  const { rules } = make({ run: made.run });
-  assert.equal((await rules.ensure())[0]!.level, "heartbeat");
+  const { check } = make({ run: made.run });
+  assert.equal((await check()).level, "heartbeat");
   restored.length = 0;
-  assert.equal((await rules.ensure())[0]!.level, "heartbeat");
+  assert.equal((await check()).level, "heartbeat");
   assert.ok(restored.length > 0);
   for (const input of restored) assert.match(input, /^\*raw\n/);
   for (const input of restored) assert.doesNotMatch(input, /\*(nat|filter)\n/);
-  await rules.stop();
 });
 
-Deno.test("a level that the kernel refuses is lowered, and raised once it takes it", async () => {
+Deno.test("NodeRules: lowers a level that the kernel refuses, and raises it later", async () => {
   const rows = [["-m socket", "heartbeat"], ["-m recent", "none"]] as const;
   for (const [match, level] of rows) {
     let refused = true;
-    const { rules, iptables, logs, levels } = (() => {
-      const made: FakeIptables = new FakeIptables({
-        refuse: (input) => refused && input.includes(match) ? fails("", 1) : null,
-      });
-      return { ...make({ run: made.run }), iptables: made };
-    })();
-    for (let look = 0; look < 3; look++) assert.equal((await rules.ensure())[0]!.level, level);
+    const iptables = new FakeIptables({
+      refuse: (input) => refused && input.includes(match) ? fails("", 1) : null,
+    });
+    const { check, logs, levels } = make({ run: iptables.run });
+    for (let look = 0; look < 3; look++) assert.equal((await check()).level, level);
     assert.equal(logs.filter((line) => line.startsWith("warning")).length, 1);
     assert.ok(
       iptables.rules().every((line) => !line.includes("NODENS")),
       "the trial leaves nothing",
     );
     refused = false;
-    assert.equal((await rules.ensure())[0]!.level, "socket");
+    assert.equal((await check()).level, "socket");
     assert.match(logs.join("\n"), /^info .*has fail-open by heartbeat and socket again$/m);
     assert.deepEqual(levels, [`4 ${level}`, `4 ${level}`, `4 ${level}`, "4 socket"]);
     assert.equal(iptables.rules().length, 14);
-    await rules.stop();
   }
 });
 
-Deno.test("lists that cannot be written to make the rules plain, until they can", async () => {
+Deno.test("NodeRules: unwritable lists make the rules plain, until they are writable", async () => {
   let fault: string | null = 'Cannot open "/proc/net/xt_recent/nodens" for writing';
   const { rules, logs, iptables, levels } = make({ listFault: () => fault });
   for (let look = 0; look < 3; look++) await rules.ensure();
   assert.equal(levels.at(-1), "4 none");
   assert.equal(ours(iptables).length, 12);
-  assert.equal(
-    logs.filter((line) => /^warning .*without fail-open: .*nodens/.test(line)).length,
-    1,
-  );
+  assert.ok(iptables.rules().every((rule) => !rule.includes("recent")));
+  assert.equal(countOf(logs, /^warning .*without fail-open: .*Cannot open .*nodens/), 1);
   fault = null;
   await rules.ensure();
   assert.equal(levels.at(-1), "4 socket");
@@ -324,53 +277,53 @@ Deno.test("lists that cannot be written to make the rules plain, until they can"
   assert.deepEqual(ours(iptables), []);
 });
 
-Deno.test("a list that cannot be written to for a moment costs nothing", async () => {
+Deno.test("NodeRules: a list that is unwritable for a moment changes nothing", async () => {
   let left = 2;
   const listFault = (list: string) => left-- > 0 ? `Cannot open "${list}" for writing` : null;
   const { rules, levels, logs } = make({ listFault });
   for (let look = 0; look < 3; look++) await rules.ensure();
   assert.ok(left < 0);
   assert.deepEqual([...new Set(levels)], ["4 socket"], logs.join("\n"));
-  await rules.stop();
 });
 
-Deno.test("a command iptables that fails decides nothing", async () => {
+Deno.test("NodeRules: a failing command iptables decides nothing", async () => {
   const both = new FakeIptables({ backends: ["nft", "legacy"] });
-  const { rules } = make({
+  const { check } = make({
     run: (binary, options) =>
       binary === "iptables-save" ? Promise.resolve(fails("", 1)) : both.run(binary, options),
   });
-  assert.match((await rules.ensure())[0]!.problem!, /iptables-save failed/);
+  assert.match((await check()).problem!, /iptables-save failed/);
   assert.deepEqual([...both.rules("nft"), ...both.rules("legacy")], []);
-  await rules.stop();
 });
 
-Deno.test("every other refusal passes by itself, so the level stays", async () => {
+Deno.test("NodeRules: alternating refusals do not lower the level", async () => {
   let calls = 0;
   const iptables = new FakeIptables({ refuse: () => calls++ % 2 === 0 ? fails("", 1) : null });
-  const { rules, logs } = make({ run: iptables.run });
+  const { rules, check, logs } = make({ run: iptables.run });
   for (let look = 0; look < 20; look++) await rules.ensure();
   assert.ok(logs.every((line) => !/without/.test(line)), logs.join("\n"));
-  assert.equal((await rules.ensure())[0]!.level, "socket");
-  await rules.stop();
+  assert.equal((await check()).level, "socket");
 });
 
-Deno.test("a chain that an interrupted trial has left goes at the next look", async () => {
+Deno.test("NodeRules: removes the chain of an interrupted trial", async () => {
   const { rules, iptables } = make();
   iptables.add("nft", "raw", ":NODENS-TRIAL - [0:0]");
   iptables.add("nft", "raw", "-A NODENS-TRIAL -j NOTRACK");
   await rules.ensure();
   assert.ok(iptables.rules().every((line) => !line.includes("NODENS-TRIAL")));
-  await rules.stop();
 });
 
-Deno.test("a stop does not wait for a look that hangs", async () => {
+Deno.test("NodeRules: stop does not wait for a check that hangs", async () => {
   const { rules, become, iptables } = make();
   stopping = true;
-  become(hangs, "restore");
-  const look = rules.ensure();
-  await new Promise((next) => setTimeout(next, 1));
+  const started = Promise.withResolvers<void>();
+  become((what, options) => {
+    started.resolve();
+    return hangs(what, options);
+  }, "restore");
+  const running = rules.ensure();
+  await started.promise;
   await rules.stop();
-  assert.equal((await look)[0]!.problem, null, "which is nobody's fault");
+  assert.equal((await running)[0]!.problem, null, "an interrupted check is no problem");
   assert.deepEqual(ours(iptables), []);
 });

@@ -1,99 +1,45 @@
 import assert from "node:assert/strict";
 import type { CommandResult } from "../../src/node/rules/command.ts";
-import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
-import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
 import { FakeIptables } from "../support/doubles/fake_iptables.ts";
+import { countOf, fails, makeRules } from "./made_rules.ts";
 
-interface Made {
-  rules: NodeRules;
-  logs: string[];
-  counted: string[];
-  written: string[];
-}
-
-function make(
-  iptables: Pick<FakeIptables, "run">,
-  changes: Partial<NodeRulesOptions> & { cannotWrite?: boolean } = {},
-): Made {
-  const logs: string[] = [];
-  const counted: string[] = [];
-  const written: string[] = [];
-  let kept: readonly Beat[] = [];
-  const textOf = ({ list, entry }: Beat) => `${list} ${entry}`;
-  const heartbeat = new Heartbeat((beats) => {
-    const texts = beats.map(textOf);
-    const faults: Record<string, string> = {};
-    for (const one of kept) {
-      if (!texts.includes(textOf(one))) written.push(`${one.list} -${one.entry}`);
-    }
-    for (const { list, entry } of beats) {
-      if (changes.cannotWrite) faults[list] = `Cannot open "${list}" for writing`;
-      else written.push(`${list} +${entry}`);
-    }
-    kept = beats;
-    return Promise.resolve(faults);
-  });
-  const rules = new NodeRules({
-    rules: {
-      addresses: ["10.96.0.10"],
-      port: 53,
-      healthPort: 8080,
-      failOpenTo: [],
-      tracked: [],
-    },
-    failOpen: true,
-    redirect: null,
-    run: iptables.run,
-    heartbeat,
-    log: (level, line) => logs.push(`${level} ${line}`),
-    count: (type) => counted.push(type),
-    pause: () => Promise.resolve(),
-    ...changes,
-  });
-  return { rules, logs, counted, written };
-}
-
-function fails(stderr: string, code = 1): CommandResult {
-  return { code, stdout: "", stderr };
-}
-
-Deno.test("rules are put in once, kept, mended, and taken out", async () => {
+Deno.test("NodeRules: installs, keeps, restores and removes rules", async () => {
   const iptables = new FakeIptables();
-  const { rules, logs, counted, written } = make(iptables);
-  const [state] = await rules.ensure();
+  const { rules, check, logs, counted, written } = makeRules(iptables.run);
+  const state = await check();
   const good = { family: 4, level: "socket", problem: null, mayPass: false };
   assert.deepEqual(state, { ...good, changes: 14 });
   assert.deepEqual(written, ["nodens +10.96.0.10"]);
-  assert.equal((await rules.ensure())[0]!.changes, 0);
-  assert.equal(iptables.restored.length, 1, "one transaction, and none where all is well");
+  assert.equal((await check()).changes, 0);
+  assert.equal(iptables.restored.length, 1, "one transaction, and none without changes");
   iptables.flush();
-  assert.equal((await rules.ensure())[0]!.changes, 14);
+  assert.equal((await check()).changes, 14);
   assert.equal(iptables.rules().length, 14);
   iptables.add("nft", "raw", "-A OUTPUT -j TRACE");
   assert.equal(await rules.remove(), true);
   assert.deepEqual(iptables.rules(), ["raw: -A OUTPUT -j TRACE"]);
   assert.equal(written.at(-1), "nodens -10.96.0.10");
-  assert.deepEqual(await rules.ensure(), [], "nothing comes back after that");
+  assert.deepEqual(await rules.ensure(), [], "nothing is installed again");
   assert.deepEqual(counted, []);
   assert.ok(logs.every((line) => line.startsWith("info ")), logs.join("\n"));
 });
 
-Deno.test("turning away takes out what leads here, and leaves what answers need", async () => {
+Deno.test("NodeRules: turnAway removes rules that lead here, and keeps those for answers", async () => {
   const plain = new FakeIptables();
-  const { rules } = make(plain, { failOpen: false });
+  const { rules } = makeRules(plain.run, { failOpen: false });
   await rules.ensure();
   assert.equal(plain.rules().length, 12);
   await rules.turnAway();
   assert.equal(plain.rules().length, 8);
   for (const line of plain.rules()) assert.doesNotMatch(line, /^raw: .*-d .*--dport 53 /);
   assert.equal(plain.rules().filter((line) => /--sport 53 .*NOTRACK/.test(line)).length, 2);
-  assert.deepEqual(await rules.ensure(), [], "nothing comes back after that");
+  assert.deepEqual(await rules.ensure(), [], "nothing is installed again");
   assert.equal(await rules.remove(), true);
   assert.deepEqual(plain.rules(), []);
 
-  // With fail-open a word to the kernel does it.
+  // With fail-open, removing the entry is enough.
   const open = new FakeIptables();
-  const { rules: failOpen, written } = make(open);
+  const { rules: failOpen, written } = makeRules(open.run);
   await failOpen.ensure();
   await failOpen.turnAway();
   assert.equal(open.restored.length, 1);
@@ -101,9 +47,9 @@ Deno.test("turning away takes out what leads here, and leaves what answers need"
   await failOpen.remove();
 });
 
-Deno.test("calls at the same time are one", async () => {
+Deno.test("NodeRules: concurrent calls of ensure are one", async () => {
   const iptables = new FakeIptables();
-  const { rules } = make(iptables);
+  const { rules } = makeRules(iptables.run);
   const [first, second] = await Promise.all([rules.ensure(), rules.ensure()]);
   assert.equal(first, second);
   assert.equal(iptables.restored.length, 1);
@@ -111,7 +57,7 @@ Deno.test("calls at the same time are one", async () => {
   assert.equal(iptables.rules().length, 14, "stopping alone leaves the rules");
 });
 
-Deno.test("a kernel without what fail-open takes gets the next best, with one warning", async () => {
+Deno.test("NodeRules: uses the best level that the kernel allows, with one warning", async () => {
   const rows: [string, "heartbeat" | "none", RegExp][] = [
     ["-m socket", "heartbeat", /without "-m socket": .*within two seconds/],
     ["-m recent", "none", /without fail-open: .*the rules are as node-cache's/],
@@ -120,9 +66,9 @@ Deno.test("a kernel without what fail-open takes gets the next best, with one wa
     const iptables = new FakeIptables({
       refuse: (input) => input.includes(lacking) ? fails("RULE_INSERT failed") : null,
     });
-    const { rules, logs, counted } = make(iptables);
-    assert.equal((await rules.ensure())[0]!.level, level);
-    assert.equal((await rules.ensure())[0]!.changes, 0);
+    const { rules, check, logs, counted } = makeRules(iptables.run);
+    assert.equal((await check()).level, level);
+    assert.equal((await check()).changes, 0);
     const warnings = logs.filter((line) => line.startsWith("warning "));
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]!, warning);
@@ -132,113 +78,76 @@ Deno.test("a kernel without what fail-open takes gets the next best, with one wa
   }
 });
 
-Deno.test("a kernel that takes no rules at all keeps being asked for the best", async () => {
+Deno.test("NodeRules: retries the best level if the kernel refuses all rules", async () => {
   let broken = true;
   const iptables = new FakeIptables({ refuse: () => broken ? fails("no such table") : null });
-  const { rules, logs, counted } = make(iptables);
-  for (let i = 0; i < 2; i++) assert.match((await rules.ensure())[0]!.problem!, /no such table/);
+  const { check, logs, counted } = makeRules(iptables.run);
+  for (let i = 0; i < 2; i++) assert.match((await check()).problem!, /no such table/);
   assert.deepEqual(counted, ["iptables", "iptables"]);
-  assert.equal(logs.length, 1, "the same trouble is told once");
+  assert.equal(logs.length, 1, "an unchanged problem is logged once");
   broken = false;
-  assert.deepEqual((await rules.ensure())[0]!.level, "socket");
-  await rules.stop();
+  assert.deepEqual((await check()).level, "socket");
 });
 
-Deno.test("a list that cannot be written to makes the rules plain, not nodens unreachable", async () => {
-  const iptables = new FakeIptables();
-  const { rules, logs } = make(iptables, { cannotWrite: true });
-  assert.equal((await rules.ensure())[0]!.level, "none");
-  assert.equal(iptables.rules().length, 12);
-  assert.ok(iptables.rules().every((rule) => !rule.includes("recent")));
-  assert.ok(logs.some((line) => /^warning .*Cannot open "nodens" for writing/.test(line)));
-  await rules.stop();
-});
-
-Deno.test("a lock that others hold is counted and tried again soon", async () => {
-  const free = Promise.withResolvers<void>();
+Deno.test("a lock held by another program is counted, and the rules are retried soon", async () => {
   let held = true;
   const iptables = new FakeIptables({
     refuse: () =>
-      held
-        ? fails("Another app is currently holding the xtables lock. Stopped waiting after 5s.", 4)
-        : null,
-    afterRestore: free.resolve,
+      held ? fails("Another app is currently holding the xtables lock. Stopped waiting.", 4) : null,
   });
-  const { rules, counted, logs } = make(iptables, { retryMs: 1 });
-  assert.match((await rules.ensure())[0]!.problem!, /holds the xtables lock, which ip.*fuser -v/);
+  const { check, clock, counted, logs } = makeRules(iptables.run);
+  assert.match((await check()).problem!, /holds the xtables lock, which ip.*fuser -v/);
   assert.equal(counted[0], "iptables_lock");
   assert.match(logs[0]!, /^warning /);
   held = false;
-  await free.promise;
-  await rules.ensure();
+  await clock.advance(5000);
   assert.equal(iptables.rules().length, 14);
-  await rules.stop();
 });
 
-Deno.test("what cannot be done is told with the remedy", async () => {
-  const rows: [Pick<FakeIptables, "run">, RegExp][] = [
-    [{ run: () => Promise.resolve(null) }, /there is no iptables-save: install iptables/],
+Deno.test("NodeRules: reports failures with their remedy", async () => {
+  const denied = "iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id:" +
+    " Permission denied (you must be root)";
+  const locked = "Fatal: can't open lock file /run/xtables.lock: Read-only file system";
+  const rows: [(binary: string) => CommandResult | null, RegExp][] = [
+    [() => null, /there is no iptables-save: install iptables/],
+    [() => fails(denied, 4), /needs the capability NET_ADMIN/],
     [
-      {
-        run: () =>
-          Promise.resolve(fails(
-            "iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id:" +
-              " Permission denied (you must be root)",
-            4,
-          )),
-      },
-      /needs the capability NET_ADMIN/,
-    ],
-    [
-      {
-        run: (binary) =>
-          Promise.resolve(
-            binary.endsWith("save")
-              ? { code: 0, stdout: "", stderr: "" }
-              : fails("Fatal: can't open lock file /run/xtables.lock: Read-only file system"),
-          ),
-      },
+      (binary) => binary.endsWith("save") ? { ...fails(""), code: 0 } : fails(locked),
       /mount \/run\/xtables.lock of the host/,
     ],
-    [{ run: () => Promise.resolve(fails("", 124)) }, /took too long/],
+    [() => fails("", 124), /took too long/],
   ];
-  for (const [iptables, message] of rows) {
-    const { rules, logs, counted } = make(iptables);
-    const [state] = await rules.ensure();
-    assert.match(state!.problem!, message);
+  for (const [result, message] of rows) {
+    const { check, logs, counted } = makeRules((binary) => Promise.resolve(result(binary)));
+    const state = await check();
+    assert.match(state.problem!, message);
     assert.match(logs[0]!, message);
     assert.deepEqual(counted, ["iptables"]);
-    await rules.stop();
   }
 });
 
-Deno.test("rules go where kubelet's are, and what is left in the other backend goes", async () => {
+Deno.test("NodeRules: uses kubelet's backend, and removes leftovers from the other", async () => {
   const iptables = new FakeIptables({ backends: ["nft", "legacy"] });
   iptables.add("nft", "raw", "-A PREROUTING -d 10.96.0.10/32 -p udp -m udp --dport 53 -j NOTRACK");
   iptables.add("nft", "filter", "-A INPUT -s 192.0.2.1/32 -j DROP");
   iptables.add("legacy", "mangle", ":KUBE-KUBELET-CANARY - [0:0]");
-  const { rules, logs } = make(iptables);
+  const { rules, logs } = makeRules(iptables.run);
   await rules.ensure();
   assert.equal(iptables.rules("legacy").filter((rule) => rule.includes("10.96.0.10")).length, 14);
   assert.deepEqual(iptables.rules("nft"), ["filter: -A INPUT -s 192.0.2.1/32 -j DROP"]);
-  assert.equal(
-    logs.filter((line) => /^warning .*mixed: 0 in legacy and 1 in nft/.test(line)).length,
-    1,
-  );
-  await rules.stop();
+  assert.equal(countOf(logs, /^warning .*mixed: 0 in legacy and 1 in nft/), 1);
 });
 
-Deno.test("rules that somebody takes out again and again are an error, not an endless loop", async () => {
+Deno.test("NodeRules: rules that another program keeps removing are an error, not a loop", async () => {
   const iptables: FakeIptables = new FakeIptables({ afterRestore: () => iptables.flush() });
-  const { rules, counted } = make(iptables);
-  assert.match((await rules.ensure())[0]!.problem!, /somebody else removes or repeats "-I /);
+  const { check, counted } = makeRules(iptables.run);
+  assert.match((await check()).problem!, /somebody else removes or repeats "-I /);
   assert.deepEqual(counted, ["iptables"]);
-  await rules.stop();
 });
 
-Deno.test("a stranger's rule above ours is told by name, once", async () => {
+Deno.test("NodeRules: reports a foreign rule above ours, once", async () => {
   const iptables = new FakeIptables();
-  const { rules, logs } = make(iptables, { failOpen: false });
+  const { rules, logs } = makeRules(iptables.run, { failOpen: false });
   await rules.ensure();
   const ours = iptables.rules().filter((rule) => rule.startsWith("raw: -A PREROUTING"));
   iptables.flush();
@@ -250,5 +159,4 @@ Deno.test("a stranger's rule above ours is told by name, once", async () => {
   const told = logs.filter((line) => line.startsWith("warning "));
   assert.equal(told.length, 1);
   assert.match(told[0]!, /takes udp traffic to 10.96.0.10 port 53: "-t raw -A PREROUTING -d 10/);
-  await rules.stop();
 });

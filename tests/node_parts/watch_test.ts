@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { BaseCorefile } from "../../src/node/template/base_corefile.ts";
-import { SettledPoll } from "../../src/node/template/settled_poll.ts";
+import { BaseCorefile, SettledPoll } from "../../src/node/template/base_corefile.ts";
 import { until } from "../support/run/until.ts";
+import { VirtualClock } from "../support/run/virtual_clock.ts";
 
-/** A volume as kubelet mounts it: names lead through `..data`, which is swapped for a new version. */
+/**
+ * A volume as kubelet mounts it: names lead through `..data`, which is swapped for a new version.
+ */
 class Volume {
   readonly path: string;
   #version = 0;
@@ -14,7 +16,7 @@ class Volume {
     this.update(files);
   }
 
-  /** Replaces all files at once, then adds and removes names as kubelet does. */
+  /** Replaces all files at once, then adds and removes links. */
   update(files: Record<string, string>): void {
     const old = `${this.path}/..version_${this.#version}`;
     const version = `..version_${++this.#version}`;
@@ -38,7 +40,7 @@ class Volume {
 const TEMPLATE = "bind __PILLAR__LOCAL__DNS__\nforward . __PILLAR__CLUSTER__DNS__\n";
 const PLAIN = "bind ::1\nforward . 10.96.0.10\n";
 
-/** Makes a Corefile of two volumes for the length of `use`; the config map's may be missing. */
+/** Makes a Corefile from two volumes during `use`; that of the config map may be missing. */
 async function watching(
   configMap: Record<string, string> | null,
   use: (context: {
@@ -48,8 +50,11 @@ async function watching(
     changes: string[];
     faults: string[];
     first: string | null;
+    /** Waits for a condition while the clock moves. */
+    polled: (condition: () => boolean) => Promise<void>;
   }) => Promise<void>,
 ): Promise<void> {
+  const clock = new VirtualClock();
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const template = new Volume(`${folder}/coredns`, { "Corefile.base": TEMPLATE });
   const config = `${folder}/kube-dns`;
@@ -71,70 +76,75 @@ async function watching(
     env: (name) => name === "KUBE_DNS_SERVICE_HOST" ? "10.96.0.10" : undefined,
     check: (text) => Promise.resolve(text.includes("chache") ? "chache is unknown" : null),
     onChange: (text) => {
-      // Whoever is told finds it written.
+      // It is written before the callback.
       assert.equal(Deno.readTextFileSync(target), text);
       changes.push(text);
     },
     onFault: (message) => void faults.push(message),
-    pollMs: 10,
-    settleMs: 5,
+    clock,
   });
   try {
     const first = await base.start();
-    await use({ template, config, target, changes, faults, first });
+    const polled = (condition: () => boolean) =>
+      until(() => {
+        void clock.advance(2000);
+        return condition();
+      });
+    await use({ template, config, target, changes, faults, first, polled });
   } finally {
     await base.stop();
     Deno.removeSync(folder, { recursive: true });
   }
 }
 
-Deno.test("a template that kubelet swaps is taken up, a wrong one is told once", async () => {
-  await watching({}, async ({ template, target, changes, faults, first }) => {
+Deno.test("BaseCorefile: follows a template that kubelet swaps, reports a faulty one once", async () => {
+  await watching({}, async ({ template, target, changes, faults, first, polled }) => {
     assert.equal(first, PLAIN);
     assert.equal(Deno.readTextFileSync(target), PLAIN);
     template.update({ "Corefile.base": `errors\n${TEMPLATE}` });
-    await until(() => changes.length === 1);
+    await polled(() => changes.length === 1);
     template.update({ "Corefile.base": `chache\n${TEMPLATE}` });
-    await until(() => faults.length === 1);
+    await polled(() => faults.length === 1);
     assert.equal(Deno.readTextFileSync(target), `errors\n${PLAIN}`);
     template.update({ "Corefile.base": `log\n${TEMPLATE}` });
-    await until(() => changes.length === 2);
+    await polled(() => changes.length === 2);
     assert.deepEqual(changes, [`errors\n${PLAIN}`, `log\n${PLAIN}`]);
     assert.match(faults.join("\n"), /^[^\n]+ cannot be served: chache is unknown$/);
   });
 });
 
-Deno.test("a config map that kubelet mounts, swaps and empties is taken up", async () => {
-  await watching(null, async ({ config, changes, faults, first }) => {
+Deno.test("BaseCorefile: follows a config map that kubelet mounts, swaps and empties", async () => {
+  await watching(null, async ({ config, changes, faults, first, polled }) => {
     assert.equal(first, PLAIN);
     const volume = new Volume(config, { stubDomains: '{"a.local": ["192.0.2.1"]}' });
-    await until(() => changes.length === 1);
+    await polled(() => changes.length === 1);
     volume.update({ stubDomains: '{"b.local": ["192.0.2.1"]}', upstreamNameservers: "[" });
-    await until(() => faults.length === 1);
+    await polled(() => faults.length === 1);
     volume.update({ upstreamNameservers: "[]", stubDomains: '{"b.local": ["192.0.2.1"]}' });
-    await until(() => changes.length === 2);
+    await polled(() => changes.length === 2);
     volume.update({});
-    await until(() => changes.length === 3);
+    await polled(() => changes.length === 3);
     const block = (name: string) =>
       `${PLAIN}\n${name}:53 {\n    errors\n    cache 30\n    bind ::1\n    forward . 192.0.2.1\n}\n`;
     assert.deepEqual(changes, [block("a.local"), block("b.local"), PLAIN]);
     assert.match(faults.join("\n"), /^The kube-dns config map is not used: [^\n]+$/);
-    assert.ok(faults[0]!.includes(`${config}/upstreamNameservers: it is no JSON`));
+    assert.ok(faults[0]!.includes(`${config}/upstreamNameservers: it is not JSON`));
   });
 });
 
-Deno.test("only what lasts for two looks is told", async () => {
+Deno.test("only a value that lasts for two reads is reported", async () => {
+  const clock = new VirtualClock();
   const found = ["a", "a", "b", "c", "a", "d", "d", "d"];
-  const told: string[] = [];
+  const reported: string[] = [];
   const poll: SettledPoll<string> = new SettledPoll({
-    pollMs: 1,
-    settleMs: 1,
-    look: () => Promise.resolve(found.length > 1 ? found.shift()! : found[0]!),
-    onChange: (text) => Promise.resolve(void told.push(text)),
+    read: () => Promise.resolve(found.shift() ?? "d"),
+    onChange: (text) => Promise.resolve(void reported.push(text)),
+    clock,
   });
   assert.equal(await poll.first(), "a");
   poll.start();
-  await until(() => found.length === 1 && told.length > 0);
+  await clock.advance(60_000);
+  assert.deepEqual(reported, ["d"]);
+  assert.deepEqual(found, []);
   await poll.stop();
-  assert.deepEqual(told, ["d"]);
 });

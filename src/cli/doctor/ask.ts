@@ -3,7 +3,7 @@ import { FLAG, TYPE } from "../../dns/constants.ts";
 import { rcodeText } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";
 import type { Answer } from "../../doctor/judge/queries.ts";
-import type { Question } from "../../doctor/probe/surroundings.ts";
+import type { Question } from "../../doctor/probe/options.ts";
 import { buildQuery, mismatch } from "../query/message.ts";
 
 const BUFSIZE = 1232;

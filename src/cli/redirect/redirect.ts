@@ -1,19 +1,13 @@
 import { type RunCommand } from "../../node/rules/command.ts";
-import { applyChanges, IptablesError } from "../../node/rules/iptables.ts";
+import { applyChanges, type BackendChanges, IptablesError } from "../../node/rules/iptables.ts";
 import {
   containersLeftOut,
   redirectFamilies,
   type RedirectOptions,
 } from "../../node/redirect/redirect.ts";
 import { readRedirectArguments } from "../../node/redirect/arguments.ts";
-import {
-  commandText,
-  planRedirect,
-  type RedirectPlan,
-  redirectState,
-} from "../../node/redirect/commands.ts";
+import { commandText, planRedirect, redirectState } from "../../node/redirect/commands.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
-import { localUserId } from "../../node/redirect/user_id.ts";
 import { FlagError, parseFlags } from "../flags.ts";
 import type { Output } from "../output.ts";
 import { ACTIONS, REDIRECT_FLAGS } from "./flags.ts";
@@ -23,7 +17,7 @@ const FLAG_NAMES = {
   port: "port",
   only: "only",
   except: "except",
-  exceptUid: "except-uid",
+  exceptUser: "except-uid",
   interfaces: "interface",
 };
 const FAMILIES: readonly Family[] = [4, 6];
@@ -77,7 +71,7 @@ export async function runRedirect(
 }
 
 async function apply(
-  plan: RedirectPlan,
+  plan: BackendChanges,
   { output, run }: { output: Output; run: RunCommand },
 ): Promise<void> {
   await applyChanges(plan, { run });
@@ -116,7 +110,7 @@ function readArguments(args: readonly string[]): Asked {
       port,
       only,
       except,
-      exceptUid: localUserId(values["except-uid"]),
+      exceptUser: values["except-uid"],
       interfaces: values.interface,
       containers,
       failOpen: failopen,

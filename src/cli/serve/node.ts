@@ -81,14 +81,13 @@ export async function makeNodeRole(
   if (!hasNodeRole(options)) return null;
   const { node, rules } = options;
   // Loaded only here: most of the code is of no use elsewhere.
-  const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }, { ConntrackWatch }] = await Promise
+  const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }, { conntrackCheck }] = await Promise
     .all([
       import("../../node/node_role.ts"),
       import("../../node/interface/interface.ts"),
-      import("../../node/node_rules_linux.ts"),
+      import("../../node/node_rules.ts"),
       import("../../node/conntrack.ts"),
     ]);
-  const conntrack = new ConntrackWatch({ read: readKernelFile, log });
   const withRules = rules.rules.addresses.length > 0 || rules.redirect !== null;
   return new NodeRole({
     makeInterface: node.setupInterface
@@ -100,7 +99,7 @@ export async function makeNodeRole(
     skipTeardown: node.skipTeardown,
     log,
     count,
-    lookAround: () => conntrack.look(),
+    checkHost: conntrackCheck({ read: readKernelFile, log }),
   });
 }
 

@@ -4,7 +4,6 @@ import type { NodeRulesOptions } from "../../node/node_rules.ts";
 import { readRedirectArguments } from "../../node/redirect/arguments.ts";
 import type { RedirectOptions } from "../../node/redirect/redirect.ts";
 import { type Destination, familyOf } from "../../node/rules/rules.ts";
-import { localUserId } from "../../node/redirect/user_id.ts";
 import { type Flag, FlagError, type FlagValues } from "../flags.ts";
 
 /** Flags of the rules that node-cache has not. */
@@ -103,7 +102,7 @@ function readRedirect(
       port: node.dnsPort,
       only: which === "all" ? "" : which,
       except: values["redirect-except"],
-      exceptUid: localUserId(values["redirect-except-uid"]),
+      exceptUser: values["redirect-except-uid"],
       interfaces: interfaces === "none" ? "" : interfaces,
       containers: interfaces !== "none",
       failOpen,
@@ -120,7 +119,7 @@ const FLAG_NAMES = {
   port: "dns.port",
   only: "redirect",
   except: "redirect-except",
-  exceptUid: "redirect-except-uid",
+  exceptUser: "redirect-except-uid",
   interfaces: "redirect-interface",
 };
 

@@ -1,58 +1,83 @@
 import type { Config } from "../../config/types.ts";
-import { type Check, type Finding, ok, problem, warning } from "./finding.ts";
+import type { AddressOrWhy } from "../../node/template/template.ts";
+import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-const CHECK: Check = { id: "corefile", title: "Corefile" };
-/** Stands for the address that is none. */
 const ALL = "all addresses";
 const MAX_FAULTS = 10;
 
-/** What came of reading the Corefile, or of making it from the template. */
+/** Result of reading the Corefile, or of making it from the template. */
 export interface CorefileFacts {
-  /** Where it comes from, in words. */
   readonly source: string;
-  /** What is wrong with it, a line each; null if all is well. */
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
-  /** What it says; that of the Corefile that is there where the new one has faults. */
   readonly config: Config | null;
-  /** Addresses that nodens is given on this node. */
-  readonly localIps: readonly string[];
 }
 
-/** Whether nodens would take the Corefile. */
+/** Checks that nodens would accept the Corefile, and listen on all local addresses. */
 export function judgeCorefile(
-  { source, faults, warnings, config, localIps }: CorefileFacts,
-): Finding {
+  { source, faults, warnings, config }: CorefileFacts,
+  localIps: readonly string[],
+): Verdict {
   if (faults.length > 0) {
-    const shown = faults.slice(0, MAX_FAULTS);
-    const more = faults.length - shown.length;
     return problem(
-      CHECK,
-      [`${source}:`, ...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n"),
-      "mend what the lines name; nodens check FILE says the same of a file",
+      [`${source}:`, ...limited(faults, MAX_FAULTS)].join("\n"),
+      "fix what the lines name; nodens check FILE reports the same for a file",
     );
   }
   const blocks = config?.blocks.length ?? 0;
   const addresses = new Set(config?.listeners.map(({ address }) => address || ALL));
   const found = `${source}: ${blocks} server block${blocks === 1 ? "" : "s"},` +
     ` listening on ${[...addresses].join(", ")}`;
-  const unheard = localIps.filter((one) => !addresses.has(one) && !hearsAll(addresses, one));
+  const unheard = localIps.filter((one) =>
+    ![one, ALL, one.includes(":") ? "::" : "0.0.0.0"].some((address) => addresses.has(address))
+  );
   if (unheard.length > 0) {
     return problem(
-      CHECK,
       `${found}; no server block listens at ${unheard.join(", ")}, which -localip names`,
-      `write "bind ${unheard.join(" ")}" in the blocks that are to serve there, or leave the` +
+      `write "bind ${unheard.join(" ")}" in the blocks that should serve there, or leave the` +
         " addresses out of -localip",
     );
   }
-  if (warnings.length === 0) return ok(CHECK, found);
+  if (warnings.length === 0) return ok(found);
   return warning(
-    CHECK,
     [found, ...warnings].join("\n"),
-    "mend what the warnings name, or name another Corefile (-conf FILE)",
+    "fix what the warnings name, or name another Corefile (-conf FILE)",
   );
 }
 
-function hearsAll(addresses: ReadonlySet<string>, one: string): boolean {
-  return addresses.has(ALL) || addresses.has(one.includes(":") ? "::" : "0.0.0.0");
+/** The first lines, and how many more there are. */
+export function limited(lines: readonly string[], max: number): string[] {
+  const more = lines.length - max;
+  return more > 0 ? [...lines.slice(0, max), `and ${more} more`] : [...lines];
+}
+
+/** The Service to which the template forwards the cluster's names. */
+export interface ServiceFacts {
+  readonly service: string | null;
+  readonly address: AddressOrWhy;
+  readonly needed: boolean;
+}
+
+/** Checks that the Service's address is known, and not an address of nodens. */
+export function judgeService(
+  { service, address, needed }: ServiceFacts,
+  localIps: readonly string[],
+): Verdict {
+  if (service === null) return skipped("no template, so no Service is needed");
+  if ("why" in address) {
+    if (!needed) return skipped(`${address.why}; the template does not need it`);
+    return problem(
+      address.why,
+      `create the Service (kubectl -n kube-system get service ${service}) before the pod starts;` +
+        " kubelet sets the variable in pods of the same namespace. In a shell on the node, set it" +
+        " for the doctor yourself",
+    );
+  }
+  if (!localIps.includes(address.address)) return ok(`${service} is at ${address.address}`);
+  const found = `the Service ${service} is at ${address.address}, which -localip has too`;
+  const remedy = "make a second Service with the same selector (kube-dns-upstream), and name it" +
+    " with -upstreamsvc";
+  return needed
+    ? problem(`${found}: nodens would forward to itself`, remedy)
+    : warning(found, remedy);
 }

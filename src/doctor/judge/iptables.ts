@@ -1,10 +1,7 @@
-import type { Backends, IptablesFault } from "../../node/rules/iptables.ts";
+import type { BackendName, Backends, IptablesFault } from "../../node/rules/iptables.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
-import type { RuleSet } from "../../node/rules/transaction.ts";
-import { ownership } from "../../node/rules/transaction.ts";
-import { type Check, type Finding, ok, problem, skipped, warning } from "./finding.ts";
-
-const LOCK: Check = { id: "iptables-lock", title: "Lock of iptables" };
+import { ownership, type RuleSet } from "../../node/rules/transaction.ts";
+import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
 /** The rules of one family, or why they cannot be read. */
 export type FamilyRules =
@@ -18,9 +15,9 @@ const REMEDY: Record<IptablesFault, string> = {
   missing: "install iptables 1.8 or later where nodens runs (its image has it), or do without" +
     " rules (-setupiptables=false)",
   permission: "run the doctor, and nodens, as root with the capability NET_ADMIN",
-  lock: "find who holds /run/xtables.lock (fuser /run/xtables.lock)",
-  busy: "look again when the machine is less busy",
-  other: "see what iptables-save says when it is run by hand",
+  lock: "find the holder of /run/xtables.lock (fuser /run/xtables.lock)",
+  busy: "run the doctor again when the machine is less busy",
+  other: "run iptables-save by hand to see what fails",
 };
 
 /** Name of the commands of a family. */
@@ -28,52 +25,105 @@ export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
 
-/** Whether there is an iptables of the kind that the node uses, and of that kind alone. */
-export function judgeIptables(rules: FamilyRules, set: RuleSet): Finding {
-  const { family } = rules;
-  const program = programOf(family);
-  const check: Check = { id: program, title: `${program} (IPv${family})` };
-  if ("fault" in rules) return problem(check, rules.message, REMEDY[rules.fault]);
+/** Checks that iptables works, and that only one kind of it is in use. */
+export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
+  if ("fault" in rules) return problem(rules.message, REMEDY[rules.fault]);
+  const program = programOf(rules.family);
   const { used, other, reason } = rules.backends;
   const isOurs = ownership(set);
   const foreign = (other?.saved.rules ?? []).filter((rule) => !isOurs(rule));
   const count = used.saved.rules.length;
-  const found = `${used.name}, because ${reason}; ${count} rule${count === 1 ? "" : "s"}`;
-  if (other === null || foreign.length === 0) return ok(check, found);
-  const command = `${program}-${other.name}-save`;
+  if (other === null || foreign.length === 0) {
+    return ok(`${used.name}, because ${reason}; ${count} rule${count === 1 ? "" : "s"}`);
+  }
+  const { table, chain, text } = foreign[0]!;
   return problem(
-    check,
     `rules of both kinds at once: ${count} in ${used.name} (which nodens uses, because ${reason})` +
-      ` and ${foreign.length} in ${other.name}, such as` +
-      ` "-t ${foreign[0]!.table} -A ${foreign[0]!.chain} ${foreign[0]!.text}"; every packet meets` +
-      " both",
-    `see what they are (${command}); make whoever put them in use ${used.name} as well` +
-      ` (update-alternatives --set ${program} …), and delete what is left in ${other.name}`,
+      ` and ${foreign.length} in ${other.name}, such as "-t ${table} -A ${chain} ${text}"; both` +
+      " see every packet",
+    `list them (${program}-${other.name}-save); make the program that installed them use` +
+      ` ${used.name} as well (update-alternatives --set ${program} …), and delete the rest in` +
+      ` ${other.name}`,
   );
 }
 
-/** The file by which programs take turns at the rules. */
+/** The lock file of iptables. */
 export interface LockFacts {
   readonly path: string;
   readonly exists: boolean;
-  /** This process is in a container, and whether the file comes from outside of it. */
   readonly container: boolean;
   readonly mounted: boolean;
   readonly wantsRules: boolean;
-  /** The kind of iptables that is used; null if it is not known. */
-  readonly backend: "nft" | "legacy" | "default" | null;
+  readonly backend: BackendName | null;
 }
 
-/** Whether nodens takes turns with kube-proxy and others at the rules. */
-export function judgeLock(facts: LockFacts): Finding {
+/** Checks that nodens shares the lock with kube-proxy and others. */
+export function judgeLock(facts: LockFacts): Verdict {
   const { path, exists, container, mounted, wantsRules, backend } = facts;
-  if (!wantsRules) return skipped(LOCK, "nodens makes no rules");
-  if (backend === "nft") return ok(LOCK, "not needed: nft changes whole tables at a time");
-  if (!container) return ok(LOCK, exists ? path : `${path} is made when it is first needed`);
-  if (mounted) return ok(LOCK, `${path} is the host's`);
+  if (!wantsRules) return skipped("nodens makes no rules");
+  if (backend === "nft") return ok("not needed: nft changes whole tables at a time");
+  if (!container) return ok(exists ? path : `${path} is made when it is first needed`);
+  if (mounted) return ok(`${path} is the host's`);
   return warning(
-    LOCK,
-    `${path} is not that of the host, so rules may be lost when two programs change them at a time`,
+    `${path} is not that of the host, so two programs that change rules at once may lose some`,
     "mount it into the container: a hostPath volume of the type FileOrCreate",
   );
+}
+
+/** Matches of one family. */
+export interface MatchFacts {
+  readonly loaded: readonly string[] | null;
+  readonly modules: readonly string[] | null;
+  readonly test: { readonly accepted: boolean; readonly said: string } | null;
+  readonly failOpen: boolean;
+}
+
+/** Checks that the kernel has the matches that the rules need. */
+export function judgeMatches({ failOpen, test, loaded, modules }: MatchFacts): Verdict {
+  const needed = failOpen ? ["comment", "recent", "socket"] : ["comment"];
+  if (test?.accepted === true) {
+    return ok(`${needed.join(", ")}: the rules are accepted (tried, not installed)`);
+  }
+  const unloaded = needed.filter((name) => !loaded?.includes(name));
+  const missing = unloaded.filter((name) => !modules?.includes(name));
+  const isAbsent = (name: string) => loaded !== null && modules !== null && missing.includes(name);
+  const said = test === null ? "" : `; iptables says: ${test.said}`;
+  if (isAbsent("comment")) {
+    return problem(
+      `the kernel has no match "comment", which all rules have${said}`,
+      "use a kernel with CONFIG_NETFILTER_XT_MATCH_COMMENT, or -setupiptables=false",
+    );
+  }
+  if (isAbsent("recent")) {
+    return warning(
+      `the kernel has no match "recent": no fail-open, so while nodens does not answer, nobody` +
+        ` does, as with node-cache${said}`,
+      "use a kernel with CONFIG_NETFILTER_XT_MATCH_RECENT (module xt_recent)",
+    );
+  }
+  if (isAbsent("socket")) {
+    return warning(
+      `the kernel has no match "socket": a crash is noticed within two seconds instead of at` +
+        ` once${said}`,
+      "use a kernel with CONFIG_NETFILTER_XT_MATCH_SOCKET (module xt_socket)",
+    );
+  }
+  if (test !== null) {
+    return warning(
+      `the kernel refuses the rules${said}`,
+      "nodens falls back to simpler rules and says so in its log; see docs/node.md",
+    );
+  }
+  if (missing.length > 0) {
+    return skipped(
+      `not known whether the kernel has ${
+        missing.join(", ")
+      }; trying it would load modules, which` +
+        " nodens does when it starts",
+    );
+  }
+  const names = needed.map((name) =>
+    unloaded.includes(name) ? `${name} (a module, not loaded)` : name
+  );
+  return ok(names.join(", "));
 }

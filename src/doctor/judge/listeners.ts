@@ -1,44 +1,38 @@
-import { type Check, type Finding, ok, problem, skipped, warning } from "./finding.ts";
-import type { Socket } from "./sockets.ts";
+import { destinationText, familyOf } from "../../node/rules/rules.ts";
+import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-const PORTS: Check = { id: "listeners", title: "Port of DNS" };
-const HTTP: Check = { id: "http-ports", title: "Ports of health and metrics" };
-
-/** Who serves at the addresses that nodens is to serve at. */
-export type Running =
-  | "nodens"
-  | "node-cache"
-  | "nobody"
-  | "another"
-  /** Somebody, whose process cannot be seen. */
-  | "unknown"
-  /** Sockets cannot be seen at all. */
-  | "unseen";
+/** The server at our addresses; "unknown": no visible process; "unseen": no visible sockets. */
+export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown" | "unseen";
 
 /** Whether silence is acceptable: perhaps nobody serves. */
 export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
 
+/** A listening socket. */
+export interface Socket {
+  readonly protocol: "udp" | "tcp";
+  readonly address: string;
+  readonly port: number;
+  readonly inode: number;
+  readonly owner: { readonly pid: number; readonly name: string } | null;
+}
+
 /** An address to listen on; "" for all of both families. */
 export interface Wanted {
   readonly address: string;
   readonly port: number;
-  /** nodens serves without it if it is taken. */
   readonly optional?: boolean;
 }
 
-/** Who listens, and who is to. */
+/** Listening sockets, present and wanted. */
 export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
-  /** All listening sockets of this machine; null if they cannot be read. */
   readonly sockets: readonly Socket[] | null;
-  /** A nodens that told of itself over HTTP (`/status`), or null. */
   readonly status: { readonly pid: number; readonly version: string } | null;
 }
 
-/** What to do about programs that often hold port 53. */
 const ADVICE: Record<string, string> = {
   "systemd-resolve":
     "set DNSStubListener=no in /etc/systemd/resolved.conf and restart systemd-resolved",
@@ -49,114 +43,110 @@ const ADVICE: Record<string, string> = {
   coredns: "give it bind with its own addresses, or stop it",
 };
 
-/** Who serves DNS at our addresses now. */
+/** The present server at the addresses of nodens. */
 export function whoRuns(facts: ListenerFacts): Running {
   const { dns, sockets, status } = facts;
   if (sockets === null) return status === null ? "unseen" : "nodens";
-  const holders = sockets.filter((socket) => dns.some((wanted) => collides(wanted, socket)));
-  const exact = holders.filter((socket) => dns.some((wanted) => isAt(wanted, socket)));
-  if (exact.some((socket) => isNodens(socket, facts))) return "nodens";
-  if (exact.some(({ owner }) => owner?.name === "node-cache")) return "node-cache";
-  if (exact.some(({ owner }) => owner === null)) return "unknown";
-  return exact.length > 0 ? "another" : "nobody";
+  const holders = sockets.filter((socket) =>
+    dns.some((wanted) => collides(wanted, socket) && isAt(wanted, socket))
+  );
+  if (holders.some((socket) => isNodens(socket, facts))) return "nodens";
+  if (holders.some(({ owner }) => owner?.name === "node-cache")) return "node-cache";
+  if (holders.some(({ owner }) => owner === null)) return "unknown";
+  return holders.length > 0 ? "another" : "nobody";
 }
 
-/** Whether somebody else holds a port that nodens needs. */
-export function judgeListeners(facts: ListenerFacts): Finding[] {
-  const { dns, http, sockets } = facts;
-  if (sockets === null) {
-    const why = "/proc/net cannot be read: who listens is not known";
-    return [skipped(PORTS, why), skipped(HTTP, why)];
-  }
-  const dnsFinding = dns.length === 0
-    ? skipped(PORTS, "what nodens would listen on is not known (see corefile)")
-    : judge(PORTS, { wanted: dns, sockets, facts });
-  const web = http.length === 0
-    ? skipped(HTTP, "nothing is served over HTTP")
-    : judge(HTTP, { wanted: http, sockets: sockets.filter(isTcp), facts });
-  return [dnsFinding, web];
+const UNREADABLE = "/proc/net cannot be read, so listening sockets are not known";
+
+/** Checks that no other process has the DNS addresses. */
+export function judgeDnsPorts(facts: ListenerFacts): Verdict {
+  const { dns, sockets } = facts;
+  if (sockets === null) return skipped(UNREADABLE);
+  if (dns.length === 0) return skipped("the addresses of nodens are not known (see corefile)");
+  return judge(dns, sockets, { facts, advice: ADVICE });
+}
+
+/** Checks that no other process has the addresses of health and metrics. */
+export function judgeHttpPorts(facts: ListenerFacts): Verdict {
+  const { http, sockets } = facts;
+  if (sockets === null) return skipped(UNREADABLE);
+  if (http.length === 0) return skipped("nothing is served over HTTP");
+  return judge(http, sockets.filter(({ protocol }) => protocol === "tcp"), { facts, advice: {} });
 }
 
 function judge(
-  check: Check,
-  { wanted, sockets, facts }: {
-    wanted: readonly Wanted[];
-    sockets: readonly Socket[];
-    facts: ListenerFacts;
-  },
-): Finding {
+  wanted: readonly Wanted[],
+  sockets: readonly Socket[],
+  { facts, advice }: { facts: ListenerFacts; advice: Readonly<Record<string, string>> },
+): Verdict {
   const conflicts = sockets.filter((socket) =>
     wanted.some((one) => collides(one, socket)) && !isNodens(socket, facts)
   );
-  const ours = sockets.filter((socket) =>
-    isNodens(socket, facts) && wanted.some((one) => isAt(one, socket))
-  );
-  const list = wanted.map(wantedText).join(", ");
   if (conflicts.length === 0) {
-    const [first] = ours;
-    if (first !== undefined) return ok(check, `${ownerText(first, facts)} listens at ${list}`);
-    return ok(check, `free: ${list}`);
-  }
-  const known = conflicts.filter(({ owner }) => owner !== null);
-  const found = [...new Set(conflicts.map((one) => socketText(one)))].join(", ");
-  if (known.length > 0 && known.every(({ owner }) => owner!.name === "node-cache")) {
-    return warning(
-      check,
-      found,
-      "expected before the change: node-cache and nodens cannot serve at the same addresses at a" +
-        " time; the change of image stops one before it starts the other",
+    const list = wanted.map(wantedText).join(", ");
+    const ours = sockets.find((socket) =>
+      isNodens(socket, facts) && wanted.some((one) => isAt(one, socket))
+    );
+    return ok(
+      ours === undefined ? `free: ${list}` : `${ownerText(ours, facts)} listens at ${list}`,
     );
   }
-  const foreign = known.filter(({ owner }) => owner!.name !== "node-cache");
-  if (foreign.length === 0) {
-    // An IPv6 wildcard socket takes IPv4 too, or does not: /proc does not say.
+  const found = [...new Set(conflicts.map(socketText))].join(", ");
+  const names = new Set(conflicts.flatMap(({ owner }) => owner?.name ?? []));
+  if (names.size === 0) {
     return problem(
-      check,
       `${found} (run as root in the host's process namespace to see its name)`,
       "stop it, or give nodens other addresses; if it is nodens itself, run the doctor beside it",
     );
   }
-  const unsure = foreign.every((one) => !wanted.some((want) => collidesSurely(want, one)));
-  const names = [...new Set(foreign.map(({ owner }) => owner!.name))];
-  const advice = names.map((name) =>
-    `${name}: ${check === PORTS && ADVICE[name] || "stop it, or give it or nodens another address"}`
-  ).join("; ");
-  if (unsure) return warning(check, `${found}, which may take IPv4 too`, advice);
-  const inWay = foreign.filter((one) =>
-    wanted.some((want) => want.optional !== true && collides(want, one))
-  );
-  if (inWay.length > 0) return problem(check, found, advice);
-  return warning(check, `${found}; nodens serves, but not there`, advice);
+  names.delete("node-cache");
+  if (names.size === 0) {
+    return warning(
+      found,
+      "expected before the migration: node-cache and nodens cannot serve at the same addresses at" +
+        " once; the change of image stops one before it starts the other",
+    );
+  }
+  const foreign = conflicts.filter(({ owner }) => owner !== null && names.has(owner.name));
+  const remedy = [...names]
+    .map((name) => `${name}: ${advice[name] ?? "stop it, or give it or nodens another address"}`)
+    .join("; ");
+  const some = (test: (want: Wanted, one: Socket) => boolean) =>
+    foreign.some((one) => wanted.some((want) => test(want, one)));
+  if (!some(collidesSurely)) return warning(`${found}, which may take IPv4 too`, remedy);
+  if (some((want, one) => want.optional !== true && collides(want, one))) {
+    return problem(found, remedy);
+  }
+  return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
-/** Who holds the socket at an address, in words; null if nobody does. */
+/** The process that listens at an address, or null. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);
 }
 
 function isNodens({ owner }: Socket, { status }: ListenerFacts): boolean {
-  // Where the process cannot be seen, a nodens that answers at our HTTP addresses is taken for it.
+  // An invisible process is taken for the nodens that answers at our HTTP addresses.
   if (owner === null) return status !== null;
   return owner.name === "nodens" || owner.pid === status?.pid;
 }
 
 function ownerText(socket: Socket, facts: ListenerFacts): string {
+  const { owner } = socket;
   if (isNodens(socket, facts)) {
     const { status } = facts;
     const version = status === null ? "" : ` ${status.version}`;
-    return `nodens${version} (process ${socket.owner?.pid ?? status!.pid})`;
+    return `nodens${version} (process ${owner?.pid ?? status!.pid})`;
   }
-  return socket.owner === null ? "somebody" : `${socket.owner.name} (process ${socket.owner.pid})`;
+  return owner === null ? "somebody" : `${owner.name} (process ${owner.pid})`;
 }
 
-function socketText(socket: Socket): string {
-  const { address, port, protocol, owner } = socket;
+function socketText({ owner, protocol, ...socket }: Socket): string {
   const who = owner === null ? "a process that cannot be seen" : `${owner.name} (${owner.pid})`;
-  return `${who} has ${hostText(address)}:${port}/${protocol}`;
+  return `${who} has ${destinationText(socket)}/${protocol}`;
 }
 
-/** A socket that a client's query to this address would reach. */
 function isAt({ address, port }: Wanted, socket: Socket): boolean {
   if (port !== socket.port) return false;
   if (address === socket.address) return true;
@@ -164,12 +154,10 @@ function isAt({ address, port }: Wanted, socket: Socket): boolean {
     familyOf(address) === familyOf(socket.address) || socket.address === "::");
 }
 
-/** Whether both cannot be bound at a time, perhaps. */
-function collides(wanted: Wanted, socket: Socket): boolean {
-  if (wanted.port !== socket.port) return false;
-  const { address } = wanted;
-  if (address === "") return true;
-  if (address === socket.address) return true;
+/** Whether both perhaps cannot be bound at once: /proc does not say whether "::" takes IPv4. */
+function collides({ address, port }: Wanted, socket: Socket): boolean {
+  if (port !== socket.port) return false;
+  if (address === "" || address === socket.address) return true;
   if (isWildcard(address)) return address === "::" || familyOf(socket.address) === 4;
   return isWildcard(socket.address) &&
     (socket.address === "::" || familyOf(address) === familyOf(socket.address));
@@ -180,22 +168,10 @@ function collidesSurely(wanted: Wanted, socket: Socket): boolean {
     !(socket.address === "::" && wanted.address !== "" && familyOf(wanted.address) === 4);
 }
 
-function isTcp({ protocol }: Socket): boolean {
-  return protocol === "tcp";
-}
-
 function isWildcard(address: string): boolean {
   return address === "0.0.0.0" || address === "::";
 }
 
-function familyOf(address: string): 4 | 6 {
-  return address.includes(":") ? 6 : 4;
-}
-
 function wantedText({ address, port }: Wanted): string {
-  return `${address === "" ? "*" : hostText(address)}:${port}`;
-}
-
-function hostText(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
+  return destinationText({ address: address || "*", port });
 }

@@ -1,77 +1,67 @@
-import { type Check, type Finding, ok, problem, skipped, warning } from "./finding.ts";
+import { destinationText } from "../../node/rules/rules.ts";
+import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 import type { Target } from "./targets.ts";
 
-/** What came of one question. */
+/** Result of a query. */
 export type Answer =
   | { readonly rcode: string; readonly ms: number }
-  /** No reply; why, in a few words. */
   | { readonly failure: string };
 
-/** One question that was asked. */
+/** A query and its result. */
 export interface Asked {
-  /** What the name stands for. */
   readonly what: "cluster" | "outside";
   readonly name: string;
   readonly transport: "UDP" | "TCP";
   readonly answer: Answer;
 }
 
-/** One server, and what it answered. */
+/** A server and its answers. */
 export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];
   readonly running: Running;
-  /** Who holds the socket at that address, in words; null if nobody on this machine does. */
+  /** The process on this machine that listens at that address, in words, or null. */
   readonly holder: string | null;
 }
 
 const WHAT = { cluster: "cluster name", outside: "outside name" } as const;
+const TITLE = { listener: "Ask", cluster: "Ask the cluster at", upstream: "Ask upstream" } as const;
 
-/** Whether one server answers over every path. */
-export function judgeQueries(facts: QueryFacts): Finding {
+/** Id and title of the check of a server. */
+export function checkOf({ role, ...server }: Target): { id: string; title: string } {
+  const where = destinationText(server);
+  return { id: `${role}:${where}`, title: `${TITLE[role]} ${where}` };
+}
+
+/** Checks that one server answers over every path. */
+export function judgeQueries(facts: QueryFacts): Verdict {
   const { target, asked, running, holder } = facts;
-  const check = checkOf(target);
   const nobody = target.role === "listener" && maybeNobody(running);
-  if (asked.length === 0) {
-    return skipped(check, "none of the names that are asked for is served here");
-  }
+  if (asked.length === 0) return skipped("none of the names is served here");
   const heard = asked.some(({ answer }) => "rcode" in answer);
   if (nobody && !heard) {
     const who = running === "nobody" ? "nobody serves there yet" : "nobody answers there";
-    return skipped(check, `${who}: ask again once nodens runs`);
+    return skipped(`${who}: run the doctor again once nodens runs`);
   }
-  const by = target.role === "upstream" || running === "unseen"
+  const by = !heard || target.role === "upstream" || running === "unseen"
     ? ""
     : holder !== null
     ? `; ${holder} listens there`
     : "; no socket of this node is there, so it comes from elsewhere";
-  const found = resultText(asked) + (heard ? by : "");
+  const found = resultText(asked) + by;
   const bad = asked.filter(({ answer }) => !isGood(answer));
-  if (bad.length === 0) return ok(check, found);
-  const serious = bad.filter(({ what, answer }) =>
+  if (bad.length === 0) return ok(found);
+  const isSerious = bad.some(({ what, answer }) =>
     !("rcode" in answer) || answer.rcode !== "NXDOMAIN" || what === "cluster"
   );
-  const remedy = remedyOf(facts, bad);
-  return serious.length > 0 && !nobody
-    ? problem(check, found, remedy)
-    : warning(check, found, remedy);
+  return (isSerious && !nobody ? problem : warning)(found, remedyOf(facts, bad));
 }
 
-/** The check that a server is. */
-export function checkOf({ role, address, port }: Target): Check {
-  const where = `${address.includes(":") ? `[${address}]` : address}:${port}`;
-  return { id: `${role}:${where}`, title: `${TITLE[role]} ${where}` };
-}
-
-const TITLE = { listener: "Ask", cluster: "Ask the cluster at", upstream: "Ask upstream" } as const;
-
-/** Answers by name and transport, with their times: `cluster name: UDP 0.4 ms, TCP SERVFAIL`. */
-export function resultText(asked: readonly Asked[]): string {
+function resultText(asked: readonly Asked[]): string {
   return [...Map.groupBy(asked, ({ what }) => what)].map(([what, list]) => {
-    const [{ name }] = list as [Asked];
     const results = list.map(({ transport, answer }) => `${transport} ${answerText(answer)}`);
-    return `${WHAT[what]} ${name}: ${results.join(", ")}`;
+    return `${WHAT[what]} ${list[0]!.name}: ${results.join(", ")}`;
   }).join("; ");
 }
 
@@ -86,48 +76,90 @@ function isGood(answer: Answer): boolean {
 }
 
 function remedyOf({ target, running, holder }: QueryFacts, bad: readonly Asked[]): string {
-  const failed = (test: (answer: Answer) => boolean) => bad.some(({ answer }) => test(answer));
-  const rcode = (code: string) => failed((answer) => "rcode" in answer && answer.rcode === code);
-  const silent = failed((answer) => "failure" in answer);
+  const rcode = (code: string) =>
+    bad.some(({ answer }) => "rcode" in answer && answer.rcode === code);
+  const only = (one: string) => bad.every(({ transport }) => transport === one);
+  const { role } = target;
+  const silence = () => {
+    if (only("TCP")) {
+      return "UDP is answered and TCP is not: see whether a firewall lets TCP port 53 through";
+    }
+    if (only("UDP")) {
+      return "TCP is answered and UDP is not: see whether a firewall lets UDP port 53 through";
+    }
+    if (role === "upstream") {
+      return "see whether that server runs (kubectl -n kube-system get pods -l k8s-app=kube-dns)," +
+        " and whether this node reaches it";
+    }
+    if (role === "cluster") {
+      return "see whether kube-dns has endpoints, and kube-proxy its rules on this node";
+    }
+    if (holder === null) return "nobody listens there: see whether nodens runs, and its log";
+    return running === "nodens"
+      ? "see nodens's log and nodens status; then the checks of rules and foreign rules"
+      : "see whether that program answers at all; then the checks of rules";
+  };
   const steps: string[] = [];
-  if (silent && bad.every(({ transport }) => transport === "TCP")) {
-    steps.push("UDP is answered and TCP is not: see whether a firewall lets TCP port 53 through");
-  } else if (silent && bad.every(({ transport }) => transport === "UDP")) {
-    steps.push("TCP is answered and UDP is not: see whether a firewall lets UDP port 53 through");
-  } else if (silent && target.role === "upstream") {
-    steps.push(
-      "see whether that server runs (kubectl -n kube-system get pods -l k8s-app=kube-dns), and" +
-        " whether this node reaches it",
-    );
-  } else if (silent && target.role === "cluster") {
-    steps.push("see whether kube-dns has endpoints, and kube-proxy its rules on this node");
-  } else if (silent) {
-    steps.push(
-      holder === null
-        ? "nobody listens there: see whether nodens runs, and its log"
-        : running === "nodens"
-        ? "see nodens's log and nodens status; then the checks of rules and foreign rules"
-        : "see whether that program answers at all; then the checks of rules",
-    );
-  }
+  if (bad.some(({ answer }) => "failure" in answer)) steps.push(silence());
   if (rcode("SERVFAIL")) {
     steps.push(
-      target.role === "upstream"
-        ? "that server cannot resolve the name: look there"
+      role === "upstream"
+        ? "that server cannot resolve the name: find out why there"
         : "see how its upstreams answer, below, and nodens status",
     );
   }
   if (rcode("REFUSED")) {
-    steps.push("see whether a server block is for that name, and acl in the Corefile");
+    steps.push("see whether a server block has that name, and acl in the Corefile");
   }
   if (rcode("NXDOMAIN")) {
     steps.push(
       bad.some(({ what }) => what === "cluster")
-        ? "the name does not exist: see the cluster's domain (-domain, or --name NAME), and that" +
-          " the right server is asked"
+        ? "the name does not exist: see the cluster's domain (-domain, or --name NAME), and whether" +
+          " this is the right server"
         : "name one that exists with --outside NAME",
     );
   }
-  if (steps.length === 0) steps.push("see the log of the server that answers");
-  return steps.join("; ");
+  return steps.join("; ") || "see the log of the server that answers";
+}
+
+/** Result of queries from a pod's position in the network, or a similar one. */
+export type PodFacts =
+  | { readonly how: "namespace"; readonly asked: readonly Asked[]; readonly server: string }
+  | { readonly how: "failed"; readonly why: string }
+  | {
+    readonly how: "gateway";
+    readonly source: string;
+    readonly link: string;
+    readonly asked: readonly Asked[];
+    readonly server: string;
+  }
+  | { readonly how: "none"; readonly why: string };
+
+/** Checks that queries from pods are answered. */
+export function judgePod(facts: PodFacts, running: Running): Verdict {
+  if (facts.how === "none") return skipped(facts.why);
+  if (facts.how === "failed") {
+    return problem(facts.why, "run it as root on the node itself, with iproute2 (ip)");
+  }
+  const { how, asked, server } = facts;
+  const from = how === "namespace"
+    ? `from a namespace beside the node to ${server}`
+    : `from ${facts.source} (${facts.link}) to ${server}`;
+  const bad = asked.filter(({ answer }) => !isGood(answer));
+  const found = `${from}: ${resultText(asked)}`;
+  if (bad.length === 0) {
+    const path = "by the host's own path; --pod uses a pod's, and changes the host briefly";
+    return ok(how === "namespace" ? found : `${found} (${path})`);
+  }
+  if (!bad.some(({ answer }) => "failure" in answer)) {
+    return warning(found, "replies arrive, so the path is open; for the answer see above");
+  }
+  if (maybeNobody(running)) return skipped(`${found}; nobody is known to serve there yet`);
+  return problem(
+    found,
+    how === "namespace"
+      ? "the host is answered and pods are not: look for rules in INPUT and PREROUTING, network" +
+        " policies of the CNI, and reverse path filters (net.ipv4.conf.*.rp_filter)"
+      : "queries from that address are not answered: see foreign rules, and acl in the Corefile",
+  );
 }

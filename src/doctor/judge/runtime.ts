@@ -1,45 +1,97 @@
-import { type Check, type Finding, ok, problem, warning } from "./finding.ts";
+import type { BackendName } from "../../node/rules/iptables.ts";
+import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-const RUNTIME: Check = { id: "runtime", title: "Runtime" };
-const PERMISSIONS: Check = { id: "permissions", title: "Deno permissions" };
-
-/** What nodens runs on. */
+/** Platform and permissions. */
 export interface RuntimeFacts {
-  /** "linux", "darwin", … */
   readonly os: string;
   readonly arch: string;
   readonly deno: string;
-  /** Why the C library cannot be used, or null. */
   readonly libcMissing: string | null;
-  /** Permissions of Deno's that were not granted. */
   readonly denied: readonly string[];
-  /** Something of the host is to be set up: an interface, or rules. */
   readonly touchesHost: boolean;
 }
 
-/** Whether the fast driver can run here, and whether the runtime lets nodens do its work. */
-export function judgeRuntime(facts: RuntimeFacts): Finding[] {
-  const { os, arch, deno, libcMissing, denied, touchesHost } = facts;
+/** Checks that the fast driver runs here. */
+export function judgeRuntime({ os, arch, deno, libcMissing, touchesHost }: RuntimeFacts): Verdict {
   const what = `deno ${deno} on ${os}/${arch}`;
-  const runtime = libcMissing === null
-    ? ok(RUNTIME, `${what}, driver linux (epoll)`)
-    : touchesHost
+  if (libcMissing === null) return ok(`${what}, driver linux (epoll)`);
+  return touchesHost
     ? problem(
-      RUNTIME,
       `${what}: ${libcMissing}; without it there is neither interface nor heartbeat`,
       "use the image of nodens, or a system with glibc, and allow FFI (--allow-ffi)",
     )
     : warning(
-      RUNTIME,
       `${what}: ${libcMissing}; the portable driver is used, at about four times the CPU`,
       "run it on Linux with glibc, and allow FFI (--allow-ffi)",
     );
-  if (denied.length === 0) return [runtime, ok(PERMISSIONS, "all that nodens needs")];
-  const needed = denied.filter((name) => name !== "run" || touchesHost);
+}
+
+/** Checks the permissions of Deno. */
+export function judgePermissions({ denied, touchesHost }: RuntimeFacts): Verdict {
+  if (denied.length === 0) return ok("all that nodens needs");
+  const isFatal = denied.some((name) => name !== "ffi" && (name !== "run" || touchesHost));
   const flags = denied.map((name) => `--allow-${name}`).join(" ");
-  const found = `not granted: ${denied.join(", ")}`;
-  const permissions = needed.some((name) => name !== "ffi")
-    ? problem(PERMISSIONS, found, `run nodens with ${flags}`)
-    : warning(PERMISSIONS, found, `run nodens with ${flags}`);
-  return [runtime, permissions];
+  const judge = isFatal ? problem : warning;
+  return judge(`not granted: ${denied.join(", ")}`, `run nodens with ${flags}`);
+}
+
+/** Bits of Linux capabilities (linux/capability.h). */
+const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
+
+/** Capabilities, present and needed. */
+export interface CapabilityFacts {
+  readonly effective: bigint | null;
+  readonly unprivilegedPort: number;
+  readonly lowestPort: number | null;
+  readonly setupInterface: boolean;
+  readonly setupRules: boolean;
+  readonly backend: BackendName | null;
+}
+
+/** `CapEff` of /proc/self/status, or null. */
+export function parseEffective(status: string): bigint | null {
+  const digits = /^CapEff:\s*([0-9a-f]{1,16})$/m.exec(status)?.[1];
+  return digits === undefined ? null : BigInt(`0x${digits}`);
+}
+
+/** Whether NET_ADMIN is among these capabilities; null if they are unknown. */
+export function mayAdminister(effective: bigint | null): boolean | null {
+  return effective === null ? null : (effective >> BIT.NET_ADMIN & 1n) === 1n;
+}
+
+/** Checks that nodens would have enough capabilities with those of this process. */
+export function judgeCapabilities(facts: CapabilityFacts): Verdict {
+  const { effective, lowestPort, setupInterface, setupRules, backend, unprivilegedPort } = facts;
+  if (effective === null) return skipped("/proc/self/status cannot be read");
+  const has = (name: keyof typeof BIT) => (effective >> BIT[name] & 1n) === 1n;
+  const missing = new Map<string, string>();
+  const uses = [setupInterface ? ["the interface"] : [], setupRules ? ["the iptables rules"] : []];
+  if (!has("NET_ADMIN") && (setupInterface || setupRules)) {
+    missing.set("NET_ADMIN", `for ${uses.flat().join(" and ")}`);
+  }
+  if (!has("NET_BIND_SERVICE") && lowestPort !== null && lowestPort < unprivilegedPort) {
+    missing.set("NET_BIND_SERVICE", `for port ${lowestPort}`);
+  }
+  const rawMissing = !has("NET_RAW") && setupRules;
+  if (rawMissing && backend === "legacy") {
+    missing.set("NET_RAW", "iptables of the legacy kind needs it");
+  }
+  if (missing.size > 0) {
+    const names = [...missing.keys()];
+    return problem(
+      `this process lacks ${[...missing].map(([name, why]) => `${name} (${why})`).join(", ")}`,
+      `give nodens ${names.join(", ")}: in Kubernetes securityContext.capabilities.add, with` +
+        ` systemd AmbientCapabilities=${names.map((name) => `CAP_${name}`).join(" ")}, else as` +
+        " root; if nodens has it already, run the doctor with the same rights",
+    );
+  }
+  if (rawMissing && backend === null) {
+    return warning(
+      "this process lacks NET_RAW, which iptables of the legacy kind needs; which kind the node" +
+        " uses is not known",
+      "give nodens NET_RAW, or see the check iptables",
+    );
+  }
+  const names = (Object.keys(BIT) as (keyof typeof BIT)[]).filter(has);
+  return ok(names.join(", ") || "none, and none is needed");
 }

@@ -2,9 +2,8 @@ import type { BlockConfig, Config } from "../../config/types.ts";
 import { forwardings } from "../../plugins/config_traits.ts";
 import type { Forwarding } from "../../plugins/traits.ts";
 
-/** A server to ask, and what. */
+/** A server to query. */
 export interface Target {
-  /** An address of nodens, the cluster's own DNS, or a server that nodens forwards to. */
   readonly role: "listener" | "cluster" | "upstream";
   readonly address: string;
   readonly port: number;
@@ -12,37 +11,34 @@ export interface Target {
   readonly names: readonly Name[];
 }
 
-/** A name to ask for. */
+/** A name to query. */
 export interface Name {
   readonly what: "cluster" | "outside";
   readonly name: string;
 }
 
-/** Most servers of each role that are asked. */
 const MAX_TARGETS = 16;
 const BOTH = ["UDP", "TCP"] as const;
 
-/** Whom to ask for which names: listeners, the cluster's DNS, and upstreams. */
+/** The servers to query, with their names: listeners, the cluster's DNS, and upstreams. */
 export function planTargets(
   { config, names, clusterDns, standIns = [] }: {
     config: Config | null;
     names: readonly Name[];
-    /** What pods ask, where that is known. */
     clusterDns: readonly string[];
-    /** Addresses that stand for others, which are not known. */
     standIns?: readonly string[];
   },
 ): Target[] {
   const listeners = (config?.listeners ?? []).map(({ address, port, zones }): Target => ({
     role: "listener",
-    address: address === "" || address === "0.0.0.0"
-      ? "127.0.0.1"
-      : address === "::"
+    address: address === "::"
       ? "::1"
+      : address === "" || address === "0.0.0.0"
+      ? "127.0.0.1"
       : address,
     port,
     transports: BOTH,
-    names: names.filter(({ name }) => longest(zones, name) !== null),
+    names: names.filter(({ name }) => longest(zones, name) !== undefined),
   }));
   const cluster = clusterDns
     .filter((address) => !listeners.some((one) => one.address === address && one.port === 53))
@@ -55,26 +51,20 @@ export function planTargets(
   ];
 }
 
-interface Growing extends Target {
-  transports: Target["transports"];
-  readonly names: Name[];
-}
-
-/** Servers that these names are forwarded to, with what each is asked; encrypted ones are left out. */
 function upstreams(config: Config, names: readonly Name[]): Target[] {
-  const found = new Map<string, Growing>();
+  const found = new Map<string, Target & { transports: Target["transports"]; names: Name[] }>();
   for (const one of names) {
     for (const { zones } of config.listeners) {
       const block = longest(zones, one.name)?.block;
       if (block === undefined) continue;
-      for (const options of forwards(config.blocks[block]!, one.name)) {
-        for (const { address, port, transport } of options.servers) {
+      for (const { servers, forceTcp } of forwards(config.blocks[block]!, one.name)) {
+        for (const { address, port, transport } of servers) {
           if (transport !== "dns") continue;
           const key = `${address} ${port}`;
           const target = found.get(key) ??
             { role: "upstream", address, port, transports: ["TCP"], names: [] };
-          if (!options.forceTcp) target.transports = BOTH;
           found.set(key, target);
+          if (!forceTcp) target.transports = BOTH;
           if (!target.names.includes(one)) target.names.push(one);
         }
       }
@@ -89,13 +79,9 @@ function forwards(block: BlockConfig, name: string): Forwarding[] {
   );
 }
 
-function longest<T extends { zone: string }>(zones: readonly T[], name: string): T | null {
-  let best: T | null = null;
-  for (const one of zones) {
-    if (!isWithin(name, one.zone)) continue;
-    if (best === null || one.zone.length > best.zone.length) best = one;
-  }
-  return best;
+function longest<T extends { zone: string }>(zones: readonly T[], name: string): T | undefined {
+  return zones.filter(({ zone }) => isWithin(name, zone))
+    .toSorted((a, b) => b.zone.length - a.zone.length)[0];
 }
 
 function isWithin(name: string, zone: string): boolean {
@@ -104,9 +90,10 @@ function isWithin(name: string, zone: string): boolean {
 }
 
 function unique(targets: readonly Target[]): Target[] {
-  const seen = new Set<string>();
-  return targets.filter(({ address, port }) => {
-    const key = `${address} ${port}`;
-    return !seen.has(key) && seen.add(key).size <= MAX_TARGETS;
-  });
+  const found = new Map<string, Target>();
+  for (const one of targets) {
+    const key = `${one.address} ${one.port}`;
+    if (!found.has(key)) found.set(key, one);
+  }
+  return [...found.values()].slice(0, MAX_TARGETS);
 }

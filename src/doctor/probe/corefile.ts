@@ -1,165 +1,115 @@
 import type { HostView } from "../../config/host.ts";
 import { readConfig } from "../../loading/read.ts";
-import { readFailure } from "../../corefile/read_failure.ts";
-import {
-  KUBE_DNS_FILES,
-  NO_KUBE_DNS_CONFIG,
-  parseKubeDnsConfig,
-} from "../../node/template/kube_dns_config.ts";
+import { findFile, readInputs, readKubeDns } from "../../node/template/config_files.ts";
+import { NO_KUBE_DNS_CONFIG } from "../../node/template/kube_dns_config.ts";
 import type { TemplateOptions } from "../../node/template/options.ts";
 import { fillTemplate, serviceAddress } from "../../node/template/template.ts";
-import type { CorefileFacts as AllFacts } from "../judge/corefile.ts";
-import type { ServiceFacts } from "../judge/service.ts";
+import type { CorefileFacts, ServiceFacts } from "../judge/corefile.ts";
 
-type CorefileFacts = Omit<AllFacts, "localIps">;
-
-/** What the Corefile and the Service behind it are found to be. */
-export interface CorefileLook {
+interface CorefileProbe {
   readonly corefile: CorefileFacts;
   readonly service: ServiceFacts;
 }
 
 const CLUSTER_DNS = "__PILLAR__CLUSTER__DNS__";
-/** Stands for the Service where its address is not known, so that the rest can be looked at. */
+/** Placeholder for an unknown address of the Service, so that the rest can be checked. */
 export const STAND_IN = "192.0.2.53";
-/** Served if there is no Corefile and none is named. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** Reads the Corefile as nodens would, or fills the template; writes nothing. */
 export async function probeCorefile(
-  { template, corefile, defaultPort, localIps }: {
+  { template, corefile, defaultPort }: {
     template: TemplateOptions | null;
     corefile: string;
     defaultPort: number;
-    localIps: readonly string[];
   },
   host: HostView,
-): Promise<CorefileLook> {
-  const read = (file: string, text: string) => readFacts({ file, text, defaultPort }, host);
-  const service: ServiceFacts = {
-    service: template?.upstreamService ?? null,
-    address: template === null
-      ? { why: "" }
-      : serviceAddress(template.upstreamService, (name) => host.env(name)),
-    needed: false,
-    localIps,
+): Promise<CorefileProbe> {
+  const read = async (source: string, text: string): Promise<CorefileFacts> => {
+    try {
+      const { config, warnings } = await readConfig({ file: source, text, defaultPort }, host);
+      return { source, faults: [], warnings, config };
+    } catch (error) {
+      return faulty(source, (error as Error).message.split("\n"));
+    }
   };
-  if (template === null) {
-    const file = corefile === "" ? "Corefile" : corefile;
-    if (corefile === "" && host.kindOf(file) !== "file") {
-      const facts = await read(file, BUILT_IN.replace("PORT", String(defaultPort)));
-      const warnings = [
-        "no Corefile here and no -conf FILE: the built-in one answers whoami alone",
-      ];
-      return { corefile: { ...facts, source: "built in", warnings }, service };
-    }
-    return { corefile: await readFile(file, host, read), service };
+  if (template !== null) return await probeTemplate(template, { host, read });
+  const service: ServiceFacts = { service: null, address: { why: "" }, needed: false };
+  const file = corefile === "" ? "Corefile" : corefile;
+  if (corefile === "" && host.kindOf(file) !== "file") {
+    const facts = await read(file, BUILT_IN.replace("PORT", String(defaultPort)));
+    const warnings = ["no Corefile here and no -conf FILE: the built-in one only answers whoami"];
+    return { corefile: { ...facts, source: "built in", warnings }, service };
   }
-  const base = textOf(template.baseFile, host);
+  const found = await findFile(file, filesOf(host));
+  return {
+    corefile: "text" in found
+      ? await read(file, found.text)
+      : faulty(file, [`Cannot read "${file}": ${found.why}`]),
+    service,
+  };
+}
+
+async function probeTemplate(
+  template: TemplateOptions,
+  { host, read }: {
+    host: HostView;
+    read: (source: string, text: string) => Promise<CorefileFacts>;
+  },
+): Promise<CorefileProbe> {
+  const { baseFile, target, upstreamService } = template;
+  const files = filesOf(host);
+  const address = serviceAddress(upstreamService, (name) => host.env(name));
+  const unneeded: ServiceFacts = { service: upstreamService, address, needed: false };
+  const { base, config: kubeDns } = await readInputs(template, files);
+  // The Corefile of an earlier start is still served.
+  const before = await findFile(target, files);
+  const readBefore = async () => "text" in before ? await read(target, before.text) : null;
   if ("why" in base) {
-    const served = textOf(template.target, host);
-    if (!template.baseRequired && base.absent && "text" in served) {
-      return { corefile: await read(template.target, served.text), service };
+    const corefile = await readBefore();
+    if (!template.baseRequired && base.absent && corefile !== null) {
+      return { corefile, service: unneeded };
     }
-    const faults = [`Cannot read the template "${template.baseFile}": ${base.why}`];
-    // The Corefile of an earlier start is served meanwhile.
-    const config = "text" in served ? (await read(template.target, served.text)).config : null;
-    return { corefile: { source: template.baseFile, faults, warnings: [], config }, service };
+    const faults = [`Cannot read the template "${baseFile}": ${base.why}`];
+    return {
+      corefile: { ...faulty(baseFile, faults), config: corefile?.config ?? null },
+      service: unneeded,
+    };
   }
   const needed = base.text.replaceAll(/#[^\n]*/g, "").includes(CLUSTER_DNS);
-  const { config, faults } = kubeDnsConfig(template, host);
-  const place = `${template.target}, made of ${template.baseFile}` +
-    (needed && "why" in service.address ? " (but for the Service of kube-dns)" : "");
+  const isUnknown = needed && "why" in address;
+  const { config, faults } = readKubeDns(kubeDns, template);
   let filled: CorefileFacts;
   try {
     const { text } = fillTemplate(base.text, {
-      file: template.baseFile,
-      localIps: template.localIps,
-      domain: template.domain,
-      dnsPort: template.dnsPort,
-      clusterDns: needed && "why" in service.address ? { address: STAND_IN } : service.address,
-      upstreamServers: config.upstreamNameservers,
-      stubDomains: config.stubDomains,
+      ...template,
+      ...config ?? NO_KUBE_DNS_CONFIG,
+      file: baseFile,
+      clusterDns: isUnknown ? { address: STAND_IN } : address,
     });
-    filled = await read(template.target, text);
+    filled = await read(target, text);
   } catch (error) {
-    filled = {
-      source: "",
-      faults: (error as Error).message.split("\n"),
-      warnings: [],
-      config: null,
-    };
+    filled = faulty("", (error as Error).message.split("\n"));
   }
-  let { config: result } = filled;
-  if (result === null) {
-    // The Corefile of an earlier start goes on being served.
-    const before = textOf(template.target, host);
-    if ("text" in before) result = (await read(template.target, before.text)).config;
-  }
+  const but = isUnknown ? " (but for the Service of kube-dns)" : "";
   return {
     corefile: {
-      source: place,
+      source: `${target}, made of ${baseFile}${but}`,
       faults: [...faults, ...filled.faults],
       warnings: filled.warnings,
-      config: result,
+      config: filled.config ?? (await readBefore())?.config ?? null,
     },
-    service: { ...service, needed },
+    service: { ...unneeded, needed },
   };
 }
 
-function kubeDnsConfig(
-  { configDirectory, configRequired }: TemplateOptions,
-  host: HostView,
-): { config: typeof NO_KUBE_DNS_CONFIG; faults: readonly string[] } {
-  if (host.kindOf(configDirectory) !== "directory") {
-    const faults = configRequired ? [`Cannot read "${configDirectory}": no such directory`] : [];
-    return { config: NO_KUBE_DNS_CONFIG, faults };
-  }
-  const unreadable: string[] = [];
-  const [stubDomains = null, upstreamNameservers = null] = KUBE_DNS_FILES.map((name) => {
-    const found = textOf(`${configDirectory}/${name}`, host);
-    if ("text" in found) return found.text;
-    if (!found.absent) unreadable.push(`${configDirectory}/${name}: ${found.why}`);
-    return null;
-  });
-  const { config, faults } = parseKubeDnsConfig(
-    { stubDomains, upstreamNameservers },
-    configDirectory,
-  );
-  return { config: config ?? NO_KUBE_DNS_CONFIG, faults: [...unreadable, ...faults] };
+function filesOf(host: HostView) {
+  return {
+    read: (path: string) => new Promise<string>((resolve) => resolve(host.readTextFile(path))),
+    isDirectory: (path: string) => Promise.resolve(host.kindOf(path) === "directory"),
+  };
 }
 
-async function readFile(
-  file: string,
-  host: HostView,
-  read: (file: string, text: string) => Promise<CorefileFacts>,
-): Promise<CorefileFacts> {
-  const found = textOf(file, host);
-  if ("text" in found) return await read(file, found.text);
-  const faults = [`Cannot read "${file}": ${found.why}`];
-  return { source: file, faults, warnings: [], config: null };
-}
-
-async function readFacts(
-  source: { file: string; text: string; defaultPort: number },
-  host: HostView,
-): Promise<CorefileFacts> {
-  try {
-    const { config, warnings } = await readConfig(source, host);
-    return { source: source.file, faults: [], warnings, config };
-  } catch (error) {
-    const faults = (error as Error).message.split("\n");
-    return { source: source.file, faults, warnings: [], config: null };
-  }
-}
-
-function textOf(
-  path: string,
-  host: HostView,
-): { text: string } | { why: string; absent: boolean } {
-  try {
-    return { text: host.readTextFile(path) };
-  } catch (error) {
-    return { why: readFailure(error), absent: error instanceof Deno.errors.NotFound };
-  }
+function faulty(source: string, faults: readonly string[]): CorefileFacts {
+  return { source, faults, warnings: [], config: null };
 }

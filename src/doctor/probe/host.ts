@@ -1,7 +1,7 @@
 import type { HostView } from "../../config/host.ts";
+import { parseResolvConf } from "../../config/resolv_conf.ts";
 import type { Config } from "../../config/types.ts";
 import { forwardings } from "../../plugins/config_traits.ts";
-import { parseResolvConf } from "../../config/resolv_conf.ts";
 import {
   type KubeletFacts,
   parseKubeletConfig,
@@ -9,7 +9,7 @@ import {
 } from "../judge/resolv_conf.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";
-/** Where kubelet's configuration is: kubeadm's place, k3s's, and that of some clouds' images. */
+/** Kubelet's configuration: of kubeadm, of k3s, and of some clouds' images. */
 const KUBELET_CONFIGS = [
   "/var/lib/kubelet/config.yaml",
   "/etc/kubernetes/kubelet/config.json",
@@ -38,22 +38,19 @@ export function probeResolvConfs(config: Config | null, host: HostView): ResolvC
     .filter(({ forwarded, servers }) => forwarded || servers !== null);
 }
 
-/** Kubelet's configuration, where it can be seen from here. */
+/** Kubelet's configuration, if it is visible here. */
 export function probeKubelet(host: HostView): KubeletFacts | null {
   for (const path of KUBELET_CONFIGS) {
     const text = textOf(path, host);
     if (text === null) continue;
-    const { clusterDns, resolvConf } = parseKubeletConfig(text);
-    return {
-      path,
-      clusterDns,
-      resolvConf: resolvConf === null ? null : readResolvConf(resolvConf, false, host),
-    };
+    const { clusterDns, resolvConf: file } = parseKubeletConfig(text);
+    const resolvConf = file === null ? null : readResolvConf(file, false, host);
+    return { path, clusterDns, resolvConf };
   }
   return null;
 }
 
-/** Asks the places where metrics are served for the status that only nodens has. */
+/** Requests the status that only nodens has from the addresses for metrics. */
 export async function probeStatus(
   addresses: readonly string[],
 ): Promise<{ pid: number; version: string } | null> {
@@ -65,7 +62,6 @@ export async function probeStatus(
       if (!response.ok || !Array.isArray(status?.blocks)) return null;
       return { pid: Number(status.pid), version: String(status.version) };
     } catch {
-      // Nobody there, or somebody else.
       return null;
     }
   }));

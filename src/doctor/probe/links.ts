@@ -1,28 +1,26 @@
-import { formatIPv6 } from "../../dns/address.ts";
+import { addressText } from "../../node/interface/addresses.ts";
 import { Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
-import { moduleNames } from "./matches.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { Surroundings } from "./options.ts";
 
-/** What there is of links, addresses and kinds of links. */
-export interface LinksLook extends Pick<InterfaceFacts, "kinds" | "link"> {
+/** Links and addresses of this machine. */
+export interface LinkFacts extends Pick<InterfaceFacts, "kinds" | "link"> {
   readonly addresses: readonly (LocalAddress & { readonly kind: string })[];
-  /** Links that a default route leads to: they face the network, and no pods. */
   readonly uplinks: readonly string[];
 }
 
-/** Looks at the links of this machine; nothing is asked to be made. */
+/** Reads the links of this machine. */
 export function probeLinks(
   name: string,
   { tree, host }: Pick<Surroundings, "tree" | "host">,
-): LinksLook {
-  const modules = new Set(tree === null ? [] : knownModules(tree) ?? []);
+): LinkFacts {
   if (tree === null) {
-    const addresses = host.interfaces().map(({ name, address }) => ({
-      ...{ address: address.split("%")[0]!, link: name, duplicate: false, kind: "" },
+    const addresses = host.interfaces().map(({ name: link, address }) => ({
+      ...{ address: address.split("%")[0]!, link, duplicate: false, kind: "" },
     }));
     return { kinds: null, link: null, addresses, uplinks: [] };
   }
+  const modules = new Set(knownModules(tree));
   const kernel = new Rtnetlink();
   try {
     const links = kernel.listLinks();
@@ -42,13 +40,9 @@ export function probeLinks(
         ...defaultLinks(tree.read("/proc/net/route") ?? ""),
         ...defaultLinks6(tree.read("/proc/net/ipv6_route") ?? ""),
       ],
-      addresses: links.flatMap((link) =>
-        addresses.filter(({ index }) => index === link.index).map(({ bytes, duplicate }) => ({
-          address: bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes),
-          link: link.name,
-          kind: link.kind,
-          duplicate,
-        }))
+      addresses: links.flatMap(({ index, name: link, kind }) =>
+        addresses.filter((one) => one.index === index)
+          .map(({ bytes, duplicate }) => ({ address: addressText(bytes), link, kind, duplicate }))
       ),
     };
   } finally {
@@ -56,7 +50,7 @@ export function probeLinks(
   }
 }
 
-/** Names of the modules that the kernel has or could load; null if that cannot be seen. */
+/** Names of the modules that the kernel has or could load; null if unknown. */
 export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] | null {
   const release = tree.read("/proc/sys/kernel/osrelease")?.trim();
   const texts = ["modules.dep", "modules.builtin"].map((file) =>
@@ -66,13 +60,19 @@ export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] 
   return [...texts.flatMap((text) => moduleNames(text ?? "")), ...tree.list("/sys/module")];
 }
 
+/** Names of modules in modules.dep or modules.builtin: `kernel/net/xt_recent.ko.xz: …`. */
+export function moduleNames(text: string): string[] {
+  return [...text.matchAll(/([^/:\s]+)\.ko(?:\.[a-z0-9]+)?(?::.*)?$/gm)]
+    .map(([, name]) => name!.replaceAll("-", "_"));
+}
+
 /** Interfaces of the default routes in /proc/net/route: name, destination, …, mask in column 8. */
 export function defaultLinks(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) => words[1] === "00000000" && words[7] === "00000000" ? [words[0]!] : []);
 }
 
-/** The same of /proc/net/ipv6_route: destination, prefix length, …, name at the end. */
+/** The same for /proc/net/ipv6_route: destination, prefix length, …, name at the end. */
 export function defaultLinks6(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) =>

@@ -1,27 +1,47 @@
+import type { Clock } from "../../base/clock.ts";
+import type { HostView } from "../../config/host.ts";
+import type { RuleRequest } from "../../node/rule_plan.ts";
+import type { RunCommand } from "../../node/rules/command.ts";
 import type { NodeOptions } from "../../node/template/options.ts";
-import type { NodeRulesOptions } from "../../node/node_rules.ts";
+import type { KernelTree } from "../../sys/kernel_tree.ts";
+import type { Answer } from "../judge/queries.ts";
 
 /** What `nodens doctor` examines. */
 export interface DoctorOptions {
   readonly node: NodeOptions;
-  readonly rules: Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect">;
-  /** Corefile that is served without a template (`-conf`). */
+  readonly rules: RuleRequest;
   readonly corefile: string;
-  /** Port of server blocks that name none (`-dns.port`). */
   readonly defaultPort: number;
-  /** Where metrics are served besides what the Corefile says, as HOST:PORT. */
   readonly metricsAddresses: readonly string[];
-  /** Name of the cluster to ask for; null if there is no cluster. */
   readonly clusterName: string | null;
-  /** Name outside of the cluster to ask for. */
   readonly outsideName: string;
-  /** Time for one answer. */
   readonly timeoutMs: number;
-  /** Ask from a network namespace made for it, which changes the host for that time. */
   readonly pod: boolean;
 }
 
-/** Whether anything is to be done with iptables. */
+/** Whether nodens would make iptables rules. */
 export function wantsRules({ node, rules }: DoctorOptions): boolean {
   return node.setupIptables || rules.redirect !== null;
+}
+
+/** A query. */
+export interface Question {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly transport: "UDP" | "TCP";
+  readonly timeoutMs: number;
+  /** Source address (UDP only); default: the kernel's choice. */
+  readonly source?: string | undefined;
+}
+
+/** The probes' access to the machine. It changes nothing, except by `run` with `--pod`. */
+export interface Surroundings {
+  readonly host: HostView;
+  readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;
+  readonly libcMissing: string | null;
+  readonly run: RunCommand;
+  readonly ask: (question: Question) => Promise<Answer>;
+  readonly self: readonly string[];
+  readonly clock?: Clock;
 }

@@ -1,60 +1,47 @@
-import type { LinksLook } from "./links.ts";
-import { askTargets } from "./queries.ts";
-import type { PodFacts } from "../judge/pod.ts";
-import type { Answer, Asked } from "../judge/queries.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { Answer, Asked, PodFacts } from "../judge/queries.ts";
 import type { Target } from "../judge/targets.ts";
+import type { LinkFacts } from "./links.ts";
+import type { Surroundings } from "./options.ts";
+import { askTargets } from "./queries.ts";
 
-/** Addresses of the cable to the namespace: link-local ones that no cloud uses. */
+/** Addresses of the veth pair: link-local ones that no cloud uses. */
 const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
-/** Name of the namespace, before the process id. */
 const NAMESPACE = "nodens-doctor";
-/** What would end the process before it has cleaned up. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const COMMAND_LIMIT_MS = 10_000;
-/** Starting the program itself takes its time on a busy machine. */
 const START_MS = 10_000;
 
-/** Asks a server from an address of the host's that faces pods, as far as there is one. */
+/** Queries a server from an address of the host that faces pods. */
 export async function askFromGateway(
   target: Target | undefined,
   { links, ask, timeoutMs, own }: {
-    links: LinksLook;
+    links: LinkFacts;
     ask: Surroundings["ask"];
     timeoutMs: number;
     own: readonly string[];
   },
 ): Promise<PodFacts> {
-  if (target === undefined) {
-    return { how: "none", why: "no address to ask at that pods could ask too" };
-  }
-  const v6 = target.address.includes(":");
+  if (target === undefined) return { how: "none", why: "no listening address that pods can reach" };
+  const isIPv6 = target.address.includes(":");
   const candidates = links.addresses.filter(({ address, kind, link }) =>
     (kind === "bridge" || kind === "veth") && !links.uplinks.includes(link) &&
-    address.includes(":") === v6 &&
-    !own.includes(address) && !/^fe80:/i.test(address)
+    address.includes(":") === isIPv6 && !own.includes(address) && !/^fe80:/i.test(address)
   );
   const gateway = candidates.find(({ kind }) => kind === "bridge") ?? candidates[0];
   if (gateway === undefined) {
     return {
       how: "none",
-      why: "no bridge or veth of the host has an address to ask from; --pod asks from a namespace" +
-        " made for it, and changes the host for a moment",
+      why: "no bridge or veth of the host has an address to ask from; --pod asks from a temporary" +
+        " namespace, and changes the host briefly",
     };
   }
-  const [asked = []] = await askTargets([{ ...target, transports: ["UDP"] }], {
-    ask,
-    timeoutMs,
-    source: gateway.address,
-  });
-  const server = `${target.address}:${target.port}`;
-  return { how: "gateway", source: gateway.address, link: gateway.link, asked, server };
+  const { address: source, link } = gateway;
+  const options = { ask, timeoutMs, source };
+  const [asked = []] = await askTargets([{ ...target, transports: ["UDP"] }], options);
+  return { how: "gateway", source, link, asked, server: `${target.address}:${target.port}` };
 }
 
-/**
- * Asks from a network namespace that a cable joins to the host's, as a pod would: the queries come in
- * by an interface, through PREROUTING and INPUT. The namespace is gone again afterwards.
- */
+/** Queries from a temporary network namespace, through PREROUTING and INPUT as a pod's queries. */
 export async function askFromNamespace(
   target: Target | undefined,
   { run, self, tree, timeoutMs }: Pick<Surroundings, "run" | "self" | "tree"> & {
@@ -62,8 +49,9 @@ export async function askFromNamespace(
   },
 ): Promise<PodFacts> {
   if (target === undefined || target.address.includes(":")) {
-    return { how: "none", why: "no IPv4 address to ask at that pods could ask too" };
+    return { how: "none", why: "no listening IPv4 address that pods can reach" };
   }
+  const { address, port, names, transports } = target;
   const name = `${NAMESPACE}-${Deno.pid}`;
   const cable = `nodoc${Deno.pid % 1_000_000}`;
   const ip = async (...args: string[]): Promise<string | null> => {
@@ -71,6 +59,15 @@ export async function askFromNamespace(
     if (result === null) return "there is no command ip";
     const said = result.stderr.trim().split("\n")[0];
     return result.code === 0 ? null : `ip ${args.join(" ")}: ${said}`;
+  };
+  const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
+  const query = async (qname: string, transport: "UDP" | "TCP"): Promise<Answer> => {
+    const args = [
+      ...["netns", "exec", name, ...self, "query", qname, "A", `@${address}`, "-p", `${port}`],
+      ...["+tries=1", `+time=${seconds}`, ...(transport === "TCP" ? ["+tcp"] : [])],
+    ];
+    const result = await run("ip", { args, timeoutMs: START_MS + 1000 * seconds });
+    return answerOf(result?.stdout ?? "");
   };
   const steps = [
     ["netns", "add", name],
@@ -93,21 +90,13 @@ export async function askFromNamespace(
       made = true;
     }
     const asked: Asked[] = [];
-    for (const { what, name: qname } of target.names) {
-      for (const transport of target.transports) {
+    for (const { what, name: qname } of names) {
+      for (const transport of transports) {
         if (stopped) return { how: "failed", why: "it was interrupted" };
-        const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
-        const words = [
-          ...["netns", "exec", name, ...self, "query", qname, "A", `@${target.address}`],
-          ...["-p", String(target.port), "+tries=1", `+time=${seconds}`],
-          ...(transport === "TCP" ? ["+tcp"] : []),
-        ];
-        const limitMs = START_MS + 1000 * seconds;
-        const result = await run("ip", { args: words, timeoutMs: limitMs });
-        asked.push({ what, name: qname, transport, answer: answerOf(result?.stdout ?? "") });
+        asked.push({ what, name: qname, transport, answer: await query(qname, transport) });
       }
     }
-    return { how: "namespace", asked, server: `${target.address}:${target.port}` };
+    return { how: "namespace", asked, server: `${address}:${port}` };
   } finally {
     if (made) {
       await ip("link", "delete", cable);
@@ -117,7 +106,7 @@ export async function askFromNamespace(
   }
 }
 
-/** Takes away what a doctor has left that was killed; its cable goes with the namespace. */
+/** Removes namespaces that killed doctors have left; their veth pairs go with them. */
 async function removeStale({ run, tree }: Pick<Surroundings, "run" | "tree">): Promise<void> {
   const list = await run("ip", { args: ["netns", "list"], timeoutMs: COMMAND_LIMIT_MS });
   if (list === null || tree === null) return;
@@ -128,7 +117,7 @@ async function removeStale({ run, tree }: Pick<Surroundings, "run" | "tree">): P
   }
 }
 
-/** What `nodens query` printed, as an answer. */
+/** Parses the output of `nodens query`. */
 export function answerOf(text: string): Answer {
   const rcode = / status: ([A-Z0-9]+)/.exec(text)?.[1];
   const ms = Number(/Query time: (\d+) msec/.exec(text)?.[1]);

@@ -1,61 +1,49 @@
 import type { Asked } from "../judge/queries.ts";
-import type { Surroundings } from "./surroundings.ts";
 import type { Name, Target } from "../judge/targets.ts";
+import type { Surroundings } from "./options.ts";
 
-/** An answer that took longer is not asked for again: its time is known well enough. */
+/** A slower answer is not measured again: its time is accurate enough. */
 const ASK_AGAIN_BELOW_MS = 250;
 
-/** What is asked of one server. */
-export type Questions = Pick<Target, "address" | "port" | "transports" | "names">;
-
-/** How it is asked. */
+/** How servers are queried. */
 export interface AskOptions {
   readonly ask: Surroundings["ask"];
   readonly timeoutMs: number;
-  /** Address of this machine to ask from. */
   readonly source?: string;
 }
 
 /**
- * Asks servers for all their names over all their transports. First everything at a time, so that
- * silent ones are waited for once; then what was answered one after the other, so that the times
- * are those of the servers and not of so many questions.
+ * Queries servers for all names over all transports: first all at once, so that silent ones cost
+ * only one time limit; then answered ones one by one, to measure the times.
  */
 export async function askTargets(
-  targets: readonly Questions[],
+  targets: readonly Pick<Target, "address" | "port" | "transports" | "names">[],
   { ask, timeoutMs, source }: AskOptions,
 ): Promise<Asked[][]> {
-  const put = async ({ address, port }: Questions, question: Omit<Asked, "answer">) => {
-    const { name, transport } = question;
-    const from = source === undefined ? {} : { source };
-    const answer = await ask({ name, address, port, transport, timeoutMs, ...from });
-    return { ...question, answer };
-  };
-  const first = await Promise.all(targets.map((target) =>
-    Promise.all(
-      target.names.flatMap(({ what, name }) =>
-        target.transports.map((transport) => put(target, { what, name, transport }))
-      ),
+  const questions = targets.map(({ address, port, names, transports }) =>
+    names.flatMap(({ what, name }) =>
+      transports.map((transport) => async (): Promise<Asked> => ({
+        ...{ what, name, transport },
+        answer: await ask({ name, address, port, transport, timeoutMs, source }),
+      }))
     )
-  ));
-  const result: Asked[][] = [];
-  for (const [i, asked] of first.entries()) {
-    const list: Asked[] = [];
-    for (const one of asked) {
-      const again = "rcode" in one.answer && one.answer.ms < ASK_AGAIN_BELOW_MS;
-      list.push(again ? await put(targets[i]!, one) : one);
+  );
+  const results = await Promise.all(
+    questions.map((list) => Promise.all(list.map((question) => question()))),
+  );
+  for (const [i, list] of results.entries()) {
+    for (const [j, { answer }] of list.entries()) {
+      const again = "rcode" in answer && answer.ms < ASK_AGAIN_BELOW_MS;
+      if (again) list[j] = await questions[i]![j]!();
     }
-    result.push(list);
   }
-  return result;
+  return results;
 }
 
-/** Names to ask for. */
+/** Names to query. */
 export function namesOf(
   { clusterName, outsideName }: { clusterName: string | null; outsideName: string },
 ): Name[] {
-  return [
-    ...(clusterName === null ? [] : [{ what: "cluster" as const, name: clusterName }]),
-    { what: "outside" as const, name: outsideName },
-  ];
+  const outside: Name = { what: "outside", name: outsideName };
+  return clusterName === null ? [outside] : [{ what: "cluster", name: clusterName }, outside];
 }

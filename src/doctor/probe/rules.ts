@@ -1,76 +1,30 @@
-import { tryRules } from "./rule_trial.ts";
-import { IptablesError, readBackends } from "../../node/rules/iptables.ts";
-import { redirectBeats } from "../../node/node_rules.ts";
-import {
-  REDIRECT_COMMENT,
-  redirectChains,
-  redirectFamilies,
-  redirectRules,
-} from "../../node/redirect/redirect.ts";
+import { systemClock } from "../../base/clock.ts";
+import { LEVELS, ruleBeats, ruleSet } from "../../node/rule_plan.ts";
+import { IptablesError, readBackends, restoreCommand } from "../../node/rules/iptables.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
-import {
-  failOpenAddresses,
-  type FailOpenLevel,
-  familyOf,
-  HEARTBEAT_LIST,
-  leftOverRules,
-  nodeRules,
-} from "../../node/rules/rules.ts";
-import type { RuleSet } from "../../node/rules/transaction.ts";
-import { mayAdminister, parseEffective } from "../judge/capabilities.ts";
-import type { BeatFacts } from "../judge/heartbeat.ts";
-import type { FamilyRules } from "../judge/iptables.ts";
+import { planChanges, restoreInput, type RuleSet } from "../../node/rules/transaction.ts";
+import type { FamilyRules, MatchFacts } from "../judge/iptables.ts";
+import type { BeatFacts, RuleFacts } from "../judge/rules.ts";
+import { mayAdminister, parseEffective } from "../judge/runtime.ts";
 import { knownModules } from "./links.ts";
-import { matchesOfModules, type MatchFacts } from "./matches.ts";
-import type { DoctorOptions } from "./options.ts";
-import type { RuleFacts } from "../judge/rules.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { DoctorOptions, Surroundings } from "./options.ts";
 
-/** More than the time from one heartbeat to the next. */
+/** Longer than the interval between heartbeats. */
 const BEAT_MS = 1100;
+const TRIAL_LIMIT_MS = 20_000;
 
-/** Families that nodens would make rules for. */
-export function ruleFamilies({ rules: { rules, redirect } }: DoctorOptions): Family[] {
-  const redirected = redirect === null ? [] : redirectFamilies(redirect);
-  return ([4, 6] as const).filter((family) =>
-    redirected.includes(family) || rules.addresses.some((one) => familyOf(one) === family)
-  );
+/** The wanted rules at each level of fail-open, the best one first. */
+export function ruleLevels(family: Family, { rules }: DoctorOptions): RuleFacts["levels"] {
+  const levels = ruleBeats(family, rules).length > 0 ? LEVELS : ["none" as const];
+  return levels.map((level) => ({ level, set: ruleSet(family, level, rules) }));
 }
 
-/** The rules that nodens would make at each level of fail-open, the best one first. */
-export function ruleLevels(family: Family, options: DoctorOptions): RuleFacts["levels"] {
-  const levels: FailOpenLevel[] = asksForHeartbeat(family, options)
-    ? ["socket", "heartbeat", "none"]
-    : ["none"];
-  return levels.map((level) => ({ level, set: ruleSet(family, level, options) }));
-}
-
-/** Whether the rules of a family ask for a heartbeat at best. */
-export function asksForHeartbeat(family: Family, { rules }: DoctorOptions): boolean {
-  const { failOpen, redirect } = rules;
-  return failOpen && (failOpenAddresses(family, rules.rules).length > 0 ||
-    redirect !== null && redirect.failOpen && redirectFamilies(redirect).includes(family));
-}
-
-function ruleSet(family: Family, level: FailOpenLevel, { rules }: DoctorOptions): RuleSet {
-  const wanted = nodeRules(family, level, rules.rules);
-  const owned = leftOverRules(family, rules.rules);
-  const { redirect } = rules;
-  if (redirect === null) return { wanted, owned, comments: [] };
-  const failOpen = redirect.failOpen && level !== "none";
-  return {
-    wanted: [...wanted, ...redirectRules(family, { ...redirect, failOpen })],
-    owned: [...owned, ...redirectChains()],
-    comments: [REDIRECT_COMMENT],
-  };
-}
-
-/** The rules that there are, of both kinds of iptables. */
+/** The present rules, of both kinds of iptables. */
 export async function probeRules(
   family: Family,
   { run, tree }: Pick<Surroundings, "run" | "tree">,
 ): Promise<FamilyRules> {
-  // The legacy kind would say that there are none.
+  // Without the capability, legacy iptables prints no rules and no error.
   if (mayAdminister(parseEffective(tree?.read("/proc/self/status") ?? "")) === false) {
     const message = "rules cannot be read without the capability NET_ADMIN";
     return { family, fault: "permission", message };
@@ -83,49 +37,80 @@ export async function probeRules(
   }
 }
 
-/** What the kernel has for the rules; the rules are tried only where that leaves no trace. */
+/** What the kernel has for the rules; tries them only if that leaves no trace. */
 export async function probeMatches(
   rules: FamilyRules,
-  options: DoctorOptions,
-  { tree, run }: Pick<Surroundings, "tree" | "run">,
+  best: RuleSet,
+  { tree, run, failOpen }: Pick<Surroundings, "tree" | "run"> & { failOpen: boolean },
 ): Promise<MatchFacts> {
-  const { family } = rules;
-  const prefix = family === 4 ? "ip" : "ip6";
+  const prefix = rules.family === 4 ? "ip" : "ip6";
   const modules = tree === null ? null : knownModules(tree);
   const list = (what: string) =>
     tree?.read(`/proc/net/${prefix}_tables_${what}`)?.split("\n").filter((word) => word !== "") ??
       null;
-  const [best] = ruleLevels(family, options);
-  const test = best === undefined
-    ? null
-    : await tryRules({ rules, set: best.set, tables: list("names"), loaded: list("matches") }, run);
+  const loaded = list("matches");
   return {
-    family,
-    loaded: list("matches"),
+    loaded,
     modules: modules === null ? null : matchesOfModules(modules),
-    test,
-    failOpen: asksForHeartbeat(family, options),
+    test: await tryRules({ rules, set: best, tables: list("names"), loaded }, run),
+    failOpen,
   };
 }
 
-/** The entries that nodens renews, looked at twice with more than a heartbeat between. */
+/** Has iptables-restore check rules. Null if that would load modules or create tables. */
+export async function tryRules(
+  { rules, set, tables, loaded }: {
+    rules: FamilyRules;
+    set: RuleSet;
+    tables: readonly string[] | null;
+    loaded: readonly string[] | null;
+  },
+  run: Surroundings["run"],
+): Promise<MatchFacts["test"]> {
+  if ("fault" in rules) return null;
+  const { family, backends: { used } } = rules;
+  const needed = set.wanted.flatMap(({ args }) => args.filter((_, i) => args[i - 1] === "-m"));
+  if (!needed.every((match) => loaded?.includes(match))) return null;
+  // Legacy iptables creates a table when it reads it.
+  if (used.name !== "nft" && !set.wanted.every(({ table }) => tables?.includes(table))) return null;
+  const changes = planChanges(used.saved.rules, set);
+  if (changes.length === 0) return { accepted: true, said: "" };
+  const [command, ...args] = restoreCommand(family, used.name);
+  const input = restoreInput(changes);
+  const result = await run(command, {
+    args: [...args, "--test"],
+    input,
+    timeoutMs: TRIAL_LIMIT_MS,
+  });
+  if (result === null) return null;
+  const said = result.stderr.split("\n").find((line) => line.trim() !== "") ?? "";
+  return { accepted: result.code === 0, said: said.trim().slice(0, 300) };
+}
+
+/** Matches that kernel modules add: xt_recent, ipt_ah, ip6t_rt. */
+export function matchesOfModules(names: Iterable<string>): string[] {
+  const found = new Set<string>();
+  for (const name of names) {
+    const match = /^(?:xt|ipt|ip6t)_([a-z0-9]+)$/.exec(name.replaceAll("-", "_"))?.[1];
+    if (match !== undefined) found.add(match);
+  }
+  return [...found];
+}
+
+/** The heartbeats of some families, read twice with more than their interval between. */
 export async function probeHeartbeat(
   families: readonly Family[],
-  options: DoctorOptions,
-  { tree }: Pick<Surroundings, "tree">,
+  { rules }: DoctorOptions,
+  { tree, clock = systemClock }: Pick<Surroundings, "tree" | "clock">,
 ): Promise<BeatFacts[]> {
-  const { rules, redirect } = options.rules;
-  const beats = families.flatMap((family) => [
-    ...failOpenAddresses(family, rules)
-      .map((address) => ({ list: HEARTBEAT_LIST[family], address })),
-    ...(redirect?.failOpen
-      ? redirectBeats(family, redirect).map(({ list, entry }) => ({ list, address: entry }))
-      : []),
-  ]);
+  const beats = families.flatMap((family) => ruleBeats(family, rules));
   if (beats.length === 0) return [];
   const read = () => beats.map(({ list }) => tree?.read(`/proc/net/xt_recent/${list}`) ?? null);
   const before = read();
-  await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
+  await clock.sleep(BEAT_MS);
   const after = read();
-  return beats.map((beat, i) => ({ ...beat, texts: [before[i]!, after[i]!] as const }));
+  return beats.map(({ list, entry: address }, i) => ({
+    ...{ list, address },
+    texts: [before[i]!, after[i]!],
+  }));
 }

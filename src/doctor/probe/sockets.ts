@@ -1,9 +1,12 @@
-import type { Surroundings } from "./surroundings.ts";
-import { type Owner, parseProcNet, processName, type Socket } from "../judge/sockets.ts";
+import { addressText } from "../../node/interface/addresses.ts";
+import type { Socket } from "../judge/listeners.ts";
+import type { Surroundings } from "./options.ts";
 
 const FILES = [["udp", "udp"], ["udp6", "udp"], ["tcp", "tcp"], ["tcp6", "tcp"]] as const;
+/** States in /proc/net: a listening TCP socket, a UDP socket without a peer. */
+const STATE = { tcp: "0A", udp: "07" } as const;
 
-/** Sockets that listen at some ports, with their processes where those can be seen; null without /proc. */
+/** Sockets that listen at some ports, with their processes if visible; null without /proc. */
 export function probeSockets(
   ports: readonly number[],
   tree: Surroundings["tree"],
@@ -13,7 +16,6 @@ export function probeSockets(
     text: tree.read(`/proc/net/${file}`),
     protocol,
   }));
-  // Without IPv6 there are two of them.
   if (texts.every(({ text }) => text === null)) return null;
   const sockets = texts.flatMap(({ text, protocol }) => parseProcNet(text ?? "", protocol))
     .filter(({ port }) => ports.includes(port));
@@ -24,8 +26,8 @@ export function probeSockets(
 function findOwners(
   inodes: Set<number>,
   tree: NonNullable<Surroundings["tree"]>,
-): Map<number, Owner> {
-  const owners = new Map<number, Owner>();
+): Map<number, Socket["owner"]> {
+  const owners = new Map<number, Socket["owner"]>();
   for (const pid of inodes.size === 0 ? [] : tree.list("/proc")) {
     if (!/^[0-9]+$/.test(pid)) continue;
     for (const fd of tree.list(`/proc/${pid}/fd`)) {
@@ -38,4 +40,32 @@ function findOwners(
     if (owners.size === inodes.size) break;
   }
   return owners;
+}
+
+/** Listening sockets in /proc/net/udp, tcp, udp6 or tcp6; malformed lines are ignored. */
+export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
+  return text.split("\n").slice(1).flatMap((line) => {
+    const words = line.trim().split(/\s+/);
+    const local = /^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(words[1] ?? "");
+    const inode = Number(words[9]);
+    if (local === null || words[3] !== STATE[protocol] || !Number.isInteger(inode)) return [];
+    const address = socketAddress(local[1]!);
+    return [{ protocol, address, port: parseInt(local[2]!, 16), inode, owner: null }];
+  });
+}
+
+/** Addresses are words of 32 bits in the machine's byte order, which is little-endian. */
+function socketAddress(hex: string): string {
+  const bytes = Uint8Array.fromHex(hex);
+  for (let i = 0; i < bytes.length; i += 4) bytes.subarray(i, i + 4).reverse();
+  const isMapped = bytes.length === 16 && /^::ffff:[^:]+:[^:]+$/.test(addressText(bytes));
+  return addressText(isMapped ? bytes.subarray(12) : bytes);
+}
+
+/** Name of a process, from /proc/PID/cmdline and comm. */
+export function processName(cmdline: string, comm: string): string {
+  const program = (cmdline.split("\0", 1)[0] ?? "").split("/").at(-1) ?? "";
+  // Kernel threads and zombies have no command line; that of a script begins with its interpreter.
+  const short = comm.trim();
+  return program === "" || short.startsWith("systemd-") ? short : program;
 }

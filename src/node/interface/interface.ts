@@ -1,112 +1,94 @@
-import { NetlinkError } from "../../sys/netlink/socket.ts";
-import { ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { type AddressRequest, ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts";
-import { areEqual, ElsewhereWatch } from "./elsewhere.ts";
+import { NetlinkError } from "../../sys/netlink/socket.ts";
+import {
+  describeElsewhere,
+  planOtherSource,
+  restoreSource,
+  type WantedAddress,
+  wantedAddresses,
+} from "./addresses.ts";
 import {
   checkInterfaceName,
+  explain,
   type InterfaceKind,
   type InterfaceOptions,
   type LinkKind,
-  type WantedAddress,
-  wantedAddresses,
 } from "./options.ts";
-import { explain } from "./explain.ts";
-import { MendPace } from "./mend_pace.ts";
-import { SourceAddress } from "./source_address.ts";
-import { InterfaceWatch } from "./watch.ts";
+import { InterfaceWatch, RepairPace } from "./watch.ts";
 
-export type { InterfaceKind, InterfaceOptions } from "./options.ts";
-
-/** How often notices are looked for. A look that finds none is two system calls. */
 const LOOK_MS = 100;
 
 /** What `ensure` found and did. */
 export interface EnsureResult {
   readonly kind: InterfaceKind;
-  /** The link was not made by this, but found. */
   readonly adopted: boolean;
-  /** What had to be done, in words; empty if all was as it should be. */
   readonly changes: readonly string[];
 }
 
-/** Where the addresses belong. */
-interface Place {
-  readonly kind: InterfaceKind;
-  readonly link: Link;
-}
-
-/** What one `ensure` does. */
 interface Work {
   readonly changes: string[];
-  /** How to take it back, the first step last. */
   readonly undo: (() => void)[];
 }
 
 /**
- * The link with the addresses that the node's clients ask: made or adopted, kept, and removed.
- *
- * It is a dummy link; on a kernel without those a bridge without ports, which serves as well; where
- * the kernel makes neither, the addresses are put on lo. A dummy or a bridge without ports that has
- * the name already is adopted, and belongs to this from then on.
+ * Makes or adopts, keeps and removes the link with the addresses that the node's clients query: a
+ * dummy link, or else a bridge without ports, or else lo. An existing dummy or bridge without ports
+ * of that name is adopted and then treated as made here.
  */
 export class NodeInterface {
   readonly #name: string;
   readonly #wanted: readonly WantedAddress[];
   readonly #kinds: readonly (readonly [LinkKind, string])[];
   readonly #log: InterfaceOptions["log"];
-  readonly #pace = new MendPace();
+  readonly #clock: Clock;
+  readonly #pace = new RepairPace();
+  #yielded: AddressRequest[] = [];
   #kernel: Rtnetlink | null = null;
-  #watch: { socket: InterfaceWatch; timer: ReturnType<typeof setInterval> } | null = null;
-  #place: Place | null = null;
+  #endWatch: () => void = () => {};
+  #link: Link | null = null;
   #adopted = false;
-  /** Addresses were put on lo. */
   #onLo = false;
-  /** Indexes of links that were ours and have lost the name, or their place, to another. */
   readonly #strays = new Set<number>();
-  readonly #elsewhere: ElsewhereWatch;
-  readonly #source: SourceAddress;
+  #elsewhere: readonly string[] = [];
 
-  /** Throws a RangeError for a name or an address that cannot be; touches nothing yet. */
-  constructor(options: InterfaceOptions) {
-    checkInterfaceName(options.name);
-    this.#name = options.name;
-    this.#wanted = wantedAddresses(options.addresses);
-    const { dummy = "dummy", bridge = "bridge" } = options.kernelKinds ?? {};
+  /** Throws a RangeError for an invalid name or address; touches nothing yet. */
+  constructor({ name, addresses, log, kernelKinds, clock = systemClock }: InterfaceOptions) {
+    checkInterfaceName(name);
+    this.#name = name;
+    this.#wanted = wantedAddresses(addresses);
+    const { dummy = "dummy", bridge = "bridge" } = kernelKinds ?? {};
     this.#kinds = [["dummy", dummy], ["bridge", bridge]];
-    this.#log = options.log;
-    this.#elsewhere = new ElsewhereWatch(
-      this.#wanted,
-      (text) => this.#log("warning", `${this.#title()}: ${text}`),
-    );
-    this.#source = new SourceAddress(this.#wanted, {
-      open: () => this.#open(),
-      onRefused: (why) => this.#log("warning", `${this.#title()}: Cannot change its route: ${why}`),
-    });
+    this.#log = log;
+    this.#clock = clock;
   }
 
   /**
-   * Makes the interface, or mends what is missing of it; does nothing if all is well.
-   *
-   * Throws an Error that says what is in the way and what would help; then the first call leaves
-   * nothing behind, and a later one has done what it could.
+   * Makes or repairs the interface. Throws an Error with cause and remedy; the first call then
+   * leaves nothing behind, and a later one has done what it could.
    */
   ensure(): EnsureResult {
-    const first = this.#place === null;
+    const first = this.#link === null;
     const work: Work = { changes: [], undo: [] };
     try {
-      const previous = this.#place;
-      const place = this.#place = this.#find() ?? this.#make(work);
-      if (previous !== null && previous.kind !== "lo") this.#strays.add(previous.link.index);
-      this.#strays.delete(place.link.index);
-      this.#fill(place, work);
-      // Last, so that the addresses are never nowhere.
-      work.changes.push(...this.#removeStrays().map((what) => `removed ${what}`));
-      if (first) this.#reportStart(place, work);
-      else if (work.changes.length > 0) this.#reportMend(work);
-      return { kind: place.kind, adopted: this.#adopted, changes: work.changes };
+      const previous = this.#link;
+      const link = this.#link = this.#find() ?? this.#make(work);
+      if (previous !== null && this.#kindOf(previous) !== "lo") this.#strays.add(previous.index);
+      this.#strays.delete(link.index);
+      this.#fill(link, work);
+      // Last, so that every address is always on some link.
+      const strays = this.#strays.size === 0
+        ? []
+        : this.#removeLinks(({ name, index }) => this.#strays.delete(index) && name !== this.#name);
+      work.changes.push(...strays.map((what) => `removed ${what}`));
+      const kind = this.#kindOf(link);
+      if (first) this.#reportStart(kind, work);
+      else if (work.changes.length > 0) this.#reportRepair(work);
+      return { kind, adopted: this.#adopted, changes: work.changes };
     } catch (error) {
-      if (first) this.#takeBack(work);
-      else this.#reportMend(work);
+      if (first) this.#undo(work);
+      else this.#reportRepair(work);
       throw new Error(`Cannot set up the interface "${this.#name}": ${explain(error)}`, {
         cause: error,
       });
@@ -114,59 +96,65 @@ export class NodeInterface {
   }
 
   /**
-   * Calls back soon after something has changed the interface, and once at the start; `ensure` is
-   * what to do then. Changes that follow one another fast are waited for, the longer the more
-   * there are. Throws if no netlink socket can be opened. The callback must not throw.
+   * Calls back once, and soon after each change to the interface, less often if repairs follow each
+   * other. The callback must not throw. Throws if no netlink socket can be opened.
    */
   watch(onNotice: () => void): void {
     this.#endWatch();
     const socket = new InterfaceWatch(this.#pace);
-    const timer = setInterval(() => {
-      const index = this.#place?.link.index ?? 0;
-      if (socket.look({ name: this.#name, index }, performance.now())) onNotice();
-    }, LOOK_MS);
-    this.#watch = { socket, timer };
+    const cancel = this.#clock.every(LOOK_MS, () => {
+      const index = this.#link?.index ?? 0;
+      if (socket.look({ name: this.#name, index }, this.#clock.now())) onNotice();
+    });
+    this.#endWatch = () => {
+      cancel();
+      socket.close();
+      this.#endWatch = () => {};
+    };
   }
 
   /**
-   * Has the host's own queries to the addresses leave from another of its addresses from now on. The
-   * addresses themselves can be removed once what was asked from them is answered: an answer that
-   * comes later would find nobody.
-   *
-   * @returns whether there is anything to wait for
+   * Makes the host's own queries to the addresses leave from another address of the host. Returns
+   * whether earlier ones may be in flight, whose answers would be lost with the addresses.
    */
   yieldSource(): boolean {
     this.#endWatch();
-    return this.#place !== null && this.#source.yieldOn(this.#place.link.index);
+    for (const one of this.#wanted) {
+      if (this.#link === null || one.loopback) continue;
+      const address = { ...one, index: this.#link.index };
+      const change = planOtherSource(this.#open(), address, this.#wanted);
+      if (change === null) continue;
+      this.#yielded.push(address);
+      this.#changeRoute(change);
+    }
+    return this.#yielded.length > 0;
   }
 
-  /** Undoes `yieldSource`: another process goes on with the addresses. */
   reclaimSource(): void {
-    this.#source.reclaim();
+    const kernel = this.#open();
+    for (const one of this.#yielded) this.#changeRoute(() => restoreSource(kernel, one));
+    this.#yielded = [];
   }
 
   /**
-   * Ends watching and takes away the link, made or adopted, or the addresses where they are on lo.
-   * A link that has become something else meanwhile stays. A second call does nothing.
-   *
-   * @returns what was removed, in words
+   * Removes the link, or the addresses from lo, unless another program turned the link into
+   * something else. Returns what was removed, in words. A second call does nothing.
    */
   remove(): string[] {
     this.#endWatch();
     try {
-      this.#source.removeRoutes();
-      // It may have been renamed since it was last looked at.
-      if (this.#place !== null && this.#place.kind !== "lo") {
-        this.#strays.add(this.#place.link.index);
-      }
+      // The kernel removes only routes of its own with their address.
+      for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
+      this.#yielded = [];
+      const ours = this.#link !== null && this.#kindOf(this.#link) !== "lo" ? this.#link.index : 0;
       const removed = [
-        ...this.#removeLink(),
-        ...this.#removeStrays(),
+        ...this.#removeLinks(({ name, index }) =>
+          this.#strays.delete(index) || index === ours || name === this.#name
+        ),
         ...this.#onLo ? this.#removeFrom(this.#lo()) : [],
       ];
-      this.#place = null;
-      this.#adopted = this.#onLo = false;
-      if (removed.length > 0) this.#log("info", `${this.#title()}: removed ${removed.join(", ")}`);
+      this.#forget();
+      if (removed.length > 0) this.#say("info", `: removed ${removed.join(", ")}`);
       return removed;
     } catch (error) {
       throw new Error(`Cannot remove the interface "${this.#name}": ${explain(error)}`, {
@@ -175,7 +163,6 @@ export class NodeInterface {
     }
   }
 
-  /** Ends watching and closes the sockets; the interface stays. */
   close(): void {
     this.#endWatch();
     this.#kernel?.close();
@@ -186,31 +173,43 @@ export class NodeInterface {
     return this.#kernel ??= new Rtnetlink();
   }
 
-  #endWatch(): void {
-    if (this.#watch === null) return;
-    clearInterval(this.#watch.timer);
-    this.#watch.socket.close();
-    this.#watch = null;
+  #changeRoute(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.#say("warning", `: Cannot change its route: ${explain(error)}`);
+    }
   }
 
-  /** The link that is there; lo where that had to do; or null. */
-  #find(): Place | null {
+  #say(level: "info" | "warning", text: string): void {
+    this.#log(level, `interface ${this.#name}${text}`);
+  }
+
+  #forget(): void {
+    this.#link = null;
+    this.#adopted = this.#onLo = false;
+  }
+
+  #find(): Link | null {
     const link = this.#open().getLink(this.#name);
-    if (link === null) return this.#onLo ? { kind: "lo", link: this.#lo() } : null;
-    const kind = this.#kindOf(link);
-    // A link that is known may get ports: then somebody needs it, and the addresses with it.
-    const known = this.#place?.link.index === link.index;
-    if (kind === null || (!known && this.#hasPorts(link))) {
-      const what = kind === null
-        ? link.kind === "" ? "a link of the system's own" : `a link of kind ${link.kind}`
-        : "a bridge with ports";
+    if (link === null) return this.#onLo ? this.#lo() : null;
+    const isOurKind = this.#kindOf(link) !== "lo";
+    // If our own link gets ports, somebody needs it, with the addresses.
+    const known = this.#link?.index === link.index;
+    if (!isOurKind || (!known && this.#hasPorts(link))) {
+      const what = isOurKind
+        ? "a bridge with ports"
+        : link.kind === ""
+        ? "a link of the system's own"
+        : `a link of kind ${link.kind}`;
       throw new Error(`${what} has that name; choose another name, or remove that link`);
     }
     if (!known) this.#adopted = true;
-    return { kind, link };
+    return link;
   }
 
-  #make(work: Work): Place {
+  #make(work: Work): Link {
     const kernel = this.#open();
     const refused: string[] = [];
     for (const [kind, kernelKind] of this.#kinds) {
@@ -218,7 +217,7 @@ export class NodeInterface {
         kernel.addLink(this.#name, kernelKind);
       } catch (error) {
         if (!(error instanceof NetlinkError)) throw error;
-        // Made by another process since we looked for it.
+        // Another process may have made it since `#find`.
         const found = error.errno === ERRNO.EXIST ? this.#find() : null;
         if (found !== null) return found;
         if (error.errno !== ERRNO.OPNOTSUPP) throw error;
@@ -226,29 +225,31 @@ export class NodeInterface {
         continue;
       }
       const link = kernel.getLink(this.#name);
-      if (link === null) throw new Error("it was removed at once by something else; look for that");
+      if (link === null) throw new Error("another program removed it at once; find that program");
       this.#adopted = false;
       work.undo.push(() => kernel.deleteLink(link.index));
       work.changes.push(`made the link, a ${kind}`);
-      if (this.#place?.kind !== kind) this.#warnOf(refused, "it is a bridge without ports instead");
-      return { kind, link };
+      if (this.#link === null || this.#kindOf(this.#link) !== kind) {
+        this.#warnOf(refused, "it is a bridge without ports instead");
+      }
+      return link;
     }
     this.#warnOf(refused, "its addresses are on lo, and there is no interface of that name");
-    return { kind: "lo", link: this.#lo() };
+    return this.#lo();
   }
 
   #warnOf(refused: readonly string[], instead: string): void {
     if (refused.length === 0) return;
-    this.#log(
+    this.#say(
       "warning",
-      `${this.#title()}: ${instead}, since the kernel makes no ${refused.join(", no ")}; ` +
+      `: ${instead}, since the kernel makes no ${refused.join(", no ")}; ` +
         `"modprobe dummy" before nodens starts gives the usual kind`,
     );
   }
 
-  /** Sets the link up and adds the addresses that are missing; all that can be, before it throws. */
-  #fill({ kind, link }: Place, work: Work): void {
+  #fill(link: Link, work: Work): void {
     const kernel = this.#open();
+    const kind = this.#kindOf(link);
     if (!link.up) {
       kernel.setLinkUp(link.index);
       work.changes.push("set it up");
@@ -256,9 +257,8 @@ export class NodeInterface {
     if (kind === "lo") this.#onLo = true;
     const all = kernel.listAddresses();
     const present = all.filter(({ index }) => index === link.index);
-    this.#elsewhere.look(
+    this.#reportElsewhere(
       all.filter(({ index }) => index !== link.index && !this.#strays.has(index)),
-      () => kernel.listLinks(),
     );
     const faults: unknown[] = [];
     for (const wanted of this.#wanted) {
@@ -270,11 +270,9 @@ export class NodeInterface {
         kernel.addAddress(request);
         work.undo.push(() => kernel.deleteAddress(request));
         const on = kind === "lo" ? " on lo" : "";
-        work.changes.push(
-          `added ${wanted.text}${on}${found === undefined ? "" : ", which was a duplicate"}`,
-        );
+        const why = found === undefined ? "" : ", which was a duplicate";
+        work.changes.push(`added ${wanted.text}${on}${why}`);
       } catch (error) {
-        // Nothing else will be allowed either.
         if (error instanceof NetlinkError && error.errno === ERRNO.PERM) throw error;
         faults.push(new Error(`adding ${wanted.text}: ${explain(error)}`, { cause: error }));
       }
@@ -282,29 +280,32 @@ export class NodeInterface {
     if (faults.length > 0) throw new AggregateError(faults);
   }
 
-  #reportStart({ kind }: Place, { changes }: Work): void {
-    const found = this.#adopted ? [`adopted the link that was there, a ${kind}`] : [];
-    const done = [...found, ...changes];
-    this.#log("info", `${this.#title()}: ${done.join(", ") || "all was there"}`);
+  #reportElsewhere(others: readonly LinkAddress[]): void {
+    const texts = describeElsewhere(this.#wanted, others, () => this.#open().listLinks());
+    for (const text of new Set(texts)) {
+      if (!this.#elsewhere.includes(text)) this.#say("warning", `: ${text}`);
+    }
+    this.#elsewhere = texts;
   }
 
-  #reportMend({ changes }: Work): void {
-    const delayMs = this.#pace.mended(performance.now());
+  #reportStart(kind: InterfaceKind, { changes }: Work): void {
+    const found = this.#adopted ? [`adopted the link that was there, a ${kind}`] : [];
+    this.#say("info", `: ${[...found, ...changes].join(", ") || "all was there"}`);
+  }
+
+  #reportRepair({ changes }: Work): void {
+    const delayMs = this.#pace.repaired(this.#clock.now());
     if (changes.length === 0) return;
     const again = delayMs === 0
       ? ""
-      : `; ${this.#pace.count} times in a row, so something else changes it as well: ` +
+      : `; ${this.#pace.count} times in a row, so another program changes it as well: ` +
         `notices wait for ${delayMs / 1000} s`;
-    this.#log(
-      "warning",
-      `${this.#title()} was changed from outside: ${changes.join(", ")}${again}`,
-    );
+    this.#say("warning", ` was changed from outside: ${changes.join(", ")}${again}`);
   }
 
-  #takeBack({ undo }: Work): void {
-    this.#place = null;
-    this.#adopted = this.#onLo = false;
-    for (const step of undo.reverse()) {
+  #undo({ undo }: Work): void {
+    this.#forget();
+    for (const step of undo.toReversed()) {
       try {
         step();
       } catch {
@@ -313,46 +314,40 @@ export class NodeInterface {
     }
   }
 
-  #removeLink(): string[] {
+  /** Removes links, but only the addresses of a bridge that has ports now. */
+  #removeLinks(isIncluded: (link: Link) => boolean): string[] {
     const kernel = this.#open();
-    const link = kernel.getLink(this.#name);
-    const kind = link && this.#kindOf(link);
-    if (link === null || kind === null) return [];
-    if (this.#hasPorts(link)) {
-      // One that was refused.
-      if (this.#place === null) return [];
-      this.#log("warning", `${this.#title()}: the bridge stays, since it has got ports`);
-      return this.#removeFrom(link);
-    }
-    return kernel.deleteLink(link.index) ? [`the link, a ${kind}`] : [];
-  }
-
-  /** Takes away what was ours under another name; what has got ports loses the addresses only. */
-  #removeStrays(): string[] {
-    if (this.#strays.size === 0) return [];
-    const kernel = this.#open();
-    return kernel.listLinks().filter(({ index }) => this.#strays.delete(index)).flatMap((link) => {
-      // A bridge with ports that keeps the name stays as `removeLink` has left it.
-      if (link.name === this.#name || this.#kindOf(link) === null) return [];
-      if (this.#hasPorts(link)) return this.#removeFrom(link);
-      return kernel.deleteLink(link.index) ? [`the link that was renamed to ${link.name}`] : [];
+    return kernel.listLinks().filter(isIncluded).flatMap((link) => {
+      const kind = this.#kindOf(link);
+      const hasOurName = link.name === this.#name;
+      if (kind === "lo") return [];
+      if (this.#hasPorts(link)) {
+        // If `#link` is null, `ensure` refused the bridge.
+        if (hasOurName && this.#link === null) return [];
+        if (hasOurName) this.#say("warning", ": the bridge stays, because it has ports now");
+        return this.#removeFrom(link);
+      }
+      const what = hasOurName ? `the link, a ${kind}` : `the link that was renamed to ${link.name}`;
+      return kernel.deleteLink(link.index) ? [what] : [];
     });
   }
 
   #removeFrom(link: Link): string[] {
     return this.#wanted
-      .filter(({ loopback }) => !loopback)
-      .filter((wanted) => this.#open().deleteAddress({ ...wanted, index: link.index }))
+      .filter((wanted) =>
+        !wanted.loopback && this.#open().deleteAddress({ ...wanted, index: link.index })
+      )
       .map(({ text }) => `${text} from ${link.name}`);
   }
 
-  #kindOf(link: Link): LinkKind | null {
-    return this.#kinds.find(([, kernelKind]) => kernelKind === link.kind)?.[0] ?? null;
+  /** "lo" also for unsuitable links. */
+  #kindOf(link: Link): InterfaceKind {
+    return this.#kinds.find(([, kernelKind]) => kernelKind === link.kind)?.[0] ?? "lo";
   }
 
   #hasPorts(link: Link): boolean {
-    if (link.kind !== "bridge") return false;
-    return this.#open().listLinks().some(({ master }) => master === link.index);
+    return link.kind === "bridge" &&
+      this.#open().listLinks().some(({ master }) => master === link.index);
   }
 
   #lo(): Link {
@@ -360,14 +355,9 @@ export class NodeInterface {
     if (link === null) throw new Error("this network namespace has no lo");
     return link;
   }
-
-  #title(): string {
-    return `interface ${this.#name}`;
-  }
 }
 
-/** Whether an address is the wanted one. On lo one with another prefix length does as well. */
 function isAt(address: LinkAddress, wanted: WantedAddress, kind: InterfaceKind): boolean {
-  if (kind !== "lo" && address.prefixLength !== wanted.prefixLength) return false;
-  return areEqual(address.bytes, wanted.bytes);
+  return String(address.bytes) === String(wanted.bytes) &&
+    (kind === "lo" || address.prefixLength === wanted.prefixLength);
 }

@@ -1,31 +1,24 @@
-import { formatIPv6, parseAddress } from "../../dns/address.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import type { AddressRequest } from "../../sys/netlink/rtnetlink.ts";
+import { ERRNO } from "../../sys/netlink/rtnetlink.ts";
+import { NetlinkError } from "../../sys/netlink/socket.ts";
 
-/** Longest name of a link, in octets (IFNAMSIZ without the zero at its end). */
+/** IFNAMSIZ without the final zero. */
 const MAX_NAME = 15;
 
-/** Holder of the addresses: a link of one of two kinds, or lo. */
+/** Kind of the interface. */
 export type InterfaceKind = LinkKind | "lo";
-/** Kinds of links that serve, the better one first. */
+/** Suitable kinds of links. */
 export type LinkKind = "dummy" | "bridge";
 
-/** How the interface is made, and where its log goes. */
+/** Options of `NodeInterface`. */
 export interface InterfaceOptions {
   name: string;
-  /** IPv4 and IPv6 addresses as text. */
   addresses: readonly string[];
   log(level: LogLevel, line: string): void;
-  /** What the kernel is asked for instead of a dummy or a bridge; the tests have other kinds. */
+  clock?: Clock;
+  /** Kinds to request instead of a dummy or a bridge, so that tests need no kernel modules. */
   kernelKinds?: Partial<Record<LinkKind, string>>;
-}
-
-/** An address to have. */
-export interface WantedAddress extends Omit<AddressRequest, "index"> {
-  /** With its prefix length, as `ip address` writes it. */
-  readonly text: string;
-  /** It lies in 127.0.0.0/8 or is ::1: the system's own, on lo. */
-  readonly loopback: boolean;
 }
 
 /** Throws a RangeError if the kernel would refuse the name of a link. */
@@ -36,7 +29,7 @@ export function checkInterfaceName(name: string): void {
     : length > MAX_NAME
     ? `it has ${length} octets`
     : name === "." || name === ".." || /[/:\s\0]/.test(name)
-    ? "it is no name for a link"
+    ? "it is not a valid name for a link"
     : null;
   if (problem === null) return;
   throw new RangeError(
@@ -45,22 +38,20 @@ export function checkInterfaceName(name: string): void {
   );
 }
 
-/** The addresses to have, each once. Throws a RangeError for what is none of a machine's own. */
-export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
-  const wanted = new Map<string, WantedAddress>();
-  for (const address of addresses) {
-    const bytes = parseAddress(address);
-    if (bytes === null || bytes.every((byte) => byte === 0)) {
-      throw new RangeError(
-        `Cannot give an interface the address "${address}": ` +
-          "name one IPv4 or IPv6 address, like 169.254.20.10 or fd00::10",
-      );
-    }
-    const host = bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
-    const prefixLength = bytes.length * 8;
-    const text = `${host}/${prefixLength}`;
-    const loopback = bytes.length === 4 ? bytes[0] === 127 : host === "::1";
-    wanted.set(text, { bytes, prefixLength, text, loopback });
-  }
-  return [...wanted.values()];
+/** What went wrong with an interface, and the remedy. */
+export function explain(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(({ message }) => message).join("; ");
+  const text = error instanceof Error ? error.message : String(error);
+  const remedy = error instanceof NetlinkError ? REMEDIES[error.errno] : undefined;
+  return remedy === undefined ? text : `${text}; ${remedy}`;
 }
+
+const REMEDIES: Record<number, string> = {
+  [ERRNO.PERM]: "give nodens the capability NET_ADMIN (in Kubernetes: " +
+    "securityContext.capabilities.add), or leave the interface to others with " +
+    "-setupinterface=false",
+  // Only IPv6 addresses are refused with these two: IPv6 is switched off, or the kernel lacks it.
+  [ERRNO.ACCES]: 'allow IPv6 with "sysctl net.ipv6.conf.all.disable_ipv6=0", or leave the address' +
+    " out of -localip",
+  [ERRNO.OPNOTSUPP]: "this kernel has no IPv6: leave the address out of -localip",
+};

@@ -1,34 +1,49 @@
-import { NetlinkSocket } from "../../sys/netlink/socket.ts";
 import { decodeNotice, NOTICE_GROUPS } from "../../sys/netlink/rtnetlink_messages.ts";
-import type { MendPace } from "./mend_pace.ts";
+import { NetlinkSocket } from "../../sys/netlink/socket.ts";
 
-/** Most notices read at a look; what is left is read at the next. */
 const MAX_NOTICES = 256;
 
-/** Which link is watched. */
-export interface Watched {
-  readonly name: string;
-  /** Its index, or that of the link that has its place; 0 while there is none. */
-  readonly index: number;
+const FREE_REPAIRS = 3;
+const MIN_DELAY_MS = 1000;
+const MAX_DELAY_MS = 30_000;
+/** Time without a repair after which all are forgotten; longer than any delay. */
+const CALM_MS = 60_000;
+
+/** Slows down repairs if two programs undo each other's changes. Times are monotonic. */
+export class RepairPace {
+  count = 0;
+  #lastMs = -Infinity;
+  #delayMs = 0;
+
+  repaired(nowMs: number): number {
+    if (nowMs - this.#lastMs > CALM_MS) this.count = 0;
+    this.#lastMs = nowMs;
+    const beyond = ++this.count - FREE_REPAIRS;
+    this.#delayMs = beyond <= 0 ? 0 : Math.min(MIN_DELAY_MS * 2 ** (beyond - 1), MAX_DELAY_MS);
+    return this.#delayMs;
+  }
+
+  allows(nowMs: number): boolean {
+    return nowMs - this.#lastMs >= this.#delayMs;
+  }
 }
 
-/** The kernel's notices of changes to one link and its addresses, read without waiting. */
+/** Reads the kernel's notices of changes to one link and its addresses, without blocking. */
 export class InterfaceWatch {
   readonly #socket = new NetlinkSocket(NOTICE_GROUPS);
-  readonly #pace: MendPace;
-  // Changes before the socket was open are not reported.
+  readonly #pace: RepairPace;
+  // Changes before the socket was opened are not reported.
   #pending = true;
 
-  /** Throws if no netlink socket can be opened. */
-  constructor(pace: MendPace) {
+  constructor(pace: RepairPace) {
     this.#pace = pace;
   }
 
   /**
-   * Whether the link is to be looked at now: there was a notice of it, or notices were lost, and
-   * the pace allows it. One that it does not allow yet is kept.
+   * Whether to check the link now: there was a notice of it, or notices were lost, and the pace
+   * allows it. Notices that must wait are remembered.
    */
-  look(watched: Watched, nowMs: number): boolean {
+  look(watched: { name: string; index: number }, nowMs: number): boolean {
     const messages = this.#socket.takeNotices(MAX_NOTICES);
     if (messages === null) this.#pending = true;
     for (const message of messages ?? []) {
@@ -41,7 +56,6 @@ export class InterfaceWatch {
     return true;
   }
 
-  /** Ends it; no more looks after that. */
   close(): void {
     this.#socket.close();
   }

@@ -1,73 +1,40 @@
 import type { RunCommand } from "../rules/command.ts";
-import { type Backend, readBackends, restoreCommand } from "../rules/iptables.ts";
-import {
-  REDIRECT_COMMENT,
-  redirectChains,
-  type RedirectOptions,
-  redirectRules,
-} from "./redirect.ts";
+import { type BackendChanges, readBackends, restoreCommand } from "../rules/iptables.ts";
 import { type Family, joinWords, ruleKey } from "../rules/rule_text.ts";
-import {
-  type Change,
-  ownership,
-  planChanges,
-  restoreInput,
-  type RuleSet,
-} from "../rules/transaction.ts";
+import { ownership, planChanges, restoreInput } from "../rules/transaction.ts";
+import { type RedirectOptions, redirectSet } from "./redirect.ts";
 
-/** What is to be done, or would be, for one family. */
-export interface RedirectPlan {
-  readonly family: Family;
-  readonly backend: Backend["name"];
-  /** None if all is as wanted. */
-  readonly changes: readonly Change[];
-}
-
-/** How the redirect of one family is. */
-export interface RedirectState {
-  readonly family: Family;
-  readonly backend: Backend["name"];
-  /** Rules of a redirect that are there, as iptables-save prints them. */
+/** State of the redirect of one family. */
+interface RedirectState {
+  readonly backend: BackendChanges["backend"];
   readonly present: readonly string[];
-  /** Rules of this redirect that are not. */
   readonly missing: readonly string[];
 }
 
-/** The rules of a redirect, and everything that an earlier one may have left. */
-export function redirectSet(family: Family, options: RedirectOptions | null): RuleSet {
-  return {
-    wanted: options === null ? [] : redirectRules(family, options),
-    owned: redirectChains(),
-    comments: [REDIRECT_COMMENT],
-  };
-}
-
-/**
- * What would make the redirect of one family so (`null`: takes it out), in every backend that has
- * rules. Throws `IptablesError`.
- */
+/** Changes that install a redirect, or remove it (`null`), by backend. Throws `IptablesError`. */
 export async function planRedirect(
   family: Family,
   options: RedirectOptions | null,
   run: RunCommand,
-): Promise<RedirectPlan[]> {
+): Promise<BackendChanges[]> {
   const { used, other } = await readBackends(family, { run });
-  const plan = (backend: Backend, wanted: RedirectOptions | null): RedirectPlan => ({
+  return [used, ...(other === null ? [] : [other])].map((backend) => ({
     family,
     backend: backend.name,
-    changes: planChanges(backend.saved.rules, redirectSet(family, wanted)),
-  });
-  const plans = [plan(used, options), ...(other === null ? [] : [plan(other, null)])];
-  return plans.filter(({ changes }) => changes.length > 0);
+    changes: planChanges(
+      backend.saved.rules,
+      redirectSet(family, backend === used ? options : null),
+    ),
+  })).filter(({ changes }) => changes.length > 0);
 }
 
 /** A plan as a shell would run it. */
-export function commandText({ family, backend, changes }: RedirectPlan): string {
+export function commandText({ family, backend, changes }: BackendChanges): string {
   const command = restoreCommand(family, backend).join(" ");
   return `${command} <<'EOF'\n${restoreInput(changes)}EOF\n`;
 }
 
-/** How the redirect of one family is. Throws `IptablesError`. */
+/** Compares the installed redirect of one family with this one. Throws `IptablesError`. */
 export async function redirectState(
   family: Family,
   options: RedirectOptions,
@@ -78,7 +45,6 @@ export async function redirectState(
   const ours = used.saved.rules.filter(ownership(set));
   const keys = new Set(ours.map((rule) => ruleKey(rule.table, rule.chain, rule.args)));
   return {
-    family,
     backend: used.name,
     present: ours.map(({ table, chain, text }) => `-t ${table} -A ${chain} ${text}`),
     missing: set.wanted

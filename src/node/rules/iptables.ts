@@ -1,30 +1,18 @@
 import { type CommandResult, type RunCommand, TIMED_OUT } from "./command.ts";
-import type { Family } from "./rule_text.ts";
-import { parseSaved, type SavedRules } from "./saved_rules.ts";
+import { type Family, parseSaved, type SavedRules } from "./rule_text.ts";
 import { type Change, restoreInput } from "./transaction.ts";
 
-/** Time that iptables-restore waits for the lock, in seconds. */
+/** How long iptables-restore waits for the lock. */
 export const LOCK_WAIT_SECONDS = 5;
-/** The same at stop, where all must be done within seconds. */
+/** The same at stop, which must be over within seconds. */
 export const LOCK_WAIT_AT_STOP_SECONDS = 1;
-/** A node with 50,000 rules and a tenth of a processor takes some seconds. */
-const SAVE_LIMIT_MS = 20_000;
-/** Added to the wait for the lock, since a large table takes its time. */
-const RESTORE_LIMIT_MS = 20_000;
+/** 50,000 rules take some seconds on a tenth of a processor. */
+const COMMAND_LIMIT_MS = 20_000;
 
-/** Why rules cannot be read or changed. */
-export type IptablesFault =
-  /** There is no iptables. */
-  | "missing"
-  /** CAP_NET_ADMIN is missing. */
-  | "permission"
-  /** Others held the lock for too long. */
-  | "lock"
-  /** Others change the same rules, or the machine is too slow. */
-  | "busy"
-  | "other";
+/** Why rules cannot be read or changed; "busy": they change again at once, or a command hangs. */
+export type IptablesFault = "missing" | "permission" | "lock" | "busy" | "other";
 
-/** Rules cannot be read or changed; the message says why and what would do. */
+/** Message with cause and remedy. */
 export class IptablesError extends Error {
   readonly fault: IptablesFault;
 
@@ -34,68 +22,60 @@ export class IptablesError extends Error {
   }
 }
 
-/** One of the two kinds of iptables, as it is now. */
+/** One of the two kinds of iptables, or the command `iptables`, which is one of them. */
+export type BackendName = "nft" | "legacy" | "default";
+
+/** One kind of iptables. */
 export interface Backend {
-  readonly name: "nft" | "legacy" | "default";
+  readonly name: BackendName;
   readonly saved: SavedRules;
 }
 
 /** Both kinds, and which of them the node uses. */
 export interface Backends {
   readonly used: Backend;
-  /** The other one, where it has any rule; else null. */
   readonly other: Backend | null;
-  /** Why this one. */
   readonly reason: string;
-  /** Why the other one, which the rules were never in, cannot be read; null if it can. */
+  /** Why the other one, which never had our rules, cannot be read; null if it can. */
   readonly unread: string | null;
 }
 
 /** How commands are run. */
 export interface RunOptions {
   readonly run: RunCommand;
-  /** Ends them early. */
   readonly signal?: AbortSignal;
 }
 
-/** Chains that kubelet and kube-proxy make in the backend that they use. */
 const HINT = / KUBE-(IPTABLES-HINT|KUBELET-CANARY|PROXY-CANARY)$/;
 
-/** What a kernel says that has no nf_tables, or no nfnetlink at all. */
 const NO_SUCH_BACKEND =
   /protocol not supported|address family not supported|generation id: invalid argument/i;
 
 /**
  * Reads the rules of one family in both backends, and finds the one that the node uses: that of
- * kubelet and kube-proxy, else the one with more rules, else what the command `iptables` is.
+ * kubelet and kube-proxy, else the one with more rules, else the one that `iptables` is.
  *
- * A backend that is there and cannot be read is an error: the other one would seem to be the only
- * one, and rules would be in both. Once it is known which one the rules are in (`known`), that one
- * must be readable, and where the other one is not, nothing is changed about the choice.
- *
- * Throws `IptablesError`.
+ * A backend that exists must be readable, or rules could end up in both; once that of our rules is
+ * known (`known`), only that one. Throws `IptablesError`.
  */
 export async function readBackends(
   family: Family,
-  { run, signal, known = new Set() }: RunOptions & { known?: ReadonlySet<Backend["name"]> },
+  { known = new Set(), ...options }: RunOptions & { known?: ReadonlySet<BackendName> },
 ): Promise<Backends> {
   const failures: IptablesError[] = [];
   const absent: IptablesError[] = [];
   const backends: Backend[] = [];
   for (const name of ["nft", "legacy", "default"] as const) {
-    // The command without a name is one of the two, so it is read only where neither is there.
-    const isAlias = name === "default";
-    if (isAlias && backends.length + failures.length + absent.length > 0) break;
+    // The command without a name is one of the two: it is read only if neither exists.
+    if (name === "default" && backends.length + failures.length + absent.length > 0) break;
     const command = commandOf(family, name, "save");
-    const saved = await readSaved(command, { run, ...withSignal(signal) });
-    const isKnown = known.has(name);
+    const saved = await readSaved(command, options);
     if (saved === null) {
-      if (isKnown) throw new IptablesError("missing", `${command} was there and is gone`);
+      if (known.has(name)) throw new IptablesError("missing", `${command} was there and is gone`);
     } else if (!(saved instanceof IptablesError)) {
       backends.push({ name, saved });
-    } else if (isKnown) {
-      throw saved;
     } else {
+      if (known.has(name)) throw saved;
       (NO_SUCH_BACKEND.test(saved.message) ? absent : failures).push(saved);
     }
   }
@@ -106,30 +86,28 @@ export async function readBackends(
   }
   if (failure !== undefined) throw failure;
   if (first === undefined) {
+    const command = commandOf(family, "default", "save");
     throw absent[0] ?? new IptablesError(
       "missing",
-      `there is no ${
-        commandOf(family, "default", "save")
-      }: install iptables (the image has it), or switch the rules off with -setupiptables=false`,
+      `there is no ${command}: install iptables (the image has it), or switch the rules off with` +
+        " -setupiptables=false",
     );
   }
   if (second === undefined) {
     return { used: first, other: null, reason: "it is the only one", unread: null };
   }
-  return await choose([first, second], family, { run, ...withSignal(signal) });
+  return await choose([first, second], family, options);
 }
 
-/** The rules of one backend; null if there is no such command. */
 async function readSaved(
   command: string,
   { run, signal }: RunOptions,
 ): Promise<SavedRules | IptablesError | null> {
-  const options = { args: [], timeoutMs: SAVE_LIMIT_MS, ...withSignal(signal) };
-  const result = await run(command, options);
+  const result = await run(command, { args: [], timeoutMs: COMMAND_LIMIT_MS, signal });
   if (result === null) return null;
   if (result.code !== 0) return failureOf(command, result);
-  const saved = parseSaved(result.stdout);
-  return saved ?? new IptablesError("other", `${command} printed only a part of the rules`);
+  return parseSaved(result.stdout) ??
+    new IptablesError("other", `${command} printed only a part of the rules`);
 }
 
 async function choose(
@@ -145,26 +123,22 @@ async function choose(
   if (hinted.length === 1) return pick(hinted[0]!, "kubelet or kube-proxy use it");
   const [ofNft, ofLegacy] = [nft.saved.rules.length, legacy.saved.rules.length];
   if (ofNft !== ofLegacy) {
-    return pick(
-      ofNft > ofLegacy ? nft : legacy,
-      `it has more rules (${ofNft} in nft, ${ofLegacy}` +
-        " in legacy)",
-    );
+    const reason = `it has more rules (${ofNft} in nft, ${ofLegacy} in legacy)`;
+    return pick(ofNft > ofLegacy ? nft : legacy, reason);
   }
   const command = commandOf(family, "default", "save");
-  const options = { args: ["-V"], timeoutMs: SAVE_LIMIT_MS, ...withSignal(signal) };
-  const result = await run(command, options);
+  const result = await run(command, { args: ["-V"], timeoutMs: COMMAND_LIMIT_MS, signal });
   if (result !== null && result.code !== 0) throw failureOf(command, result);
   const isLegacy = result !== null && /legacy/.test(result.stdout);
   return pick(isLegacy ? legacy : nft, `${command} is of this kind`);
 }
 
-/** The command that puts changes in, with its arguments. */
+/** A command that changes rules. */
 export function restoreCommand(
   family: Family,
-  backend: Backend["name"],
+  backend: BackendName,
   lockWaitSeconds: number = LOCK_WAIT_SECONDS,
-): string[] {
+): [string, ...string[]] {
   const command = commandOf(family, backend, "restore");
   return [command, "--noflush", "-w", String(lockWaitSeconds)];
 }
@@ -172,7 +146,7 @@ export function restoreCommand(
 /** Changes of one family in one backend. */
 export interface BackendChanges {
   readonly family: Family;
-  readonly backend: Backend["name"];
+  readonly backend: BackendName;
   readonly changes: readonly Change[];
 }
 
@@ -181,28 +155,23 @@ export async function applyChanges(
   { family, backend, changes }: BackendChanges,
   { run, signal, lockWaitSeconds = LOCK_WAIT_SECONDS }: RunOptions & { lockWaitSeconds?: number },
 ): Promise<void> {
-  const [command = "", ...args] = restoreCommand(family, backend, lockWaitSeconds);
-  const input = restoreInput(changes);
-  const timeoutMs = lockWaitSeconds * 1000 + RESTORE_LIMIT_MS;
-  const result = await run(command, { args, input, timeoutMs, ...withSignal(signal) });
+  const [command, ...args] = restoreCommand(family, backend, lockWaitSeconds);
+  const timeoutMs = lockWaitSeconds * 1000 + COMMAND_LIMIT_MS;
+  const result = await run(command, { args, input: restoreInput(changes), timeoutMs, signal });
   if (result === null) {
     throw new IptablesError("missing", `there is no ${command} beside the other`);
   }
   if (result.code !== 0) throw failureOf(command, result);
 }
 
-/** A command that takes rules out by hand, for the log. */
-export function removalCommand(family: Family, backend: Backend["name"]): string {
+/** A command that removes the rules by hand, for the log. */
+export function removalCommand(family: Family, backend: BackendName): string {
   const save = commandOf(family, backend, "save");
   const restore = commandOf(family, backend, "restore");
   return `${save} | grep -v -e "NodeLocal DNS Cache" -e "nodens: " | ${restore}`;
 }
 
-function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
-}
-
-function commandOf(family: Family, backend: Backend["name"], what: "save" | "restore"): string {
+function commandOf(family: Family, backend: BackendName, what: "save" | "restore"): string {
   const program = family === 4 ? "iptables" : "ip6tables";
   return backend === "default" ? `${program}-${what}` : `${program}-${backend}-${what}`;
 }
@@ -210,35 +179,27 @@ function commandOf(family: Family, backend: Backend["name"], what: "save" | "res
 function failureOf(command: string, { code, stderr }: CommandResult): IptablesError {
   const said = stderr.split("\n").map((line) => line.trim())
     .filter((line) => line !== "" && !/^(Try `|# )/.test(line)).join("; ").slice(0, 500);
-  if (/holding the xtables lock|can't lock .*temporarily/i.test(stderr)) {
-    return new IptablesError(
-      "lock",
-      `another program holds the xtables lock, which ${command} needs (find it with` +
-        ' "fuser -v /run/xtables.lock")',
-    );
-  }
-  if (/can't open lock file/i.test(stderr)) {
-    return new IptablesError(
-      "permission",
-      `${command} cannot use its lock file: ${said} (mount /run/xtables.lock of the host)`,
-    );
-  }
-  if (/permission denied|operation not permitted|must be root/i.test(stderr)) {
-    return new IptablesError(
-      "permission",
-      `${command} may not: ${said} (nodens needs the capability NET_ADMIN, or` +
-        " -setupiptables=false)",
-    );
-  }
-  if (code === TIMED_OUT) {
-    return new IptablesError(
-      "busy",
-      `${command} took too long and was killed (run it by hand to see what it waits for)`,
-    );
-  }
-  // The legacy one says no more than this for either reason.
-  const hint = /unable to initialize table/.test(stderr)
-    ? " (nodens needs the capability NET_ADMIN, and the kernel this table)"
-    : "";
-  return new IptablesError("other", `${command} failed (${code}): ${said}${hint}`);
+  const [fault, message] = ((): [IptablesFault, string] => {
+    if (/holding the xtables lock|can't lock .*temporarily/i.test(stderr)) {
+      const remedy = 'find it with "fuser -v /run/xtables.lock"';
+      return ["lock", `another program holds the xtables lock, which ${command} needs (${remedy})`];
+    }
+    if (/can't open lock file/i.test(stderr)) {
+      const remedy = "mount /run/xtables.lock of the host";
+      return ["permission", `${command} cannot use its lock file: ${said} (${remedy})`];
+    }
+    if (/permission denied|operation not permitted|must be root/i.test(stderr)) {
+      const remedy = "nodens needs the capability NET_ADMIN, or -setupiptables=false";
+      return ["permission", `${command} is not permitted: ${said} (${remedy})`];
+    }
+    if (code === TIMED_OUT) {
+      const remedy = "run it by hand to see what it waits for";
+      return ["busy", `${command} took too long and was killed (${remedy})`];
+    }
+    const hint = /unable to initialize table/.test(stderr)
+      ? " (nodens needs the capability NET_ADMIN, and the kernel this table)"
+      : "";
+    return ["other", `${command} failed (${code}): ${said}${hint}`];
+  })();
+  return new IptablesError(fault, message);
 }

@@ -1,35 +1,28 @@
 import { parseAddress } from "../../dns/address.ts";
-import { readOptions, type Rule, ruleKey, type RuleOption } from "./rule_text.ts";
-import type { SavedRule } from "./saved_rules.ts";
+import { readOptions, type Rule, ruleKey, type RuleOption, type SavedRule } from "./rule_text.ts";
 
-/** Targets that keep traffic from the rules below, by table. In filter ours accept as well. */
+/** Targets that keep traffic from the rules below, by table. In filter our rules accept too. */
 const ENDS: Record<string, readonly string[]> = {
   raw: ["ACCEPT", "DROP", "CT", "NOTRACK"],
   filter: ["DROP", "REJECT"],
   nat: ["ACCEPT", "DROP", "DNAT", "REDIRECT", "NETMAP"],
 };
-/** Conditions that a rule may have besides and still take some of the traffic. */
-const NARROWING = ["-s", "-i", "-o", "--sport", "--comment", "-m", "-j", "-g"];
-/** Arguments of targets, which are no conditions. */
+const SENDER = ["-s", "-i", "-o", "--sport"];
+const NARROWING = [...SENDER, "--comment", "-m", "-j", "-g"];
 const TARGET_OPTIONS =
   /^--(to-|reject-with|random|persistent|notrack|zone|helper|ctevents|expevents)/;
-/** Chains within chains that are looked into. */
+/** Jumps may form a loop. */
 const MAX_DEPTH = 8;
 
-/** Traffic that one of our rules is for. */
 interface Traffic {
   readonly protocol: string;
-  /** Bytes of the destination address. */
   readonly address: Uint8Array;
   readonly port: number;
 }
 
 /**
- * Tells of rules of others that stand above ours and take the traffic that ours are for, in words
- * for the operator: for all senders, or for some.
- *
- * Only what is certain is told. A rule with a condition that depends on more than protocol,
- * addresses, ports and interfaces (a mark, a set, a state) is passed over.
+ * Describes foreign rules above ours that match the same traffic. Rules with other conditions than
+ * protocol, addresses, ports and interfaces (a mark, a set, a state) are ignored as uncertain.
  */
 export function findObstacles(
   present: readonly SavedRule[],
@@ -37,26 +30,26 @@ export function findObstacles(
   isOurs: (rule: SavedRule) => boolean,
 ): string[] {
   const chains = Map.groupBy(present, ({ table, chain }) => `${table} ${chain}`);
-  const told = new Set<string>();
+  const found = new Set<string>();
   for (const { table, chain, args } of wanted) {
     const traffic = trafficOf(args);
+    if (traffic === null) continue;
     const key = ruleKey(table, chain, args);
     const rules = chains.get(`${table} ${chain}`) ?? [];
-    const place = traffic === null
-      ? -1
-      : rules.findIndex((one) => isOurs(one) && ruleKey(table, chain, one.args) === key);
-    if (traffic === null || place < 0) continue;
-    const above = rules.slice(0, place).filter((one) => !isOurs(one));
+    const position = rules.findIndex((one) =>
+      isOurs(one) && ruleKey(table, chain, one.args) === key
+    );
+    const above = rules.slice(0, Math.max(position, 0)).filter((one) => !isOurs(one));
     const taker = findTaker(above, traffic, { chains, depth: 0 });
     if (taker === null) continue;
     const what = `${traffic.protocol} traffic to ${value(args, "-d")} port ${traffic.port}`;
-    told.add(
+    found.add(
       `a rule above those of nodens takes ${what}: "-t ${table} -A ${taker.chain} ${taker.text}"` +
         `${taker.chain === chain ? "" : ` (reached from ${chain})`};` +
         " move it below them, or except that address from it",
     );
   }
-  return [...told];
+  return [...found];
 }
 
 function trafficOf(args: readonly string[]): Traffic | null {
@@ -74,23 +67,22 @@ function value(args: readonly string[], name: string): string | undefined {
 function findTaker(
   rules: readonly SavedRule[],
   traffic: Traffic,
-  where: { chains: ReadonlyMap<string, readonly SavedRule[]>; depth: number },
+  { chains, depth }: { chains: ReadonlyMap<string, readonly SavedRule[]>; depth: number },
 ): SavedRule | null {
   for (const one of rules) {
     const options = readOptions(one.args);
     if (!matches(options, traffic)) continue;
     const target = options.find(({ name }) => name === "-j" || name === "-g")?.values[0] ?? "";
     if (ENDS[one.table]?.includes(target)) return one;
-    if (target === "RETURN" && isCertain(options)) return null;
-    const inner = where.chains.get(`${one.table} ${target}`);
-    if (inner === undefined || where.depth >= MAX_DEPTH) continue;
-    const taker = findTaker(inner, traffic, { ...where, depth: where.depth + 1 });
+    if (target === "RETURN" && !options.some(({ name }) => SENDER.includes(name))) return null;
+    const inner = chains.get(`${one.table} ${target}`);
+    if (inner === undefined || depth >= MAX_DEPTH) continue;
+    const taker = findTaker(inner, traffic, { chains, depth: depth + 1 });
     if (taker !== null) return taker;
   }
   return null;
 }
 
-/** Whether a rule surely takes some of this traffic. */
 function matches(options: readonly RuleOption[], traffic: Traffic): boolean {
   return options.every(({ name, negated, values: [value = ""] }) => {
     if (name === "-p") return (value === traffic.protocol || value === "all") !== negated;
@@ -98,15 +90,10 @@ function matches(options: readonly RuleOption[], traffic: Traffic): boolean {
     if (name === "--dport" || name === "--dports") {
       return value.split(",").some((range) => inRange(range, traffic.port)) !== negated;
     }
-    // Packets from outside do not come by a loopback device.
+    // Packets from other machines do not arrive on a loopback device.
     if (name === "-i" && value === "lo") return negated;
     return NARROWING.includes(name) || TARGET_OPTIONS.test(name);
   });
-}
-
-/** Whether it takes this traffic of all senders. */
-function isCertain(options: readonly RuleOption[]): boolean {
-  return !options.some(({ name }) => ["-s", "-i", "-o", "--sport"].includes(name));
 }
 
 function inRange(range: string, port: number): boolean {

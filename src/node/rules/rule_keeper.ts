@@ -1,8 +1,10 @@
+import type { Clock } from "../../base/clock.ts";
 import type { RunCommand } from "./command.ts";
 import {
   applyChanges,
   type Backend,
   type BackendChanges,
+  type BackendName,
   type Backends,
   IptablesError,
   LOCK_WAIT_AT_STOP_SECONDS,
@@ -11,86 +13,71 @@ import {
   removalCommand,
 } from "./iptables.ts";
 import { findObstacles } from "./obstacles.ts";
-import type { pause } from "./pause.ts";
 import type { Family } from "./rule_text.ts";
-import { planTrialRemoval, RuleTrial } from "./rule_trial.ts";
-import { inverseOf, ownership, planChanges, type RuleSet } from "./transaction.ts";
+import { pause, planTrialRemoval, RuleTrial } from "./rule_trial.ts";
+import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./transaction.ts";
 
-/** Others may change the rules between reading and changing them; then it is tried again. */
+/** Other programs may change the rules between reading and changing; then both are repeated. */
 const ATTEMPTS = 3;
-/** Pause after the first failed attempt; it grows by as much with each. */
 const ATTEMPT_PAUSE_MS = 200;
 
-/** What has been done to the rules of one family. */
+/** What was done to the rules of one family. */
 export interface KeptRules {
-  /** Commands that were run; 0 if all was as wanted. */
   readonly changes: number;
-  /** Notes for the operator that are not failures. */
   readonly warnings: readonly string[];
 }
 
-/** How a keeper runs commands. */
+/** Options of `RuleKeeper`. */
 export interface RuleKeeperOptions {
   readonly run: RunCommand;
-  /** Waits, at most until its signal; handed in so that tests need not. */
-  readonly pause: typeof pause;
+  readonly clock: Clock;
 }
 
-/** How one call is done. */
-export interface KeepOptions {
-  /** Ends it early. */
+interface KeepOptions {
   readonly signal: AbortSignal;
-  /** The process is stopping: locks are waited for but briefly. */
+  /** The process is stopping: the wait for locks is short. */
   readonly atStop?: boolean;
 }
 
 /**
- * Keeps the rules of one family in the backend that the node uses, and knows which one that was: as
- * long as the rules may be there, it is read or there is an error.
+ * Keeps the rules of one family in the backend that the node uses. A backend that may have rules of
+ * ours must be readable.
  */
 export class RuleKeeper {
   readonly #family: Family;
   readonly #options: RuleKeeperOptions;
-  /** Backends that may have rules of ours, the present one last. */
-  #known = new Set<Backend["name"]>();
+  #known = new Set<BackendName>();
 
   constructor(family: Family, options: RuleKeeperOptions) {
     this.#family = family;
     this.#options = options;
   }
 
-  /** Whether rules were put in, or found. */
   get hasRules(): boolean {
     return this.#known.size > 0;
   }
 
-  /** A command that takes the rules out by hand. */
   get removalCommand(): string {
     return removalCommand(this.#family, [...this.#known].at(-1) ?? "default");
   }
 
   /**
-   * Makes the rules the wanted ones, in the backend that the node uses, and takes ours out of the
-   * other. All has been read again when it returns.
-   *
-   * Throws `IptablesError`; then nothing, or all of some tables, has been changed.
+   * Installs the wanted rules, removes ours from the other backend, and reads both again. Throws
+   * `IptablesError`; then nothing, or all of some tables, has been changed.
    */
   async keep(set: RuleSet, { signal, atStop = false }: KeepOptions): Promise<KeptRules> {
-    const { run, pause } = this.#options;
+    const { run, clock } = this.#options;
     const family = this.#family;
     const lockWaitSeconds = atStop ? LOCK_WAIT_AT_STOP_SECONDS : LOCK_WAIT_SECONDS;
     const done: BackendChanges[] = [];
+    const plan = ({ name, saved }: Backend, wanted: RuleSet): BackendChanges => ({
+      family,
+      backend: name,
+      changes: [...planTrialRemoval(saved), ...planChanges(saved.rules, wanted)],
+    });
     for (let attempt = 1;; attempt++) {
       const backends = await readBackends(family, { run, signal, known: this.#known });
       const { used, other } = backends;
-      const plan = (backend: Backend, wanted: RuleSet): BackendChanges => ({
-        family,
-        backend: backend.name,
-        changes: [
-          ...planTrialRemoval(backend.saved),
-          ...planChanges(backend.saved.rules, wanted),
-        ],
-      });
       // The other one first, so that rules are never in both.
       const plans = [...other === null ? [] : [plan(other, nothingOf(set))], plan(used, set)]
         .filter(({ changes }) => changes.length > 0);
@@ -100,10 +87,10 @@ export class RuleKeeper {
         return { changes, warnings: warningsOf(backends, { family, set }) };
       }
       if (attempt > ATTEMPTS) {
-        await this.#takeBack(done, signal);
+        await this.#revert(done, signal);
         throw new IptablesError(
           "busy",
-          "the rules change as soon as they are put in, or iptables-save does not tell of them:" +
+          "the rules change as soon as they are installed, or iptables-save does not print them:" +
             ` somebody else removes or repeats "${plans[0]!.changes[0]!.line}"`,
         );
       }
@@ -118,36 +105,30 @@ export class RuleKeeper {
       } catch (error) {
         const again = error instanceof IptablesError && error.fault === "other";
         if (!again || attempt === ATTEMPTS || signal.aborted) throw error;
-        await pause(ATTEMPT_PAUSE_MS * attempt, signal);
+        await pause(clock, ATTEMPT_PAUSE_MS * attempt, signal);
       }
     }
   }
 
-  /** Tries rules apart from all traffic, in the backend that the rules are in. */
+  /** Tries rules in the backend that has ours; null if none has. */
   trial(signal: AbortSignal): RuleTrial | null {
     const backend = [...this.#known].at(-1);
     if (backend === undefined) return null;
     return new RuleTrial({ ...this.#options, family: this.#family, backend, signal });
   }
 
-  /** Takes back what cannot be seen, so that rules do not pile up with each look. */
-  async #takeBack(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
+  /** Reverts changes that cannot be read back, so that rules do not pile up with each check. */
+  async #revert(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
     for (const one of done.toReversed()) {
       const changes = inverseOf(one.changes);
       if (changes.length === 0) continue;
       try {
         await applyChanges({ ...one, changes }, { run: this.#options.run, signal });
       } catch (error) {
-        // Somebody else has removed them.
         if (!(error instanceof IptablesError)) throw error;
       }
     }
   }
-}
-
-/** The same set with nothing wanted: what takes all of ours out. */
-export function nothingOf({ wanted, owned, comments }: RuleSet): RuleSet {
-  return { wanted: [], owned: [...wanted, ...owned], comments };
 }
 
 function warningsOf(
@@ -155,23 +136,20 @@ function warningsOf(
   { family, set }: { family: Family; set: RuleSet },
 ): string[] {
   const isOurs = ownership(set);
+  const countForeign = ({ saved }: Backend) => saved.rules.filter((rule) => !isOurs(rule)).length;
   const warnings = findObstacles(used.saved.rules, set.wanted, isOurs);
   if (unread !== null) {
     warnings.push(
       `the other kind of iptables cannot be read, so rules that were left in it stay: ${unread}`,
     );
   }
-  if (other !== null && countForeign(other, isOurs) > 0) {
+  if (other !== null && countForeign(other) > 0) {
     const program = family === 4 ? "iptables" : "ip6tables";
     warnings.push(
-      `${program} rules are mixed: ${countForeign(used, isOurs)} in ${used.name} and` +
-        ` ${countForeign(other, isOurs)} in ${other.name} besides those of nodens, which are in` +
+      `${program} rules are mixed: ${countForeign(used)} in ${used.name} and` +
+        ` ${countForeign(other)} in ${other.name} besides those of nodens, which are in` +
         ` ${used.name} because ${reason}; both kinds see every packet, so move all to one of them`,
     );
   }
   return warnings;
-}
-
-function countForeign({ saved }: Backend, isOurs: ReturnType<typeof ownership>): number {
-  return saved.rules.filter((rule) => !isOurs(rule)).length;
 }

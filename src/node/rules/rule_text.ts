@@ -1,29 +1,27 @@
 import { canonicalAddress } from "../../dns/address.ts";
 
-/** IP version: iptables and ip6tables know nothing of each other. */
+/** IP version. iptables and ip6tables are separate. */
 export type Family = 4 | 6;
 
-/** Tables that nodens has rules in. */
+/** A table of iptables. */
 export type Table = "raw" | "filter" | "nat";
 
-/** One rule that is to be there. */
+/** A wanted rule. */
 export interface Rule {
   readonly table: Table;
   readonly chain: string;
-  /** Matches and target as iptables takes them, without `-A CHAIN`. */
   readonly args: readonly string[];
-  /** Put in above all others, or below them; default: above. */
   readonly place?: "first" | "last";
 }
 
-/** One matter that a rule says: `! -s 10.0.0.0/8` is `{ name: "-s", negated: true, … }`. */
+/** One option of a rule: `! -s 10.0.0.0/8` is `{ name: "-s", negated: true, … }`. */
 export interface RuleOption {
   readonly name: string;
   readonly negated: boolean;
   readonly values: readonly string[];
 }
 
-/** Cuts a line of iptables-save into words; a word in double quotes may hold `\"` and `\\`. */
+/** Splits a line of iptables-save; a word in double quotes may hold `\"` and `\\`. */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
   for (const [, quoted, bare] of line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
@@ -32,21 +30,21 @@ export function splitWords(line: string): string[] {
   return words;
 }
 
-/** The words as one line of iptables-restore's input, which is also right in a shell. */
+/** Joins words to a line for iptables-restore, which a shell reads the same way. */
 export function joinWords(words: readonly string[]): string {
   return words.map((word) =>
     /^[\w.:,/+@%=!\[\]-]+$/.test(word) ? word : `"${word.replaceAll(/["\\]/g, "\\$&")}"`
   ).join(" ");
 }
 
-/** The matters that a rule's arguments say, in their order. */
+/** The options among a rule's arguments, in order. */
 export function readOptions(args: readonly string[]): RuleOption[] {
   const options: { name: string; negated: boolean; values: string[] }[] = [];
   let negated = false;
   for (const word of args) {
     if (word === "!") {
       negated = true;
-    } else if (word.startsWith("-") && !isValueOf(options.at(-1))) {
+    } else if (word.startsWith("-") && !expectsComment(options.at(-1))) {
       options.push({ name: NAMES[word] ?? word, negated, values: [] });
       negated = false;
     } else {
@@ -56,8 +54,7 @@ export function readOptions(args: readonly string[]): RuleOption[] {
   return options;
 }
 
-/** A comment may begin with a dash. */
-function isValueOf(option: { name: string; values: string[] } | undefined): boolean {
+function expectsComment(option: { name: string; values: string[] } | undefined): boolean {
   return option?.name === "--comment" && option.values.length === 0;
 }
 
@@ -74,7 +71,6 @@ const NAMES: Record<string, string> = {
   "--source-port": "--sport",
 };
 
-/** Said by other options anyway, or a default that iptables-save spells out. */
 function isImplied({ name, values }: RuleOption): boolean {
   const value = values[0];
   if (name === "-m") return value !== "socket";
@@ -82,21 +78,20 @@ function isImplied({ name, values }: RuleOption): boolean {
   return name === "--notrack";
 }
 
-/** Masks that leave an address as it is. */
+/** Masks that select the whole address. */
 export const ALL_ONES: Record<Family, string> = {
   4: "255.255.255.255",
   6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 };
 
-/** One spelling for rules that do the same, however they were put in and whoever printed them. */
+/** Equal for rules that do the same, however they were written. */
 export function ruleKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter((option) => !isImplied(option)));
 }
 
-/** What makes a rule this one and no other, whatever else it asks for. */
 const CORE = ["-p", "-s", "-d", "--sport", "--dport", "-j", "--comment"];
 
-/** The same for rules that take the same traffic to the same end, under whatever conditions. */
+/** Equal for rules that send the same traffic to the same target under any conditions. */
 export function coreKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter(({ name }) => CORE.includes(name)));
 }
@@ -118,4 +113,50 @@ function canonicalValue(name: string, value: string): string {
 /** The comment of a rule, or "". */
 export function commentOf(args: readonly string[]): string {
   return readOptions(args).find(({ name }) => name === "--comment")?.values[0] ?? "";
+}
+
+/** A rule that iptables-save printed. */
+export class SavedRule {
+  readonly table: string;
+  readonly chain: string;
+  readonly text: string;
+  #args: readonly string[] | null = null;
+
+  constructor(table: string, chain: string, text: string) {
+    this.table = table;
+    this.chain = chain;
+    this.text = text;
+  }
+
+  /** Split on first use: a node has tens of thousands of rules. */
+  get args(): readonly string[] {
+    return this.#args ??= splitWords(this.text);
+  }
+}
+
+/** Rules and chains of one family in one backend. */
+export interface SavedRules {
+  readonly rules: readonly SavedRule[];
+  readonly chains: ReadonlySet<string>;
+}
+
+/** Parses the output of iptables-save. Returns null if it ends within a table. */
+export function parseSaved(text: string): SavedRules | null {
+  const rules: SavedRule[] = [];
+  const chains = new Set<string>();
+  let table = "";
+  for (const line of text.split("\n")) {
+    if (line.startsWith("-A ")) {
+      const [, chain = "", rest = ""] = /^(\S*) ?(.*)$/.exec(line.slice(3)) ?? [];
+      rules.push(new SavedRule(table, chain, rest));
+    } else if (line.startsWith(":")) {
+      chains.add(`${table} ${line.slice(1).split(" ", 1)[0]}`);
+    } else if (line.startsWith("*")) {
+      if (table !== "") return null;
+      table = line.slice(1).trim();
+    } else if (line.startsWith("COMMIT")) {
+      table = "";
+    }
+  }
+  return table === "" ? { rules, chains } : null;
 }

@@ -1,33 +1,30 @@
-import { applyChanges, type Backend, IptablesError, type RunOptions } from "./iptables.ts";
-import type { pause } from "./pause.ts";
-import { type Family, joinWords, type Rule } from "./rule_text.ts";
-import type { SavedRules } from "./saved_rules.ts";
+import type { Clock } from "../../base/clock.ts";
+import { applyChanges, type BackendName, IptablesError, type RunOptions } from "./iptables.ts";
+import { type Family, joinWords, type Rule, type SavedRules } from "./rule_text.ts";
 import type { Change } from "./transaction.ts";
 
-/** A chain that nothing jumps to, so that what is in it concerns no packet. */
-export const TRIAL_CHAIN = "NODENS-TRIAL";
+/** A chain that nothing jumps to, so that its rules affect no packet. */
+const TRIAL_CHAIN = "NODENS-TRIAL";
 
 /**
- * How often rules must be refused, each time with plain ones accepted right after: a fault that comes
- * and goes hits both.
+ * How often rules must be refused, with plain ones accepted in between: a passing fault hits both.
  */
 const ROUNDS = 3;
-/** Pause between two rounds; faults that pass were seen to last some 60 ms. */
+/** Pause between two rounds; passing faults were seen to last some 60 ms. */
 const ROUND_PAUSE_MS = 300;
 
-/** Errors of a kernel that is short of something for the moment. */
 const PASSING =
   /temporarily unavailable|resource busy|cannot allocate memory|no buffer space|interrupted system call|too many open files|timed out|message too long|no space left|text file busy/i;
 
-/** Where rules are tried. */
-export interface RuleTrialOptions extends RunOptions {
+interface RuleTrialOptions extends RunOptions {
   readonly family: Family;
-  readonly backend: Backend["name"];
-  readonly pause: typeof pause;
+  readonly backend: BackendName;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
 }
 
-/** Tries rules in a chain of their own, to tell what a kernel lacks from a fault that passes. */
-export class RuleTrial {
+/** Tries rules in a separate chain, to tell what a kernel lacks from a passing fault. */
+export class RuleTrial implements AsyncDisposable {
   readonly #options: RuleTrialOptions;
   readonly #tables = new Set<string>();
 
@@ -35,17 +32,34 @@ export class RuleTrial {
     this.#options = options;
   }
 
-  /** Puts rules into the chain, in place of what was there; null, or why the kernel refused. */
   async put(rules: readonly Rule[]): Promise<IptablesError | null> {
-    const tables = new Set<string>(rules.map(({ table }) => table));
+    const tables = [...new Set<string>(rules.map(({ table }) => table))];
     for (const table of tables) this.#tables.add(table);
-    const changes = [
-      ...[...tables].map((table) => emptyChain(table)),
-      ...rules.map(({ table, args }) => ({
-        table,
-        line: `-A ${TRIAL_CHAIN} ${joinWords(args)}`,
-      })),
-    ];
+    return await this.#apply([
+      ...tables.map(emptyChain),
+      ...rules.map(({ table, args }) => ({ table, line: `-A ${TRIAL_CHAIN} ${joinWords(args)}` })),
+    ]);
+  }
+
+  /** Whether the kernel refuses rules permanently, though it accepts plain ones. */
+  async isRefused(rules: readonly Rule[], plain: readonly Rule[]): Promise<boolean> {
+    const { clock, signal } = this.#options;
+    for (let round = 1;; round++) {
+      const fault = await this.put(rules);
+      if (fault?.fault !== "other" || PASSING.test(fault.message)) return false;
+      if (await this.put(plain) !== null) return false;
+      if (round === ROUNDS) return true;
+      await pause(clock, ROUND_PAUSE_MS, signal);
+    }
+  }
+
+  /** Removes the chain. If that fails, the next check of the rules does it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const table of this.#tables) await this.#apply(removeChain(table));
+    this.#tables.clear();
+  }
+
+  async #apply(changes: Change[]): Promise<IptablesError | null> {
     try {
       await applyChanges({ ...this.#options, changes }, this.#options);
       return null;
@@ -54,32 +68,9 @@ export class RuleTrial {
       throw error;
     }
   }
-
-  /** Whether the kernel refuses rules for good, though it takes plain ones. */
-  async isRefused(rules: readonly Rule[], plain: readonly Rule[]): Promise<boolean> {
-    for (let round = 1;; round++) {
-      const fault = await this.put(rules);
-      if (fault?.fault !== "other" || PASSING.test(fault.message)) return false;
-      if (await this.put(plain) !== null) return false;
-      if (round === ROUNDS) return true;
-      await this.#options.pause(ROUND_PAUSE_MS, this.#options.signal);
-    }
-  }
-
-  /** Takes the chain away. Where that fails, the next look at the rules does it. */
-  async clean(): Promise<void> {
-    for (const table of this.#tables) {
-      try {
-        await applyChanges({ ...this.#options, changes: removeChain(table) }, this.#options);
-      } catch (error) {
-        if (!(error instanceof IptablesError)) throw error;
-      }
-    }
-    this.#tables.clear();
-  }
 }
 
-/** What takes away chains that an interrupted trial has left. */
+/** Removes chains that an interrupted trial has left. */
 export function planTrialRemoval({ chains }: SavedRules): Change[] {
   return [...chains].flatMap((chain) => {
     const [table = "", name] = chain.split(" ");
@@ -87,11 +78,24 @@ export function planTrialRemoval({ chains }: SavedRules): Change[] {
   });
 }
 
-/** iptables-restore makes a chain that is not there, and empties one that is. */
 function emptyChain(table: string): Change {
   return { table, line: `:${TRIAL_CHAIN} - [0:0]` };
 }
 
 function removeChain(table: string): Change[] {
   return [emptyChain(table), { table, line: `-X ${TRIAL_CHAIN}` }];
+}
+
+/** Waits for a time, or until `signal`. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
 }

@@ -1,7 +1,7 @@
 import { canonicalAddress } from "../../dns/address.ts";
 import { ALL_ONES, type Family, type Rule, type Table } from "./rule_text.ts";
 
-/** Comments of the rules, word for word those of node-cache: whoever looks for them finds ours. */
+/** Comments of the rules. Those of node-cache are kept verbatim: scripts search for them. */
 export const COMMENT = {
   skip: "NodeLocal DNS Cache: skip conntrack",
   allow: "NodeLocal DNS Cache: allow DNS traffic",
@@ -9,35 +9,31 @@ export const COMMENT = {
   failOpen: "nodens: fail-open",
 } as const;
 
-/** Mark (SO_MARK) of what nodens itself sends. Bits that kube-proxy uses (14 and 15) are not in it. */
+/** Mark (SO_MARK) of what nodens itself sends; without the bits that kube-proxy uses (14, 15). */
 export const OWN_MARK = 0x53;
 
-/** How long a heartbeat is good, in seconds. */
-export const HEARTBEAT_SECONDS = 2;
+const HEARTBEAT_SECONDS = 2;
 
-/** Lists of `-m recent`: one for each family, because the mask belongs to the list. */
+/** Lists of `-m recent`: one for each family, because a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
 /**
- * What the rules for service addresses ask for besides: a heartbeat of the last two seconds, and
- * for packets from outside also that somebody listens, or nothing as node-cache's.
+ * What rules for service addresses require: a heartbeat and, for packets from other machines, a
+ * listening socket; a heartbeat; or nothing, as with node-cache.
  */
 export type FailOpenLevel = "socket" | "heartbeat" | "none";
 
-/** Somewhere that answers in our place. */
+/** Address and port of a server. */
 export interface Destination {
   readonly address: string;
   readonly port: number;
 }
 
-/** What the rules are made of. */
+/** What rules are made from. */
 export interface RuleOptions {
-  /** Addresses that nodens listens on, of both families (`-localip`). */
   readonly addresses: readonly string[];
   readonly port: number;
-  /** Port of /health, which kubelet asks on the same addresses. */
   readonly healthPort: number;
-  /** Where queries go that nobody else takes while the heartbeat is missing (`-failopen-to`). */
   readonly failOpenTo: readonly Destination[];
   /** Addresses whose connections must be tracked, because a redirect leads to them. */
   readonly tracked: readonly string[];
@@ -56,21 +52,17 @@ export function failOpenAddresses(family: Family, options: RuleOptions): string[
   );
 }
 
-/**
- * The rules of one family. Those that node-cache has too come in its order, so that a chain holds
- * them in the same one.
- */
+/** The rules of one family; those that node-cache has too come first, in its order. */
 export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOptions): Rule[] {
   const open = level === "none" ? [] : failOpenAddresses(family, options);
-  return ownAddresses(family, options).flatMap((address) => {
-    const conditions = open.includes(address) ? level : "none";
-    const rules = addressRules(address, conditions, options);
-    if (conditions === "none") return rules;
-    return [...rules, ...insteadRules(address, options)];
-  });
+  return ownAddresses(family, options).flatMap((address) =>
+    open.includes(address)
+      ? [...addressRules(address, level, options), ...insteadRules(address, options)]
+      : addressRules(address, "none", options)
+  );
 }
 
-/** Whether a rule of `nodeRules` is one that brings queries here. */
+/** Whether a rule of `nodeRules` brings queries to nodens. */
 export function leadsHere({ table, args }: Rule, { port }: RuleOptions): boolean {
   return table === "raw" && args.includes("-d") &&
     args[args.indexOf("--dport") + 1] === String(port);
@@ -83,8 +75,7 @@ export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   return ownAddresses(family, all).flatMap((address) => [
     ...addressRules(address, "socket", all),
     ...insteadRules(address, all),
-    // Older versions of node-cache put in no comments. Those that accept do no harm, and somebody else
-    // may have put in the same.
+    // Older versions of node-cache wrote no comments. Accepting rules do no harm.
     ...addressRules(address, "none", all).filter(({ table }) => table === "raw").map((rule) => ({
       ...rule,
       args: rule.args.slice(0, rule.args.indexOf("comment") - 1),
@@ -96,7 +87,8 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
   const { port, healthPort } = options;
   const to = (protocol: string, at = port) => ["-p", protocol, "-d", address, "--dport", `${at}`];
   const from = (protocol: string, at = port) => ["-p", protocol, "-s", address, "--sport", `${at}`];
-  const heartbeat = level === "none" ? [] : recent(familyOf(address));
+  const family = familyOf(address);
+  const heartbeat = level === "none" ? [] : recent(HEARTBEAT_LIST[family], ALL_ONES[family]);
   const socket = level === "socket" ? ["-m", "socket", "--nowildcard"] : [];
   const skip = (chain: string, match: string[], conditions: string[] = []) =>
     rule("raw", chain, [...match, ...conditions, "-j", "NOTRACK"], COMMENT.skip);
@@ -119,56 +111,42 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
   return isTracked(address, options) ? rules.filter(({ table }) => table === "filter") : rules;
 }
 
-/** What answers while the heartbeat is missing, and what tells that it is not. */
+/** Rules for servers that answer while the heartbeat is missing, and for the probe of nodens. */
 function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[] {
-  const family = familyOf(address);
   const to = (protocol: string) => ["-p", protocol, "-d", address, "--dport", String(port)];
   const mark = ["-m", "mark", "--mark", `0x${OWN_MARK.toString(16)}`];
-  const targets = failOpenTo.filter((target) => familyOf(target.address) === family);
+  const targets = failOpenTo.filter((target) => familyOf(target.address) === familyOf(address));
   const instead = targets.flatMap((target, i) => {
-    const left = targets.length - i;
-    const share = left === 1
+    const every = targets.length - i;
+    const share = every === 1
       ? []
-      : ["-m", "statistic", "--mode", "nth", "--every", String(left), "--packet", "0"];
+      : ["-m", "statistic", "--mode", "nth", "--every", `${every}`, "--packet", "0"];
+    const dnat = [...share, "-j", "DNAT", "--to-destination", destinationText(target)];
     return ["PREROUTING", "OUTPUT"].flatMap((chain) =>
       ["udp", "tcp"].map((protocol) =>
-        rule(
-          "nat",
-          chain,
-          [...to(protocol), ...share, "-j", "DNAT", "--to-destination", destinationText(target)],
-          COMMENT.failOpen,
-          // Last: kube-proxy's own choice comes first where it has one. Packets that skip connection
-          // tracking do not come by here at all.
-          "last",
-        )
+        rule("nat", chain, [...to(protocol), ...dnat], COMMENT.failOpen, "last")
       )
     );
   });
+  const masquerade = ["-s", address, "!", "-o", "lo", "-j", "MASQUERADE"];
   return [
-    // Our own question whether we answer must reach us even when nobody else's query does.
     rule("raw", "OUTPUT", [...to("udp"), ...mark, "-j", "NOTRACK"], COMMENT.probe),
-    // The host's own queries have this address as source too, since it is local; no reply to
-    // another machine's answer would find its way back to it.
-    rule(
-      "nat",
-      "POSTROUTING",
-      ["-s", address, "!", "-o", "lo", "-j", "MASQUERADE"],
-      COMMENT.failOpen,
-    ),
+    // Without masquerading, replies to the host's own queries would not find their way back.
+    rule("nat", "POSTROUTING", masquerade, COMMENT.failOpen),
     ...instead,
   ];
 }
 
-/** Conditions that a heartbeat of the last seconds fulfils. */
-function recent(family: Family): string[] {
+/** The condition that an entry of a list was renewed within the last seconds. */
+export function recent(list: string, mask: string): string[] {
   return [
-    ...["-m", "recent", "--rcheck", "--seconds", String(HEARTBEAT_SECONDS)],
-    // The mask is the default, but a rule without it cannot be deleted by what iptables-save prints.
-    ...["--name", HEARTBEAT_LIST[family], "--mask", ALL_ONES[family], "--rdest"],
+    ...["-m", "recent", "--rcheck", "--seconds", `${HEARTBEAT_SECONDS}`],
+    // The mask may be the default, but iptables-save prints it, and `-D` must match that.
+    ...["--name", list, "--mask", mask, "--rdest"],
   ];
 }
 
-/** One rule, with its comment behind the target as node-cache has it. */
+/** One rule, with its comment behind the target as node-cache writes it. */
 export function rule(
   table: Table,
   chain: string,

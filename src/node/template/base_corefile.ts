@@ -1,14 +1,16 @@
+import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
-import { type ConfigFiles, denoConfigFiles } from "./config_files.ts";
 import {
-  KUBE_DNS_FILES,
-  type KubeDnsConfig,
-  NO_KUBE_DNS_CONFIG,
-  parseKubeDnsConfig,
-} from "./kube_dns_config.ts";
+  type ConfigFiles,
+  denoConfigFiles,
+  findFile,
+  type Inputs,
+  readInputs,
+  readKubeDns,
+} from "./config_files.ts";
+import { type KubeDnsConfig, NO_KUBE_DNS_CONFIG } from "./kube_dns_config.ts";
 import type { TemplateOptions } from "./options.ts";
-import { SettledPoll } from "./settled_poll.ts";
 import {
   type AddressOrWhy,
   type FilledTemplate,
@@ -16,60 +18,33 @@ import {
   serviceAddress,
 } from "./template.ts";
 
-const POLL_MS = 2000;
-const SETTLE_MS = 200;
-
-/** Where a Corefile comes from and goes to. */
+/** What a `BaseCorefile` uses. */
 export interface BaseCorefileSurroundings {
   env: (name: string) => string | undefined;
-  /** Says why a Corefile cannot be served, or null if it can. It must not apply it. */
   check: (text: string) => Promise<string | null>;
-  /** There is another Corefile; not told of the one that `start` returns. */
+  /** The Corefile has changed; not called for the one that `start` returns. */
   onChange: (text: string, summary: string) => void | Promise<void>;
-  /**
-   * Something is wrong, and what was served before stays. Each is one more of node-cache's set-up
-   * errors of type `configmap`.
-   */
   onFault: (message: string) => void;
   files?: ConfigFiles;
-  pollMs?: number;
-  settleMs?: number;
-}
-
-/** A file as it was found: its text, or why there is none. */
-type Found = { text: string } | { why: string; absent: boolean };
-
-/** Everything that a Corefile is made from. */
-interface Inputs {
-  base: Found;
-  /** By file of the config map; null if its directory is not there. */
-  config: Record<typeof KUBE_DNS_FILES[number], Found> | null;
+  clock?: Clock;
 }
 
 /**
- * Makes the Corefile out of the template, the kube-dns config map and the environment, writes it,
- * and does so again when one of the files changes.
- *
- * What is wrong is told and changes nothing: a config map with a fault leaves the one before it in
- * force, a Corefile that cannot be served is not written.
+ * Makes the Corefile from the template, the kube-dns config map and the environment, and writes it,
+ * again after each change. Faults are reported, and the previous config map or Corefile stays.
  */
 export class BaseCorefile {
-  /** The Corefile that was made last; null as long as none could be. */
   text: string | null = null;
-  /** What the last one was made of, for the log. */
   summary = "";
   readonly #options: TemplateOptions;
   readonly #surroundings: BaseCorefileSurroundings;
   readonly #files: ConfigFiles;
   readonly #clusterDns: AddressOrWhy;
   readonly #poll: SettledPoll<Inputs>;
-  /** The last config map without faults, and the last one that a Corefile was made with. */
   #config = NO_KUBE_DNS_CONFIG;
   #servedConfig = NO_KUBE_DNS_CONFIG;
-  /** The config map's files as they were when `#config` was read from them. */
-  #configPrint = "";
-  /** What is done with inputs happens one after the other. */
-  #turn: Promise<void> = Promise.resolve();
+  #lastConfig = "";
+  #applying: Promise<void> = Promise.resolve();
 
   constructor(options: TemplateOptions, surroundings: BaseCorefileSurroundings) {
     this.#options = options;
@@ -77,73 +52,45 @@ export class BaseCorefile {
     this.#files = surroundings.files ?? denoConfigFiles;
     this.#clusterDns = serviceAddress(options.upstreamService, surroundings.env);
     this.#poll = new SettledPoll<Inputs>({
-      pollMs: surroundings.pollMs ?? POLL_MS,
-      settleMs: surroundings.settleMs ?? SETTLE_MS,
-      look: () => this.#read(),
-      onChange: (inputs) => this.#inTurn(() => this.#apply(inputs, true)),
+      read: () => readInputs(options, this.#files),
+      onChange: (inputs) => this.#enqueue(inputs, true),
+      clock: surroundings.clock,
     });
   }
 
   /**
-   * Makes the first Corefile, writes it and begins to watch.
-   *
-   * Null if none can be made, which was told as a fault, or where there is no template, nobody
-   * asked for one, and a Corefile stands where it would go: that one is to be served then.
+   * Makes and writes the first Corefile, and starts polling. Null after a fault, or if the template
+   * is missing, was not named by a flag, and there is a Corefile to serve at the target.
    */
   async start(): Promise<string | null> {
-    const inputs = await this.#poll.first();
-    await this.#inTurn(() => this.#apply(inputs, false));
+    await this.#enqueue(await this.#poll.first(), false);
     this.#poll.start();
     return this.text;
   }
 
-  /** Looks now and makes the Corefile anew, even out of the same files; for a reload by signal. */
+  /** Reads everything again now, for a reload by signal. Reports the config map's faults again. */
   async refresh(): Promise<void> {
-    // Faults of the config map are reported again at each request.
-    this.#configPrint = "";
-    const inputs = await this.#poll.first();
-    await this.#inTurn(() => this.#apply(inputs, true));
+    this.#lastConfig = "";
+    await this.#enqueue(await this.#poll.first(), true);
   }
 
-  /** Stops watching; resolves when nothing is under way any more. */
   async stop(): Promise<void> {
     await this.#poll.stop();
-    await this.#turn;
+    await this.#applying;
   }
 
-  #inTurn(what: () => Promise<void>): Promise<void> {
-    return this.#turn = this.#turn.then(what).catch((error) =>
+  #enqueue(inputs: Inputs, report: boolean): Promise<void> {
+    return this.#applying = this.#applying.then(() => this.#apply(inputs, report)).catch((error) =>
       this.#fault(`Cannot apply what was made of "${this.#options.baseFile}": ${error}`)
     );
   }
 
-  async #read(): Promise<Inputs> {
-    const { baseFile, configDirectory } = this.#options;
-    const base = await this.#find(baseFile);
-    if (!await this.#files.isDirectory(configDirectory)) return { base, config: null };
-    const [stubDomains, upstreamNameservers] = await Promise.all(
-      KUBE_DNS_FILES.map((name) => this.#find(`${configDirectory}/${name}`)),
-    );
-    return {
-      base,
-      config: { stubDomains: stubDomains!, upstreamNameservers: upstreamNameservers! },
-    };
-  }
-
-  async #find(path: string): Promise<Found> {
-    try {
-      return { text: await this.#files.read(path) };
-    } catch (error) {
-      return { why: readFailure(error), absent: error instanceof Deno.errors.NotFound };
-    }
-  }
-
-  async #apply({ base, config }: Inputs, tell: boolean): Promise<void> {
+  async #apply({ base, config }: Inputs, report: boolean): Promise<void> {
     this.#readConfig(config);
     const { baseFile, baseRequired, target } = this.#options;
     if ("why" in base) {
       const served = base.absent && !baseRequired && this.text === null &&
-        "text" in await this.#find(target);
+        "text" in await findFile(target, this.#files);
       if (!served) this.#fault(`Cannot read the template "${baseFile}": ${base.why}`);
       return;
     }
@@ -152,78 +99,45 @@ export class BaseCorefile {
     await this.#write(made);
     this.text = made;
     this.summary = this.#describe();
-    if (tell) await this.#surroundings.onChange(made, this.summary);
+    if (report) await this.#surroundings.onChange(made, this.summary);
   }
 
-  /** Takes over what the config map says, unless something is wrong with it. */
   #readConfig(found: Inputs["config"]): void {
-    const print = JSON.stringify(found);
-    if (print === this.#configPrint) return;
-    this.#configPrint = print;
-    const { configDirectory, configRequired } = this.#options;
-    if (found === null) {
-      // A volume that is optional is an empty directory; without one nothing was asked for.
-      if (configRequired) {
-        this.#fault(
-          `Cannot read "${configDirectory}": there is no such directory (mount the config map ` +
-            "kube-dns there, or leave -kubednscm out)",
-        );
-      } else this.#config = NO_KUBE_DNS_CONFIG;
-      return;
-    }
-    const texts: Record<string, string | null> = {};
-    const unreadable: string[] = [];
-    for (const name of KUBE_DNS_FILES) {
-      const file = found[name];
-      texts[name] = "text" in file ? file.text : null;
-      if ("why" in file && !file.absent) {
-        unreadable.push(`${configDirectory}/${name}: cannot be read: ${file.why}`);
-      }
-    }
-    const { config, faults } = parseKubeDnsConfig(
-      texts as Parameters<typeof parseKubeDnsConfig>[0],
-      configDirectory,
-    );
-    const all = [...unreadable, ...faults];
-    if (all.length === 0) this.#config = config!;
-    else this.#fault(`The kube-dns config map is not used: ${all.join("\n")}`);
+    const text = JSON.stringify(found);
+    if (text === this.#lastConfig) return;
+    this.#lastConfig = text;
+    const { config, faults } = readKubeDns(found, this.#options);
+    if (config !== null) this.#config = config;
+    else this.#fault(`The kube-dns config map is not used: ${faults.join("\n")}`);
   }
 
-  /** The Corefile of a template, with the config map if that does; null if nothing does. */
+  /** Fills a template, with the previous config map if the present one makes it unservable. */
   async #makeServable(template: string): Promise<string | null> {
     const made = await this.#make(template, this.#config);
     if ("text" in made) {
       this.#servedConfig = this.#config;
       return made.text;
     }
-    // A config map that spoils the Corefile must not keep the template from changing.
     const before = this.#servedConfig;
     if (JSON.stringify(before) === JSON.stringify(this.#config)) {
       this.#fault(made.why);
       return null;
     }
-    const without = await this.#make(template, before);
-    this.#fault("text" in without ? made.why : without.why);
-    return "text" in without ? without.text : null;
+    const previous = await this.#make(template, before);
+    this.#fault("text" in previous ? made.why : previous.why);
+    return "text" in previous ? previous.text : null;
   }
 
-  /** The Corefile of a template and a config map, or why it cannot be served. */
   async #make(
     template: string,
     config: KubeDnsConfig,
   ): Promise<{ text: string } | { why: string }> {
-    const { baseFile, localIps, domain, dnsPort, target, configDirectory } = this.#options;
+    const { baseFile, target, configDirectory } = this.#options;
+    const clusterDns = this.#clusterDns;
     let filled: FilledTemplate;
     try {
-      filled = fillTemplate(template, {
-        file: baseFile,
-        localIps,
-        domain,
-        dnsPort,
-        clusterDns: this.#clusterDns,
-        upstreamServers: config.upstreamNameservers,
-        stubDomains: config.stubDomains,
-      });
+      const values = { ...this.#options, ...config, file: baseFile, clusterDns };
+      filled = fillTemplate(template, values);
     } catch (error) {
       if (!(error instanceof CorefileErrors)) throw error;
       return { why: error.message };
@@ -239,7 +153,7 @@ export class BaseCorefile {
 
   async #write(text: string): Promise<void> {
     const { target } = this.#options;
-    const found = await this.#find(target);
+    const found = await findFile(target, this.#files);
     if ("text" in found && found.text === text) return;
     try {
       await this.#files.write(target, text);
@@ -258,5 +172,70 @@ export class BaseCorefile {
 
   #fault(message: string): void {
     this.#surroundings.onFault(message);
+  }
+}
+
+const POLL_MS = 2000;
+/** A change counts once it has lasted this long: writers need a while. */
+const SETTLE_MS = 200;
+
+interface SettledPollOptions<T> {
+  read: () => Promise<T>;
+  onChange: (found: T) => Promise<void>;
+  clock?: Clock | undefined;
+}
+
+/**
+ * Polls a value, and reports changes that last for two reads. There are no notifications for a
+ * symbolic link that is swapped further up the path, as kubelet does with the volumes of config
+ * maps.
+ */
+export class SettledPoll<T> {
+  readonly #options: SettledPollOptions<T>;
+  readonly #clock: Clock;
+  #known = "";
+  #pending: string | null = null;
+  #stopped = false;
+  #cancel: Cancel = () => {};
+  #busy: Promise<void> = Promise.resolve();
+
+  constructor(options: SettledPollOptions<T>) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  async first(): Promise<T> {
+    const found = await this.#options.read();
+    this.#known = JSON.stringify(found);
+    return found;
+  }
+
+  start(): void {
+    this.#after(POLL_MS);
+  }
+
+  /** Stops polling; resolves when nothing is in progress. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#busy;
+  }
+
+  async #poll(): Promise<void> {
+    const found = await this.#options.read();
+    if (this.#stopped) return;
+    const text = JSON.stringify(found);
+    const isNew = text !== this.#known && text !== this.#pending;
+    if (text === this.#pending) {
+      this.#known = text;
+      await this.#options.onChange(found);
+    }
+    this.#pending = isNew ? text : null;
+    this.#after(isNew ? SETTLE_MS : POLL_MS);
+  }
+
+  #after(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#clock.after(delayMs, () => this.#busy = this.#poll());
   }
 }

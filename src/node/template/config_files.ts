@@ -1,28 +1,21 @@
 import { readFailure } from "../../corefile/read_failure.ts";
 import { MAX_CONFIG_BYTES, readRegularFile, requireRegular } from "../../sys/regular_file.ts";
+import {
+  KUBE_DNS_FILES,
+  type KubeDnsConfig,
+  NO_KUBE_DNS_CONFIG,
+  parseKubeDnsConfig,
+} from "./kube_dns_config.ts";
+import type { TemplateOptions } from "./options.ts";
 
-/** Why a file beside the target cannot be put in its place, though the target may be written. */
+/** Errors of a directory that refuses a new file, though the target itself may be writable. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
 
-/** The files that a Corefile is made from, and the one that it becomes. Tests hand in their own. */
+/** Access to the files that a Corefile is made from, and the one that it becomes. */
 export interface ConfigFiles {
-  /** Text of a file. Throws `Deno.errors.NotFound` where there is none. */
   read(path: string): Promise<string>;
   isDirectory(path: string): Promise<boolean>;
-  /** Writes a file so that whoever reads it meets the old text or the new one, where that can be. */
   write(path: string, text: string): Promise<void>;
-}
-
-/** Steps of writing a file, so that tests can let one of them fail. */
-export interface WriteSteps {
-  /** Path behind symbolic links; throws if there is nothing. */
-  realPath(path: string): Promise<string>;
-  /** Writes a file that is not there. */
-  create(path: string, text: string): Promise<void>;
-  rename(from: string, to: string): Promise<void>;
-  /** Writes over what a file holds, without making another. */
-  overwrite(path: string, text: string): Promise<void>;
-  remove(path: string): Promise<void>;
 }
 
 /** The files of this machine. */
@@ -32,57 +25,48 @@ export const denoConfigFiles: ConfigFiles = {
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
-      throw new Error("it is no UTF-8 text");
+      throw new Error("it is not UTF-8 text");
     }
   },
-  async isDirectory(path) {
-    try {
-      return (await Deno.stat(path)).isDirectory;
-    } catch {
-      return false;
-    }
-  },
+  isDirectory: (path) => Deno.stat(path).then((stat) => stat.isDirectory, () => false),
   write: (path, text) => writeAtomically(path, text, denoSteps),
 };
 
-/** Writing on this machine. */
-export const denoSteps: WriteSteps = {
-  realPath: (path) => Deno.realPath(path),
-  create: (path, text) => Deno.writeTextFile(path, text, { createNew: true, mode: 0o644 }),
-  rename: (from, to) => Deno.rename(from, to),
-  async overwrite(path, text) {
+/** Steps of writing a file. */
+export const denoSteps = {
+  realPath: (path: string): Promise<string> => Deno.realPath(path),
+  create: (path: string, text: string): Promise<void> =>
+    Deno.writeTextFile(path, text, { createNew: true, mode: 0o644 }),
+  rename: (from: string, to: string): Promise<void> => Deno.rename(from, to),
+  async overwrite(path: string, text: string): Promise<void> {
     requireRegular(await Deno.stat(path), Infinity);
     using file = await Deno.open(path, { write: true });
     const bytes = new TextEncoder().encode(text);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     await file.truncate(bytes.length);
   },
-  remove: (path) => Deno.remove(path),
+  remove: (path: string): Promise<void> => Deno.remove(path),
 };
 
 /**
- * Writes a file beside the target and renames it. Where the directory does not allow that but the
- * file may be written (a file that is mounted alone), writes over its content instead.
- *
- * Throws an error that says what was tried.
+ * Replaces a file, or overwrites it if its directory does not allow that (a file mounted alone).
  */
 export async function writeAtomically(
   path: string,
   text: string,
-  steps: WriteSteps,
+  steps: typeof denoSteps,
 ): Promise<void> {
-  // A link stays one: the file that it leads to is replaced.
   const target = await steps.realPath(path).catch(() => path);
   const slash = target.lastIndexOf("/") + 1;
   const beside = `${target.slice(0, slash)}.${target.slice(slash)}.${Deno.pid}.tmp`;
   try {
-    // Process ids come again, in a container with each start.
+    // Process ids are reused, in a container at each start.
     await steps.remove(beside).catch(() => {});
     await steps.create(beside, text);
     await steps.rename(beside, target);
   } catch (error) {
     await steps.remove(beside).catch(() => {});
-    // Anything else, a full disk above all, would leave half of a file.
+    // After any other error, such as a full disk, overwriting would leave half of a file.
     if (!IN_PLACE_CODES.includes(codeOf(error))) throw error;
     try {
       await steps.overwrite(target, text);
@@ -95,4 +79,62 @@ export async function writeAtomically(
 function codeOf(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
   return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** Text of a file, or why there is none. */
+export type Found = { text: string } | { why: string; absent: boolean };
+
+/** The files that a Corefile is made from. */
+export interface Inputs {
+  readonly base: Found;
+  readonly config: Readonly<Record<typeof KUBE_DNS_FILES[number], Found>> | null;
+}
+
+/** Reads a file. */
+export async function findFile(path: string, files: Pick<ConfigFiles, "read">): Promise<Found> {
+  try {
+    return { text: await files.read(path) };
+  } catch (error) {
+    return { why: readFailure(error), absent: error instanceof Deno.errors.NotFound };
+  }
+}
+
+/** Reads template and config map. */
+export async function readInputs(
+  { baseFile, configDirectory }: TemplateOptions,
+  files: Omit<ConfigFiles, "write">,
+): Promise<Inputs> {
+  const base = await findFile(baseFile, files);
+  if (!await files.isDirectory(configDirectory)) return { base, config: null };
+  const [stubDomains, upstreamNameservers] = await Promise.all(
+    KUBE_DNS_FILES.map((name) => findFile(`${configDirectory}/${name}`, files)),
+  );
+  return {
+    base,
+    config: { stubDomains: stubDomains!, upstreamNameservers: upstreamNameservers! },
+  };
+}
+
+/** Content of the config map, or null and its faults. */
+export function readKubeDns(
+  found: Inputs["config"],
+  { configDirectory, configRequired }: TemplateOptions,
+): { config: KubeDnsConfig | null; faults: string[] } {
+  if (found === null) {
+    if (!configRequired) return { config: NO_KUBE_DNS_CONFIG, faults: [] };
+    const fault = `Cannot read "${configDirectory}": there is no such directory (mount the config` +
+      " map kube-dns there, or omit -kubednscm)";
+    return { config: null, faults: [fault] };
+  }
+  const unreadable: string[] = [];
+  const textOf = (name: typeof KUBE_DNS_FILES[number]) => {
+    const file = found[name];
+    if ("text" in file) return file.text;
+    if (!file.absent) unreadable.push(`${configDirectory}/${name}: cannot be read: ${file.why}`);
+    return null;
+  };
+  const [stubDomains, upstreamNameservers] = [textOf("stubDomains"), textOf("upstreamNameservers")];
+  const texts = { stubDomains, upstreamNameservers };
+  const { config, faults } = parseKubeDnsConfig(texts, configDirectory);
+  return { config: unreadable.length > 0 ? null : config, faults: [...unreadable, ...faults] };
 }

@@ -3,21 +3,22 @@ import { NodeInterface } from "../../../src/node/interface/interface.ts";
 import { InterfaceChild } from "../../support/namespaces/interface_child.ts";
 import { Namespace, namespaceReasons } from "../../support/namespaces/namespace.ts";
 import { skipFor } from "../../support/run/require.ts";
+import { until } from "../../support/run/until.ts";
 
 const LINK = "nodens0";
 const IPV4 = "169.254.20.10";
 const IPV6 = "fd00:10:96::a";
 const BOTH = { addresses: [IPV4, IPV6] };
 /** Every kernel that the tests run on makes bridges; not every one has the module for dummies. */
-const AS_DUMMY = { dummy: "bridge" };
-const AS_BRIDGE = { dummy: "nodens-none" };
-const AS_LO = { dummy: "nodens-none", bridge: "nodens-none" };
+const ON_DUMMY = { ...BOTH, kernelKinds: { dummy: "bridge" } };
+const ON_BRIDGE = { ...BOTH, kernelKinds: { dummy: "nodens-none" } };
+const ON_LO = { ...BOTH, kernelKinds: { dummy: "nodens-none", bridge: "nodens-none" } };
 
 const skip = skipFor(
   namespaceReasons("setpriv"),
 );
 
-/** A test in a network namespace of its own. */
+/** A test in a network namespace. */
 function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>): void {
   Deno.test({
     name: `interface: ${name}`,
@@ -33,7 +34,7 @@ function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>)
   });
 }
 
-/** Runs a process with a NodeInterface for as long as a function takes. */
+/** Runs a process with a NodeInterface during a function. */
 async function withChild(
   namespace: Namespace,
   options: ConstructorParameters<typeof InterfaceChild>[1],
@@ -47,7 +48,16 @@ async function withChild(
   }
 }
 
-/** Addresses of a link with their prefix lengths, without those that the kernel gives by itself. */
+/** A test with a NodeInterface in a network namespace. */
+function withInterface(
+  name: string,
+  run: (child: InterfaceChild, namespace: Namespace) => Promise<void>,
+  options: ConstructorParameters<typeof InterfaceChild>[1] = ON_BRIDGE,
+): void {
+  inNamespace(name, (ns) => withChild(ns, options, (child) => run(child, ns)));
+}
+
+/** Global addresses of a link, with their prefix lengths. */
 function addressesOf(namespace: Namespace, link = LINK): string[] {
   const [found] = namespace.json("address", "show", "dev", link);
   return found.addr_info
@@ -74,7 +84,7 @@ function everything(namespace: Namespace): string {
   );
 }
 
-inNamespace("made, with addresses of both families that can be served on", async (namespace) => {
+inNamespace("makes the link, with addresses of both families", async (namespace) => {
   const before = everything(namespace);
   const kind = namespace.can("link", "add", "probe", "type", "dummy") ? "dummy" : "bridge";
   if (kind === "dummy") namespace.ip("link", "delete", "probe");
@@ -102,30 +112,26 @@ inNamespace("made, with addresses of both families that can be served on", async
   });
 });
 
-inNamespace("the first kind that the kernel makes is taken without a word", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_DUMMY }, async (child) => {
-    assert.equal((await child.ensure()).kind, "dummy");
-    assert.deepEqual(child.log.filter((line) => line.startsWith("warning")), []);
-  });
+withInterface("uses the first kind that the kernel makes", async (child) => {
+  assert.equal((await child.ensure()).kind, "dummy");
+  assert.deepEqual(child.log.filter((line) => line.startsWith("warning")), []);
+}, ON_DUMMY);
+
+withInterface("without dummy links, makes a bridge and warns", async (child, namespace) => {
+  assert.equal((await child.ensure()).kind, "bridge");
+  assert.match(child.log[0]!, /^warning: .*a bridge without ports instead.*no dummy.*modprobe/);
+  namespace.ip("link", "delete", LINK);
+  await child.ensure();
+  const warnings = child.log.filter((line) => line.includes("modprobe"));
+  assert.equal(warnings.length, 1, "warns of the kind once");
 });
 
-inNamespace("a kernel without dummy: a bridge, with a warning", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-    assert.equal((await child.ensure()).kind, "bridge");
-    assert.match(child.log[0]!, /^warning: .*a bridge without ports instead.*no dummy.*modprobe/);
-    namespace.ip("link", "delete", LINK);
-    await child.ensure();
-    const warnings = child.log.filter((line) => line.includes("modprobe"));
-    assert.equal(warnings.length, 1, "the kind is warned of once");
-  });
-});
-
-inNamespace("a kernel without both: addresses on lo, and only they go", async (namespace) => {
+inNamespace("without dummies and bridges, uses lo", async (namespace) => {
   namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
   const before = everything(namespace);
-  // 127.0.0.1/8 and ::1/128 are on lo already, and not nodens's to take away.
+  // 127.0.0.1/8 and ::1/128 are on lo already, and must stay.
   const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
-  await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
+  await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
     const made = await child.ensure();
     assert.deepEqual([made.kind, made.changes], [
       "lo",
@@ -144,7 +150,7 @@ inNamespace("a kernel without both: addresses on lo, and only they go", async (n
   });
 });
 
-inNamespace("what a killed process left is adopted, and removed at the end", async (namespace) => {
+inNamespace("adopts what a killed process left, and removes it at the end", async (namespace) => {
   const first = new InterfaceChild(namespace, BOTH);
   await first.ensure();
   await first.kill();
@@ -179,7 +185,7 @@ const DAMAGES: { what: string; damage: string[][]; mended: string[] }[] = [
   },
   {
     // Linux drops IPv6 addresses, and keeps IPv4, when a link goes down.
-    what: "the link's being up",
+    what: "the state of the link",
     damage: [["link", "set", LINK, "down"]],
     mended: ["set it up", `added ${IPV6}/128`],
   },
@@ -202,118 +208,105 @@ const DAMAGES: { what: string; damage: string[][]; mended: string[] }[] = [
 ];
 
 for (const { what, damage, mended } of DAMAGES) {
-  inNamespace(`${what} comes back at once after a notice`, async (namespace) => {
-    await withChild(namespace, { ...BOTH, kernelKinds: AS_DUMMY }, async (child) => {
-      await child.ensure();
-      await child.command("watch");
-      assert.deepEqual(await child.notice(), [], "a first look, for what came before");
-      // Several commands are one damage.
-      child.suspended(() => {
-        for (const command of damage) namespace.ip(...command);
-      });
-      const done: string[] = [];
-      // The kernel's own afterthoughts may bring notices that change nothing.
-      while (done.length < mended.length) done.push(...await child.notice());
-      assert.deepEqual(done, mended);
-      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
-      assert.ok(isUp(namespace));
-      const lines = child.log.filter((line) => line.includes("changed from outside"));
-      assert.match(lines[0]!, /^warning/);
-      assert.ok(mended.every((change) => lines.join().includes(change)), lines.join());
-      await child.command("remove");
-      assert.equal(hasLink(namespace), false);
+  withInterface(`${what} is restored soon after a notice`, async (child, namespace) => {
+    await child.ensure();
+    await child.command("watch");
+    assert.deepEqual(await child.notice(), [], "a first check, for earlier changes");
+    // Several commands at once.
+    child.suspended(() => {
+      for (const command of damage) namespace.ip(...command);
     });
-  });
+    const done: string[] = [];
+    // Later notices of the kernel may cause no changes.
+    while (done.length < mended.length) done.push(...await child.notice());
+    assert.deepEqual(done, mended);
+    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
+    assert.ok(isUp(namespace));
+    const lines = child.log.filter((line) => line.includes("changed from outside"));
+    assert.match(lines[0]!, /^warning/);
+    assert.ok(mended.every((change) => lines.join().includes(change)), lines.join());
+    await child.command("remove");
+    assert.equal(hasLink(namespace), false);
+  }, ON_DUMMY);
 }
 
-inNamespace("its own changes make no further ones", async (namespace) => {
-  await withChild(namespace, BOTH, async (child) => {
-    await child.ensure();
-    assert.equal(await child.command("look"), true, "a first look, for what came before");
+withInterface("its own changes cause no further ones", async (child, namespace) => {
+  await child.ensure();
+  assert.equal(await child.command("look"), true, "a first check, for earlier changes");
+  namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+  assert.equal(await child.command("look"), true);
+  assert.equal((await child.ensure()).changes.length, 1);
+  let notices = 0;
+  for (let i = 0; i < 20; i++) {
+    if (await child.command("look")) notices++;
+    assert.deepEqual((await child.ensure()).changes, []);
+  }
+  assert.ok(notices >= 1 && notices < 10, `${notices} of 20 looks found a notice`);
+}, BOTH);
+
+withInterface("slows down if another program reverts its repairs", async (child, namespace) => {
+  await child.ensure();
+  let beginMs = 0;
+  for (let i = 0; i < 4; i++) {
+    beginMs = performance.now();
     namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-    assert.equal(await child.command("look"), true);
-    assert.equal((await child.ensure()).changes.length, 1);
-    let notices = 0;
-    for (let i = 0; i < 20; i++) {
-      if (await child.command("look")) notices++;
-      assert.deepEqual((await child.ensure()).changes, []);
-    }
-    assert.ok(notices >= 1 && notices < 10, `${notices} of 20 looks found a notice`);
-  });
-});
+    assert.deepEqual((await child.ensure()).changes, [`added ${IPV4}/32`]);
+  }
+  const [third, fourth] = child.log.slice(-2);
+  assert.match(third!, /^warning: .*outside: added 169\.254\.20\.10\/32$/);
+  assert.match(fourth!, /; 4 times in a row, .* notices wait for 1 s$/);
+  await child.command("watch");
+  await child.notice();
+  const waitedMs = performance.now() - beginMs;
+  assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
+}, { addresses: [IPV4] });
 
-inNamespace("two programs at odds slow down, and it is said", async (namespace) => {
-  await withChild(namespace, { addresses: [IPV4] }, async (child) => {
-    await child.ensure();
-    let beginMs = 0;
-    for (let i = 0; i < 4; i++) {
-      beginMs = performance.now();
-      namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-      assert.deepEqual((await child.ensure()).changes, [`added ${IPV4}/32`]);
-    }
-    const [third, fourth] = child.log.slice(-2);
-    assert.match(third!, /^warning: .*outside: added 169\.254\.20\.10\/32$/);
-    assert.match(fourth!, /; 4 times in a row, .* notices wait for 1 s$/);
-    await child.command("watch");
-    await child.notice();
-    const waitedMs = performance.now() - beginMs;
-    assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
-  });
-});
+withInterface("ignores notices of other links, unless some were lost", async (child, namespace) => {
+  assert.equal(await child.command("look"), true, "a first check, for earlier changes");
+  addMany(namespace, 3);
+  assert.equal(await child.command("look"), false);
+  addMany(namespace, 4000);
+  assert.equal(await child.command("look"), true, "notices were lost (ENOBUFS)");
+  while (await child.command("look"));
+  namespace.ip("link", "add", "absent", "type", "bridge");
+  assert.equal(await child.command("look"), true, "a link of that name was made");
+}, { addresses: [IPV4], name: "absent" });
 
-inNamespace("notices of other links count only where some were lost", async (namespace) => {
-  await withChild(namespace, { addresses: [IPV4], name: "absent" }, async (child) => {
-    assert.equal(await child.command("look"), true, "a first look, for what came before");
-    addMany(namespace, 3);
-    assert.equal(await child.command("look"), false);
-    addMany(namespace, 4000);
-    assert.equal(await child.command("look"), true, "there was no room for all (ENOBUFS)");
-    while (await child.command("look"));
-    namespace.ip("link", "add", "absent", "type", "bridge");
-    assert.equal(await child.command("look"), true, "a link of the name has come");
-  });
-});
-
-inNamespace("a long list of addresses is read to its end", async (namespace) => {
+inNamespace("reads a long list of addresses to its end", async (namespace) => {
   addMany(namespace, 3000);
   const addresses = ["198.18.0.0", "198.18.11.183"];
-  await withChild(namespace, { addresses, kernelKinds: AS_LO }, async (child) => {
+  await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
     assert.deepEqual((await child.ensure()).changes, []);
     await child.command("remove");
     assert.equal(addressesOf(namespace, "lo").length, 2998);
   });
 });
 
-inNamespace("an address that was taken for a duplicate is added again", async (namespace) => {
-  await withChild(namespace, { addresses: [IPV6], kernelKinds: AS_BRIDGE }, async (child) => {
-    await child.ensure();
-    // Somebody else has the address, at the other end of a cable from the bridge.
-    const other = new Namespace();
-    try {
-      namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
-      namespace.ip("link", "set", "far", "netns", other.name);
-      other.ip("address", "add", `${IPV6}/128`, "dev", "far", "nodad");
-      other.ip("link", "set", "far", "up");
-      namespace.ip("link", "set", "port", "up", "master", LINK);
-      namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
-      namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
-      const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
-      for (let i = 0; i < 300 && !isDuplicate(); i++) {
-        await new Promise((wake) => setTimeout(wake, 100));
-      }
-      assert.ok(isDuplicate());
-      assert.deepEqual(
-        (await child.ensure()).changes,
-        [`added ${IPV6}/128, which was a duplicate`],
-      );
-      assert.equal(isDuplicate(), false);
-    } finally {
-      other.remove();
-    }
-  });
-});
+withInterface("replaces an address taken for a duplicate", async (child, namespace) => {
+  await child.ensure();
+  // Another host behind the bridge has the address.
+  const other = new Namespace();
+  try {
+    namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
+    namespace.ip("link", "set", "far", "netns", other.name);
+    other.ip("address", "add", `${IPV6}/128`, "dev", "far", "nodad");
+    other.ip("link", "set", "far", "up");
+    namespace.ip("link", "set", "port", "up", "master", LINK);
+    namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
+    namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
+    const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
+    await until(isDuplicate);
+    assert.deepEqual(
+      (await child.ensure()).changes,
+      [`added ${IPV6}/128, which was a duplicate`],
+    );
+    assert.equal(isDuplicate(), false);
+  } finally {
+    other.remove();
+  }
+}, { ...ON_BRIDGE, addresses: [IPV6] });
 
-/** Makes lo's addresses below 198.18.0.0/16 so many. */
+/** Adds addresses of 198.18.0.0/16 to lo. */
 function addMany(namespace: Namespace, count: number): void {
   const addresses = Array.from({ length: count }, (_, i) => `198.18.${i >> 8}.${i & 255}/32`);
   const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
@@ -338,7 +331,7 @@ const TAKEN: { by: string; make: string[][]; kind: string }[] = [
 ];
 
 for (const { by, make, kind } of TAKEN) {
-  inNamespace(`a name that is taken by ${by}`, async (namespace) => {
+  inNamespace(`refuses a name that ${by} has`, async (namespace) => {
     for (const command of make) namespace.ip(...command);
     const before = everything(namespace);
     await withChild(namespace, BOTH, async (child) => {
@@ -352,89 +345,79 @@ for (const { by, make, kind } of TAKEN) {
   });
 }
 
-inNamespace("the system's own link is not taken", async (namespace) => {
-  await withChild(namespace, { ...BOTH, name: "lo" }, async (child) => {
-    await assert.rejects(child.ensure(), /"lo": a link of the system's own has that name/);
-    assert.deepEqual(await child.command("remove"), []);
-  });
+withInterface("refuses the system's own link", async (child) => {
+  await assert.rejects(child.ensure(), /"lo": a link of the system's own has that name/);
+  assert.deepEqual(await child.command("remove"), []);
+}, { ...BOTH, name: "lo" });
+
+withInterface("keeps a bridge that has ports now", async (child, namespace) => {
+  await child.ensure();
+  namespace.ip("link", "add", "port", "type", "veth");
+  namespace.ip("link", "set", "port", "master", LINK);
+  assert.deepEqual((await child.ensure()).changes, []);
+  assert.deepEqual(
+    await child.command("remove"),
+    [`${IPV4}/32 from ${LINK}`, `${IPV6}/128 from ${LINK}`],
+  );
+  assert.deepEqual(addressesOf(namespace), []);
+  assert.match(
+    child.log.find((line) => line.startsWith("warning: interface nodens0: the"))!,
+    /ports/,
+  );
 });
 
-inNamespace("a bridge that has got ports meanwhile loses the addresses only", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
+inNamespace("replaces a renamed link, and removes it", async (namespace) => {
+  const before = everything(namespace);
+  await withChild(namespace, ON_BRIDGE, async (child) => {
     await child.ensure();
-    namespace.ip("link", "add", "port", "type", "veth");
-    namespace.ip("link", "set", "port", "master", LINK);
-    assert.deepEqual((await child.ensure()).changes, []);
-    assert.deepEqual(
-      await child.command("remove"),
-      [`${IPV4}/32 from ${LINK}`, `${IPV6}/128 from ${LINK}`],
-    );
-    assert.deepEqual(addressesOf(namespace), []);
-    assert.match(
-      child.log.find((line) => line.startsWith("warning: interface nodens0: the"))!,
-      /ports/,
-    );
+    const rename = (to: string) => {
+      namespace.ip("link", "set", LINK, "down");
+      namespace.ip("link", "set", LINK, "name", to);
+    };
+    rename("stolen");
+    assert.deepEqual((await child.ensure()).changes, [
+      "made the link, a bridge",
+      "set it up",
+      `added ${IPV4}/32`,
+      `added ${IPV6}/128`,
+      "removed the link that was renamed to stolen",
+    ]);
+    assert.equal(namespace.can("link", "show", "dev", "stolen"), false);
+    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
+    // Renamed, and another program uses the name: serves under the other name.
+    rename("stolen");
+    namespace.ip("link", "add", LINK, "type", "veth");
+    await assert.rejects(child.ensure(), /a link of kind veth has that name/);
+    // The kernel removed the IPv6 address when the link went down.
+    assert.deepEqual(addressesOf(namespace, "stolen"), [`${IPV4}/32`]);
+    assert.deepEqual(await child.command("remove"), ["the link that was renamed to stolen"]);
+    namespace.ip("link", "delete", LINK);
+    assert.equal(everything(namespace), before);
   });
 });
 
-inNamespace(
-  "a link that somebody renames is made anew, and nothing of it stays",
-  async (namespace) => {
-    const before = everything(namespace);
-    await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-      await child.ensure();
-      const rename = (to: string) => {
-        namespace.ip("link", "set", LINK, "down");
-        namespace.ip("link", "set", LINK, "name", to);
-      };
-      rename("stolen");
-      assert.deepEqual((await child.ensure()).changes, [
-        "made the link, a bridge",
-        "set it up",
-        `added ${IPV4}/32`,
-        `added ${IPV6}/128`,
-        "removed the link that was renamed to stolen",
-      ]);
-      assert.equal(namespace.can("link", "show", "dev", "stolen"), false);
-      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`]);
-      // Renamed, and the name taken by what is no kind of ours: served under the other name.
-      rename("stolen");
-      namespace.ip("link", "add", LINK, "type", "veth");
-      await assert.rejects(child.ensure(), /a link of kind veth has that name/);
-      // The kernel has taken the other away when the link went down.
-      assert.deepEqual(addressesOf(namespace, "stolen"), [`${IPV4}/32`]);
-      assert.deepEqual(await child.command("remove"), ["the link that was renamed to stolen"]);
-      namespace.ip("link", "delete", LINK);
-      assert.equal(everything(namespace), before);
-    });
-  },
-);
+inNamespace("reports addresses of other links", async (namespace) => {
+  namespace.ip("link", "add", "other", "type", "bridge");
+  namespace.ip("link", "add", "kube-ipvs0", "type", "bridge");
+  namespace.ip("address", "add", `${IPV4}/32`, "dev", "kube-ipvs0");
+  await withChild(namespace, ON_BRIDGE, async (child) => {
+    await child.ensure();
+    namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+    namespace.ip("address", "add", `${IPV4}/24`, "dev", "other");
+    for (let look = 0; look < 2; look++) await child.ensure();
+    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`].toSorted());
+    const told = child.log.filter((line) => line.includes("is on"));
+    assert.equal(told.length, 1, told.join());
+    assert.match(
+      told[0]!,
+      /^warning: .*169\.254\.20\.10\/24 is on other too.*ip address del .* dev other$/,
+    );
+    await child.command("remove");
+    assert.deepEqual(addressesOf(namespace, "other"), [`${IPV4}/24`]);
+  });
+});
 
-inNamespace(
-  "an address that another link has too is told of, and stays there",
-  async (namespace) => {
-    namespace.ip("link", "add", "other", "type", "bridge");
-    namespace.ip("link", "add", "kube-ipvs0", "type", "bridge");
-    namespace.ip("address", "add", `${IPV4}/32`, "dev", "kube-ipvs0");
-    await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-      await child.ensure();
-      namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-      namespace.ip("address", "add", `${IPV4}/24`, "dev", "other");
-      for (let look = 0; look < 2; look++) await child.ensure();
-      assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`, `${IPV6}/128`].toSorted());
-      const told = child.log.filter((line) => line.includes("is on"));
-      assert.equal(told.length, 1, told.join());
-      assert.match(
-        told[0]!,
-        /^warning: .*169\.254\.20\.10\/24 is on other too.*ip address del .* dev other$/,
-      );
-      await child.command("remove");
-      assert.deepEqual(addressesOf(namespace, "other"), [`${IPV4}/24`]);
-    });
-  },
-);
-
-inNamespace("without NET_ADMIN", async (namespace) => {
+inNamespace("without NET_ADMIN, fails with the remedy", async (namespace) => {
   const through = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
   await withChild(namespace, { ...BOTH, through }, async (child) => {
     await assert.rejects(child.ensure(), {
@@ -444,7 +427,7 @@ inNamespace("without NET_ADMIN", async (namespace) => {
         "-setupinterface=false",
     });
     assert.equal(hasLink(namespace), false);
-    // Where everything is there, no right is needed.
+    // Without changes, no right is needed.
     await withChild(namespace, BOTH, async (able) => {
       await able.ensure();
     });
@@ -457,104 +440,103 @@ inNamespace("without NET_ADMIN", async (namespace) => {
   });
 });
 
-inNamespace("IPv6 switched off", async (namespace) => {
+inNamespace("with IPv6 switched off, fails with the remedy", async (namespace) => {
   namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
   await withChild(namespace, BOTH, async (child) => {
     await assert.rejects(
       child.ensure(),
       /"nodens0": adding fd00:10:96::a\/128: permission denied.*sysctl net\.ipv6.*-localip$/,
     );
-    assert.equal(hasLink(namespace), false, "what the first call made is taken back");
+    assert.equal(hasLink(namespace), false, "the first call undoes its work");
   });
 });
 
-inNamespace("of two addresses one is kept where the other cannot be mended", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-    await child.ensure();
-    namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
-    namespace.ip("link", "delete", LINK);
-    await assert.rejects(child.ensure(), /adding fd00:10:96::a\/128/);
-    assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`]);
-    namespace.sysctl(`ipv6/conf/${LINK}/disable_ipv6`, "0");
-    assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128`]);
-  });
+withInterface("keeps one address if the other fails", async (child, namespace) => {
+  await child.ensure();
+  namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
+  namespace.ip("link", "delete", LINK);
+  await assert.rejects(child.ensure(), /adding fd00:10:96::a\/128/);
+  assert.deepEqual(addressesOf(namespace), [`${IPV4}/32`]);
+  namespace.sysctl(`ipv6/conf/${LINK}/disable_ipv6`, "0");
+  assert.deepEqual((await child.ensure()).changes, [`added ${IPV6}/128`]);
 });
 
 const REFUSED: { name: string; addresses?: string[]; message: RegExp }[] = [
   { name: "abcdefghijklmnop", message: /"abcdefghijklmnop": it has 16 octets; take 1 to 15/ },
   { name: "", message: /interface "": it is empty/ },
-  { name: "a/b", message: /"a\/b": it is no name for a link/ },
-  { name: "..", message: /it is no name for a link/ },
+  { name: "a/b", message: /"a\/b": it is not a valid name for a link/ },
+  { name: "..", message: /it is not a valid name for a link/ },
   { name: "ä".repeat(8), message: /it has 16 octets/ },
   { name: "ok", addresses: ["10.0.0.256"], message: /address "10\.0\.0\.256": name one IPv4 or/ },
   { name: "ok", addresses: [IPV4, "::"], message: /address "::"/ },
   { name: "ok", addresses: ["fe80::1%eth0"], message: /address "fe80::1%eth0"/ },
 ];
 
-for (const kinds of [AS_BRIDGE, AS_LO]) {
-  const where = kinds === AS_LO ? "on lo" : "on a link";
-  inNamespace(`before it goes, the host asks from another address: ${where}`, async (namespace) => {
-    // A way out, in both families.
-    const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
-    namespace.ip("link", "set", "lo", "up");
-    namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
-    namespace.ip("address", "add", `${own4}/24`, "dev", "out0");
-    namespace.ip("address", "add", `${own6}/64`, "nodad", "dev", "out0");
-    for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");
-    namespace.ip("route", "add", "default", "via", "192.168.5.1");
-    namespace.ip("-6", "route", "add", "default", "via", "fd00:5::1");
-    const sources = () =>
-      [IPV4, IPV6].map((address) => {
-        const [route] = namespace.json("route", "get", address);
-        return [route.prefsrc, route.dev === "lo" || route.type === "local"];
+for (const options of [ON_BRIDGE, ON_LO]) {
+  const where = options === ON_LO ? "on lo" : "on a link";
+  inNamespace(
+    `before removal, the host queries from another address: ${where}`,
+    async (namespace) => {
+      // Default routes of both families.
+      const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
+      namespace.ip("link", "set", "lo", "up");
+      namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
+      namespace.ip("address", "add", `${own4}/24`, "dev", "out0");
+      namespace.ip("address", "add", `${own6}/64`, "nodad", "dev", "out0");
+      for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");
+      namespace.ip("route", "add", "default", "via", "192.168.5.1");
+      namespace.ip("-6", "route", "add", "default", "via", "fd00:5::1");
+      const sources = () =>
+        [IPV4, IPV6].map((address) => {
+          const [route] = namespace.json("route", "get", address);
+          return [route.prefsrc, route.dev === "lo" || route.type === "local"];
+        });
+      await withChild(namespace, options, async (child) => {
+        await child.ensure();
+        assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
+        assert.equal(await child.command("yieldSource"), true);
+        // Packets to the addresses are still delivered.
+        assert.deepEqual(sources(), [[own4, true], [own6, true]]);
+        assert.deepEqual(await child.command("bind"), [IPV4, IPV6]);
+        await child.command("reclaimSource");
+        assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
+        // The kernel removes its own routes with the addresses.
+        const link = options === ON_LO ? "lo" : LINK;
+        for (const address of [`${IPV4}/32`, `${IPV6}/128`]) {
+          namespace.ip("address", "del", address, "dev", link);
+        }
+        assert.deepEqual(sources(), [[own4, false], [own6, false]]);
+        await child.ensure();
+        await child.command("yieldSource");
+        await child.command("remove");
+        assert.deepEqual(sources(), [[own4, false], [own6, false]]);
+        assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
       });
-    await withChild(namespace, { ...BOTH, kernelKinds: kinds }, async (child) => {
-      await child.ensure();
-      assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
-      assert.equal(await child.command("yieldSource"), true);
-      // What comes for the addresses is still delivered here.
-      assert.deepEqual(sources(), [[own4, true], [own6, true]]);
-      assert.deepEqual(await child.command("bind"), [IPV4, IPV6]);
-      await child.command("reclaimSource");
-      assert.deepEqual(sources(), [[IPV4, true], [IPV6, true]]);
-      // The routes are the kernel's own again: they go with the addresses.
-      const link = kinds === AS_LO ? "lo" : LINK;
-      for (const address of [`${IPV4}/32`, `${IPV6}/128`]) {
-        namespace.ip("address", "del", address, "dev", link);
-      }
-      assert.deepEqual(sources(), [[own4, false], [own6, false]]);
-      await child.ensure();
-      await child.command("yieldSource");
-      await child.command("remove");
-      assert.deepEqual(sources(), [[own4, false], [own6, false]]);
-      assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
-    });
-  });
+    },
+  );
 }
 
-inNamespace("an address that is going to be removed is no other source", async (namespace) => {
-  // Link-local addresses alone lead out, so the kernel would choose the interface's own.
+inNamespace("never uses one of its addresses as source", async (namespace) => {
+  // With only link-local addresses outside, the kernel would choose the interface's own.
   namespace.ip("link", "set", "lo", "up");
   namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
   for (const link of ["out0", "out1"]) namespace.ip("link", "set", link, "up");
   namespace.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", "out0");
-  await withChild(namespace, { addresses: [IPV6], kernelKinds: AS_BRIDGE }, async (child) => {
+  await withChild(namespace, { ...ON_BRIDGE, addresses: [IPV6] }, async (child) => {
     await child.ensure();
     assert.equal(await child.command("yieldSource"), false);
     await child.command("remove");
   });
 });
 
-inNamespace("a host without a way out keeps the source of its queries", async (namespace) => {
-  await withChild(namespace, { ...BOTH, kernelKinds: AS_BRIDGE }, async (child) => {
-    await child.ensure();
-    assert.equal(await child.command("yieldSource"), false);
-    await child.command("remove");
-    assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
-  });
+withInterface("keeps the source without a default route", async (child) => {
+  await child.ensure();
+  assert.equal(await child.command("yieldSource"), false);
+  await child.command("remove");
+  assert.deepEqual(child.log.filter((line) => /route/.test(line)), []);
 });
 
-Deno.test("names and addresses that cannot be are refused before anything is touched", () => {
+Deno.test("NodeInterface: refuses invalid names and addresses", () => {
   for (const { name, addresses = [IPV4], message } of REFUSED) {
     assert.throws(() => new NodeInterface({ name, addresses, log: () => {} }), message);
   }

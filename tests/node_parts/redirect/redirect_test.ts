@@ -8,7 +8,7 @@ import {
   redirectRules,
 } from "../../../src/node/redirect/redirect.ts";
 import { joinWords } from "../../../src/node/rules/rule_text.ts";
-import { userIdOf } from "../../../src/node/redirect/user_id.ts";
+import { userIdOf } from "../../../src/node/redirect/arguments.ts";
 import { FakeIptables } from "../../support/doubles/fake_iptables.ts";
 
 const OPTIONS: RedirectOptions = {
@@ -28,7 +28,7 @@ function lines(family: 4 | 6, changes: Partial<RedirectOptions> = {}): string[] 
     .map(({ table, chain, args }) => `${table} ${chain} ${joinWords(args)}`);
 }
 
-Deno.test("queries to other machines come here, from host and containers, while nodens answers", () => {
+Deno.test("redirectRules: redirects host and containers while nodens answers", () => {
   assert.deepEqual(lines(4).filter((line) => line.includes("udp")), [
     `nat PREROUTING -p udp --dport 53 ! -i lo -m addrtype ! --dst-type LOCAL ${RECENT} -j DNAT --to-destination 169.254.20.10:5353 ${COMMENT}`,
     `nat OUTPUT -p udp --dport 53 -m mark ! --mark 0x53 -m addrtype ! --dst-type LOCAL ${RECENT} -j DNAT --to-destination 169.254.20.10:5353 ${COMMENT}`,
@@ -37,7 +37,7 @@ Deno.test("queries to other machines come here, from host and containers, while 
   assert.equal(lines(4).length, 6);
 });
 
-Deno.test("servers may be named, left out, and users and interfaces too", () => {
+Deno.test("redirectRules: servers, exceptions, users and interfaces", () => {
   const rules = lines(4, {
     to: { 4: null },
     only: ["127.0.0.53", "192.0.2.53"],
@@ -58,24 +58,24 @@ Deno.test("servers may be named, left out, and users and interfaces too", () => 
   assert.deepEqual(lines(6, { to: { 4: null } }), []);
 });
 
-Deno.test("containers cannot be sent to a loopback address, which is said", () => {
+Deno.test("redirectRules: containers cannot be redirected to a loopback address", () => {
   assert.ok(lines(6).every((line) => !line.includes("PREROUTING")));
   assert.match(containersLeftOut(OPTIONS)!, /containers are not redirected to ::1: /);
   assert.equal(containersLeftOut({ ...OPTIONS, interfaces: null }), null);
   assert.equal(containersLeftOut({ ...OPTIONS, to: { 4: null } }), null);
 });
 
-Deno.test("a user may be named", () => {
+Deno.test("userIdOf: finds the number of a user", () => {
   const passwd = "root:x:0:0:root:/root:/bin/sh\nnodens:x:994:994::/:/bin/false\n";
   const rows = [["nodens", "994"], ["nobody", "nobody"], ["", ""], ["x", "x"]] as const;
-  for (const [name, id] of rows) assert.equal(userIdOf(name, passwd), id);
+  for (const [name, id] of rows) assert.equal(userIdOf(name, () => passwd), id);
 });
 
 function call(iptables: Pick<FakeIptables, "run">, ...args: string[]) {
   return callCommand(REDIRECT, args, (args, output) => runRedirect(args, output, iptables.run));
 }
 
-Deno.test("the command says what it did, and what it would do", async () => {
+Deno.test("redirect: reports what it did, and what it would do", async () => {
   const iptables = new FakeIptables();
   const dry = await call(iptables, "install", "-n", "-only", "192.0.2.53");
   assert.equal(iptables.restored.length, 0);
@@ -96,7 +96,7 @@ Deno.test("the command says what it did, and what it would do", async () => {
   assert.deepEqual(iptables.rules(), []);
 });
 
-Deno.test("bad usage is told with what would do; no iptables is no fault of a removal", async () => {
+Deno.test("redirect: reports wrong usage with the remedy; removal needs no iptables", async () => {
   const iptables = new FakeIptables();
   const rows: [string[], RegExp][] = [
     [[], /^nodens redirect: it needs one of install, remove, status\nUsage: nodens redirect /],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runCommand, TIMED_OUT } from "../../../src/node/rules/command.ts";
+import { until } from "../../support/run/until.ts";
 
 const FOREVER = { timeoutMs: 60_000 };
 const SOON = { timeoutMs: 100 };
@@ -8,7 +9,7 @@ function shell(script: string, options: { timeoutMs: number; input?: string }) {
   return runCommand("sh", { args: ["-c", script], ...options });
 }
 
-/** Whether a process is there and not merely waiting for its parent to notice its end. */
+/** Whether a process runs, and is not a zombie. */
 function isAlive(pid: number): boolean {
   try {
     return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
@@ -17,7 +18,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-Deno.test("a command's input, outputs and exit code", async () => {
+Deno.test("runCommand: input, outputs and exit code", async () => {
   const result = await shell("cat; echo no >&2; exit 3", { ...FOREVER, input: "text" });
   assert.deepEqual(result, { code: 3, stdout: "text", stderr: "no\n" });
   assert.equal(await runCommand("no-such-program", { args: [], ...FOREVER }), null);
@@ -27,30 +28,27 @@ Deno.test("a command's input, outputs and exit code", async () => {
   assert.match(denied!.stderr, /Cannot run "\/etc": .*[Pp]ermission denied/);
 });
 
-Deno.test("a long output is whole", async () => {
+Deno.test("runCommand: returns a long output completely", async () => {
   const result = await shell("yes 0123456789 | head -n 300000", FOREVER);
   assert.equal(result!.stdout.length, 300_000 * 11);
 });
 
-/** Whether a process ends: one that is killed may take the kernel a moment to tear down. */
-async function isGone(pid: number): Promise<boolean> {
-  for (let i = 0; isAlive(pid) && i < 1000; i++) await new Promise((next) => setTimeout(next, 1));
-  return !isAlive(pid);
-}
+/** The kernel may need a moment after the kill. */
+const isGone = (pid: number) => until(() => !isAlive(pid), `the end of ${pid}`);
 
-Deno.test("a command that hangs is killed with its children", async () => {
+Deno.test("runCommand: kills a command that hangs, with its children", async () => {
   const result = await shell("sleep 1000 & echo $!; wait", SOON);
   assert.equal(result!.code, TIMED_OUT);
-  assert.equal(await isGone(Number(result!.stdout)), true);
+  await isGone(Number(result!.stdout));
 });
 
-Deno.test("a child that keeps the pipes is killed, and the command has done its work", async () => {
+Deno.test("runCommand: kills a child that holds the pipes, and succeeds", async () => {
   const result = await shell("sleep 1000 & echo $!", FOREVER);
   assert.equal(result!.code, 0);
-  assert.equal(await isGone(Number(result!.stdout)), true);
+  await isGone(Number(result!.stdout));
 });
 
-Deno.test("pipes kept by a child that left the group are let go of", async () => {
+Deno.test("runCommand: abandons pipes held by a child outside the group", async () => {
   for (const end of ["exit 0", "sleep 1000"]) {
     const result = await shell(`setsid sleep 1000 & echo $!; ${end}`, SOON);
     assert.equal(result!.code, end === "exit 0" ? 0 : TIMED_OUT);
@@ -58,7 +56,7 @@ Deno.test("pipes kept by a child that left the group are let go of", async () =>
   }
 });
 
-Deno.test("a signal ends a command early, and keeps one from being started", async () => {
+Deno.test("runCommand: a signal ends a command early, or prevents it", async () => {
   const abort = new AbortController();
   const running = runCommand("sleep", { args: ["1000"], signal: abort.signal, ...FOREVER });
   abort.abort();
@@ -67,7 +65,7 @@ Deno.test("a signal ends a command early, and keeps one from being started", asy
   assert.equal(late!.code, TIMED_OUT);
 });
 
-Deno.test("an endless output is cut off", async () => {
+Deno.test("runCommand: ends a command with endless output", async () => {
   const result = await shell("exec cat /dev/zero", FOREVER);
   assert.match(result!.stderr, /printed more than 33554432 octets/);
 });

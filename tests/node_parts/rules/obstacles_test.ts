@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findObstacles } from "../../../src/node/rules/obstacles.ts";
 import { nodeRules } from "../../../src/node/rules/rules.ts";
-import { parseSaved } from "../../../src/node/rules/saved_rules.ts";
+import { parseSaved } from "../../../src/node/rules/rule_text.ts";
 import { ownership } from "../../../src/node/rules/transaction.ts";
 
 const WANTED = nodeRules(4, "none", {
@@ -27,7 +27,7 @@ function obstacles(table: "raw" | "filter", above: readonly string[], below: str
   );
 }
 
-Deno.test("a rule above ours that takes the traffic is told by name", () => {
+Deno.test("findObstacles: reports a rule above ours that matches the traffic", () => {
   assert.deepEqual(obstacles("raw", ["-A PREROUTING -p udp -m udp --dport 53 -j ACCEPT"]), [
     "a rule above those of nodens takes udp traffic to 10.96.0.10 port 53:" +
     ' "-t raw -A PREROUTING -p udp -m udp --dport 53 -j ACCEPT"; move it below them, or except that' +
@@ -35,7 +35,7 @@ Deno.test("a rule above ours that takes the traffic is told by name", () => {
   ]);
 });
 
-Deno.test("what surely takes some of it is told, what may not or does not is passed over", () => {
+Deno.test("findObstacles: reports only rules that certainly match", () => {
   const raw: [string, boolean][] = [
     ["-j DROP", true],
     ["-d 10.96.0.0/12 -j ACCEPT", true],
@@ -57,7 +57,7 @@ Deno.test("what surely takes some of it is told, what may not or does not is pas
   for (const [rule, told] of raw) {
     assert.equal(obstacles("raw", [`-A PREROUTING ${rule}`]).length > 0, told, rule);
   }
-  // In filter what accepts does no harm.
+  // In filter, accepting rules do no harm.
   assert.deepEqual(obstacles("filter", ["-A INPUT -j ACCEPT"]), []);
   assert.equal(
     obstacles("filter", ["-A INPUT -p udp -j REJECT --reject-with icmp-port-unreachable"]).length,
@@ -65,16 +65,16 @@ Deno.test("what surely takes some of it is told, what may not or does not is pas
   );
 });
 
-Deno.test("what stands below ours takes nothing from them", () => {
+Deno.test("findObstacles: ignores rules below ours", () => {
   assert.deepEqual(obstacles("raw", [], ["-A PREROUTING -j DROP"]), []);
 });
 
-Deno.test("chains that are jumped to are looked into, up to a RETURN for all", () => {
+Deno.test("findObstacles: follows jumps, up to a RETURN for all senders", () => {
   const jump = (...inner: string[]) =>
     obstacles("raw", ["-A PREROUTING -p udp -j outer", ...inner]);
   const [told] = jump("-A outer -j inner", "-A inner -s 10.1.0.0/16 -j DROP");
   assert.match(told!, /"-t raw -A inner -s 10.1.0.0\/16 -j DROP" \(reached from PREROUTING\)/);
   assert.deepEqual(jump("-A outer -d 10.96.0.10/32 -j RETURN", "-A outer -j DROP"), []);
   assert.equal(jump("-A outer -s 10.1.0.0/16 -j RETURN", "-A outer -j DROP").length, 1);
-  assert.deepEqual(jump("-A outer -j outer"), [], "a circle ends");
+  assert.deepEqual(jump("-A outer -j outer"), [], "a loop ends");
 });

@@ -25,7 +25,7 @@ function lines(rules: ReturnType<typeof nodeRules>): string[] {
   return rules.map(({ table, chain, args }) => `${table} ${chain} ${joinWords(args)}`);
 }
 
-Deno.test("the plain rules are node-cache's, in its order", () => {
+Deno.test("nodeRules: plain rules are node-cache's, in its order", () => {
   assert.deepEqual(lines(nodeRules(4, "none", options({ addresses: ["10.96.0.10"] }))), [
     `raw PREROUTING -p tcp -d 10.96.0.10 --dport 53 -j NOTRACK ${SKIP}`,
     `raw PREROUTING -p udp -d 10.96.0.10 --dport 53 -j NOTRACK ${SKIP}`,
@@ -42,7 +42,7 @@ Deno.test("the plain rules are node-cache's, in its order", () => {
   ]);
 });
 
-Deno.test("each family has the rules of its addresses, each address once", () => {
+Deno.test("nodeRules: each family has the rules of its addresses, without duplicates", () => {
   const twice = options({ addresses: ["fd00::a", "169.254.20.10", "FD00:0::a"], port: 5353 });
   const rules = lines(nodeRules(6, "none", twice));
   assert.equal(rules.length, 12);
@@ -51,7 +51,7 @@ Deno.test("each family has the rules of its addresses, each address once", () =>
   assert.equal(nodeRules(4, "none", twice).length, 12);
 });
 
-Deno.test("with fail-open, what comes to a service address needs a heartbeat, replies do not", () => {
+Deno.test("nodeRules: with fail-open, queries require a heartbeat, replies do not", () => {
   const recent = "-m recent --rcheck --seconds 2 --name nodens --mask 255.255.255.255 --rdest";
   const rules = lines(nodeRules(4, "socket", options({ addresses: ["10.96.0.10"] })));
   assert.deepEqual(rules.filter((rule) => rule.includes("recent")), [
@@ -68,13 +68,13 @@ Deno.test("with fail-open, what comes to a service address needs a heartbeat, re
   assert.deepEqual(without, rules.map((rule) => rule.replace("-m socket --nowildcard ", "")));
 });
 
-Deno.test("IPv6 has a list of its own, since a list has one mask", () => {
+Deno.test("nodeRules: IPv6 has a separate list, because a list has one mask", () => {
   const rules = lines(nodeRules(6, "heartbeat", options()));
   const mask = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
   assert.match(rules[0]!, new RegExp(`--name nodens6 --mask ${mask} --rdest`));
 });
 
-Deno.test("a link-local address depends on the heartbeat only where something answers instead", () => {
+Deno.test("failOpenAddresses: link-local only if another server answers instead", () => {
   const instead = [{ address: "192.0.2.7", port: 53 }];
   for (
     const [given, expected] of [
@@ -89,7 +89,7 @@ Deno.test("a link-local address depends on the heartbeat only where something an
   ]);
 });
 
-Deno.test("-failopen-to shares queries among several, below what kube-proxy has", () => {
+Deno.test("nodeRules: -failopen-to shares queries among servers, below kube-proxy's rules", () => {
   const failOpenTo = ["192.0.2.7", "192.0.2.8", "192.0.2.9"].map((address) => ({
     address,
     port: 5300,
@@ -105,14 +105,14 @@ Deno.test("-failopen-to shares queries among several, below what kube-proxy has"
   assert.ok(nat.every(({ place }) => place === "last"));
 });
 
-Deno.test("an address that a redirect leads to keeps its connections tracked", () => {
+Deno.test("the target of a redirect keeps its connections tracked", () => {
   const rules = nodeRules(4, "socket", options({ tracked: ["169.254.20.10"] }));
   const own = lines(rules).filter((line) => line.includes("169.254.20.10"));
   assert.equal(own.length, 4);
   assert.ok(own.every((line) => line.startsWith("filter ")));
 });
 
-Deno.test("what may be left over covers every mode, and node-cache's rules without comments", () => {
+Deno.test("leftOverRules: covers every mode, and node-cache's rules without comments", () => {
   const left = lines(leftOverRules(4, options({ addresses: ["10.96.0.10"] })));
   assert.ok(left.includes("raw PREROUTING -p tcp -d 10.96.0.10 --dport 53 -j NOTRACK"));
   assert.ok(left.some((line) => line.includes("DNAT")));

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
-import { joinWords, type Rule, ruleKey, splitWords } from "../../../src/node/rules/rule_text.ts";
+import {
+  joinWords,
+  parseSaved,
+  type Rule,
+  ruleKey,
+  splitWords,
+} from "../../../src/node/rules/rule_text.ts";
 import { leftOverRules, nodeRules } from "../../../src/node/rules/rules.ts";
-import { parseSaved } from "../../../src/node/rules/saved_rules.ts";
 import { planChanges, restoreInput, type RuleSet } from "../../../src/node/rules/transaction.ts";
 
 const OPTIONS = {
@@ -39,14 +44,14 @@ function savedOf(rules: readonly Rule[]) {
   ).toArray();
 }
 
-Deno.test("with no rules all are put in, with every table in one transaction", () => {
+Deno.test("planChanges: installs all rules, each table in one transaction", () => {
   const text = restoreInput(planChanges([], set()));
   assert.equal(text.match(/^-I /gm)?.length, 12);
   assert.equal(text.match(/^COMMIT$/gm)?.length, 2);
   assert.match(text, /^\*raw\n-I PREROUTING -p tcp -d 10.96.0.10 --dport 53 -j NOTRACK -m comment/);
 });
 
-Deno.test("rules as iptables-save prints them are recognised, so nothing is done", () => {
+Deno.test("planChanges: recognises rules as iptables-save prints them", () => {
   assert.deepEqual(planChanges(savedOf(set().wanted), set()), []);
   const rows: [string, string][] = [
     [
@@ -70,7 +75,7 @@ Deno.test("rules as iptables-save prints them are recognised, so nothing is done
   }
 });
 
-Deno.test("rules that differ in what they match are not the same", () => {
+Deno.test("ruleKey: rules with different conditions differ", () => {
   const rows: [string, string][] = [
     ["-p udp ! -s 10.0.0.1 -j DROP", "-p udp -s 10.0.0.1 -j DROP"],
     ["-m mark --mark 0x53 -j NOTRACK", "-m mark --mark 0x54 -j NOTRACK"],
@@ -88,20 +93,20 @@ Deno.test("rules that differ in what they match are not the same", () => {
   }
 });
 
-Deno.test("node-cache's rules are adopted in plain mode and replaced with fail-open", () => {
+Deno.test("planChanges: adopts node-cache's rules in plain mode, replaces them with fail-open", () => {
   const present = savedOf(set().wanted);
   assert.deepEqual(planChanges(present, set("none")), []);
   const changes = planChanges(present, set("heartbeat")).map(({ line }) => line);
   assert.equal(changes.filter((line) => line.startsWith("-D ")).length, 4);
   assert.equal(changes.filter((line) => line.startsWith("-I ")).length, 6);
   assert.ok(changes.every((line) => !/-D .*recent/.test(line)));
-  // And back, as after a start with -failopen=false.
+  // As after a start with -failopen=false.
   const back = planChanges(savedOf(set("heartbeat").wanted), set("none")).map(({ line }) => line);
   assert.equal(back.filter((line) => line.startsWith("-D ")).length, 6);
   assert.equal(back.filter((line) => line.startsWith("-I ")).length, 4);
 });
 
-Deno.test("rules of an older node-cache, without comments, are replaced", () => {
+Deno.test("planChanges: replaces rules of an older node-cache without comments", () => {
   const [bare] =
     saved("raw", "-A PREROUTING -d 10.96.0.10/32 -p udp -m udp --dport 53 -j NOTRACK").rules;
   const changes = planChanges([bare!], set());
@@ -112,7 +117,7 @@ Deno.test("rules of an older node-cache, without comments, are replaced", () => 
   assert.equal(changes.length, 13);
 });
 
-Deno.test("rules of others stay, even those that resemble ours", () => {
+Deno.test("planChanges: keeps other programs' rules, even similar ones", () => {
   const theirs = saved(
     "raw",
     "-A PREROUTING -d 10.96.0.10/32 -p udp -m udp --dport 53 -m set --match-set x src -j NOTRACK",
@@ -125,7 +130,7 @@ Deno.test("rules of others stay, even those that resemble ours", () => {
   assert.deepEqual(theirs[2]!.args, ["-m", "comment", "--comment", 'says "no"', "-j", "DROP"]);
 });
 
-Deno.test("a rule that stands there twice is taken out and put in once", () => {
+Deno.test("planChanges: removes a duplicate and inserts the rule once", () => {
   const { wanted } = set();
   const present = savedOf([...wanted, wanted[0]!, wanted[0]!]);
   const changes = planChanges(present, set()).map(({ line }) => line);
@@ -137,7 +142,7 @@ Deno.test("a rule that stands there twice is taken out and put in once", () => {
   ]);
 });
 
-Deno.test("in the table nat an order that is wrong is put right", () => {
+Deno.test("planChanges: corrects the order of rules in the table nat", () => {
   const nat = (text: string): Rule => ({
     table: "nat",
     chain: "OUTPUT",
@@ -156,7 +161,7 @@ Deno.test("in the table nat an order that is wrong is put right", () => {
   assert.equal(planChanges(present(second), wanted).length, 3);
 });
 
-Deno.test("nothing wanted takes out all of ours, in whatever mode they were put in", () => {
+Deno.test("planChanges: with nothing wanted, removes our rules of every mode", () => {
   const present = savedOf([...set().wanted, ...set("socket").wanted.slice(-1)]);
   const changes = planChanges(present, { ...set("none"), wanted: [] });
   assert.equal(changes.length, 13);

@@ -3,6 +3,7 @@ import {
   BaseCorefile,
   type BaseCorefileSurroundings,
 } from "../../../src/node/template/base_corefile.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 import type { ConfigFiles } from "../../../src/node/template/config_files.ts";
 import type { TemplateOptions } from "../../../src/node/template/options.ts";
 
@@ -29,7 +30,7 @@ const OPTIONS: TemplateOptions = {
   dnsPort: 53,
 };
 
-/** Files in memory; an error as a text is thrown where the file is read. */
+/** Files in memory; an error instead of a text is thrown by `read`. */
 class FakeFiles implements ConfigFiles {
   readonly texts: Record<string, string | Error> = {};
   readonly #directories = new Set<string>();
@@ -62,7 +63,7 @@ class FakeFiles implements ConfigFiles {
   }
 }
 
-/** Starts on files in memory; what is told is in `changes` and `faults`. */
+/** Starts with files in memory; records calls in `changes` and `faults`. */
 async function begin(
   texts: Record<string, string | Error>,
   { options = {}, check, prepare }: {
@@ -81,12 +82,11 @@ async function begin(
     check: check ?? (() => Promise.resolve(null)),
     onChange: (text) => void changes.push(text),
     onFault: (message) => void faults.push(message),
-    // Nothing is looked at but when a test says so.
-    pollMs: 1e9,
+    clock: new VirtualClock(),
   });
   const first = await base.start();
   await base.stop();
-  /** Changes files, looks, and gives the faults that were told since. */
+  /** Changes files, refreshes, and returns the new faults. */
   const change = async (changed: Record<string, string | Error | undefined> = {}) => {
     faults.length = 0;
     for (const [path, text] of Object.entries(changed)) {
@@ -99,7 +99,7 @@ async function begin(
   return { base, files, first, changes, faults, change };
 }
 
-Deno.test("the Corefile is made of template and config map, and written", async () => {
+Deno.test("BaseCorefile: makes the Corefile from template and config map, and writes it", async () => {
   const { base, files, first, changes, faults } = await begin({
     [BASE]: TEMPLATE,
     [UPSTREAMS]: '["192.0.2.1"]',
@@ -115,14 +115,14 @@ Deno.test("the Corefile is made of template and config map, and written", async 
   );
 });
 
-Deno.test("a Corefile that stands there already is not written again", async () => {
+Deno.test("BaseCorefile: does not rewrite an equal Corefile", async () => {
   const { files, first, change, changes } = await begin({ [BASE]: TEMPLATE, [TARGET]: PLAIN });
   assert.equal(first, PLAIN);
   assert.deepEqual(await change({ [STUBS]: "{}" }), []);
   assert.deepEqual([files.writes, changes], [[], []]);
 });
 
-Deno.test("changes of each file are taken up, those of the order of keys are none", async () => {
+Deno.test("BaseCorefile: follows each file, and ignores the order of keys", async () => {
   const { files, changes, change } = await begin({ [BASE]: TEMPLATE, [UPSTREAMS]: "[]" });
   assert.deepEqual(await change({ [UPSTREAMS]: '["192.0.2.1"]' }), []);
   assert.deepEqual(changes, [CUSTOM]);
@@ -136,21 +136,18 @@ Deno.test("changes of each file are taken up, those of the order of keys are non
   assert.equal(files.texts[TARGET], all.at(-1));
 });
 
-Deno.test("a faulty config map is told, and the one before it stays", async () => {
+Deno.test("BaseCorefile: reports a faulty config map, and keeps the previous one", async () => {
   const { files, changes, change } = await begin({
     [BASE]: TEMPLATE,
     [UPSTREAMS]: '["192.0.2.1"]',
   });
-  const faults = await change({
-    [UPSTREAMS]: '["192.0.2.300"]',
-    [STUBS]: '{"a": ["192.0.2.9"]}',
-  });
+  const faults = await change({ [UPSTREAMS]: '["192.0.2.300"]', [STUBS]: '{"a": ["192.0.2.9"]}' });
   assert.deepEqual(faults, [
-    'The kube-dns config map is not used: /etc/kube-dns/upstreamNameservers: "192.0.2.300" is no ' +
+    'The kube-dns config map is not used: /etc/kube-dns/upstreamNameservers: "192.0.2.300" is not an ' +
     "IP address with an optional port (write 10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053)",
   ]);
   assert.deepEqual(changes, []);
-  // The template goes on changing, with the config map that was good.
+  // The template still changes, with the previous config map.
   await change({ [BASE]: `errors\n${TEMPLATE}` });
   assert.deepEqual(changes, [`errors\n${CUSTOM}`]);
   assert.deepEqual(await change({ [STUBS]: new Error("os error 5") }), [
@@ -162,12 +159,12 @@ Deno.test("a faulty config map is told, and the one before it stays", async () =
   assert.equal(files.texts[TARGET], `errors\n${PLAIN}`);
 });
 
-Deno.test("a config map that is faulty at the start is left out", async () => {
+Deno.test("BaseCorefile: ignores a config map that is faulty at the start", async () => {
   const { first, faults } = await begin({ [BASE]: TEMPLATE, [UPSTREAMS]: "[" });
   assert.equal(first, PLAIN);
   assert.match(
     faults.join(),
-    /^The kube-dns config map is not used: .*upstreamNameservers: it is no/,
+    /^The kube-dns config map is not used: .*upstreamNameservers: it is not/,
   );
 });
 
@@ -175,7 +172,7 @@ Deno.test("a config map that is faulty at the start is left out", async () => {
 const check = (text: string) =>
   Promise.resolve(/^bad|chache/m.test(text) ? `${TARGET}:3: something is wrong` : null);
 
-Deno.test("a Corefile that cannot be served is not written, and the one before stays", async () => {
+Deno.test("BaseCorefile: keeps the previous Corefile if the new one cannot be served", async () => {
   const { files, changes, change } = await begin({ [BASE]: TEMPLATE }, { check });
   assert.deepEqual(await change({ [BASE]: `chache\n${TEMPLATE}` }), [
     "/etc/Corefile, made of /etc/coredns/Corefile.base, cannot be served: " +
@@ -187,14 +184,14 @@ Deno.test("a Corefile that cannot be served is not written, and the one before s
     "/etc/kube-dns/stubDomains, cannot be served: /etc/Corefile:3: something is wrong",
   ]);
   assert.deepEqual([changes, files.texts[TARGET]], [[], PLAIN]);
-  // Nor does such a config map keep the template from changing.
+  // The template still changes.
   assert.equal((await change({ [BASE]: `errors\n${TEMPLATE}` })).length, 1);
   assert.deepEqual(changes, [`errors\n${PLAIN}`]);
   assert.deepEqual(await change({ [STUBS]: '{"good": ["192.0.2.9"]}' }), []);
   assert.deepEqual(changes.slice(1), [`errors\n${PLAIN}${stub("good")}`]);
 });
 
-Deno.test("a config map that spoils the first Corefile is left out", async () => {
+Deno.test("BaseCorefile: ignores a config map that makes the first Corefile unservable", async () => {
   const { first, faults } = await begin(
     { [BASE]: TEMPLATE, [STUBS]: '{"bad": ["192.0.2.9"]}' },
     { check },
@@ -207,7 +204,7 @@ Deno.test("a config map that spoils the first Corefile is left out", async () =>
   assert.deepEqual(spoilt.files.writes, []);
 });
 
-Deno.test("a variable that cannot be filled is told with its place", async () => {
+Deno.test("BaseCorefile: reports a variable that cannot be filled, with its place", async () => {
   const { first, faults, changes, change } = await begin({
     [BASE]: "errors\nforward . __PILLAR__CLUSTER__DNS__\n",
   });
@@ -236,7 +233,7 @@ const MISSING: {
     fault: /^Cannot read the template "\/etc\/coredns\/Corefile\.base": there is no such file$/,
   },
   {
-    what: "template that was asked for",
+    what: "requested template",
     files: { [TARGET]: "x" },
     options: { baseRequired: true },
     first: null,
@@ -250,16 +247,16 @@ const MISSING: {
   },
   { what: "config map", files: { [BASE]: TEMPLATE }, first: PLAIN },
   {
-    what: "config map that was asked for",
+    what: "requested config map",
     files: { [BASE]: TEMPLATE },
     options: { configRequired: true },
     first: PLAIN,
     fault:
-      /^Cannot read "\/etc\/kube-dns": there is no such directory \(mount the config map kube-/,
+      /^The kube-dns config map is not used: Cannot read "\/etc\/kube-dns": there is no such directory \(mount the config map kube-/,
   },
 ];
 
-Deno.test("what is missing is told where it was asked for", async () => {
+Deno.test("BaseCorefile: reports missing files that were requested", async () => {
   for (const { what, files, options, first, fault } of MISSING) {
     const begun = await begin(files, { options: options ?? {} });
     assert.equal(begun.first, first, what);
@@ -268,13 +265,13 @@ Deno.test("what is missing is told where it was asked for", async () => {
   }
 });
 
-Deno.test("a template that goes away is told, and what was made of it stays", async () => {
+Deno.test("BaseCorefile: reports a template that disappears, and keeps its Corefile", async () => {
   const { base, changes, change } = await begin({ [BASE]: TEMPLATE });
   assert.equal((await change({ [BASE]: undefined })).length, 1);
   assert.deepEqual([changes, base.text], [[], PLAIN]);
 });
 
-Deno.test("what cannot be written is served all the same", async () => {
+Deno.test("BaseCorefile: serves a Corefile that cannot be written", async () => {
   const { first, faults, files, changes, change } = await begin({ [BASE]: TEMPLATE }, {
     prepare: (files) => files.writeError = new Deno.errors.PermissionDenied("os error 13"),
   });
@@ -287,7 +284,7 @@ Deno.test("what cannot be written is served all the same", async () => {
   assert.deepEqual([changes, files.texts[TARGET]], [[CUSTOM], CUSTOM]);
 });
 
-Deno.test("one that fails to take the new Corefile ends nothing", async () => {
+Deno.test("BaseCorefile: survives a callback that throws", async () => {
   const files = new FakeFiles({ [BASE]: "one" });
   const faults: string[] = [];
   const told: string[] = [];
@@ -300,7 +297,7 @@ Deno.test("one that fails to take the new Corefile ends nothing", async () => {
       if (text === "two") throw new Error("no port left");
     },
     onFault: (message) => void faults.push(message),
-    pollMs: 1e9,
+    clock: new VirtualClock(),
   });
   await base.start();
   await base.stop();

@@ -3,11 +3,10 @@ import {
   denoConfigFiles,
   denoSteps,
   writeAtomically,
-  type WriteSteps,
 } from "../../../src/node/template/config_files.ts";
 import { missing, rootReasons, skipFor } from "../../support/run/require.ts";
 
-/** Runs something in a fresh folder and looks what is in it afterwards. */
+/** Calls a function with a temporary folder. */
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   try {
@@ -19,22 +18,22 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
 
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("a file is replaced as a whole, and nothing is left beside it", async () => {
+Deno.test("denoConfigFiles: replaces a file as a whole, and leaves nothing beside it", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/Corefile`;
     await denoConfigFiles.write(path, "one");
     const before = await Deno.open(path);
-    // A process with the same id may have been ended half-way.
+    // A process with the same id may have been killed.
     Deno.writeTextFileSync(`${folder}/.Corefile.${Deno.pid}.tmp`, "rest of another");
     await denoConfigFiles.write(path, "two");
     assert.equal(Deno.readTextFileSync(path), "two");
-    // Whoever had it open still reads the old one to its end.
+    // Open files keep the old content.
     assert.equal(await new Response(before.readable).text(), "one");
     assert.deepEqual(names(folder), ["Corefile"]);
   });
 });
 
-Deno.test("behind a symbolic link the file is replaced, not the link", async () => {
+Deno.test("denoConfigFiles: replaces the file behind a symbolic link, not the link", async () => {
   await inFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/real`);
     Deno.writeTextFileSync(`${folder}/real/file`, "one");
@@ -50,12 +49,17 @@ function failing(code: string): () => Promise<never> {
   return () => Promise.reject(Object.assign(new Error(`os error ${code}`), { code }));
 }
 
-/** Which step fails how, and what comes of it. */
-const FAILURES: { what: string; steps: Partial<WriteSteps>; text?: string; error?: RegExp }[] = [
+/** Failing steps and their effect. */
+const FAILURES: {
+  what: string;
+  steps: Partial<typeof denoSteps>;
+  text?: string;
+  error?: RegExp;
+}[] = [
   { what: "a directory that is read-only", steps: { create: failing("EROFS") }, text: "two" },
   { what: "a directory without permission", steps: { create: failing("EACCES") }, text: "two" },
   {
-    what: "Deno's own kind of that",
+    what: "Deno's own error for it",
     steps: { create: () => Promise.reject(new Deno.errors.PermissionDenied("no")) },
     text: "two",
   },
@@ -69,7 +73,7 @@ const FAILURES: { what: string; steps: Partial<WriteSteps>; text?: string; error
   },
 ];
 
-Deno.test("a file is written in place only where another cannot take its place", async () => {
+Deno.test("writeAtomically: overwrites a file only if it cannot be replaced", async () => {
   for (const { what, steps, text = "one, longer", error } of FAILURES) {
     await inFolder(async (folder) => {
       const path = `${folder}/Corefile`;
@@ -89,7 +93,7 @@ const reasons = [
 ];
 
 Deno.test({
-  name: "a file that is mounted into a read-only directory is written in place",
+  name: "denoConfigFiles: overwrites a file that is mounted into a read-only directory",
   ...skipFor(reasons),
   async fn() {
     await inFolder(async (folder) => {
@@ -117,7 +121,7 @@ Deno.test({
   },
 });
 
-Deno.test("what cannot be a configuration is not read", async () => {
+Deno.test("denoConfigFiles: refuses directories, other encodings and large files", async () => {
   await inFolder(async (folder) => {
     await assert.rejects(() => denoConfigFiles.read(`${folder}/none`), Deno.errors.NotFound);
     await assert.rejects(() => denoConfigFiles.read(folder), {
@@ -126,7 +130,7 @@ Deno.test("what cannot be a configuration is not read", async () => {
     Deno.writeFileSync(`${folder}/file`, Uint8Array.of(0x61, 0xff));
     await assert.rejects(
       () => denoConfigFiles.read(`${folder}/file`),
-      { message: "it is no UTF-8 text" },
+      { message: "it is not UTF-8 text" },
     );
     Deno.truncateSync(`${folder}/file`, 1024 * 1024 + 1);
     await assert.rejects(

@@ -24,7 +24,7 @@ const GOOD: { stubs?: string; upstreams?: string; config: unknown }[] = [
   },
 ];
 
-Deno.test("a kube-dns config map is read", () => {
+Deno.test("parseKubeDnsConfig: reads a config map", () => {
   for (
     const { stubs = null, upstreams = null, config: [domains, servers] } of GOOD as {
       stubs?: string;
@@ -39,33 +39,30 @@ Deno.test("a kube-dns config map is read", () => {
   }
 });
 
-const NO_ADDRESS = "is no IP address with an optional port";
+const NO_ADDRESS = "is not an IP address with an optional port";
 const WRITE = "(write 10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053)";
-const NO_NAME = "is no domain name as Kubernetes has them";
+const NO_NAME = "is not a domain name as Kubernetes requires it";
 
 const BAD_STUBS: [string, ...string[]][] = [
-  ["", 'it is empty (write {"acme.local": ["10.0.0.10"]}, or take the key out)'],
+  ["", 'it is empty (write {"acme.local": ["10.0.0.10"]}, or remove the key)'],
   [
     "[]",
-    'it is no JSON object of domains with their servers (write {"acme.local": ["10.0.0.10"]})',
+    'it is not a JSON object of domains and their servers (write {"acme.local": ["10.0.0.10"]})',
   ],
   [
     '"a"',
-    'it is no JSON object of domains with their servers (write {"acme.local": ["10.0.0.10"]})',
+    'it is not a JSON object of domains and their servers (write {"acme.local": ["10.0.0.10"]})',
   ],
   [
     '{"acme.local": "192.0.2.1"}',
-    '"acme.local": it is no JSON list of addresses in quotes (write {"acme.local": ["10.0.0.10"]})',
+    '"acme.local": it is not a JSON list of addresses in quotes (write {"acme.local": ["10.0.0.10"]})',
   ],
-  [
-    '{"a": [53]}',
-    '"a": it is no JSON list of addresses in quotes (write {"a": ["10.0.0.10"]})',
-  ],
-  ['{"a": []}', '"a": it has no server (add one, or take the domain out)'],
+  ['{"a": [53]}', '"a": it is not a JSON list of addresses in quotes (write {"a": ["10.0.0.10"]})'],
+  ['{"a": []}', '"a": it has no server (add one, or remove the domain)'],
   [`{"a": ${JSON.stringify(Array(16).fill("::1"))}}`, '"a": 16 servers are too many (at most 15)'],
   ['{"": ["::1"]}', `"" ${NO_NAME} (letters, digits and hyphens, with dots between)`],
   ['{".": ["::1"]}', `"." ${NO_NAME} (letters, digits and hyphens, with dots between)`],
-  ['{"a.": ["::1"]}', `"a." ${NO_NAME} (leave the closing dot out)`],
+  ['{"a.": ["::1"]}', `"a." ${NO_NAME} (remove the trailing dot)`],
   ['{"Acme.local": ["::1"]}', `"Acme.local" ${NO_NAME} (write it in lower case)`],
   ['{"a_b": ["::1"]}', `"a_b" ${NO_NAME} (letters, digits and hyphens, with dots between)`],
   ['{"a {": ["::1"]}', `"a {" ${NO_NAME} (letters, digits and hyphens, with dots between)`],
@@ -85,7 +82,7 @@ const BAD_STUBS: [string, ...string[]][] = [
 ];
 
 const BAD_UPSTREAMS: [string, string][] = [
-  ["{}", 'it is no JSON list of addresses in quotes (write ["10.0.0.10", "10.0.0.11:1053"])'],
+  ["{}", 'it is not a JSON list of addresses in quotes (write ["10.0.0.10", "10.0.0.11:1053"])'],
   [
     '["192.0.2.1","192.0.2.2","192.0.2.3","192.0.2.4"]',
     "4 servers are too many (at most 3, as for kube-dns)",
@@ -94,7 +91,7 @@ const BAD_UPSTREAMS: [string, string][] = [
   ['["/etc/resolv.conf"]', `"/etc/resolv.conf" ${NO_ADDRESS} ${WRITE}`],
 ];
 
-Deno.test("what is wrong with a config map is told with file, value and remedy", () => {
+Deno.test("parseKubeDnsConfig: reports faults with file, value and remedy", () => {
   for (const [text, ...faults] of BAD_STUBS) {
     const files = faults.map((fault) => `/etc/kube-dns/stubDomains: ${fault}`);
     assert.deepEqual(parse(text, '["192.0.2.1"]'), { config: null, faults: files }, text);
@@ -106,12 +103,12 @@ Deno.test("what is wrong with a config map is told with file, value and remedy",
   const [both, ...more] = parse("{", "[").faults;
   assert.match(
     both!,
-    /^\/etc\/kube-dns\/stubDomains: it is no JSON: .* \(write \{"acme\.local": \["10\.0\.0\.10"\]\}, or take the key out\)$/,
+    /^\/etc\/kube-dns\/stubDomains: it is not JSON: .* \(write \{"acme\.local": \["10\.0\.0\.10"\]\}, or remove the key\)$/,
   );
-  assert.match(more[0]!, /^\/etc\/kube-dns\/upstreamNameservers: it is no JSON: /);
+  assert.match(more[0]!, /^\/etc\/kube-dns\/upstreamNameservers: it is not JSON: /);
 });
 
-Deno.test("nothing that a config map says breaks out of its place in the Corefile", () => {
+Deno.test("values of a config map cannot break the syntax of the Corefile", () => {
   const texts = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'a1.:[]%{}"#\n $') }));
   fc.assert(fc.property(texts, texts, (name, server) => {
     const { config } = parse(JSON.stringify({ [name]: [server] }), JSON.stringify([server]));

@@ -10,7 +10,7 @@ import type { ForwardOptions } from "../../../src/plugins/forward/options.ts";
 import { CHAIN } from "../../../src/plugins/chain.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 
-/** The Corefile of the published manifest, as it stands there. */
+/** The Corefile of the published manifest, unchanged. */
 const PUBLISHED = await Deno.readTextFile(
   new URL("../../config/node_local_dns.corefile", import.meta.url),
 );
@@ -19,7 +19,7 @@ const VALUES: TemplateValues = {
   file: "Corefile.base",
   localIps: ["169.254.20.10", "10.96.0.10"],
   clusterDns: { address: "10.96.120.7" },
-  upstreamServers: [],
+  upstreamNameservers: [],
   domain: "cluster.local",
   stubDomains: [],
   dnsPort: 53,
@@ -37,7 +37,7 @@ const FILLED: {
   filled: string;
 }[] = [
   {
-    what: "all local addresses, and nothing for the one that is among them",
+    what: "all local addresses, and nothing for the second variable",
     text: "bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__\n",
     filled: "bind 169.254.20.10 10.96.0.10 \n",
   },
@@ -56,12 +56,12 @@ const FILLED: {
       "forward . fd00:96::7\nforward . [fd00:96::7]:1053\nforward . dns://fd00:96::7",
   },
   {
-    what: "what is filled in already stays",
+    what: "filled-in values stay",
     text: "bind 169.254.20.10 10.96.0.10\nhealth 169.254.20.10:8080\nforward . 10.96.120.7\n",
     filled: "bind 169.254.20.10 10.96.0.10\nhealth 169.254.20.10:8080\nforward . 10.96.120.7\n",
   },
   {
-    what: "filled in by half, as for IPVS",
+    what: "partly filled in, as for IPVS",
     text: "bind 169.254.20.10 __PILLAR__DNS__SERVER__\n",
     values: { localIps: ["169.254.20.10"] },
     filled: "bind 169.254.20.10 \n",
@@ -73,7 +73,7 @@ const FILLED: {
     filled: "k8s.example.org:53 x.k8s.example.org {\n}",
   },
   {
-    what: "resolv.conf where no upstream servers are given, over TCP if so written",
+    what: "resolv.conf without upstream servers, with force_tcp if written",
     text: "forward . __PILLAR__UPSTREAM__SERVERS__ {\n  force_tcp\n}\n",
     filled: "forward . /etc/resolv.conf {\n  force_tcp\n}\n",
   },
@@ -81,33 +81,33 @@ const FILLED: {
     what: "custom upstream servers over UDP, whatever the indentation; the lines stay",
     text: "    forward . __PILLAR__UPSTREAM__SERVERS__ {\n            force_tcp\n    }\n" +
       "\tforward a.example __PILLAR__UPSTREAM__SERVERS__{\r\n\tforce_tcp\r\n}\r\nlast",
-    values: { upstreamServers: ["192.0.2.1", "[2001:db8::1]:1053"] },
+    values: { upstreamNameservers: ["192.0.2.1", "[2001:db8::1]:1053"] },
     filled: "    forward . 192.0.2.1 [2001:db8::1]:1053\n\n\n" +
       "\tforward a.example 192.0.2.1 [2001:db8::1]:1053\n\n\nlast",
   },
   {
-    what: "force_tcp stays where more is said or it is another forward",
+    what: "force_tcp stays beside other options, and in other forwards",
     text: "forward . __PILLAR__UPSTREAM__SERVERS__ {\n force_tcp\n max_fails 3\n}\n" +
       "forward . __PILLAR__CLUSTER__DNS__ {\n force_tcp\n}\n",
-    values: { upstreamServers: ["192.0.2.1"] },
+    values: { upstreamNameservers: ["192.0.2.1"] },
     filled: "forward . 192.0.2.1 {\n force_tcp\n max_fails 3\n}\n" +
       "forward . 10.96.120.7 {\n force_tcp\n}\n",
   },
   {
-    what: "comments are left alone, even with variables that cannot be filled",
+    what: "comments stay, even with variables that cannot be filled",
     text: '# __PILLAR__CLUSTER__DNS__ "\nbind __PILLAR__LOCAL__DNS__#__PILLAR__FOO__\n',
     values: { clusterDns: { why: "nobody knows" } },
     filled: '# __PILLAR__CLUSTER__DNS__ "\nbind 169.254.20.10 10.96.0.10#__PILLAR__FOO__\n',
   },
   {
-    what: "a # in quotes begins no comment, and a quoted word is one word",
+    what: "a # in quotes does not begin a comment",
     text: 'log . "# __PILLAR__LOCAL__DNS__ \\" x" __PILLAR__LOCAL__DNS__',
     filled: 'log . "# 169.254.20.10 \\" x" 169.254.20.10 10.96.0.10',
   },
   { what: "nothing", text: "", filled: "" },
 ];
 
-Deno.test("variables are filled", () => {
+Deno.test("fillTemplate: fills variables", () => {
   for (const { what, text, values, filled } of FILLED) {
     assert.equal(fill(text, values), filled, what);
   }
@@ -129,12 +129,12 @@ const UNFILLABLE: { text: string; values?: Partial<TemplateValues>; message: Reg
   {
     text: "forward . __PILLAR__UPSTREAM__SERVERS__:53",
     message:
-      /^Corefile\.base:1: __PILLAR__UPSTREAM__SERVERS__ cannot be filled: it stands for several servers or \/etc\/resolv\.conf, so nothing may touch it \("__PILLAR__UPSTREAM__SERVERS__:53" does: put spaces between\)$/,
+      /^Corefile\.base:1: __PILLAR__UPSTREAM__SERVERS__ cannot be filled: it becomes several servers or \/etc\/resolv\.conf, so it must be a separate word \(put spaces around it in "__PILLAR__UPSTREAM__SERVERS__:53"\)$/,
   },
   {
     text: "health __PILLAR__DNS__SERVER__:8080",
     message:
-      /^Corefile\.base:1: __PILLAR__DNS__SERVER__ cannot be filled: it stands for nothing, since __PILLAR__LOCAL__DNS__ is all local addresses \(write __PILLAR__LOCAL__DNS__ here\)$/,
+      /^Corefile\.base:1: __PILLAR__DNS__SERVER__ cannot be filled: it is empty, because __PILLAR__LOCAL__DNS__ has all local addresses \(write __PILLAR__LOCAL__DNS__ here\)$/,
   },
   {
     text: "bind __PILLAR__LOCAL_DNS__",
@@ -149,13 +149,13 @@ const UNFILLABLE: { text: string; values?: Partial<TemplateValues>; message: Reg
   },
 ];
 
-Deno.test("variables that cannot be filled are named with their place and why", () => {
+Deno.test("fillTemplate: reports variables that cannot be filled, with place and reason", () => {
   for (const { text, values, message } of UNFILLABLE) {
     assert.throws(() => fill(text, values), { name: "CorefileErrors", message }, text);
   }
 });
 
-Deno.test("a text without variables stays what it is, and lines stay lines with them", () => {
+Deno.test("fillTemplate: keeps texts without variables, and the number of lines", () => {
   const pieces = fc.constantFrom(
     ...'"\\#{} \n\ta',
     "forward . __PILLAR__UPSTREAM__SERVERS__ ",
@@ -164,10 +164,10 @@ Deno.test("a text without variables stays what it is, and lines stay lines with 
   );
   fc.assert(fc.property(fc.string({ unit: pieces }), (text) => {
     const plain = text.replaceAll("__PILLAR__", "PILLAR");
-    assert.equal(fill(plain, { upstreamServers: ["::1"] }), plain);
+    assert.equal(fill(plain, { upstreamNameservers: ["::1"] }), plain);
     let filled;
     try {
-      filled = fill(text, { upstreamServers: ["::1"] });
+      filled = fill(text, { upstreamNameservers: ["::1"] });
     } catch (error) {
       assert.match((error as Error).message, /^Corefile\.base:\d+: __PILLAR__UPSTREAM/);
       return;
@@ -180,7 +180,7 @@ Deno.test("a text without variables stays what it is, and lines stay lines with 
   );
 });
 
-Deno.test("the address of a service comes from kubelet's variable", () => {
+Deno.test("serviceAddress: reads kubelet's variable", () => {
   const env = (name: string) =>
     ({
       KUBE_DNS_UPSTREAM_SERVICE_HOST: "10.96.120.7",
@@ -191,13 +191,13 @@ Deno.test("the address of a service comes from kubelet's variable", () => {
   assert.deepEqual(serviceAddress("kube-dns-upstream", env), { address: "10.96.120.7" });
   assert.deepEqual(serviceAddress("kube-dns", env), { address: "2001:db8::1" });
   assert.deepEqual(serviceAddress("headless", env), {
-    why: 'the environment variable HEADLESS_SERVICE_HOST holds "None", which is no IP address',
+    why: 'the environment variable HEADLESS_SERVICE_HOST holds "None", which is not an IP address',
   });
   const empty = serviceAddress("empty", env);
   assert.match("why" in empty ? empty.why : "", /^the environment variable EMPTY_SERVICE_HOST is/);
 });
 
-/** Without the directives that are still to come. */
+/** Without unsupported directives. */
 function supported(text: string): string {
   const missing: string[] = CHAIN.filter(({ supported }) => !supported).map(({ name }) => name);
   return text.split("\n").filter((line) => !missing.includes(line.trim().split(" ")[0]!))
@@ -220,7 +220,7 @@ function load(text: string) {
 
 const BOTH = ["169.254.20.10 53", "10.96.0.10 53"];
 
-/** What the manifest's own instructions put in place of its variables. */
+/** Values from the manifest's own instructions. */
 const IPTABLES = { __PILLAR__LOCAL__DNS__: "169.254.20.10", __PILLAR__DNS__SERVER__: "10.96.0.10" };
 const IPVS = { __PILLAR__LOCAL__DNS__: "169.254.20.10", __PILLAR__CLUSTER__DNS__: "10.96.0.10" };
 
@@ -231,7 +231,7 @@ const MANIFESTS: {
   listeners: string[];
   cluster?: string;
 }[] = [
-  { what: "as it is", replaced: {}, listeners: BOTH },
+  { what: "unchanged", replaced: {}, listeners: BOTH },
   {
     what: "filled in as for iptables",
     replaced: { ...IPTABLES, __PILLAR__DNS__DOMAIN__: "cluster.local" },
@@ -246,7 +246,7 @@ const MANIFESTS: {
   },
 ];
 
-Deno.test("the published manifest's Corefile is filled and loads", () => {
+Deno.test("fillTemplate: fills the published manifest's Corefile, which loads", () => {
   for (const { what, replaced, values, listeners, cluster = "10.96.120.7" } of MANIFESTS) {
     const template = Object.entries(replaced).reduce(
       (text, [variable, value]) => text.replaceAll(variable, value),
@@ -268,7 +268,7 @@ Deno.test("the published manifest's Corefile is filled and loads", () => {
   }
 });
 
-Deno.test("stub domains get server blocks of their own behind the template", () => {
+Deno.test("fillTemplate: appends a server block for each stub domain", () => {
   const stubDomains = [
     { name: "acme.local", servers: ["192.0.2.1"] },
     { name: "widget.local", servers: ["192.0.2.2:10053", "2001:db8::3"] },
@@ -276,7 +276,7 @@ Deno.test("stub domains get server blocks of their own behind the template", () 
   const { text, stubDomainsLine } = fillTemplate(PUBLISHED, {
     ...VALUES,
     stubDomains,
-    upstreamServers: ["192.0.2.7"],
+    upstreamNameservers: ["192.0.2.7"],
   });
   assert.equal(
     text.split("\n").slice(stubDomainsLine! - 1).join("\n"),

@@ -1,36 +1,48 @@
 import assert from "node:assert/strict";
-import type { Finding, FindingStatus } from "../../../src/doctor/judge/finding.ts";
+import type { Verdict } from "../../../src/doctor/judge/finding.ts";
 
-/** What a finding is to be: its status, and what its texts are or match. */
+type Pattern = string | RegExp;
+
+/** The expected status with the pattern of `found`, and perhaps that of the remedy. */
 export interface ExpectedFinding {
-  status: FindingStatus;
-  found?: string | RegExp;
-  /** Without, it must be empty for "ok" and "skipped", and must not be for the others. */
-  remedy?: string | RegExp;
+  readonly ok?: Pattern;
+  readonly skipped?: Pattern;
+  readonly warning?: Pattern | readonly [Pattern, Pattern];
+  readonly problem?: Pattern | readonly [Pattern, Pattern];
 }
 
-/** Tests a judgement by rows of facts and findings, one test for each row. */
-export function testFindings<Row extends { name: string; expected: ExpectedFinding }>(
+/** Tests a judgement by rows of facts and verdicts, one test for each row. */
+export function testFindings<Row extends { name: string } & ExpectedFinding>(
   what: string,
   rows: readonly Row[],
-  judge: (row: Row) => Finding,
+  judge: (row: Row) => Verdict,
 ): void {
-  for (const row of rows) {
-    Deno.test(`${what}: ${row.name}`, () => expectFinding(judge(row), row.expected));
-  }
+  for (const row of rows) Deno.test(`${what}: ${row.name}`, () => expectFinding(judge(row), row));
 }
 
-/** Holds one finding against what it is to be. */
-export function expectFinding(finding: Finding, expected: ExpectedFinding): void {
-  const { status, found, remedy } = finding;
-  assert.equal(status, expected.status, JSON.stringify(finding));
-  assert.ok(finding.id !== "" && finding.title !== "" && found !== "");
-  compare(found, expected.found);
-  if (expected.remedy !== undefined) compare(remedy, expected.remedy);
-  else assert.equal(remedy !== "", status === "warning" || status === "problem", remedy);
+/** Tests a judge by rows of changes to its facts, one test for each row. */
+export function testJudge<Facts>(
+  what: string,
+  base: Facts,
+  judge: (facts: Facts) => Verdict,
+  rows: readonly ({ name: string; facts?: Partial<Facts> } & ExpectedFinding)[],
+): void {
+  testFindings(what, rows, ({ facts }) => judge({ ...base, ...facts }));
 }
 
-function compare(actual: string, expected: string | RegExp | undefined): void {
+/** Compares a verdict with the expected one. */
+export function expectFinding(verdict: Verdict, expected: ExpectedFinding): void {
+  const { status, found, remedy } = verdict;
+  const patterns = expected[status];
+  assert.ok(patterns !== undefined, JSON.stringify(verdict));
+  assert.notEqual(found, "");
+  assert.equal(remedy !== "", status === "warning" || status === "problem", remedy);
+  const [ofFound, ofRemedy] = Array.isArray(patterns) ? patterns : [patterns];
+  compare(found, ofFound);
+  if (ofRemedy !== undefined) compare(remedy, ofRemedy);
+}
+
+function compare(actual: string, expected: Pattern): void {
   if (typeof expected === "string") assert.equal(actual, expected);
-  else if (expected !== undefined) assert.match(actual, expected);
+  else assert.match(actual, expected);
 }

@@ -3,21 +3,19 @@ import type { Said } from "./interface_script.ts";
 import type { Namespace } from "./namespace.ts";
 
 const SCRIPT = new URL("interface_script.ts", import.meta.url).pathname;
-/** For a machine under load. */
 const WAIT_MS = 30_000;
 
-/** What the interface is to be like, and how its process is run. */
+/** Options of the interface and its process. */
 export interface ChildOptions {
   name?: string;
   addresses: readonly string[];
   kernelKinds?: { dummy?: string; bridge?: string };
-  /** A command that runs it, with less rights. */
+  /** A command that starts it with fewer rights. */
   through?: readonly string[];
 }
 
 /** A process with a NodeInterface in a network namespace. */
 export class InterfaceChild {
-  /** Lines of its log. */
   readonly log: string[] = [];
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -27,7 +25,7 @@ export class InterfaceChild {
   #wake: () => void = () => {};
   #ended = false;
 
-  /** Starts it; the interface is touched at the first command only. */
+  /** Starts the process; the first command touches the interface. */
   constructor(namespace: Namespace, options: ChildOptions) {
     const { through = [], ...rest } = options;
     const deno = [Deno.execPath(), "run", "-A", "--quiet", "--unstable-net", SCRIPT];
@@ -41,12 +39,12 @@ export class InterfaceChild {
     this.#reading = this.#read();
   }
 
-  /** Makes or mends; throws with the message of what it threw. */
+  /** Calls `ensure`; throws its error message. */
   ensure(): Promise<EnsureResult> {
     return this.command("ensure") as Promise<EnsureResult>;
   }
 
-  /** Has a command of the script carried out, and gives what it gave; throws what it threw. */
+  /** Runs a command of the script; returns its value or throws its error. */
   async command(command: string): Promise<unknown> {
     await this.#input.write(new TextEncoder().encode(`${command}\n`));
     const { error, value } = await this.#next(this.#values, command);
@@ -54,12 +52,12 @@ export class InterfaceChild {
     return value;
   }
 
-  /** What `ensure` did because of the next notice. */
+  /** Changes that `ensure` made after the next notice. */
   notice(): Promise<readonly string[]> {
     return this.#next(this.#notices, "a notice");
   }
 
-  /** Does something while the process stands still. */
+  /** Runs an action while the process is stopped. */
   suspended(action: () => void): void {
     this.#process.kill("SIGSTOP");
     try {
@@ -69,7 +67,7 @@ export class InterfaceChild {
     }
   }
 
-  /** Lets it end; what it made stays where it was not removed by command. */
+  /** Ends the process; the interface stays. */
   async end(): Promise<void> {
     await this.#input.close().catch(() => {});
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), WAIT_MS);
@@ -78,7 +76,6 @@ export class InterfaceChild {
     clearTimeout(timer);
   }
 
-  /** Ends it without a chance to remove anything. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.end();

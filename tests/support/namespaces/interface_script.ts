@@ -1,21 +1,13 @@
-/**
- * Runs a NodeInterface where it was started, in a network namespace: reads commands from standard
- * input, one a line, and answers each with a line of JSON. The argument holds the options as JSON.
- */
+/** Runs a NodeInterface: reads commands, one a line, and answers each with a line of JSON. */
 import { NodeInterface } from "../../../src/node/interface/interface.ts";
-import { InterfaceWatch } from "../../../src/node/interface/watch.ts";
-import { MendPace } from "../../../src/node/interface/mend_pace.ts";
+import { InterfaceWatch, RepairPace } from "../../../src/node/interface/watch.ts";
 import { Rtnetlink } from "../../../src/sys/netlink/rtnetlink.ts";
 
-/** A line of what it says. */
+/** A line of output. */
 export interface Said {
-  /** What a command gave. */
   value?: unknown;
-  /** Message of what a command threw. */
   error?: string;
-  /** A line of the log. */
   log?: string;
-  /** What `ensure` did because of a notice. */
   notice?: readonly string[];
 }
 
@@ -42,9 +34,9 @@ function run(): (command: string) => unknown {
     reclaimSource: () => node.reclaimSource(),
     watch: () => node.watch(() => say({ notice: node.ensure().changes })),
     close: () => node.close(),
-    // A look without the timer, at a time when every mend is allowed.
+    // Without the timer, at a time when every repair is allowed.
     look: () => {
-      watch ??= { socket: new InterfaceWatch(new MendPace()), index: indexOf(options.name) };
+      watch ??= { socket: new InterfaceWatch(new RepairPace()), index: indexOf(options.name) };
       return watch.socket.look({ name: options.name, index: watch.index }, 0);
     },
     bind: () =>

@@ -1,7 +1,9 @@
 import { linuxReasons, missing } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
-/** Why no network namespace can be made here, and executables that are missing; empty where all is there. */
+/**
+ * Why no network namespace can be made here, or programs are missing; empty if all is available.
+ */
 export function namespaceReasons(...binaries: string[]): string[] {
   const reasons = [...linuxReasons(), ...missing(["ip", ...binaries])];
   if (reasons.length > 0) return reasons;
@@ -11,7 +13,7 @@ export function namespaceReasons(...binaries: string[]): string[] {
   return success ? [] : ["no network namespace can be made (not root?)"];
 }
 
-/** A network namespace of its own, in which only lo is there, and up. */
+/** A network namespace with only lo, which is up. */
 export class Namespace {
   readonly name: string = uniqueName("nodens");
 
@@ -20,34 +22,32 @@ export class Namespace {
     this.ip("link", "set", "lo", "up");
   }
 
-  /** Runs `ip` inside. Throws with its own words where it fails. */
+  /** Runs `ip` inside. Throws its error output. */
   ip(...args: string[]): string {
     return this.#must("-n", this.name, ...args);
   }
 
-  /** What `ip -json` says inside. */
   // deno-lint-ignore no-explicit-any
   json(...args: string[]): any[] {
     return JSON.parse(this.ip("-json", ...args) || "[]");
   }
 
-  /** Whether `ip` can do something inside. */
+  /** Whether an `ip` command succeeds inside. */
   can(...args: string[]): boolean {
     return ip("-n", this.name, ...args).success;
   }
 
-  /** Writes a value below /proc/sys/net inside. */
+  /** Sets a sysctl inside. */
   sysctl(path: string, value: string): void {
     const script = `echo ${value} > /proc/sys/net/${path}`;
     this.#must("netns", "exec", this.name, "sh", "-c", script);
   }
 
-  /** Arguments of `ip` that run a command inside. */
   exec(...command: string[]): string[] {
     return ["netns", "exec", this.name, ...command];
   }
 
-  /** Takes it away with all that is in it; processes inside must have ended. */
+  /** Deletes it; processes inside must have ended. */
   remove(): void {
     this.#must("netns", "delete", this.name);
   }

@@ -1,43 +1,46 @@
 /**
- * nodens in the place of node-cache, in a node of a rig: the arguments and the Corefile template of
- * the published DaemonSet, and how the node looks from outside.
+ * nodens instead of node-cache in a node of a rig, with the arguments of the published DaemonSet.
  */
 import assert from "node:assert/strict";
-import { KUBE_DNS, KUBE_DNS_UPSTREAM, type NodeRig, type RigNodens } from "./node_rig.ts";
+import {
+  KUBE_DNS,
+  KUBE_DNS_UPSTREAM,
+  type NodeRig,
+  rewriterOf,
+  type RigNodens,
+} from "./node_rig.ts";
 import { PERMISSIONS } from "../../../release/permissions.ts";
 import { MAIN, STARTED } from "../processes/nodens.ts";
 import { until } from "../run/until.ts";
 import { PATIENCE } from "../run/patience.ts";
 
-/** The published Corefile template, word for word. */
+/** The published Corefile template, unchanged. */
 export const TEMPLATE = Deno.readTextFileSync(
   new URL("../../config/node_local_dns.corefile", import.meta.url),
 );
-/** The published addresses: one that no Service has, and that of kube-dns. */
+/** The published link-local address. */
 export const LINK_LOCAL = "169.254.20.10";
-/** Everything that the host's /etc has and a program in the node needs. */
+/** Files of the host's /etc that a program in the node needs. */
 const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
-/** What the rules promise, and what a loaded machine may take longer for a query. */
+/** Time that the rules promise, and what a loaded machine may add. */
 const PROMISE_MS = 2000;
 const SLACK_MS = 4000 * PATIENCE;
 
-/** How to start it; the defaults are what the DaemonSet says. */
+/** Options of the start; the defaults are those of the DaemonSet. */
 export interface NodeCacheOptions {
-  /** Addresses of `-localip`. */
   localIps?: readonly string[];
-  /** Flags behind those of the DaemonSet. */
+  /** Additional flags. */
   more?: readonly string[];
-  /** Text of the template. */
   template?: string;
   env?: Readonly<Record<string, string>>;
-  /** What the program is started by: `setpriv` with arguments, for instance. */
+  /** A command that starts the program, such as `setpriv` with arguments. */
   by?: readonly string[];
   ready?: (output: string) => boolean;
 }
 
 /**
- * Starts it with `/etc` of its own (`nodens.directory`), where the template and `kube-dns` are, so
- * that paths are those of the container. The pid file alone has another path: /tmp is everybody's.
+ * Starts nodens with a separate `/etc` (`nodens.directory`), so that paths are those of the
+ * container.
  */
 export async function startNodeCache(
   rig: NodeRig,
@@ -46,12 +49,7 @@ export async function startNodeCache(
   const { localIps = [LINK_LOCAL, KUBE_DNS.v4], more = [], template = TEMPLATE } = options;
   const node = rig.nodes[0]!;
   const directory = Deno.makeTempDirSync({ prefix: "nodens_etc_" });
-  const rewrite = (name: string, text: string) => {
-    const file = `${directory}/${name}`;
-    Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-    Deno.writeTextFileSync(`${file}.new`, text);
-    Deno.renameSync(`${file}.new`, file);
-  };
+  const rewrite = rewriterOf(directory);
   for (const name of KEPT_OF_ETC) {
     new Deno.Command("cp", { args: ["-a", `/etc/${name}`, directory], stderr: "null" })
       .outputSync();
@@ -61,7 +59,7 @@ export async function startNodeCache(
   const command = [
     ...["sh", "-c", 'mount --bind "$0" /etc && exec "$@"', directory],
     ...options.by ?? [],
-    // With no more rights than the executable has.
+    // With the rights of the executable.
     ...[Deno.execPath(), "run", ...PERMISSIONS, MAIN],
     ...["-localip", localIps.join(","), "-conf", "/etc/Corefile"],
     ...["-upstreamsvc", "kube-dns-upstream", "-pidfile", "/etc/node-cache.pid", ...more],
@@ -89,30 +87,31 @@ export async function startNodeCache(
   };
 }
 
-/** Waits until the rules are in and an address has got its heartbeat. */
+/** Waits until the rules are installed and an address has a heartbeat. */
 export async function engaged(nodens: RigNodens, address: string = KUBE_DNS.v4): Promise<void> {
   const line = `fail-open: ${address} answers, and takes its queries`;
   await until(() => nodens.output.includes(line), `the rules: ${nodens.output}\nthey`);
 }
 
-/** Who answers a server's address: nodens, a DNS of the cluster or outside, or nobody in a second. */
+/** The server that answers at an address: nodens, another, or none within a second. */
 export async function whoAnswers(
   rig: NodeRig,
   from: string,
   server: string,
   ...words: string[]
 ): Promise<"cache" | "cluster" | "nobody"> {
-  // nodens implements no other opcode than QUERY and hands none on; named knows NOTIFY.
+  // nodens answers NOTIFY with NOTIMP; named implements it.
   const question = ["+opcode=NOTIFY", "example.org", "SOA"];
   const { answer } = await rig.dig(from, `@${server}`, ...question, "+time=1", ...words);
   if (answer === null) return "nobody";
   return answer.status === "NOTIMP" ? "cache" : "cluster";
 }
 
-/** Asks until `who` answers; fails where that takes longer than the rules promise. */
-export async function untilAnswers(
-  who: "cache" | "cluster",
-  ask: () => Promise<string>,
+/** Queries until `who` answers; fails if that takes longer than the rules promise. */
+export async function untilAnswers<Who extends string>(
+  who: Who,
+  ask: () => Promise<Who | "nobody">,
+  limitMs: number = PROMISE_MS + SLACK_MS,
 ): Promise<void> {
   const start = performance.now();
   for (;;) {
@@ -120,17 +119,48 @@ export async function untilAnswers(
     const got = await ask();
     if (got === who) return;
     const took = `${got} answers after ${Math.round(askedMs)} ms, not ${who}`;
-    assert.ok(askedMs < PROMISE_MS + SLACK_MS, took);
+    assert.ok(askedMs < limitMs, took);
   }
 }
 
-/** What nodens changes of a node: rules of both families, and links with their addresses. */
+/** Queries from the first pod and the node, over UDP and TCP. */
+export function everywhere(rig: NodeRig, server: string = KUBE_DNS.v4) {
+  const { namespace, pods } = rig.nodes[0]!;
+  return [namespace, pods[0]!.namespace].flatMap((from) =>
+    ["+notcp", "+tcp"].map((words) => () => whoAnswers(rig, from, server, words))
+  );
+}
+
+/** Queries everywhere until `who` answers; fails if that takes longer than the rules promise. */
+export async function served(
+  rig: NodeRig,
+  who: "cache" | "cluster",
+  servers: readonly string[] = [KUBE_DNS.v4],
+): Promise<void> {
+  const paths = servers.flatMap((server) => everywhere(rig, server));
+  await Promise.all(paths.map((ask) => untilAnswers(who, ask)));
+}
+
+/** Runs a command in the node; throws if it fails. */
+export async function inNode(rig: NodeRig, command: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await rig.exec(rig.nodes[0]!.namespace, command, args);
+  assert.equal(code, 0, `${command} ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** Stops nodens; it must succeed and, if `state` is given, leave that state. */
+export async function stopped(rig: NodeRig, nodens: RigNodens, state?: HostState): Promise<void> {
+  assert.equal((await nodens.stop()).code, 0, nodens.output);
+  if (state !== undefined) assert.deepEqual(await hostState(rig), state, nodens.output);
+}
+
+/** What nodens changes on a node. */
 export interface HostState {
   readonly rules: readonly string[];
   readonly links: readonly string[];
 }
 
-/** How the node is now. Empty tables and counters do not matter. */
+/** The present state, without empty tables and counters. */
 export async function hostState(rig: NodeRig): Promise<HostState> {
   const { namespace } = rig.nodes[0]!;
   const rules: string[] = [];
@@ -157,17 +187,15 @@ export async function hostState(rig: NodeRig): Promise<HostState> {
   return { rules, links };
 }
 
-/** Rules of nodens among those of a node. */
 export function ownRules({ rules }: HostState): string[] {
   return rules.filter((rule) => /NodeLocal DNS Cache|nodens/.test(rule));
 }
 
-/** Figures that nodens serves are at most this old. */
+/** Age of the figures that nodens serves. */
 const COPY_MS = 1000;
-/** When each node's metrics were last read. */
 const readMs = new WeakMap<NodeRig, number>();
 
-/** Metrics as nodens serves them in the node; newer than those that were read before. */
+/** Metrics of the node's nodens, newer than the last ones. */
 async function scrape(rig: NodeRig, port: number): Promise<string> {
   const waitMs = (readMs.get(rig) ?? -Infinity) + COPY_MS - performance.now();
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -182,12 +210,12 @@ function valueOf(text: string, series: string): number | null {
   return line === undefined ? null : Number(line.slice(series.length + 1));
 }
 
-/** Value of a metric that has one series with these labels, as nodens serves it in the node. */
+/** Value of a series. */
 export async function metric(rig: NodeRig, name: string, port = 9353): Promise<number | null> {
   return valueOf(await scrape(rig, port), name);
 }
 
-/** How often setting the node up has failed, by node-cache's labels. */
+/** Counts of set-up errors, by node-cache's labels. */
 export async function setupErrors(rig: NodeRig): Promise<Record<string, number | null>> {
   const types = ["iptables", "iptables_lock", "interface_add", "interface_check", "configmap"];
   const text = await scrape(rig, 9353);
@@ -197,7 +225,6 @@ export async function setupErrors(rig: NodeRig): Promise<Record<string, number |
   }));
 }
 
-/** All counts at zero. */
 export const NO_ERRORS = {
   iptables: 0,
   iptables_lock: 0,

@@ -9,6 +9,7 @@
  * All cables are routed. Nodes have kube-proxy's rules for the services of `rig/addresses.ts`.
  * Nothing leaves the namespaces; their names carry the process id.
  */
+import { skipFor } from "../run/require.ts";
 import { type Answer, parseAnswer } from "../servers/ask.ts";
 import { MAIN, STARTED } from "../processes/nodens.ts";
 import type { TestProcess } from "../processes/process.ts";
@@ -17,6 +18,7 @@ import * as dnsperf from "./rig/dnsperf.ts";
 import { type End, removeStaleRigs, RigNetwork } from "./rig/network.ts";
 import { type Backend, type ExecOptions, type ExecResult, Programs } from "./rig/programs.ts";
 import type { StartOptions } from "./rig/programs.ts";
+import { rigReasons } from "./rig/require.ts";
 import { Resolver } from "./rig/resolvers.ts";
 import { foundationRules, type Ruleset, serviceRules } from "./rig/service_rules.ts";
 
@@ -25,21 +27,21 @@ export type { Addresses } from "./rig/addresses.ts";
 export { rigReasons } from "./rig/require.ts";
 export type { Backend, ExecOptions, ExecResult, Resolver, StartOptions };
 
-/** What a rig is made of. */
+/** Options of a rig. */
 export interface RigOptions {
   /** Default 1, at most 9. */
   readonly nodes?: number;
   /** Replicas of kube-dns; default 1, at most 9. */
   readonly replicas?: number;
-  /** Whose rules `iptables` reads and writes; default "nft". */
+  /** Kind of `iptables`; default "nft". */
   readonly backend?: Backend;
-  /** Addresses, routes and rules of IPv6 too; default false. */
+  /** Adds IPv6; default false. */
   readonly ipv6?: boolean;
-  /** A folder whose programs come before those of PATH. */
+  /** A folder that precedes PATH. */
   readonly programs?: string;
 }
 
-/** A pod: its queries go where its /etc/resolv.conf says, to kube-dns. */
+/** A pod; its /etc/resolv.conf names kube-dns. */
 export interface RigPod {
   readonly namespace: string;
   readonly addresses: plan.Addresses;
@@ -51,40 +53,47 @@ export interface RigNode {
   readonly namespace: string;
   readonly addresses: plan.Addresses;
   readonly pods: readonly RigPod[];
-  /** The file that programs in the node see as /etc/resolv.conf; to be written in place. */
+  /** The file that programs in the node see as /etc/resolv.conf; write it in place. */
   readonly resolvConf: string;
 }
 
-/** What dig or kdig brought. */
+/** Output of dig or kdig. */
 export interface Reply {
   readonly code: number;
-  /** Null where no answer came. */
+  /** Null without an answer. */
   readonly answer: Answer | null;
   /** Data of the records in the answer section, in order. */
   readonly data: readonly string[];
-  /** All that was printed. */
   readonly text: string;
 }
 
-/** How to start nodens in a node. */
+/** Options of nodens in a node. */
 export interface NodensOptions {
-  /** Text for `${directory}/Corefile`, which `-conf` is then given. */
+  /** Text of `${directory}/Corefile`, for `-conf`. */
   readonly corefile?: string | ((directory: string) => string);
-  /** More files by name, in the same directory; names may have folders. */
+  /** More files of that directory; names may have folders. */
   readonly files?: Readonly<Record<string, string>>;
-  /** More flags, given the directory. */
   readonly args?: readonly string[] | ((directory: string) => readonly string[]);
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: its start-up line. */
+  /** Default: waits for the start-up line. */
   readonly ready?: (output: string) => boolean;
 }
 
-/** A nodens in a node. */
+/** A nodens process in a node. */
 export interface RigNodens extends TestProcess {
-  /** Where its files are. */
   readonly directory: string;
-  /** Replaces one of them in one step. */
+  /** Replaces a file atomically. */
   rewrite(name: string, text: string): void;
+}
+
+/** Returns a function that replaces files of a directory; names may have folders. */
+export function rewriterOf(directory: string): RigNodens["rewrite"] {
+  return (name, text) => {
+    const file = `${directory}/${name}`;
+    Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(`${file}.new`, text);
+    Deno.renameSync(`${file}.new`, file);
+  };
 }
 
 const COUNTS = { min: 1, max: 9 };
@@ -99,7 +108,7 @@ interface MutableNode extends RigNode {
   readonly pods: RigPod[];
 }
 
-/** The network and what runs in it; see the top of this file. */
+/** The network and its programs; see the top of this file. */
 export class NodeRig {
   readonly backend: Backend;
   readonly ipv6: boolean;
@@ -112,7 +121,7 @@ export class NodeRig {
   readonly #programs: Programs;
   #files = 0;
 
-  /** Makes the network and starts the resolvers; leaves nothing behind where that fails. */
+  /** Makes the network and starts the resolvers; leaves nothing behind if that fails. */
   static async create(options: RigOptions = {}): Promise<NodeRig> {
     for (const name of ["nodes", "replicas"] as const) {
       const value = options[name] ?? 1;
@@ -185,7 +194,7 @@ export class NodeRig {
   }
 
   async #setUp(): Promise<void> {
-    // All are waited for, so that none starts after a failure of another was cleaned up.
+    // Waits for all, so that nothing starts after a failure was cleaned up.
     const results = await Promise.allSettled([
       ...[this.outside, ...this.replicas].map((resolver) => resolver.start()),
       this.#applyRules(foundationRules).then(() => this.setEndpoints(this.replicas.keys())),
@@ -193,7 +202,7 @@ export class NodeRig {
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
-  /** Adds pods to a node, two unless told; gives the new ones, which are in `node.pods` too. */
+  /** Adds pods to a node and returns the new ones. */
   addNodePods(node: RigNode, count: number = PODS_A_NODE.default): RigPod[] {
     const { pods } = node as MutableNode;
     if (!Number.isInteger(count) || count < 1 || pods.length + count > PODS_A_NODE.max) {
@@ -216,23 +225,22 @@ export class NodeRig {
     return added;
   }
 
-  /** Says which replicas kube-proxy believes in, on all nodes; with none, the services refuse. */
+  /** Sets the endpoints of both services on all nodes; without any, the services refuse. */
   async setEndpoints(replicas: Iterable<number>): Promise<void> {
     const endpoints = [...replicas].map((i) => this.#replica(i).addresses);
     await this.#applyRules((family) => serviceRules(family, endpoints));
   }
 
-  /** Kills a replica of kube-dns (SIGKILL); it stays an endpoint until `setEndpoints`. */
+  /** Kills a replica (SIGKILL); it stays an endpoint until `setEndpoints`. */
   async killReplica(i: number): Promise<void> {
     await this.#replica(i).kill();
   }
 
-  /** Starts a replica again that was killed. */
   async startReplica(i: number): Promise<void> {
     await this.#replica(i).start();
   }
 
-  /** Runs a program in a namespace to its end, 30 seconds at most unless told. */
+  /** Runs a program to its end, by default for 30 seconds at most. */
   exec(
     namespace: string,
     command: string,
@@ -242,7 +250,7 @@ export class NodeRig {
     return this.#programs.exec(namespace, command, args, options);
   }
 
-  /** Starts a program in a namespace; `remove` ends it where nobody else does. */
+  /** Starts a program; `remove` ends it. */
   startIn(
     namespace: string,
     command: string,
@@ -255,12 +263,7 @@ export class NodeRig {
   /** Starts nodens from source in a node and waits for its start-up line. */
   async startNodensIn(node: RigNode, options: NodensOptions): Promise<RigNodens> {
     const directory = `${this.#directory}/nodens${this.#files++}`;
-    const rewrite = (name: string, text: string): void => {
-      const file = `${directory}/${name}`;
-      Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-      Deno.writeTextFileSync(`${file}.new`, text);
-      Deno.renameSync(`${file}.new`, file);
-    };
+    const rewrite = rewriterOf(directory);
     Deno.mkdirSync(directory);
     for (const [name, text] of Object.entries(options.files ?? {})) rewrite(name, text);
     const { args = [], corefile, env, ready } = options;
@@ -287,12 +290,12 @@ export class NodeRig {
     };
   }
 
-  /** Asks with dig: one try, five seconds, unless the words say otherwise. */
+  /** Queries with dig: one try, five seconds. */
   dig(namespace: string, ...words: string[]): Promise<Reply> {
     return this.#ask(namespace, "dig", ["-r", "+tries=1", "+time=5", ...words]);
   }
 
-  /** Asks with kdig: one try, five seconds, unless the words say otherwise. */
+  /** Queries with kdig: one try, five seconds. */
   kdig(namespace: string, ...words: string[]): Promise<Reply> {
     return this.#ask(namespace, "kdig", ["+retry=0", "+time=5", ...words]);
   }
@@ -304,7 +307,7 @@ export class NodeRig {
     return { code, answer, data: answer?.answer.map(({ data }) => data) ?? [], text };
   }
 
-  /** Puts a bounded load on a server and counts what comes back. */
+  /** Runs dnsperf. */
   async dnsperf(
     namespace: string,
     options: dnsperf.DnsperfOptions,
@@ -318,14 +321,14 @@ export class NodeRig {
     return dnsperf.parseDnsperf(stdout);
   }
 
-  /** Names of its namespaces; none once it is removed. */
+  /** Names of its namespaces; none after `remove`. */
   get namespaces(): readonly string[] {
     return this.#network.namespaces;
   }
 
-  /** Ends all that runs in the rig and takes it away. */
+  /** Ends all programs and removes the network. */
   async remove(): Promise<void> {
-    // Whatever a program left behind goes first: it may hold that program's output open.
+    // First what programs left behind: it may hold their output open.
     await this.#network.remove();
     await this.#programs.end();
     try {
@@ -335,7 +338,6 @@ export class NodeRig {
     }
   }
 
-  /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.remove();
   }
@@ -376,4 +378,20 @@ export class NodeRig {
     Deno.writeTextFileSync(file, text);
     return file;
   }
+}
+
+/** A test with a rig; skipped if there is no root, or if programs are missing (`needs`). */
+export function rigTest(
+  name: string,
+  { needs = [], ...options }: RigOptions & { needs?: readonly string[] },
+  use: (rig: NodeRig) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    ...skipFor(rigReasons({ ...options, programs: needs })),
+    async fn() {
+      await using rig = await NodeRig.create(options);
+      await use(rig);
+    },
+  });
 }

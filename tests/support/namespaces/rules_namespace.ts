@@ -1,64 +1,38 @@
 import { type RunCommand, runCommand } from "../../../src/node/rules/command.ts";
 import { missing, rootReasons } from "../run/require.ts";
-import { uniqueName } from "../run/unique_name.ts";
+import { Namespace } from "./namespace.ts";
 
-/** Why no network namespace with iptables can be made here; none where it can. */
+/** Why no network namespace with iptables can be made here; empty if it can. */
 export function namespaceReasons(): string[] {
   const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
   return [...rootReasons(), ...missing(binaries)];
 }
 
-/** A network namespace of this process's own, with a lock file of iptables that no other uses. */
+/** A network namespace with a separate lock file of iptables. */
 export class NetNamespace {
-  readonly name: string;
-  /** Stands for /run in what runs here. */
-  readonly runDirectory: string;
+  readonly #namespace = new Namespace();
+  /** /run of the programs inside. */
+  readonly runDirectory: string = Deno.makeTempDirSync({ prefix: "nodens_run_" });
 
-  private constructor(name: string, runDirectory: string) {
-    this.name = name;
-    this.runDirectory = runDirectory;
-  }
-
-  /** Makes one, with its loopback device up. */
-  static async create(): Promise<NetNamespace> {
-    const name = uniqueName("nodens-rules");
-    const directory = Deno.makeTempDirSync({ prefix: "nodens_run_" });
-    const namespace = new NetNamespace(name, directory);
-    await must("ip", "netns", "add", name);
-    await namespace.exec("ip", "link", "set", "lo", "up");
-    return namespace;
-  }
-
-  /** The command that runs another one here. */
+  /** The command line that runs another inside. */
   wrap(binary: string, args: readonly string[]): [string, ...string[]] {
     const script = 'mount --bind "$0" /run && exec "$@"';
-    return [
-      "ip",
-      "netns",
-      "exec",
-      this.name,
-      "sh",
-      "-c",
-      script,
-      this.runDirectory,
-      binary,
-      ...args,
-    ];
+    const command = ["sh", "-c", script, this.runDirectory, binary, ...args];
+    return ["ip", ...this.#namespace.exec(...command)];
   }
 
-  /** Runs a command here; its output. Throws where it fails. */
+  /** Runs a command inside; returns its output. Throws if it fails. */
   async exec(binary: string, ...args: string[]): Promise<string> {
     return await must(...this.wrap(binary, args));
   }
 
-  /** Runs iptables-restore here. */
   async restore(binary: string, input: string): Promise<void> {
     const [command, ...args] = this.wrap(binary, ["--noflush", "-w", "5"]);
     const result = await runCommand(command, { args, input, timeoutMs: 30_000 });
     if (result?.code !== 0) throw new Error(`Cannot restore with ${binary}: ${result?.stderr}`);
   }
 
-  /** Runs commands of iptables here; those of other backends are not there. */
+  /** Runs commands of these backends inside; others do not exist. */
   runner(backends: readonly string[], prefix: readonly string[] = []): RunCommand {
     return (binary, { args, ...options }) => {
       if (!backends.some((backend) => binary.includes(`-${backend}-`))) {
@@ -80,9 +54,9 @@ export class NetNamespace {
     });
   }
 
-  /** Ends what runs here and takes the namespace away. */
-  async remove(): Promise<void> {
-    await must("ip", "netns", "delete", this.name);
+  /** Deletes the namespace. */
+  remove(): void {
+    this.#namespace.remove();
     Deno.removeSync(this.runDirectory, { recursive: true });
   }
 }

@@ -2,25 +2,23 @@ import assert from "node:assert/strict";
 import type { RuleOptions } from "../../../src/node/rules/rules.ts";
 import { type Backend, KUBE_DNS, NodeRig, type RigNode } from "./node_rig.ts";
 import type { TestProcess } from "../processes/process.ts";
+import { untilAnswers } from "./node_cache.ts";
 import type { StandInOptions } from "./rules_stand_in.ts";
 
 const STAND_IN = new URL("./rules_stand_in.ts", import.meta.url).pathname;
-/** What the stand-in answers for `NAME`, and nobody else. */
+/** Addresses that only the stand-in answers for `NAME`. */
 export const OURS = { v4: "192.0.2.77", v6: "2001:db8::77" };
-/** The address of the cache that no kube-proxy serves. */
+/** The link-local address of the cache. */
 export const LINK_LOCAL = "169.254.20.10";
-/** What is asked for. */
+/** The name to query. */
 export const NAME = "host.example.org";
-/** What the rules promise, and what a loaded machine may need longer for a query. */
-const PROMISE_MS = 2000;
-const SLACK_MS = 3000;
-/** Coming back is work for a program; nothing is promised but that it comes. */
+/** Time to return, for which there is no promise. */
 const RETURN_MS = 20_000;
 
-/** As the rig names them. */
+/** Families as the rig names them. */
 export type Family = "v4" | "v6";
 
-/** The addresses of the cache on a device of their own, as the node role makes it. */
+/** Adds the addresses of the cache on a link, as the node role does. */
 async function addAddresses(rig: NodeRig, node: RigNode): Promise<void> {
   const ip = async (...args: string[]) => {
     const { code, stderr } = await rig.exec(node.namespace, "ip", args);
@@ -33,7 +31,7 @@ async function addAddresses(rig: NodeRig, node: RigNode): Promise<void> {
   if (rig.ipv6) await ip("addr", "add", `${KUBE_DNS.v6}/128`, "dev", "nodelocaldns", "nodad");
 }
 
-/** Starts the stand-in in a node and waits for its rules. */
+/** Starts the stand-in and waits for its rules. */
 export async function startStandIn(
   rig: NodeRig,
   node: RigNode,
@@ -60,7 +58,7 @@ export async function startStandIn(
   ], { ready: (output) => output.includes("READY") });
 }
 
-/** Who answered: us, somebody else, or nobody within a second (`+time=5`: five). */
+/** The server that answers within a second (`+time=5`: five). */
 export async function whoAnswers(
   rig: NodeRig,
   namespace: string,
@@ -72,25 +70,18 @@ export async function whoAnswers(
   return reply.data.includes(OURS.v4) ? "us" : "another";
 }
 
-/** Asks until `who` answers. Fails where that takes longer than is promised. */
-export async function until(
+/** Queries until `who` answers; fails if that takes longer than promised. */
+export function until(
   who: "us" | "another",
-  ask: () => Promise<string>,
+  ask: () => Promise<"us" | "another" | "nobody">,
 ): Promise<void> {
-  const start = performance.now();
-  const limitMs = who === "us" ? RETURN_MS : PROMISE_MS + SLACK_MS;
-  for (;;) {
-    const asked = performance.now() - start;
-    const got = await ask();
-    if (got === who) return;
-    assert.ok(asked < limitMs, `${got} answers after ${Math.round(asked)} ms`);
-  }
+  return untilAnswers(who, ask, who === "us" ? RETURN_MS : undefined);
 }
 
-/** Sends a signal to the process itself, which `ip netns exec` has become. */
+/** `ip netns exec` has become the process itself. */
 export const signal = (process: TestProcess, name: Deno.Signal) => Deno.kill(process.pid, name);
 
-/** Makes a rig whose node has the cache's addresses. */
+/** Makes a rig with the cache's addresses on its node. */
 export async function inRig(
   options: { backend: Backend; ipv6?: boolean },
   use: (rig: NodeRig, node: RigNode) => Promise<void>,

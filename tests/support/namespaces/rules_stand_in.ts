@@ -1,24 +1,22 @@
 /**
- * What the node role does, without the rest of it: a data plane that answers, with the rules and the
- * heartbeat beside it, until SIGTERM. It is given all as JSON, says READY once the rules are there,
- * and nothing else unless something is wrong.
+ * A data plane that answers, with rules and heartbeat, until SIGTERM. Its options are JSON; it
+ * prints READY once the rules are installed, and otherwise only errors.
  */
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
-import { linuxNodeRules } from "../../../src/node/node_rules_linux.ts";
+import { linuxNodeRules } from "../../../src/node/node_rules.ts";
 import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { OWN_MARK } from "../../../src/node/rules/rules.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 
-/** What it is given. */
+/** Options of the stand-in. */
 export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
   corefile: string;
-  /** Rules stay at the end. */
   skipTeardown?: boolean;
 }
 
-/** How long SIGUSR2 keeps the control plane busy: the rules give up a heartbeat after two seconds. */
+/** How long SIGUSR2 blocks the control plane; a heartbeat is valid for two seconds. */
 const BUSY_MS = 4000;
 
 if (import.meta.main) {
@@ -43,9 +41,9 @@ if (import.meta.main) {
     count: (type) => write(`counted ${type}`),
   });
   await rules.ensure();
-  // The data plane alone hangs, while the control plane goes on.
+  // Only the data plane hangs.
   Deno.addSignalListener("SIGUSR1", () => plane.provoke("hang"));
-  // The control plane alone is kept busy, while the data plane goes on.
+  // Only the control plane is blocked.
   Deno.addSignalListener("SIGUSR2", () => {
     write("BUSY");
     for (const endMs = performance.now() + BUSY_MS; performance.now() < endMs;);
@@ -55,7 +53,7 @@ if (import.meta.main) {
   Deno.addSignalListener("SIGTERM", () => ended.resolve());
   write("READY");
   await ended.promise;
-  await (options.skipTeardown ? rules.stop() : rules.remove());
+  await (options.skipTeardown ? rules.stop() : rules.remove(6000));
   await plane.stop(2000);
   Deno.exit(0);
 }

@@ -4,28 +4,24 @@ import type { TestProcess } from "../../processes/process.ts";
 import type { NodeRig, RigNode } from "../node_rig.ts";
 import type { DaemonSetView, HttpProbe } from "./manifest.ts";
 
-/** Everything that the host's /etc has and a program in the container needs. */
+/** Files of the host's /etc that a program in the container needs. */
 const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
-/** Seconds of the manifest are so much shorter here: a rehearsal must not take minutes. */
+/** Factor by which times of the manifest are shortened. */
 const SHORTER = 5;
-/** Looks for a container that is to become ready. */
 const LOOK_MS = 100;
 const READY_WITHIN_MS = 15_000;
-/** A kubelet notices within a second or so that a container has ended, and starts it again. */
+/** Time after which a kubelet restarts a container that ended. */
 const RESTART_MS = 3000;
-/** Failures in a row after which a container is killed: Kubernetes's default. */
+/** Kubernetes's default. */
 const LIVENESS_FAILURES = 3;
 
 /**
- * The part of a kubelet that a rehearsal needs: it starts the container of a DaemonSet with the
- * arguments, files and probes of its manifest, again where it ends or does not answer, and updates it
- * as `maxSurge` says: the old one is ended once the new one has been ready for `minReadySeconds`.
- *
- * There is no image: the sources run with the rights that the executable has, in a mount namespace
- * of their own with the container's `/etc` and `/run`.
+ * The part of a kubelet that a rehearsal needs: it runs the container of a DaemonSet with the
+ * arguments, files and probes of its manifest, and restarts it after a crash or failed liveness
+ * probes.
  */
 export class Kubelet {
-  /** How often a container was killed because it did not answer. */
+  /** Number of containers killed for failed liveness probes. */
   unhealthy = 0;
   readonly #rig: NodeRig;
   readonly #node: RigNode;
@@ -51,20 +47,19 @@ export class Kubelet {
     this.#env = { ...env, ...Object.fromEntries(own) };
   }
 
-  /** The container that serves. */
   get container(): TestProcess {
     if (this.#running === null) throw new Error("Cannot find the container: none runs");
     return this.#running;
   }
 
-  /** Starts the container, waits until it is ready, and looks after it from then on. */
+  /** Starts the container, waits until it is ready, and watches it. */
   async start(): Promise<void> {
     await this.#run();
     await this.#ready(0);
     this.#watch(0);
   }
 
-  /** Starts a new container, and ends the old one as `maxSurge` says; gives the old one's exit code. */
+  /** Starts a new container and ends the old one (`maxSurge`); returns the old one's exit code. */
   async update(): Promise<number> {
     const old = this.container;
     await this.#run();
@@ -72,7 +67,7 @@ export class Kubelet {
     return (await old.stop()).code;
   }
 
-  /** Stops the container as a deleted pod is stopped, for good. */
+  /** Stops the container, as when a pod is deleted. */
   async stop(): Promise<number> {
     this.#stopped = true;
     clearTimeout(this.#restart);
@@ -81,19 +76,18 @@ export class Kubelet {
     return (await this.container.stop()).code;
   }
 
-  /** Kills the container (SIGKILL), as a crash or the kernel would; it is started again. */
+  /** Kills the container (SIGKILL); it is restarted. */
   async kill(): Promise<void> {
     const { container } = this;
     Deno.kill(container.pid, "SIGKILL");
     await container.ended;
   }
 
-  /** Takes away what containers left behind. */
+  /** Removes the containers' files. */
   clean(): void {
     for (const directory of this.#directories) Deno.removeSync(directory, { recursive: true });
   }
 
-  /** Whether a probe succeeds now. */
   async probe({ url }: HttpProbe): Promise<boolean> {
     const { stdout } = await this.#rig.exec(
       this.#node.namespace,
@@ -118,13 +112,13 @@ export class Kubelet {
     );
     this.#running = container;
     void container.ended.then(() => {
-      // Not one that was taken the place of.
+      // Ignores containers that were replaced.
       if (this.#stopped || this.#running !== container) return;
       this.#restart = setTimeout(() => void this.#run().catch(() => {}), RESTART_MS);
     });
   }
 
-  /** Waits until the readiness probe has succeeded for so long. */
+  /** Waits until the readiness probe has succeeded for this long. */
   async #ready(forMs: number): Promise<void> {
     const limitMs = performance.now() + READY_WITHIN_MS;
     for (let sinceMs = Infinity;;) {
@@ -137,7 +131,7 @@ export class Kubelet {
     }
   }
 
-  /** Asks the liveness probe over and over, and kills a container that does not answer. */
+  /** Repeats the liveness probe, and kills a container that fails it. */
   #watch(failures: number): void {
     if (this.#stopped) return;
     const { liveness } = this.#view;
@@ -152,7 +146,7 @@ export class Kubelet {
     }, liveness.periodMs / SHORTER);
   }
 
-  /** The container's /etc: the node's resolv.conf (dnsPolicy Default) and what config maps bring. */
+  /** The container's /etc: the node's resolv.conf (dnsPolicy Default) and mounted config maps. */
   #makeEtc(): string {
     const etc = Deno.makeTempDirSync({ prefix: "nodens_etc_" });
     this.#directories.push(etc);
@@ -163,7 +157,7 @@ export class Kubelet {
     for (const { mountPath, files } of this.#view.files) {
       if (!mountPath.startsWith("/etc/")) throw new Error(`Cannot mount ${mountPath}: not in /etc`);
       const folder = etc + mountPath.slice("/etc".length);
-      // As kubelet does it: a version of all files, and links to it that are swapped at once.
+      // As kubelet does: a version of all files, and links that are swapped at once.
       Deno.mkdirSync(`${folder}/..1`, { recursive: true });
       Deno.symlinkSync("..1", `${folder}/..data`);
       for (const [name, text] of Object.entries(files)) {

@@ -1,24 +1,21 @@
 import { parseAllDocuments } from "yaml";
 import { MAIN } from "../../processes/nodens.ts";
 
-/** An HTTP probe as a manifest has it. */
+/** An HTTP probe of a manifest. */
 export interface HttpProbe {
   url: string;
   periodMs: number;
 }
 
-/** What a kubelet needs to know of a DaemonSet. */
+/** The part of a DaemonSet that a kubelet needs. */
 export interface DaemonSetView {
   args: string[];
-  /** Variables that are to hold the address of the pod. */
+  /** Variables with the address of the pod. */
   podIpVariables: string[];
-  /** How long a new container must be ready before the old one is ended. */
   minReadyMs: number;
   readiness: HttpProbe;
   liveness: HttpProbe;
-  /** Files of mounted config maps: path in the container to text. */
   files: { mountPath: string; files: Record<string, string> }[];
-  /** Directories that are empty at the start. */
   emptyDirs: string[];
 }
 
@@ -32,7 +29,7 @@ interface Probe {
   periodSeconds: number;
 }
 
-/** Has nodens print a manifest, and reads what a kubelet needs out of it. */
+/** Runs `nodens manifest` and parses its output. */
 export async function renderManifest(flags: readonly string[]): Promise<DaemonSetView> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", MAIN, "manifest", ...flags],
@@ -42,9 +39,9 @@ export async function renderManifest(flags: readonly string[]): Promise<DaemonSe
   return readManifest(decoder.decode(stdout));
 }
 
-/** Reads the DaemonSet of a manifest, with the config maps that it mounts. */
+/** Parses a DaemonSet with the config maps that it mounts. */
 export function readManifest(text: string): DaemonSetView {
-  // deno-lint-ignore no-explicit-any -- what a manifest looks like is for Kubernetes to say
+  // deno-lint-ignore no-explicit-any -- Kubernetes defines manifests
   const objects = parseAllDocuments(text).map((document) => document.toJS()) as any[];
   const maps = new Map(
     objects.filter(({ kind }) => kind === "ConfigMap").map((map) => [map.metadata.name, map.data]),
@@ -69,7 +66,7 @@ export function readManifest(text: string): DaemonSetView {
     if (volume.emptyDir !== undefined) view.emptyDirs.push(mountPath);
     const data = maps.get(volume.configMap?.name);
     if (volume.configMap === undefined) continue;
-    // A map that is optional and not there is an empty directory.
+    // An optional map that does not exist is an empty directory.
     const items: { key: string; path: string }[] = volume.configMap.items ??
       Object.keys(data ?? {}).map((key) => ({ key, path: key }));
     const files = data === undefined

@@ -1,18 +1,18 @@
-/** An address of each family; the second is used where the rig has IPv6. */
+/** An address of each family. */
 export interface Addresses {
   readonly v4: string;
   readonly v6: string;
 }
 
-/** The service that pods ask: what a node-local cache takes over. */
+/** The service that pods query, whose address nodens takes over. */
 export const KUBE_DNS: Addresses = { v4: "10.96.0.10", v6: "fd00:10:96::a" };
-/** A second service with the same endpoints, which a cache on the node asks. */
+/** A second service with the same endpoints, which nodens queries. */
 export const KUBE_DNS_UPSTREAM: Addresses = { v4: "10.96.0.11", v6: "fd00:10:96::b" };
-/** The network that all pods and the replicas of kube-dns are in. */
+/** Network of all pods and replicas. */
 export const POD_NETWORK: Addresses = { v4: "10.244.0.0/16", v6: "fd00:10:244::/48" };
-/** The resolver outside of the cluster; RFC 2544's range. */
+/** The resolver outside the cluster (RFC 2544's range). */
 export const OUTSIDE: Addresses = { v4: "198.18.0.53", v6: "fd00:198:18::53" };
-/** The fabric's end of all cables. */
+/** The fabric's end of all veth pairs. */
 export const FABRIC: Addresses = { v4: "198.19.255.254", v6: "fd00:198:19:ffff::fe" };
 
 /** Address of a node, counted from 0. */
@@ -20,12 +20,11 @@ export function nodeAddresses(node: number): Addresses {
   return { v4: `198.19.0.${node + 1}`, v6: `fd00:198:19::${(node + 1).toString(16)}` };
 }
 
-/** The part of the pod network that lives on a node. */
 export function nodePodNetwork(node: number): Addresses {
   return { v4: `10.244.${node}.0/24`, v6: `fd00:10:244:${node.toString(16)}::/64` };
 }
 
-/** The node's end of the cables of its pods. */
+/** The node's end of its pods' veth pairs. */
 export function podGateway(node: number): Addresses {
   return { v4: `10.244.${node}.1`, v6: `fd00:10:244:${node.toString(16)}::1` };
 }
@@ -38,7 +37,7 @@ export function podAddresses(node: number, pod: number): Addresses {
   };
 }
 
-/** Address of a replica of kube-dns, which lives on no node of the rig. */
+/** Address of a replica of kube-dns, which is on no node. */
 export function replicaAddresses(replica: number): Addresses {
   return { v4: `10.244.200.${replica + 10}`, v6: `fd00:10:244:c8::${(replica + 10).toString(16)}` };
 }

@@ -3,41 +3,37 @@ export interface DnsperfOptions {
   readonly server: string;
   /** Default 53. */
   readonly port?: number;
-  /** Queries a second, within `DNSPERF_BOUNDS`. */
+  /** Queries a second. */
   readonly qps: number;
-  /** How long, within `DNSPERF_BOUNDS`. */
   readonly seconds: number;
-  /** Asked in turn, over and over: a name, whose addresses are asked for, or "name TYPE". */
+  /** Names, queried for addresses, or "name TYPE". */
   readonly names: readonly string[];
-  /** Over TCP; default false. */
   readonly tcp?: boolean;
-  /** Sockets, so source ports, that the queries are spread over; default 1. */
+  /** Number of sockets; default 1. */
   readonly clients?: number;
-  /** When a query without an answer is lost; default 2. */
+  /** Default 2. */
   readonly timeoutSeconds?: number;
 }
 
-/** What dnsperf counted. */
+/** Counters of dnsperf. */
 export interface DnsperfResult {
   readonly sent: number;
   readonly completed: number;
   readonly lost: number;
-  /** Answers by response code, `NOERROR` for instance. */
   readonly rcodes: Readonly<Record<string, number>>;
-  /** In milliseconds; 0 where nothing was answered. */
+  /** In milliseconds; 0 without answers. */
   readonly averageLatency: number;
-  /** The whole output, for messages. */
   readonly text: string;
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 2;
-/** dnsperf looks for queries that have timed out once in a while. */
+/** dnsperf checks for timeouts only occasionally. */
 const MARGIN_MS = 500;
 
-/** Bounds of a run, so that a test cannot load the machine for long. */
+/** Bounds of the load on the machine. */
 export const DNSPERF_BOUNDS = { qps: { min: 1, max: 50_000 }, seconds: { min: 1, max: 60 } };
 
-/** The command line; throws RangeError beyond the bounds. */
+/** Command line; throws RangeError beyond the bounds. */
 export function dnsperfArguments(options: DnsperfOptions, file: string): string[] {
   for (const name of ["qps", "seconds"] as const) {
     const { min, max } = DNSPERF_BOUNDS[name];
@@ -67,12 +63,12 @@ export function dnsperfArguments(options: DnsperfOptions, file: string): string[
   ];
 }
 
-/** The file of questions that dnsperf reads. */
+/** Input file. */
 export function dnsperfInput(names: readonly string[]): string {
   return names.map((name) => `${name.includes(" ") ? name : `${name} A`}\n`).join("");
 }
 
-/** Reads what dnsperf prints at its end; throws where that is something else. */
+/** Parses the final output; throws if it is something else. */
 export function parseDnsperf(text: string): DnsperfResult {
   const count = (label: string): number => {
     const value = new RegExp(`^ *${label}: +(\\d+)`, "m").exec(text)?.[1];

@@ -5,42 +5,40 @@ import { kill } from "./programs.ts";
 const NAMESPACES = "/run/netns";
 /** Names are nodens-rig-PID-RANDOM-ROLE. */
 const PREFIX = "nodens-rig";
-/** Rounds of killing what is left in the namespaces; a program may start another meanwhile. */
+/** Rounds of killing processes, which may start others meanwhile. */
 const SWEEPS = 5;
 const SWEEP_PAUSE_MS = 20;
 
-/** One end of a cable: a namespace, and the name that the interface has there. */
+/** One end of a veth pair. */
 export interface End {
   readonly namespace: string;
   readonly interface: string;
 }
 
-/** A cable from a parent, which routes, to a child, which sends everything there. */
+/** A veth pair from a parent, which routes, to a child, whose default route it is. */
 export interface Cable {
   readonly parent: End;
   readonly child: End;
-  /** The parent's address on the cable. */
   readonly gateway: Addresses;
   readonly address: Addresses;
-  /** More networks that the parent reaches through the child. */
+  /** More networks behind the child. */
   readonly behind?: Addresses;
 }
 
-/** The namespaces of a rig and the cables between them; routed, without a bridge. */
+/** The namespaces of a rig and the veth pairs between them. */
 export class RigNetwork {
   readonly #prefix: string;
   readonly #directory: string;
   readonly #ipv6: boolean;
   readonly #namespaces: string[] = [];
 
-  /** `directory` is for scratch files. */
   constructor(directory: string, ipv6: boolean) {
     this.#directory = directory;
     this.#ipv6 = ipv6;
     this.#prefix = `${uniqueName(PREFIX)}-`;
   }
 
-  /** Makes a namespace; `routes` switches forwarding on. */
+  /** Makes a namespace; `routes` enables forwarding. */
   add(role: string, options: { routes: boolean }): string {
     const name = `${this.#prefix}${role}`;
     run("ip", "netns", "add", name);
@@ -66,7 +64,7 @@ export class RigNetwork {
     return name;
   }
 
-  /** Lays cables; the namespaces are there. */
+  /** Makes veth pairs between existing namespaces. */
   connect(cables: readonly Cable[]): void {
     const batches = new Map<string, string[]>();
     const batch = (namespace: string): string[] => {
@@ -112,18 +110,17 @@ export class RigNetwork {
     }
   }
 
-  /** Names of its namespaces. */
   get namespaces(): readonly string[] {
     return [...this.#namespaces];
   }
 
-  /** Kills what still runs in the namespaces, which is what the rig's programs started, and deletes them. */
+  /** Kills all processes in the namespaces and deletes them. */
   async remove(): Promise<void> {
     await removeAll(this.#namespaces.splice(0));
   }
 }
 
-/** Removes what is left of rigs whose process is gone. */
+/** Removes rigs whose process has ended. */
 export async function removeStaleRigs(): Promise<void> {
   const stale = rigNamespaces().filter((name) => {
     const pid = name.slice(PREFIX.length + 1).split("-")[0];
@@ -132,7 +129,7 @@ export async function removeStaleRigs(): Promise<void> {
   await removeAll(stale);
 }
 
-/** Namespaces of rigs that there are on this machine. */
+/** Namespaces of all rigs of this machine. */
 export function rigNamespaces(): string[] {
   return namespaces().filter((name) => name.startsWith(`${PREFIX}-`));
 }
@@ -146,7 +143,6 @@ function namespaces(): string[] {
   }
 }
 
-/** Processes in any of these namespaces. */
 export function processesIn(names: readonly string[]): number[] {
   const inodes = new Set(names.map((name) => inode(`${NAMESPACES}/${name}`)));
   inodes.delete(null);
@@ -166,13 +162,13 @@ async function removeAll(names: readonly string[]): Promise<void> {
     try {
       run("ip", "netns", "delete", name);
     } catch (error) {
-      // Somebody else may have found the same stale rig.
+      // Another process may have removed the same stale rig.
       if (exists(`${NAMESPACES}/${name}`)) throw error;
     }
   }
 }
 
-/** Number of what a path leads to; null where it is gone, as of a process that has just ended. */
+/** Inode of a path; null if it is gone, as of a process that has just ended. */
 function inode(path: string): number | null {
   try {
     return Deno.statSync(path).ino;

@@ -2,38 +2,37 @@ import { type ProcessOptions, startProcess, type TestProcess } from "../../proce
 import { have } from "../../run/require.ts";
 import { PATIENCE } from "../../run/patience.ts";
 
-/** Which of the kernel's two packet filters `iptables` stands for. */
+/** The kind of `iptables`. */
 export type Backend = "nft" | "legacy";
 
-/** What a program left behind that ran to its end. */
+/** Result of a program. */
 export interface ExecResult {
-  /** Exit status; 128 and the signal's number where a signal ended it. */
+  /** Exit status; 128 plus the number of the signal that ended it. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How to run a program to its end. */
+/** Options of `exec`. */
 export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Default 30,000; then it is killed and `exec` throws. */
+  /** Default 30,000; then the program is killed and `exec` throws. */
   readonly timeoutMs?: number;
 }
 
-/** How to start a program that stays. */
+/** Options of `start`. */
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Says from the output so far that it is ready; default: at once. */
+  /** Whether the output shows that it is ready; default: at once. */
   readonly ready?: ProcessOptions["ready"];
 }
 
-/** The executables (of the backend that is asked for) that a rig needs. */
+/** Executables that a rig needs. */
 export function requiredBinaries(backend: Backend): string[] {
   return ["ip", "mount", "named", `xtables-${backend}-multi`];
 }
 
-/** Programs of the iptables family that are given out under their plain names. */
 const IPTABLES = ["iptables", "ip6tables"].flatMap((name) =>
   ["", "-save", "-restore"].map((suffix) => name + suffix)
 );
@@ -46,7 +45,7 @@ const LAST_OUTPUT_MS = 500;
  */
 const WITH_RESOLV_CONF = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
 
-/** Runs programs in the namespaces of one rig, each with that namespace's resolv.conf. */
+/** Runs programs in the namespaces of a rig, each with its resolv.conf. */
 export class Programs {
   readonly #env: Readonly<Record<string, string>>;
   readonly #resolvConfs = new Map<string, string>();
@@ -68,16 +67,16 @@ export class Programs {
     const folder = path.split(":").find((folder) => folder !== "" && have(`${folder}/${program}`));
     if (folder === undefined) throw new Error(`Cannot find "${program}" in ${path}`);
     for (const name of IPTABLES) Deno.symlinkSync(`${folder}/${program}`, `${bin}/${name}`);
-    // Everybody's lock is /run/xtables.lock; others' long waits must not be ours.
+    // The usual lock, /run/xtables.lock, is that of the machine.
     this.#env = { PATH: `${bin}:${path}`, XTABLES_LOCKFILE: `${directory}/xtables.lock` };
   }
 
-  /** Sets the file that programs in a namespace find as /etc/resolv.conf. */
+  /** Sets the /etc/resolv.conf of a namespace. */
   setResolvConf(namespace: string, file: string): void {
     this.#resolvConfs.set(namespace, file);
   }
 
-  /** Runs a program to its end; throws only where it takes too long or cannot be started. */
+  /** Runs a program to its end; throws if that takes too long. */
   async exec(
     namespace: string,
     command: string,
@@ -97,7 +96,7 @@ export class Programs {
     const late = new Promise<null>((resolve) => {
       timers.push(setTimeout(() => {
         kill(child.pid);
-        // What it started may hold its output open for as long as it lives: until `remove`.
+        // Its children may hold the output open until `remove`.
         timers.push(setTimeout(() => resolve(null), LAST_OUTPUT_MS));
       }, timeoutMs));
     });
@@ -113,7 +112,7 @@ export class Programs {
     );
   }
 
-  /** Like `exec`, but throws where the exit status is not 0; gives the standard output. */
+  /** Like `exec`, but throws on failure; returns the standard output. */
   async run(namespace: string, command: string, ...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.exec(namespace, command, args);
     if (code === 0) return stdout;
@@ -122,7 +121,7 @@ export class Programs {
     );
   }
 
-  /** Starts a program that stays until it is stopped, or until `end`. */
+  /** Starts a program, which runs until `end` at the latest. */
   async start(
     namespace: string,
     command: string,
@@ -139,7 +138,7 @@ export class Programs {
     return process;
   }
 
-  /** Kills what still runs, stopped or not, and waits until it is gone. */
+  /** Kills all running programs and waits for their end. */
   async end(): Promise<void> {
     const ended = [...this.#running.values()];
     for (const pid of this.#running.keys()) kill(pid);
@@ -157,7 +156,7 @@ export class Programs {
   }
 }
 
-/** Kills a process that may have ended meanwhile. */
+/** Kills a process, if it still runs. */
 export function kill(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");

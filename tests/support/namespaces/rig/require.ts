@@ -1,11 +1,7 @@
 import { missing, rootReasons } from "../../run/require.ts";
 import { type Backend, requiredBinaries } from "./programs.ts";
 
-/**
- * Why a rig cannot be made here: no root, or programs that are missing; for `skipFor`.
- *
- * `programs` are further ones that a test uses, `dig` for instance.
- */
+/** Why a rig cannot be made here, or `programs` are missing; for `skipFor`. */
 export function rigReasons(
   options: { backend?: Backend; ipv6?: boolean; programs?: readonly string[] } = {},
 ): string[] {

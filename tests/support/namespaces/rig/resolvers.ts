@@ -3,21 +3,21 @@ import type { TestProcess } from "../../processes/process.ts";
 import { kill, type Programs } from "./programs.ts";
 
 const ZONES = new URL("../../servers/zones/", import.meta.url);
-/** Where named stops to log queries. */
+/** Size at which named stops logging queries. */
 const QUERY_LOG_BYTES = 64 << 20;
 
-/** A named in a namespace of its own. */
+/** Options of a named process. */
 export interface ResolverOptions {
   readonly namespace: string;
   readonly addresses: Addresses;
   readonly ipv6: boolean;
-  /** Its own directory, which is there. */
+  /** An existing directory. */
   readonly directory: string;
-  /** Number of the replica of kube-dns that it is; without it, it is the resolver outside. */
+  /** Number of the replica of kube-dns; undefined for the resolver outside. */
   readonly replica?: number;
 }
 
-/** A resolver of a rig, which can be killed and started again; it keeps its address and its log. */
+/** A named of a rig, which can be killed and restarted. */
 export class Resolver {
   readonly namespace: string;
   readonly addresses: Addresses;
@@ -25,7 +25,6 @@ export class Resolver {
   readonly #directory: string;
   #process: TestProcess | null = null;
 
-  /** Writes its files; `start` starts it. */
   constructor(programs: Programs, options: ResolverOptions) {
     this.namespace = options.namespace;
     this.addresses = options.addresses;
@@ -41,12 +40,12 @@ export class Resolver {
     Deno.writeTextFileSync(`${options.directory}/named.conf`, configuration(zones, options));
   }
 
-  /** Process id of its named; null while it does not run. */
+  /** Null while it does not run. */
   get pid(): number | null {
     return this.#process?.pid ?? null;
   }
 
-  /** Starts named and waits until it serves; throws with its log where it does not. */
+  /** Starts named and waits until it serves; throws with its log. */
   async start(): Promise<void> {
     if (this.#process !== null) throw new Error(`Cannot start ${this.namespace}: it runs`);
     this.#remove("named.log");
@@ -61,7 +60,7 @@ export class Resolver {
     }
   }
 
-  /** Kills it at once (SIGKILL), as if its pod had crashed: the address stays, nothing listens. */
+  /** Kills it (SIGKILL); the address stays, nothing listens. */
   async kill(): Promise<void> {
     const process = this.#process;
     if (process === null) throw new Error(`Cannot kill ${this.namespace}: it does not run`);
@@ -71,8 +70,7 @@ export class Resolver {
   }
 
   /**
-   * Queries that reached it so far, over all its lives; for one name (no dot at the end) and type
-   * where they are given. Throws where there were more than its log holds (64 MiB).
+   * Number of received queries, over all restarts. Throws if there were more than its log holds.
    */
   queries(name?: string, type?: string): number {
     const text = this.#read("queries.log").toLowerCase();
@@ -105,7 +103,7 @@ const OUTSIDE_ZONES = [".", "example.org", "example.net"];
 const REVERSE_ZONE = "96.10.in-addr.arpa";
 const CLUSTER_ZONES = ["cluster.local", REVERSE_ZONE];
 
-/** Master file of a zone that kube-dns serves; records live as long as CoreDNS's `kubernetes` says. */
+/** Zone file of kube-dns; TTLs are those of CoreDNS's `kubernetes`. */
 function clusterZone(zone: string, replica: number, addresses: Addresses): string {
   const head = `$ORIGIN ${zone}.
 $TTL 30
@@ -122,10 +120,10 @@ $TTL 30
     "kube-dns.kube-system.svc": KUBE_DNS,
     "kube-dns-upstream.kube-system.svc": KUBE_DNS_UPSTREAM,
     "ns.dns": KUBE_DNS,
-    // Names for load: any below these two, the second kept for a moment only.
+    // Names for load; the second with a TTL of one second.
     "*.load": { v4: "10.96.1.1", v6: "fd00:10:96::101" },
     "*.brief 1": { v4: "10.96.1.2", v6: "fd00:10:96::102" },
-    // Nobody may keep who answered.
+    // Must not be cached.
     "whoami 0": addresses,
   };
   const records = Object.entries(services).flatMap(([name, { v4, v6 }]) => [

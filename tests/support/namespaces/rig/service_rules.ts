@@ -3,7 +3,7 @@ import { type Addresses, KUBE_DNS, KUBE_DNS_UPSTREAM, POD_NETWORK } from "./addr
 /** Input of one `iptables-restore` or `ip6tables-restore`. */
 export type Ruleset = string;
 
-/** The mark of packets whose source address has to become the node's. */
+/** Mark of packets to masquerade. */
 const MASQUERADE = "0x4000";
 const SERVICES = [
   { name: "kube-dns", chain: "KUBE-SVC-DNS", addresses: KUBE_DNS },
@@ -12,7 +12,7 @@ const SERVICES = [
 const TRANSPORTS = ["udp", "tcp"];
 const PORTALS = '-m comment --comment "kubernetes service portals"';
 
-/** What a node has before the services: the jumps to the chains, and kubelet's mark of its backend. */
+/** Rules of a node without services: jumps to the chains, and kubelet's hint. */
 export function foundationRules(): Ruleset {
   return `*mangle
 :KUBE-IPTABLES-HINT - [0:0]
@@ -42,11 +42,7 @@ COMMIT
 `;
 }
 
-/**
- * The rules of the DNS services, for `iptables-restore --noflush`; they replace those of before.
- *
- * A service without endpoints is refused, as kube-proxy does it.
- */
+/** Rules of the DNS services; they replace the previous ones. Without endpoints, they refuse. */
 export function serviceRules(family: keyof Addresses, endpoints: readonly Addresses[]): Ruleset {
   const chains = ["KUBE-SERVICES"];
   const rules: string[] = [];
@@ -65,7 +61,7 @@ export function serviceRules(family: keyof Addresses, endpoints: readonly Addres
       }
       rules.push(
         `-A KUBE-SERVICES ${to} ${comment} cluster IP" -j ${service}`,
-        // Whoever is no pod has to be answered by way of this node.
+        // Replies to others than pods must return through this node.
         `-A ${service} ! -s ${POD_NETWORK[family]} ${to} -j KUBE-MARK-MASQ`,
       );
       endpoints.forEach((_, i) => {

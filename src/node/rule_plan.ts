@@ -1,0 +1,74 @@
+import type { Beat } from "./heartbeat.ts";
+import {
+  REDIRECT_COMMENT,
+  REDIRECT_ENTRY,
+  REDIRECT_LIST,
+  redirectFamilies,
+  type RedirectOptions,
+  redirectSet,
+} from "./redirect/redirect.ts";
+import { commentOf, type Family, type Rule } from "./rules/rule_text.ts";
+import {
+  failOpenAddresses,
+  type FailOpenLevel,
+  familyOf,
+  HEARTBEAT_LIST,
+  leadsHere,
+  leftOverRules,
+  nodeRules,
+  type RuleOptions,
+} from "./rules/rules.ts";
+import type { RuleSet } from "./rules/transaction.ts";
+
+/** Which iptables rules are wanted. */
+export interface RuleRequest {
+  readonly rules: RuleOptions;
+  /** Rules require a heartbeat, if the kernel has what that takes (`-failopen`). */
+  readonly failOpen: boolean;
+  readonly redirect: RedirectOptions | null;
+}
+
+/** All levels of fail-open, the best one first. */
+export const LEVELS = ["socket", "heartbeat", "none"] as const satisfies readonly FailOpenLevel[];
+
+/** Families that have rules. */
+export function ruleFamilies({ rules, redirect }: RuleRequest): Family[] {
+  const redirected = redirect === null ? [] : redirectFamilies(redirect);
+  return ([4, 6] as const).filter((family) =>
+    redirected.includes(family) || rules.addresses.some((one) => familyOf(one) === family)
+  );
+}
+
+/** The rules of one family at a level. */
+export function ruleSet(family: Family, level: FailOpenLevel, request: RuleRequest): RuleSet {
+  const { rules, redirect } = request;
+  const wanted = nodeRules(family, level, rules);
+  const owned = leftOverRules(family, rules);
+  if (redirect === null) return { wanted, owned, comments: [] };
+  const failOpen = redirect.failOpen && level !== "none";
+  const more = redirectSet(family, { ...redirect, failOpen });
+  return {
+    wanted: [...wanted, ...more.wanted],
+    owned: [...owned, ...more.owned],
+    comments: more.comments,
+  };
+}
+
+/** Heartbeats that the rules of one family require at best; none without fail-open. */
+export function ruleBeats(family: Family, { rules, failOpen, redirect }: RuleRequest): Beat[] {
+  if (!failOpen) return [];
+  const beats = failOpenAddresses(family, rules).map((address): Beat => ({
+    list: HEARTBEAT_LIST[family],
+    entry: address,
+    target: { address, port: rules.port },
+  }));
+  if (!redirect?.failOpen || redirect.to[family] === undefined) return beats;
+  const address = redirect.to[family] ?? (family === 4 ? "127.0.0.1" : "::1");
+  const target = { address, port: redirect.port };
+  return [...beats, { list: REDIRECT_LIST[family], entry: REDIRECT_ENTRY[family], target }];
+}
+
+/** Whether a rule brings queries to nodens. */
+export function isSteering(rule: Rule, { rules }: RuleRequest): boolean {
+  return leadsHere(rule, rules) || commentOf(rule.args) === REDIRECT_COMMENT;
+}
