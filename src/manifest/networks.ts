@@ -1,34 +1,33 @@
 import { parseAddress } from "../dns/address.ts";
 
-/** A range of addresses, as in `10.96.0.0/12`. */
+/** A range of addresses, like `10.96.0.0/12`. */
 export interface Network {
-  /** As it was written. */
   text: string;
   bytes: Uint8Array;
   prefix: number;
 }
 
-/** Reads `ADDRESS/LENGTH`; null if it is none. */
+/** Reads `ADDRESS/LENGTH`, or returns null. */
 export function parseNetwork(text: string): Network | null {
-  const match = /^([0-9a-fA-F.:]+)\/([0-9]{1,3})$/.exec(text);
-  const bytes = match === null ? null : parseAddress(match[1]!);
-  const prefix = Number(match?.[2]);
+  const [, address, length] = /^([0-9a-fA-F.:]+)\/([0-9]{1,3})$/.exec(text) ?? [];
+  const bytes = address === undefined ? null : parseAddress(address);
+  const prefix = Number(length);
   return bytes === null || prefix > bytes.length * 8 ? null : { text, bytes, prefix };
 }
 
-/** Whether an address lies in a range; never where the families differ. */
+/** Whether an address is in a range, which has its family. */
 export function contains({ bytes, prefix }: Network, address: string): boolean {
-  const wanted = parseAddress(address);
-  if (wanted === null || wanted.length !== bytes.length) return false;
-  for (let bit = 0; bit < prefix; bit++) {
-    const mask = 0x80 >> (bit & 7);
-    if (((bytes[bit >> 3]! ^ wanted[bit >> 3]!) & mask) !== 0) return false;
-  }
-  return true;
+  const other = parseAddress(address);
+  return other !== null && other.length === bytes.length &&
+    bits(other).startsWith(bits(bytes).slice(0, prefix));
 }
 
-/** Ranges that no local address can lie in, and why. */
-const IMPOSSIBLE: readonly (readonly [string, string])[] = [
+function bits(bytes: Uint8Array): string {
+  return Array.from(bytes, (octet) => octet.toString(2).padStart(8, "0")).join("");
+}
+
+/** Ranges that no local address may be in, and why. */
+const IMPOSSIBLE: readonly (readonly [range: string, why: string])[] = [
   ["127.0.0.0/8", "a loopback address is another one in every pod"],
   ["::1/128", "a loopback address is another one in every pod"],
   ["0.0.0.0/8", "that is no address of a host"],
@@ -40,28 +39,27 @@ const IMPOSSIBLE: readonly (readonly [string, string])[] = [
   ["169.254.169.253/32", "a cloud serves DNS there"],
 ];
 
-/** The part of the service range that is sure, where nobody said what the range is. */
-const SURE_PREFIX = { 4: 24, 16: 112 } as const;
+/** Least size of the service range, if it is not given. */
+const SERVICE_PREFIX = { 4: 24, 16: 112 } as const;
 
 /**
- * Why `address` cannot be a local address of nodens, or null if it can: pods of every node must
- * reach their own node's nodens by it, so nothing else in the cluster may have it.
+ * Why `address` cannot be a local address of nodens, or null: pods of every node reach their own node's
+ * nodens by it, so nothing else in the cluster may have it.
  */
 export function localAddressFault(
   address: string,
   cluster: { ranges: readonly Network[]; kubeDns: readonly string[] },
 ): string | null {
-  for (const [text, why] of IMPOSSIBLE) {
-    if (contains(parseNetwork(text)!, address)) return why;
+  for (const [range, why] of IMPOSSIBLE) {
+    if (contains(parseNetwork(range)!, address)) return why;
   }
   for (const range of cluster.ranges) {
     if (contains(range, address)) return `it lies in the cluster's range ${range.text}`;
   }
   for (const service of cluster.kubeDns) {
     if (service === address) return "that is the address of the kube-dns service";
-    const bytes = parseAddress(service);
-    if (bytes === null) continue;
-    const prefix = SURE_PREFIX[bytes.length as 4 | 16];
+    const bytes = parseAddress(service)!;
+    const prefix = SERVICE_PREFIX[bytes.length as 4 | 16];
     if (contains({ text: "", bytes, prefix }, address)) {
       return `it lies in the range of services, as the kube-dns service at ${service} shows`;
     }

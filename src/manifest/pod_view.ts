@@ -1,30 +1,28 @@
 import type { HostView } from "../config/host.ts";
 
-/** A name server that is nobody's (RFC 5737), to stand in resolv.conf while a Corefile is read. */
+/** A server of an address for documentation (RFC 5737), while a Corefile is read. */
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
 
-/** An address that is nobody's, for variables whose value only the cluster knows. */
+/** Stands in for values that only the cluster knows (RFC 5737). */
 const STAND_IN = "192.0.2.1";
 
-/** No such file, in the name that `readFailure` knows. */
+/** `readFailure` knows the name. */
 class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
 /**
- * The container as a Corefile sees it: the files that ConfigMaps are mounted as, its
- * environment, a resolv.conf, and nothing of the machine that the manifest is read on.
- *
- * @param corefile - the name that the Corefile has in messages, and its path in the container
+ * The container as a Corefile sees it: files of mounted ConfigMaps, its environment and a resolv.conf,
+ * and nothing of this machine. `corefile` has its name in messages and its path in the container.
  */
 export function podView(
-  files: ReadonlyMap<string, string>,
+  files: ReadonlyMap<string, { text: string }>,
   { corefile, env }: {
     corefile: { name: string; path: string };
     env: ReadonlyMap<string, string | null>;
   },
 ): HostView {
-  const all = new Map([["/etc/resolv.conf", RESOLV_CONF], ...files]);
+  const all = new Map([["/etc/resolv.conf", { text: RESOLV_CONF }], ...files]);
   const directory = corefile.path.replace(/\/[^/]*$/, "");
   const within = (folder: string) => {
     const prefix = folder === "/" ? "/" : `${folder}/`;
@@ -37,9 +35,9 @@ export function podView(
       return value === null ? STAND_IN : value;
     },
     readTextFile(path) {
-      const text = all.get(path);
-      if (text === undefined) throw new NotFound(path);
-      return text;
+      const file = all.get(path);
+      if (file === undefined) throw new NotFound(path);
+      return file.text;
     },
     kindOf: (path) => all.has(path) ? "file" : within(path).length > 0 ? "directory" : null,
     readDirectory: (path) => [...new Set(within(path).map((rest) => rest.split("/")[0]!))].sort(),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runCheck } from "../../src/cli/check/check.ts";
+import { run } from "../../src/cli/check/check.ts";
 import { CHECK } from "../../src/cli/check/command.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
@@ -19,7 +19,7 @@ const FILES = {
 };
 
 function check(...args: string[]) {
-  return callCommand(CHECK, args, (args, output) => runCheck(args, fakeHost(FILES), output));
+  return callCommand(CHECK, args, (call, io) => run(call, io, fakeHost(FILES)));
 }
 
 Deno.test("check: a good Corefile gives 0, and its warnings", async () => {
@@ -107,8 +107,8 @@ Deno.test("check: a file that cannot be read gives 1", async () => {
 Deno.test("check: bad usage gives 2", async () => {
   const usage = "\nUsage: nodens check [--json] [-strict] [-dns.port PORT] FILE\n";
   const cases: [string[], string][] = [
-    [[], "it needs the Corefile to look at"],
-    [["plain", "good"], 'it takes one file, but "good" follows'],
+    [[], "FILE is missing"],
+    [["plain", "good"], 'unexpected argument "good"'],
     [["--jsn", "plain"], 'unknown flag -jsn (did you mean "-json"?)'],
     [["-p", "0", "plain"], "flag -dns.port: 0 is not a port (1 to 65535)"],
   ];

@@ -1,5 +1,5 @@
-import { runHealthcheck } from "../../src/cli/healthcheck/healthcheck.ts";
 import assert from "node:assert/strict";
+import { HEALTHCHECK } from "../../src/cli/healthcheck/command.ts";
 import { STATUS } from "../../src/cli/status/command.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import type { Config } from "../../src/config/types.ts";
@@ -35,7 +35,7 @@ async function withServer(
 }
 
 const USAGE: { args: string[]; message: RegExp }[] = [
-  { args: ["a", "b"], message: /it takes one address, but "b" follows\nUsage: nodens status / },
+  { args: ["a", "b"], message: /unexpected argument "b"\nUsage: nodens status / },
   { args: ["localhost:0"], message: /"localhost:0" is not an address \(write localhost:9153/ },
   { args: ["::1"], message: /"::1" is not an address/ },
   { args: ["https://localhost:1"], message: /is not an address/ },
@@ -80,7 +80,7 @@ Deno.test("localhost is 127.0.0.1, whatever /etc/hosts and DNS make of it", asyn
     await status(":9253");
     await status("[::1]:9253");
     await status("localhost.example.org:9253");
-    await runHealthcheck(["localhost:8080"], { out: () => {}, err: () => {} });
+    await callCommand(HEALTHCHECK, ["localhost:8080"]);
   } finally {
     globalThis.fetch = original;
   }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { readManifest } from "../../src/manifest/documents.ts";
 import { contains, parseNetwork } from "../../src/manifest/networks.ts";
-import { loadYaml } from "../../src/manifest/yaml.ts";
 import { manifest } from "./support.ts";
 
 const ARGS = '"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"';
@@ -180,8 +179,7 @@ Deno.test("a ConfigMap alone is checked; other manifests are refused", async () 
   assert.equal((await check("")).code, 1);
 });
 
-Deno.test("strange manifests are read without exceptions", async () => {
-  const yaml = await loadYaml();
+Deno.test("strange manifests are read without exceptions", () => {
   const texts = [
     "",
     "---\n---\n",
@@ -195,10 +193,10 @@ Deno.test("strange manifests are read without exceptions", async () => {
     "\u0000",
     `kind: ConfigMap\ndata: ${"[".repeat(2000)}\n`,
   ];
-  for (const text of texts) readManifest(text, yaml);
-  const deep = readManifest("[".repeat(200_000), yaml);
+  for (const text of texts) readManifest(text);
+  const deep = readManifest("[".repeat(200_000));
   assert.notEqual(deep.faults.length, 0);
-  const long = readManifest("x".repeat(5 * 2 ** 20), yaml);
+  const long = readManifest("x".repeat(5 * 2 ** 20));
   assert.match(long.faults[0]!.what, /characters are too many/);
 });
 

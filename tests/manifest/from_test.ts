@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { unifiedDiff } from "../../src/manifest/diff.ts";
-import { fillVariables } from "../../src/manifest/variables.ts";
+import { fillVariables } from "../../src/manifest/fill.ts";
 import { skipUnless } from "../support/run/require.ts";
 import { edit, lineOf, manifest, PUBLISHED } from "./support.ts";
 

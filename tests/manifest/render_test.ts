@@ -161,7 +161,7 @@ Deno.test("flags that cannot be used are told of", async () => {
       /redirect needs arguments that the file of -from does not/,
     ],
     [["-check", "a", "-image", "b"], "flag -image: not together with -check"],
-    [["apply"], 'unknown argument "apply" (flags begin with -)'],
+    [["apply"], 'unexpected argument "apply" (flags begin with -)'],
   ];
   for (const [args, expected] of rows) {
     const given = args.length === 0 || args.includes("-kubedns") ? [] : ["-kubedns", "10.96.0.10"];

@@ -1,5 +1,5 @@
 import { MANIFEST } from "../../src/cli/manifest/command.ts";
-import { runManifest } from "../../src/cli/manifest/manifest.ts";
+import { run } from "../../src/cli/manifest/manifest.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 
 /** The manifest that Kubernetes publishes, as it is. */
@@ -16,7 +16,7 @@ export function manifest(args: readonly string[], files: Record<string, string> 
       return text;
     },
   };
-  return callCommand(MANIFEST, args, (args, output) => runManifest(args, host, output));
+  return callCommand(MANIFEST, args, (call, io) => run(call, io, host));
 }
 
 /** Replaces one text, which must be there once. */

@@ -1,34 +1,28 @@
-import { askTcp, askUdp, NoReplyError, type QueryWait } from "../../follow/dns_client.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import { FLAG, TYPE } from "../../dns/constants.ts";
 import { rcodeText } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";
 import type { Answer } from "../../doctor/judge/queries.ts";
 import type { Question } from "../../doctor/probe/surroundings.ts";
+import { askTcp, askUdp, NoReplyError } from "../../follow/dns_client.ts";
 import { buildQuery, mismatch } from "../query/message.ts";
 
-const BUFSIZE = 1232;
-
-/** Asks one server one question for an IPv4 address, and takes the time. Never rejects. */
-export async function askOnce(question: Question): Promise<Answer> {
-  const { name, address, port, transport, timeoutMs, source } = question;
-  const id = crypto.getRandomValues(new Uint16Array(1))[0]!;
-  const query = buildQuery({
-    ...{ name: parseName(name), type: TYPE.A, server: address, port, short: false },
-    ...{ tcp: transport === "TCP", dnssec: false, recursion: true, bufsize: BUFSIZE },
-    ...{ timeoutSeconds: timeoutMs / 1000, tries: 1 },
-  }, id);
-  const wait: QueryWait = {
-    timeoutMs,
-    accept: (message) => mismatch(query, message) === null,
-    ...(source === undefined ? {} : { source }),
-  };
-  const start = performance.now();
+/** Asks one server for an IPv4 address and measures the time. Never rejects. */
+export async function askOnce(
+  { name, address, port, transport, timeoutMs, source }: Question,
+  clock: Clock = systemClock,
+): Promise<Answer> {
+  const query = buildQuery({ name: parseName(name), type: TYPE.A });
+  const start = clock.now();
   try {
-    const reply = await (transport === "TCP" ? askTcp : askUdp)({ address, port }, query, wait);
-    const ms = performance.now() - start;
-    return { rcode: rcodeText((reply[2]! << 8 | reply[3]!) & FLAG.RCODE), ms };
+    const reply = await (transport === "TCP" ? askTcp : askUdp)({ address, port }, query, {
+      timeoutMs,
+      accept: (message) => mismatch(query, message) === null,
+      ...source !== undefined && { source },
+    });
+    const rcode = rcodeText((reply[2]! << 8 | reply[3]!) & FLAG.RCODE);
+    return { rcode, ms: clock.now() - start };
   } catch (error) {
-    if (error instanceof NoReplyError) return { failure: error.message };
-    return { failure: String(error) };
+    return { failure: error instanceof NoReplyError ? error.message : String(error) };
   }
 }

@@ -1,34 +1,37 @@
 import type { HostView } from "../../config/host.ts";
+import { denoHost } from "../../control/host_deno.ts";
 import { type Diagnosis, examine } from "../../doctor/examine.ts";
 import { countStatuses, exitCode } from "../../doctor/judge/finding.ts";
 import type { DoctorOptions } from "../../doctor/probe/options.ts";
 import { runCommand } from "../../node/rules/command.ts";
 import { KernelTree } from "../../sys/kernel_tree.ts";
-import { askOnce } from "./ask.ts";
-import { readDoctorFlags } from "./flags.ts";
-import { doctorText } from "./text.ts";
-import type { Output } from "../output.ts";
+import type { Call, CommandIo } from "../command.ts";
+import { glibcFault } from "../glibc.ts";
 import { VERSION } from "../version.ts";
+import { askOnce } from "./ask.ts";
+import { type DoctorValues, readDoctorOptions } from "./options.ts";
+import { doctorText } from "./text.ts";
 
 const DEFAULT_WIDTH = 100;
 
 /**
- * `nodens doctor`: examines whether nodens would work here, or does, and says what to do if not.
- * Returns 0, or 1 for a problem. Throws `FlagError`.
+ * `nodens doctor`: examines whether nodens would work here, or does, and names remedies. Returns 0,
+ * or 1 for a problem.
  */
-export async function runDoctor(
-  args: readonly string[],
-  host: HostView,
-  output: Output,
+export async function run(
+  call: Call<DoctorValues>,
+  { output }: CommandIo,
+  host: HostView = denoHost,
 ): Promise<number> {
-  const { options, json } = readDoctorFlags(args, (name) => host.env(name));
-  const { tree, libcMissing } = openTree();
+  const options = readDoctorOptions(call, (name) => host.env(name));
+  const libcMissing = glibcFault();
+  const tree = libcMissing === null ? new KernelTree() : null;
   const diagnosis = await examine(options, {
     ...{ host, tree, libcMissing, run: runCommand, ask: askOnce, self: selfWords() },
   });
   tree?.close();
   output.out(
-    json ? jsonText(diagnosis, options) : doctorText(diagnosis.findings, {
+    call.values.json ? jsonText(diagnosis, options) : doctorText(diagnosis.findings, {
       head: headText(diagnosis, options),
       color: Deno.stdout.isTerminal() && (host.env("NO_COLOR") ?? "") === "",
       width: terminalWidth(),
@@ -37,22 +40,17 @@ export async function runDoctor(
   return exitCode(diagnosis.findings);
 }
 
-/** For scripts; the ids of the checks do not change. */
+/** For scripts: ids of checks are stable. */
 function jsonText({ running, findings }: Diagnosis, { node }: DoctorOptions): string {
-  return `${
-    JSON.stringify(
-      {
-        version: VERSION,
-        ok: exitCode(findings) === 0,
-        role: node.localIps.length > 0 ? "node" : "host",
-        running,
-        counts: countStatuses(findings),
-        findings,
-      },
-      null,
-      2,
-    )
-  }\n`;
+  const report = {
+    version: VERSION,
+    ok: exitCode(findings) === 0,
+    role: node.localIps.length > 0 ? "node" : "host",
+    running,
+    counts: countStatuses(findings),
+    findings,
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 function headText({ running }: Diagnosis, { node }: DoctorOptions): string {
@@ -70,19 +68,7 @@ function headText({ running }: Diagnosis, { node }: DoctorOptions): string {
   return `nodens ${VERSION} as ${role}; ${state}`;
 }
 
-function openTree(): { tree: KernelTree | null; libcMissing: string | null } {
-  if (Deno.build.os !== "linux") return { tree: null, libcMissing: `this is ${Deno.build.os}` };
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
-    return { tree: null, libcMissing: "FFI is not allowed (--allow-ffi)" };
-  }
-  try {
-    return { tree: new KernelTree(), libcMissing: null };
-  } catch (error) {
-    return { tree: null, libcMissing: `glibc cannot be opened: ${(error as Error).message}` };
-  }
-}
-
-/** The words that run this program again. */
+/** The command line that starts this program. */
 function selfWords(): string[] {
   const program = Deno.execPath();
   return Deno.build.standalone ? [program] : [program, "run", "-A", Deno.mainModule];

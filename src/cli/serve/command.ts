@@ -1,8 +1,8 @@
-import type { Command } from "../command.ts";
+import { command } from "../command.ts";
 import { SERVE_FLAGS } from "./flags.ts";
 
-/** What nodens does without a command. */
-export const SERVE: Command = {
+/** nodens without a command. */
+export const SERVE = command({
   name: "",
   summary: "serve a Corefile",
   forms: [{ args: "[FLAGS]" }],
@@ -14,8 +14,5 @@ export const SERVE: Command = {
     [2, "a flag that cannot be understood"],
     [3, "a data plane has died or hangs, and cannot be brought back"],
   ],
-  async load() {
-    const { runServe } = await import("./serve.ts");
-    return runServe;
-  },
-};
+  load: () => import("./serve.ts"),
+});

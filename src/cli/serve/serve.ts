@@ -12,10 +12,11 @@ import { ServiceManager } from "../../control/service/service_manager.ts";
 import type { BaseCorefile } from "../../node/template/base_corefile.ts";
 import { MetricRegistry } from "../../metrics/registry.ts";
 import { CHAIN } from "../../plugins/chain.ts";
-import { announce, servingText } from "./announce.ts";
-import { chooseDriver } from "./choose_driver.ts";
-import type { CommandIo } from "../command.ts";
-import { readServeFlags } from "./flags.ts";
+import type { DriverKind } from "../../control/plane/messages.ts";
+import type { Call, CommandIo } from "../command.ts";
+import { glibcFault } from "../glibc.ts";
+import { announce, printState, servingText } from "./announce.ts";
+import { readServeOptions, type ServeValues } from "./flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
   failOpenGauge,
@@ -33,12 +34,12 @@ import { VERSION, versionText } from "../version.ts";
 /** CoreDNS's own configuration without a Corefile. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** `nodens`: serves until a signal ends it. Returns the exit code. Throws `FlagError`. */
-export async function runServe(
-  args: readonly string[],
+/** `nodens`: serves until a signal ends it. Returns the exit code. */
+export async function run(
+  call: Call<ServeValues>,
   { output: { out }, commands, signals, exit }: CommandIo,
 ): Promise<number> {
-  const options = readServeFlags(args);
+  const options = readServeOptions(call);
   const { values } = options;
   if (values.h) {
     const { mainHelp } = await import("../shell/help.ts");
@@ -72,7 +73,7 @@ export async function runServe(
   try {
     loaded = await corefile.source.read();
   } catch (error) {
-    // A variable that is not set may well be why a word is at fault.
+    // An unset variable may be the cause.
     if (error instanceof CorefileErrors) error.warnings.forEach((warning) => output.warn(warning));
     output.fail((error as Error).message);
     return 1;
@@ -84,15 +85,16 @@ export async function runServe(
   return await serve(loaded, { context, output, corefile, registry, signals });
 }
 
-/** Where the Corefile comes from, and what makes it where there is a template. */
+/** Where the Corefile comes from. */
 interface CorefileOrigin {
   source: ConfigSource;
+  /** Fills the template, if there is one. */
   base: BaseCorefile | null;
-  /** Who is told when the template has made another one. */
+  /** Called when the filled template changes. */
   listener: { onChange: (summary: string) => void };
 }
 
-/** Finds the Corefile; null if there is none to serve, which was said. */
+/** Finds the Corefile; null if there is none, which is reported. */
 async function openCorefile(
   context: NodeContext,
   output: ServeOutput,
@@ -119,7 +121,19 @@ async function openCorefile(
   return { source, base, listener };
 }
 
-/** What serving begins with. */
+/** The driver to serve with; null if the wanted one cannot run here, which is reported. */
+function chooseDriver(wanted: DriverKind | "auto", output: ServeOutput): DriverKind | null {
+  if (wanted === "portable") return "portable";
+  const why = glibcFault();
+  if (why === null) return "linux";
+  if (wanted === "linux") {
+    output.fail(`Cannot use the linux driver: ${why} (use -io portable)`);
+    return null;
+  }
+  output.logger.log("warning", `using the portable driver, at about four times the CPU: ${why}`);
+  return "portable";
+}
+
 interface ServeParts {
   context: NodeContext;
   output: ServeOutput;
@@ -176,7 +190,7 @@ async function serve(
       onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
-        // In order, so that what nodens has set up on the node goes with it.
+        // In order: interface and rules must go, too.
         void output.fatal(`${why}; ending because of -loop-exit`);
         looped.resolve(1);
       },
@@ -213,15 +227,12 @@ async function serve(
   };
   const { ended, hurried } = signals.watch({
     reload: (why) => void reload(why),
-    report: async () => {
-      const { printStateReport } = await import("./state_report.ts");
-      await printStateReport(server.status, logger);
-    },
+    report: () => printState(server.status, logger),
     log: logger.log,
   });
   manager.ready(servingText(loaded.config));
   const watchdog = manager.watchdog();
-  // A data plane that does not take it up is seen to by its own watch.
+  // A data plane that does not answer is detected by the heartbeat watch.
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
   manager.stopping();
@@ -234,7 +245,7 @@ async function serve(
     await role?.turnAway();
   }
   await server.stop(hurried, { succeeded });
-  // Asked again: the other one may be gone by now, or may have been about to stop as well.
+  // The other process may have stopped meanwhile.
   if (server.hasNeighbours()) {
     await role?.leave();
   } else {

@@ -1,8 +1,7 @@
 import type { Status } from "../../control/endpoints/status.ts";
 import { statusTables } from "../../plugins/statuses.ts";
-import { tableText } from "../table.ts";
 
-/** A status as people read it. */
+/** A status for people. */
 export function statusText(status: Status): string {
   const { version, pid, driver, corefile, uptimeSeconds, queries, listeners, blocks } = status;
   let text = `nodens ${version}, process ${pid}, up for ${spanText(uptimeSeconds)}, ` +
@@ -51,4 +50,16 @@ function spanText(seconds: number): string {
   const first = units.findIndex(([, count]) => count > 0);
   if (first < 0) return "0s";
   return units.slice(first, first + 2).map(([unit, count]) => `${count}${unit}`).join(" ");
+}
+
+/** Rows of text in columns under a first row of heads; columns of `numbers` are right-aligned. */
+function tableText(rows: readonly (readonly string[])[], numbers: readonly string[]): string {
+  const heads = rows[0]!;
+  const widths = heads.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows.map((row) => {
+    const cells = row.map((cell, i) =>
+      numbers.includes(heads[i]!) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)
+    );
+    return `${cells.join("  ").trimEnd()}\n`;
+  }).join("");
 }

@@ -3,8 +3,9 @@ import { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { type Answer, decode, encode, type Packet } from "dns-packet";
 import { QUERY } from "../../../src/cli/query/command.ts";
-import { QUERY_EXIT, runQuery } from "../../../src/cli/query/query.ts";
+import { QUERY_EXIT, run } from "../../../src/cli/query/query.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 import { type Script, ScriptedServer } from "../../support/simulation/scripted_server.ts";
 
 const A: Answer = { type: "A", name: "www.example.org", ttl: 300, data: "192.0.2.1" };
@@ -15,16 +16,16 @@ function answer(query: Uint8Array, parts: Packet): Uint8Array {
   return encode({ type: "response", id: id!, questions: questions!, flags: 0x180, ...parts });
 }
 
-/** Runs `nodens query` against a script; `timeoutMs` is short where no reply is to come. */
-async function query(args: string, script: Script, timeoutMs = 5000) {
+/** Runs `nodens query` against a script. */
+async function query(args: string, script: Script, options: Parameters<typeof run>[2] = {}) {
   const server = await ScriptedServer.start(script);
-  let out = "";
-  let err = "";
+  const where = options.resolvConf === undefined ? ["@127.0.0.1"] : [];
   try {
-    const code = await runQuery(
-      [...args.split(" "), "@127.0.0.1", "-p", String(server.port)],
-      { out: (text) => out += text, err: (text) => err += text },
-      { timeoutMs, now: () => new Date("2026-11-23T11:23:53Z") },
+    const words = [...args.split(" "), ...where, "-p", String(server.port)];
+    const { code, out, err } = await callCommand(
+      QUERY,
+      words,
+      (call, io) => run(call, io, options),
     );
     return { code, out: out.replaceAll(String(server.port), "PORT"), err };
   } finally {
@@ -59,11 +60,11 @@ Deno.test("query prints a response as dig does", async () => {
         },
       ],
     }),
-  ]);
+  ], { clock: new VirtualClock({ wallMs: Date.UTC(2026, 10, 23, 11, 23, 53) }) });
   assert.equal(err, "");
   assert.equal(code, QUERY_EXIT.reply);
-  const text = out.replace(/id: \d+/, "id: ID").replace(/time: \d+/, "time: N")
-    .replace(/WHEN: .*/, "WHEN: DATE");
+  assert.match(out, /^;; WHEN: \w{3} Nov 2\d [\d:]+:53 \S+ 2026$/m);
+  const text = out.replace(/id: \d+/, "id: ID").replace(/WHEN: .*/, "WHEN: DATE");
   assert.equal(
     text,
     `
@@ -90,7 +91,7 @@ example.org.		300	IN	NS	ns.example.org.
 ;; ADDITIONAL SECTION:
 ns.example.org.		300	IN	A	192.0.2.1
 
-;; Query time: N msec
+;; Query time: 0 msec
 ;; SERVER: 127.0.0.1#PORT(127.0.0.1) (UDP)
 ;; WHEN: DATE
 ;; MSG SIZE  rcvd: 225
@@ -168,10 +169,10 @@ Deno.test("query passes over replies that do not fit and takes the one that does
 
 Deno.test("query gives up after three tries without a reply", async () => {
   let tries = 0;
-  const { code, err } = await query("www.example.org", () => {
+  const { code, err } = await query("www.example.org +time=1", () => {
     tries++;
     return [];
-  }, 30);
+  });
   assert.equal(tries, 3);
   assert.equal(code, QUERY_EXIT.noReply);
   const line = /^;; communications error to 127\.0\.0\.1#\d+: timed out$/;
@@ -208,17 +209,15 @@ Deno.test("query prints response codes that take OPT's bits", async () => {
 });
 
 Deno.test("query uses the first server of resolv.conf", async () => {
-  const server = await ScriptedServer.start((message) => [answer(message, { answers: [A] })]);
-  let out = "";
+  const resolvConf = Deno.makeTempFileSync({ prefix: "nodens_test_" });
   try {
-    await runQuery(["www.example.org", "-p", String(server.port), "+short"], {
-      out: (text) => out += text,
-      err: (text) => out += text,
-    }, { resolvConf: () => "search x\nnameserver 127.0.0.1\nnameserver 192.0.2.1\n" });
+    Deno.writeTextFileSync(resolvConf, "search x\nnameserver 127.0.0.1\nnameserver 192.0.2.1\n");
+    const script: Script = (message) => [answer(message, { answers: [A] })];
+    const { out } = await query("www.example.org +short", script, { resolvConf });
+    assert.equal(out, "192.0.2.1\n");
   } finally {
-    await server.stop();
+    Deno.removeSync(resolvConf);
   }
-  assert.equal(out, "192.0.2.1\n");
 });
 
 const USAGE_ERRORS = [

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { helpText } from "../../../src/cli/command.ts";
-import { type Flag, FlagError, parseFlags } from "../../../src/cli/flags.ts";
+import { FlagError, number, parseFlags, PORT_RANGE, text } from "../../../src/cli/flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "../../../src/cli/serve/node_flags.ts";
 import type { NodeOptions } from "../../../src/node/template/options.ts";
 
 /** The flags of the program that these ones go by. */
-const OTHERS = [
-  { name: "conf", kind: "text", default: "", help: "" },
-  { name: "dns.port", kind: "number", alias: "p", default: 53, help: "" },
-  { name: "pidfile", kind: "text", default: "", help: "" },
-  { name: "metrics-listen-address", kind: "text", default: "", help: "" },
-] as const satisfies readonly Flag[];
+const OTHERS = {
+  conf: text("FILE", ""),
+  "dns.port": { ...number("PORT", 53, "", PORT_RANGE), alias: "p" },
+  pidfile: text("FILE", ""),
+  "metrics-listen-address": text("ADDRESS", ""),
+};
 
 function read(...args: string[]): NodeOptions {
-  const { values, given, rest } = parseFlags(args, [...OTHERS, ...NODE_FLAGS]);
+  const { values, given, rest } = parseFlags(args, { ...OTHERS, ...NODE_FLAGS });
   assert.deepEqual(rest, []);
   return readNodeOptions(values, given);
 }

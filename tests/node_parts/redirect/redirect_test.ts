@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { REDIRECT } from "../../../src/cli/redirect/command.ts";
-import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
+import { run as runRedirect } from "../../../src/cli/redirect/redirect.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import {
   containersLeftOut,
@@ -72,7 +72,7 @@ Deno.test("a user may be named", () => {
 });
 
 function call(iptables: Pick<FakeIptables, "run">, ...args: string[]) {
-  return callCommand(REDIRECT, args, (args, output) => runRedirect(args, output, iptables.run));
+  return callCommand(REDIRECT, args, (call, io) => runRedirect(call, io, iptables.run));
 }
 
 Deno.test("the command says what it did, and what it would do", async () => {

@@ -4,7 +4,7 @@ import { Heartbeat } from "../../../src/node/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { nodeRules, type RuleOptions } from "../../../src/node/rules/rules.ts";
 import { REDIRECT } from "../../../src/cli/redirect/command.ts";
-import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
+import { run as runRedirect } from "../../../src/cli/redirect/redirect.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { RuleTrial } from "../../../src/node/rules/rule_trial.ts";
 import { splitWords } from "../../../src/node/rules/rule_text.ts";
@@ -175,7 +175,7 @@ for (const backend of BACKENDS) {
       inNamespace(async (namespace) => {
         const run = namespace.runner([backend]);
         const call = (...args: string[]) =>
-          callCommand(REDIRECT, args, (args, output) => runRedirect(args, output, run));
+          callCommand(REDIRECT, args, (call, io) => runRedirect(call, io, run));
         const flags = ["-to", "169.254.20.10,fd00::a", "-except", "192.0.2.1", "-except-uid", "7"];
         const dry = await call("install", "-n", ...flags);
         assert.equal(dry.code, 0);
