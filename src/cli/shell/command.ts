@@ -45,7 +45,7 @@ export function helpCommand(others: readonly Command[]): Command {
     summary: "print help, for a command where one is named",
     forms: [{ args: "[COMMAND]" }],
     flags: FLAGS,
-    operands: [{ name: "[COMMAND]", values: others.map(({ name }) => name) }],
+    operands: [{ name: "[COMMAND]", values: [...others.map(({ name }) => name), "help"] }],
     exitCodes: EXIT_CODES,
     load: () => import("./help.ts"),
   });

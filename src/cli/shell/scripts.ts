@@ -48,7 +48,7 @@ ${title("zsh")}
 
 _nodens() {
   local line word
-  local -a found open
+  local -a closed open
   for line in "\${(@f)$($words[1] __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     if [[ $line == :files ]]; then
       compset -P '-*='
@@ -58,9 +58,9 @@ _nodens() {
     word=\${line%%$'\\t'*}
     if [[ -z $word ]]; then continue; fi
     line=\${word//:/\\\\:}:\${line#*$'\\t'}
-    if [[ $word == *= ]]; then open+=($line); else found+=($line); fi
+    if [[ $word == *= ]]; then open+=($line); else closed+=($line); fi
   done
-  _describe nodens found -- open -S ''
+  _describe nodens closed -- open -S ''
 }
 
 if [[ $funcstack[1] == _nodens ]]; then
@@ -80,7 +80,7 @@ function __nodens_complete
     if test "$found[1]" = :files
         set -l prefix (string match -r -- '^-[^=]*=' $current)
         for path in (__fish_complete_path (string replace -r -- '^-[^=]*=' '' "$current"))
-            echo $prefix$path
+            echo "$prefix$path"
         end
     else
         printf '%s\\n' $found
