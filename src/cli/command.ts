@@ -18,37 +18,29 @@ export interface Operand {
   readonly values?: readonly string[];
 }
 
-/** What a command needs of the process. */
 export interface CommandIo {
   readonly output: Output;
-  /** Loads the descriptions of all commands. */
   readonly commands: () => Promise<readonly Command[]>;
   /** Signal handlers, for serving; null for other commands. */
   readonly signals: Signals | null;
-  /** Ends the process at once. */
   readonly exit: (code: number) => never;
 }
 
-/** The arguments of a command. */
 export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends ParsedFlags<V> {
-  /** All arguments behind the command's name. */
   readonly args: readonly string[];
 }
 
-/** The code of a command. */
 export interface Program<V> {
   /** Returns the exit code. Throws `FlagError` for a wrong command line. */
   run(call: Call<V>, io: CommandIo): number | Promise<number>;
 }
 
-/** What the shell gets, and what it means. */
 export type ExitCode = readonly [code: number, meaning: string];
 
 /** A command as data. Parser, help, manual page and completion are made from it. */
 export interface Command<F extends Flags = Flags> {
   /** First argument of nodens; "" for serving, which needs none. */
   readonly name: string;
-  /** One line, without a full stop. */
   readonly summary: string;
   /** Ways to call it: what follows the name; the summary is shown if there are several. */
   readonly forms: readonly { readonly args: string; readonly summary?: string }[];
@@ -68,7 +60,6 @@ export interface Command<F extends Flags = Flags> {
   load(): Promise<Program<FlagValues<F>>>;
 }
 
-/** Meaning of the exit code for a wrong command line. */
 export const USAGE_EXIT: ExitCode = [2, "a command line that cannot be understood"];
 
 /** Checks a command's code against its flags. */
@@ -138,7 +129,6 @@ function usageText({ name, forms }: Command): string {
   return `Usage: ${lines.join("\n       ").trimEnd()}\n`;
 }
 
-/** What `nodens COMMAND -h` prints. */
 export function commandHelp(command: Command): string {
   const { summary, plusOptions } = command;
   const parts = [`${usageText(command)}\n${sentence(summary)}\n`];
@@ -152,7 +142,6 @@ export function shownFlags({ flags, hiddenFlags = [] }: Command): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([name]) => !hiddenFlags.includes(name)));
 }
 
-/** Words as a sentence. */
 export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }

@@ -14,5 +14,4 @@ const OTHERS = [CHECK, QUERY, STATUS, DOCTOR, HEALTHCHECK, REDIRECT, MANIFEST, C
 /** All commands in the order of help and manual; serving, which has no name, comes first. */
 export const COMMANDS: readonly Command[] = [SERVE, ...OTHERS, helpCommand(OTHERS)];
 
-/** Commands for programs, which help does not list. */
 export const HIDDEN_COMMANDS: readonly Command[] = [COMPLETE];

@@ -12,23 +12,17 @@ export interface Flag<V extends string | number | boolean = string | number | bo
   readonly help: string;
   /** Name of the value in help (`FILE`); "" for a boolean. */
   readonly value: string;
-  /** Another name for the same flag. */
   readonly alias?: string;
-  /** The only accepted values. */
   readonly choices?: readonly string[];
   readonly range?: Range;
 }
 
-/** A table of flags by name. */
 export type Flags = Readonly<Record<string, Flag>>;
 
-/** The values of a table. */
 export type FlagValues<T extends Flags> = { readonly [N in keyof T]: T[N]["default"] };
 
-/** Bounds of a port number. */
 export const PORT_RANGE: Range = { min: 1, max: 65535 };
 
-/** Help for `-h`, which every command has. */
 export const HELP_FLAG: Flag<boolean> = {
   default: false,
   help: "print this and exit",
@@ -39,7 +33,6 @@ export const HELP_FLAG: Flag<boolean> = {
 /** A wrong command line. The message names the argument and a remedy. */
 export class FlagError extends Error {}
 
-/** A flag with any text. */
 export function text(value: string, help: string, fallback = ""): Flag<string> {
   return { default: fallback, help, value };
 }
@@ -53,22 +46,17 @@ export function choice<const C extends string>(
   return { default: choices[0], help, value, choices };
 }
 
-/** A flag with a whole number. */
 export function number(value: string, fallback: number, help: string, range?: Range): Flag<number> {
   return { default: fallback, help, value, ...range && { range } };
 }
 
-/** A flag that is on or off. */
 export function boolean(help: string, fallback = false): Flag<boolean> {
   return { default: fallback, help, value: "" };
 }
 
-/** What the flags of a command line say. */
 export interface ParsedFlags<V> {
   readonly values: V;
-  /** Names of the flags on the command line. */
   readonly given: ReadonlySet<string>;
-  /** Arguments that are not flags. */
   readonly rest: readonly string[];
 }
 
@@ -115,7 +103,6 @@ export function parseFlags<T extends Flags>(
   return { values: values as FlagValues<T>, given, rest };
 }
 
-/** All names of the flags of a table, aliases included. */
 export function flagNames(table: Flags): string[] {
   return Object.entries(table).flatMap(([name, { alias }]) => alias ? [name, alias] : [name]);
 }

@@ -1,4 +1,3 @@
-/** Where commands write; tests collect it. */
 export interface Output {
   out(text: string): void;
   err(text: string): void;

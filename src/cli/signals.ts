@@ -5,10 +5,8 @@ import type { DebuggerSignal } from "../sys/debugger_signal.ts";
 /** SIGUSR1 raises no event (`DebuggerSignal`), so it is polled. */
 const USR1_POLL_MS = 500;
 
-/** What signals do once nodens serves. */
 export interface SignalActions {
   reload: (why: string) => void;
-  /** Prints the state of nodens. */
   report: () => Promise<void>;
   log: (level: LogLevel, line: string) => void;
 }

@@ -1,7 +1,6 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { boolean, HELP_FLAG, number, PORT_RANGE } from "../flags.ts";
 
-/** `nodens check`. */
 export const CHECK = command({
   name: "check",
   summary: "report every fault of a Corefile, and tell what it does",

@@ -68,7 +68,6 @@ function headText({ running }: Diagnosis, { node }: DoctorOptions): string {
   return `nodens ${VERSION} as ${role}; ${state}`;
 }
 
-/** The command line that starts this program. */
 function selfWords(): string[] {
   const program = Deno.execPath();
   return Deno.build.standalone ? [program] : [program, "run", "-A", Deno.mainModule];

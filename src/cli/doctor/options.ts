@@ -2,17 +2,20 @@ import { quote } from "../../corefile/quote.ts";
 import { parseName } from "../../dns/name.ts";
 import type { DoctorOptions } from "../../doctor/probe/options.ts";
 import { httpAddressText } from "../../plugins/http_address.ts";
-import { FlagError, type ParsedFlags } from "../flags.ts";
-import { readServeOptions, type ServeValues } from "../serve/flags.ts";
+import { boolean, FlagError, type FlagValues, number, type ParsedFlags, text } from "../flags.ts";
+import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 
-/** Values of the flags of `nodens doctor`. */
-export interface DoctorValues extends ServeValues {
-  readonly json: boolean;
-  readonly name: string;
-  readonly outside: string;
-  readonly timeout: number;
-  readonly pod: boolean;
-}
+/** Flags of `nodens doctor`, and those of serving, so that a command line can be pasted. */
+export const DOCTOR_FLAGS = {
+  json: boolean("print the findings as JSON"),
+  name: text("NAME", "name of the cluster to ask for; else kubernetes.default.svc.DOMAIN"),
+  outside: text("NAME", "other name to ask for", "example.org"),
+  timeout: number("SECONDS", 2, "seconds to wait for an answer", { min: 1, max: 60 }),
+  pod: boolean("ask from a network namespace made for it: the host is changed for a moment"),
+  ...SERVE_FLAGS,
+};
+
+export type DoctorValues = FlagValues<typeof DOCTOR_FLAGS>;
 
 /** What the flags of `nodens doctor` ask for. Throws `FlagError`. */
 export function readDoctorOptions(

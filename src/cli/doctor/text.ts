@@ -1,8 +1,6 @@
 import { countStatuses, type Finding, type FindingStatus } from "../../doctor/judge/finding.ts";
 
-/** Layout of the findings. */
 export interface DoctorTextOptions {
-  /** The first line. */
   readonly head: string;
   readonly color: boolean;
   /** Columns of a line; longer lines are broken between words. */

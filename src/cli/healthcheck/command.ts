@@ -1,7 +1,6 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { HELP_FLAG } from "../flags.ts";
 
-/** `nodens healthcheck`. */
 export const HEALTHCHECK = command({
   name: "healthcheck",
   summary: "exit 0 where /health says OK, else 1",

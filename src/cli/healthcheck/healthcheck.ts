@@ -2,11 +2,9 @@ import { httpAddressText, literalHost, parseHttpAddress } from "../../plugins/ht
 import type { Call, CommandIo } from "../command.ts";
 import { FlagError } from "../flags.ts";
 
-/** Where `health` listens by default. */
 const DEFAULT = "http://127.0.0.1:8080/health";
 /** Longer than `health` waits for a silent data plane. */
 const LIMIT_MS = 3000;
-/** Most characters of a response that are printed. */
 const MAX_TEXT = 300;
 
 /**

@@ -3,35 +3,57 @@ import { normalizeZone } from "../../dns/zone.ts";
 import { MIN_MEMORY_BYTES, parseQuantity } from "../../manifest/memory.ts";
 import { localAddressFault, type Network, parseNetwork } from "../../manifest/networks.ts";
 import type { ManifestOptions } from "../../manifest/options.ts";
-import { FlagError, type ParsedFlags } from "../flags.ts";
+import {
+  boolean,
+  choice,
+  FlagError,
+  type FlagValues,
+  HELP_FLAG,
+  type ParsedFlags,
+  text,
+} from "../flags.ts";
 import { VERSION } from "../version.ts";
 
-/** Values of the flags of `nodens manifest`. */
-export interface ManifestValues {
-  readonly localdns: string;
-  readonly domain: string;
-  readonly kubedns: string;
-  readonly "dual-stack": string;
-  readonly mode: ManifestOptions["mode"];
-  readonly image: string;
-  readonly plain: boolean;
-  readonly memory: string;
-  readonly "cluster-range": string;
-  readonly "pod-monitor": boolean;
-  readonly "network-policy": string;
-  readonly from: string;
-  readonly diff: boolean;
-  readonly check: string;
-}
+/** Flags of `nodens manifest`; the chart's values.yaml has the same defaults. */
+export const MANIFEST_FLAGS = {
+  localdns: text("ADDRESS", "address of nodens on every node", "169.254.20.10"),
+  domain: text("DOMAIN", "domain of the cluster", "cluster.local"),
+  kubedns: text("ADDRESS", "address of the kube-dns service"),
+  "dual-stack": text(
+    "ADDRESSES",
+    "local address and that of kube-dns of the other family: fd00::10,fd00:10:96::a",
+  ),
+  mode: choice(
+    "MODE",
+    ["iptables", "ipvs", "redirect"],
+    "iptables, ipvs (as kube-proxy runs) or redirect",
+  ),
+  image: text("IMAGE", "image of nodens with iptables", `nodens-node:${VERSION}`),
+  plain: boolean("the published Corefile as it is, without prefetch and serve_stale"),
+  memory: text("SIZE", "memory limit, which the size of the caches follows", "192Mi"),
+  "cluster-range": text(
+    "RANGES",
+    "ranges of services and pods, with commas between; the local address must lie outside",
+  ),
+  "pod-monitor": boolean("add a PodMonitor for the Prometheus operator"),
+  "network-policy": text(
+    "NAMESPACES",
+    "namespaces, with commas between, that get a NetworkPolicy for DNS",
+  ),
+  from: text("FILE", "fill this manifest of Kubernetes instead, and change its image"),
+  diff: boolean("with -from: print what changes"),
+  check: text("FILE", "look for faults in this manifest"),
+  h: HELP_FLAG,
+};
+
+export type ManifestValues = FlagValues<typeof MANIFEST_FLAGS>;
 
 /** Flags for the content of a new manifest; an existing one has its own. */
 const ONLY_NEW = ["dual-stack", "plain", "memory", "pod-monitor", "network-policy"];
-/** Flags for filling variables. */
 const ONLY_FILLED = ["mode", "image", "diff"];
 const MAX_NAMESPACES = 1000;
 const KUBE_DNS_HINT = "kubectl -n kube-system get service kube-dns -o jsonpath={.spec.clusterIP}";
 
-/** Checked flags for an existing manifest. */
 export interface FileArguments {
   file: string;
   localDns: string;
@@ -40,11 +62,9 @@ export interface FileArguments {
   mode: "iptables" | "ipvs";
   image: string;
   ranges: readonly Network[];
-  /** Names of the flags on the command line. */
   given: ReadonlySet<string>;
 }
 
-/** What `nodens manifest` is to do. */
 export type ManifestArguments =
   | { action: "render"; options: ManifestOptions }
   | { action: "fill"; options: FileArguments; diff: boolean }
@@ -123,7 +143,6 @@ function readOptions(values: ManifestValues): ManifestOptions {
   };
 }
 
-/** The addresses of the second family, if they are given. */
 function readDualStack(
   { "dual-stack": text }: ManifestValues,
   firstIsV6: boolean,

@@ -7,9 +7,7 @@ import { spelling } from "../command.ts";
 import { FlagError, flagNames, type FlagValues, type Range } from "../flags.ts";
 import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
 
-/** The command line of `nodens query`. */
 export interface QueryRequest {
-  /** Wire form. */
   name: Uint8Array;
   type: number;
   /** Address or host name; null for the first server of resolv.conf. */

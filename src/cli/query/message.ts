@@ -2,12 +2,9 @@ import { CLASS, EDNS_DO, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../../dns
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { WireReader } from "./wire.ts";
 
-/** Size of an OPT record without options. */
 const OPT_SIZE = 11;
 
-/** A question, and flags of the query. */
 export interface QueryParts {
-  /** Wire form. */
   readonly name: Uint8Array;
   readonly type: number;
   /** UDP payload size to announce. */

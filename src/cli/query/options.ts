@@ -1,6 +1,5 @@
 import { boolean, number, PORT_RANGE } from "../flags.ts";
 
-/** dig's flag for the port. */
 export const PORT_FLAG = number("PORT", 53, "port to ask", PORT_RANGE);
 
 /**

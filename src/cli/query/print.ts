@@ -45,7 +45,6 @@ interface PrintedRecord {
   type: number;
   qclass: number;
   ttl: number;
-  /** The record in dig's layout. */
   line: string;
   text: string;
   options: WireReader;

@@ -125,7 +125,6 @@ function typesText(data: WireReader): string {
   return windows.flat().join(" ");
 }
 
-/** Reads fields until nothing is left. */
 function repeated<T>(data: WireReader, field: () => T): T[] {
   const found: T[] = [];
   while (data.left > 0) found.push(field());
@@ -148,7 +147,6 @@ function base32Text(octets: Uint8Array): string {
     .map((five) => parseInt(five.padEnd(5, "0"), 2).toString(32).toUpperCase()).join("");
 }
 
-/** Text in groups of dig's length. */
 function grouped(text: string): string {
   return text.match(/.{1,56}/g)?.join(" ") ?? "";
 }

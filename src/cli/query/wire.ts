@@ -6,7 +6,6 @@ export class WireReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #end: number;
-  /** Offset in the message. */
   at: number;
 
   constructor(bytes: Uint8Array, at = HEADER_SIZE, end = bytes.length) {

@@ -1,40 +1,26 @@
-import { readRedirectArguments } from "../../node/redirect/arguments.ts";
 import { commandText, planRedirect, redirectState } from "../../node/redirect/commands.ts";
 import {
   containersLeftOut,
   redirectFamilies,
   type RedirectOptions,
 } from "../../node/redirect/redirect.ts";
-import { localUserId } from "../../node/redirect/user_id.ts";
 import { type RunCommand, runCommand } from "../../node/rules/command.ts";
 import { applyChanges, IptablesError } from "../../node/rules/iptables.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
 import type { Call, CommandIo } from "../command.ts";
-import { FlagError } from "../flags.ts";
 import type { Output } from "../output.ts";
-
-interface Values {
-  n: boolean;
-  to: string;
-  port: number;
-  only: string;
-  except: string;
-  "except-uid": string;
-  interface: string;
-  containers: boolean;
-  failopen: boolean;
-}
+import { readRedirectOptions, type RedirectValues } from "./options.ts";
 
 /**
  * `nodens redirect`: installs or removes the rules that send port-53 traffic to nodens, or reports
  * their state. Returns 0, or 1 if that failed or rules are missing.
  */
 export async function run(
-  { values, rest: [action] }: Call<Values>,
+  { values, rest: [action] }: Call<RedirectValues>,
   { output }: CommandIo,
   runRules: RunCommand = runCommand,
 ): Promise<number> {
-  const options = readOptions(values);
+  const options = readRedirectOptions(values);
   const leftOut = action === "install" ? containersLeftOut(options) : null;
   if (leftOut !== null) output.err(`nodens redirect: ${leftOut}\n`);
   let code = 0;
@@ -84,19 +70,4 @@ async function printState(
   if (present.length === 0) return false;
   for (const rule of missing) output.out(`  missing: ${rule}\n`);
   return missing.length === 0;
-}
-
-function readOptions({ failopen, ...values }: Values): RedirectOptions {
-  try {
-    const exceptUid = localUserId(values["except-uid"]);
-    return readRedirectArguments(
-      { ...values, exceptUid, interfaces: values.interface, failOpen: failopen },
-      {
-        ...{ to: "to", port: "port", only: "only", except: "except" },
-        ...{ exceptUid: "except-uid", interfaces: "interface" },
-      },
-    );
-  } catch (error) {
-    throw error instanceof RangeError ? new FlagError(error.message) : error;
-  }
 }

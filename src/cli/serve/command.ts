@@ -1,7 +1,6 @@
 import { command } from "../command.ts";
 import { SERVE_FLAGS } from "./flags.ts";
 
-/** nodens without a command. */
 export const SERVE = command({
   name: "",
   summary: "serve a Corefile",

@@ -14,7 +14,6 @@ import {
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
-/** Flags of `nodens` without a command. */
 export const SERVE_FLAGS = {
   conf: text("FILE", "Corefile to serve; else ./Corefile, else a built-in one (whoami, log)"),
   "dns.port": {
@@ -48,17 +47,14 @@ export const SERVE_FLAGS = {
   h: HELP_FLAG,
 };
 
-/** Values of the flags of `nodens` without a command. */
 export type ServeValues = FlagValues<typeof SERVE_FLAGS>;
 
-/** A checked command line of serving. */
 export interface ServeOptions {
   readonly values: ServeValues;
   /** The Corefile to serve; "" if the command line names none. */
   readonly corefile: string;
   readonly node: NodeOptions;
   readonly rules: ReturnType<typeof readRuleOptions>;
-  /** Where metrics are served besides what the Corefile says. */
   readonly metricsAddresses: readonly HttpAddress[];
 }
 

@@ -19,12 +19,10 @@ import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;
 
-/** Shared by the parts of the node role. */
 export interface NodeContext {
   options: ServeOptions;
   logger: Logger;
   count: (error: SetupError) => void;
-  /** Publishes the level of fail-open of a family's rules. */
   onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
 }
 
@@ -37,7 +35,6 @@ export function setupErrorCounter(registry: MetricRegistry): (error: SetupError)
   return (error) => counters.get(error)!.add();
 }
 
-/** Values of `nodens_failopen_level`. */
 const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
 
 /** Publishes the levels of fail-open; a family has no series before its rules are first read. */

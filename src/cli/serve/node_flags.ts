@@ -6,9 +6,7 @@ import { normalizeZone } from "../../dns/zone.ts";
 import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
 import { boolean, FlagError, type FlagValues, number, PORT_RANGE, text } from "../flags.ts";
 
-/** Default directory of the kube-dns config map. */
 const CONFIG_DIRECTORY = "/etc/kube-dns";
-/** Where node-cache serves metrics by default. */
 const METRICS_ADDRESS = "0.0.0.0:9353";
 /** A bound on rules: each address takes a dozen. */
 const MAX_LOCAL_IPS = 16;

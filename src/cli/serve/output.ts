@@ -41,7 +41,6 @@ export class ServeOutput {
     return new ServeOutput({ log: await target(1), errors: await target(2) }, exit);
   }
 
-  /** Prints a warning before the log begins. */
   warn(text: string): void {
     processOutput.err(this.#lines("warning", text));
   }
@@ -59,7 +58,6 @@ export class ServeOutput {
     this.fatal(text).finally(() => this.#exit(code));
   }
 
-  /** Prints why the process is about to end. */
   async fatal(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(this.#lines("fatal", text));
     await Deno.stderr.write(bytes).catch(() => {});

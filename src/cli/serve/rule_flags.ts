@@ -7,7 +7,6 @@ import { type Destination, familyOf } from "../../node/rules/rules.ts";
 import { localUserId } from "../../node/redirect/user_id.ts";
 import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
 
-/** Flags of rules that node-cache does not have. */
 export const RULE_FLAGS = {
   failopen: boolean(
     "queries go elsewhere while nodens does not answer, where the kernel can do that",
@@ -86,7 +85,6 @@ function readRedirect(
   }
 }
 
-/** Names of the flags that `nodens redirect` has as well. */
 const FLAG_NAMES = {
   to: "redirect-to",
   port: "dns.port",

@@ -85,7 +85,6 @@ export async function run(
   return await serve(loaded, { context, output, corefile, registry, signals });
 }
 
-/** Where the Corefile comes from. */
 interface CorefileOrigin {
   source: ConfigSource;
   /** Fills the template, if there is one. */

@@ -1,7 +1,6 @@
 import { type Call, type Command, type CommandIo, shownFlags } from "../command.ts";
 import type { Flag, Flags } from "../flags.ts";
 
-/** A word that fits, and its help. */
 type Candidate = readonly [word: string, help: string];
 
 /** Printed instead of words if the shell is to complete the names of files. */

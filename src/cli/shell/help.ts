@@ -11,7 +11,6 @@ export async function run(
   return 0;
 }
 
-/** What `nodens -h` prints. */
 export function mainHelp([serve, ...named]: readonly Command[]): string {
   const width = Math.max(...named.map(({ name }) => name.length));
   return [

@@ -6,7 +6,6 @@ import { DATE, DESCRIPTION, ENVIRONMENT, EXAMPLES, FILES, SIGNALS } from "./manu
 /** Longest line of the source, with room for escapes. */
 const MAX_WIDTH = 70;
 
-/** `nodens man`. */
 export async function run(_: Call, { output, commands }: CommandIo): Promise<number> {
   output.out(manualPage(await commands(), VERSION));
   return 0;

@@ -1,9 +1,7 @@
 /** Text of the manual page besides commands and flags. */
 
-/** Day of the last change to the text. */
 export const DATE = "November 25, 2026";
 
-/** Opening paragraphs. */
 export const DESCRIPTION: readonly string[] = [
   "nodens is a DNS cache for every node. It reads CoreDNS's configuration, the Corefile, answers from" +
   " memory, forwards the rest, and refreshes popular names before they expire.",
@@ -12,7 +10,6 @@ export const DESCRIPTION: readonly string[] = [
 
 type Meanings = Readonly<Record<string, string>>;
 
-/** Signals to a serving nodens. */
 export const SIGNALS: Meanings = {
   "SIGHUP, SIGUSR1":
     "Read the Corefile again; one with faults changes nothing. SIGUSR1 may take half a second to" +
@@ -21,7 +18,6 @@ export const SIGNALS: Meanings = {
   SIGQUIT: "Print the state, then stop in order.",
 };
 
-/** Environment variables. */
 export const ENVIRONMENT: Meanings = {
   DENO_DIR: "Folder of the runtime; it or HOME has to be set. Nothing is stored there.",
   LISTEN_FDS: "Sockets that systemd has opened, with LISTEN_PID and LISTEN_FDNAMES.",
@@ -31,14 +27,12 @@ export const ENVIRONMENT: Meanings = {
   NO_COLOR: "No colours in messages of the runtime.",
 };
 
-/** Files. */
 export const FILES: Meanings = {
   Corefile: "Served if no flag names another file.",
   "/etc/nodens/Corefile": "Served by the systemd service.",
   "/etc/resolv.conf": "Servers of the host, for query, and for a forward that names the file.",
 };
 
-/** Command lines and their meaning. */
 export const EXAMPLES: readonly (readonly [example: string, meaning: string])[] = [
   [
     "nodens -conf Corefile -p 1053",

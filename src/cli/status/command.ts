@@ -1,7 +1,6 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { boolean, HELP_FLAG, number } from "../flags.ts";
 
-/** `nodens status`. */
 export const STATUS = command({
   name: "status",
   summary: "show how a running nodens is: caches, upstreams, reloads",

@@ -4,7 +4,6 @@ import type { Call, CommandIo } from "../command.ts";
 import { FlagError } from "../flags.ts";
 import { statusText } from "./text.ts";
 
-/** Where `prometheus` listens by default. */
 const DEFAULT = { host: "localhost", port: "9153" } as const;
 
 /** `nodens status`: 0 with the status of a running nodens, 1 if none answers. */
@@ -77,7 +76,6 @@ async function fetchStatus(host: string, port: string, timeoutSeconds: number): 
   throw new NoStatusError(`${address} answers, but not with a status: that is not nodens`);
 }
 
-/** Why there was no response. */
 function reason({ message, cause }: Error): string {
   const text = `${message} ${cause ?? ""}`;
   if (/refused/i.test(text)) return "nothing listens there";

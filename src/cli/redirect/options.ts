@@ -1,0 +1,39 @@
+import { readRedirectArguments } from "../../node/redirect/arguments.ts";
+import type { RedirectOptions } from "../../node/redirect/redirect.ts";
+import { localUserId } from "../../node/redirect/user_id.ts";
+import { boolean, FlagError, type FlagValues, HELP_FLAG, number, text } from "../flags.ts";
+
+/** Flags of `nodens redirect`. */
+export const REDIRECT_FLAGS = {
+  n: boolean("print the commands and run none"),
+  to: text(
+    "ADDRESSES",
+    "address of nodens, one a family, with a comma between; else it listens on all",
+  ),
+  port: number("PORT", 53, "port of nodens"),
+  only: text("ADDRESSES", "servers to redirect from; else all others"),
+  except: text("ADDRESSES", "servers whose traffic is left alone"),
+  "except-uid": text("USER", "user whose traffic is left alone"),
+  interface: text("NAMES", "interfaces of containers (docker0,br-+); else all"),
+  containers: boolean("containers as well as the host", true),
+  failopen: boolean("only while nodens answers", true),
+  h: HELP_FLAG,
+};
+
+export type RedirectValues = FlagValues<typeof REDIRECT_FLAGS>;
+
+/** What the flags ask for. Throws `FlagError`. */
+export function readRedirectOptions({ failopen, ...values }: RedirectValues): RedirectOptions {
+  try {
+    const exceptUid = localUserId(values["except-uid"]);
+    return readRedirectArguments(
+      { ...values, exceptUid, interfaces: values.interface, failOpen: failopen },
+      {
+        ...{ to: "to", port: "port", only: "only", except: "except" },
+        ...{ exceptUid: "except-uid", interfaces: "interface" },
+      },
+    );
+  } catch (error) {
+    throw error instanceof RangeError ? new FlagError(error.message) : error;
+  }
+}
