@@ -1,13 +1,9 @@
-import { readConfig } from "../../loading/read.ts";
 import { askUdp } from "../../follow/dns_client.ts";
-import { denoHost } from "../../control/host_deno.ts";
 import type { Logger } from "../../control/log/logger.ts";
 import { askMarked } from "../../control/plane/marked_probe.ts";
 import type { SelfChecks } from "../../control/plane/self_checks.ts";
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
-import type { BaseCorefile } from "../../node/template/base_corefile.ts";
 import { type NodeRole, SETUP_ERRORS, type SetupError } from "../../node/node_role.ts";
-import type { TemplateOptions } from "../../node/template/options.ts";
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
 import { type FailOpenLevel, OWN_MARK } from "../../node/rules/rules.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
@@ -117,33 +113,6 @@ async function answers(target: { address: string; port: number }): Promise<boole
   } catch {
     return false;
   }
-}
-
-/** Fills the Corefile template; `text` is null if that gives no Corefile to serve. */
-export async function openTemplate(
-  template: TemplateOptions,
-  { logger, count }: NodeContext,
-  onChange: (summary: string) => void,
-): Promise<{ base: BaseCorefile; text: string | null }> {
-  const { BaseCorefile } = await import("../../node/template/base_corefile.ts");
-  const base = new BaseCorefile(template, {
-    env: (name) => Deno.env.get(name),
-    async check(text) {
-      try {
-        const { target: file, dnsPort: defaultPort } = template;
-        await readConfig({ file, text, defaultPort }, denoHost);
-        return null;
-      } catch (error) {
-        return (error as Error).message;
-      }
-    },
-    onChange: (_text, summary) => onChange(summary),
-    onFault(message) {
-      count("configmap");
-      for (const line of message.split("\n")) logger.log("error", line);
-    },
-  });
-  return { base, text: await base.start() };
 }
 
 /**

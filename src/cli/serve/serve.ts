@@ -1,7 +1,5 @@
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
-import { ConfigSource } from "../../control/config_source.ts";
-import { denoHost } from "../../control/host_deno.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
 import { surviveErrors } from "../../control/last_resort.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
@@ -9,13 +7,13 @@ import { Reloader } from "../../control/reloader.ts";
 import { Server } from "../../control/server.ts";
 import { neighboursText, SharedAddresses } from "../../control/plane/shared_addresses.ts";
 import { ServiceManager } from "../../control/service/service_manager.ts";
-import type { BaseCorefile } from "../../node/template/base_corefile.ts";
 import { MetricRegistry } from "../../metrics/registry.ts";
 import { CHAIN } from "../../plugins/chain.ts";
 import type { DriverKind } from "../../control/plane/messages.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { glibcFault } from "../glibc.ts";
 import { announce, printState, servingText } from "./announce.ts";
+import { type CorefileOrigin, openCorefile } from "./corefile.ts";
 import { readServeOptions, type ServeValues } from "./flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
@@ -23,16 +21,12 @@ import {
   freeMetricsAddresses,
   makeNodeRole,
   type NodeContext,
-  openTemplate,
   ownMarks,
   setupErrorCounter,
 } from "./node.ts";
 import { ServeOutput } from "./output.ts";
 import type { Signals } from "../signals.ts";
 import { VERSION, versionText } from "../version.ts";
-
-/** CoreDNS's own configuration without a Corefile. */
-const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** `nodens`: serves until a signal ends it. Returns the exit code. */
 export async function run(
@@ -83,41 +77,6 @@ export async function run(
     output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
   }
   return await serve(loaded, { context, output, corefile, registry, signals });
-}
-
-interface CorefileOrigin {
-  source: ConfigSource;
-  /** Fills the template, if there is one. */
-  base: BaseCorefile | null;
-  /** Called when the filled template changes. */
-  listener: { onChange: (summary: string) => void };
-}
-
-/** Finds the Corefile; null if there is none, which is reported. */
-async function openCorefile(
-  context: NodeContext,
-  output: ServeOutput,
-): Promise<CorefileOrigin | null> {
-  const { node, corefile } = context.options;
-  const listener = { onChange: (_summary: string) => {} };
-  const file = corefile === "" ? "Corefile" : corefile;
-  let text: (() => string) | null = null;
-  let base: BaseCorefile | null = null;
-  if (node.template !== null) {
-    const made = await openTemplate(node.template, context, (why) => listener.onChange(why));
-    base = made.base;
-    if (made.text !== null) text = () => made.base.text!;
-    else if (denoHost.kindOf(file) !== "file") {
-      output.fail(`Cannot serve: no Corefile could be made, and there is none at "${file}"`);
-      await base.stop();
-      return null;
-    }
-  } else if (corefile === "" && denoHost.kindOf(file) !== "file") {
-    output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
-    text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
-  }
-  const source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
-  return { source, base, listener };
 }
 
 /** The driver to serve with; null if the wanted one cannot run here, which is reported. */
