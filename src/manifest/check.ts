@@ -23,7 +23,6 @@ import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
 import { podView } from "./pod_view.ts";
 
-/** Most faults in one report. */
 const MAX_FAULTS = 100;
 /** Stands in for the address of the upstream service, which only the cluster knows (RFC 5737). */
 const CLUSTER_DNS = "192.0.2.10";
@@ -37,13 +36,11 @@ const REMEDIES: Record<string, string> = {
   __PILLAR__UPSTREAM__SERVERS__: "nodens fills it in the mounted Corefile alone",
 };
 
-/** A manifest to check, with its name in messages. */
 export interface CheckedManifest extends ManifestContent {
   file: string;
   text: string;
 }
 
-/** A Corefile, and who reads it. */
 interface ServedCorefile {
   corefile: ConfigText;
   container: NodeContainer | null;

@@ -11,7 +11,6 @@ export interface Expected {
   localDns: string | null;
   kubeDns: string | null;
   domain: string | null;
-  /** Ranges of the cluster's services and pods. */
   ranges: readonly Network[];
 }
 

@@ -43,7 +43,6 @@ export function corefileText(options: ManifestOptions): string {
   ].join("\n");
 }
 
-/** Lines in braces, or the head alone if there are none. */
 function block(head: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [head] : [`${head} {`, ...lines.map((line) => `    ${line}`), "}"];
 }

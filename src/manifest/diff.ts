@@ -1,4 +1,3 @@
-/** Unchanged lines around each change. */
 const CONTEXT = 3;
 
 /**

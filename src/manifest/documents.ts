@@ -11,7 +11,6 @@ import {
   type YAMLMap,
 } from "yaml";
 
-/** A fault of a manifest at a line, counted from 1. */
 export interface ManifestFault {
   line: number;
   /** The fault and, in parentheses, a remedy. */
@@ -24,17 +23,14 @@ export interface CheckResult {
   warnings: ManifestFault[];
 }
 
-/** A scalar in a manifest. */
 export interface Located {
   text: string;
-  /** Line of its first character. */
   line: number;
   /** Offsets of its characters, quotes included; `end` is exclusive. */
   start: number;
   end: number;
 }
 
-/** A key of a ConfigMap. */
 export interface ConfigText extends Located {
   configMap: string;
   key: string;
@@ -42,7 +38,6 @@ export interface ConfigText extends Located {
   literal: boolean;
 }
 
-/** A container that runs node-cache or nodens. */
 export interface NodeContainer {
   line: number;
   name: string;
@@ -56,7 +51,6 @@ export interface NodeContainer {
   files: Map<string, ConfigText>;
 }
 
-/** The parts of a manifest that concern nodens. */
 export interface ManifestContent {
   configTexts: ConfigText[];
   containers: NodeContainer[];
@@ -177,7 +171,6 @@ class Reader {
   }
 }
 
-/** Files of each volume by their path in it. */
 function readVolumes(
   pod: YAMLMap,
   texts: readonly ConfigText[],
@@ -200,7 +193,6 @@ function readVolumes(
   return volumes;
 }
 
-/** The maps in a list. */
 function mapsOf(node: unknown): YAMLMap[] {
   return isSeq(node) ? node.items.filter((item) => isMap(item)) : [];
 }

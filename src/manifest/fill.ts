@@ -8,10 +8,8 @@ export const FILLED_AT_START: readonly string[] = [
   "__PILLAR__DNS__SERVER__",
 ];
 
-/** Anything in the form of the published manifest's variables. */
 export const VARIABLE = /__PILLAR__[A-Z0-9_]*/g;
 
-/** Values of the variables that must be filled before a manifest is applied. */
 export interface VariableValues {
   localDns: string;
   domain: string;

@@ -2,13 +2,11 @@ import { stringify } from "yaml";
 import { corefileText } from "./corefile.ts";
 import { listenAddresses, type ManifestOptions, PORTS } from "./options.ts";
 
-/** A Kubernetes object with its members in the order of printing. */
 type KubernetesObject = Record<string, unknown>;
 
 /** Names of the published manifest: ours replaces it, and the other way round. */
 const NAME = "node-local-dns";
 const UPSTREAM_SERVICE = "kube-dns-upstream";
-/** Home of kube-dns. */
 const NAMESPACE = "kube-system";
 const LABELS = { "k8s-app": NAME };
 const METRICS_ANNOTATIONS = {
@@ -26,7 +24,6 @@ export function renderManifest(options: ManifestOptions, comment: string): strin
   return `# ${comment}\n${documents.join("---\n")}`;
 }
 
-/** All objects; an object follows those that it needs. */
 function manifestObjects(options: ManifestOptions): KubernetesObject[] {
   return [
     object("v1", "ServiceAccount", {}),

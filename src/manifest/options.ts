@@ -1,10 +1,8 @@
-/** Options of a new manifest, checked. */
 export interface ManifestOptions {
   /** Addresses of nodens on every node, one of each family; the first is for probes. */
   localDns: readonly string[];
   /** Addresses of the kube-dns service, one of each family. */
   kubeDns: readonly string[];
-  /** Domain of the cluster, without a closing dot. */
   domain: string;
   /**
    * How queries reach nodens. With `iptables` it listens on the kube-dns address too; with `ipvs`
@@ -13,20 +11,16 @@ export interface ManifestOptions {
    */
   mode: "iptables" | "ipvs" | "redirect";
   image: string;
-  /** The published Corefile, without the additions of nodens. */
   plain: boolean;
   /** Memory limit of the container as a Kubernetes quantity (`192Mi`). */
   memory: string;
-  /** Adds a PodMonitor (Prometheus operator). */
   podMonitor: boolean;
-  /** Namespaces that get a NetworkPolicy for DNS. */
   networkPolicies: readonly string[];
 }
 
 /** Ports on the node: those of the published manifest, and CoreDNS's for `ready`. */
 export const PORTS = { metrics: 9253, own: 9353, health: 8080, ready: 8181 } as const;
 
-/** Addresses that nodens listens on. */
 export function listenAddresses({ localDns, kubeDns, mode }: ManifestOptions): string[] {
   return mode === "iptables" ? [...localDns, ...kubeDns] : [...localDns];
 }

@@ -4,8 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { ROOT } from "../../release/compile.ts";
-import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { compareEmbedded, parseListing, ROOT } from "../../release/compile.ts";
 import { readGraph } from "../../release/graph.ts";
 import { helmReasons } from "../manifest/chart.ts";
 import { madeTree } from "../support/containers/booted_tree.ts";

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { mustRun, runCommand } from "../../release/command.ts";
-import { ROOT } from "../../release/compile.ts";
+import { ROOT, TARGETS } from "../../release/compile.ts";
 import { debianName, packDebian } from "../../release/debian.ts";
-import { TARGETS } from "../../release/targets.ts";
 import { withFolder } from "../support/run/folder.ts";
 import { have, skipFor, skipUnless } from "../support/run/require.ts";
 

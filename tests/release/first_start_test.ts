@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { runCommand } from "../../release/command.ts";
-import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { compareEmbedded, parseListing } from "../../release/compile.ts";
 import { readGraph } from "../../release/graph.ts";
 import { EmptyCache } from "../support/containers/empty_cache.ts";
 import { withFolder } from "../support/run/folder.ts";

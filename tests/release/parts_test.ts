@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { mustRun, runCommand } from "../../release/command.ts";
-import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { compareEmbedded, parseListing } from "../../release/compile.ts";
 import { follow, type Graph, type Info } from "../../release/graph.ts";
 import { readOrigin } from "../../release/origin.ts";
-import { noticeText, type PackageFacts } from "../../release/packages.ts";
-import { billOfMaterials } from "../../release/sbom.ts";
+import { billOfMaterials, noticeText, type PackageFacts } from "../../release/sbom.ts";
 import { reduceManifest } from "../../release/staging.ts";
 import { withFolder } from "../support/run/folder.ts";
 import { skipUnless } from "../support/run/require.ts";

@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import manifest from "../../deno.json" with { type: "json" };
 import { mustRun, runCommand } from "../../release/command.ts";
-import { compile, ROOT } from "../../release/compile.ts";
+import { compile, ROOT, TARGETS } from "../../release/compile.ts";
 import { readGraph } from "../../release/graph.ts";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { stage } from "../../release/staging.ts";
-import { TARGETS } from "../../release/targets.ts";
 import { EmptyCache } from "../support/containers/empty_cache.ts";
 import { withFolder } from "../support/run/folder.ts";
 
@@ -23,8 +22,8 @@ Deno.test("the same sources give the same executable, wherever and whenever it i
       const staging = await stage(`${folder}/${place}`, { root: ROOT, graph, origin });
       const target = TARGETS[i === 2 ? 1 : 0]!;
       const output = `${folder}/${i}/nodens`;
-      const { size } = await compile(staging, { graph, target, output });
-      assert.ok(size > 1_000_000);
+      await compile(staging, { graph, target, output });
+      assert.ok(Deno.statSync(output).size > 1_000_000);
       digests.push(createHash("sha256").update(Deno.readFileSync(output)).digest("hex"));
       Deno.removeSync(output);
     }

@@ -1,9 +1,8 @@
-import { compile, ROOT } from "../../../release/compile.ts";
+import { compile, ROOT, TARGETS } from "../../../release/compile.ts";
 import { readGraph } from "../../../release/graph.ts";
 import { readOrigin } from "../../../release/origin.ts";
 import { PERMISSIONS } from "../../../release/permissions.ts";
 import { stage, type Staging } from "../../../release/staging.ts";
-import { TARGETS } from "../../../release/targets.ts";
 import { IMAGE, type ImageRoot } from "./image_root.ts";
 
 /** How nodens is started in a root. */

@@ -1,6 +1,6 @@
 import { checksums } from "../../../release/archive.ts";
 import { debianName, packDebian } from "../../../release/debian.ts";
-import { type Target, TARGETS } from "../../../release/targets.ts";
+import { type Target, TARGETS } from "../../../release/compile.ts";
 import { readPage } from "../../docs/page.ts";
 import { baseTree, BootedTree } from "./booted_tree.ts";
 import { IMAGE } from "./image_root.ts";
