@@ -49,7 +49,8 @@ export function compileArguments(output: string, more: readonly string[] = []): 
  * Compiles a staged copy, and compares the embedded files with the graph of imports.
  *
  * If the runtime cannot be downloaded, Deno itself replaces it: everything is embedded and compared,
- * but the file does not run as nodens. Returns whether it does. Throws an error with Deno's output, or with wrong files.
+ * but the file does not run as nodens. Returns whether it does. Throws an error with Deno's output or
+ * with the wrong files.
  */
 export async function compile(
   staging: Staging,

@@ -28,7 +28,7 @@ export async function putNodens(root: Pick<ImageRoot, "copy">): Promise<Program>
     const output = `${work}/nodens`;
     const target = TARGETS.find(({ machine }) => machine === Deno.build.arch);
     if (target === undefined) throw new Error(`Cannot compile for ${Deno.build.arch}`);
-    const { runnable } = await compile(staging, { graph, target, output });
+    const runnable = await compile(staging, { graph, target, output });
     if (runnable) {
       root.copy(output, IMAGE.executable);
       return { command: IMAGE.executable, args: [] };
