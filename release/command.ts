@@ -1,13 +1,17 @@
 export interface CommandResult {
   readonly ok: boolean;
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
   /** Standard output, then standard error. */
   readonly text: string;
-  readonly stdout: string;
 }
 
 interface CommandOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** Ends the command before its time. */
+  signal?: AbortSignal;
 }
 
 /** Runs a command to its end. Throws only if it cannot be started. */
@@ -22,7 +26,7 @@ export async function runCommand(
     const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) =>
       new TextDecoder().decode(bytes)
     ) as [string, string];
-    return { ok: output.success, text: stdout + stderr, stdout };
+    return { ok: output.success, code: output.code, stdout, stderr, text: stdout + stderr };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Error(`Cannot run "${command}": it is not installed`);
