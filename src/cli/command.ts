@@ -10,7 +10,6 @@ import {
 import type { Output } from "./output.ts";
 import type { Signals } from "./signals.ts";
 
-/** An argument that is not a flag. */
 export interface Operand {
   /** Name in usage lines: `FILE`, or `[ADDRESS]` if it may be left out. */
   readonly name: string;
@@ -44,7 +43,6 @@ export interface Command<F extends Flags = Flags> {
   readonly summary: string;
   /** Ways to call it: what follows the name; the summary is shown if there are several. */
   readonly forms: readonly { readonly args: string; readonly summary?: string }[];
-  /** Further paragraphs for the manual page. */
   readonly description?: readonly string[];
   readonly flags: F;
   /** Flags that help and completion leave out. */
@@ -53,7 +51,7 @@ export interface Command<F extends Flags = Flags> {
   readonly plusOptions?: Flags;
   /** The command reads its arguments itself: dig's flags have one dash, and may touch their value. */
   readonly ownSyntax?: boolean;
-  readonly operands: readonly Operand[];
+  readonly operands?: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];
   /** Exit code for a wrong command line; default: 2. */
   readonly usageCode?: number;
@@ -62,7 +60,6 @@ export interface Command<F extends Flags = Flags> {
 
 export const USAGE_EXIT: ExitCode = [2, "a command line that cannot be understood"];
 
-/** Checks a command's code against its flags. */
 export function command<const F extends Flags>(description: Command<F>): Command {
   return description as unknown as Command;
 }
@@ -92,7 +89,7 @@ export async function runCommand(
 }
 
 function parseCall(
-  { flags, operands, ownSyntax }: Command,
+  { flags, operands = [], ownSyntax }: Command,
   args: readonly string[],
 ): ParsedFlags<Call["values"]> {
   if (ownSyntax === true) return parseFlags([], flags);
@@ -120,7 +117,6 @@ export function unknownWord(name: string, word: string, known: readonly string[]
   return `unknown ${name.replace(/[[\]]/g, "").toLowerCase()} ${JSON.stringify(word)}${hint}`;
 }
 
-/** `Usage: nodens check [--json] FILE`, one line for each form. */
 function usageText({ name, forms }: Command): string {
   const width = Math.max(...forms.map(({ args }) => args.length));
   const lines = forms.map(({ args, summary }) =>
@@ -137,7 +133,6 @@ export function commandHelp(command: Command): string {
   return parts.join("\n");
 }
 
-/** The flags that help and completion list. */
 export function shownFlags({ flags, hiddenFlags = [] }: Command): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([name]) => !hiddenFlags.includes(name)));
 }
@@ -146,7 +141,6 @@ export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
-/** A table of flags as help prints it. */
 export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   return Object.entries(table).map(([name, flag]) => {
     const { default: value, help } = flag;
@@ -155,7 +149,6 @@ export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   }).join("\n");
 }
 
-/** `-dns.port, -p PORT`, `+bufsize=N`. */
 export function spelling(name: string, { alias, value }: Flag, sign: "-" | "+"): string {
   const names = [name, ...(alias === undefined ? [] : [alias])].map((one) => sign + one).join(", ");
   return value === "" ? names : `${names}${sign === "+" ? "=" : " "}${value}`;

@@ -11,7 +11,6 @@ import { STATUS } from "./status/command.ts";
 
 const OTHERS = [CHECK, QUERY, STATUS, DOCTOR, HEALTHCHECK, REDIRECT, MANIFEST, COMPLETION, MAN];
 
-/** All commands in the order of help and manual; serving, which has no name, comes first. */
 export const COMMANDS: readonly Command[] = [SERVE, ...OTHERS, helpCommand(OTHERS)];
 
 export const HIDDEN_COMMANDS: readonly Command[] = [COMPLETE];

@@ -1,6 +1,5 @@
 import { didYouMean } from "../corefile/nearest.ts";
 
-/** Bounds of a number, both included. */
 export interface Range {
   readonly min: number;
   readonly max: number;
@@ -21,7 +20,7 @@ export type Flags = Readonly<Record<string, Flag>>;
 
 export type FlagValues<T extends Flags> = { readonly [N in keyof T]: T[N]["default"] };
 
-export const PORT_RANGE: Range = { min: 1, max: 65535 };
+const PORT_RANGE: Range = { min: 1, max: 65535 };
 
 export const HELP_FLAG: Flag<boolean> = {
   default: false,
@@ -48,6 +47,10 @@ export function choice<const C extends string>(
 
 export function number(value: string, fallback: number, help: string, range?: Range): Flag<number> {
   return { default: fallback, help, value, ...range && { range } };
+}
+
+export function port(fallback: number, help: string, alias?: string): Flag<number> {
+  return { ...number("PORT", fallback, help, PORT_RANGE), ...alias !== undefined && { alias } };
 }
 
 export function boolean(help: string, fallback = false): Flag<boolean> {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { helpText } from "../../src/cli/command.ts";
-import { boolean, FlagError, number, parseFlags, PORT_RANGE, text } from "../../src/cli/flags.ts";
+import { boolean, FlagError, parseFlags, port, text } from "../../src/cli/flags.ts";
 
 const TABLE = {
   conf: text("FILE", "file"),
-  "dns.port": { ...number("PORT", 53, "port", PORT_RANGE), alias: "p" },
+  "dns.port": port(53, "port", "p"),
   quiet: boolean("hush"),
 };
 const DEFAULTS = { conf: "", "dns.port": 53, quiet: false };

@@ -41,7 +41,6 @@ export async function run(
   }
 }
 
-/** Warnings about listener addresses that no interface of this machine has. */
 function unboundAddresses({ file, listeners }: Config, host: HostView): string[] {
   const own = new Set(host.interfaces().map(({ address }) => canonicalAddress(address)));
   const addresses = listeners.map(({ address }) => address).filter((address) =>

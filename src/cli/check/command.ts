@@ -1,5 +1,5 @@
 import { command, USAGE_EXIT } from "../command.ts";
-import { boolean, HELP_FLAG, number, PORT_RANGE } from "../flags.ts";
+import { boolean, HELP_FLAG, port } from "../flags.ts";
 
 export const CHECK = command({
   name: "check",
@@ -8,7 +8,7 @@ export const CHECK = command({
   flags: {
     json: boolean("print the configuration as JSON"),
     strict: boolean("exit with 1 for a warning as well"),
-    "dns.port": { ...number("PORT", 53, "default port", PORT_RANGE), alias: "p" },
+    "dns.port": port(53, "default port", "p"),
     h: HELP_FLAG,
   },
   operands: [{ name: "FILE" }],

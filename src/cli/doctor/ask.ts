@@ -7,7 +7,6 @@ import type { Question } from "../../doctor/probe/surroundings.ts";
 import { askTcp, askUdp, NoReplyError } from "../../follow/dns_client.ts";
 import { buildQuery, mismatch } from "../query/message.ts";
 
-/** Asks one server for an IPv4 address and measures the time. Never rejects. */
 export async function askOnce(
   { name, address, port, transport, timeoutMs, source }: Question,
   clock: Clock = systemClock,

@@ -12,7 +12,6 @@ export const DOCTOR = command({
   hiddenFlags: [
     ...["quiet", "log-format", "log-time", "pidfile", "plugins", "version", "workers", "io"],
   ],
-  operands: [],
   exitCodes: [[0, "no problem"], [1, "problems, each told with what to do"], USAGE_EXIT],
   load: () => import("./doctor.ts"),
 });

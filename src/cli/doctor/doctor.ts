@@ -14,10 +14,7 @@ import { doctorText } from "./text.ts";
 
 const DEFAULT_WIDTH = 100;
 
-/**
- * `nodens doctor`: examines whether nodens would work here, or does, and names remedies. Returns 0,
- * or 1 for a problem.
- */
+/** `nodens doctor`: 0, or 1 for a problem. */
 export async function run(
   call: Call<DoctorValues>,
   { output }: CommandIo,
@@ -40,7 +37,6 @@ export async function run(
   return exitCode(diagnosis.findings);
 }
 
-/** For scripts: ids of checks are stable. */
 function jsonText({ running, findings }: Diagnosis, { node }: DoctorOptions): string {
   const report = {
     version: VERSION,

@@ -17,7 +17,6 @@ export const DOCTOR_FLAGS = {
 
 export type DoctorValues = FlagValues<typeof DOCTOR_FLAGS>;
 
-/** What the flags of `nodens doctor` ask for. Throws `FlagError`. */
 export function readDoctorOptions(
   { values, given }: Pick<ParsedFlags<DoctorValues>, "values" | "given">,
   env: (name: string) => string | undefined,

@@ -7,14 +7,11 @@ export interface DoctorTextOptions {
   readonly width: number;
 }
 
-/** Colours of the statuses (SGR). */
 const COLOR: Record<FindingStatus, number> = { ok: 32, warning: 33, problem: 31, skipped: 90 };
 const STATUS_WIDTH = 7;
 const GAP = "  ";
-/** With fewer columns for text, lines stay whole. */
 const MIN_TEXT_WIDTH = 30;
 
-/** The findings for people: a line for each check, remedies below it, and a line of sums. */
 export function doctorText(
   findings: readonly Finding[],
   { head, color, width }: DoctorTextOptions,
@@ -34,7 +31,6 @@ export function doctorText(
   return [head, "", ...lines, "", summary(findings), ""].join("\n");
 }
 
-/** `2 problems, 1 warning, 12 checks are right, 3 skipped`. */
 function summary(findings: readonly Finding[]): string {
   const counts = countStatuses(findings);
   const number = (count: number, one: string) => `${count} ${one}${count === 1 ? "" : "s"}`;

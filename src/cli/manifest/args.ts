@@ -19,27 +19,18 @@ export const MANIFEST_FLAGS = {
   localdns: text("ADDRESS", "address of nodens on every node", "169.254.20.10"),
   domain: text("DOMAIN", "domain of the cluster", "cluster.local"),
   kubedns: text("ADDRESS", "address of the kube-dns service"),
-  "dual-stack": text(
-    "ADDRESSES",
-    "local address and that of kube-dns of the other family: fd00::10,fd00:10:96::a",
-  ),
+  "dual-stack": text("ADDRESSES", "-localdns,-kubedns of the other family: fd00::10,fd00:10:96::a"),
   mode: choice(
     "MODE",
     ["iptables", "ipvs", "redirect"],
-    "iptables, ipvs (as kube-proxy runs) or redirect",
+    "iptables or ipvs (kube-proxy), or redirect",
   ),
   image: text("IMAGE", "image of nodens with iptables", `nodens-node:${VERSION}`),
   plain: boolean("the published Corefile as it is, without prefetch and serve_stale"),
   memory: text("SIZE", "memory limit, which the size of the caches follows", "192Mi"),
-  "cluster-range": text(
-    "RANGES",
-    "ranges of services and pods, with commas between; the local address must lie outside",
-  ),
+  "cluster-range": text("RANGES", "service and pod ranges, comma-separated, without -localdns"),
   "pod-monitor": boolean("add a PodMonitor for the Prometheus operator"),
-  "network-policy": text(
-    "NAMESPACES",
-    "namespaces, with commas between, that get a NetworkPolicy for DNS",
-  ),
+  "network-policy": text("NAMESPACES", "namespaces with a NetworkPolicy for DNS, comma-separated"),
   from: text("FILE", "fill this manifest of Kubernetes instead, and change its image"),
   diff: boolean("with -from: print what changes"),
   check: text("FILE", "look for faults in this manifest"),
@@ -48,7 +39,6 @@ export const MANIFEST_FLAGS = {
 
 export type ManifestValues = FlagValues<typeof MANIFEST_FLAGS>;
 
-/** Flags for the content of a new manifest; an existing one has its own. */
 const ONLY_NEW = ["dual-stack", "plain", "memory", "pod-monitor", "network-policy"];
 const ONLY_FILLED = ["mode", "image", "diff"];
 const MAX_NAMESPACES = 1000;

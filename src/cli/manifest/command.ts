@@ -10,7 +10,6 @@ export const MANIFEST = command({
     { args: "-check FILE [FLAGS]", summary: "look for faults in one" },
   ],
   flags: MANIFEST_FLAGS,
-  operands: [],
   exitCodes: [
     [0, "printed, or no fault found"],
     [1, "a manifest has faults, and nothing is printed"],

@@ -13,10 +13,7 @@ import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 import { VERSION } from "../version.ts";
 import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
 
-/**
- * `nodens manifest`: prints a manifest for `kubectl apply -f -`. Returns 0, or 1 if a manifest has
- * faults: each is reported with its line, and nothing is printed.
- */
+/** `nodens manifest`: 0, or 1 if a manifest has faults; then nothing is printed. */
 export async function run(
   call: Call<ManifestValues>,
   { output }: CommandIo,
@@ -49,7 +46,6 @@ export async function run(
   return 0;
 }
 
-/** The manifest with its variables filled and its image changed, or why that is impossible. */
 function fill(text: string, options: FileArguments): string | CheckResult {
   const filled = fillVariables(text, options);
   const { containers, strangers, faults } = readManifest(filled);

@@ -1,6 +1,6 @@
-import { boolean, number, PORT_RANGE } from "../flags.ts";
+import { boolean, number, port } from "../flags.ts";
 
-export const PORT_FLAG = number("PORT", 53, "port to ask", PORT_RANGE);
+export const PORT_FLAG = port(53, "port to ask");
 
 /**
  * dig's options; `+no…` turns one off. Defaults are dig's, except that the announced size fits every

@@ -4,7 +4,6 @@ import { classText, flagsText, opcodeText, rcodeText, typeText } from "../../dns
 import { quoted, rdataText } from "./rdata.ts";
 import { WireReader } from "./wire.ts";
 
-/** Columns of TTL, class, type and data in dig's layout. */
 const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
 
 /** Purposes of the Extended DNS Error codes (RFC 8914 section 5.2 and IANA's list). */
@@ -46,7 +45,6 @@ export function formatMessage(bytes: Uint8Array): string {
     section("ADDITIONAL", additionals.filter((record) => record !== opt));
 }
 
-/** The data of the answers, one a line. Throws `RangeError` for a malformed message. */
 export function formatShort(bytes: Uint8Array): string {
   return readMessage(bytes).answers.map(({ text }) => `${text}\n`).join("");
 }

@@ -11,7 +11,6 @@ import { parseQueryArgs, type QueryRequest } from "./args.ts";
 import { buildQuery, mismatch } from "./message.ts";
 import { formatMessage, formatShort } from "./print.ts";
 
-/** dig's exit codes: a response, none, and a server or response that cannot be used. */
 export const QUERY_EXIT = { reply: 0, noReply: 9, internal: 10 } as const;
 
 /** `nodens query`: asks one server one question and prints the response as dig does. */
@@ -94,7 +93,6 @@ async function ask(
   return null;
 }
 
-/** The first nameserver of a resolv.conf; by default the local host (resolv.conf(5)). */
 function firstServer(path: string): string {
   try {
     const text = readRegularTextSync(path, MAX_SYSTEM_FILE_BYTES);
@@ -119,7 +117,6 @@ async function resolveServer(server: string): Promise<string | null> {
   }
 }
 
-/** In the format of `date`: `Mon Nov 23 11:23:53 UTC 2026`. */
 function dateText(date: Date): string {
   const [day, month, number, year, time] = date.toString().split(" ");
   const zone = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" })

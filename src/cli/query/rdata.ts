@@ -53,7 +53,6 @@ const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   parameters: (data) => repeated(data, () => parameterText(data)).join(" "),
 };
 
-/** Data of a record in presentation format. Throws `RangeError` if it is malformed. */
 export function rdataText(type: number, data: WireReader): string {
   const name = typeText(type);
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name]! : null;

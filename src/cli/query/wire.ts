@@ -41,7 +41,6 @@ export class WireReader {
     return new WireReader(this.#bytes, this.#skip(count), this.at);
   }
 
-  /** A name in presentation format, with its closing dot. */
   name(): string {
     const octets: number[] = [];
     let at = this.at;

@@ -3,18 +3,14 @@ import type { RedirectOptions } from "../../node/redirect/redirect.ts";
 import { localUserId } from "../../node/redirect/user_id.ts";
 import { boolean, FlagError, type FlagValues, HELP_FLAG, number, text } from "../flags.ts";
 
-/** Flags of `nodens redirect`. */
 export const REDIRECT_FLAGS = {
   n: boolean("print the commands and run none"),
-  to: text(
-    "ADDRESSES",
-    "address of nodens, one a family, with a comma between; else it listens on all",
-  ),
+  to: text("ADDRESSES", "address of nodens, one a family, comma-separated; default: any"),
   port: number("PORT", 53, "port of nodens"),
-  only: text("ADDRESSES", "servers to redirect from; else all others"),
+  only: text("ADDRESSES", "servers to redirect from; default: all others"),
   except: text("ADDRESSES", "servers whose traffic is left alone"),
   "except-uid": text("USER", "user whose traffic is left alone"),
-  interface: text("NAMES", "interfaces of containers (docker0,br-+); else all"),
+  interface: text("NAMES", "interfaces of containers (docker0,br-+); default: all"),
   containers: boolean("containers as well as the host", true),
   failopen: boolean("only while nodens answers", true),
   h: HELP_FLAG,
@@ -22,7 +18,6 @@ export const REDIRECT_FLAGS = {
 
 export type RedirectValues = FlagValues<typeof REDIRECT_FLAGS>;
 
-/** What the flags ask for. Throws `FlagError`. */
 export function readRedirectOptions({ failopen, ...values }: RedirectValues): RedirectOptions {
   try {
     const exceptUid = localUserId(values["except-uid"]);

@@ -11,10 +11,7 @@ import type { Call, CommandIo } from "../command.ts";
 import type { Output } from "../output.ts";
 import { readRedirectOptions, type RedirectValues } from "./options.ts";
 
-/**
- * `nodens redirect`: installs or removes the rules that send port-53 traffic to nodens, or reports
- * their state. Returns 0, or 1 if that failed or rules are missing.
- */
+/** `nodens redirect`: 0, or 1 if that failed or rules are missing. */
 export async function run(
   { values, rest: [action] }: Call<RedirectValues>,
   { output }: CommandIo,
@@ -53,7 +50,6 @@ export async function run(
   return code;
 }
 
-/** Prints the state of a family; returns whether all rules are there. */
 async function printState(
   family: Family,
   options: RedirectOptions,

@@ -4,7 +4,6 @@ import type { Logger } from "../../control/log/logger.ts";
 import { ownName } from "../../plugins/config_traits.ts";
 import { VERSION } from "../version.ts";
 
-/** Zones and ports in CoreDNS's format. */
 function listenerNames({ listeners }: Config): string[] {
   const names = listeners.flatMap(({ address, port, zones }) => {
     const host = address.includes(":") ? `[${address}]` : address;
@@ -13,7 +12,6 @@ function listenerNames({ listeners }: Config): string[] {
   return [...new Set(names)];
 }
 
-/** The state of a serving nodens, for its service manager. */
 export function servingText(config: Config): string {
   return `serving ${listenerNames(config).join(", ")}`;
 }
@@ -31,10 +29,7 @@ export function announce(config: Config, logger: Logger): void {
   logger.print([...listeners, versions, ...hint], versions, { version: VERSION, listeners });
 }
 
-/**
- * Logs the state (SIGQUIT): the text of `nodens status`, or for `-log-format json` one message with
- * the member `status`. Never rejects.
- */
+/** Logs the state (SIGQUIT): as text, or as one JSON message with the member `status`. */
 export async function printState(
   source: { collect(): Promise<Status> },
   logger: Logger,

@@ -6,7 +6,6 @@ export const SERVE = command({
   summary: "serve a Corefile",
   forms: [{ args: "[FLAGS]" }],
   flags: SERVE_FLAGS,
-  operands: [],
   exitCodes: [
     [0, "stopped by SIGTERM or SIGINT"],
     [1, "a fault in the Corefile, or a port that cannot be opened"],

@@ -9,10 +9,8 @@ import type { ServeOutput } from "./output.ts";
 /** CoreDNS's own configuration without a Corefile. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** Where the Corefile comes from. */
 export interface CorefileOrigin {
   readonly source: ConfigSource;
-  /** Fills the template, if there is one. */
   readonly base: BaseCorefile | null;
   /** Called when the filled template changes. */
   readonly listener: { onChange: (summary: string) => void };

@@ -8,7 +8,7 @@ import {
   HELP_FLAG,
   number,
   type ParsedFlags,
-  PORT_RANGE,
+  port,
   text,
 } from "../flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
@@ -16,31 +16,22 @@ import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
 export const SERVE_FLAGS = {
   conf: text("FILE", "Corefile to serve; else ./Corefile, else a built-in one (whoami, log)"),
-  "dns.port": {
-    ...number("PORT", 53, "port of server blocks that name none", PORT_RANGE),
-    alias: "p",
-  },
+  "dns.port": port(53, "port of server blocks that name none", "p"),
   quiet: boolean("say nothing at start"),
   "log-format": choice("FORMAT", ["text", "json"], "text or json (an object a line)"),
   "log-time": choice(
     "WHEN",
     ["auto", "always", "never"],
-    "begin lines of text with their time; auto: where neither journal nor container adds it",
+    "begin lines of text with their time; auto: unless the journal or a container adds it",
   ),
   pidfile: text("FILE", "write the process id to this file"),
   plugins: boolean("list the plugins and exit"),
   version: boolean("print the version and exit"),
   workers: number("NUMBER", 1, "data planes that share the ports", { min: 1, max: 64 }),
   "loop-exit": boolean("end with exit code 1 when the plugin loop finds a forwarding loop"),
-  takeover: text(
-    "NAME",
-    "accepted and ignored: two nodens processes on one host share their addresses by themselves",
-  ),
+  takeover: text("NAME", "accepted and ignored: nodens processes on one host share addresses"),
   io: choice("KIND", ["auto", "linux", "portable"], "auto, linux (epoll) or portable"),
-  "prometheus-listen-address": text(
-    "ADDRESS",
-    "serve metrics at this address, besides what the Corefile says",
-  ),
+  "prometheus-listen-address": text("ADDRESS", "serve metrics here, besides the Corefile's"),
   "metrics-listen-address": text("ADDRESS", "the same, as node-cache has it"),
   ...NODE_FLAGS,
   ...RULE_FLAGS,
@@ -58,7 +49,6 @@ export interface ServeOptions {
   readonly metricsAddresses: readonly HttpAddress[];
 }
 
-/** Checks the flags of serving. Throws `FlagError`. */
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
 ): ServeOptions {

@@ -33,21 +33,16 @@ export function setupErrorCounter(registry: MetricRegistry): (error: SetupError)
 
 const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
 
-/** Publishes the levels of fail-open; a family has no series before its rules are first read. */
 export function failOpenGauge(registry: MetricRegistry): NodeContext["onLevel"] {
   return (family, level) =>
     registry.gauge("nodens_failopen_level", { family: `${family}` }).set(LEVEL_VALUES[level]);
 }
 
-/** Whether nodens changes the host. */
 export function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 
-/**
- * Socket marks by which rules recognize nodens' own packets: to upstreams if queries are redirected, to
- * its own listeners if rules depend on a heartbeat. Zero is no mark.
- */
+/** Socket marks by which rules recognize nodens' own queries to upstreams and listeners; 0 for none. */
 export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
   const { redirect, failOpen } = options.rules;
   if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
@@ -115,10 +110,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   }
 }
 
-/**
- * Leaves out metrics addresses in use if they are optional: as in node-cache, they do not prevent the
- * start. `shared`: a previous process may still listen there.
- */
+/** The free addresses for metrics; as in node-cache, optional ones in use do not prevent the start. */
 export function freeMetricsAddresses(
   addresses: readonly HttpAddress[],
   { logger, shared, optional }: { logger: Logger; shared: boolean; optional: boolean },

@@ -4,7 +4,7 @@ import { MAX_DURATION_MS } from "../../corefile/values.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
-import { boolean, FlagError, type FlagValues, number, PORT_RANGE, text } from "../flags.ts";
+import { boolean, FlagError, type FlagValues, port, text } from "../flags.ts";
 
 const CONFIG_DIRECTORY = "/etc/kube-dns";
 const METRICS_ADDRESS = "0.0.0.0:9353";
@@ -19,40 +19,22 @@ const NODE_CACHE_SECONDS = /^([0-9]+)ns$/;
 export const NODE_FLAGS = {
   localip: text(
     "ADDRESSES",
-    "addresses to serve on this node, with commas between; without, the host is left alone",
+    "addresses to serve on this node, comma-separated; else it is unchanged",
   ),
   setupinterface: boolean("make an interface that has those addresses", true),
   interfacename: text("NAME", "name of that interface", "nodelocaldns"),
   setupiptables: boolean("make the iptables rules for those addresses", true),
   syncinterval: text("DURATION", "how often interface and rules are checked; 60, 60s, 1m", "60"),
   skipteardown: boolean("leave interface and rules when the process ends"),
-  "health-port": number("PORT", 8080, "port of the health plugin", PORT_RANGE),
-  corefile: text(
-    "FILE",
-    "where the Corefile is written; -conf goes before it",
-    "/etc/Corefile",
-  ),
-  basecorefile: text(
-    "FILE",
-    "template that the Corefile is made from",
-    "/etc/coredns/Corefile.base",
-  ),
-  kubednscm: text(
-    "FOLDER",
-    `directory of the kube-dns config map; else ${CONFIG_DIRECTORY} if it is there`,
-  ),
-  upstreamsvc: text(
-    "NAME",
-    "Service whose address __PILLAR__CLUSTER__DNS__ stands for",
-    "kube-dns",
-  ),
-  domain: text("DOMAIN", "what __PILLAR__DNS__DOMAIN__ stands for", "cluster.local"),
-  reloadwithsignal: boolean(
-    "taken and ignored: a Corefile that was made anew is always applied",
-  ),
+  "health-port": port(8080, "port of the health plugin"),
+  corefile: text("FILE", "where the filled Corefile is written; -conf overrides", "/etc/Corefile"),
+  basecorefile: text("FILE", "template of the Corefile", "/etc/coredns/Corefile.base"),
+  kubednscm: text("FOLDER", `kube-dns config map; default: ${CONFIG_DIRECTORY} if it exists`),
+  upstreamsvc: text("NAME", "Service whose address is __PILLAR__CLUSTER__DNS__", "kube-dns"),
+  domain: text("DOMAIN", "value of __PILLAR__DNS__DOMAIN__", "cluster.local"),
+  reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
 };
 
-/** Values of the flags that the node role reads: its own, and some of serving. */
 export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
   readonly conf: string;
   readonly "dns.port": number;
@@ -146,7 +128,6 @@ function readLocalIps(text: string, given: boolean): string[] {
   return different;
 }
 
-/** Why no interface can have this address, or null if one can. */
 function uselessAddress(bytes: Uint8Array): string | null {
   if (bytes.every((octet) => octet === 0)) return "the unspecified address";
   const [first] = bytes as unknown as [number];
@@ -157,7 +138,6 @@ function uselessAddress(bytes: Uint8Array): string | null {
   return mapped ? "an IPv4 address in an IPv6 one's form" : null;
 }
 
-/** Checks a name by Linux's rules for interfaces; it takes a % for a pattern. */
 function readInterfaceName(name: string): string {
   const wrong = (why: string) =>
     new FlagError(`flag -interfacename: ${quote(name)} ${why} (the default is nodelocaldns)`);
@@ -196,7 +176,6 @@ function readPath(name: "basecorefile" | "corefile", values: NodeValues): string
   return path;
 }
 
-/** Checks a domain that is written into a Corefile. */
 function readDomain(text: string): string {
   try {
     if (/[\s"#{}\\,:/]/.test(text)) throw new SyntaxError("it holds what no domain does");

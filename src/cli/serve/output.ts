@@ -5,7 +5,7 @@ import { inContainer, type LogOptions, needsTime } from "../../control/log/log_t
 import { Logger } from "../../control/log/logger.ts";
 import { processOutput } from "../output.ts";
 
-/** Time for the last message if nobody reads standard error. */
+/** Time for the last message. */
 const LAST_WORDS_MS = 500;
 
 /** Output of a serving nodens: the log on standard output, faults on standard error. */
@@ -28,7 +28,6 @@ export class ServeOutput {
     this.#clock = clock;
   }
 
-  /** Detects where both outputs lead. `exit` ends the process. */
   static async open(
     { format, time }: LogOptions,
     exit: (code: number) => never,

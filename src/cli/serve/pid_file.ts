@@ -1,13 +1,9 @@
 import type { Logger } from "../../control/log/logger.ts";
 import { readRegularTextSync } from "../../sys/regular_file.ts";
 
-/** More than a process id with a line end. */
 const MAX_BYTES = 32;
 
-/**
- * Writes the process id to a temporary file and renames it: no link is followed, and nobody reads half
- * of it. As in CoreDNS, a failure is only logged.
- */
+/** Writes the process id. Renaming follows no link. As in CoreDNS, a failure is only logged. */
 export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
   const temporary = `${path}.${crypto.getRandomValues(new Uint8Array(8)).toHex()}.tmp`;
   try {
@@ -18,7 +14,6 @@ export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
     try {
       Deno.removeSync(temporary);
     } catch {
-      // It was not written.
     }
   }
 }

@@ -8,35 +8,19 @@ import { localUserId } from "../../node/redirect/user_id.ts";
 import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
 
 export const RULE_FLAGS = {
-  failopen: boolean(
-    "queries go elsewhere while nodens does not answer, where the kernel can do that",
-    true,
-  ),
-  "failopen-to": text(
-    "ADDRESSES",
-    "who answers then where no kube-proxy does; addresses, with ports if not 53",
-  ),
-  redirect: text(
-    "ADDRESSES",
-    "all, or the servers whose queries come here too; for hosts without kube-proxy",
-  ),
-  "redirect-to": text(
-    "ADDRESSES",
-    "address of nodens, one a family; else those of -localip, else any",
-  ),
+  failopen: boolean("queries go elsewhere while nodens is silent, if the kernel can do that", true),
+  "failopen-to": text("ADDRESSES", "servers for that without kube-proxy, with ports if not 53"),
+  redirect: text("ADDRESSES", "all, or the servers whose queries come here, without kube-proxy"),
+  "redirect-to": text("ADDRESSES", "of nodens, one a family; default: those of -localip, else any"),
   "redirect-except": text("ADDRESSES", "servers that are asked as before"),
   "redirect-except-uid": text("USER", "user whose queries are left alone"),
-  "redirect-interface": text(
-    "NAMES",
-    "interfaces of containers (docker0,br-+), or none; else all",
-  ),
+  "redirect-interface": text("NAMES", "container interfaces (docker0,br-+), or none; default: all"),
 };
 
 type RuleValues = FlagValues<typeof RULE_FLAGS>;
 
 const MAX_DESTINATIONS = 16;
 
-/** Checks the flags of rules. Throws `FlagError`. */
 export function readRuleOptions(
   values: RuleValues,
   node: Pick<NodeOptions, "localIps" | "dnsPort" | "healthPort" | "setupIptables">,

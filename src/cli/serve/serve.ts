@@ -79,7 +79,6 @@ export async function run(
   return await serve(loaded, { context, output, corefile, registry, signals });
 }
 
-/** The driver to serve with; null if the wanted one cannot run here, which is reported. */
 function chooseDriver(wanted: DriverKind | "auto", output: ServeOutput): DriverKind | null {
   if (wanted === "portable") return "portable";
   const why = glibcFault();

@@ -21,7 +21,6 @@ export const COMPLETE = command({
   forms: [{ args: "WORD..." }],
   flags: {},
   ownSyntax: true,
-  operands: [],
   exitCodes: EXIT_CODES,
   load: () => import("./complete.ts"),
 });
@@ -31,7 +30,6 @@ export const MAN = command({
   summary: "print the manual page (mdoc)",
   forms: [{ args: "" }],
   flags: FLAGS,
-  operands: [],
   exitCodes: EXIT_CODES,
   load: () => import("./man.ts"),
 });

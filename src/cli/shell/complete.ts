@@ -14,7 +14,6 @@ export async function run({ args }: Call, { output, commands }: CommandIo): Prom
   return 0;
 }
 
-/** What fits in the place of the last word, which may be empty. */
 export function completions(
   [serve, ...named]: readonly Command[],
   words: readonly string[],
@@ -34,7 +33,7 @@ function argumentsOf(
   before: readonly string[],
   current: string,
 ): Candidate[] | typeof FILES {
-  const { plusOptions = {}, operands, ownSyntax = false } = command;
+  const { plusOptions = {}, operands = [], ownSyntax = false } = command;
   const [, spelt, text] = /^(--?[^=]+)=(.*)$/.exec(current) ?? [];
   if (spelt !== undefined) {
     const flag = flagOf(command, spelt);

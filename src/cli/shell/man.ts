@@ -3,7 +3,6 @@ import type { Flag, Flags } from "../flags.ts";
 import { VERSION } from "../version.ts";
 import { DATE, DESCRIPTION, ENVIRONMENT, EXAMPLES, FILES, SIGNALS } from "./manual_text.ts";
 
-/** Longest line of the source, with room for escapes. */
 const MAX_WIDTH = 70;
 
 export async function run(_: Call, { output, commands }: CommandIo): Promise<number> {
@@ -11,7 +10,6 @@ export async function run(_: Call, { output, commands }: CommandIo): Promise<num
   return 0;
 }
 
-/** The manual page of these commands in mdoc(7), for mandoc and groff. */
 export function manualPage(commands: readonly Command[], version: string): string {
   const [serve, ...named] = commands as [Command, ...Command[]];
   return [

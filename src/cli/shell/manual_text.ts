@@ -1,5 +1,3 @@
-/** Text of the manual page besides commands and flags. */
-
 export const DATE = "November 25, 2026";
 
 export const DESCRIPTION: readonly string[] = [

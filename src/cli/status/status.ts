@@ -6,7 +6,6 @@ import { statusText } from "./text.ts";
 
 const DEFAULT = { host: "localhost", port: "9153" } as const;
 
-/** `nodens status`: 0 with the status of a running nodens, 1 if none answers. */
 export async function run(
   { values: { json, timeout }, rest: [address = ""] }: Call<{ json: boolean; timeout: number }>,
   { output }: CommandIo,

@@ -38,7 +38,6 @@ function reloadText({ reload }: Status): string {
   return `Last reload: ${reload.at}, REFUSED; the configuration before it is served\n${faults}`;
 }
 
-/** Seconds as the two largest units: `3d 4h`, `2m 5s`. */
 function spanText(seconds: number): string {
   const units: [string, number][] = [
     ["d", Math.floor(seconds / 86_400)],

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { helpText } from "../../../src/cli/command.ts";
-import { FlagError, number, parseFlags, PORT_RANGE, text } from "../../../src/cli/flags.ts";
+import { FlagError, parseFlags, port, text } from "../../../src/cli/flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "../../../src/cli/serve/node_flags.ts";
 import type { NodeOptions } from "../../../src/node/template/options.ts";
 
 /** The flags of the program that these ones go by. */
 const OTHERS = {
   conf: text("FILE", ""),
-  "dns.port": { ...number("PORT", 53, "", PORT_RANGE), alias: "p" },
+  "dns.port": port(53, "", "p"),
   pidfile: text("FILE", ""),
   "metrics-listen-address": text("ADDRESS", ""),
 };
