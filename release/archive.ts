@@ -7,10 +7,7 @@ const TAR = [
   ...["--mode=u=rwX,go=rX", "--use-compress-program", "gzip --no-name"],
 ];
 
-/**
- * Packs a folder under its own name. The same files give the same archive: all have the time
- * `epochSeconds`. Throws an error with tar's output.
- */
+/** Packs a folder under its own name. The same files give the same archive. */
 export async function packFolder(
   folder: string,
   { archive, epochSeconds }: { archive: string; epochSeconds: number },
@@ -21,7 +18,6 @@ export async function packFolder(
   await mustRun("tar", [...place, ...TAR, `--mtime=@${epochSeconds}`, name]);
 }
 
-/** Lines of SHA256SUMS for files of a folder, for `sha256sum --check`. */
 export function checksums(folder: string, names: readonly string[]): string {
   return [...names].sort().map((name) => {
     const digest = createHash("sha256").update(Deno.readFileSync(`${folder}/${name}`));
@@ -29,7 +25,6 @@ export function checksums(folder: string, names: readonly string[]): string {
   }).join("");
 }
 
-/** Sets the times of all files and folders within a folder. */
 export function setTimes(folder: string, epochSeconds: number): void {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
     const path = `${folder}/${name}`;

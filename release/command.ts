@@ -3,7 +3,6 @@ export interface CommandResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Standard output, then standard error. */
   readonly text: string;
 }
 
@@ -14,7 +13,6 @@ interface CommandOptions {
   signal?: AbortSignal;
 }
 
-/** Runs a command to its end. Throws only if it cannot be started. */
 export async function runCommand(
   command: string,
   args: readonly string[],

@@ -31,7 +31,6 @@ export const NO_RUNTIME = "the runtime to embed (denort) cannot be downloaded he
  */
 const OPTIONS = ["--frozen", "--no-check", "--no-code-cache", "--exclude-unused-npm"];
 
-/** More than all modules take. */
 const NEAR_BYTES = 8 * 1024 * 1024;
 const FAILED_DOWNLOAD = /denort|download|error sending request|dns error/i;
 

@@ -11,18 +11,15 @@ import { setTimes } from "./archive.ts";
 import { mustRun } from "./command.ts";
 import type { Target } from "./compile.ts";
 
-/** The executable in the units, and in a package. */
 const LOCAL = "/usr/local/bin/nodens";
 const PACKAGED = "/usr/bin/nodens";
 
 export interface DebianPackage {
-  /** The folder with deno.json, with a slash at its end. */
   root: string;
   executable: string;
   notices: string;
   target: Target;
   version: string;
-  /** Time of all files in seconds since 1970. */
   epochSeconds: number;
 }
 
@@ -102,7 +99,6 @@ Description: DNS cache for every node
 `;
 }
 
-/** With `DPKG_ROOT` dpkg installs into a tree that does not run. */
 const RUNS = '[ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]';
 const SCRIPTS: Record<string, string> = {
   postinst: `if [ "$1" = configure ]; then

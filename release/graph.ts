@@ -3,7 +3,6 @@ import { mustRun } from "./command.ts";
 export interface Package {
   readonly name: string;
   readonly version: string;
-  /** `name@version` of its dependencies. */
   readonly needs: readonly string[];
   readonly folder: string;
 }
@@ -12,7 +11,6 @@ export interface Graph {
   /** Paths from the root of the sources, sorted. */
   readonly modules: readonly string[];
   readonly packages: readonly Package[];
-  /** `name@version` of the packages that nodens itself imports. */
   readonly imported: readonly string[];
 }
 
@@ -38,7 +36,6 @@ export interface Info {
   >;
 }
 
-/** Finds modules and packages; imports of types alone do not count. */
 export async function readGraph(root: string): Promise<Graph> {
   const infos = await Promise.all(ROOTS.map(async (path) => {
     // Deno resolves types as well, which only this lock file has.

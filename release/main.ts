@@ -84,7 +84,6 @@ async function release(output: string, work: string): Promise<void> {
   Deno.writeTextFileSync(`${work}/${SUMS}`, checksums(work, made));
   await mustRun("sha256sum", ["--check", "--strict", SUMS], { cwd: work });
 
-  // Published only as a whole.
   const names = runnable ? [...made, SUMS] : [bom];
   Deno.mkdirSync(output, { recursive: true });
   for (const name of names) Deno.copyFileSync(`${work}/${name}`, `${output}/${name}`);

@@ -15,13 +15,10 @@ const ALWAYS = [
   "--allow-sys=networkInterfaces,hostname,uid",
 ];
 
-/** Permissions for each way of serving. */
 export const NEEDS = {
   portable: ALWAYS,
   plain: [...ALWAYS, "--allow-ffi"],
-  /** A pid file, persisted caches. */
   writing: [...ALWAYS, "--allow-ffi", "--allow-write"],
-  /** Interface, rules, and a filled Corefile. */
   node: [...ALWAYS, "--allow-ffi", "--allow-write", "--allow-run"],
 } as const satisfies Record<string, readonly string[]>;
 

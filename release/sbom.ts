@@ -10,7 +10,6 @@ const { ComponentType, ComponentScope, ExternalReferenceType, HashAlgorithm, Lif
 export interface PackageFacts extends Omit<Package, "folder"> {
   readonly license: string;
   readonly licenseText: string;
-  /** Of the package in the registry, in hexadecimal digits. */
   readonly sha512: string;
   readonly homepage: string | undefined;
 }
@@ -42,7 +41,6 @@ export function readPackages(root: string, graph: Graph): PackageFacts[] {
   });
 }
 
-/** The notice that the packages' licences demand. */
 export function noticeText(packages: readonly PackageFacts[]): string {
   const head = "nodens contains these packages, and the Deno runtime (MIT, https://deno.com).\n";
   const parts = packages.map(({ name, version, license, licenseText }) =>
@@ -55,7 +53,6 @@ export interface Materials {
   readonly version: string;
   readonly origin: Origin;
   readonly packages: readonly PackageFacts[];
-  /** `name@version` of the packages that nodens itself imports. */
   readonly imported: readonly string[];
   readonly runtime: { readonly deno: string; readonly v8: string };
 }

@@ -3,24 +3,16 @@ import { mustRun } from "./command.ts";
 import type { Graph } from "./graph.ts";
 import type { Origin } from "./origin.ts";
 
-/** A copy of the parts of nodens alone, all with the same time. */
 export interface Staging {
-  /** The folder with main.ts, with a slash at its end. */
   readonly sources: string;
   readonly denoDir: string;
 }
 
-/**
- * Code in packages. Deno takes a LICENSE for code as well, and would embed the error with paths of
- * this machine.
- */
+/** Not a LICENSE, which Deno takes for code: it would embed the error with local paths. */
 const CODE = /\.(?:[cm]?js|json)$/;
 const COMMIT_FILE = "src/cli/commit.ts";
 
-/**
- * Copies modules and packages into `folder` and writes the commit. `deno compile` embeds the times of
- * files, so the same sources give the same executable.
- */
+/** Copies modules and packages and writes the commit. Times are equal: `deno compile` embeds them. */
 export async function stage(
   folder: string,
   { root, graph, origin }: { root: string; graph: Graph; origin: Origin },
@@ -47,7 +39,6 @@ export async function stage(
     if (!folder.startsWith(`${info.denoDir}/`)) {
       throw new Error(`Cannot copy ${name}: ${folder} is not in ${info.denoDir}`);
     }
-    // With the lock file, Deno does not need the registry's description of a package.
     copyCode(folder, denoDir + folder.slice(info.denoDir.length));
   }
   setTimes(folder, origin.epochSeconds);
@@ -69,10 +60,7 @@ interface Lock {
 
 const KEPT = ["name", "version", "license", "exports", "nodeModulesDir", "unstable"];
 
-/**
- * Leaves out imports of tests and tools: Deno downloads every package in these two files, and without
- * a network embeds none if one is missing.
- */
+/** Leaves out imports of tests and tools: Deno wants every package in these two files. */
 export function reduceManifest(
   manifest: Manifest,
   lock: Lock,

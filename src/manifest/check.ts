@@ -47,10 +47,7 @@ interface ServedCorefile {
   node: NodeArguments;
 }
 
-/**
- * Finds what would fail once the manifest is applied: unfilled variables, arguments that nodens
- * refuses, addresses that pods cannot reach, and faults of the Corefile, which is read as at start.
- */
+/** Finds what would fail at start: variables, arguments, addresses, and faults of the Corefile. */
 export async function checkManifest(
   manifest: CheckedManifest,
   expected: Expected,
@@ -177,7 +174,6 @@ async function checkCorefile(
   }
 }
 
-/** The fault that no server block is for the wanted domain, at a line of the Corefile. */
 function domainFault({ config }: LoadedConfig, domain: string | null): ManifestFault | null {
   if (domain === null) return null;
   const wanted = normalizeZone(domain);

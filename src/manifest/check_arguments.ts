@@ -14,11 +14,8 @@ export interface Expected {
   ranges: readonly Network[];
 }
 
-/** The parts of nodens's command line that a manifest must agree with. */
 export interface NodeArguments {
-  /** Addresses of `-localip` in canonical form. */
   localIps: readonly string[];
-  /** The template of the Corefile, and the filled file. */
   baseFile: string;
   target: string;
   dnsPort: number;
@@ -26,7 +23,6 @@ export interface NodeArguments {
   domain: string | null;
 }
 
-/** For arguments that cannot be read, and manifests without a container. */
 export const DEFAULT_NODE: NodeArguments = {
   localIps: [],
   baseFile: "/etc/coredns/Corefile.base",
@@ -38,7 +34,6 @@ export const DEFAULT_NODE: NodeArguments = {
 /** Reads a command line as nodens does. Throws an error whose message names the fault. */
 export type ReadArguments = (args: readonly string[]) => NodeArguments;
 
-/** Checks program and arguments of a container, and returns the arguments. */
 export function checkArguments(
   container: NodeContainer,
   expected: Expected,
@@ -70,7 +65,6 @@ export function checkArguments(
   return node;
 }
 
-/** The line of the first argument with which the command line has this fault. */
 function lineOfFault(
   args: readonly Located[],
   message: string,

@@ -38,7 +38,6 @@ function hunk(old: readonly string[], now: readonly string[], from: number, to: 
   return text;
 }
 
-/** Lines with their ends; a last line without one gets patch's remark. */
 function splitLines(text: string): string[] {
   return (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
     .map((line) => line.endsWith("\n") ? line : `${line}\n\\ No newline at end of file\n`);

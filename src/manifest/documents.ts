@@ -13,11 +13,9 @@ import {
 
 export interface ManifestFault {
   line: number;
-  /** The fault and, in parentheses, a remedy. */
   what: string;
 }
 
-/** Result of a check: a manifest without faults can be applied. */
 export interface CheckResult {
   faults: ManifestFault[];
   warnings: ManifestFault[];
@@ -62,7 +60,6 @@ export interface ManifestContent {
 /** Longest manifest; the API server's limit is lower. */
 const MAX_LENGTH = 4 * 2 ** 20;
 
-/** Reads a manifest. Faults of its text are collected, not thrown. */
 export function readManifest(text: string): ManifestContent {
   const failed = (what: string): ManifestContent => ({
     ...{ configTexts: [], containers: [], strangers: [], faults: [{ line: 1, what }] },

@@ -1,6 +1,5 @@
 import type { NodeContainer } from "./documents.ts";
 
-/** Variables that nodens fills at start, as node-cache does. */
 export const FILLED_AT_START: readonly string[] = [
   "__PILLAR__CLUSTER__DNS__",
   "__PILLAR__UPSTREAM__SERVERS__",
@@ -57,10 +56,7 @@ export function setImage(
   }, text);
 }
 
-/**
- * Why nodes cannot pull an image, or null: a name without registry and owner is an official image of
- * Docker Hub, which nodens is not.
- */
+/** Why nodes cannot pull an image, or null: a bare name is an official image of Docker Hub. */
 export function pullFault(image: string): string | null {
   if (image.includes("/")) return null;
   return `no node can pull "${image}": the name has no registry (write` +

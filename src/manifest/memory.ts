@@ -3,13 +3,9 @@ import type { CheckResult, Located } from "./documents.ts";
 /** With less, the process is killed before it serves (measured: 30Mi never answers, 64Mi starts). */
 const STARTS_BYTES = 64 * 2 ** 20;
 
-/**
- * Least memory limit: the program takes up to 96 MiB (`config/memory_limit.ts`), and four caches need
- * some room.
- */
+/** The program takes up to 96 MiB (`config/memory_limit.ts`), and four caches need some room. */
 export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 
-/** Exponents of the suffixes of a quantity: of 1000, or with an `i` of 1024. */
 const POWERS: Record<string, number> = { k: 1, K: 1, M: 2, G: 3, T: 4, P: 5, E: 6 };
 
 /** Bytes of a Kubernetes quantity (`192Mi`, `1.5G`, `2e8`, `134217728000m`), or null. */
@@ -25,7 +21,6 @@ export function parseQuantity(text: string): number | null {
   return number * (suffix.endsWith("i") ? 1024 : 1000) ** (POWERS[suffix[0] ?? ""] ?? 0);
 }
 
-/** Reports a memory limit with which nodens would not start, or hardly cache. */
 export function checkMemory({ text, line }: Located, { faults, warnings }: CheckResult): void {
   const bytes = parseQuantity(text);
   const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;

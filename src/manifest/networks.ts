@@ -23,7 +23,6 @@ function bits(bytes: Uint8Array): string {
   return Array.from(bytes, (octet) => octet.toString(2).padStart(8, "0")).join("");
 }
 
-/** Ranges that no local address may be in, and why. */
 const IMPOSSIBLE: readonly (readonly [range: string, why: string])[] = [
   ["127.0.0.0/8", "a loopback address is another one in every pod"],
   ["::1/128", "a loopback address is another one in every pod"],
@@ -39,10 +38,7 @@ const IMPOSSIBLE: readonly (readonly [range: string, why: string])[] = [
 /** Least size of the service range, if it is not given. */
 const SERVICE_PREFIX = { 4: 24, 16: 112 } as const;
 
-/**
- * Why `address` cannot be a local address of nodens, or null: pods of every node reach their own node's
- * nodens by it, so nothing else in the cluster may have it.
- */
+/** Why `address` cannot be nodens's own on every node, or null: nothing else may have it. */
 export function localAddressFault(
   address: string,
   cluster: { ranges: readonly Network[]; kubeDns: readonly string[] },

@@ -13,10 +13,8 @@ const METRICS_ANNOTATIONS = {
   "prometheus.io/port": String(PORTS.metrics),
   "prometheus.io/scrape": "true",
 };
-/** Folder of the filled Corefile; the rest of the file system is read-only. */
 const RUN = "/run/nodens";
 
-/** The manifest for `kubectl apply -f -`: YAML documents under a comment. */
 export function renderManifest(options: ManifestOptions, comment: string): string {
   // Long lines and repeated labels stay readable: no folding, no anchors.
   const style = { lineWidth: 0, blockQuote: "literal", aliasDuplicateObjects: false } as const;
@@ -118,7 +116,6 @@ function container(options: ManifestOptions): KubernetesObject {
       ...["-upstreamsvc", UPSTREAM_SERVICE],
       ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
     ],
-    // The address of the metrics in the Corefile.
     env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
     resources: {
       requests: { cpu: "25m", memory: "96Mi" },
@@ -166,7 +163,6 @@ function podMonitor(): KubernetesObject {
   const relabelings = [
     address("([0-9.]+)", `$1:${PORTS.metrics}`),
     address("(.*:.*)", `[$1]:${PORTS.metrics}`),
-    // Alerts and dashboard show the node's name.
     {
       action: "replace",
       sourceLabels: ["__meta_kubernetes_pod_node_name"],

@@ -1,7 +1,6 @@
 export interface ManifestOptions {
   /** Addresses of nodens on every node, one of each family; the first is for probes. */
   localDns: readonly string[];
-  /** Addresses of the kube-dns service, one of each family. */
   kubeDns: readonly string[];
   domain: string;
   /**
@@ -12,7 +11,6 @@ export interface ManifestOptions {
   mode: "iptables" | "ipvs" | "redirect";
   image: string;
   plain: boolean;
-  /** Memory limit of the container as a Kubernetes quantity (`192Mi`). */
   memory: string;
   podMonitor: boolean;
   networkPolicies: readonly string[];

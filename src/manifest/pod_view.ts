@@ -11,10 +11,7 @@ class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
-/**
- * The container as a Corefile sees it: files of mounted ConfigMaps, its environment and a resolv.conf,
- * and nothing of this machine. `corefile` has its name in messages and its path in the container.
- */
+/** The container as a Corefile sees it: mounted ConfigMaps, environment, and a resolv.conf. */
 export function podView(
   files: ReadonlyMap<string, { text: string }>,
   { corefile, env }: {

@@ -14,6 +14,7 @@ export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
     try {
       Deno.removeSync(temporary);
     } catch {
+      // It was not written.
     }
   }
 }
