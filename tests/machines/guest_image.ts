@@ -1,13 +1,14 @@
 /**
- * What a virtual machine starts from: an initramfs with the programs of this machine that the node's
- * tests need, Deno and the project with its modules ready, and another one with a kernel's modules.
+ * Files of a virtual machine: an initramfs with programs of this machine, Deno and the project with its
+ * modules, and another one with a kernel's modules.
  */
+import { mustRun } from "../../release/command.ts";
 import { ROOTS } from "../../release/graph.ts";
 import { have } from "../support/run/require.ts";
 import { Initramfs } from "./initramfs.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
-/** Parts of the project that the tests in the guest import. */
+/** Parts of the project for the guest's tests. */
 const SOURCES = [
   ...["main.ts", "deno.json", "deno.lock", "dev.lock", "src", "release", "bench/servers"],
   ...["tests/support", "tests/machines/guest", "tests/config/node_local_dns.corefile"],
@@ -18,13 +19,10 @@ const TESTS = [
   ...["linux_streams", "steering", "upstream_sockets"].map((name) => `tests/io/${name}_test.ts`),
   "tests/sys/netlink/sock_diag_test.ts",
 ];
-/** Programs by name; the C library's loader finds the rest through `ldd`. */
 const PROGRAMS = ["ip", "dig", "named", "curl", "xtables-nft-multi", "xtables-legacy-multi"];
 /** Extensions of iptables, which it loads by name. */
 const EXTENSIONS = "/usr/lib/x86_64-linux-gnu/xtables";
-/** What programs look into. */
 const SETTINGS = ["hosts", "protocols", "services", "passwd", "group", "nsswitch.conf"];
-/** Shells and such, of busybox. */
 const APPLETS = ["/bin/cp", "/bin/mount", "/bin/sleep", "/sbin/modprobe", "/sbin/poweroff"];
 /** Folders of modules that a node's network needs. */
 const MODULES = [
@@ -32,10 +30,10 @@ const MODULES = [
   ...["drivers/net/dummy", "drivers/net/veth", "lib", "crypto/crc32c", "arch/x86/crypto/crc32"],
 ];
 
-/** Executables that making and booting takes. */
+/** Programs to make and boot the images. */
 export const TOOLS = ["qemu-system-x86_64", "busybox", "ldd", "xz", ...PROGRAMS];
 
-/** Writes the programs' initramfs. Takes some seconds; `folder` is for the modules' cache. */
+/** Writes the programs' initramfs; `folder` gets the cache of modules. */
 export async function writePrograms(path: string, folder: string): Promise<void> {
   const archive = new Initramfs(path);
   archive.device("/dev/console", 5, 1);
@@ -46,7 +44,7 @@ export async function writePrograms(path: string, folder: string): Promise<void>
   archive.copy(located("busybox"), "/bin/busybox");
   for (const path of APPLETS) archive.link(path, "/bin/busybox");
   const deno = Deno.execPath();
-  // Not busybox's shell, which prefers an `ip` of its own.
+  // Not busybox's shell, which prefers its own `ip`.
   archive.link("/bin/sh", Deno.realPathSync("/bin/sh"));
   for (const program of [deno, Deno.realPathSync("/bin/sh"), ...PROGRAMS.map(located)]) {
     archive.copy(program);
@@ -64,7 +62,7 @@ export async function writePrograms(path: string, folder: string): Promise<void>
   for (const name of SETTINGS) archive.copy(`/etc/${name}`);
   archive.file("/etc/resolv.conf", "");
   const modules = `${folder}/deno`;
-  await run(deno, ["cache", "--lock=dev.lock", "--frozen", ...ROOTS, ...TESTS], {
+  await mustRun(deno, ["cache", "--lock=dev.lock", "--frozen", ...ROOTS, ...TESTS], {
     cwd: PROJECT,
     env: { DENO_DIR: modules },
   });
@@ -82,10 +80,9 @@ export async function writePrograms(path: string, folder: string): Promise<void>
   archive.close();
 }
 
-/** A kernel that was unpacked from its package. */
 export interface Kernel {
   readonly image: string;
-  /** As `uname -r` says it. */
+  /** In `uname -r`. */
   readonly release: string;
 }
 
@@ -104,14 +101,14 @@ export async function writeModules(folder: string, path: string): Promise<Kernel
       const to = `${target}/kernel/${file}`;
       Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
       Deno.copyFileSync(`${modules}/kernel/${file}`, to);
-      // What loads them does not know this form.
-      if (file.endsWith(".xz")) await run("xz", ["-d", to]);
+      // busybox's modprobe cannot read it.
+      if (file.endsWith(".xz")) await mustRun("xz", ["-d", to]);
     }
   }
   for (const name of ["modules.builtin", "modules.order"]) {
     Deno.copyFileSync(`${modules}/${name}`, `${target}/${name}`);
   }
-  await run("busybox", ["depmod", "-b", root, release]);
+  await mustRun("busybox", ["depmod", "-b", root, release]);
   const archive = new Initramfs(path);
   archive.copy(`${root}/lib`, "/lib");
   archive.close();
@@ -141,24 +138,8 @@ function located(program: string): string {
 }
 
 async function librariesOf(program: string): Promise<string[]> {
-  const text = await run("ldd", [program]);
+  const text = await mustRun("ldd", [program]);
   return [...text.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);
-}
-
-async function run(
-  command: string,
-  args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
-): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    ...options,
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) {
-    throw new Error(`Cannot run ${command} ${args.join(" ")}: ${decoder.decode(stderr)}`);
-  }
-  return decoder.decode(stdout);
 }
 
 function exists(path: string): boolean {

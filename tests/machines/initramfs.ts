@@ -1,7 +1,6 @@
 /**
- * Archives that a kernel unpacks into memory before it starts `/init`: cpio's "newc" format, as the
- * kernel's Documentation/driver-api/early-userspace/buffer-format.rst has it. Several may follow one
- * another in one file.
+ * Archives that a kernel unpacks into memory before it starts `/init`: cpio's "newc" format (the kernel's
+ * Documentation/driver-api/early-userspace/buffer-format.rst). A file may have several.
  */
 
 const MAGIC = "070701";
@@ -9,10 +8,9 @@ const KIND = { folder: 0o040000, file: 0o100000, link: 0o120000, device: 0o02000
 /** Name of the last member. */
 const END = "TRAILER!!!";
 
-/** Writes one archive. Everything in it belongs to root. */
+/** Writes an archive of root's files. */
 export class Initramfs {
   readonly #file: Deno.FsFile;
-  /** What is in it, by path; folders above a file are made on the way. */
   readonly #made = new Set<string>();
   #serial = 0;
 
@@ -20,29 +18,27 @@ export class Initramfs {
     this.#file = Deno.openSync(path, { write: true, create: true, truncate: true });
   }
 
-  /** Adds a folder, and those above it. Paths begin with a slash. */
+  /** Adds a folder with its parents. Paths begin with a slash. */
   folder(path: string): void {
     if (path === "" || path === "/" || this.#made.has(path)) return;
     this.#member(path, { mode: KIND.folder | 0o755 });
   }
 
-  /** Adds a file with this content. */
   file(path: string, content: string | Uint8Array, { executable = false } = {}): void {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     this.#member(path, { mode: KIND.file | (executable ? 0o755 : 0o644), bytes });
   }
 
-  /** Adds a symbolic link. */
   link(path: string, to: string): void {
     this.#member(path, { mode: KIND.link | 0o777, bytes: new TextEncoder().encode(to) });
   }
 
-  /** Adds a device for characters. */
+  /** Adds a character device. */
   device(path: string, major: number, minor: number): void {
     this.#member(path, { mode: KIND.device | 0o600, device: [major, minor] });
   }
 
-  /** Adds a file of this machine, or a folder with all that is in it, at a path. */
+  /** Adds a file or folder of this machine. */
   copy(from: string, path: string = from): void {
     const stat = Deno.statSync(from);
     if (!stat.isDirectory) {
@@ -53,7 +49,6 @@ export class Initramfs {
     for (const { name } of Deno.readDirSync(from)) this.copy(`${from}/${name}`, `${path}/${name}`);
   }
 
-  /** Ends the archive. */
   close(): void {
     this.#write(END, { mode: 0 });
     this.#file.close();
@@ -85,7 +80,6 @@ export class Initramfs {
   }
 }
 
-/** A member of the archive. */
 interface Member {
   readonly mode: number;
   readonly bytes?: Uint8Array;
