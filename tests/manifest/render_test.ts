@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { manifest } from "./support.ts";
 
-/** Name of the golden file, and the flags that it is made with. */
+/** Flags by golden file. */
 const CASES: Record<string, string[]> = {
   iptables: ["-kubedns", "10.96.0.10"],
   plain: ["-kubedns", "10.96.0.10", "-plain"],
@@ -20,7 +20,6 @@ const CASES: Record<string, string[]> = {
 type Parsed = any;
 const parse = (text: string): Parsed[] => parseAllDocuments(text).map((one) => one.toJS());
 
-/** One that a node can pull. */
 const IMAGE = ["-image", "registry.example.org/dns/nodens:1"];
 
 for (const [name, flags] of Object.entries(CASES)) {
@@ -40,7 +39,7 @@ for (const [name, flags] of Object.entries(CASES)) {
   });
 }
 
-Deno.test("an image that no node can pull is said aloud, and the manifest printed", async () => {
+Deno.test("an image that no node can pull is a warning", async () => {
   const { code, out, err } = await manifest(CASES.iptables!);
   assert.equal(code, 0);
   assert.match(out, /^ +image: nodens-node:/m);
@@ -50,7 +49,7 @@ Deno.test("an image that no node can pull is said aloud, and the manifest printe
   );
 });
 
-Deno.test("a plain Corefile is the published one's, the other bridges failures", async () => {
+Deno.test("a plain Corefile is the published one; the default bridges failures", async () => {
   const corefile = async (args: string[]) =>
     parse((await manifest(args)).out).find(({ kind }) => kind === "ConfigMap").data.Corefile;
   const [full, plain] = [await corefile(CASES.iptables!), await corefile(CASES.plain!)];
@@ -76,7 +75,7 @@ Deno.test("the objects refer to each other", async () => {
   assert.deepEqual(find("PodMonitor")[0].spec.selector.matchLabels, pod.metadata.labels);
   const namespaces = find("NetworkPolicy").map(({ metadata }) => metadata.namespace);
   assert.deepEqual(namespaces, ["shop", "default"]);
-  // Declared ports of a pod in the host's network are host ports: two such pods never share a node.
+  // Ports would be host ports, and two such pods could not share a node.
   assert.equal(container.ports, undefined);
   assert.deepEqual(daemonSet.spec.updateStrategy.rollingUpdate, {
     maxSurge: "10%",
@@ -89,32 +88,24 @@ Deno.test("the objects refer to each other", async () => {
     seccompProfile: { type: "RuntimeDefault" },
     capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"] },
   });
-  // Nothing listens on all addresses, which are the host's.
+  // Nothing listens on all addresses of the host.
   const [configMap] = find("ConfigMap");
   const addresses = [...configMap.data.Corefile.matchAll(/^\s*(?:prometheus|health|ready) (.*)$/gm)]
     .map(([, address]) => address);
-  assert.deepEqual(
-    new Set(addresses),
-    new Set([
-      "[{$POD_IP}]:9253",
-      "169.254.20.10:8080",
-      "169.254.20.10:8181",
-    ]),
-  );
-  assert.equal(
-    container.args[container.args.indexOf("-metrics-listen-address") + 1],
-    "127.0.0.1:9353",
-  );
+  const expected = ["[{$POD_IP}]:9253", "169.254.20.10:8080", "169.254.20.10:8181"];
+  assert.deepEqual(new Set(addresses), new Set(expected));
+  const metricsAt = container.args.indexOf("-metrics-listen-address") + 1;
+  assert.equal(container.args[metricsAt], "127.0.0.1:9353");
   assert.deepEqual(container.env, [{
     name: "POD_IP",
     valueFrom: { fieldRef: { fieldPath: "status.podIP" } },
   }]);
-  // What exists before the pods: their environment names the upstream service.
+  // The environment of the pods names the upstream service, so it comes first.
   const kinds = objects.map(({ kind }) => kind);
   assert.ok(kinds.indexOf("Service") < kinds.indexOf("DaemonSet"));
 });
 
-Deno.test("flags that cannot be used are told of", async () => {
+Deno.test("wrong flags are reported", async () => {
   const rows: [string[], string | RegExp][] = [
     [[], /flag -kubedns is needed: the address of the kube-dns service \(kubectl .*\)$/],
     [["-kubedns", "ten"], 'flag -kubedns: "ten" is not an IP address (write it like 10.96.0.10)'],

@@ -2,7 +2,7 @@ import { MANIFEST } from "../../src/cli/manifest/command.ts";
 import { run } from "../../src/cli/manifest/manifest.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 
-/** The manifest that Kubernetes publishes, as it is. */
+/** The manifest that Kubernetes publishes. */
 export const PUBLISHED: string = Deno.readTextFileSync(
   new URL("nodelocaldns.yaml", import.meta.url),
 );
@@ -19,13 +19,13 @@ export function manifest(args: readonly string[], files: Record<string, string> 
   return callCommand(MANIFEST, args, (call, io) => run(call, io, host));
 }
 
-/** Replaces one text, which must be there once. */
+/** Replaces a text that occurs once. */
 export function edit(text: string, from: string, to: string): string {
   if (text.split(from).length !== 2) throw new Error(`not there exactly once: ${from}`);
   return text.replace(from, () => to);
 }
 
-/** Number of the line that holds a text for the first time. */
+/** Number of the first line with a text. */
 export function lineOf(text: string, part: string): number {
   const index = text.split("\n").findIndex((line) => line.includes(part));
   if (index < 0) throw new Error(`not there: ${part}`);
