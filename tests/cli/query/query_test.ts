@@ -33,7 +33,7 @@ async function query(args: string, script: Script, options: Parameters<typeof ru
   }
 }
 
-Deno.test("query prints a response as dig does", async () => {
+Deno.test("query prints a response in dig's layout", async () => {
   const { code, out, err } = await query("www.example.org AAAA +dnssec", (message) => [
     answer(message, {
       flags: 0x5a0,
@@ -100,7 +100,7 @@ ns.example.org.		300	IN	A	192.0.2.1
   );
 });
 
-Deno.test("query sends what its options ask for", async () => {
+Deno.test("query sends the flags and sizes of its options", async () => {
   const seen: Record<string, ReturnType<typeof decode>> = {};
   for (const args of ["x.example", "x.example +dnssec +bufsize=4096 +norec", "-x 192.0.2.1"]) {
     await query(args, (message) => {
@@ -122,7 +122,7 @@ Deno.test("query sends what its options ask for", async () => {
   ]);
 });
 
-Deno.test("query +short prints data alone", async () => {
+Deno.test("query +short prints only data", async () => {
   const { out } = await query("www.example.org +short", (message) => [
     answer(message, {
       answers: [{ type: "CNAME", name: "www.example.org", data: "ns.example.org" }, A],
@@ -131,7 +131,7 @@ Deno.test("query +short prints data alone", async () => {
   assert.equal(out, "ns.example.org.\n192.0.2.1\n");
 });
 
-Deno.test("query asks again over TCP when the answer came truncated", async () => {
+Deno.test("query repeats a truncated answer over TCP", async () => {
   const asked: string[] = [];
   const { out, code } = await query("www.example.org", (message, transport) => {
     asked.push(transport);
@@ -144,7 +144,7 @@ Deno.test("query asks again over TCP when the answer came truncated", async () =
   assert.match(out, /192\.0\.2\.1\n/);
 });
 
-Deno.test("query +tcp asks over TCP alone", async () => {
+Deno.test("query +tcp asks only over TCP", async () => {
   const { out } = await query(
     "www.example.org +tcp +short",
     (message, transport) => transport === "tcp" ? [answer(message, { answers: [A] })] : [],
@@ -152,7 +152,7 @@ Deno.test("query +tcp asks over TCP alone", async () => {
   assert.equal(out, "192.0.2.1\n");
 });
 
-Deno.test("query passes over replies that do not fit and takes the one that does", async () => {
+Deno.test("query skips replies that do not match, with warnings", async () => {
   const { out, err } = await query("www.example.org +short", (message) => {
     const good = answer(message, { answers: [A] });
     const forged = Uint8Array.from(good);
@@ -181,7 +181,7 @@ Deno.test("query gives up after three tries without a reply", async () => {
   assert.equal(lines.filter((text) => line.test(text)).length, 3);
 });
 
-Deno.test("query tells of a response that cannot be read", async () => {
+Deno.test("query dumps a malformed response", async () => {
   const { code, err } = await query("www.example.org", (message) => {
     const bytes = answer(message, { answers: [A] });
     return [bytes.subarray(0, bytes.length - 3)];
@@ -190,7 +190,7 @@ Deno.test("query tells of a response that cannot be read", async () => {
   assert.match(err, /^;; Got bad packet: record ends at byte 64 of 61\n61 bytes\n/);
 });
 
-Deno.test("query prints response codes that take OPT's bits", async () => {
+Deno.test("query prints response codes with bits of OPT", async () => {
   const { out } = await query("www.example.org", (message) => [
     answer(message, {
       additionals: [{

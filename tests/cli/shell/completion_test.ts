@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { runCommand } from "../../../release/command.ts";
 import { shownFlags } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { COMPLETION } from "../../../src/cli/shell/command.ts";
 import { completions } from "../../../src/cli/shell/complete.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
+import { withFolder } from "../../support/run/folder.ts";
 import { skipUnless } from "../../support/run/require.ts";
 
 const HERE = new URL("./", import.meta.url).pathname;
@@ -11,9 +13,7 @@ const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const SHELLS = { bash: ["bash"], zsh: ["zsh", "-f"], fish: ["fish", "--no-config"] } as const;
 type Shell = keyof typeof SHELLS;
 
-function completion(...args: string[]) {
-  return callCommand(COMPLETION, args);
-}
+const completion = (...args: string[]) => callCommand(COMPLETION, args);
 
 /** Words that complete a line, without their help; ":files" for names of files. */
 function offered(line: string): string[] | ":files" {
@@ -23,18 +23,17 @@ function offered(line: string): string[] | ":files" {
 
 /** What the shell itself offers for each line, by a nodens from source. */
 async function offeredBy(shell: Shell, lines: readonly string[]): Promise<Map<string, string[]>> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  for (const name of ["Corefile", "core.conf", "other"]) {
-    Deno.writeTextFileSync(`${folder}/${name}`, "");
-  }
-  Deno.mkdirSync(`${folder}/.bin`);
-  const program = `#!/bin/sh\nexec "${Deno.execPath()}" run -A --no-check "${MAIN}" "$@"\n`;
-  Deno.writeTextFileSync(`${folder}/.bin/nodens`, program, { mode: 0o755 });
-  Deno.writeTextFileSync(`${folder}/.script`, (await completion(shell)).out);
-  const [binary, ...flags] = SHELLS[shell];
-  try {
-    const { code, stdout, stderr } = await new Deno.Command(binary, {
-      args: [...flags, `${HERE}complete.${shell}`, `${folder}/.script`, ...lines],
+  return await withFolder(async (folder) => {
+    for (const name of ["Corefile", "core.conf", "other"]) {
+      Deno.writeTextFileSync(`${folder}/${name}`, "");
+    }
+    Deno.mkdirSync(`${folder}/.bin`);
+    const program = `#!/bin/sh\nexec "${Deno.execPath()}" run -A --no-check "${MAIN}" "$@"\n`;
+    Deno.writeTextFileSync(`${folder}/.bin/nodens`, program, { mode: 0o755 });
+    Deno.writeTextFileSync(`${folder}/.script`, (await completion(shell)).out);
+    const [binary, ...flags] = SHELLS[shell];
+    const args = [...flags, `${HERE}complete.${shell}`, `${folder}/.script`, ...lines];
+    const { code, stdout, stderr } = await runCommand(binary, args, {
       cwd: folder,
       env: {
         HOME: folder,
@@ -43,18 +42,15 @@ async function offeredBy(shell: Shell, lines: readonly string[]): Promise<Map<st
         ...!Deno.env.has("DENO_DIR") && { DENO_DIR: `${Deno.env.get("HOME")}/.cache/deno` },
       },
       signal: AbortSignal.timeout(120_000),
-    }).output();
-    const decoder = new TextDecoder();
-    assert.equal(decoder.decode(stderr), "");
-    assert.equal(code, 0);
-    const parts = decoder.decode(stdout).split(/^== /m).slice(1);
-    return new Map(parts.map((part) => {
-      const [line, ...words] = part.split("\n");
-      return [line!, words.filter((word) => word !== "").sort()];
-    }));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+    });
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    return new Map(
+      stdout.split(/^== /m).slice(1).map((part) => {
+        const [line, ...words] = part.split("\n");
+        return [line!, words.filter((word) => word !== "").sort()];
+      }),
+    );
+  });
 }
 
 const NAMES = COMMANDS.map(({ name }) => name).filter((name) => name !== "").sort();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runCommand } from "../../../release/command.ts";
 import { command, commandHelp, helpText, shownFlags } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { FlagError, text as textFlag } from "../../../src/cli/flags.ts";
@@ -9,25 +10,23 @@ import { mainHelp } from "../../../src/cli/shell/help.ts";
 import { manualPage } from "../../../src/cli/shell/man.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { VERSION } from "../../../src/cli/version.ts";
+import { withFolder } from "../../support/run/folder.ts";
 import { skipUnless } from "../../support/run/require.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
 async function nodens(...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${ROOT}main.ts`, ...args],
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  const { code, stdout: out, stderr: err } = await runCommand(
+    Deno.execPath(),
+    ["run", "-A", `${ROOT}main.ts`, ...args],
+  );
+  return { code, out, err };
 }
 
 const HELP = COMMANDS.find(({ name }) => name === "help")!;
+const help = (...args: string[]) => callCommand(HELP, args);
 
-function help(...args: string[]) {
-  return callCommand(HELP, args);
-}
-
-Deno.test("help: every command, and every flag of each", async () => {
+Deno.test("help: every command and every flag", async () => {
   assert.deepEqual(await help(), { code: 0, out: mainHelp(COMMANDS), err: "" });
   for (const command of COMMANDS.filter(({ name }) => name !== "")) {
     assert.match(mainHelp(COMMANDS), new RegExp(`^  ${command.name} +\\S.* \\S`, "m"));
@@ -41,7 +40,7 @@ Deno.test("help: every command, and every flag of each", async () => {
   assert.match((await help("-h")).out, /^Usage: nodens help \[COMMAND\]\n/);
 });
 
-Deno.test("help: a command that there is not gives 2, with what was meant", async () => {
+Deno.test("help: an unknown command gives 2 and a suggestion", async () => {
   assert.deepEqual(await help("chekc"), {
     code: 2,
     out: "",
@@ -52,7 +51,7 @@ Deno.test("help: a command that there is not gives 2, with what was meant", asyn
   assert.match((await help("check", "query")).err, /unexpected argument "query"/);
 });
 
-Deno.test("every command in the table is one: nodens COMMAND -h prints its help", async () => {
+Deno.test("nodens COMMAND -h prints the help of every command", async () => {
   for (const command of COMMANDS) {
     const args = command.name === "" ? [] : [command.name];
     const expected = command.name === "" ? mainHelp(COMMANDS) : commandHelp(command);
@@ -63,14 +62,14 @@ Deno.test("every command in the table is one: nodens COMMAND -h prints its help"
   assert.match(unknown.err, /^nodens: unknown command "stats" \(did you mean "status"\?\)\n/);
 });
 
-Deno.test("docs/reference.md lists the commands that there are", () => {
+Deno.test("docs/reference.md lists every command", () => {
   const names = COMMANDS.map(({ name }) => name).filter((name) => name !== "").sort();
   const reference = Deno.readTextFileSync(`${ROOT}docs/reference.md`);
   const told = [...reference.matchAll(/^nodens ([a-z]+)\b.* {2,}\w/gm)].map(([, name]) => name!);
   assert.deepEqual([...new Set(told)].sort(), names);
 });
 
-Deno.test("the options that help tells of are those that query takes", () => {
+Deno.test("query accepts the options in its help", () => {
   const text = helpText(QUERY.plusOptions!, "+");
   for (const [name, { default: value }] of Object.entries(QUERY.plusOptions!)) {
     assert.ok(text.includes(`  +${name}`));
@@ -79,26 +78,21 @@ Deno.test("the options that help tells of are those that query takes", () => {
   assert.throws(() => parseQueryArgs(["example.org", "+sh"]), FlagError);
 });
 
-/** A page as plain text, without what makes it bold or underlined. */
+/** A page as plain text; lint must be silent. */
 async function rendered(page: string): Promise<string> {
-  const path = Deno.makeTempFileSync({ prefix: "nodens_test_", suffix: ".1" });
-  try {
+  return await withFolder(async (folder) => {
+    const path = `${folder}/nodens.1`;
     Deno.writeTextFileSync(path, page);
-    const lint = await new Deno.Command("mandoc", { args: ["-T", "lint", "-W", "warning", path] })
-      .output();
-    assert.equal(new TextDecoder().decode(lint.stdout), "");
-    assert.equal(new TextDecoder().decode(lint.stderr), "");
-    assert.equal(lint.code, 0);
-    const { stdout } = await new Deno.Command("mandoc", { args: ["-T", "utf8", path] }).output();
+    const lint = await runCommand("mandoc", ["-T", "lint", "-W", "warning", path]);
+    assert.deepEqual([lint.text, lint.code], ["", 0]);
+    // Overstriking makes text bold or underlined.
     // deno-lint-ignore no-control-regex
-    return new TextDecoder().decode(stdout).replace(/.\x08/g, "");
-  } finally {
-    Deno.removeSync(path);
-  }
+    return (await runCommand("mandoc", ["-T", "utf8", path])).stdout.replace(/.\x08/g, "");
+  });
 }
 
 Deno.test({
-  name: "the manual page renders without a warning and has every command, flag and exit code",
+  name: "the manual page has every command, flag and exit code, and renders without a warning",
   ...skipUnless("mandoc"),
   async fn() {
     const text = await rendered(manualPage(COMMANDS, VERSION));
@@ -126,7 +120,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "words that look like requests or escapes stay words in the manual page",
+  name: "text that looks like requests or escapes stays text in the manual page",
   ...skipUnless("mandoc"),
   async fn() {
     const text = await rendered(manualPage([command({
