@@ -58,7 +58,7 @@ export interface Command<F extends Flags = Flags> {
   load(): Promise<Program<FlagValues<F>>>;
 }
 
-export const USAGE_EXIT: ExitCode = [2, "a command line that cannot be understood"];
+export const USAGE_EXIT: ExitCode = [2, "a wrong command line"];
 
 export function command<const F extends Flags>(description: Command<F>): Command {
   return description as unknown as Command;

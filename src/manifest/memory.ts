@@ -25,7 +25,7 @@ export function checkMemory({ text, line }: Located, { faults, warnings }: Check
   const bytes = parseQuantity(text);
   const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;
   if (bytes === null) {
-    const what = `the memory limit "${text}" is no quantity (write it like 192Mi or 1Gi)`;
+    const what = `the memory limit "${text}" is not a quantity (write it like 192Mi or 1Gi)`;
     faults.push({ line, what });
   } else if (bytes < STARTS_BYTES) {
     const what = `with a memory limit of ${text} nodens is killed before it answers (${least} at` +

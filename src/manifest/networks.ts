@@ -24,12 +24,12 @@ function bits(bytes: Uint8Array): string {
 }
 
 const IMPOSSIBLE: readonly (readonly [range: string, why: string])[] = [
-  ["127.0.0.0/8", "a loopback address is another one in every pod"],
-  ["::1/128", "a loopback address is another one in every pod"],
-  ["0.0.0.0/8", "that is no address of a host"],
-  ["::/128", "that is no address of a host"],
-  ["224.0.0.0/3", "that is no address of one host"],
-  ["ff00::/8", "that is a multicast address"],
+  ["127.0.0.0/8", "a loopback address differs in every pod"],
+  ["::1/128", "a loopback address differs in every pod"],
+  ["0.0.0.0/8", "it is not the address of a host"],
+  ["::/128", "it is not the address of a host"],
+  ["224.0.0.0/3", "it is not the address of one host"],
+  ["ff00::/8", "it is a multicast address"],
   ["fe80::/10", "a link-local IPv6 address differs from link to link (take one of fd00::/8)"],
   ["169.254.169.254/32", "clouds serve their metadata there"],
   ["169.254.169.253/32", "a cloud serves DNS there"],
@@ -47,14 +47,14 @@ export function localAddressFault(
     if (contains(parseNetwork(range)!, address)) return why;
   }
   for (const range of cluster.ranges) {
-    if (contains(range, address)) return `it lies in the cluster's range ${range.text}`;
+    if (contains(range, address)) return `it is in the cluster's range ${range.text}`;
   }
   for (const service of cluster.kubeDns) {
-    if (service === address) return "that is the address of the kube-dns service";
+    if (service === address) return "it is the address of the kube-dns service";
     const bytes = parseAddress(service)!;
     const prefix = SERVICE_PREFIX[bytes.length as 4 | 16];
     if (contains({ text: "", bytes, prefix }, address)) {
-      return `it lies in the range of services, as the kube-dns service at ${service} shows`;
+      return `it is in the service range, by the kube-dns service at ${service}`;
     }
   }
   return null;

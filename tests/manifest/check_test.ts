@@ -237,9 +237,9 @@ Deno.test("a memory limit that is too small is a fault or a warning", async () =
     ["64Mi", /^warning: m\.yaml:27: a memory limit of 64Mi leaves the caches nothing/],
     [
       "192MB",
-      /^m\.yaml:27: the memory limit "192MB" is no quantity \(write it like 192Mi or 1Gi\)$/,
+      /^m\.yaml:27: the memory limit "192MB" is not a quantity \(write it like 192Mi or 1Gi\)$/,
     ],
-    ['"  "', /^m\.yaml:27: the memory limit " {2}" is no quantity/],
+    ['"  "', /^m\.yaml:27: the memory limit " {2}" is not a quantity/],
   ];
   for (const [memory, expected] of rows) {
     const { code, lines } = await check(limited(memory));

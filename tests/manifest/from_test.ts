@@ -145,13 +145,13 @@ const FAULTS: [text: string, error: string, args?: string[]][] = [
   ],
   [
     PUBLISHED,
-    `${ARGS_LINE}: 10.96.0.99 cannot be nodens's own address: it lies in the range of services,` +
-    " as the kube-dns service at 10.96.0.10 shows (169.254.20.10 is usual)",
+    `${ARGS_LINE}: 10.96.0.99 cannot be nodens's own address: it is in the service range,` +
+    " by the kube-dns service at 10.96.0.10 (169.254.20.10 is usual)",
     ["-localdns", "10.96.0.99"],
   ],
   [
     PUBLISHED,
-    `${ARGS_LINE}: 10.244.0.1 cannot be nodens's own address: it lies in the cluster's range` +
+    `${ARGS_LINE}: 10.244.0.1 cannot be nodens's own address: it is in the cluster's range` +
     " 10.244.0.0/16 (169.254.20.10 is usual)",
     ["-localdns", "10.244.0.1", "-cluster-range", "10.244.0.0/16"],
   ],

@@ -112,17 +112,17 @@ Deno.test("wrong flags are reported", async () => {
     [["-kubedn", "10.96.0.10"], 'unknown flag -kubedn (did you mean "-kubedns"?)'],
     [
       ["-localdns", "10.96.0.99"],
-      "flag -localdns: 10.96.0.99 cannot be nodens's own address: it lies in the range of services," +
-      " as the kube-dns service at 10.96.0.10 shows (169.254.20.10 and addresses of fd00::/8 that" +
-      " nobody has are usual)",
+      "flag -localdns: 10.96.0.99 cannot be nodens's own address: it is in the service range," +
+      " by the kube-dns service at 10.96.0.10 (169.254.20.10 and unused addresses of" +
+      " fd00::/8 are usual)",
     ],
     [
       ["-localdns", "10.244.7.7", "-cluster-range", "10.96.0.0/12,10.244.0.0/16"],
-      /^flag -localdns: 10\.244\.7\.7 cannot be .* it lies in the cluster's range 10\.244\.0\.0\/16 /,
+      /^flag -localdns: 10\.244\.7\.7 cannot be .* it is in the cluster's range 10\.244\.0\.0\/16 /,
     ],
-    [["-localdns", "127.0.0.53"], /a loopback address is another one in every pod/],
+    [["-localdns", "127.0.0.53"], /a loopback address differs in every pod/],
     [["-localdns", "169.254.169.254"], /clouds serve their metadata there/],
-    [["-localdns", "10.96.0.10"], /that is the address of the kube-dns service/],
+    [["-localdns", "10.96.0.10"], /it is the address of the kube-dns service/],
     [["-localdns", "fd00::10"], /are of two families \(-dual-stack takes those of the other one\)/],
     [["-cluster-range", "10.96.0.0/33"], /"10\.96\.0\.0\/33" is not a range/],
     [

@@ -3,7 +3,7 @@ import { boolean, HELP_FLAG, port } from "../flags.ts";
 
 export const CHECK = command({
   name: "check",
-  summary: "report every fault of a Corefile, and tell what it does",
+  summary: "report every fault of a Corefile, and describe it",
   forms: [{ args: "[--json] [-strict] [-dns.port PORT] FILE" }],
   flags: {
     json: boolean("print the configuration as JSON"),
@@ -14,7 +14,7 @@ export const CHECK = command({
   operands: [{ name: "FILE" }],
   exitCodes: [
     [0, "no fault; with -strict no warning either"],
-    [1, "faults, each told with its line, or a file that cannot be read"],
+    [1, "faults, each with its line, or an unreadable file"],
     USAGE_EXIT,
   ],
   load: () => import("./check.ts"),

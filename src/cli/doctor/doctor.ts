@@ -57,8 +57,8 @@ function headText({ running }: Diagnosis, { node }: DoctorOptions): string {
     nodens: "nodens serves",
     "node-cache": "node-cache serves",
     another: "another program serves there",
-    unknown: "somebody serves there, whose process cannot be seen",
-    unseen: "who serves there cannot be seen",
+    unknown: "an unidentified process serves there",
+    unseen: "it is unknown who serves there",
     nobody: "nobody serves there yet",
   }[running];
   return `nodens ${VERSION} as ${role}; ${state}`;

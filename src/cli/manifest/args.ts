@@ -33,7 +33,7 @@ export const MANIFEST_FLAGS = {
   "network-policy": text("NAMESPACES", "namespaces with a NetworkPolicy for DNS, comma-separated"),
   from: text("FILE", "fill this manifest of Kubernetes instead, and change its image"),
   diff: boolean("with -from: print what changes"),
-  check: text("FILE", "look for faults in this manifest"),
+  check: text("FILE", "find the faults of this manifest"),
   h: HELP_FLAG,
 };
 
@@ -117,7 +117,7 @@ function readOptions(values: ManifestValues): ManifestOptions {
     if (why === null) continue;
     throw new FlagError(
       `flag -${i === 0 ? "localdns" : "dual-stack"}: ${address} cannot be nodens's own address:` +
-        ` ${why} (169.254.20.10 and addresses of fd00::/8 that nobody has are usual)`,
+        ` ${why} (169.254.20.10 and unused addresses of fd00::/8 are usual)`,
     );
   }
   return {

@@ -7,13 +7,13 @@ export const MANIFEST = command({
   forms: [
     { args: "-kubedns ADDRESS [FLAGS]", summary: "print a manifest for Kubernetes" },
     { args: "-from FILE [FLAGS]", summary: "fill the one that Kubernetes publishes" },
-    { args: "-check FILE [FLAGS]", summary: "look for faults in one" },
+    { args: "-check FILE [FLAGS]", summary: "find the faults of one" },
   ],
   flags: MANIFEST_FLAGS,
   exitCodes: [
     [0, "printed, or no fault found"],
     [1, "a manifest has faults, and nothing is printed"],
-    [2, "a flag that cannot be understood"],
+    [2, "a wrong flag"],
   ],
   load: () => import("./manifest.ts"),
 });

@@ -47,7 +47,7 @@ export function parseQueryArgs(args: readonly string[]): QueryRequest {
     }
   }
   const text = reverse === null ? words.shift() : reverseName(reverse);
-  if (text === undefined) throw new FlagError("name what to ask for (example.org)");
+  if (text === undefined) throw new FlagError("the name is missing (example.org)");
   const [type, extra] = words;
   if (extra !== undefined) {
     throw new FlagError(`"${extra}" is one argument too many (NAME [TYPE] [@SERVER])`);

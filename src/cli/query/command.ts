@@ -21,8 +21,8 @@ export const QUERY = command({
     values: ["A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SOA", "SRV", "TXT"],
   }],
   exitCodes: [
-    [0, "a response came, whatever its code"],
-    [1, "a command line that cannot be understood"],
+    [0, "a response of any code"],
+    [1, "a wrong command line"],
     [9, "no response"],
     [10, "the server's name does not resolve, or its response cannot be read"],
   ],

@@ -40,6 +40,6 @@ export async function printState(
     const lines = statusText(status).trimEnd().split("\n");
     logger.print(["SIGQUIT: this was the state", ...lines], "SIGQUIT: state report", { status });
   } catch (error) {
-    logger.log("error", `SIGQUIT: there is no state report: ${(error as Error).message}`);
+    logger.log("error", `SIGQUIT: cannot report the state: ${(error as Error).message}`);
   }
 }

@@ -9,8 +9,8 @@ export const SERVE = command({
   exitCodes: [
     [0, "stopped by SIGTERM or SIGINT"],
     [1, "a fault in the Corefile, or a port that cannot be opened"],
-    [2, "a flag that cannot be understood"],
-    [3, "a data plane has died or hangs, and cannot be brought back"],
+    [2, "a wrong flag"],
+    [3, "a data plane has died or hangs, and cannot be replaced"],
   ],
   load: () => import("./serve.ts"),
 });

@@ -113,7 +113,7 @@ function readLocalIps(text: string, given: boolean): string[] {
     const address = part.trim();
     if (address === "") return fail(`an address is missing in ${quote(text)}`);
     if (address.includes("__PILLAR__")) {
-      return fail(`${quote(address)} is still the manifest's variable`);
+      return fail(`${quote(address)} is an unfilled variable of the manifest`);
     }
     const bytes = parseAddress(address);
     if (bytes === null) return fail(`${quote(address)} is not an IP address`);
@@ -135,7 +135,7 @@ function uselessAddress(bytes: Uint8Array): string | null {
   if (first === 0xff) return "a multicast address";
   const mapped = bytes.subarray(0, 10).every((octet) => octet === 0) && bytes[10] === 0xff &&
     bytes[11] === 0xff;
-  return mapped ? "an IPv4 address in an IPv6 one's form" : null;
+  return mapped ? "an IPv4-mapped IPv6 address" : null;
 }
 
 function readInterfaceName(name: string): string {
@@ -148,7 +148,7 @@ function readInterfaceName(name: string): string {
   }
   // deno-lint-ignore no-control-regex
   if (name === "." || name === ".." || /[\s/:%\x00]/.test(name)) {
-    throw wrong("is not a name for an interface: no spaces, and none of / : %");
+    throw wrong("is not an interface name: it must not have spaces or / : %");
   }
   return name;
 }
@@ -178,7 +178,9 @@ function readPath(name: "basecorefile" | "corefile", values: NodeValues): string
 
 function readDomain(text: string): string {
   try {
-    if (/[\s"#{}\\,:/]/.test(text)) throw new SyntaxError("it holds what no domain does");
+    if (/[\s"#{}\\,:/]/.test(text)) {
+      throw new SyntaxError("a character does not belong into a domain");
+    }
     normalizeZone(text);
     return text;
   } catch (error) {

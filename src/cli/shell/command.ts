@@ -37,7 +37,7 @@ export const MAN = command({
 export function helpCommand(others: readonly Command[]): Command {
   return command({
     name: "help",
-    summary: "print help, for a command where one is named",
+    summary: "print help, or that of a command",
     forms: [{ args: "[COMMAND]" }],
     flags: FLAGS,
     operands: [{ name: "[COMMAND]", values: [...others.map(({ name }) => name), "help"] }],

@@ -3,7 +3,7 @@ import { boolean, HELP_FLAG, number } from "../flags.ts";
 
 export const STATUS = command({
   name: "status",
-  summary: "show how a running nodens is: caches, upstreams, reloads",
+  summary: "show the state of a running nodens: caches, upstreams, reloads",
   forms: [{ args: "[--json] [-timeout SECONDS] [ADDRESS]" }],
   description: ["ADDRESS is where it serves metrics, localhost:9153 unless another is given."],
   flags: {

@@ -221,7 +221,7 @@ Deno.test("query uses the first server of resolv.conf", async () => {
 });
 
 const USAGE_ERRORS = [
-  { args: "", error: "name what to ask for (example.org)" },
+  { args: "", error: "the name is missing (example.org)" },
   { args: "x AAAAA", error: 'unknown type "AAAAA" (' },
   { args: "x A y", error: '"y" is one argument too many (NAME [TYPE] [@SERVER])' },
   { args: "x..y", error: 'Cannot parse name "x..y"' },

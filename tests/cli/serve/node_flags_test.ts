@@ -134,7 +134,7 @@ Deno.test("flags say what the template is made of", () => {
 const BAD: [string[], string][] = [
   [["-localip="], 'an address is missing in ""'],
   [["-localip", "::1,"], 'an address is missing in "::1,"'],
-  [["-localip", "__PILLAR__LOCAL__DNS__"], '"__PILLAR__LOCAL__DNS__" is still the manifest\'s'],
+  [["-localip", "__PILLAR__LOCAL__DNS__"], '"__PILLAR__LOCAL__DNS__" is an unfilled variable'],
   [
     ["-localip", "169.254.20"],
     'flag -localip: "169.254.20" is not an IP address (write 169.254.20.10',
@@ -146,7 +146,7 @@ const BAD: [string[], string][] = [
   [["-localip", "224.0.0.1"], '"224.0.0.1" is a multicast or reserved address'],
   [["-localip", "255.255.255.255"], '"255.255.255.255" is a multicast or reserved address'],
   [["-localip", "ff02::1"], '"ff02::1" is a multicast address'],
-  [["-localip", "::ffff:1.2.3.4"], '"::ffff:1.2.3.4" is an IPv4 address in an IPv6 one\'s form'],
+  [["-localip", "::ffff:1.2.3.4"], '"::ffff:1.2.3.4" is an IPv4-mapped IPv6 address'],
   [
     ["-localip", Array.from({ length: 17 }, (_, i) => `10.0.0.${i}`).join()],
     "17 addresses are too many, at most 16",
