@@ -99,7 +99,10 @@ Deno.test("the command says what it did, and what it would do", async () => {
 Deno.test("bad usage is told with what would do; no iptables is no fault of a removal", async () => {
   const iptables = new FakeIptables();
   const rows: [string[], RegExp][] = [
-    [[], /^nodens redirect: ACTION is missing \(install, remove, status\)\nUsage: nodens redirect /],
+    [
+      [],
+      /^nodens redirect: ACTION is missing \(install, remove, status\)\nUsage: nodens redirect /,
+    ],
     [["start"], /unknown action "start" \(install, remove, status\)/],
     [["remove", "now"], /unexpected argument "now"/],
     [["install", "-port", "0"], /flag -port: 0 is not a port/],
