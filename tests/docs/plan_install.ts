@@ -110,10 +110,7 @@ ${UPSTREAM}`,
     },
     { run: "nodens redirect remove", prints: /^IPv4: [0-9]+ changes/m },
     ...run("cp /etc/nodens/resolv.conf.before /etc/resolv.conf"),
-    {
-      run: "systemctl disable --now nodens.service",
-      prints: /Removed .*nodens\.service/,
-    },
+    { run: "systemctl disable --now nodens.service", prints: /Removed .*nodens\.service/ },
     {
       run: "rm /etc/systemd/resolved.conf.d/nodens.conf",
       before: "grep -q 127.0.0.153 /etc/resolv.conf",

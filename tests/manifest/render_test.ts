@@ -1,35 +1,39 @@
 import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
-import { manifest } from "./support.ts";
-
-/** Flags by golden file. */
-const CASES: Record<string, string[]> = {
-  iptables: ["-kubedns", "10.96.0.10"],
-  plain: ["-kubedns", "10.96.0.10", "-plain"],
-  ipvs: ["-kubedns", "10.96.0.10", "-mode", "ipvs", "-domain", "cluster.example.org"],
-  redirect: ["-kubedns", "10.96.0.10", "--mode=redirect", "--localdns", "169.254.20.11"],
-  dual_stack: ["-kubedns", "10.96.0.10", "-dual-stack", "fd00::10,fd00:10:96:0::A"],
-  ipv6: ["-localdns", "fd00::10", "-kubedns", "fd00:10:96::a"],
-  extras: [
-    ...["-kubedns", "10.96.0.10", "-image", "registry.example.org/dns/nodens:1", "-memory", "1Gi"],
-    ...["-pod-monitor", "-network-policy", "shop,default,shop"],
-  ],
-};
+import { runCommand } from "../../release/command.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { skipUnless } from "../support/run/require.ts";
+import { CASES, manifest } from "./support.ts";
 
 // deno-lint-ignore no-explicit-any
 type Parsed = any;
 const parse = (text: string): Parsed[] => parseAllDocuments(text).map((one) => one.toJS());
 
-const IMAGE = ["-image", "registry.example.org/dns/nodens:1"];
+const GOLDEN = new URL("golden/", import.meta.url).pathname;
 
-for (const [name, flags] of Object.entries(CASES)) {
-  const args = flags.includes("-image") ? flags : [...flags, ...IMAGE];
-  Deno.test(`a new manifest: ${name}`, async () => {
-    const { code, out, err } = await manifest(args);
-    assert.deepEqual({ code, err }, { code: 0, err: "" });
-    const file = new URL(`golden/${name}.yaml`, import.meta.url);
-    if (Deno.args.includes("--update")) Deno.writeTextFileSync(file, out);
-    assert.equal(out, Deno.readTextFileSync(file));
+/** The golden text: a whole manifest for iptables, and its difference from that for the others. */
+function goldenOf(name: string, out: string): Promise<string> {
+  return withFolder(async (folder) => {
+    if (name === "iptables") return out;
+    Deno.writeTextFileSync(`${folder}/out`, out);
+    const labels = ["--label", "iptables.yaml", "--label", `${name}.yaml`];
+    const args = ["-U1", ...labels, `${GOLDEN}iptables.yaml`, `${folder}/out`];
+    return (await runCommand("diff", args)).text;
+  });
+}
+
+for (const [name, args] of Object.entries(CASES)) {
+  Deno.test({
+    name: `a new manifest: ${name}`,
+    ...skipUnless("diff"),
+    async fn() {
+      const { code, out, err } = await manifest(args);
+      assert.deepEqual({ code, err }, { code: 0, err: "" });
+      const golden = await goldenOf(name, out);
+      const file = `${GOLDEN}${name}.${name === "iptables" ? "yaml" : "diff"}`;
+      if (Deno.args.includes("--update")) Deno.writeTextFileSync(file, golden);
+      assert.equal(golden, Deno.readTextFileSync(file));
+    },
   });
 
   Deno.test(`a new manifest has no faults: ${name}`, async () => {
@@ -40,7 +44,7 @@ for (const [name, flags] of Object.entries(CASES)) {
 }
 
 Deno.test("an image that no node can pull is a warning", async () => {
-  const { code, out, err } = await manifest(CASES.iptables!);
+  const { code, out, err } = await manifest(["-kubedns", "10.96.0.10"]);
   assert.equal(code, 0);
   assert.match(out, /^ +image: nodens-node:/m);
   assert.match(

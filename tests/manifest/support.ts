@@ -7,6 +7,23 @@ export const PUBLISHED: string = Deno.readTextFileSync(
   new URL("nodelocaldns.yaml", import.meta.url),
 );
 
+const KUBE_DNS = ["-kubedns", "10.96.0.10"];
+const IMAGE = ["-image", "registry.example.org/dns/nodens:1"];
+
+/** Flags of new manifests, by golden file. */
+export const CASES: Record<string, string[]> = {
+  iptables: [...KUBE_DNS, ...IMAGE],
+  plain: [...KUBE_DNS, "-plain", ...IMAGE],
+  ipvs: [...KUBE_DNS, "-mode", "ipvs", "-domain", "cluster.example.org", ...IMAGE],
+  redirect: [...KUBE_DNS, "--mode=redirect", "--localdns", "169.254.20.11", ...IMAGE],
+  dual_stack: [...KUBE_DNS, "-dual-stack", "fd00::10,fd00:10:96:0::A", ...IMAGE],
+  ipv6: ["-localdns", "fd00::10", "-kubedns", "fd00:10:96::a", ...IMAGE],
+  extras: [
+    ...[...KUBE_DNS, ...IMAGE, "-memory", "1Gi"],
+    ...["-pod-monitor", "-network-policy", "shop,default,shop"],
+  ],
+};
+
 /** Runs `nodens manifest` over these files. */
 export function manifest(args: readonly string[], files: Record<string, string> = {}) {
   const host = {
