@@ -117,10 +117,7 @@ function container(options: ManifestOptions): KubernetesObject {
       ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
     ],
     env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
-    resources: {
-      requests: { cpu: "25m", memory: "96Mi" },
-      limits: { memory: options.memory },
-    },
+    resources: { requests: { cpu: "25m", memory: "96Mi" }, limits: { memory: options.memory } },
     securityContext: {
       // Added capabilities are effective for root alone, whatever user the image names.
       runAsUser: 0,
@@ -163,11 +160,7 @@ function podMonitor(): KubernetesObject {
   const relabelings = [
     address("([0-9.]+)", `$1:${PORTS.metrics}`),
     address("(.*:.*)", `[$1]:${PORTS.metrics}`),
-    {
-      action: "replace",
-      sourceLabels: ["__meta_kubernetes_pod_node_name"],
-      targetLabel: "node",
-    },
+    { action: "replace", sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "node" },
   ];
   return object("monitoring.coreos.com/v1", "PodMonitor", {
     spec: {

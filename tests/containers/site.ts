@@ -35,9 +35,7 @@ export class Site implements AsyncDisposable {
   /** Runs nodens in a container; returns its output. */
   async nodens(container: string, line: string, where: Where = "cluster"): Promise<string> {
     const args = ["exec", container, "nodens", ...line.split(" ")];
-    const { code, stdout, text } = await this.#podman.run(args, {
-      namespace: this.network[where],
-    });
+    const { code, stdout, text } = await this.#podman.run(args, { namespace: this.network[where] });
     assert.equal(code, 0, `nodens ${line}: ${text}${code === 0 ? "" : await this.#log(container)}`);
     return stdout;
   }

@@ -20,11 +20,7 @@ interface Suite {
   readonly fails: Readonly<Record<string, string>>;
 }
 
-const CONTRACT: Suite = {
-  files: ["tests/io/contract_test.ts"],
-  filter: "/^linux: /",
-  fails: {},
-};
+const CONTRACT: Suite = { files: ["tests/io/contract_test.ts"], filter: "/^linux: /", fails: {} };
 /** All else that uses FFI. */
 const OTHERS: Suite = {
   files: [
@@ -69,10 +65,7 @@ Deno.test({
           await assertAsInHeaders(JSON.parse(text), await arm64Flags(arm64.root));
         },
       );
-      await t.step(
-        "netlink makes, fills and removes an interface",
-        () => makeInterface(arm64),
-      );
+      await t.step("netlink makes, fills and removes an interface", () => makeInterface(arm64));
       await t.step("a whole nodens answers dig", () => askWithDig(arm64, folder));
       await t.step("the tests of FFI and netlink pass", () => runTests(arm64, OTHERS));
       await t.step("the linux driver keeps the drivers' contract", async () => {

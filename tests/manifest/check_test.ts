@@ -168,10 +168,7 @@ Deno.test("a ConfigMap alone is checked, other manifests are refused", async () 
   assert.deepEqual(await check(alone), { code: 0, lines: [] });
   assert.deepEqual(
     await check(alone.replace("forward . __PILLAR__CLUSTER", "forwardd . __PILLAR__CLUSTER")),
-    {
-      code: 1,
-      lines: ['m.yaml:9: unknown directive "forwardd" (did you mean "forward"?)'],
-    },
+    { code: 1, lines: ['m.yaml:9: unknown directive "forwardd" (did you mean "forward"?)'] },
   );
   assert.deepEqual(await check("kind: Pod\n"), {
     code: 1,

@@ -93,10 +93,7 @@ Deno.test({
   fn: () =>
     withFolder(async (folder) => {
       Deno.writeTextFileSync(`${folder}/${FILE}`, PUBLISHED);
-      Deno.writeTextFileSync(
-        `${folder}/patch`,
-        await printed(PUBLISHED, ...KUBE_DNS, "-diff"),
-      );
+      Deno.writeTextFileSync(`${folder}/patch`, await printed(PUBLISHED, ...KUBE_DNS, "-diff"));
       await mustRun("patch", ["-s", "-p0", "-i", "patch", FILE], { cwd: folder });
       const whole = await printed(PUBLISHED, ...KUBE_DNS);
       assert.equal(Deno.readTextFileSync(`${folder}/${FILE}`), whole);

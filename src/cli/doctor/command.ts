@@ -5,9 +5,7 @@ export const DOCTOR = command({
   name: "doctor",
   summary: "examine whether nodens works on this node, or would",
   forms: [{ args: "[--json] [--pod] [FLAGS of nodens]" }],
-  description: [
-    "Give it the flags of nodens, and it examines the machine for them.",
-  ],
+  description: ["Give it the flags of nodens, and it examines the machine for them."],
   flags: DOCTOR_FLAGS,
   hiddenFlags: [
     ...["quiet", "log-format", "log-time", "pidfile", "plugins", "version", "workers", "io"],

@@ -23,9 +23,7 @@ export function statusText(status: Status): string {
   return text;
 }
 
-function planeText(
-  { answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][number],
-): string {
+function planeText({ answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][number]): string {
   const beat = `last seen ${(heartbeatAgeMs / 1000).toFixed(1)} s ago`;
   const again = restarts === 0 ? "" : `, restarted ${restarts} times`;
   return `Data plane: ${answers ? "answers" : "DOES NOT ANSWER"} (${beat})${again}\n`;

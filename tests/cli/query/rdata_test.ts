@@ -30,11 +30,7 @@ const CASES: [type: string, data: unknown, text: string][] = [
     [Buffer.from('say "hi" \\'), Buffer.from([0x80, 0x0a, 0x7f]), Buffer.from("é;")],
     '"say \\"hi\\" \\\\" "\\128\\010\\127" "\\195\\169;"',
   ],
-  [
-    "SRV",
-    { priority: 1, weight: 2, port: 53, target: "ns.example.org" },
-    "1 2 53 ns.example.org.",
-  ],
+  ["SRV", { priority: 1, weight: 2, port: 53, target: "ns.example.org" }, "1 2 53 ns.example.org."],
   ["CAA", { flags: 128, tag: "issue", value: "ca.example; x=1" }, '128 issue "ca.example; x=1"'],
   [
     "NAPTR",
@@ -43,11 +39,7 @@ const CASES: [type: string, data: unknown, text: string][] = [
   ],
   ["HINFO", { cpu: "a b", os: "c" }, '"a b" "c"'],
   ["RP", { mbox: "a\\.b.example.org", txt: "t.example.org" }, "a\\.b.example.org. t.example.org."],
-  [
-    "SSHFP",
-    { algorithm: 4, hash: 1, fingerprint: "ab".repeat(20) },
-    `4 1 ${"AB".repeat(20)}`,
-  ],
+  ["SSHFP", { algorithm: 4, hash: 1, fingerprint: "ab".repeat(20) }, `4 1 ${"AB".repeat(20)}`],
   [
     "DS",
     { keyTag: 1, algorithm: 8, digestType: 2, digest: Buffer.from("ab".repeat(32), "hex") },
