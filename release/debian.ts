@@ -57,8 +57,8 @@ export async function packDebian(
   put(`${work}${PACKAGED}`, Deno.readFileSync(executable), 0o755);
   const kilobytes = Math.ceil(Deno.statSync(executable).size / 1024);
   put(`${work}/DEBIAN/control`, control(made, kilobytes));
-  for (const [name, lines] of Object.entries(SCRIPTS)) {
-    put(`${work}/DEBIAN/${name}`, `#!/bin/sh\nset -e\n\n${lines}`, 0o755);
+  for (const name of ["postinst", "prerm", "postrm"]) {
+    put(`${work}/DEBIAN/${name}`, read(`deploy/debian/${name}`), 0o755);
   }
   Deno.umask(umask);
   setTimes(work, epochSeconds);
@@ -98,39 +98,6 @@ Description: DNS cache for every node
  there and the service is enabled: systemctl enable --now nodens.service
 `;
 }
-
-const RUNS = '[ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]';
-const SCRIPTS: Record<string, string> = {
-  postinst: `if [ "$1" = configure ]; then
-  systemd-sysusers \${DPKG_ROOT:+--root="$DPKG_ROOT"} nodens.conf
-  if ${RUNS}; then
-    systemctl daemon-reload
-    # After an update; a service that does not run stays stopped.
-    if [ -n "$2" ]; then systemctl try-restart nodens.service || true; fi
-  fi
-fi
-`,
-  prerm: `if [ "$1" = remove ] && ${RUNS}; then
-  systemctl --quiet disable --now nodens.socket nodens.service || true
-fi
-`,
-  postrm: `if ${RUNS}; then
-  systemctl daemon-reload
-fi
-if [ "$1" = purge ]; then
-  rm -rf "$DPKG_ROOT/etc/nodens" "$DPKG_ROOT/var/lib/nodens" "$DPKG_ROOT/var/cache/nodens"
-  # The tool may be gone by now, which must not stop dpkg.
-  if ! command -v userdel >/dev/null; then exit 0; fi
-  if grep -q "^nodens:" "$DPKG_ROOT/etc/passwd" 2>/dev/null; then
-    userdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
-  fi
-  # It depends on login.defs whether the group is gone, too.
-  if grep -q "^nodens:" "$DPKG_ROOT/etc/group" 2>/dev/null; then
-    groupdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
-  fi
-fi
-`,
-};
 
 function packed(text: string): Uint8Array {
   return gzipSync(text, { level: 9 });

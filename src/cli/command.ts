@@ -10,6 +10,7 @@ import {
 import type { Output } from "./output.ts";
 import type { Signals } from "./signals.ts";
 
+/** An argument that is not a flag. */
 export interface Operand {
   /** Name in usage lines: `FILE`, or `[ADDRESS]` if it may be left out. */
   readonly name: string;
@@ -17,6 +18,7 @@ export interface Operand {
   readonly values?: readonly string[];
 }
 
+/** The surroundings of a command. */
 export interface CommandIo {
   readonly output: Output;
   readonly commands: () => Promise<readonly Command[]>;
@@ -25,16 +27,18 @@ export interface CommandIo {
   readonly exit: (code: number) => never;
 }
 
+/** A parsed command line. */
 export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends ParsedFlags<V> {
   readonly args: readonly string[];
 }
 
+/** The code of a command. */
 export interface Program<V> {
   /** Returns the exit code. Throws `FlagError` for a wrong command line. */
   run(call: Call<V>, io: CommandIo): number | Promise<number>;
 }
 
-export type ExitCode = readonly [code: number, meaning: string];
+type ExitCode = readonly [code: number, meaning: string];
 
 /** A command as data. Parser, help, manual page and completion are made from it. */
 export interface Command<F extends Flags = Flags> {
@@ -58,8 +62,10 @@ export interface Command<F extends Flags = Flags> {
   load(): Promise<Program<FlagValues<F>>>;
 }
 
+/** Exit code for a wrong command line. */
 export const USAGE_EXIT: ExitCode = [2, "a wrong command line"];
 
+/** Checks a command's code against its flags. */
 export function command<const F extends Flags>(description: Command<F>): Command {
   return description as unknown as Command;
 }
@@ -125,6 +131,7 @@ function usageText({ name, forms }: Command): string {
   return `Usage: ${lines.join("\n       ").trimEnd()}\n`;
 }
 
+/** What `nodens COMMAND -h` prints. */
 export function commandHelp(command: Command): string {
   const { summary, plusOptions } = command;
   const parts = [`${usageText(command)}\n${sentence(summary)}\n`];
@@ -133,14 +140,17 @@ export function commandHelp(command: Command): string {
   return parts.join("\n");
 }
 
+/** The flags in help and completion. */
 export function shownFlags({ flags, hiddenFlags = [] }: Command): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([name]) => !hiddenFlags.includes(name)));
 }
 
+/** Words as a sentence. */
 export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
+/** A table of flags as help. */
 export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   return Object.entries(table).map(([name, flag]) => {
     const { default: value, help } = flag;
@@ -149,6 +159,7 @@ export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   }).join("\n");
 }
 
+/** `-dns.port, -p PORT`, `+bufsize=N`. */
 export function spelling(name: string, { alias, value }: Flag, sign: "-" | "+"): string {
   const names = [name, ...(alias === undefined ? [] : [alias])].map((one) => sign + one).join(", ");
   return value === "" ? names : `${names}${sign === "+" ? "=" : " "}${value}`;

@@ -11,6 +11,8 @@ import { STATUS } from "./status/command.ts";
 
 const OTHERS = [CHECK, QUERY, STATUS, DOCTOR, HEALTHCHECK, REDIRECT, MANIFEST, COMPLETION, MAN];
 
+/** All commands in the order of help; serving is first. */
 export const COMMANDS: readonly Command[] = [SERVE, ...OTHERS, helpCommand(OTHERS)];
 
+/** Commands for programs. */
 export const HIDDEN_COMMANDS: readonly Command[] = [COMPLETE];

@@ -1,5 +1,6 @@
 import { didYouMean } from "../corefile/nearest.ts";
 
+/** Bounds of a number, both included. */
 export interface Range {
   readonly min: number;
   readonly max: number;
@@ -16,12 +17,15 @@ export interface Flag<V extends string | number | boolean = string | number | bo
   readonly range?: Range;
 }
 
+/** A table of flags by name. */
 export type Flags = Readonly<Record<string, Flag>>;
 
+/** The values of a table. */
 export type FlagValues<T extends Flags> = { readonly [N in keyof T]: T[N]["default"] };
 
 const PORT_RANGE: Range = { min: 1, max: 65535 };
 
+/** `-h`, a flag of every command. */
 export const HELP_FLAG: Flag<boolean> = {
   default: false,
   help: "print this and exit",
@@ -32,6 +36,7 @@ export const HELP_FLAG: Flag<boolean> = {
 /** A wrong command line. The message names the argument and a remedy. */
 export class FlagError extends Error {}
 
+/** A flag with any text. */
 export function text(value: string, help: string, fallback = ""): Flag<string> {
   return { default: fallback, help, value };
 }
@@ -45,18 +50,22 @@ export function choice<const C extends string>(
   return { default: choices[0], help, value, choices };
 }
 
+/** A flag with a whole number. */
 export function number(value: string, fallback: number, help: string, range?: Range): Flag<number> {
   return { default: fallback, help, value, ...range && { range } };
 }
 
+/** A flag with a port number. */
 export function port(fallback: number, help: string, alias?: string): Flag<number> {
   return { ...number("PORT", fallback, help, PORT_RANGE), ...alias !== undefined && { alias } };
 }
 
+/** A flag that is on or off. */
 export function boolean(help: string, fallback = false): Flag<boolean> {
   return { default: fallback, help, value: "" };
 }
 
+/** The flags of a command line. */
 export interface ParsedFlags<V> {
   readonly values: V;
   readonly given: ReadonlySet<string>;
@@ -106,6 +115,7 @@ export function parseFlags<T extends Flags>(
   return { values: values as FlagValues<T>, given, rest };
 }
 
+/** All names, aliases included. */
 export function flagNames(table: Flags): string[] {
   return Object.entries(table).flatMap(([name, { alias }]) => alias ? [name, alias] : [name]);
 }

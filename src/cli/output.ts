@@ -1,3 +1,4 @@
+/** Where commands write. */
 export interface Output {
   out(text: string): void;
   err(text: string): void;

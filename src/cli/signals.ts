@@ -5,7 +5,7 @@ import type { DebuggerSignal } from "../sys/debugger_signal.ts";
 /** SIGUSR1 raises no event (`DebuggerSignal`), so it is polled. */
 const USR1_POLL_MS = 500;
 
-export interface SignalActions {
+interface SignalActions {
   reload: (why: string) => void;
   report: () => Promise<void>;
   log: (level: LogLevel, line: string) => void;

@@ -36,7 +36,7 @@ const REMEDIES: Record<string, string> = {
   __PILLAR__UPSTREAM__SERVERS__: "nodens fills it in the mounted Corefile alone",
 };
 
-export interface CheckedManifest extends ManifestContent {
+interface CheckedManifest extends ManifestContent {
   file: string;
   text: string;
 }

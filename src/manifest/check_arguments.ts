@@ -14,6 +14,7 @@ export interface Expected {
   ranges: readonly Network[];
 }
 
+/** Arguments of nodens that a manifest must agree with. */
 export interface NodeArguments {
   localIps: readonly string[];
   baseFile: string;
@@ -23,6 +24,7 @@ export interface NodeArguments {
   domain: string | null;
 }
 
+/** For arguments that cannot be read. */
 export const DEFAULT_NODE: NodeArguments = {
   localIps: [],
   baseFile: "/etc/coredns/Corefile.base",
@@ -34,6 +36,7 @@ export const DEFAULT_NODE: NodeArguments = {
 /** Reads a command line as nodens does. Throws an error whose message names the fault. */
 export type ReadArguments = (args: readonly string[]) => NodeArguments;
 
+/** Checks and returns the arguments of a container. */
 export function checkArguments(
   container: NodeContainer,
   expected: Expected,

@@ -11,16 +11,19 @@ import {
   type YAMLMap,
 } from "yaml";
 
+/** A fault and its remedy at a line, counted from 1. */
 export interface ManifestFault {
   line: number;
   what: string;
 }
 
+/** Result of a check. */
 export interface CheckResult {
   faults: ManifestFault[];
   warnings: ManifestFault[];
 }
 
+/** A scalar in a manifest. */
 export interface Located {
   text: string;
   line: number;
@@ -29,6 +32,7 @@ export interface Located {
   end: number;
 }
 
+/** A key of a ConfigMap. */
 export interface ConfigText extends Located {
   configMap: string;
   key: string;
@@ -36,6 +40,7 @@ export interface ConfigText extends Located {
   literal: boolean;
 }
 
+/** A container that runs node-cache or nodens. */
 export interface NodeContainer {
   line: number;
   name: string;
@@ -49,6 +54,7 @@ export interface NodeContainer {
   files: Map<string, ConfigText>;
 }
 
+/** The parts of a manifest that concern nodens. */
 export interface ManifestContent {
   configTexts: ConfigText[];
   containers: NodeContainer[];
@@ -60,6 +66,7 @@ export interface ManifestContent {
 /** Longest manifest; the API server's limit is lower. */
 const MAX_LENGTH = 4 * 2 ** 20;
 
+/** Reads a manifest; collects the faults of its text. */
 export function readManifest(text: string): ManifestContent {
   const failed = (what: string): ManifestContent => ({
     ...{ configTexts: [], containers: [], strangers: [], faults: [{ line: 1, what }] },

@@ -1,5 +1,6 @@
 import type { NodeContainer } from "./documents.ts";
 
+/** Variables that nodens fills at start. */
 export const FILLED_AT_START: readonly string[] = [
   "__PILLAR__CLUSTER__DNS__",
   "__PILLAR__UPSTREAM__SERVERS__",
@@ -7,9 +8,10 @@ export const FILLED_AT_START: readonly string[] = [
   "__PILLAR__DNS__SERVER__",
 ];
 
+/** Anything in the form of a variable. */
 export const VARIABLE = /__PILLAR__[A-Z0-9_]*/g;
 
-export interface VariableValues {
+interface VariableValues {
   localDns: string;
   domain: string;
   /** Null leaves the variables that need it. */

@@ -1,11 +1,13 @@
 import { parseAddress } from "../dns/address.ts";
 
+/** A range of addresses, like `10.96.0.0/12`. */
 export interface Network {
   text: string;
   bytes: Uint8Array;
   prefix: number;
 }
 
+/** Reads `ADDRESS/LENGTH`, or returns null. */
 export function parseNetwork(text: string): Network | null {
   const [, address, length] = /^([0-9a-fA-F.:]+)\/([0-9]{1,3})$/.exec(text) ?? [];
   const bytes = address === undefined ? null : parseAddress(address);
@@ -13,6 +15,7 @@ export function parseNetwork(text: string): Network | null {
   return bytes === null || prefix > bytes.length * 8 ? null : { text, bytes, prefix };
 }
 
+/** Whether an address is in a range. */
 export function contains({ bytes, prefix }: Network, address: string): boolean {
   const other = parseAddress(address);
   return other !== null && other.length === bytes.length &&

@@ -15,6 +15,7 @@ const METRICS_ANNOTATIONS = {
 };
 const RUN = "/run/nodens";
 
+/** The manifest for `kubectl apply -f -`, under a comment. */
 export function renderManifest(options: ManifestOptions, comment: string): string {
   // Long lines and repeated labels stay readable: no folding, no anchors.
   const style = { lineWidth: 0, blockQuote: "literal", aliasDuplicateObjects: false } as const;

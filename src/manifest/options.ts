@@ -1,3 +1,4 @@
+/** Options of a new manifest, checked. */
 export interface ManifestOptions {
   /** Addresses of nodens on every node, one of each family; the first is for probes. */
   localDns: readonly string[];
@@ -19,6 +20,7 @@ export interface ManifestOptions {
 /** Ports on the node: those of the published manifest, and CoreDNS's for `ready`. */
 export const PORTS = { metrics: 9253, own: 9353, health: 8080, ready: 8181 } as const;
 
+/** Addresses that nodens listens on. */
 export function listenAddresses({ localDns, kubeDns, mode }: ManifestOptions): string[] {
   return mode === "iptables" ? [...localDns, ...kubeDns] : [...localDns];
 }

@@ -1,6 +1,7 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { boolean, HELP_FLAG, port } from "../flags.ts";
 
+/** `nodens check`. */
 export const CHECK = command({
   name: "check",
   summary: "report every fault of a Corefile, and describe it",

@@ -1,6 +1,7 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { DOCTOR_FLAGS } from "./options.ts";
 
+/** `nodens doctor`. */
 export const DOCTOR = command({
   name: "doctor",
   summary: "examine whether nodens works on this node, or would",

@@ -1,3 +1,11 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { FLAG, TYPE } from "../../dns/constants.ts";
+import { rcodeText } from "../../dns/mnemonics.ts";
+import { parseName } from "../../dns/name.ts";
+import type { Answer } from "../../doctor/judge/queries.ts";
+import type { Question } from "../../doctor/probe/surroundings.ts";
+import { askTcp, askUdp, NoReplyError } from "../../follow/dns_client.ts";
+import { buildQuery, mismatch } from "../query/message.ts";
 import type { HostView } from "../../config/host.ts";
 import { denoHost } from "../../control/host_deno.ts";
 import { type Diagnosis, examine } from "../../doctor/examine.ts";
@@ -8,7 +16,6 @@ import { KernelTree } from "../../sys/kernel_tree.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { glibcFault } from "../glibc.ts";
 import { VERSION } from "../version.ts";
-import { askOnce } from "./ask.ts";
 import { type DoctorValues, readDoctorOptions } from "./options.ts";
 import { doctorText } from "./text.ts";
 
@@ -74,5 +81,25 @@ function terminalWidth(): number {
     return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : DEFAULT_WIDTH;
   } catch {
     return DEFAULT_WIDTH;
+  }
+}
+
+/** Asks one server once; never rejects. */
+async function askOnce(
+  { name, address, port, transport, timeoutMs, source }: Question,
+  clock: Clock = systemClock,
+): Promise<Answer> {
+  const query = buildQuery({ name: parseName(name), type: TYPE.A });
+  const start = clock.now();
+  try {
+    const reply = await (transport === "TCP" ? askTcp : askUdp)({ address, port }, query, {
+      timeoutMs,
+      accept: (message) => mismatch(query, message) === null,
+      ...source !== undefined && { source },
+    });
+    const rcode = rcodeText((reply[2]! << 8 | reply[3]!) & FLAG.RCODE);
+    return { rcode, ms: clock.now() - start };
+  } catch (error) {
+    return { failure: error instanceof NoReplyError ? error.message : String(error) };
   }
 }

@@ -15,8 +15,10 @@ export const DOCTOR_FLAGS = {
   ...SERVE_FLAGS,
 };
 
+/** Values of the flags. */
 export type DoctorValues = FlagValues<typeof DOCTOR_FLAGS>;
 
+/** Checks the flags. Throws `FlagError`. */
 export function readDoctorOptions(
   { values, given }: Pick<ParsedFlags<DoctorValues>, "values" | "given">,
   env: (name: string) => string | undefined,

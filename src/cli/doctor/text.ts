@@ -1,6 +1,6 @@
 import { countStatuses, type Finding, type FindingStatus } from "../../doctor/judge/finding.ts";
 
-export interface DoctorTextOptions {
+interface DoctorTextOptions {
   readonly head: string;
   readonly color: boolean;
   /** Columns of a line; longer lines are broken between words. */
@@ -12,6 +12,7 @@ const STATUS_WIDTH = 7;
 const GAP = "  ";
 const MIN_TEXT_WIDTH = 30;
 
+/** The findings as text. */
 export function doctorText(
   findings: readonly Finding[],
   { head, color, width }: DoctorTextOptions,

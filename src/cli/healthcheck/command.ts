@@ -1,6 +1,7 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { HELP_FLAG } from "../flags.ts";
 
+/** `nodens healthcheck`. */
 export const HEALTHCHECK = command({
   name: "healthcheck",
   summary: "exit 0 if /health says OK, else 1",

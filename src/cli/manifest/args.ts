@@ -37,6 +37,7 @@ export const MANIFEST_FLAGS = {
   h: HELP_FLAG,
 };
 
+/** Values of the flags. */
 export type ManifestValues = FlagValues<typeof MANIFEST_FLAGS>;
 
 const ONLY_NEW = ["dual-stack", "plain", "memory", "pod-monitor", "network-policy"];
@@ -44,6 +45,7 @@ const ONLY_FILLED = ["mode", "image", "diff"];
 const MAX_NAMESPACES = 1000;
 const KUBE_DNS_HINT = "kubectl -n kube-system get service kube-dns -o jsonpath={.spec.clusterIP}";
 
+/** Checked flags for an existing manifest. */
 export interface FileArguments {
   file: string;
   localDns: string;
@@ -55,6 +57,7 @@ export interface FileArguments {
   given: ReadonlySet<string>;
 }
 
+/** What the command is to do. */
 export type ManifestArguments =
   | { action: "render"; options: ManifestOptions }
   | { action: "fill"; options: FileArguments; diff: boolean }

@@ -1,6 +1,7 @@
 import { command } from "../command.ts";
 import { MANIFEST_FLAGS } from "./args.ts";
 
+/** `nodens manifest`. */
 export const MANIFEST = command({
   name: "manifest",
   summary: "print a manifest for Kubernetes",

@@ -7,6 +7,7 @@ import { spelling } from "../command.ts";
 import { FlagError, flagNames, type FlagValues, type Range } from "../flags.ts";
 import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
 
+/** A parsed command line. */
 export interface QueryRequest {
   name: Uint8Array;
   type: number;

@@ -2,6 +2,7 @@ import { command } from "../command.ts";
 import { HELP_FLAG, text } from "../flags.ts";
 import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
 
+/** `nodens query`. */
 export const QUERY = command({
   name: "query",
   summary: "ask a server, and print the response as dig does",

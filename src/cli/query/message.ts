@@ -4,7 +4,7 @@ import { WireReader } from "./wire.ts";
 
 const OPT_SIZE = 11;
 
-export interface QueryParts {
+interface QueryParts {
   readonly name: Uint8Array;
   readonly type: number;
   /** UDP payload size to announce. */

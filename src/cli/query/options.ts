@@ -1,5 +1,6 @@
 import { boolean, number, port } from "../flags.ts";
 
+/** dig's `-p`. */
 export const PORT_FLAG = port(53, "port to ask");
 
 /**

@@ -45,6 +45,7 @@ export function formatMessage(bytes: Uint8Array): string {
     section("ADDITIONAL", additionals.filter((record) => record !== opt));
 }
 
+/** The data of the answers. Throws `RangeError` for a malformed message. */
 export function formatShort(bytes: Uint8Array): string {
   return readMessage(bytes).answers.map(({ text }) => `${text}\n`).join("");
 }

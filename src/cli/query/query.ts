@@ -11,6 +11,7 @@ import { parseQueryArgs, type QueryRequest } from "./args.ts";
 import { buildQuery, mismatch } from "./message.ts";
 import { formatMessage, formatShort } from "./print.ts";
 
+/** dig's exit codes. */
 export const QUERY_EXIT = { reply: 0, noReply: 9, internal: 10 } as const;
 
 /** `nodens query`: asks one server one question and prints the response as dig does. */

@@ -1,6 +1,7 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { REDIRECT_FLAGS } from "./options.ts";
 
+/** `nodens redirect`. */
 export const REDIRECT = command({
   name: "redirect",
   summary: "send the host's queries to nodens, by iptables rules",

@@ -3,6 +3,7 @@ import type { RedirectOptions } from "../../node/redirect/redirect.ts";
 import { localUserId } from "../../node/redirect/user_id.ts";
 import { boolean, FlagError, type FlagValues, HELP_FLAG, number, text } from "../flags.ts";
 
+/** Flags of `nodens redirect`. */
 export const REDIRECT_FLAGS = {
   n: boolean("print the commands and run none"),
   to: text("ADDRESSES", "address of nodens, one a family, comma-separated; default: any"),
@@ -16,8 +17,10 @@ export const REDIRECT_FLAGS = {
   h: HELP_FLAG,
 };
 
+/** Values of the flags. */
 export type RedirectValues = FlagValues<typeof REDIRECT_FLAGS>;
 
+/** Checks the flags. Throws `FlagError`. */
 export function readRedirectOptions({ failopen, ...values }: RedirectValues): RedirectOptions {
   try {
     const exceptUid = localUserId(values["except-uid"]);

@@ -12,6 +12,7 @@ function listenerNames({ listeners }: Config): string[] {
   return [...new Set(names)];
 }
 
+/** The state for the service manager. */
 export function servingText(config: Config): string {
   return `serving ${listenerNames(config).join(", ")}`;
 }

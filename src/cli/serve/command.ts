@@ -1,6 +1,7 @@
 import { command } from "../command.ts";
 import { SERVE_FLAGS } from "./flags.ts";
 
+/** nodens without a command. */
 export const SERVE = command({
   name: "",
   summary: "serve a Corefile",

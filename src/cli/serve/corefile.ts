@@ -9,6 +9,7 @@ import type { ServeOutput } from "./output.ts";
 /** CoreDNS's own configuration without a Corefile. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
+/** Where the Corefile comes from. */
 export interface CorefileOrigin {
   readonly source: ConfigSource;
   readonly base: BaseCorefile | null;

@@ -14,6 +14,7 @@ import {
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
+/** Flags of serving. */
 export const SERVE_FLAGS = {
   conf: text("FILE", "Corefile to serve; else ./Corefile, else a built-in one (whoami, log)"),
   "dns.port": port(53, "port of server blocks that name none", "p"),
@@ -38,8 +39,10 @@ export const SERVE_FLAGS = {
   h: HELP_FLAG,
 };
 
+/** Values of the flags. */
 export type ServeValues = FlagValues<typeof SERVE_FLAGS>;
 
+/** A checked command line. */
 export interface ServeOptions {
   readonly values: ServeValues;
   /** The Corefile to serve; "" if the command line names none. */
@@ -49,6 +52,7 @@ export interface ServeOptions {
   readonly metricsAddresses: readonly HttpAddress[];
 }
 
+/** Checks the flags. Throws `FlagError`. */
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
 ): ServeOptions {

@@ -15,6 +15,7 @@ import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;
 
+/** Shared by the parts of the node role. */
 export interface NodeContext {
   options: ServeOptions;
   logger: Logger;
@@ -33,12 +34,13 @@ export function setupErrorCounter(registry: MetricRegistry): (error: SetupError)
 
 const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
 
+/** Publishes levels of fail-open. */
 export function failOpenGauge(registry: MetricRegistry): NodeContext["onLevel"] {
   return (family, level) =>
     registry.gauge("nodens_failopen_level", { family: `${family}` }).set(LEVEL_VALUES[level]);
 }
 
-export function hasNodeRole({ node, rules }: ServeOptions): boolean {
+function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 

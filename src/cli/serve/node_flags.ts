@@ -35,6 +35,7 @@ export const NODE_FLAGS = {
   reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
 };
 
+/** Values of its own flags, and of some of serving. */
 export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
   readonly conf: string;
   readonly "dns.port": number;

@@ -7,6 +7,7 @@ import { type Destination, familyOf } from "../../node/rules/rules.ts";
 import { localUserId } from "../../node/redirect/user_id.ts";
 import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
 
+/** Flags that node-cache does not have. */
 export const RULE_FLAGS = {
   failopen: boolean("queries go elsewhere while nodens is silent, if the kernel can do that", true),
   "failopen-to": text("ADDRESSES", "servers for that without kube-proxy, with ports if not 53"),
@@ -21,6 +22,7 @@ type RuleValues = FlagValues<typeof RULE_FLAGS>;
 
 const MAX_DESTINATIONS = 16;
 
+/** Checks the flags. Throws `FlagError`. */
 export function readRuleOptions(
   values: RuleValues,
   node: Pick<NodeOptions, "localIps" | "dnsPort" | "healthPort" | "setupIptables">,

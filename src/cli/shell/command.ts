@@ -4,6 +4,7 @@ import { HELP_FLAG } from "../flags.ts";
 const EXIT_CODES = [[0, "printed"], USAGE_EXIT] as const;
 const FLAGS = { h: HELP_FLAG };
 
+/** `nodens completion`. */
 export const COMPLETION = command({
   name: "completion",
   summary: "print a completion script for a shell",
@@ -25,6 +26,7 @@ export const COMPLETE = command({
   load: () => import("./complete.ts"),
 });
 
+/** `nodens man`. */
 export const MAN = command({
   name: "man",
   summary: "print the manual page (mdoc)",
@@ -34,6 +36,7 @@ export const MAN = command({
   load: () => import("./man.ts"),
 });
 
+/** `nodens help`. */
 export function helpCommand(others: readonly Command[]): Command {
   return command({
     name: "help",

@@ -1,5 +1,6 @@
 import { type Call, type Command, commandHelp, type CommandIo, helpText } from "../command.ts";
 
+/** `nodens help [COMMAND]`. */
 export async function run(
   { rest: [name] }: Call,
   { output, commands: load }: CommandIo,
@@ -10,6 +11,7 @@ export async function run(
   return 0;
 }
 
+/** What `nodens -h` prints. */
 export function mainHelp([serve, ...named]: readonly Command[]): string {
   const width = Math.max(...named.map(({ name }) => name.length));
   return [

@@ -1,6 +1,7 @@
 import { command, USAGE_EXIT } from "../command.ts";
 import { boolean, HELP_FLAG, number } from "../flags.ts";
 
+/** `nodens status`. */
 export const STATUS = command({
   name: "status",
   summary: "show the state of a running nodens: caches, upstreams, reloads",
