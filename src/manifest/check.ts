@@ -1,3 +1,4 @@
+import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
@@ -21,13 +22,19 @@ import type {
 } from "./documents.ts";
 import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
-import { podView } from "./pod_view.ts";
 
 const MAX_FAULTS = 100;
 /** Stands in for the address of the upstream service, which only the cluster knows (RFC 5737). */
 const CLUSTER_DNS = "192.0.2.10";
 /** Filled at start, too, but only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
+/** A server of an address for documentation (RFC 5737), while a Corefile is read. */
+const RESOLV_CONF = "nameserver 192.0.2.53\n";
+
+/** `readFailure` knows the name. */
+class NotFound extends Error {
+  override readonly name = "NotFound";
+}
 const REMEDIES: Record<string, string> = {
   __PILLAR__LOCAL__DNS__: "give -localdns ADDRESS",
   __PILLAR__DNS__SERVER__: "give -kubedns ADDRESS, that of the kube-dns service",
@@ -185,5 +192,41 @@ function domainFault({ config }: LoadedConfig, domain: string | null): ManifestF
     line: block?.line ?? 1,
     what: `no server block is for the domain "${domain}": this one is for ${zones} (names of the` +
       " cluster would be looked for elsewhere)",
+  };
+}
+
+/** The container as a Corefile sees it: mounted ConfigMaps, environment, and a resolv.conf. */
+function podView(
+  files: ReadonlyMap<string, { text: string }>,
+  { corefile, env }: {
+    corefile: { name: string; path: string };
+    env: ReadonlyMap<string, string | null>;
+  },
+): HostView {
+  const all = new Map([["/etc/resolv.conf", { text: RESOLV_CONF }], ...files]);
+  const directory = corefile.path.replace(/\/[^/]*$/, "");
+  const within = (folder: string) => {
+    const prefix = folder === "/" ? "/" : `${folder}/`;
+    return [...all.keys()].filter((path) => path.startsWith(prefix))
+      .map((path) => path.slice(prefix.length));
+  };
+  return {
+    env(name) {
+      const value = env.get(name);
+      return value === null ? STAND_IN : value;
+    },
+    readTextFile(path) {
+      const file = all.get(path);
+      if (file === undefined) throw new NotFound(path);
+      return file.text;
+    },
+    kindOf: (path) => all.has(path) ? "file" : within(path).length > 0 ? "directory" : null,
+    readDirectory: (path) => [...new Set(within(path).map((rest) => rest.split("/")[0]!))].sort(),
+    absolute(path) {
+      if (path === corefile.name) return corefile.path;
+      return path.startsWith("/") ? path : `${directory}/${path}`;
+    },
+    hostname: () => "node",
+    interfaces: () => [],
   };
 }
