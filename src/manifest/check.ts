@@ -31,10 +31,6 @@ const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 /** A server of an address for documentation (RFC 5737), while a Corefile is read. */
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
 
-/** `readFailure` knows the name. */
-class NotFound extends Error {
-  override readonly name = "NotFound";
-}
 const REMEDIES: Record<string, string> = {
   __PILLAR__LOCAL__DNS__: "give -localdns ADDRESS",
   __PILLAR__DNS__SERVER__: "give -kubedns ADDRESS, that of the kube-dns service",
@@ -42,6 +38,11 @@ const REMEDIES: Record<string, string> = {
   __PILLAR__CLUSTER__DNS__: "nodens fills it in the mounted Corefile alone",
   __PILLAR__UPSTREAM__SERVERS__: "nodens fills it in the mounted Corefile alone",
 };
+
+/** `readFailure` knows the name. */
+class NotFound extends Error {
+  override readonly name = "NotFound";
+}
 
 interface CheckedManifest extends ManifestContent {
   file: string;

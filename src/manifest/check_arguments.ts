@@ -44,8 +44,8 @@ export function checkArguments(
 ): NodeArguments {
   const [program, ...more] = container.command;
   if (program !== undefined && !/(^|\/)nodens$/.test(program.text)) {
-    const what = `nodens's image has no "${program.text}" (take "command" out: the image runs` +
-      " nodens by itself)";
+    const what =
+      `nodens's image has no "${program.text}" (remove "command": the image runs nodens)`;
     result.faults.push({ line: program.line, what });
     return DEFAULT_NODE;
   }

@@ -59,7 +59,7 @@ Deno.test("status names a remedy if nothing listens", async () => {
     err,
     new RegExp(
       `^nodens status: cannot get http://127\\.0\\.0\\.1:${port}/status: nothing listens there ` +
-        `\\(nodens serves it where its Corefile says "prometheus";`,
+        `\\(nodens serves it if its Corefile has "prometheus";`,
     ),
   );
   assert.match((await status("nosuch.invalid")).err, /:9153\/status: /);

@@ -173,8 +173,7 @@ const FAULTS: [text: string, error: string, args?: string[]][] = [
   ],
   [
     edit(PUBLISHED, "        args: [", '        command: ["/node-cache"]\n        args: ['),
-    `${ARGS_LINE}: nodens's image has no "/node-cache" (take "command" out: the image runs` +
-    " nodens by itself)",
+    `${ARGS_LINE}: nodens's image has no "/node-cache" (remove "command": the image runs nodens)`,
   ],
   [
     edit(PUBLISHED, `image: ${IMAGE}\n`, `image: >-\n          ${IMAGE}\n`),

@@ -48,6 +48,6 @@ function unboundAddresses({ file, listeners }: Config, host: HostView): string[]
   );
   return [...new Set(addresses)].map((address) =>
     `${file}: no interface of this machine has the address ${address} (bind another one; with ` +
-    "-localip nodens gives it to an interface of its own)"
+    "-localip nodens adds it to its own interface)"
   );
 }

@@ -52,8 +52,8 @@ async function fetchStatus(host: string, port: string, timeoutSeconds: number): 
       throw new NoStatusError(`${address} has not answered within ${timeoutSeconds} s`);
     }
     throw new NoStatusError(
-      `cannot get http://${address}/status: ${reason(error as Error)} (nodens serves it where its` +
-        ` Corefile says "prometheus"; for another address: nodens status ADDRESS)`,
+      `cannot get http://${address}/status: ${reason(error as Error)} (nodens serves it if its` +
+        ` Corefile has "prometheus"; for another address: nodens status ADDRESS)`,
     );
   }
   if (response.status === 404) {
