@@ -1,36 +1,34 @@
 import { createHash } from "node:crypto";
 import { mustRun } from "./command.ts";
 
-/** Options of tar that leave nothing to the machine: order, times, owners, and no extras. */
-const TAR = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"];
+/** Options of tar that make the archive independent of the machine. */
+const TAR = [
+  ...["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"],
+  ...["--mode=u=rwX,go=rX", "--use-compress-program", "gzip --no-name"],
+];
 
-/**
- * Packs a folder by the system's tar and gzip, under its own name.
- *
- * The same files give the same archive, byte for byte: every file bears `epochSeconds`, and gzip
- * neither name nor time. Throws with tar's words where it fails.
- */
+/** Packs a folder under its own name. The same files give the same archive. */
 export async function packFolder(
   folder: string,
-  options: { archive: string; epochSeconds: number },
+  { archive, epochSeconds }: { archive: string; epochSeconds: number },
 ): Promise<void> {
-  const { archive, epochSeconds } = options;
   const [, parent, name] = /^(.*)\/([^/]+)\/?$/.exec(folder) ?? [];
   if (parent === undefined || name === undefined) throw new Error(`Cannot pack "${folder}"`);
-  const times = [`--mtime=@${epochSeconds}`];
-  // Rights as they are for everybody who unpacks it, whatever this machine's umask is.
-  const mode = ["--mode=u=rwX,go=rX"];
-  const compress = ["--use-compress-program", "gzip --no-name"];
-  await mustRun("tar", [
-    ...["--create", "--file", archive, "--directory", parent],
-    ...[...TAR, ...times, ...mode, ...compress, name],
-  ]);
+  const place = ["--create", "--file", archive, "--directory", parent];
+  await mustRun("tar", [...place, ...TAR, `--mtime=@${epochSeconds}`, name]);
 }
 
-/** Lines of SHA256SUMS for files of a folder, as `sha256sum --check` reads them. */
 export function checksums(folder: string, names: readonly string[]): string {
   return [...names].sort().map((name) => {
     const digest = createHash("sha256").update(Deno.readFileSync(`${folder}/${name}`));
     return `${digest.digest("hex")}  ${name}\n`;
   }).join("");
+}
+
+export function setTimes(folder: string, epochSeconds: number): void {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) setTimes(path, epochSeconds);
+    Deno.utimeSync(path, epochSeconds, epochSeconds);
+  }
 }

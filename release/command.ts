@@ -1,43 +1,47 @@
-/** A command's output with its end. */
 export interface CommandResult {
   readonly ok: boolean;
-  /** Both streams, standard output first. */
-  readonly text: string;
+  readonly code: number;
   readonly stdout: string;
+  readonly stderr: string;
+  readonly text: string;
 }
 
-/** Runs a command to its end; throws only where it cannot be started. */
+interface CommandOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Ends the command before its time. */
+  signal?: AbortSignal;
+}
+
 export async function runCommand(
   command: string,
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: CommandOptions = {},
 ): Promise<CommandResult> {
   const child = new Deno.Command(command, { args: [...args], ...options, stdin: "null" });
-  let output: Deno.CommandOutput;
   try {
-    output = await child.output();
+    const output = await child.output();
+    const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) =>
+      new TextDecoder().decode(bytes)
+    ) as [string, string];
+    return { ok: output.success, code: output.code, stdout, stderr, text: stdout + stderr };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Error(`Cannot run "${command}": it is not installed`);
   }
-  const { success, stdout, stderr } = output;
-  const decoder = new TextDecoder();
-  const out = decoder.decode(stdout);
-  return { ok: success, text: out + decoder.decode(stderr), stdout: out };
 }
 
-/** Like `runCommand`, but throws with the command's own words where it fails; gives standard output. */
+/** Runs a command and returns its standard output. Throws an error with all its output if it fails. */
 export async function mustRun(
   command: string,
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: CommandOptions = {},
 ): Promise<string> {
   const { ok, text, stdout } = await runCommand(command, args, options);
   if (ok) return stdout;
   throw new Error(`Cannot run "${command} ${args.join(" ")}":\n${text.trim()}`);
 }
 
-/** Writes a line to standard output. */
 export function say(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }

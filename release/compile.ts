@@ -1,54 +1,40 @@
-/**
- * Makes a release's executable. It has the same options as `deno task compile` in deno.json, but is
- * made of a staged copy, so that the same commit gives the same file.
- */
+/** Makes a release's executable like `deno task compile`, but reproducibly, from a staged copy. */
 import { Buffer } from "node:buffer";
 import { mustRun, runCommand } from "./command.ts";
-import { compareEmbedded, parseListing } from "./embedded.ts";
 import { type Graph, ROOTS } from "./graph.ts";
 import type { Origin } from "./origin.ts";
 import { PERMISSIONS } from "./permissions.ts";
 import { stage, type Staging } from "./staging.ts";
-import type { Target } from "./targets.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 
 /** The folder with deno.json, with a slash at its end. */
 export const ROOT: string = new URL("../", import.meta.url).pathname;
 
-/** What came of compiling. */
-export interface Compiled {
-  /** Whether the file is nodens; else it only shows what would be embedded. */
-  readonly runnable: boolean;
-  /** Bytes of the file. */
-  readonly size: number;
+export interface Target {
+  /** Name in `uname -m`. */
+  readonly machine: string;
+  /** Name in `deno compile --target`. */
+  readonly triple: string;
+  readonly debian: string;
 }
 
-/** Said wherever an executable could not be made. */
+export const TARGETS: readonly Target[] = ([["x86_64", "amd64"], ["aarch64", "arm64"]] as const)
+  .map(([machine, debian]) => ({ machine, debian, triple: `${machine}-unknown-linux-gnu` }));
+
 export const NO_RUNTIME = "the runtime to embed (denort) cannot be downloaded here";
 
 /**
- * Options of every executable, besides rights and modules.
+ * Options of every executable besides permissions and modules.
  *
- * Deno would keep V8's compiled code in /tmp under a name that anybody can take before a nodens that
- * runs as root, and trust what it finds there: hence `--no-code-cache`. `deno task check` checks the
- * types.
+ * Deno would cache V8's code in /tmp under a name that anybody can create before a nodens that runs as
+ * root, and trust it: hence `--no-code-cache`. `deno task check` checks the types.
  */
-const OPTIONS = [
-  "--frozen",
-  "--no-check",
-  "--no-code-cache",
-  "--exclude-unused-npm",
-];
+const OPTIONS = ["--frozen", "--no-check", "--no-code-cache", "--exclude-unused-npm"];
 
-/** More than all modules take. */
 const NEAR_BYTES = 8 * 1024 * 1024;
-/** What a failed download looks like. */
-const NO_DOWNLOAD = /denort|download|error sending request|dns error/i;
+const FAILED_DOWNLOAD = /denort|download|error sending request|dns error/i;
 
-/**
- * The arguments of `deno` that make an executable. Without `more`, they are the command of
- * `deno task compile`, which a test compares with deno.json.
- */
+/** Arguments of `deno`; without `more` the command of `deno task compile`, which a test compares. */
 export function compileArguments(output: string, more: readonly string[] = []): string[] {
   const [main, ...others] = ROOTS;
   const included = others.flatMap((path) => ["--include", path]);
@@ -59,32 +45,29 @@ export function compileArguments(output: string, more: readonly string[] = []): 
 }
 
 /**
- * Compiles what has been staged, and compares what went in with the graph of imports.
+ * Compiles a staged copy, and compares the embedded files with the graph of imports.
  *
- * Where the runtime cannot be downloaded, Deno itself takes its place: then everything is embedded
- * and compared in the same way, but the file does not run as nodens. Throws with Deno's own words,
- * and where too much or too little is embedded.
+ * If the runtime cannot be downloaded, Deno itself replaces it: everything is embedded and compared,
+ * but the file does not run as nodens. Returns whether it does. Throws an error with Deno's output or
+ * with the wrong files.
  */
 export async function compile(
   staging: Staging,
-  options: { graph: Graph; target: Target; output: string },
-): Promise<Compiled> {
-  const { graph, target, output } = options;
+  { graph, target, output }: { graph: Graph; target: Target; output: string },
+): Promise<boolean> {
+  const args = compileArguments(output, ["--cached-only", "--target", target.triple]);
   const run = (more: Record<string, string>) =>
-    runCommand(
-      Deno.execPath(),
-      compileArguments(output, ["--cached-only", "--target", target.triple]),
-      {
-        cwd: staging.sources,
-        env: { NO_COLOR: "1", DENO_DIR: staging.denoDir, ...more },
-      },
-    );
+    runCommand(Deno.execPath(), args, {
+      cwd: staging.sources,
+      env: { NO_COLOR: "1", DENO_DIR: staging.denoDir, ...more },
+    });
+  const deno = realPath(Deno.execPath());
   let result = await run({});
-  // DENORT_BIN may name the runtime part that was downloaded by other means, or Deno itself.
-  let runnable = result.ok && realPath(Deno.env.get("DENORT_BIN") ?? "") !== execPath();
-  if (!result.ok && NO_DOWNLOAD.test(result.text)) {
+  // DENORT_BIN may name a runtime that was downloaded by other means, or Deno itself.
+  let runnable = result.ok && realPath(Deno.env.get("DENORT_BIN") ?? "") !== deno;
+  if (!result.ok && FAILED_DOWNLOAD.test(result.text)) {
     runnable = false;
-    result = await run({ DENORT_BIN: execPath() ?? Deno.execPath() });
+    result = await run({ DENORT_BIN: deno ?? Deno.execPath() });
   }
   if (!result.ok) throw new Error(`Cannot compile:\n${result.text.trim()}`);
   const faults = compareEmbedded(parseListing(result.text), graph);
@@ -92,13 +75,12 @@ export async function compile(
   const executable = Buffer.from(Deno.readFileSync(output));
   const missing = notInside(executable, staging, graph);
   if (missing !== undefined) throw new Error(`Cannot find ${missing} in what was compiled`);
-  return { runnable, size: executable.length };
+  return runnable;
 }
 
 /**
- * A module whose text is not in the executable; what Deno lists is only what it means to embed.
- *
- * Texts lie together, most of them in the order of their paths: so the search begins at the first.
+ * A module whose text is not in the executable: Deno's listing is only its intention. Texts are close
+ * together, in the order of their paths.
  */
 function notInside(executable: Buffer, { sources }: Staging, graph: Graph): string | undefined {
   const read = (path: string) => Buffer.from(Deno.readFileSync(sources + path));
@@ -113,33 +95,65 @@ function notInside(executable: Buffer, { sources }: Staging, graph: Graph): stri
   });
 }
 
-/** Copies the sources, compiles, and runs what came out where this machine can. */
+/** Stages the sources, compiles them, and starts the result if this machine can. */
 export async function compileOnce(
   work: string,
   options: { graph: Graph; origin: Origin; target: Target; output: string },
-): Promise<Compiled> {
-  const staging = await stage(work, { root: ROOT, ...options });
-  const compiled = await compile(staging, options);
-  const own = options.target.machine === Deno.build.arch;
-  if (compiled.runnable && own) {
-    const said = await mustRun(options.output, ["-version"], { env: { DENO_DIR: work } });
-    if (!said.includes(options.origin.commit)) {
-      throw new Error(`Cannot use ${options.output}: its -version says\n${said}`);
+): Promise<boolean> {
+  const { origin, target, output } = options;
+  const runnable = await compile(await stage(work, { root: ROOT, ...options }), options);
+  if (runnable && target.machine === Deno.build.arch) {
+    const version = await mustRun(output, ["-version"], { env: { DENO_DIR: work } });
+    if (!version.includes(origin.commit)) {
+      throw new Error(`Cannot use ${output}: its -version says\n${version}`);
     }
   }
-  return compiled;
+  return runnable;
 }
 
-/** The real file of Deno, which may have been started through a link. */
-function execPath(): string | null {
-  return realPath(Deno.execPath());
-}
-
-/** The file that a path leads to; null where it leads nowhere. */
 function realPath(path: string): string | null {
   try {
     return Deno.realPathSync(path);
   } catch {
     return null;
   }
+}
+
+/** A row of the listing, `├── name (1KB)`, with `│ ` or two spaces for each folder around it. */
+const ROW = /^((?:│ | {2})*)[├└]─[─┬] (.+?) \([^()]*\)$/;
+
+/**
+ * The embedded paths, from the root of the sources, by the output of `deno compile`; `name/*` is a
+ * whole folder.
+ */
+export function parseListing(text: string): string[] {
+  const paths: string[] = [];
+  const folders: string[] = [];
+  for (const line of text.split("\n")) {
+    const [, indent, name] = ROW.exec(line) ?? [];
+    if (indent === undefined || name === undefined) continue;
+    folders.length = indent.length / 2;
+    if (line.includes("─┬ ")) folders.push(name);
+    else paths.push([...folders, name].join("/"));
+  }
+  return paths;
+}
+
+export function compareEmbedded(listing: readonly string[], graph: Graph): string[] {
+  const wanted = [
+    "deno.json",
+    ...graph.modules,
+    ...graph.packages.map(({ name, version }) =>
+      `.deno_compile_node_modules/localhost/${name}/${version}/*`
+    ),
+  ];
+  // The staged copy has nothing superfluous, so a folder stands for all its files.
+  const covers = (listed: string, path: string) =>
+    listed === path || (listed.endsWith("/*") && path.startsWith(listed.slice(0, -1)));
+  return [
+    ...wanted.filter((path) => !listing.some((listed) => covers(listed, path)))
+      .map((path) => `not embedded: ${path}`),
+    ...listing.filter((listed) => !wanted.some((path) => covers(listed, path)))
+      .map((path) => `embedded in vain: ${path}`),
+  ];
 }

@@ -1,44 +1,33 @@
 /**
- * Debian packages: the executable with its units, account, manual page and completions, where Debian
- * has them.
- *
- * The package starts nothing: port 53 may be another's, and nodens has no Corefile yet.
+ * Debian packages: executable, units, account, manual page and completions. A package starts nothing:
+ * port 53 may be in use, and there is no Corefile yet.
  */
 import { gzipSync } from "node:zlib";
 import { COMMANDS } from "../src/cli/commands.ts";
-import { completionScript } from "../src/cli/shell/completion.ts";
+import { completionScript } from "../src/cli/shell/scripts.ts";
 import { manualPage } from "../src/cli/shell/man.ts";
 import { VERSION } from "../src/cli/version.ts";
+import { setTimes } from "./archive.ts";
 import { mustRun } from "./command.ts";
-import type { Target } from "./targets.ts";
+import type { Target } from "./compile.ts";
 
-/** Where the units expect the executable, and where a package puts it. */
 const LOCAL = "/usr/local/bin/nodens";
 const PACKAGED = "/usr/bin/nodens";
 
-/** What a package is made of. */
 export interface DebianPackage {
-  /** The folder with deno.json, with a slash at its end. */
   root: string;
   executable: string;
-  /** Licences of the packages inside. */
   notices: string;
   target: Target;
   version: string;
-  /** Time of all files. */
   epochSeconds: number;
 }
 
-/** Name of the file. */
 export function debianName({ version, target }: Pick<DebianPackage, "version" | "target">): string {
   return `nodens_${version}_${target.debian}.deb`;
 }
 
-/**
- * Makes a package by the system's dpkg-deb. The same files give the same package, byte for byte.
- *
- * @param work - an empty folder that does not exist yet
- */
+/** Makes a package by dpkg-deb, in the new folder `work`. The same files give the same package. */
 export async function packDebian(
   made: DebianPackage,
   { work, file }: { work: string; file: string },
@@ -51,9 +40,9 @@ export async function packDebian(
     "usr/lib/systemd/system/nodens.socket": unit("nodens.socket"),
     "usr/lib/sysusers.d/nodens.conf": read("deploy/systemd/nodens.sysusers"),
     "usr/share/man/man1/nodens.1.gz": packed(manualPage(COMMANDS, VERSION)),
-    "usr/share/bash-completion/completions/nodens": completionScript("bash", COMMANDS),
-    "usr/share/zsh/vendor-completions/_nodens": completionScript("zsh", COMMANDS),
-    "usr/share/fish/vendor_completions.d/nodens.fish": completionScript("fish", COMMANDS),
+    "usr/share/bash-completion/completions/nodens": completionScript("bash"),
+    "usr/share/zsh/vendor-completions/_nodens": completionScript("zsh"),
+    "usr/share/fish/vendor_completions.d/nodens.fish": completionScript("fish"),
     "usr/share/doc/nodens/copyright":
       `Copyright ${new Date(1000 * epochSeconds).getUTCFullYear()} ${AUTHORS}\n\n` +
       `nodens is under the Apache License 2.0, which is in ` +
@@ -62,13 +51,16 @@ export async function packDebian(
     "usr/share/doc/nodens/CHANGELOG.md.gz": packed(read("CHANGELOG.md")),
     "usr/share/doc/nodens/examples/Corefile": read("Corefile.example"),
   };
+  // Everybody may read files and folders.
+  const umask = Deno.umask(0o022);
   for (const [path, text] of Object.entries(texts)) put(`${work}/${path}`, text);
   put(`${work}${PACKAGED}`, Deno.readFileSync(executable), 0o755);
   const kilobytes = Math.ceil(Deno.statSync(executable).size / 1024);
   put(`${work}/DEBIAN/control`, control(made, kilobytes));
-  for (const [name, lines] of Object.entries(SCRIPTS)) {
-    put(`${work}/DEBIAN/${name}`, `#!/bin/sh\nset -e\n\n${lines}`, 0o755);
+  for (const name of ["postinst", "prerm", "postrm"]) {
+    put(`${work}/DEBIAN/${name}`, read(`deploy/debian/${name}`), 0o755);
   }
+  Deno.umask(umask);
   setTimes(work, epochSeconds);
   await mustRun("dpkg-deb", ["--build", "--root-owner-group", "-Zxz", work, file], {
     env: { SOURCE_DATE_EPOCH: String(epochSeconds) },
@@ -78,7 +70,6 @@ export async function packDebian(
 const AUTHORS = "The nodens authors";
 const MAINTAINER = `${AUTHORS} <nodens@localhost>`;
 
-/** The change log as Debian's tools read it. */
 function changelog({ version, epochSeconds }: DebianPackage): string {
   const date = new Date(1000 * epochSeconds).toUTCString().replace("GMT", "+0000");
   return `nodens (${version}) unstable; urgency=medium
@@ -108,67 +99,12 @@ Description: DNS cache for every node
 `;
 }
 
-/** `DPKG_ROOT` is set where dpkg installs into a tree that does not run. */
-const RUNS = '[ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]';
-/** What dpkg calls before and after it puts files in their place or takes them away. */
-const SCRIPTS: Record<string, string> = {
-  postinst: `if [ "$1" = configure ]; then
-  systemd-sysusers \${DPKG_ROOT:+--root="$DPKG_ROOT"} nodens.conf
-  if ${RUNS}; then
-    systemctl daemon-reload
-    # After an update the new executable takes over; a service that does not run is left alone.
-    if [ -n "$2" ]; then systemctl try-restart nodens.service || true; fi
-  fi
-fi
-`,
-  prerm: `if [ "$1" = remove ] && ${RUNS}; then
-  systemctl --quiet disable --now nodens.socket nodens.service || true
-fi
-`,
-  postrm: `if ${RUNS}; then
-  systemctl daemon-reload
-fi
-if [ "$1" = purge ]; then
-  rm -rf "$DPKG_ROOT/etc/nodens" "$DPKG_ROOT/var/lib/nodens" "$DPKG_ROOT/var/cache/nodens"
-  # What takes accounts away need not be there any more when this runs; that must not stop dpkg.
-  if ! command -v userdel >/dev/null; then exit 0; fi
-  if grep -q "^nodens:" "$DPKG_ROOT/etc/passwd" 2>/dev/null; then
-    userdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
-  fi
-  # By login.defs the group has gone with it, or has not.
-  if grep -q "^nodens:" "$DPKG_ROOT/etc/group" 2>/dev/null; then
-    groupdel \${DPKG_ROOT:+--prefix "$DPKG_ROOT"} nodens
-  fi
-fi
-`,
-};
-
-/** Compressed without name or time, as Debian wants manual pages and change logs. */
 function packed(text: string): Uint8Array {
   return gzipSync(text, { level: 9 });
 }
 
-/** Writes a file of a package; folders get the rights of everybody's. */
 function put(path: string, content: string | Uint8Array, mode = 0o644): void {
-  const folders = path.split("/").slice(0, -1);
-  for (let depth = 2; depth <= folders.length; depth++) {
-    const folder = folders.slice(0, depth).join("/");
-    try {
-      Deno.mkdirSync(folder);
-      Deno.chmodSync(folder, 0o755);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    }
-  }
+  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  Deno.writeFileSync(path, bytes);
-  Deno.chmodSync(path, mode);
-}
-
-function setTimes(folder: string, seconds: number): void {
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) setTimes(`${folder}/${name}`, seconds);
-    else Deno.utimeSync(`${folder}/${name}`, seconds, seconds);
-  }
-  Deno.utimeSync(folder, seconds, seconds);
+  Deno.writeFileSync(path, bytes, { mode });
 }

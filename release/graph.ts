@@ -1,26 +1,20 @@
 import { mustRun } from "./command.ts";
 
-/** A package that becomes part of nodens. */
 export interface Package {
   readonly name: string;
   readonly version: string;
-  /** `name@version` of each package that it needs. */
   readonly needs: readonly string[];
-  /** Where its files are on this machine. */
   readonly folder: string;
 }
 
-/** Everything that nodens is made of, found by following imports from where threads begin. */
 export interface Graph {
   /** Paths from the root of the sources, sorted. */
   readonly modules: readonly string[];
-  /** All packages, sorted by name. */
   readonly packages: readonly Package[];
-  /** `name@version` of the packages that nodens itself imports. */
   readonly imported: readonly string[];
 }
 
-/** The main module, and those that no module imports: threads begin there. */
+/** The entry modules of all threads. */
 export const ROOTS = [
   "main.ts",
   "src/control/plane/worker.ts",
@@ -28,11 +22,9 @@ export const ROOTS = [
   "src/control/encrypted/worker.ts",
 ] as const;
 
-/** The parts of `deno info --json` that are read here. */
 export interface Info {
   modules: {
     specifier: string;
-    /** Why Deno could not load it. */
     error?: string;
     npmPackage?: string;
     dependencies?: { code?: { specifier?: string; error?: string } }[];
@@ -44,17 +36,16 @@ export interface Info {
   >;
 }
 
-/** Finds the modules and packages; imports of types alone do not count. */
 export async function readGraph(root: string): Promise<Graph> {
   const infos = await Promise.all(ROOTS.map(async (path) => {
-    // Deno looks for types as well, which stand in this lock file alone.
+    // Deno resolves types as well, which only this lock file has.
     const args = ["info", "--json", "--lock=dev.lock", "--frozen", path];
     return JSON.parse(await mustRun(Deno.execPath(), args, { cwd: root })) as Info;
   }));
   return follow(infos, new URL(`file://${root}`).href);
 }
 
-/** Follows the imports. `base` is the URL of the sources' root, with a slash at its end. */
+/** Follows the imports of each root. `base` is the URL of the sources, with a slash at its end. */
 export function follow(infos: readonly Info[], base: string): Graph {
   const modules = new Set<string>();
   const imported = new Set<string>();
@@ -71,13 +62,10 @@ export function follow(infos: readonly Info[], base: string): Graph {
 
   infos.forEach((info, i) => {
     const bySpecifier = new Map(info.modules.map((module) => [module.specifier, module]));
-    const waiting: string[] = [base + ROOTS[i]];
-    const seen = new Set<string>();
-    while (waiting.length > 0) {
-      const named = waiting.pop()!;
+    const waiting = new Set([base + ROOTS[i]]);
+    for (const named of waiting) {
       const specifier = info.redirects[named] ?? named;
-      if (specifier.startsWith("node:") || seen.has(specifier)) continue;
-      seen.add(specifier);
+      if (specifier.startsWith("node:")) continue;
       const module = bySpecifier.get(specifier);
       if (module === undefined) throw new Error(`Cannot find the module ${specifier}`);
       if (module.error !== undefined) throw new Error(failure(specifier, module.error));
@@ -91,7 +79,7 @@ export function follow(infos: readonly Info[], base: string): Graph {
       modules.add(path);
       for (const { code } of module.dependencies ?? []) {
         if (code?.error !== undefined) throw new Error(`${path}: ${code.error}`);
-        if (code?.specifier !== undefined) waiting.push(code.specifier);
+        if (code?.specifier !== undefined) waiting.add(code.specifier);
       }
     }
   });
@@ -102,7 +90,6 @@ export function follow(infos: readonly Info[], base: string): Graph {
   };
 }
 
-/** Why a module could not be loaded, and for a package what to look at. */
 function failure(specifier: string, why: string): string {
   const hint = specifier.startsWith("npm:") ? " (can the package registry be reached?)" : "";
   return `Cannot load ${specifier}: ${why}${hint}`;

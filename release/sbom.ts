@@ -1,26 +1,65 @@
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
+import type { Graph, Package } from "./graph.ts";
 import type { Origin } from "./origin.ts";
-import type { PackageFacts } from "./packages.ts";
 
-/** What a bill of materials is made of. */
+const { ComponentType, ComponentScope, ExternalReferenceType, HashAlgorithm, LifecyclePhase } =
+  Enums;
+
+export interface PackageFacts extends Omit<Package, "folder"> {
+  readonly license: string;
+  readonly licenseText: string;
+  readonly sha512: string;
+  readonly homepage: string | undefined;
+}
+
+/** Reads the facts of all packages. Throws for one without a licence or a line in the lock file. */
+export function readPackages(root: string, graph: Graph): PackageFacts[] {
+  const lock = JSON.parse(Deno.readTextFileSync(`${root}deno.lock`)) as {
+    npm: Record<string, { integrity: string }>;
+  };
+  return graph.packages.map(({ folder, ...one }) => {
+    const { name, version } = one;
+    const { license, homepage } = JSON.parse(
+      Deno.readTextFileSync(`${folder}/package.json`),
+    ) as { license?: string; homepage?: string };
+    if (typeof license !== "string") throw new Error(`Cannot read the licence of ${name}`);
+    const file = [...Deno.readDirSync(folder)].map((entry) => entry.name)
+      .find((file) => /^licen[cs]e(\.md|\.txt)?$/i.test(file));
+    if (file === undefined) throw new Error(`Cannot find the licence's text of ${name}`);
+    const integrity = lock.npm[`${name}@${version}`]?.integrity ?? "";
+    const [, base64] = /^sha512-([A-Za-z0-9+/=]+)$/.exec(integrity) ?? [];
+    if (base64 === undefined) throw new Error(`Cannot find ${name}@${version} in deno.lock`);
+    return {
+      ...one,
+      license,
+      licenseText: Deno.readTextFileSync(`${folder}/${file}`),
+      sha512: Buffer.from(base64, "base64").toString("hex"),
+      homepage,
+    };
+  });
+}
+
+export function noticeText(packages: readonly PackageFacts[]): string {
+  const head = "nodens contains these packages, and the Deno runtime (MIT, https://deno.com).\n";
+  const parts = packages.map(({ name, version, license, licenseText }) =>
+    `${name} ${version} (${license})\n\n${licenseText.trim()}\n`
+  );
+  return [head, ...parts].join(`\n${"-".repeat(78)}\n\n`);
+}
+
 export interface Materials {
   readonly version: string;
   readonly origin: Origin;
   readonly packages: readonly PackageFacts[];
-  /** `name@version` of the packages that nodens itself imports. */
   readonly imported: readonly string[];
-  /** Versions of the runtime and of the engine in it. */
   readonly runtime: { readonly deno: string; readonly v8: string };
 }
 
-const { ComponentType, ComponentScope, HashAlgorithm, LifecyclePhase } = Enums;
-
 /**
- * The bill of materials in CycloneDX's JSON (version 1.6): nodens, its packages, the runtime.
- *
- * The same materials give the same text. What only tests and tools use is not part of nodens, and
- * does not stand here; neither does glibc, which is the machine's or the container image's.
+ * The bill of materials in CycloneDX JSON 1.6: nodens, its packages, the runtime. The same materials
+ * give the same text. Dependencies of tests and tools are not part of nodens; glibc is the machine's.
  */
 export function billOfMaterials(materials: Materials): string {
   const { version, origin, packages, imported, runtime } = materials;
@@ -72,39 +111,42 @@ export function billOfMaterials(materials: Materials): string {
 function component(
   type: Enums.ComponentType,
   name: string,
-  more: { version: string; purl: string; license: string; description?: string; group?: string },
+  { license, purl, ...more }: {
+    version: string;
+    purl: string;
+    license: string;
+    description?: string;
+    group?: string;
+  },
 ): Models.Component {
-  const { version, purl, license, description, group } = more;
   return new Models.Component(type, name, {
-    version,
+    ...more,
     purl,
     bomRef: purl,
     scope: ComponentScope.Required,
     licenses: new Models.LicenseRepository([new Models.SpdxLicense(license)]),
-    ...(description === undefined ? {} : { description }),
-    ...(group === undefined ? {} : { group }),
   });
 }
 
 function packageOf({ name, version, license, sha512, homepage }: PackageFacts): Models.Component {
   const [, group, plain] = /^(?:(@[^/]+)\/)?(.+)$/.exec(name)!;
-  // An "@" would begin the version.
+  // In a purl, "@" begins the version.
   const path = (group === undefined ? "" : `${encodeURIComponent(group)}/`) + plain;
   const one = component(ComponentType.Library, plain!, {
     version,
     purl: `pkg:npm/${path}@${version}`,
     license,
-    ...(group === undefined ? {} : { group }),
+    ...group !== undefined && { group },
   });
   one.hashes.set(HashAlgorithm["SHA-512"], sha512);
   if (homepage !== undefined) {
-    const { Website } = Enums.ExternalReferenceType;
-    one.externalReferences.add(new Models.ExternalReference(homepage, Website));
+    const reference = new Models.ExternalReference(homepage, ExternalReferenceType.Website);
+    one.externalReferences.add(reference);
   }
   return one;
 }
 
-/** A UUID that says the same for the same text (RFC 9562, section 5.8). */
+/** A UUID made of a text (RFC 9562, section 5.8). */
 function uuidOf(text: string): string {
   const bytes = createHash("sha256").update(text).digest().subarray(0, 16);
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;

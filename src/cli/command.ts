@@ -1,119 +1,148 @@
-import { type Flag, FlagError } from "./flags.ts";
+import { didYouMean } from "../corefile/nearest.ts";
+import {
+  type Flag,
+  FlagError,
+  type Flags,
+  type FlagValues,
+  type ParsedFlags,
+  parseFlags,
+} from "./flags.ts";
 import type { Output } from "./output.ts";
 import type { Signals } from "./signals.ts";
 
-/** A word of a command line that is not a flag. */
+/** An argument that is not a flag. */
 export interface Operand {
-  /** As `-h` calls it: `FILE`, `[ADDRESS]`. */
+  /** Name in usage lines: `FILE`, or `[ADDRESS]` if it may be left out. */
   readonly name: string;
-  /** Words that fit, where they are known. */
+  /** The only accepted words; of a command that reads its own arguments, common ones. */
   readonly values?: readonly string[];
 }
 
-/** What a command runs with. */
+/** The surroundings of a command. */
 export interface CommandIo {
   readonly output: Output;
-  /** All commands; loaded only if one needs them. */
   readonly commands: () => Promise<readonly Command[]>;
-  /** Signals to the process, which serving alone handles; null for other commands. */
+  /** Signal handlers, for serving; null for other commands. */
   readonly signals: Signals | null;
-  /** Ends the process at once. */
   readonly exit: (code: number) => never;
 }
 
-/** Runs a command and returns the exit code. Throws `FlagError` for a wrong command line. */
-export type Run = (args: readonly string[], io: CommandIo) => number | Promise<number>;
+/** A parsed command line. */
+export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends ParsedFlags<V> {
+  readonly args: readonly string[];
+}
 
-/**
- * One command, as data: main.ts, help, manual page and completions are made from it.
- *
- * A room of `src/cli` has its description in `command.ts`; `commands.ts` has the list of all.
- */
-export interface Command {
-  /** First word of the command line; "" for what nodens does without one. */
+/** The code of a command. */
+export interface Program<V> {
+  /** Returns the exit code. Throws `FlagError` for a wrong command line. */
+  run(call: Call<V>, io: CommandIo): number | Promise<number>;
+}
+
+type ExitCode = readonly [code: number, meaning: string];
+
+/** A command as data. Parser, help, manual page and completion are made from it. */
+export interface Command<F extends Flags = Flags> {
+  /** First argument of nodens; "" for serving, which needs none. */
   readonly name: string;
-  /** One line, without a full stop. */
   readonly summary: string;
-  /** What follows the name, one entry for each way to call it. */
-  readonly forms: readonly CommandForm[];
-  /** Further paragraphs for the manual page. */
+  /** Ways to call it: what follows the name; the summary is shown if there are several. */
+  readonly forms: readonly { readonly args: string; readonly summary?: string }[];
   readonly description?: readonly string[];
-  readonly flags: readonly Flag[];
-  /** Flags take one dash and no other number; else one or two. */
-  readonly oneDash?: boolean;
-  /** Words that begin with a plus sign, as dig has them; the names are without it. */
-  readonly plusOptions?: readonly Flag[];
-  readonly operands: readonly Operand[];
+  readonly flags: F;
+  /** Flags that help and completion leave out. */
+  readonly hiddenFlags?: readonly string[];
+  /** Options that begin with a plus sign, as dig has them. */
+  readonly plusOptions?: Flags;
+  /** The command reads its arguments itself: dig's flags have one dash, and may touch their value. */
+  readonly ownSyntax?: boolean;
+  readonly operands?: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];
-  /** Exit code for a command line that cannot be understood; default: 2. */
+  /** Exit code for a wrong command line; default: 2. */
   readonly usageCode?: number;
-  /** Loads what runs it. */
-  load(): Promise<Run>;
+  load(): Promise<Program<FlagValues<F>>>;
 }
 
-/** A way to call a command. */
-export interface CommandForm {
-  readonly args: string;
-  /** Shown if a command has several forms. */
-  readonly summary?: string;
+/** Exit code for a wrong command line. */
+export const USAGE_EXIT: ExitCode = [2, "a wrong command line"];
+
+/** Checks a command's code against its flags. */
+export function command<const F extends Flags>(description: Command<F>): Command {
+  return description as unknown as Command;
 }
 
-/** What the shell is told, and what it means. */
-export type ExitCode = readonly [code: number, meaning: string];
-
-/** `nodens check [--json] FILE`, one line a form; what further lines begin with is as long as `Usage: `. */
-export function usageLines(command: Command): string {
-  const width = Math.max(...command.forms.map(({ args }) => args.length));
-  return command.forms.map(({ args, summary }, i) => {
-    const line = `nodens ${command.name === "" ? "" : `${command.name} `}`;
-    const told = summary === undefined ? args : `${args.padEnd(width + 3)}${summary}`;
-    return `${i === 0 ? "" : "       "}${line}${told}`;
-  }).join("\n");
-}
-
-/**
- * Runs a command, and answers a wrong command line and the wish for help.
- *
- * @param load - takes the place of `command.load` in tests
- */
+/** Runs a command; answers `-h` and wrong command lines itself. `program` replaces what it loads. */
 export async function runCommand(
   command: Command,
   args: readonly string[],
-  { io, load = command.load }: { io: CommandIo; load?: Command["load"] },
+  { io, program }: { io: CommandIo; program?: Program<never> },
 ): Promise<number> {
-  const { name, usageCode = 2 } = command;
-  // Serving takes -h among other flags.
-  if (name !== "" && args.some((argument) => /^--?h(elp)?$/.test(argument))) {
+  const { name, usageCode = USAGE_EXIT[0] } = command;
+  // Serving has -h among its flags, and prints the help of all commands.
+  if (name !== "" && "h" in command.flags && args.some((word) => /^--?h(elp)?$/.test(word))) {
     io.output.out(commandHelp(command));
     return 0;
   }
-  const run = await load();
+  const loaded = (program ?? await command.load()) as Program<Call["values"]>;
   try {
-    return await run(args, io);
+    return await loaded.run({ args, ...parseCall(command, args) }, io);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    const { message } = error;
-    io.output.err(
-      name === ""
-        ? `nodens: ${message}\nRun "nodens -h" for all flags.\n`
-        : `nodens ${name}: ${message}\n${usageText(command)}`,
-    );
+    const where = name === "" ? "nodens" : `nodens ${name}`;
+    const usage = name === "" ? 'Run "nodens -h" for all flags.\n' : usageText(command);
+    io.output.err(`${where}: ${error.message}\n${usage}`);
     return usageCode;
   }
 }
 
-/** What a wrong command line is answered with, after its fault. */
-export function usageText(command: Command): string {
-  return `Usage: ${usageLines(command)}\n`;
+function parseCall(
+  { flags, operands = [], ownSyntax }: Command,
+  args: readonly string[],
+): ParsedFlags<Call["values"]> {
+  if (ownSyntax === true) return parseFlags([], flags);
+  const parsed = parseFlags(args, flags);
+  for (const [i, operand] of operands.entries()) {
+    const word = parsed.rest[i];
+    const known = operand.values?.join(", ");
+    if (word === undefined) {
+      if (operand.name.startsWith("[")) break;
+      throw new FlagError(`${operand.name} is missing${known === undefined ? "" : ` (${known})`}`);
+    }
+    if (operand.values !== undefined && !operand.values.includes(word)) {
+      throw new FlagError(unknownWord(operand.name, word, operand.values));
+    }
+  }
+  const extra = parsed.rest[operands.length];
+  if (extra === undefined) return parsed;
+  const hint = operands.length === 0 ? " (flags begin with -)" : "";
+  throw new FlagError(`unexpected argument ${JSON.stringify(extra)}${hint}`);
+}
+
+/** `unknown command "chekc" (did you mean "check"?)`, or all known words if none is similar. */
+export function unknownWord(name: string, word: string, known: readonly string[]): string {
+  const hint = didYouMean(word, known) || ` (${known.join(", ")})`;
+  return `unknown ${name.replace(/[[\]]/g, "").toLowerCase()} ${JSON.stringify(word)}${hint}`;
+}
+
+function usageText({ name, forms }: Command): string {
+  const width = Math.max(...forms.map(({ args }) => args.length));
+  const lines = forms.map(({ args, summary }) =>
+    `nodens ${name} ${summary === undefined ? args : `${args.padEnd(width + 3)}${summary}`}`
+  );
+  return `Usage: ${lines.join("\n       ").trimEnd()}\n`;
 }
 
 /** What `nodens COMMAND -h` prints. */
 export function commandHelp(command: Command): string {
-  const parts = [`${usageText(command)}\n${sentence(command.summary)}\n`];
-  if (command.flags.length > 0) parts.push(`Flags:\n${helpText(command.flags)}\n`);
-  const options = command.plusOptions ?? [];
-  if (options.length > 0) parts.push(`Options:\n${helpText(options, "+")}\n`);
+  const { summary, plusOptions } = command;
+  const parts = [`${usageText(command)}\n${sentence(summary)}\n`];
+  parts.push(`Flags:\n${helpText(shownFlags(command))}\n`);
+  if (plusOptions !== undefined) parts.push(`Options:\n${helpText(plusOptions, "+")}\n`);
   return parts.join("\n");
+}
+
+/** The flags in help and completion. */
+export function shownFlags({ flags, hiddenFlags = [] }: Command): Flags {
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => !hiddenFlags.includes(name)));
 }
 
 /** Words as a sentence. */
@@ -121,30 +150,17 @@ export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
-/** A table of flags as a person reads it. */
-export function helpText(table: readonly Flag[], sign = "-"): string {
-  return table.map((flag) => {
+/** A table of flags as help. */
+export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
+  return Object.entries(table).map(([name, flag]) => {
     const { default: value, help } = flag;
     const shown = value === "" || value === false ? "" : ` (default ${value})`;
-    return `  ${flagNames(flag, sign)}\n        ${help}${shown}`;
+    return `  ${spelling(name, flag, sign)}\n        ${help}${shown}`;
   }).join("\n");
 }
 
 /** `-dns.port, -p PORT`, `+bufsize=N`. */
-export function flagNames(flag: Flag, sign = "-"): string {
-  const names = [flag.name, ...(flag.alias === undefined ? [] : [flag.alias])];
-  const value = flagValue(flag);
-  const argument = value === "" ? "" : `${sign === "+" ? "=" : " "}${value}`;
-  return `${names.map((name) => sign + name).join(", ")}${argument}`;
-}
-
-/** What the value of a flag is called; "" where it takes none. */
-export function flagValue({ kind, value }: Flag): string {
-  if (kind === "boolean") return "";
-  return value ?? (kind === "number" ? "NUMBER" : "TEXT");
-}
-
-/** Whether a value is a file or a folder, as its name says. */
-export function namesFile(value: string): boolean {
-  return /^\[?(FILE|FOLDER)\]?$/.test(value);
+export function spelling(name: string, { alias, value }: Flag, sign: "-" | "+"): string {
+  const names = [name, ...(alias === undefined ? [] : [alias])].map((one) => sign + one).join(", ");
+  return value === "" ? names : `${names}${sign === "+" ? "=" : " "}${value}`;
 }

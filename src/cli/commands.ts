@@ -6,10 +6,13 @@ import { MANIFEST } from "./manifest/command.ts";
 import { QUERY } from "./query/command.ts";
 import { REDIRECT } from "./redirect/command.ts";
 import { SERVE } from "./serve/command.ts";
-import { COMPLETION, helpCommand, MAN } from "./shell/command.ts";
+import { COMPLETE, COMPLETION, helpCommand, MAN } from "./shell/command.ts";
 import { STATUS } from "./status/command.ts";
 
 const OTHERS = [CHECK, QUERY, STATUS, DOCTOR, HEALTHCHECK, REDIRECT, MANIFEST, COMPLETION, MAN];
 
-/** All that nodens does, in the order of help and manual; serving, which has no name, comes first. */
+/** All commands in the order of help; serving is first. */
 export const COMMANDS: readonly Command[] = [SERVE, ...OTHERS, helpCommand(OTHERS)];
+
+/** Commands for programs. */
+export const HIDDEN_COMMANDS: readonly Command[] = [COMPLETE];

@@ -1,2 +1,2 @@
-/** Commit that this nodens was made of. Compiling it puts the real one here; sources say "unknown". */
+/** Commit of the sources. Compiling replaces "unknown". */
 export const COMMIT: string = "unknown";

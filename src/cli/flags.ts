@@ -1,54 +1,88 @@
-import { didYouMean, nearest } from "../corefile/nearest.ts";
+import { didYouMean } from "../corefile/nearest.ts";
 
-/** One flag, as data: the parser, help, completions and the manual page come from the same table. */
-export interface Flag {
-  name: string;
-  kind: "text" | "number" | "boolean";
-  /** Another name for the same flag. */
-  alias?: string;
-  default: string | number | boolean;
-  /** What its value is called in help (`FILE`, `PORT`); else `TEXT` or `NUMBER`. */
-  value?: string;
-  /** The only values that are accepted. */
-  choices?: readonly string[];
-  /** What it does, for `-h`. */
-  help: string;
+/** Bounds of a number, both included. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
 }
 
-/** Values by flag name, each of the type that the table says. */
-export type FlagValues<T extends readonly Flag[]> = {
-  [F in T[number] as F["name"]]: FlagValue<F>;
-};
+/** One flag. The parser, help, completion and the manual page read the same tables. */
+export interface Flag<V extends string | number | boolean = string | number | boolean> {
+  readonly default: V;
+  readonly help: string;
+  /** Name of the value in help (`FILE`); "" for a boolean. */
+  readonly value: string;
+  readonly alias?: string;
+  readonly choices?: readonly string[];
+  readonly range?: Range;
+}
 
-type FlagValue<F extends Flag> = F["kind"] extends "boolean" ? boolean
-  : F["kind"] extends "number" ? number
-  : F extends { choices: readonly (infer Choice)[] } ? Choice
-  : string;
+/** A table of flags by name. */
+export type Flags = Readonly<Record<string, Flag>>;
 
-/** The flag that every command has. */
-export const HELP_FLAG = {
-  name: "h",
-  kind: "boolean",
-  alias: "help",
+/** The values of a table. */
+export type FlagValues<T extends Flags> = { readonly [N in keyof T]: T[N]["default"] };
+
+const PORT_RANGE: Range = { min: 1, max: 65535 };
+
+/** `-h`, a flag of every command. */
+export const HELP_FLAG: Flag<boolean> = {
   default: false,
   help: "print this and exit",
-} as const satisfies Flag;
+  value: "",
+  alias: "help",
+};
 
-/** A command line that cannot be understood; the message says what would do. */
+/** A wrong command line. The message names the argument and a remedy. */
 export class FlagError extends Error {}
+
+/** A flag with any text. */
+export function text(value: string, help: string, fallback = ""): Flag<string> {
+  return { default: fallback, help, value };
+}
+
+/** A flag with one of several words; the first is the default. */
+export function choice<const C extends string>(
+  value: string,
+  choices: readonly [C, ...C[]],
+  help: string,
+): Flag<C> {
+  return { default: choices[0], help, value, choices };
+}
+
+/** A flag with a whole number. */
+export function number(value: string, fallback: number, help: string, range?: Range): Flag<number> {
+  return { default: fallback, help, value, ...range && { range } };
+}
+
+/** A flag with a port number. */
+export function port(fallback: number, help: string, alias?: string): Flag<number> {
+  return { ...number("PORT", fallback, help, PORT_RANGE), ...alias !== undefined && { alias } };
+}
+
+/** A flag that is on or off. */
+export function boolean(help: string, fallback = false): Flag<boolean> {
+  return { default: fallback, help, value: "" };
+}
+
+/** The flags of a command line. */
+export interface ParsedFlags<V> {
+  readonly values: V;
+  readonly given: ReadonlySet<string>;
+  readonly rest: readonly string[];
+}
 
 /**
  * Reads Go-style flags: one dash or two, `-flag value` or `-flag=value`; `-quiet` alone is true.
  *
- * Throws `FlagError` for an unknown flag, a value that is missing, or one that does not fit.
+ * Throws `FlagError` for an unknown flag and for a missing or unsuitable value.
  */
-export function parseFlags<const T extends readonly Flag[]>(
+export function parseFlags<T extends Flags>(
   args: readonly string[],
   table: T,
-): { values: FlagValues<T>; given: Set<string>; rest: string[] } {
-  const values: Record<string, Flag["default"]> = Object.fromEntries(
-    table.map((flag) => [flag.name, flag.default]),
-  );
+): ParsedFlags<FlagValues<T>> {
+  const entries = Object.entries(table);
+  const values = Object.fromEntries(entries.map(([name, flag]) => [name, flag.default]));
   const given = new Set<string>();
   const rest: string[] = [];
   for (let i = 0; i < args.length; i++) {
@@ -62,40 +96,52 @@ export function parseFlags<const T extends readonly Flag[]>(
       rest.push(argument);
       continue;
     }
-    const name = match[1]!;
-    const flag = table.find((one) => one.name === name || one.alias === name);
-    if (flag === undefined) {
-      const names = table.flatMap((one) =>
-        one.alias === undefined ? [one.name] : [one.name, one.alias]
-      );
-      throw new FlagError(`unknown flag -${name}${didYouMean(name, names).replace('"', '"-')}`);
+    const written = match[1]!;
+    const [name, flag] = entries.find(([name, { alias }]) =>
+      written === name || written === alias
+    ) ??
+      [];
+    if (name === undefined || flag === undefined) {
+      const hint = didYouMean(written, flagNames(table)).replace('"', '"-');
+      throw new FlagError(`unknown flag -${written}${hint}`);
     }
-    let text = match[2];
-    if (text === undefined && flag.kind === "boolean") text = "true";
-    if (text === undefined) {
-      text = args[++i];
-      if (text === undefined) throw new FlagError(`flag -${name} needs a value (-${name} VALUE)`);
+    const value = match[2] ?? (flag.value === "" ? "true" : args[++i]);
+    if (value === undefined) {
+      throw new FlagError(`flag -${written} needs a value (-${written} VALUE)`);
     }
-    values[flag.name] = convert(flag, name, text);
-    given.add(flag.name);
+    values[name] = convert(flag, value, { name, written });
+    given.add(name);
   }
   return { values: values as FlagValues<T>, given, rest };
 }
 
-function convert(flag: Flag, name: string, text: string): string | number | boolean {
-  if (flag.choices !== undefined && !flag.choices.includes(text)) {
-    const hint = nearest(text, flag.choices);
-    const known = hint === null ? flag.choices.join(", ") : `did you mean "${hint}"?`;
-    throw new FlagError(`flag -${name}: "${text}" is unknown (${known})`);
+/** All names, aliases included. */
+export function flagNames(table: Flags): string[] {
+  return Object.entries(table).flatMap(([name, { alias }]) => alias ? [name, alias] : [name]);
+}
+
+function convert(
+  { default: fallback, choices, value, range }: Flag,
+  text: string,
+  { name, written }: { name: string; written: string },
+): string | number | boolean {
+  if (choices !== undefined && !choices.includes(text)) {
+    const hint = didYouMean(text, choices) || ` (${choices.join(", ")})`;
+    throw new FlagError(`flag -${written}: "${text}" is unknown${hint}`);
   }
-  if (flag.kind === "text") return text;
-  if (flag.kind === "number") {
-    if (!/^[0-9]+$/.test(text)) {
-      throw new FlagError(`flag -${name}: "${text}" is not a whole number`);
-    }
-    return Number(text);
+  if (typeof fallback === "string") return text;
+  if (typeof fallback === "boolean") {
+    if (["true", "t", "1"].includes(text.toLowerCase())) return true;
+    if (["false", "f", "0"].includes(text.toLowerCase())) return false;
+    throw new FlagError(`flag -${written}: "${text}" is neither true nor false`);
   }
-  if (["true", "t", "1"].includes(text.toLowerCase())) return true;
-  if (["false", "f", "0"].includes(text.toLowerCase())) return false;
-  throw new FlagError(`flag -${name}: "${text}" is neither true nor false`);
+  if (!/^[0-9]+$/.test(text)) {
+    throw new FlagError(`flag -${written}: "${text}" is not a whole number`);
+  }
+  const number = Number(text);
+  if (range !== undefined && (number < range.min || number > range.max)) {
+    const what = value === "PORT" ? "not a port" : "out of range";
+    throw new FlagError(`flag -${name}: ${number} is ${what} (${range.min} to ${range.max})`);
+  }
+  return number;
 }

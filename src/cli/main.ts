@@ -1,21 +1,23 @@
-import { type CommandIo, runCommand } from "./command.ts";
+import { type CommandIo, runCommand, unknownWord } from "./command.ts";
 import { processOutput } from "./output.ts";
 import { SERVE } from "./serve/command.ts";
 
-/** Runs the command that the arguments name, and returns the exit code. */
+/** Runs the command in the arguments; returns the exit code. */
 export async function runMain(
   args: readonly string[],
   { signals, exit }: Pick<CommandIo, "signals" | "exit">,
 ): Promise<number> {
-  // The other commands are loaded only for them: serving is to start fast.
-  const commands = async () => (await import("./commands.ts")).COMMANDS;
+  // Loaded on demand: serving must start fast.
+  const load = async () => await import("./commands.ts");
+  const commands = async () => (await load()).COMMANDS;
   const io: CommandIo = { output: processOutput, commands, signals, exit };
   const [name = "-", ...rest] = args;
   if (name.startsWith("-")) return await runCommand(SERVE, args, { io });
-  const command = name === "" ? undefined : (await commands()).find((one) => one.name === name);
+  const { COMMANDS, HIDDEN_COMMANDS } = await load();
+  const named = COMMANDS.filter((one) => one.name !== "");
+  const command = [...named, ...HIDDEN_COMMANDS].find((one) => one.name === name);
   if (command !== undefined) return await runCommand(command, rest, { io });
-  const { unknownCommand } = await import("./shell/help.ts");
-  const what = unknownCommand(name, await commands());
+  const what = unknownWord("command", name, named.map((one) => one.name));
   processOutput.err(`nodens: ${what}\nRun "nodens -h" for help.\n`);
   return 2;
 }

@@ -1,28 +1,36 @@
-import { readConfig } from "../loading/read.ts";
-import type { LoadedConfig } from "../loading/load.ts";
+import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
+import type { LoadedConfig } from "../loading/load.ts";
+import { readConfig } from "../loading/read.ts";
 import { fillTemplate } from "../node/template/template.ts";
 import {
   checkArguments,
   DEFAULT_NODE,
+  type Expected,
   type NodeArguments,
   type ReadArguments,
   STAND_IN,
 } from "./check_arguments.ts";
-import type { ConfigText, ManifestContent, NodeContainer } from "./documents.ts";
-import type { CheckResult, Expected } from "./fault.ts";
-import { type ManifestFault, MAX_FAULTS } from "./fault.ts";
-import { pullFault } from "./image.ts";
+import type {
+  CheckResult,
+  ConfigText,
+  ManifestContent,
+  ManifestFault,
+  NodeContainer,
+} from "./documents.ts";
+import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
-import { podView } from "./pod_view.ts";
-import { FILLED_AT_START, VARIABLE } from "./variables.ts";
 
-/** Stands for the address of the upstream service, which only the cluster knows (RFC 5737). */
+const MAX_FAULTS = 100;
+/** Stands in for the address of the upstream service, which only the cluster knows (RFC 5737). */
 const CLUSTER_DNS = "192.0.2.10";
-/** Filled at the start too, but only where the arguments say which domain it is. */
+/** Filled at start, too, but only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
+/** A server of an address for documentation (RFC 5737), while a Corefile is read. */
+const RESOLV_CONF = "nameserver 192.0.2.53\n";
+
 const REMEDIES: Record<string, string> = {
   __PILLAR__LOCAL__DNS__: "give -localdns ADDRESS",
   __PILLAR__DNS__SERVER__: "give -kubedns ADDRESS, that of the kube-dns service",
@@ -31,42 +39,47 @@ const REMEDIES: Record<string, string> = {
   __PILLAR__UPSTREAM__SERVERS__: "nodens fills it in the mounted Corefile alone",
 };
 
-/** A manifest that is checked: what stands in it, and its name in messages. */
-export interface CheckedManifest extends ManifestContent {
+/** `readFailure` knows the name. */
+class NotFound extends Error {
+  override readonly name = "NotFound";
+}
+
+interface CheckedManifest extends ManifestContent {
   file: string;
   text: string;
 }
 
-/**
- * Looks for what would go wrong once the manifest is applied: variables that nobody fills, arguments
- * that nodens does not take, addresses that pods could not reach, and faults of the Corefile, which
- * is read as nodens reads it when it starts.
- */
+interface ServedCorefile {
+  corefile: ConfigText;
+  container: NodeContainer | null;
+  node: NodeArguments;
+}
+
+/** Finds what would fail at start: variables, arguments, addresses, and faults of the Corefile. */
 export async function checkManifest(
   manifest: CheckedManifest,
   expected: Expected,
   readArguments: ReadArguments,
 ): Promise<CheckResult> {
   const result: CheckResult = { faults: [], warnings: [] };
-  const { containers, configTexts } = manifest;
+  const { containers, configTexts, file } = manifest;
   const templates = new Map<ConfigText, NodeArguments>();
-  const served: { corefile: ConfigText; container: NodeContainer | null; node: NodeArguments }[] =
-    [];
+  const served: ServedCorefile[] = [];
   for (const container of containers) {
     const node = checkArguments(container, expected, { readArguments, result });
-    checkMemory(container.memoryLimit, result);
-    const { image } = container;
+    const { line, image, memoryLimit, files } = container;
+    if (memoryLimit !== null) checkMemory(memoryLimit, result);
     const why = image === null ? null : pullFault(image.text);
-    if (image !== null && why !== null) result.warnings.push({ line: image.line, what: why });
-    const corefile = container.files.get(node.baseFile) ?? container.files.get(node.target);
-    if (corefile === undefined) {
+    if (why !== null) result.warnings.push({ line: image!.line, what: why });
+    const template = files.get(node.baseFile);
+    const corefile = template ?? files.get(node.target);
+    if (template !== undefined) templates.set(template, node);
+    if (corefile !== undefined) served.push({ corefile, container, node });
+    else {
       const what = `no ConfigMap of this file is mounted as ${node.baseFile}, so the Corefile is` +
         " not checked";
-      result.warnings.push({ line: container.line, what });
-      continue;
+      result.warnings.push({ line, what });
     }
-    if (corefile === container.files.get(node.baseFile)) templates.set(corefile, node);
-    served.push({ corefile, container, node });
   }
   if (containers.length === 0) {
     for (const corefile of configTexts.filter(({ key }) => key === "Corefile")) {
@@ -74,67 +87,69 @@ export async function checkManifest(
       served.push({ corefile, container: null, node: DEFAULT_NODE });
     }
   }
-  const unfilled = findVariables(manifest, templates);
+  const unfilled = findVariables(manifest.text, templates);
   result.faults.push(...unfilled.map(({ fault }) => fault));
   for (const one of served) {
-    const { start, end } = one.corefile;
-    if (unfilled.some(({ at }) => at >= start && at < end)) continue;
-    await checkCorefile(manifest.file, one, expected, result);
+    if (unfilled.some(({ at }) => isWithin(at, one.corefile))) continue;
+    await checkCorefile(file, one, { expected, result });
   }
-  const inOrder = (list: ManifestFault[]) =>
-    list.sort((a, b) => a.line - b.line)
-      .filter(({ line, what }, i) => line !== list[i - 1]?.line || what !== list[i - 1]?.what)
-      .slice(0, MAX_FAULTS);
   return { faults: inOrder(result.faults), warnings: inOrder(result.warnings) };
 }
 
-/** Variables that stay, except in comments and where nodens fills them at the start. */
+function inOrder(faults: ManifestFault[]): ManifestFault[] {
+  return faults.sort((a, b) => a.line - b.line)
+    .filter(({ line, what }, i) => line !== faults[i - 1]?.line || what !== faults[i - 1]?.what)
+    .slice(0, MAX_FAULTS);
+}
+
+function isWithin(at: number, { start, end }: ConfigText): boolean {
+  return at >= start && at < end;
+}
+
+/** Variables outside of comments that nodens does not fill at start. */
 function findVariables(
-  { text }: CheckedManifest,
+  text: string,
   templates: ReadonlyMap<ConfigText, NodeArguments>,
 ): { at: number; fault: ManifestFault }[] {
   const found: { at: number; fault: ManifestFault }[] = [];
-  let at = 0;
+  let lineAt = 0;
   text.split("\n").forEach((content, index) => {
     const comment = content.search(/(^|\s)#/);
     for (const { 0: name, index: column } of content.matchAll(VARIABLE)) {
-      const place = at + column;
+      const at = lineAt + column;
       if (comment >= 0 && column > comment) continue;
-      const [, node] = [...templates].find(([{ start, end }]) => place >= start && place < end) ??
-        [];
+      const node = [...templates].find(([template]) => isWithin(at, template))?.[1];
       if (node !== undefined && FILLED_AT_START.includes(name)) continue;
       if (node !== undefined && node.domain !== null && name === DOMAIN) continue;
       const remedy = REMEDIES[name];
-      const hint = remedy === undefined ? didYouMean(name, Object.keys(REMEDIES)) : ` (${remedy})`;
       const what = remedy === undefined
-        ? `there is no variable ${name}${hint}`
-        : `${name} is not filled${hint}`;
-      found.push({ at: place, fault: { line: index + 1, what } });
+        ? `there is no variable ${name}${didYouMean(name, Object.keys(REMEDIES))}`
+        : `${name} is not filled (${remedy})`;
+      found.push({ at, fault: { line: index + 1, what } });
     }
-    at += content.length + 1;
+    lineAt += content.length + 1;
   });
   return found;
 }
 
 async function checkCorefile(
   file: string,
-  { corefile, container, node }: {
-    corefile: ConfigText;
-    container: NodeContainer | null;
-    node: NodeArguments;
-  },
-  expected: Expected,
-  result: CheckResult,
+  { corefile, container, node }: ServedCorefile,
+  { expected, result: { faults, warnings } }: { expected: Expected; result: CheckResult },
 ): Promise<void> {
   const { localIps, target, dnsPort } = node;
-  // Lines of a literal block are lines of the manifest: as many empty ones before make it so.
-  const name = corefile.literal ? file : "Corefile";
-  const lead = corefile.literal ? "\n".repeat(corefile.line) : "";
-  const lineOf = (inCorefile: number) => corefile.literal ? inCorefile : corefile.line;
-  const files = new Map(
-    [...container?.files ?? []].map(([path, { text }]) => [path, text] as const),
-  );
-  const view = podView(files, {
+  const { literal } = corefile;
+  // Empty lines before a literal block make its line numbers those of the manifest.
+  const name = literal ? file : "Corefile";
+  const lead = literal ? "\n".repeat(corefile.line) : "";
+  const lineOf = (line: number) => literal ? line : corefile.line;
+  const located = (message: string): ManifestFault => {
+    const [prefix, line] = /^:([0-9]+): /.exec(message.slice(name.length)) ?? [];
+    return literal && prefix !== undefined && message.startsWith(name)
+      ? { line: Number(line), what: message.slice(name.length + prefix.length) }
+      : { line: corefile.line, what: message };
+  };
+  const view = podView(container?.files ?? new Map(), {
     corefile: { name, path: target },
     env: container?.env ?? new Map(),
   });
@@ -142,9 +157,8 @@ async function checkCorefile(
   try {
     const { text } = fillTemplate(lead + corefile.text, {
       file: name,
-      // Where they are not known, that has been told.
+      // Missing local addresses have been reported.
       localIps: localIps.length > 0 ? localIps : [STAND_IN],
-      // The Service that nodens asks has an address of its own, known on the node alone.
       clusterDns: { address: CLUSTER_DNS },
       upstreamNameservers: [],
       domain: node.domain ?? "",
@@ -154,47 +168,66 @@ async function checkCorefile(
     loaded = await readConfig({ file: name, text, defaultPort: dnsPort }, view);
   } catch (error) {
     if (!(error instanceof CorefileErrors)) throw error;
-    for (const fault of error.errors) {
-      result.faults.push(
-        fault.file === name && corefile.literal
-          ? { line: fault.line, what: fault.message.slice(`${name}:${fault.line}: `.length) }
-          : { line: corefile.line, what: fault.message },
-      );
-    }
+    faults.push(...error.errors.map(({ message }) => located(message)));
     return;
   }
-  for (const warning of loaded.warnings) {
-    const [, line] = corefile.literal ? /:([0-9]+): /.exec(warning.slice(name.length)) ?? [] : [];
-    const own = line !== undefined && warning.startsWith(`${name}:${line}: `);
-    result.warnings.push(
-      own
-        ? { line: Number(line), what: warning.slice(`${name}:${line}: `.length) }
-        : { line: corefile.line, what: warning },
-    );
-  }
-  checkDomain(loaded, expected, { lineOf, result });
+  warnings.push(...loaded.warnings.map(located));
+  const missing = domainFault(loaded, expected.domain);
+  if (missing !== null) faults.push({ line: lineOf(missing.line), what: missing.what });
   for (const { address, zones } of localIps.length === 0 ? [] : loaded.config.listeners) {
     if (address === "" || localIps.includes(address)) continue;
     const block = loaded.config.blocks[zones[0]!.block]!;
     const what = `${address} is listened on, but -localip has only ${localIps.join(",")}`;
-    result.warnings.push({ line: lineOf(block.line), what });
+    warnings.push({ line: lineOf(block.line), what });
   }
 }
 
-function checkDomain(
-  { config }: LoadedConfig,
-  { domain }: Expected,
-  { lineOf, result }: { lineOf: (line: number) => number; result: CheckResult },
-): void {
-  if (domain === null) return;
+function domainFault({ config }: LoadedConfig, domain: string | null): ManifestFault | null {
+  if (domain === null) return null;
   const wanted = normalizeZone(domain);
-  if (config.blocks.some(({ zones }) => zones.includes(wanted))) return;
+  if (config.blocks.some(({ zones }) => zones.includes(wanted))) return null;
   const isOther = (zone: string) => zone !== "." && !zone.endsWith(".arpa.");
   const block = config.blocks.find(({ zones }) => zones.some(isOther)) ?? config.blocks[0];
   const zones = block?.zones.map((zone) => zone.replace(/(?<=.)\.$/, "")).join(", ");
-  result.faults.push({
-    line: lineOf(block?.line ?? 1),
+  return {
+    line: block?.line ?? 1,
     what: `no server block is for the domain "${domain}": this one is for ${zones} (names of the` +
       " cluster would be looked for elsewhere)",
-  });
+  };
+}
+
+/** The container as a Corefile sees it: mounted ConfigMaps, environment, and a resolv.conf. */
+function podView(
+  files: ReadonlyMap<string, { text: string }>,
+  { corefile, env }: {
+    corefile: { name: string; path: string };
+    env: ReadonlyMap<string, string | null>;
+  },
+): HostView {
+  const all = new Map([["/etc/resolv.conf", { text: RESOLV_CONF }], ...files]);
+  const directory = corefile.path.replace(/\/[^/]*$/, "");
+  const within = (folder: string) => {
+    const prefix = folder === "/" ? "/" : `${folder}/`;
+    return [...all.keys()].filter((path) => path.startsWith(prefix))
+      .map((path) => path.slice(prefix.length));
+  };
+  return {
+    env(name) {
+      const value = env.get(name);
+      return value === null ? STAND_IN : value;
+    },
+    readTextFile(path) {
+      const file = all.get(path);
+      if (file === undefined) throw new NotFound(path);
+      return file.text;
+    },
+    kindOf: (path) => all.has(path) ? "file" : within(path).length > 0 ? "directory" : null,
+    readDirectory: (path) => [...new Set(within(path).map((rest) => rest.split("/")[0]!))].sort(),
+    absolute(path) {
+      if (path === corefile.name) return corefile.path;
+      return path.startsWith("/") ? path : `${directory}/${path}`;
+    },
+    hostname: () => "node",
+    interfaces: () => [],
+  };
 }

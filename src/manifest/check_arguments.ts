@@ -1,25 +1,30 @@
 import { canonicalAddress } from "../dns/address.ts";
-import type { Located, NodeContainer } from "./documents.ts";
-import type { CheckResult, Expected } from "./fault.ts";
-import { localAddressFault } from "./networks.ts";
-import { VARIABLE } from "./variables.ts";
+import type { CheckResult, Located, NodeContainer } from "./documents.ts";
+import { VARIABLE } from "./fill.ts";
+import { localAddressFault, type Network } from "./networks.ts";
 
-/** Stands where a local address is not known, so that the rest can be read (RFC 5737). */
+/** Stands in for an unknown local address (RFC 5737). */
 export const STAND_IN = "192.0.2.1";
 
-/** What the command line of nodens says, as far as a manifest must agree with it. */
+/** What the manifest should say; null for anything. */
+export interface Expected {
+  localDns: string | null;
+  kubeDns: string | null;
+  domain: string | null;
+  ranges: readonly Network[];
+}
+
+/** Arguments of nodens that a manifest must agree with. */
 export interface NodeArguments {
-  /** Addresses of `-localip`, each in one spelling. */
   localIps: readonly string[];
-  /** The template of the Corefile, and what is made of it. */
   baseFile: string;
   target: string;
   dnsPort: number;
-  /** What the domain's variable stands for; null if the arguments do not say it. */
+  /** Value of the domain's variable; null if the arguments do not have it. */
   domain: string | null;
 }
 
-/** Used if arguments cannot be read, or if a manifest has no container. */
+/** For arguments that cannot be read. */
 export const DEFAULT_NODE: NodeArguments = {
   localIps: [],
   baseFile: "/etc/coredns/Corefile.base",
@@ -28,10 +33,10 @@ export const DEFAULT_NODE: NodeArguments = {
   domain: null,
 };
 
-/** Reads a command line as nodens does; throws an error whose message says what is wrong. */
+/** Reads a command line as nodens does. Throws an error whose message names the fault. */
 export type ReadArguments = (args: readonly string[]) => NodeArguments;
 
-/** Checks what a container runs and with which arguments, and returns what they say. */
+/** Checks and returns the arguments of a container. */
 export function checkArguments(
   container: NodeContainer,
   expected: Expected,
@@ -39,38 +44,30 @@ export function checkArguments(
 ): NodeArguments {
   const [program, ...more] = container.command;
   if (program !== undefined && !/(^|\/)nodens$/.test(program.text)) {
-    const what = `nodens's image has no "${program.text}" (take "command" out: the image runs` +
-      " nodens by itself)";
+    const what =
+      `nodens's image has no "${program.text}" (remove "command": the image runs nodens)`;
     result.faults.push({ line: program.line, what });
     return DEFAULT_NODE;
   }
   const args = [...more, ...container.args];
-  if (args.some(({ text }) => text.includes("__PILLAR__"))) {
-    return readUnfilled(args.map(({ text }) => text), readArguments);
-  }
+  const words = args.map(({ text }) => text);
+  const unfilled = words.some((text) => text.includes("__PILLAR__"));
   let node: NodeArguments;
   try {
-    node = readArguments(args.map(({ text }) => text));
+    node = readArguments(words.map((text) => text.replaceAll(VARIABLE, STAND_IN)));
   } catch (error) {
-    const what = (error as Error).message;
-    result.faults.push({ line: lineOfFault(args, what, readArguments) ?? container.line, what });
+    // Unfilled variables are reported as such.
+    if (!unfilled) {
+      const what = (error as Error).message;
+      result.faults.push({ line: lineOfFault(args, what, readArguments) ?? container.line, what });
+    }
     return DEFAULT_NODE;
   }
+  if (unfilled) return { ...node, localIps: [] };
   checkAddresses(node, args, expected, result);
   return node;
 }
 
-/** Arguments with variables, which are told of as such; their addresses say nothing. */
-function readUnfilled(args: readonly string[], readArguments: ReadArguments): NodeArguments {
-  try {
-    const filled = args.map((text) => text.replaceAll(VARIABLE, STAND_IN));
-    return { ...readArguments(filled), localIps: [] };
-  } catch {
-    return DEFAULT_NODE;
-  }
-}
-
-/** The argument after which the command line has this fault. */
 function lineOfFault(
   args: readonly Located[],
   message: string,
@@ -89,29 +86,26 @@ function lineOfFault(
 function checkAddresses(
   { localIps }: NodeArguments,
   args: readonly Located[],
-  expected: Expected,
-  result: CheckResult,
+  { kubeDns, localDns, ranges }: Expected,
+  { faults }: CheckResult,
 ): void {
   if (localIps.length === 0) return;
   const flag = args.findIndex(({ text }) => /^--?localip(=|$)/.test(text));
   const value = args[flag]?.text.includes("=") ? args[flag] : args[flag + 1];
   const line = value?.line ?? 1;
-  const { kubeDns, localDns, ranges } = expected;
   // The first address of each family is nodens's own, the others are those of services.
   const services = new Set(kubeDns === null ? [] : [canonicalAddress(kubeDns)]);
   const families = new Set<boolean>();
-  for (const address of localIps) {
-    if (services.has(address)) continue;
+  for (const address of localIps.filter((one) => !services.has(one))) {
     const isV6 = address.includes(":");
     if (families.has(isV6)) services.add(address);
     families.add(isV6);
   }
-  for (const address of localIps) {
-    if (services.has(address)) continue;
+  for (const address of localIps.filter((one) => !services.has(one))) {
     const why = localAddressFault(address, { ranges, kubeDns: [...services] });
     if (why === null) continue;
     const what = `${address} cannot be nodens's own address: ${why} (169.254.20.10 is usual)`;
-    result.faults.push({ line, what });
+    faults.push({ line, what });
   }
   if (kubeDns !== null && !localIps.includes(canonicalAddress(kubeDns))) {
     const other = localIps.filter((address) =>
@@ -119,11 +113,11 @@ function checkAddresses(
     );
     if (other.length > 0) {
       const what = `-localip has ${other.join(",")} for a service, but not ${kubeDns} (-kubedns)`;
-      result.faults.push({ line, what });
+      faults.push({ line, what });
     }
   }
   if (localDns !== null && !localIps.includes(canonicalAddress(localDns))) {
     const what = `-localip has ${localIps.join(",")}, but not ${localDns} (-localdns)`;
-    result.faults.push({ line, what });
+    faults.push({ line, what });
   }
 }

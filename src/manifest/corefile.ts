@@ -1,6 +1,6 @@
-import { listenAddresses, type ManifestOptions, PORTS, withPort } from "./options.ts";
+import { listenAddresses, type ManifestOptions, PORTS } from "./options.ts";
 
-/** What a node's cache is for beside being near, in words for whoever reads the Corefile. */
+/** Bridges failures and pauses, with comments for readers of the Corefile. */
 const BRIDGING = [
   "# Asked 5 times with gaps below a minute: fetched again before it expires.",
   "prefetch 5 1m 10%",
@@ -9,48 +9,40 @@ const BRIDGING = [
 ];
 
 /**
- * The Corefile of a new manifest: zones and caches of the one that Kubernetes publishes, and `ready`
- * for a probe; unless it is to be plain, caches that bridge failures. What stands in variables is
- * filled by nodens when it starts.
+ * The Corefile of a new manifest: zones and caches of the published one, `ready` for a probe, and
+ * unless it is plain, caches that bridge failures. nodens fills the variables at start.
  */
 export function corefileText(options: ManifestOptions): string {
   const { domain, kubeDns, localDns, mode, plain } = options;
-  const bind = listenAddresses(options).join(" ");
+  const local = localDns[0]!.includes(":") ? `[${localDns[0]}]` : localDns[0]!;
   const clusterDns = mode === "ipvs" ? kubeDns.join(" ") : "__PILLAR__CLUSTER__DNS__";
-  const toCluster = [`forward . ${clusterDns} {`, "    force_tcp", "}"];
-  const cache = (ttl: string, limits: string[]) => {
-    const lines = plain ? limits : [...limits, ...BRIDGING];
-    if (lines.length === 0) return [`cache${ttl}`];
-    return [`cache${ttl} {`, ...lines.map((line) => `    ${line}`), "}"];
-  };
-  const block = (zone: string, caching: string[], forward: string[], more: string[] = []) => [
-    `${zone}:53 {`,
-    ...[
+  const toCluster = block(`forward . ${clusterDns}`, ["force_tcp"]);
+  const cache = (ttl: string, limits: string[] = []) =>
+    block(`cache${ttl}`, plain ? limits : [...limits, ...BRIDGING]);
+  const server = (zone: string, caching: string[], forward: string[], more: string[] = []) =>
+    block(`${zone}:53`, [
       "errors",
       ...caching,
       "reload",
       "loop",
-      `bind ${bind}`,
+      `bind ${listenAddresses(options).join(" ")}`,
       ...forward,
-      // The brackets are for IPv6; an IPv4 address may have them too.
+      // Brackets are for IPv6; IPv4 may have them too.
       `prometheus [{$POD_IP}]:${PORTS.metrics}`,
       ...more,
-    ].map((line) => `    ${line}`),
-    "}",
-  ];
+    ]);
   return [
-    ...block(
-      domain,
-      cache("", ["success 9984 30", "denial 9984 5"]),
-      toCluster,
-      [
-        `health ${withPort(localDns[0]!, PORTS.health)}`,
-        `ready ${withPort(localDns[0]!, PORTS.ready)}`,
-      ],
-    ),
-    ...block("in-addr.arpa", cache(" 30", []), toCluster),
-    ...block("ip6.arpa", cache(" 30", []), toCluster),
-    ...block(".", cache(" 30", []), ["forward . __PILLAR__UPSTREAM__SERVERS__"]),
+    ...server(domain, cache("", ["success 9984 30", "denial 9984 5"]), toCluster, [
+      `health ${local}:${PORTS.health}`,
+      `ready ${local}:${PORTS.ready}`,
+    ]),
+    ...server("in-addr.arpa", cache(" 30"), toCluster),
+    ...server("ip6.arpa", cache(" 30"), toCluster),
+    ...server(".", cache(" 30"), ["forward . __PILLAR__UPSTREAM__SERVERS__"]),
     "",
   ].join("\n");
+}
+
+function block(head: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [head] : [`${head} {`, ...lines.map((line) => `    ${line}`), "}"];
 }

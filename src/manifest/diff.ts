@@ -1,10 +1,8 @@
-/** Unchanged lines around each change. */
 const CONTEXT = 3;
 
 /**
- * A unified diff of two texts with equally many lines, as `patch` takes it; empty for equal ones.
- *
- * Filling a manifest neither adds nor takes away lines, so each is compared with its counterpart.
+ * A unified diff of two texts with equally many lines, for `patch`; empty for equal texts. Filling a
+ * manifest adds and removes no lines, so each line is compared with its counterpart.
  */
 export function unifiedDiff(
   before: { name: string; text: string },
@@ -15,41 +13,32 @@ export function unifiedDiff(
   if (old.length !== now.length) throw new RangeError("the texts differ in their number of lines");
   const changed = old.flatMap((line, i) => line === now[i] ? [] : [i]);
   if (changed.length === 0) return "";
-  const hunks: string[] = [];
-  for (let i = 0; i < changed.length;) {
-    let last = i;
-    // Changes whose context would touch share a hunk.
-    while (last + 1 < changed.length && changed[last + 1]! - changed[last]! <= 2 * CONTEXT) last++;
+  let text = `--- ${before.name}\n+++ ${after.name}\n`;
+  for (let i = 0; i < changed.length; i++) {
     const from = Math.max(0, changed[i]! - CONTEXT);
-    const to = Math.min(old.length, changed[last]! + CONTEXT + 1);
-    hunks.push(hunk(old, now, from, to));
-    i = last + 1;
+    // Changes whose contexts would touch share a hunk.
+    while (i + 1 < changed.length && changed[i + 1]! - changed[i]! <= 2 * CONTEXT) i++;
+    const to = Math.min(old.length, changed[i]! + CONTEXT + 1);
+    const range = `${from + 1},${to - from}`;
+    text += `@@ -${range} +${range} @@\n${hunk(old, now, from, to)}`;
   }
-  return `--- ${before.name}\n+++ ${after.name}\n${hunks.join("")}`;
+  return text;
 }
 
 function hunk(old: readonly string[], now: readonly string[], from: number, to: number): string {
-  const lines: string[] = [];
+  let text = "";
   for (let i = from; i < to;) {
-    if (old[i] === now[i]) {
-      lines.push(` ${old[i++]}`);
-      continue;
-    }
     let end = i;
     while (end < to && old[end] !== now[end]) end++;
-    lines.push(...old.slice(i, end).map((line) => `-${line}`));
-    lines.push(...now.slice(i, end).map((line) => `+${line}`));
+    for (const line of old.slice(i, end)) text += `-${line}`;
+    for (const line of now.slice(i, end)) text += `+${line}`;
+    if (end === i) text += ` ${old[end++]}`;
     i = end;
   }
-  const range = `${from + 1},${to - from}`;
-  return `@@ -${range} +${range} @@\n${lines.map(endLine).join("")}`;
+  return text;
 }
 
-/** Lines with their line ends. */
 function splitLines(text: string): string[] {
-  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
-}
-
-function endLine(line: string): string {
-  return line.endsWith("\n") ? line : `${line}\n\\ No newline at end of file\n`;
+  return (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
+    .map((line) => line.endsWith("\n") ? line : `${line}\n\\ No newline at end of file\n`);
 }

@@ -1,13 +1,33 @@
-import type { Document, LineCounter, Node, ParsedNode, Scalar, YAMLMap } from "yaml";
-import type { ManifestFault } from "./fault.ts";
-import type { Yaml } from "./yaml.ts";
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  type ParsedNode,
+  type Scalar,
+  type YAMLMap,
+} from "yaml";
 
-/** A text in the manifest: its value, and the characters that it takes. */
+/** A fault and its remedy at a line, counted from 1. */
+export interface ManifestFault {
+  line: number;
+  what: string;
+}
+
+/** Result of a check. */
+export interface CheckResult {
+  faults: ManifestFault[];
+  warnings: ManifestFault[];
+}
+
+/** A scalar in a manifest. */
 export interface Located {
   text: string;
-  /** Line where it begins. */
   line: number;
-  /** From the first character to behind the last one, quotes included. */
+  /** Offsets of its characters, quotes included; `end` is exclusive. */
   start: number;
   end: number;
 }
@@ -16,89 +36,82 @@ export interface Located {
 export interface ConfigText extends Located {
   configMap: string;
   key: string;
-  /** Line n of the text is line `line + n` of the file; otherwise it was written in another form. */
+  /** A literal block: line n of the text is line `line + n` of the file. */
   literal: boolean;
 }
 
-/** A container that runs node-cache or nodens, and where its files come from. */
+/** A container that runs node-cache or nodens. */
 export interface NodeContainer {
-  /** Where it begins. */
   line: number;
   name: string;
   image: Located | null;
   command: Located[];
   args: Located[];
   memoryLimit: Located | null;
-  /** Environment variables; null if something else than the manifest says the value. */
+  /** Environment variables; null for values from elsewhere (`valueFrom`). */
   env: Map<string, string | null>;
-  /** Files that ConfigMaps of this manifest are mounted as. */
+  /** Files from mounted ConfigMaps of this manifest, by path. */
   files: Map<string, ConfigText>;
 }
 
-/** What a manifest says, as far as it concerns nodens. */
+/** The parts of a manifest that concern nodens. */
 export interface ManifestContent {
   configTexts: ConfigText[];
   containers: NodeContainer[];
-  /** Containers of DaemonSets of which none seems to be meant. */
+  /** Names of containers if several are there and none is recognized. */
   strangers: string[];
   faults: ManifestFault[];
 }
 
-/** Longest manifest; the API server takes less. */
-export const MAX_MANIFEST_LENGTH = 4 * 2 ** 20;
+/** Longest manifest; the API server's limit is lower. */
+const MAX_LENGTH = 4 * 2 ** 20;
 
-/** Reads a manifest without changing it. Never throws for what stands in it. */
-export function readManifest(text: string, yaml: Yaml): ManifestContent {
-  if (text.length > MAX_MANIFEST_LENGTH) {
-    const what = `${text.length} characters are too many (${MAX_MANIFEST_LENGTH} at most)`;
-    return { configTexts: [], containers: [], strangers: [], faults: [{ line: 1, what }] };
+/** Reads a manifest; collects the faults of its text. */
+export function readManifest(text: string): ManifestContent {
+  const failed = (what: string): ManifestContent => ({
+    ...{ configTexts: [], containers: [], strangers: [], faults: [{ line: 1, what }] },
+  });
+  if (text.length > MAX_LENGTH) {
+    return failed(`${text.length} characters are too many (${MAX_LENGTH} at most)`);
   }
-  const lines = new yaml.LineCounter();
+  const lines = new LineCounter();
   try {
-    const documents = yaml.parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-    // Without documents it is an empty list with properties of a document.
-    return new Reader(text, yaml, lines).read(Array.isArray(documents) ? documents : []);
+    const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+    // A text without documents gives an empty list with properties of a document.
+    return new Reader(text, lines).read(Array.isArray(documents) ? documents : []);
   } catch (error) {
-    // The library calls itself for each level.
+    // The library recurses for each level.
     if (!(error instanceof RangeError)) throw error;
-    const what = "lists or maps are nested too deeply to be read";
-    return { configTexts: [], containers: [], strangers: [], faults: [{ line: 1, what }] };
+    return failed("lists or maps are nested too deeply to be read");
   }
 }
 
 class Reader {
   readonly #text: string;
-  readonly #yaml: Yaml;
   readonly #lines: LineCounter;
 
-  constructor(text: string, yaml: Yaml, lines: LineCounter) {
+  constructor(text: string, lines: LineCounter) {
     this.#text = text;
-    this.#yaml = yaml;
     this.#lines = lines;
   }
 
   read(documents: readonly Document.Parsed[]): ManifestContent {
     const content: ManifestContent = { configTexts: [], containers: [], strangers: [], faults: [] };
-    for (const { errors } of documents) {
-      for (const { pos, message } of errors) {
-        content.faults.push({ line: this.#line(pos[0]), what: message });
-      }
+    for (const { pos, message } of documents.flatMap(({ errors }) => errors)) {
+      content.faults.push({ line: this.#line(pos[0]), what: message });
     }
     if (content.faults.length > 0) return content;
-    const maps = documents.map(({ contents }) => contents).filter((node) => this.#yaml.isMap(node));
-    for (const map of maps as YAMLMap[]) {
-      if (this.#string(map, "kind") === "ConfigMap") content.configTexts.push(...this.#texts(map));
-    }
-    for (const map of maps as YAMLMap[]) {
-      if (this.#string(map, "kind") === "DaemonSet") this.#readDaemonSet(map, content);
-    }
+    const maps = documents.map(({ contents }) => contents).filter((node) => isMap(node));
+    const ofKind = (kind: string) => maps.filter((map) => stringAt(map, "kind") === kind);
+    content.configTexts.push(...ofKind("ConfigMap").flatMap((map) => this.#texts(map)));
+    for (const map of ofKind("DaemonSet")) this.#readDaemonSet(map, content);
     return content;
   }
 
   #texts(map: YAMLMap): ConfigText[] {
     const configMap = String(map.getIn(["metadata", "name"]) ?? "");
     const data = map.get("data");
-    if (!this.#yaml.isMap(data)) return [];
+    if (!isMap(data)) return [];
     return data.items.flatMap(({ key, value }) => {
       const located = this.#located(value);
       if (located === null) return [];
@@ -109,82 +122,50 @@ class Reader {
 
   #readDaemonSet(map: YAMLMap, content: ManifestContent): void {
     const pod = map.getIn(["spec", "template", "spec"]);
-    if (!this.#yaml.isMap(pod)) return;
-    const volumes = this.#volumes(pod, content.configTexts);
-    const all = this.#items(pod.get("containers")).map((item) => this.#container(item, volumes));
-    const meant = all.filter(isMeant);
-    if (meant.length > 0) content.containers.push(...meant);
+    if (!isMap(pod)) return;
+    const volumes = readVolumes(pod, content.configTexts);
+    const all = mapsOf(pod.get("containers")).map((item) => this.#container(item, volumes));
+    const recognized = all.filter(isRecognized);
+    if (recognized.length > 0) content.containers.push(...recognized);
     else if (all.length === 1) content.containers.push(all[0]!);
     else content.strangers.push(...all.map(({ name }) => name));
   }
 
-  /** Files of each volume by their path in it. */
-  #volumes(pod: YAMLMap, texts: readonly ConfigText[]): Map<string, Map<string, ConfigText>> {
-    const volumes = new Map<string, Map<string, ConfigText>>();
-    for (const volume of this.#items(pod.get("volumes"))) {
-      const source = volume.get("configMap");
-      if (!this.#yaml.isMap(source)) continue;
-      const own = texts.filter(({ configMap }) => configMap === this.#string(source, "name"));
-      const items = this.#items(source.get("items"));
-      const files = new Map<string, ConfigText>();
-      for (const text of own) {
-        if (items.length === 0) files.set(text.key, text);
-        for (const item of items) {
-          if (this.#string(item, "key") === text.key) files.set(this.#string(item, "path"), text);
-        }
-      }
-      volumes.set(this.#string(volume, "name"), files);
-    }
-    return volumes;
-  }
-
   #container(map: YAMLMap, volumes: Map<string, Map<string, ConfigText>>): NodeContainer {
     const files = new Map<string, ConfigText>();
-    for (const mount of this.#items(map.get("volumeMounts"))) {
-      const folder = this.#string(mount, "mountPath").replace(/\/+$/, "");
-      const subPath = this.#string(mount, "subPath");
-      for (const [path, text] of volumes.get(this.#string(mount, "name")) ?? []) {
+    for (const mount of mapsOf(map.get("volumeMounts"))) {
+      const folder = stringAt(mount, "mountPath").replace(/\/+$/, "");
+      const subPath = stringAt(mount, "subPath");
+      for (const [path, text] of volumes.get(stringAt(mount, "name")) ?? []) {
         if (subPath === "") files.set(`${folder}/${path}`, text);
         else if (subPath === path) files.set(folder, text);
       }
     }
     return {
       line: this.#line(map.range![0]),
-      name: this.#string(map, "name"),
+      name: stringAt(map, "name"),
       image: this.#located(map.get("image", true)),
-      command: this.#strings(map.get("command", true)),
-      args: this.#strings(map.get("args", true)),
+      command: this.#list(map.get("command", true)),
+      args: this.#list(map.get("args", true)),
       memoryLimit: this.#located(map.getIn(["resources", "limits", "memory"], true)),
       env: new Map(
-        this.#items(map.get("env")).map((item) => [
-          this.#string(item, "name"),
-          item.has("valueFrom") ? null : this.#string(item, "value"),
+        mapsOf(map.get("env")).map((item) => [
+          stringAt(item, "name"),
+          item.has("valueFrom") ? null : stringAt(item, "value"),
         ]),
       ),
       files,
     };
   }
 
-  #items(node: unknown): YAMLMap[] {
-    if (!this.#yaml.isSeq(node)) return [];
-    return node.items.filter((item) => this.#yaml.isMap(item)) as YAMLMap[];
-  }
-
-  #strings(node: unknown): Located[] {
-    if (!this.#yaml.isSeq(node)) return [];
-    return node.items.flatMap((item) => this.#located(item) ?? []);
-  }
-
-  #string(map: YAMLMap, key: string): string {
-    const value = map.get(key);
-    return typeof value === "string" ? value : "";
+  #list(node: unknown): Located[] {
+    return isSeq(node) ? node.items.flatMap((item) => this.#located(item) ?? []) : [];
   }
 
   #located(node: unknown): Located | null {
-    const { isScalar } = this.#yaml;
     if (!isScalar(node) || node.value === null) return null;
     const [start, end] = (node as ParsedNode & Node).range;
-    // A number or a truth value stands as it was written.
+    // Numbers and truth values keep their spelling.
     const text = typeof node.value === "string" ? node.value : this.#text.slice(start, end);
     return { text, line: this.#line(start), start, end };
   }
@@ -194,8 +175,39 @@ class Reader {
   }
 }
 
-/** By the image or by an argument that only node-cache and nodens have. */
-function isMeant({ image, args }: NodeContainer): boolean {
+function readVolumes(
+  pod: YAMLMap,
+  texts: readonly ConfigText[],
+): Map<string, Map<string, ConfigText>> {
+  const volumes = new Map<string, Map<string, ConfigText>>();
+  for (const volume of mapsOf(pod.get("volumes"))) {
+    const source = volume.get("configMap");
+    if (!isMap(source)) continue;
+    const items = mapsOf(source.get("items"));
+    const files = new Map<string, ConfigText>();
+    for (const text of texts) {
+      if (text.configMap !== stringAt(source, "name")) continue;
+      if (items.length === 0) files.set(text.key, text);
+      for (const item of items) {
+        if (stringAt(item, "key") === text.key) files.set(stringAt(item, "path"), text);
+      }
+    }
+    volumes.set(stringAt(volume, "name"), files);
+  }
+  return volumes;
+}
+
+function mapsOf(node: unknown): YAMLMap[] {
+  return isSeq(node) ? node.items.filter((item) => isMap(item)) : [];
+}
+
+function stringAt(map: YAMLMap, key: string): string {
+  const value = map.get(key);
+  return typeof value === "string" ? value : "";
+}
+
+/** By the image, or by an argument that only node-cache and nodens have. */
+function isRecognized({ image, args }: NodeContainer): boolean {
   return /node-cache|nodens/.test(image?.text ?? "") ||
     args.some(({ text }) => /^--?localip(=|$)/.test(text));
 }

@@ -1,21 +1,14 @@
-import type { Located } from "./documents.ts";
-import type { ManifestFault } from "./fault.ts";
+import type { CheckResult, Located } from "./documents.ts";
 
 /** With less, the process is killed before it serves (measured: 30Mi never answers, 64Mi starts). */
 const STARTS_BYTES = 64 * 2 ** 20;
 
-/**
- * Least memory limit in bytes: the program itself takes up to 96 MiB (`config/memory_limit.ts`), and
- * four caches want some room.
- */
+/** The program takes up to 96 MiB (`config/memory_limit.ts`), and four caches need some room. */
 export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 
-/** Exponents of the suffixes of a quantity: of 1000, or of 1024 with an `i`. */
 const POWERS: Record<string, number> = { k: 1, K: 1, M: 2, G: 3, T: 4, P: 5, E: 6 };
 
-/**
- * Bytes of a quantity of Kubernetes (`192Mi`, `1.5G`, `2e8`, `134217728000m`); null if it is none.
- */
+/** Bytes of a Kubernetes quantity (`192Mi`, `1.5G`, `2e8`, `134217728000m`), or null. */
 export function parseQuantity(text: string): number | null {
   const match =
     /^\+?([0-9]+\.?[0-9]*|\.[0-9]+)(?:([KMGTPE]i|[kMGTPE]|[num])|[eE]([+-]?[0-9]{1,2}))?$/
@@ -28,17 +21,12 @@ export function parseQuantity(text: string): number | null {
   return number * (suffix.endsWith("i") ? 1024 : 1000) ** (POWERS[suffix[0] ?? ""] ?? 0);
 }
 
-/** Tells of a container's memory limit with which nodens would not start, or hardly cache. */
-export function checkMemory(
-  limit: Located | null,
-  { faults, warnings }: { faults: ManifestFault[]; warnings: ManifestFault[] },
-): void {
-  if (limit === null) return;
-  const { text, line } = limit;
+/** Reports a memory limit that is too small. */
+export function checkMemory({ text, line }: Located, { faults, warnings }: CheckResult): void {
   const bytes = parseQuantity(text);
   const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;
   if (bytes === null) {
-    const what = `the memory limit "${text}" is no quantity (write it like 192Mi or 1Gi)`;
+    const what = `the memory limit "${text}" is not a quantity (write it like 192Mi or 1Gi)`;
     faults.push({ line, what });
   } else if (bytes < STARTS_BYTES) {
     const what = `with a memory limit of ${text} nodens is killed before it answers (${least} at` +

@@ -1,37 +1,33 @@
+import { stringify } from "yaml";
 import { corefileText } from "./corefile.ts";
 import { listenAddresses, type ManifestOptions, PORTS } from "./options.ts";
 
-/** An object of Kubernetes, in the order in which it is printed. */
-export type KubernetesObject = Record<string, unknown>;
+type KubernetesObject = Record<string, unknown>;
 
-/** Names of the published manifest, so that it is replaced and can come back. */
+/** Names of the published manifest: ours replaces it, and the other way round. */
 const NAME = "node-local-dns";
 const UPSTREAM_SERVICE = "kube-dns-upstream";
-/** Where system-node-critical is meant for, and where kube-dns is. */
 const NAMESPACE = "kube-system";
 const LABELS = { "k8s-app": NAME };
 const METRICS_ANNOTATIONS = {
   "prometheus.io/port": String(PORTS.metrics),
   "prometheus.io/scrape": "true",
 };
-/** Where nodens keeps the Corefile that it fills; everything else is read-only. */
 const RUN = "/run/nodens";
 
-/** All objects of a manifest, those first that others need. */
-export function manifestObjects(options: ManifestOptions): KubernetesObject[] {
+/** The manifest for `kubectl apply -f -`, under a comment. */
+export function renderManifest(options: ManifestOptions, comment: string): string {
+  // Long lines and repeated labels stay readable: no folding, no anchors.
+  const style = { lineWidth: 0, blockQuote: "literal", aliasDuplicateObjects: false } as const;
+  const documents = manifestObjects(options).map((object) => stringify(object, style));
+  return `# ${comment}\n${documents.join("---\n")}`;
+}
+
+function manifestObjects(options: ManifestOptions): KubernetesObject[] {
   return [
-    {
-      apiVersion: "v1",
-      kind: "ServiceAccount",
-      metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
-    },
+    object("v1", "ServiceAccount", {}),
     upstreamService(options),
-    {
-      apiVersion: "v1",
-      kind: "ConfigMap",
-      metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
-      data: { Corefile: corefileText(options) },
-    },
+    object("v1", "ConfigMap", { data: { Corefile: corefileText(options) } }),
     daemonSet(options),
     metricsService(),
     ...options.podMonitor ? [podMonitor()] : [],
@@ -39,31 +35,35 @@ export function manifestObjects(options: ManifestOptions): KubernetesObject[] {
   ];
 }
 
-/** A second service of kube-dns's pods: queries to it do not come back to nodens. */
+function object(
+  apiVersion: string,
+  kind: string,
+  members: KubernetesObject,
+  metadata: KubernetesObject = {},
+): KubernetesObject {
+  const named = { name: NAME, namespace: NAMESPACE, labels: LABELS, ...metadata };
+  return { apiVersion, kind, metadata: named, ...members };
+}
+
+/** A second service of kube-dns's pods: queries to it do not return to nodens. */
 function upstreamService({ localDns }: ManifestOptions): KubernetesObject {
+  const labels = { "k8s-app": "kube-dns" };
   const port = (name: string, protocol: string) => ({ name, port: 53, protocol, targetPort: 53 });
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { name: UPSTREAM_SERVICE, namespace: NAMESPACE, labels: { "k8s-app": "kube-dns" } },
+  return object("v1", "Service", {
     spec: {
       ...localDns.length > 1 && { ipFamilyPolicy: "PreferDualStack" },
       ports: [port("dns", "UDP"), port("dns-tcp", "TCP")],
-      selector: { "k8s-app": "kube-dns" },
+      selector: labels,
     },
-  };
+  }, { name: UPSTREAM_SERVICE, labels });
 }
 
 function daemonSet(options: ManifestOptions): KubernetesObject {
-  const { image, memory } = options;
-  return {
-    apiVersion: "apps/v1",
-    kind: "DaemonSet",
-    metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
+  return object("apps/v1", "DaemonSet", {
     spec: {
       selector: { matchLabels: LABELS },
-      // The new pod of a node starts beside the old one, and both serve. That needs a container that
-      // declares no ports: as host ports they would keep the new pod from being scheduled.
+      // A node's new pod starts beside the old one, and both serve. The container must not declare
+      // ports: as host ports they would prevent the new pod from being scheduled.
       updateStrategy: {
         type: "RollingUpdate",
         rollingUpdate: { maxSurge: "10%", maxUnavailable: 0 },
@@ -83,42 +83,9 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
             { effect: "NoExecute", operator: "Exists" },
             { effect: "NoSchedule", operator: "Exists" },
           ],
-          containers: [{
-            name: "nodens",
-            image,
-            args: containerArguments(options),
-            // The Corefile has it: where metrics are served.
-            env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
-            resources: {
-              requests: { cpu: "25m", memory: "96Mi" },
-              limits: { memory },
-            },
-            securityContext: {
-              // Capabilities that are added count for root alone, whomever the image names.
-              runAsUser: 0,
-              allowPrivilegeEscalation: false,
-              readOnlyRootFilesystem: true,
-              seccompProfile: { type: "RuntimeDefault" },
-              capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"] },
-            },
-            readinessProbe: probe(options, "ready", { periodSeconds: 5, timeoutSeconds: 5 }),
-            livenessProbe: probe(options, "health", {
-              initialDelaySeconds: 10,
-              periodSeconds: 10,
-              timeoutSeconds: 5,
-            }),
-            volumeMounts: [
-              { name: "xtables-lock", mountPath: "/run/xtables.lock" },
-              { name: "config-volume", mountPath: "/etc/coredns", readOnly: true },
-              { name: "kube-dns-config", mountPath: "/etc/kube-dns", readOnly: true },
-              { name: "run", mountPath: RUN },
-            ],
-          }],
+          containers: [container(options)],
           volumes: [
-            {
-              name: "xtables-lock",
-              hostPath: { path: "/run/xtables.lock", type: "FileOrCreate" },
-            },
+            { name: "xtables-lock", hostPath: { path: "/run/xtables.lock", type: "FileOrCreate" } },
             {
               name: "config-volume",
               configMap: { name: NAME, items: [{ key: "Corefile", path: "Corefile.base" }] },
@@ -129,53 +96,60 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
         },
       },
     },
+  });
+}
+
+function container(options: ManifestOptions): KubernetesObject {
+  const host = options.localDns[0]!;
+  const probe = (path: "ready" | "health", timing: Record<string, number>) => ({
+    httpGet: { host, path: `/${path}`, port: PORTS[path] },
+    ...timing,
+    timeoutSeconds: 5,
+  });
+  return {
+    name: "nodens",
+    image: options.image,
+    args: [
+      ...["-localip", listenAddresses(options).join(",")],
+      ...["-conf", `${RUN}/Corefile`],
+      // node-cache's own metrics, and `nodens status`: for this host alone.
+      ...["-metrics-listen-address", `127.0.0.1:${PORTS.own}`],
+      ...["-upstreamsvc", UPSTREAM_SERVICE],
+      ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
+    ],
+    env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
+    resources: { requests: { cpu: "25m", memory: "96Mi" }, limits: { memory: options.memory } },
+    securityContext: {
+      // Added capabilities are effective for root alone, whatever user the image names.
+      runAsUser: 0,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      seccompProfile: { type: "RuntimeDefault" },
+      capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"] },
+    },
+    readinessProbe: probe("ready", { periodSeconds: 5 }),
+    livenessProbe: probe("health", { initialDelaySeconds: 10, periodSeconds: 10 }),
+    volumeMounts: [
+      { name: "xtables-lock", mountPath: "/run/xtables.lock" },
+      { name: "config-volume", mountPath: "/etc/coredns", readOnly: true },
+      { name: "kube-dns-config", mountPath: "/etc/kube-dns", readOnly: true },
+      { name: "run", mountPath: RUN },
+    ],
   };
 }
 
-/** The arguments of nodens: node-cache's, and what the mode asks for. */
-export function containerArguments(options: ManifestOptions): string[] {
-  return [
-    "-localip",
-    listenAddresses(options).join(","),
-    "-conf",
-    `${RUN}/Corefile`,
-    // The metrics of node-cache's own, and what `nodens status` asks; not for the network.
-    "-metrics-listen-address",
-    `127.0.0.1:${PORTS.own}`,
-    "-upstreamsvc",
-    UPSTREAM_SERVICE,
-    ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
-  ];
-}
-
-function probe(
-  { localDns }: ManifestOptions,
-  path: "ready" | "health",
-  timing: Record<string, number>,
-): KubernetesObject {
-  return { httpGet: { host: localDns[0]!, path: `/${path}`, port: PORTS[path] }, ...timing };
-}
-
-/** Headless: its name leads to the metrics of every node. */
+/** Headless: the name resolves to the metrics of every node. */
 function metricsService(): KubernetesObject {
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: {
-      name: NAME,
-      namespace: NAMESPACE,
-      labels: LABELS,
-      annotations: METRICS_ANNOTATIONS,
-    },
+  return object("v1", "Service", {
     spec: {
       clusterIP: "None",
       ports: [{ name: "metrics", port: PORTS.metrics, targetPort: PORTS.metrics }],
       selector: LABELS,
     },
-  };
+  }, { annotations: METRICS_ANNOTATIONS });
 }
 
-/** For the Prometheus operator. The pods declare no ports, so the port is put into the address. */
+/** For the Prometheus operator. The pods declare no ports, so relabelling adds the port. */
 function podMonitor(): KubernetesObject {
   const address = (regex: string, replacement: string) => ({
     action: "replace",
@@ -184,38 +158,25 @@ function podMonitor(): KubernetesObject {
     replacement,
     targetLabel: "__address__",
   });
-  return {
-    apiVersion: "monitoring.coreos.com/v1",
-    kind: "PodMonitor",
-    metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
+  const relabelings = [
+    address("([0-9.]+)", `$1:${PORTS.metrics}`),
+    address("(.*:.*)", `[$1]:${PORTS.metrics}`),
+    { action: "replace", sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "node" },
+  ];
+  return object("monitoring.coreos.com/v1", "PodMonitor", {
     spec: {
       selector: { matchLabels: LABELS },
-      podMetricsEndpoints: [{
-        path: "/metrics",
-        relabelings: [
-          address("([0-9.]+)", `$1:${PORTS.metrics}`),
-          address("(.*:.*)", `[$1]:${PORTS.metrics}`),
-          // The name of the node says more than an address; alerts and dashboard show it.
-          {
-            action: "replace",
-            sourceLabels: ["__meta_kubernetes_pod_node_name"],
-            targetLabel: "node",
-          },
-        ],
-      }],
+      podMetricsEndpoints: [{ path: "/metrics", relabelings }],
     },
-  };
+  });
 }
 
-/** Lets the pods of a namespace whose egress is denied by default reach DNS: nodens is not a pod. */
+/** Allows DNS for pods whose egress is denied by default. nodens is not a pod, so by address. */
 function networkPolicy(
   namespace: string,
   { localDns, kubeDns }: ManifestOptions,
 ): KubernetesObject {
-  return {
-    apiVersion: "networking.k8s.io/v1",
-    kind: "NetworkPolicy",
-    metadata: { name: NAME, namespace, labels: LABELS },
+  return object("networking.k8s.io/v1", "NetworkPolicy", {
     spec: {
       podSelector: {},
       policyTypes: ["Egress"],
@@ -226,5 +187,5 @@ function networkPolicy(
         ports: [{ port: 53, protocol: "UDP" }, { port: 53, protocol: "TCP" }],
       }],
     },
-  };
+  }, { namespace });
 }

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
 import { manifest } from "../manifest/support.ts";
+import { mustRun } from "../../release/command.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { skipUnless } from "../support/run/require.ts";
 import { type AlertCase, ALERTS, type Series } from "./cases.ts";
 
@@ -21,9 +23,8 @@ const RULES: Rule[] = parse(Deno.readTextFileSync(RULES_FILE)).groups
 type Labels = Record<string, string>;
 
 /**
- * Labels of a pod's target by the PodMonitor that the command prints: the operator makes job, pod
- * and namespace of its name and the pod's, Prometheus the instance of the address, and relabelings
- * do the rest.
+ * Labels of a pod's target by the PodMonitor that the command prints: job, pod and namespace are the
+ * operator's, the instance is Prometheus's, the others come from relabelings.
  */
 async function podMonitorTarget(): Promise<Labels> {
   const { out } = await manifest(["-kubedns", "10.96.0.10", "-pod-monitor"]);
@@ -48,7 +49,7 @@ async function podMonitorTarget(): Promise<Labels> {
 
 const TARGETS: Record<string, () => Promise<Labels>> = {
   "by the PodMonitor": podMonitorTarget,
-  // A usual job that finds pods by their annotations, under a name that says nothing of nodens.
+  // A usual job that finds pods by their annotations.
   "by annotations": () => Promise.resolve({ job: "kubernetes-pods", instance: "192.0.2.7:9253" }),
 };
 
@@ -87,26 +88,19 @@ function promtoolTest(one: AlertCase, target: Labels, fires: boolean) {
 
 for (const [name, targetOf] of Object.entries(TARGETS)) {
   Deno.test({
-    name: `every alert fires, and only for its reason: targets found ${name}`,
+    name: `every alert fires only for its reason (targets found ${name})`,
     ...skipUnless("promtool"),
     async fn() {
       const target = await targetOf();
-      const folder = Deno.makeTempDirSync();
-      try {
-        const tests = ALERTS.flatMap((one) =>
-          [true, false].map((fires) => promtoolTest(one, target, fires))
-        );
-        // JSON is YAML.
-        const text = JSON.stringify({ rule_files: [RULES_FILE], evaluation_interval: "1m", tests });
+      const tests = ALERTS.flatMap((one) =>
+        [true, false].map((fires) => promtoolTest(one, target, fires))
+      );
+      // JSON is YAML.
+      const text = JSON.stringify({ rule_files: [RULES_FILE], evaluation_interval: "1m", tests });
+      await withFolder(async (folder) => {
         Deno.writeTextFileSync(`${folder}/test.yml`, text);
-        const { success, stdout, stderr } = await new Deno.Command("promtool", {
-          args: ["test", "rules", `${folder}/test.yml`],
-        }).output();
-        const decoder = new TextDecoder();
-        assert.ok(success, decoder.decode(stdout) + decoder.decode(stderr));
-      } finally {
-        Deno.removeSync(folder, { recursive: true });
-      }
+        await mustRun("promtool", ["test", "rules", `${folder}/test.yml`]);
+      });
     },
   });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runCheck } from "../../src/cli/check/check.ts";
+import { run } from "../../src/cli/check/check.ts";
 import { CHECK } from "../../src/cli/check/command.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
@@ -19,10 +19,10 @@ const FILES = {
 };
 
 function check(...args: string[]) {
-  return callCommand(CHECK, args, (args, output) => runCheck(args, fakeHost(FILES), output));
+  return callCommand(CHECK, args, (call, io) => run(call, io, fakeHost(FILES)));
 }
 
-Deno.test("check: a good Corefile gives 0, and its warnings", async () => {
+Deno.test("check: a good Corefile gives 0, with its warnings", async () => {
   assert.deepEqual(await check("plain"), {
     code: 0,
     out: "every name on port 53 of all addresses: clients are told their own address.\n",
@@ -39,7 +39,7 @@ Deno.test("check: a good Corefile gives 0, and its warnings", async () => {
   });
 });
 
-Deno.test("check: a file of servers that is not there yet is a warning", async () => {
+Deno.test("check: a missing file of servers is a warning", async () => {
   assert.deepEqual(await check("later"), {
     code: 0,
     out: "every name on port 53 of all addresses: all else goes to the servers of " +
@@ -49,7 +49,7 @@ Deno.test("check: a file of servers that is not there yet is a warning", async (
   });
 });
 
-Deno.test("check: a bad Corefile gives 1, and every fault", async () => {
+Deno.test("check: a bad Corefile gives 1, with every fault", async () => {
   assert.deepEqual(await check("bad"), {
     code: 1,
     out: "",
@@ -64,20 +64,20 @@ Deno.test("check: a bad Corefile gives 1, and every fault", async () => {
   );
 });
 
-Deno.test("check: -strict has warnings count", async () => {
+Deno.test("check: -strict gives 1 for warnings", async () => {
   for (const [file, code] of [["plain", 0], ["good", 1], ["bad", 1]] as const) {
     assert.equal((await check("-strict", file)).code, code, file);
   }
 });
 
-Deno.test("check: an address that no interface has is a warning, loopback is not", async () => {
+Deno.test("check: an address that no interface has is a warning, except loopback", async () => {
   const { code, err } = await check("away");
   assert.equal(code, 0);
   assert.match(err, /^warning: away: no interface of this machine has the address 203\.0\.113\.9 /);
   assert.equal(err.split("\n").length, 2);
 });
 
-Deno.test("check: the last lines tell what each server block does", async () => {
+Deno.test("check: a line describes each server block", async () => {
   const { out } = await check("whole");
   assert.deepEqual(out.trim().split("\n"), [
     "example.org., example.net., example.com. and 1 more on 127.0.0.1:53, [::1]:53: names of " +
@@ -104,11 +104,11 @@ Deno.test("check: a file that cannot be read gives 1", async () => {
   assert.equal(err, 'nodens check: cannot read "nothing": there is no such file\n');
 });
 
-Deno.test("check: bad usage gives 2", async () => {
+Deno.test("check: a wrong command line gives 2", async () => {
   const usage = "\nUsage: nodens check [--json] [-strict] [-dns.port PORT] FILE\n";
   const cases: [string[], string][] = [
-    [[], "it needs the Corefile to look at"],
-    [["plain", "good"], 'it takes one file, but "good" follows'],
+    [[], "FILE is missing"],
+    [["plain", "good"], 'unexpected argument "good"'],
     [["--jsn", "plain"], 'unknown flag -jsn (did you mean "-json"?)'],
     [["-p", "0", "plain"], "flag -dns.port: 0 is not a port (1 to 65535)"],
   ];

@@ -1,30 +1,41 @@
 import assert from "node:assert/strict";
+import type { Call } from "../../src/cli/command.ts";
 import { DOCTOR } from "../../src/cli/doctor/command.ts";
-import { runDoctor } from "../../src/cli/doctor/doctor.ts";
-import { callCommand } from "../support/doubles/command_call.ts";
-import { readDoctorFlags } from "../../src/cli/doctor/flags.ts";
+import { run } from "../../src/cli/doctor/doctor.ts";
+import { type DoctorValues, readDoctorOptions } from "../../src/cli/doctor/options.ts";
 import { doctorText } from "../../src/cli/doctor/text.ts";
-import { FlagError } from "../../src/cli/flags.ts";
 import { exitCode, ok, problem, skipped, warning } from "../../src/doctor/judge/finding.ts";
-import { denoHost } from "../../src/control/host_deno.ts";
+import type { DoctorOptions } from "../../src/doctor/probe/options.ts";
+import { callCommand } from "../support/doubles/command_call.ts";
 import { linuxReasons } from "../support/run/require.ts";
 
-const noEnv = () => undefined;
+/** What the doctor makes of these arguments, in this environment. */
+async function read(args: readonly string[], env: Record<string, string> = {}) {
+  let json = false;
+  let options: DoctorOptions | null = null;
+  const { code, err } = await callCommand(DOCTOR, args, (call: Call<DoctorValues>) => {
+    json = call.values.json;
+    options = readDoctorOptions(call, (name) => env[name]);
+    return 0;
+  });
+  assert.deepEqual({ code, err }, { code: 0, err: "" });
+  return { json, options: options! as DoctorOptions };
+}
 
-Deno.test("doctor: flags", () => {
-  const plain = readDoctorFlags([], noEnv);
+Deno.test("doctor: defaults, on a host and in a pod", async () => {
+  const plain = await read([]);
   assert.deepEqual([plain.json, plain.options.clusterName], [false, null]);
   assert.equal(plain.options.outsideName, "example.org");
   assert.equal(plain.options.timeoutMs, 2000);
-  const inPod = readDoctorFlags([], (name) => name === "KUBERNETES_SERVICE_HOST" ? "x" : undefined);
+  const inPod = await read([], { KUBERNETES_SERVICE_HOST: "x" });
   assert.equal(inPod.options.clusterName, "kubernetes.default.svc.cluster.local");
 });
 
-Deno.test("doctor: a DaemonSet's arguments are taken as they stand", () => {
+Deno.test("doctor: the arguments of a DaemonSet can be pasted", async () => {
   const words = "--json -localip 169.254.20.10,10.96.0.10 -conf /etc/Corefile -quiet -workers 2" +
     " -upstreamsvc kube-dns-upstream -domain k8s.test -skipteardown=true -health-port 8081" +
     " -pidfile /run/x -failopen=false --pod -timeout 3";
-  const { options, json } = readDoctorFlags(words.split(" "), noEnv);
+  const { options, json } = await read(words.split(" "));
   assert.equal(json, true);
   assert.equal(options.clusterName, "kubernetes.default.svc.k8s.test");
   assert.equal(options.corefile, "/etc/Corefile");
@@ -35,33 +46,25 @@ Deno.test("doctor: a DaemonSet's arguments are taken as they stand", () => {
   assert.deepEqual(options.rules.rules.addresses, ["169.254.20.10", "10.96.0.10"]);
   assert.equal(options.rules.rules.healthPort, 8081);
   assert.equal(options.rules.failOpen, false);
-  const named = readDoctorFlags(["-name", "a.test", "-outside", "b.test"], noEnv).options;
+  const named = (await read(["-name", "a.test", "-outside", "b.test"])).options;
   assert.deepEqual([named.clusterName, named.outsideName], ["a.test", "b.test"]);
 });
 
-for (
-  const { args, message } of [
-    { args: ["-timeout", "0"], message: "flag -timeout: 0 is out of range (1 to 60)" },
-    { args: ["-timeout", "x"], message: 'flag -timeout: "x" is not a whole number' },
-    { args: ["now"], message: 'unknown argument "now" (flags begin with -)' },
-    { args: ["-jsn"], message: 'unknown flag -jsn (did you mean "-json"?)' },
-    {
-      args: ["-outside", "a..b"],
-      message: /^flag -outside: "a\.\.b" is not a name \(like example/,
-    },
-    { args: ["-localip", "x"], message: /^flag -localip: "x" is not an IP address/ },
-  ]
-) {
-  Deno.test(`doctor: ${args.join(" ")} is refused`, async () => {
-    assert.throws(() => readDoctorFlags(args, noEnv), (error: Error) => {
-      assert.ok(error instanceof FlagError);
-      if (typeof message === "string") assert.equal(error.message, message);
-      else assert.match(error.message, message);
-      return true;
-    });
-    const { code, out, err } = await callCommand(DOCTOR, args);
+const REFUSED: [args: string, message: string][] = [
+  ["-timeout 0", "flag -timeout: 0 is out of range (1 to 60)\n"],
+  ["-timeout x", 'flag -timeout: "x" is not a whole number\n'],
+  ["now", 'unexpected argument "now" (flags begin with -)\n'],
+  ["-jsn", 'unknown flag -jsn (did you mean "-json"?)\n'],
+  ["-outside a..b", 'flag -outside: "a..b" is not a name (like example'],
+  ["-localip x", 'flag -localip: "x" is not an IP address'],
+];
+
+for (const [args, message] of REFUSED) {
+  Deno.test(`doctor: ${args} is refused`, async () => {
+    const { code, out, err } = await callCommand(DOCTOR, args.split(" "));
     assert.deepEqual([code, out], [2, ""]);
-    assert.match(err, /^nodens doctor: .*\nUsage: nodens doctor \[--json\]/);
+    assert.ok(err.startsWith(`nodens doctor: ${message}`), err);
+    assert.match(err, /\nUsage: nodens doctor \[--json\]/);
   });
 }
 
@@ -118,11 +121,10 @@ Deno.test("doctor: JSON of a host without nodens", async () => {
   const file = Deno.makeTempFileSync({ prefix: "nodens_doctor_" });
   try {
     Deno.writeTextFileSync(file, "example.org {\n    bind 127.0.0.1\n    whoami\n}\n");
-    let text = "";
-    const output = { out: (t: string) => text += t, err: (t: string) => assert.fail(t) };
     const args = ["--json", "-conf", file, "-p", "65353", "-timeout", "1"];
-    const code = await runDoctor(args, denoHost, output);
-    const report = JSON.parse(text);
+    const { code, out, err } = await callCommand(DOCTOR, args, run);
+    assert.equal(err, "");
+    const report = JSON.parse(out);
     assert.deepEqual(Object.keys(report), [
       ...["version", "ok", "role", "running", "counts", "findings"],
     ]);

@@ -1,34 +1,34 @@
 import assert from "node:assert/strict";
 import { helpText } from "../../src/cli/command.ts";
-import { type Flag, FlagError, parseFlags } from "../../src/cli/flags.ts";
+import { boolean, FlagError, parseFlags, port, text } from "../../src/cli/flags.ts";
 
-const TABLE: Flag[] = [
-  { name: "conf", kind: "text", default: "", help: "file" },
-  { name: "dns.port", kind: "number", alias: "p", default: 53, help: "port" },
-  { name: "quiet", kind: "boolean", default: false, help: "hush" },
-];
+const TABLE = {
+  conf: text("FILE", "file"),
+  "dns.port": port(53, "port", "p"),
+  quiet: boolean("hush"),
+};
 const DEFAULTS = { conf: "", "dns.port": 53, quiet: false };
 
-const GOOD: { args: string[]; values: Record<string, unknown>; rest?: string[] }[] = [
-  { args: [], values: {} },
-  { args: ["-conf", "a"], values: { conf: "a" } },
-  { args: ["--conf", "a"], values: { conf: "a" } },
-  { args: ["-conf=a=b"], values: { conf: "a=b" } },
-  { args: ["--conf="], values: { conf: "" } },
-  { args: ["-conf", "-quiet"], values: { conf: "-quiet" } },
-  { args: ["-dns.port", "1053"], values: { "dns.port": 1053 } },
-  { args: ["-p=1053"], values: { "dns.port": 1053 } },
-  { args: ["-p", "1", "-p", "2"], values: { "dns.port": 2 } },
-  { args: ["-quiet"], values: { quiet: true } },
-  { args: ["-quiet=false"], values: { quiet: false } },
-  { args: ["--quiet=T"], values: { quiet: true } },
-  { args: ["-quiet", "false"], values: { quiet: true }, rest: ["false"] },
-  { args: ["x", "-quiet", "-", "y"], values: { quiet: true }, rest: ["x", "-", "y"] },
-  { args: ["--", "-quiet"], values: {}, rest: ["-quiet"] },
+const GOOD: [args: string[], values: Record<string, unknown>, rest?: string[]][] = [
+  [[], {}],
+  [["-conf", "a"], { conf: "a" }],
+  [["--conf", "a"], { conf: "a" }],
+  [["-conf=a=b"], { conf: "a=b" }],
+  [["--conf="], { conf: "" }],
+  [["-conf", "-quiet"], { conf: "-quiet" }],
+  [["-dns.port", "1053"], { "dns.port": 1053 }],
+  [["-p=1053"], { "dns.port": 1053 }],
+  [["-p", "1", "-p", "2"], { "dns.port": 2 }],
+  [["-quiet"], { quiet: true }],
+  [["-quiet=false"], { quiet: false }],
+  [["--quiet=T"], { quiet: true }],
+  [["-quiet", "false"], { quiet: true }, ["false"]],
+  [["x", "-quiet", "-", "y"], { quiet: true }, ["x", "-", "y"]],
+  [["--", "-quiet"], {}, ["-quiet"]],
 ];
 
-Deno.test("flags are read as Go reads them", () => {
-  for (const { args, values, rest = [] } of GOOD) {
+Deno.test("flags are parsed like Go's", () => {
+  for (const [args, values, rest = []] of GOOD) {
     const read = parseFlags(args, TABLE);
     assert.deepEqual(read.values, { ...DEFAULTS, ...values }, args.join(" "));
     assert.deepEqual(read.rest, rest);
@@ -36,13 +36,14 @@ Deno.test("flags are read as Go reads them", () => {
   assert.deepEqual([...parseFlags(["-p", "53"], TABLE).given], ["dns.port"]);
 });
 
-Deno.test("flags that cannot be understood are named with what would do", () => {
+Deno.test("a wrong flag is an error with a remedy", () => {
   const bad: [string[], string][] = [
     [["-cnof", "a"], 'unknown flag -cnof (did you mean "-conf"?)'],
     [["-zzzzzz"], "unknown flag -zzzzzz"],
     [["-conf"], "flag -conf needs a value (-conf VALUE)"],
     [["-p", "dns"], 'flag -p: "dns" is not a whole number'],
     [["-p", "-1"], 'flag -p: "-1" is not a whole number'],
+    [["-p", "65536"], "flag -dns.port: 65536 is not a port (1 to 65535)"],
     [["-quiet=perhaps"], 'flag -quiet: "perhaps" is neither true nor false'],
   ];
   for (const [args, message] of bad) {
@@ -57,7 +58,7 @@ Deno.test("flags that cannot be understood are named with what would do", () => 
 Deno.test("the help names every flag", () => {
   assert.equal(
     helpText(TABLE),
-    "  -conf TEXT\n        file\n  -dns.port, -p NUMBER\n        port (default 53)\n" +
+    "  -conf FILE\n        file\n  -dns.port, -p PORT\n        port (default 53)\n" +
       "  -quiet\n        hush",
   );
 });

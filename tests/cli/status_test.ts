@@ -1,5 +1,6 @@
-import { runHealthcheck } from "../../src/cli/healthcheck/healthcheck.ts";
 import assert from "node:assert/strict";
+import { mustRun } from "../../release/command.ts";
+import { HEALTHCHECK } from "../../src/cli/healthcheck/command.ts";
 import { STATUS } from "../../src/cli/status/command.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import type { Config } from "../../src/config/types.ts";
@@ -17,11 +18,8 @@ import { driversHere } from "../support/run/require.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
-function status(...args: string[]) {
-  return callCommand(STATUS, args);
-}
+const status = (...args: string[]) => callCommand(STATUS, args);
 
-/** An HTTP server on loopback for the length of `use`. */
 async function withServer(
   handler: (request: Request) => Response | Promise<Response>,
   use: (address: string) => Promise<void>,
@@ -35,7 +33,7 @@ async function withServer(
 }
 
 const USAGE: { args: string[]; message: RegExp }[] = [
-  { args: ["a", "b"], message: /it takes one address, but "b" follows\nUsage: nodens status / },
+  { args: ["a", "b"], message: /unexpected argument "b"\nUsage: nodens status / },
   { args: ["localhost:0"], message: /"localhost:0" is not an address \(write localhost:9153/ },
   { args: ["::1"], message: /"::1" is not an address/ },
   { args: ["https://localhost:1"], message: /is not an address/ },
@@ -53,7 +51,7 @@ for (const { args, message } of USAGE) {
   });
 }
 
-Deno.test("status says what to do where nothing listens", async () => {
+Deno.test("status names a remedy if nothing listens", async () => {
   const port = freePort();
   const { code, out, err } = await status(`127.0.0.1:${port}`);
   assert.deepEqual({ code, out }, { code: 1, out: "" });
@@ -61,13 +59,13 @@ Deno.test("status says what to do where nothing listens", async () => {
     err,
     new RegExp(
       `^nodens status: cannot get http://127\\.0\\.0\\.1:${port}/status: nothing listens there ` +
-        `\\(nodens serves it where its Corefile says "prometheus";`,
+        `\\(nodens serves it if its Corefile has "prometheus";`,
     ),
   );
   assert.match((await status("nosuch.invalid")).err, /:9153\/status: /);
 });
 
-Deno.test("localhost is 127.0.0.1, whatever /etc/hosts and DNS make of it", async () => {
+Deno.test("status and healthcheck: localhost is 127.0.0.1 without a resolver", async () => {
   const original = globalThis.fetch;
   const asked: string[] = [];
   globalThis.fetch = (url) => {
@@ -80,7 +78,7 @@ Deno.test("localhost is 127.0.0.1, whatever /etc/hosts and DNS make of it", asyn
     await status(":9253");
     await status("[::1]:9253");
     await status("localhost.example.org:9253");
-    await runHealthcheck(["localhost:8080"], { out: () => {}, err: () => {} });
+    await callCommand(HEALTHCHECK, ["localhost:8080"]);
   } finally {
     globalThis.fetch = original;
   }
@@ -118,7 +116,7 @@ const STRANGERS: { title: string; response: () => Response | Promise<Response>; 
 ];
 
 for (const { title, response, err } of STRANGERS) {
-  Deno.test(`status knows a server that ${title}`, async () => {
+  Deno.test(`status recognizes a server that ${title}`, async () => {
     await withServer(response, async (address) => {
       const result = await status(address);
       assert.equal(result.code, 1);
@@ -127,7 +125,7 @@ for (const { title, response, err } of STRANGERS) {
   });
 }
 
-Deno.test("status does not wait for ever", async () => {
+Deno.test("status gives up after -timeout", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   const accepted = listener.accept();
@@ -147,10 +145,8 @@ function sourceOf(config: Config, plane: DataPlane): StatusSource {
   });
 }
 
-for (
-  const driver of driversHere()
-) {
-  Deno.test(`status of a real data plane (${driver}): its cache, and upstreams that fail`, async () => {
+for (const driver of driversHere()) {
+  Deno.test(`status of a real data plane (${driver}): cache and failing upstreams`, async () => {
     const [port, good, bad] = [freePort(), freePort(), freePort()];
     const upstream = startUpstream(
       good,
@@ -169,7 +165,7 @@ for (
           await askUdp(queryBytes({ name }), { port });
         }
         await askUdp(queryBytes({ name: "x.bad.test" }), { port, limitMs: 10_000 });
-        // As `health` asks; it is no client.
+        // A probe is not a client.
         await askUdp(probeQuery(7), { port });
         const { code, out, err } = await status("--json", address);
         assert.equal(err, "");
@@ -189,12 +185,8 @@ for (
         assert.ok(ill.failures > 0);
         assert.equal(ill.rttMs, null);
 
-        // The same for people, by the command itself.
-        const command = await new Deno.Command(Deno.execPath(), {
-          args: ["run", "-A", MAIN, "status", `http://${address}/status`],
-        }).output();
-        assert.equal(command.code, 0, new TextDecoder().decode(command.stderr));
-        const text = new TextDecoder().decode(command.stdout);
+        const args = ["run", "-A", MAIN, "status", `http://${address}/status`];
+        const text = await mustRun(Deno.execPath(), args);
         assert.match(text, /^Data plane: answers /m);
         assert.match(text, new RegExp(`^\\. +127\\.0\\.0\\.1:${good} +up +[\\d.]+ ms +2 +0$`, "m"));
         assert.match(
@@ -207,7 +199,7 @@ for (
   });
 }
 
-Deno.test("status shows a data plane that does not answer as such", async () => {
+Deno.test("status: a data plane that does not answer is marked", async () => {
   const corefile = `.:${freePort()} {\n bind 127.0.0.1\n whoami\n}\n`;
   const { config } = loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost());
   await withDataPlane({ driver: "portable", corefile }, async (plane) => {
@@ -220,7 +212,7 @@ Deno.test("status shows a data plane that does not answer as such", async () => 
   });
 });
 
-Deno.test("what a refused Corefile says is not shown over HTTP", async () => {
+Deno.test("status over HTTP does not quote a refused Corefile", async () => {
   const corefile = `.:${freePort()} {\n bind 127.0.0.1\n whoami\n}\n`;
   const { config } = loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost());
   await withDataPlane({ driver: "portable", corefile }, async (plane) => {
@@ -237,7 +229,7 @@ Deno.test("what a refused Corefile says is not shown over HTTP", async () => {
   });
 });
 
-Deno.test("status finds the nodens that serves, where prometheus says or a flag does", async () => {
+Deno.test("status finds a nodens by the address of prometheus or of a flag", async () => {
   const [metrics, more] = [freePort(), freePort()];
   const nodens = await startNodens({
     args: ["-prometheus-listen-address", `127.0.0.1:${more}`],

@@ -1,11 +1,10 @@
 /**
- * The images, built by the Containerfile as it stands and run by podman: as docs/install.md says, and
- * as the pods of the manifests that docs/kubernetes.md has, on a node that is a network namespace.
+ * The images, built by the Containerfile and run by podman: by docs/install.md, and as pods of the
+ * manifests of docs/kubernetes.md, on a node that is a network namespace.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { ROOT } from "../../release/compile.ts";
-import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { compareEmbedded, parseListing, ROOT } from "../../release/compile.ts";
 import { readGraph } from "../../release/graph.ts";
 import { helmReasons } from "../manifest/chart.ts";
 import { madeTree } from "../support/containers/booted_tree.ts";
@@ -20,7 +19,7 @@ import { CAPABILITIES, USER } from "./rights.ts";
 import { ANSWERS, Site } from "./site.ts";
 
 const { version }: { version: string } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
-/** The names that the page gives, and one for the format that keeps HEALTHCHECK. */
+/** Names on the page, and one for the format with HEALTHCHECK. */
 const IMAGES = {
   serving: `nodens:${version}`,
   forNodes: `nodens-node:${version}`,
@@ -38,7 +37,7 @@ ${Object.entries(ANSWERS).map(([name, address]) => `        ${address} ${name}`)
 }
 `;
 
-/** A step of the test, which ends where it fails. */
+/** A step; the test ends if it fails. */
 type Step = (name: string, run: () => void | Promise<void>) => Promise<void>;
 
 Deno.test({
@@ -68,7 +67,7 @@ function reasons(): string[] {
   return podmanReasons("debootstrap", "gcc", "git", "ip", "dig", "curl", "kubectl", ...saves);
 }
 
-/** The commands of `podman` that docs/install.md has for images. */
+/** Commands of docs/install.md for images. */
 function pageCommands(subcommand: "build" | "run"): string[] {
   return commandsOf("## The container image")
     .filter((line) => line.startsWith(`podman ${subcommand} `));
@@ -77,13 +76,12 @@ function pageCommands(subcommand: "build" | "run"): string[] {
 async function buildImages(step: Step, podman: Podman, tree: string): Promise<void> {
   let build!: ImageBuild;
   await step(
-    "the Containerfile compiles all modules and packages, and nothing else",
+    "the Containerfile compiles exactly the modules and packages",
     async () => {
       build = await ImageBuild.create(podman, tree);
       assert.deepEqual(compareEmbedded(parseListing(build.listing), await readGraph(ROOT)), []);
     },
   );
-  // A step's name is what a quiet run shows.
   await step(`docs/install.md builds the images, of ${build.what}`, async () => {
     const [serving, forNodes, ...others] = pageCommands("build");
     assert.deepEqual(others, []);
@@ -101,12 +99,12 @@ async function buildImages(step: Step, podman: Podman, tree: string): Promise<vo
   });
 }
 
-/** Runs the image for serving in three ways; the last one is the cluster's DNS of the pods. */
+/** Runs the image for serving in three ways; the last container is the cluster's DNS of the pods. */
 async function runImages(step: Step, podman: Podman, folder: string): Promise<void> {
   Deno.writeTextFileSync(`${folder}/Corefile`, COREFILE);
   await using site = new Site(podman, new Network());
   const { network } = site;
-  await step("docs/install.md's command serves port 53 of a machine", async () => {
+  await step("the command of docs/install.md serves port 53 of a machine", async () => {
     const [command, ...others] = pageCommands("run");
     assert.deepEqual(others, []);
     const line = command!.replace(" run ", " run --detach --name page ");
@@ -119,7 +117,7 @@ async function runImages(step: Step, podman: Podman, folder: string): Promise<vo
   const mounted = [`--volume=${folder}/Corefile:/etc/nodens/Corefile:ro`];
   const confined = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"];
   const limited = [...confined, `--memory=${USER.memoryBytes}`, ...mounted];
-  await step("nodens needs no capability where everybody may have port 53", async () => {
+  await step("nodens needs no capability if port 53 is unprivileged", async () => {
     const sysctl = "--sysctl=net.ipv4.ip_unprivileged_port_start=53";
     await site.start("bare", [...limited, "--network=none", sysctl, IMAGES.serving]);
     await site.until("bare", () => site.nodens("bare", "healthcheck"));
@@ -128,7 +126,7 @@ async function runImages(step: Step, podman: Podman, folder: string): Promise<vo
     await site.stop("bare");
   });
   await step(
-    "nodens needs NET_BIND_SERVICE alone elsewhere, and podman finds it healthy",
+    "otherwise nodens needs NET_BIND_SERVICE alone, and is healthy",
     async () => {
       const own = ["--cap-add=NET_BIND_SERVICE", `--network=ns:/run/netns/${network.cluster.name}`];
       await site.start("dns", [...limited, ...own, IMAGES.docker]);

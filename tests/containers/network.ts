@@ -1,12 +1,11 @@
 import { mustRun } from "../../release/command.ts";
 import { Namespace } from "../support/namespaces/namespace.ts";
 
-/** Addresses of the node and of where the cluster's DNS runs. */
+/** Addresses of the node and the cluster's DNS. */
 export const ADDRESS = { node: "192.0.2.2", cluster: "192.0.2.53" } as const;
 /** Address of the Service kube-dns. */
 export const KUBE_DNS = "10.96.0.10";
 
-/** One of the namespaces. */
 export type Where = "node" | "cluster";
 
 /** A node and the rest of a cluster: two network namespaces with a cable. */
@@ -24,12 +23,12 @@ export class Network {
     this.cluster.ip("route", "add", KUBE_DNS, "via", ADDRESS.node);
   }
 
-  /** Runs a program of this machine in one of the namespaces; it has to succeed. */
+  /** Runs a program in a namespace; it must succeed. */
   must(where: Where, ...command: string[]): Promise<string> {
     return mustRun("ip", this[where].exec(...command));
   }
 
-  /** The answer to a question of one namespace to the other, as `name type data`. */
+  /** The answer to a question from a namespace, as `name type data`. */
   async ask(where: Where, server: string, question: string): Promise<string> {
     const options = ["+time=5", "+tries=2", "+noall", "+answer"];
     const words = [`@${server}`, ...options, ...question.split(" ")];
@@ -37,7 +36,7 @@ export class Network {
     return text.trim().replace(/^(\S+)\s+\d+\s+IN\s+(\w+)\s+/, "$1 $2 ");
   }
 
-  /** The node's rules that are nodens' own, of one kind of iptables. */
+  /** nodens' rules on the node, in one backend of iptables. */
   async rules(backend: "nft" | "legacy"): Promise<string[]> {
     const text = await this.must("node", `iptables-${backend}-save`);
     return text.split("\n").filter((line) => /NodeLocal|nodens/.test(line));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
 import { type Json, objects, renderChart, withDefaults } from "../manifest/chart.ts";
 import { MAIN } from "../support/processes/nodens.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { ADDRESS, KUBE_DNS } from "./network.ts";
 import { CAPABILITIES, ROOT_USER } from "./rights.ts";
 import type { Site } from "./site.ts";
@@ -9,17 +10,15 @@ import type { Site } from "./site.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PUBLISHED = `${ROOT}tests/manifest/nodelocaldns.yaml`;
 
-/** A way to a DaemonSet that a page has. */
+/** A page's way to a DaemonSet. */
 interface Way {
-  /** The page that tells what to run in its pods. */
+  /** The page with commands for its pods. */
   readonly page: string;
-  /** Whether the manifest confines the pod, as those of this project do. */
+  /** Whether the manifest confines the pod. */
   readonly confined: boolean;
-  /** The manifest with an image. */
   render(image: string): Promise<string>;
 }
 
-/** Each way to a DaemonSet, by its name. */
 export const WAYS: Readonly<Record<string, Way>> = {
   "nodens manifest": {
     page: "docs/kubernetes.md",
@@ -39,15 +38,12 @@ export const WAYS: Readonly<Record<string, Way>> = {
     page: "docs/kubernetes.md",
     confined: true,
     async render(image) {
-      const folder = Deno.makeTempDirSync({ prefix: "nodens_kustomize_" });
-      try {
+      return await withFolder(async (folder) => {
         await mustRun("cp", ["-r", `${ROOT}deploy/kustomize/base`, folder]);
         Deno.mkdirSync(`${folder}/overlay`);
         Deno.writeTextFileSync(`${folder}/overlay/kustomization.yaml`, overlay(image));
         return await mustRun("kubectl", ["kustomize", `${folder}/overlay`]);
-      } finally {
-        Deno.removeSync(folder, { recursive: true });
-      }
+      });
     },
   },
   "the published manifest with another image": {
@@ -62,7 +58,7 @@ function nodens(...args: string[]): Promise<string> {
   return mustRun(Deno.execPath(), [...run, ...args]);
 }
 
-/** The overlay of the page, with the name of an image. */
+/** The page's overlay with an image. */
 function overlay(image: string): string {
   const page = Deno.readTextFileSync(`${ROOT}docs/kubernetes.md`);
   const [, text] = /An overlay [^]*?\n```yaml\n([^]*?)```\n/.exec(page)!;
@@ -72,14 +68,13 @@ function overlay(image: string): string {
   return filled;
 }
 
-/** A pod as `podman play kube` takes it. */
+/** A pod for `podman play kube`. */
 interface Pod {
   readonly text: string;
   readonly name: string;
-  /** Name of its container in podman. */
   readonly container: string;
   readonly args: readonly string[];
-  /** Addresses that have to say 200 before it is ready, and while it lives. */
+  /** URLs of its probes. */
   readonly probes: readonly string[];
 }
 
@@ -88,12 +83,12 @@ interface Probe {
 }
 
 /**
- * The pod that a DaemonSet makes on a node, with the config maps of the manifest. What kubelet fills
- * in and podman does not know is filled in here: the address of the pod, and a Service's variable.
+ * The pod of a DaemonSet with the manifest's config maps, and with what kubelet would add: the pod's
+ * address and a Service's variable.
  */
 function podOf(manifest: string): Pod {
   const all = objects(manifest);
-  // deno-lint-ignore no-explicit-any -- what a pod looks like is for Kubernetes to say
+  // deno-lint-ignore no-explicit-any -- Kubernetes validates it
   const { metadata, spec } = (all.find(({ kind }) => kind === "DaemonSet") as any).spec.template;
   // Ports of a pod in the host's network are for the scheduler.
   const [{ ports: _, ...container }] = spec.containers;
@@ -124,7 +119,7 @@ function podOf(manifest: string): Pod {
   };
 }
 
-/** The commands of nodens that a page has the reader run in a pod. */
+/** A page's commands of nodens in a pod. */
 function commandsIn(page: string): string[] {
   const text = Deno.readTextFileSync(ROOT + page);
   const found = [...text.matchAll(/ exec \S+ -- nodens ([^`\n]+)/g)].map(([, words]) => words!);
@@ -132,7 +127,7 @@ function commandsIn(page: string): string[] {
   return found;
 }
 
-/** Runs the pod of a manifest on the node, in front of a cluster's DNS, and stops it. */
+/** Runs a manifest's pod on the node, in front of the cluster's DNS, and stops it. */
 export async function tryPod(
   site: Site,
   { page, confined, render }: Way,
@@ -140,7 +135,7 @@ export async function tryPod(
 ): Promise<void> {
   const { network } = site;
   const pod = podOf(await render(image));
-  // The chain that kubelet makes in the kind of iptables that the node uses.
+  // kubelet's chain shows the backend of iptables.
   const hint = ["-t", "mangle", "-N", "KUBE-IPTABLES-HINT"];
   await network.must("node", `iptables-${backend}`, ...hint);
   const file = `${folder}/pod.yaml`;

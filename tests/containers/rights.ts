@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-/** Sets of capabilities, as /proc shows them (linux/capability.h). */
+/** Sets of capabilities in /proc (linux/capability.h). */
 export const CAPABILITIES = {
   none: "0000000000000000",
   /** NET_BIND_SERVICE. */
@@ -11,23 +11,20 @@ export const CAPABILITIES = {
 
 /** The limit of the manifests. */
 const MEMORY_BYTES = 192 * 1024 * 1024;
-/** As whom the image for serving runs. */
 export const USER = { uid: 65532, memoryBytes: MEMORY_BYTES } as const;
-/** As whom the image for nodes runs. */
 export const ROOT_USER = { uid: 0, memoryBytes: MEMORY_BYTES } as const;
 
-/** Seccomp by a filter (linux/seccomp.h). */
+/** Mode SECCOMP_MODE_FILTER (linux/seccomp.h). */
 const FILTERED = "2";
 const CGROUPS = "/sys/fs/cgroup";
 
-/** What a container's process is held to. */
 export interface Confinement {
   readonly uid: number;
   readonly capabilities: string;
   readonly memoryBytes: number;
 }
 
-/** That a process has these rights and no others, a root that is read-only, and a limit of memory. */
+/** A process has exactly these rights, a read-only root, and a memory limit. */
 export function assertConfined(pid: number, { uid, capabilities, memoryBytes }: Confinement): void {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const line = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1];
@@ -41,7 +38,7 @@ export function assertConfined(pid: number, { uid, capabilities, memoryBytes }: 
   assert.equal(memoryLimit(pid), memoryBytes);
 }
 
-/** The limit of the control group that a process is in, by either version. */
+/** The limit of a process's control group, version 1 or 2. */
 function memoryLimit(pid: number): number {
   const groups = Deno.readTextFileSync(`/proc/${pid}/cgroup`);
   const old = /^\d+:memory:(.*)$/m.exec(groups)?.[1];

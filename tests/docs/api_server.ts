@@ -1,7 +1,6 @@
 /**
- * As much of a Kubernetes API server as the commands of the pages need: it keeps the
- * objects that kubectl creates and changes, and every DaemonSet has been rolled out at once. It does
- * not know what objects may hold, and starts nothing.
+ * A minimal Kubernetes API server for the commands of the pages: it stores objects without validation,
+ * starts nothing, and reports every DaemonSet as rolled out.
  */
 // deno-lint-ignore no-explicit-any
 type Json = any;
@@ -43,7 +42,7 @@ async function answer(request: Request): Promise<Response> {
   if (request.method === "GET") {
     const about = discovery(pathname);
     if (about !== null) return Response.json(about);
-    // No schema is known, so kubectl validates nothing by it.
+    // An empty schema: kubectl validates nothing.
     if (pathname === "/openapi/v2") {
       const type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
       return new Response(new Uint8Array(0), { headers: { "content-type": type } });
@@ -86,7 +85,7 @@ function discovery(path: string): Json {
   return null;
 }
 
-/** All of a kind, and for a watch nothing more: nothing changes by itself. */
+/** All objects of a kind; a watch reports no changes. */
 function list(path: string, parameters: URLSearchParams): Response {
   if (parameters.get("watch") !== null) {
     return new Response(new ReadableStream({}), {
@@ -120,7 +119,7 @@ function keep(path: string, object: Json): Json {
   return object;
 }
 
-/** A merge patch (RFC 7386); lists of containers, which kubectl names in part, are merged by name. */
+/** A merge patch (RFC 7386), except that named items of lists are merged by name. */
 function merged(target: Json, patch: Json): Json {
   if (Array.isArray(patch) && Array.isArray(target)) {
     const named = patch.every((item) => typeof item?.name === "string");
@@ -134,7 +133,7 @@ function merged(target: Json, patch: Json): Json {
   if (patch === null || typeof patch !== "object" || Array.isArray(patch)) return patch;
   const result: Json = target !== null && typeof target === "object" ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
-    // What a strategic patch says about order is no part of the object.
+    // Directives of a strategic patch.
     if (key.startsWith("$")) continue;
     if (value === null) delete result[key];
     else result[key] = merged(result[key], value);

@@ -3,22 +3,25 @@ import type { HostView } from "../../src/config/host.ts";
 import { readConfig } from "../../src/loading/read.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
 import { skipFor } from "../support/run/require.ts";
-import { type PageCommand, readPage } from "./page.ts";
-import { PAGES } from "./pages.ts";
+import { readPage } from "./page.ts";
 import { type PlannedPage, SERVE, type Step } from "./plan.ts";
+import { INSTALL } from "./plan_install.ts";
+import { KUBERNETES, MIGRATE } from "./plan_kubernetes.ts";
+import { OPERATIONS } from "./plan_operations.ts";
+import { README, TRY } from "./plan_try.ts";
 import { runInSandbox, sandboxReasons } from "./sandbox.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
+const PAGES: readonly PlannedPage[] = [README, TRY, INSTALL, KUBERNETES, MIGRATE, OPERATIONS];
 const textOf = (step: Step) => "run" in step ? step.run : step.skip;
 
 for (const planned of PAGES) {
   const { path, steps } = planned;
   const { commands, files } = readPage(Deno.readTextFileSync(ROOT + path));
 
-  Deno.test(`${path}: every command is run, or there is a reason why not`, () => {
+  Deno.test(`${path}: every command is in the plan`, () => {
     const found = commands.map(({ text }) => text);
-    // In order, since one command builds on those before it.
     assert.deepEqual(steps.map(textOf), found, "the plan in tests/docs and the page differ");
     for (const step of steps) if ("skip" in step) assert.match(step.why, /\w \w/);
   });
@@ -59,7 +62,7 @@ Deno.test("docs/install.md: the Corefile of the Nomad job is good", async () => 
   assert.deepEqual(config.listeners.map(({ address }) => address), ["127.0.0.1", "172.26.64.1"]);
 });
 
-Deno.test("commands are read as a reader reads them", () => {
+Deno.test("commands and files are read from fences, without remarks", () => {
   const page = [
     "## One",
     "Save this as `a.conf`:",
@@ -81,16 +84,11 @@ Deno.test("commands are read as a reader reads them", () => {
     "third '#x'",
     "```",
   ].join("\n");
-  const command = (line: number, section: string, text: string): PageCommand => ({
-    line,
-    section,
-    text,
-  });
   assert.deepEqual(readPage(page), {
     commands: [
-      command(9, "One", "first a"),
-      command(11, "One", "second -b"),
-      command(18, "Two", "third '#x'"),
+      { line: 9, section: "One", text: "first a" },
+      { line: 11, section: "One", text: "second -b" },
+      { line: 18, section: "Two", text: "third '#x'" },
     ],
     files: [{ line: 5, section: "One", name: "a.conf", text: ". {\n}\n" }],
   });
@@ -112,7 +110,6 @@ function pieceOf(step: Extract<Step, { run: string }>, { replace }: PlannedPage)
   return `${before}${text}`;
 }
 
-/** What the reader saves in an editor. */
 function saved({ name, text }: { name: string; text: string }): string {
   if (name === "") return "";
   return `mkdir -p "$(dirname '${name}')"\ncat >'${name}' <<'END_OF_FILE'\n${text}END_OF_FILE`;

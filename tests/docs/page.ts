@@ -1,24 +1,24 @@
-/** What a page tells its reader to type, or to save. */
+/** Commands and files of a page. */
 export interface Page {
   commands: PageCommand[];
-  /** Files to save: their names stand between backticks in the sentence before. */
+  /** Files to save; the sentence before has their names in backticks. */
   files: PageFile[];
 }
 
-/** One command of a fence that says `sh`; lines that end in a backslash are joined. */
+/** A command of an `sh` fence, continued lines joined. */
 export interface PageCommand {
   line: number;
-  /** The second-level heading that it stands under; "" before the first. */
+  /** The second-level heading above it; "" before the first. */
   section: string;
-  /** Without a remark behind it. */
+  /** Without its remark. */
   text: string;
 }
 
-/** A fence that says `corefile`. */
+/** A `corefile` fence. */
 export interface PageFile {
   line: number;
   section: string;
-  /** "" where the page does not say what to call it. */
+  /** "" if the page does not name it. */
   name: string;
   text: string;
 }
@@ -38,7 +38,6 @@ export function readPage(markdown: string): Page {
     }
     const language = /^```(\w*)$/.exec(line)?.[1];
     if (language === undefined) {
-      // A blank line after it ends a paragraph, but what follows may still be about that.
       if (line !== "") paragraph = lines[i - 1] === "" ? line : `${paragraph} ${line}`.trim();
       continue;
     }

@@ -1,35 +1,48 @@
-/**
- * What is done with each command of a page. Every command has to stand here, so that a new one is
- * decided about; and what stands here must be on the page.
- */
+/** What the test does with each command of a page. Page and plan must have the same commands. */
 export interface PlannedPage {
   path: string;
-  /** Programs that its commands need. */
+  /** Programs of its commands. */
   needs: readonly string[];
   /** Shell that prepares the machine. */
   setup: string;
-  /** Text to replace in each command, for what a reader fills in or has. */
+  /** Replacements in each command, for what a reader fills in. */
   replace: Readonly<Record<string, string>>;
   steps: readonly Step[];
 }
 
-/** A command and what becomes of it. */
+/** A command, and how it is run or why not. */
 export type Step =
   | {
     run: string;
-    /** What it must print; nothing at all is asked for where this is missing. */
     prints?: RegExp;
-    /** 0 unless it is said. */
+    /** Default: 0. */
     code?: number;
-    /** Keeps running, until it is ended by a later one; ready when it has printed this. */
+    /** The command runs until a later one ends it; it is ready when it has printed this. */
     serves?: RegExp;
-    /** Shell that runs before it, for what the reader does with an editor or another terminal. */
+    /** Shell that runs before, for the reader's editor or other terminal. */
     before?: string;
   }
   | { skip: string; why: string };
 
-/** Makes what serves run in the background and waits, at most twenty seconds, until it is ready. */
+/** Commands that only have to succeed. */
+export function run(...commands: string[]): Step[] {
+  return commands.map((run) => ({ run }));
+}
+
+/** Commands that are not run, for one reason. */
+export function skip(why: string, ...commands: string[]): Step[] {
+  return commands.map((skip) => ({ skip, why }));
+}
+
+/** Starts a server in the background, and waits for conditions; both at most for twenty seconds. */
 export const SERVE = `
+wait_for() {
+  for ((i = 0; i < 200; i++)); do
+    if "$@" >/dev/null 2>&1; then return 0; fi
+    sleep 0.1
+  done
+  return 1
+}
 serve() {
   local ready=$1
   log=/tmp/served.$((++served))
@@ -52,7 +65,7 @@ interrupt() {
 }
 `;
 
-/** Who answers for the network: example.org, at the address that resolv.conf names. */
+/** The network's DNS server, at the address in resolv.conf. */
 export const UPSTREAM = `
 cat >/tmp/upstream.Corefile <<'END'
 .:53 {
@@ -66,8 +79,7 @@ END
 serve '^nodens [0-9]' nodens -conf /tmp/upstream.Corefile
 `;
 
-/** nodens serves. */
 export const READY = /^nodens [0-9]/m;
 
-/** Why a command of systemd's is not run. */
+export const BOOTED = "tests/units types it in a Debian that systemd has booted";
 export const NO_SYSTEMD = "no systemd runs in this sandbox; tests/units boots one";

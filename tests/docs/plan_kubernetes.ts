@@ -1,4 +1,4 @@
-import type { PlannedPage } from "./plan.ts";
+import { type PlannedPage, run, skip } from "./plan.ts";
 
 const PODS = "needs a cluster that runs pods";
 
@@ -43,7 +43,7 @@ cp tests/manifest/nodelocaldns.yaml nodelocaldns.yaml`,
       run: "nodens manifest -kubedns 10.96.0.10 -dual-stack fd00::10,fd00:10:96::a -image IMAGE",
       prints: /^kind: DaemonSet$[\s\S]*fd00::10/m,
     },
-    { run: "nodens manifest -kubedns KUBE_DNS > deploy/kustomize/base/nodens.yaml" },
+    ...run("nodens manifest -kubedns KUBE_DNS > deploy/kustomize/base/nodens.yaml"),
     {
       run: "kubectl apply -k OVERLAY",
       before: `mkdir -p deploy/kustomize/mine
@@ -57,11 +57,10 @@ images:
 END`,
       prints: /^daemonset\.apps\/node-local-dns configured$/m,
     },
-    {
-      skip:
-        "helm install nodens deploy/helm/nodens -n kube-system --set kubeDns=KUBE_DNS,image=IMAGE",
-      why: "Helm is no package of Debian; tests/manifest renders the chart with Helm's libraries",
-    },
+    ...skip(
+      "Helm is no package of Debian; tests/manifest renders the chart with Helm's libraries",
+      "helm install nodens deploy/helm/nodens -n kube-system --set kubeDns=KUBE_DNS,image=IMAGE",
+    ),
     {
       run: "kubectl -n kube-system label OBJECT app.kubernetes.io/managed-by=Helm",
       before: `kubectl -n kube-system get daemonset/node-local-dns -o yaml |
@@ -86,15 +85,11 @@ END`,
       run: "kubectl -n kube-system rollout status daemonset/node-local-dns",
       prints: /successfully rolled out$/m,
     },
-    {
-      skip: "kubectl -n kube-system exec daemonset/node-local-dns -- nodens status localhost:9353",
-      why: PODS,
-    },
-    {
-      skip:
-        "kubectl run try --rm -it --restart=Never --image=busybox -- nslookup kubernetes.default",
-      why: PODS,
-    },
+    ...skip(
+      PODS,
+      "kubectl -n kube-system exec daemonset/node-local-dns -- nodens status localhost:9353",
+      "kubectl run try --rm -it --restart=Never --image=busybox -- nslookup kubernetes.default",
+    ),
   ],
 };
 
@@ -117,11 +112,11 @@ nodens manifest -from tests/manifest/nodelocaldns.yaml -kubedns 10.96.0.10 -imag
       run: "kubectl -n kube-system set image daemonset/node-local-dns node-cache=IMAGE",
       prints: /^daemonset\.apps\/node-local-dns image updated$/m,
     },
-    {
-      skip: "kubectl -n kube-system delete pod -l k8s-app=node-local-dns " +
+    ...skip(
+      PODS,
+      "kubectl -n kube-system delete pod -l k8s-app=node-local-dns " +
         "--field-selector spec.nodeName=NODE",
-      why: PODS,
-    },
+    ),
     {
       run: "kubectl -n kube-system patch daemonset node-local-dns --type merge -p " +
         `'{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":"10%"}}}}'`,
@@ -134,9 +129,9 @@ grep 'type: OnDelete' changed.yaml`,
       run: "kubectl -n kube-system rollout status daemonset/node-local-dns",
       prints: /successfully rolled out$/m,
     },
-    {
-      skip: "kubectl -n kube-system rollout undo daemonset/node-local-dns",
-      why: "needs a cluster that keeps revisions",
-    },
+    ...skip(
+      "needs a cluster that keeps revisions",
+      "kubectl -n kube-system rollout undo daemonset/node-local-dns",
+    ),
   ],
 };

@@ -1,6 +1,4 @@
-import { type PlannedPage, READY, UPSTREAM } from "./plan.ts";
-
-const BOOTED = "tests/units types it in a Debian that systemd has booted";
+import { BOOTED, type PlannedPage, READY, run, skip, UPSTREAM } from "./plan.ts";
 
 /** Names below broken.example.org cannot be asked for. */
 const COREFILE = `
@@ -50,21 +48,21 @@ ${COREFILE}`,
 } >/dev/null &`,
       prints: /^\{.*"plugin":"errors".*www\.broken\.example\.org.*\}\n$/,
     },
-    { skip: "journalctl -u nodens -p warning", why: BOOTED },
+    ...skip(BOOTED, "journalctl -u nodens -p warning"),
     {
       run: "nodens -conf Corefile &",
       before: `serve '^nodens [0-9]' nodens -conf Corefile\nOLD=$(serving)`,
     },
     { run: 'kill -TERM "$OLD"', before: "await_serving 2" },
-    {
-      skip: "systemd-run --unit nodens-beside -p User=nodens -p Group=nodens   " +
+    ...skip(
+      BOOTED,
+      "systemd-run --unit nodens-beside -p User=nodens -p Group=nodens   " +
         "-p AmbientCapabilities=CAP_NET_BIND_SERVICE -E DENO_DIR=/var/cache/nodens " +
         "/usr/local/bin/nodens -conf /etc/nodens/Corefile",
-      why: BOOTED,
-    },
-    { skip: "sleep 2", why: BOOTED },
-    { skip: "systemctl restart nodens", why: BOOTED },
-    { skip: "systemctl stop nodens-beside", why: BOOTED },
+      "sleep 2",
+      "systemctl restart nodens",
+      "systemctl stop nodens-beside",
+    ),
     {
       run: "nodens status --json | " +
         `jq -e '[.blocks[].forwards[].upstreams[] | select(.state == "down")] == []'`,
@@ -85,16 +83,16 @@ ${COREFILE}`,
         "systemctl daemon-reload",
       before: "id nodens",
     },
-    { run: "install -D -m 644 Corefile /etc/nodens/Corefile" },
+    ...run("install -D -m 644 Corefile /etc/nodens/Corefile"),
     {
       run: "systemctl enable --now nodens.service",
       prints: /Created symlink .*multi-user\.target\.wants\/nodens\.service/,
     },
-    { skip: "systemctl stop nodens.service", why: BOOTED },
+    ...skip(BOOTED, "systemctl stop nodens.service"),
     {
       run: "systemctl enable --now nodens.socket",
       prints: /Created symlink .*sockets\.target\.wants\/nodens\.socket/,
     },
-    { skip: "systemctl start nodens.service", why: BOOTED },
+    ...skip(BOOTED, "systemctl start nodens.service"),
   ],
 };

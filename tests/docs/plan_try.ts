@@ -1,4 +1,4 @@
-import { type PlannedPage, READY, UPSTREAM } from "./plan.ts";
+import { type PlannedPage, READY, run, skip, UPSTREAM } from "./plan.ts";
 
 /** The same version, which is here already: the registry is not asked. */
 const WITHOUT_NPX = { "npx -y deno@2.9.6": "deno" } as const;
@@ -19,7 +19,7 @@ export const README: PlannedPage = {
       run: "dig @127.0.0.1 -p 1053 whoami.nodens.test +noall +additional",
       prints: /^whoami\.nodens\.test\.\s+0\s+IN\s+A\s+127\.0\.0\.1\n/m,
     },
-    { skip: "npx -y deno@2.9.6 task test", why: "it is this; .ci/run gives it as it stands" },
+    ...skip("it is this; .ci/run gives it as it stands", "npx -y deno@2.9.6 task test"),
   ],
 };
 
@@ -57,7 +57,7 @@ export const TRY: PlannedPage = {
     {
       run: "nodens healthcheck",
       // nodens asks itself once a second.
-      before: "grep -E 'A IN example.org. udp .* [0-9.]+s$' $log; sleep 1.1",
+      before: "grep -E 'A IN example.org. udp .* [0-9.]+s$' $log; wait_for nodens healthcheck",
       prints: /\/health: 200 OK\n$/,
     },
     { run: "nodens status", prints: /127\.0\.0\.1:1053 +\.\n[\s\S]*127\.0\.0\.153:53 +up/ },
@@ -65,14 +65,14 @@ export const TRY: PlannedPage = {
       run: "curl -s http://127.0.0.1:9153/metrics | grep coredns_cache_hits_total",
       prints: /^coredns_cache_hits_total\{.*type="success".*\} [1-9]/m,
     },
-    { run: "sed -i 's/prefetch 3 1m/prefetch 5 2m/' try.Corefile" },
-    { run: "kill -HUP $(cat try.pid)" },
+    ...run("sed -i 's/prefetch 3 1m/prefetch 5 2m/' try.Corefile", "kill -HUP $(cat try.pid)"),
     {
       run: "nodens status | grep 'Last reload'",
-      before: "sleep 0.5",
+      before:
+        `wait_for bash -c "$(declare -f nodens); nodens status | grep 'Last reload: .* taken'"`,
       prints: /^Last reload: .*, taken over$/m,
     },
-    { run: "kill $(cat try.pid)" },
+    ...run("kill $(cat try.pid)"),
     { run: "rm try.Corefile", before: "wait $server; test $? = 0" },
   ],
 };

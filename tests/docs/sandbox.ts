@@ -1,18 +1,20 @@
+import { runCommand } from "../../release/command.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { missing, rootReasons } from "../support/run/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
-/** Longer than the slowest page needs on a machine that has much else to do. */
+/** Longer than the slowest page needs on a busy machine. */
 const LIMIT_MS = 120_000;
 const TOOLS = ["unshare", "mount", "chroot", "bash", "ip"];
 
-/** What came of one piece of a script. */
+/** Outcome of a piece of a script. */
 export interface Outcome {
   code: number;
   /** Both streams. */
   output: string;
 }
 
-/** Why there can be no sandbox here; empty where there can. */
+/** Why no sandbox can be made here. */
 export function sandboxReasons(...binaries: string[]): string[] {
   const reasons = [...rootReasons(), ...missing([...TOOLS, ...binaries])];
   if (reasons.length > 0) return reasons;
@@ -25,43 +27,35 @@ export function sandboxReasons(...binaries: string[]): string[] {
 }
 
 /**
- * Runs pieces of shell one after the other, in one bash, as root of a machine that is thrown away: a
- * copy of this one's files, a network of its own with the loopback interface alone, and processes
- * that end with it. `nodens` there is that of this checkout, which is the folder to begin in.
+ * Runs pieces of shell in one bash, as root of a temporary machine: a copy of this one's files, a network
+ * with a loopback interface alone, and its own processes. It starts in this checkout, with its `nodens`.
  */
 export async function runInSandbox(
   pieces: readonly string[],
-  options: { setup: string },
+  { setup }: { setup: string },
 ): Promise<Outcome[]> {
   const script = [
-    options.setup,
+    setup,
     ...pieces.map((piece, i) =>
       `{\n${piece}\n} >/out/${i}.text 2>&1 </dev/null\necho $? >/out/${i}.code`
     ),
   ].join("\n");
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  try {
+  return await withFolder(async (folder) => {
     Deno.writeTextFileSync(`${folder}/inside.sh`, script);
-    const { stderr } = await new Deno.Command("unshare", {
-      args: [...NAMESPACES, "bash", "-ec", outside(folder)],
-      env: { HOME: "/root", TERM: "dumb", NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-      signal: AbortSignal.timeout(LIMIT_MS),
-    }).output();
-    return pieces.map((_, i) => {
-      try {
-        const output = Deno.readTextFileSync(`${folder}/${i}.text`);
-        return { code: Number(Deno.readTextFileSync(`${folder}/${i}.code`)), output };
-      } catch {
-        const text = `${read(`${folder}/${i}.text`)}${new TextDecoder().decode(stderr)}`;
-        throw new Error(`The sandbox ended in piece ${i} (${pieces[i]}): ${text}`);
-      }
+    const { stderr } = await runCommand(
+      "unshare",
+      [...NAMESPACES, "bash", "-ec", outside(folder)],
+      {
+        env: { HOME: "/root", TERM: "dumb", NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+        signal: AbortSignal.timeout(LIMIT_MS),
+      },
+    );
+    return pieces.map((piece, i) => {
+      const [code, output] = [`${i}.code`, `${i}.text`].map((name) => read(`${folder}/${name}`));
+      if (code) return { code: Number(code), output: output! };
+      throw new Error(`The sandbox ended in piece ${i} (${piece}): ${output}${stderr}`);
     });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  });
 }
 
 function read(path: string): string {
@@ -74,7 +68,7 @@ function read(path: string): string {
 
 const NAMESPACES = ["--mount", "--net", "--pid", "--fork", "--kill-child"];
 
-/** Makes /mnt a root whose changes are kept in memory, with these other file systems in it. */
+/** Makes /mnt a root whose changes stay in memory, with other file systems in it. */
 function overlayScript(others: readonly string[]): string {
   const overlay = (lower: string, name: string, at: string) =>
     `mkdir -p ${at} /mnt/up/${name} /mnt/work/${name}
@@ -90,7 +84,7 @@ ${others.map((path, i) => overlay(path, `other${i}`, `/mnt/root${path}`)).join("
 function outside(folder: string): string {
   const execPath = Deno.realPathSync(Deno.execPath());
   const denoDir = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
-  // What lies on another file system than the root is not seen through its overlay.
+  // The root's overlay does not show other file systems.
   const device = Deno.statSync("/").dev;
   const others = [ROOT, denoDir, execPath.slice(0, execPath.lastIndexOf("/"))]
     .filter((path) => Deno.statSync(path).dev !== device);

@@ -1,8 +1,6 @@
 /**
- * nodens on arm64, emulated: what it tells the kernel and the C library by number and offset (FFI,
- * netlink), the contract of the linux driver, and a whole nodens that dig asks.
- *
- * What the emulator cannot do is named and said, with the reason.
+ * nodens on emulated arm64: FFI and netlink, the contract of the linux driver, and a whole nodens. The
+ * test prints what the emulator cannot do.
  */
 import assert from "node:assert/strict";
 import { withFolder } from "../support/run/folder.ts";
@@ -15,20 +13,15 @@ import { arm64Flags, assertAsInHeaders } from "./headers.ts";
 const CONSTANTS = new URL("../../src/sys/constants.ts", import.meta.url).href;
 const INTERFACE = new URL("../../src/node/interface/interface.ts", import.meta.url).href;
 
-/** Test files, of which tests, and which of them fail because of the emulator, with the reason. */
+/** Test files; `fails` has tests that the emulator cannot run, with the reason. */
 interface Suite {
   readonly files: readonly string[];
   readonly filter?: string;
   readonly fails: Readonly<Record<string, string>>;
 }
 
-/** What both drivers promise. The portable one calls nothing by number or offset. */
-const CONTRACT: Suite = {
-  files: ["tests/io/contract_test.ts"],
-  filter: "/^linux: /",
-  fails: {},
-};
-/** Whatever else goes to the kernel through FFI. */
+const CONTRACT: Suite = { files: ["tests/io/contract_test.ts"], filter: "/^linux: /", fails: {} };
+/** All else that uses FFI. */
 const OTHERS: Suite = {
   files: [
     ...["linux_streams", "poller", "upstream_sockets"].map((name) => `tests/io/${name}_test.ts`),
@@ -43,7 +36,7 @@ const OTHERS: Suite = {
       "what qemu-user runs can start no program for arm64",
   },
 };
-/** What is not tried at all, and why. */
+/** Not run, and why. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   "tests/sys/descriptor_table_test.ts": "what qemu-user runs can start no program for arm64",
   "tests/io/steering_test.ts": "qemu-user has no SO_ATTACH_REUSEPORT_CBPF",
@@ -61,10 +54,10 @@ Deno.test({
         Deno.stdout.writeSync(new TextEncoder().encode(`not on arm64: ${what} (${why})\n`));
       }
       const arm64 = await Arm64.prepare(folder);
-      // Beside all else, since it takes half of the time.
+      // In the background: it takes half of the time.
       const contract = runTests(arm64, CONTRACT).then(() => null, (error: Error) => error);
       await t.step(
-        "numbers and layouts are those of the C headers, here and on arm64",
+        "constants and layouts equal the C headers, here and on arm64",
         async () => {
           await assertAsInHeaders(constants);
           const code = `import * as all from "${CONSTANTS}"; console.log(JSON.stringify(all));`;
@@ -72,10 +65,7 @@ Deno.test({
           await assertAsInHeaders(JSON.parse(text), await arm64Flags(arm64.root));
         },
       );
-      await t.step(
-        "an interface is made, filled and removed by netlink",
-        () => makeInterface(arm64),
-      );
+      await t.step("netlink makes, fills and removes an interface", () => makeInterface(arm64));
       await t.step("a whole nodens answers dig", () => askWithDig(arm64, folder));
       await t.step("the tests of FFI and netlink pass", () => runTests(arm64, OTHERS));
       await t.step("the linux driver keeps the drivers' contract", async () => {
@@ -85,7 +75,7 @@ Deno.test({
     }),
 });
 
-/** Runs tests; throws with what they said where others failed than those that must, or none ran. */
+/** Runs tests; exactly those in `fails` must fail. */
 async function runTests(arm64: Arm64, { files, filter, fails }: Suite): Promise<void> {
   const options = ["--lock=dev.lock", "--frozen", "-A", "--no-check"];
   if (filter !== undefined) options.push(`--filter=${filter}`);
@@ -96,7 +86,7 @@ async function runTests(arm64: Arm64, { files, filter, fails }: Suite): Promise<
   assert.ok(passed >= files.length, text);
 }
 
-/** The node's interface, in a network namespace of its own. */
+/** Makes the node's interface in a new network namespace. */
 async function makeInterface(arm64: Arm64): Promise<void> {
   const code = `
     import { NodeInterface } from "${INTERFACE}";

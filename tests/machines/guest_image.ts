@@ -1,13 +1,13 @@
 /**
- * What a virtual machine starts from: an initramfs with the programs of this machine that the node's
- * tests need, Deno and the project with its modules ready, and another one with a kernel's modules.
+ * Files of a virtual machine: an initramfs with programs of this machine, Deno and the project with its
+ * modules, and another one with a kernel's modules.
  */
+import { mustRun } from "../../release/command.ts";
 import { ROOTS } from "../../release/graph.ts";
 import { have } from "../support/run/require.ts";
-import { Initramfs } from "./initramfs.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
-/** Parts of the project that the tests in the guest import. */
+/** Parts of the project for the guest's tests. */
 const SOURCES = [
   ...["main.ts", "deno.json", "deno.lock", "dev.lock", "src", "release", "bench/servers"],
   ...["tests/support", "tests/machines/guest", "tests/config/node_local_dns.corefile"],
@@ -18,13 +18,10 @@ const TESTS = [
   ...["linux_streams", "steering", "upstream_sockets"].map((name) => `tests/io/${name}_test.ts`),
   "tests/sys/netlink/sock_diag_test.ts",
 ];
-/** Programs by name; the C library's loader finds the rest through `ldd`. */
 const PROGRAMS = ["ip", "dig", "named", "curl", "xtables-nft-multi", "xtables-legacy-multi"];
 /** Extensions of iptables, which it loads by name. */
 const EXTENSIONS = "/usr/lib/x86_64-linux-gnu/xtables";
-/** What programs look into. */
 const SETTINGS = ["hosts", "protocols", "services", "passwd", "group", "nsswitch.conf"];
-/** Shells and such, of busybox. */
 const APPLETS = ["/bin/cp", "/bin/mount", "/bin/sleep", "/sbin/modprobe", "/sbin/poweroff"];
 /** Folders of modules that a node's network needs. */
 const MODULES = [
@@ -32,44 +29,43 @@ const MODULES = [
   ...["drivers/net/dummy", "drivers/net/veth", "lib", "crypto/crc32c", "arch/x86/crypto/crc32"],
 ];
 
-/** Executables that making and booting takes. */
+/** Programs to make and boot the images. */
 export const TOOLS = ["qemu-system-x86_64", "busybox", "ldd", "xz", ...PROGRAMS];
 
-/** Writes the programs' initramfs. Takes some seconds; `folder` is for the modules' cache. */
+/** Writes the programs' initramfs; `folder` gets its files and the cache of modules. */
 export async function writePrograms(path: string, folder: string): Promise<void> {
-  const archive = new Initramfs(path);
-  archive.device("/dev/console", 5, 1);
-  archive.device("/dev/null", 1, 3);
-  for (const name of ["proc", "sys", "run", "tmp", "root", "var/cache/bind", "var/run"]) {
-    archive.folder(`/${name}`);
-  }
-  archive.copy(located("busybox"), "/bin/busybox");
-  for (const path of APPLETS) archive.link(path, "/bin/busybox");
+  const root = `${folder}/root`;
   const deno = Deno.execPath();
-  // Not busybox's shell, which prefers an `ip` of its own.
-  archive.link("/bin/sh", Deno.realPathSync("/bin/sh"));
-  for (const program of [deno, Deno.realPathSync("/bin/sh"), ...PROGRAMS.map(located)]) {
-    archive.copy(program);
-    for (const library of await librariesOf(program)) archive.copy(library);
+  const modules = `${folder}/deno`;
+  for (const name of ["dev", "proc", "sys", "run", "tmp", "root", "var/cache/bind", "var/run"]) {
+    Deno.mkdirSync(`${root}/${name}`, { recursive: true });
+  }
+  copy(located("busybox"), `${root}/bin/busybox`);
+  for (const path of APPLETS) link("/bin/busybox", root + path);
+  // Not busybox's shell, which prefers its own `ip`.
+  const shell = Deno.realPathSync("/bin/sh");
+  link(shell, `${root}/bin/sh`);
+  for (const program of [deno, shell, ...PROGRAMS.map(located)]) {
+    for (const file of [program, ...await librariesOf(program)]) copy(file, root + file);
   }
   for (const name of ["iptables", "ip6tables"]) {
     for (const backend of ["", "nft", "legacy"]) {
       for (const what of ["", "save", "restore"]) {
-        const link = [name, backend, what].filter((word) => word !== "").join("-");
-        archive.link(`/usr/sbin/${link}`, located(`xtables-${backend || "nft"}-multi`));
+        const words = [name, backend, what].filter((word) => word !== "");
+        link(located(`xtables-${backend || "nft"}-multi`), `${root}/usr/sbin/${words.join("-")}`);
       }
     }
   }
-  archive.copy(EXTENSIONS);
-  for (const name of SETTINGS) archive.copy(`/etc/${name}`);
-  archive.file("/etc/resolv.conf", "");
-  const modules = `${folder}/deno`;
-  await run(deno, ["cache", "--lock=dev.lock", "--frozen", ...ROOTS, ...TESTS], {
+  await mustRun(deno, ["cache", "--lock=dev.lock", "--frozen", ...ROOTS, ...TESTS], {
     cwd: PROJECT,
     env: { DENO_DIR: modules },
   });
-  archive.copy(modules, "/root/deno");
-  for (const name of [...SOURCES, ...TESTS]) archive.copy(`${PROJECT}/${name}`);
+  copy(modules, `${root}/root/deno`);
+  const files = [...SETTINGS.map((name) => `/etc/${name}`), EXTENSIONS];
+  for (const file of [...files, ...[...SOURCES, ...TESTS].map((name) => `${PROJECT}/${name}`)]) {
+    copy(file, root + file);
+  }
+  Deno.writeTextFileSync(`${root}/etc/resolv.conf`, "");
   const environment = {
     PROJECT,
     DENO: deno,
@@ -77,15 +73,14 @@ export async function writePrograms(path: string, folder: string): Promise<void>
     TESTS: `"${TESTS.join(" ")}"`,
   };
   const lines = Object.entries(environment).map(([name, value]) => `export ${name}=${value}\n`);
-  archive.file("/environment", lines.join(""));
-  archive.copy(new URL("guest/init", import.meta.url).pathname, "/init");
-  archive.close();
+  Deno.writeTextFileSync(`${root}/environment`, lines.join(""));
+  copy(new URL("guest/init", import.meta.url).pathname, `${root}/init`);
+  await packInitramfs(root, path);
 }
 
-/** A kernel that was unpacked from its package. */
 export interface Kernel {
   readonly image: string;
-  /** As `uname -r` says it. */
+  /** In `uname -r`. */
   readonly release: string;
 }
 
@@ -102,19 +97,16 @@ export async function writeModules(folder: string, path: string): Promise<Kernel
   for (const name of MODULES) {
     for (const file of filesBelow(`${modules}/kernel`, name)) {
       const to = `${target}/kernel/${file}`;
-      Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
-      Deno.copyFileSync(`${modules}/kernel/${file}`, to);
-      // What loads them does not know this form.
-      if (file.endsWith(".xz")) await run("xz", ["-d", to]);
+      copy(`${modules}/kernel/${file}`, to);
+      // busybox's modprobe cannot read it.
+      if (file.endsWith(".xz")) await mustRun("xz", ["-d", to]);
     }
   }
   for (const name of ["modules.builtin", "modules.order"]) {
-    Deno.copyFileSync(`${modules}/${name}`, `${target}/${name}`);
+    copy(`${modules}/${name}`, `${target}/${name}`);
   }
-  await run("busybox", ["depmod", "-b", root, release]);
-  const archive = new Initramfs(path);
-  archive.copy(`${root}/lib`, "/lib");
-  archive.close();
+  await mustRun("busybox", ["depmod", "-b", root, release]);
+  await packInitramfs(root, path);
   return { image: `${folder}/boot/${image.name}`, release };
 }
 
@@ -133,6 +125,27 @@ function filesBelow(folder: string, name: string): string[] {
   return found;
 }
 
+/** Copies a file or folder; links are followed. Parts of it may exist. */
+function copy(from: string, to: string): void {
+  if (Deno.statSync(from).isDirectory) {
+    for (const { name } of Deno.readDirSync(from)) copy(`${from}/${name}`, `${to}/${name}`);
+    return;
+  }
+  Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+  Deno.copyFileSync(from, to);
+}
+
+function link(target: string, path: string): void {
+  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  Deno.symlinkSync(target, path);
+}
+
+/** Packs a folder, as root's, into an archive that a kernel unpacks before it starts `/init`. */
+async function packInitramfs(root: string, archive: string): Promise<void> {
+  const script = 'cd "$0" && find . | busybox cpio -o -H newc -R 0:0 >"$1"';
+  await mustRun("sh", ["-ec", script, root, archive]);
+}
+
 function located(program: string): string {
   const folders = (Deno.env.get("PATH") ?? "").split(":");
   const folder = folders.find((folder) => have(`${folder}/${program}`));
@@ -141,24 +154,8 @@ function located(program: string): string {
 }
 
 async function librariesOf(program: string): Promise<string[]> {
-  const text = await run("ldd", [program]);
+  const text = await mustRun("ldd", [program]);
   return [...text.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);
-}
-
-async function run(
-  command: string,
-  args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
-): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    ...options,
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) {
-    throw new Error(`Cannot run ${command} ${args.join(" ")}: ${decoder.decode(stderr)}`);
-  }
-  return decoder.decode(stdout);
 }
 
 function exists(path: string): boolean {

@@ -1,17 +1,14 @@
-/**
- * The numbers and layouts of `src/sys/constants.ts` against a machine's C headers: a C program that
- * compiles only if all are right, made from a list of what each of them is called there.
- */
+/** Checks `src/sys/constants.ts` by a C program of static assertions about a machine's headers. */
 import assert from "node:assert/strict";
+import { mustRun } from "../../release/command.ts";
+import { withFolder } from "../support/run/folder.ts";
 
-/** The constants by name, as `import *` or JSON has them. */
 export type Constants = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 
-/** What is called in C as here, or has a prefix there. Names of a group have an underscore between. */
+/** Prefixes in C of groups; by default the group's name with an underscore. */
 const PREFIXES: Readonly<Record<string, string>> = { ERRNO: "E", SOCKET_STATE: "TCP_" };
-/** Events of epoll have no underscore, and operations another prefix. */
 const EPOLL_OPERATIONS = ["ADD", "DEL", "MOD"];
-/** What is called altogether differently. */
+/** Other names in C. */
 const NAMES: Readonly<Record<string, string>> = {
   "SK_MEMINFO.WORDS": "SK_MEMINFO_VARS",
   "EPOLL_EVENT.size": "sizeof(struct epoll_event)",
@@ -33,7 +30,7 @@ const HEADERS = [
   ...["linux/sock_diag", "linux/sockios"],
 ];
 
-/** Throws with the compiler's words where a constant is another in the headers. */
+/** Throws an error with the compiler's output for a wrong constant. */
 export async function assertAsInHeaders(
   constants: Constants,
   compilerFlags: readonly string[] = [],
@@ -49,28 +46,23 @@ export async function assertAsInHeaders(
   const program = [
     "#define _GNU_SOURCE",
     ...HEADERS.map((name) => `#include <${name}.h>`),
-    // Of 32 bits, since epoll's highest bit is a sign here.
+    // 32 bits: epoll's highest bit is a sign here.
     ...rows.map(([ours, theirs, value]) =>
       `_Static_assert((unsigned)(${theirs}) == ${value >>> 0}u, "${ours} is ${value}");`
     ),
   ].join("\n");
-  const child = new Deno.Command("gcc", {
-    args: ["-fsyntax-only", "-std=gnu11", ...compilerFlags, "-x", "c", "-"],
-    stdin: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(`${program}\n`));
-  await writer.close();
-  const { success, stderr } = await child.output();
-  assert.ok(success, new TextDecoder().decode(stderr));
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/constants.c`, `${program}\n`);
+    await mustRun("gcc", [
+      ...["-fsyntax-only", "-std=gnu11", ...compilerFlags, `${folder}/constants.c`],
+    ]);
+  });
 }
 
-/** Flags that make this machine's gcc read the headers of arm64 below a folder; both have 64 bits. */
+/** Flags for this machine's gcc to read the headers of arm64; both have 64 bits. */
 export async function arm64Flags(root: string): Promise<string[]> {
   const include = `${root}/usr/include`;
-  const { stdout } = await new Deno.Command("gcc", { args: ["-print-file-name=include"] }).output();
-  const own = new TextDecoder().decode(stdout).trim();
+  const own = (await mustRun("gcc", ["-print-file-name=include"])).trim();
   const folders = [own, `${include}/aarch64-linux-gnu`, include];
   return ["-nostdinc", "-U__x86_64__", "-D__aarch64__"]
     .concat(folders.flatMap((folder) => ["-isystem", folder]));

@@ -1,30 +1,29 @@
 /**
- * The node role on the kernels of Debian 11, 12 and 13, each in a virtual machine without hardware's
- * help: `guest/node_role.ts` runs there, and what it says of each step is a step here.
+ * The node role on the kernels of Debian 11, 12 and 13, each in an emulated machine. It runs
+ * `guest/node_role.ts`; each step there is a step here.
  */
 import assert from "node:assert/strict";
+import { mustRun } from "../../release/command.ts";
 import { withFolder } from "../support/run/folder.ts";
 import { isLinux, missing, skipFor } from "../support/run/require.ts";
 import { TOOLS, writeModules, writePrograms } from "./guest_image.ts";
 
 const UNPACK = new URL("unpack_debian", import.meta.url).pathname;
-/** Suites of Debian with the series of their kernels. */
 const KERNELS = [
   { suite: "bullseye", series: "5.10" },
   { suite: "bookworm", series: "6.1" },
   { suite: "trixie", series: "6.12" },
 ] as const;
-/** The smallest kernel that has all that a node needs. */
+/** The smallest kernel with everything for a node. */
 const PACKAGE = "linux-image-cloud-amd64";
 /** The image takes 200 MB in memory, the programs as much. */
 const MEMORY_MIB = 2048;
 /** One or two minutes on idle cores; ten on busy ones. */
 const WITHIN_MS = 1_200_000;
-/** The kernel's: results over the serial line, and no check of a timer that an emulator may fail. */
+/** Output to the serial line, and no check of timers, which an emulator may fail. */
 const COMMAND_LINE = "console=ttyS0 quiet panic=-1 no_timer_check";
 /** Steps of the guest: eight with nft, six with legacy. */
 const STEPS = 14;
-/** What `deno test` prints when a step ends. */
 const STEP = /^ {2}(\S.*) \.\.\. (ok|FAILED) \(/;
 
 const reasons = missing([...TOOLS, "apt-get", "dpkg-deb"]);
@@ -63,23 +62,15 @@ Deno.test({
     }),
 });
 
-/** Boots a kernel; gives what was printed until the machine was switched off. */
-async function boot(image: string, initrd: string): Promise<string> {
-  return await run("qemu-system-x86_64", [
+/** Boots a kernel; returns the output until the machine is switched off. */
+function boot(image: string, initrd: string): Promise<string> {
+  return run("qemu-system-x86_64", [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"],
     ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", String(MEMORY_MIB)],
     ...["-kernel", image, "-initrd", initrd, "-append", COMMAND_LINE],
   ]);
 }
 
-async function run(command: string, args: readonly string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    stdin: "null",
-    signal: AbortSignal.timeout(WITHIN_MS),
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  if (success) return text;
-  const said = text + new TextDecoder().decode(stderr);
-  throw new Error(`Cannot run "${command} ${args.join(" ")}":\n${said}`);
+function run(command: string, args: readonly string[]): Promise<string> {
+  return mustRun(command, args, { signal: AbortSignal.timeout(WITHIN_MS) });
 }

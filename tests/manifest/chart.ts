@@ -3,23 +3,20 @@ import { parse, parseAllDocuments } from "yaml";
 import { missing, skipFor } from "../support/run/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-/** Folder of the chart. */
 export const CHART = `${ROOT}deploy/helm/nodens`;
-/** Where Debian has Go libraries; Helm itself is not to be had there. */
+/** Debian's Go libraries; Debian does not have Helm itself. */
 const GO_PATH = "/usr/share/gocode";
 
-/** An object as YAML has it. */
 export type Json = Record<string, unknown>;
-/** The values that the chart has by itself. */
+/** The chart's own values. */
 export const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as Json;
 
 const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
-/** Why the chart cannot be rendered here. Of a library one of its files is looked for. */
+/** Why the chart cannot be rendered here; a library is found by one of its files. */
 export const helmReasons = missing(["go", `${SPRIG}/functions.go`]);
-/** What a test says that renders the chart. */
 export const needsHelm = skipFor(helmReasons);
 
-/** The objects of a manifest in the order of kind, namespace and name. */
+/** The objects of a manifest, sorted by kind, namespace and name. */
 export function objects(text: string): Json[] {
   const key = ({ kind, metadata }: Json) => {
     const { namespace, name } = metadata as Json;
@@ -31,12 +28,11 @@ export function objects(text: string): Json[] {
   }).filter((one) => one !== null).sort((a, b) => key(a) < key(b) ? -1 : 1);
 }
 
-/** The values of an installation that sets these, and what must be given. */
+/** The values of an installation. */
 export function withDefaults(values: Json): Json {
   return { ...structuredClone(DEFAULTS), kubeDns: "10.96.0.10", ...values };
 }
 
-/** The program that renders charts, made once. */
 let renderer: string | null = null;
 
 function makeRenderer(): string {
@@ -48,7 +44,7 @@ function makeRenderer(): string {
     env: {
       GO111MODULE: "off",
       GOPATH: GO_PATH,
-      // Where there is no home to keep compiled files in.
+      // Without a home for compiled files.
       ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
     },
   }).outputSync();

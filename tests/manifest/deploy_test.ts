@@ -1,8 +1,10 @@
-/** Holds the chart and the Kustomize base to what `nodens manifest` prints. */
+/** Compares the chart and the Kustomize base with the output of `nodens manifest`. */
 import assert from "node:assert/strict";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
 import { VERSION } from "../../src/cli/version.ts";
+import { mustRun } from "../../release/command.ts";
+import { withFolder } from "../support/run/folder.ts";
 import { skipUnless } from "../support/run/require.ts";
 import {
   CHART,
@@ -57,7 +59,7 @@ const CASES: { name: string; args: string[]; values: Json }[] = [
 
 for (const { name, args, values } of CASES) {
   Deno.test({
-    name: `the chart renders what the command prints: ${name}`,
+    name: `the chart renders the command's output: ${name}`,
     ...needsHelm,
     async fn() {
       const { code, out, err } = await renderChart(withDefaults(values));
@@ -70,7 +72,7 @@ for (const { name, args, values } of CASES) {
 }
 
 Deno.test({
-  name: "the chart takes a Corefile of one's own, and no namespace but kube-system",
+  name: "the chart accepts another Corefile, and only the namespace kube-system",
   ...needsHelm,
   async fn() {
     const corefile = ".:53 {\n    whoami\n}\n";
@@ -84,7 +86,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what the chart takes beside the command's flags stands where Kubernetes looks for it",
+  name: "further values of the chart are put where Kubernetes reads them",
   ...needsHelm,
   async fn() {
     const values = {
@@ -123,7 +125,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the chart brings the alert rules and the dashboard where they are asked for",
+  name: "the chart adds alert rules and dashboard on demand",
   ...needsHelm,
   async fn() {
     const runbook = "https://docs.example.org/nodens/operations";
@@ -146,7 +148,7 @@ Deno.test({
   },
 });
 
-Deno.test("the chart's rules and dashboard are those of deploy", () => {
+Deno.test("the chart's rules and dashboard equal those of deploy", () => {
   for (const [folder, name] of [["prometheus", "nodens.rules.yml"], ["grafana", "nodens.json"]]) {
     const text = Deno.readTextFileSync(`${ROOT}deploy/${folder}/${name}`);
     const copy = `${CHART}/files/${name}`;
@@ -155,11 +157,11 @@ Deno.test("the chart's rules and dashboard are those of deploy", () => {
   }
 });
 
-Deno.test("the Kustomize base is what the command prints", async () => {
+Deno.test("the Kustomize base equals the command's output", async () => {
   const { out } = await manifest(["-kubedns", "10.96.0.10"]);
   const path = `${BASE}/nodens.yaml`;
   if (Deno.args.includes("--update")) Deno.writeTextFileSync(path, out);
-  const why = "make it anew: deno run -A main.ts manifest -kubedns 10.96.0.10 > " +
+  const why = "make it again: deno run -A main.ts manifest -kubedns 10.96.0.10 > " +
     "deploy/kustomize/base/nodens.yaml";
   assert.equal(Deno.readTextFileSync(path), out, why);
 });
@@ -168,17 +170,11 @@ Deno.test({
   name: "kubectl builds the base, and changes the image in it",
   ...skipUnless("kubectl"),
   async fn() {
-    const build = async (folder: string) => {
-      const { success, stdout, stderr } = await new Deno.Command("kubectl", {
-        args: ["kustomize", folder],
-      }).output();
-      assert.ok(success, new TextDecoder().decode(stderr));
-      return objects(new TextDecoder().decode(stdout));
-    };
+    const build = async (folder: string) =>
+      objects(await mustRun("kubectl", ["kustomize", folder]));
     const { out } = await manifest(["-kubedns", "10.96.0.10"]);
     assert.deepEqual(await build(BASE), objects(out));
-    const folder = Deno.makeTempDirSync();
-    try {
+    await withFolder(async (folder) => {
       Deno.copyFileSync(`${BASE}/nodens.yaml`, `${folder}/nodens.yaml`);
       const images = "images:\n- {name: nodens-node, newName: example.org/nodens, newTag: '7'}\n";
       Deno.writeTextFileSync(
@@ -187,9 +183,7 @@ Deno.test({
       );
       const other = await manifest(["-kubedns", "10.96.0.10", "-image", "example.org/nodens:7"]);
       assert.deepEqual(await build(folder), objects(other.out));
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    });
   },
 });
 
@@ -198,7 +192,7 @@ Deno.test("the chart has the version of nodens", () => {
   assert.deepEqual({ version, appVersion }, { version: VERSION, appVersion: VERSION });
 });
 
-Deno.test("the schema describes every value, and takes what the chart takes", () => {
+Deno.test("the schema describes every value, and accepts the chart's", () => {
   const { global: _, ...properties } = SCHEMA.properties;
   assert.deepEqual(Object.keys(properties).sort(), Object.keys(DEFAULTS).sort());
   const isValid = new Ajv({ strict: false }).compile(SCHEMA);

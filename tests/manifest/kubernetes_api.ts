@@ -1,6 +1,6 @@
 /**
- * What the API server would say of an object, and `kubectl --validate=strict`: by the schemas of
- * Kubernetes' API and of the Prometheus operator's, which a package has compiled to functions.
+ * Validates objects like the API server and `kubectl --validate=strict`, by compiled schemas of Kubernetes
+ * and the Prometheus operator.
  */
 import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
 import { PrometheusRule } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule";
@@ -20,7 +20,7 @@ const KINDS = [
   ServiceAccount,
 ];
 
-/** Faults of an object, each with its place. A kind that is not known is one. */
+/** Faults of an object with their places. */
 export function apiFaults(object: Record<string, unknown>): string[] {
   const kind = `${object["apiVersion"]} ${object["kind"]}`;
   const model = KINDS.find((one) => `${one.apiVersion} ${one.kind}` === kind);
@@ -28,7 +28,7 @@ export function apiFaults(object: Record<string, unknown>): string[] {
   const reader = new Reader();
   const faults: string[] = [];
   try {
-    // On the object itself: a model would hold a copy, with every member read.
+    // A model would copy the object, and so read every member.
     model.prototype.validate.call(reader.wrap(object));
   } catch (error) {
     faults.push((error as Error).message);
@@ -36,10 +36,7 @@ export function apiFaults(object: Record<string, unknown>): string[] {
   return [...faults, ...reader.unread(object, "")].map((fault) => `${kind}: ${fault}`);
 }
 
-/**
- * Notes which members a validator reads. It reads every one that its schema knows, and no other: what
- * is left unread is a member that Kubernetes would drop in silence.
- */
+/** Notes which members a validator reads: exactly those of its schema. Kubernetes drops the others. */
 class Reader {
   readonly #read = new Map<object, Set<string>>();
 

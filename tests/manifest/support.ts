@@ -1,11 +1,28 @@
 import { MANIFEST } from "../../src/cli/manifest/command.ts";
-import { runManifest } from "../../src/cli/manifest/manifest.ts";
+import { run } from "../../src/cli/manifest/manifest.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 
-/** The manifest that Kubernetes publishes, as it is. */
+/** The manifest that Kubernetes publishes. */
 export const PUBLISHED: string = Deno.readTextFileSync(
   new URL("nodelocaldns.yaml", import.meta.url),
 );
+
+const KUBE_DNS = ["-kubedns", "10.96.0.10"];
+const IMAGE = ["-image", "registry.example.org/dns/nodens:1"];
+
+/** Flags of new manifests, by golden file. */
+export const CASES: Record<string, string[]> = {
+  iptables: [...KUBE_DNS, ...IMAGE],
+  plain: [...KUBE_DNS, "-plain", ...IMAGE],
+  ipvs: [...KUBE_DNS, "-mode", "ipvs", "-domain", "cluster.example.org", ...IMAGE],
+  redirect: [...KUBE_DNS, "--mode=redirect", "--localdns", "169.254.20.11", ...IMAGE],
+  dual_stack: [...KUBE_DNS, "-dual-stack", "fd00::10,fd00:10:96:0::A", ...IMAGE],
+  ipv6: ["-localdns", "fd00::10", "-kubedns", "fd00:10:96::a", ...IMAGE],
+  extras: [
+    ...[...KUBE_DNS, ...IMAGE, "-memory", "1Gi"],
+    ...["-pod-monitor", "-network-policy", "shop,default,shop"],
+  ],
+};
 
 /** Runs `nodens manifest` over these files. */
 export function manifest(args: readonly string[], files: Record<string, string> = {}) {
@@ -16,16 +33,16 @@ export function manifest(args: readonly string[], files: Record<string, string> 
       return text;
     },
   };
-  return callCommand(MANIFEST, args, (args, output) => runManifest(args, host, output));
+  return callCommand(MANIFEST, args, (call, io) => run(call, io, host));
 }
 
-/** Replaces one text, which must be there once. */
+/** Replaces a text that occurs once. */
 export function edit(text: string, from: string, to: string): string {
   if (text.split(from).length !== 2) throw new Error(`not there exactly once: ${from}`);
   return text.replace(from, () => to);
 }
 
-/** Number of the line that holds a text for the first time. */
+/** Number of the first line with a text. */
 export function lineOf(text: string, part: string): number {
   const index = text.split("\n").findIndex((line) => line.includes(part));
   if (index < 0) throw new Error(`not there: ${part}`);

@@ -8,7 +8,6 @@ import { IMAGE } from "../support/containers/image_root.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const TEXT = Deno.readTextFileSync(`${ROOT}Containerfile`);
 
-/** A stage of the build: from one FROM to the next. */
 interface Stage {
   name: string;
   image: string;
@@ -24,24 +23,25 @@ for (const instruction of DockerfileParser.parse(TEXT).getInstructions()) {
   } else STAGES.at(-1)!.instructions.push(instruction);
 }
 
-/** Arguments of each instruction of a kind in a stage. */
+function instructionsOf(stage: string, keyword: string): Instruction[] {
+  const { instructions } = STAGES.find(({ name }) => name === stage)!;
+  return instructions.filter((one) => one.getKeyword() === keyword);
+}
+
+/** Arguments of a stage's instructions of a kind. */
 function all(stage: string, keyword: string): string[] {
-  const { instructions } = STAGES.find(({ name }) => name === stage)!;
-  return instructions.filter((one) => one.getKeyword() === keyword)
-    .map((one) => one.getArgumentsContent() ?? "");
+  return instructionsOf(stage, keyword).map((one) => one.getArgumentsContent() ?? "");
 }
 
-/** The parts of a JSON array that an instruction has. */
+/** The JSON array of an instruction. */
 function json(stage: string, keyword: string): string[] {
-  const { instructions } = STAGES.find(({ name }) => name === stage)!;
-  const one = instructions.find((one) => one.getKeyword() === keyword) as JSONInstruction;
-  return one.getJSONStrings().map((part) => part.getJSONValue());
+  const [one] = instructionsOf(stage, keyword) as JSONInstruction[];
+  return one!.getJSONStrings().map((part) => part.getJSONValue());
 }
 
-/** Stages that are copied from, and the sources, of the COPY instructions of a stage. */
+/** Stages and sources of a stage's COPY instructions. */
 function copies(stage: string): { from: string | undefined; sources: string[] }[] {
-  const { instructions } = STAGES.find(({ name }) => name === stage)!;
-  return instructions.filter((one) => one.getKeyword() === "COPY").map((one) => {
+  return instructionsOf(stage, "COPY").map((one) => {
     const from = (one as Copy).getFlags().find((flag) => flag.getName() === "from")?.getValue() ??
       undefined;
     const sources = one.getArguments().map((part) => part.getValue()).slice(0, -1);
@@ -54,12 +54,12 @@ Deno.test("a linter finds no fault in the Containerfile", () => {
   assert.deepEqual(found, []);
 });
 
-Deno.test("the linter would find some", () => {
+Deno.test("the linter finds faults", () => {
   const wrong = TEXT.replace("ENTRYPOINT", "ENTRYPONT").replace("EXPOSE 53/udp", "EXPOSE 53/upd");
   assert.equal(validate(wrong).length, 2);
 });
 
-Deno.test("every base has a version or a variant as its tag, and a digest", () => {
+Deno.test("every base has a tag with a version or variant, and a digest", () => {
   for (const { name, image } of STAGES) {
     assert.match(image, /^[a-z0-9.]+\.[a-z]+\/[a-z0-9/-]+:[\w.-]+@sha256:[0-9a-f]{64}$/, name);
     assert.doesNotMatch(image, /:(latest|debug|stable)[@-]/, name);
@@ -67,7 +67,7 @@ Deno.test("every base has a version or a variant as its tag, and a digest", () =
   assert.deepEqual(STAGES.map(({ name }) => name), ["deno", "build", "node", "nodens"]);
 });
 
-Deno.test("the images are made of the same Debian, and of the Deno that the tests run with", () => {
+Deno.test("the images have the same Debian, and the Deno of the tests", () => {
   const image = (stage: string) => STAGES.find(({ name }) => name === stage)!.image;
   assert.match(image("build"), /debian:trixie-slim@/);
   assert.match(image("nodens"), /\/cc-debian13:nonroot@/);
@@ -77,7 +77,7 @@ Deno.test("the images are made of the same Debian, and of the Deno that the test
   assert.ok(image("deno").includes(`/deno:${version}@`), version);
 });
 
-Deno.test("what is copied into the build is there, and is let into it", () => {
+Deno.test("sources of COPY exist, and .dockerignore allows them", () => {
   const ignored = Deno.readTextFileSync(`${ROOT}.dockerignore`).split("\n");
   assert.ok(ignored.includes("*"));
   let count = 0;
@@ -98,7 +98,7 @@ Deno.test("what is copied into the build is there, and is let into it", () => {
   assert.ok(count >= 5);
 });
 
-Deno.test("the images hold the executable where its name finds it, and run it directly", () => {
+Deno.test("the images have the executable in PATH, and run it directly", () => {
   for (const stage of ["nodens", "node"]) {
     assert.deepEqual(json(stage, "ENTRYPOINT"), [IMAGE.executable], stage);
     assert.deepEqual(all(stage, "RUN"), [], `${stage}: there is no shell to run anything with`);
@@ -113,17 +113,13 @@ Deno.test("the images hold the executable where its name finds it, and run it di
   assert.ok(all("nodens", "HEALTHCHECK")[0]!.endsWith(health));
 });
 
-Deno.test("labels say what the images are, and the version is deno.json's", () => {
+Deno.test("labels describe the images, with the version of deno.json", () => {
   for (const stage of ["nodens", "node"]) {
-    const { image, instructions } = STAGES.find(({ name }) => name === stage)!;
-    const labels = new Map(
-      instructions.filter((one) => one.getKeyword() === "LABEL")
-        .flatMap((one) => (one as Label).getProperties())
-        .map((property) => [property.getName(), property.getValue()]),
-    );
+    const { image } = STAGES.find(({ name }) => name === stage)!;
     const prefix = "org.opencontainers.image.";
     const said = Object.fromEntries(
-      [...labels].map(([name, value]) => [name.slice(prefix.length), value]),
+      instructionsOf(stage, "LABEL").flatMap((one) => (one as Label).getProperties())
+        .map((property) => [property.getName().slice(prefix.length), property.getValue()]),
     );
     assert.equal(said["version"], "$VERSION", stage);
     assert.equal(said["revision"], "$COMMIT", stage);
@@ -136,7 +132,7 @@ Deno.test("labels say what the images are, and the version is deno.json's", () =
   }
 });
 
-Deno.test("images are compiled as releases are, with the same rights", () => {
+Deno.test("images are compiled like releases, with the same permissions", () => {
   const [compile] = all("build", "RUN");
   assert.match(compile!, /\bdeno task compile && test -x dist\/nodens$/);
   assert.doesNotMatch(TEXT, /deno compile|--allow-/, "rights are given in one place");

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { mustRun, runCommand } from "../../release/command.ts";
-import { ROOT } from "../../release/compile.ts";
+import { ROOT, TARGETS } from "../../release/compile.ts";
 import { debianName, packDebian } from "../../release/debian.ts";
-import { TARGETS } from "../../release/targets.ts";
 import { withFolder } from "../support/run/folder.ts";
 import { have, skipFor, skipUnless } from "../support/run/require.ts";
 
@@ -11,7 +10,7 @@ const SERVICE = "usr/lib/systemd/system/nodens.service";
 const TARGET = TARGETS[0]!;
 const NO_ROOT = Deno.uid() === 0 ? [] : ["it needs root"];
 
-/** Makes a package of this version with a script in the place of the executable. */
+/** Makes a package with a script instead of the executable. */
 async function make(folder: string, version: string, work = "tree"): Promise<string> {
   const executable = `${folder}/stand_in`;
   Deno.writeTextFileSync(executable, `#!/bin/sh\necho nodens-${version}\n`);
@@ -28,8 +27,7 @@ async function make(folder: string, version: string, work = "tree"): Promise<str
 }
 
 Deno.test({
-  name:
-    "a Debian package holds the units, the manual page and the completions, and is reproducible",
+  name: "a Debian package has units, manual page and completions, and is reproducible",
   ...skipUnless("dpkg-deb"),
   fn: () =>
     withFolder(async (folder) => {
@@ -80,7 +78,7 @@ Deno.test({
         (await mustRun("dpkg-deb", ["--field", one, name])).trim();
       assert.equal(await field("Architecture"), "amd64");
       assert.equal(await field("Version"), "1.2.3");
-      // Small installations have no /bin/kill: the shell's is enough.
+      // Small installations have no /bin/kill.
       assert.doesNotMatch(service, /^Exec.*\/bin\/kill/m);
       assert.doesNotMatch(await field("Depends"), /\bprocps\b/);
     }),

@@ -1,8 +1,8 @@
-/** The first commands on a machine where Deno has fetched nothing yet. */
+/** The first commands on a machine with an empty cache. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { runCommand } from "../../release/command.ts";
-import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { compareEmbedded, parseListing } from "../../release/compile.ts";
 import { readGraph } from "../../release/graph.ts";
 import { EmptyCache } from "../support/containers/empty_cache.ts";
 import { withFolder } from "../support/run/folder.ts";
@@ -21,13 +21,12 @@ async function withCache(use: (cache: EmptyCache) => Promise<void>): Promise<voi
   }
 }
 
-/** The packages that a running nodens needs. */
 async function needed(): Promise<string[]> {
   const { packages } = await readGraph(ROOT);
   return packages.map(({ name, version }) => `${name}@${version}`).sort();
 }
 
-Deno.test("deno task compile embeds what runs, and fetches nothing else", async () => {
+Deno.test("deno task compile fetches and embeds what runs, and nothing else", async () => {
   await withFolder(async (folder) => {
     await withCache(async (cache) => {
       const command = manifest.tasks.compile.command.replace("dist/nodens", `${folder}/nodens`);
@@ -42,9 +41,8 @@ Deno.test("deno task compile embeds what runs, and fetches nothing else", async 
   });
 });
 
-Deno.test("deno task compile, release and start say so where the registry cannot be reached", async () => {
+Deno.test("deno task compile, release and start report an unreachable registry", async () => {
   await withCache(async (cache) => {
-    // Nobody listens at the port that is given back at once.
     const env = { ...cache.env, NPM_CONFIG_REGISTRY: `http://127.0.0.1:${freePort()}/` };
     for (const task of ["compile", "release", "start"]) {
       const { ok, text } = await runCommand(Deno.execPath(), ["task", task], { cwd: ROOT, env });

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { mustRun, runCommand } from "../../release/command.ts";
-import { compareEmbedded, parseListing } from "../../release/embedded.ts";
+import { compareEmbedded, parseListing } from "../../release/compile.ts";
 import { follow, type Graph, type Info } from "../../release/graph.ts";
 import { readOrigin } from "../../release/origin.ts";
-import { noticeText, type PackageFacts } from "../../release/packages.ts";
-import { billOfMaterials } from "../../release/sbom.ts";
+import { billOfMaterials, noticeText, type PackageFacts } from "../../release/sbom.ts";
 import { reduceManifest } from "../../release/staging.ts";
 import { withFolder } from "../support/run/folder.ts";
 import { skipUnless } from "../support/run/require.ts";
@@ -12,7 +11,7 @@ import { skipUnless } from "../support/run/require.ts";
 const BASE = "file:///nodens/";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-/** What `deno info` would say of modules with these imports; a name with "type " is of types alone. */
+/** Output of `deno info` for modules with these imports; "type " marks imports of types. */
 function info(imports: Record<string, string[]>): Info {
   const modules = Object.entries(imports).map(([path, names]) => ({
     specifier: BASE + path,
@@ -49,7 +48,7 @@ const GRAPH: Graph = follow([
   info({ "src/control/encrypted/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
 ], BASE);
 
-Deno.test("the graph holds what runs: all threads' modules and packages, and no types", () => {
+Deno.test("the graph has modules and packages of all threads, and no types", () => {
   assert.deepEqual(GRAPH.modules, [
     "main.ts",
     "src/a.ts",
@@ -66,7 +65,7 @@ Deno.test("the graph holds what runs: all threads' modules and packages, and no 
   );
 });
 
-Deno.test("what Deno could not load is reported as that, with the reason", () => {
+Deno.test("a module that Deno cannot load is reported with the reason", () => {
   const broken = (specifier: string, error: string): Info => {
     const all = info({ "main.ts": [specifier] });
     return { ...all, modules: [...all.modules, { specifier, error }] };
@@ -83,7 +82,7 @@ Deno.test("what Deno could not load is reported as that, with the reason", () =>
   );
 });
 
-Deno.test("what is embedded is read from Deno's listing", () => {
+Deno.test("embedded files are read from Deno's listing", () => {
   const listing = parseListing(`
 Embedded Files
 
@@ -130,7 +129,7 @@ Files: 3.12MB
   assert.equal(compareEmbedded([], GRAPH).length, 9);
 });
 
-Deno.test("manifest and lock file are reduced to what runs", () => {
+Deno.test("manifest and lock file are reduced to the packages of nodens", () => {
   const { manifest, lock } = reduceManifest(
     {
       version: "1.2.3",
@@ -162,7 +161,7 @@ Deno.test("manifest and lock file are reduced to what runs", () => {
 });
 
 Deno.test({
-  name: "the commit is the environment's, else git's, else unknown",
+  name: "the commit comes from the environment, else from git, else it is unknown",
   ...skipUnless("git"),
   async fn() {
     await withFolder(async (folder) => {
@@ -174,7 +173,7 @@ Deno.test({
       const env = (values: Record<string, string>) => (name: string) => values[name];
       const said = { commit: "0123456789ab", epochSeconds: 1_700_000_000 };
       assert.deepEqual(await readOrigin(root, env(given)), said);
-      // As an engine passes on a build argument that nobody gave.
+      // A container engine passes the default of a build argument.
       assert.deepEqual(await readOrigin(root, env({ NODENS_COMMIT: "unknown" })), unknown);
       await assert.rejects(
         readOrigin(root, env({ NODENS_COMMIT: "main" })),
@@ -205,7 +204,7 @@ Deno.test({
   },
 });
 
-Deno.test("a program that is missing is named", async () => {
+Deno.test("a missing program is named", async () => {
   const why = new Error('Cannot run "no-such-program": it is not installed');
   await assert.rejects(runCommand("no-such-program", []), why);
 });
@@ -221,7 +220,7 @@ const PACKAGES: PackageFacts[] = [
   },
 ];
 
-Deno.test("the bill of materials lists packages and runtime, and who needs whom", () => {
+Deno.test("the bill of materials lists packages, runtime and dependencies", () => {
   const materials = {
     version: "1.2.3",
     origin: { commit: "0123456789ab", epochSeconds: 1_700_000_000 },

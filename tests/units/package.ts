@@ -2,19 +2,15 @@ import assert from "node:assert/strict";
 import type { BootedTree } from "../support/containers/booted_tree.ts";
 import { IMAGE } from "../support/containers/image_root.ts";
 import {
+  ANSWERS,
   commandsOf,
-  EXAMPLE,
   fileOf,
   NETWORK_SERVER,
   NETWORK_UP,
   NEXT_VERSION,
 } from "../support/containers/installed_tree.ts";
 
-const ANSWERS = `nodens query example.org @127.0.0.1 +short | grep -qx ${EXAMPLE}`;
-/**
- * What dpkg, apt and systemd write about what they do, whatever the package; and what Deno keeps of
- * sources that run in the executable's place.
- */
+/** Files that dpkg, apt and systemd write for any package, and Deno for the sources. */
 const NOT_OURS = [
   /^\/(?:dev|proc|run|sys|root|tmp)\//,
   /^\/var\/(?:tmp|log|cache\/apt|lib\/apt|lib\/systemd)\//,
@@ -23,10 +19,7 @@ const NOT_OURS = [
   new RegExp(`^${IMAGE.denoDir}/`),
 ];
 
-/**
- * The Debian package, by the page: installed by apt, which looks at what it depends on; started,
- * updated while it serves, removed, and purged without a trace.
- */
+/** The Debian package: installed by the page, started, updated, removed, and purged without a trace. */
 export async function tryPackage(tree: BootedTree): Promise<void> {
   const [install, ...more] = commandsOf("### As a package");
   assert.deepEqual(more, []);
@@ -35,10 +28,10 @@ export async function tryPackage(tree: BootedTree): Promise<void> {
   const before = await state(tree);
 
   await tree.must(install!);
-  assert.equal(await show(tree, "ActiveState"), "inactive", "it starts nothing");
+  assert.equal(await tree.show("ActiveState"), "inactive", "it starts nothing");
   await tree.must("test -x /usr/bin/nodens && id nodens");
   await tree.must("zcat /usr/share/man/man1/nodens.1.gz | grep -qx '.Nm nodens'");
-  // A shell loads it when it is needed, by this name.
+  // bash loads it by this name.
   await tree.must("source /usr/share/bash-completion/completions/nodens && complete -p nodens");
   await tree.must(
     "head -n 1 /usr/share/zsh/vendor-completions/_nodens | grep -qx '#compdef nodens'",
@@ -54,19 +47,19 @@ export async function tryPackage(tree: BootedTree): Promise<void> {
     name,
     text.replace("    cache {", "    cache {\n        persist /var/lib/nodens/cache"),
   );
-  await tree.must(["set -e", ...rest, "systemctl enable --now nodens.service"].join("\n"));
+  await tree.type([...rest, "systemctl enable --now nodens.service"]);
   await tree.must(ANSWERS);
   await tree.must("nodens healthcheck");
 
-  const pid = await show(tree, "MainPID");
+  const pid = await tree.show("MainPID");
   await tree.must(`apt-get install ./nodens_${NEXT_VERSION}_$(dpkg --print-architecture).deb`);
   await tree.until(ANSWERS);
-  assert.notEqual(await show(tree, "MainPID"), pid, "an update restarts what runs");
-  assert.equal(await show(tree, "UnitFileState"), "enabled");
-  assert.equal(await show(tree, "NRestarts"), "0");
+  assert.notEqual(await tree.show("MainPID"), pid, "an update restarts what runs");
+  assert.equal(await tree.show("UnitFileState"), "enabled");
+  assert.equal(await tree.show("NRestarts"), "0");
 
   await tree.must("apt-get remove --yes nodens");
-  assert.equal(await show(tree, "LoadState"), "not-found");
+  assert.equal(await tree.show("LoadState"), "not-found");
   await tree.must("! stat -c %U /proc/[0-9]* 2>/dev/null | grep -qx nodens");
   await tree.must(`test -s ${name} && id nodens`);
 
@@ -74,10 +67,10 @@ export async function tryPackage(tree: BootedTree): Promise<void> {
   assert.deepEqual(await state(tree), before, "something is left");
 }
 
-/** The libraries of the executable are those of the packages that it depends on. */
+/** The package depends on the packages of the executable's libraries. */
 async function assertDependsOnWhatItLoads(tree: BootedTree): Promise<void> {
   const depends = await tree.must("dpkg-query --show -f '${Depends}' nodens");
-  // Where the runtime to embed is not to be had, Deno itself has the same libraries.
+  // Without a runtime to embed, Deno itself has the same libraries.
   const loads = "$(command -v deno || command -v nodens)";
   const owners = await tree.must(
     `ldd ${loads} | grep -o '/[^ ]*' | xargs dpkg --search | cut -d: -f1 | sort -u`,
@@ -90,7 +83,7 @@ async function assertDependsOnWhatItLoads(tree: BootedTree): Promise<void> {
   assert.ok(depends.includes(`libc6 (>= ${newest.trim().slice("GLIBC_".length)})`), newest);
 }
 
-/** All files outside the books that are kept of installations, and the accounts. */
+/** All files but those of package managers, and the accounts. */
 async function state(tree: BootedTree): Promise<string[]> {
   const files = await tree.must("find / -xdev ! -type d -print -o -type d -printf '%p/\\n'");
   const accounts = await tree.must("cat /etc/passwd /etc/group /etc/shadow /etc/gshadow");
@@ -100,9 +93,4 @@ async function state(tree: BootedTree): Promise<string[]> {
     ...accounts.split("\n"),
     units,
   ];
-}
-
-/** A property of the service. */
-async function show(tree: BootedTree, name: string): Promise<string> {
-  return (await tree.must(`systemctl show --value -p ${name} nodens.service`)).trim();
 }

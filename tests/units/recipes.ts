@@ -14,9 +14,9 @@ const OWN = "nameserver 127.0.0.1\noptions edns0\n";
 const RESOLVES = `getent ahostsv4 example.org | grep -q '^${EXAMPLE} '`;
 
 /**
- * What docs/install.md says for each program that writes /etc/resolv.conf or has port 53, by that
- * section's name: the host asks nodens afterwards, nodens asks the network's server, follows it where
- * that was promised, and the way back leads back.
+ * Sections of docs/install.md for programs that write /etc/resolv.conf or have port 53: afterwards the
+ * host asks nodens, nodens asks the network's server and follows changes as promised, and the way back
+ * restores the host.
  */
 export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void>>> = {
   async "With systemd-resolved"(tree) {
@@ -31,7 +31,7 @@ export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void
     await follow(tree, "### With systemd-resolved");
     await assertHandedOver(tree);
     assert.equal(tree.read("/etc/nsswitch.conf"), "hosts: files dns\n");
-    // The loop that an empty DNS= prevents: what nodens follows must never name nodens.
+    // An empty DNS= prevents a loop: the file that nodens follows must never name nodens.
     const assertNoLoop = () => assert.doesNotMatch(tree.read(servers), /^nameserver 127\./m);
     assertNoLoop();
     await tree.must(`resolvectl dns eth0 ${OTHER_SERVER}`);
@@ -45,7 +45,7 @@ export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void
   },
 
   async "With NetworkManager"(tree) {
-    // It is of systemd-resolved's package, and NetworkManager would prefer it to the file.
+    // From systemd-resolved's package; NetworkManager would prefer it to the file.
     await tree.must("rm /sbin/resolvconf");
     await tree.must(`systemctl start NetworkManager.service
       nmcli connection add type ethernet ifname eth0 con-name lan ipv6.method disabled \\
@@ -99,30 +99,29 @@ export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void
     }),
 };
 
-/** Installs nodens by the page and starts it, beside what the host has. */
+/** Installs nodens by the page and starts it. */
 async function begin(tree: BootedTree, servers: string): Promise<void> {
   await install(tree, servers);
   for (const command of commandsOf("### Start")) await tree.must(command);
 }
 
-/** Types the commands of a section. */
 async function follow(tree: BootedTree, heading: string): Promise<void> {
-  await tree.must(["set -e", ...commandsOf(heading)].join("\n"));
+  await tree.type(commandsOf(heading));
 }
 
-/** Types the way back, with the commands of a section in the place of what restores a copy. */
+/** Types the way back, with the commands of a section instead of those that restore a copy. */
 async function goBack(tree: BootedTree, heading: string): Promise<void> {
   await follow(tree, heading);
   await tree.must(commandsOf("### The way back").at(-1)!);
 }
 
-/** The host asks nodens, which has an empty cache and so the answer from the network. */
+/** The host asks nodens, and nodens, whose cache is empty, the network. */
 async function assertHandedOver(tree: BootedTree): Promise<void> {
   assert.equal(tree.read("/etc/resolv.conf"), OWN);
   await tree.must(`systemctl restart nodens.service && ${RESOLVES}`);
 }
 
-/** nodens asks this server of the network, and no other. */
+/** nodens asks only this server of the network. */
 async function assertAsks(tree: BootedTree, server: string): Promise<void> {
   const other = server === NETWORK_SERVER ? OTHER_SERVER : NETWORK_SERVER;
   await tree.until(`nodens status | grep -q ' ${server}:53 ' &&
@@ -130,7 +129,7 @@ async function assertAsks(tree: BootedTree, server: string): Promise<void> {
   await tree.must(RESOLVES);
 }
 
-/** Runs the network's DHCP server, which tells of a DNS server. */
+/** Runs the network's DHCP server, which offers a DNS server. */
 async function offer(tree: BootedTree, server: string): Promise<void> {
   await tree.must(`systemctl stop network-dhcp.service 2>/dev/null
     systemd-run --quiet --unit network-dhcp -p NetworkNamespacePath=/run/netns/network \\
@@ -138,7 +137,7 @@ async function offer(tree: BootedTree, server: string): Promise<void> {
       --dhcp-range=192.0.2.100,192.0.2.110,1h --dhcp-option=option:dns-server,${server}`);
 }
 
-/** A resolver of the host's own, and nodens put into its place. */
+/** Replaces a resolver of the host by nodens. */
 async function replace(
   tree: BootedTree,
   { unit, file, text }: { unit: string; file: string; text: string },
@@ -150,7 +149,7 @@ async function replace(
   await install(tree);
   tree.write("/etc/nodens/upstreams.conf", `nameserver ${NETWORK_SERVER}\n`);
   const [disable, start] = commandsOf("### In the place of dnsmasq or unbound");
-  await tree.must(["set -e", disable!.replace("dnsmasq.service", unit), start].join("\n"));
+  await tree.type([disable!.replace("dnsmasq.service", unit), start]);
   assert.equal((await tree.run(`systemctl is-active ${unit}`)).text, "inactive\n");
   await tree.must("systemctl is-active nodens.service");
   await assertHandedOver(tree);

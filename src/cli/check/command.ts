@@ -1,21 +1,22 @@
-import type { Command } from "../command.ts";
-import { CHECK_FLAGS } from "./flags.ts";
+import { command, USAGE_EXIT } from "../command.ts";
+import { boolean, HELP_FLAG, port } from "../flags.ts";
 
-/** Description of `nodens check`. */
-export const CHECK: Command = {
+/** `nodens check`. */
+export const CHECK = command({
   name: "check",
-  summary: "report every fault of a Corefile, and tell what it does",
+  summary: "report every fault of a Corefile, and describe it",
   forms: [{ args: "[--json] [-strict] [-dns.port PORT] FILE" }],
-  flags: CHECK_FLAGS,
+  flags: {
+    json: boolean("print the configuration as JSON"),
+    strict: boolean("exit with 1 for a warning as well"),
+    "dns.port": port(53, "default port", "p"),
+    h: HELP_FLAG,
+  },
   operands: [{ name: "FILE" }],
   exitCodes: [
     [0, "no fault; with -strict no warning either"],
-    [1, "faults, each told with its line, or a file that cannot be read"],
-    [2, "a command line that cannot be understood"],
+    [1, "faults, each with its line, or an unreadable file"],
+    USAGE_EXIT,
   ],
-  async load() {
-    const { runCheck } = await import("./check.ts");
-    const { commandHost } = await import("../../control/host_deno.ts");
-    return (args, { output }) => runCheck(args, commandHost, output);
-  },
-};
+  load: () => import("./check.ts"),
+});

@@ -1,24 +1,16 @@
-import type { Command } from "../command.ts";
-import { HELPED_FLAGS } from "./flags.ts";
+import { command, USAGE_EXIT } from "../command.ts";
+import { DOCTOR_FLAGS } from "./options.ts";
 
-/** Description of `nodens doctor`. */
-export const DOCTOR: Command = {
+/** `nodens doctor`. */
+export const DOCTOR = command({
   name: "doctor",
-  summary: "look whether nodens would work on this node, or does",
+  summary: "examine whether nodens works on this node, or would",
   forms: [{ args: "[--json] [--pod] [FLAGS of nodens]" }],
-  description: [
-    "Give it the flags that nodens is given, and it looks at the machine as they want it.",
+  description: ["Give it the flags of nodens, and it examines the machine for them."],
+  flags: DOCTOR_FLAGS,
+  hiddenFlags: [
+    ...["quiet", "log-format", "log-time", "pidfile", "plugins", "version", "workers", "io"],
   ],
-  flags: HELPED_FLAGS,
-  operands: [],
-  exitCodes: [
-    [0, "no problem"],
-    [1, "problems, each told with what to do"],
-    [2, "a command line that cannot be understood"],
-  ],
-  async load() {
-    const { runDoctor } = await import("./doctor.ts");
-    const { denoHost } = await import("../../control/host_deno.ts");
-    return (args, { output }) => runDoctor(args, denoHost, output);
-  },
-};
+  exitCodes: [[0, "no problem"], [1, "problems, each with a remedy"], USAGE_EXIT],
+  load: () => import("./doctor.ts"),
+});

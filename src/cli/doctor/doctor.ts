@@ -1,33 +1,39 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
 import type { HostView } from "../../config/host.ts";
+import { denoHost } from "../../control/host_deno.ts";
+import { FLAG, TYPE } from "../../dns/constants.ts";
+import { rcodeText } from "../../dns/mnemonics.ts";
+import { parseName } from "../../dns/name.ts";
 import { type Diagnosis, examine } from "../../doctor/examine.ts";
 import { countStatuses, exitCode } from "../../doctor/judge/finding.ts";
-import type { DoctorOptions } from "../../doctor/probe/options.ts";
+import type { Answer } from "../../doctor/judge/queries.ts";
+import type { DoctorOptions, Question } from "../../doctor/probe/options.ts";
+import { askTcp, askUdp, NoReplyError } from "../../follow/dns_client.ts";
 import { runCommand } from "../../node/rules/command.ts";
 import { KernelTree } from "../../sys/kernel_tree.ts";
-import { askOnce } from "./ask.ts";
-import { readDoctorFlags } from "./flags.ts";
-import { doctorText } from "./text.ts";
-import type { Output } from "../output.ts";
+import type { Call, CommandIo } from "../command.ts";
+import { glibcFault } from "../glibc.ts";
+import { buildQuery, mismatch } from "../query/message.ts";
 import { VERSION } from "../version.ts";
+import { type DoctorValues, readDoctorOptions } from "./options.ts";
+import { doctorText } from "./text.ts";
 
 const DEFAULT_WIDTH = 100;
 
-/**
- * `nodens doctor`: examines whether nodens would work here, or does, and says what to do if not.
- * Returns 0, or 1 for a problem. Throws `FlagError`.
- */
-export async function runDoctor(
-  args: readonly string[],
-  host: HostView,
-  output: Output,
+/** `nodens doctor`: 0, or 1 for a problem. */
+export async function run(
+  call: Call<DoctorValues>,
+  { output }: CommandIo,
+  host: HostView = denoHost,
 ): Promise<number> {
-  const { options, json } = readDoctorFlags(args, (name) => host.env(name));
-  const { tree, libcMissing } = openTree();
+  const options = readDoctorOptions(call, (name) => host.env(name));
+  const libcMissing = glibcFault();
+  const tree = libcMissing === null ? new KernelTree() : null;
   const diagnosis = await examine(options, {
     ...{ host, tree, libcMissing, run: runCommand, ask: askOnce, self: selfWords() },
   });
   output.out(
-    json ? jsonText(diagnosis, options) : doctorText(diagnosis.findings, {
+    call.values.json ? jsonText(diagnosis, options) : doctorText(diagnosis.findings, {
       head: headText(diagnosis, options),
       color: Deno.stdout.isTerminal() && (host.env("NO_COLOR") ?? "") === "",
       width: terminalWidth(),
@@ -36,22 +42,16 @@ export async function runDoctor(
   return exitCode(diagnosis.findings);
 }
 
-/** For scripts; the ids of the checks do not change. */
 function jsonText({ running, findings }: Diagnosis, { node }: DoctorOptions): string {
-  return `${
-    JSON.stringify(
-      {
-        version: VERSION,
-        ok: exitCode(findings) === 0,
-        role: node.localIps.length > 0 ? "node" : "host",
-        running,
-        counts: countStatuses(findings),
-        findings,
-      },
-      null,
-      2,
-    )
-  }\n`;
+  const report = {
+    version: VERSION,
+    ok: exitCode(findings) === 0,
+    role: node.localIps.length > 0 ? "node" : "host",
+    running,
+    counts: countStatuses(findings),
+    findings,
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 function headText({ running }: Diagnosis, { node }: DoctorOptions): string {
@@ -62,26 +62,13 @@ function headText({ running }: Diagnosis, { node }: DoctorOptions): string {
     nodens: "nodens serves",
     "node-cache": "node-cache serves",
     another: "another program serves there",
-    unknown: "somebody serves there, whose process cannot be seen",
-    unseen: "who serves there cannot be seen",
+    unknown: "an unidentified process serves there",
+    unseen: "it is unknown who serves there",
     nobody: "nobody serves there yet",
   }[running];
   return `nodens ${VERSION} as ${role}; ${state}`;
 }
 
-function openTree(): { tree: KernelTree | null; libcMissing: string | null } {
-  if (Deno.build.os !== "linux") return { tree: null, libcMissing: `this is ${Deno.build.os}` };
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
-    return { tree: null, libcMissing: "FFI is not allowed (--allow-ffi)" };
-  }
-  try {
-    return { tree: new KernelTree(), libcMissing: null };
-  } catch (error) {
-    return { tree: null, libcMissing: `glibc cannot be opened: ${(error as Error).message}` };
-  }
-}
-
-/** The words that run this program again. */
 function selfWords(): string[] {
   const program = Deno.execPath();
   return Deno.build.standalone ? [program] : [program, "run", "-A", Deno.mainModule];
@@ -92,5 +79,25 @@ function terminalWidth(): number {
     return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : DEFAULT_WIDTH;
   } catch {
     return DEFAULT_WIDTH;
+  }
+}
+
+/** Asks one server once; never rejects. */
+async function askOnce(
+  { name, address, port, transport, timeoutMs, source }: Question,
+  clock: Clock = systemClock,
+): Promise<Answer> {
+  const query = buildQuery({ name: parseName(name), type: TYPE.A });
+  const start = clock.now();
+  try {
+    const reply = await (transport === "TCP" ? askTcp : askUdp)({ address, port }, query, {
+      timeoutMs,
+      accept: (message) => mismatch(query, message) === null,
+      ...source !== undefined && { source },
+    });
+    const rcode = rcodeText((reply[2]! << 8 | reply[3]!) & FLAG.RCODE);
+    return { rcode, ms: clock.now() - start };
+  } catch (error) {
+    return { failure: error instanceof NoReplyError ? error.message : String(error) };
   }
 }

@@ -1,35 +1,29 @@
 import { countStatuses, type Finding, type FindingStatus } from "../../doctor/judge/finding.ts";
 
-/** How a text is to look. */
-export interface DoctorTextOptions {
-  /** The first line. */
+interface DoctorTextOptions {
   readonly head: string;
-  /** For a terminal. */
   readonly color: boolean;
-  /** Columns that a line may take; longer ones are broken between words. */
+  /** Columns of a line; longer lines are broken between words. */
   readonly width: number;
 }
 
-/** Colours of the statuses (SGR). */
 const COLOR: Record<FindingStatus, number> = { ok: 32, warning: 33, problem: 31, skipped: 90 };
 const STATUS_WIDTH = 7;
 const GAP = "  ";
-/** Where there is less room than this, lines are left whole. */
 const MIN_TEXT_WIDTH = 30;
 
-/** The findings as people read them: a line a check, and below what to do, and a line of sums. */
-export function doctorText(findings: readonly Finding[], options: DoctorTextOptions): string {
-  const { head, color } = options;
-  const paint = (status: FindingStatus, text: string) =>
-    color ? `\x1b[${COLOR[status]}m${text}\x1b[0m` : text;
+/** The findings as text. */
+export function doctorText(
+  findings: readonly Finding[],
+  { head, color, width }: DoctorTextOptions,
+): string {
   const titleWidth = Math.max(0, ...findings.map(({ title }) => title.length));
   const margin = " ".repeat(STATUS_WIDTH + GAP.length + titleWidth + GAP.length);
   const lines = findings.flatMap(({ status, title, found, remedy }) => {
-    const [first = "", ...more] = [
-      ...wrap(found, options.width - margin.length),
-      ...(remedy === "" ? [] : wrap(`Do: ${remedy}`, options.width - margin.length)),
-    ];
-    const label = paint(status, status.padEnd(STATUS_WIDTH));
+    const text = remedy === "" ? found : `${found}\nDo: ${remedy}`;
+    const [first = "", ...more] = wrap(text, width - margin.length);
+    const padded = status.padEnd(STATUS_WIDTH);
+    const label = color ? `\x1b[${COLOR[status]}m${padded}\x1b[0m` : padded;
     return [
       `${label}${GAP}${title.padEnd(titleWidth)}${GAP}${first}`.trimEnd(),
       ...more.map((line) => `${margin}${line}`),
@@ -38,8 +32,7 @@ export function doctorText(findings: readonly Finding[], options: DoctorTextOpti
   return [head, "", ...lines, "", summary(findings), ""].join("\n");
 }
 
-/** How many of what: `2 problems, 1 warning, 12 checks are right, 3 skipped`. */
-export function summary(findings: readonly Finding[]): string {
+function summary(findings: readonly Finding[]): string {
   const counts = countStatuses(findings);
   const number = (count: number, one: string) => `${count} ${one}${count === 1 ? "" : "s"}`;
   const right = counts.ok === 1 ? "1 check is right" : `${counts.ok} checks are right`;
@@ -50,14 +43,13 @@ export function summary(findings: readonly Finding[]): string {
 function wrap(text: string, width: number): string[] {
   return text.split("\n").flatMap((line) => {
     if (width < MIN_TEXT_WIDTH) return [line];
-    const lines: string[] = [];
-    let current = "";
+    const lines = [""];
     for (const word of line.split(" ")) {
-      if (current !== "" && current.length + 1 + word.length > width) {
-        lines.push(current);
-        current = word;
-      } else current = current === "" ? word : `${current} ${word}`;
+      const last = lines.at(-1)!;
+      if (last === "") lines[lines.length - 1] = word;
+      else if (last.length + 1 + word.length <= width) lines[lines.length - 1] += ` ${word}`;
+      else lines.push(word);
     }
-    return [...lines, current];
+    return lines;
   });
 }

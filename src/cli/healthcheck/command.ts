@@ -1,23 +1,13 @@
-import type { Command } from "../command.ts";
+import { command, USAGE_EXIT } from "../command.ts";
 import { HELP_FLAG } from "../flags.ts";
 
-/** Where `health` listens unless told otherwise. */
-const DEFAULT = "http://127.0.0.1:8080/health";
-
-/** Description of `nodens healthcheck`. */
-export const HEALTHCHECK: Command = {
+/** `nodens healthcheck`. */
+export const HEALTHCHECK = command({
   name: "healthcheck",
-  summary: "exit 0 where /health says OK, else 1",
-  forms: [{ args: "[URL|ADDRESS]", summary: `(default ${DEFAULT})` }],
-  flags: [HELP_FLAG],
+  summary: "exit 0 if /health says OK, else 1",
+  forms: [{ args: "[URL|ADDRESS]", summary: "(default http://127.0.0.1:8080/health)" }],
+  flags: { h: HELP_FLAG },
   operands: [{ name: "[URL|ADDRESS]" }],
-  exitCodes: [
-    [0, "it says OK"],
-    [1, "it does not, or nobody answers"],
-    [2, "a command line that cannot be understood"],
-  ],
-  async load() {
-    const { runHealthcheck } = await import("./healthcheck.ts");
-    return (args, { output }) => runHealthcheck(args.length > 0 ? args : [DEFAULT], output);
-  },
-};
+  exitCodes: [[0, "it says OK"], [1, "it does not, or nothing answers"], USAGE_EXIT],
+  load: () => import("./healthcheck.ts"),
+});

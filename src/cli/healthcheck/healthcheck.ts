@@ -1,34 +1,27 @@
 import { httpAddressText, literalHost, parseHttpAddress } from "../../plugins/http_address.ts";
+import type { Call, CommandIo } from "../command.ts";
 import { FlagError } from "../flags.ts";
-import type { Output } from "../output.ts";
 
-/** Longer than the answer may take where the data plane is silent. */
+const DEFAULT = "http://127.0.0.1:8080/health";
+/** Longer than `health` waits for a silent data plane. */
 const LIMIT_MS = 3000;
+const MAX_TEXT = 300;
 
-/**
- * `nodens healthcheck URL|ADDRESS`: asks a health endpoint and prints the result in one line, for
- * containers without curl. Returns 0 if the endpoint says OK, else 1. Throws `FlagError`.
- */
-export async function runHealthcheck(args: readonly string[], output: Output): Promise<number> {
-  const [target = "", more] = args;
+/** `nodens healthcheck`, for containers without curl: 0 for status 200, else 1. */
+export async function run({ rest: [target = DEFAULT] }: Call, { output }: CommandIo) {
   const url = toUrl(target);
   if (url === null) throw new FlagError(`"${target}" is neither a URL nor an address (HOST:PORT)`);
-  if (more !== undefined) throw new FlagError(`"${more}" is one argument too many`);
-  let status: number;
-  let text: string;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(LIMIT_MS), redirect: "error" });
-    status = response.status;
-    text = (await response.text()).trim().replaceAll(/\s+/g, " ").slice(0, 300);
+    const text = (await response.text()).trim().replaceAll(/\s+/g, " ").slice(0, MAX_TEXT);
+    output.out(`${url}: ${response.status} ${text}\n`);
+    return response.status === 200 ? 0 : 1;
   } catch (error) {
-    const why = (error as Error).name === "TimeoutError"
-      ? `no answer within ${LIMIT_MS / 1000} s`
-      : reason(error as Error);
+    const timedOut = (error as Error).name === "TimeoutError";
+    const why = timedOut ? `no answer within ${LIMIT_MS / 1000} s` : reason(error as Error);
     output.out(`${url}: ${why}\n`);
     return 1;
   }
-  output.out(`${url}: ${status} ${text}\n`);
-  return status === 200 ? 0 : 1;
 }
 
 function toUrl(target: string): string | null {
@@ -39,7 +32,7 @@ function toUrl(target: string): string | null {
   return `http://${httpAddressText({ ...address, host })}/health`;
 }
 
-/** The innermost cause: fetch wraps what happened into what it was doing. */
+/** The innermost cause: fetch wraps errors. */
 function reason(error: Error): string {
   let innermost = error;
   while (innermost.cause instanceof Error) innermost = innermost.cause;

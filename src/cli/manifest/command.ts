@@ -1,25 +1,20 @@
-import type { Command } from "../command.ts";
+import { command } from "../command.ts";
 import { MANIFEST_FLAGS } from "./args.ts";
 
-/** Description of `nodens manifest`. */
-export const MANIFEST: Command = {
+/** `nodens manifest`. */
+export const MANIFEST = command({
   name: "manifest",
   summary: "print a manifest for Kubernetes",
   forms: [
     { args: "-kubedns ADDRESS [FLAGS]", summary: "print a manifest for Kubernetes" },
     { args: "-from FILE [FLAGS]", summary: "fill the one that Kubernetes publishes" },
-    { args: "-check FILE [FLAGS]", summary: "look for faults in one" },
+    { args: "-check FILE [FLAGS]", summary: "find the faults of one" },
   ],
   flags: MANIFEST_FLAGS,
-  operands: [],
   exitCodes: [
     [0, "printed, or no fault found"],
     [1, "a manifest has faults, and nothing is printed"],
-    [2, "a flag that cannot be understood"],
+    [2, "a wrong flag"],
   ],
-  async load() {
-    const { runManifest } = await import("./manifest.ts");
-    const { commandHost } = await import("../../control/host_deno.ts");
-    return (args, { output }) => runManifest(args, commandHost, output);
-  },
-};
+  load: () => import("./manifest.ts"),
+});

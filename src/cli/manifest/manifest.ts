@@ -1,72 +1,54 @@
+import { commandHost } from "../../control/host_deno.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import { checkManifest } from "../../manifest/check.ts";
-import type { CheckResult } from "../../manifest/fault.ts";
+import type { NodeArguments } from "../../manifest/check_arguments.ts";
 import { unifiedDiff } from "../../manifest/diff.ts";
-import { readManifest } from "../../manifest/documents.ts";
-import type { ManifestFault } from "../../manifest/fault.ts";
-import { pullFault } from "../../manifest/image.ts";
-import { renderManifest } from "../../manifest/render.ts";
-import { setImage } from "../../manifest/set_image.ts";
-import { fillVariables } from "../../manifest/variables.ts";
-import { loadYaml, type Yaml } from "../../manifest/yaml.ts";
-import { type FileArguments, readManifestArguments } from "./args.ts";
-import { readNodeArguments } from "./node.ts";
+import { type CheckResult, type ManifestFault, readManifest } from "../../manifest/documents.ts";
+import { fillVariables, pullFault, setImage } from "../../manifest/fill.ts";
+import { renderManifest } from "../../manifest/objects.ts";
+import type { Call, CommandIo } from "../command.ts";
+import { FlagError, parseFlags } from "../flags.ts";
 import type { Output } from "../output.ts";
+import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 import { VERSION } from "../version.ts";
+import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
 
-/** What the command needs of the machine. */
-export interface ManifestHost {
-  readTextFile(path: string): string;
-}
-
-/**
- * `nodens manifest`: prints what `kubectl apply -f -` takes. Returns 0, or 1 if a manifest has
- * faults: each is reported with its line, and nothing is printed. Throws `FlagError`.
- */
-export async function runManifest(
-  args: readonly string[],
-  host: ManifestHost,
-  output: Output,
+/** `nodens manifest`: 0, or 1 if a manifest has faults; then nothing is printed. */
+export async function run(
+  call: Call<ManifestValues>,
+  { output }: CommandIo,
+  host: { readTextFile(path: string): string } = commandHost,
 ): Promise<number> {
-  const asked = readManifestArguments(args);
-  const yaml = await loadYaml();
+  const asked = readManifestArguments(call);
   if (asked.action === "render") {
     const why = pullFault(asked.options.image);
     if (why !== null) output.err(`warning: ${why}\n`);
-    const comment = `nodens ${VERSION}: nodens manifest ${args.join(" ")}`;
-    output.out(renderManifest(asked.options, comment, yaml));
+    const comment = `nodens ${VERSION}: nodens manifest ${call.args.join(" ")}`;
+    output.out(renderManifest(asked.options, comment));
     return 0;
   }
   const { options } = asked;
+  const { file } = options;
   let text: string;
   try {
-    text = host.readTextFile(options.file);
+    text = host.readTextFile(file);
   } catch (error) {
-    output.err(`nodens manifest: cannot read "${options.file}": ${readFailure(error)}\n`);
+    output.err(`nodens manifest: cannot read "${file}": ${readFailure(error)}\n`);
     return 1;
   }
-  if (asked.action === "check") {
-    return report(await check(text, options, yaml), options.file, output);
-  }
-  const filled = fill(text, options, yaml);
-  const result = "faults" in filled ? filled : await check(filled.text, options, yaml);
-  const code = report(result, options.file, output);
-  if (code !== 0 || "faults" in filled) return code;
-  output.out(
-    asked.diff
-      ? unifiedDiff(
-        { name: options.file, text },
-        { name: `${options.file} (nodens)`, text: filled.text },
-      )
-      : filled.text,
-  );
+  if (asked.action === "check") return report(await check(text, options), file, output);
+  const filled = fill(text, options);
+  const result = typeof filled === "string" ? await check(filled, options) : filled;
+  const code = report(result, file, output);
+  if (code !== 0 || typeof filled !== "string") return code;
+  const after = { name: `${file} (nodens)`, text: filled };
+  output.out(asked.diff ? unifiedDiff({ name: file, text }, after) : filled);
   return 0;
 }
 
-/** The manifest with its variables filled and its image changed, or why that cannot be. */
-function fill(text: string, options: FileArguments, yaml: Yaml): { text: string } | CheckResult {
+function fill(text: string, options: FileArguments): string | CheckResult {
   const filled = fillVariables(text, options);
-  const { containers, strangers, faults } = readManifest(filled, yaml);
+  const { containers, strangers, faults } = readManifest(filled);
   if (faults.length === 0 && containers.length === 0) {
     const names = strangers.length === 0 ? "none at all" : strangers.join(", ");
     const what = `no DaemonSet has a container whose image is node-cache (there are ${names}), so` +
@@ -79,34 +61,47 @@ function fill(text: string, options: FileArguments, yaml: Yaml): { text: string 
       faults.push({ line: image.line, what: "the image takes several lines (write it on one)" });
     }
   }
-  if (faults.length > 0) return { faults, warnings: [] };
-  return { text: setImage(filled, containers, options.image) };
+  return faults.length > 0 ? { faults, warnings: [] } : setImage(filled, containers, options.image);
 }
 
-async function check(text: string, options: FileArguments, yaml: Yaml): Promise<CheckResult> {
+async function check(text: string, options: FileArguments): Promise<CheckResult> {
   const { file, given, ranges, localDns, kubeDns, domain } = options;
-  const content = readManifest(text, yaml);
+  const content = readManifest(text);
   if (content.faults.length > 0) return { faults: content.faults, warnings: [] };
-  const isFilled = given.has("from");
   const expected = {
+    // Defaults are not expected: a file may have other values.
     localDns: given.has("localdns") ? localDns : null,
     kubeDns,
-    // The default has been put into the variables of the file; where it had none, it says its own.
     domain: given.has("domain") ? domain : null,
     ranges,
   };
   const result = await checkManifest({ ...content, file, text }, expected, readNodeArguments);
-  if (!isFilled && content.containers.length === 0 && content.configTexts.length === 0) {
+  const empty = content.containers.length === 0 && content.configTexts.length === 0;
+  if (empty && !given.has("from")) {
     result.faults.push({ line: 1, what: "this is not a manifest of nodens or node-cache" });
   }
   return result;
 }
 
+/** Reads a container's arguments as nodens does. Throws `FlagError`. */
+function readNodeArguments(args: readonly string[]): NodeArguments {
+  const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
+  if (rest.length > 0) throw new FlagError(`unexpected argument "${rest[0]}" (flags begin with -)`);
+  const { localIps, dnsPort, template } = readServeOptions({ values, given }).node;
+  return {
+    localIps,
+    dnsPort,
+    baseFile: template?.baseFile ?? "",
+    target: template?.target ?? (values.conf || "/Corefile"),
+    domain: given.has("domain") ? template?.domain ?? null : null,
+  };
+}
+
 function report({ faults, warnings }: CheckResult, file: string, output: Output): number {
-  const tell = (kind: string, list: readonly ManifestFault[]) => {
+  const print = (kind: string, list: readonly ManifestFault[]) => {
     for (const { line, what } of list) output.err(`${kind}${file}:${line}: ${what}\n`);
   };
-  tell("warning: ", warnings);
-  tell("", faults);
+  print("warning: ", warnings);
+  print("", faults);
   return faults.length === 0 ? 0 : 1;
 }

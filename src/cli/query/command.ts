@@ -1,30 +1,32 @@
-import type { Command } from "../command.ts";
-import { QUERY_FLAGS, QUERY_OPTIONS } from "./flags.ts";
+import { command } from "../command.ts";
+import { HELP_FLAG, text } from "../flags.ts";
+import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
 
-/** Description of `nodens query`. */
-export const QUERY: Command = {
+/** `nodens query`. */
+export const QUERY = command({
   name: "query",
   summary: "ask a server, and print the response as dig does",
   forms: [{ args: "NAME [TYPE] [@SERVER] [-p PORT] [-x ADDRESS] [+OPTION...]" }],
   description: [
     "SERVER is an address or a host name; without one, the first of /etc/resolv.conf is asked.",
   ],
-  flags: QUERY_FLAGS,
-  oneDash: true,
+  flags: {
+    p: PORT_FLAG,
+    x: text("ADDRESS", "ask for the name of this address instead"),
+    h: HELP_FLAG,
+  },
+  ownSyntax: true,
   plusOptions: QUERY_OPTIONS,
   operands: [{ name: "NAME" }, {
     name: "[TYPE]",
     values: ["A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SOA", "SRV", "TXT"],
   }],
   exitCodes: [
-    [0, "a response came, whatever its code"],
-    [1, "a command line that cannot be understood"],
+    [0, "a response of any code"],
+    [1, "a wrong command line"],
     [9, "no response"],
     [10, "the server's name does not resolve, or its response cannot be read"],
   ],
   usageCode: 1,
-  async load() {
-    const { runQuery } = await import("./query.ts");
-    return (args, { output }) => runQuery(args, output);
-  },
-};
+  load: () => import("./query.ts"),
+});

@@ -1,92 +1,102 @@
-// @ts-types="@types/dns-packet"
-import { type Answer, decode, type DecodedPacket, type OptAnswer, type Question } from "dns-packet";
-import { Buffer } from "node:buffer";
-import { FLAG } from "../../dns/constants.ts";
-import { flagsText, opcodeText, rcodeText } from "../../dns/mnemonics.ts";
-import { checkBounds } from "./bounds.ts";
-import { extendedErrorText } from "./extended_errors.ts";
-import { packetTypeText, rdataText } from "./rdata.ts";
-import { nameText, quoted } from "./text.ts";
+import { formatIPv6 } from "../../dns/address.ts";
+import { EDNS_DO, FLAG, TYPE } from "../../dns/constants.ts";
+import { classText, flagsText, opcodeText, rcodeText, typeText } from "../../dns/mnemonics.ts";
+import { quoted, rdataText } from "./rdata.ts";
+import { WireReader } from "./wire.ts";
 
-/** Columns in which dig puts TTL, class, type and data. */
 const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
 
-/** A whole response in dig's layout. Throws for a malformed one. */
+/** Purposes of the Extended DNS Error codes (RFC 8914 section 5.2 and IANA's list). */
+const ERROR_PURPOSES: readonly string[] = [
+  ...["Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer"],
+  ...["Forged Answer", "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired"],
+  ...["Signature Not Yet Valid", "DNSKEY Missing", "RRSIGs Missing", "No Zone Key Bit Set"],
+  ...["NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored", "Filtered", "Prohibited"],
+  ...["Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported", "No Reachable Authority"],
+  ...["Network Error", "Invalid Data", "Signature Expired before Valid", "Too Early"],
+  ...["Unsupported NSEC3 Iterations Value", "Unable to conform to policy", "Synthesized"],
+];
+
+interface PrintedRecord {
+  type: number;
+  qclass: number;
+  ttl: number;
+  line: string;
+  text: string;
+  options: WireReader;
+}
+
+/** A response in dig's layout. Throws `RangeError` if it is malformed. */
 export function formatMessage(bytes: Uint8Array): string {
-  const packet = decodeWhole(bytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const flags = view.getUint16(2);
-  const additionals = packet.additionals ?? [];
-  const opt = additionals.find((record): record is OptAnswer => record.type === "OPT");
-  const rcode = (flags & FLAG.RCODE) | ((opt?.extendedRcode ?? 0) << 4);
-  const opcode = opcodeText((flags & FLAG.OPCODE) >> 11);
-  const names = flagsText(flags & ~FLAG.Z, " ");
+  const { id, flags, counts, questions, answers, authorities, additionals } = readMessage(bytes);
+  const opt = additionals.find(({ type }) => type === TYPE.OPT);
+  const rcode = (flags & FLAG.RCODE) | ((opt?.ttl ?? 0) >>> 24 << 4);
   const mbz = (flags & FLAG.Z) !== 0 ? "; MBZ: 0x4" : "";
-  let text = `;; ->>HEADER<<- opcode: ${opcode}, status: ${rcodeText(rcode)}, ` +
-    `id: ${view.getUint16(0)}\n;; flags: ${names}${mbz}; ` +
-    `QUERY: ${view.getUint16(4)}, ANSWER: ${view.getUint16(6)}, ` +
-    `AUTHORITY: ${view.getUint16(8)}, ADDITIONAL: ${view.getUint16(10)}\n`;
-  if ((flags & (FLAG.RD | FLAG.RA)) === FLAG.RD) {
-    text += ";; WARNING: recursion requested but not available\n";
-  }
-  text += "\n";
-  if (opt !== undefined) text += formatOpt(opt);
-  const questions = packet.questions ?? [];
-  if (questions.length > 0) {
-    text += `;; QUESTION SECTION:\n${questions.map(formatQuestion).join("")}\n`;
-  }
-  text += formatSection("ANSWER", packet.answers ?? []);
-  text += formatSection("AUTHORITY", packet.authorities ?? []);
-  return text + formatSection("ADDITIONAL", additionals.filter((record) => record !== opt));
+  const unavailable = (flags & (FLAG.RD | FLAG.RA)) === FLAG.RD;
+  return `;; ->>HEADER<<- opcode: ${opcodeText((flags & FLAG.OPCODE) >> 11)}, ` +
+    `status: ${rcodeText(rcode)}, id: ${id}\n` +
+    `;; flags: ${flagsText(flags & ~FLAG.Z, " ")}${mbz}; QUERY: ${counts[0]}, ` +
+    `ANSWER: ${counts[1]}, AUTHORITY: ${counts[2]}, ADDITIONAL: ${counts[3]}\n` +
+    `${unavailable ? ";; WARNING: recursion requested but not available\n" : ""}\n` +
+    (opt === undefined ? "" : optText(opt)) +
+    section("QUESTION", questions) +
+    section("ANSWER", answers) +
+    section("AUTHORITY", authorities) +
+    section("ADDITIONAL", additionals.filter((record) => record !== opt));
 }
 
-/** The data of the answers alone, one a line. Throws for a malformed message. */
+/** The data of the answers. Throws `RangeError` for a malformed message. */
 export function formatShort(bytes: Uint8Array): string {
-  const { answers } = decodeWhole(bytes);
-  return (answers ?? []).map((record) => `${dataOf(record)}\n`).join("");
+  return readMessage(bytes).answers.map(({ text }) => `${text}\n`).join("");
 }
 
-function decodeWhole(bytes: Uint8Array): DecodedPacket {
-  const end = checkBounds(bytes);
-  const packet = decode(Buffer.from(bytes));
-  if (decode.bytes !== end) throw new RangeError(`records end at byte ${decode.bytes}, not ${end}`);
-  return packet;
+function readMessage(bytes: Uint8Array) {
+  const reader = new WireReader(bytes, 0);
+  const [id, flags] = [reader.u16(), reader.u16()];
+  const counts = [reader.u16(), reader.u16(), reader.u16(), reader.u16()] as const;
+  const list = <T>(count: number, read: (reader: WireReader) => T) =>
+    Array.from({ length: count }, () => read(reader));
+  return {
+    ...{ id, flags, counts },
+    questions: list(counts[0], readQuestion),
+    answers: list(counts[1], readRecord),
+    authorities: list(counts[2], readRecord),
+    additionals: list(counts[3], readRecord),
+  };
 }
 
-function formatSection(title: string, records: readonly Answer[]): string {
-  if (records.length === 0) return "";
-  return `;; ${title} SECTION:\n${records.map(formatRecord).join("")}\n`;
-}
-
-function formatQuestion(question: Question): string {
-  return ";" + columns([
-    [0, nameText(question.name)],
-    [COLUMNS.class, classOf(question.class)],
-    [COLUMNS.type, packetTypeText(question.type)],
+function readQuestion(reader: WireReader): { line: string } {
+  const [name, type, qclass] = [reader.name(), reader.u16(), reader.u16()];
+  const line = columns([
+    ...[[0, name], [COLUMNS.class, classText(qclass)], [COLUMNS.type, typeText(type)]] as const,
   ]);
+  return { line: `;${line}` };
 }
 
-function formatRecord(record: Answer): string {
-  if (record.type === "OPT") return "; a second OPT record\n";
-  return columns([
-    [0, nameText(record.name)],
-    [COLUMNS.ttl, String(record.ttl ?? 0)],
-    // dns-packet takes the class's highest bit for mDNS's cache flush.
-    [COLUMNS.class, record.flush === true ? "CLASS32769" : classOf(record.class)],
-    [COLUMNS.type, packetTypeText(record.type)],
-    [COLUMNS.data, dataOf(record)],
+function readRecord(reader: WireReader): PrintedRecord {
+  const name = reader.name();
+  const [type, qclass, ttl] = [reader.u16(), reader.u16(), reader.u32()];
+  const data = reader.part(reader.u16());
+  if (type === TYPE.OPT) {
+    return { type, qclass, ttl, line: "; a second OPT record\n", text: "", options: data };
+  }
+  const text = rdataText(type, data);
+  const line = columns([
+    [0, name],
+    [COLUMNS.ttl, String(ttl)],
+    [COLUMNS.class, classText(qclass)],
+    [COLUMNS.type, typeText(type)],
+    [COLUMNS.data, text],
   ]);
+  return { type, qclass, ttl, line, text, options: data };
 }
 
-function dataOf(record: Answer): string {
-  return record.type === "OPT" ? "" : rdataText(packetTypeText(record.type), record.data);
+function section(title: string, entries: readonly { line: string }[]): string {
+  if (entries.length === 0) return "";
+  return `;; ${title} SECTION:\n${entries.map(({ line }) => line).join("")}\n`;
 }
 
-function classOf(text: string | undefined): string {
-  return (text ?? "IN").replace("UNKNOWN_", "CLASS");
-}
-
-/** Puts each text into its column with tabs, or a blank behind what is too long. */
+/** Aligns texts to columns by tabs; a text that is too long is followed by a blank. */
 function columns(fields: readonly (readonly [column: number, text: string])[]): string {
   let line = "";
   let at = 0;
@@ -103,30 +113,29 @@ function columns(fields: readonly (readonly [column: number, text: string])[]): 
   return `${line}\n`;
 }
 
-function formatOpt(opt: OptAnswer): string {
-  const flags = opt.flag_do ? " do" : "";
+function optText({ qclass, ttl, options }: PrintedRecord): string {
   let text = ";; OPT PSEUDOSECTION:\n" +
-    `; EDNS: version: ${opt.ednsVersion}, flags:${flags}; udp: ${opt.udpPayloadSize}\n`;
-  for (const option of opt.options) {
-    const { code } = option as { code: number };
-    const data = option.data ?? Buffer.alloc(0);
-    text += `; ${optionText(code, data, option)}\n`;
+    `; EDNS: version: ${ttl >> 16 & 0xff}, flags:${ttl & EDNS_DO ? " do" : ""}; udp: ${qclass}\n`;
+  while (options.left > 0) {
+    const code = options.u16();
+    text += `; ${optionText(code, options.octets(options.u16()))}\n`;
   }
   return text;
 }
 
-function optionText(code: number, data: Buffer, option: object): string {
-  const hex = data.toString("hex");
+function optionText(code: number, data: Uint8Array): string {
+  const hex = data.toHex();
+  const spaced = hex.match(/../g)?.join(" ") ?? "";
   switch (code) {
     case 3:
-      return `NSID: ${hex.match(/../g)?.join(" ") ?? ""} (${quoted(data)})`;
+      return `NSID: ${spaced} (${quoted(data)})`;
     case 8: {
-      const subnet = option as {
-        ip: string;
-        sourcePrefixLength: number;
-        scopePrefixLength: number;
-      };
-      return `CLIENT-SUBNET: ${subnet.ip}/${subnet.sourcePrefixLength}/${subnet.scopePrefixLength}`;
+      const [, family, source, scope, ...prefix] = data;
+      const address = new Uint8Array(family === 1 ? 4 : 16);
+      if (data.length < 4 || prefix.length > address.length) break;
+      address.set(prefix);
+      const text = family === 1 ? address.join(".") : formatIPv6(address);
+      return `CLIENT-SUBNET: ${text}/${source}/${scope}`;
     }
     case 10:
       return `COOKIE: ${hex}`;
@@ -134,11 +143,11 @@ function optionText(code: number, data: Buffer, option: object): string {
       return `PAD: (${data.length} bytes)`;
     case 15: {
       if (data.length < 2) return `EDE: ${hex}`;
-      const extra = data.subarray(2);
-      return `EDE: ${extendedErrorText(data.readUInt16BE(0))}` +
-        (extra.length === 0 ? "" : `: (${quoted(extra).slice(1, -1)})`);
+      const number = data[0]! << 8 | data[1]!;
+      const purpose = ERROR_PURPOSES[number];
+      const extra = data.length === 2 ? "" : `: (${quoted(data.subarray(2)).slice(1, -1)})`;
+      return `EDE: ${number}${purpose === undefined ? "" : ` (${purpose})`}${extra}`;
     }
-    default:
-      return data.length === 0 ? `OPT=${code}` : `OPT=${code}: ${hex.match(/../g)!.join(" ")}`;
   }
+  return data.length === 0 ? `OPT=${code}` : `OPT=${code}: ${spaced}`;
 }

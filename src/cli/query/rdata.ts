@@ -1,94 +1,152 @@
-// @ts-types="@types/dns-packet"
-import type {
-  CaaData,
-  DnskeyData,
-  DsData,
-  HInfoData,
-  MxData,
-  NaptrData,
-  Nsec3Data,
-  NsecData,
-  RpData,
-  RrsigData,
-  SoaData,
-  SrvData,
-  SshfpData,
-  TlsaData,
-} from "dns-packet";
-import { formatIPv6, parseAddress } from "../../dns/address.ts";
+import { formatIPv6 } from "../../dns/address.ts";
 import { typeText } from "../../dns/mnemonics.ts";
-import { svcbText } from "./svcb.ts";
-import {
-  base32Text,
-  base64Text,
-  hexText,
-  mailboxText,
-  nameText,
-  quoted,
-  unknownText,
-} from "./text.ts";
+import { SERVICE_KEYS } from "../../dns/service_keys.ts";
+import type { WireReader } from "./wire.ts";
 
-/** Presentation format by type; each gets what dns-packet makes of that type's data. */
-const FORMATS: Readonly<Record<string, (data: never) => string>> = {
-  A: (data: string) => data,
-  AAAA: (data: string) => {
-    const bytes = parseAddress(data);
-    return bytes?.length === 16 ? formatIPv6(bytes) : data;
-  },
-  CNAME: nameText,
-  DNAME: nameText,
-  NS: nameText,
-  PTR: nameText,
-  CAA: ({ flags, tag, value }: CaaData) => `${flags ?? 0} ${tag} ${quoted(value)}`,
-  DNSKEY: ({ flags, algorithm, key }: DnskeyData) => `${flags} 3 ${algorithm} ${base64Text(key)}`,
-  DS: ({ keyTag, algorithm, digestType, digest }: DsData) =>
-    `${keyTag} ${algorithm} ${digestType} ${hexText(digest)}`,
-  HINFO: ({ cpu, os }: HInfoData) => `${quoted(cpu)} ${quoted(os)}`,
-  MX: ({ preference, exchange }: MxData) => `${preference ?? 0} ${nameText(exchange)}`,
-  NAPTR: ({ order, preference, flags, services, regexp, replacement }: NaptrData) =>
-    `${order} ${preference} ${quoted(flags)} ${quoted(services)} ${quoted(regexp)} ` +
-    nameText(replacement),
-  NSEC: ({ nextDomain, rrtypes }: NsecData) => [nameText(nextDomain), ...types(rrtypes)].join(" "),
-  NSEC3: ({ algorithm, flags, iterations, salt, nextDomain, rrtypes }: Nsec3Data) =>
-    [algorithm, flags, iterations, hexText(salt) || "-", base32Text(nextDomain), ...types(rrtypes)]
-      .join(" "),
-  RP: ({ mbox, txt }: RpData) => `${mailboxText(mbox)} ${nameText(txt)}`,
-  RRSIG: (data: RrsigData) =>
-    `${types([data.typeCovered])[0]} ${data.algorithm} ${data.labels} ${data.originalTTL} ` +
-    `${timeText(data.expiration)} ${timeText(data.inception)} ${data.keyTag} ` +
-    `${nameText(data.signersName)} ${base64Text(data.signature)}`,
-  SOA: ({ mname, rname, serial, refresh, retry, expire, minimum }: SoaData) =>
-    `${nameText(mname)} ${mailboxText(rname)} ` +
-    `${serial} ${refresh} ${retry} ${expire} ${minimum}`,
-  SRV: ({ priority, weight, port, target }: SrvData) =>
-    `${priority ?? 0} ${weight ?? 0} ${port} ${nameText(target)}`,
-  SSHFP: ({ algorithm, hash, fingerprint }: SshfpData) =>
-    `${algorithm} ${hash} ${fingerprint.toUpperCase().match(/.{1,56}/g)?.join(" ") ?? ""}`,
-  SVCB: (data: Uint8Array) => svcbText(data) ?? unknownText(data),
-  HTTPS: (data: Uint8Array) => svcbText(data) ?? unknownText(data),
-  TLSA: ({ usage, selector, matchingType, certificate }: TlsaData) =>
-    `${usage} ${selector} ${matchingType} ${hexText(certificate)}`,
-  TXT: (data: Uint8Array[]) => data.map(quoted).join(" "),
+/** Fields of the data by type; data of other types is printed as RFC 3597 section 5 has it. */
+const FORMATS: Readonly<Record<string, string>> = {
+  A: "ipv4",
+  AAAA: "ipv6",
+  CNAME: "name",
+  DNAME: "name",
+  NS: "name",
+  PTR: "name",
+  CAA: "u8 tag text",
+  DNSKEY: "u16 u8 u8 base64",
+  DS: "u16 u8 u8 hex",
+  HINFO: "string string",
+  HTTPS: "u16 name parameters",
+  MX: "u16 name",
+  NAPTR: "u16 u16 string string string name",
+  NSEC: "name types",
+  NSEC3: "u8 u8 u16 salt hash types",
+  RP: "name name",
+  RRSIG: "type u8 u8 u32 time time u16 name base64",
+  SOA: "name name u32 u32 u32 u32 u32",
+  SRV: "u16 u16 u16 name",
+  SSHFP: "u8 u8 hex",
+  SVCB: "u16 name parameters",
+  TLSA: "u8 u8 u8 hex",
+  TXT: "strings",
 };
 
-/** Data of a record in presentation format; RFC 3597's for types that dns-packet does not know. */
-export function rdataText(type: string, data: unknown): string {
-  const format = Object.hasOwn(FORMATS, type) ? FORMATS[type] : undefined;
-  if (format !== undefined) return format(data as never);
-  return unknownText(data instanceof Uint8Array ? data : new Uint8Array(0));
+/** Presentation format by field. Each reads its octets; those without a length read all that is left. */
+const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
+  u8: (data) => String(data.u8()),
+  u16: (data) => String(data.u16()),
+  u32: (data) => String(data.u32()),
+  ipv4: (data) => data.octets(4).join("."),
+  ipv6: (data) => formatIPv6(data.octets(16)),
+  name: (data) => data.name(),
+  type: (data) => typeText(data.u16()),
+  types: (data) => typesText(data),
+  /** Seconds since 1970 as YYYYMMDDHHmmSS (RFC 4034 section 3.2). */
+  time: (data) => new Date(data.u32() * 1000).toISOString().replace(/\..*|[-:T]/g, ""),
+  tag: (data) => quoted(data.octets(data.u8())).slice(1, -1),
+  text: (data) => quoted(data.octets()),
+  string: (data) => quoted(data.octets(data.u8())),
+  strings: (data) => repeated(data, () => quoted(data.octets(data.u8()))).join(" "),
+  hex: (data) => hexText(data.octets()),
+  base64: (data) => grouped(data.octets().toBase64()),
+  salt: (data) => hexText(data.octets(data.u8())) || "-",
+  hash: (data) => base32Text(data.octets(data.u8())),
+  parameters: (data) => repeated(data, () => parameterText(data)).join(" "),
+};
+
+/** Data in presentation format. Throws `RangeError` if it is malformed. */
+export function rdataText(type: number, data: WireReader): string {
+  const name = typeText(type);
+  const format = Object.hasOwn(FORMATS, name) ? FORMATS[name]! : null;
+  if (format === null || data.left === 0) return unknownText(data);
+  const start = data.at;
+  try {
+    const words = format.split(" ").map((field) => FIELDS[field]!(data));
+    if (data.left > 0) throw new RangeError(`${data.left} bytes behind data at byte ${start}`);
+    return words.filter((word) => word !== "").join(" ");
+  } catch (error) {
+    if (!format.endsWith("parameters")) throw error;
+    data.at = start;
+    return unknownText(data);
+  }
 }
 
-/** Text of a type that dns-packet names; it says UNKNOWN_65 where IANA says HTTPS. */
-export function packetTypeText(type: string): string {
-  const number = /^UNKNOWN_(\d+)$/.exec(type)?.[1];
-  return number === undefined ? type : typeText(Number(number));
+/** A character string in quotation marks (RFC 1035 section 5.1). */
+export function quoted(octets: Uint8Array): string {
+  const text = Array.from(octets, (octet) => {
+    if (octet < 0x20 || octet > 0x7e) return `\\${String(octet).padStart(3, "0")}`;
+    return octet === 0x22 || octet === 0x5c
+      ? `\\${String.fromCharCode(octet)}`
+      : String.fromCharCode(octet);
+  });
+  return `"${text.join("")}"`;
 }
 
-function types(names: readonly string[]): string[] {
-  return names.map(packetTypeText);
+/** A parameter of an SVCB or HTTPS record (RFC 9460 section 2.1). */
+function parameterText(data: WireReader): string {
+  const key = keyText(data.u16());
+  const value = data.part(data.u16());
+  const list = (field: () => string) => `${key}=${repeated(value, field).join(",")}`;
+  switch (key) {
+    case "mandatory":
+      return list(() => keyText(value.u16()));
+    case "alpn": {
+      // Commas within a name are escaped twice (RFC 9460 appendix A.1).
+      const names = repeated(value, () => FIELDS["tag"]!(value).replaceAll(",", "\\\\,"));
+      return `alpn="${names.join(",")}"`;
+    }
+    case "port":
+      if (value.left !== 2) throw new RangeError(`port of ${value.left} bytes`);
+      return `port=${value.u16()}`;
+    case "ipv4hint":
+    case "ipv6hint":
+      if (value.left === 0) throw new RangeError(`empty ${key}`);
+      return list(() => FIELDS[key.slice(0, 4)]!(value));
+    case "ech":
+      return `ech=${value.octets().toBase64()}`;
+    case "no-default-alpn":
+      if (value.left > 0) throw new RangeError(`${key} with a value`);
+      return key;
+    default:
+      return value.left === 0 ? key : `${key}=${quoted(value.octets())}`;
+  }
 }
 
-/** Seconds since 1970 as YYYYMMDDHHmmSS (RFC 4034 section 3.2). */
-function timeText(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(/\..*|[-:T]/g, "");
+function keyText(key: number): string {
+  return SERVICE_KEYS[key] ?? `key${key}`;
+}
+
+/** A type bitmap (RFC 4034 section 4.1.2). */
+function typesText(data: WireReader): string {
+  const windows = repeated(data, () => {
+    const first = data.u8() * 256;
+    const bits = Array.from(data.octets(data.u8()), (octet) => octet.toString(2).padStart(8, "0"));
+    return [...bits.join("")].flatMap((bit, i) => bit === "1" ? [typeText(first + i)] : []);
+  });
+  return windows.flat().join(" ");
+}
+
+function repeated<T>(data: WireReader, field: () => T): T[] {
+  const found: T[] = [];
+  while (data.left > 0) found.push(field());
+  return found;
+}
+
+/** RFC 3597 section 5. */
+function unknownText(data: WireReader): string {
+  return `\\# ${data.left} ${hexText(data.octets())}`.trimEnd();
+}
+
+function hexText(octets: Uint8Array): string {
+  return grouped(octets.toHex().toUpperCase());
+}
+
+/** Base 32 with the extended hexadecimal alphabet, unpadded (RFC 4648 section 7). */
+function base32Text(octets: Uint8Array): string {
+  const bits = Array.from(octets, (octet) => octet.toString(2).padStart(8, "0")).join("");
+  return (bits.match(/.{1,5}/g) ?? [])
+    .map((five) => parseInt(five.padEnd(5, "0"), 2).toString(32).toUpperCase()).join("");
+}
+
+function grouped(text: string): string {
+  return text.match(/.{1,56}/g)?.join(" ") ?? "";
 }

@@ -1,42 +1,46 @@
 import type { Config } from "../../config/types.ts";
+import type { Status } from "../../control/endpoints/status.ts";
 import type { Logger } from "../../control/log/logger.ts";
 import { ownName } from "../../plugins/config_traits.ts";
 import { VERSION } from "../version.ts";
 
-/** What is served where, as CoreDNS prints it. */
-function listenerNames(config: Config): string[] {
-  const zones = config.listeners.flatMap(({ address, port, zones }) =>
-    zones.map(({ zone }) => {
-      const host = address === ""
-        ? ""
-        : address.includes(":")
-        ? ` on [${address}]`
-        : ` on ${address}`;
-      return `${zone}:${port}${host}`;
-    })
-  );
-  return [...new Set(zones)];
+function listenerNames({ listeners }: Config): string[] {
+  const names = listeners.flatMap(({ address, port, zones }) => {
+    const host = address.includes(":") ? `[${address}]` : address;
+    return zones.map(({ zone }) => `${zone}:${port}${host === "" ? "" : ` on ${host}`}`);
+  });
+  return [...new Set(names)];
 }
 
-/** The state of a nodens that serves, for its service manager. */
+/** The state for the service manager. */
 export function servingText(config: Config): string {
   return `serving ${listenerNames(config).join(", ")}`;
 }
 
-/** A name that is answered without a network, if there is one. */
-function nameToTry(config: Config, zones: readonly { block: number }[]): string {
-  return ownName({ blocks: zones.map(({ block }) => config.blocks[block]!) }) ?? "example.org";
+/** Logs listeners, versions, and a command that gets an answer. */
+export function announce(config: Config, logger: Logger): void {
+  const hint = config.listeners.slice(0, 1).map(({ address, port, zones }) => {
+    // A name that needs no upstream, if there is one.
+    const name = ownName({ blocks: zones.map(({ block }) => config.blocks[block]!) });
+    return `Try: dig @${address || "127.0.0.1"} -p ${port} ${name ?? "example.org"}`;
+  });
+  const versions =
+    `nodens ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os}/${Deno.build.arch}`;
+  const listeners = listenerNames(config);
+  logger.print([...listeners, versions, ...hint], versions, { version: VERSION, listeners });
 }
 
-/** Prints listeners, what runs, and a command that gets an answer. */
-export function announce(config: Config, logger: Logger): void {
-  const first = config.listeners[0];
-  const hint: string[] = [];
-  if (first !== undefined) {
-    const host = first.address === "" ? "127.0.0.1" : first.address;
-    hint.push(`Try: dig @${host} -p ${first.port} ${nameToTry(config, first.zones)}`);
+/** Logs the state (SIGQUIT): as text, or as one JSON message with the member `status`. */
+export async function printState(
+  source: { collect(): Promise<Status> },
+  logger: Logger,
+): Promise<void> {
+  try {
+    const status = await source.collect();
+    const { statusText } = await import("../status/text.ts");
+    const lines = statusText(status).trimEnd().split("\n");
+    logger.print(["SIGQUIT: this was the state", ...lines], "SIGQUIT: state report", { status });
+  } catch (error) {
+    logger.log("error", `SIGQUIT: cannot report the state: ${(error as Error).message}`);
   }
-  const run = `nodens ${VERSION}, deno ${Deno.version.deno}, ${Deno.build.os}/${Deno.build.arch}`;
-  const listeners = listenerNames(config);
-  logger.print([...listeners, run, ...hint], run, { version: VERSION, listeners });
 }

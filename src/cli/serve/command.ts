@@ -1,21 +1,17 @@
-import type { Command } from "../command.ts";
+import { command } from "../command.ts";
 import { SERVE_FLAGS } from "./flags.ts";
 
-/** What nodens does without a command. */
-export const SERVE: Command = {
+/** nodens without a command. */
+export const SERVE = command({
   name: "",
   summary: "serve a Corefile",
   forms: [{ args: "[FLAGS]" }],
   flags: SERVE_FLAGS,
-  operands: [],
   exitCodes: [
     [0, "stopped by SIGTERM or SIGINT"],
     [1, "a fault in the Corefile, or a port that cannot be opened"],
-    [2, "a flag that cannot be understood"],
-    [3, "a data plane has died or hangs, and cannot be brought back"],
+    [2, "a wrong flag"],
+    [3, "a data plane has died or hangs, and cannot be replaced"],
   ],
-  async load() {
-    const { runServe } = await import("./serve.ts");
-    return runServe;
-  },
-};
+  load: () => import("./serve.ts"),
+});

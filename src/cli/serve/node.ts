@@ -1,13 +1,9 @@
-import { readConfig } from "../../loading/read.ts";
 import { askUdp } from "../../follow/dns_client.ts";
-import { denoHost } from "../../control/host_deno.ts";
 import type { Logger } from "../../control/log/logger.ts";
 import { askMarked } from "../../control/plane/marked_probe.ts";
 import type { SelfChecks } from "../../control/plane/self_checks.ts";
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
-import type { BaseCorefile } from "../../node/template/base_corefile.ts";
 import { type NodeRole, SETUP_ERRORS, type SetupError } from "../../node/node_role.ts";
-import type { TemplateOptions } from "../../node/template/options.ts";
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
 import { type FailOpenLevel, OWN_MARK } from "../../node/rules/rules.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
@@ -19,17 +15,15 @@ import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;
 
-/** What the parts of the node role have in common. */
+/** Shared by the parts of the node role. */
 export interface NodeContext {
   options: ServeOptions;
   logger: Logger;
-  /** Counts node-cache's set-up errors. */
   count: (error: SetupError) => void;
-  /** Shows the level of fail-open that the rules of a family have. */
   onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
 }
 
-/** Counts set-up errors under node-cache's name, all of them from the start. */
+/** Counts set-up errors under node-cache's name; every series exists from the start. */
 export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
   const name = "coredns_nodecache_setup_errors_total";
   const counters = new Map(
@@ -38,24 +32,19 @@ export function setupErrorCounter(registry: MetricRegistry): (error: SetupError)
   return (error) => counters.get(error)!.add();
 }
 
-/** What the levels of fail-open are in `nodens_failopen_level`. */
 const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
 
-/** Shows the levels of fail-open; a family has no series before its rules were first looked at. */
+/** Publishes levels of fail-open. */
 export function failOpenGauge(registry: MetricRegistry): NodeContext["onLevel"] {
   return (family, level) =>
     registry.gauge("nodens_failopen_level", { family: `${family}` }).set(LEVEL_VALUES[level]);
 }
 
-/** Whether nodens does anything to the host. */
-export function hasNodeRole({ node, rules }: ServeOptions): boolean {
+function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 
-/**
- * Marks of what nodens sends itself, so that rules can tell it from what others send: to upstreams
- * where queries are redirected, to its own listeners where rules wait for a heartbeat. Zero for none.
- */
+/** Socket marks by which rules recognize nodens' own queries to upstreams and listeners; 0 for none. */
 export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
   const { redirect, failOpen } = options.rules;
   if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
@@ -68,11 +57,7 @@ export function ownMarks({ options, logger }: NodeContext): { upstream: number; 
   return { upstream: redirect === null ? 0 : OWN_MARK, probe: failOpen ? OWN_MARK : 0 };
 }
 
-/**
- * The part of nodens that changes the host; null if it is to change nothing.
- *
- * @param checks - called once nodens serves
- */
+/** The part of nodens that changes the host, or null; `checks` is called once nodens serves. */
 export async function makeNodeRole(
   context: NodeContext,
   checks: () => SelfChecks,
@@ -80,7 +65,7 @@ export async function makeNodeRole(
   const { options, logger: { log }, count, onLevel } = context;
   if (!hasNodeRole(options)) return null;
   const { node, rules } = options;
-  // Loaded only here: most of the code is of no use elsewhere.
+  // Loaded on demand: a nodens without a node role never needs the code.
   const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }, { conntrackCheck }] = await Promise
     .all([
       import("../../node/node_role.ts"),
@@ -103,7 +88,7 @@ export async function makeNodeRole(
   });
 }
 
-/** Whether one of the addresses answers; with none, whatever answers on this host will do. */
+/** Whether a DNS server answers at one of the addresses; by default, on this host. */
 async function anyAnswers(addresses: readonly string[], port: number): Promise<boolean> {
   const targets = addresses.length > 0 ? addresses : ["127.0.0.1", "::1"];
   const asked = await Promise.all(targets.map((address) => answers({ address, port })));
@@ -114,7 +99,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   try {
     return await askMarked(openLibc(), target, { mark: OWN_MARK, timeoutMs: ASK_LIMIT_MS });
   } catch {
-    // Without the right to mark, a query like everybody's.
+    // Without the right to set marks, an unmarked query follows.
   }
   try {
     const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
@@ -126,38 +111,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   }
 }
 
-/** The Corefile that is made of a template; `null` text where there is none to serve. */
-export async function openTemplate(
-  template: TemplateOptions,
-  { logger, count }: NodeContext,
-  onChange: (summary: string) => void,
-): Promise<{ base: BaseCorefile; text: string | null }> {
-  const { BaseCorefile } = await import("../../node/template/base_corefile.ts");
-  const base = new BaseCorefile(template, {
-    env: (name) => Deno.env.get(name),
-    async check(text) {
-      try {
-        const { target: file, dnsPort: defaultPort } = template;
-        await readConfig({ file, text, defaultPort }, denoHost);
-        return null;
-      } catch (error) {
-        return (error as Error).message;
-      }
-    },
-    onChange: (_text, summary) => onChange(summary),
-    onFault(message) {
-      count("configmap");
-      for (const line of message.split("\n")) logger.log("error", line);
-    },
-  });
-  return { base, text: await base.start() };
-}
-
-/**
- * Addresses for metrics that are free. In node-cache a port in use is not a reason to fail the start.
- *
- * @param shared - the one before may have them still
- */
+/** The free addresses for metrics; as in node-cache, optional ones in use do not prevent the start. */
 export function freeMetricsAddresses(
   addresses: readonly HttpAddress[],
   { logger, shared, optional }: { logger: Logger; shared: boolean; optional: boolean },

@@ -4,139 +4,63 @@ import { MAX_DURATION_MS } from "../../corefile/values.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
-import { type Flag, FlagError, type FlagValues } from "../flags.ts";
+import { boolean, FlagError, type FlagValues, port, text } from "../flags.ts";
 
-/** Directory of the kube-dns config map where no flag names another. */
 const CONFIG_DIRECTORY = "/etc/kube-dns";
-/** Where node-cache serves metrics unless told otherwise. */
 const METRICS_ADDRESS = "0.0.0.0:9353";
-/** Each address takes a dozen rules. */
+/** A bound on rules: each address takes a dozen. */
 const MAX_LOCAL_IPS = 16;
 /** Octets of an interface's name (Linux: IFNAMSIZ without the closing zero). */
 const MAX_INTERFACE_NAME = 15;
-const PORT = { min: 1, max: 65535 } as const;
 const SYNC_INTERVAL_MS = { min: 1000, max: MAX_DURATION_MS } as const;
 const NODE_CACHE_SECONDS = /^([0-9]+)ns$/;
 
 /** Flags of the node role, with node-cache's names and defaults. */
-export const NODE_FLAGS = [
-  {
-    name: "localip",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "addresses to serve on this node, with commas between; without, the host is left alone",
-  },
-  {
-    name: "setupinterface",
-    kind: "boolean",
-    default: true,
-    help: "make an interface that has those addresses",
-  },
-  {
-    name: "interfacename",
-    kind: "text",
-    value: "NAME",
-    default: "nodelocaldns",
-    help: "name of that interface",
-  },
-  {
-    name: "setupiptables",
-    kind: "boolean",
-    default: true,
-    help: "make the iptables rules for those addresses",
-  },
-  {
-    name: "syncinterval",
-    kind: "text",
-    value: "DURATION",
-    default: "60",
-    help: "how often interface and rules are checked; 60, 60s, 1m",
-  },
-  {
-    name: "skipteardown",
-    kind: "boolean",
-    default: false,
-    help: "leave interface and rules when the process ends",
-  },
-  {
-    name: "health-port",
-    kind: "number",
-    value: "PORT",
-    default: 8080,
-    help: "port of the health plugin",
-  },
-  {
-    name: "corefile",
-    kind: "text",
-    value: "FILE",
-    default: "/etc/Corefile",
-    help: "where the Corefile is written; -conf goes before it",
-  },
-  {
-    name: "basecorefile",
-    kind: "text",
-    value: "FILE",
-    default: "/etc/coredns/Corefile.base",
-    help: "template that the Corefile is made from",
-  },
-  {
-    name: "kubednscm",
-    kind: "text",
-    value: "FOLDER",
-    default: "",
-    help: `directory of the kube-dns config map; else ${CONFIG_DIRECTORY} if it is there`,
-  },
-  {
-    name: "upstreamsvc",
-    kind: "text",
-    value: "NAME",
-    default: "kube-dns",
-    help: "Service whose address __PILLAR__CLUSTER__DNS__ stands for",
-  },
-  {
-    name: "domain",
-    kind: "text",
-    value: "DOMAIN",
-    default: "cluster.local",
-    help: "what __PILLAR__DNS__DOMAIN__ stands for",
-  },
-  {
-    name: "reloadwithsignal",
-    kind: "boolean",
-    default: false,
-    help: "taken and ignored: a Corefile that was made anew is always applied",
-  },
-] as const satisfies readonly Flag[];
+export const NODE_FLAGS = {
+  localip: text(
+    "ADDRESSES",
+    "addresses to serve on this node, comma-separated; else it is unchanged",
+  ),
+  setupinterface: boolean("make an interface that has those addresses", true),
+  interfacename: text("NAME", "name of that interface", "nodelocaldns"),
+  setupiptables: boolean("make the iptables rules for those addresses", true),
+  syncinterval: text("DURATION", "how often interface and rules are checked; 60, 60s, 1m", "60"),
+  skipteardown: boolean("leave interface and rules when the process ends"),
+  "health-port": port(8080, "port of the health plugin"),
+  corefile: text("FILE", "where the filled Corefile is written; -conf overrides", "/etc/Corefile"),
+  basecorefile: text("FILE", "template of the Corefile", "/etc/coredns/Corefile.base"),
+  kubednscm: text("FOLDER", `kube-dns config map; default: ${CONFIG_DIRECTORY} if it exists`),
+  upstreamsvc: text("NAME", "Service whose address is __PILLAR__CLUSTER__DNS__", "kube-dns"),
+  domain: text("DOMAIN", "value of __PILLAR__DNS__DOMAIN__", "cluster.local"),
+  reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
+};
 
-/** Values of the flags that the node role reads: its own, and some of serving. */
+/** Values of its own flags, and of some of serving. */
 export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
-  conf: string;
-  "dns.port": number;
-  "metrics-listen-address": string;
+  readonly conf: string;
+  readonly "dns.port": number;
+  readonly "metrics-listen-address": string;
 }
 
 /**
- * Reads the flags of the node role out of a command line.
- *
- * `given` holds the names of the flags that stand there. The template is made only with `-localip`
- * or `-basecorefile`. Throws `FlagError` for a value that cannot be used.
+ * Checks the flags of the node role; `given` has the names of the flags on the command line. There is
+ * a template only with `-localip` or `-basecorefile`. Throws `FlagError`.
  */
 export function readNodeOptions(values: NodeValues, given: ReadonlySet<string>): NodeOptions {
   const localIps = readLocalIps(values.localip, given.has("localip"));
   const onNode = localIps.length > 0;
-  const dnsPort = readPort("dns.port", values);
+  const dnsPort = values["dns.port"];
   const metrics = values["metrics-listen-address"];
   return {
     localIps,
     dnsPort,
-    healthPort: readPort("health-port", values),
+    healthPort: values["health-port"],
     setupInterface: onNode && values.setupinterface,
     interfaceName: readInterfaceName(values.interfacename),
     setupIptables: onNode && values.setupiptables,
     syncIntervalMs: readSyncInterval(values.syncinterval),
     skipTeardown: values.skipteardown,
-    // The default of node-cache is one of the node role: elsewhere the port is nobody's.
+    // node-cache's default applies only to nodes.
     metricsListenAddress: onNode && !given.has("metrics-listen-address")
       ? METRICS_ADDRESS
       : metrics,
@@ -152,7 +76,7 @@ function readTemplate(
   { localIps, dnsPort }: { localIps: string[]; dnsPort: number },
 ): TemplateOptions {
   const baseFile = readPath("basecorefile", values);
-  // In node-cache -conf goes before -corefile, too.
+  // As in node-cache, -conf overrides -corefile.
   const target = values.conf === "" ? readPath("corefile", values) : values.conf;
   if (target === baseFile) {
     throw new FlagError(
@@ -190,7 +114,7 @@ function readLocalIps(text: string, given: boolean): string[] {
     const address = part.trim();
     if (address === "") return fail(`an address is missing in ${quote(text)}`);
     if (address.includes("__PILLAR__")) {
-      return fail(`${quote(address)} is still the manifest's variable`);
+      return fail(`${quote(address)} is an unfilled variable of the manifest`);
     }
     const bytes = parseAddress(address);
     if (bytes === null) return fail(`${quote(address)} is not an IP address`);
@@ -205,7 +129,6 @@ function readLocalIps(text: string, given: boolean): string[] {
   return different;
 }
 
-/** What an address is that cannot be given to an interface; null for all others. */
 function uselessAddress(bytes: Uint8Array): string | null {
   if (bytes.every((octet) => octet === 0)) return "the unspecified address";
   const [first] = bytes as unknown as [number];
@@ -213,10 +136,9 @@ function uselessAddress(bytes: Uint8Array): string | null {
   if (first === 0xff) return "a multicast address";
   const mapped = bytes.subarray(0, 10).every((octet) => octet === 0) && bytes[10] === 0xff &&
     bytes[11] === 0xff;
-  return mapped ? "an IPv4 address in an IPv6 one's form" : null;
+  return mapped ? "an IPv4-mapped IPv6 address" : null;
 }
 
-/** Names that Linux takes for an interface; a % would be a pattern to it. */
 function readInterfaceName(name: string): string {
   const wrong = (why: string) =>
     new FlagError(`flag -interfacename: ${quote(name)} ${why} (the default is nodelocaldns)`);
@@ -227,13 +149,13 @@ function readInterfaceName(name: string): string {
   }
   // deno-lint-ignore no-control-regex
   if (name === "." || name === ".." || /[\s/:%\x00]/.test(name)) {
-    throw wrong("is not a name for an interface: no spaces, and none of / : %");
+    throw wrong("is not an interface name: it must not have spaces or / : %");
   }
   return name;
 }
 
 function readSyncInterval(text: string): number {
-  // node-cache multiplies a duration by a second, so 60ns is how a minute is written for it.
+  // node-cache multiplies a duration by a second: 60ns means a minute.
   const seconds = NODE_CACHE_SECONDS.exec(text)?.[1];
   const ms = parseDuration(seconds ?? text);
   const { min, max } = SYNC_INTERVAL_MS;
@@ -249,22 +171,17 @@ function readSyncInterval(text: string): number {
   return ms;
 }
 
-function readPort(name: "dns.port" | "health-port", values: NodeValues): number {
-  const port = values[name];
-  if (port >= PORT.min && port <= PORT.max) return port;
-  throw new FlagError(`flag -${name}: ${port} is not a port (${PORT.min} to ${PORT.max})`);
-}
-
 function readPath(name: "basecorefile" | "corefile", values: NodeValues): string {
   const path = values[name];
   if (path === "") throw new FlagError(`flag -${name}: a path is missing (-${name} FILE)`);
   return path;
 }
 
-/** A name that can be put into a Corefile as it is. */
 function readDomain(text: string): string {
   try {
-    if (/[\s"#{}\\,:/]/.test(text)) throw new SyntaxError("it holds what no domain does");
+    if (/[\s"#{}\\,:/]/.test(text)) {
+      throw new SyntaxError("a character does not belong into a domain");
+    }
     normalizeZone(text);
     return text;
   } catch (error) {

@@ -4,66 +4,24 @@ import type { NodeRulesOptions } from "../../node/node_rules.ts";
 import { readRedirectArguments } from "../../node/redirect/arguments.ts";
 import type { RedirectOptions } from "../../node/redirect/redirect.ts";
 import { type Destination, familyOf } from "../../node/rules/rules.ts";
-import { type Flag, FlagError, type FlagValues } from "../flags.ts";
+import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
 
-/** Flags of the rules that node-cache has not. */
-export const RULE_FLAGS = [
-  {
-    name: "failopen",
-    kind: "boolean",
-    default: true,
-    help: "queries go elsewhere while nodens does not answer, where the kernel can do that",
-  },
-  {
-    name: "failopen-to",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "who answers then where no kube-proxy does; addresses, with ports if not 53",
-  },
-  {
-    name: "redirect",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "all, or the servers whose queries come here too; for hosts without kube-proxy",
-  },
-  {
-    name: "redirect-to",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "address of nodens, one a family; else those of -localip, else any",
-  },
-  {
-    name: "redirect-except",
-    kind: "text",
-    value: "ADDRESSES",
-    default: "",
-    help: "servers that are asked as before",
-  },
-  {
-    name: "redirect-except-uid",
-    kind: "text",
-    value: "USER",
-    default: "",
-    help: "user whose queries are left alone",
-  },
-  {
-    name: "redirect-interface",
-    kind: "text",
-    value: "NAMES",
-    default: "",
-    help: "interfaces of containers (docker0,br-+), or none; else all",
-  },
-] as const satisfies readonly Flag[];
+/** Flags that node-cache does not have. */
+export const RULE_FLAGS = {
+  failopen: boolean("queries go elsewhere while nodens is silent, if the kernel can do that", true),
+  "failopen-to": text("ADDRESSES", "servers for that without kube-proxy, with ports if not 53"),
+  redirect: text("ADDRESSES", "all, or the servers whose queries come here, without kube-proxy"),
+  "redirect-to": text("ADDRESSES", "of nodens, one a family; default: those of -localip, else any"),
+  "redirect-except": text("ADDRESSES", "servers that are asked as before"),
+  "redirect-except-uid": text("USER", "user whose queries are left alone"),
+  "redirect-interface": text("NAMES", "container interfaces (docker0,br-+), or none; default: all"),
+};
 
-/** Values of the flags of rules. */
-export type RuleValues = FlagValues<typeof RULE_FLAGS>;
+type RuleValues = FlagValues<typeof RULE_FLAGS>;
 
 const MAX_DESTINATIONS = 16;
 
-/** What the rules of a node are made of. Throws `FlagError` for a value that cannot be used. */
+/** Checks the flags. Throws `FlagError`. */
 export function readRuleOptions(
   values: RuleValues,
   node: Pick<NodeOptions, "localIps" | "dnsPort" | "healthPort" | "setupIptables">,
@@ -108,12 +66,10 @@ function readRedirect(
       failOpen,
     }, FLAG_NAMES);
   } catch (error) {
-    if (error instanceof RangeError) throw new FlagError(error.message);
-    throw error;
+    throw error instanceof RangeError ? new FlagError(error.message) : error;
   }
 }
 
-/** What the flags of `nodens redirect` are called here. */
 const FLAG_NAMES = {
   to: "redirect-to",
   port: "dns.port",
@@ -128,7 +84,7 @@ function readDestinations(text: string): Destination[] {
   const destinations = text.split(",").map((word) => {
     const part = word.trim();
     const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/.exec(part);
-    // IPv6 without brackets has no port.
+    // An IPv6 address without brackets has no port.
     const address = match?.[1] ?? match?.[2] ?? part;
     const port = Number(match?.[3] ?? 53);
     if (parseAddress(address) !== null && port >= 1 && port <= 65535) {

@@ -1,7 +1,5 @@
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
-import { ConfigSource } from "../../control/config_source.ts";
-import { denoHost } from "../../control/host_deno.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
 import { surviveErrors } from "../../control/last_resort.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
@@ -9,20 +7,20 @@ import { Reloader } from "../../control/reloader.ts";
 import { Server } from "../../control/server.ts";
 import { neighboursText, SharedAddresses } from "../../control/plane/shared_addresses.ts";
 import { ServiceManager } from "../../control/service/service_manager.ts";
-import type { BaseCorefile } from "../../node/template/base_corefile.ts";
 import { MetricRegistry } from "../../metrics/registry.ts";
 import { CHAIN } from "../../plugins/chain.ts";
-import { announce, servingText } from "./announce.ts";
-import { chooseDriver } from "./choose_driver.ts";
-import type { CommandIo } from "../command.ts";
-import { readServeFlags } from "./flags.ts";
+import type { DriverKind } from "../../control/plane/messages.ts";
+import type { Call, CommandIo } from "../command.ts";
+import { glibcFault } from "../glibc.ts";
+import { announce, printState, servingText } from "./announce.ts";
+import { type CorefileOrigin, openCorefile } from "./corefile.ts";
+import { readServeOptions, type ServeValues } from "./flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
 import {
   failOpenGauge,
   freeMetricsAddresses,
   makeNodeRole,
   type NodeContext,
-  openTemplate,
   ownMarks,
   setupErrorCounter,
 } from "./node.ts";
@@ -30,15 +28,12 @@ import { ServeOutput } from "./output.ts";
 import type { Signals } from "../signals.ts";
 import { VERSION, versionText } from "../version.ts";
 
-/** CoreDNS's own configuration without a Corefile. */
-const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
-
-/** `nodens`: serves until a signal ends it. Returns the exit code. Throws `FlagError`. */
-export async function runServe(
-  args: readonly string[],
+/** `nodens`: serves until a signal ends it. Returns the exit code. */
+export async function run(
+  call: Call<ServeValues>,
   { output: { out }, commands, signals, exit }: CommandIo,
 ): Promise<number> {
-  const options = readServeFlags(args);
+  const options = readServeOptions(call);
   const { values } = options;
   if (values.h) {
     const { mainHelp } = await import("../shell/help.ts");
@@ -72,7 +67,7 @@ export async function runServe(
   try {
     loaded = await corefile.source.read();
   } catch (error) {
-    // A variable that is not set may well be why a word is at fault.
+    // An unset variable may be the cause.
     if (error instanceof CorefileErrors) error.warnings.forEach((warning) => output.warn(warning));
     output.fail((error as Error).message);
     return 1;
@@ -84,42 +79,18 @@ export async function runServe(
   return await serve(loaded, { context, output, corefile, registry, signals });
 }
 
-/** Where the Corefile comes from, and what makes it where there is a template. */
-interface CorefileOrigin {
-  source: ConfigSource;
-  base: BaseCorefile | null;
-  /** Who is told when the template has made another one. */
-  listener: { onChange: (summary: string) => void };
-}
-
-/** Finds the Corefile; null if there is none to serve, which was said. */
-async function openCorefile(
-  context: NodeContext,
-  output: ServeOutput,
-): Promise<CorefileOrigin | null> {
-  const { node, corefile } = context.options;
-  const listener = { onChange: (_summary: string) => {} };
-  const file = corefile === "" ? "Corefile" : corefile;
-  let text: (() => string) | null = null;
-  let base: BaseCorefile | null = null;
-  if (node.template !== null) {
-    const made = await openTemplate(node.template, context, (why) => listener.onChange(why));
-    base = made.base;
-    if (made.text !== null) text = () => made.base.text!;
-    else if (denoHost.kindOf(file) !== "file") {
-      output.fail(`Cannot serve: no Corefile could be made, and there is none at "${file}"`);
-      await base.stop();
-      return null;
-    }
-  } else if (corefile === "" && denoHost.kindOf(file) !== "file") {
-    output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
-    text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
+function chooseDriver(wanted: DriverKind | "auto", output: ServeOutput): DriverKind | null {
+  if (wanted === "portable") return "portable";
+  const why = glibcFault();
+  if (why === null) return "linux";
+  if (wanted === "linux") {
+    output.fail(`Cannot use the linux driver: ${why} (use -io portable)`);
+    return null;
   }
-  const source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
-  return { source, base, listener };
+  output.logger.log("warning", `using the portable driver, at about four times the CPU: ${why}`);
+  return "portable";
 }
 
-/** What serving begins with. */
 interface ServeParts {
   context: NodeContext;
   output: ServeOutput;
@@ -176,7 +147,7 @@ async function serve(
       onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
-        // In order, so that what nodens has set up on the node goes with it.
+        // In order: interface and rules must go, too.
         void output.fatal(`${why}; ending because of -loop-exit`);
         looped.resolve(1);
       },
@@ -213,15 +184,12 @@ async function serve(
   };
   const { ended, hurried } = signals.watch({
     reload: (why) => void reload(why),
-    report: async () => {
-      const { printStateReport } = await import("./state_report.ts");
-      await printStateReport(server.status, logger);
-    },
+    report: () => printState(server.status, logger),
     log: logger.log,
   });
   manager.ready(servingText(loaded.config));
   const watchdog = manager.watchdog();
-  // A data plane that does not take it up is seen to by its own watch.
+  // A data plane that does not answer is detected by the heartbeat watch.
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
   manager.stopping();
@@ -234,7 +202,7 @@ async function serve(
     await role?.turnAway();
   }
   await server.stop(hurried, { succeeded });
-  // Asked again: the other one may be gone by now, or may have been about to stop as well.
+  // The other process may have stopped meanwhile.
   if (server.hasNeighbours()) {
     await role?.leave();
   } else {

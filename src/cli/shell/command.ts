@@ -1,49 +1,50 @@
-import type { Command } from "../command.ts";
+import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { HELP_FLAG } from "../flags.ts";
-import { SHELLS } from "./vocabulary.ts";
 
-const USAGE_CODE = [2, "a command line that cannot be understood"] as const;
+const EXIT_CODES = [[0, "printed"], USAGE_EXIT] as const;
+const FLAGS = { h: HELP_FLAG };
 
-/** Description of `nodens completion`. */
-export const COMPLETION: Command = {
+/** `nodens completion`. */
+export const COMPLETION = command({
   name: "completion",
   summary: "print a completion script for a shell",
-  forms: [{ args: SHELLS.join("|") }],
-  flags: [HELP_FLAG],
-  operands: [{ name: "SHELL", values: SHELLS }],
-  exitCodes: [[0, "printed"], USAGE_CODE],
-  async load() {
-    const { runCompletion } = await import("./completion.ts");
-    return async (args, { output, commands }) => runCompletion(args, output, await commands());
-  },
-};
+  forms: [{ args: "bash|zsh|fish" }],
+  flags: FLAGS,
+  operands: [{ name: "SHELL", values: ["bash", "zsh", "fish"] }],
+  exitCodes: EXIT_CODES,
+  load: () => import("./scripts.ts"),
+});
 
-/** Description of `nodens man`. */
-export const MAN: Command = {
+/** `nodens __complete WORD...`, which the completion scripts call. */
+export const COMPLETE = command({
+  name: "__complete",
+  summary: "print the words that may stand in the place of the last one",
+  forms: [{ args: "WORD..." }],
+  flags: {},
+  ownSyntax: true,
+  exitCodes: EXIT_CODES,
+  load: () => import("./complete.ts"),
+});
+
+/** `nodens man`. */
+export const MAN = command({
   name: "man",
   summary: "print the manual page (mdoc)",
   forms: [{ args: "" }],
-  flags: [HELP_FLAG],
-  operands: [],
-  exitCodes: [[0, "printed"], USAGE_CODE],
-  async load() {
-    const { runMan } = await import("./man.ts");
-    return async (args, { output, commands }) => runMan(args, output, await commands());
-  },
-};
+  flags: FLAGS,
+  exitCodes: EXIT_CODES,
+  load: () => import("./man.ts"),
+});
 
-/** Description of `nodens help`, beside the other commands that have a name. */
+/** `nodens help`. */
 export function helpCommand(others: readonly Command[]): Command {
-  return {
+  return command({
     name: "help",
-    summary: "print help, for a command where one is named",
+    summary: "print help, or that of a command",
     forms: [{ args: "[COMMAND]" }],
-    flags: [HELP_FLAG],
-    operands: [{ name: "[COMMAND]", values: others.map(({ name }) => name) }],
-    exitCodes: [[0, "printed"], USAGE_CODE],
-    async load() {
-      const { runHelp } = await import("./help.ts");
-      return async (args, { output, commands }) => runHelp(args, output, await commands());
-    },
-  };
+    flags: FLAGS,
+    operands: [{ name: "[COMMAND]", values: [...others.map(({ name }) => name), "help"] }],
+    exitCodes: EXIT_CODES,
+    load: () => import("./help.ts"),
+  });
 }

@@ -1,35 +1,67 @@
-import { type Command, flagValue, sentence } from "../command.ts";
-import { type Flag, FlagError } from "../flags.ts";
-import {
-  DATE,
-  DESCRIPTION,
-  ENVIRONMENT,
-  EXAMPLES,
-  FILES,
-  SIGNALS,
-  type Told,
-} from "./manual_text.ts";
-import type { Output } from "../output.ts";
+import { type Call, type Command, type CommandIo, sentence, shownFlags } from "../command.ts";
+import type { Flag, Flags } from "../flags.ts";
 import { VERSION } from "../version.ts";
 
-/** Width of a line of the source, with room for what must be escaped. */
+const DATE = "November 25, 2026";
+
+const DESCRIPTION: readonly string[] = [
+  "nodens is a DNS cache for every node. It reads CoreDNS's configuration, the Corefile, answers from" +
+  " memory, forwards the rest, and refreshes popular names before they expire.",
+  "Without a command it serves until a signal ends it.",
+];
+
+type Meanings = Readonly<Record<string, string>>;
+
+const SIGNALS: Meanings = {
+  "SIGHUP, SIGUSR1":
+    "Read the Corefile again; one with faults changes nothing. SIGUSR1 may take half a second to" +
+    " be noticed.",
+  "SIGTERM, SIGINT": "Stop in order. A second one hurries, a third ends the process at once.",
+  SIGQUIT: "Print the state, then stop in order.",
+};
+
+const ENVIRONMENT: Meanings = {
+  DENO_DIR: "Folder of the runtime; it or HOME has to be set. Nothing is stored there.",
+  LISTEN_FDS: "Sockets that systemd has opened, with LISTEN_PID and LISTEN_FDNAMES.",
+  NOTIFY_SOCKET: "Where nodens tells systemd that it is ready, reloads or stops.",
+  WATCHDOG_USEC: "Time within which systemd expects a sign of life from the data planes.",
+  JOURNAL_STREAM: "If it names the standard output, lines of the log begin with their priority.",
+  NO_COLOR: "No colours in messages of the runtime.",
+};
+
+const FILES: Meanings = {
+  Corefile: "Served if no flag names another file.",
+  "/etc/nodens/Corefile": "Served by the systemd service.",
+  "/etc/resolv.conf": "Servers of the host, for query, and for a forward that names the file.",
+};
+
+const EXAMPLES: readonly (readonly [example: string, meaning: string])[] = [
+  [
+    "nodens -conf Corefile -p 1053",
+    "Serve a Corefile, with 1053 as the port of blocks that name none",
+  ],
+  ["nodens check Corefile", "Look for faults in it"],
+  [
+    "nodens query example.org MX @127.0.0.1 -p 1053 +short",
+    "Ask the server that was started above",
+  ],
+  [
+    "nodens redirect install -n -to 169.254.20.10",
+    "Print the commands that send the host's queries to nodens",
+  ],
+];
+
 const MAX_WIDTH = 70;
 
-/** `nodens man`: prints the manual page. Returns 0. Throws `FlagError`. */
-export function runMan(
-  [first]: readonly string[],
-  output: Output,
-  commands: readonly Command[],
-): number {
-  if (first !== undefined) throw new FlagError(`"${first}" follows, but nothing is expected`);
-  output.out(manualPage(commands, VERSION));
+/** `nodens man`. */
+export async function run(_: Call, { output, commands }: CommandIo): Promise<number> {
+  output.out(manualPage(await commands(), VERSION));
   return 0;
 }
 
-/** The manual page of these commands, in mdoc(7), which mandoc and groff read. */
+/** The manual page in mdoc(7). */
 export function manualPage(commands: readonly Command[], version: string): string {
-  const serve = commands.find(({ name }) => name === "")!;
-  const named = commands.filter(({ name }) => name !== "");
+  const [serve, ...named] = commands as [Command, ...Command[]];
   return [
     `.\\" nodens ${version}, printed by "nodens man".`,
     `.Dd ${DATE}`,
@@ -41,25 +73,24 @@ export function manualPage(commands: readonly Command[], version: string): strin
     ".Sh SYNOPSIS",
     ...commands.flatMap(synopsis),
     ".Sh DESCRIPTION",
-    ...paragraphs(DESCRIPTION),
-    ".Pp",
+    ...DESCRIPTION.flatMap((paragraph) => [text(paragraph), ".Pp"]),
     "Flags take one dash or two, and their value after a blank or an equals sign:",
     ...flagList(serve.flags),
     ".Sh COMMANDS",
     ...named.flatMap(commandSection),
     ".Sh SIGNALS",
-    ...toldList(SIGNALS, "It"),
+    ...namedList(SIGNALS, "It"),
     ".Sh ENVIRONMENT",
-    ...toldList(ENVIRONMENT, "It Ev"),
+    ...namedList(ENVIRONMENT, "It Ev"),
     ".Sh FILES",
-    ...toldList(FILES, "It Pa"),
+    ...namedList(FILES, "It Pa"),
     ".Sh EXIT STATUS",
     ...codeList(serve),
     ".Sh EXAMPLES",
-    ...EXAMPLES.flatMap(({ name, meaning }, i) => [
+    ...EXAMPLES.flatMap(([example, meaning], i) => [
       ...(i === 0 ? [] : [".Pp"]),
       text(`${meaning}:`),
-      `.Dl ${argument(name)}`,
+      `.Dl ${argument(example)}`,
     ]),
     ".Sh SEE ALSO",
     ".Xr dig 1 ,",
@@ -70,48 +101,52 @@ export function manualPage(commands: readonly Command[], version: string): strin
 }
 
 function synopsis({ name, forms }: Command): string[] {
-  return forms.flatMap(({ args }) => [
-    ".Nm",
-    ...[name, args].filter((part) => part !== "").map((part) => text(part)),
-  ]);
+  return forms.flatMap(({ args }) => [".Nm", ...[name, args].filter(Boolean).map(text)]);
 }
 
 function commandSection(command: Command): string[] {
-  const { name, summary, description = [], flags, plusOptions = [] } = command;
+  const { name, summary, description = [], plusOptions } = command;
   return [
     `.Ss nodens ${argument(name)}`,
     text(sentence(summary)),
     ...description.flatMap((paragraph) => [".Pp", text(paragraph)]),
-    ...flagList(flags),
-    ...(plusOptions.length === 0 ? [] : plusList(plusOptions)),
+    ...flagList(shownFlags(command)),
+    ...(plusOptions === undefined ? [] : plusList(plusOptions)),
     ".Pp",
     "Exit status:",
     ...codeList(command),
   ];
 }
 
-function flagList(flags: readonly Flag[]): string[] {
-  return list(flags.map((flag) => {
-    const names = [flag.name, ...(flag.alias === undefined ? [] : [flag.alias])];
-    const spelt = names.map((name) => `Fl ${argument(name)}`).join(" , ");
-    const value = flagValue(flag);
-    return [`It ${spelt}${value === "" ? "" : ` Ar ${argument(value)}`}`, meaning(flag)];
-  }));
+function flagList(flags: Flags): string[] {
+  return list(
+    Object.entries(flags).map(([name, flag]) => {
+      const spelt = names(name, flag).map((one) => `Fl ${argument(one)}`).join(" , ");
+      return [`It ${spelt}${flag.value && ` Ar ${argument(flag.value)}`}`, meaning(flag)];
+    }),
+  );
 }
 
-function plusList(options: readonly Flag[]): string[] {
-  return list(options.map((option) => {
-    const value = flagValue(option);
-    return [`It Cm ${argument(`+${option.name}${value && `=${value}`}`)}`, meaning(option)];
-  }));
+function plusList(options: Flags): string[] {
+  return list(
+    Object.entries(options).map(([name, flag]) => {
+      const value = flag.value && `=${flag.value}`;
+      const spelt = names(name, flag).map((one) => `Cm ${argument(`+${one}${value}`)}`).join(" , ");
+      return [`It ${spelt}`, meaning(flag)];
+    }),
+  );
+}
+
+function names(name: string, { alias }: Flag): string[] {
+  return alias === undefined ? [name] : [name, alias];
 }
 
 function codeList({ exitCodes }: Command): string[] {
   return list(exitCodes.map(([code, what]) => [`It ${code}`, sentence(what)]));
 }
 
-function toldList(items: readonly Told[], macro: string): string[] {
-  return list(items.map(({ name, meaning }) => [`${macro} ${argument(name)}`, meaning]));
+function namedList(items: Readonly<Record<string, string>>, macro: string): string[] {
+  return list(Object.entries(items).map(([name, what]) => [`${macro} ${argument(name)}`, what]));
 }
 
 function list(items: [head: string, body: string][]): string[] {
@@ -122,24 +157,19 @@ function list(items: [head: string, body: string][]): string[] {
   ];
 }
 
-function paragraphs(all: readonly string[]): string[] {
-  return all.flatMap((paragraph, i) => [...(i === 0 ? [] : [".Pp"]), text(paragraph)]);
-}
-
 function meaning({ help, choices = [], default: value }: Flag): string {
   const shown = value === "" || value === false ? "" : ` The default is ${value}.`;
-  // A value keeps its spelling at the beginning of a sentence.
-  const told = choices.includes(help.split(/[ ,]/)[0]!) ? `${help}.` : sentence(help);
-  return `${told}${shown}`;
+  // A value at the beginning of a sentence keeps its spelling.
+  const words = choices.includes(help.split(/[ ,]/)[0]!) ? `${help}.` : sentence(help);
+  return `${words}${shown}`;
 }
 
-/** Lines of text: nothing in them is taken for a request, and every sentence begins a line. */
+/** Text without requests; every sentence begins a line. */
 function text(words: string): string {
   return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap(wrapped)
     .map((line) => escaped(line).replace(/^[.']/, "\\&$&")).join("\n");
 }
 
-/** A sentence as lines of a width that mandoc finds good. */
 function wrapped(sentence: string): string[] {
   const lines = [""];
   for (const word of sentence.split(" ")) {

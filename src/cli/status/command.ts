@@ -1,23 +1,18 @@
-import { type Command, usageLines } from "../command.ts";
-import { STATUS_FLAGS } from "./flags.ts";
+import { command, USAGE_EXIT } from "../command.ts";
+import { boolean, HELP_FLAG, number } from "../flags.ts";
 
-/** Description of `nodens status`. */
-export const STATUS: Command = {
+/** `nodens status`. */
+export const STATUS = command({
   name: "status",
-  summary: "show how a running nodens is: caches, upstreams, reloads",
+  summary: "show the state of a running nodens: caches, upstreams, reloads",
   forms: [{ args: "[--json] [-timeout SECONDS] [ADDRESS]" }],
-  description: [
-    "ADDRESS is where it serves metrics, localhost:9153 unless another is given.",
-  ],
-  flags: STATUS_FLAGS,
-  operands: [{ name: "[ADDRESS]" }],
-  exitCodes: [
-    [0, "a status"],
-    [1, "none answers there"],
-    [2, "a command line that cannot be understood"],
-  ],
-  async load() {
-    const { runStatus } = await import("./status.ts");
-    return (args, { output }) => runStatus(args, output, usageLines(STATUS));
+  description: ["ADDRESS is where it serves metrics, localhost:9153 unless another is given."],
+  flags: {
+    json: boolean("print what the server sent"),
+    timeout: number("SECONDS", 5, "seconds to wait", { min: 1, max: 3600 }),
+    h: HELP_FLAG,
   },
-};
+  operands: [{ name: "[ADDRESS]" }],
+  exitCodes: [[0, "a status"], [1, "none answers there"], USAGE_EXIT],
+  load: () => import("./status.ts"),
+});

@@ -1,27 +1,19 @@
-import { literalHost } from "../../plugins/http_address.ts";
 import type { Status } from "../../control/endpoints/status.ts";
-import { FlagError, parseFlags } from "../flags.ts";
-import type { Output } from "../output.ts";
-import { STATUS_FLAGS } from "./flags.ts";
+import { literalHost } from "../../plugins/http_address.ts";
+import type { Call, CommandIo } from "../command.ts";
+import { FlagError } from "../flags.ts";
 import { statusText } from "./text.ts";
 
-/** Where `prometheus` listens without an address of its own. */
 const DEFAULT = { host: "localhost", port: "9153" } as const;
-const TIMEOUT_SECONDS = { min: 1, max: 3600 } as const;
 
-/**
- * `nodens status`: 0 with the status of a running nodens, 1 if none answers. Throws `FlagError`.
- *
- * @param usage - how to call it
- */
-export async function runStatus(
-  args: readonly string[],
-  output: Output,
-  usage: string,
+/** `nodens status`: 0, or 1 without a status. */
+export async function run(
+  { values: { json, timeout }, rest: [address = ""] }: Call<{ json: boolean; timeout: number }>,
+  { output }: CommandIo,
 ): Promise<number> {
-  const { address, json, timeoutSeconds } = readArguments(args);
+  const [host, port] = readAddress(address);
   try {
-    const text = await fetchStatus(address, { timeoutSeconds, usage });
+    const text = await fetchStatus(host, port, timeout);
     output.out(json ? text : statusText(JSON.parse(text) as Status));
     return 0;
   } catch (error) {
@@ -31,49 +23,27 @@ export async function runStatus(
   }
 }
 
-/** There is no status; the message says why and what would help. */
+/** There is no status; the message has cause and remedy. */
 class NoStatusError extends Error {}
 
-interface StatusArguments {
-  address: string;
-  json: boolean;
-  timeoutSeconds: number;
-}
-
-function readArguments(args: readonly string[]): StatusArguments {
-  const { values, rest } = parseFlags(args, STATUS_FLAGS);
-  const [text = "", ...extra] = rest;
-  if (extra.length > 0) throw new FlagError(`it takes one address, but "${extra[0]}" follows`);
-  const timeoutSeconds = values.timeout;
-  if (timeoutSeconds < TIMEOUT_SECONDS.min || timeoutSeconds > TIMEOUT_SECONDS.max) {
-    const { min, max } = TIMEOUT_SECONDS;
-    throw new FlagError(`flag -timeout: ${timeoutSeconds} is out of range (${min} to ${max})`);
-  }
-  return { address: readAddress(text), json: values.json, timeoutSeconds };
-}
-
-/** `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT` or a URL of these, as `HOST:PORT`. */
-function readAddress(text: string): string {
+/** Host and port of `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT` or a URL of these. */
+function readAddress(text: string): [host: string, port: string] {
   const bare = text.replace(/^http:\/\//, "").replace(/\/(status)?$/, "");
   const match = /^(\[[0-9a-fA-F:.%]+\]|[^:/\[\]\s]*)(?::([0-9]{1,5}))?$/.exec(bare);
   const port = match?.[2] ?? DEFAULT.port;
   if (match === null || Number(port) < 1 || Number(port) > 65535) {
     throw new FlagError(`"${text}" is not an address (write localhost:9153 or [::1]:9153)`);
   }
-  return `${match[1] || DEFAULT.host}:${port}`;
+  return [match[1] || DEFAULT.host, port];
 }
 
-async function fetchStatus(
-  address: string,
-  { timeoutSeconds, usage }: { timeoutSeconds: number; usage: string },
-): Promise<string> {
+async function fetchStatus(host: string, port: string, timeoutSeconds: number): Promise<string> {
+  const address = `${host}:${port}`;
   let response: Response;
   let text: string;
   try {
-    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-    const [host, port] = address.split(/:(?=\d+$)/) as [string, string];
     response = await fetch(`http://${literalHost(host)}:${port}/status`, {
-      signal,
+      signal: AbortSignal.timeout(timeoutSeconds * 1000),
       redirect: "error",
     });
     text = await response.text();
@@ -82,8 +52,8 @@ async function fetchStatus(
       throw new NoStatusError(`${address} has not answered within ${timeoutSeconds} s`);
     }
     throw new NoStatusError(
-      `cannot get http://${address}/status: ${reason(error)} (nodens serves it where its` +
-        ` Corefile says "prometheus"; name that address if it is another: ${usage})`,
+      `cannot get http://${address}/status: ${reason(error as Error)} (nodens serves it if its` +
+        ` Corefile has "prometheus"; for another address: nodens status ADDRESS)`,
     );
   }
   if (response.status === 404) {
@@ -101,15 +71,14 @@ async function fetchStatus(
   try {
     if ((JSON.parse(text) as Status).blocks !== undefined) return text;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new NoStatusError(`${address} answers, but not with a status: that is not nodens`);
 }
 
-/** Why there was no response, without the layers that wrap it. */
-function reason(error: unknown): string {
-  const text = error instanceof Error ? `${error.message} ${error.cause ?? ""}` : String(error);
+function reason({ message, cause }: Error): string {
+  const text = `${message} ${cause ?? ""}`;
   if (/refused/i.test(text)) return "nothing listens there";
   if (/dns error|failed to lookup|name or service/i.test(text)) return "the host name is unknown";
-  return error instanceof Error ? error.message : String(error);
+  return message;
 }

@@ -1,8 +1,7 @@
 import type { Status } from "../../control/endpoints/status.ts";
 import { statusTables } from "../../plugins/statuses.ts";
-import { tableText } from "../table.ts";
 
-/** A status as people read it. */
+/** A status as text. */
 export function statusText(status: Status): string {
   const { version, pid, driver, corefile, uptimeSeconds, queries, listeners, blocks } = status;
   let text = `nodens ${version}, process ${pid}, up for ${spanText(uptimeSeconds)}, ` +
@@ -25,9 +24,7 @@ export function statusText(status: Status): string {
   return text;
 }
 
-function planeText(
-  { answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][number],
-): string {
+function planeText({ answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][number]): string {
   const beat = `last seen ${(heartbeatAgeMs / 1000).toFixed(1)} s ago`;
   const again = restarts === 0 ? "" : `, restarted ${restarts} times`;
   return `Data plane: ${answers ? "answers" : "DOES NOT ANSWER"} (${beat})${again}\n`;
@@ -40,7 +37,6 @@ function reloadText({ reload }: Status): string {
   return `Last reload: ${reload.at}, REFUSED; the configuration before it is served\n${faults}`;
 }
 
-/** Seconds as the two largest units: `3d 4h`, `2m 5s`. */
 function spanText(seconds: number): string {
   const units: [string, number][] = [
     ["d", Math.floor(seconds / 86_400)],
@@ -51,4 +47,16 @@ function spanText(seconds: number): string {
   const first = units.findIndex(([, count]) => count > 0);
   if (first < 0) return "0s";
   return units.slice(first, first + 2).map(([unit, count]) => `${count}${unit}`).join(" ");
+}
+
+/** Rows of text in columns under a first row of heads; columns of `numbers` are right-aligned. */
+function tableText(rows: readonly (readonly string[])[], numbers: readonly string[]): string {
+  const heads = rows[0]!;
+  const widths = heads.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows.map((row) => {
+    const cells = row.map((cell, i) =>
+      numbers.includes(heads[i]!) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)
+    );
+    return `${cells.join("  ").trimEnd()}\n`;
+  }).join("");
 }

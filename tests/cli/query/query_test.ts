@@ -3,8 +3,9 @@ import { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { type Answer, decode, encode, type Packet } from "dns-packet";
 import { QUERY } from "../../../src/cli/query/command.ts";
-import { QUERY_EXIT, runQuery } from "../../../src/cli/query/query.ts";
+import { QUERY_EXIT, run } from "../../../src/cli/query/query.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 import { type Script, ScriptedServer } from "../../support/simulation/scripted_server.ts";
 
 const A: Answer = { type: "A", name: "www.example.org", ttl: 300, data: "192.0.2.1" };
@@ -15,16 +16,16 @@ function answer(query: Uint8Array, parts: Packet): Uint8Array {
   return encode({ type: "response", id: id!, questions: questions!, flags: 0x180, ...parts });
 }
 
-/** Runs `nodens query` against a script; `timeoutMs` is short where no reply is to come. */
-async function query(args: string, script: Script, timeoutMs = 5000) {
+/** Runs `nodens query` against a script. */
+async function query(args: string, script: Script, options: Parameters<typeof run>[2] = {}) {
   const server = await ScriptedServer.start(script);
-  let out = "";
-  let err = "";
+  const where = options.resolvConf === undefined ? ["@127.0.0.1"] : [];
   try {
-    const code = await runQuery(
-      [...args.split(" "), "@127.0.0.1", "-p", String(server.port)],
-      { out: (text) => out += text, err: (text) => err += text },
-      { timeoutMs, now: () => new Date("2026-11-23T11:23:53Z") },
+    const words = [...args.split(" "), ...where, "-p", String(server.port)];
+    const { code, out, err } = await callCommand(
+      QUERY,
+      words,
+      (call, io) => run(call, io, options),
     );
     return { code, out: out.replaceAll(String(server.port), "PORT"), err };
   } finally {
@@ -32,7 +33,7 @@ async function query(args: string, script: Script, timeoutMs = 5000) {
   }
 }
 
-Deno.test("query prints a response as dig does", async () => {
+Deno.test("query prints a response in dig's layout", async () => {
   const { code, out, err } = await query("www.example.org AAAA +dnssec", (message) => [
     answer(message, {
       flags: 0x5a0,
@@ -59,11 +60,11 @@ Deno.test("query prints a response as dig does", async () => {
         },
       ],
     }),
-  ]);
+  ], { clock: new VirtualClock({ wallMs: Date.UTC(2026, 10, 23, 11, 23, 53) }) });
   assert.equal(err, "");
   assert.equal(code, QUERY_EXIT.reply);
-  const text = out.replace(/id: \d+/, "id: ID").replace(/time: \d+/, "time: N")
-    .replace(/WHEN: .*/, "WHEN: DATE");
+  assert.match(out, /^;; WHEN: \w{3} Nov 2\d [\d:]+:53 \S+ 2026$/m);
+  const text = out.replace(/id: \d+/, "id: ID").replace(/WHEN: .*/, "WHEN: DATE");
   assert.equal(
     text,
     `
@@ -90,7 +91,7 @@ example.org.		300	IN	NS	ns.example.org.
 ;; ADDITIONAL SECTION:
 ns.example.org.		300	IN	A	192.0.2.1
 
-;; Query time: N msec
+;; Query time: 0 msec
 ;; SERVER: 127.0.0.1#PORT(127.0.0.1) (UDP)
 ;; WHEN: DATE
 ;; MSG SIZE  rcvd: 225
@@ -99,7 +100,7 @@ ns.example.org.		300	IN	A	192.0.2.1
   );
 });
 
-Deno.test("query sends what its options ask for", async () => {
+Deno.test("query sends the flags and sizes of its options", async () => {
   const seen: Record<string, ReturnType<typeof decode>> = {};
   for (const args of ["x.example", "x.example +dnssec +bufsize=4096 +norec", "-x 192.0.2.1"]) {
     await query(args, (message) => {
@@ -121,7 +122,7 @@ Deno.test("query sends what its options ask for", async () => {
   ]);
 });
 
-Deno.test("query +short prints data alone", async () => {
+Deno.test("query +short prints only data", async () => {
   const { out } = await query("www.example.org +short", (message) => [
     answer(message, {
       answers: [{ type: "CNAME", name: "www.example.org", data: "ns.example.org" }, A],
@@ -130,7 +131,7 @@ Deno.test("query +short prints data alone", async () => {
   assert.equal(out, "ns.example.org.\n192.0.2.1\n");
 });
 
-Deno.test("query asks again over TCP when the answer came truncated", async () => {
+Deno.test("query repeats a truncated answer over TCP", async () => {
   const asked: string[] = [];
   const { out, code } = await query("www.example.org", (message, transport) => {
     asked.push(transport);
@@ -143,7 +144,7 @@ Deno.test("query asks again over TCP when the answer came truncated", async () =
   assert.match(out, /192\.0\.2\.1\n/);
 });
 
-Deno.test("query +tcp asks over TCP alone", async () => {
+Deno.test("query +tcp asks only over TCP", async () => {
   const { out } = await query(
     "www.example.org +tcp +short",
     (message, transport) => transport === "tcp" ? [answer(message, { answers: [A] })] : [],
@@ -151,7 +152,7 @@ Deno.test("query +tcp asks over TCP alone", async () => {
   assert.equal(out, "192.0.2.1\n");
 });
 
-Deno.test("query passes over replies that do not fit and takes the one that does", async () => {
+Deno.test("query skips replies that do not match, with warnings", async () => {
   const { out, err } = await query("www.example.org +short", (message) => {
     const good = answer(message, { answers: [A] });
     const forged = Uint8Array.from(good);
@@ -168,10 +169,10 @@ Deno.test("query passes over replies that do not fit and takes the one that does
 
 Deno.test("query gives up after three tries without a reply", async () => {
   let tries = 0;
-  const { code, err } = await query("www.example.org", () => {
+  const { code, err } = await query("www.example.org +time=1", () => {
     tries++;
     return [];
-  }, 30);
+  });
   assert.equal(tries, 3);
   assert.equal(code, QUERY_EXIT.noReply);
   const line = /^;; communications error to 127\.0\.0\.1#\d+: timed out$/;
@@ -180,7 +181,7 @@ Deno.test("query gives up after three tries without a reply", async () => {
   assert.equal(lines.filter((text) => line.test(text)).length, 3);
 });
 
-Deno.test("query tells of a response that cannot be read", async () => {
+Deno.test("query dumps a malformed response", async () => {
   const { code, err } = await query("www.example.org", (message) => {
     const bytes = answer(message, { answers: [A] });
     return [bytes.subarray(0, bytes.length - 3)];
@@ -189,7 +190,7 @@ Deno.test("query tells of a response that cannot be read", async () => {
   assert.match(err, /^;; Got bad packet: record ends at byte 64 of 61\n61 bytes\n/);
 });
 
-Deno.test("query prints response codes that take OPT's bits", async () => {
+Deno.test("query prints response codes with bits of OPT", async () => {
   const { out } = await query("www.example.org", (message) => [
     answer(message, {
       additionals: [{
@@ -208,21 +209,19 @@ Deno.test("query prints response codes that take OPT's bits", async () => {
 });
 
 Deno.test("query uses the first server of resolv.conf", async () => {
-  const server = await ScriptedServer.start((message) => [answer(message, { answers: [A] })]);
-  let out = "";
+  const resolvConf = Deno.makeTempFileSync({ prefix: "nodens_test_" });
   try {
-    await runQuery(["www.example.org", "-p", String(server.port), "+short"], {
-      out: (text) => out += text,
-      err: (text) => out += text,
-    }, { resolvConf: () => "search x\nnameserver 127.0.0.1\nnameserver 192.0.2.1\n" });
+    Deno.writeTextFileSync(resolvConf, "search x\nnameserver 127.0.0.1\nnameserver 192.0.2.1\n");
+    const script: Script = (message) => [answer(message, { answers: [A] })];
+    const { out } = await query("www.example.org +short", script, { resolvConf });
+    assert.equal(out, "192.0.2.1\n");
   } finally {
-    await server.stop();
+    Deno.removeSync(resolvConf);
   }
-  assert.equal(out, "192.0.2.1\n");
 });
 
 const USAGE_ERRORS = [
-  { args: "", error: "name what to ask for (example.org)" },
+  { args: "", error: "the name is missing (example.org)" },
   { args: "x AAAAA", error: 'unknown type "AAAAA" (' },
   { args: "x A y", error: '"y" is one argument too many (NAME [TYPE] [@SERVER])' },
   { args: "x..y", error: 'Cannot parse name "x..y"' },

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { helpText } from "../../../src/cli/command.ts";
-import { type Flag, FlagError, parseFlags } from "../../../src/cli/flags.ts";
+import { FlagError, parseFlags, port, text } from "../../../src/cli/flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "../../../src/cli/serve/node_flags.ts";
 import type { NodeOptions } from "../../../src/node/template/options.ts";
 
 /** The flags of the program that these ones go by. */
-const OTHERS = [
-  { name: "conf", kind: "text", default: "", help: "" },
-  { name: "dns.port", kind: "number", alias: "p", default: 53, help: "" },
-  { name: "pidfile", kind: "text", default: "", help: "" },
-  { name: "metrics-listen-address", kind: "text", default: "", help: "" },
-] as const satisfies readonly Flag[];
+const OTHERS = {
+  conf: text("FILE", ""),
+  "dns.port": port(53, "", "p"),
+  pidfile: text("FILE", ""),
+  "metrics-listen-address": text("ADDRESS", ""),
+};
 
 function read(...args: string[]): NodeOptions {
-  const { values, given, rest } = parseFlags(args, [...OTHERS, ...NODE_FLAGS]);
+  const { values, given, rest } = parseFlags(args, { ...OTHERS, ...NODE_FLAGS });
   assert.deepEqual(rest, []);
   return readNodeOptions(values, given);
 }
@@ -134,7 +134,7 @@ Deno.test("flags set the sources of the template", () => {
 const BAD: [string[], string][] = [
   [["-localip="], 'an address is missing in ""'],
   [["-localip", "::1,"], 'an address is missing in "::1,"'],
-  [["-localip", "__PILLAR__LOCAL__DNS__"], '"__PILLAR__LOCAL__DNS__" is still the manifest\'s'],
+  [["-localip", "__PILLAR__LOCAL__DNS__"], '"__PILLAR__LOCAL__DNS__" is an unfilled variable'],
   [
     ["-localip", "169.254.20"],
     'flag -localip: "169.254.20" is not an IP address (write 169.254.20.10',
@@ -146,7 +146,7 @@ const BAD: [string[], string][] = [
   [["-localip", "224.0.0.1"], '"224.0.0.1" is a multicast or reserved address'],
   [["-localip", "255.255.255.255"], '"255.255.255.255" is a multicast or reserved address'],
   [["-localip", "ff02::1"], '"ff02::1" is a multicast address'],
-  [["-localip", "::ffff:1.2.3.4"], '"::ffff:1.2.3.4" is an IPv4 address in an IPv6 one\'s form'],
+  [["-localip", "::ffff:1.2.3.4"], '"::ffff:1.2.3.4" is an IPv4-mapped IPv6 address'],
   [
     ["-localip", Array.from({ length: 17 }, (_, i) => `10.0.0.${i}`).join()],
     "17 addresses are too many, at most 16",
@@ -157,10 +157,10 @@ const BAD: [string[], string][] = [
     'flag -interfacename: "abcdefghijklmnop" is 16 octets long, Linux takes at most 15',
   ],
   [["-interfacename=üüüüüüüü"], "is 16 octets long"],
-  [["-interfacename=.."], '".." is not a name for an interface'],
-  [["-interfacename=a b"], '"a b" is not a name for an interface'],
-  [["-interfacename=a/b"], '"a/b" is not a name for an interface'],
-  [["-interfacename=dns%d"], '"dns%d" is not a name for an interface'],
+  [["-interfacename=.."], '".." is not an interface name'],
+  [["-interfacename=a b"], '"a b" is not an interface name'],
+  [["-interfacename=a/b"], '"a/b" is not an interface name'],
+  [["-interfacename=dns%d"], '"dns%d" is not an interface name'],
   [["-syncinterval=soon"], 'flag -syncinterval: "soon" is not a duration (write 60, 60s or 1m)'],
   [["-syncinterval="], 'flag -syncinterval: "" is not a duration'],
   [["-syncinterval=0"], 'flag -syncinterval: "0" is out of range (1s to 576h)'],

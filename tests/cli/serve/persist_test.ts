@@ -119,7 +119,10 @@ for (
     scene.age(100);
     const second = await scene.start();
     await loaded(second);
-    assert.match(second.output, /\[INFO\] plugin\/cache: restored 30 entries from ".*\/cache" in \d+ ms/);
+    assert.match(
+      second.output,
+      /\[INFO\] plugin\/cache: restored 30 entries from ".*\/cache" in \d+ ms/,
+    );
     // Many ports, so that both workers are asked.
     await assertWarm(scene);
     assert.equal(await scene.ask("other.example.org"), null);
@@ -180,7 +183,10 @@ Deno.test("garbage instead of the file is a warning, and the cache starts empty"
   Deno.writeFileSync(scene.file, crypto.getRandomValues(new Uint8Array(5000)));
   const first = await scene.start();
   await until(() => first.output.includes("it is not a cache of nodens"), "it warns");
-  assert.match(first.output, /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is not a cache of nodens/);
+  assert.match(
+    first.output,
+    /\[WARNING\] plugin\/cache: Cannot read ".*\/cache": it is not a cache of nodens/,
+  );
   await scene.fill();
   assert.equal((await first.stop()).code, 0);
   const second = await scene.start();

@@ -1,123 +1,143 @@
 import assert from "node:assert/strict";
+import { runCommand } from "../../../release/command.ts";
+import { shownFlags } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { COMPLETION } from "../../../src/cli/shell/command.ts";
+import { completions } from "../../../src/cli/shell/complete.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
+import { withFolder } from "../../support/run/folder.ts";
 import { skipUnless } from "../../support/run/require.ts";
 
 const HERE = new URL("./", import.meta.url).pathname;
-const HELPERS = { bash: ["bash"], zsh: ["zsh", "-f"], fish: ["fish", "--no-config"] } as const;
-type Shell = keyof typeof HELPERS;
+const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
+const SHELLS = { bash: ["bash"], zsh: ["zsh", "-f"], fish: ["fish", "--no-config"] } as const;
+type Shell = keyof typeof SHELLS;
 
-function completion(...args: string[]) {
-  return callCommand(COMPLETION, args);
+const completion = (...args: string[]) => callCommand(COMPLETION, args);
+
+/** Words that complete a line, without their help; ":files" for names of files. */
+function offered(line: string): string[] | ":files" {
+  const found = completions(COMMANDS, line.split(" ").slice(1));
+  return typeof found === "string" ? found : found.map(([word]) => word).sort();
 }
 
-/** What the shell itself offers for each line. */
-async function offered(shell: Shell, lines: readonly string[]): Promise<Map<string, string[]>> {
-  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
-  for (const name of ["Corefile", "core.conf", "other"]) {
-    Deno.writeTextFileSync(`${folder}/${name}`, "");
-  }
-  Deno.writeTextFileSync(`${folder}/.script`, (await completion(shell)).out);
-  const [binary, ...flags] = HELPERS[shell];
-  try {
-    const { code, stdout, stderr } = await new Deno.Command(binary, {
-      args: [...flags, `${HERE}complete.${shell}`, `${folder}/.script`, ...lines],
+/** What the shell itself offers for each line, by a nodens from source. */
+async function offeredBy(shell: Shell, lines: readonly string[]): Promise<Map<string, string[]>> {
+  return await withFolder(async (folder) => {
+    for (const name of ["Corefile", "core.conf", "other"]) {
+      Deno.writeTextFileSync(`${folder}/${name}`, "");
+    }
+    Deno.mkdirSync(`${folder}/.bin`);
+    const program = `#!/bin/sh\nexec "${Deno.execPath()}" run -A --no-check "${MAIN}" "$@"\n`;
+    Deno.writeTextFileSync(`${folder}/.bin/nodens`, program, { mode: 0o755 });
+    Deno.writeTextFileSync(`${folder}/.script`, (await completion(shell)).out);
+    const [binary, ...flags] = SHELLS[shell];
+    const args = [...flags, `${HERE}complete.${shell}`, `${folder}/.script`, ...lines];
+    const { code, stdout, stderr } = await runCommand(binary, args, {
       cwd: folder,
-      env: { HOME: folder, TERM: "dumb" },
-      signal: AbortSignal.timeout(30_000),
-    }).output();
-    const decoder = new TextDecoder();
-    assert.equal(decoder.decode(stderr), "");
-    assert.equal(code, 0);
-    const parts = decoder.decode(stdout).split(/^== /m).slice(1);
-    return new Map(parts.map((part) => {
-      const [line, ...words] = part.split("\n");
-      return [line!, words.filter((word) => word !== "").sort()];
-    }));
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+      env: {
+        HOME: folder,
+        TERM: "dumb",
+        PATH: `${folder}/.bin:${Deno.env.get("PATH")}`,
+        ...!Deno.env.has("DENO_DIR") && { DENO_DIR: `${Deno.env.get("HOME")}/.cache/deno` },
+      },
+      signal: AbortSignal.timeout(120_000),
+    });
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    return new Map(
+      stdout.split(/^== /m).slice(1).map((part) => {
+        const [line, ...words] = part.split("\n");
+        return [line!, words.filter((word) => word !== "").sort()];
+      }),
+    );
+  });
 }
 
 const NAMES = COMMANDS.map(({ name }) => name).filter((name) => name !== "").sort();
-const CASES: { line: string; words: string[] }[] = [
-  { line: "nodens ", words: NAMES },
-  { line: "nodens che", words: ["check"] },
-  { line: "nodens -log", words: ["-log-format", "-log-time"] },
-  { line: "nodens --log", words: ["--log-format", "--log-time"] },
-  { line: "nodens -p", words: ["-p", "-pidfile", "-plugins", "-prometheus-listen-address"] },
-  { line: "nodens -log-format ", words: ["json", "text"] },
-  { line: "nodens --log-format j", words: ["json"] },
-  { line: "nodens -quiet -io ", words: ["auto", "linux", "portable"] },
-  { line: "nodens -conf C", words: ["Corefile"] },
-  { line: "nodens -p ", words: [] },
-  { line: "nodens check C", words: ["Corefile"] },
-  { line: "nodens check -p 1053 --j", words: ["--json"] },
-  { line: "nodens redirect ", words: ["install", "remove", "status"] },
-  { line: "nodens redirect -to 192.0.2.1 in", words: ["install"] },
-  { line: "nodens redirect install -exc", words: ["-except", "-except-uid"] },
-  { line: "nodens manifest -mode ", words: ["iptables", "ipvs", "redirect"] },
-  { line: "nodens query example.org M", words: ["MX"] },
-  { line: "nodens query -p 1053 example.org AA", words: ["AAAA"] },
-  { line: "nodens query example.org +s", words: ["+short"] },
-  { line: "nodens completion ", words: ["bash", "fish", "zsh"] },
-  { line: "nodens help sta", words: ["status"] },
+const CASES: [line: string, words: string[] | ":files"][] = [
+  ["nodens ", NAMES],
+  ["nodens che", ["check"]],
+  ["nodens -log", ["-log-format", "-log-time"]],
+  ["nodens --log", ["--log-format", "--log-time"]],
+  ["nodens -p", ["-p", "-pidfile", "-plugins", "-prometheus-listen-address"]],
+  ["nodens -log-format ", ["json", "text"]],
+  ["nodens --log-format j", ["json"]],
+  ["nodens -quiet -io ", ["auto", "linux", "portable"]],
+  ["nodens -conf C", ":files"],
+  ["nodens -p ", []],
+  ["nodens check C", ":files"],
+  ["nodens check -p 1053 --j", ["--json"]],
+  ["nodens redirect ", ["install", "remove", "status"]],
+  ["nodens redirect -to 192.0.2.1 in", ["install"]],
+  ["nodens redirect install -exc", ["-except", "-except-uid"]],
+  ["nodens manifest -mode ", ["iptables", "ipvs", "redirect"]],
+  ["nodens query example.org M", ["MX"]],
+  ["nodens query -p 1053 example.org AA", ["AAAA"]],
+  ["nodens query example.org +s", ["+short"]],
+  ["nodens completion ", ["bash", "fish", "zsh"]],
+  ["nodens help sta", ["status"]],
+  ["nodens -log-format=j", ["-log-format=json"]],
+  ["nodens --io=l", ["--io=linux"]],
+  ["nodens -quiet=", ["-quiet=false", "-quiet=true"]],
+  ["nodens -conf=C", ":files"],
+];
+/** What shells make of them: one case of each kind, as each starts a nodens. */
+const IN_SHELLS: [line: string, words: string[]][] = [
+  ["nodens ", NAMES],
+  ["nodens --log-format j", ["json"]],
+  ["nodens -p ", []],
+  ["nodens check C", ["Corefile"]],
+  ["nodens redirect install -exc", ["-except", "-except-uid"]],
+  ["nodens query example.org +s", ["+short"]],
+  ["nodens query example.org +buf", ["+bufsize="]],
 ];
 /** Values after an equals sign; the shells differ in what they call the word. */
-const EQUALS = [
-  { line: "nodens -log-format=j", ends: ["json"] },
-  { line: "nodens --io=l", ends: ["linux"] },
-  { line: "nodens -conf=C", ends: ["Corefile"] },
+const EQUALS: [line: string, end: string][] = [
+  ["nodens --io=l", "linux"],
+  ["nodens -conf=C", "Corefile"],
 ];
 
-for (const shell of Object.keys(HELPERS) as Shell[]) {
+Deno.test("completion: commands, flags, values and operands", () => {
+  for (const [line, words] of CASES) assert.deepEqual(offered(line), words, line);
+});
+
+Deno.test("completion: every flag of every command", () => {
+  for (const command of COMMANDS) {
+    const line = command.name === "" ? "nodens " : `nodens ${command.name} `;
+    for (const name of Object.keys(shownFlags(command))) {
+      assert.ok(offered(`${line}-`).includes(`-${name}`), `${line}-${name}`);
+      if (command.ownSyntax === true || name.length === 1) continue;
+      assert.ok(offered(`${line}--`).includes(`--${name}`), `${line}--${name}`);
+    }
+  }
+});
+
+for (const shell of Object.keys(SHELLS) as Shell[]) {
   Deno.test({
-    name: `completion: what ${shell} offers`,
+    name: `completion: ${shell} offers these words`,
     ...skipUnless(shell),
     async fn() {
-      const lines = [...CASES, ...EQUALS].map(({ line }) => line);
-      const found = await offered(shell, lines);
+      const lines = [...IN_SHELLS, ...EQUALS].map(([line]) => line);
+      const found = await offeredBy(shell, lines);
       assert.deepEqual([...found.keys()], lines);
-      for (const { line, words } of CASES) assert.deepEqual(found.get(line), words, line);
-      for (const { line, ends } of EQUALS) {
-        const ended = found.get(line)!.map((word) => word.slice(word.lastIndexOf("=") + 1));
-        assert.deepEqual(ended, ends, line);
-      }
-    },
-  });
-  Deno.test({
-    name: `completion: ${shell} has every flag of every command`,
-    ...skipUnless(shell),
-    async fn() {
-      const lines = COMMANDS.flatMap(({ name, oneDash }) => {
-        const line = name === "" ? "nodens " : `nodens ${name} `;
-        return oneDash === true ? [`${line}-`] : [`${line}-`, `${line}--`];
-      });
-      const found = await offered(shell, lines);
-      for (const { name, flags, oneDash } of COMMANDS) {
-        const line = name === "" ? "nodens " : `nodens ${name} `;
-        for (const flag of flags) {
-          const once = `-${flag.name}`;
-          assert.ok(found.get(`${line}-`)!.includes(once), `${line}${once}`);
-          if (oneDash === true || flag.name.length === 1) continue;
-          assert.ok(found.get(`${line}--`)!.includes(`-${once}`), `${line}-${once}`);
-        }
+      for (const [line, words] of IN_SHELLS) assert.deepEqual(found.get(line), words, line);
+      for (const [line, end] of EQUALS) {
+        const ends = found.get(line)!.map((word) => word.slice(word.lastIndexOf("=") + 1));
+        assert.deepEqual(ends, [end], line);
       }
     },
   });
 }
 
-Deno.test("completion: bad usage gives 2", async () => {
+Deno.test("completion: a wrong command line gives 2", async () => {
   const rows: [string[], string][] = [
-    [[], "it needs one of bash, zsh, fish"],
-    [["bsh"], '"bsh" is unknown (did you mean "bash"?)'],
-    [["tcsh"], '"tcsh" is unknown (bash, zsh, fish)'],
-    [["bash", "zsh"], '"zsh" follows, but nothing is expected'],
+    [[], "SHELL is missing (bash, zsh, fish)"],
+    [["bsh"], 'unknown shell "bsh" (did you mean "bash"?)'],
+    [["tcsh"], 'unknown shell "tcsh" (bash, zsh, fish)'],
+    [["bash", "zsh"], 'unexpected argument "zsh"'],
   ];
   for (const [args, message] of rows) {
-    const usage = "Usage: nodens completion bash|zsh|fish\n";
-    const err = `nodens completion: ${message}\n${usage}`;
+    const err = `nodens completion: ${message}\nUsage: nodens completion bash|zsh|fish\n`;
     assert.deepEqual(await completion(...args), { code: 2, out: "", err });
   }
 });

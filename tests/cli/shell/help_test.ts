@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { commandHelp, helpText } from "../../../src/cli/command.ts";
+import { runCommand } from "../../../release/command.ts";
+import { command, commandHelp, helpText, shownFlags } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
-import { FlagError } from "../../../src/cli/flags.ts";
+import { FlagError, text as textFlag } from "../../../src/cli/flags.ts";
 import { parseQueryArgs } from "../../../src/cli/query/args.ts";
 import { QUERY } from "../../../src/cli/query/command.ts";
 import { MAN } from "../../../src/cli/shell/command.ts";
@@ -9,48 +10,48 @@ import { mainHelp } from "../../../src/cli/shell/help.ts";
 import { manualPage } from "../../../src/cli/shell/man.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { VERSION } from "../../../src/cli/version.ts";
+import { withFolder } from "../../support/run/folder.ts";
 import { skipUnless } from "../../support/run/require.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
 async function nodens(...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${ROOT}main.ts`, ...args],
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  const { code, stdout: out, stderr: err } = await runCommand(
+    Deno.execPath(),
+    ["run", "-A", `${ROOT}main.ts`, ...args],
+  );
+  return { code, out, err };
 }
 
 const HELP = COMMANDS.find(({ name }) => name === "help")!;
+const help = (...args: string[]) => callCommand(HELP, args);
 
-function help(...args: string[]) {
-  return callCommand(HELP, args);
-}
-
-Deno.test("help: every command, and every flag of each", async () => {
+Deno.test("help: every command and every flag", async () => {
   assert.deepEqual(await help(), { code: 0, out: mainHelp(COMMANDS), err: "" });
   for (const command of COMMANDS.filter(({ name }) => name !== "")) {
     assert.match(mainHelp(COMMANDS), new RegExp(`^  ${command.name} +\\S.* \\S`, "m"));
     const { code, out } = await help(command.name);
     assert.equal(code, 0);
     assert.match(out, new RegExp(`^Usage: nodens ${command.name}\\b`));
-    for (const { name } of command.flags) assert.ok(out.includes(`  -${name}`), name);
+    for (const name of Object.keys(shownFlags(command))) {
+      assert.ok(out.includes(`  -${name}`), name);
+    }
   }
   assert.match((await help("-h")).out, /^Usage: nodens help \[COMMAND\]\n/);
 });
 
-Deno.test("help: a command that there is not gives 2, with what was meant", async () => {
+Deno.test("help: an unknown command gives 2 and a suggestion", async () => {
   assert.deepEqual(await help("chekc"), {
     code: 2,
     out: "",
     err: 'nodens help: unknown command "chekc" (did you mean "check"?)\n' +
       "Usage: nodens help [COMMAND]\n",
   });
-  assert.match((await help("xyzzyx")).err, /unknown command "xyzzyx" \(there are check, query, /);
-  assert.match((await help("check", "query")).err, /"query" follows, but nothing is expected/);
+  assert.match((await help("xyzzyx")).err, /unknown command "xyzzyx" \(check, query, /);
+  assert.match((await help("check", "query")).err, /unexpected argument "query"/);
 });
 
-Deno.test("every command in the table is one: nodens COMMAND -h prints its help", async () => {
+Deno.test("nodens COMMAND -h prints the help of every command", async () => {
   for (const command of COMMANDS) {
     const args = command.name === "" ? [] : [command.name];
     const expected = command.name === "" ? mainHelp(COMMANDS) : commandHelp(command);
@@ -61,57 +62,53 @@ Deno.test("every command in the table is one: nodens COMMAND -h prints its help"
   assert.match(unknown.err, /^nodens: unknown command "stats" \(did you mean "status"\?\)\n/);
 });
 
-Deno.test("docs/reference.md lists the commands that there are", () => {
+Deno.test("docs/reference.md lists every command", () => {
   const names = COMMANDS.map(({ name }) => name).filter((name) => name !== "").sort();
   const reference = Deno.readTextFileSync(`${ROOT}docs/reference.md`);
   const told = [...reference.matchAll(/^nodens ([a-z]+)\b.* {2,}\w/gm)].map(([, name]) => name!);
   assert.deepEqual([...new Set(told)].sort(), names);
 });
 
-Deno.test("the options that help tells of are those that query takes", () => {
+Deno.test("query accepts the options in its help", () => {
   const text = helpText(QUERY.plusOptions!, "+");
-  for (const { name, kind, default: value } of QUERY.plusOptions!) {
+  for (const [name, { default: value }] of Object.entries(QUERY.plusOptions!)) {
     assert.ok(text.includes(`  +${name}`));
-    parseQueryArgs(["example.org", kind === "boolean" ? `+${name}` : `+${name}=${value}`]);
+    parseQueryArgs(["example.org", value === false ? `+${name}` : `+${name}=${value}`]);
   }
   assert.throws(() => parseQueryArgs(["example.org", "+sh"]), FlagError);
 });
 
-/** A page as plain text, without what makes it bold or underlined. */
+/** A page as plain text; lint must be silent. */
 async function rendered(page: string): Promise<string> {
-  const path = Deno.makeTempFileSync({ prefix: "nodens_test_", suffix: ".1" });
-  try {
+  return await withFolder(async (folder) => {
+    const path = `${folder}/nodens.1`;
     Deno.writeTextFileSync(path, page);
-    const lint = await new Deno.Command("mandoc", { args: ["-T", "lint", "-W", "warning", path] })
-      .output();
-    assert.equal(new TextDecoder().decode(lint.stdout), "");
-    assert.equal(new TextDecoder().decode(lint.stderr), "");
-    assert.equal(lint.code, 0);
-    const { stdout } = await new Deno.Command("mandoc", { args: ["-T", "utf8", path] }).output();
+    const lint = await runCommand("mandoc", ["-T", "lint", "-W", "warning", path]);
+    assert.deepEqual([lint.text, lint.code], ["", 0]);
+    // Overstriking makes text bold or underlined.
     // deno-lint-ignore no-control-regex
-    return new TextDecoder().decode(stdout).replace(/.\x08/g, "");
-  } finally {
-    Deno.removeSync(path);
-  }
+    return (await runCommand("mandoc", ["-T", "utf8", path])).stdout.replace(/.\x08/g, "");
+  });
 }
 
 Deno.test({
-  name: "the manual page renders without a warning and has every command, flag and exit code",
+  name: "the manual page has every command, flag and exit code, and renders without a warning",
   ...skipUnless("mandoc"),
   async fn() {
     const text = await rendered(manualPage(COMMANDS, VERSION));
     const page = text.replace(/\s+/g, " ");
-    for (const { name, flags, plusOptions = [], exitCodes } of COMMANDS) {
+    for (const one of COMMANDS) {
+      const { name, plusOptions = {}, exitCodes } = one;
       const from = name === ""
         ? text.indexOf("DESCRIPTION")
         : text.indexOf(`\n   nodens ${name}\n`);
       assert.ok(from > 0, name);
       const section = text.slice(from);
-      for (const flag of flags) {
-        assert.match(section, new RegExp(`^ +-${flag.name.replaceAll(".", "\\.")}\\b`, "m"));
-        if (flag.alias !== undefined) assert.match(section, new RegExp(`, -${flag.alias}\\b`));
+      for (const [name, { alias }] of Object.entries(shownFlags(one))) {
+        assert.match(section, new RegExp(`^ +-${name.replaceAll(".", "\\.")}\\b`, "m"));
+        if (alias !== undefined) assert.match(section, new RegExp(`, -${alias}\\b`));
       }
-      for (const option of plusOptions) assert.ok(section.includes(`+${option.name}`), option.name);
+      for (const name of Object.keys(plusOptions)) assert.ok(section.includes(`+${name}`), name);
       for (const [code] of exitCodes) assert.match(section, new RegExp(`^ +${code} +\\S`, "m"));
     }
     for (const title of ["SIGNALS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES"]) {
@@ -123,18 +120,18 @@ Deno.test({
 });
 
 Deno.test({
-  name: "words that look like requests or escapes stay words in the manual page",
+  name: "text that looks like requests or escapes stays text in the manual page",
   ...skipUnless("mandoc"),
   async fn() {
-    const text = await rendered(manualPage([{
+    const text = await rendered(manualPage([command({
       name: "",
       summary: ".Sh of \\fBa line",
       forms: [{ args: "'x -n" }],
-      flags: [{ name: "Fl", kind: "text", value: "Ar", default: '"a b"', help: ".de \\n(x 'q'" }],
+      flags: { Fl: textFlag("Ar", ".de \\n(x 'q'", '"a b"') },
       operands: [],
       exitCodes: [[0, "'br \\e"]],
       load: () => assert.fail("it does not run"),
-    }], "0.0.0"));
+    })], "0.0.0"));
     assert.match(text, /^ +-Fl Ar +\.de \\n\(x 'q'\. +The default is "a b"\.$/m);
     assert.match(text, /^ +0 +'br \\e\.$/m);
   },
@@ -143,5 +140,5 @@ Deno.test({
 Deno.test("man: an argument is refused", async () => {
   const { code, out, err } = await callCommand(MAN, ["nodens"]);
   assert.deepEqual([code, out], [2, ""]);
-  assert.match(err, /^nodens man: "nodens" follows, but nothing is expected\nUsage: nodens man/);
+  assert.match(err, /^nodens man: unexpected argument "nodens" .*\nUsage: nodens man/);
 });

@@ -1,6 +1,6 @@
 /**
- * The node role on the kernel of a virtual machine, where there is a dummy link; `kernels_test.ts`
- * boots it and reads the results. A step is a promise of docs/kubernetes.md.
+ * The node role on the kernel of a virtual machine, which has dummy links; `kernels_test.ts` boots it. A
+ * step is a promise of docs/kubernetes.md.
  */
 import assert from "node:assert/strict";
 import { until } from "../../support/run/until.ts";
@@ -31,7 +31,7 @@ async function start(rig: NodeRig): Promise<RigNodens> {
   return nodens;
 }
 
-/** Waits until `who` answers a pod and the host, over UDP and TCP. */
+/** Waits until `who` answers pod and host, over UDP and TCP. */
 async function answered(rig: NodeRig, who: "cache" | "cluster"): Promise<void> {
   const { namespace, pods } = rig.nodes[0]!;
   for (const from of [pods[0]!.namespace, namespace]) {
@@ -63,14 +63,14 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
       }
       assert.match(nodens.output, /made the link, a dummy/);
     });
-    await t.step("the rules are in this backend alone, with fail-open at its best", async () => {
+    await t.step("the rules are in this backend alone, with the best fail-open", async () => {
       const own = ownRules(whole);
       assert.ok(own.some((rule) => /-m recent/.test(rule) && /-m socket/.test(rule)), "fail-open");
       assert.deepEqual(own.filter((rule) => !rule.includes(` ${backend} `)), []);
       assert.doesNotMatch(nodens.output, /\[(WARNING|ERROR)\] (iptables|interface)/);
       assert.deepEqual(await setupErrors(rig), NO_ERRORS);
     });
-    await t.step("pods and host are answered by the cache, over UDP and TCP", async () => {
+    await t.step("the cache answers pods and host, over UDP and TCP", async () => {
       await answered(rig, "cache");
       for (const name of ["n1.load.cluster.local", "a.example.org"]) {
         const reply = await rig.dig(pods[0]!.namespace, `@${KUBE_DNS.v4}`, name);
@@ -82,13 +82,13 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
       await answered(rig, "cluster");
       assert.deepEqual(await hostState(rig), whole);
     });
-    await t.step("the next one adopts interface and rules", async () => {
+    await t.step("the next process adopts interface and rules", async () => {
       nodens = await start(rig);
       assert.match(nodens.output, /adopted the link that was there, a dummy/);
       assert.doesNotMatch(nodens.output, /put in order/);
       await answered(rig, "cache");
     });
-    // Two at once are the same with either backend.
+    // The backend makes no difference to two processes.
     if (backend === "nft") nodens = await rollOver(t, rig, { old: nodens, whole });
     await t.step("SIGTERM leaves the node as it was", async () => {
       assert.equal((await nodens.stop()).code, 0, nodens.output);
@@ -99,14 +99,14 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
   });
 }
 
-/** A second one beside the first, which stops; then a third one that is killed. Returns who serves. */
+/** A second process replaces the first, and a third one is killed. Returns the serving one. */
 async function rollOver(
   t: Deno.TestContext,
   rig: NodeRig,
   { old, whole }: { old: RigNodens; whole: HostState },
 ): Promise<RigNodens> {
   let serving = old;
-  await t.step("roll-over: the old one stops and takes nothing away", async () => {
+  await t.step("roll-over: the old process stops and removes nothing", async () => {
     const next = await start(rig);
     assert.match(next.output, /another process is bound to .*; starting beside it/);
     assert.equal((await old.stop()).code, 0, old.output);
@@ -115,7 +115,7 @@ async function rollOver(
     assert.deepEqual(await hostState(rig), whole);
     await answered(rig, "cache");
   });
-  await t.step("roll-over: the new one is killed and costs nothing", async () => {
+  await t.step("roll-over: kill -9 of the new process changes nothing", async () => {
     await killed(await start(rig));
     assert.deepEqual(await hostState(rig), whole);
     await answered(rig, "cache");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { REDIRECT } from "../../../src/cli/redirect/command.ts";
-import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
+import { run as runRedirect } from "../../../src/cli/redirect/redirect.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import {
   containersLeftOut,
@@ -72,7 +72,7 @@ Deno.test("userIdOf: finds the number of a user", () => {
 });
 
 function call(iptables: Pick<FakeIptables, "run">, ...args: string[]) {
-  return callCommand(REDIRECT, args, (args, output) => runRedirect(args, output, iptables.run));
+  return callCommand(REDIRECT, args, (call, io) => runRedirect(call, io, iptables.run));
 }
 
 Deno.test("redirect: reports what it did, and what it would do", async () => {
@@ -99,9 +99,12 @@ Deno.test("redirect: reports what it did, and what it would do", async () => {
 Deno.test("redirect: reports wrong usage with the remedy; removal needs no iptables", async () => {
   const iptables = new FakeIptables();
   const rows: [string[], RegExp][] = [
-    [[], /^nodens redirect: it needs one of install, remove, status\nUsage: nodens redirect /],
-    [["start"], /"start" is unknown \(install, remove, status\)/],
-    [["remove", "now"], /"now" follows, but nothing is expected/],
+    [
+      [],
+      /^nodens redirect: ACTION is missing \(install, remove, status\)\nUsage: nodens redirect /,
+    ],
+    [["start"], /unknown action "start" \(install, remove, status\)/],
+    [["remove", "now"], /unexpected argument "now"/],
     [["install", "-port", "0"], /flag -port: 0 is not a port/],
     [["install", "-to", "localhost"], /flag -to: "localhost" is not an IP address/],
   ];

@@ -5,7 +5,7 @@ import { Heartbeat } from "../../../src/node/heartbeat.ts";
 import { NodeRules, type NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { nodeRules, type RuleOptions } from "../../../src/node/rules/rules.ts";
 import { REDIRECT } from "../../../src/cli/redirect/command.ts";
-import { runRedirect } from "../../../src/cli/redirect/redirect.ts";
+import { run as runRedirect } from "../../../src/cli/redirect/redirect.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { RuleTrial } from "../../../src/node/rules/rule_trial.ts";
 import { splitWords } from "../../../src/node/rules/rule_text.ts";

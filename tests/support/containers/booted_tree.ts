@@ -1,21 +1,22 @@
 import assert from "node:assert/strict";
+import { type CommandResult, runCommand } from "../../../release/command.ts";
+import { eventually } from "../run/eventually.ts";
 import { missing, rootReasons } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
 const TOOLS = ["debootstrap", "systemd-nspawn", "nsenter", "unshare", "mount", "ip"];
-/** A tree took 50 s on two cores; a slow mirror may take longer, a dead one is given up. */
+/** Making a tree took 50 s on two cores; a slow mirror may take longer. */
 const MAKE_WITHIN_MS = 400_000;
-/** A boot takes a second or two. */
-const BOOT_WITHIN_MS = 60_000;
-/** More than the slowest single command needs (a stop waits 30 s at most by the unit). */
+const OFF_WITHIN_MS = 60_000;
+/** More than the slowest command needs: by the unit, a stop takes up to 30 s. */
 const RUN_WITHIN_SECONDS = 60;
-const POLL_MS = 50;
-/** Where the hierarchies of control groups are that a container's systemd uses; those that exist. */
+/** Control group hierarchies that systemd may use in a container. */
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"];
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * Becomes systemd-nspawn: in a mount namespace of its own, so that no mount outlives it, and in a
- * control group of its own, so that two machines do not share one. Changes are kept in memory.
+ * Becomes systemd-nspawn in a new mount namespace, so that no mount outlives it, and in a new control
+ * group for each machine. Changes stay in memory.
  *
  * $0 is the layers of the root, $1 the folder to mount at, $2 the control group, $3 the host's name.
  */
@@ -32,19 +33,12 @@ mount -t overlay -o "lowerdir=$0,upperdir=$1/upper,workdir=$1/work" overlay "$1/
 exec systemd-nspawn --quiet --directory="$1/root" --machine="$3" --register=no --keep-unit \\
   --private-network --resolv-conf=off --timezone=off --link-journal=no --console=pipe --boot`;
 
-/** What a command in the tree came to. */
-export interface Outcome {
-  code: number;
-  /** Both streams. */
-  text: string;
-}
-
 /** A program of this machine that runs in a tree's network. */
 export interface Guest {
-  /** Waits until it has printed something. */
+  /** Waits until the output matches. */
   printed(pattern: RegExp): Promise<void>;
   closeInput(): Promise<void>;
-  /** All that it prints, once it has ended. */
+  /** The whole output, once it has ended. */
   readonly text: Promise<string>;
 }
 
@@ -53,12 +47,12 @@ export function bootReasons(): string[] {
   return [...rootReasons(), ...missing(TOOLS)];
 }
 
-/** A bare Debian that boots: the one in NODENS_TREE, if .ci/run has made it, or one made in `folder`. */
+/** A bare Debian that boots: the tree in NODENS_TREE (from .ci/run), or a new one in `folder`. */
 export function baseTree(folder: string): Promise<string> {
   return madeTree(folder, { variable: "NODENS_TREE", script: "tests/units/make_tree" });
 }
 
-/** A Debian: the one that an environment variable names, if it is there, or one that a script makes. */
+/** A Debian: the tree that an environment variable names, or a new one that a script makes. */
 export async function madeTree(
   folder: string,
   { variable, script }: { variable: string; script: string },
@@ -67,32 +61,32 @@ export async function madeTree(
   if (made !== undefined && exists(`${made}/tree-is-complete`)) return made;
   const tree = `${folder}/tree`;
   const path = new URL(`../../../${script}`, import.meta.url).pathname;
-  const { code, text } = await output(path, [tree], MAKE_WITHIN_MS);
-  assert.equal(code, 0, `Cannot make a tree:\n${text.slice(-4000)}`);
+  const signal = AbortSignal.timeout(MAKE_WITHIN_MS);
+  const { ok, text } = await runCommand(path, [tree], { signal });
+  assert.ok(ok, `Cannot make a tree:\n${text.slice(-4000)}`);
   return tree;
 }
 
-/** A machine of its own that systemd has booted: its own processes, files and network. */
+/** A machine that systemd has booted, with its own processes, files and network. */
 export class BootedTree {
-  /** The process that is number 1 inside. */
+  /** Its process 1. */
   readonly #pid: number;
   readonly #nspawn: Deno.ChildProcess;
-  readonly #group: string;
-  readonly #folder: string;
+  /** Removes what it leaves on this machine; returns the processes still in it. */
+  readonly #sweep: () => string[];
   readonly #console: Promise<string>;
 
   private constructor(
     nspawn: Deno.ChildProcess,
-    at: { pid: number; group: string; folder: string; console: Promise<string> },
+    at: { pid: number; sweep: () => string[]; console: Promise<string> },
   ) {
     this.#nspawn = nspawn;
     this.#pid = at.pid;
-    this.#group = at.group;
-    this.#folder = at.folder;
+    this.#sweep = at.sweep;
     this.#console = at.console;
   }
 
-  /** Boots a machine whose root is made of layers, the top one first; none of them is changed. */
+  /** Boots a machine from layers of files, the top one first; they stay unchanged. */
   static async boot(layers: readonly string[]): Promise<BootedTree> {
     const name = uniqueName("nodens-test");
     const folder = Deno.makeTempDirSync({ prefix: "nodens_boot_" });
@@ -102,53 +96,58 @@ export class BootedTree {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const printed = Promise.all([
-      new Response(nspawn.stdout).text(),
-      new Response(nspawn.stderr).text(),
-    ]).then((parts) => parts.join(""));
-    let tree: BootedTree | undefined;
+    const console = Promise.all(
+      [nspawn.stdout, nspawn.stderr].map((one) => new Response(one).text()),
+    )
+      .then((parts) => parts.join(""));
+    const swept = () => sweep(name, folder);
     try {
-      const pid = await waitFor(() => initOf(nspawn.pid), BOOT_WITHIN_MS);
-      tree = new BootedTree(nspawn, { pid, group: name, folder, console: printed });
-      // "degraded": a unit of Debian's cannot run in a container, which does not concern nodens.
+      const pid = await eventually(() => initOf(nspawn.pid));
+      const tree = new BootedTree(nspawn, { pid, sweep: swept, console });
+      // "degraded": a unit of Debian cannot run in a container, which does not concern nodens.
       const up = "systemctl is-system-running | grep -qxE 'running|degraded'";
       await tree.until(up, "systemctl list-jobs --no-pager");
       return tree;
     } catch (error) {
       kill(nspawn);
       await nspawn.status;
-      (tree ?? { sweep: () => sweep(name, folder) }).sweep();
-      throw new Error(`Cannot boot: ${(error as Error).message}\n${await printed}`);
+      swept();
+      throw new Error(`Cannot boot: ${(error as Error).message}\n${await console}`);
     }
   }
 
   /** Runs a script by bash, as root in /root. */
-  run(script: string): Promise<Outcome> {
-    return output("nsenter", [
+  run(script: string): Promise<CommandResult> {
+    return runCommand("nsenter", [
       ...["--target", `${this.#pid}`, "--all", "env", "-i", "HOME=/root", "NO_COLOR=1"],
       ...["SYSTEMD_PAGER=cat", "SYSTEMD_COLORS=0", `PATH=${PATH}`],
       ...["timeout", `${RUN_WITHIN_SECONDS}`, "bash", "-c", `cd /root\n${script}`],
     ]);
   }
 
-  /** Runs a script that has to succeed; returns what it prints. */
+  /** Runs a script that must succeed; returns its output. */
   async must(script: string): Promise<string> {
-    const { code, text } = await this.run(script);
-    assert.equal(code, 0, `${script}\n${text}${code === 0 ? "" : await this.#journal()}`);
+    const { ok, text } = await this.run(script);
+    assert.ok(ok, `${script}\n${text}${ok ? "" : await this.#journal()}`);
     return text;
   }
 
-  /** Runs a script again and again until it succeeds; after a minute fails with what `why` prints. */
+  /** Runs commands in one shell, as they are typed; each must succeed. */
+  type(commands: readonly (string | undefined)[]): Promise<string> {
+    return this.must(["set -e", ...commands].join("\n"));
+  }
+
+  /** A property of a unit. */
+  async show(name: string, unit = "nodens.service"): Promise<string> {
+    return (await this.must(`systemctl show --value -p ${name} ${unit}`)).trim();
+  }
+
+  /** Repeats a script until it succeeds; after a minute fails with the output of `why`. */
   async until(script: string, why = "systemctl status --no-pager nodens.service"): Promise<void> {
-    const limitMs = performance.now() + BOOT_WITHIN_MS;
-    let last = await this.run(script);
-    while (last.code !== 0) {
-      if (performance.now() > limitMs) {
-        assert.fail(`${script}\n${last.text}${(await this.run(why)).text}${await this.#journal()}`);
-      }
-      await sleep(POLL_MS);
-      last = await this.run(script);
-    }
+    await eventually(async () => {
+      const { ok, text } = await this.run(script);
+      assert.ok(ok, `${script}\n${text}`);
+    }, async () => (await this.run(why)).text + await this.#journal());
   }
 
   /** Starts a program of this machine in the network of the tree. */
@@ -160,17 +159,11 @@ export class BootedTree {
       stderr: "inherit",
     }).spawn();
     let text = "";
-    const done = child.stdout.pipeThrough(new TextDecoderStream()).pipeTo(
-      new WritableStream({
-        write(part) {
-          text += part;
-        },
-      }),
-    );
+    const write = (part: string) => void (text += part);
+    const done = child.stdout.pipeThrough(new TextDecoderStream())
+      .pipeTo(new WritableStream({ write }));
     return {
-      async printed(pattern) {
-        await waitFor(() => pattern.test(text) ? text : null, BOOT_WITHIN_MS);
-      },
+      printed: (pattern) => eventually(() => assert.match(text, pattern)),
       closeInput: () => child.stdin.close(),
       text: done.then(() => child.status).then(() => text),
     };
@@ -184,29 +177,21 @@ export class BootedTree {
     return Deno.readTextFileSync(`/proc/${this.#pid}/root${path}`);
   }
 
-  /** Switches it off; fails where it does not go down by itself, or leaves something. */
+  /** Switches it off; fails if it does not end in order, or leaves processes. */
   async off(): Promise<void> {
     await this.run("systemctl poweroff");
-    const timer = setTimeout(() => kill(this.#nspawn), BOOT_WITHIN_MS);
+    const timer = setTimeout(() => kill(this.#nspawn), OFF_WITHIN_MS);
     const status = await this.#nspawn.status;
     clearTimeout(timer);
-    const left = this.sweep();
+    const left = this.#sweep();
     assert.equal(status.code, 0, await this.#console);
     assert.deepEqual(left, [], "processes outlive the machine");
-  }
-
-  /** Removes what a machine that has ended leaves on this one; returns the processes still in it. */
-  sweep(): string[] {
-    return sweep(this.#group, this.#folder);
   }
 
   async #journal(): Promise<string> {
     return `\n${(await this.run("journalctl --no-pager -n 60 -o short-monotonic")).text}`;
   }
 }
-
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const sleep = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
 function exists(path: string): boolean {
   try {
@@ -217,13 +202,12 @@ function exists(path: string): boolean {
   }
 }
 
-/** The systemd that is number 1 of a container, a child of nspawn; null while there is none. */
-function initOf(nspawn: number): number | null {
+/** The systemd of a container, a child of nspawn. Throws while there is none. */
+function initOf(nspawn: number): number {
   const children = readText(`/proc/${nspawn}/task/${nspawn}/children`).split(" ");
-  for (const pid of children.filter((one) => one !== "")) {
-    if (readText(`/proc/${pid}/comm`) === "systemd\n") return Number(pid);
-  }
-  return null;
+  const init = children.find((pid) => pid !== "" && readText(`/proc/${pid}/comm`) === "systemd\n");
+  assert.ok(init !== undefined, "systemd does not start");
+  return Number(init);
 }
 
 function readText(path: string): string {
@@ -234,16 +218,6 @@ function readText(path: string): string {
   }
 }
 
-async function waitFor<T>(find: () => T | null, withinMs: number): Promise<T> {
-  const limitMs = performance.now() + withinMs;
-  for (let found = find();; found = find()) {
-    if (found !== null) return found;
-    if (performance.now() > limitMs) throw new Error("not within its time");
-    await sleep(POLL_MS);
-  }
-}
-
-/** Ends nspawn, which takes everything inside with it. */
 function kill(nspawn: Deno.ChildProcess): void {
   try {
     nspawn.kill("SIGKILL");
@@ -252,7 +226,7 @@ function kill(nspawn: Deno.ChildProcess): void {
   }
 }
 
-/** Removes control groups, which have to be empty, and the folder; returns processes in the groups. */
+/** Removes control groups and the folder; returns processes in the groups. */
 function sweep(group: string, folder: string): string[] {
   const left: string[] = [];
   const remove = (path: string) => {
@@ -260,20 +234,10 @@ function sweep(group: string, folder: string): string[] {
       if (isDirectory) remove(`${path}/${name}`);
     }
     left.push(...readText(`${path}/cgroup.procs`).split("\n").filter((pid) => pid !== ""));
-    // Not `remove`, which would look at the files in it. A group with processes stays.
+    // `Deno.removeSync` would look at the files in it. A group with processes stays.
     new Deno.Command("rmdir", { args: [path], stderr: "null" }).outputSync();
   };
   for (const path of CGROUPS.map((one) => `${one}/${group}`).filter(exists)) remove(path);
   Deno.removeSync(folder, { recursive: true });
   return left.map((pid) => `${pid} ${readText(`/proc/${pid}/comm`).trim()}`);
-}
-
-async function output(command: string, args: string[], withinMs?: number): Promise<Outcome> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    stdin: "null",
-    ...(withinMs === undefined ? {} : { signal: AbortSignal.timeout(withinMs) }),
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
 }

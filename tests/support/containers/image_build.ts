@@ -1,19 +1,18 @@
 import assert from "node:assert/strict";
-import { mustRun } from "../../../release/command.ts";
+import { type CommandResult, mustRun } from "../../../release/command.ts";
 import { ROOT } from "../../../release/compile.ts";
 import { V8_FLAGS } from "../../../release/v8_flags.ts";
 import { IMAGE, ImageRoot } from "./image_root.ts";
 import { type Program, putSources } from "./image_program.ts";
-import type { Outcome, Podman } from "./podman.ts";
+import type { Podman } from "./podman.ts";
 
-/** What each stage is made from, as the Containerfile names it. */
+/** Bases of the Containerfile by stage. */
 const BASES: Readonly<Record<string, string>> = Object.fromEntries(
   [...Deno.readTextFileSync(`${ROOT}Containerfile`).matchAll(/^FROM (\S+) AS (\w+)$/gm)]
     .map(([, image, stage]) => [stage, image]),
 );
-/** What stands for the base of a stage. */
 const standIn = (stage: string) => `localhost/stand-in/${stage}`;
-/** What a build is told besides: nothing is pulled, and the packages of npm come by the host's network. */
+/** Nothing is pulled; packages of npm come through the host's network. */
 const BUILD_FLAGS = [
   ...["--pull-never", "--network", "host"],
   ...Object.entries(BASES).flatMap(([stage, image]) => [
@@ -22,31 +21,27 @@ const BUILD_FLAGS = [
   ]),
 ];
 
-/** What no build needs, and is most of a small Debian. */
+/** Most of a small Debian, which no build needs. */
 const UNUSED = ["/usr/share/doc", "/usr/share/locale", "/usr/share/man", "/var/cache", "/var/lib"];
-/** The path that every base sets, and no colours in what Deno says. */
 const SETTINGS = [`ENV PATH=${IMAGE.path}`, "ENV NO_COLOR=1"];
-/** Certificates of a machine that has its own; Debian's image has none. */
+/** Certificates of this machine; Debian's image has none. */
 const CERTIFICATES = "/etc/own_certificates.crt";
 const LAUNCHER = "/opt/launcher";
-/** What Deno is linked with, so that the Containerfile finds and copies all that it has to. */
+/** Libraries of Deno, so that the Containerfile finds what it copies. */
 const LIBRARIES = ["libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "librt.so.1"];
-/** How a build ends that got as far as the runtime part of the executable, and cannot download it. */
+/** Output of a build that cannot download the runtime part of the executable. */
 const NO_RUNTIME = /Setting up base binary[^]*denort[^]*deno task compile/;
 
 /**
- * Builds the images by the Containerfile as it stands, with its digests. What it names as bases is
- * made of Debian's packages, since their registries may be out of reach.
- *
- * Where the runtime part of the executable cannot be downloaded, a launcher stands for it in a second
- * build: it becomes Deno with the sources, which lie in the bases.
+ * Builds the images by the unchanged Containerfile. Its bases are made of Debian's packages, since their
+ * registries may be out of reach. If the runtime part of the executable cannot be downloaded, a second
+ * build has a launcher instead, which executes Deno with the sources in the bases.
  */
 export class ImageBuild {
-  /** What the images hold as nodens, in words. */
+  /** Description of the nodens in the images. */
   readonly what: string;
-  /** What Deno said of the executable that is in the images. */
+  /** Output of compiling. */
   readonly listing: string;
-  /** The commit that the images are made of. */
   readonly commit: string;
   readonly #podman: Podman;
 
@@ -60,9 +55,9 @@ export class ImageBuild {
     this.commit = commit;
   }
 
-  /** Makes the bases out of a Debian, and builds as far as the executable. */
+  /** Makes the bases from a Debian, and builds up to the executable. */
   static async create(podman: Podman, tree: string): Promise<ImageBuild> {
-    // The base of the other one has what iptables needs; the rest of the libraries is copied there.
+    // The Containerfile copies the other libraries to the base with iptables.
     const roots = { nodens: new ImageRoot(tree), node: new ImageRoot(tree, ["libc6"]) };
     const folder = Deno.makeTempDirSync({ prefix: "nodens_bases_" });
     try {
@@ -94,7 +89,7 @@ export class ImageBuild {
     }
   }
 
-  /** Makes an image with a command that a page has, to which the bases are added. */
+  /** Makes an image with a command of a page. */
   async type(command: string): Promise<void> {
     assert.match(command, /^podman build /);
     const flags = BUILD_FLAGS.map((flag) => `'${flag}'`).join(" ");
@@ -104,7 +99,7 @@ export class ImageBuild {
   }
 }
 
-/** Makes what the executable is built with: Deno's image, and Debian's. */
+/** Makes the images of Deno and Debian that build the executable. */
 async function importBuilders(
   podman: Podman,
   { tree, folder }: { tree: string; folder: string },
@@ -123,7 +118,7 @@ async function importBuilders(
   await podman.add(folder, standIn("build"), { base: standIn("build"), changes });
 }
 
-/** Compiles what becomes a program with the options that the executable has. */
+/** Compiles a program that executes another one with the executable's options. */
 async function compileLauncher(output: string, { command, args }: Program): Promise<void> {
   const [run, ...rest] = args;
   const words = [command, run, V8_FLAGS, ...rest].map((word) => `${JSON.stringify(word)},`);
@@ -135,8 +130,7 @@ async function compileLauncher(output: string, { command, args }: Program): Prom
   ]);
 }
 
-/** Runs the Containerfile up to the executable. */
-function build(podman: Podman, commit: string): Promise<Outcome> {
+function build(podman: Podman, commit: string): Promise<CommandResult> {
   const args = ["--target", "build", "--build-arg", `COMMIT=${commit}`, ROOT];
   return podman.run(["build", ...BUILD_FLAGS, ...args]);
 }

@@ -1,21 +1,17 @@
-/** Where in the root what lies, and the environment; as in the images. */
+/** Paths in the images, and their environment. */
 export const IMAGE = {
   executable: "/usr/local/bin/nodens",
   denoDir: "/deno-dir",
   sources: "/app/",
-  /** The search path that engines set, and the images' bases. */
   path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 } as const;
 
-/** Packages that hold what a distroless base with glibc and libgcc has. */
+/** Packages of a distroless base with glibc and libgcc. */
 const BASE_PACKAGES = ["libc6", "libgcc-s1"] as const;
-/** Folders at the top (which are links to those below /usr), and files without which all runs. */
+/** Top folders, which are links to those in /usr, and files that nothing needs. */
 const LEFT_OUT = /^\/\w+$|^\/(?:etc|usr\/share|var)(?:\/|$)|\/gconv\//;
 
-/**
- * A folder that stands for the root of a distroless base: libraries out of a Debian's packages, and
- * what a test puts there. There is no shell in it.
- */
+/** The root of a distroless base without a shell: libraries of a Debian, and files of a test. */
 export class ImageRoot {
   readonly path: string = Deno.makeTempDirSync({ prefix: "nodens_root_" });
   readonly #debian: string;
@@ -24,7 +20,7 @@ export class ImageRoot {
   constructor(debian: string, packages: readonly (typeof BASE_PACKAGES)[number][] = BASE_PACKAGES) {
     this.#debian = debian;
     try {
-      // A new folder is for its owner alone, and an image's root is not.
+      // Temporary folders are private.
       Deno.chmodSync(this.path, 0o755);
       for (const folder of ["dev", "etc", "proc", "run", "tmp"]) {
         Deno.mkdirSync(`${this.path}/${folder}`);
@@ -40,11 +36,11 @@ export class ImageRoot {
     }
   }
 
-  /** Adds a copy of a file or of a folder. */
+  /** Copies a file or folder. */
   copy(from: string, to: string): void {
     if (Deno.statSync(from).isDirectory) {
       for (const { name } of Deno.readDirSync(from)) {
-        // The runtime's downloads are linked from there, and are no part of an image.
+        // The link to the runtime's downloads is no part of an image.
         if (Deno.lstatSync(`${from}/${name}`).isSymlink) continue;
         this.copy(`${from}/${name}`, `${to.replace(/\/$/, "")}/${name}`);
       }
@@ -54,7 +50,7 @@ export class ImageRoot {
     Deno.copyFileSync(from, this.path + to);
   }
 
-  /** Adds iptables with its modules and the libraries that it needs; the commands are of nft. */
+  /** Adds iptables with modules and libraries; the commands are those of nft. */
   addIptables(): void {
     this.#addPackages(this.#libraryPackages("iptables"));
     this.#addPackages(["iptables"]);
@@ -69,7 +65,7 @@ export class ImageRoot {
     Deno.removeSync(this.path, { recursive: true });
   }
 
-  /** Copies the files of packages, without documents and what only a package manager reads. */
+  /** Copies the files of packages that programs need. */
   #addPackages(names: readonly string[]): void {
     for (const path of this.#query("--listfiles", ...names).split("\n")) {
       if (!path.startsWith("/") || LEFT_OUT.test(path)) continue;
@@ -82,7 +78,7 @@ export class ImageRoot {
     }
   }
 
-  /** Names of the library packages that a package needs, and that these need. */
+  /** Library packages that a package needs, directly or not. */
   #libraryPackages(name: string, found: Set<string> = new Set()): string[] {
     const text = this.#query("--show", "--showformat=${Depends}", name);
     for (const part of text.split(/[,|]/)) {

@@ -1,6 +1,6 @@
 import { checksums } from "../../../release/archive.ts";
 import { debianName, packDebian } from "../../../release/debian.ts";
-import { type Target, TARGETS } from "../../../release/targets.ts";
+import { TARGETS } from "../../../release/compile.ts";
 import { readPage } from "../../docs/page.ts";
 import { baseTree, BootedTree } from "./booted_tree.ts";
 import { IMAGE } from "./image_root.ts";
@@ -9,15 +9,17 @@ import { type Program, putNodens } from "./image_program.ts";
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const VERSION: string = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)).version;
 const INSTALL = "docs/install.md";
-/** Where the other machines of the network have nodens, whatever is installed. */
+/** nodens of the other machines in the network. */
 const NETWORK_NODENS = "/opt/nodens";
 
-/** The DNS server of the network that the trees are in; it knows example.org. */
+/** DNS server of the network; it knows example.org. */
 export const NETWORK_SERVER = "192.0.2.53";
-/** Its other address, for a network that changes its mind. */
+/** Its other address, for changes of the network. */
 export const OTHER_SERVER = "192.0.2.54";
-/** What example.org is there. */
+/** Address of example.org. */
 export const EXAMPLE = "192.0.2.80";
+/** A script that succeeds if nodens answers. */
+export const ANSWERS = `nodens query example.org @127.0.0.1 +short | grep -qx ${EXAMPLE}`;
 
 const NETWORK_COREFILE = `. {
     bind ${NETWORK_SERVER} ${OTHER_SERVER}
@@ -28,8 +30,8 @@ const NETWORK_COREFILE = `. {
 `;
 
 /**
- * Puts a tree into a network: eth0, down and without an address, is a cable to where a DNS server and
- * the network's DHCP server may run.
+ * Connects a tree to a network with a DNS server, and perhaps a DHCP server, by eth0, which is down and
+ * has no address.
  */
 const NETWORK = `set -e
 ip netns add network
@@ -41,16 +43,16 @@ ip -n network link set eth0 up
 systemd-run --quiet --unit network-dns -p Type=notify -p NetworkNamespacePath=/run/netns/network \\
   ${NETWORK_NODENS} -conf /opt/network.Corefile`;
 
-/** Gives eth0 an address, as a network manager would. */
+/** Gives eth0 an address. */
 export const NETWORK_UP = "ip address add 192.0.2.2/24 dev eth0 && ip link set eth0 up";
 
-/** Version of the package in /root that is an update; Debian sorts it behind the release's. */
+/** Version of the package in /root that is an update. */
 export const NEXT_VERSION = `${VERSION}+next`;
 
-/** The layers that trees are booted from: Debian, and the release's files in /root. */
+/** The layers of trees: Debian, and the release's files in /root. */
 export class Trees {
   readonly #layers: readonly string[];
-  /** What runs as nodens, in words. */
+  /** Description of the nodens. */
   readonly what: string;
 
   private constructor(layers: readonly string[], what: string) {
@@ -58,7 +60,7 @@ export class Trees {
     this.what = what;
   }
 
-  /** Makes the layers; `folder` holds what is made. */
+  /** Makes the layers in `folder`. */
   static async make(folder: string): Promise<Trees> {
     const layer = `${folder}/release`;
     Deno.mkdirSync(`${layer}/root`, { recursive: true });
@@ -81,7 +83,7 @@ export class Trees {
     return new Trees([layer, await baseTree(folder)], what);
   }
 
-  /** Boots a tree in a network, in which eth0 is not up yet. */
+  /** Boots a tree in a network; eth0 is still down. */
   async boot(): Promise<BootedTree> {
     const tree = await BootedTree.boot(this.#layers);
     try {
@@ -94,12 +96,12 @@ export class Trees {
   }
 }
 
-/** What a page has the reader type below a heading, up to the next one. */
+/** The commands of a section of a page. */
 export function commandsOf(heading: string, page: string = INSTALL): string[] {
   return readPage(sectionOf(heading, page)).commands.map(({ text }) => text);
 }
 
-/** The file that docs/install.md has the reader save below a heading. */
+/** The file in a section of docs/install.md. */
 export function fileOf(heading: string): { name: string; text: string } {
   const saved = /Save this as\s`([^`]+)`[^]*?\n```\w*\n([^]*?)```\n/.exec(
     sectionOf(heading, INSTALL),
@@ -117,24 +119,23 @@ function sectionOf(heading: string, page: string): string {
   return rest.slice(0, end);
 }
 
-/** Installs nodens by the page, up to the Corefile, which names `servers` behind "forward .". */
+/** Installs nodens by the page, up to the Corefile, which forwards to `servers`. */
 export async function install(
   tree: BootedTree,
   servers: string = "/etc/nodens/upstreams.conf",
 ): Promise<void> {
-  // In one shell, as they are typed. Everything is root's, and a bare Debian has no sudo.
+  // A bare Debian has no sudo.
   const [check, unpack, put, version] = commandsOf("## The executable");
-  await tree.must(["set -e", check, unpack, put!.replace("sudo ", ""), version].join("\n"));
-  const inArchive = `set -e\ncd nodens-${VERSION}-linux-$(uname -m)`;
-  await tree.must([inArchive, ...commandsOf("### Service and account")].join("\n"));
+  await tree.type([check, unpack, put!.replace("sudo ", ""), version]);
+  const folder = `nodens-${VERSION}-linux-$(uname -m)`;
+  await tree.type([`cd ${folder}`, ...commandsOf("### Service and account")]);
   const { name, text } = fileOf("### Corefile");
   const [makeFolder, ...rest] = commandsOf("### Corefile");
   await tree.must(makeFolder!);
   tree.write(name, text.replace(/^( +forward \.) .*$/m, `$1 ${servers}`));
-  await tree.must(["set -e", ...rest].join("\n"));
+  await tree.type(rest);
 }
 
-/** The archive of a release and its checksums. */
 function packArchive(layer: string): void {
   const name = `nodens-${VERSION}-linux-${Deno.build.arch}`;
   const folder = `${layer}/root/${name}`;
@@ -147,26 +148,19 @@ function packArchive(layer: string): void {
   Deno.removeSync(folder, { recursive: true });
 }
 
-/** The Debian package of a version. */
 async function packPackage(
   folder: string,
   { layer, version }: { layer: string; version: string },
 ): Promise<void> {
-  const target: Target = TARGETS.find(({ machine }) => machine === Deno.build.arch)!;
+  const target = TARGETS.find(({ machine }) => machine === Deno.build.arch)!;
   const file = `${layer}/root/${debianName({ version, target })}`;
   const executable = layer + NETWORK_NODENS;
-  const made = {
-    root: ROOT,
-    executable,
-    notices: "",
-    target,
-    version,
-    epochSeconds: 1_700_000_000,
-  };
+  const epochSeconds = 1_700_000_000;
+  const made = { root: ROOT, executable, notices: "", target, version, epochSeconds };
   await packDebian(made, { work: `${folder}/package_${version}`, file });
 }
 
-/** What stands for the executable: the same rights, and the environment stays the unit's. */
+/** Replaces the executable: the same permissions, and the unit's environment. */
 function launcher({ command, args }: Program): string {
   return `#!/bin/sh\nDENO_DIR=${IMAGE.denoDir} exec ${command} ${args.join(" ")} "$@"\n`;
 }

@@ -1,27 +1,26 @@
 import assert from "node:assert/strict";
+import type { CommandResult } from "../../../release/command.ts";
 import { missing } from "../run/require.ts";
 import type { Namespace } from "../namespaces/namespace.ts";
 
-/** What podman runs containers, networks and pods with, and what this file uses. */
+/** Programs of podman and of this file. */
 const PROGRAMS = [
   ...["podman", "runc", "conmon", "/usr/lib/podman/netavark", "catatonit"],
   ...["unshare", "nsenter", "mount", "tar", "env"],
 ];
-/** Longer than the slowest command needs: a build on a machine that does other things besides. */
+/** Longer than the slowest command: a build on a busy machine. */
 const RUN_WITHIN_MS = 300_000;
 
-/** Where control groups are. */
 const CGROUPS = "/sys/fs/cgroup";
 /** Memory that images and containers may take; those of the tests take 0.9 GB. */
 const DISK = "2g";
-/** Folders that podman and its libraries use whatever their settings say. */
+/** Folders that podman and its libraries use in spite of their settings. */
 const SHARED = ["/var/lib/containers", "/run/containers"];
 
 /**
- * A mount namespace for podman, with a disk in memory: all mounts and all files of containers end with
- * it, and nothing of another podman of this machine is seen or changed. It ends with its input.
- *
- * $0 is the folder of the disk. What `ip netns add` mounts outside is seen inside.
+ * A mount namespace for podman with a disk in memory: all mounts and files of containers end with it,
+ * and other podmans of this machine are unaffected. It ends with its input. $0 is the folder of the
+ * disk. Mounts of `ip netns add` outside are visible inside.
  */
 const HOLD = `set -e
 mount -t tmpfs -o mode=755,size=${DISK} tmpfs "$0"
@@ -34,9 +33,8 @@ echo held
 exec cat >/dev/null`;
 
 /**
- * runc, since crun wants one kind of control groups and takes no mixture. Control groups without
- * systemd, limits that need no right to raise them, and locks in files of our own: podman's usual
- * ones are in memory that all podmans of a machine share.
+ * runc, since crun refuses a mixture of control group versions; no systemd; limits that need no
+ * privilege; and locks in files, since podman's usual ones are shared by the whole machine.
  */
 const containersConf = (disk: string) =>
   `[containers]
@@ -59,17 +57,8 @@ graphroot = "${disk}/storage"
 runroot = "${disk}/run"
 `;
 
-/** What a command came to. */
-export interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  /** Both streams, standard output first. */
-  readonly text: string;
-}
-
-/** What a command gets besides its arguments. */
 export interface PodmanOptions {
-  /** The network that it runs in, which is the host's for its containers. */
+  /** The network of the command, and the host's network of its containers. */
   readonly namespace?: Namespace;
   readonly input?: ReadableStream<Uint8Array>;
 }
@@ -81,7 +70,7 @@ export function podmanReasons(...programs: string[]): string[] {
   return reasons;
 }
 
-/** Removes the control groups that podman leaves, which are empty; one with processes stays. */
+/** Removes the empty control groups that podman leaves. */
 function removeEmptyGroups(): void {
   const hierarchies = [...Deno.readDirSync(CGROUPS)].filter(({ isDirectory }) => isDirectory)
     .map(({ name }) => `${CGROUPS}/${name}`);
@@ -90,7 +79,7 @@ function removeEmptyGroups(): void {
   new Deno.Command("find", { args, stderr: "null" }).outputSync();
 }
 
-/** A podman with images, containers and settings of its own, all in one folder that goes with it. */
+/** A podman with its own images, containers and settings, all in one folder. */
 export class Podman {
   readonly folder: string;
   readonly #holder: Deno.ChildProcess;
@@ -102,13 +91,13 @@ export class Podman {
     this.#env = {
       CONTAINERS_CONF: `${folder}/containers.conf`,
       CONTAINERS_STORAGE_CONF: `${folder}/storage.conf`,
-      // Its timers are systemd's, which may not run here: the test asks instead.
+      // Health checks need timers of systemd, which may not run here.
       DISABLE_HC_SYSTEMD: "true",
       TMPDIR: `${folder}/disk/tmp`,
     };
   }
 
-  /** Makes the folder, and the mount namespace in which all commands run. */
+  /** Makes the folder and the mount namespace. */
   static async create(): Promise<Podman> {
     const folder = Deno.makeTempDirSync({ prefix: "nodens_podman_" });
     const disk = `${folder}/disk`;
@@ -128,29 +117,31 @@ export class Podman {
   }
 
   /** Runs podman to its end. */
-  run(args: readonly string[], options: PodmanOptions = {}): Promise<Outcome> {
+  run(args: readonly string[], options: PodmanOptions = {}): Promise<CommandResult> {
     return this.#inside(["podman", ...args], options);
   }
 
-  /** Runs podman, which has to succeed; returns its standard output. */
+  /** Runs podman, which must succeed; returns its standard output. */
   async must(args: readonly string[], options: PodmanOptions = {}): Promise<string> {
     const { code, stdout, text } = await this.run(args, options);
     assert.equal(code, 0, `podman ${args.join(" ")}\n${text}`);
     return stdout;
   }
 
-  /** Runs a line that a reader types, in a folder. */
-  type(line: string, folder: string, options: PodmanOptions = {}): Promise<Outcome> {
+  /** Runs a shell command in a folder. */
+  type(line: string, folder: string, options: PodmanOptions = {}): Promise<CommandResult> {
     return this.#inside(["env", `--chdir=${folder}`, "sh", "-ec", line], options);
   }
 
-  /** Makes an image of what a folder holds. */
+  /** Makes an image of a folder. */
   async import(
     folder: string,
     name: string,
-    options: { changes?: readonly string[]; exclude?: readonly string[] } = {},
+    { changes = [], exclude = [] }: {
+      changes?: readonly string[];
+      exclude?: readonly string[];
+    } = {},
   ): Promise<void> {
-    const { changes = [], exclude = [] } = options;
     const left = exclude.map((path) => `--exclude=.${path}/*`);
     const tar = new Deno.Command("tar", {
       args: ["--create", ...left, "-C", folder, "."],
@@ -161,7 +152,7 @@ export class Podman {
     assert.equal((await tar.status).code, 0);
   }
 
-  /** Makes an image of another one and what a folder holds. */
+  /** Makes an image of another one and a folder. */
   async add(
     folder: string,
     name: string,
@@ -172,7 +163,7 @@ export class Podman {
     await this.must(["build", "--quiet", "--tag", name, "--file", "-", folder], { input });
   }
 
-  /** Gives containers that start from now on these servers, as the node's /etc/resolv.conf does. */
+  /** Sets the /etc/resolv.conf of the node, for containers that start later. */
   async setResolvConf(text: string): Promise<void> {
     const file = `${this.folder}/resolv.conf`;
     Deno.writeTextFileSync(file, text);
@@ -190,8 +181,7 @@ export class Podman {
     }
   }
 
-  /** Removes all that it has on disk; containers must have gone. */
-
+  /** Removes all files; containers must have been removed. */
   async remove(): Promise<void> {
     await this.#holder.stdin.close();
     await this.#holder.status;
@@ -199,7 +189,7 @@ export class Podman {
     removeEmptyGroups();
   }
 
-  async #inside(command: readonly string[], options: PodmanOptions = {}): Promise<Outcome> {
+  async #inside(command: readonly string[], options: PodmanOptions = {}): Promise<CommandResult> {
     const { namespace, input } = options;
     const net = namespace === undefined ? [] : [`--net=/run/netns/${namespace.name}`];
     const child = new Deno.Command("nsenter", {
@@ -210,11 +200,12 @@ export class Podman {
       stderr: "piped",
       signal: AbortSignal.timeout(RUN_WITHIN_MS),
     }).spawn();
-    // A command that fails may not read all of its input; its own words say why.
+    // A command that fails may not read all of its input; its output has the reason.
     if (input !== undefined) await input.pipeTo(child.stdin).catch(() => {});
-    const { code, stdout, stderr } = await child.output();
-    const decoder = new TextDecoder();
-    const out = decoder.decode(stdout);
-    return { code, stdout: out, text: out + decoder.decode(stderr) };
+    const output = await child.output();
+    const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) =>
+      new TextDecoder().decode(bytes)
+    ) as [string, string];
+    return { ok: output.success, code: output.code, stdout, stderr, text: stdout + stderr };
   }
 }

@@ -1,6 +1,10 @@
-import { type Command, type CommandIo, type Run, runCommand } from "../../../src/cli/command.ts";
+import {
+  type Command,
+  type CommandIo,
+  type Program,
+  runCommand,
+} from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
-import type { Output } from "../../../src/cli/output.ts";
 
 /** What a command printed, and its exit code. */
 export interface Called {
@@ -9,15 +13,11 @@ export interface Called {
   err: string;
 }
 
-/**
- * Runs a command as main.ts does.
- *
- * @param run - takes the place of what the command loads
- */
+/** Runs a command as main.ts does. `run` replaces the code that the command loads. */
 export async function callCommand(
   command: Command,
   args: readonly string[],
-  run?: (args: readonly string[], output: Output) => ReturnType<Run>,
+  run?: Program<never>["run"],
 ): Promise<Called> {
   const called = { code: 0, out: "", err: "" };
   const io: CommandIo = {
@@ -28,7 +28,6 @@ export async function callCommand(
       throw new Error(`exit ${code}`);
     },
   };
-  const load = run && (() => Promise.resolve<Run>((args, { output }) => run(args, output)));
-  called.code = await runCommand(command, args, { io, ...load && { load } });
+  called.code = await runCommand(command, args, { io, ...run && { program: { run } } });
   return called;
 }

@@ -1,4 +1,4 @@
-{{/* The addresses that nodens listens on, with spaces between: in iptables mode kube-dns's too. */}}
+{{/* Addresses that nodens listens on, space-separated: in iptables mode also kube-dns's. */}}
 {{- define "nodens.listen" -}}
 {{- $addresses := list .Values.localDns .Values.dualStack.localDns -}}
 {{- if eq .Values.mode "iptables" -}}
@@ -7,12 +7,12 @@
 {{- $addresses | compact | join " " -}}
 {{- end -}}
 
-{{/* The local address as it stands before a port. */}}
+{{/* The local address before a port. */}}
 {{- define "nodens.host" -}}
 {{- if contains ":" .Values.localDns }}[{{ .Values.localDns }}]{{ else }}{{ .Values.localDns }}{{ end -}}
 {{- end -}}
 
-{{/* Where names of the cluster are asked for. */}}
+{{/* The upstream for names of the cluster. */}}
 {{- define "nodens.clusterDns" -}}
 {{- if eq .Values.mode "ipvs" -}}
 {{- list .Values.kubeDns .Values.dualStack.kubeDns | compact | join " " -}}
@@ -21,7 +21,7 @@ __PILLAR__CLUSTER__DNS__
 {{- end -}}
 {{- end -}}
 
-{{/* What a node's cache is for beside being near; as lines within "cache". */}}
+{{/* Lines within "cache" that bridge failures and pauses. */}}
 {{- define "nodens.bridging" -}}
 # Asked 5 times with gaps below a minute: fetched again before it expires.
 prefetch 5 1m 10%
@@ -29,7 +29,7 @@ prefetch 5 1m 10%
 serve_stale 1h verify 1s
 {{- end -}}
 
-{{/* The cache of a zone whose answers are kept for 30 seconds at most. */}}
+{{/* A cache with a TTL of at most 30 seconds. */}}
 {{- define "nodens.cache" -}}
 {{- if .Values.plain -}}
 cache 30
@@ -84,7 +84,7 @@ cache 30 {
 }
 {{ end -}}
 
-{{/* Labels and annotations that stand in several places. */}}
+{{/* Labels and annotations of several objects. */}}
 {{- define "nodens.labels" -}}
 k8s-app: node-local-dns
 {{- end -}}

@@ -1,0 +1,53 @@
+import { quote } from "../../corefile/quote.ts";
+import { parseName } from "../../dns/name.ts";
+import type { DoctorOptions } from "../../doctor/probe/options.ts";
+import { httpAddressText } from "../../plugins/http_address.ts";
+import { boolean, FlagError, type FlagValues, number, type ParsedFlags, text } from "../flags.ts";
+import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
+
+/** Flags of `nodens doctor`, and those of serving, so that a command line can be pasted. */
+export const DOCTOR_FLAGS = {
+  json: boolean("print the findings as JSON"),
+  name: text("NAME", "name of the cluster to ask for; else kubernetes.default.svc.DOMAIN"),
+  outside: text("NAME", "other name to ask for", "example.org"),
+  timeout: number("SECONDS", 2, "seconds to wait for an answer", { min: 1, max: 60 }),
+  pod: boolean("ask from a network namespace made for it: the host is changed for a moment"),
+  ...SERVE_FLAGS,
+};
+
+/** Values of the flags. */
+export type DoctorValues = FlagValues<typeof DOCTOR_FLAGS>;
+
+/** Checks the flags. Throws `FlagError`. */
+export function readDoctorOptions(
+  { values, given }: Pick<ParsedFlags<DoctorValues>, "values" | "given">,
+  env: (name: string) => string | undefined,
+): DoctorOptions {
+  const { node, rules, corefile, metricsAddresses } = readServeOptions({ values, given });
+  const inCluster = node.localIps.length > 0 || node.template !== null || given.has("domain") ||
+    env("KUBERNETES_SERVICE_HOST") !== undefined;
+  const clusterName = readName("name", values.name) ||
+    (inCluster ? `kubernetes.default.svc.${values.domain}` : null);
+  return {
+    node,
+    rules,
+    corefile,
+    defaultPort: node.dnsPort,
+    metricsAddresses: metricsAddresses.map(httpAddressText),
+    clusterName,
+    outsideName: readName("outside", values.outside) || "example.org",
+    timeoutMs: values.timeout * 1000,
+    pod: values.pod,
+  };
+}
+
+function readName(flag: "name" | "outside", text: string): string {
+  try {
+    if (text !== "") parseName(text);
+    return text;
+  } catch (error) {
+    throw new FlagError(
+      `flag -${flag}: ${quote(text)} is not a name (like example.org): ${(error as Error).message}`,
+    );
+  }
+}

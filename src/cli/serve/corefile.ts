@@ -1,0 +1,71 @@
+import { ConfigSource } from "../../control/config_source.ts";
+import { denoHost } from "../../control/host_deno.ts";
+import { readConfig } from "../../loading/read.ts";
+import type { BaseCorefile } from "../../node/template/base_corefile.ts";
+import type { TemplateOptions } from "../../node/template/options.ts";
+import type { NodeContext } from "./node.ts";
+import type { ServeOutput } from "./output.ts";
+
+/** CoreDNS's own configuration without a Corefile. */
+const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
+
+/** Where the Corefile comes from. */
+export interface CorefileOrigin {
+  readonly source: ConfigSource;
+  readonly base: BaseCorefile | null;
+  /** Called when the filled template changes. */
+  readonly listener: { onChange: (summary: string) => void };
+}
+
+/** Finds the Corefile; null if there is none, which is reported. */
+export async function openCorefile(
+  context: NodeContext,
+  output: ServeOutput,
+): Promise<CorefileOrigin | null> {
+  const { node, corefile } = context.options;
+  const listener = { onChange: (_summary: string) => {} };
+  const file = corefile || "Corefile";
+  const exists = () => denoHost.kindOf(file) === "file";
+  let text: (() => string) | null = null;
+  let base: BaseCorefile | null = null;
+  if (node.template !== null) {
+    const made = await makeBase(node.template, context, (why) => listener.onChange(why));
+    if (await made.start() !== null) text = () => made.text!;
+    else if (!exists()) {
+      output.fail(`Cannot serve: no Corefile could be made, and there is none at "${file}"`);
+      await made.stop();
+      return null;
+    }
+    base = made;
+  } else if (corefile === "" && !exists()) {
+    output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
+    text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
+  }
+  const source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
+  return { source, base, listener };
+}
+
+async function makeBase(
+  template: TemplateOptions,
+  { logger, count }: NodeContext,
+  onChange: (summary: string) => void,
+): Promise<BaseCorefile> {
+  const { BaseCorefile } = await import("../../node/template/base_corefile.ts");
+  return new BaseCorefile(template, {
+    env: (name) => Deno.env.get(name),
+    async check(text) {
+      try {
+        const { target: file, dnsPort: defaultPort } = template;
+        await readConfig({ file, text, defaultPort }, denoHost);
+        return null;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+    onChange: (_text, summary) => onChange(summary),
+    onFault(message) {
+      count("configmap");
+      for (const line of message.split("\n")) logger.log("error", line);
+    },
+  });
+}

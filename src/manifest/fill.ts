@@ -1,0 +1,66 @@
+import type { NodeContainer } from "./documents.ts";
+
+/** Variables that nodens fills at start. */
+export const FILLED_AT_START: readonly string[] = [
+  "__PILLAR__CLUSTER__DNS__",
+  "__PILLAR__UPSTREAM__SERVERS__",
+  "__PILLAR__LOCAL__DNS__",
+  "__PILLAR__DNS__SERVER__",
+];
+
+/** Anything in the form of a variable. */
+export const VARIABLE = /__PILLAR__[A-Z0-9_]*/g;
+
+interface VariableValues {
+  localDns: string;
+  domain: string;
+  /** Null leaves the variables that need it. */
+  kubeDns: string | null;
+  mode: "iptables" | "ipvs";
+}
+
+/**
+ * Fills the variables of the published manifest like the `sed` commands in Kubernetes' documentation
+ * ("Using NodeLocal DNSCache in Kubernetes Clusters"): everywhere in the text, and line by line.
+ *
+ * In IPVS mode the service's address leaves the list of local ones, and cluster names are forwarded to
+ * it. An IPv6 local address gets brackets before a port, as that page demands.
+ */
+export function fillVariables(
+  text: string,
+  { localDns, domain, kubeDns, mode }: VariableValues,
+): string {
+  const ipvs = mode === "ipvs";
+  const rules: [pattern: RegExp, value: string | null][] = [
+    [/(?<!\[)__PILLAR__LOCAL__DNS__(?=:\d)/g, localDns.includes(":") ? `[${localDns}]` : null],
+    [/__PILLAR__LOCAL__DNS__/g, localDns],
+    [/__PILLAR__DNS__DOMAIN__/g, domain],
+    [/,__PILLAR__DNS__SERVER__/g, ipvs ? "" : null],
+    [ipvs ? /__PILLAR__CLUSTER__DNS__/g : /__PILLAR__DNS__SERVER__/g, kubeDns],
+  ];
+  return rules.reduce(
+    (filled, [pattern, value]) => value === null ? filled : filled.replace(pattern, () => value),
+    text,
+  );
+}
+
+/** Replaces the images of the containers and keeps their quotes; all other text stays unchanged. */
+export function setImage(
+  text: string,
+  containers: readonly NodeContainer[],
+  image: string,
+): string {
+  // Backwards, so that earlier offsets stay valid.
+  const places = containers.flatMap(({ image }) => image ?? []).sort((a, b) => b.start - a.start);
+  return places.reduce((changed, { start, end }) => {
+    const quote = /^["']/.exec(text.slice(start, end))?.[0] ?? "";
+    return changed.slice(0, start) + quote + image + quote + changed.slice(end);
+  }, text);
+}
+
+/** Why nodes cannot pull an image, or null: a bare name is an official image of Docker Hub. */
+export function pullFault(image: string): string | null {
+  if (image.includes("/")) return null;
+  return `no node can pull "${image}": the name has no registry (write` +
+    " REGISTRY/NAME:TAG of the one that you have pushed, by -image; or load it into every node)";
+}
