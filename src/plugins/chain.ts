@@ -37,7 +37,7 @@ export const CHAIN = [
   { name: "chaos", supported: true },
   { name: "loadbalance", supported: false },
   { name: "tsig", supported: false },
-  { name: "rewrite", supported: false },
+  { name: "rewrite", supported: true },
   { name: "autopath", supported: false },
   { name: "acl", supported: true },
   { name: "cache", supported: true },

@@ -15,6 +15,7 @@ import { createLoop, makeCreateLoop } from "./loop/handler.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
+import { createRewrite } from "./rewrite/handler.ts";
 import { createRrl } from "./rrl/handler.ts";
 import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
@@ -30,6 +31,7 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["local", createLocal as CreateHandler],
   ["any", createAny as CreateHandler],
   ["chaos", createChaos as CreateHandler],
+  ["rewrite", createRewrite as CreateHandler],
   ["acl", createAcl as CreateHandler],
   ["cache", createCache as CreateHandler],
   ["header", createHeader as CreateHandler],

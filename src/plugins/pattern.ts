@@ -10,6 +10,8 @@ export type CompiledPattern =
     matches: (text: string) => boolean;
     /** What its groups took of the first match, the whole first; null without a match. */
     groups: (text: string) => string[] | null;
+    /** Number of groups, without the whole. */
+    groupCount: number;
     /** Names of groups with the groups' numbers. */
     names: ReadonlyMap<string, number>;
     error: null;
@@ -44,6 +46,7 @@ export function compilePattern(pattern: string): CompiledPattern {
           (_, i) => matcher.group(i) ?? "",
         );
       },
+      groupCount: compiled.groupCount(),
       names: new Map(Object.entries(compiled.namedGroups())),
       error: null,
     };

@@ -19,6 +19,7 @@ import { nsidSetup } from "./nsid/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
+import { rewriteSetup } from "./rewrite/setup.ts";
 import { rootSetup } from "./root/setup.ts";
 import { rrlSetup } from "./rrl/setup.ts";
 import { templateSetup } from "./template/setup.ts";
@@ -45,6 +46,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     localSetup,
     anySetup,
     chaosSetup,
+    rewriteSetup,
     aclSetup,
     cacheSetup,
     headerSetup,

@@ -1,5 +1,12 @@
 import { CLASS } from "../../dns/constants.ts";
-import { ANSWERED, type Chain, type Exchange, NEXT, type Verdict } from "../exchange/exchange.ts";
+import {
+  ANSWERED,
+  type Chain,
+  type Exchange,
+  NEXT,
+  type Verdict,
+  WAIT,
+} from "../exchange/exchange.ts";
 import type { Handler } from "../handler.ts";
 
 /** The handlers of one server block, in order. */
@@ -53,13 +60,12 @@ export class HandlerChain implements Chain {
       const verdict = handlers[position]!.query!(exchange);
       if (verdict === NEXT) continue;
       exchange.answeredBy = position;
-      if (verdict === ANSWERED) this.rise(exchange, position);
-      return verdict;
+      return verdict === ANSWERED && this.rise(exchange, position) ? WAIT : verdict;
     }
     return NEXT;
   }
 
-  rise(exchange: Exchange, from: number): void {
+  rise(exchange: Exchange, from: number): boolean {
     const handlers = this.handlers;
     const responders = this.#responders;
     for (let i = 0; i < responders.length; i++) {
@@ -67,8 +73,9 @@ export class HandlerChain implements Chain {
       if (position >= from) continue;
       if (position < exchange.top) break;
       exchange.position = position;
-      handlers[position]!.response!(exchange);
+      if (handlers[position]!.response!(exchange) === WAIT) return true;
     }
+    return false;
   }
 
   sent(exchange: Exchange, sizeBytes: number): void {

@@ -1,6 +1,8 @@
 import { EDNS_PAYLOAD, FLAG, HEADER_SIZE, LOOP_MARK_SIZE } from "../../dns/constants.ts";
 import { Memory } from "../memory.ts";
+import type { HashKey } from "../question/keyed_hash.ts";
 import { Question } from "../question/question.ts";
+import { hashQuestion, readQuestion } from "../question/read.ts";
 import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { INTERNAL, type KeptOrigin, type Origin } from "./origin.ts";
@@ -42,8 +44,12 @@ export interface Chain {
    * @returns `NEXT` if no handler answered
    */
   descend(exchange: Exchange, start: number): Verdict;
-  /** Shows the response to the handlers above position `from`, the nearest first. */
-  rise(exchange: Exchange, from: number): void;
+  /**
+   * Shows the response to the handlers above position `from`, the nearest first.
+   *
+   * @returns whether one of them waits; it will call `rise` on the engine
+   */
+  rise(exchange: Exchange, from: number): boolean;
   /** Reports a client's finished query; size 0 if nothing was sent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
@@ -55,7 +61,7 @@ const NO_CHAIN: Chain = {
   flagsCleared: 0,
   pluginAt: () => undefined,
   descend: () => NEXT,
-  rise: () => {},
+  rise: () => false,
   sent: () => {},
 };
 
@@ -118,6 +124,11 @@ export class Exchange extends Question {
 
   /** The question's memory while it is parked; allocated when first needed. */
   #own: Memory | null = null;
+  /** Memory of the question that took the place of the client's. */
+  #substitute: Memory | null = null;
+  /** The client's question while another is in its place. */
+  #original: Exchange | null = null;
+  #substituted = false;
   #kept: KeptOrigin | null = null;
 
   constructor(memory: Memory, chain: Chain = NO_CHAIN) {
@@ -138,6 +149,7 @@ export class Exchange extends Question {
     this.uncacheable = false;
     this.client = -1;
     this.top = 0;
+    this.#substituted = false;
     if (this.error !== "") this.error = "";
   }
 
@@ -181,26 +193,91 @@ export class Exchange extends Question {
     this.response = null;
     this.nextWaiter = null;
     this.only = null;
+    this.#substituted = false;
     this.chain = chain;
   }
 
-  #copyQuestion({ memory, offset, qnameLength, ecsAt, ecsLength, markAt }: Exchange): void {
+  /**
+   * Puts another question in place of the client's, for the handlers below; a handler that does this
+   * calls `restoreQuestion` when it sees the response.
+   *
+   * @param name - in wire form and lower case
+   */
+  substituteQuestion(name: Uint8Array, qtype: number, qclass: number, key: HashKey): void {
+    const original = this.#original ??= new Exchange(this.memory);
+    if (!this.#substituted) original.#copyQuery(this);
+    this.#substituted = true;
+    const memory = this.#substitute ??= new Memory(QUERY_SIZE);
+    const { bytes, view } = memory;
+    bytes.set(original.memory.bytes.subarray(0, HEADER_SIZE));
+    bytes.set(name, HEADER_SIZE);
+    const end = HEADER_SIZE + name.length;
+    view.setUint16(end, qtype);
+    view.setUint16(end + 2, qclass);
+    this.#copyRest(original, bytes, end + 4);
+    this.memory = memory;
+    this.offset = 0;
+    this.length = end + 4;
+    readQuestion(this);
+    hashQuestion(this, key);
+  }
+
+  /** Puts the client's question back; does nothing if it was not replaced. */
+  restoreQuestion(): void {
+    if (!this.#substituted) return;
+    this.#substituted = false;
+    this.#assignQuestion(this.#original!);
+  }
+
+  /** Becomes a copy of another exchange's query, in memory of its own. */
+  #copyQuery(from: Exchange): void {
+    this.#copyQuestion(from);
+    const { memory, ecsAt, markAt } = this;
+    this.#assignQuestion(from);
+    this.memory = memory;
+    this.offset = 0;
+    this.ecsAt = ecsAt;
+    this.markAt = from.markAt === 0 ? 0 : markAt;
+  }
+
+  #assignQuestion(from: Exchange): void {
+    this.memory = from.memory;
+    this.offset = from.offset;
+    this.length = from.length;
+    this.qnameLength = from.qnameLength;
+    this.qtype = from.qtype;
+    this.qclass = from.qclass;
+    this.hash = from.hash;
+    this.labelCount = from.labelCount;
+    this.mixedCase = from.mixedCase;
+    this.ecsAt = from.ecsAt;
+    this.ecsLength = from.ecsLength;
+    this.markAt = from.markAt;
+    this.optionsLength = 0;
+  }
+
+  #copyQuestion(from: Exchange): void {
     const own = this.#own ??= new Memory(QUERY_SIZE);
-    const from = memory.bytes;
-    const to = own.bytes;
+    const { memory, offset, qnameLength } = from;
     const size = HEADER_SIZE + qnameLength + 4;
-    for (let i = 0; i < size; i++) to[i] = from[offset + i]!;
-    for (let i = 0; i < ecsLength; i++) to[size + i] = from[offset + ecsAt + i]!;
-    const end = size + ecsLength;
+    for (let i = 0; i < size; i++) own.bytes[i] = memory.bytes[offset + i]!;
+    this.#copyRest(from, own.bytes, size);
+    this.memory = own;
+    this.offset = 0;
+  }
+
+  /** Copies client subnet and mark of a query to `at`, behind the question. */
+  #copyRest({ memory, offset, ecsAt, ecsLength, markAt }: Exchange, to: Uint8Array, at: number) {
+    const from = memory.bytes;
+    for (let i = 0; i < ecsLength; i++) to[at + i] = from[offset + ecsAt + i]!;
+    const end = at + ecsLength;
     if (markAt > 0) {
       for (let i = 0; i < LOOP_MARK_SIZE; i++) to[end + i] = from[offset + markAt + i]!;
       this.markAt = end;
     }
-    this.ecsAt = size;
+    this.ecsAt = at;
     // Options are not copied: handlers read them before anything waits.
     this.optionsLength = 0;
-    this.memory = own;
-    this.offset = 0;
   }
 
   get transport(): typeof UDP | typeof TCP {

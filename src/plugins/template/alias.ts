@@ -1,5 +1,5 @@
 import { HEADER_SIZE, TYPE } from "../../dns/constants.ts";
-import { expandName } from "./expand_name.ts";
+import { expandName } from "../../dns/names/expand_name.ts";
 import type { WireRecord } from "../../dns/record_text/record.ts";
 import type { Response } from "../../engine/response/response.ts";
 

@@ -1,4 +1,4 @@
-import { MAX_NAME_SIZE } from "../../dns/constants.ts";
+import { MAX_NAME_SIZE } from "../constants.ts";
 
 /**
  * The name at `at`, compression undone; `start` is where its message begins. Pointers must lead
