@@ -148,6 +148,7 @@ export const CATALOG: readonly Metric[] = [
     "section",
     "template",
   ]),
+  counter("coredns_dns64_requests_translated_total", "Queries that dns64 made AAAA records for."),
   counter("coredns_acl_allowed_requests_total", "Queries that acl let pass."),
   counter("coredns_acl_blocked_requests_total", "Queries refused by acl.", ["zone"]),
   counter("coredns_acl_filtered_requests_total", "Queries answered with nothing by acl.", ["zone"]),

@@ -32,7 +32,7 @@ export const CHAIN = [
   { name: "log", supported: true },
   { name: "dnstap", supported: false },
   { name: "local", supported: true },
-  { name: "dns64", supported: false },
+  { name: "dns64", supported: true },
   { name: "any", supported: true },
   { name: "chaos", supported: true },
   { name: "loadbalance", supported: false },

@@ -4,6 +4,7 @@ import { createAny } from "./any/handler.ts";
 import { createBufsize } from "./bufsize/handler.ts";
 import { createCache } from "./cache/handler.ts";
 import { createChaos } from "./chaos/handler.ts";
+import { createDns64 } from "./dns64/handler.ts";
 import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
 import { createHeader } from "./header/handler.ts";
@@ -29,6 +30,7 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["errors", createErrors as CreateHandler],
   ["log", createLog as CreateHandler],
   ["local", createLocal as CreateHandler],
+  ["dns64", createDns64 as CreateHandler],
   ["any", createAny as CreateHandler],
   ["chaos", createChaos as CreateHandler],
   ["rewrite", createRewrite as CreateHandler],

@@ -6,6 +6,7 @@ import { cacheSetup } from "./cache/setup.ts";
 import { chaosSetup } from "./chaos/setup.ts";
 import type { PluginSetup } from "./controller.ts";
 import { debugSetup } from "./debug/setup.ts";
+import { dns64Setup } from "./dns64/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { headerSetup } from "./header/setup.ts";
@@ -44,6 +45,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     errorsSetup,
     logSetup,
     localSetup,
+    dns64Setup,
     anySetup,
     chaosSetup,
     rewriteSetup,

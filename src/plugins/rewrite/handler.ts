@@ -14,8 +14,8 @@ import {
 import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
-import { type MessageRecord, readRecords, writeRecords } from "../records.ts";
-import { Subqueries } from "../subqueries.ts";
+import { type MessageRecord, readRecords, writeRecords } from "../../engine/response/records.ts";
+import { Subqueries } from "../../engine/subqueries.ts";
 import type { RewriteOptions } from "./options.ts";
 import {
   type CompiledRule,

@@ -1,4 +1,4 @@
-import type { MessageRecord } from "../records.ts";
+import type { MessageRecord } from "../../engine/response/records.ts";
 import { compileMatch, type NameRule, patternRule } from "./names.ts";
 import type { RewriteRule } from "./options.ts";
 import { mapOwner, mapValue } from "./values.ts";

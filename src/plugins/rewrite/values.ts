@@ -1,6 +1,6 @@
 import { TYPE } from "../../dns/constants.ts";
 import { formatName, parseName } from "../../dns/name.ts";
-import type { MessageRecord } from "../records.ts";
+import type { MessageRecord } from "../../engine/response/records.ts";
 
 type MapName = (name: string) => string | null;
 

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import {
   costOf,
-  ROUND_QUANTUM,
   QUANTUM,
+  ROUND_QUANTUM,
   WAIT_COST,
 } from "../../../src/engine/clients/stream_limits.ts";
 import { closings } from "../../support/engine/closings.ts";

@@ -1,10 +1,10 @@
 import { FLAG, HEADER_SIZE } from "../dns/constants.ts";
-import { Exchange } from "../engine/exchange/exchange.ts";
-import type { EngineServices } from "../engine/handler.ts";
-import { Memory } from "../engine/memory.ts";
-import { readStoredQuestion } from "../engine/question/read.ts";
-import type { Response } from "../engine/response/response.ts";
-import type { Timer } from "../engine/timers.ts";
+import { Exchange } from "./exchange/exchange.ts";
+import type { EngineServices } from "./handler.ts";
+import { Memory } from "./memory.ts";
+import { readStoredQuestion } from "./question/read.ts";
+import type { Response } from "./response/response.ts";
+import type { Timer } from "./timers.ts";
 
 /** Questions of one handler that may be under way. */
 const MAX_PENDING = 1024;

@@ -1,9 +1,9 @@
-import { expandName } from "../dns/names/expand_name.ts";
-import { HEADER_SIZE } from "../dns/constants.ts";
-import { layoutOf, NAME, stepOver } from "../dns/record_layout.ts";
-import type { Question } from "../engine/question/question.ts";
-import type { Response } from "../engine/response/response.ts";
-import type { ResponseWriter } from "../engine/response/writer.ts";
+import { expandName } from "../../dns/names/expand_name.ts";
+import { HEADER_SIZE } from "../../dns/constants.ts";
+import { layoutOf, NAME, stepOver } from "../../dns/record_layout.ts";
+import type { Question } from "../question/question.ts";
+import type { Response } from "./response.ts";
+import type { ResponseWriter } from "./writer.ts";
 
 const SECTIONS = ["answer", "authority", "additional"] as const;
 /** Section of a message, without the question. */
