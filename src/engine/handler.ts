@@ -2,7 +2,7 @@ import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { CounterBook } from "./counters.ts";
-import type { Chain, Exchange, Verdict, WAIT } from "./exchange/exchange.ts";
+import type { Chain, Exchange, RecordOrder, Verdict, WAIT } from "./exchange/exchange.ts";
 import type { Io } from "./io.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
 import type { Response } from "./response/response.ts";
@@ -28,6 +28,8 @@ export interface Handler {
   readonly everyClass?: boolean;
   /** Header flags set and cleared in every response of the block. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
+  /** Order of the records in every response of the block. */
+  readonly recordOrder?: RecordOrder;
   /** Called once with the finished chain. */
   joined?(chain: Chain, handlers: readonly Handler[]): void;
   /** Way down, in the order of the chain. */

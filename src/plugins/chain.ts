@@ -35,7 +35,7 @@ export const CHAIN = [
   { name: "dns64", supported: true },
   { name: "any", supported: true },
   { name: "chaos", supported: true },
-  { name: "loadbalance", supported: false },
+  { name: "loadbalance", supported: true },
   { name: "tsig", supported: false },
   { name: "rewrite", supported: true },
   { name: "autopath", supported: false },

@@ -9,6 +9,7 @@ import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
 import { createHeader } from "./header/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
+import { createLoadbalance } from "./loadbalance/handler.ts";
 import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
 import { ProbeBoard } from "./loop/board.ts";
@@ -33,6 +34,7 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["dns64", createDns64 as CreateHandler],
   ["any", createAny as CreateHandler],
   ["chaos", createChaos as CreateHandler],
+  ["loadbalance", createLoadbalance as CreateHandler],
   ["rewrite", createRewrite as CreateHandler],
   ["acl", createAcl as CreateHandler],
   ["cache", createCache as CreateHandler],

@@ -12,6 +12,7 @@ import { forwardSetup } from "./forward/setup.ts";
 import { headerSetup } from "./header/setup.ts";
 import { healthSetup } from "./health/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
+import { loadbalanceSetup } from "./loadbalance/setup.ts";
 import { localSetup } from "./local/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
@@ -48,6 +49,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     dns64Setup,
     anySetup,
     chaosSetup,
+    loadbalanceSetup,
     rewriteSetup,
     aclSetup,
     cacheSetup,

@@ -4,6 +4,7 @@ import {
   type Chain,
   type Exchange,
   NEXT,
+  type RecordOrder,
   type Verdict,
   WAIT,
 } from "../exchange/exchange.ts";
@@ -18,6 +19,7 @@ export class HandlerChain implements Chain {
   readonly recursive: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
+  readonly recordOrder: RecordOrder | null;
   readonly observer: Handler | null;
   readonly #everyClass: boolean;
   /** Positions of the handlers that see queries. */
@@ -37,6 +39,8 @@ export class HandlerChain implements Chain {
     this.#everyClass = this.recursive || handlers.some(({ everyClass }) => everyClass === true);
     this.flagsSet = handlers.reduce((all, one) => all | (one.responseFlags?.set ?? 0), 0);
     this.flagsCleared = handlers.reduce((all, one) => all | (one.responseFlags?.clear ?? 0), 0);
+    this.recordOrder = handlers.find(({ recordOrder }) => recordOrder !== undefined)?.recordOrder ??
+      null;
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
     for (const handler of handlers) handler.joined?.(this, handlers);
   }

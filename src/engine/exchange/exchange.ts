@@ -29,6 +29,22 @@ export const DROP = 3;
 /** A handler's result. */
 export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
+/** Changes the order of records in a client's copy of a response. Allocates nothing. */
+export interface RecordOrder {
+  /**
+   * @param outOffset - where the client's copy begins in `out`; its TTLs are in the places that
+   * `response` says
+   * @param answerCount - records in its answer section, which may have been truncated
+   */
+  arrange(
+    exchange: Exchange,
+    response: Response,
+    out: Memory,
+    outOffset: number,
+    answerCount: number,
+  ): void;
+}
+
 /** The handlers of a server block (`HandlerChain`). */
 export interface Chain {
   readonly length: number;
@@ -37,6 +53,7 @@ export interface Chain {
   /** Header flags set and cleared in every response. */
   readonly flagsSet: number;
   readonly flagsCleared: number;
+  readonly recordOrder: RecordOrder | null;
   pluginAt(position: number): string | undefined;
   /**
    * Asks the handlers from position `start` down; an answer rises through those above.
@@ -59,6 +76,7 @@ const NO_CHAIN: Chain = {
   recursive: false,
   flagsSet: 0,
   flagsCleared: 0,
+  recordOrder: null,
   pluginAt: () => undefined,
   descend: () => NEXT,
   rise: () => false,
