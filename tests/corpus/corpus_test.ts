@@ -145,7 +145,7 @@ async function answersTo(corefile: string, questions: readonly string[]): Promis
     simulation.run(RUN_MS);
     const [answer, ...more] = asked.answers.map(({ bytes }) => decode(bytes));
     assert.equal(more.length, 0);
-    const data = answer?.answers!.map(dataText) ?? [];
+    const data = (answer?.answers ?? []).map(dataText);
     lines.push([line.trim(), "=", answer?.rcode ?? "nothing", ...data].join(" "));
   }
   return lines;
