@@ -1,13 +1,19 @@
+import { type Clock, systemClock } from "./clock.ts";
+
 /**
- * Waits for work, for `limitMs` at most; returns whether it was done in time. Rejects if the work
- * does. Work that comes too late goes on, and what comes of it is ignored.
+ * Waits for work, at most `limitMs`; returns whether it finished in time. Rejects if the work does.
+ * Late work continues, and its result is ignored.
  */
-export async function doneWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+export async function doneWithin(
+  work: Promise<unknown>,
+  limitMs: number,
+  clock: Clock = systemClock,
+): Promise<boolean> {
   const late = Promise.withResolvers<false>();
-  const timer = setTimeout(() => late.resolve(false), limitMs);
+  const cancel = clock.after(limitMs, () => late.resolve(false));
   try {
     return await Promise.race([work.then(() => true), late.promise]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

@@ -1,96 +1,91 @@
+import { systemClock } from "../base/clock.ts";
 import { MAX_MESSAGE_SIZE } from "../dns/constants.ts";
 
-/** Where a query goes. */
+/** Where to send a query. */
 export interface QueryTarget {
-  /** IP address. */
   address: string;
   port: number;
 }
 
-/** How long to wait for a reply, and who judges what comes. */
+/** How to wait for a reply. */
 export interface QueryWait {
   timeoutMs: number;
-  /** Says whether a message is the reply; others are passed over and the wait goes on. */
+  /** Others are ignored. */
   accept: (message: Uint8Array) => boolean;
-  /** Ends the wait before its time, as "stopped". */
+  /** Ends the wait early, as "stopped". */
   signal?: AbortSignal;
-  /** Address of this machine to ask from (UDP alone); without, the kernel chooses. */
+  /** Source address (UDP only); the kernel's choice by default. */
   source?: string;
 }
 
-/** No reply; the message says why in dig's words ("timed out", "connection refused"). */
+/** The message gives the reason in dig's words ("timed out"). */
 export class NoReplyError extends Error {}
 
-/** Asks over UDP from a fresh socket, so from a port of the kernel's random choice. */
-export async function askUdp(
-  target: QueryTarget,
+/** Asks over UDP from a fresh socket, and so from a random port. Throws `NoReplyError`. */
+export function askUdp(
+  { address: hostname, port }: QueryTarget,
   query: Uint8Array,
-  { timeoutMs, accept, signal, source }: QueryWait,
+  wait: QueryWait,
 ): Promise<Uint8Array> {
-  const { address: hostname, port } = target;
-  const own = source ?? (hostname.includes(":") ? "::" : "0.0.0.0");
-  const buffer = new Uint8Array(MAX_MESSAGE_SIZE);
-  let socket: Deno.DatagramConn | null = null;
-  let ended: string | null = null;
-  const end = (why: string) => {
-    ended ??= why;
-    if (socket !== null) close(socket);
-  };
-  const onStop = () => end("stopped");
-  const timer = setTimeout(() => end("timed out"), timeoutMs);
-  signal?.addEventListener("abort", onStop);
-  try {
-    socket = Deno.listenDatagram({ transport: "udp", hostname: own, port: 0 });
-    await socket.send(query, { transport: "udp", hostname, port });
-    for (;;) {
-      const [message, from] = await socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
-      if (from.port !== port || !sameAddress(from.hostname, hostname)) continue;
-      if (accept(message)) return message.slice();
+  return limited(wait, async (stop) => {
+    const own = wait.source ?? (hostname.includes(":") ? "::" : "0.0.0.0");
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: own, port: 0 });
+    stop.addEventListener("abort", () => close(socket));
+    try {
+      const buffer = new Uint8Array(MAX_MESSAGE_SIZE);
+      await socket.send(query, { transport: "udp", hostname, port });
+      for (;;) {
+        const [message, from] = await socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
+        if (from.port !== port || !sameAddress(from.hostname, hostname)) continue;
+        if (wait.accept(message)) return message.slice();
+      }
+    } finally {
+      close(socket);
     }
-  } catch (error) {
-    throw new NoReplyError(ended ?? reason(error as Error));
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onStop);
-    if (socket !== null) close(socket);
-  }
+  });
 }
 
-/** Asks over TCP: one connection, one query (RFC 1035 section 4.2.2). */
-export async function askTcp(
-  target: QueryTarget,
+/** Asks over TCP with one query per connection (RFC 1035 section 4.2.2). Throws `NoReplyError`. */
+export function askTcp(
+  { address: hostname, port }: QueryTarget,
   query: Uint8Array,
-  { timeoutMs, accept, signal }: QueryWait,
+  wait: QueryWait,
 ): Promise<Uint8Array> {
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), timeoutMs);
-  const onStop = () => stop.abort();
-  signal?.addEventListener("abort", onStop);
-  let connection: Deno.TcpConn | null = null;
-  try {
-    connection = await Deno.connect({
-      hostname: target.address,
-      port: target.port,
-      signal: stop.signal,
-    });
-    const open = connection;
-    stop.signal.addEventListener("abort", () => close(open));
-    const message = new Uint8Array(2 + query.length);
-    new DataView(message.buffer).setUint16(0, query.length);
-    message.set(query, 2);
-    for (let at = 0; at < message.length;) at += await open.write(message.subarray(at));
-    for (;;) {
-      const size = await read(open, 2);
-      const reply = await read(open, new DataView(size.buffer).getUint16(0));
-      if (accept(reply)) return reply;
+  return limited(wait, async (stop) => {
+    const connection = await Deno.connect({ hostname, port, signal: stop });
+    stop.addEventListener("abort", () => close(connection));
+    try {
+      const message = new Uint8Array(2 + query.length);
+      new DataView(message.buffer).setUint16(0, query.length);
+      message.set(query, 2);
+      for (let at = 0; at < message.length;) at += await connection.write(message.subarray(at));
+      for (;;) {
+        const size = await read(connection, 2);
+        const reply = await read(connection, new DataView(size.buffer).getUint16(0));
+        if (wait.accept(reply)) return reply;
+      }
+    } finally {
+      close(connection);
     }
+  });
+}
+
+async function limited<T>(
+  { timeoutMs, signal }: QueryWait,
+  ask: (stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const onStop = () => stop.abort("stopped");
+  const cancel = systemClock.after(timeoutMs, () => stop.abort("timed out"));
+  signal?.addEventListener("abort", onStop);
+  if (signal?.aborted) onStop();
+  try {
+    return await ask(stop.signal);
   } catch (error) {
-    if (signal?.aborted) throw new NoReplyError("stopped");
-    throw new NoReplyError(stop.signal.aborted ? "timed out" : reason(error as Error));
+    throw new NoReplyError(stop.signal.aborted ? stop.signal.reason : reason(error as Error));
   } finally {
-    clearTimeout(timer);
+    cancel();
     signal?.removeEventListener("abort", onStop);
-    if (connection !== null) close(connection);
   }
 }
 
@@ -98,7 +93,7 @@ async function read(connection: Deno.TcpConn, size: number): Promise<Uint8Array<
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size;) {
     const count = await connection.read(bytes.subarray(at));
-    if (count === null) throw new NoReplyError("end of file");
+    if (count === null) throw new Error("end of file");
     at += count;
   }
   return bytes;
@@ -108,19 +103,17 @@ function close(socket: { close(): void }): void {
   try {
     socket.close();
   } catch {
-    // Closed already, by the time limit.
+    // Closed already.
   }
 }
 
-/** `::1` and the like come back as they were given but for the scope of link-local addresses. */
+/** Link-local addresses come back with a scope. */
 function sameAddress(left: string, right: string): boolean {
   return left.split("%")[0] === right.split("%")[0];
 }
 
-/** What went wrong, as resolver tools say it. */
 function reason(error: Error): string {
-  if (error instanceof NoReplyError) return error.message;
-  const code = (error as { code?: string }).code;
+  const { code } = error as { code?: string };
   if (code === "ECONNREFUSED" || error instanceof Deno.errors.ConnectionRefused) {
     return "connection refused";
   }

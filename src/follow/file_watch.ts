@@ -5,120 +5,85 @@ import {
   readRegularText,
   requireRegular,
 } from "../sys/regular_file.ts";
+import { Watch, type WatchOptions } from "./watch.ts";
 
-/** A file is told as changed only once it has been the same for this long: writers need a while. */
+const POLL_MS = 1000;
+/** A change counts once the file has been the same for this long: writers need a while. */
 const SETTLE_MS = 200;
 
-/** How a file is watched, and who is told. */
-export interface FileWatchOptions {
-  /** From one look to the next. */
-  pollMs: number;
-  /** Says why a text cannot be used, or null if it can. */
+/** Options of a `FileWatch`. */
+export interface FileWatchOptions extends WatchOptions {
+  /** Returns why a text cannot be used. */
   check: (text: string) => string | null;
-  /** There is a new text; the first one, too. */
+  /** Also for the first text. */
   onText: (text: string) => void;
-  /** The file cannot be used; told once until it can again. */
-  onProblem: (why: string) => void;
-  /** Whoever starts has told already that it cannot be used. */
-  troubled?: boolean;
 }
 
 /**
- * Follows the content of a file.
- *
- * It looks instead of being told: notifications do not come for a symbolic link that is swapped
- * further up, for a bind mount that is replaced, or from a network's file system.
+ * Follows the content of a file. It polls, because notifications miss symbolic links that are swapped
+ * further up, bind mounts that are replaced, and network file systems.
  */
-export class FileWatch {
-  readonly path: string;
-  /** The last text that could be used; null before the first. */
-  text: string | null = null;
+export class FileWatch extends Watch {
+  readonly #path: string;
   readonly #options: FileWatchOptions;
-  /** What the last look that counted found: a text, or why there was none. */
+  #text: string | null = null;
+  /** A text, or why there was none. */
   #known = "";
-  /** What the last look found, where it differs from that; it counts if it is found once more. */
+  /** Accepted if it is found once more. */
   #pending: string | null = null;
-  /** Text of the file when it had the state `#state`. */
   #read: string | null = null;
   #state = "";
-  #troubled: boolean;
-  #stopped = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #looking: Promise<void> = Promise.resolve();
 
   constructor(path: string, options: FileWatchOptions) {
-    this.path = path;
+    super(options);
+    this.#path = path;
     this.#options = options;
-    this.#troubled = options.troubled ?? false;
   }
 
-  /** Begins to look; not at once, since whoever starts has read the file just now. */
+  /** Not at once: the caller has just read the file. */
   start(): void {
-    this.#lookAfter(this.#options.pollMs);
+    this.lookAfter(POLL_MS);
   }
 
-  /** Looks once, at once. */
   async prime(): Promise<void> {
-    await this.#look();
-    clearTimeout(this.#timer);
+    await this.look();
   }
 
-  /** Stops looking; resolves when nothing is under way any more. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#looking;
-  }
-
-  async #look(): Promise<void> {
+  protected async look(): Promise<number> {
     let text: string | null = null;
-    let why = "";
+    let why: string | null;
     try {
       text = await this.#load();
-      why = this.#options.check(text) ?? "";
+      why = this.#options.check(text);
     } catch (error) {
       why = readFailure(error);
     }
-    if (this.#stopped) return;
-    // A text and a reason cannot be taken for each other.
+    if (this.stopped.aborted) return 0;
+    // The prefix keeps texts and reasons apart.
     const found = text === null ? `-${why}` : `+${text}`;
-    let next = this.#options.pollMs;
-    if (found === this.#known) {
-      this.#pending = null;
-    } else if (found === this.#pending || (this.#known === "" && why === "")) {
-      this.#pending = null;
-      this.#known = found;
-      this.#tell(text, why);
-    } else {
+    const isFirstText = this.#known === "" && why === null;
+    if (found !== this.#known && found !== this.#pending && !isFirstText) {
       this.#pending = found;
-      next = Math.min(SETTLE_MS, next);
+      return SETTLE_MS;
     }
-    this.#lookAfter(next);
-  }
-
-  #lookAfter(delayMs: number): void {
-    this.#timer = setTimeout(() => this.#looking = this.#look(), delayMs);
-  }
-
-  #tell(text: string | null, why: string): void {
-    if (why !== "" || text === null) {
-      if (!this.#troubled) this.#options.onProblem(why);
-      this.#troubled = true;
-      return;
+    this.#pending = null;
+    if (found === this.#known) return POLL_MS;
+    this.#known = found;
+    this.report(why);
+    if (why === null && text !== null && text !== this.#text) {
+      this.#text = text;
+      this.#options.onText(text);
     }
-    this.#troubled = false;
-    if (text === this.text) return;
-    this.text = text;
-    this.#options.onText(text);
+    return POLL_MS;
   }
 
-  /** Text of the file; it is read only where it may have changed. */
   async #load(): Promise<string> {
-    const stat = await Deno.stat(this.path);
+    const stat = await Deno.stat(this.#path);
     requireRegular(stat, MAX_CONFIG_BYTES);
+    // File systems use the system's time, whatever the clock of a test says.
     const { text: state, fresh } = fileState(stat, Date.now());
     if (this.#read !== null && state === this.#state) return this.#read;
-    const read = await readRegularText(this.path, MAX_CONFIG_BYTES);
+    const read = await readRegularText(this.#path, MAX_CONFIG_BYTES);
     this.#read = fresh ? null : read;
     this.#state = state;
     return read;

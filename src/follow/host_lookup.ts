@@ -1,38 +1,53 @@
 // @ts-types="@types/dns-packet"
-import { encode, RECURSION_DESIRED } from "dns-packet";
-import { canonicalAddress } from "../dns/address.ts";
+import { decode, type DecodedPacket, encode, RECURSION_DESIRED } from "dns-packet";
+import { Buffer } from "node:buffer";
+import { canonicalAddress, parseAddress } from "../dns/address.ts";
+import { ResponseScanner } from "../dns/response_scan.ts";
 import { askTcp, askUdp, NoReplyError, type QueryTarget, type QueryWait } from "./dns_client.ts";
-import { type AddressType, type HostAnswer, type HostReply, readHostReply } from "./host_reply.ts";
 
-/** How resolvers are asked. */
+const MAX_CHAIN = 16;
+
+/** A question for the addresses of a host. */
+export interface HostQuestion {
+  host: string;
+  type: "A" | "AAAA";
+}
+
+/** Options of a lookup. */
 export interface LookupOptions {
-  /** Asked one after the other, until one gives an answer. */
+  /** Asked one after the other until one answers. */
   servers: readonly QueryTarget[];
-  /** Time that one has for its reply. */
   timeoutMs: number;
-  /** Queries in all; each server is asked once even where these are fewer. */
+  /** Queries in all; at least one to each server. */
   attempts: number;
   signal: AbortSignal;
 }
 
+/** The addresses of a host. */
+export interface HostReply {
+  rcode: string;
+  truncated: boolean;
+  /** Only usable ones. */
+  addresses: string[];
+  ttlSeconds: number;
+}
+
 /**
- * Asks resolvers for the addresses of a host, over UDP, and over TCP where that is truncated.
- *
- * Only a reply from the server asked, with the id and the question of the query, counts; another
- * name's records in it do not. Throws `NoReplyError` naming the last server and its failure.
+ * Asks resolvers for the addresses of a host, over UDP, and over TCP if the reply is truncated.
+ * Throws `NoReplyError` with the last server and its failure.
  */
 export async function lookUpHost(
-  { host, type }: { host: string; type: AddressType },
+  question: HostQuestion,
   options: LookupOptions,
-): Promise<HostAnswer> {
+): Promise<HostReply> {
   const { servers, attempts } = options;
   let failure = "there is no server to ask";
   for (let i = 0; i < (servers.length && Math.max(attempts, servers.length)); i++) {
     const server = servers[i % servers.length]!;
     try {
-      const { rcode, answer } = await exchange({ host, type }, server, options);
-      if (rcode === "NOERROR" || rcode === "NXDOMAIN") return answer;
-      failure = `${rcode} from ${serverText(server)}`;
+      const reply = await exchange(question, server, options);
+      if (reply.rcode === "NOERROR" || reply.rcode === "NXDOMAIN") return reply;
+      failure = `${reply.rcode} from ${serverText(server)}`;
     } catch (error) {
       failure = `${serverText(server)}: ${(error as Error).message}`;
       if (options.signal.aborted) break;
@@ -41,13 +56,13 @@ export async function lookUpHost(
   throw new NoReplyError(failure);
 }
 
-/** Address and port as they are written in a Corefile. */
+/** Address and port as in a Corefile. */
 export function serverText({ address, port }: QueryTarget): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 async function exchange(
-  question: { host: string; type: AddressType },
+  question: HostQuestion,
   server: QueryTarget,
   { timeoutMs, signal }: LookupOptions,
 ): Promise<HostReply> {
@@ -64,4 +79,70 @@ async function exchange(
   const target = { ...server, address: canonicalAddress(server.address) };
   const reply = read(await askUdp(target, query, wait))!;
   return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
+}
+
+/** Null for any other message. Never throws. */
+export function readHostReply(
+  message: Uint8Array,
+  { id, host, type }: HostQuestion & { id: number },
+): HostReply | null {
+  // Rejects what dns-packet would take too long for: it follows any number of pointers per name.
+  const view = new DataView(message.buffer, message.byteOffset, message.length);
+  if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;
+  let packet: DecodedPacket & { rcode?: string };
+  try {
+    packet = decode(Buffer.from(message));
+  } catch {
+    return null;
+  }
+  const [question, ...more] = packet.questions ?? [];
+  if (packet.type !== "response" || packet.id !== id || more.length > 0) return null;
+  const repeated = question !== undefined && sameName(question.name, host) &&
+    question.type === type && question.class === "IN";
+  if (!repeated) return null;
+  return {
+    rcode: packet.rcode ?? "",
+    truncated: packet.flag_tc,
+    ...readAnswer(packet, { host, type }),
+  };
+}
+
+function readAnswer({ answers = [] }: DecodedPacket, { host, type }: HostQuestion) {
+  let name = host;
+  let ttlSeconds = Infinity;
+  for (let links = 0; links <= MAX_CHAIN; links++) {
+    const addresses = new Set<string>();
+    let next: string | null = null;
+    for (const record of answers) {
+      if (record.type === "OPT" || record.class !== "IN" || !sameName(record.name, name)) continue;
+      if (record.type === type) {
+        const address = usable(record.data);
+        if (address === null) continue;
+        addresses.add(address);
+      } else if (record.type === "CNAME" && next === null) {
+        next = record.data;
+      } else {
+        continue;
+      }
+      ttlSeconds = Math.min(ttlSeconds, record.ttl ?? 0);
+    }
+    if (addresses.size > 0) return { addresses: [...addresses], ttlSeconds };
+    if (next === null) break;
+    name = next;
+  }
+  return { addresses: [], ttlSeconds: 0 };
+}
+
+function sameName(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
+}
+
+/** Canonical; null for an address that no host can have. */
+function usable(text: string): string | null {
+  const bytes = parseAddress(text);
+  if (bytes === null) return null;
+  // 0.0.0.0 and :: connect to this host, and blocklists answer with them.
+  const unspecified = bytes.every((octet) => octet === 0);
+  const multicast = bytes.length === 4 ? bytes[0]! >= 224 : bytes[0] === 0xff;
+  return unspecified || multicast ? null : canonicalAddress(text);
 }

@@ -1,57 +1,61 @@
 /** A server to ask. */
 export interface ServerAddress {
-  /** IP address in presentation format; an IPv6 link-local one with its scope (`fe80::1%eth0`). */
+  /** IP address in presentation format; IPv6 link-local with its scope (`fe80::1%eth0`). */
   address: string;
   port: number;
   transport: ServerTransport;
-  /** Name that its certificate must carry (tls, https); empty for the address itself. */
+  /** Name that its certificate must carry; empty for its address. */
   serverName: string;
-}
-
-/** How a server is spoken to: plain DNS over UDP and TCP, DNS over TLS, DNS over HTTPS. */
-export type ServerTransport = "dns" | "tls" | "https";
-
-/** How servers are spoken to. */
-export interface ServerSettings {
-  forceTcp: boolean;
-  /** Time that one server is given for one answer. */
-  readTimeoutMs: number;
-  /** Most connections to one server; null for the default of its transport. */
-  maxConnections: number | null;
-  /** Idle connections are closed after this time. */
-  expireMs: number;
-  /** Connections take no new queries once they are this old; 0 for no limit. */
-  maxAgeMs: number;
-  /** Most idle connections kept; 0 for no limit. */
-  maxIdleConns: number;
-  /** Failed health checks after which a server counts as down; 0 for never. */
-  maxFails: number;
-  healthCheck: { intervalMs: number; recursionDesired: boolean; domain: string };
-  /** PEM files for servers over TLS. */
-  tls: { certFile: string | null; keyFile: string | null; caFile: string | null };
-  dohMethod: "GET" | "POST";
-  /** Spell the name in random case and want it back so (draft-vixie-dnsext-dns0x20). */
-  mixedCase: boolean;
-  /** Send and want DNS cookies (RFC 7873). */
-  cookies: boolean;
-  /** Address that queries are sent from, or null. */
-  sourceAddress: string | null;
 }
 
 /** In which order servers are asked. */
 export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
-/** How one server is, for people. */
+/** Plain DNS, DNS over TLS, DNS over HTTPS. */
+export type ServerTransport = "dns" | "tls" | "https";
+
+/** Settings of a group of servers. */
+export interface GroupSettings {
+  policy: Policy;
+  forceTcp: boolean;
+  readTimeoutMs: number;
+  /** Per server; null for the default of its transport. */
+  maxConnections: number | null;
+  expireMs: number;
+  /** Connections this old get no new queries; 0 for no limit. */
+  maxAgeMs: number;
+  /** 0 for no limit. */
+  maxIdleConns: number;
+  /** 0 for never down. */
+  maxFails: number;
+  healthCheck: { intervalMs: number; recursionDesired: boolean; domain: string };
+  /** PEM files. */
+  tls: { certFile: string | null; keyFile: string | null; caFile: string | null };
+  dohMethod: "GET" | "POST";
+  /** draft-vixie-dnsext-dns0x20. */
+  mixedCase: boolean;
+  /** RFC 7873. */
+  cookies: boolean;
+  sourceAddress: string | null;
+  /** Attempts per question; 0 for no limit, null for twice the number of servers. */
+  maxConnectAttempts: number | null;
+  /** After this time, after the first server's usual time, or never. */
+  hedgeMs: number | "auto" | null;
+  /** Response codes. */
+  failover: number[];
+  failfastAllUnhealthyUpstreams: boolean;
+}
+
+/** State of a server, for people. */
 export interface ServerState {
-  /** As shown in messages and labels: `10.0.0.10:53`. */
   to: string;
-  /** Suspect: something failed and nothing has come since; down: checks have failed as well. */
+  /** Suspect: a query failed and nothing has arrived since. Down: checks failed too. */
   state: "up" | "suspect" | "down";
-  /** Smoothed time of a reply; null as long as none has come. */
+  /** Null before the first reply. */
   rttMs: number | null;
 }
 
-/** Name of a server in messages and labels: `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
+/** `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
 export function labelOf({ address, port, transport, serverName }: ServerAddress): string {
   const host = address.includes(":") ? `[${address}]` : address;
   if (transport === "dns") return `${host}:${port}`;

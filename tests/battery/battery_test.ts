@@ -1,4 +1,4 @@
-/** The kinds of servers that have been odd about something, over real sockets. */
+/** Unusual kinds of servers, over real sockets. */
 import assert from "node:assert/strict";
 import { KINDS } from "./kinds.ts";
 import { BURST, CLIENTS, type Row, runBattery } from "./run.ts";
@@ -17,14 +17,14 @@ function outcomesOf(row: Row, clients: readonly (keyof typeof CLIENTS)[]): strin
 }
 
 Deno.test({
-  name: "nodens in front of every kind of server, for every kind of client",
+  name: "nodens with every kind of server and every kind of client",
   ...skipUnlessCluster(...FORWARDERS),
   async fn(t) {
     const rows = await runBattery(KINDS);
     const rowOf = (title: string) => rows.find((row) => row.title === title)!;
     const every = (title: string) => rows.filter((row) => row.title.startsWith(title));
 
-    await t.step("whatever a server makes of EDNS, its clients over UDP are served", () => {
+    await t.step("however a server treats EDNS, clients over UDP are answered", () => {
       const odd = [
         ...["leaves OPT out", "drops OPT", "drops options", "drops DO"].map(rowOf),
         ...["FORMERR to", "SERVFAIL to", "NOTIMP to", "REFUSED to", "BADVERS to"].flatMap(every),
@@ -45,7 +45,7 @@ Deno.test({
       for (const { title } of titles) assert.equal(rowOf(title).burst, BURST, title);
     });
 
-    await t.step("a truncated answer is handed on where TCP brings nothing better", () => {
+    await t.step("a truncated answer is passed on if TCP brings nothing better", () => {
       const expected = {
         "TC, no TCP": "TC, 1 record",
         "TC, TCP resets": "TC, 1 record",
@@ -61,7 +61,7 @@ Deno.test({
       }
     });
 
-    await t.step("the table of docs/upstreams.md holds, but for its times", () => {
+    await t.step("the table of docs/upstreams.md is correct except for times", () => {
       const page = Deno.readTextFileSync(new URL("../../docs/upstreams.md", import.meta.url));
       const told = readTable(page);
       const found = readTable(replaceTable(page, makeTable(rows)));
@@ -72,7 +72,7 @@ Deno.test({
   },
 });
 
-Deno.test("sixty names one after the other from a server that answers the first of a connection", async () => {
+Deno.test("sixty names one by one, to a server that answers the first query of a connection", async () => {
   const server = await serveKind(kinds.firstOnly(kinds.answering()));
   const nodens = await startNodens({
     corefile: (port) =>
@@ -85,7 +85,7 @@ Deno.test("sixty names one after the other from a server that answers the first 
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     assert.equal(served(await crowd.finish(), 1).length, 60);
-    // Found out with few queries sent twice, then one for each.
+    // Detected with few repeated queries, then one each.
     assert.ok(server.counts.tcp <= 60 + 12, `${server.counts.tcp} queries`);
   } finally {
     await nodens.stop();

@@ -4,9 +4,9 @@ import { serveKind } from "../support/simulation/kind_server.ts";
 import type { Behaviour } from "../support/simulation/simulation.ts";
 import * as kinds from "../support/simulation/upstream_kinds.ts";
 
-/** Servers that were started for one cell of the table. */
+/** The servers of one cell of the table. */
 export interface Started {
-  /** What `forward` names. */
+  /** TO of `forward`. */
   readonly to: readonly string[];
   stop(): Promise<unknown>;
 }
@@ -16,12 +16,12 @@ export interface Kind {
   readonly title: string;
   /** Options of `forward` for it. */
   readonly options: string;
-  /** A real server: one for the whole row, since starting it takes time. */
+  /** A real server, one for the whole row, since starting takes time. */
   readonly shared: boolean;
   start(): Promise<Started>;
 }
 
-/** Part of a name that makes servers take a tenth of a second for the answer. */
+/** Label of names for which servers take 100 ms. */
 export const SLOW_LABEL = "d100";
 
 const answering = () => kinds.answering((name) => name.startsWith(SLOW_LABEL) ? 100 : 1);
@@ -29,7 +29,7 @@ const serial = () => kinds.serial(answering());
 const plain = () => kinds.withoutEdns();
 const { failing, refusing, silent, toEdns, truncating } = kinds;
 
-/** A server in this process, which behaves so; one more for each of `others`. */
+/** A server in this process with this behaviour; one more for each of `others`. */
 function scripted(
   title: string,
   make: () => Behaviour,
@@ -79,7 +79,7 @@ function forwarder(name: Forwarder): Kind {
   };
 }
 
-/** The code that each form of a complaint carries, by how it looks. */
+/** Response code of each form of complaint. */
 const FORMS = {
   "whole": "whole",
   "header alone": "bare",
@@ -87,7 +87,7 @@ const FORMS = {
   "OPT sent back": "opt-echoed",
 } as const;
 
-/** All kinds, in the order of the table. */
+/** In the order of the table. */
 export const KINDS: readonly Kind[] = [
   cluster,
   ...FORWARDERS.map(forwarder),
@@ -154,7 +154,7 @@ export const KINDS: readonly Kind[] = [
   scripted("nothing listens", () => silent, { udp: false, tcp: false }),
 ];
 
-/** A server that has answered EDNS until a second after its first query. */
+/** Supports EDNS until a second after its first query. */
 function changing(): Behaviour {
   let untilMs = -1;
   const before = answering();

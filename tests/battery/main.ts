@@ -1,7 +1,7 @@
 /**
- * What clients of every kind get from nodens in front of every kind of upstream, over real sockets:
- * `deno task battery [--only TEXT]`. Prints a table in Markdown, and writes it into
- * docs/upstreams.md where all kinds were tried.
+ * What all kinds of clients get from nodens with all kinds of upstreams, over real sockets: `deno
+ * task battery [--only TEXT]`. Prints a Markdown table, and writes it to docs/upstreams.md if all
+ * kinds were tested.
  */
 import { parseArgs } from "node:util";
 import { KINDS } from "./kinds.ts";

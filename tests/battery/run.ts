@@ -2,7 +2,7 @@ import { Crowd, type CrowdAnswer, served } from "../support/servers/crowd.ts";
 import { type Nodens, startNodens } from "../support/processes/nodens.ts";
 import { type Kind, SLOW_LABEL, type Started } from "./kinds.ts";
 
-/** Kinds of clients, which are columns of the table. */
+/** Kinds of clients: columns of the table. */
 export const CLIENTS = {
   "plain": { transport: "udp", query: {} },
   "EDNS 1232": { transport: "udp", query: { edns: 1232 } },
@@ -13,37 +13,37 @@ export const CLIENTS = {
 /** A kind of client. */
 export type Client = keyof typeof CLIENTS;
 
-/** Names that are asked at once for the last column. */
+/** Names asked at once for the last column. */
 export const BURST = 40;
-/** An answer that takes longer than this is late. */
+/** A later answer is late. */
 const AT_ONCE_MS = 250;
-/** Pause between the first and the second question, longer than `kinds.ts` lets a server change. */
+/** Pause between the two questions; longer than `kinds.ts` takes to change a server. */
 const BETWEEN_MS = 1100;
-/** Cells, and bursts, that are worked on at the same time: more would make each other late. */
+/** Cells and bursts at the same time; more would delay each other. */
 const AT_ONCE = { cells: 24, bursts: 6 } as const;
 
-/** What one client got for its first and its second name. */
+/** Answers of one client for its first and second name. */
 export interface Cell {
-  /** "1 record", "TC", "TC, 1 record", "SERVFAIL", "no answer"; for the first name and the second. */
+  /** "1 record", "TC", "TC, 1 record", "SERVFAIL" or "no answer". */
   readonly outcomes: readonly [first: string, second: string];
   readonly tookMs: readonly [first: number, second: number];
 }
 
-/** What came of one kind of upstream. */
+/** Results of one kind of upstream. */
 export interface Row {
   readonly title: string;
   readonly cells: Readonly<Record<Client, Cell>>;
-  /** Answered of forty names at once that take a tenth of a second each, over TCP. */
+  /** Answered of forty names at once that take 100 ms each, over TCP. */
   readonly burst: number;
 }
 
-/** Asks nodens in front of each kind of upstream, as each kind of client; returns the rows. */
+/** Asks nodens with each kind of upstream, as each kind of client. */
 export async function runBattery(kinds: readonly Kind[]): Promise<Row[]> {
   const clients = Object.keys(CLIENTS) as Client[];
   const started: Started[] = [];
   let nodens: Nodens | null = null;
   try {
-    // Servers of their own for each cell, so that none has learnt from another's.
+    // Each cell has its own servers, so that cells learn nothing from each other.
     const blocks: { zone: string; to: string; options: string }[] = [];
     for (const [row, kind] of kinds.entries()) {
       let server: Started | null = null;
@@ -85,7 +85,7 @@ export async function runBattery(kinds: readonly Kind[]): Promise<Row[]> {
   }
 }
 
-/** Works on each item, so many at a time; the results are in the order of the items. */
+/** Processes items, this many at a time; keeps their order. */
 async function eachOf<T, R>(
   items: readonly T[],
   atOnce: number,
@@ -106,7 +106,7 @@ function zoneOf(row: number, column: number): string {
   return `c${column}.r${row}.example.org`;
 }
 
-/** Answers count however late they come: the machine may have other work. */
+/** Late answers count: the machine may be busy. */
 function corefile(
   port: number,
   blocks: readonly { zone: string; to: string; options: string }[],
@@ -157,7 +157,7 @@ function outcomeOf({ message }: CrowdAnswer): string {
   return count === 0 ? "TC" : `TC, ${records}`;
 }
 
-/** When an answer came, as coarsely as it can be told again and again. */
+/** Time of an answer, coarse enough to be reproducible. */
 export function timeText(tookMs: number): string {
   if (tookMs < AT_ONCE_MS) return "at once";
   return `after ${Math.max(0.5, Math.round(2 * tookMs / 1000) / 2)} s`;

@@ -1,13 +1,12 @@
 import { BURST, type Cell, type Client, CLIENTS, type Row, timeText } from "./run.ts";
 
-/** Lines of the page between which the table stands. */
+/** Lines of the page around the table. */
 const MARKERS = {
   begin: "<!-- table: deno task battery -->",
   end: "<!-- end of the table -->",
 } as const;
 const LAST_COLUMN = `${BURST} at once, \`force_tcp\``;
 
-/** The table in Markdown. */
 export function makeTable(rows: readonly Row[]): string {
   const clients = Object.keys(CLIENTS) as Client[];
   const lines = [
@@ -22,20 +21,20 @@ export function makeTable(rows: readonly Row[]): string {
   return lines.map((cells) => `| ${cells.join(" | ")} |\n`).join("");
 }
 
-/** What is said of a cell: outcomes, and times where they are worth a word. */
+/** Text of a cell: outcomes, and remarkable times. */
 function cellText({ outcomes: [first, second], tookMs }: Cell): string {
   const [sooner, later] = tookMs.map(timeText);
   if (first !== second) return `${first} ${sooner}, then ${second} ${later}`;
   return sooner === later ? `${first}, ${sooner}` : `${first}, ${sooner}, then ${later}`;
 }
 
-/** Puts a table into the page; throws where the page has no place for it. */
+/** Throws if the page has no place for a table. */
 export function replaceTable(page: string, table: string): string {
   const [before, after] = around(page);
   return `${before}${MARKERS.begin}\n\n${table}\n${MARKERS.end}${after}`;
 }
 
-/** The rows of the page's table, by the titles in their first column. */
+/** Rows of the page's table by their titles. */
 export function readTable(page: string): Map<string, string[]> {
   const [before, after] = around(page);
   const table = page.slice(before.length, page.length - after.length);
@@ -46,13 +45,13 @@ export function readTable(page: string): Map<string, string[]> {
   }));
 }
 
-/** A cell of the page without its times: what must come out again whenever it is tried. */
+/** A cell without its times, which must be reproducible. */
 export function withoutTimes(cell: string): string {
   return cell.replaceAll(/,? (?:at once|after [\d.]+ s)/g, "").replaceAll(", then", " then")
     .replace(/ then$/, "");
 }
 
-/** The page before and behind the table. */
+/** The page before and after the table. */
 function around(page: string): [before: string, after: string] {
   const begin = page.indexOf(MARKERS.begin);
   const end = page.indexOf(MARKERS.end);

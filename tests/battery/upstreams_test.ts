@@ -1,4 +1,4 @@
-/** nodens in front of real servers, above all of one that behaves as CoreDNS does. */
+/** nodens with real servers, above all one that behaves like CoreDNS. */
 import assert from "node:assert/strict";
 import { makeAuthority } from "../support/servers/certificates.ts";
 import {
@@ -11,14 +11,13 @@ import { FORWARDERS, startForwarder } from "../support/servers/forwarders.ts";
 import { type Nodens, startNodens } from "../support/processes/nodens.ts";
 import { freePort } from "../support/servers/ports.ts";
 
-/** Names that are asked at once. */
 const BURST = 40;
-/** How long others ask beside slow names, and how often. */
+/** Duration and interval of the fast queries beside slow names. */
 const BESIDE = { durationMs: 4000, everyMs: 50 } as const;
 /** The default of `max_conns`. */
 const MAX_CONNECTIONS = 64;
 
-/** A server block: a zone, whom it forwards to, how, and the rest of it. */
+/** A server block: a zone, its upstreams and options. */
 interface Block {
   zone: string;
   to: string;
@@ -43,7 +42,7 @@ function startWith(blocks: readonly Block[]): Promise<Nodens> {
   });
 }
 
-/** The zone that goes to a forwarder. (unbound answers for "test" by itself.) */
+/** The zone of a forwarder. (unbound answers for "test" itself.) */
 function zoneOf(forwarder: string): string {
   return `${forwarder.replace("_", "-")}.example.org`;
 }
@@ -52,14 +51,14 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Asks for names that take the server 100 ms each, all at once. */
+/** Asks names that take the server 100 ms each, all at once. */
 async function burst(nodens: Nodens, zone: string): Promise<readonly CrowdAnswer[]> {
   const crowd = new Crowd(nodens.port);
   for (let i = 0; i < BURST; i++) crowd.ask(`d100.b${i}.${zone}`);
   return await crowd.finish();
 }
 
-/** One client asks slow names; others ask names that are there at once. */
+/** One client asks slow names; others ask fast names. */
 async function beside(
   nodens: Nodens,
   zone: string,
@@ -69,7 +68,7 @@ async function beside(
   const crowd = new Crowd(nodens.port, options.transport);
   const fast: CrowdAnswer[] = [];
   const slow: CrowdAnswer[] = [];
-  /** Fast names with the slow one that is certainly under way while they are asked. */
+  /** Fast names, each with the slow one that is under way at the time. */
   const pairs: [CrowdAnswer, CrowdAnswer][] = [];
   for (let ms = 0; ms < BESIDE.durationMs; ms += everyMs) {
     if (ms % slowEveryMs === 0) slow.push(crowd.ask(`d${slowMs}.s${ms}.${zone}`));
@@ -84,7 +83,7 @@ async function beside(
 }
 
 Deno.test({
-  name: "forty names at once that take 100 ms each: all are answered, whatever the server",
+  name: "forty names at once that take 100 ms each are all answered, whatever the server",
   ...skipUnlessCluster("openssl", ...FORWARDERS),
   async fn(t) {
     const authority = makeAuthority();
@@ -112,7 +111,7 @@ Deno.test({
       }
       const { most, queries } = await cluster.counts();
       assert.ok(most <= 3 * MAX_CONNECTIONS, `${most} connections at a time`);
-      // Once a name, but for health checks and what is sent again.
+      // Once per name, except for health checks and resends.
       assert.ok(queries <= 2 * BURST * (3 + FORWARDERS.length), `${queries} queries`);
     } finally {
       await nodens.stop();
@@ -130,7 +129,7 @@ const PUBLISHED = `cache {
   }`;
 
 Deno.test({
-  name: "slow names hold up nobody who asks others, and nobody takes the server for down",
+  name: "slow names do not delay other names, nor make their server count as down",
   ...skipUnlessCluster("openssl"),
   async fn(t) {
     const authority = makeAuthority();
@@ -164,7 +163,7 @@ Deno.test({
           ? [{ ...row, zone: `clients.${row.zone}`, transport: "tcp" as const }]
           : [],
       ]);
-      // The servers, and who asks them, know nothing of each other; so all run at the same time.
+      // The cases are independent, so they run at the same time.
       const all = await Promise.all(cases.map((one) => beside(nodens, one.zone, one)));
       for (const [i, { zone, transport }] of cases.entries()) {
         await t.step(`${zone}, clients over ${transport}`, () => {
@@ -193,7 +192,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "slow names beside others, in front of servers of other makes",
+  name: "slow names beside others, with servers of other software",
   ...skipUnlessCluster(...FORWARDERS),
   async fn(t) {
     const cluster = await startCluster();
@@ -206,7 +205,7 @@ Deno.test({
       options: "force_tcp",
     })));
     try {
-      // Shorter than what the slowest of them waits for its own upstream.
+      // Shorter than what the slowest waits for its own upstream.
       const load = { slowMs: 300, slowEveryMs: 250, everyMs: 125 };
       const all = await Promise.all(
         FORWARDERS.map((name) => beside(nodens, zoneOf(name), load)),
@@ -215,7 +214,7 @@ Deno.test({
         await t.step(name, () => {
           const { fast, slow } = all[i]!;
           assert.equal(served(fast, 1).length, fast.length);
-          // unbound gives up on names that take much longer than its upstream's others.
+          // unbound gives up on names that take much longer than the others of its upstream.
           const answered = name === "unbound"
             ? slow.filter(({ message }) => message)
             : served(slow, 1);
@@ -231,7 +230,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connections are shared by nobody, kept while they are used, and closed when idle",
+  name: "connections are not shared, stay open while used, and are closed when idle",
   ...skipUnlessCluster(),
   async fn() {
     const cluster: ClusterServer = await startCluster();
@@ -244,7 +243,7 @@ Deno.test({
       assert.equal(served(await burst(nodens, "tcp.example.org"), 1).length, BURST);
       const after = await cluster.counts();
       assert.ok(after.most > 4 && after.most <= BURST, `${after.most} connections at a time`);
-      // One after the other on what is there.
+      // One by one on existing connections.
       for (let i = 0; i < 20; i++) {
         const crowd = new Crowd(nodens.port);
         crowd.ask(`one${i}.tcp.example.org`);

@@ -16,7 +16,7 @@ const ALLOWED: Record<string, string[]> = {
   io: ["dns", "engine", "sys", "config"],
   upstream: ["dns", "corefile", "engine", "io"],
   config: ["dns", "corefile"],
-  follow: ["dns", "corefile", "config", "sys"],
+  follow: ["base", "dns", "corefile", "config", "sys"],
   plugins: ["base", "dns", "corefile", "config", "engine", "io", "upstream", "metrics"],
   companion: [
     ...["base", "dns", "corefile", "config", "engine", "upstream", "metrics", "plugins", "follow"],

@@ -6,7 +6,7 @@ const TYPES: readonly { type: string; counts?: string }[] = [
   { type: "A" },
   { type: "AAAA" },
   { type: "TXT" },
-  // The exchange's address comes along.
+  // With the exchange's address.
   { type: "MX", counts: "1/0/1" },
   { type: "SRV", counts: "1/0/1" },
   { type: "CAA" },
@@ -16,16 +16,16 @@ const TYPES: readonly { type: string; counts?: string }[] = [
   { type: "RP" },
   { type: "SSHFP" },
   { type: "TLSA" },
-  // The target is the owner itself, whose addresses come along (RFC 9460 section 4.1).
+  // The target is the owner itself, whose addresses are added (RFC 9460 section 4.1).
   { type: "HTTPS", counts: "1/0/2" },
   { type: "SVCB", counts: "1/0/2" },
   { type: "TYPE65280" },
 ];
 
-/** Types that the wildcard does not have, and the numbers that no type has. */
+/** Types that the wildcard lacks, and unassigned numbers. */
 const NO_DATA = ["CNAME", "NS", "SOA", "DS", "DNSKEY", "LOC", "URI", "TYPE0", "TYPE65535"];
 
-/** Types that are requests of another kind (RFC 6895 section 3.1); named answers as is written. */
+/** Types that are special requests (RFC 6895 section 3.1), with named's answers. */
 const META: readonly { type: string; rcode: string }[] = [
   { type: "TKEY", rcode: "FORMERR" },
   { type: "TSIG", rcode: "FORMERR" },
@@ -42,14 +42,14 @@ const below = (...labels: Uint8Array[]) =>
 /** Octets of "w.battery.example" in wire form. */
 const ZONE_OCTETS = below().length;
 
-/** A name of 255 octets: the longest that there is (RFC 1035 section 2.3.4). */
+/** The longest possible name: 255 octets (RFC 1035 section 2.3.4). */
 const LONGEST = (() => {
   const room = 255 - ZONE_OCTETS;
   const labels = [63, 63, 63].map((size) => label("l".repeat(size)));
   return below(...labels, label("m".repeat(room - 3 * 64 - 1)));
 })();
 
-/** What a cache passes on, type by type, name by name. */
+/** What a cache passes on, by type and name. */
 export const ANSWER_ROWS: readonly Row[] = [
   ...TYPES.map(({ type, counts }): Row => ({
     title: `type ${type}`,
@@ -68,7 +68,7 @@ export const ANSWER_ROWS: readonly Row[] = [
     warmTcp: KEPT_FAILURE,
     upstream: "always",
   })),
-  // All records at a name, over either transport (RFC 8482 leaves it to the server).
+  // All records of a name, over either transport (RFC 8482 allows less).
   {
     title: "type ANY",
     ask: { name: "any.battery.example", type: "ANY" },
@@ -85,7 +85,7 @@ export const ANSWER_ROWS: readonly Row[] = [
     ask: {
       name: "battery.example",
       type: "IXFR",
-      // The SOA record of the version that the client has (RFC 1995 section 3).
+      // The SOA record of the client's version (RFC 1995 section 3).
       edit: (query) => {
         const soa = bytes(0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0, ...new Uint8Array(20));
         const message = Uint8Array.from([...query, ...soa]);
@@ -98,11 +98,7 @@ export const ANSWER_ROWS: readonly Row[] = [
   },
 
   // Names.
-  {
-    title: "name of the root",
-    ask: { name: ".", type: "SOA" },
-    cold: { ttls: [3600] },
-  },
+  { title: "name of the root", ask: { name: ".", type: "SOA" }, cold: { ttls: [3600] } },
   {
     title: "name without data at the root",
     ask: { name: ".", type: "TXT" },
@@ -141,23 +137,20 @@ export const ANSWER_ROWS: readonly Row[] = [
   },
   { title: "name of many labels", ask: { name: `${"a.".repeat(110)}w.battery.example` } },
 
-  // What stands behind a name.
+  // Aliases.
   {
     title: "alias to data",
     ask: { name: "x.chain.battery.example" },
     cold: { counts: "3/0/0", ttls: [100] },
   },
-  {
-    title: "alias asked for itself",
-    ask: { name: "y.chain.battery.example", type: "CNAME" },
-  },
+  { title: "alias asked for itself", ask: { name: "y.chain.battery.example", type: "CNAME" } },
   {
     title: "alias to no data",
     ask: { name: "x.nodata.battery.example", type: "AAAA" },
     cold: { counts: "1/1/0", ttls: [120] },
   },
   {
-    // The code speaks of the end of the chain (RFC 6604 section 3).
+    // The response code is that of the end of the chain (RFC 6604 section 3).
     title: "alias to nothing",
     ask: { name: "x.gone.battery.example" },
     cold: { rcode: "NXDOMAIN", counts: "1/1/0", ttls: [120] },
@@ -168,18 +161,14 @@ export const ANSWER_ROWS: readonly Row[] = [
     cold: { counts: "2/0/0" },
   },
   {
-    // A failure is kept, records or not; shortly for the first time.
+    // A failure is cached, with or without records, at first briefly.
     title: "alias that never ends",
     ask: { name: "x.loop.battery.example" },
     cold: { rcode: "SERVFAIL", counts: "2/0/0", ttls: [1] },
     warm: { ttls: [2] },
     upstream: "always",
   },
-  {
-    title: "DNAME",
-    ask: { name: "x.old.battery.example" },
-    cold: { counts: "3/0/0" },
-  },
+  { title: "DNAME", ask: { name: "x.old.battery.example" }, cold: { counts: "3/0/0" } },
   { title: "DNAME asked for itself", ask: { name: "old.battery.example", type: "DNAME" } },
   {
     title: "name that does not exist",
@@ -195,7 +184,7 @@ export const ANSWER_ROWS: readonly Row[] = [
     upstream: "always",
   },
   {
-    // Of a server without recursion: handed on as it is, and not kept.
+    // From a server without recursion: passed on unchanged, and not cached.
     title: "delegation",
     ask: { name: "www.child.referring.example" },
     cold: { bits: "qr rd", counts: "0/2/1" },
@@ -210,7 +199,7 @@ export const ANSWER_ROWS: readonly Row[] = [
 
   // Failures of the upstream.
   {
-    // The first failure is kept for a second, so the warm pass asks again, once.
+    // The first failure is cached for a second, so the warm pass asks again once.
     title: "SERVFAIL",
     ask: { name: "servfail.broken.example" },
     cold: { ...EMPTY, rcode: "SERVFAIL", bits: "qr rd ra" },

@@ -12,7 +12,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
     cold: { opt: "1232" },
   },
   {
-    // The wildcard's signature needs the proof that the name itself is not there.
+    // The wildcard's signature needs proof that the name does not exist.
     title: "signed wildcard, DO",
     ask: { name: "do.w.signed.example", edns: DO },
     cold: { counts: "2/2/0", ttls: [120], opt: TOLD },
@@ -23,7 +23,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
     cold: { counts: "2/0/0", opt: TOLD },
   },
   {
-    // An entry for DO clients is not for others.
+    // Entries for DO clients are not for others.
     title: "signed, DO and then without",
     ask: { name: "mixed.w.signed.example", edns: DO },
     cold: { counts: "2/2/0", ttls: [120], opt: TOLD },
@@ -47,10 +47,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
     ask: { name: "a.signed.example", type: "AAAA", edns: DO },
     cold: { counts: "0/4/0", ttls: [120], opt: TOLD },
   },
-  {
-    title: "keys asked for without DO",
-    ask: { name: "signed.example", type: "DNSKEY" },
-  },
+  { title: "keys asked for without DO", ask: { name: "signed.example", type: "DNSKEY" } },
   {
     title: "proofs asked for without DO",
     ask: { name: "a.signed.example", type: "NSEC" },
@@ -68,7 +65,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
     cold: { counts: "2/0/0", opt: TOLD },
   },
 
-  // Only the validator sets AD, and says so to those who asked for it (RFC 6840 section 5.7).
+  // Only the validator sets AD, for clients that ask for it (RFC 6840 section 5.7).
   {
     title: "validated, nobody asked",
     ask: { name: "nobody.trusted.example" },
@@ -99,7 +96,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
     aged: true,
   },
   {
-    // What the first client did not ask for is known all the same, and cached for the second.
+    // What the first client did not ask for is known and cached for the second.
     title: "validated, AD in the second query only",
     ask: { name: "later.trusted.example" },
     again: { name: "later.trusted.example", bits: "rd ad" },
@@ -133,19 +130,19 @@ export const DNSSEC_ROWS: readonly Row[] = [
     aged: true,
   },
   {
-    // A failure to check is not for a client that checks by itself.
+    // A validation failure is not for a client that validates itself.
     title: "bogus, then checking disabled",
     ask: { name: "both.bogus.example" },
     again: { name: "both.bogus.example", bits: "rd cd" },
     cold: { ...EMPTY, rcode: "SERVFAIL", bits: "qr rd ra" },
     warm: { rcode: "NOERROR", bits: "qr rd ra cd", counts: "1/0/0", ttls: [300] },
-    // The second query over TCP finds what the one over UDP has left.
+    // The second query over TCP finds the entry of the one over UDP.
     warmTcp: { bits: "qr aa rd ra cd" },
     upstream: "unseen",
     aged: true,
   },
   {
-    // What was not checked is not for a client that relies on it.
+    // An unvalidated answer is not for a client that relies on validation.
     title: "bogus, checking disabled and then not",
     ask: { name: "back.bogus.example", bits: "rd cd" },
     again: { name: "back.bogus.example" },

@@ -4,7 +4,7 @@ import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row } from "./battery_row.ts";
 
 const name = (label: string) => `${label}.e.w.battery.example`;
 
-/** What nodens says of itself in OPT: the size that it takes (RFC 6891 section 6.2.3). */
+/** The UDP size in nodens's own OPT (RFC 6891 section 6.2.3). */
 const OURS = "1232";
 
 /** Header, question for `sNNNNN.many.battery.example` and OPT. */
@@ -12,7 +12,7 @@ const AROUND = 12 + (6 + 1 + "many.battery.example".length + 2 + 4) + 11;
 /** An address record whose owner is a pointer. */
 const RECORD = 16;
 
-/** Sizes that clients offer, and the limit of a datagram that follows. */
+/** Sizes offered by clients, and the resulting limit of a datagram. */
 const SIZES: readonly { size: number; limit: number }[] = [
   // Less than 512 counts as 512 (RFC 6891 section 6.2.3).
   { size: 0, limit: 512 },
@@ -22,13 +22,13 @@ const SIZES: readonly { size: number; limit: number }[] = [
   { size: 513, limit: 513 },
   { size: 1231, limit: 1231 },
   { size: 1232, limit: 1232 },
-  // nodens sends no more unless it is told to (DNS flag day 2020).
+  // nodens sends no more unless configured (DNS flag day 2020).
   { size: 1233, limit: 1232 },
   { size: 4096, limit: 1232 },
   { size: 65535, limit: 1232 },
 ];
 
-/** A text record that does not fit is left out as a whole. */
+/** A text record that does not fit is omitted entirely. */
 const TEXTS: readonly { octets: number; size: number | null; fits: boolean }[] = [
   { octets: 600, size: null, fits: false },
   { octets: 600, size: 512, fits: false },
@@ -58,7 +58,7 @@ const OPTIONS: readonly { title: string; option: readonly [number, string] }[] =
   { title: "reserved", option: [65535, ""] },
 ];
 
-/** Adds bytes behind the message and says how many additional records there are. */
+/** Appends bytes and sets the number of additional records. */
 const additional = (count: number, bytes: readonly number[]) => (message: Uint8Array) => {
   const longer = Uint8Array.from([...message, ...bytes]);
   longer[11] = count;
@@ -95,7 +95,7 @@ export const EDNS_ROWS: readonly Row[] = [
     tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` },
   },
   {
-    // What one client could not take is cached whole.
+    // What one client could not receive is cached complete.
     title: "size 512 and then 1232",
     ask: { name: "short1.many.battery.example", edns: { size: 512 } },
     again: { name: "short1.many.battery.example", edns: { size: 1232 } },
@@ -138,7 +138,7 @@ export const EDNS_ROWS: readonly Row[] = [
     cold: { opt: OURS },
     warm: { opt: null },
   },
-  // The lowest version that both know, and the code for the others (RFC 6891 section 6.1.3).
+  // The highest common version, and a code for others (RFC 6891 section 6.1.3).
   ...[1, 2, 100, 255].map((version): Row => ({
     title: `version ${version}`,
     ask: { name: name(`version${version}`), edns: { size: 1232, version } },
@@ -160,7 +160,7 @@ export const EDNS_ROWS: readonly Row[] = [
     cold: { opt: `${OURS} do` },
   },
   {
-    // Unknown flags are ignored and not sent back (RFC 6891 section 6.1.4).
+    // Unknown flags are ignored and not returned (RFC 6891 section 6.1.4).
     title: "all flags but DO",
     ask: { name: name("flags"), edns: { size: 1232, z: 0x7fff } },
     cold: { opt: OURS },
@@ -182,7 +182,7 @@ export const EDNS_ROWS: readonly Row[] = [
     },
     cold: { opt: OURS },
   },
-  // Options that nodens does not implement are ignored, and none comes back.
+  // Unsupported options are ignored and not returned.
   ...OPTIONS.map(({ title, option }, i): Row => ({
     title: `option ${option[0]}, ${title}`,
     ask: { name: name(`option${i}`), edns: { size: 1232, options: [option] } },
@@ -197,14 +197,14 @@ export const EDNS_ROWS: readonly Row[] = [
     cold: { opt: OURS },
   },
   {
-    // The subnet of one client is not part of the key, so the other finds the same entry.
+    // A client's subnet is not part of the key, so the other client finds the same entry.
     title: "client subnets, one after the other",
     ask: { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c00002"]] } },
     again: { name: name("subnets"), edns: { size: 1232, options: [[8, "00011800c63364"]] } },
     cold: { opt: OURS },
   },
 
-  // OPT records that are not well-formed.
+  // Malformed OPT records.
   {
     title: "two OPT records",
     ask: { name: name("two"), edit: additional(2, [...OPT, ...OPT]) },
@@ -276,13 +276,13 @@ export const EDNS_ROWS: readonly Row[] = [
   {
     title: "REFUSED with OPT",
     ask: { name: "edns.refused.example", edns: { size: 1232 } },
-    // named says why, and that is passed on: prohibited.
+    // named gives the reason, which is passed on: prohibited.
     cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
     warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
     upstream: "always",
   },
   {
-    // Not CH, in which named answers only so many queries a second.
+    // Not CH, in which named limits the rate of answers.
     title: "class HS with OPT",
     ask: { name: name("hesiod"), qclass: 4, edns: { size: 1232 } },
     cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
@@ -296,7 +296,7 @@ export const EDNS_ROWS: readonly Row[] = [
     upstream: "never",
   },
 
-  // Extended errors go to clients with OPT alone.
+  // Extended errors are only for clients with OPT.
   {
     title: "upstream dead, no OPT",
     ask: { name: "plain.dead.example" },
@@ -307,7 +307,7 @@ export const EDNS_ROWS: readonly Row[] = [
   {
     title: "upstream dead, extended error",
     ask: { name: "first.dead.example", edns: { size: 1232 } },
-    // Nobody could be reached (22), or talking to them failed (23).
+    // No upstream was reachable (22), or communication failed (23).
     cold: { ...OWN, rcode: "SERVFAIL", opt: [22, 23].map((code) => `${OURS} ede=${code}`) },
     warmTcp: {
       ...KEPT_FAILURE,

@@ -1,7 +1,7 @@
 import { askedBytes, optBytes } from "../support/battery/message.ts";
 import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, UNSERVED } from "./battery_row.ts";
 
-/** A name of a row's own, so that no other row finds its entry. */
+/** A name per row, so that rows do not share entries. */
 const name = (label: string) => `${label}.h.w.battery.example`;
 
 function changed(change: (message: Uint8Array) => void): (message: Uint8Array) => Uint8Array {
@@ -23,12 +23,12 @@ function count(message: Uint8Array, at: 4 | 6 | 8 | 10, value: number): Uint8Arr
 
 /** `. 0 IN A 192.0.2.1`. */
 const ADDRESS = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1];
-/** A transaction signature with nothing in it (RFC 8945). */
+/** An empty transaction signature (RFC 8945). */
 const TSIG = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 17, 0, ...new Array(16).fill(0)];
 const OPT = [...optBytes({ size: 1232 })];
 
 const FORMERR = { ...OWN, rcode: "FORMERR" } as const;
-/** Where the question could not be read, it is not repeated. */
+/** An unreadable question is not repeated. */
 const UNREADABLE = { ...UNSERVED, rcode: "FORMERR", question: "none" } as const;
 
 const OPCODES = [
@@ -41,7 +41,7 @@ const OPCODES = [
   ...[7, 8, 9, 10, 11, 12, 13, 14, 15].map((opcode) => [opcode, "unassigned"] as const),
 ] as const;
 
-/** Classes, and what named says to them: each is forwarded. */
+/** Classes with named's answers; each is forwarded. */
 const CLASSES = [
   [0, "reserved", "FORMERR"],
   [2, "unassigned", "NOTIMP"],
@@ -52,21 +52,21 @@ const CLASSES = [
   [65535, "reserved", "NOTIMP"],
 ] as const;
 
-/** Bits of the query that say nothing to a server, and which of them come back. */
+/** Bits of the query without meaning for a server, and those returned. */
 const BITS: readonly { bits: string; told: string }[] = [
   { bits: "rd aa", told: "qr aa rd ra" },
   { bits: "rd tc", told: "qr aa rd ra" },
   { bits: "rd ra", told: "qr aa rd ra" },
   // Must be zero in a response, whatever the query had (RFC 1035 section 4.1.1).
   { bits: "rd z", told: "qr aa rd ra" },
-  // CD comes back (RFC 4035 section 3.2.2); AD only where there is something to say.
+  // CD is returned (RFC 4035 section 3.2.2); AD only for validated data.
   { bits: "rd ad", told: "qr aa rd ra" },
   { bits: "rd cd", told: "qr aa rd ra cd" },
   { bits: "rd ad cd", told: "qr aa rd ra cd" },
   { bits: "rd aa tc ra z ad cd", told: "qr aa rd ra cd" },
 ];
 
-/** Headers, classes, opcodes, counts and messages that are not well-formed. */
+/** Headers, classes, opcodes, counts and malformed messages. */
 export const HEADER_ROWS: readonly Row[] = [
   ...BITS.map(({ bits, told }): Row => ({
     title: `bits ${bits}`,
@@ -74,7 +74,7 @@ export const HEADER_ROWS: readonly Row[] = [
     cold: { bits: told },
   })),
   {
-    // named adds the zone's name server to answers to those who do not want recursion.
+    // named adds the zone's name server to answers for clients that do not want recursion.
     title: "bits none",
     ask: { name: name("norecurse"), bits: "" },
     cold: { bits: "qr aa ra", counts: "1/1/1" },
@@ -91,7 +91,7 @@ export const HEADER_ROWS: readonly Row[] = [
     ask: { name: name("rcode"), edit: changed((m) => m[3]! |= 5) },
   },
   ...[0, 1, 0xff00, 0xffff].map((id): Row => ({
-    // That the id comes back is looked at with every row.
+    // Every row checks that the id is returned.
     title: `id ${id}`,
     ask: {
       name: name(`id${id}`),
@@ -125,7 +125,7 @@ export const HEADER_ROWS: readonly Row[] = [
     ask: { name: name(`class${qclass}`), qclass },
     cold: { ...EMPTY, rcode, bits: "qr rd ra" },
     warmTcp: KEPT_FAILURE,
-    // named logs no query that it does not understand.
+    // named does not log queries that it does not understand.
     upstream: "unseen",
   })),
   {
@@ -202,7 +202,7 @@ export const HEADER_ROWS: readonly Row[] = [
     upstream: "never",
   },
   {
-    // Nobody here has the key, and nothing is signed (CoreDNS without its tsig plugin).
+    // Nobody has the key, and nothing is signed (CoreDNS without its tsig plugin).
     title: "a transaction signature",
     ask: { name: name("tsig"), edit: (m) => count(appended(...TSIG)(m), 10, 1) },
   },
@@ -226,7 +226,7 @@ export const HEADER_ROWS: readonly Row[] = [
     ask: { name: name("uncounted"), edit: appended(...OPT) },
   },
 
-  // Messages that are answered by nobody.
+  // Messages that get no answer.
   ...[0, 1, 2, 11].map((size): Row => ({
     title: `${size} octets`,
     ask: { name: name("short"), edit: (m) => m.slice(0, size) },
@@ -246,7 +246,7 @@ export const HEADER_ROWS: readonly Row[] = [
     upstream: "never",
   },
 
-  // Questions that cannot be read.
+  // Unreadable questions.
   ...[
     { title: "a header alone", edit: (m: Uint8Array) => m.slice(0, 12) },
     { title: "a name cut off", edit: (m: Uint8Array) => m.slice(0, 20) },
@@ -299,14 +299,9 @@ export const HEADER_ROWS: readonly Row[] = [
       edit: (m) => Uint8Array.from([...m, ...askedBytes({ name: name("smuggled2") }, 7)]),
     },
   },
+  { title: "type OPT", ask: { name: name("opt"), type: "OPT" }, cold: FORMERR, upstream: "never" },
   {
-    title: "type OPT",
-    ask: { name: name("opt"), type: "OPT" },
-    cold: FORMERR,
-    upstream: "never",
-  },
-  {
-    // CD is part of the key, and what was not asked recursively is not kept.
+    // CD is part of the key, and answers to non-recursive queries are not cached.
     title: "denial, then not recursive and not checked",
     ask: { name: "Absent.Battery.Example" },
     again: { name: "absent.BATTERY.example", bits: "cd" },

@@ -1,7 +1,7 @@
 import { OPTIONS } from "../support/battery/servers.ts";
 import { DENIAL, EMPTY, type Row } from "./battery_row.ts";
 
-/** The same answers, whatever way the upstream is asked in. */
+/** The same answers however the upstream is asked. */
 export const OPTION_ROWS: readonly Row[] = [
   ...Object.entries(OPTIONS).flatMap(([label, option]): Row[] => {
     const name = (first: string) => `${first}.${label}.option.battery.example`;
@@ -36,8 +36,8 @@ export const OPTION_ROWS: readonly Row[] = [
     ];
   }),
   {
-    // named gives no subnet back, so its answer may be kept for all of them or for this one alone
-    // (RFC 7871 section 7.3.1).
+    // named returns no subnet, so its answer may be cached for all or for this one only (RFC 7871
+    // section 7.3.1).
     title: "ecs pass: client subnets, one after the other",
     ask: {
       name: "subnets.ecs.option.battery.example",

@@ -7,10 +7,10 @@ import { type Named, startNamed } from "../support/servers/named.ts";
 
 /** TTL of every record and denial of the zone. */
 const TTL_SECONDS = 1;
-/** Time after which all that was cached has run out. */
+/** Time after which all entries have expired. */
 const STALE_MS = 2_200;
 
-/** The ways to serve stale answers, by the zone that has them. */
+/** Ways to serve stale answers, by zone. */
 const MODES = {
   "immediate.stale.example": "serve_stale 1h",
   "ttl.stale.example": "serve_stale 1h immediate 30s",
@@ -27,14 +27,14 @@ ${["immediate", "ttl", "verify", "off"].map((zone) => `a.${zone} IN A 192.0.2.1\
 
 const OPT = { edns: { size: 1232 } } as const;
 
-/** A question, and what must be said to it when its entry is stale and nobody can be asked. */
+/** A question, and the expected answer while its entry is stale and no upstream answers. */
 interface Row {
   title: string;
   ask: Asked;
   /** Asked while the upstream still answers; default true. */
   known?: boolean;
   told: Pick<Told, "rcode" | "bits" | "counts" | "ttls"> & {
-    /** Several where RFC 8914 leaves a choice. */
+    /** Several if RFC 8914 leaves a choice. */
     opt: readonly (string | null)[];
   };
 }
@@ -56,7 +56,7 @@ const FAILURE = {
   rcode: "SERVFAIL",
   counts: "0/0/0",
   ttls: [],
-  // The second client is told of a failure from the cache.
+  // The second client gets the failure from the cache.
   opt: ["22", "23", "13", "13 ede=22", "13 ede=23"].map((codes) => `1232 ede=${codes}`),
 };
 
@@ -105,7 +105,7 @@ const ROWS: readonly Row[] = [
 ];
 
 Deno.test({
-  name: "answers outlive an upstream as serve_stale says",
+  name: "answers outlive their upstream as serve_stale specifies",
   ...skipUnless("named"),
   fn: compare,
 });
@@ -124,7 +124,7 @@ async function compare(t: Deno.TestContext): Promise<void> {
     await askAll(nodens, (row, transport, { rcode, bits, counts, ttls, opt }) => {
       const { opt: choice, ...expected } = row.told;
       const title = `${row.title}: ${transport}`;
-      // A failure of the cache carries AA, as all that comes from it.
+      // A failure from the cache has AA, like everything from it.
       const ownBits = rcode === "SERVFAIL" ? bits.replace("qr aa rd", "qr rd") : bits;
       checks.push({
         title,

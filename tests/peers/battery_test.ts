@@ -15,9 +15,9 @@ import { type Expected, type Row, USUAL } from "./battery_row.ts";
 type Transport = "udp" | "tcp";
 type Phase = "cold" | "warm";
 
-/** Time between the passes after which every TTL has gone down by one at least. */
+/** Time between the passes in which every TTL goes down by at least one. */
 const AGE_MS = 1_200;
-/** Expected order of checks: rows are asked one by one in this order, pass by pass. */
+/** Rows are asked one by one in this order, pass by pass. */
 const ROWS: readonly Row[] = [
   ...ANSWER_ROWS,
   ...DNSSEC_ROWS,
@@ -25,26 +25,26 @@ const ROWS: readonly Row[] = [
   ...EDNS_ROWS,
   ...OPTION_ROWS,
 ];
-/** Answered by nodens itself with REFUSED, at once. */
+/** nodens itself answers REFUSED at once. */
 const MARKER: Asked = { name: "marker.empty.example" };
 const FIRST_ID = 0x4000;
 const MARKER_ID = 0x3fff;
 
-/** Where and when a row was asked, for what its answer may say. */
+/** Where and when a row was asked. */
 interface Occasion {
   phase: Phase;
   transport: Transport;
   nodens: "first" | "second";
-  /** Octets of the answer, or null where there was none. */
+  /** Null for no answer. */
   answer: Uint8Array | null;
   query: Uint8Array;
-  /** Since the entry may have been made, and since the battery began. */
+  /** Time since the entry may have been made, and since the battery began. */
   entryMs: number;
   batteryMs: number;
 }
 
 Deno.test({
-  name: "a battery of questions over named is answered as RFCs and CoreDNS say",
+  name: "a battery of questions to named is answered as RFCs and CoreDNS require",
   ...skipUnless("named", "dnssec-keygen", "dnssec-signzone"),
   fn: async (t) => {
     assertDistinct(ROWS);
@@ -73,14 +73,14 @@ class Battery {
   readonly occasions: Occasion[][] = ROWS.map(() => []);
   readonly #servers: BatteryServers;
   readonly #startMs = performance.now();
-  /** When each row's entry may have been made at the earliest. */
+  /** Earliest time of each row's entry. */
   readonly #entryMs: number[] = [];
 
   constructor(servers: BatteryServers) {
     this.#servers = servers;
   }
 
-  /** Asks every row: over UDP and TCP of an empty cache each, or both of both. */
+  /** Asks every row over UDP and TCP: each of an empty cache, or both of both caches. */
   async ask(phase: Phase): Promise<void> {
     const clients = {
       first: new BatteryClient(this.#servers.first.port),
@@ -105,7 +105,7 @@ class Battery {
     }
   }
 
-  /** Queries that the upstreams have seen of every row so far. */
+  /** Queries of every row so far in the upstreams' logs. */
   countQueries(): number[] {
     const { named, validator, referring } = this.#servers;
     return ROWS.map(({ ask: { name, type, qclass }, upstream }) => {
@@ -139,7 +139,7 @@ class Battery {
   }
 }
 
-/** The row's expectation for one occasion: what is usual, then what differs in it. */
+/** The usual expectation with the row's differences for this occasion. */
 function expectedOf(row: Row, { phase, transport }: Occasion): Expected {
   return {
     ...USUAL,
@@ -170,7 +170,7 @@ function assertAnswer(row: Row, occasion: Occasion): void {
   assertTtls(row, occasion, { ttls, toldTtls, where });
 }
 
-/** TTLs are those expected, less the time that the entry has been in a cache. */
+/** TTLs are as expected, less the entry's age. */
 function assertTtls(
   row: Row,
   occasion: Occasion,
@@ -178,7 +178,7 @@ function assertTtls(
 ): void {
   const kept = (row.upstream ?? "once") === "once" && occasion.phase === "warm";
   const youngest = kept ? 1 : 0;
-  // nodens counts in tenths of a second, an upstream's cache in whole ones.
+  // nodens counts tenths of a second, an upstream's cache whole ones.
   const oldest = row.aged === true
     ? Math.ceil(occasion.batteryMs / 1000)
     : Math.floor(occasion.entryMs / 1000 + 0.1);
@@ -201,7 +201,7 @@ function assertUpstream(row: Row, cold: number, warm: number): void {
   else assert.ok(warm > cold, "the upstream was not asked again");
 }
 
-/** No row may find another's entry. */
+/** Rows must not find each other's entries. */
 function assertDistinct(rows: readonly Row[]): void {
   const titles = new Set<string>();
   const keys = new Map<string, string>();

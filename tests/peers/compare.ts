@@ -13,7 +13,7 @@ const ROUTES = [
   { server: "::1", transport: "tcp" },
 ] as const;
 
-/** Runs a test with named as the upstream of a nodens that caches. */
+/** Runs a test with named as the upstream of a caching nodens. */
 export async function withServers(
   cacheDirective: string,
   run: (servers: { named: Named; nodens: Nodens }) => Promise<void>,
@@ -41,7 +41,7 @@ export async function withServers(
   }
 }
 
-/** Asks nodens everything by every route and holds each answer against named's own. */
+/** Compares all answers of nodens, by every route, with named's. */
 export async function compareAnswers(t: Deno.TestContext, client: Client): Promise<void> {
   await withServers("cache", async ({ named, nodens }) => {
     for (const question of QUESTIONS) {
@@ -66,10 +66,10 @@ export async function compareAnswers(t: Deno.TestContext, client: Client): Promi
   });
 }
 
-/** Same status and the same records in the same sections, none of which lives longer. */
+/** Same status and records in the same sections, with no longer TTLs. */
 export function assertSameAnswer(actual: Answer, expected: Answer): void {
   assert.equal(actual.status, expected.status, actual.text);
-  // The question comes back spelt as it was asked, whatever spelling the cache holds.
+  // The question is returned in the client's spelling, whatever the cache has.
   assert.equal(actual.question, expected.question, actual.text);
   for (const section of ["answer", "authority", "additional"] as const) {
     assert.deepEqual(
@@ -83,7 +83,7 @@ export function assertSameAnswer(actual: Answer, expected: Answer): void {
   }
 }
 
-/** Owner names are the same whatever their case (RFC 4343), and TTLs are looked at elsewhere. */
+/** Owner names are equal whatever their case (RFC 4343); TTLs are checked elsewhere. */
 function comparable({ owner, type, data }: PrintedRecord) {
   return { owner: owner.toLowerCase(), type, data };
 }

@@ -1,4 +1,4 @@
-/** Replies of servers that do not compress names, as CoreDNS does not, reach clients whole. */
+/** Replies of servers that do not compress names, like CoreDNS, reach clients complete. */
 import assert from "node:assert/strict";
 import { skipUnlessCluster, startCluster } from "../support/servers/cluster_server.ts";
 import { Crowd } from "../support/servers/crowd.ts";
@@ -16,7 +16,7 @@ const ROWS = [
 ] as const;
 
 Deno.test({
-  name: "a headless Service over force_tcp is whole, first and from the cache",
+  name: "a headless Service over force_tcp is complete, at first and from the cache",
   ...skipUnlessCluster(),
   async fn(t) {
     const cluster = await startCluster();

@@ -1,4 +1,4 @@
-/** Templates and records beside Go's text/template and miekg/dns, which CoreDNS has them from. */
+/** Compares templates and records with Go's text/template and miekg/dns, as used by CoreDNS. */
 import assert from "node:assert/strict";
 import { readRecord, type WireRecord } from "../../src/dns/record_text/record.ts";
 import { dataOf, FIELD_NAMES } from "../../src/plugins/template/data.ts";
@@ -13,7 +13,7 @@ import { skipFor } from "../support/run/require.ts";
 const GROUPS = { name: "www.example.org.", groups: ["www.example.org.", "www", "0a"] };
 const NAMES = new Map([["host", 1], ["hex", 2]]);
 
-/** Each is evaluated by both; where Go has an error, so must nodens, at parsing or evaluating. */
+/** Both evaluate each; if Go fails, so must nodens, at parsing or evaluation. */
 const TEMPLATES = [
   "plain text",
   "{{ .Name }} 60 IN A 10.0.0.1",
@@ -106,7 +106,9 @@ const TEMPLATES = [
   "{{ index 1 1 }}",
 ];
 
-/** Templates that Go takes and nodens refuses in words: they need more than one template. */
+/**
+ * Templates that Go accepts and nodens rejects with a message, because they need several templates.
+ */
 const REFUSED = ['{{ define "a" }}{{ end }}', "{{ html .Name }}", "{{ urlquery .Name }}"];
 
 const RECORDS = [
@@ -157,7 +159,7 @@ const RECORDS = [
   "a..example. 60 IN A 10.0.0.1",
 ];
 
-/** Records of which a part is missing: miekg/dns takes them, with zeros or nothing in its place. */
+/** Incomplete records: miekg/dns accepts them, with zeros or nothing for the missing part. */
 const CUT_SHORT = [
   "a.example. 60 IN A",
   "a.example. 60 IN CNAME",
@@ -206,7 +208,7 @@ Deno.test({
   },
 });
 
-Deno.test("a record of which a part is missing is refused", () => {
+Deno.test("an incomplete record is rejected", () => {
   for (const text of ["", ...CUT_SHORT]) assert.throws(() => readRecord(text), SyntaxError, text);
 });
 

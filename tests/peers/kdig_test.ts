@@ -2,7 +2,7 @@ import { skipUnless } from "../support/run/require.ts";
 import { compareAnswers } from "./compare.ts";
 
 Deno.test({
-  name: "kdig gets from nodens what named answers",
+  name: "kdig gets the answers of named from nodens",
   ...skipUnless("named", "kdig"),
   fn: (t) => compareAnswers(t, "kdig"),
 });

@@ -1,4 +1,4 @@
-/** Plugins as clients see them: a real process, asked with dig and kdig. */
+/** Plugins as clients see them, with dig and kdig and a real process. */
 import assert from "node:assert/strict";
 import { askTcp, startUpstream } from "../support/processes/drivers.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -109,7 +109,7 @@ for (const client of ["dig", "kdig"] as const) {
 }
 
 Deno.test({
-  name: "dig: minimal takes the authority section off",
+  name: "dig: minimal removes the authority section",
   ...skipUnless("dig"),
   fn: async () => {
     for (const [directive, authority] of [["minimal", 0], ["", 1]] as const) {
@@ -125,7 +125,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "dig +bufsize=4096: bufsize has large answers truncated over UDP, not over TCP",
+  name: "dig +bufsize=4096: bufsize truncates large answers over UDP, not over TCP",
   ...skipUnless("dig"),
   fn: async () => {
     for (
@@ -148,7 +148,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "dig: hosts reads its file in the folder that root names",
+  name: "dig: hosts reads its file from the folder of root",
   ...skipUnless("dig"),
   fn: async () => {
     const folder = folderWith({ names: "192.0.2.77 here.example.org\n" });
@@ -160,7 +160,7 @@ Deno.test({
   },
 });
 
-Deno.test("a TCP connection is closed behind its last query, and after an idle time", () =>
+Deno.test("a TCP connection is closed after its last query, and when idle", () =>
   withNodens("timeouts {\n maxtcpqueries 3\n idle 1s\n read 24h\n}", async (_ask, port) => {
     const names = ["a", "b", "c", "d", "e"];
     const queries = names.map((name, id) => frame(queryBytes({ name: `${name}.example.org`, id })));
@@ -171,13 +171,13 @@ Deno.test("a TCP connection is closed behind its last query, and after an idle t
     await connection.write(queries[0]!);
     const buffer = new Uint8Array(512);
     assert.ok((await connection.read(buffer))! > 0);
-    // Nodens ends it; were it not for `idle`, this would wait for a day.
+    // nodens closes it; without `idle`, this would wait for a day.
     assert.equal(await connection.read(buffer), null);
     connection.close();
   }));
 
 Deno.test({
-  name: "kdig +keepopen: as many queries over a connection as maxtcpqueries says",
+  name: "kdig +keepopen: maxtcpqueries limits the queries of a connection",
   ...skipUnless("kdig"),
   fn: () =>
     withNodens("timeouts {\n maxtcpqueries 3\n}", async (_ask, port) => {

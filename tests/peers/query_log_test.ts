@@ -18,7 +18,7 @@ async function askNodens(
 }
 
 Deno.test({
-  name: "the upstream's query log shows one query for many of the same",
+  name: "the upstream's query log shows one query for many equal ones",
   ...skipUnless("named", "dig"),
   fn: async (t) => {
     const rows = [
@@ -45,11 +45,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the upstream's query log shows a popular name fetched again before it runs out",
+  name: "the upstream's query log shows that a popular name is refreshed before it expires",
   ...skipUnless("named", "dig"),
   fn: async () => {
-    // Three queries within a minute make a name popular; it is fetched again in the last 90 % of
-    // its life, so about three seconds after the first answer.
+    // Three queries within a minute make a name popular. It is refreshed in the last 90 % of its
+    // life, about three seconds after the first answer.
     await withServers("cache {\n    prefetch 2 1m 90%\n  }", async ({ named, nodens }) => {
       const name = "popular.short.example.org";
       const startMs = performance.now();
@@ -61,7 +61,7 @@ Deno.test({
         assert.ok(lifeMs < SHORT_TTL_SECONDS * 1_000, `not fetched again in its life: ${ttls}`);
         await new Promise((wake) => setTimeout(wake, POLL_MS));
       }
-      // Still served from the cache all along, and whoever asks next gets the new lifetime.
+      // Still served from the cache, and later clients get the new TTL.
       assert.ok(Math.min(...ttls) > 0, `TTLs ran out: ${ttls}`);
       const { answer } = await askNodens(nodens, name);
       assert.ok(answer[0]!.ttlSeconds > ttls.at(-1)!, `no fresh TTL after ${ttls}`);

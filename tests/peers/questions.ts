@@ -3,13 +3,12 @@ export interface Question {
   title: string;
   name: string;
   type: string;
-  /** What named must say, so that a mistake in the zone cannot pass for agreement. */
+  /** Named's expected answer, so that a mistake in the zone is not taken for agreement. */
   status: "NOERROR" | "NXDOMAIN" | "SERVFAIL";
-  /** Records in the answer section. */
   answers: number;
 }
 
-/** Every kind of answer that a cache passes on; the names are those of `tests/support/servers/zones`. */
+/** All kinds of answers that a cache passes on; names of `tests/support/servers/zones`. */
 export const QUESTIONS: readonly Question[] = [
   { title: "address", name: "a.example.org", type: "A", status: "NOERROR", answers: 1 },
   { title: "two addresses", name: "two.example.org", type: "A", status: "NOERROR", answers: 2 },

@@ -10,16 +10,16 @@ import { startNamed } from "../support/servers/named.ts";
 import { freePort } from "../support/servers/ports.ts";
 import { startTcp } from "../support/servers/tls_servers.ts";
 
-/** Parent of the zones that the blocks below have; named answers everything in it by a wildcard. */
+/** Parent of the blocks' zones; named answers everything in it by a wildcard. */
 const PARENT = "wild.example.org";
 const NAME = "dns.example.org";
 
-/** A server block of the nodens under test: what it forwards to, and what then must happen. */
+/** A server block: its upstream and the expected result. */
 interface Row {
   zone: string;
   to: string;
   options: string;
-  /** What the log says where the upstream must be refused. */
+  /** Log line if the upstream must be rejected. */
   refused?: RegExp;
 }
 
@@ -29,8 +29,8 @@ async function status(nodens: Nodens, zone: string, host = "a"): Promise<string>
 }
 
 /**
- * Asks for all names at once. Not with dig: its sockets have SO_REUSEPORT, so the kernel may give two
- * that run at the same time one port, and the one the other's answer.
+ * Asks for all names at once. Not with dig: its sockets have SO_REUSEPORT, so two may get the same
+ * port and each other's answers.
  */
 function statusOfAll(nodens: Nodens, names: readonly string[]): Promise<string[]> {
   return Promise.all(names.map(async (name, id) => {
@@ -40,7 +40,7 @@ function statusOfAll(nodens: Nodens, names: readonly string[]): Promise<string[]
 }
 
 Deno.test({
-  name: "named is asked over TLS and HTTPS, and refused where its certificate does not fit",
+  name: "named is asked over TLS and HTTPS, and rejected if its certificate does not match",
   ...skipUnless("named", "dig", "openssl"),
   async fn(t) {
     const authority = makeAuthority();
@@ -131,7 +131,7 @@ Deno.test({
       {
         zone: "silent",
         to: `tls://127.0.0.1:${silent.port}`,
-        // The handshake may take 2.5 seconds; else the query is over first.
+        // The handshake may take 2.5 seconds; otherwise the query ends first.
         options: `${named(caFile)}\n    read_timeout 3s\n    max_connect_attempts 1`,
         refused: /TLS handshake timed out/,
       },
@@ -172,12 +172,12 @@ Deno.test({
           assert.deepEqual(new Set(got), new Set([wanted]), nodens.output);
           const lines = () =>
             nodens.output.split("\n").filter((line) => line.includes(`.${zone}.`));
-          // The log comes behind the answer.
+          // The log line follows the answer.
           if (refused !== undefined) await until(() => refused.test(lines().join("\n")), zone);
           else assert.deepEqual(lines(), []);
         });
       }
-      await t.step("the log shows no key, and nothing was recovered from", () => {
+      await t.step("the log shows no key and no recovered failure", () => {
         assert.doesNotMatch(nodens.output, /PRIVATE KEY|Recovered|Uncaught/);
       });
     } finally {

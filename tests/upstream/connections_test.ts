@@ -9,7 +9,7 @@ function outcomes(queries: readonly FakeQuery[]): (string | null)[] {
   return queries.map(({ outcome }) => outcome);
 }
 
-/** Answers whatever is asked, everywhere, until nothing is. */
+/** Answers all queries on all streams. */
 function answerAll(streams: FakeStreams): void {
   while (streams.layout.some((names) => names !== "")) {
     for (const stream of [...streams.streams]) {
@@ -20,7 +20,7 @@ function answerAll(streams: FakeStreams): void {
   }
 }
 
-/** What holds at the end: every query ended, and no stream, connection or timer is left. */
+/** Every query has ended, and no stream, connection or timer is left. */
 function assertOver(streams: FakeStreams, message = "at the end"): void {
   streams.run(READ_TIMEOUT_MS);
   assert.deepEqual(streams.queries.filter(({ outcome }) => outcome === null), [], message);
@@ -31,8 +31,20 @@ function assertOver(streams: FakeStreams, message = "at the end"): void {
   assert.ok(streams.idle, message);
 }
 
-Deno.test("an idle connection is used first, the one that was used last", () => {
-  const streams = new FakeStreams();
+/** Tests connections to one server, which must all be closed in the end. */
+function test(
+  title: string,
+  run: (streams: FakeStreams) => void,
+  options: ConstructorParameters<typeof FakeStreams>[0] = {},
+): void {
+  Deno.test(title, () => {
+    const streams = new FakeStreams(options);
+    run(streams);
+    assertOver(streams);
+  });
+}
+
+test("the idle connection that was used last is used first", (streams) => {
   streams.ask("a", "b");
   assert.deepEqual(streams.layout, ["a", "b"]);
   streams.answer("b", "a");
@@ -41,26 +53,23 @@ Deno.test("an idle connection is used first, the one that was used last", () => 
   streams.ask("d");
   assert.deepEqual(streams.layout, ["c", "d"]);
   streams.answer("c", "d");
-  assertOver(streams);
 });
 
-Deno.test("only so many connections are set up at a time, and nobody fails for it", () => {
-  const streams = new FakeStreams({ max: 16, maxHandshakes: 2 });
+test("handshakes are limited, and no query fails because of that", (streams) => {
   streams.accepting = false;
   const names = Array.from({ length: 12 }, (_, i) => `n${i}`);
   const queries = streams.ask(...names);
   assert.equal(streams.streams.length, 2);
   streams.accepting = true;
   streams.run(1);
-  // Those two stand, so others may be set up.
+  // Those two are established, so others may follow.
   queries.push(...streams.ask("m0", "m1", "m2"));
   assert.ok(streams.streams.length <= 4);
   answerAll(streams);
   assert.deepEqual(outcomes(queries), queries.map(() => "answered"));
-  assertOver(streams);
-});
+}, { max: 16, maxHandshakes: 2 });
 
-Deno.test("a query that finds all busy fails alone, and its connection stays", () => {
+Deno.test("a query that cannot be sent because TLS is busy fails alone; its connection stays", () => {
   const why = "too much is under way to upstreams over TLS";
   const streams = new FakeStreams({ max: 1 });
   streams.ask("a");
@@ -71,7 +80,7 @@ Deno.test("a query that finds all busy fails alone, and its connection stays", (
   queries.push(...streams.ask("d"));
   assert.deepEqual(streams.layout, ["a d"]);
   streams.answer("a", "d");
-  // On a connection that is established meanwhile.
+  // The same on a connection that is being established.
   const fresh = new FakeStreams({ max: 1 });
   fresh.accepting = false;
   const early = fresh.ask("e", "f");
@@ -88,8 +97,7 @@ Deno.test("a query that finds all busy fails alone, and its connection stays", (
   assertOver(fresh);
 });
 
-Deno.test("a query that is taken back as another finds all busy is not failed as well", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("a query cancelled while another fails as busy does not fail as well", (streams) => {
   streams.accepting = false;
   const [first, second] = streams.ask("a", "b");
   first!.failed = ({ why }) => {
@@ -101,11 +109,9 @@ Deno.test("a query that is taken back as another finds all busy is not failed as
   // A query that ends twice throws.
   streams.run(1);
   assert.equal(second!.outcome, "cancelled");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("a query that cannot move, as all is busy, stays where it waits", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query that cannot move because TLS is busy stays where it waits", (streams) => {
   const queries = streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b c"]);
   streams.answer("a");
@@ -116,45 +122,38 @@ Deno.test("a query that cannot move, as all is busy, stays where it waits", () =
   streams.busy = false;
   answerAll(streams);
   assert.deepEqual(outcomes(queries), ["answered", "answered", "answered"]);
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("each query has a connection of its own, up to the bound; then they share", () => {
-  const streams = new FakeStreams({ max: 3 });
+test("each query gets its own connection up to the bound; then they share", (streams) => {
   streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b", "c"]);
   streams.ask("d", "e");
   assert.deepEqual(streams.layout.map((names) => names.split(" ").length).sort(), [1, 2, 2]);
   streams.answer("a", "b", "c", "d", "e");
-  assertOver(streams);
-});
+}, { max: 3 });
 
-Deno.test("at most four queries lie on a connection to a server that answers in order", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("at most four queries share a connection to a server that answers in order", (streams) => {
   streams.ask("a", "b", "c", "d", "e", "f");
   assert.deepEqual(streams.layout, ["a b c d"]);
   streams.answer("a");
   assert.deepEqual(streams.layout, ["b c d e"]);
   streams.answer("b", "c", "d", "e", "f");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("once a server has answered out of order, queries share a connection", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("once a server has answered out of order, queries share a connection", (streams) => {
   streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout.filter((names) => names !== "").length, 2);
   const shared = streams.streams.find(({ unanswered }) => unanswered.length === 2)!;
   streams.answerOn(shared, shared.unanswered[1]!.name);
   answerAll(streams);
-  // Until the connections are gone, so that none is idle.
+  // Until the idle connections are closed.
   streams.run(11_000);
   streams.ask("d", "e", "f");
   assert.deepEqual(streams.layout, ["d e f"]);
   streams.answer("f", "e", "d");
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("the streams of DNS over HTTPS are concurrent from the first query on", () => {
+Deno.test("DNS over HTTPS: queries share a connection from the start", () => {
   const http = "POST" as const;
   const tls = { serverName: "", certFile: null, keyFile: null, caFile: null, http };
   const endpoint = { address: new Address(), scope: "", source: null, tls };
@@ -165,8 +164,7 @@ Deno.test("the streams of DNS over HTTPS are concurrent from the first query on"
   assertOver(streams);
 });
 
-Deno.test("nothing goes behind a query that is late", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query is never sent behind a late one", (streams) => {
   streams.ask("slow");
   streams.run(PATIENCE_MS);
   streams.ask("a");
@@ -174,11 +172,9 @@ Deno.test("nothing goes behind a query that is late", () => {
   streams.ask("b");
   assert.deepEqual(streams.layout, ["slow", "a b"]);
   streams.answer("a", "b", "slow");
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("at the bound a late query makes room, and is sent again last", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("at the bound a late query makes room, and is sent again last", (streams) => {
   const [slow] = streams.ask("slow") as [FakeQuery];
   streams.run(PATIENCE_MS);
   const fast = streams.ask("a", "b");
@@ -190,27 +186,23 @@ Deno.test("at the bound a late query makes room, and is sent again last", () => 
   streams.answer("slow");
   assert.equal(slow.outcome, "answered");
   assert.equal(streams.streams.length, 2);
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("a query stuck behind a late one moves to a connection that is free", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query stuck behind a late one moves to a free connection", (streams) => {
   streams.ask("a", "slow", "stuck");
   const behind = streams.layout.find((names) => names.includes(" "))!;
-  // The one that is free lets the other's second query overtake its first.
+  // The free connection lets the other's second query overtake its first.
   streams.answer(behind === "slow stuck" ? "a" : "slow");
   streams.run(2 * PATIENCE_MS);
   assert.equal(streams.layout.filter((names) => names.split(" ").includes("stuck")).length, 2);
   streams.answer("stuck");
   assert.equal(streams.queries[2]!.outcome, "answered");
-  // The first connection owes two answers; the one that nobody waits for is let pass.
+  // The first connection owes two answers; the one that is not needed is ignored.
   answerAll(streams);
   assert.ok(streams.late >= 1);
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("one that moved is answered by whichever connection is first, once", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a query that moved is answered once, by whichever connection is first", (streams) => {
   streams.ask("a", "b", "c");
   const [stuck] = streams.streams.filter(({ unanswered }) => unanswered.length === 2);
   const [first, second] = stuck!.unanswered.map(({ name }) => name) as [string, string];
@@ -225,10 +217,9 @@ Deno.test("one that moved is answered by whichever connection is first, once", (
   streams.answerOn(other, first);
   streams.answerOn(other, second);
   assert.equal(streams.late, 2);
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("queries that go with a connection are asked on another", () => {
+Deno.test("queries on a connection that closes are sent on another", () => {
   for (const reset of [false, true]) {
     const streams = new FakeStreams();
     const [a] = streams.ask("a") as [FakeQuery];
@@ -243,18 +234,15 @@ Deno.test("queries that go with a connection are asked on another", () => {
   }
 });
 
-Deno.test("a server that closes every connection unanswered fails the query, with few attempts", () => {
-  const streams = new FakeStreams();
+test("if a server closes every connection unanswered, the query fails after few attempts", (streams) => {
   const [a] = streams.ask("a") as [FakeQuery];
   streams.end(streams.streams[0]!, true);
   streams.run(1);
   assert.equal(a.outcome, "connection closed");
   assert.ok(streams.streams.length <= 2);
-  assertOver(streams);
 });
 
-Deno.test("single use: a server that closes behind each first answer is learnt, and forgotten", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("single use: closing after one answer is detected, and forgotten later", (streams) => {
   // Two at a time on one connection, which is closed behind the first answer.
   for (const names of [["a", "b"], ["c", "d"]]) {
     streams.ask(...names);
@@ -280,11 +268,9 @@ Deno.test("single use: a server that closes behind each first answer is learnt, 
     streams.answer(name);
   }
   assert.equal(streams.streams.length, before + 4, "connections are kept again");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("single use: a server that reads no second query is learnt by asking elsewhere", () => {
-  const streams = new FakeStreams();
+test("single use: a server that reads no second query is detected by asking elsewhere", (streams) => {
   streams.ask("a");
   streams.answer("a");
   streams.ask("b");
@@ -293,21 +279,19 @@ Deno.test("single use: a server that reads no second query is learnt by asking e
   assert.deepEqual(streams.layout, ["b", "b"]);
   streams.answer("b");
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
-  // From now on nothing waits: each query has a connection that has answered none.
+  // From now on each query gets a fresh connection.
   for (const name of ["c", "d", "e"]) {
     streams.ask(name);
     const stream = streams.streams.at(-1)!;
     assert.deepEqual(stream.unanswered.map((one) => one.name), [name]);
     streams.answerOn(stream, name);
   }
-  assertOver(streams);
 });
 
-Deno.test("single use: learnt from what made room, where every connection is stuck", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("single use: detected from queries that made room", (streams) => {
   streams.ask("a", "b", "c");
   answerAll(streams);
-  // It has answered many on a connection; now it answers the first of each alone.
+  // It has answered many on a connection; now it answers only the first of each.
   const answeredOn = new Set(streams.streams);
   for (let i = 0; i < 60; i++) {
     streams.ask(`n${i}`);
@@ -324,12 +308,10 @@ Deno.test("single use: learnt from what made room, where every connection is stu
   const last = streams.queries.slice(-20, -2);
   assert.deepEqual(new Set(outcomes(last)), new Set(["answered"]));
   assert.deepEqual(streams.layout.filter((names) => names.includes(" ")), []);
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("a bound of the server's own is learnt, kept to for a minute, and forgotten", () => {
-  const streams = new FakeStreams({ max: 4 });
-  // It serves one connection: whatever lies on another is never read.
+test("a server's connection limit is detected, and forgotten after a minute", (streams) => {
+  // It serves one connection and never reads the others.
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
   streams.run(2 * PATIENCE_MS);
@@ -337,7 +319,7 @@ Deno.test("a bound of the server's own is learnt, kept to for a minute, and forg
   streams.answerOn(streams.streams[0]!, "b");
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
   streams.ask("c", "d");
-  // The one that was not served stays for a while, in case it is after all.
+  // The unserved connection stays for a while, in case it is served after all.
   assert.deepEqual(streams.layout.filter((names) => names !== ""), ["c d", "b"]);
   streams.answer("c", "d");
   streams.run(READ_TIMEOUT_MS + PATIENCE_MS);
@@ -346,11 +328,9 @@ Deno.test("a bound of the server's own is learnt, kept to for a minute, and forg
   streams.ask("e", "f");
   assert.deepEqual(streams.layout.filter((names) => names !== ""), ["e", "f"]);
   streams.answer("e", "f");
-  assertOver(streams);
-});
+}, { max: 4 });
 
-Deno.test("a server that is slow to serve a connection is not taken for one with a bound", () => {
-  const streams = new FakeStreams({ max: 4 });
+test("a server that is slow to serve a connection is not assumed to have a limit", (streams) => {
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
   streams.run(2 * PATIENCE_MS);
@@ -359,16 +339,14 @@ Deno.test("a server that is slow to serve a connection is not taken for one with
   assert.equal(streams.late, 1);
   streams.ask("c", "d", "e");
   assert.deepEqual(streams.layout.sort(), ["c", "d", "e"]);
-  // Nor is it for the next minute: what waits there waits.
+  // Nor for the next minute: queries there wait.
   streams.answer("c", "d");
   streams.run(2 * PATIENCE_MS);
   assert.deepEqual(streams.layout.sort(), ["", "", "e"]);
   streams.answer("e");
-  assertOver(streams);
-});
+}, { max: 4 });
 
-Deno.test("the server resets what is beyond its bound: the same, without waiting", () => {
-  const streams = new FakeStreams({ max: 4 });
+test("a server that resets connections beyond its limit is detected without waiting", (streams) => {
   streams.ask("a", "b");
   streams.end(streams.streams[1]!, true);
   streams.run(1);
@@ -380,11 +358,9 @@ Deno.test("the server resets what is beyond its bound: the same, without waiting
   streams.ask("c", "d");
   streams.answer("c", "d");
   assert.equal(streams.streams.length, length);
-  assertOver(streams);
-});
+}, { max: 4 });
 
-Deno.test("a query whose time is up closes no connection on which others wait", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("a query that times out does not close a connection on which others wait", (streams) => {
   streams.ask("a", "b", "c");
   streams.answer("b");
   assert.equal(streams.queries[1]!.outcome, "answered");
@@ -392,20 +368,16 @@ Deno.test("a query whose time is up closes no connection on which others wait", 
   assert.deepEqual(streams.layout, ["a c"]);
   assert.equal(streams.queries[2]!.outcome, null);
   streams.answer("c");
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("a connection on which the only query timed out in silence is closed", () => {
-  const streams = new FakeStreams();
+test("a connection is closed if its only query times out in silence", (streams) => {
   streams.ask("a");
   streams.run(READ_TIMEOUT_MS);
   assert.deepEqual(outcomes(streams.queries), ["timed out"]);
   assert.equal(streams.open, 0);
-  assertOver(streams);
 });
 
-Deno.test("retired connections finish what is outstanding, and take nothing new", () => {
-  const streams = new FakeStreams();
+test("retired connections finish outstanding queries and take no new ones", (streams) => {
   streams.ask("a", "b");
   streams.answer("b");
   streams.connections.retire();
@@ -415,10 +387,9 @@ Deno.test("retired connections finish what is outstanding, and take nothing new"
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
   streams.run(1);
   assert.equal(streams.open, 0);
-  assertOver(streams);
 });
 
-Deno.test("connections are closed when idle, when old, and when there are too many idle ones", () => {
+Deno.test("connections are closed when idle, when old, and if too many are idle", () => {
   const idle = new FakeStreams({ idleMs: 1000 });
   idle.ask("a");
   idle.answer("a");
@@ -445,7 +416,7 @@ Deno.test("connections are closed when idle, when old, and when there are too ma
   assertOver(many);
 });
 
-Deno.test("a server that cannot be reached, or does not accept, fails the query", () => {
+Deno.test("a query fails if its server is unreachable or does not accept", () => {
   const refusing = new FakeStreams();
   refusing.refusing = true;
   refusing.ask("a");
@@ -460,17 +431,14 @@ Deno.test("a server that cannot be reached, or does not accept, fails the query"
   assertOver(silent);
 });
 
-Deno.test("four thousand queries wait for a connection, and no more", () => {
-  const streams = new FakeStreams({ max: 1 });
+test("at most 4096 queries wait for a connection", (streams) => {
   streams.ask(...Array.from({ length: 4 + 4096 + 1 }, (_, i) => `n${i}`));
   const failed = streams.queries.filter(({ outcome }) => outcome !== null);
   assert.deepEqual(outcomes(failed), ["too many queries wait to connect"]);
   assert.equal(failed[0], streams.queries.at(-1));
-  assertOver(streams);
-});
+}, { max: 1 });
 
-Deno.test("a slow handshake: what is asked meanwhile is sent once it is over", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("queries wait for a slow handshake and are then sent", (streams) => {
   streams.accepting = false;
   streams.ask("a", "b");
   streams.run(PATIENCE_MS / 2);
@@ -478,11 +446,9 @@ Deno.test("a slow handshake: what is asked meanwhile is sent once it is over", (
   streams.run(1);
   assert.deepEqual(streams.layout, ["a", "b"]);
   streams.answer("a", "b");
-  assertOver(streams);
-});
+}, { max: 2 });
 
-Deno.test("messages that nobody asked for are counted, and too many close the connection", () => {
-  const streams = new FakeStreams();
+test("unexpected messages are counted, and too many close the connection", (streams) => {
   streams.ask("a");
   const [stream] = streams.streams;
   const stray = stream!.unanswered[0]!.frame.slice();
@@ -493,10 +459,9 @@ Deno.test("messages that nobody asked for are counted, and too many close the co
   assert.deepEqual(outcomes(streams.queries), ["answered"]);
   streams.send(stream!, stray);
   assert.equal(streams.open, 0);
-  assertOver(streams);
 });
 
-Deno.test("whatever a server does with its connections, every query ends once and nothing is left", () => {
+Deno.test("whatever a server does with connections, every query ends once and nothing is left behind", () => {
   for (let seed = 1; seed <= 300; seed++) {
     const random = seeded(seed);
     const streams = new FakeStreams({
@@ -523,7 +488,7 @@ Deno.test("whatever a server does with its connections, every query ends once an
         if (dice < habits.resets) streams.end(stream, true);
         else if (dice < habits.resets + habits.ends) streams.end(stream);
         else if (unanswered[place] !== undefined && dice > 100 - 10 * habits.silent) {
-          // Nothing: the server says nothing this time.
+          // The server is silent this time.
         } else if (unanswered[place] !== undefined) {
           streams.answerOn(stream, unanswered[place]!.name);
         }
@@ -538,12 +503,11 @@ Deno.test("whatever a server does with its connections, every query ends once an
   }
 });
 
-Deno.test("a stuck query moves as soon as it is late, whatever the watch was set for before", () => {
-  const streams = new FakeStreams({ max: 2 });
+test("a stuck query moves as soon as it is late, however the timer was set", (streams) => {
   streams.ask("a");
   streams.run(PATIENCE_MS / 2);
   streams.answer("a");
-  // The first one's connection is free again by the time that the second one is late.
+  // The first query's connection is free again when the second is late.
   streams.ask("b", "stuck");
   streams.answer("b");
   const copies = () => streams.layout.filter((names) => names === "stuck").length;
@@ -554,5 +518,4 @@ Deno.test("a stuck query moves as soon as it is late, whatever the watch was set
   assert.equal(copies(), 2);
   streams.answer("stuck");
   answerAll(streams);
-  assertOver(streams);
-});
+}, { max: 2 });

@@ -6,21 +6,21 @@ import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { ServerOrder } from "../../src/upstream/race/order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
 import type {
-  Contestant,
   RaceFailure,
   RaceGroup,
+  RaceServer,
   RaceSettings,
-} from "../../src/upstream/race/contest.ts";
+} from "../../src/upstream/race/types.ts";
 import { Race } from "../../src/upstream/race/race.ts";
 import type { Reply } from "../../src/upstream/message/reply.ts";
 
 /**
- * What comes of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (it
+ * Results of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (it
  * could not be sent), or "100 suspected, 300 answer".
  */
 export type Script = string;
 
-/** A server in a race: what comes of its first ask, of its second, …; the last stands for the rest. */
+/** Results of the first ask, the second, …; the last is repeated. */
 export interface FakeServerOptions {
   label: string;
   scripts: readonly Script[];
@@ -29,7 +29,7 @@ export interface FakeServerOptions {
   usualMs?: number;
 }
 
-/** How a race is started; `only` is the label of the one server that may be asked. */
+/** `only` is the label of the one server that may be asked. */
 export interface RaceOptions {
   streamed?: boolean;
   sinceMs?: number;
@@ -37,10 +37,10 @@ export interface RaceOptions {
   intoLoops?: boolean;
 }
 
-/** Refusals that are about the server and not about the question. */
+/** Refusals that are about the server, not the question. */
 const ELSEWHERE: readonly number[] = [RCODE.REFUSED, RCODE.NOTIMP];
 
-/** Servers that answer by script, and one race at a time to them; what happens is in `trace`. */
+/** Servers that answer by script, for one race at a time; `trace` records what happens. */
 export class FakeServers implements RaceGroup {
   readonly trace: string[] = [];
   readonly settings: RaceSettings;
@@ -49,13 +49,11 @@ export class FakeServers implements RaceGroup {
   readonly hedges: Budget;
   readonly resends: Budget;
   readonly engine = { nowMs: 0, timers: new Timers(), random: () => 0 };
-  /** Asks that have neither ended nor been taken back. */
+  /** Asks that have neither ended nor been cancelled. */
   open = 0;
   asks = 0;
   ends = 0;
-  allDown = 0;
-  hedged = 0;
-  resent = 0;
+  readonly counts = { allDown: 0, hedge: 0, resend: 0 };
 
   constructor(
     servers: readonly FakeServerOptions[],
@@ -78,7 +76,7 @@ export class FakeServers implements RaceGroup {
     this.resends = budgetOf(resends);
   }
 
-  /** Runs one race to its end and a little further. */
+  /** Runs one race to its end and somewhat longer. */
   race(options: RaceOptions = {}): void {
     const { streamed = false, sinceMs = 0, only, intoLoops = false } = options;
     const server = this.servers.find(({ label }) => label === only) ?? null;
@@ -86,7 +84,6 @@ export class FakeServers implements RaceGroup {
     this.run(20_000);
   }
 
-  /** Lets time pass. */
   run(durationMs: number): void {
     const { engine } = this;
     const untilMs = engine.nowMs + durationMs;
@@ -113,16 +110,8 @@ export class FakeServers implements RaceGroup {
     this.note(`failed${silent ? " silent" : ""}${code}: ${error}`);
   }
 
-  countAllDown(): void {
-    this.allDown++;
-  }
-
-  countHedge(): void {
-    this.hedged++;
-  }
-
-  countResend(): void {
-    this.resent++;
+  count(event: "allDown" | "hedge" | "resend"): void {
+    this.counts[event]++;
   }
 }
 
@@ -131,10 +120,10 @@ interface FakeReply {
   rcode: number;
 }
 
-class FakeServer implements Contestant {
+class FakeServer implements RaceServer {
   readonly label: string;
   rank: number;
-  readonly roundTrip: Contestant["roundTrip"];
+  readonly roundTrip: RaceServer["roundTrip"];
   readonly health = { share: 1, measure() {} };
   readonly #group: FakeServers;
   readonly #scripts: readonly Script[];
@@ -259,7 +248,7 @@ class FakeTicket implements Ticket {
   }
 }
 
-/** A budget of so many. */
+/** A budget with this many tokens. */
 function budgetOf(count: number): Budget {
   const budget = new Budget({ share: 1, perSecond: 0, most: count });
   for (let i = 0; i < count; i++) budget.earn();

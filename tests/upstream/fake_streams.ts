@@ -6,16 +6,14 @@ import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { Timers } from "../../src/engine/timers.ts";
 import type { StreamHandler } from "../../src/engine/io.ts";
-import { Connections } from "../../src/upstream/transport/connections.ts";
-import type { ConnectionsOptions } from "../../src/upstream/transport/connections_options.ts";
+import { Connections, type ConnectionsOptions } from "../../src/upstream/transport/connections.ts";
 import { Outgoing, type TransportHandler } from "../../src/upstream/transport/outgoing.ts";
 
-/** How long a query waits before it is taken back, as a server's read timeout would have it. */
+/** Time after which a query is cancelled, like a server's read timeout. */
 export const READ_TIMEOUT_MS = 2000;
-/** Within this time nearly all replies come. */
 export const PATIENCE_MS = 100;
 
-/** A query that goes over connections, and how it ended. */
+/** A query over connections, and its outcome. */
 export class FakeQuery implements TransportHandler {
   readonly name: string;
   readonly outgoing: Outgoing;
@@ -23,7 +21,7 @@ export class FakeQuery implements TransportHandler {
   outcome: string | null = null;
   readonly #onEnd: (query: FakeQuery) => void;
 
-  /** @param onEnd - takes it back from the connections: it may be on its way twice */
+  /** `onEnd` cancels it, since it may be on two connections. */
   constructor(name: string, onEnd: (query: FakeQuery) => void) {
     this.name = name;
     this.#onEnd = onEnd;
@@ -56,28 +54,28 @@ export class FakeQuery implements TransportHandler {
   }
 }
 
-/** The server's end of one stream. */
+/** The server's end of a stream. */
 export interface FakeStream {
   readonly handler: StreamHandler;
   state: "connecting" | "open" | "closed";
-  /** Queries that it has not answered, oldest first: name and frame. */
+  /** Unanswered queries, oldest first: name and frame. */
   readonly unanswered: { name: string; frame: Uint8Array }[];
 }
 
-/** The connections to one server under test, and that server, which does as the test says. */
+/** The connections under test and their server, which the test controls. */
 export class FakeStreams {
   readonly streams: FakeStream[] = [];
   readonly queries: FakeQuery[] = [];
   readonly connections: Connections;
-  /** Connections are accepted as soon as time passes. */
+  /** Accept connections once time passes. */
   accepting = true;
-  /** Opening a stream fails at once. */
+  /** Fail to open streams. */
   refusing = false;
-  /** Nothing can be sent at the moment, which is no fault of the server's. */
+  /** Fail to send, without fault of the server. */
   busy = false;
-  /** Messages under a query's id that do not answer it. */
+  /** Messages with a query's id that do not answer it. */
   strays = 0;
-  /** Sees each query that reaches the server. */
+  /** Called for each query that reaches the server. */
   onQuery: (stream: FakeStream, name: string) => void = () => {};
   readonly #engine;
   readonly #values = new Float64Array(64);
@@ -110,12 +108,12 @@ export class FakeStreams {
     });
   }
 
-  /** Replies to nothing that waits. */
+  /** Unexpected replies. */
   get late(): number {
     return this.#values[COUNTER.UNEXPECTED_TCP]!;
   }
 
-  /** Queries that found everything busy. */
+  /** Queries that could not be sent because of `busy`. */
   get unsent(): number {
     return this.#values[COUNTER.TLS_UNSENT]!;
   }
@@ -124,23 +122,22 @@ export class FakeStreams {
     return this.#engine.nowMs;
   }
 
-  /** Streams that are not closed. */
   get open(): number {
     return this.streams.filter(({ state }) => state !== "closed").length;
   }
 
-  /** Timers that run: none once nothing is left. */
+  /** No timer is running. */
   get idle(): boolean {
     return this.#timers.nextMs === Infinity;
   }
 
-  /** Which queries lie unanswered on each stream that is not closed. */
+  /** Unanswered names on each open stream. */
   get layout(): string[] {
     return this.streams.filter(({ state }) => state !== "closed")
       .map(({ unanswered }) => unanswered.map(({ name }) => name).join(" "));
   }
 
-  /** Asks for names, each once, as far as they can be sent; then lets a moment pass. */
+  /** Asks each name once, then lets a moment pass. */
   ask(...names: string[]): FakeQuery[] {
     const asked = names.map((name) => {
       const timer = this.#timers.create(() => this.cancel(query, true));
@@ -158,13 +155,12 @@ export class FakeStreams {
     return asked;
   }
 
-  /** Takes a query back. */
   cancel(query: FakeQuery, late = false): void {
     this.connections.cancel(query.outgoing, late);
     query.end(late ? "timed out" : "cancelled");
   }
 
-  /** The server answers a name, wherever it was asked last. */
+  /** Answers a name where it was asked last. */
   answer(...names: string[]): void {
     for (const name of names) {
       const stream = this.streams.findLast(({ state, unanswered }) =>
@@ -175,14 +171,13 @@ export class FakeStreams {
     }
   }
 
-  /** The server answers a name on one stream. */
   answerOn(stream: FakeStream, name: string): void {
     const place = stream.unanswered.findIndex((one) => one.name === name);
     const [asked] = stream.unanswered.splice(place, 1);
     this.send(stream, asked!.frame);
   }
 
-  /** The server sends a query back as its answer. */
+  /** Sends a query back as its answer. */
   send(stream: FakeStream, frame: Uint8Array): void {
     const memory = new Memory(frame.length);
     memory.bytes.set(frame);
@@ -190,7 +185,7 @@ export class FakeStreams {
     stream.handler.data(memory, 0, frame.length);
   }
 
-  /** The server closes a stream, or resets it. */
+  /** Closes a stream, or resets it. */
   end(stream: FakeStream, reset = false): void {
     if (stream.state === "closed") return;
     if (reset) {
@@ -201,7 +196,6 @@ export class FakeStreams {
     }
   }
 
-  /** Lets time pass. */
   run(durationMs: number): void {
     const untilMs = this.nowMs + durationMs;
     for (;;) {

@@ -4,32 +4,32 @@ import { Spelling } from "../../src/upstream/server/spelling.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-Deno.test("names are spelt in random case only where that is configured", () => {
+Deno.test("names are sent in random case only if configured", () => {
   assert.equal(new Spelling(false).isMixed(0), false);
   assert.equal(new Spelling(true).isMixed(0), true);
 });
 
-Deno.test("three misspelt replies in a row are one too many", () => {
+Deno.test("three consecutive misspelt replies are too many", () => {
   const spelling = new Spelling(true);
   assert.deepEqual([1, 2, 3].map(() => spelling.misspelt()), [false, false, true]);
   spelling.right();
   assert.deepEqual([1, 2].map(() => spelling.misspelt()), [false, false]);
-  // A reply in the right letters between them: the others may have been forged.
+  // With a correct reply between them, the others may have been forged.
   spelling.right();
   assert.deepEqual([1, 2, 3].map(() => spelling.misspelt()), [false, false, true]);
 });
 
-Deno.test("a server in doubt is asked over TCP for a minute, still in mixed case", () => {
+Deno.test("after suspected forgery a server is asked over TCP for a minute, still in mixed case", () => {
   const spelling = new Spelling(true);
   assert.equal(spelling.needsTcp(0), false);
-  spelling.doubt(1000);
+  spelling.suspectForgery(1000);
   assert.deepEqual([1000, 60_999, 61_000].map((ms) => spelling.needsTcp(ms)), [true, true, false]);
   assert.equal(spelling.isMixed(1000), true);
 });
 
 Deno.test("a server that folds case over TCP is asked over UDP again, without x20, for an hour", () => {
   const spelling = new Spelling(true);
-  spelling.doubt(0);
+  spelling.suspectForgery(0);
   assert.equal(spelling.folds(500), true, "that is news");
   assert.equal(spelling.needsTcp(500), false);
   assert.equal(spelling.isMixed(500), false);

@@ -1,5 +1,6 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
+import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -11,23 +12,22 @@ import {
   WAIT,
 } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
-import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
+import { ZoneTable } from "../../engine/question/zones.ts";
 import { NO_SCOPE, Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
-import { ZoneTable } from "../../engine/question/zones.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
-import type { ServerState } from "../../upstream/options.ts";
-import type { RaceFailure, RaceHandler } from "../../upstream/race/contest.ts";
-import { Race } from "../../upstream/race/race.ts";
 import { isNodata, type Reply } from "../../upstream/message/reply.ts";
+import type { ServerState } from "../../upstream/options.ts";
+import { Race } from "../../upstream/race/race.ts";
+import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** Lookups kept for the next questions. */
+/** Lookups kept for later questions. */
 const MAX_SPARE = 1024;
 
-/** A question under way, and who waits for it. */
+/** A question in flight. */
 class Lookup extends PendingQuestion implements RaceHandler {
   readonly race: Race;
   readonly #forward: ForwardHandler;
@@ -55,10 +55,11 @@ class Lookup extends PendingQuestion implements RaceHandler {
 export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
   new ForwardHandler(options, environment);
 
-/** Forwards queries, each question once at a time however many ask it. */
+/** Forwards queries; equal questions in flight are sent once. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
   readonly recursive = true;
+  options: ForwardOptions;
   readonly #engine: EngineServices;
   readonly #group: UpstreamGroup;
   readonly #response = new Response(new Memory(8));
@@ -68,7 +69,6 @@ export class ForwardHandler implements Handler {
   readonly #except: ZoneTable<true> | null;
   readonly #lookups: InFlight<Lookup>;
   readonly #spare: Lookup[] = [];
-  options: ForwardOptions;
   #stopping = false;
 
   readonly #coalesced: number;
@@ -78,15 +78,14 @@ export class ForwardHandler implements Handler {
   readonly #loopRefused: number;
 
   constructor(options: ForwardOptions, { engine }: HandlerEnvironment) {
+    const { from, except } = options;
+    const labels = { from };
     this.options = options;
     this.#engine = engine;
-    const labels = { from: options.from };
     this.#lookups = new InFlight(engine, "forward");
     this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels });
-    this.#from = options.from === "." ? null : new ZoneTable([[options.from, true]]);
-    this.#except = options.except.length === 0
-      ? null
-      : new ZoneTable(options.except.map((zone) => [zone, true]));
+    this.#from = from === "." ? null : new ZoneTable([[from, true]]);
+    this.#except = except.length === 0 ? null : new ZoneTable(except.map((zone) => [zone, true]));
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
     this.#shed = engine.counter("nodens_forward_shed_total", labels);
     this.#queries = engine.counter("nodens_forward_lookups_total", labels);
@@ -94,12 +93,10 @@ export class ForwardHandler implements Handler {
     this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
   }
 
-  /** The servers that it asks. */
   get servers(): readonly UpstreamServer[] {
     return this.#group.servers;
   }
 
-  /** Whether it is there for the exchange's name. */
   takes(exchange: Exchange): boolean {
     return (this.#from === null || this.#from.match(exchange) !== null) &&
       (this.#except === null || this.#except.match(exchange) === null);
@@ -107,24 +104,28 @@ export class ForwardHandler implements Handler {
 
   query(exchange: Exchange): Verdict {
     if (!this.takes(exchange)) return NEXT;
+    const { values, hashKey } = this.#engine;
     const only = exchange.only as UpstreamServer | null;
     if (only !== null && !this.servers.includes(only)) return NEXT;
     const { maxConcurrent, ecsPass, preferUdp } = this.options;
-    const hash = ecsPass && exchange.ecsLength > 0
-      ? hashSubnet(exchange, this.#engine.hashKey)
-      : exchange.hash;
+    const hash = ecsPass && exchange.ecsLength > 0 ? hashSubnet(exchange, hashKey) : exchange.hash;
     const known = this.#lookups.find(exchange, hash);
-    if (known !== null) return this.#join(known, exchange);
-    if (this.servers.length === 0) return this.#notReady(exchange, "no upstream is known yet");
+    if (known !== null) {
+      if (!this.#lookups.join(known, exchange)) return this.#shedQuery(exchange);
+      values[this.#coalesced]!++;
+      return WAIT;
+    }
+    if (this.servers.length === 0) {
+      return this.#refuse(exchange, "no upstream is known yet", EDE.NOT_READY);
+    }
     if (only === null && !exchange.intoLoops && this.servers.every(({ looping }) => looping)) {
-      this.#engine.values[this.#loopRefused]!++;
-      // `loop` has said so once.
-      return this.#notReady(exchange, "");
+      values[this.#loopRefused]!++;
+      // Without a text: `loop` has reported it once.
+      return this.#refuse(exchange, "", EDE.NOT_READY);
     }
     if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
-      this.#engine.values[this.#rejects]!++;
+      values[this.#rejects]!++;
       exchange.error = `concurrent queries exceeded maximum ${maxConcurrent}`;
-      // It says nothing of the name.
       exchange.uncacheable = true;
       exchange.response = this.#engine.failure(exchange, RCODE.REFUSED);
       return ANSWERED;
@@ -133,17 +134,16 @@ export class ForwardHandler implements Handler {
     const parked = this.#lookups.begin(lookup, exchange, hash);
     if (parked === null) {
       this.#spare.push(lookup);
-      return this.#refuse(exchange);
+      return this.#shedQuery(exchange);
     }
-    this.#engine.values[this.#queries]!++;
+    values[this.#queries]!++;
     lookup.race.inquiry.set(parked, ecsPass);
-    // The client has waited since then, perhaps for another `forward` before this one.
     const streamed = parked.transport === TCP && !preferUdp;
+    // Not from now: the client may have waited for another `forward` before.
     lookup.race.start(parked.receivedMs, streamed, { only, intoLoops: parked.intoLoops });
     return WAIT;
   }
 
-  /** Takes over what the files and names among TO stand for now (`UpstreamsUpdate`); maybe nothing. */
   receive(data: unknown): void {
     const update = data as UpstreamsUpdate;
     if (this.#stopping) return;
@@ -151,111 +151,95 @@ export class ForwardHandler implements Handler {
     this.#group.change(update.upstreams, this.options);
   }
 
-  /** Says how its upstreams are, whatever the request. */
   ask(): ServerState[] {
-    return this.#group.states;
+    return this.servers.map(({ state }) => state);
   }
 
   stop(): void {
     this.#stopping = true;
-    // Queries in flight finish first; the sockets that they hold go with them.
+    // Queries in flight finish first; the last one retires the group.
     if (this.#lookups.size === 0) this.#group.retire();
   }
 
-  /** Whether there is an upstream to ask: files and names among TO may not name one yet. */
+  /** Files and names among TO may not have named an upstream yet. */
   ready(): boolean {
     return this.servers.length > 0;
   }
 
-  /** Hands the answer to everybody who waits for it. */
+  /** For `Lookup`. */
   answered(lookup: Lookup, reply: Reply): void {
     const { next, nextOnNodata, ecsPass } = this.options;
+    const { inquiry } = lookup.race;
     const response = this.#response;
-    // First, because the table of TTLs will lie where OPT does.
-    const asksForSubnet = ecsPass && lookup.race.inquiry.subnetLength > 0;
+    // First, because the table of TTLs overwrites OPT.
+    const asksForSubnet = ecsPass && inquiry.subnetLength > 0;
     response.ecsScope = asksForSubnet ? reply.subnetScope : NO_SCOPE.NEEDED;
     reply.describe(response);
-    this.#rewriter.compress(response, lookup.race.inquiry.questionLength - 4);
+    this.#rewriter.compress(response, inquiry.questionLength - 4);
     const passOn = next.includes(response.rcode) ||
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
-    let first = true;
-    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
-      const following = takeFollowing(exchange);
-      if (passOn && this.#forwardFollows(exchange)) {
+    let cacheable = true;
+    this.#end(lookup, (exchange) => {
+      if (passOn && forwardFollows(exchange)) {
         exchange.response = null;
         this.#engine.proceed(exchange);
-      } else {
-        exchange.uncacheable = !first;
-        first = false;
-        exchange.response = response;
-        this.#engine.resume(exchange);
+        return;
       }
-      exchange = following;
-    }
-    this.#reuse(lookup);
+      exchange.uncacheable = !cacheable;
+      cacheable = false;
+      exchange.response = response;
+      this.#engine.resume(exchange);
+    });
   }
 
-  /** Tells everybody who waits that no upstream answered. */
+  /** For `Lookup`. */
   failed(lookup: Lookup, failure: RaceFailure): void {
     const { error, silent, rcode, extendedError, errorText } = failure;
-    let first = true;
-    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
-      const following = takeFollowing(exchange);
+    let cacheable = true;
+    this.#end(lookup, (exchange) => {
       exchange.error = error;
       if (rcode < 0) {
         exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
       }
-      exchange.uncacheable = !first;
-      first = false;
-      exchange.response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
-      exchange.response.extendedError = extendedError;
-      if (errorText === null) exchange.response.errorText.length = 0;
-      else exchange.response.errorText.copy(errorText.bytes, 0, errorText.length);
+      exchange.uncacheable = !cacheable;
+      cacheable = false;
+      const response = this.#engine.failure(exchange, rcode < 0 ? RCODE.SERVFAIL : rcode);
+      response.extendedError = extendedError;
+      if (errorText === null) response.errorText.length = 0;
+      else response.errorText.copy(errorText.bytes, 0, errorText.length);
+      exchange.response = response;
       this.#engine.resume(exchange);
+    });
+  }
+
+  /** Calls `use` for each waiting exchange; keeps the lookup. */
+  #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
+    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
+      const following = exchange.nextWaiter;
+      exchange.nextWaiter = null;
+      use(exchange);
       exchange = following;
     }
-    this.#reuse(lookup);
-  }
-
-  #join(lookup: Lookup, exchange: Exchange): Verdict {
-    if (!this.#lookups.join(lookup, exchange)) return this.#refuse(exchange);
-    this.#engine.values[this.#coalesced]!++;
-    return WAIT;
-  }
-
-  #refuse(exchange: Exchange): Verdict {
-    this.#engine.values[this.#shed]!++;
-    exchange.error = this.#lookups.refusal;
-    exchange.uncacheable = true;
-    exchange.extendedError = EDE.NETWORK_ERROR;
-    exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
-    return ANSWERED;
-  }
-
-  /** There is nobody to ask now; that says nothing of the name. */
-  #notReady(exchange: Exchange, why: string): Verdict {
-    exchange.error = why;
-    exchange.uncacheable = true;
-    exchange.extendedError = EDE.NOT_READY;
-    exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
-    return ANSWERED;
-  }
-
-  /** CoreDNS passes on to another `forward` only; with none behind, the answer stands. */
-  #forwardFollows(exchange: Exchange): boolean {
-    return exchange.chain.pluginAt(exchange.position + 1) === "forward";
-  }
-
-  /** Keeps a lookup that is over for a question to come. */
-  #reuse(lookup: Lookup): void {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
     if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
+
+  #shedQuery(exchange: Exchange): Verdict {
+    this.#engine.values[this.#shed]!++;
+    return this.#refuse(exchange, this.#lookups.refusal, EDE.NETWORK_ERROR);
+  }
+
+  /** SERVFAIL here says nothing about the name, so it is not cached. */
+  #refuse(exchange: Exchange, why: string, extendedError: number): Verdict {
+    exchange.error = why;
+    exchange.uncacheable = true;
+    exchange.extendedError = extendedError;
+    exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
+    return ANSWERED;
+  }
 }
 
-/** Takes an exchange out of its chain of waiters; returns the next one. */
-function takeFollowing(exchange: Exchange): Exchange | null {
-  const following = exchange.nextWaiter;
-  exchange.nextWaiter = null;
-  return following;
+/** As in CoreDNS, only another `forward` gets the query; without one the answer counts. */
+function forwardFollows(exchange: Exchange): boolean {
+  return exchange.chain.pluginAt(exchange.position + 1) === "forward";
 }

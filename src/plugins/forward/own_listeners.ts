@@ -1,17 +1,19 @@
 import { listenersAt } from "../../config/own_address.ts";
 import type { Config, ListenerConfig } from "../../config/types.ts";
 import type { ServerAddress } from "../../upstream/options.ts";
+import type { WholeConfig } from "../controller.ts";
 import type { ForwardOptions } from "./options.ts";
+import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
-/** Zones of listeners that are compared for one server; what lies beyond is for `loop` to find. */
+/** Maximum zones of listeners compared for one server; `loop` finds what is beyond. */
 const MAX_COMPARED = 100_000;
 
-/** Names that are asked: those of a zone. */
 interface Names {
   zone: string;
-  /** Zones below that are not. */
   except: readonly string[];
 }
+
+type ListenerZone = ListenerConfig["zones"][number];
 
 /** What a configuration forwards to itself. */
 export class OwnListeners {
@@ -20,10 +22,7 @@ export class OwnListeners {
   readonly #interfaces: () => readonly string[];
   #addresses: readonly string[] | null = null;
 
-  /**
-   * @param named - the upstreams that a directive names, those that are left out included
-   * @param interfaces - addresses of this machine
-   */
+  /** `named` gives all servers of a directive, `interfaces` the addresses of this machine. */
   constructor(
     config: Pick<Config, "blocks" | "listeners">,
     named: (options: ForwardOptions) => readonly ServerAddress[],
@@ -34,18 +33,14 @@ export class OwnListeners {
     this.#interfaces = interfaces;
   }
 
-  /** Server blocks that listen at the address of a server. */
   blocksAt(server: { address: string; port: number }): number[] {
     return this.#listenersAt(server).flatMap(({ zones }) => zones.map(({ block }) => block));
   }
 
-  /**
-   * Whether a query that a directive of `block` sends to `server` comes back to that block, at once
-   * or by way of other blocks.
-   */
+  /** Whether queries from `block` to `server` return to it, maybe through other blocks. */
   leadsBack(block: number, options: ForwardOptions, server: ServerAddress): boolean {
-    // Nearly always there is nobody.
     if (server.transport !== "dns" || this.#listenersAt(server).length === 0) return false;
+    const { blocks } = this.#config;
     const seen = new Set<string>();
     const waiting: { names: Names; server: ServerAddress }[] = [];
     const add = (options: ForwardOptions, all: Names, servers: readonly ServerAddress[]) => {
@@ -53,24 +48,22 @@ export class OwnListeners {
       if (names === null) return;
       for (const server of servers) if (server.transport === "dns") waiting.push({ names, server });
     };
-    for (const zone of this.#config.blocks[block]!.zones) {
-      add(options, { zone, except: [] }, [server]);
-    }
+    for (const zone of blocks[block]!.zones) add(options, { zone, except: [] }, [server]);
     let compared = 0;
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { except } = next.names;
       for (const listener of this.#listenersAt(next.server)) {
-        compared += listener.zones.length * (1 + next.names.except.length);
+        compared += listener.zones.length * (1 + except.length);
         if (compared > MAX_COMPARED) return false;
         for (const arrival of arrivals(listener, next.names)) {
           if (arrival.block === block) return true;
-          const names = { zone: arrival.zone, except: next.names.except };
-          const key = `${arrival.block} ${names.zone} ${names.except.join(" ")}`;
+          const key = `${arrival.block} ${arrival.zone} ${except.join(" ")}`;
           if (seen.has(key)) continue;
           seen.add(key);
-          for (const { name, options } of this.#config.blocks[arrival.block]!.plugins) {
+          for (const { name, options } of blocks[arrival.block]!.plugins) {
             if (name !== "forward") continue;
             const further = options as ForwardOptions;
-            add(further, names, this.#named(further));
+            add(further, { zone: arrival.zone, except }, this.#named(further));
           }
         }
       }
@@ -79,21 +72,54 @@ export class OwnListeners {
   }
 
   #listenersAt(server: { address: string; port: number }): ListenerConfig[] {
-    return listenersAt(
-      this.#config.listeners,
-      server,
-      () => this.#addresses ??= this.#interfaces(),
-    );
+    const interfaces = () => this.#addresses ??= this.#interfaces();
+    return listenersAt(this.#config.listeners, server, interfaces);
   }
 }
 
-/** Which blocks of a listener get queries for these names, each with the zone of its share. */
-function arrivals(
-  { zones }: ListenerConfig,
-  { zone, except }: Names,
-): { zone: string; block: number }[] {
-  const found: { zone: string; block: number }[] = [];
-  let above: { zone: string; block: number } | null = null;
+/**
+ * Removes servers of files that lead back to their server block, such as nodens itself in a
+ * resolv.conf of this machine. Warns of these, and of such servers in the Corefile.
+ */
+export function leaveOutOwnListeners(
+  { config, uses, interfaces, warn }: WholeConfig<ForwardOptions>,
+): void {
+  const named = new Map(uses.map(({ options }) => [options, options.upstreams]));
+  const own = new OwnListeners(config, (options) => named.get(options)!, interfaces);
+  for (const { block: { file }, block, line, options } of uses) {
+    const index = config.blocks.indexOf(block);
+    const leavesOut = (server: ServerAddress) => own.leadsBack(index, options, server);
+    const texts = new Set<string>();
+    for (const to of options.to) {
+      if (to.kind === "server" && leavesOut(to.upstream)) {
+        const { address, port } = to.upstream;
+        const what = `${address} port ${port} is where this server block listens, so what`;
+        warn({ file, line }, `${what} is forwarded there comes back (name another server)`);
+      }
+      if (to.kind !== "file") continue;
+      const out = to.content.servers.filter((address) => leavesOut(fileServer(address)));
+      if (out.length > 0) texts.add(leftOutText(to.path, out));
+    }
+    if (texts.size === 0) continue;
+    Object.assign(options, resolveTo(options, { leavesOut }));
+    const nobody = options.upstreams.length === 0 &&
+      options.to.every(({ kind }) => kind === "file");
+    for (const text of texts) {
+      warn({ file, line }, nobody ? `${text}; ${MEANWHILE.another}` : text);
+    }
+  }
+}
+
+/** Says that a file names listeners of nodens. */
+export function leftOutText(path: string, addresses: readonly string[]): string {
+  return `${path} names ${addresses.join(", ")}, where nodens itself listens: left out, since ` +
+    "what is forwarded there would come back";
+}
+
+/** Each with its part of the names. */
+function arrivals({ zones }: ListenerConfig, { zone, except }: Names): ListenerZone[] {
+  const found: ListenerZone[] = [];
+  let above: ListenerZone | null = null;
   for (const one of zones) {
     if (isWithin(zone, one.zone)) {
       if (above === null || one.zone.length > above.zone.length) above = one;
@@ -105,7 +131,6 @@ function arrivals(
   return found;
 }
 
-/** Those of the names that a directive forwards, or null if none is. */
 function narrow(all: Names, { from, except: own }: ForwardOptions): Names | null {
   if (!isWithin(all.zone, from) && !isWithin(from, all.zone)) return null;
   const zone = isWithin(all.zone, from) ? all.zone : from;
@@ -113,6 +138,7 @@ function narrow(all: Names, { from, except: own }: ForwardOptions): Names | null
   return except.some((out) => isWithin(zone, out)) ? null : { zone, except };
 }
 
-function isWithin(name: string, zone: string): boolean {
+/** Both normalised. */
+export function isWithin(name: string, zone: string): boolean {
   return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }

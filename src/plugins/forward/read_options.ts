@@ -6,37 +6,18 @@ import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/value
 import { parseAddress } from "../../dns/address.ts";
 import { RCODE_NAMES, rcodeNumber } from "../../dns/mnemonics.ts";
 import { normalizeZone } from "../../dns/zone.ts";
+import { parseEndpoint, parseServerName, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import { readZones } from "../zones_argument.ts";
-import {
-  type Endpoint,
-  parseEndpoint,
-  parseServerName,
-  TRANSPORT_PORTS,
-} from "../../upstream/endpoint.ts";
-import type { Policy } from "../../upstream/options.ts";
 import type { ForwardOptions } from "./options.ts";
+import { UNSET } from "./resolve_to.ts";
+import { parsed } from "./to.ts";
 
-/** Durations of options. Defaults and lower bounds are CoreDNS's where it has the option. */
-export const DURATIONS = {
-  expire: { name: "expire", default: 10_000, min: 0, max: MAX_DURATION_MS },
-  maxAge: { name: "max_age", default: 0, min: 0, max: MAX_DURATION_MS },
-  readTimeout: { name: "read_timeout", min: 1, max: MAX_DURATION_MS },
-  healthCheck: { name: "health_check", default: 500, min: 0, max: MAX_DURATION_MS },
-  // Shorter than the clock is read, a hedge would be a second query every time.
-  hedge: { name: "hedge", min: 1, max: MAX_DURATION_MS },
-} as const;
-/** Numbers of options; defaults and bounds are CoreDNS's. */
-export const COUNTS = {
-  maxFails: { name: "max_fails", default: 2, min: 0, max: 4_294_967_295 },
-  maxConnectAttempts: { name: "max_connect_attempts", min: 0, max: 4_294_967_295 },
-  maxConnections: { name: "max_conns", min: 1, max: 4096 },
-  maxIdleConns: { name: "max_idle_conns", default: 0, min: 0, max: 2_147_483_647 },
-  maxConcurrent: { name: "max_concurrent", default: 0, min: 0, max: 2_147_483_647 },
-} as const;
-const POLICIES: readonly Policy[] = ["random", "round_robin", "sequential", "fastest"];
-const DOH_METHODS: readonly ForwardOptions["dohMethod"][] = ["GET", "POST"];
+/** A hedge shorter than the clock's resolution would be sent every time. */
+const HEDGE = { name: "hedge", min: 1, max: MAX_DURATION_MS } as const;
+const HEALTH_CHECK = { name: "health_check", min: 0, max: MAX_DURATION_MS } as const;
+const HEALTH_CHECK_USAGE = "DURATION [no_rec] [domain NAME]";
 
-/** What reading an option needs, and what is known only when all of them are read. */
+/** What reading an option needs, and what is evaluated once all are read. */
 export interface OptionContext {
   readonly tokens: Dispenser;
   readonly host: HostView;
@@ -47,56 +28,104 @@ export interface OptionContext {
   tlsServerName: string;
 }
 
-/** Options by name, each with what reads the rest of its line. */
-export const OPTIONS: Readonly<
-  Record<string, (context: OptionContext, options: ForwardOptions) => void>
-> = {
+type ReadOption = (context: OptionContext, options: ForwardOptions) => void;
+type FieldOf<Value> = keyof {
+  [Field in keyof ForwardOptions as Value extends ForwardOptions[Field] ? Field : never]: Value;
+};
+
+const flag = (field: FieldOf<boolean>, value = true): ReadOption => (_, options) => {
+  options[field] = value;
+};
+const duration = (field: FieldOf<number>, name: string, min: number): ReadOption => {
+  const bounds = { name, min, max: MAX_DURATION_MS };
+  return ({ tokens }, options) => {
+    options[field] = readDuration(tokens, tokens.oneArg("DURATION"), bounds);
+  };
+};
+const integer = (
+  field: FieldOf<number>,
+  bounds: { name: string; min: number; max: number },
+  usage = "INTEGER",
+): ReadOption =>
+({ tokens }, options) => {
+  options[field] = readInteger(tokens, tokens.oneArg(usage), bounds);
+};
+
+/** Options by name. Bounds are CoreDNS's where it has the option. */
+export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   except: ({ tokens }, options) =>
     options.except.push(...readZones(tokens, tokens.someArgs("ZONES..."))),
-  force_tcp: (_, options) => options.forceTcp = true,
-  prefer_udp: (_, options) => options.preferUdp = true,
-  expire: ({ tokens }, options) =>
-    options.expireMs = readDuration(tokens, tokens.oneArg("DURATION"), DURATIONS.expire),
-  max_age: ({ tokens }, options) =>
-    options.maxAgeMs = readDuration(tokens, tokens.oneArg("DURATION"), DURATIONS.maxAge),
-  max_conns: ({ tokens }, options) =>
-    options.maxConnections = readInteger(tokens, tokens.oneArg("INTEGER"), COUNTS.maxConnections),
-  max_idle_conns: ({ tokens }, options) =>
-    options.maxIdleConns = readInteger(tokens, tokens.oneArg("INTEGER"), COUNTS.maxIdleConns),
-  read_timeout: ({ tokens }, options) =>
-    options.readTimeoutMs = readDuration(
-      tokens,
-      tokens.oneArg("DURATION"),
-      DURATIONS.readTimeout,
-    ),
-  max_fails: ({ tokens }, options) =>
-    options.maxFails = readInteger(tokens, tokens.oneArg("INTEGER"), COUNTS.maxFails),
-  max_connect_attempts: ({ tokens }, options) =>
-    options.maxConnectAttempts = readInteger(
-      tokens,
-      tokens.oneArg("INTEGER"),
-      COUNTS.maxConnectAttempts,
-    ),
+  force_tcp: flag("forceTcp"),
+  prefer_udp: flag("preferUdp"),
+  expire: duration("expireMs", "expire", 0),
+  max_age: duration("maxAgeMs", "max_age", 0),
+  max_conns: integer("maxConnections", { name: "max_conns", min: 1, max: 4096 }),
+  max_idle_conns: integer("maxIdleConns", { name: "max_idle_conns", min: 0, max: 2 ** 31 - 1 }),
+  read_timeout: duration("readTimeoutMs", "read_timeout", 1),
+  max_fails: integer("maxFails", { name: "max_fails", min: 0, max: 2 ** 32 - 1 }),
+  max_connect_attempts: integer("maxConnectAttempts", {
+    name: "max_connect_attempts",
+    min: 0,
+    max: 2 ** 32 - 1,
+  }),
   tls: readTls,
   tls_servername: readTlsServerName,
-  doh_method: ({ tokens }, options) => options.dohMethod = readWord(tokens, DOH_METHODS),
-  policy: ({ tokens }, options) => options.policy = readWord(tokens, POLICIES),
+  doh_method: ({ tokens }, options) => options.dohMethod = readWord(tokens, ["GET", "POST"]),
+  policy: ({ tokens }, options) =>
+    options.policy = readWord(tokens, ["random", "round_robin", "sequential", "fastest"]),
   hedge: readHedge,
-  x20: (_, options) => options.mixedCase = true,
+  x20: flag("mixedCase"),
   ecs: ({ tokens }, options) => options.ecsPass = readWord(tokens, ["pass"]) === "pass",
-  no_cookies: (_, options) => options.cookies = false,
+  no_cookies: flag("cookies", false),
   health_check: readHealthCheck,
-  max_concurrent: ({ tokens }, options) =>
-    options.maxConcurrent = readInteger(tokens, tokens.oneArg("MAX"), COUNTS.maxConcurrent),
+  max_concurrent: integer(
+    "maxConcurrent",
+    { name: "max_concurrent", min: 0, max: 2 ** 31 - 1 },
+    "MAX",
+  ),
   next: ({ tokens }, options) => options.next.push(...readRcodes(tokens)),
-  next_on_nodata: (_, options) => options.nextOnNodata = true,
-  failfast_all_unhealthy_upstreams: (_, options) => options.failfastAllUnhealthyUpstreams = true,
+  next_on_nodata: flag("nextOnNodata"),
+  failfast_all_unhealthy_upstreams: flag("failfastAllUnhealthyUpstreams"),
   failover: readFailover,
   source_address: readSourceAddress,
   resolver: readResolvers,
 };
 
-/** The option's only argument, which must be one of `words`. */
+/** CoreDNS's where it has the option. */
+export function defaultOptions(from: string): ForwardOptions {
+  return {
+    from,
+    except: [],
+    to: [],
+    upstreams: [],
+    resolvConfOptions: [],
+    resolvers: [],
+    forceTcp: false,
+    preferUdp: false,
+    expireMs: 10_000,
+    maxAgeMs: 0,
+    maxConnections: null,
+    maxIdleConns: 0,
+    readTimeoutMs: UNSET.readTimeoutMs,
+    maxFails: 2,
+    maxConnectAttempts: UNSET.maxConnectAttempts,
+    policy: UNSET.policy,
+    hedgeMs: null,
+    healthCheck: { intervalMs: 500, recursionDesired: true, domain: "." },
+    tls: { certFile: null, keyFile: null, caFile: null },
+    dohMethod: "POST",
+    mixedCase: false,
+    cookies: true,
+    ecsPass: false,
+    maxConcurrent: 0,
+    next: [],
+    nextOnNodata: false,
+    failfastAllUnhealthyUpstreams: false,
+    failover: [],
+    sourceAddress: null,
+  };
+}
+
 function readWord<Word extends string>(tokens: Dispenser, words: readonly Word[]): Word {
   const option = tokens.value;
   const text = tokens.oneArg(words.join("|"));
@@ -123,10 +152,10 @@ function readTls(
     const elsewhere = resolvePath(text);
     const rooted = elsewhere !== host.absolute(text);
     const path = text.startsWith("/") || rooted ? elsewhere : `${folder}/${text}`;
-    if (host.kindOf(path) === "file") return path;
+    const kind = host.kindOf(path);
+    if (kind === "file") return path;
     // Where CoreDNS looks.
     if (host.kindOf(elsewhere) === "file") return elsewhere;
-    const kind = host.kindOf(path);
     if (kind === "other") throw tokens.error(`tls: ${quote(path)} is not a regular file`);
     const what = kind === null ? "does not exist (yet)" : "is a directory";
     warn(line, `tls: file ${quote(path)} ${what}`);
@@ -140,30 +169,23 @@ function readTls(
 function readTlsServerName(context: OptionContext): void {
   const { tokens } = context;
   const text = tokens.oneArg("NAME");
-  try {
-    context.tlsServerName = parseServerName(text);
-  } catch (error) {
-    throw tokens.error(`tls_servername: ${(error as Error).message}`);
-  }
+  context.tlsServerName = parsed(tokens, "tls_servername", () => parseServerName(text));
 }
 
 function readHedge({ tokens }: OptionContext, options: ForwardOptions): void {
-  const [text = "auto", ...more] = tokens.remainingArgs();
-  if (more.length > 0) {
-    throw tokens.error(
-      `too many arguments for "hedge": ${quote(more[0]!)} (hedge [DURATION|auto])`,
-    );
+  const [text = "auto", extra] = tokens.remainingArgs();
+  if (extra !== undefined) {
+    throw tokens.error(`too many arguments for "hedge": ${quote(extra)} (hedge [DURATION|auto])`);
   }
   const hint = text === "auto" ? "" : didYouMean(text, ["auto"]);
   if (hint !== "") throw tokens.error(`hedge: unknown word ${quote(text)}${hint}`);
-  options.hedgeMs = text === "auto" ? "auto" : readDuration(tokens, text, DURATIONS.hedge);
+  options.hedgeMs = text === "auto" ? "auto" : readDuration(tokens, text, HEDGE);
 }
 
 function readHealthCheck({ tokens }: OptionContext, options: ForwardOptions): void {
-  const usage = "DURATION [no_rec] [domain NAME]";
-  const [interval, ...words] = tokens.someArgs(usage);
+  const [interval, ...words] = tokens.someArgs(HEALTH_CHECK_USAGE);
   const check = options.healthCheck;
-  check.intervalMs = readDuration(tokens, interval!, DURATIONS.healthCheck);
+  check.intervalMs = readDuration(tokens, interval!, HEALTH_CHECK);
   check.domain = ".";
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "no_rec") {
@@ -171,15 +193,14 @@ function readHealthCheck({ tokens }: OptionContext, options: ForwardOptions): vo
     } else if (word === "domain") {
       const name = words.shift();
       if (name === undefined) {
-        throw tokens.error(`health_check: "domain" needs a name (health_check ${usage})`);
+        throw tokens.error(
+          `health_check: "domain" needs a name (health_check ${HEALTH_CHECK_USAGE})`,
+        );
       }
-      try {
-        check.domain = normalizeZone(name);
-      } catch (error) {
-        throw tokens.error(`health_check: ${(error as Error).message}`);
-      }
+      check.domain = parsed(tokens, "health_check", () => normalizeZone(name));
     } else {
-      const hint = didYouMean(word, ["no_rec", "domain"]) || ` (health_check ${usage})`;
+      const usage = ` (health_check ${HEALTH_CHECK_USAGE})`;
+      const hint = didYouMean(word, ["no_rec", "domain"]) || usage;
       throw tokens.error(`health_check: unknown word ${quote(word)}${hint}`);
     }
   }
@@ -191,7 +212,7 @@ function readRcodes(tokens: Dispenser): number[] {
     const rcode = rcodeNumber(text);
     if (rcode === null) {
       const hint = didYouMean(text, RCODE_NAMES) || " (NXDOMAIN, SERVFAIL, …)";
-      throw tokens.error(`${option}: ${quote(text)} is no response code${hint}`);
+      throw tokens.error(`${option}: ${quote(text)} is not a response code${hint}`);
     }
     return rcode;
   });
@@ -200,7 +221,7 @@ function readRcodes(tokens: Dispenser): number[] {
 function readFailover({ tokens }: OptionContext, options: ForwardOptions): void {
   const rcodes = readRcodes(tokens);
   if (rcodes.includes(0)) {
-    throw tokens.error("failover: NOERROR is no failure (name codes like SERVFAIL)");
+    throw tokens.error("failover: NOERROR is not a failure (name codes like SERVFAIL)");
   }
   options.failover.push(...rcodes);
 }
@@ -208,22 +229,19 @@ function readFailover({ tokens }: OptionContext, options: ForwardOptions): void 
 function readSourceAddress({ tokens }: OptionContext, options: ForwardOptions): void {
   const text = tokens.oneArg("IP");
   if (parseAddress(text) === null) {
-    throw tokens.error(`source_address: ${quote(text)} is no IP address`);
+    throw tokens.error(`source_address: ${quote(text)} is not an IP address`);
   }
   options.sourceAddress = text;
 }
 
-/** As in CoreDNS the last `resolver` counts. */
+/** As in CoreDNS, the last `resolver` counts. */
 function readResolvers({ tokens }: OptionContext, options: ForwardOptions): void {
   options.resolvers = tokens.someArgs("IP[:PORT]...").map((text) => {
-    let endpoint: Endpoint | null = null;
-    try {
-      if (!text.includes("/")) endpoint = parseEndpoint(text, "dns");
-    } catch (error) {
-      throw tokens.error(`resolver: ${quote(text)}: ${(error as Error).message}`);
-    }
+    const endpoint = text.includes("/")
+      ? null
+      : parsed(tokens, `resolver: ${quote(text)}`, () => parseEndpoint(text, "dns"));
     if (!endpoint?.isAddress) {
-      throw tokens.error(`resolver: ${quote(text)} is no IP address (10.0.0.10, [::1]:1053)`);
+      throw tokens.error(`resolver: ${quote(text)} is not an IP address (10.0.0.10, [::1]:1053)`);
     }
     return { address: endpoint.host, port: endpoint.port ?? TRANSPORT_PORTS.dns };
   });

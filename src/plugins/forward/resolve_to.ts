@@ -1,74 +1,70 @@
-import type { ServerAddress } from "../../upstream/options.ts";
-import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import type { ResolvConf } from "../../config/resolv_conf.ts";
 import { TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
+import type { ServerAddress } from "../../upstream/options.ts";
+import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** What counts where neither the Corefile nor a resolv.conf says anything (CoreDNS's defaults). */
-export const UNSAID = {
+/** CoreDNS's. */
+export const UNSET = {
   readTimeoutMs: 2000,
   maxConnectAttempts: null,
   policy: "random",
 } as const;
 
-/** What the TO that are no addresses stand for at the moment. */
+/** What happens while no upstream is known; follows the reason. */
+export const MEANWHILE = {
+  nobody: "queries get SERVFAIL until it names one",
+  others: "the other upstreams are asked until it names one",
+  another: "queries get SERVFAIL until it names another server",
+  before: "the servers that it named before stay",
+} as const;
+
+/** What to resolve files and names with. */
 export interface ToSources {
-  /** What files say, by path; default: what they said when the configuration was read. */
+  /** Default: those at load time. */
   files?: ReadonlyMap<string, ResolvConf>;
-  /** Addresses by host name; a name that is missing has none yet. */
   addresses?: ReadonlyMap<string, readonly string[]>;
-  /** Whether a server that a file names is left out; default: none is. */
+  /** Default: none. */
   leavesOut?: (server: ServerAddress) => boolean;
 }
 
-/**
- * The upstreams that `to` stands for, and the options that a resolv.conf among them sets.
- *
- * Of upstreams with equal address and port the first counts, as in CoreDNS; of several files, the
- * first that sets an option.
- */
+/** Of equal servers the first counts, as in CoreDNS; of files, the first that sets an option. */
 export function resolveTo(
-  options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSAID>,
+  options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSET>,
   { files: contents, addresses, leavesOut = () => false }: ToSources = {},
 ): UpstreamsUpdate {
+  const { to, resolvConfOptions, readTimeoutMs, maxConnectAttempts, policy } = options;
   const files: ResolvConf[] = [];
-  const upstreams = new Map<string, ServerAddress>();
+  const unique = new Map<string, ServerAddress>();
   const add = (upstream: ServerAddress) => {
     const key = `${upstream.address} ${upstream.port}`;
-    if (!upstreams.has(key)) upstreams.set(key, upstream);
+    if (!unique.has(key)) unique.set(key, upstream);
   };
-  for (const to of options.to) {
-    if (to.kind === "server") {
-      add(to.upstream);
-    } else if (to.kind === "file") {
-      const file = contents?.get(to.path) ?? to.content;
+  for (const one of to) {
+    if (one.kind === "server") {
+      add(one.upstream);
+    } else if (one.kind === "file") {
+      const file = contents?.get(one.path) ?? one.content;
       files.push(file);
       file.servers.map(fileServer).filter((server) => !leavesOut(server)).forEach(add);
     } else {
-      const { host, port, transport, serverName } = to;
-      for (const address of addresses?.get(host) ?? []) {
-        add({ address, port, transport, serverName });
-      }
+      const { kind: _, host, ...server } = one;
+      for (const address of addresses?.get(host) ?? []) add({ address, ...server });
     }
   }
-  const open = options.resolvConfOptions;
-  const update: UpstreamsUpdate = {
-    upstreams: [...upstreams.values()],
-    readTimeoutMs: options.readTimeoutMs,
-    maxConnectAttempts: options.maxConnectAttempts,
-    policy: options.policy,
-  };
-  if (open.includes("timeout")) {
-    update.readTimeoutMs = first(files, ({ timeoutMs }) => timeoutMs) ?? UNSAID.readTimeoutMs;
-  }
-  if (open.includes("attempts")) {
-    const attempts = first(files, (file) => file.attempts);
-    // Zero attempts would mean no limit.
-    update.maxConnectAttempts = attempts === null || upstreams.size === 0
-      ? UNSAID.maxConnectAttempts
-      : attempts * upstreams.size;
-  }
-  if (open.includes("rotate")) {
-    update.policy = files.some(({ rotate }) => rotate) ? "round_robin" : UNSAID.policy;
+  const upstreams = [...unique.values()];
+  const update: UpstreamsUpdate = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
+  const first = (value: (file: ResolvConf) => number | null) =>
+    files.map(value).find((found) => found !== null) ?? null;
+  for (const option of resolvConfOptions) {
+    if (option === "timeout") {
+      update.readTimeoutMs = first(({ timeoutMs }) => timeoutMs) ?? UNSET.readTimeoutMs;
+    } else if (option === "attempts") {
+      // Zero attempts would mean no limit.
+      update.maxConnectAttempts = (first(({ attempts }) => attempts) ?? 0) * upstreams.length ||
+        UNSET.maxConnectAttempts;
+    } else {
+      update.policy = files.some(({ rotate }) => rotate) ? "round_robin" : UNSET.policy;
+    }
   }
   return update;
 }
@@ -76,11 +72,4 @@ export function resolveTo(
 /** The server of a `nameserver` line. */
 export function fileServer(address: string): ServerAddress {
   return { address, port: TRANSPORT_PORTS.dns, transport: "dns", serverName: "" };
-}
-
-function first(
-  files: readonly ResolvConf[],
-  value: (file: ResolvConf) => number | null,
-): number | null {
-  return files.map(value).find((found) => found !== null) ?? null;
 }

@@ -5,20 +5,20 @@ import { quote } from "../../corefile/quote.ts";
 import { formatDuration } from "../../corefile/durations.ts";
 import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
-import { leaveOutOwnListeners } from "./leave_out.ts";
-import type { ForwardOptions } from "./options.ts";
-import { COUNTS, DURATIONS, type OptionContext, OPTIONS } from "./read_options.ts";
-import { resolveTo, UNSAID } from "./resolve_to.ts";
+import { type ForwardOptions, transportOf } from "./options.ts";
+import { isWithin, leaveOutOwnListeners } from "./own_listeners.ts";
+import { defaultOptions, type OptionContext, OPTIONS } from "./read_options.ts";
+import { resolveTo } from "./resolve_to.ts";
 import { readTo } from "./to.ts";
 
-/** Options of resolv.conf, each with the option that goes before it. */
+/** Options of resolv.conf, each with the option that overrides it. */
 const RESOLV_CONF_OPTIONS = {
   timeout: "read_timeout",
   attempts: "max_connect_attempts",
   rotate: "policy",
 } as const;
 
-/** Reads `forward FROM TO... { … }`; several uses make several handlers, in their order. */
+/** Reads `forward FROM TO... { … }`; each use makes a handler. */
 export const forwardSetup: PluginSetup = {
   name: "forward",
   answers: true,
@@ -50,28 +50,22 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
   if (zones.length > 1) {
     warn(line, `${quote(from)} stands for ${zones.length} zones; only ${zones[0]} is forwarded`);
   }
-  const options = defaults(zones[0]!);
-  // The options first: a fault in TO must not hide theirs.
+  const options = defaultOptions(zones[0]!);
+  // Options first: a fault in TO must not hide theirs.
   const texts = tokens.remainingArgs();
-  const said = new Set<string>();
+  const given = new Set<string>();
   const context: OptionContext = { tokens, host, resolvePath, warn, tlsServerName: "" };
   tokens.eachInBlock((option) => {
     const read = Object.hasOwn(OPTIONS, option) ? OPTIONS[option] : undefined;
-    if (read === undefined) {
-      throw tokens.error(unknownOption(option, Object.keys(OPTIONS)));
-    }
+    if (read === undefined) throw tokens.error(unknownOption(option, Object.keys(OPTIONS)));
     read(context, options);
-    said.add(option);
+    given.add(option);
   });
   const { tlsServerName } = context;
-  options.to = readTo(tokens, texts, {
-    host,
-    warn: (text) => warn(line, text),
-    tlsServerName,
-  });
+  options.to = readTo(tokens, texts, { host, warn: (text) => warn(line, text), tlsServerName });
   if (options.to.some(({ kind }) => kind === "file")) {
     const names = Object.keys(RESOLV_CONF_OPTIONS) as (keyof typeof RESOLV_CONF_OPTIONS)[];
-    options.resolvConfOptions = names.filter((name) => !said.has(RESOLV_CONF_OPTIONS[name]));
+    options.resolvConfOptions = names.filter((name) => !given.has(RESOLV_CONF_OPTIONS[name]));
   }
   Object.assign(options, resolveTo(options));
   if (options.maxAgeMs > 0 && options.maxAgeMs < options.expireMs) {
@@ -80,8 +74,8 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
       `max_age (${age}) is shorter than expire (${expire}): make it longer, or 0 for no limit`,
     );
   }
-  for (const name of idle(options, said)) {
-    warn(line, `option "${name.option}" has no effect: no upstream is ${name.without}`);
+  for (const { option, without } of unusedOptions(options, given)) {
+    warn(line, `option "${option}" has no effect: no upstream is ${without}`);
   }
   return options;
 }
@@ -102,84 +96,38 @@ function describeForward({ from, to, forceTcp, except }: ForwardOptions): string
   }`;
 }
 
-/** A use before this one may take everything that this one is for. */
+/** Warns if an earlier use takes every query of this one. */
 function warnOfHidden(
   { from }: ForwardOptions,
   line: number,
   before: readonly { options: ForwardOptions; line: number }[],
   { warn }: Controller,
 ): void {
-  const covers = (zone: string, other: string) =>
-    zone === "." || other === zone || other.endsWith(`.${zone}`);
   const hidden = before.find(({ options }) =>
-    covers(options.from, from) && options.next.length === 0 && !options.nextOnNodata &&
-    !options.except.some((zone) => covers(zone, from))
+    isWithin(from, options.from) && options.next.length === 0 && !options.nextOnNodata &&
+    !options.except.some((zone) => isWithin(from, zone))
   );
   if (hidden === undefined) return;
   const what = `the forward of ${hidden.options.from} on line ${hidden.line} takes every query of`;
   warn(line, `${what} ${from} before it comes here (put this one first)`);
 }
 
-function defaults(from: string): ForwardOptions {
-  return {
-    from,
-    except: [],
-    to: [],
-    upstreams: [],
-    resolvConfOptions: [],
-    resolvers: [],
-    forceTcp: false,
-    preferUdp: false,
-    expireMs: DURATIONS.expire.default,
-    maxAgeMs: DURATIONS.maxAge.default,
-    maxConnections: null,
-    maxIdleConns: COUNTS.maxIdleConns.default,
-    readTimeoutMs: UNSAID.readTimeoutMs,
-    maxFails: COUNTS.maxFails.default,
-    maxConnectAttempts: UNSAID.maxConnectAttempts,
-    policy: UNSAID.policy,
-    hedgeMs: null,
-    healthCheck: {
-      intervalMs: DURATIONS.healthCheck.default,
-      recursionDesired: true,
-      domain: ".",
-    },
-    tls: { certFile: null, keyFile: null, caFile: null },
-    dohMethod: "POST",
-    mixedCase: false,
-    cookies: true,
-    ecsPass: false,
-    maxConcurrent: COUNTS.maxConcurrent.default,
-    next: [],
-    nextOnNodata: false,
-    failfastAllUnhealthyUpstreams: false,
-    failover: [],
-    sourceAddress: null,
-  };
-}
-
-/** Options that stand there for nothing. */
-function idle(
+function unusedOptions(
   { to }: ForwardOptions,
-  said: ReadonlySet<string>,
+  given: ReadonlySet<string>,
 ): { option: string; without: string }[] {
-  const transports = to.map((one) =>
-    one.kind === "server" ? one.upstream.transport : one.kind === "name" ? one.transport : "dns"
-  );
+  const transports = to.map(transportOf);
+  const overTls = "reached over TLS (tls://, https://)";
   const secure = transports.some((transport) => transport !== "dns");
   const rules = [
-    { option: "tls", without: "spoken to over TLS (tls://, https://)", used: secure },
-    { option: "tls_servername", without: "spoken to over TLS (tls://, https://)", used: secure },
+    { option: "tls", without: overTls, used: secure },
+    { option: "tls_servername", without: overTls, used: secure },
     {
       option: "doh_method",
-      without: "spoken to over HTTPS (https://)",
+      without: "reached over HTTPS (https://)",
       used: transports.includes("https"),
     },
-    {
-      option: "resolver",
-      without: "a host name",
-      used: to.some(({ kind }) => kind === "name"),
-    },
+    { option: "resolver", without: "a host name", used: to.some(({ kind }) => kind === "name") },
   ];
-  return rules.filter(({ option, used }) => said.has(option) && !used);
+  return rules.filter(({ option, used }) => given.has(option) && !used);
 }

@@ -3,22 +3,21 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
-import { type Endpoint, parseEndpoint, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
+import { parseEndpoint, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerTransport } from "../../upstream/options.ts";
 import type { ForwardTo } from "./options.ts";
-import { MEANWHILE } from "./meanwhile.ts";
+import { MEANWHILE } from "./resolve_to.ts";
 import { parseResolvConf, type ReadResolvConf } from "../../config/resolv_conf.ts";
 
-/** Most TO of one directive (CoreDNS's limit); a resolv.conf or a name counts as one. */
+/** Maximum TO of one directive (CoreDNS's); a file or host name counts as one. */
 const MAX_TO = 15;
 const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns.quad9.net, " +
   "dns.example.org or /etc/resolv.conf";
 const SCHEMES = Object.keys(TRANSPORT_PORTS) as ServerTransport[];
 
-/** What is there under the path of a TO. */
-type Found = ReadResolvConf | null;
+type Files = Map<string, ReadResolvConf | null>;
 
-/** Reads TO: addresses, host names, and files in the form of resolv.conf. Throws `CorefileError`. */
+/** Throws `CorefileError`. */
 export function readTo(
   tokens: Dispenser,
   texts: readonly string[],
@@ -29,13 +28,13 @@ export function readTo(
     throw tokens.error(`${texts.length} upstreams are too many (at most ${MAX_TO})`);
   }
   const { host, warn, tlsServerName } = context;
-  const files = new Map<string, Found>();
+  const files: Files = new Map();
   const all = texts.map((text) => readOne(tokens, text, { host, tlsServerName, files }));
   const others = all.some((to) => to.kind !== "file" || to.content.servers.length > 0);
   const meanwhile = others ? MEANWHILE.others : MEANWHILE.nobody;
   for (const [path, found] of files) {
     for (const word of found?.invalid ?? []) {
-      warn(`${path}: ${quote(word)} is no IP address; the line is ignored`);
+      warn(`${path}: ${quote(word)} is not an IP address; the line is ignored`);
     }
     if (found === null) {
       warn(`${quote(path)} does not exist yet; ${meanwhile}`);
@@ -47,8 +46,7 @@ export function readTo(
   return all;
 }
 
-/** Reads a file of servers; null if it does not exist. */
-function readFile(tokens: Dispenser, path: string, host: HostView): Found {
+function readFile(tokens: Dispenser, path: string, host: HostView): ReadResolvConf | null {
   try {
     return parseResolvConf(host.readTextFile(path));
   } catch (error) {
@@ -60,12 +58,7 @@ function readFile(tokens: Dispenser, path: string, host: HostView): Found {
 function readOne(
   tokens: Dispenser,
   text: string,
-  { host, tlsServerName, files }: {
-    host: HostView;
-    tlsServerName: string;
-    /** Filled with the files by path. */
-    files: Map<string, Found>;
-  },
+  { host, tlsServerName, files }: { host: HostView; tlsServerName: string; files: Files },
 ): ForwardTo {
   const { transport, rest } = splitScheme(tokens, text);
   const secure = transport !== "dns";
@@ -73,22 +66,17 @@ function readOne(
     throw tokens.error(
       transport === "https"
         ? `${quote(text)}: a path cannot be given, it is always /dns-query (leave it out)`
-        : `${quote(text)}: no file can stand behind tls:// (name the servers themselves)`,
+        : `${quote(text)}: a file cannot follow tls:// (name the servers themselves)`,
     );
   }
-  let endpoint: Endpoint | null;
-  try {
-    endpoint = parseEndpoint(rest, transport);
-  } catch (error) {
-    throw tokens.error(`${quote(text)}: ${(error as Error).message}`);
-  }
-  // As in CoreDNS a file goes before a host name that is spelled like it.
+  const endpoint = parsed(tokens, quote(text), () => parseEndpoint(rest, transport));
+  // As in CoreDNS, a file takes precedence over a host name.
   const kind = endpoint?.isAddress || secure ? null : host.kindOf(rest);
   const isPath = endpoint === null && !secure && isFilePath(rest);
   if (kind === "other" || (kind === "directory" && isPath)) {
     throw tokens.error(`${quote(rest)} is not a regular file`);
   }
-  // A file that is not there may come: resolv.conf is often made by what starts later.
+  // A missing file may appear: resolv.conf is often written by a later service.
   if (kind === "file" || isPath) {
     const path = host.absolute(rest);
     if (!files.has(path)) files.set(path, readFile(tokens, path, host));
@@ -98,7 +86,7 @@ function readOne(
   if (endpoint === null) {
     throw tokens.error(
       rest.includes("/")
-        ? `${quote(text)} is no IP address, and there is no such file (write ${EXAMPLES})`
+        ? `${quote(text)} is not an IP address, and there is no such file (write ${EXAMPLES})`
         : `${quote(text)} is neither an IP address nor a file or host name (write ${EXAMPLES})`,
     );
   }
@@ -112,18 +100,27 @@ function readOne(
   if (endpoint.isAddress) {
     return { kind: "server", upstream: { address: endpoint.host, port, transport, serverName } };
   }
-  // The reply that resolves the name proves nothing, so the certificate must be the name's own.
+  // DNS proves nothing, so the certificate must carry the host name.
   const name = secure ? serverName || endpoint.host : "";
   return { kind: "name", host: endpoint.host, port, transport, serverName: name };
 }
 
-/** Whether a word that is neither address nor host name is a path, and not a mistyped address. */
+/** Whether a word that is neither address nor host name is a path, not a mistyped address. */
 function isFilePath(text: string): boolean {
   const [first, ...rest] = text.split("/");
   try {
     return rest.length > 0 && parseEndpoint(first!, "dns")?.isAddress !== true;
   } catch {
     return false;
+  }
+}
+
+/** Calls a parser; what it throws becomes an error of `what`. */
+export function parsed<T>(tokens: Dispenser, what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw tokens.error(`${what}: ${(error as Error).message}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { PluginTraits } from "../traits.ts";
-import type { ForwardOptions } from "./options.ts";
+import { type ForwardOptions, transportOf } from "./options.ts";
 
 /** What the rest of the program may know of `forward`. */
 export const forwardTraits: PluginTraits<ForwardOptions> = {
@@ -8,11 +8,7 @@ export const forwardTraits: PluginTraits<ForwardOptions> = {
     except,
     servers: upstreams,
     forceTcp,
-    encrypted: to.some((one) =>
-      one.kind === "server"
-        ? one.upstream.transport !== "dns"
-        : one.kind === "name" && one.transport !== "dns"
-    ),
+    encrypted: to.some((one) => transportOf(one) !== "dns"),
     files: to.flatMap((one) =>
       one.kind === "file" ? [{ path: one.path, servers: one.content.servers }] : []
     ),

@@ -11,65 +11,55 @@ import {
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
-import { FORM } from "./form.ts";
-import { OPT_SIZE } from "./edns_option.ts";
+import { FORM, OPT_SIZE } from "./edns.ts";
 
-/** Header, longest name, type, class. */
+/** Header, longest name, type and class. */
 const QUESTION_END = HEADER_SIZE + 255 + 4;
-/** Where a mark lies behind the longest subnet. */
 const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
 /** Queries over TLS are padded to multiples of this (RFC 8467 section 4.1). */
 const PADDING_BLOCK = 128;
 /** Room for a query with every option, padded. */
 export const PACKET_SIZE = 512;
 
-/** The data of a cookie option (`Cookie`). */
+/** A cookie to send. */
 export interface CookieData {
-  /** Length in octets; 0 where none is to be sent. */
   readonly size: number;
   write(bytes: Uint8Array, at: number): void;
 }
 
-/** What one question asks of upstreams, whichever they are; packets are made from it. */
+/** A question to upstreams; the packet for each server is made from it. */
 export class Inquiry {
-  /** Header and question as the first client sent them; its subnet and its mark behind. */
+  /** Header and question, then subnet and loop mark. */
   readonly memory = new Memory(MARK_AT + LOOP_MARK_SIZE);
-  /** Length of question name, type and class in octets. */
+  /** Octets of name, type and class. */
   questionLength = 0;
   dnssecOk = false;
-  /** Size of UDP replies that is announced. */
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
-  /** It is a probe for loops with a mark, this nodens' or another's, which every hop passes on. */
+  /** It carries the mark of a loop probe, which every hop passes on. */
   marked = false;
 
-  /** Takes the question of an exchange over; its subnet too where that is to be passed on. */
   set(exchange: Exchange, subnet: boolean): void {
     const { bytes, view } = this.memory;
     const from = exchange.memory.bytes;
-    const size = exchange.qnameLength + 4;
-    // AD asks for the answer's AD bit, which a cached answer must have for later clients
-    // (RFC 6840 section 5.7).
+    const question = exchange.offset + HEADER_SIZE;
+    this.questionLength = exchange.qnameLength + 4;
+    // AD asks for the answer's AD bit (RFC 6840 section 5.7), which later cache hits need.
     view.setUint16(2, (exchange.flags & (FLAG.RD | FLAG.CD)) | FLAG.AD);
-    for (let i = 0, at = exchange.offset + HEADER_SIZE; i < size; i++) {
-      bytes[HEADER_SIZE + i] = from[at + i]!;
-    }
-    this.questionLength = size;
+    copy(bytes, HEADER_SIZE, from, question, this.questionLength);
     this.dnssecOk = exchange.dnssecOk;
     this.payloadSize = exchange.payloadSize;
     this.marked = exchange.markAt > 0;
-    for (let i = 0; this.marked && i < LOOP_MARK_SIZE; i++) {
-      bytes[MARK_AT + i] = from[exchange.offset + exchange.markAt + i]!;
+    if (this.marked) {
+      copy(bytes, MARK_AT, from, exchange.offset + exchange.markAt, LOOP_MARK_SIZE);
     }
     this.subnetLength = 0;
     if (subnet && exchange.ecsLength > 0 && exchange.ecsLength <= MAX_SUBNET_SIZE) {
       this.subnetLength = exchange.ecsLength;
-      const at = exchange.offset + exchange.ecsAt;
-      for (let i = 0; i < this.subnetLength; i++) bytes[QUESTION_END + i] = from[at + i]!;
+      copy(bytes, QUESTION_END, from, exchange.offset + exchange.ecsAt, this.subnetLength);
     }
   }
 
-  /** Whether the exchange asks exactly this. */
   equals(exchange: Exchange, subnet: boolean): boolean {
     const mine = this.memory;
     if (exchange.qnameLength + 4 !== this.questionLength) return false;
@@ -80,7 +70,6 @@ export class Inquiry {
     return sameQuestion(mine, exchange.memory, exchange.offset, this.questionLength);
   }
 
-  /** Where the data of its subnet lies in `memory`; good with `subnetLength`. */
   get subnetAt(): number {
     return QUESTION_END;
   }
@@ -96,25 +85,23 @@ export class Inquiry {
   }
 }
 
-/** How a packet is made of an inquiry. */
+/** How to write a packet. */
 export interface PacketOptions {
-  /** How much of EDNS it carries, one of `FORM`. */
   form: number;
   cookie: CookieData | null;
-  /** The client's subnet goes along, if the inquiry has one. */
   subnet: boolean;
-  /** Fill up to a multiple of 128 octets (RFC 7830). */
+  /** To a multiple of 128 octets (RFC 7830). */
   padded: boolean;
-  /** Source of the letters' case, or null to keep the client's. */
+  /** Chooses the case of letters; null to keep the client's. */
   mixedCase: (() => number) | null;
 }
 
-/** Writes the query of an inquiry into `packet`, without its id; returns its length in octets. */
+/** Without the id; returns the length. */
 export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOptions): number {
   const { bytes, view } = packet;
   const from = inquiry.memory.bytes;
   let at = HEADER_SIZE + inquiry.questionLength;
-  for (let i = 2; i < at; i++) bytes[i] = from[i]!;
+  copy(bytes, 2, from, 2, at - 2);
   view.setUint16(4, 1);
   view.setUint32(6, 0);
   if (options.mixedCase !== null) mixCase(bytes, at - 4, options.mixedCase);
@@ -130,41 +117,33 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   view.setUint16(at + 5, 0);
   view.setUint16(at + 7, inquiry.dnssecOk ? EDNS_DO : 0);
   at += OPT_SIZE;
-  const cookieSize = options.cookie === null ? 0 : options.cookie.size;
-  if (cookieSize > 0) {
-    view.setUint16(at, EDNS_OPTION.COOKIE);
-    view.setUint16(at + 2, cookieSize);
-    options.cookie!.write(bytes, at + 4);
-    at += 4 + cookieSize;
+  const option = (code: number, size: number): number => {
+    view.setUint16(at, code);
+    view.setUint16(at + 2, size);
+    at += 4 + size;
+    return at - size;
+  };
+  const { cookie } = options;
+  if (cookie !== null && cookie.size > 0) {
+    cookie.write(bytes, option(EDNS_OPTION.COOKIE, cookie.size));
   }
-  if (inquiry.subnetLength > 0 && options.subnet) {
-    view.setUint16(at, EDNS_OPTION.CLIENT_SUBNET);
-    view.setUint16(at + 2, inquiry.subnetLength);
-    for (let i = 0; i < inquiry.subnetLength; i++) bytes[at + 4 + i] = from[QUESTION_END + i]!;
-    at += 4 + inquiry.subnetLength;
+  const { subnetLength } = inquiry;
+  if (subnetLength > 0 && options.subnet) {
+    copy(bytes, option(EDNS_OPTION.CLIENT_SUBNET, subnetLength), from, QUESTION_END, subnetLength);
   }
   if (inquiry.marked && options.form === FORM.OPTIONS) {
-    view.setUint16(at, EDNS_OPTION.LOOP_MARK);
-    view.setUint16(at + 2, LOOP_MARK_SIZE);
-    for (let i = 0; i < LOOP_MARK_SIZE; i++) bytes[at + 4 + i] = from[MARK_AT + i]!;
-    at += 4 + LOOP_MARK_SIZE;
+    copy(bytes, option(EDNS_OPTION.LOOP_MARK, LOOP_MARK_SIZE), from, MARK_AT, LOOP_MARK_SIZE);
   }
   if (options.padded) {
-    const padding = (PADDING_BLOCK - (at + 4) % PADDING_BLOCK) % PADDING_BLOCK;
-    view.setUint16(at, EDNS_OPTION.PADDING);
-    view.setUint16(at + 2, padding);
-    bytes.fill(0, at + 4, at + 4 + padding);
-    at += 4 + padding;
+    const size = (PADDING_BLOCK - (at + 4) % PADDING_BLOCK) % PADDING_BLOCK;
+    const padding = option(EDNS_OPTION.PADDING, size);
+    bytes.fill(0, padding, padding + size);
   }
   view.setUint16(optAt + 9, at - optAt - OPT_SIZE);
   return at;
 }
 
-/**
- * Whether two messages ask the same, whatever the case of their letters: the question of `mine`,
- * `length` octets behind its header, and the one of `theirs` at `offset`. Called for each reply, so
- * its arguments make no object.
- */
+/** Compares two questions, ignoring case; `length` octets after the headers at 0 and `offset`. */
 export function sameQuestion(
   mine: Memory,
   theirs: Memory,
@@ -179,7 +158,7 @@ export function sameQuestion(
   return true;
 }
 
-/** Whether the questions of two messages, both at offset 0, repeat each other's case as well. */
+/** The same including case, with both messages at offset 0. */
 export function sameSpelling(mine: Memory, theirs: Memory, length: number): boolean {
   for (let i = HEADER_SIZE; i < HEADER_SIZE + length; i++) {
     if (mine.bytes[i] !== theirs.bytes[i]) return false;
@@ -187,7 +166,6 @@ export function sameSpelling(mine: Memory, theirs: Memory, length: number): bool
   return true;
 }
 
-/** Gives each letter of the question's name a case by chance. */
 function mixCase(bytes: Uint8Array, nameEnd: number, random: () => number): void {
   let bits = 0;
   let left = 0;
@@ -203,4 +181,8 @@ function mixCase(bytes: Uint8Array, nameEnd: number, random: () => number): void
     bits >>>= 1;
     left--;
   }
+}
+
+function copy(to: Uint8Array, at: number, from: Uint8Array, offset: number, size: number): void {
+  for (let i = 0; i < size; i++) to[at + i] = from[offset + i]!;
 }

@@ -10,55 +10,65 @@ import type { ErrorText } from "../../dns/error_text.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import { Memory } from "../../engine/memory.ts";
 import { NO_SCOPE, type Response } from "../../engine/response/response.ts";
-import { findOption } from "./edns_option.ts";
+import { bucketOf } from "../../engine/buckets.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import { findOption } from "./edns.ts";
 import type { Inquiry } from "./inquiry.ts";
-import type { ScanTime } from "./scan_time.ts";
 
 /** Size of an Extended DNS Error's code (RFC 8914 section 2). */
 const ERROR_CODE_SIZE = 2;
 
-/** A server's message that answers a query, checked and described by `scanner`. */
+/** A header without a question gains one. */
+const QUESTION_ROOM = 255 + 4;
+/** From an answer with a few records to more than the longest message costs. */
+const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
+
+/** A server's reply to a query, checked and described by `scanner`. */
 export class Reply {
   readonly scanner = new ResponseScanner();
-  readonly #scanTime: ScanTime;
+  readonly #engine: EngineServices;
+  readonly #scanTimes: number;
   memory = new Memory(0);
-  /** Octets of it in `memory`. */
   size = 0;
-  /** Offset of its OPT record, or -1. `describe` writes over that record. */
+  /** -1 for none; `describe` overwrites OPT. */
   optAt = -1;
-  /** The query that it answers carried the client's subnet. */
   subnetSent = false;
 
-  constructor(scanTime: ScanTime) {
-    this.#scanTime = scanTime;
+  constructor(engine: EngineServices, labels: Readonly<Record<string, string>>) {
+    this.#engine = engine;
+    this.#scanTimes = engine.histogram("nodens_forward_reply_scan_seconds", labels, SCAN_BUCKETS);
   }
 
-  /**
-   * Reads the message of `length` octets at the start of `memory`; one without a question gets
-   * that of `inquiry`.
-   *
-   * @returns false for a message that must not be used
-   */
+  /** Inserts the question if there is none. Returns false for a message that must not be used. */
   read(memory: Memory, length: number, inquiry: Inquiry): boolean {
     const { scanner } = this;
     const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, length, inquiry) : length;
     this.memory = memory;
     this.size = size;
     if (size > MAX_MESSAGE_SIZE) return false;
-    if (!this.#scanTime.scan(scanner, memory, size)) return false;
-    // The scanner leaves OPT out, which stands behind the records that it keeps.
+    if (!this.#scan(size)) return false;
+    // The scanner leaves OPT out, which follows the records that it keeps.
     this.optAt = scanner.edns ? scanner.length : -1;
     return true;
   }
 
-  /** The whole response code, with the upper bits that OPT carries. */
+  #scan(size: number): boolean {
+    const { values, io } = this.#engine;
+    const startNs = io.nanoseconds?.() ?? 0;
+    const usable = this.scanner.scan(this.memory.bytes, this.memory.view, 0, size);
+    // Unsigned: the clock wraps around.
+    const seconds = (((io.nanoseconds?.() ?? 0) - startNs) >>> 0) / 1e9;
+    values[this.#scanTimes + bucketOf(SCAN_BUCKETS, seconds)]!++;
+    values[this.#scanTimes + SCAN_BUCKETS.length + 1]! += seconds;
+    return usable;
+  }
+
   get rcode(): number {
     return this.scanner.rcode | (this.scanner.extendedRcode << 4);
   }
 
-  /** Makes a response for clients of it (`describeReply`), with its extended error. */
   describe(response: Response): void {
-    // First, because the table of TTLs will lie where OPT does.
+    // First, because the table of TTLs overwrites OPT.
     response.extendedError = this.readError(response.errorText);
     describeReply(response, this.scanner, this.memory);
   }
@@ -74,10 +84,7 @@ export class Reply {
     return memory.view.getUint16(at);
   }
 
-  /**
-   * Scope of the client subnet (RFC 7871 section 6); 0, for all clients, if the reply has none;
-   * `NO_SCOPE.KNOWN`, whatever the reply says, where the query carried no subnet.
-   */
+  /** RFC 7871 section 6: 0 (all clients) without a subnet; `NO_SCOPE.KNOWN` if none was sent. */
   get subnetScope(): number {
     if (!this.subnetSent) return NO_SCOPE.KNOWN;
     const at = this.#subnetAt;
@@ -87,9 +94,8 @@ export class Reply {
   }
 
   /**
-   * Whether it is for the subnet of the inquiry, which it was asked with: family, source and as much
-   * of the address as the source takes must come back (RFC 7871 section 7.3). A server that knows no
-   * subnets sends none. One that was told none of the address may say what it went by.
+   * Family, source prefix and that much of the address must match (RFC 7871 section 7.3). Servers
+   * that ignore subnets send none; to source prefix 0 they may send what they used.
    */
   isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
     const at = this.#subnetAt;
@@ -106,8 +112,7 @@ export class Reply {
 }
 
 /**
- * Makes a response of the message at the start of `memory` that `scanner` has just been over. Written
- * over: OPT and what follows.
+ * Makes a response of the message that `scanner` has just scanned; overwrites OPT and what follows.
  */
 export function describeReply(
   response: Response,
@@ -119,7 +124,6 @@ export function describeReply(
   for (let i = 0; i < scanner.ttlCount; i++) {
     view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
   }
-  // OPT and what followed it are gone, and what a truncated message has no room for.
   const answers = Math.min(view.getUint16(6), scanner.ttlCount);
   const authorities = Math.min(view.getUint16(8), scanner.ttlCount - answers);
   view.setUint16(6, answers);
@@ -137,7 +141,7 @@ export function describeReply(
   response.minTtlSeconds = scanner.minTtlSeconds;
 }
 
-/** A copy of a message with room behind for what `Reply.describe` writes. */
+/** Copies a message, with room for what `Reply.describe` appends. */
 export function copyMessage(from: Memory, length: number): Memory {
   // A record has at least eleven octets.
   const records = Math.min(MAX_RECORDS, Math.ceil(length / 11));
@@ -145,10 +149,7 @@ export function copyMessage(from: Memory, length: number): Memory {
   copy.bytes.set(from.bytes.subarray(0, length));
   return copy;
 }
-/** A header alone grows by its question. */
-const QUESTION_ROOM = 255 + 4;
 
-/** Puts the question into a reply that came without; returns the new length in octets. */
 function addQuestion(
   memory: Memory,
   length: number,
@@ -162,7 +163,7 @@ function addQuestion(
   return length + questionLength;
 }
 
-/** Whether a response says that the name exists but has nothing of the type asked for. */
+/** Whether the name exists but has no records of the type. */
 export function isNodata(kind: number, answerCount: number, rcode: number): boolean {
   return kind === KIND.NODATA || (rcode === RCODE.NOERROR && answerCount === 0);
 }

@@ -1,39 +1,32 @@
 /**
- * Queries beyond the first that may be sent: a share of all queries, saved up to a few.
- *
- * It bounds what second thoughts cost an upstream: one that is slow because it has too much to do is
- * not asked twice as much for it.
+ * Extra queries: a share of all queries, saved up. Upstreams that are slow from overload must not
+ * get much more load.
  */
 export class Budget {
-  readonly #share: number;
-  readonly #most: number;
-  readonly #perSecond: number;
+  readonly #options: { share: number; perSecond: number; most: number };
   #tokens: number;
   #refilledMs = 0;
 
-  /** `share` of all queries, plus `perSecond` whatever their number; at most `most` at once. */
+  /** A share of all queries plus `perSecond`; at most `most` at once. */
   constructor(options: { share: number; perSecond: number; most: number }) {
-    this.#share = options.share;
-    this.#perSecond = options.perSecond;
-    this.#most = options.most;
+    this.#options = options;
     this.#tokens = options.perSecond > 0 ? options.most : 0;
   }
 
-  /** A query was sent. */
   earn(): void {
-    if (this.#tokens < this.#most) this.#tokens += this.#share;
+    const { share, most } = this.#options;
+    if (this.#tokens < most) this.#tokens += share;
   }
 
-  /** What was spent has proved to be needed. */
   giveBack(): void {
-    if (this.#tokens < this.#most) this.#tokens++;
+    if (this.#tokens < this.#options.most) this.#tokens++;
   }
 
-  /** Whether one more may be sent now; if so, it is taken. */
   spend(nowMs: number): boolean {
-    if (this.#perSecond > 0) {
-      const refill = (nowMs - this.#refilledMs) / 1000 * this.#perSecond;
-      this.#tokens = Math.min(this.#most, this.#tokens + refill);
+    const { perSecond, most } = this.#options;
+    if (perSecond > 0) {
+      const refill = (nowMs - this.#refilledMs) / 1000 * perSecond;
+      this.#tokens = Math.min(most, this.#tokens + refill);
       this.#refilledMs = nowMs;
     }
     if (this.#tokens < 1) return false;

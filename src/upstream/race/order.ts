@@ -1,32 +1,32 @@
+import { RANK } from "../outcome.ts";
 import type { Policy } from "../options.ts";
 
-/** Servers within this of the fastest one count as equally fast: milliseconds, and a share. */
+/** Servers within this of the fastest count as equally fast: milliseconds, share. */
 const BAND = { ms: 2, share: 0.3 } as const;
-/** A server whose time is older than this is measured again while queries come. */
+/** Older round-trip times are measured again. */
 const STALE_MS = 2000;
 
-/** What the order needs to know of a server. */
-export interface Candidate {
-  /** One of `RANK`. */
+/** A server as the order sees it. */
+export interface OrderedServer {
   readonly rank: number;
   readonly roundTrip: { readonly meanMs: number; readonly sampledMs: number };
   readonly health: { readonly share: number; measure(): void };
 }
 
-/** Puts servers in the order in which one query tries them. */
+/** The order in which a query tries servers. */
 export class ServerOrder {
   readonly #policy: Policy;
-  readonly #servers: readonly Candidate[];
+  readonly #servers: readonly OrderedServer[];
   readonly #random: () => number;
-  #turn = 0;
+  #previous = 0;
 
-  constructor(policy: Policy, servers: readonly Candidate[], random: () => number) {
+  constructor(policy: Policy, servers: readonly OrderedServer[], random: () => number) {
     this.#policy = policy;
     this.#servers = servers;
     this.#random = random;
   }
 
-  /** Index of the server to start with; the others follow in turn. */
+  /** Index of the first server; the others follow in the order of the list. */
   first(nowMs: number): number {
     const count = this.#servers.length;
     if (count <= 1) return 0;
@@ -36,64 +36,52 @@ export class ServerOrder {
       case "random":
         return this.#random() % count;
       case "round_robin":
-        this.#turn = (this.#turn + 1) % count;
-        return this.#turn;
+        return this.#previous = (this.#previous + 1) % count;
       case "fastest":
         return this.#fastest(nowMs);
     }
   }
 
   /**
-   * Index of the server for the next attempt: of the best rank (well, suspect, down), from `start`
-   * on. One that has just come back leaves part of its queries to others that are well.
-   *
-   * @param except - servers to leave out
-   * @param worst - highest rank that will do
-   * @returns -1 where there is none
+   * Index of the first server of the best rank from `start` on; -1 for none up to `worst`. A server
+   * that has just recovered leaves part of its queries to other healthy ones.
    */
-  next(start: number, except: readonly Candidate[], worst: number): number {
-    const servers = this.#servers;
-    const count = servers.length;
+  next(start: number, except: readonly OrderedServer[], worst: number): number {
+    const count = this.#servers.length;
     let best = -1;
     let bestRank = worst + 1;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count && bestRank > RANK.WELL; i++) {
       const index = (start + i) % count;
-      const server = servers[index]!;
+      const server = this.#servers[index]!;
       if (except.includes(server)) continue;
       let { rank } = server;
-      // Half a rank behind: taken only where none is quite well.
-      if (rank === 0 && this.#leavesOut(server)) rank = 0.5;
+      if (rank === RANK.WELL && this.#isRecovering(server)) rank = 0.5;
       if (rank < bestRank) {
         best = index;
         bestRank = rank;
-        if (rank === 0) break;
       }
     }
     return best;
   }
 
-  #leavesOut(server: Candidate): boolean {
-    const { share } = server.health;
+  #isRecovering({ health: { share } }: OrderedServer): boolean {
     return share < 1 && this.#random() / 2 ** 32 >= share;
   }
 
-  /** One by chance of those about as fast as the fastest that is well. */
+  /** A random one of the healthy servers that are about as fast as the fastest. */
   #fastest(nowMs: number): number {
-    const servers = this.#servers;
     let bestMs = Infinity;
-    for (const { rank, roundTrip, health } of servers) {
+    for (const { rank, roundTrip, health } of this.#servers) {
       if (nowMs - roundTrip.sampledMs > STALE_MS) health.measure();
-      if (rank === 0 && roundTrip.meanMs < bestMs) bestMs = roundTrip.meanMs;
+      if (rank === RANK.WELL && roundTrip.meanMs < bestMs) bestMs = roundTrip.meanMs;
     }
     const limitMs = bestMs + Math.max(BAND.ms, BAND.share * bestMs);
     let chosen = 0;
     let seen = 0;
-    for (let i = 0; i < servers.length; i++) {
-      const { rank, roundTrip } = servers[i]!;
-      if (rank !== 0 || roundTrip.meanMs > limitMs) continue;
-      seen++;
-      if (this.#random() % seen === 0) chosen = i;
-    }
+    this.#servers.forEach(({ rank, roundTrip }, i) => {
+      if (rank !== RANK.WELL || roundTrip.meanMs > limitMs) return;
+      if (this.#random() % ++seen === 0) chosen = i;
+    });
     return chosen;
   }
 }

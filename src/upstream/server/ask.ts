@@ -1,45 +1,40 @@
 import { RCODE } from "../../dns/constants.ts";
+import { KIND } from "../../dns/response_scan.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import { FORM } from "../message/form.ts";
+import { FORM } from "../message/edns.ts";
 import { type Inquiry, writePacket } from "../message/inquiry.ts";
+import { copyMessage, type Reply } from "../message/reply.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import { Outgoing, type TransportFailure, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
-import type { AskServer } from "./ask_server.ts";
 import { COOKIE } from "./cookie.ts";
-import { judge } from "./judge.ts";
-import type { Evidence } from "./ladder.ts";
-import { formAfter, isComplaint } from "./refusal.ts";
-import { TruncatedAnswer } from "./truncated_answer.ts";
+import type { KnownServer, OutstandingAsk } from "./known_server.ts";
+import { type Evidence, formAfter, isComplaint } from "./ladder.ts";
 
-/** Time to fetch the whole of a truncated answer over TCP; then it is handed on as it is. */
+/** For the complete answer over TCP, before the truncated one is passed on. */
 const WHOLE_MS = 1000;
 
-/** Why a question that went over UDP goes over TCP. */
+/** Why a question over UDP is repeated over TCP. */
 type Detour = "truncated" | "cookie missing" | "forged" | "misspelt" | "no socket";
 
 /**
- * One question on its way to one server.
+ * One question to one server.
  *
  * ```
  *  datagram ──answer──────────────────────────────────► ended
- *     ├─ truncated, wrong replies, no port ─► stream ─► ended (truncated as it is if TCP fails)
+ *     ├─ truncated, wrong replies, no port ─► stream ─► ended (truncated if TCP fails)
  *     ├─ EDNS refused ─► again with less of it
  *     └─ silence ─► ended
  * ```
  */
-export class Ask implements Ticket, TransportHandler {
-  /** Neighbours among the server's asks, which are in the order of sending. */
-  older: Ask | null = null;
-  newer: Ask | null = null;
-  /** Monotonic milliseconds. */
+export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   sentMs = 0;
   dueMs = 0;
-  /** Its handler knows that the server is silent. */
   silenceReported = false;
 
-  readonly #server: AskServer<Ask>;
+  readonly #server: KnownServer;
+  readonly #release: (ask: Ask) => void;
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
@@ -48,54 +43,47 @@ export class Ask implements Ticket, TransportHandler {
   #handler: AskHandler | null = null;
   #limitMs = 0;
   #form: number = FORM.OPTIONS;
-  /** Whether the server has refused a form of the question, or left it unanswered before. */
   #evidence: Evidence = "none";
   #cookieSent = false;
-  /** The client's subnet is left out: the server has answered for another one. */
   #withoutSubnet = false;
-  /** It was sent again for a fresh server cookie. */
   #cookieRenewed = false;
   #detour: Detour | null = null;
-  readonly #truncated = new TruncatedAnswer();
+  #truncated: { memory: Memory; size: number; subnetSent: boolean } | null = null;
   #answeredSinceMs = 0;
 
-  constructor(server: AskServer<Ask>) {
-    const { engine } = server;
+  constructor(server: KnownServer, release: (ask: Ask) => void) {
     this.#server = server;
-    this.#udp = new UdpQuery(this.#query, {
-      engine,
-      queue: server.sockets,
+    this.#release = release;
+    this.#udp = new UdpQuery(this.#query, server.engine, {
+      queue: server.group.sockets,
       onMismatch: (misspelt) => {
         server.countMismatch();
         return misspelt && server.spelling.misspelt();
       },
     });
-    this.#timer = engine.timers.create(() => this.#timeOut());
+    this.#timer = server.engine.timers.create(() => this.#timeOut());
   }
 
-  /**
-   * Asks.
-   *
-   * @returns null, or how it ended if it could not be sent at all; then `handler` is told nothing
-   */
+  /** If asking fails at once, returns the outcome and does not call `handler`. */
   start(
     inquiry: Inquiry,
     { streamed, again, limitMs }: AskOptions,
     handler: AskHandler,
   ): Outcome | null {
     const server = this.#server;
+    const { settings } = server.group;
     const { nowMs, timers } = server.engine;
     this.#inquiry = inquiry;
     this.#handler = handler;
     this.#limitMs = limitMs;
     this.sentMs = nowMs;
-    this.dueMs = Math.min(nowMs + server.readTimeoutMs, limitMs);
+    this.dueMs = Math.min(nowMs + settings.readTimeoutMs, limitMs);
     this.silenceReported = false;
     this.#evidence = again ? "again" : "none";
     this.#cookieRenewed = false;
     this.#withoutSubnet = false;
     this.#detour = null;
-    const stream = streamed || server.forceTcp || server.endpoint.tls !== null ||
+    const stream = streamed || settings.forceTcp || server.endpoint.tls !== null ||
       server.spelling.needsTcp(nowMs);
     this.#form = server.ladder.next(nowMs, server.roundTrip.patienceMs, again);
     server.sent(this);
@@ -110,8 +98,8 @@ export class Ask implements Ticket, TransportHandler {
 
   get sinceMs(): number {
     if (this.#stage === "idle") return this.#answeredSinceMs;
-    if (this.#stage === "stream") return this.#server.connections.sinceMs(this.#query);
-    return this.#udp.waits ? Infinity : this.#query.sentMs;
+    if (this.#stage === "stream") return this.#query.streamedSinceMs;
+    return this.#udp.queued ? Infinity : this.#query.sentMs;
   }
 
   get streamed(): boolean {
@@ -128,10 +116,9 @@ export class Ask implements Ticket, TransportHandler {
   cancel(): void {
     this.#stop(false);
     this.#leave();
-    this.#server.giveBack(this);
+    this.#release(this);
   }
 
-  /** Tells the handler that the server is silent. */
   reportSilence(): void {
     this.silenceReported = true;
     this.#handler!.suspected(this);
@@ -139,69 +126,59 @@ export class Ask implements Ticket, TransportHandler {
 
   replied(memory: Memory, length: number): void {
     const server = this.#server;
-    const { reply, ladder, roundTrip } = server;
-    const { nowMs } = server.engine;
-    const streamed = this.streamed;
-    // A header alone does not repeat the question, so it proves nothing where that is wanted.
+    const { ladder, roundTrip, spelling, group: { reply }, engine: { nowMs } } = server;
+    const { streamed } = this;
+    // A header alone does not repeat the question, so it proves nothing.
     if (!streamed && this.#query.exactCase && memory.view.getUint16(4) === 0) {
       this.#overTcp("forged");
       return;
     }
     if (!reply.read(memory, length, this.#inquiry!)) {
-      server.countMalformed();
+      server.group.count("malformed");
       this.#stop(false);
-      if (this.#endsDetour()) return;
-      this.#end({ kind: "failed", why: "malformed reply" });
+      this.#fail("malformed reply");
       return;
     }
     reply.subnetSent = this.#subnetSent;
-    if (streamed && this.#query.misspelt && server.spelling.folds(nowMs)) server.reportFolding();
-    if (this.#cookieSent && !this.#checkCookie(streamed)) return;
-    if (!streamed) server.spelling.right();
+    if (streamed && this.#query.misspelt) server.folds();
+    if (this.#cookieSent && !this.#checkCookie(reply)) return;
+    if (!streamed) spelling.right();
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
-    server.heard(nowMs - this.#answeredSinceMs);
-    // Also if the question goes out once more: for another subnet, whole, with a new cookie.
-    if (!isComplaint(reply.rcode)) ladder.heard(this.#form);
-    if (this.#dropsWrongSubnet(streamed)) return;
+    server.heard(reply.rcode, nowMs - this.#answeredSinceMs);
+    const complaint = isComplaint(reply.rcode);
+    if (!complaint) ladder.heard(this.#form);
+    if (this.#dropsWrongSubnet(reply)) return;
     if (reply.scanner.truncated && !streamed) {
-      this.#askWhole();
+      this.#askWhole(reply);
       return;
     }
-    if (this.#asksAgain(streamed)) return;
-    if (!isComplaint(reply.rcode)) {
+    if (this.#asksAgain(reply)) return;
+    if (!complaint) {
       ladder.answered(this.#form, nowMs, roundTrip.patienceMs, this.#evidence);
     }
-    this.#end(judge(reply));
+    this.#end(outcomeOf(reply));
   }
 
-  failed(failure: TransportFailure): void {
-    const server = this.#server;
-    const { nowMs } = server.engine;
-    if (this.#stage === "datagram" && failure.kind !== "refused") {
-      if (failure.kind === "exhausted") {
-        this.#overTcp("no socket");
-        return;
-      }
-      server.countForgery();
-      server.spelling.doubt(nowMs);
-      this.#overTcp(failure.kind === "misspelt" ? "misspelt" : "forged");
-      return;
+  failed({ kind, why }: TransportFailure): void {
+    if (this.#stage !== "datagram" || kind === "refused") {
+      this.#stop(false);
+      this.#fail(why);
+    } else if (kind === "exhausted") {
+      this.#overTcp("no socket");
+    } else {
+      this.#server.group.count("forgery");
+      this.#server.spelling.suspectForgery(this.#server.engine.nowMs);
+      this.#overTcp(kind === "misspelt" ? "misspelt" : "forged");
     }
-    this.#stop(false);
-    if (this.#endsDetour()) return;
-    this.#end({ kind: "failed", why: failure.why });
   }
 
-  /** The query that is under way carries the client's subnet. */
   get #subnetSent(): boolean {
     return this.#form === FORM.OPTIONS && !this.#withoutSubnet && this.#inquiry!.subnetLength > 0;
   }
 
-  /** Writes the query and hands it to a transport. */
   #transmit(stage: "datagram" | "stream"): TransportFailure | null {
-    const server = this.#server;
-    const { engine, cookie, spelling, endpoint } = server;
+    const { engine, cookie, spelling, endpoint, ladder, connections } = this.#server;
     const { nowMs } = engine;
     const inquiry = this.#inquiry!;
     const query = this.#query;
@@ -226,47 +203,20 @@ export class Ask implements Ticket, TransportHandler {
       mixedCase: query.exactCase ? engine.random : null,
     });
     query.sentMs = nowMs;
-    server.ladder.sent(this.#form, nowMs);
-    return streamed ? server.connections.send(query) : this.#udp.send(endpoint);
+    ladder.sent(this.#form, nowMs);
+    return streamed ? connections.send(query) : this.#udp.send(endpoint);
   }
 
-  /** Sends the question once more. */
-  #again(stage: "datagram" | "stream"): void {
-    const { engine, readTimeoutMs } = this.#server;
-    this.dueMs = Math.min(engine.nowMs + readTimeoutMs, this.#limitMs);
+  #again(stage: "datagram" | "stream" = this.streamed ? "stream" : "datagram"): void {
+    const { engine, group } = this.#server;
+    this.dueMs = Math.min(engine.nowMs + group.settings.readTimeoutMs, this.#limitMs);
     const failure = this.#transmit(stage);
     if (failure === null) {
       engine.timers.set(this.#timer, this.dueMs);
       return;
     }
     this.#stop(false);
-    if (!this.#endsDetour()) this.#end({ kind: "failed", why: failure.why });
-  }
-
-  /** TCP has failed. Returns whether the question is answered, or goes on, all the same. */
-  #endsDetour(): boolean {
-    const { cookie, spelling, engine } = this.#server;
-    const detour = this.#detour;
-    this.#detour = null;
-    switch (detour) {
-      case "truncated":
-        this.#handOnTruncated();
-        return true;
-      case "no socket":
-        // TCP was only to do without one: the server need not have it.
-        this.#stage = "datagram";
-        this.#udp.waitOn();
-        return true;
-      // Without TCP the server could never be served again.
-      case "cookie missing":
-        cookie.forget();
-        return false;
-      case "misspelt":
-        if (spelling.folds(engine.nowMs)) this.#server.reportFolding();
-        return false;
-      default:
-        return false;
-    }
+    this.#fail(failure.why);
   }
 
   #overTcp(detour: Detour): void {
@@ -275,66 +225,77 @@ export class Ask implements Ticket, TransportHandler {
     this.#again("stream");
   }
 
-  /** A truncated answer: asks for the whole one over TCP, and keeps this one in case. */
-  #askWhole(): void {
-    this.#truncated.keep(this.#server.reply);
+  /** A failed detour may leave an alternative. */
+  #fail(why: string): void {
+    const { cookie } = this.#server;
+    const detour = this.#detour;
+    this.#detour = null;
+    if (detour === "truncated") {
+      this.#passOnTruncated();
+      return;
+    }
+    if (detour === "no socket") {
+      // The server need not support TCP, so wait for a socket after all.
+      this.#stage = "datagram";
+      this.#udp.queueAgain();
+      return;
+    }
+    // A server without TCP that has stopped sending cookies must remain usable.
+    if (detour === "cookie missing") cookie.forget();
+    if (detour === "misspelt") this.#server.folds();
+    this.#end({ kind: "failed", why });
+  }
+
+  #askWhole({ memory, size, subnetSent }: Reply): void {
+    this.#truncated = { memory: copyMessage(memory, size), size, subnetSent };
     if (this.#server.tcpFails) {
-      this.#handOnTruncated();
+      this.#passOnTruncated();
       return;
     }
     this.#limitMs = Math.min(this.#limitMs, this.#server.engine.nowMs + WHOLE_MS);
     this.#overTcp("truncated");
   }
 
-  /** Ends with the truncated answer: the whole one is not available. */
-  #handOnTruncated(): void {
-    const { reply, ladder } = this.#server;
+  #passOnTruncated(): void {
+    const { ladder, group: { reply } } = this.#server;
+    const { memory, size, subnetSent } = this.#truncated!;
     this.#server.tcpFailed();
-    // The question was answered; silence over TCP says nothing of the form.
+    // The question was answered; silence over TCP says nothing about the form.
     ladder.heard(this.#form);
-    this.#truncated.restore(reply, this.#inquiry!);
+    reply.read(memory, size, this.#inquiry!);
+    reply.subnetSent = subnetSent;
     this.#end({ kind: "answer", reply });
   }
 
-  /** Whether the reply may be the server's, going by its cookie; else the wait goes on. */
-  #checkCookie(streamed: boolean): boolean {
-    const { cookie, reply } = this.#server;
+  #checkCookie(reply: Reply): boolean {
+    const { cookie } = this.#server;
     const verdict = cookie.check(reply.memory, reply.optAt);
-    if (streamed) {
-      // Nobody can forge a reply here: the server has stopped sending cookies.
+    if (this.streamed) {
+      // Replies cannot be forged here: the server has stopped sending cookies.
       if (verdict === COOKIE.MISSING) cookie.forget();
       return true;
     }
     if (verdict === COOKIE.FORGED) this.#udp.mismatched();
-    else if (verdict === COOKIE.MISSING) {
-      this.#overTcp("cookie missing");
-    } else return true;
-    return false;
+    if (verdict === COOKIE.MISSING) this.#overTcp("cookie missing");
+    return verdict === COOKIE.FINE;
   }
 
-  /**
-   * Whether the reply is for another subnet, and so dropped (RFC 7871 section 7.3). Asked without one,
-   * the server may do better.
-   */
-  #dropsWrongSubnet(streamed: boolean): boolean {
-    const { reply } = this.#server;
+  /** Asks without the subnet, which the server may do better (RFC 7871 section 7.3). */
+  #dropsWrongSubnet(reply: Reply): boolean {
     if (!this.#subnetSent || reply.isForSubnet(this.#inquiry!)) return false;
-    this.#server.countWrongSubnet();
+    this.#server.group.count("wrongSubnet");
     this.#withoutSubnet = true;
-    this.#again(streamed ? "stream" : "datagram");
+    this.#again();
     return true;
   }
 
-  /** Whether the reply means that the same server is to be asked in another form; does so. */
-  #asksAgain(streamed: boolean): boolean {
-    const { reply, ladder } = this.#server;
-    const { rcode } = reply;
-    const stage = streamed ? "stream" : "datagram";
-    if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !streamed) {
-      // The server's fresh cookie has been learnt; a second refusal is not about cookies.
+  #asksAgain({ rcode }: Reply): boolean {
+    const { ladder } = this.#server;
+    if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !this.streamed) {
+      // The fresh server cookie has been learnt; a second refusal is not about cookies.
       const renewed = this.#cookieRenewed;
       this.#cookieRenewed = true;
-      this.#again(renewed ? "stream" : stage);
+      this.#again(renewed ? "stream" : "datagram");
       return true;
     }
     const form = formAfter(rcode, this.#form, !ladder.knowsEdns && this.#evidence !== "refused");
@@ -342,28 +303,26 @@ export class Ask implements Ticket, TransportHandler {
     ladder.heard(this.#form);
     this.#evidence = "refused";
     this.#form = form;
-    this.#again(stage);
+    this.#again();
     return true;
   }
 
   #timeOut(): void {
-    const { cookie } = this.#server;
-    if (this.#stage === "datagram" && this.#udp.waits) {
-      this.#stop(false);
+    const queued = this.#stage === "datagram" && this.#udp.queued;
+    this.#stop(!queued);
+    if (queued) {
       this.#end({ kind: "failed", why: "no port or file descriptor is free" }, false);
       return;
     }
     this.#answeredSinceMs = this.#query.sentMs;
-    this.#stop(true);
     if (this.#detour === "truncated") {
-      this.#handOnTruncated();
+      this.#passOnTruncated();
       return;
     }
-    if (this.#detour === "cookie missing") cookie.forget();
+    if (this.#detour === "cookie missing") this.#server.cookie.forget();
     this.#end({ kind: "silent" });
   }
 
-  /** Takes the query back from its transport. */
   #stop(late: boolean): void {
     if (this.#stage === "datagram") this.#udp.cancel();
     else if (this.#stage === "stream") this.#server.connections.cancel(this.#query, late);
@@ -375,16 +334,28 @@ export class Ask implements Ticket, TransportHandler {
     this.#server.done(this);
     this.#handler = null;
     this.#inquiry = null;
-    this.#truncated.clear();
+    this.#truncated = null;
   }
 
-  #end(outcome: Outcome, blames = true): void {
-    const server = this.#server;
+  #end(outcome: Outcome, blamesServer = true): void {
     const handler = this.#handler!;
     this.#leave();
     const failed = outcome.kind === "failed" || outcome.kind === "silent";
-    if (failed && blames) server.failed(this.sentMs);
+    if (failed && blamesServer) this.#server.failed(this.sentMs);
     handler.ended(this, outcome);
-    server.giveBack(this);
+    this.#release(this);
   }
+}
+
+function outcomeOf(reply: Reply): Outcome {
+  const { scanner, rcode } = reply;
+  if (scanner.extendedRcode !== 0) return { kind: "failed", why: `response code ${rcode}` };
+  // Truncated over TCP: another server may send all of it.
+  if (scanner.truncated || (rcode === RCODE.NOERROR && scanner.kind === KIND.LAME)) {
+    return { kind: "refused", rcode: RCODE.SERVFAIL, elsewhere: true, reply };
+  }
+  const definite = rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN || rcode === RCODE.YXDOMAIN;
+  if (definite) return { kind: "answer", reply };
+  const elsewhere = rcode === RCODE.REFUSED || rcode === RCODE.NOTIMP;
+  return { kind: "refused", rcode, elsewhere, reply };
 }

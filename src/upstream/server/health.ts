@@ -1,68 +1,59 @@
 import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import type { Timer } from "../../engine/timers.ts";
 import type { Endpoint } from "../../engine/io.ts";
-import type { ServerSettings } from "../options.ts";
-import { BUSY } from "../transport/connections_options.ts";
+import type { Timer } from "../../engine/timers.ts";
+import type { GroupSettings } from "../options.ts";
 import { Connection, type ConnectionOwner } from "../transport/connection.ts";
-import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
+import { FAILURE, Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
 
-/** How long a check waits for its reply; CoreDNS's own limit. */
+/** CoreDNS's limit. */
 const TIMEOUT_MS = 1000;
-/** Shortest pause between two checks, whatever `health_check` says. */
+/** Whatever `health_check` says. */
 const MIN_INTERVAL_MS = 100;
-/** Checks are spread by this much around their interval, so that a thousand nodes do not beat as one. */
+/** So that a thousand nodes do not check in step. */
 const JITTER = 0.25;
-/** A server that was out gets its share of queries back over this time. */
+/** Time in which a recovered server gets its queries back, and its first share. */
 const RAMP_MS = 5000;
-/** Share with which it begins. */
 const FIRST_SHARE = 0.1;
 
-/** What a health check needs of its server. */
-export interface Checked {
+/** A server to check. */
+export interface CheckedServer {
   readonly endpoint: Endpoint;
-  /** A check was answered after `durationMs`. */
   checked(durationMs: number): void;
-  /** A measurement was not answered. */
   measureFailed(durationMs: number): void;
-  /** A check was not answered. */
   checkFailed(): void;
 }
 
 /**
- * The breaker of one server. Nothing is sent while all is well.
- *
- * A failure makes the server *suspect*: it gets no queries as long as others are well, and is checked
- * with a small query over and over until anything at all comes back. `maxFails` failed checks in a
- * row mean *down*. One that had failed a check is taken back over some seconds.
- *
- * A check goes the way that the queries go, but never on a connection with them: a slow name there
- * would hold it up.
+ * The circuit breaker of one server. Nothing is sent while all is well. A failed query makes the
+ * server *suspect*: it gets no queries while others are healthy, and is checked until any reply
+ * arrives. `maxFails` consecutive failed checks mean *down*. After that it gets its queries back
+ * gradually. Checks use the transport of the queries, but never their connections, where a slow
+ * name would delay them.
  */
 export class Health implements TransportHandler, ConnectionOwner {
-  readonly #server: Checked;
+  readonly #server: CheckedServer;
   readonly #engine: EngineServices;
-  readonly #settings: ServerSettings;
+  readonly #settings: GroupSettings;
   readonly #query = new Outgoing(this);
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
   #fails = 0;
   #suspect = false;
   #stopped = false;
-  #backMs = -Infinity;
-  /** A check is under way. */
+  #recoveredMs = -Infinity;
   #checking = false;
   #connection: Connection | null = null;
   #sentMs = 0;
 
-  constructor(server: Checked, settings: ServerSettings, engine: EngineServices) {
+  constructor(server: CheckedServer, settings: GroupSettings, engine: EngineServices) {
     this.#server = server;
     this.#engine = engine;
     this.#settings = settings;
-    this.#udp = new UdpQuery(this.#query, { engine, queue: null, onMismatch: () => false });
-    this.#timer = engine.timers.create(() => this.#tick());
+    this.#udp = new UdpQuery(this.#query, engine);
+    this.#timer = engine.timers.create(() => this.#checking ? this.failed() : this.#check());
     const { bytes, view } = this.#query.packet;
     const { domain, recursionDesired } = settings.healthCheck;
     const name = parseName(domain);
@@ -75,57 +66,55 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#query.length = HEADER_SIZE + name.length + 4;
   }
 
-  /** Something failed, and nothing has come since. */
+  get state(): "up" | "suspect" | "down" {
+    return !this.#suspect ? "up" : this.down ? "down" : "suspect";
+  }
+
   get suspect(): boolean {
     return this.#suspect;
   }
 
-  /** Checks have failed so often that the server counts as down. */
   get down(): boolean {
     const { maxFails } = this.#settings;
     return maxFails > 0 && this.#fails >= maxFails;
   }
 
-  /** Share of its queries that a server gets that has just come back, from 0 to 1. */
+  /** Share of its queries that the server should get. */
   get share(): number {
-    const part = (this.#engine.nowMs - this.#backMs) / RAMP_MS;
+    const part = (this.#engine.nowMs - this.#recoveredMs) / RAMP_MS;
     return part >= 1 ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * part;
   }
 
-  /** The server failed a query: it is suspect, and checked until it answers. */
   fail(): void {
     if (this.#suspect || this.#stopped || this.#settings.maxFails === 0) return;
     this.#suspect = true;
-    this.#letGo();
+    this.#cancelCheck();
     this.#check();
   }
 
-  /** Something came from the server, so it lives, whatever the checks said. */
   heard(): void {
     if (!this.#suspect) return;
-    if (this.#fails > 0) this.#backMs = this.#engine.nowMs;
+    if (this.#fails > 0) this.#recoveredMs = this.#engine.nowMs;
     this.#fails = 0;
     this.#suspect = false;
-    this.#letGo();
+    this.#cancelCheck();
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** Sends one check to learn the time that it takes, where none is under way. */
+  /** Measures the round-trip time, unless a check is under way. */
   measure(): void {
     if (!this.#suspect && !this.#stopped && !this.#checking) this.#check();
   }
 
-  /** Ends the checks. */
   stop(): void {
     this.#stopped = true;
-    this.#letGo();
+    this.#cancelCheck();
     this.#connection?.close();
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** An answer to the check: anything will do, as CoreDNS has it. */
+  /** Any reply will do, as in CoreDNS. */
   replied(): void {
-    // On a connection the time counts from when it was established.
     const readyMs = this.#connection?.readyMs ?? Infinity;
     const sinceMs = readyMs < Infinity ? Math.max(readyMs, this.#sentMs) : this.#sentMs;
     this.#checking = false;
@@ -135,30 +124,7 @@ export class Health implements TransportHandler, ConnectionOwner {
   }
 
   failed(): void {
-    this.#failed();
-  }
-
-  gone(): void {
-    this.#connection = null;
-    if (this.#checking) this.#failed();
-  }
-
-  /** The server is not to blame: the timer has it checked again. */
-  unsent(): void {
-    this.#checking = false;
-  }
-
-  answered(): void {}
-
-  mismatched(): void {}
-
-  #tick(): void {
-    if (this.#checking) this.#failed();
-    else this.#check();
-  }
-
-  #failed(): void {
-    this.#letGo();
+    this.#cancelCheck();
     if (!this.#suspect) {
       this.#engine.timers.clear(this.#timer);
       this.#server.measureFailed(TIMEOUT_MS);
@@ -172,32 +138,46 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.set(this.#timer, this.#engine.nowMs + intervalMs * spread);
   }
 
+  gone(): void {
+    this.#connection = null;
+    if (this.#checking) this.failed();
+  }
+
+  /** The server is not to blame: the timer starts the next check. */
+  unsent(): void {
+    this.#checking = false;
+  }
+
+  answered(): void {}
+
+  mismatched(): void {}
+
   #check(): void {
     const engine = this.#engine;
+    const { endpoint } = this.#server;
     this.#checking = true;
     this.#sentMs = engine.nowMs;
     engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
-    const { endpoint } = this.#server;
     if (!this.#settings.forceTcp && endpoint.tls === null) {
       const failure = this.#udp.send(endpoint);
-      // Without a socket of ours the server is not to blame: the timer has it checked again.
-      if (failure !== null && failure.kind !== "exhausted") this.#failed();
+      // Without a socket the server is not to blame: the timer ends this check.
+      if (failure !== null && failure.kind !== "exhausted") this.failed();
       return;
     }
     if (this.#connection === null) {
       const { expireMs: idleMs } = this.#settings;
       const connection = new Connection(engine, this, { idleMs, oldMs: Infinity });
       if (!connection.open(endpoint)) {
-        this.#failed();
+        this.failed();
         return;
       }
       this.#connection = connection;
     }
-    if (this.#connection.send(this.#query) === BUSY) this.unsent();
+    if (this.#connection.send(this.#query) === FAILURE.BUSY) this.unsent();
   }
 
-  /** Ends a check that is under way; its connection cannot be trusted any more. */
-  #letGo(): void {
+  /** Also closes its connection, which may be stuck. */
+  #cancelCheck(): void {
     if (!this.#checking) return;
     this.#checking = false;
     this.#udp.cancel();

@@ -1,123 +1,106 @@
-import { FORM } from "../message/form.ts";
+import { RCODE } from "../../dns/constants.ts";
+import { FORM } from "../message/edns.ts";
 
-/**
- * Evidence against a better form from the same question: the server refused it in so many words, or
- * left it unanswered; "none" if only other questions went so.
- */
+/** The server refused a better form of this question, or left it unanswered. */
 export type Evidence = "refused" | "again" | "none";
 
-/** Pause before a better form is tried again, in milliseconds; twice as long after each failure. */
+/** Response codes to EDNS that also have other causes (RFC 6891 section 7). */
+const AMBIGUOUS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
+/** Doubles after each failed trial. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
-/** EDNS is given up after so many times the usual time in silence, if the server has known it. */
+/** Patiences in silence before a server loses EDNS. */
 const EDNS_PATIENCE = 2;
-/** Silence after which even other questions get a lower form: the longest patience. */
+/** The longest patience. */
 const GIVE_UP_MS = 1000;
 
+/** Whether a response code may be about the form of the query rather than its question. */
+export function isComplaint(rcode: number): boolean {
+  return rcode === RCODE.FORMERR || rcode === RCODE.BADVERS || AMBIGUOUS.includes(rcode);
+}
+
 /**
- * Which form of a query one server answers (RFC 6891 section 7).
- *
- * Servers and firewalls refuse EDNS in many ways; the worst is silence. So a form that goes
- * unanswered is followed by the next lower one, and if that is answered, the server is asked so from
- * then on. A better form is tried from time to time, because servers and paths change; that is done
- * with a copy of a query, so that no client waits for it.
+ * The form to ask in again; null if the code is not about it. `doubtful` if the server has never
+ * supported EDNS and refused no form of this question.
+ */
+export function formAfter(rcode: number, form: number, doubtful: boolean): number | null {
+  if (form === FORM.PLAIN || !isComplaint(rcode)) return null;
+  if (AMBIGUOUS.includes(rcode) && !doubtful) return null;
+  return rcode === RCODE.FORMERR && form === FORM.OPTIONS ? FORM.EDNS : FORM.PLAIN;
+}
+
+/**
+ * Which form of a query one server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS
+ * in many ways, silence among them. So an unanswered form is followed by the next lower one, and
+ * the server is asked in the form that it answers. A better form is retried with a copy of a query,
+ * so that no client waits for it.
  */
 export class EdnsLadder {
-  /** The best form that the server answers, as far as is known. */
+  /** The server has answered a query with OPT without complaint. Read only. */
+  knowsEdns = false;
   #form: number = FORM.OPTIONS;
   #retryMs = Infinity;
   #pauseMs: number = PAUSE_MS.min;
-  /** By form: since when queries go unanswered, in monotonic milliseconds; Infinity for none. */
+  /** By form: since when queries are unanswered. */
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
-  /** The form that was sent last while none was answered. */
-  #turn: number = FORM.PLAIN;
-  /** The server has answered a query with OPT without complaint. */
-  #knowsEdns = false;
+  #rotated: number = FORM.PLAIN;
 
-  /** Whether the server has answered a query with OPT without complaint. */
-  get knowsEdns(): boolean {
-    return this.#knowsEdns;
-  }
-
-  /**
-   * Form of a query that is sent now.
-   *
-   * @param patienceMs - time within which nearly all replies come
-   * @param again - it asks what the server has left unanswered before
-   */
+  /** `again` if the server has left this question unanswered. */
   next(nowMs: number, patienceMs: number, again: boolean): number {
-    // A name that nobody answers must not cost other names their DNSSEC records.
+    // One name that is never answered must not cost other names their DNSSEC records.
     const silentMs = nowMs - this.#silentSinceMs[this.#form]!;
-    if (this.#knowsEdns && !again && silentMs < GIVE_UP_MS) return this.#form;
-    const form = this.#unanswered(nowMs, patienceMs, again);
-    if (form >= 0) return form;
-    // It answers nothing at all, so each form has its turn to be the first that it answers.
-    this.#turn = this.#turn < FORM.PLAIN ? Math.max(this.#turn + 1, this.#form) : this.#form;
-    return this.#turn;
-  }
-
-  /** The best form that has not gone unanswered for too long; -1 where all have. */
-  #unanswered(nowMs: number, patienceMs: number, again: boolean): number {
+    if (this.knowsEdns && !again && silentMs < GIVE_UP_MS) return this.#form;
     for (let form = this.#form; form <= FORM.PLAIN; form++) {
-      const twice = form === FORM.EDNS && this.#knowsEdns && !again;
-      const patience = patienceMs * (twice ? EDNS_PATIENCE : 1);
-      // Also where no query has gone unanswered: then this is minus infinity.
-      if (nowMs - this.#silentSinceMs[form]! < patience) return form;
+      const twice = form === FORM.EDNS && this.knowsEdns && !again;
+      // Minus infinity if no query is unanswered.
+      const silentMs = nowMs - this.#silentSinceMs[form]!;
+      if (silentMs < patienceMs * (twice ? EDNS_PATIENCE : 1)) return form;
     }
-    return -1;
+    // None is answered: rotate, so that each form may be the first that the server answers again.
+    this.#rotated = this.#rotated < FORM.PLAIN
+      ? Math.max(this.#rotated + 1, this.#form)
+      : this.#form;
+    return this.#rotated;
   }
 
-  /** A query went out in this form. */
   sent(form: number, nowMs: number): void {
     if (this.#silentSinceMs[form] === Infinity) this.#silentSinceMs[form] = nowMs;
   }
 
-  /** Something came back to a query in this form, whatever it was worth: the server is not silent. */
   heard(form: number): void {
     this.#silentSinceMs[form] = Infinity;
   }
 
-  /**
-   * A query in this form got a proper answer.
-   *
-   * @param evidence - what is known of the same question in a better form
-   */
-  answered(
-    form: number,
-    nowMs: number,
-    patienceMs: number,
-    evidence: Evidence,
-  ): void {
+  answered(form: number, nowMs: number, patienceMs: number, evidence: Evidence): void {
     const better = this.#silentSinceMs[form - 1] ?? Infinity;
-    const knewEdns = this.#knowsEdns;
+    const knewEdns = this.knowsEdns;
     this.#silentSinceMs[form] = Infinity;
-    if (form < FORM.PLAIN) this.#knowsEdns = true;
+    if (form < FORM.PLAIN) this.knowsEdns = true;
     if (form <= this.#form) return;
     if (evidence !== "refused" && nowMs - better < patienceMs) return;
     this.#form = form;
-    if (form === FORM.PLAIN) this.#knowsEdns = false;
+    if (form === FORM.PLAIN) this.knowsEdns = false;
     this.#pauseMs = PAUSE_MS.min;
-    // Without evidence it may only be back from an outage.
+    // Without evidence it may have recovered from an outage.
     this.#retryMs = nowMs + (knewEdns && evidence === "none" ? 0 : this.#pauseMs);
   }
 
-  /** The better form that is to be tried now, or -1; then `tried` is to be told what came of it. */
+  /** -1 for none; else `tried` must follow. */
   toTry(nowMs: number): number {
     if (nowMs < this.#retryMs) return -1;
     this.#retryMs = Infinity;
     return this.#form - 1;
   }
 
-  /** A better form was tried. */
   tried(form: number, answered: boolean, nowMs: number): void {
-    if (answered) {
-      this.#form = Math.min(form, this.#form);
-      this.#knowsEdns = true;
-      this.#pauseMs = PAUSE_MS.min;
-      this.#silentSinceMs.fill(Infinity);
-      this.#retryMs = this.#form === FORM.OPTIONS ? Infinity : nowMs;
-    } else {
+    if (!answered) {
       this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MS.max);
       this.#retryMs = nowMs + this.#pauseMs;
+      return;
     }
+    this.#form = Math.min(form, this.#form);
+    this.knowsEdns = true;
+    this.#pauseMs = PAUSE_MS.min;
+    this.#silentSinceMs.fill(Infinity);
+    this.#retryMs = this.#form === FORM.OPTIONS ? Infinity : nowMs;
   }
 }

@@ -1,26 +1,22 @@
 import type { Connection } from "./connection.ts";
 import type { ConnectionHabits } from "./habits.ts";
 
-/** What a list needs to tell late connections. */
-export interface LatenessOptions {
-  readonly clock: { readonly nowMs: number };
-  readonly habits: ConnectionHabits;
-  /** Time within which nearly all replies come. */
-  patienceMs(): number;
-}
-
-/** The connections to one server, open or being opened, the last used one last. */
+/** The connections to one server, the last used one last. */
 export class ConnectionList {
   /** For reading only. */
   readonly all: Connection[] = [];
-  readonly #options: LatenessOptions;
+  readonly #clock: { readonly nowMs: number };
+  readonly #habits: ConnectionHabits;
+  readonly #patienceMs: () => number;
 
-  constructor(options: LatenessOptions) {
-    this.#options = options;
-  }
-
-  get size(): number {
-    return this.all.length;
+  constructor(
+    clock: { readonly nowMs: number },
+    habits: ConnectionHabits,
+    patienceMs: () => number,
+  ) {
+    this.#clock = clock;
+    this.#habits = habits;
+    this.#patienceMs = patienceMs;
   }
 
   add(connection: Connection): void {
@@ -28,40 +24,33 @@ export class ConnectionList {
   }
 
   remove(connection: Connection): void {
-    const place = this.all.indexOf(connection);
-    if (place >= 0) this.all.splice(place, 1);
+    const index = this.all.indexOf(connection);
+    if (index >= 0) this.all.splice(index, 1);
   }
 
-  /** Moves a connection to the end, where the next query looks first. */
   touch(connection: Connection): void {
-    const last = this.all.length - 1;
-    const place = this.all.indexOf(connection);
-    if (place < 0 || place === last) return;
-    this.all.splice(place, 1);
+    const index = this.all.indexOf(connection);
+    if (index < 0 || index === this.all.length - 1) return;
+    this.all.splice(index, 1);
     this.all.push(connection);
   }
 
-  /** All of them, for loops that may close some. */
-  copy(): Connection[] {
-    return [...this.all];
+  get handshakes(): number {
+    let count = 0;
+    for (const { readyMs } of this.all) if (readyMs === Infinity) count++;
+    return count;
   }
 
-  /**
-   * Whether the query that the server works on takes longer than usual; or, on a server that works on
-   * many, whether nothing at all comes from it.
-   */
+  /** Late with its oldest query or, if the server is concurrent, silent. */
   isLate(connection: Connection): boolean {
-    return this.#options.clock.nowMs >= this.lateMs(connection);
+    return this.#clock.nowMs >= this.#lateMs(connection);
   }
 
-  /** When a connection counts as late, in monotonic milliseconds; Infinity if it owes nothing. */
-  lateMs({ waitingSinceMs, lastDataMs }: Connection): number {
-    const { habits } = this.#options;
-    const sinceMs = habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
-    return sinceMs + this.#options.patienceMs();
+  #lateMs({ waitingSinceMs, lastDataMs }: Connection): number {
+    const sinceMs = this.#habits.concurrent ? Math.max(waitingSinceMs, lastDataMs) : waitingSinceMs;
+    return sinceMs + this.#patienceMs();
   }
 
-  /** The connection with the query that is latest of all, or null. */
   latest(): Connection | null {
     let latest: Connection | null = null;
     for (const connection of this.all) {
@@ -71,7 +60,7 @@ export class ConnectionList {
     return latest;
   }
 
-  /** How many the server has answered on, or may still answer on in time. */
+  /** The server has answered on these, or may still answer in time. */
   served(): number {
     let count = 0;
     for (const connection of this.all) {
@@ -81,16 +70,16 @@ export class ConnectionList {
   }
 
   /**
-   * When the next connection will be late, in monotonic milliseconds, but no later than in the usual
-   * time; Infinity if none owes anything.
+   * When the next connection becomes late, or in the usual time while queries wait or all are late.
    */
-  nextLateMs(): number {
-    const { nowMs } = this.#options.clock;
-    let dueMs = Infinity;
+  nextCheckMs(queriesWait: boolean): number {
+    const { nowMs } = this.#clock;
+    const usualMs = nowMs + this.#patienceMs();
+    let dueMs = queriesWait ? usualMs : Infinity;
     for (const connection of this.all) {
       if (connection.unanswered === 0) continue;
-      dueMs = Math.min(dueMs, nowMs + this.#options.patienceMs());
-      const lateMs = this.lateMs(connection);
+      dueMs = Math.min(dueMs, usualMs);
+      const lateMs = this.#lateMs(connection);
       if (lateMs > nowMs && lateMs < dueMs) dueMs = lateMs;
     }
     return dueMs;

@@ -1,79 +1,88 @@
 import type { EngineServices } from "../../engine/handler.ts";
+import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
 import { ConnectionList } from "./connection_list.ts";
 import { ConnectionHabits } from "./habits.ts";
-import { ConnectionPlaces, type PlaceHolder } from "./places.ts";
-import type { Outgoing, TransportFailure } from "./outgoing.ts";
-import { BUSY, CANNOT_CONNECT, CROWDED, UNREAD } from "./connections_options.ts";
-import type { ConnectionsOptions } from "./connections_options.ts";
-import { MAX_WAITING, WaitingQueries } from "./waiting_queries.ts";
+import { FAILURE, type Outgoing, type TransportFailure } from "./outgoing.ts";
+import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
 /** Queries that share a connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
-/** Queries on one connection to a server that is not known to answer out of order. */
 const MAX_IN_ORDER = 4;
-/** Connections that are closing beside those in use. */
 const MAX_CLOSING = 64;
-/** Connections reach their age up to this much sooner, so that they are not all renewed at once. */
+/** So that not all are renewed at once. */
 const AGE_JITTER = 0.2;
-/** How often one query may be sent again because of its connection. */
 const MAX_MOVES = 8;
-/** Time after which a connection is closed whose server still works on what nobody waits for. */
+/** A connection with only abandoned queries is closed after this time. */
 const STALLED_MS = 2000;
+/** In each of the two queues. */
+const MAX_WAITING = 4096;
+
+/** Options of `Connections`. */
+export interface ConnectionsOptions {
+  endpoint: Endpoint;
+  max: number;
+  maxHandshakes: number;
+  /** 0 for no limit. */
+  maxIdle: number;
+  idleMs: number;
+  /** Older ones get no new query; 0 for no limit. */
+  maxAgeMs: number;
+  patienceMs: () => number;
+  count: (found: boolean) => void;
+  mismatched: () => void;
+}
 
 /**
- * The connections to one server, and which of them carries a query.
+ * The connections to one server, and the choice of one for each query.
  *
- * Many servers answer one query after the other on each connection, so a slow name holds up whatever
- * is behind it. Therefore:
+ * Many servers answer the queries of a connection in order, so a slow name delays those behind it.
+ * Therefore:
  *
- * - A query goes on a connection with nothing outstanding; failing that, on a new one.
- * - Queries share a connection only with a server that has answered out of order, or once all
- *   connections are in use; never behind a query that is late.
+ * - A query uses a connection with nothing outstanding, or else a new one.
+ * - Queries share a connection only if the server has answered out of order, or once all connections
+ *   are in use; never behind a late query.
  * - Once all connections are in use, a late query makes room for others, and is sent again last.
- * - A query that is stuck behind a late one is sent again elsewhere; so is one on a connection whose
- *   server takes no second query, or does not serve it at all, as soon as that can be told.
- *
- * `ConnectionHabits` keeps what the server was found to do.
+ * - A query that is stuck is sent again elsewhere: behind a late one, on a connection whose server
+ *   takes no second query, or on one that the server does not serve.
  */
-export class Connections implements ConnectionOwner, PlaceHolder {
+export class Connections implements ConnectionOwner, SlotHolder {
+  readonly mismatched: () => void;
   readonly #engine: EngineServices;
   readonly #options: ConnectionsOptions;
   readonly #habits: ConnectionHabits;
-  readonly #places: ConnectionPlaces;
+  readonly #slots: ConnectionSlots;
   readonly #watch: Timer;
   readonly #connections: ConnectionList;
-  readonly #waiting = new WaitingQueries();
+  readonly #waiting = new Set<Outgoing>();
+  /** Late queries that made room for others; sent last. */
+  readonly #slow = new Set<Outgoing>();
   #retired = false;
   #dispatching = false;
 
   constructor(engine: EngineServices, options: ConnectionsOptions) {
     this.#engine = engine;
     this.#options = options;
-    // The streams of HTTP/2 are concurrent by nature.
+    this.mismatched = options.mismatched;
+    // HTTP/2 streams are concurrent by nature.
     this.#habits = new ConnectionHabits((options.endpoint.tls?.http ?? null) !== null);
-    this.#connections = new ConnectionList({
-      clock: engine,
-      habits: this.#habits,
-      patienceMs: () => options.patienceMs(),
-    });
-    this.#places = ConnectionPlaces.of(engine);
+    this.#connections = new ConnectionList(engine, this.#habits, options.patienceMs);
+    this.#slots = ConnectionSlots.of(engine);
     this.#watch = engine.timers.create((nowMs) => this.#checkLate(nowMs));
   }
 
-  /** Open connections. */
   get size(): number {
-    return this.#connections.size;
+    return this.#connections.all.length;
   }
 
-  /** Sends a query, now or as soon as a connection is free; returns why it cannot be, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     query.begin(this.#engine.nowMs);
     return this.#send(query);
   }
 
-  /** Forgets a query: it was answered elsewhere, or (`late`) its time is up. */
+  /** `late` if its time is up. */
   cancel(query: Outgoing, late: boolean): void {
     const connection = query.carrier as Connection | null;
     const before = query.movedFrom as Connection | null;
@@ -81,27 +90,21 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     query.movedFrom = null;
     before?.abandon(query);
     if (connection === null) {
-      this.#waiting.delete(query);
+      this.#unqueue(query);
       return;
     }
     connection.abandon(query);
-    // A connection that is still being made has a limit of its own.
+    // A connection being established has its own time limit.
     if (!late || connection.readyMs === Infinity) return;
     const silent = connection.lastDataMs < query.sentMs;
     if (silent && connection.answers > 0) this.#habits.silent();
-    // A server that answers in order is still at work on it; one that has sent nothing is gone.
+    // A server that answers in order still works on it; one that has sent nothing is gone.
     if (connection.live === 0 && (silent || !this.#habits.concurrent)) connection.close();
   }
 
-  /** Since when the reply to a query may be expected, in monotonic milliseconds; else Infinity. */
-  sinceMs({ carrier, sentMs }: Outgoing): number {
-    return carrier === null ? Infinity : Math.max(sentMs, carrier.readyMs);
-  }
-
-  /** Closes every connection as soon as nobody waits for an answer on it. */
   retire(): void {
     this.#retired = true;
-    for (const connection of this.#connections.copy()) connection.retire();
+    for (const connection of [...this.#connections.all]) connection.retire();
   }
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
@@ -110,37 +113,29 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     this.#habits.answered(connection.answers, outOfOrder);
     if (connection.unanswered === 0) {
       const { maxIdle } = this.#options;
-      const surplus = maxIdle > 0 && this.#connections.size > maxIdle;
+      const surplus = maxIdle > 0 && this.size > maxIdle;
       if (this.#retired || surplus || this.#singleUse) {
         connection.retire();
       } else {
         this.#connections.touch(connection);
-        this.#places.addIdle(connection, this);
+        this.#slots.addIdle(connection, this);
       }
     }
     this.#dispatch();
   }
 
   unsent(connection: Connection, query: Outgoing): void {
-    // A call about another query may have closed it.
+    // An earlier query of the same event may have closed it.
     const idle = connection.unanswered === 0 && !connection.closing;
-    if (idle) this.#places.addIdle(connection, this);
-    if (!query.leave(connection)) query.handler.failed(BUSY);
+    if (idle) this.#slots.addIdle(connection, this);
+    if (!query.leave(connection)) query.handler.failed(FAILURE.BUSY);
   }
 
-  mismatched(): void {
-    this.#options.mismatched();
-  }
-
-  gone(
-    connection: Connection,
-    queries: readonly Outgoing[],
-    { byServer, why }: ConnectionEnd,
-  ): void {
-    this.#places.deleteIdle(connection);
+  gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void {
+    this.#slots.deleteIdle(connection);
     this.#connections.remove(connection);
-    this.#places.changed(this);
-    if (byServer && queries.length > 0) {
+    this.#slots.changed(this);
+    if (end.byServer && queries.length > 0) {
       this.#habits.ended(connection.answers, this.#connections.served(), this.#engine.nowMs);
     }
     for (const query of queries) {
@@ -149,13 +144,19 @@ export class Connections implements ConnectionOwner, PlaceHolder {
         continue;
       }
       query.carrier = null;
-      // A server may close (RFC 7766 section 6.2.4): no fault if it serves, or had more ahead of it.
+      // A server may close (RFC 7766 section 6.2.4): no fault if others work, or for later queries.
       const again = connection.answers > 0 || query !== queries[0] ||
         this.#connections.served() > 0;
       if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
-      query.handler.failed({ kind: "broken", why: why ?? "connection closed" });
+      query.handler.failed({ kind: "broken", why: end.why ?? "connection closed" });
     }
     this.#dispatch();
+  }
+
+  /** Its queries have waited least. */
+  freeOne(): void {
+    this.#vacate(this.#connections.all.at(-1)!, false);
+    this.#startWatch();
   }
 
   get #singleUse(): boolean {
@@ -165,49 +166,55 @@ export class Connections implements ConnectionOwner, PlaceHolder {
   #send(query: Outgoing): TransportFailure | null {
     const connection = this.#waiting.size === 0 ? this.#pick() ?? this.#reclaim() : null;
     if (connection !== null) return this.#give(query, connection);
-    if (this.#connections.size === 0) return CANNOT_CONNECT;
-    if (this.#waiting.size >= MAX_WAITING) return CROWDED;
-    this.#waiting.add(query);
+    if (this.size === 0) return FAILURE.CANNOT_CONNECT;
+    if (this.#waiting.size >= MAX_WAITING) return FAILURE.CROWDED;
+    this.#queue(query);
     this.#startWatch();
     return null;
   }
 
-  /** Returns why the connection does not carry the query, or null. */
+  #queue(query: Outgoing, slow = false): void {
+    query.carrier = null;
+    (slow ? this.#slow : this.#waiting).add(query);
+  }
+
+  #unqueue(query: Outgoing): void {
+    this.#waiting.delete(query);
+    this.#slow.delete(query);
+  }
+
   #give(query: Outgoing, connection: Connection): TransportFailure | null {
     const failure = connection.send(query);
-    if (failure === UNREAD) connection.close(UNREAD.why);
+    if (failure === FAILURE.UNREAD) connection.close(failure.why);
     if (failure !== null) return failure;
-    this.#places.deleteIdle(connection);
+    this.#slots.deleteIdle(connection);
     this.#connections.touch(connection);
     this.#startWatch();
     return null;
   }
 
-  /** Hands what waits to connections that have come free. */
   #dispatch(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;
-    this.#dispatchEach();
+    while (this.#waiting.size + this.#slow.size > 0) {
+      // A slow query must not make another one move.
+      const reclaims = this.#waiting.size > 0;
+      const connection = this.#pick() ?? (reclaims ? this.#reclaim() : null);
+      if (connection === null && this.size > 0) break;
+      const [query] = (this.#waiting.size > 0 ? this.#waiting : this.#slow) as Set<Outgoing>;
+      this.#unqueue(query!);
+      const failure = connection ? this.#give(query!, connection) : FAILURE.CANNOT_CONNECT;
+      if (failure !== null) query!.handler.failed(failure);
+    }
     this.#dispatching = false;
   }
 
-  #dispatchEach(): void {
-    while (!this.#waiting.empty) {
-      // A slow query makes no other one late.
-      const reclaims = this.#waiting.size > 0;
-      const connection = this.#pick() ?? (reclaims ? this.#reclaim() : null);
-      if (connection === null && this.#connections.size > 0) return;
-      const query = this.#waiting.shift();
-      const failure = connection === null ? CANNOT_CONNECT : this.#give(query, connection);
-      if (failure !== null) query.handler.failed(failure);
-    }
-  }
-
-  /** The connection for the next query, opened if need be; null where it has to wait. */
+  /** Opens a connection if needed; null if the query must wait. */
   #pick(except: Connection | null = null): Connection | null {
     const { count } = this.#options;
-    const singleUse = this.#singleUse;
     const { all } = this.#connections;
+    const { concurrent } = this.#habits;
+    const singleUse = this.#singleUse;
     let shared: Connection | null = null;
     let inUse = 0;
     for (let i = all.length - 1; i >= 0; i--) {
@@ -222,13 +229,13 @@ export class Connections implements ConnectionOwner, PlaceHolder {
       if (this.#connections.isLate(connection)) continue;
       if (shared === null || connection.unanswered < shared.unanswered) shared = connection;
     }
-    const shares = shared !== null && this.#habits.concurrent;
-    const opened = shares && shared!.unanswered < SHARED.preferred ? null : this.#open(inUse);
+    const shares = concurrent && shared !== null && shared.unanswered < SHARED.preferred;
+    const opened = shares ? null : this.#open(inUse);
     if (opened !== null) {
       count(false);
       return opened;
     }
-    const most = singleUse ? 1 : this.#habits.concurrent ? SHARED.max : MAX_IN_ORDER;
+    const most = singleUse ? 1 : concurrent ? SHARED.max : MAX_IN_ORDER;
     if (shared === null || shared.unanswered >= most) return null;
     count(true);
     return shared;
@@ -238,43 +245,35 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     const { max, maxHandshakes, idleMs, maxAgeMs, endpoint } = this.#options;
     const { nowMs } = this.#engine;
     if (
-      inUse >= Math.min(max, this.#habits.limit(nowMs)) ||
-      this.#connections.size >= max + MAX_CLOSING ||
-      (maxHandshakes < max && Connection.countHandshakes(this.#connections.all) >= maxHandshakes)
+      inUse >= Math.min(max, this.#habits.limit(nowMs)) || this.size >= max + MAX_CLOSING ||
+      (maxHandshakes < max && this.#connections.handshakes >= maxHandshakes)
     ) return null;
     const youth = 1 - AGE_JITTER * (this.#engine.random() / 2 ** 32);
     const oldMs = maxAgeMs === 0 ? Infinity : nowMs + maxAgeMs * youth;
     const connection = new Connection(this.#engine, this, { idleMs, oldMs });
-    if (!connection.open(endpoint) && !(this.#places.makeRoom(this) && connection.open(endpoint))) {
+    if (!connection.open(endpoint) && !(this.#slots.makeRoom(this) && connection.open(endpoint))) {
       return null;
     }
     this.#connections.add(connection);
-    this.#places.changed(this);
+    this.#slots.changed(this);
     return connection;
   }
 
-  /** Puts the query that is latest of all back in the queue, and a new connection in its place. */
+  /** The latest query is requeued. */
   #reclaim(): Connection | null {
     if (this.#retired) return null;
     const latest = this.#connections.latest();
-    if (latest === null || this.#waiting.slowFull) return null;
+    if (latest === null || this.#slow.size >= MAX_WAITING) return null;
     this.#vacate(latest, true);
     return this.#pick();
   }
 
-  giveUpOne(): void {
-    // The query sent last has waited least; its connection is the last one.
-    this.#vacate(this.#connections.all.at(-1)!, false);
-    this.#startWatch();
-  }
-
-  /** Queues what waits on a connection, and closes it: its place is for another query. */
   #vacate(connection: Connection, slow: boolean): void {
-    for (const [place, query] of connection.waiting()) {
+    for (const [position, query] of connection.waiting()) {
       if (query.carrier !== connection) continue;
-      query.reclaimed = slow && place === 0 && connection.answers > 0;
+      query.reclaimed = slow && position === 0 && connection.answers > 0;
       connection.abandon(query);
-      this.#waiting.add(query, slow);
+      this.#queue(query, slow);
     }
     const dispatching = this.#dispatching;
     this.#dispatching = true;
@@ -288,50 +287,39 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     timers.set(this.#watch, nowMs + this.#options.patienceMs());
   }
 
-  /**
-   * Wakes when the next connection will be late; if all are late or queries wait for a connection, in
-   * the usual time.
-   */
-  #rearmWatch(nowMs: number): void {
-    const lateMs = this.#connections.nextLateMs();
-    const usualMs = this.#waiting.empty ? Infinity : nowMs + this.#options.patienceMs();
-    const dueMs = Math.min(lateMs, usualMs);
-    if (dueMs < Infinity) this.#engine.timers.set(this.#watch, dueMs);
-  }
-
-  /** Sends again elsewhere what is stuck. */
   #checkLate(nowMs: number): void {
-    for (const connection of this.#connections.copy()) {
+    for (const connection of [...this.#connections.all]) {
       if (!this.#connections.isLate(connection)) continue;
       if (connection.live === 0) {
         if (nowMs - connection.waitingSinceMs >= STALLED_MS) connection.close();
         continue;
       }
-      for (const [place, query] of connection.waiting()) {
+      for (const [position, query] of connection.waiting()) {
         if (query.carrier !== connection) continue;
-        const stuck = place === 0 ? !this.#isServed(connection) : !this.#habits.concurrent;
-        if (stuck) this.#move(query, connection, place === 0);
+        const first = position === 0;
+        const stuck = first ? !this.#isServed(connection) : !this.#habits.concurrent;
+        if (stuck) this.#move(query, connection, first);
       }
     }
     this.#dispatch();
-    this.#rearmWatch(nowMs);
+    const dueMs = this.#connections.nextCheckMs(this.#waiting.size + this.#slow.size > 0);
+    if (dueMs < Infinity) this.#engine.timers.set(this.#watch, dueMs);
   }
 
-  /** Whether the query first in line on a connection will be answered, be it late. */
+  /** Whether the oldest query of a connection will be answered, even if late. */
   #isServed(connection: Connection): boolean {
-    // The server may take no further query on a connection.
+    // The server may take no second query on a connection.
     if (connection.answers > 0) return this.#habits.reusable;
-    // Or no further connection; one that it does serve must be free to tell.
+    // Or no further connection; an idle one that it serves must be free to tell.
     return this.#habits.servesLate(this.#engine.nowMs) ||
       !this.#connections.all.some(({ answers, unanswered, closing }) =>
         answers > 0 && unanswered === 0 && !closing
       );
   }
 
-  /** Sends a query again on another connection; whichever brings the answer first will do. */
   #move(query: Outgoing, from: Connection, wasFirst: boolean): void {
     if (query.moves >= MAX_MOVES) return;
-    // Once tells enough; a name that nobody answers would take one connection after the other.
+    // Once is enough; a name that is never answered would use up one connection after the other.
     if (wasFirst && query.movedFrom !== null) return;
     const to = this.#pick(from);
     if (to === null && wasFirst) return;
@@ -340,30 +328,27 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     query.movedFrom = from;
     query.wasFirst = wasFirst;
     if (to === null) {
-      this.#waiting.add(query);
+      this.#queue(query);
       return;
     }
     const failure = this.#give(query, to);
-    // It still waits where it was.
-    if (failure === BUSY) query.movedFrom = null;
+    // It still waits on the first connection.
+    if (failure === FAILURE.BUSY) query.movedFrom = null;
     else if (failure !== null) query.handler.failed(failure);
   }
 
-  /** A query was answered by `connection`: nobody waits for it on the other one. */
   #conclude(query: Outgoing, connection: Connection): void {
+    const { nowMs } = this.#engine;
     const { carrier, movedFrom, wasFirst } = query;
     query.carrier = null;
     query.movedFrom = null;
-    // An answer may be told of before the connection that it came by.
+    // An answer may be delivered before the event that its connection is established.
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
-    const tookMs = this.#engine.nowMs - query.sentMs;
-    // Beyond that it is just a slow name.
-    const usual = tookMs <= this.#options.patienceMs();
-    if (query.reclaimed && connection.answers === 1 && usual) {
-      this.#habits.unserved(this.#engine.nowMs);
-    }
+    // A longer time means a slow name.
+    const usual = nowMs - query.sentMs <= this.#options.patienceMs();
+    if (query.reclaimed && connection.answers === 1 && usual) this.#habits.unserved(nowMs);
     if (carrier === null) {
-      this.#waiting.delete(query);
+      this.#unqueue(query);
     } else if (carrier !== connection) {
       (carrier as Connection).abandon(query);
     } else if (movedFrom !== null) {
@@ -373,31 +358,25 @@ export class Connections implements ConnectionOwner, PlaceHolder {
     }
   }
 
-  /** The query that a connection owes first was answered by another: is this one not served? */
+  /** Learns whether `from` is served: another connection answered its oldest query. */
   #learnFromMove(from: Connection): void {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
-    if (from.answers === 0) {
-      this.#habits.servesOnly(this.#connections.served(), nowMs);
-      this.#leaveUnserved();
-    } else {
+    if (from.answers > 0) {
       this.#habits.answersOne(nowMs);
       if (from.live === 1) from.close();
+      return;
     }
-  }
-
-  /**
-   * The server does not serve all connections: what waits on such is sent again on others. They stay
-   * for a while, since an answer would show that the server is only slow.
-   */
-  #leaveUnserved(): void {
-    for (const connection of this.#connections.copy()) {
+    this.#habits.servesOnly(this.#connections.served(), nowMs);
+    // Requeue what waits on unserved connections. They stay for a while: an answer would show that
+    // the server is only slow.
+    for (const connection of [...this.#connections.all]) {
       if (connection.answers > 0 || !this.#connections.isLate(connection)) continue;
       for (const [_, query] of connection.waiting()) {
         if (query.carrier !== connection || query.moves >= MAX_MOVES) continue;
         connection.abandon(query);
         query.moves++;
-        this.#waiting.add(query);
+        this.#queue(query);
       }
     }
   }

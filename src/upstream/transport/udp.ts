@@ -1,30 +1,31 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import type { Memory } from "../../engine/memory.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
-import { MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
-import type { SocketQueue, SocketWaiter } from "./socket_queue.ts";
+import type { Memory } from "../../engine/memory.ts";
+import type { Timer } from "../../engine/timers.ts";
+import { FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** Wrong replies to one query after which UDP is given up for it. */
 const MAX_MISMATCHES = 3;
+/** Sockets are also released elsewhere. */
+const RETRY_MS = 5;
+/** Before something else is tried. */
+const PATIENCE_MS = 20;
 
-/** Called for each datagram that does not answer; returns true to give UDP up for this query. */
-export type OnMismatch = (misspelt: boolean) => boolean;
-
-/** What queries over UDP are sent with. */
+/** Options of a `UdpQuery`. */
 export interface UdpOptions {
-  engine: Pick<EngineServices, "io" | "random" | "nowMs">;
-  /** Where queries wait for a socket; without it they fail as "exhausted" at once. */
-  queue: SocketQueue | null;
-  onMismatch: OnMismatch;
+  /** Without it, queries without a socket fail at once. */
+  queue?: SocketQueue;
+  /** Returns whether to give UDP up. */
+  onMismatch?: (misspelt: boolean) => boolean;
 }
 
 /**
- * One query over UDP: a socket with a fresh random port, a fresh random id, and the reply bound to
- * socket, id and question. Any other datagram is counted and dropped, and the wait goes on.
+ * One query over UDP: fresh random port, fresh random id, and a reply that must match both and the
+ * question. Other datagrams are counted and dropped.
  */
-export class UdpQuery implements DatagramHandler, SocketWaiter {
+export class UdpQuery implements DatagramHandler {
   readonly #query: Outgoing;
+  readonly #engine: EngineServices;
   readonly #options: UdpOptions;
   #endpoint: Endpoint | null = null;
   #state: "idle" | "queued" | "sent" = "idle";
@@ -32,51 +33,50 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
   #id = 0;
   #mismatches = 0;
 
-  constructor(query: Outgoing, options: UdpOptions) {
+  constructor(query: Outgoing, engine: EngineServices, options: UdpOptions = {}) {
     this.#query = query;
+    this.#engine = engine;
     this.#options = options;
   }
 
-  /** It has not been sent yet, for want of a socket. */
-  get waits(): boolean {
+  get queued(): boolean {
     return this.#state === "queued";
   }
 
-  /** Sends the query, now or as soon as there is a socket; returns why it cannot be sent, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(endpoint: Endpoint): TransportFailure | null {
     const { queue } = this.#options;
     this.#endpoint = endpoint;
     this.#mismatches = 0;
-    // Those that wait already come first.
-    const failure = queue !== null && queue.size > 0 ? SHORT : this.#open();
-    if (failure !== SHORT || queue === null) return failure;
+    const failure = queue !== undefined && queue.size > 0 ? FAILURE.NO_SOCKET : this.#open();
+    if (failure !== FAILURE.NO_SOCKET || queue === undefined) return failure;
     this.#state = "queued";
     queue.add(this);
     return null;
   }
 
-  /** Waits for a socket again, for as long as it takes, after `exhausted`. */
-  waitOn(): void {
+  /** After "exhausted": waits for a socket as long as it takes. */
+  queueAgain(): void {
     this.#state = "queued";
     this.#options.queue!.putBack(this);
   }
 
-  /** Releases the socket; the query gets no further call. */
+  /** Its handler is not called any more. */
   cancel(): void {
-    const { queue, engine } = this.#options;
+    const { queue } = this.#options;
     if (this.#state === "queued") queue!.delete(this);
     if (this.#state === "sent") {
-      engine.io.release(this.#socket);
+      this.#engine.io.release(this.#socket);
       queue?.freed();
     }
     this.#state = "idle";
   }
 
-  /** The reply that has just been told of is not the server's: counts it and waits on. */
+  /** Counts the last reply as wrong. */
   mismatched(misspelt = false): void {
-    const givesUp = this.#options.onMismatch(misspelt);
+    const givesUp = this.#options.onMismatch?.(misspelt) ?? false;
     if (++this.#mismatches < MAX_MISMATCHES && !givesUp) return;
-    this.#fail(misspelt ? MISSPELT : FORGED);
+    this.#fail(misspelt ? FAILURE.MISSPELT : FAILURE.FORGED);
   }
 
   reply(memory: Memory, length: number): void {
@@ -88,31 +88,32 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
   }
 
   failed(): void {
-    this.#fail(REFUSED);
+    this.#fail(FAILURE.REFUSED);
   }
 
+  /** Returns false if there is still no socket. */
   sendNow(): boolean {
     const failure = this.#open();
-    if (failure === SHORT) return false;
+    if (failure === FAILURE.NO_SOCKET) return false;
     this.#options.queue!.delete(this);
     if (failure !== null) this.#fail(failure);
     return true;
   }
 
   giveUp(): void {
-    this.#fail(SHORT);
+    this.#fail(FAILURE.NO_SOCKET);
   }
 
   #open(): TransportFailure | null {
-    const { io, random, nowMs } = this.#options.engine;
+    const { io, random, nowMs } = this.#engine;
     const { packet, length } = this.#query;
     const socket = io.open(this.#endpoint!, this);
-    if (socket < 0) return socket === NO_SOCKET ? SHORT : CANNOT_SEND;
+    if (socket < 0) return socket === NO_SOCKET ? FAILURE.NO_SOCKET : FAILURE.CANNOT_SEND;
     this.#id = random() & 0xffff;
     packet.view.setUint16(0, this.#id);
     if (!io.send(socket, packet, 0, length)) {
       io.release(socket);
-      return CANNOT_SEND;
+      return FAILURE.CANNOT_SEND;
     }
     this.#socket = socket;
     this.#state = "sent";
@@ -126,8 +127,70 @@ export class UdpQuery implements DatagramHandler, SocketWaiter {
   }
 }
 
-const SHORT: TransportFailure = { kind: "exhausted", why: "no port or file descriptor is free" };
-const CANNOT_SEND: TransportFailure = { kind: "refused", why: "cannot send" };
-const REFUSED: TransportFailure = { kind: "refused", why: "connection refused" };
-const FORGED: TransportFailure = { kind: "forged", why: "wrong replies over UDP" };
-const MISSPELT: TransportFailure = { kind: "misspelt", why: "the question came back misspelt" };
+/**
+ * Queries that wait for a socket because ports or descriptors have run out, first come, first served.
+ * No server is to blame. Callers enforce deadlines. There are at most as many as asks under way.
+ */
+export class SocketQueue {
+  readonly #waiting = new Map<UdpQuery, number>();
+  /** They have given up once and come first, since nothing else has worked. */
+  readonly #stuck = new Set<UdpQuery>();
+  readonly #engine: EngineServices;
+  readonly #timer: Timer;
+  readonly #waits: number;
+  readonly #fallbacks: number;
+
+  constructor(engine: EngineServices, labels: Readonly<Record<string, string>>) {
+    this.#engine = engine;
+    this.#timer = engine.timers.create((nowMs) => this.#serve(nowMs));
+    this.#waits = engine.counter("nodens_forward_socket_waits_total", labels);
+    this.#fallbacks = engine.counter("nodens_forward_socket_fallbacks_total", labels);
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#stuck.size;
+  }
+
+  add(query: UdpQuery): void {
+    this.#engine.values[this.#waits]!++;
+    this.#waiting.set(query, this.#engine.nowMs);
+    this.#arm(this.#engine.nowMs + RETRY_MS);
+  }
+
+  /** After it has given up. */
+  putBack(query: UdpQuery): void {
+    this.#stuck.add(query);
+    this.#arm(this.#engine.nowMs + RETRY_MS);
+  }
+
+  delete(query: UdpQuery): void {
+    this.#waiting.delete(query);
+    this.#stuck.delete(query);
+  }
+
+  /** Serves the queue at the end of this turn of the loop. */
+  freed(): void {
+    if (this.size > 0) this.#arm(this.#engine.nowMs);
+  }
+
+  #arm(dueMs: number): void {
+    if (this.#timer.index >= 0 && this.#timer.dueMs <= dueMs) return;
+    this.#engine.timers.set(this.#timer, dueMs);
+  }
+
+  #serve(nowMs: number): void {
+    if (sendAll(this.#stuck) && sendAll(this.#waiting.keys())) return;
+    for (const [query, sinceMs] of this.#waiting) {
+      if (sinceMs + PATIENCE_MS > nowMs) break;
+      this.#waiting.delete(query);
+      this.#engine.values[this.#fallbacks]!++;
+      query.giveUp();
+    }
+    if (this.size > 0) this.#arm(nowMs + RETRY_MS);
+  }
+}
+
+function sendAll(queries: Iterable<UdpQuery>): boolean {
+  for (const query of queries) if (!query.sendNow()) return false;
+  return true;
+}

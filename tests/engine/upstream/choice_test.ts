@@ -1,199 +1,175 @@
 import assert from "node:assert/strict";
-import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
+import { errorCodes, responseBytes } from "../../support/messages/messages.ts";
+import {
+  addressIn,
+  ask,
+  askMany,
+  deliver,
+  forwarding,
+  type ForwardingOptions,
+  rcodes,
+  sentFor,
+  sentTo,
+  waited,
+} from "../../support/simulation/forwarding.ts";
 import {
   type Asked,
   type Behaviour,
   onlyAnswer,
   Simulation,
 } from "../../support/simulation/simulation.ts";
+import { answering, refusing, silent } from "../../support/simulation/upstream_kinds.ts";
 
-/** Answers with an address that names the upstream, after a delay. */
-function after(delayMs: number, data = "192.0.2.7"): Behaviour {
-  return (query) => [{
-    bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, data)] }),
-    delayMs,
-  }];
-}
-const silent: Behaviour = () => [];
-const refusing: Behaviour = () => "refuse";
-
-interface World {
-  options?: string;
-  upstreams: Record<string, Behaviour>;
-  seed?: number;
+/** Answers every query, however late, so that its outcome can be seen. */
+function world(
+  upstreams: Record<string, Behaviour>,
+  options: ForwardingOptions<Simulation> = {},
+): Simulation {
+  return forwarding(upstreams, {
+    before: "timeouts {\n discard 0\n }",
+    policy: "random",
+    ...options,
+  });
 }
 
-function world({ options = "", upstreams, seed = 1 }: World): Simulation {
-  const to = Object.keys(upstreams).join(" ");
-  // What comes of a query is seen, however late.
-  const corefile = `. {\n timeouts {\n discard 0\n }\n forward . ${to} {\n ${options}\n }\n}`;
-  const simulation = new Simulation(corefile, { seed });
-  for (const [address, behaviour] of Object.entries(upstreams)) {
-    simulation.upstream(`${address}:53`, behaviour);
-  }
+Deno.test("policy fastest prefers the upstreams that answer soonest", () => {
+  const simulation = world({
+    "10.0.0.1": answering(40),
+    "10.0.0.2": answering(3),
+    "10.0.0.3": answering(4),
+  }, { policy: "fastest" });
+  askMany(simulation, 50, { forMs: 60 });
+  const from = simulation.seen.length;
+  askMany(simulation, 200, { prefix: "m", forMs: 20 });
+  assert.equal(sentTo(simulation, "10.0.0.1", from), 0);
+  // The two that are about as fast share the queries.
+  assert.ok(sentTo(simulation, "10.0.0.2", from) > 40);
+  assert.ok(sentTo(simulation, "10.0.0.3", from) > 40);
+});
+
+Deno.test("policy fastest continues to measure the others, and follows a change", () => {
+  let slow = 3;
+  const simulation = world({
+    "10.0.0.1": answering(() => slow),
+    "10.0.0.2": answering(() => 60 - slow),
+  }, { policy: "fastest" });
+  askMany(simulation, 100, { forMs: 50 });
+  slow = 57;
+  askMany(simulation, 1000, { prefix: "m", forMs: 50 });
+  const from = simulation.seen.length;
+  askMany(simulation, 50, { prefix: "o", forMs: 50 });
+  assert.equal(sentTo(simulation, "10.0.0.1", from), 0);
+  assert.equal(sentTo(simulation, "10.0.0.2", from), 50);
+});
+
+/** Hedges after 20 ms, and has earned a hedge. */
+function hedging(): Simulation {
+  const simulation = world({
+    "10.0.0.1": answering(2),
+    "10.0.0.2": answering(2, "192.0.2.8"),
+  }, { policy: "sequential", options: "hedge 20ms" });
+  askMany(simulation, 40, { forMs: 5 });
   return simulation;
 }
 
-/** Asks `count` names, one every `everyMs`, then lets all come to an end. */
-function load(simulation: Simulation, count: number, everyMs: number, prefix = "n"): Asked[] {
-  const asked = Array.from({ length: count }, (_, i) => {
-    const one = simulation.ask(queryBytes({ name: `${prefix}${i}.example.org`, edns: 1232 }));
-    simulation.run(everyMs);
-    return one;
-  });
-  return asked;
-}
-
-const waited = (asked: Asked) => asked.answers[0]!.atMs - asked.atMs;
-const names = (simulation: Simulation, address: string, from = 0) =>
-  simulation.seen.slice(from).filter((line) =>
-    line.includes(` ${address}:53 `) && !line.endsWith(" . NS")
-  ).length;
-
-Deno.test("policy fastest keeps to the upstream that answers soonest", () => {
-  const simulation = world({
-    options: "policy fastest",
-    upstreams: { "10.0.0.1": after(40), "10.0.0.2": after(3), "10.0.0.3": after(4) },
-  });
-  load(simulation, 50, 60);
-  const from = simulation.seen.length;
-  load(simulation, 200, 20, "m");
-  assert.equal(names(simulation, "10.0.0.1", from), 0);
-  // The two that are about as fast share the queries.
-  assert.ok(names(simulation, "10.0.0.2", from) > 40);
-  assert.ok(names(simulation, "10.0.0.3", from) > 40);
-});
-
-Deno.test("policy fastest goes on to measure the others, and follows a change", () => {
-  let slow = 3;
-  const simulation = world({
-    options: "policy fastest",
-    upstreams: {
-      "10.0.0.1": (query, transport) => after(slow)(query, transport),
-      "10.0.0.2": (query, transport) => after(60 - slow)(query, transport),
-    },
-  });
-  load(simulation, 100, 50);
-  slow = 57;
-  load(simulation, 1000, 50, "m");
-  const from = simulation.seen.length;
-  load(simulation, 50, 50, "o");
-  assert.equal(names(simulation, "10.0.0.1", from), 0);
-  assert.equal(names(simulation, "10.0.0.2", from), 50);
-});
-
 Deno.test("a hedge asks a second upstream after the given time, and the first good answer wins", () => {
-  const simulation = world({
-    options: "policy sequential\n hedge 20ms",
-    upstreams: { "10.0.0.1": after(2), "10.0.0.2": after(2, "192.0.2.8") },
-  });
-  load(simulation, 40, 5);
-  simulation.upstream("10.0.0.1:53", after(150));
-  const asked = simulation.ask(queryBytes({ name: "slow.example.org" }));
-  simulation.run(1000);
-  assert.equal((onlyAnswer(asked).answers![0] as { data: string }).data, "192.0.2.8");
+  const simulation = hedging();
+  simulation.upstream("10.0.0.1:53", answering(150));
+  const asked = ask(simulation, { forMs: 1000 });
+  assert.equal(addressIn(asked), "192.0.2.8");
   assert.ok(waited(asked) < 30, `${waited(asked)} ms`);
   assert.equal(simulation.count("nodens_forward_hedges_total"), 1);
 });
 
-Deno.test("a failure does not win against an answer that is still to come", () => {
-  const simulation = world({
-    options: "policy sequential\n hedge 20ms",
-    upstreams: { "10.0.0.1": after(2), "10.0.0.2": after(2) },
-  });
-  load(simulation, 40, 5);
-  simulation.upstream("10.0.0.1:53", after(100));
+Deno.test("an error response does not win over an answer that is still to come", () => {
+  const simulation = hedging();
+  simulation.upstream("10.0.0.1:53", answering(100));
   simulation.upstream("10.0.0.2:53", (query) => [{ bytes: responseBytes(query, { rcode: 2 }) }]);
-  const asked = simulation.ask(queryBytes({ name: "slow.example.org" }));
-  simulation.run(1000);
-  assert.equal(onlyAnswer(asked).rcode, "NOERROR");
+  assert.equal(onlyAnswer(ask(simulation, { forMs: 1000 })).rcode, "NOERROR");
 });
 
-Deno.test("hedges are at most one in twenty queries, however slow the first upstream is", () => {
-  // By itself, it learns that 150 ms have become usual.
-  for (const [hedge, least] of [["hedge 10ms", 40], ["hedge", 1]] as const) {
-    const simulation = world({
-      options: `policy sequential\n ${hedge}`,
-      upstreams: { "10.0.0.1": after(30), "10.0.0.2": after(2) },
+// With `hedge` alone, 150 ms become the usual time.
+for (const [options, least] of [["hedge 10ms", 40], ["hedge", 1]] as const) {
+  Deno.test(`${options}: at most one query in twenty is hedged, however slow the upstream`, () => {
+    const simulation = world({ "10.0.0.1": answering(30), "10.0.0.2": answering(2) }, {
+      policy: "sequential",
+      options,
     });
-    const asked = load(simulation, 100, 3);
-    simulation.upstream("10.0.0.1:53", after(150));
-    asked.push(...load(simulation, 900, 3, "m"));
+    const asked = askMany(simulation, 100, { forMs: 3 });
+    simulation.upstream("10.0.0.1:53", answering(150));
+    asked.push(...askMany(simulation, 900, { prefix: "m", forMs: 3 }));
     simulation.run(2000);
-    for (const one of asked) assert.equal(onlyAnswer(one).rcode, "NOERROR");
+    assert.deepEqual(rcodes(asked), ["NOERROR"]);
     const hedges = simulation.count("nodens_forward_hedges_total");
-    assert.ok(hedges >= least && hedges <= 50, `${hedge}: ${hedges} hedges in 1000 queries`);
-  }
-});
+    assert.ok(hedges >= least && hedges <= 50, `${hedges} hedges in 1000 queries`);
+  });
+}
 
-Deno.test("what may be lost is sent again after a while, within a budget", () => {
+Deno.test("a lost query is sent again", () => {
   let lost = 1;
   const simulation = world({
-    upstreams: { "10.0.0.1": (query, transport) => lost-- > 0 ? [] : after(2)(query, transport) },
+    "10.0.0.1": (query, transport) => lost-- > 0 ? [] : answering(2)(query, transport),
   });
-  const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
-  simulation.run(3000);
+  const asked = ask(simulation, { forMs: 3000 });
   assert.equal(onlyAnswer(asked).rcode, "NOERROR");
   assert.ok(waited(asked) < 500, `${waited(asked)} ms`);
-  // An upstream that is merely slow is not asked everything twice.
-  const slow = world({ upstreams: { "10.0.0.1": after(1500) } });
-  load(slow, 1000, 1);
-  slow.run(6000);
-  const resends = slow.count("nodens_forward_resends_total");
+});
+
+Deno.test("a slow upstream does not get every query twice", () => {
+  const simulation = world({ "10.0.0.1": answering(1500) });
+  askMany(simulation, 1000, { forMs: 1 });
+  simulation.run(6000);
+  const resends = simulation.count("nodens_forward_resends_total");
   assert.ok(resends <= 330, `${resends} of 1000 sent again`);
-  // One that loses every third packet is asked as often as it takes.
-  const lossy = world({ upstreams: { "10.0.0.1": after(2), "10.0.0.2": after(2) } });
-  load(lossy, 100, 2);
-  lossy.lossPerMille = 200;
-  const all = load(lossy, 2000, 2, "m");
-  lossy.run(6000);
-  const late = all.filter((one) => onlyAnswer(one).rcode !== "NOERROR" || waited(one) > 1000);
+});
+
+Deno.test("upstreams that lose packets are asked as often as needed", () => {
+  const simulation = world({ "10.0.0.1": answering(2), "10.0.0.2": answering(2) });
+  askMany(simulation, 100, { forMs: 2 });
+  simulation.lossPerMille = 200;
+  const asked = askMany(simulation, 2000, { prefix: "m", forMs: 2 });
+  simulation.run(6000);
+  const late = asked.filter((one) => onlyAnswer(one).rcode !== "NOERROR" || waited(one) > 1000);
   assert.ok(late.length < 60, `${late.length} of 2000 late`);
 });
 
-Deno.test("an upstream that falls silent is out before any query has timed out", () => {
-  const simulation = world({ upstreams: { "10.0.0.1": after(2), "10.0.0.2": after(2) } });
-  load(simulation, 200, 2);
+Deno.test("an upstream that falls silent gets no queries before any query has timed out", () => {
+  const simulation = world({ "10.0.0.1": answering(2), "10.0.0.2": answering(2) });
+  askMany(simulation, 200, { forMs: 2 });
   simulation.upstream("10.0.0.1:53", silent);
-  const first = load(simulation, 500, 2, "a");
+  const first = askMany(simulation, 500, { prefix: "a", forMs: 2 });
   const from = simulation.seen.length;
-  const later = load(simulation, 500, 2, "b");
+  const later = askMany(simulation, 500, { prefix: "b", forMs: 2 });
   simulation.run(3000);
-  assert.equal(names(simulation, "10.0.0.1", from), 0);
-  for (const one of first) {
-    assert.equal(onlyAnswer(one).rcode, "NOERROR");
-    assert.ok(waited(one) < 300, `${waited(one)} ms`);
-  }
+  assert.equal(sentTo(simulation, "10.0.0.1", from), 0);
+  assert.deepEqual(rcodes(first), ["NOERROR"]);
+  for (const one of first) assert.ok(waited(one) < 300, `${waited(one)} ms`);
   for (const one of later) assert.ok(waited(one) < 20, `${waited(one)} ms`);
 });
 
-Deno.test("a question that is never answered does not take its upstream out", () => {
+Deno.test("a question that is never answered does not make its upstream suspect", () => {
   const simulation = world({
-    options: "policy sequential",
-    upstreams: {
-      "10.0.0.1": (query, transport) =>
-        query.questions![0]!.name.startsWith("hole") ? [] : after(2)(query, transport),
-      "10.0.0.2": after(2, "192.0.2.8"),
-    },
-  });
+    "10.0.0.1": (query, transport) =>
+      query.questions![0]!.name.startsWith("hole") ? [] : answering(2)(query, transport),
+    "10.0.0.2": answering(2, "192.0.2.8"),
+  }, { policy: "sequential" });
   for (let i = 0; i < 300; i++) {
-    if (i % 10 === 0) simulation.ask(queryBytes({ name: `hole${i}.example.org` }));
-    const asked = simulation.ask(queryBytes({ name: `n${i}.example.org` }));
-    simulation.run(10);
-    assert.equal((onlyAnswer(asked).answers![0] as { data: string }).data, "192.0.2.7");
+    if (i % 10 === 0) ask(simulation, { name: `hole${i}.example.org` });
+    const asked = ask(simulation, { name: `n${i}.example.org`, forMs: 10 });
+    assert.equal(addressIn(asked), "192.0.2.7");
   }
 });
 
-Deno.test("checks of an upstream that is out are spread in time", () => {
+Deno.test("checks of a suspect upstream have jitter", () => {
   const times: number[] = [];
   const simulation = world({
-    upstreams: { "10.0.0.1": refusing, "10.0.0.2": after(2) },
+    "10.0.0.1": (query) => {
+      if (query.questions![0]!.type === "NS") times.push(simulation.nowMs);
+      return "refuse";
+    },
+    "10.0.0.2": answering(2),
   });
-  simulation.upstream("10.0.0.1:53", (query) => {
-    if (query.questions![0]!.type === "NS") times.push(simulation.nowMs);
-    return "refuse";
-  });
-  load(simulation, 20, 5);
+  askMany(simulation, 20, { forMs: 5 });
   simulation.run(30_000);
   const gaps = times.slice(1).map((at, i) => at - times[i]!);
   assert.ok(gaps.length > 40, `${gaps.length} checks`);
@@ -201,154 +177,117 @@ Deno.test("checks of an upstream that is out are spread in time", () => {
   assert.ok(Math.max(...gaps) - Math.min(...gaps) > 100, "no jitter");
 });
 
-Deno.test("an upstream that is back gets its queries gradually", () => {
-  const simulation = world({ upstreams: { "10.0.0.1": after(2), "10.0.0.2": after(2) } });
-  simulation.upstream("10.0.0.1:53", silent);
-  load(simulation, 500, 10);
-  simulation.upstream("10.0.0.1:53", after(2));
+Deno.test("an upstream that has recovered gets its queries back gradually", () => {
+  const simulation = world({ "10.0.0.1": silent, "10.0.0.2": answering(2) });
+  askMany(simulation, 500, { forMs: 10 });
+  simulation.upstream("10.0.0.1:53", answering(2));
   simulation.run(800);
   const shares = [1, 2, 3, 4].map((round) => {
     const from = simulation.seen.length;
-    load(simulation, 400, 5, `r${round}x`);
-    return names(simulation, "10.0.0.1", from) / 400;
+    askMany(simulation, 400, { prefix: `r${round}x`, forMs: 5 });
+    return sentTo(simulation, "10.0.0.1", from) / 400;
   });
   assert.ok(shares[0]! < 0.3, `${shares}`);
   assert.ok(shares[0]! < shares[1]! && shares[1]! < shares[3]!, `${shares}`);
   assert.ok(shares[3]! > 0.4, `${shares}`);
 });
 
-Deno.test("with every upstream down the failure comes quickly and says why", () => {
-  const simulation = world({
+Deno.test("while every upstream is down, queries fail quickly and say why", () => {
+  const simulation = world({ "10.0.0.1": silent, "10.0.0.2": silent }, {
     options: "read_timeout 300ms",
-    upstreams: { "10.0.0.1": silent, "10.0.0.2": silent },
   });
-  load(simulation, 10, 10);
+  askMany(simulation, 10, { forMs: 10 });
   simulation.run(10_000);
-  const asked = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232 }));
-  simulation.run(6000);
-  const answer = onlyAnswer(asked);
-  assert.equal(answer.rcode, "SERVFAIL");
+  const asked = ask(simulation, { edns: 1232, forMs: 6000 });
+  assert.equal(onlyAnswer(asked).rcode, "SERVFAIL");
   assert.ok(waited(asked) <= 510, `${waited(asked)} ms`);
-  assert.equal(extendedError(answer), 22);
+  assert.deepEqual(errorCodes(onlyAnswer(asked)), [22]);
 });
 
-Deno.test("refused and malformed replies are a network error, silence no reachable authority", () => {
-  for (const [behaviour, code] of [[refusing, 23], [silent, 22]] as const) {
-    const simulation = world({ upstreams: { "10.0.0.1": behaviour } });
-    const asked = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232 }));
-    simulation.run(6000);
-    assert.equal(extendedError(onlyAnswer(asked)), code);
-  }
-});
+for (
+  const [title, behaviour, code] of [["refusal", refusing, 23], ["silence", silent, 22]] as const
+) {
+  Deno.test(`${title} is Extended DNS Error ${code}`, () => {
+    const asked = ask(world({ "10.0.0.1": behaviour }), { edns: 1232, forMs: 6000 });
+    assert.deepEqual(errorCodes(onlyAnswer(asked)), [code]);
+  });
+}
 
-Deno.test("no query waits longer than five seconds or asks more often than documented", () => {
-  const worlds: World[] = [
-    { upstreams: { "10.0.0.1": silent } },
-    { upstreams: { "10.0.0.1": silent, "10.0.0.2": silent, "10.0.0.3": refusing } },
-    { options: "max_fails 0", upstreams: { "10.0.0.1": silent, "10.0.0.2": silent } },
-    { options: "hedge 5ms", upstreams: { "10.0.0.1": after(4900), "10.0.0.2": silent } },
-    { options: "max_connect_attempts 1", upstreams: { "10.0.0.1": silent, "10.0.0.2": silent } },
-    { options: "force_tcp", upstreams: { "10.0.0.1": silent, "10.0.0.2": refusing } },
-  ];
-  for (const one of worlds) {
-    const simulation = world(one);
-    const asked = load(simulation, 20, 50);
+const LIMITS: { options?: string; upstreams: Behaviour[]; attempts?: number }[] = [
+  { upstreams: [silent] },
+  { upstreams: [silent, silent, refusing] },
+  { options: "max_fails 0", upstreams: [silent, silent] },
+  { options: "hedge 5ms", upstreams: [answering(4900), silent] },
+  { options: "max_connect_attempts 1", upstreams: [silent, silent], attempts: 1 },
+  { options: "force_tcp", upstreams: [silent, refusing] },
+];
+for (const { options = "", upstreams, attempts = 2 * upstreams.length } of LIMITS) {
+  Deno.test(`no query waits over 5 s or is sent too often: ${upstreams.length} upstreams ${options}`, () => {
+    const entries = upstreams.map((upstream, i) => [`10.0.0.${i + 1}`, upstream]);
+    const simulation = world(Object.fromEntries(entries), { options });
+    const asked = askMany(simulation, 20, { forMs: 50 });
     simulation.run(10_000);
     for (const [i, query] of asked.entries()) {
       onlyAnswer(query);
-      assert.ok(waited(query) <= 5000, `${one.options}: ${waited(query)} ms`);
-      const limit = one.options === "max_connect_attempts 1"
-        ? 1
-        : 2 * Object.keys(one.upstreams).length;
-      const sent = simulation.seen.filter((line) => line.includes(` n${i}.example.org `)).length;
-      assert.ok(sent <= limit + 3, `${one.options}: n${i} asked ${sent} times`);
+      assert.ok(waited(query) <= 5000, `${waited(query)} ms`);
+      const sent = sentFor(simulation, `n${i}.example.org `);
+      assert.ok(sent <= attempts + 3, `n${i} sent ${sent} times`);
     }
     assert.equal(simulation.engine.waiting, 0);
-  }
-});
+  });
+}
 
 Deno.test("a connection past max_age takes no new queries", () => {
-  const simulation = world({
-    options: "force_tcp\n expire 1s\n max_age 2s",
-    upstreams: { "10.0.0.1": after(5) },
-  });
-  load(simulation, 1000, 10);
+  const options = "force_tcp\n expire 1s\n max_age 2s";
+  const simulation = world({ "10.0.0.1": answering(5) }, { options });
+  askMany(simulation, 1000, { forMs: 10 });
   // Ten seconds in lives of 1.6 to 2 seconds.
   assert.ok(simulation.connects >= 5 && simulation.connects <= 7, `${simulation.connects}`);
 });
 
-Deno.test("10,000 queries a second over TCP take no more connections than allowed", () => {
-  const simulation = world({ options: "force_tcp", upstreams: { "10.0.0.1": after(10) } });
+Deno.test("10,000 queries a second over TCP use at most the allowed connections", () => {
+  const simulation = world({ "10.0.0.1": answering(10) }, { options: "force_tcp" });
   const asked: Asked[] = [];
   for (let i = 0; i < 200; i++) {
-    for (let j = 0; j < 10; j++) {
-      asked.push(simulation.ask(queryBytes({ name: `n${i}x${j}.example.org` })));
-    }
+    asked.push(...askMany(simulation, 10, { prefix: `n${i}x` }));
     simulation.run(1);
   }
   simulation.run(100);
-  for (const one of asked) assert.equal(onlyAnswer(one).rcode, "NOERROR");
+  assert.deepEqual(rcodes(asked), ["NOERROR"]);
   assert.ok(simulation.connects <= 64, `${simulation.connects}`);
 });
 
 Deno.test("a server that closes idle connections does not count as failing", () => {
-  const simulation = world({
-    options: "force_tcp\n expire 1h",
-    upstreams: { "10.0.0.1": after(2), "10.0.0.2": after(2) },
-  });
-  load(simulation, 10, 10);
+  const options = "force_tcp\n expire 1h";
+  const simulation = world({ "10.0.0.1": answering(2), "10.0.0.2": answering(2) }, { options });
+  askMany(simulation, 10, { forMs: 10 });
   let closing = true;
   for (const address of ["10.0.0.1", "10.0.0.2"]) {
     simulation.upstream(`${address}:53`, (query, transport) => {
-      if (!closing) return after(2)(query, transport);
+      if (!closing) return answering(2)(query, transport);
       closing = false;
       return "refuse";
     });
   }
-  const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
-  simulation.run(1000);
-  assert.equal(onlyAnswer(asked).rcode, "NOERROR");
+  assert.equal(onlyAnswer(ask(simulation, { forMs: 1000 })).rcode, "NOERROR");
   assert.equal(simulation.count("nodens_upstream_failures_total"), 0);
 });
 
-Deno.test("the list of upstreams changes under way: old questions end, new ones go to new servers", () => {
-  const simulation = world({ upstreams: { "10.0.0.1": after(50), "10.0.0.2": after(50) } });
-  simulation.upstream("10.0.0.3:53", after(2, "192.0.2.9"));
-  const before = simulation.ask(queryBytes({ name: "before.example.org" }));
-  simulation.run(1);
-  simulation.engine.deliver(0, 0, {
-    upstreams: [{ address: "10.0.0.3", port: 53, transport: "dns", serverName: "" }],
-    readTimeoutMs: 1000,
-    maxConnectAttempts: 3,
-    policy: "round_robin",
-  });
-  const asked = simulation.ask(queryBytes({ name: "after.example.org" }));
-  simulation.run(200);
-  assert.equal((onlyAnswer(before).answers![0] as { data: string }).data, "192.0.2.7");
-  assert.equal((onlyAnswer(asked).answers![0] as { data: string }).data, "192.0.2.9");
+Deno.test("when upstreams change, old questions end and new ones go to the new servers", () => {
+  const simulation = world({ "10.0.0.1": answering(50), "10.0.0.2": answering(50) });
+  simulation.upstream("10.0.0.3:53", answering(2, "192.0.2.9"));
+  const before = ask(simulation, { name: "before.example.org", forMs: 1 });
+  deliver(simulation, ["10.0.0.3"], { position: 0, policy: "round_robin" });
+  const after = ask(simulation, { name: "after.example.org", forMs: 200 });
+  assert.deepEqual([before, after].map(addressIn), ["192.0.2.7", "192.0.2.9"]);
 });
 
-Deno.test("before any name of TO is resolved the client is told that it is too early", () => {
+Deno.test("before any host name of TO is resolved, clients get Not Ready", () => {
   const simulation = new Simulation(". {\n errors\n cache\n forward . dns.example.net\n}");
-  const early = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232 }));
-  assert.equal(onlyAnswer(early).rcode, "SERVFAIL");
-  assert.equal(extendedError(onlyAnswer(early)), 14);
-  simulation.upstream("10.0.0.1:53", after(2));
-  simulation.engine.deliver(0, 2, {
-    upstreams: [{ address: "10.0.0.1", port: 53, transport: "dns", serverName: "" }],
-    readTimeoutMs: 1000,
-    maxConnectAttempts: null,
-    policy: "random",
-  });
-  const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
-  simulation.run(100);
-  assert.equal(onlyAnswer(asked).rcode, "NOERROR");
+  const early = onlyAnswer(ask(simulation, { edns: 1232 }));
+  assert.equal(early.rcode, "SERVFAIL");
+  assert.deepEqual(errorCodes(early), [14]);
+  simulation.upstream("10.0.0.1:53", answering(2));
+  deliver(simulation, ["10.0.0.1"], { position: 2, policy: "random" });
+  assert.equal(onlyAnswer(ask(simulation, { forMs: 100 })).rcode, "NOERROR");
 });
-
-function extendedError(answer: ReturnType<typeof onlyAnswer>): number {
-  const opt = answer.additionals!.find(({ type }) => type === "OPT") as unknown as {
-    options: { code: number; data: Uint8Array }[];
-  };
-  const error = opt.options.find(({ code }) => code === 15);
-  return error === undefined ? -1 : error.data[0]! * 256 + error.data[1]!;
-}

@@ -1,21 +1,22 @@
-/** Kinds of servers as far as connections go, in virtual time; over TCP, and as over TLS. */
+/** How servers treat connections, in virtual time, over TCP and TLS. */
 import assert from "node:assert/strict";
 import {
   answered,
+  askMany,
+  askUntil,
   assertOver,
-  burst,
   bySpeed,
   mixed,
   startKinds,
-} from "../../support/simulation/kind_simulation.ts";
+} from "../../support/simulation/forwarding.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import type { Endpoint, StreamHandler } from "../../../src/engine/io.ts";
-import { type Asked, type Behaviour, Simulation } from "../../support/simulation/simulation.ts";
+import { type Behaviour, Simulation } from "../../support/simulation/simulation.ts";
 import * as kinds from "../../support/simulation/upstream_kinds.ts";
 
 const { answering, refusing, serial, silent } = kinds;
 
-/** TCP, and TLS with a handshake of its own and few connections. */
+/** TLS has a slow handshake and few connections. */
 const TRANSPORTS = {
   TCP: { options: "force_tcp", tls: false, connectMs: 1 },
   TLS: { options: "max_conns 16", tls: true, connectMs: 40 },
@@ -32,7 +33,7 @@ function startOver(
   return simulation;
 }
 
-/** Serves so many connections at a time, and resets what comes on others. */
+/** Serves this many connections at a time, and resets others. */
 function resetsBeyond(most: number, inner: Behaviour): Behaviour {
   return (query, transport, arrival) =>
     arrival!.connections.indexOf(arrival!.connection) >= most
@@ -71,7 +72,7 @@ for (const transport of ["TCP", "TLS"] as const) {
         name: "the first of a connection",
         behaviour: kinds.firstOnly(answering(100)),
         most: 3000,
-        // Sixteen connections at a time, each good for one: it takes too long to find that out.
+        // Sixteen connections for one query each: detecting that takes too long.
         lost: transport === "TLS" ? 5 : 0,
       },
       {
@@ -85,7 +86,7 @@ for (const transport of ["TCP", "TLS"] as const) {
     for (const { name, behaviour, most, lost = 0 } of table) {
       await t.step(name, () => {
         const simulation = startOver(transport, behaviour);
-        const asked = burst(simulation, 40);
+        const asked = askMany(simulation, 40);
         simulation.run(6000);
         const times = answered(asked);
         assert.ok(times.length >= 40 - lost, `${times.length} of 40`);
@@ -114,7 +115,7 @@ for (const transport of ["TCP", "TLS"] as const) {
         const { fast, slow } = mixed(simulation, 1000);
         const times = answered(fast);
         assert.equal(times.length, fast.length);
-        // What it takes to find out about the server; the rest as if there were no slow name.
+        // Only detection costs time; all other queries are as fast as without slow names.
         const late = times.filter((ms) => ms > 150);
         assert.ok(late.length <= 6, `${late.length} of ${times.length} were late: ${late}`);
         assert.equal(answered(slow).length, slow.length);
@@ -124,10 +125,10 @@ for (const transport of ["TCP", "TLS"] as const) {
   });
 }
 
-/** When servers change, and until when names are asked, in the simulation's milliseconds. */
+/** When servers change, and until when queries are sent, in simulated milliseconds. */
 const CHANGE = { atMs: 6000, untilMs: 14_000 } as const;
 
-Deno.test("a server that changes its ways half way, in each direction", async (t) => {
+Deno.test("a server that changes how it treats connections, in each direction", async (t) => {
   const ms = 30;
   const makers: Record<string, () => Behaviour> = {
     "in any order": () => answering(ms),
@@ -144,14 +145,10 @@ Deno.test("a server that changes its ways half way, in each direction", async (t
         await t.step(`${before}, then ${after}, over ${transport}`, () => {
           const behaviour = kinds.changing(CHANGE.atMs, makeBefore(), makeAfter());
           const simulation = startOver(transport, behaviour);
-          const asked: Asked[] = [];
-          while (simulation.nowMs < CHANGE.untilMs) {
-            asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
-            simulation.run(20);
-          }
+          const asked = askUntil(simulation, CHANGE.untilMs, 20);
           simulation.run(6000);
           assert.equal(answered(asked).length, asked.length);
-          // Learnt: the last of them are as fast as the server lets them be.
+          // Detected: the last queries are as fast as the server allows.
           const last = answered(asked.filter(({ atMs }) => atMs > CHANGE.untilMs - 2000));
           const late = last.filter((tookMs) => tookMs > 400);
           assert.ok(late.length <= 0.05 * last.length, `${late}`);
@@ -162,7 +159,7 @@ Deno.test("a server that changes its ways half way, in each direction", async (t
   }
 });
 
-Deno.test("TCP goes and comes back: truncated answers meanwhile, whole ones after", async (t) => {
+Deno.test("while TCP is broken, truncated answers are passed on; then whole ones", async (t) => {
   for (const [name, broken] of Object.entries({ refused: refusing, silent })) {
     await t.step(name, () => {
       const behaviour = kinds.changing(
@@ -171,11 +168,7 @@ Deno.test("TCP goes and comes back: truncated answers meanwhile, whole ones afte
         kinds.truncating(serial(answering())),
       );
       const simulation = startKinds(behaviour);
-      const asked: Asked[] = [];
-      while (simulation.nowMs < 20_000) {
-        asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
-        simulation.run(100);
-      }
+      const asked = askUntil(simulation, 20_000, 100);
       simulation.run(6000);
       assert.equal(answered(asked).length, asked.length);
       const truncated = asked.filter(({ answers }) => (answers[0]!.bytes[2]! & 2) !== 0);
@@ -186,13 +179,9 @@ Deno.test("TCP goes and comes back: truncated answers meanwhile, whole ones afte
   }
 });
 
-Deno.test("accepts and says nothing over TCP: another server answers", () => {
+Deno.test("if a server accepts TCP but is silent, another server answers", () => {
   const simulation = startKinds([silent, serial(answering())], "force_tcp");
-  const asked: Asked[] = [];
-  for (let i = 0; i < 40; i++) {
-    asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org` })));
-    simulation.run(100);
-  }
+  const asked = askMany(simulation, 40, { forMs: 100 });
   simulation.run(6000);
   const times = answered(asked);
   assert.equal(times.length, 40);
@@ -201,7 +190,7 @@ Deno.test("accepts and says nothing over TCP: another server answers", () => {
   assertOver(simulation, asked);
 });
 
-/** Has room for so many connections to upstreams. */
+/** Has room for four connections to upstreams. */
 class Narrow extends Simulation {
   outgoing = 0;
   override connect(endpoint: Endpoint, handler: StreamHandler): number {

@@ -19,12 +19,12 @@ const BAIT = record(QNAME, 65280, [56, ...Array(32).fill(97)]);
 const CASES: { title: string; type: number; records: number[][] }[] = [
   {
     // Over OPT the table of TTLs is written, which would make the name a pointer to itself.
-    title: "a name that runs on, label by label, into the OPT record behind it",
+    title: "a name that continues into the OPT record behind it",
     type: 1,
     records: [BAIT, record(QNAME, 46), record([0xc0, 199], 65280)],
   },
   {
-    title: "the same for a type whose data nobody knows",
+    title: "the same for an unknown type",
     type: 65280,
     records: [BAIT, record([0xc0, 199], 65280)],
   },
@@ -36,7 +36,7 @@ const CASES: { title: string; type: number; records: number[][] }[] = [
 ];
 
 for (const { title, type, records } of CASES) {
-  Deno.test(`a hostile reply is no answer, and nothing of it is kept: ${title}`, () => {
+  Deno.test(`a hostile reply is rejected, and nothing of it is cached: ${title}`, () => {
     const simulation = new Simulation(COREFILE);
     simulation.upstream("10.0.0.1:53", (query) => [{
       bytes: Uint8Array.from([

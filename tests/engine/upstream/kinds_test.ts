@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import {
   answered,
-  burst,
+  ask,
+  askMany,
+  askUntil,
   bySpeed,
   mixed,
   startKinds,
-} from "../../support/simulation/kind_simulation.ts";
+} from "../../support/simulation/forwarding.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
-import type { Asked, Behaviour } from "../../support/simulation/simulation.ts";
+import type { Behaviour } from "../../support/simulation/simulation.ts";
 import * as kinds from "../../support/simulation/upstream_kinds.ts";
 
 const { answering, failing, serial, silent, refusing } = kinds;
@@ -36,7 +38,7 @@ Deno.test("forty names at once that take 100 ms each, on servers of every kind o
   for (const { name, behaviour, most } of table) {
     await t.step(name, () => {
       const simulation = startKinds(behaviour, "force_tcp");
-      const asked = burst(simulation, 40);
+      const asked = askMany(simulation, 40);
       simulation.run(6000);
       const times = answered(asked);
       assert.equal(times.length, 40);
@@ -45,7 +47,7 @@ Deno.test("forty names at once that take 100 ms each, on servers of every kind o
   }
 });
 
-Deno.test("a slow name holds up no other name", async (t) => {
+Deno.test("a slow name does not delay other names", async (t) => {
   const table: { name: string; behaviour: Behaviour; options?: string }[] = [
     { name: "in order over TCP", behaviour: serial(bySpeed), options: "force_tcp" },
     { name: "in any order over TCP", behaviour: bySpeed, options: "force_tcp" },
@@ -68,7 +70,7 @@ Deno.test("a slow name holds up no other name", async (t) => {
   }
 });
 
-Deno.test("a name that is never answered fails no other one on a server that goes in order", () => {
+Deno.test("a name that is never answered fails no other name, if its server answers in order", () => {
   const simulation = startKinds(
     serial((query, transport, arrival) =>
       query.questions![0]!.name.startsWith("slow") ? [] : answering(2)(query, transport, arrival)
@@ -81,27 +83,23 @@ Deno.test("a name that is never answered fails no other one on a server that goe
   assert.ok(Math.max(...times) <= 1000, `${Math.max(...times)} ms`);
 });
 
-Deno.test("sixty names one after the other from a server that answers the first of a connection", () => {
+Deno.test("sixty names one by one, to a server that answers the first query of a connection", () => {
   const simulation = startKinds(kinds.firstOnly(answering(5)), "force_tcp");
-  const asked: Asked[] = [];
-  for (let i = 0; i < 60; i++) {
-    asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org` })));
-    simulation.run(50);
-  }
+  const asked = askMany(simulation, 60, { forMs: 50 });
   simulation.run(6000);
   const times = answered(asked);
   assert.equal(times.length, 60);
   assert.ok(times.filter((ms) => ms > 50).length <= 12, `${times}`);
 });
 
-Deno.test("health goes by a connection of its own: slow names make no server suspect for long", () => {
+Deno.test("health checks use their own connection, so slow names do not keep a server suspect", () => {
   const simulation = startKinds(serial(bySpeed), "force_tcp\nmax_conns 1");
   mixed(simulation, 1000);
   assert.equal(simulation.count("coredns_proxy_healthcheck_failures_total"), 0);
   assert.equal(simulation.count("coredns_forward_healthcheck_broken_total"), 0);
 });
 
-Deno.test("whatever a server makes of EDNS, clients of every kind are answered", async (t) => {
+Deno.test("however a server treats EDNS, all kinds of clients are answered", async (t) => {
   const plain = kinds.withoutEdns();
   const table: { name: string; behaviour: Behaviour }[] = [
     {
@@ -143,15 +141,11 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
       for (const transport of ["", "force_tcp"]) {
         await t.step(`${name}, ${client} client ${transport}`, () => {
           const simulation = startKinds(behaviour, transport);
-          const asked: Asked[] = [];
-          for (let i = 0; i < 30; i++) {
-            asked.push(simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options })));
-            simulation.run(200);
-          }
+          const asked = askMany(simulation, 30, { ...options, forMs: 200 });
           simulation.run(6000);
           const times = answered(asked);
-          // Learnt soon, for good or until it is tried again. Over TCP, silence is first taken for a
-          // slow answer: what comes after 1.9 s is too late for a client over UDP.
+          // Learnt soon. Over TCP, silence first looks like a slow answer, and after 1.9 s an answer
+          // is too late for a client over UDP.
           const least = transport === "" ? 30 : 26;
           assert.ok(times.length >= least, `${30 - times.length} of 30 got no answer`);
           const late = times.filter((ms) => ms > 100).length;
@@ -162,7 +156,7 @@ Deno.test("whatever a server makes of EDNS, clients of every kind are answered",
   }
 });
 
-Deno.test("a server that is odd about EDNS is served when it is back from an outage", async (t) => {
+Deno.test("a server that mistreats EDNS is usable again after an outage", async (t) => {
   const table = {
     "drops queries with OPT": kinds.toEdns(silent, kinds.withoutEdns()),
     "drops queries with an option": kinds.toEdns(silent, answering(), { options: true }),
@@ -172,11 +166,7 @@ Deno.test("a server that is odd about EDNS is served when it is back from an out
     for (const options of ["", "force_tcp"]) {
       await t.step(`${name} ${options}`, () => {
         const simulation = startKinds(kinds.changing(10_000, silent, behaviour), options);
-        const asked: Asked[] = [];
-        while (simulation.nowMs < 40_000) {
-          asked.push(simulation.ask(queryBytes({ name: `n${asked.length}.example.org` })));
-          simulation.run(1000);
-        }
+        const asked = askUntil(simulation, 40_000, 1000);
         simulation.run(6000);
         const back = asked.filter(({ atMs }) => atMs > 15_000);
         const times = answered(back);
@@ -196,7 +186,7 @@ Deno.test("a name that is never answered costs no other name its DNSSEC records"
     if (name.startsWith("n")) forms.push(kinds.formOf(query));
     return answering()(query, transport, arrival);
   });
-  // Nothing else is asked meanwhile, so each of them is all that the server is silent about.
+  // Nothing else is asked, so the server appears silent each time.
   for (let i = 0; i < 20; i++) {
     const options = { edns: 1232, dnssecOk: true };
     simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options }));
@@ -207,7 +197,7 @@ Deno.test("a name that is never answered costs no other name its DNSSEC records"
   assert.deepEqual(forms, Array.from({ length: 20 }, () => "options, DO"));
 });
 
-Deno.test("a truncated answer is handed on where TCP brings nothing better", async (t) => {
+Deno.test("a truncated answer is passed on if TCP brings nothing better", async (t) => {
   const table: { name: string; tcp: Behaviour; bare?: boolean; withinMs: number }[] = [
     { name: "TCP refused", tcp: refusing, withinMs: 100 },
     { name: "TCP silent", tcp: silent, withinMs: 1100 },
@@ -221,7 +211,7 @@ Deno.test("a truncated answer is handed on where TCP brings nothing better", asy
       const behaviour: Behaviour = (query, transport, arrival) =>
         truncated(query, name === "TCP truncates" ? "udp" : transport, arrival);
       const simulation = startKinds(behaviour);
-      const asked = simulation.ask(queryBytes({ name: "www.example.org" }));
+      const asked = ask(simulation);
       simulation.run(6000);
       const [answer] = asked.answers;
       const message = decode(answer!.bytes);
@@ -233,14 +223,14 @@ Deno.test("a truncated answer is handed on where TCP brings nothing better", asy
   }
   await t.step("header alone, TCP answers", () => {
     const simulation = startKinds(kinds.truncating(answering(), { bare: true }));
-    const asked = [simulation.ask(queryBytes({ name: "www.example.org" }))];
+    const asked = [ask(simulation)];
     simulation.run(100);
     assert.equal(answered(asked).length, 1);
     assert.equal(decode(asked[0]!.answers[0]!.bytes).flag_tc, false);
   });
 });
 
-Deno.test("with several servers the next one is asked where one refuses or is lame", async (t) => {
+Deno.test("with several servers the next is asked if one refuses or is lame", async (t) => {
   const table: { name: string; behaviour: Behaviour; alone: string }[] = [
     { name: "REFUSED", behaviour: failing(5, "with-opt"), alone: "REFUSED" },
     { name: "NOTIMP", behaviour: failing(4, "with-opt"), alone: "NOTIMP" },
@@ -250,20 +240,20 @@ Deno.test("with several servers the next one is asked where one refuses or is la
   for (const { name, behaviour, alone } of table) {
     await t.step(name, () => {
       const two = startKinds([behaviour, answering()]);
-      const asked = [two.ask(queryBytes({ name: "www.example.org" }))];
+      const asked = [ask(two)];
       two.run(1000);
       assert.equal(answered(asked).length, 1);
       const one = startKinds(behaviour);
-      const handedOn = one.ask(queryBytes({ name: "www.example.org" }));
+      const passedOn = ask(one);
       one.run(6000);
-      assert.equal(decode(handedOn.answers[0]!.bytes).rcode, alone);
+      assert.equal(decode(passedOn.answers[0]!.bytes).rcode, alone);
     });
   }
 });
 
-Deno.test("x20 is left out for a server that folds case, once TCP has shown that it does", () => {
+Deno.test("x20 is disabled for a server that folds case, once TCP has proved it", () => {
   const simulation = startKinds(kinds.folding(answering()), "x20");
-  const asked = burst(simulation, 1);
+  const asked = askMany(simulation, 1);
   simulation.run(2000);
   assert.equal(answered(asked).length, 1);
   assert.match(simulation.logs.join("\n"), /changes the case of names/);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ResponseScanner } from "../../../src/dns/response_scan.ts";
 import { Memory } from "../../../src/engine/memory.ts";
 import type { Io } from "../../../src/engine/io.ts";
-import { ScanTime } from "../../../src/upstream/message/scan_time.ts";
+import { Inquiry } from "../../../src/upstream/message/inquiry.ts";
+import { Reply } from "../../../src/upstream/message/reply.ts";
 import { fakeEngine } from "../../support/engine/fake_engine.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 
@@ -11,15 +11,14 @@ const reply = responseBytes(decode(queryBytes({ name: "www.example.org" })), {
   answers: [a("www.example.org", "192.0.2.1")],
 });
 
-/** Scans the reply, good or cut off, by a clock that gives these two times. */
+/** Scans the reply, complete or cut, with a clock that gives these two times. */
 function scanAt(times: number[], cut = 0): { usable: boolean; counts: number[] } {
   const engine = fakeEngine();
   engine.io.nanoseconds = () => times.shift()!;
   const memory = new Memory(reply.length + 64);
   memory.bytes.set(reply);
-  const scanTime = new ScanTime(engine, { from: "." });
   const index = engine.histogram(NAME, { from: "." }, []);
-  const usable = scanTime.scan(new ResponseScanner(), memory, reply.length - cut);
+  const usable = new Reply(engine, { from: "." }).read(memory, reply.length - cut, new Inquiry());
   return { usable, counts: [...engine.values.subarray(index, index + 10)] };
 }
 
@@ -39,17 +38,17 @@ for (const { title, times, bucket, seconds } of CASES) {
   });
 }
 
-Deno.test("time of a scan: replies that cannot be used count as well", () => {
+Deno.test("time of a scan: unusable replies count as well", () => {
   const { usable, counts } = scanAt([0, 5000], 15);
   assert.ok(!usable);
   assert.equal(counts[2], 1);
 });
 
-Deno.test("time of a scan: without a clock all count as nothing", () => {
+Deno.test("time of a scan: without a clock every scan takes no time", () => {
   const engine = fakeEngine();
   assert.equal((engine.io as Io).nanoseconds, undefined);
   const memory = new Memory(reply.length + 64);
   memory.bytes.set(reply);
-  assert.ok(new ScanTime(engine, { from: "." }).scan(new ResponseScanner(), memory, reply.length));
+  assert.ok(new Reply(engine, { from: "." }).read(memory, reply.length, new Inquiry()));
   assert.equal(engine.value(NAME), 1);
 });

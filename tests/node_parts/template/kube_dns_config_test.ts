@@ -75,11 +75,11 @@ const BAD_STUBS: [string, ...string[]][] = [
   ['{"a": ["fe80::1%eth0"]}', `"a": "fe80::1%eth0" ${NO_ADDRESS}, or a host name ${WRITE}`],
   [
     '{"a": ["192.0.2.1:65564"]}',
-    `"a": "192.0.2.1:65564" ${NO_ADDRESS}: "65564" is no valid port (1 to 65535)`,
+    `"a": "192.0.2.1:65564" ${NO_ADDRESS}: "65564" is not a valid port (1 to 65535)`,
   ],
   [
     '{"a": ["192.0.2.1:"], "B": ["::1"]}',
-    `"a": "192.0.2.1:" ${NO_ADDRESS}: "" is no valid port (1 to 65535)`,
+    `"a": "192.0.2.1:" ${NO_ADDRESS}: "" is not a valid port (1 to 65535)`,
     `"B" ${NO_NAME} (write it in lower case)`,
   ],
 ];

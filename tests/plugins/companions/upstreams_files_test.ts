@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { denoHost } from "../../../src/control/host_deno.ts";
-import { Upstreams } from "../../../src/plugins/forward/companion/upstreams.ts";
+import { Upstreams } from "../../../src/plugins/forward/companion.ts";
 import type { UpstreamsUpdate } from "../../../src/plugins/forward/options.ts";
-import { type Delivery, following } from "../../support/doubles/followed.ts";
-import { until } from "../../support/run/until.ts";
+import { advanceUntil, type Delivery, following } from "../../support/doubles/followed.ts";
+import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 const OLD = "nameserver 192.0.2.1\n";
 const NEW = "nameserver 192.0.2.2\n";
+
+/** Moved while a test waits. */
+const clock = new VirtualClock();
+const until = (condition: () => boolean) => advanceUntil(clock, condition);
 
 function folder(): string {
   return Deno.makeTempDirSync({ prefix: "nodens_test_" });
@@ -29,7 +33,7 @@ async function withFile(
   if (options.prepare === undefined) Deno.writeTextFileSync(path, OLD);
   else options.prepare(own);
   const corefile = (options.corefile ?? ((path) => `. {\n forward . ${path}\n}\n`))(path);
-  await following(corefile, {}, async ({ deliveries, logs }) => {
+  await following(corefile, { clock }, async ({ deliveries, logs }) => {
     // What is written before the first look is no change; a first change shows that it was taken.
     Deno.writeTextFileSync(path, "nameserver 192.0.2.77\n");
     const directives = corefile.split(path).length - 1;
@@ -216,7 +220,7 @@ Deno.test("resolv.conf: a line that names no address is told of, once for a chan
     Deno.writeTextFileSync(path, `nameserver dns\nnameserver 192.0.2.300\n${NEW}`);
     await until(() => deliveries.length === 1);
     assert.deepEqual(warnings(), [
-      `warning: plugin/forward: ${path}: "dns" is no IP address; the line is ignored`,
+      `warning: plugin/forward: ${path}: "dns" is not an IP address; the line is ignored`,
     ]);
   });
 });
@@ -272,7 +276,7 @@ const LOOPS = [
 
 for (const { what, corefile, loops } of LOOPS) {
   Deno.test(`a block that forwards to ${what} ${loops ? "is warned of" : "is no loop"}`, async () => {
-    await following(corefile, {}, ({ logs }) => {
+    await following(corefile, { clock }, ({ logs }) => {
       assert.equal(logs.length, loops ? 1 : 0, logs.join("\n"));
       if (loops) assert.match(logs[0]!, /^warning: .*:5399 is this server block itself/);
       return Promise.resolve();
@@ -306,7 +310,7 @@ Deno.test("two blocks whose files name each other: both leave it out, whichever 
   Deno.writeTextFileSync(`${own}/b`, "nameserver 192.0.2.1\n");
   const corefile = `. {\n bind 127.0.0.1\n forward . ${own}/a 192.0.2.9\n}\n` +
     `. {\n bind 127.0.0.2\n forward . ${own}/b\n}\n`;
-  await following(corefile, {}, async ({ deliveries, logs }) => {
+  await following(corefile, { clock }, async ({ deliveries, logs }) => {
     assert.equal(logs.length, 0, logs.join("\n"));
     Deno.writeTextFileSync(`${own}/b`, `nameserver 127.0.0.1\n${NEW}`);
     await until(() => deliveries.length === 2);
@@ -330,7 +334,7 @@ for (
       Deno.writeTextFileSync(path, text);
     }
     const corefile = `. {\n forward a. ${path}\n forward . ${path} ${other}\n}\n`;
-    await following(corefile, {}, async ({ deliveries, logs }) => {
+    await following(corefile, { clock }, async ({ deliveries, logs }) => {
       const of = (position: number) => deliveries.filter((one) => one.position === position);
       // Updates from other files go on meanwhile.
       for (let i = 1; i <= 3; i++) {
@@ -374,19 +378,19 @@ for (const { what, text, listens, servers } of RELOADS) {
     Deno.writeTextFileSync(path, OLD);
     const load = (text: string) =>
       loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost).config;
-    const surroundings = { pollMs: 60_000, interfaces: () => ["127.0.0.1"], resolveMs: 1000 };
+    const interfaces = () => ["127.0.0.1"];
     const deliver = () => {};
     const logs: string[] = [];
     const log = (level: string, line: string) => logs.push(`${level}: ${line}`);
     const config = load(`. {\n forward . ${path}\n}\n`);
-    const first = new Upstreams(config, { deliver, log, surroundings });
+    const first = new Upstreams(config, { deliver, log, interfaces, clock });
     first.start();
     let second: Upstreams | null = null;
     try {
       if (text === null) Deno.removeSync(path);
       else Deno.writeTextFileSync(path, text);
       const next = load(`. {\n bind ${listens}\n errors\n forward . ${path}\n}\n`);
-      second = new Upstreams(next, { deliver, log, surroundings, previous: first });
+      second = new Upstreams(next, { deliver, log, interfaces, clock, previous: first });
       const [delivery] = await second.prepare();
       const { upstreams } = delivery!.data as UpstreamsUpdate;
       assert.deepEqual(upstreams.map(({ address }) => address), servers);
@@ -406,11 +410,7 @@ Deno.test("a block that keeps its handlers is told what its file says when it is
     { file: "Corefile", text: `. {\n forward . ${path}\n}\n`, defaultPort: 53 },
     denoHost,
   );
-  const options = {
-    deliver: () => {},
-    log: () => {},
-    surroundings: { interfaces: () => [], resolveMs: 1000 },
-  };
+  const options = { deliver: () => {}, log: () => {}, interfaces: () => [], clock };
   const previous = new Upstreams(config, options);
   const upstreams = new Upstreams(config, { ...options, previous });
   try {

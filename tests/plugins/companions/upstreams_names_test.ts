@@ -94,7 +94,7 @@ Deno.test("a name: both families, followed when they change, in a stable order",
     assert.deepEqual(
       logs,
       [
-        `info: plugin/forward: Corefile:2: forward .: ${HOST} resolves anew: upstreams were none, ` +
+        `info: plugin/forward: Corefile:2: forward .: ${HOST} changed: upstreams were none, ` +
         "are 192.0.2.1:1053 192.0.2.2:1053 [2001:db8::1]:1053",
       ],
     );
@@ -318,7 +318,8 @@ const BOOTSTRAPS = [
   {
     what: "nodens itself",
     resolvConf: "nameserver 127.0.0.1\n",
-    why: /127\.0\.0\.1:53 is nodens itself, which cannot know before it forwards \(name another/,
+    why:
+      /127\.0\.0\.1:53 is nodens itself, which cannot resolve names before it forwards \(name another/,
   },
 ];
 

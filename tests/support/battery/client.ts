@@ -1,7 +1,7 @@
-/** How long a response may take; nothing waits for it where all is well. */
+/** Time for a response; nothing waits this long if all is well. */
 const LIMIT_MS = 10_000;
 
-/** Asks one server over UDP and TCP with messages as they are, however odd. */
+/** Sends messages to one server over UDP and TCP without checking them. */
 export class BatteryClient {
   readonly #port: number;
   readonly #socket: Deno.DatagramConn;
@@ -13,10 +13,9 @@ export class BatteryClient {
   }
 
   /**
-   * Sends a message and then `marker`, and returns the responses up to that to the marker.
-   *
-   * So nobody waits to see that a message was not answered. A connection that is closed instead has
-   * not answered it either; the next message goes over a new one.
+   * Sends a message and then `marker`; returns the responses up to that to the marker. So there is
+   * no need to wait for an answer that does not come. A closed connection means no answer; the next
+   * message uses a new one.
    */
   async ask(
     transport: "udp" | "tcp",
@@ -43,11 +42,7 @@ export class BatteryClient {
   }
 
   async #sendUdp(message: Uint8Array): Promise<void> {
-    await this.#socket.send(message, {
-      hostname: "127.0.0.1",
-      port: this.#port,
-      transport: "udp",
-    });
+    await this.#socket.send(message, { hostname: "127.0.0.1", port: this.#port, transport: "udp" });
   }
 
   async #receiveUdp(): Promise<Uint8Array | null> {
@@ -60,7 +55,7 @@ export class BatteryClient {
     const frame = Uint8Array.from([message.length >> 8, message.length & 255, ...message]);
     for (let at = 0; at < frame.length;) {
       const count = await stream.write(frame.subarray(at)).catch(closedOf);
-      // Reading says that it is closed.
+      // Reading reports the end.
       if (count === null) return;
       at += count;
     }
@@ -86,7 +81,7 @@ export class BatteryClient {
   }
 }
 
-/** A connection that the server ended with data of ours unread counts as closed. */
+/** A connection that the server closed without reading our data counts as closed. */
 function closedOf(error: unknown): null {
   if (error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe) {
     return null;

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 import { rcodeText, typeNumber } from "../../../src/dns/mnemonics.ts";
 
-/** Bits of a header's second word by the names that rows use. */
+/** Bits of a header's second word by name. */
 const BITS: Readonly<Record<string, number>> = {
   qr: 0x8000,
   aa: 0x0400,
@@ -17,18 +17,18 @@ const BITS: Readonly<Record<string, number>> = {
 const OPT = 41;
 const EXTENDED_ERROR = 15;
 
-/** An OPT record of a query; what is left out is zero. */
+/** OPT record of a query; omitted fields are zero. */
 export interface AskedOpt {
   size: number;
   version?: number;
   do?: boolean;
-  /** The flags beside DO. */
+  /** Flags other than DO. */
   z?: number;
   /** Option codes and data in hexadecimal. */
   options?: readonly (readonly [code: number, data: string])[];
 }
 
-/** A query as a row of the battery says it. */
+/** A query of a battery row. */
 export interface Asked {
   /** Presentation form without escapes, or the name in wire form. */
   name: string | Uint8Array;
@@ -40,11 +40,11 @@ export interface Asked {
   bits?: string;
   opcode?: number;
   edns?: AskedOpt;
-  /** Changes the message after it was put together. */
+  /** Changes the finished message. */
   edit?(message: Uint8Array): Uint8Array;
 }
 
-/** What a response says, in the form that rows expect it. */
+/** A response in the form of the rows' expectations. */
 export interface Told {
   rcode: string;
   /** Bits that are set, in the order of the header: "qr aa rd ra". */
@@ -54,15 +54,14 @@ export interface Told {
   counts: string;
   /** The different TTLs of all records but OPT, in ascending order. */
   ttls: number[];
-  /** Size, version where it is not 0, do, and each option's code; an extended error as ede=N. */
+  /** Size, version unless 0, do, and each option's code; an extended error as ede=N. */
   opt: string | null;
-  /** The question is the query's, octet for octet; "none" where there is none. */
+  /** "same" if the question is the query's octet for octet; "none" if there is none. */
   question: "same" | "other" | "none";
   /** Length of the message in octets. */
   size: number;
 }
 
-/** A name in wire form. */
 export function wireName(labels: readonly Uint8Array[]): Uint8Array {
   const bytes: number[] = [];
   for (const label of labels) bytes.push(label.length, ...label);
@@ -75,7 +74,6 @@ function nameBytes(name: string | Uint8Array): Uint8Array {
   return wireName(name.split(".").map((label) => new TextEncoder().encode(label)));
 }
 
-/** The query in wire form. */
 export function askedBytes(asked: Asked, id: number): Uint8Array {
   const type = typeNumber(asked.type ?? "A");
   if (type === null) throw new RangeError(`Cannot ask for type "${asked.type}"`);
@@ -93,7 +91,6 @@ export function askedBytes(asked: Asked, id: number): Uint8Array {
   return asked.edit?.(message) ?? message;
 }
 
-/** An OPT record in wire form. */
 export function optBytes(opt: AskedOpt): Uint8Array {
   const options = (opt.options ?? []).flatMap(([code, text]) => {
     const data = Uint8Array.fromHex(text);
@@ -106,7 +103,7 @@ export function optBytes(opt: AskedOpt): Uint8Array {
   ]);
 }
 
-/** Reads a response with a codec that is not nodens' own; throws where that cannot read it. */
+/** Reads a response with a foreign codec; throws if that cannot read it. */
 export function tellOf(bytes: Uint8Array, query: Uint8Array): Told {
   const message = codec.decode(Buffer.from(bytes)) as codec.DecodedPacket;
   const header = new DataView(bytes.buffer, bytes.byteOffset);

@@ -2,30 +2,30 @@ import { type Named, startNamed } from "../servers/named.ts";
 import { type Nodens, startNodens } from "../processes/nodens.ts";
 import { freePort } from "../servers/ports.ts";
 
-/** Everything that the battery asks and is answered by, on loopback. */
+/** All servers of the battery, on loopback. */
 export interface BatteryServers {
   /** Authoritative for the battery's zones, and recursive: RA in its answers. */
   readonly named: Named;
   /** Validates what it forwards to `named`: the only one that sets AD. */
   readonly validator: Named;
-  /** Does not recurse: it refers to the name servers of a delegated zone. */
+  /** Does not recurse: refers to the name servers of a delegated zone. */
   readonly referring: Named;
-  /** Is asked over UDP first. */
+  /** Asked over UDP first. */
   readonly first: Nodens;
-  /** Is asked over TCP first. */
+  /** Asked over TCP first. */
   readonly second: Nodens;
 }
 
-/** Addresses below `*.many.battery.example`: more than a datagram of 1232 octets can hold. */
+/** Addresses below `*.many.battery.example`: more than a datagram of 1232 octets can carry. */
 export const MANY = 100;
 /** TTL of most records in the battery's zones. */
 export const TTL_SECONDS = 300;
-/** TTL of denials, by the zones' SOA records. */
+/** TTL of denials, from the zones' SOA records. */
 export const DENIAL_TTL_SECONDS = 120;
 
 /**
- * Ways to ask an upstream, by the label of the zone below `option.battery.example` that is asked in
- * this way. No client may see which it was.
+ * Options of `forward`, by the label of their zone below `option.battery.example`. Clients must not
+ * see a difference.
  */
 export const OPTIONS: Readonly<Record<string, string>> = {
   "x20": "x20",
@@ -122,7 +122,7 @@ link    100  IN CNAME end
 end          IN A     192.0.2.2
 `;
 
-/** Starts what the battery needs; `close` ends it all, in whatever state it is. */
+/** Starts all servers; `close` ends them, in whatever state they are. */
 export async function startBattery(): Promise<BatteryServers & { close(): Promise<void> }> {
   const running: { stop(): Promise<unknown> }[] = [];
   async function close(): Promise<void> {
@@ -154,7 +154,7 @@ export async function startBattery(): Promise<BatteryServers & { close(): Promis
         standardZones: false,
         statements: `recursion yes; dnssec-validation yes; forward only;
   forwarders { 127.0.0.1 port ${named.port}; };`,
-        // The wrong key for bogus.example: whatever comes from there is bogus.
+        // The wrong key for bogus.example, so that everything from there is bogus.
         global: `trust-anchors {
   trusted.example. static-key ${trusted.key};
   bogus.example. static-key ${trusted.key};
@@ -185,11 +185,7 @@ export async function startBattery(): Promise<BatteryServers & { close(): Promis
   }
 }
 
-/**
- * The Corefile of the battery.
- *
- * Lifetimes are a minute at least, so that nothing runs out between the cold and the warm pass.
- */
+/** Caches for at least a minute, so that nothing expires between the cold and the warm pass. */
 function batteryCorefile(
   port: number,
   upstreams: { named: number; validator: number; referring: number; dead: number },
@@ -227,12 +223,12 @@ empty.example:${port} {
 `;
 }
 
-/** A TXT record's strings of so many octets in all, a hundred to each. */
+/** Strings of a TXT record with this many octets in all, a hundred each. */
 function text(octets: number): string {
   return `( ${Array.from({ length: octets / 100 }, () => `"${"t".repeat(100)}"`).join(" ")} )`;
 }
 
-/** Signs a zone with a fresh key of its own; `key` is the key's data as a trust anchor has it. */
+/** Signs a zone with a fresh key; `key` is its data in a trust anchor. */
 function signZone(origin: string, zone: string): { text: string; key: string } {
   const directory = Deno.makeTempDirSync({ prefix: "nodens_zone_" });
   try {
@@ -242,7 +238,7 @@ function signZone(origin: string, zone: string): { text: string; key: string } {
       if (success) return new TextDecoder().decode(stdout).trim();
       throw new Error(`Cannot sign "${origin}": ${new TextDecoder().decode(stderr)}`);
     };
-    // One key for everything (a combined signing key), so that there is one trust anchor.
+    // A combined signing key, so that there is one trust anchor.
     const key = run("dnssec-keygen", "-q", "-a", "ECDSAP256SHA256", "-f", "KSK", origin);
     const keyText = Deno.readTextFileSync(`${directory}/${key}.key`);
     Deno.writeTextFileSync(`${directory}/zone`, `$ORIGIN ${origin}.\n${zone}${keyText}`);

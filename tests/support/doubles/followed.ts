@@ -1,10 +1,13 @@
+import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { denoHost } from "../../../src/control/host_deno.ts";
-import {
-  Upstreams,
-  type UpstreamsSurroundings,
-} from "../../../src/plugins/forward/companion/upstreams.ts";
+import { Upstreams, type UpstreamsOptions } from "../../../src/plugins/forward/companion.ts";
 import type { UpstreamsUpdate } from "../../../src/plugins/forward/options.ts";
+import { PATIENCE } from "../run/patience.ts";
+import type { VirtualClock } from "../run/virtual_clock.ts";
+
+/** Only what hangs takes this long. */
+const LIMIT_MS = 60_000 * PATIENCE;
 
 /** What a data plane was handed, addresses and ports as text. */
 export interface Delivery {
@@ -14,10 +17,24 @@ export interface Delivery {
   servers: string[];
 }
 
-/** Follows the upstreams of a Corefile for the length of `use`, with a data plane that only notes. */
+/** Moves the clock until a condition holds, with time for I/O between the steps. */
+export async function advanceUntil(
+  clock: VirtualClock,
+  condition: () => boolean,
+  what = "it",
+): Promise<void> {
+  const limitMs = performance.now() + LIMIT_MS;
+  while (!condition()) {
+    if (performance.now() > limitMs) throw new Error(`${what} did not happen`);
+    await clock.advance(200);
+    await systemClock.sleep(1);
+  }
+}
+
+/** Follows the upstreams of a Corefile for the length of `use`, with a data plane that only records. */
 export async function following(
   corefile: string,
-  surroundings: Partial<UpstreamsSurroundings>,
+  options: Pick<UpstreamsOptions, "clock" | "resolvConfPath" | "hostTiming">,
   use: (seen: { deliveries: Delivery[]; logs: string[] }) => Promise<void>,
 ): Promise<void> {
   const { config } = loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, denoHost);
@@ -32,7 +49,8 @@ export async function following(
   const upstreams = new Upstreams(config, {
     deliver,
     log,
-    surroundings: { pollMs: 20, interfaces: () => ["127.0.0.1", "::1"], ...surroundings },
+    interfaces: () => ["127.0.0.1", "::1"],
+    ...options,
   });
   upstreams.start();
   try {

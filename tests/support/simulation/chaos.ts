@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DISCARD_MS } from "../../../src/engine/clients/responses.ts";
 import { COUNTER } from "../../../src/engine/counters.ts";
-import { decode, type Decoded, queryBytes } from "../messages/messages.ts";
+import { decode, errorCodes, queryBytes } from "../messages/messages.ts";
 import { QUESTIONS_PER_NAME, SubnetOracle } from "./chaos_subnets.ts";
 import { Mood, Oracle, unreliable, type UpstreamReply } from "./chaos_upstreams.ts";
 import { seeded } from "../run/random.ts";
@@ -11,30 +11,28 @@ import * as kinds from "./upstream_kinds.ts";
 const UPSTREAMS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
 /** The documented bound: five seconds over all attempts. */
 const BOUND_MS = 5000;
-/** CoreDNS's lowest TTL: an answer with less is kept, and given out, for this long. */
+/** CoreDNS's lowest TTL: an answer with a lower one is cached for this long. */
 const MIN_TTL_SECONDS = 5;
 
-/** What one run is configured with, and what its rules follow from. */
+/** The configuration of a run, and what its rules depend on. */
 interface Setup {
   corefile: string;
-  /** Queries over UDP that wait for too long get no answer. */
+  /** UDP clients get no late answers. */
   discards: boolean;
   upstreams: string[];
   staleSeconds: number;
   stalePositive: boolean;
-  /** Packets that one lookup may send: attempts, one second thought, and other ways of asking. */
+  /** Packets that one lookup may send. */
   packetsPerLookup: number;
-  /** Questions that are looked up for themselves under one name. */
+  /** Questions under one name that are looked up separately. */
   questionsPerName: number;
-  /** A second upstream may be asked before the first one is late. */
   hedges: boolean;
 }
 
-/** When a run takes place. */
 export interface ChaosTimes {
-  /** Monotonic milliseconds at which the engine is made. */
+  /** Monotonic milliseconds at the start of the engine. */
   startMs?: number;
-  /** How long after that the first query comes. */
+  /** Time until the first query. */
   idleMs?: number;
 }
 
@@ -45,19 +43,13 @@ interface Question {
 }
 
 /**
- * One run of clients, upstreams that hang, die, truncate and lie and change their moods, and a network
- * that loses, duplicates, reorders and forges, all from one seed. Throws where an invariant does not
- * hold; the message begins with the seed.
- *
- * Invariants:
- * - every query gets exactly one answer, within the bound; with `discard`, those over UDP get an
- *   upstream's answer within that or none, and each without is counted;
- * - it answers the question asked, with the spelling and the id of this client;
- * - with `ecs pass`, a client gets answers made for a network that holds it, or for everybody;
- * - no forged data; no data older than its TTL, or stale for longer than `serve_stale` allows, and
- *   stale data is marked so;
- * - one question sends no more packets than its rules allow, over any second and in all;
- * - everything is let go in the end.
+ * One run of clients, upstreams that hang, die, truncate and lie by turns, and a network that
+ * loses, duplicates, reorders and forges, all from one seed. Throws if an invariant is violated;
+ * the message begins with the seed. Every query gets exactly one answer within the bound (with
+ * `discard`, UDP clients may get none, which is counted). The answer has the question, spelling and
+ * id of its client. With `ecs pass` it is for a network of the client or for all. No forged data;
+ * none older than its TTL or than `serve_stale` allows, and stale data is marked. One question
+ * sends no more packets than its rules allow, in any second and in all. Nothing is left at the end.
  */
 export function runChaos(
   seed: number,
@@ -117,7 +109,7 @@ export function runChaos(
   for (const { asked, name } of setup.discards ? answered : []) {
     const [{ bytes, atMs }] = asked.answers as [Asked["answers"][0]];
     const waitedMs = atMs - asked.atMs;
-    // Stale answers come late too, and only some clients are told which are.
+    // Stale answers arrive late too, and only some clients are told.
     const records = setup.staleSeconds === 0 && decode(bytes).answers!.length > 0;
     assert.ok(waitedMs <= DISCARD_MS || !records, fault(`${name} after ${waitedMs} ms`));
   }
@@ -130,12 +122,11 @@ export function runChaos(
   assert.equal(simulation.keptCount, 0, fault("return addresses left"));
   assert.equal(simulation.engine.streams.size, 0, fault("client streams left"));
   assert.equal(simulation.engine.streams.bytes, 0, fault("memory of client streams left"));
-  // Checks of an upstream that never answers go on; they hold one socket or connection each.
+  // Checks of an upstream that never answers continue, with one socket or connection each.
   assert.ok(simulation.openUpstream <= setup.upstreams.length, fault("sockets left"));
   return { queries: all.length, upstream: simulation.seen.length };
 }
 
-/** Wraps an upstream's behaviour into one of the kinds that are met in the world. */
 function ofSomeKind(inner: Behaviour, dice: () => number): Behaviour {
   switch (dice() % 12) {
     case 0:
@@ -199,7 +190,7 @@ function choose(
     positive ? "serve_stale_policy prefer_positive" : "",
     one(["", "servfail 0s", "servfail 30s"]),
   ];
-  // Without a limit, a round of all every 50 ms until the time is up.
+  // Without a limit: a round of all every 50 ms until the time is up.
   const limit = attempts === 0
     ? upstreams.length * BOUND_MS / 50
     : attempts ?? 2 * upstreams.length;
@@ -215,7 +206,7 @@ function choose(
       stale.split(" ")[0]!
     ]!,
     stalePositive: positive,
-    // Each attempt may go over TCP, without OPT, without or with a fresh cookie, and again once; and
+    // Each attempt may go over TCP, without OPT, without or with a fresh cookie, again once, and
     // without the subnet.
     packetsPerLookup: (limit + 3) * (passesSubnets ? 6 : 5),
     questionsPerName: passesSubnets ? QUESTIONS_PER_NAME : 1,
@@ -241,7 +232,7 @@ function checkAnswer(
   assert.ok(waitedMs <= BOUND_MS, fault(`${name} waited ${waitedMs} ms`));
   const answer = decode(bytes);
   assert.equal(answer.id, id, fault(name));
-  // Handed on where TCP brought nothing better; with these upstreams there are no records in it.
+  // Passed on if TCP brought nothing better; these upstreams put no records into it.
   if (answer.flag_tc) assert.equal(answer.answers!.length, 0, fault(`${name} was truncated`));
   assert.equal(answer.questions![0]!.name, name, fault(`${name} got another answer`));
   const query = decode(asked.bytes);
@@ -256,7 +247,7 @@ function checkAnswer(
     assert.ok(bornMs !== null, fault(`${name}: ${data} is a lie`));
     const ageSeconds = (atMs - bornMs) / 1000;
     const goodSeconds = Math.max(oracle.ttlSeconds(name), MIN_TTL_SECONDS);
-    // Replies take a while to come, and ages are counted in whole seconds.
+    // Replies take a while, and ages are counted in whole seconds.
     const slack = BOUND_MS / 1000 + 1;
     assert.ok(
       ageSeconds <= goodSeconds + setup.staleSeconds + slack,
@@ -264,7 +255,7 @@ function checkAnswer(
     );
     if (ageSeconds > goodSeconds + slack) {
       assert.ok(ttl <= 30, fault(`${name}: stale with a TTL of ${ttl}`));
-      if (edns) assert.equal(extendedError(answer), 3, fault(`${name}: stale without a word`));
+      if (edns) assert.equal(errorCodes(answer)[0], 3, fault(`${name}: stale without a word`));
     }
   }
 }
@@ -280,7 +271,7 @@ function checkPackets(
   let total = 0;
   for (const [name, times] of packets) {
     total += times.length;
-    // Within a second: one lookup that ends and one that begins, for the clients and for a refresh.
+    // Within a second: one lookup that ends and one that begins, for clients and for a refresh.
     for (let i = 0, j = 0; j < times.length; j++) {
       while (times[j]! - times[i]! > 500) i++;
       assert.ok(
@@ -300,7 +291,7 @@ function checkPackets(
   assert.ok(resends <= 3 * lookups, fault(`${resends} resends of ${lookups}`));
 }
 
-/** Clients that ask over TCP: several questions a stream, in pieces, some half-closed early. */
+/** Clients over TCP: several questions per stream, in pieces, some half-closed early. */
 class ChaosStreams {
   readonly questions: Question[] = [];
   readonly #simulation: Simulation;
@@ -335,25 +326,17 @@ class ChaosStreams {
     this.#stream!.send(whole.slice(cut));
   }
 
-  /** Hands each frame that came to the question of its id, and closes what is open. */
+  /** Assigns received frames to their questions and closes all streams. */
   finish(): void {
     for (const { stream, own } of this.#open) {
       if (!stream.closed()) stream.end();
       for (const bytes of stream.received) {
         const question = own.find(({ id }) => id === decode(bytes).id);
         assert.ok(question !== undefined, "an answer that nobody asked for");
-        // When a frame came is not noted; that it came in time shows in its being there.
+        // The time of a frame is not recorded; that it is here proves that it was in time.
         question.asked.answers.push({ bytes, atMs: question.asked.atMs });
       }
       this.questions.push(...own);
     }
   }
-}
-
-function extendedError(answer: Decoded): number {
-  const opt = answer.additionals!.find(({ type }) => type === "OPT") as unknown as {
-    options: { code: number; data: Uint8Array }[];
-  } | undefined;
-  const error = opt?.options.find(({ code }) => code === 15);
-  return error === undefined ? -1 : error.data[0]! * 256 + error.data[1]!;
 }

@@ -7,40 +7,40 @@ import * as kinds from "./upstream_kinds.ts";
 
 const HOURS = 24;
 const HOUR_MS = 3_600_000;
-/** In a burst queries come for so long at most; then there is silence until the next. */
+/** Longest burst of queries; silence follows. */
 const BURST_MS = 60_000;
 const BURSTS_AN_HOUR = 4;
-/** Hours after which every table has got to its size. */
+/** Hours until all tables have reached their size. */
 const SETTLED_HOURS = 8;
-/** Names that are asked for over and over. */
+/** Names that are asked repeatedly. */
 const NAMES = 300;
-/** Longest that anything is held for its own sake: an idle connection, a failed check, a probe. */
+/** Longest that anything lives without queries: an idle connection, a failed check, a probe. */
 const QUIET_MS = 300_000;
-/** Looks at what is held, further apart than an idle connection lives. */
+/** Samples of what is in use, further apart than an idle connection lives. */
 const LOOKS = 4;
 const LOOK_MS = 16_000;
 const UPSTREAMS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
 
-/** What must be gone when nobody asks. */
+/** What must be gone without queries. */
 const NOTHING = ["waiting", "clientStreams", "streamBytes", "upstreamSockets", "returnAddresses"];
-/** A chunk of the cache's memory: one size of message that had not come before takes one. */
+/** A chunk of the cache's memory; each new size of message takes one. */
 const CHUNK = 65_536;
-/** What grows to its size and stays so, but for a share of that and some more. */
+/** What grows to its size and then stays, except for this share and some more. */
 const LEVEL = {
   timers: { share: 0, more: 0 },
-  // A response code or failure that had not come before has a series of its own.
+  // A new response code or failure gets its own series.
   series: { share: 0.25, more: 0 },
   cacheBytes: { share: 0.25, more: CHUNK },
   arenaBytes: { share: 0.25, more: CHUNK },
 } as const;
 /** Queries in a burst. */
 const BURST = { least: 10, most: 60 } as const;
-/** What is kept for use again: as many as the busiest moment needed, which may come late. */
+/** Pools grow to what the busiest moment needs, which may be late. */
 const POOLS = ["exchanges", "returnPlaces", "socketPlaces"];
 
 /**
- * A day of virtual time: bursts of clients over UDP and TCP, upstreams that change their moods, and
- * hours of silence in between. Throws where anything that is held does not go, or grows.
+ * A day of virtual time: bursts of clients over UDP and TCP, upstreams that change, and hours of
+ * silence. Throws if anything in use is not released, or grows.
  */
 export function runDay(seed: number): { queries: number; upstream: number } {
   const dice = seeded(seed ^ 0xda7);
@@ -75,7 +75,7 @@ export function runDay(seed: number): { queries: number; upstream: number } {
       const endMs = simulation.nowMs + HOUR_MS / BURSTS_AN_HOUR;
       queries += runBurst(simulation, { dice, moods, hour });
       simulation.run(endMs - simulation.nowMs - QUIET_MS);
-      // An upstream that is silent is checked for as long as it is.
+      // A silent upstream would be checked forever.
       for (const mood of moods) mood.now = "well";
       simulation.run(QUIET_MS);
     }
@@ -96,7 +96,7 @@ export function runDay(seed: number): { queries: number; upstream: number } {
   return { queries, upstream: simulation.seen.length };
 }
 
-/** The least of each kind that is held over a minute: a probe or a refresh may be out at one moment. */
+/** The minimum of each kind over a minute: a probe or refresh may be under way at any moment. */
 function leastHeld(simulation: Simulation): Record<string, number> {
   const { held } = simulation;
   for (let i = 0; i < LOOKS; i++) {
@@ -108,7 +108,7 @@ function leastHeld(simulation: Simulation): Record<string, number> {
   return held;
 }
 
-/** A minute at most of clients that ask; returns the number of queries. */
+/** Lets clients ask for at most a minute; returns the number of queries. */
 function runBurst(
   simulation: Simulation,
   { dice, moods, hour }: { dice: () => number; moods: readonly Mood[]; hour: number },
@@ -116,7 +116,7 @@ function runBurst(
   const count = BURST.least + dice() % (BURST.most - BURST.least);
   const streams: ReturnType<Simulation["openStream"]>[] = [];
   for (let i = 0; i < count; i++) {
-    // One in four is never asked for again.
+    // One in four is asked only once.
     const name = dice() % 4 === 0
       ? `once${dice()}.example.org`
       : `n${dice() % NAMES}.h${hour % 3}.example.org`;

@@ -4,15 +4,15 @@ import { seeded } from "../run/random.ts";
 import { type Asked, type Behaviour, Simulation } from "./simulation.ts";
 import * as kinds from "./upstream_kinds.ts";
 
-/** Whatever a client's query meets, it is not held up for longer than this by other names. */
+/** Other names must not delay a client's query longer than this. */
 const BOUND_MS = 2500;
-/** When servers that change their ways do so, in the simulation's milliseconds. */
+/** When servers change, in simulated milliseconds. */
 const TURN_MS = 8000;
 
 /**
- * One run of a server of some kind that is well, beside servers that are not, asked for names of
- * which some are slow and some are never answered, all from one seed. Throws where one slow or broken
- * name or server fails another name that the server that is well could answer.
+ * One run of a healthy server of some kind beside unhealthy ones, with some slow names and some
+ * that are never answered, all from one seed. Throws if a slow or broken name or server fails
+ * another name that the healthy server could answer.
  */
 export function runKinds(seed: number): { queries: number; upstream: number } {
   const dice = seeded(seed ^ 0x1234567);
@@ -56,17 +56,15 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
   ].join("\n");
   const simulation = new Simulation(
     `. {\ntimeouts {\ndiscard 0\n}\nforward . ${addresses.join(" ")} {\n${forward}\n}\n}`,
-    {
-      seed,
-    },
+    { seed },
   );
   simulation.upstream("10.0.0.1:53", well);
   others.forEach((name, i) => simulation.upstream(`10.0.0.${i + 2}:53`, broken[name]!));
   const fast: Asked[] = [];
-  // What the server can do: ten queries at a time, and four slow ones a second besides.
+  // What the server can do: ten queries at a time, plus four slow ones a second.
   const everyMs = Math.max(one([2, 10, 50]), delayMs / 10);
   const slowShare = Math.min(dice() % 30, (kind === "twenty connections" ? 1 : 4) * everyMs / 10);
-  // What the first queries find out about the servers may cost them their answers.
+  // Detection may cost the first queries their answers.
   for (let i = 0; i < 3 * addresses.length; i++) {
     simulation.ask(queryBytes({ name: `first${i}.example.org` }));
     simulation.run(1000);

@@ -2,38 +2,38 @@ import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { CLIENT_SUBNET, subnet, subnetIn } from "./subnets.ts";
 
-/** Networks that clients tell of: wide and narrow ones, within and beside one another. */
+/** Networks of clients: wide and narrow, nested and adjacent. */
 const NETWORKS = [
   ...["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.3.0/24", "10.1.2.128/25"],
   ...["10.1.2.129/32", "10.9.0.0/16", "10.9.9.0/24", "192.0.2.0/24", "32.1.13.0/24"],
   ...["2001:db8::/32", "2001:db8:1::/48"],
 ];
-/** Questions that one name stands for where subnets are passed on. */
+/** Questions per name if subnets are passed on. */
 export const QUESTIONS_PER_NAME = NETWORKS.length + 1;
-/** Scopes that upstreams give; null for a reply without the option. */
+/** Null for a reply without the option. */
 const SCOPES = [null, 0, 8, 16, 16, 24, 24, 28, 32, 48];
-/** An option that nobody has asked for. */
+/** An option that was not requested. */
 const UNASKED = subnet("10.1.2.0/24", 16);
 
-/** What an upstream has said once. */
+/** A reply of an upstream. */
 interface Word {
-  /** Data of the option that it was asked with. */
+  /** Option data of the query. */
   asked: Uint8Array | null;
   scope: number | null;
-  /** The subnet of the client that got it first, where the upstream was told of none. */
+  /** The subnet of the first client, if the upstream was sent none. */
   source?: string;
 }
 
 /**
- * Client subnets in a simulation: each answer holds an address of its own, by which it shows for which
- * subnet it was asked for. Draws from dice of its own.
+ * Client subnets in a simulation. Each answer has a unique address that tells for which subnet it
+ * was asked. Uses its own dice.
  */
 export class SubnetOracle {
   readonly #words: Word[] = [];
   readonly #dice: () => number;
   readonly #passes: boolean;
 
-  /** @param passes - subnets are handed on (`ecs pass`) */
+  /** `passes` if subnets are passed on (`ecs pass`). */
   constructor(dice: () => number, passes: boolean) {
     this.#dice = dice;
     this.#passes = passes;
@@ -45,7 +45,7 @@ export class SubnetOracle {
     return [{ code: CLIENT_SUBNET, data: subnet(this.#one(NETWORKS)) }];
   }
 
-  /** The address by which an upstream's answer is known, and its options. */
+  /** The unique address of an upstream's answer, and its options. */
   answer(query: codec.DecodedPacket): {
     address: string;
     options: { code: number; data: Uint8Array }[];
@@ -66,7 +66,7 @@ export class SubnetOracle {
     return { address, options: [{ code: CLIENT_SUBNET, data: echoed }] };
   }
 
-  /** Now and then the option of a reply for another subnet, which must be dropped; else null. */
+  /** Sometimes the option of a reply for another subnet, which must be dropped; else null. */
   wrong(query: codec.DecodedPacket): { code: number; data: Uint8Array } | null {
     const data = subnetIn(query);
     if (data === null || data[2] === 0 || this.#dice() % 8 !== 0) return null;
@@ -75,12 +75,11 @@ export class SubnetOracle {
     return { code: CLIENT_SUBNET, data: other };
   }
 
-  /** Whether an address is one of its own. */
   knows(address: string): boolean {
     return address.startsWith("172.");
   }
 
-  /** Throws where an answer is not for the client that got it, or it was told another scope. */
+  /** Throws if an answer is not for its client, or has a wrong scope. */
   check(
     address: string,
     query: codec.DecodedPacket,
@@ -115,7 +114,7 @@ export class SubnetOracle {
   }
 }
 
-/** Whether an answer that was asked for with a subnet is for a client (RFC 7871 section 7.3.1). */
+/** Whether an answer to a query with a subnet is for a client (RFC 7871 section 7.3.1). */
 function isFor(asked: Uint8Array, scope: number, source: Uint8Array | null): boolean {
   const exact = source !== null && `${source}` === `${asked}`;
   if (asked[2] === 0 || scope > asked[2]!) return exact;

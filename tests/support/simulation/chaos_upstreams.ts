@@ -11,8 +11,8 @@ export type UpstreamReply = { bytes: Uint8Array; delayMs?: number; close?: boole
 export const LIE = "203.0.113.66";
 
 /**
- * What is true at a time: the address of a name tells the name and the second at which an upstream
- * said so, so that whoever reads it knows how old it is.
+ * The truth at any time: a name's address encodes the name and the second of the upstream's reply,
+ * and so its age.
  */
 export class Oracle {
   readonly #now: () => number;
@@ -21,7 +21,7 @@ export class Oracle {
     this.#now = now;
   }
 
-  /** The address of a name, as an upstream gives it now. */
+  /** The current address of a name. */
   address(name: string): string {
     const hash = hashOf(name) & 0xff;
     const second = Math.floor(this.#now() / 1000) % 0x10000;
@@ -29,8 +29,8 @@ export class Oracle {
   }
 
   /**
-   * When an address was given out that was asked for at `atMs`, in milliseconds; null for one that
-   * never was. It tells the second within 18 hours; an answer may be some seconds younger than `atMs`.
+   * When an address was valid that was asked for at `atMs`, in milliseconds; null for one that
+   * never was. Unambiguous within 18 hours; an answer may be some seconds younger than `atMs`.
    */
   bornMs(name: string, address: string, atMs: number): number | null {
     const parts = address.split(".").map(Number);
@@ -40,7 +40,7 @@ export class Oracle {
     return (latest - before) * 1000;
   }
 
-  /** How long the name's address is good, in seconds. */
+  /** TTL of the name's address. */
   ttlSeconds(name: string): number {
     return [0, 1, 5, 20, 60][hashOf(name) % 5]!;
   }
@@ -72,8 +72,8 @@ export class Mood {
 }
 
 /**
- * An upstream that behaves as its mood is, and in a mixed one as it likes; with `subnets`, its answers
- * depend on those of clients as well.
+ * An upstream with a mood; a mixed one varies. With `subnets`, answers depend on the client's
+ * subnet.
  */
 export function unreliable(
   mood: Mood,
@@ -128,7 +128,7 @@ export function unreliable(
         return [{ bytes: responseBytes(query, { rcode: 3, authorities, options }), delayMs }];
       }
       case 6: {
-        // Forged: every id but the right one, the question of another name, somebody else's cookie.
+        // Forged: every id but the right one, another name's question, another client's cookie.
         const lies = { answers: [a(name, LIE)] };
         const question = { name: "other.test", type: "A", class: "IN" } as const;
         const forged = [
@@ -170,7 +170,7 @@ function hasCookie(query: codec.DecodedPacket): boolean {
   return optOf(query).some(({ code }) => code === 10);
 }
 
-/** The COOKIE option of an upstream that knows cookies. */
+/** The COOKIE option, if the upstream supports cookies. */
 function cookieOf(query: codec.DecodedPacket, mood: Mood): { code: number; data: Uint8Array }[] {
   const cookie = optOf(query).find(({ code }) => code === 10);
   if (cookie === undefined || !mood.cookies) return [];

@@ -4,20 +4,18 @@ import { decode } from "../messages/messages.ts";
 import { freePort } from "../servers/ports.ts";
 import type { Behaviour } from "./simulation.ts";
 
-/** A server of some kind on loopback. */
 export interface KindServer {
-  /** Where it is, as `address:port`. */
+  /** `address:port`. */
   readonly endpoint: string;
-  /** Queries so far, and TCP connections: all, and those open now. */
+  /** Queries so far, and TCP connections: all, and open ones. */
   readonly counts: { udp: number; tcp: number; accepted: number; open: number };
   stop(): Promise<void>;
 }
 
 /**
- * Serves a simulated upstream's behaviour over real sockets, so that the same kinds of servers are
- * met in virtual time and in the kernel's. "refuse" resets a TCP connection, and over UDP is silence.
- *
- * @param options.udp - whether it listens there at all; likewise `tcp`
+ * Serves a simulated upstream's behaviour over real sockets, so that simulation and kernel see the
+ * same kinds of servers. "refuse" resets a TCP connection and is silence over UDP. `udp` and `tcp`
+ * say whether it listens there.
  */
 export async function serveKind(
   behaviour: Behaviour,
@@ -92,7 +90,7 @@ export async function serveKind(
   };
 }
 
-/** Binds both to a port of 127.0.0.1 that stays this server's, also where it leaves one closed. */
+/** Binds both to one port of 127.0.0.1, which stays reserved even if one is closed. */
 async function bindBoth(
   listener: net.Server,
   datagrams: ReturnType<typeof createSocket>,

@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { freePort } from "../servers/ports.ts";
 
-/** What a scripted server does with a query: the messages that it sends back, in order. */
+/** Returns the messages to send in reply to a query, in order. */
 export type Script = (query: Uint8Array, transport: "udp" | "tcp") => Uint8Array[];
 
 /** A DNS server on loopback, UDP and TCP on one port, that answers by script. */
@@ -16,9 +16,8 @@ export class ScriptedServer {
     this.#socket = socket;
   }
 
-  /** Starts a server on a free port. */
   static async start(script: Script): Promise<ScriptedServer> {
-    // Not one that the kernel picks for TCP: over UDP, some other socket may have it.
+    // Not a port that the kernel picks for TCP: another socket may have it for UDP.
     const listener = Deno.listen({ hostname: "127.0.0.1", port: freePort() });
     const socket = createSocket("udp4");
     socket.on("message", (query: Uint8Array, from: { address: string; port: number }) => {
@@ -32,7 +31,6 @@ export class ScriptedServer {
     return new ScriptedServer(listener, socket);
   }
 
-  /** Stops listening. */
   async stop(): Promise<void> {
     this.#listener.close();
     await new Promise<void>((resolve) => this.#socket.close(() => resolve()));
@@ -48,7 +46,7 @@ async function serveTcp(listener: Deno.TcpListener, script: Script): Promise<voi
         await connection.write(Uint8Array.from([reply.length >> 8, reply.length & 255, ...reply]));
       }
     } catch {
-      // A client that hangs up in between is part of what is tested.
+      // Tests may disconnect at any time.
     } finally {
       connection.close();
     }

@@ -1,38 +1,36 @@
 import type { StreamHandler } from "../../../src/engine/io.ts";
 
-/** What a driver reads of a client's connection at a time. */
+/** Bytes that a driver reads at a time. */
 const READ_SIZE = 2048;
 
-/** How a simulated client's connection is. */
+/** Options of a simulated client. */
 export interface ClientOptions {
-  /** Its address. */
   client?: string;
-  /** Bytes of responses that it takes without being told to (`take`); default: any number. */
+  /** Bytes of responses that it reads before `take` is called; default: unlimited. */
   takes?: number;
-  /** Bytes that the kernel holds for it before the driver has to queue. */
+  /** Bytes that the kernel buffers before the driver has to queue. */
   kernelBytes?: number;
 }
 
-/** The network between a simulated client and nodens: both ends of one TCP connection. */
+/** Both ends of a TCP connection between a simulated client and nodens. */
 export class SimulatedClient {
   readonly client: string;
-  /** Messages that it has received, without their length. */
+  /** Received messages, without their length. */
   readonly received: Uint8Array[] = [];
   handler: StreamHandler | null = null;
   paused = false;
   /** How nodens closed it, or null. */
   closing: "in order" | "abrupt" | null = null;
-  /** nodens sends no more. */
   finished = false;
-  /** It has sent a reset; nothing can be written any more. */
+  /** It has sent a reset. */
   broken = false;
   readonly #kernelBytes: number;
-  /** Bytes that it takes from now on. */
+  /** Bytes that it will still read. */
   #room: number;
-  /** Sent by the client and not read yet. */
+  /** Sent by the client, not yet read. */
   #inbox = new Uint8Array();
   #ended = false;
-  /** Written by nodens and not taken yet. */
+  /** Written by nodens, not yet read by the client. */
   #unread = new Uint8Array();
   #partial = new Uint8Array();
 
@@ -42,17 +40,15 @@ export class SimulatedClient {
     this.#kernelBytes = kernelBytes;
   }
 
-  /** Bytes that the driver had to queue. */
   get queued(): number {
     return Math.max(0, this.#unread.length - this.#kernelBytes);
   }
 
-  /** Bytes in the kernel. */
   get inKernel(): number {
     return Math.min(this.#unread.length, this.#kernelBytes);
   }
 
-  /** What it has sent lies unread. */
+  /** The driver has something to read. */
   get readable(): boolean {
     return !this.paused && this.handler !== null && (this.#inbox.length > 0 || this.#ended);
   }
@@ -65,7 +61,7 @@ export class SimulatedClient {
     this.#ended = true;
   }
 
-  /** The next bytes as the driver reads them; empty at the end of the stream. */
+  /** The next bytes for the driver; empty at the end of the stream. */
   read(): Uint8Array {
     if (this.#inbox.length === 0) this.#ended = false;
     const bytes = this.#inbox.slice(0, READ_SIZE);
@@ -73,14 +69,13 @@ export class SimulatedClient {
     return bytes;
   }
 
-  /** nodens writes. */
   write(bytes: Uint8Array): void {
     if (this.broken) return;
     this.#unread = join(this.#unread, bytes);
     this.#move();
   }
 
-  /** The client takes some more; true where that empties the queue. */
+  /** Reads more; returns whether that empties the queue. */
   take(bytes: number): boolean {
     const before = this.queued;
     this.#room += bytes;

@@ -14,23 +14,23 @@ import { decode, type Decoded } from "../messages/messages.ts";
 import { seeded } from "../run/random.ts";
 import { type ClientOptions, SimulatedClient } from "./simulated_client.ts";
 
-/** Wall clock at the virtual time zero: 2026-01-01. */
+/** Wall clock at virtual time zero: 2026-01-01. */
 export const WALL_MS = 1_767_225_600_000;
-/** Where clients are unless told otherwise. */
+/** The default client address. */
 const CLIENT = "192.0.2.99";
 
-/** How a query came to a simulated upstream. */
+/** How a query arrived at a simulated upstream. */
 export interface Arrival {
   /** Number of the TCP connection, or -1. */
   readonly connection: number;
-  /** Connections to this upstream that are open, in the order in which they were opened. */
+  /** Open connections to this upstream, in the order of opening. */
   readonly connections: readonly number[];
   readonly nowMs: number;
 }
 
 /**
- * What a simulated upstream does with one query: messages to send back, each after a delay; over a
- * stream, `close` ends it behind the message, or instead of one of no octets.
+ * Returns an upstream's replies to a query, each with a delay. On a stream, `close` closes it after
+ * the message, or instead of an empty one.
  */
 export type Behaviour = (
   query: codec.DecodedPacket,
@@ -38,22 +38,20 @@ export type Behaviour = (
   arrival?: Arrival,
 ) => { bytes: Uint8Array; delayMs?: number; close?: boolean }[] | "refuse";
 
-/** One question of a simulated client and what came of it. */
+/** A simulated client's query and its answers. */
 export interface Asked {
   readonly bytes: Uint8Array;
   readonly atMs: number;
-  /** Address that it comes from. */
   readonly client: string;
   answers: { bytes: Uint8Array; atMs: number }[];
-  /** Is told of each answer. */
   onAnswer?: (bytes: Uint8Array) => void;
 }
 
-/** How what is sent to an address comes in again. */
+/** How datagrams to an address come back to nodens. */
 interface WayBack {
   listener: number;
   client: string;
-  /** What the servers on the way make of a query; its id must stay. */
+  /** Changes a query on the way, except for its id. */
   change: (bytes: Uint8Array) => Uint8Array;
 }
 
@@ -63,36 +61,35 @@ interface SimSocket {
   open: number;
 }
 
-/** A stream towards an upstream. */
 interface SimStream {
   endpoint: Endpoint;
   handler: StreamHandler;
   buffer: number[];
 }
 
-/** A client's TCP connection in the hands of a test. */
+/** A client's TCP connection under a test's control. */
 export interface ClientStreamControl {
-  /** Sends frames or pieces of them. */
+  /** Sends frames or parts of frames. */
   send(bytes: Uint8Array): void;
-  /** Sends no more (FIN). */
+  /** Half-closes (FIN). */
   end(): void;
-  /** Breaks the connection (RST). */
+  /** Resets the connection (RST). */
   reset(): void;
-  /** Takes some more of what is sent to it, where it does not take everything at once. */
+  /** Reads more, if the client does not read everything at once. */
   take(bytes: number): void;
   readonly received: Uint8Array[];
-  /** nodens sends no more. */
+  /** nodens has half-closed. */
   finished(): boolean;
   closed(): boolean;
-  /** How nodens closed it, or null where it did not. */
+  /** How nodens closed it, or null. */
   closing(): "in order" | "abrupt" | null;
-  /** Bytes that the driver has queued for it. */
+  /** Bytes queued by the driver. */
   queued(): number;
 }
 
 /**
- * The engine in a world of virtual time: clients and upstreams are functions, the network delivers
- * after a delay, and everything random comes from one seed.
+ * The engine in virtual time. Clients and upstreams are functions, the network delays, and all
+ * randomness comes from one seed.
  */
 export class Simulation implements Io {
   readonly engine: Engine;
@@ -102,13 +99,13 @@ export class Simulation implements Io {
   nowMs: number;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
-  /** Octets of the query that an upstream saw last. */
+  /** Size of the last query that an upstream saw. */
   lastSize = 0;
-  /** Streams that were opened to upstreams. */
+  /** Streams opened to upstreams. */
   connects = 0;
-  /** How long a stream takes to be connected, with its handshake. */
+  /** Time until a stream is connected, including its handshake. */
   connectMs = 1;
-  /** Datagrams lost, of a thousand. */
+  /** Lost datagrams per thousand. */
   lossPerMille = 0;
 
   readonly #behaviours = new Map<string, Behaviour>();
@@ -146,7 +143,7 @@ export class Simulation implements Io {
   }
   #config: Config;
 
-  /** Takes over another Corefile, as a data plane does at a reload. */
+  /** Reloads with another Corefile, as a data plane does. */
   reload(corefile: string): void {
     const old = this.#config.listeners;
     this.#config = alignListeners(read(corefile), old);
@@ -160,13 +157,12 @@ export class Simulation implements Io {
     });
   }
 
-  /** Puts an upstream at an address. */
   upstream(address: string, behaviour: Behaviour): void {
     this.#waysBack.delete(address);
     this.#behaviours.set(address, behaviour);
   }
 
-  /** Makes datagrams to an address come in again as a client's queries, and answers go back. */
+  /** Returns datagrams to an address as a client's queries, and their answers to the sender. */
   leadBack(
     address: string,
     { listener = 0, client = "127.0.0.1", change = (bytes) => bytes }: Partial<WayBack> = {},
@@ -174,7 +170,7 @@ export class Simulation implements Io {
     this.#waysBack.set(address, { listener, client, change });
   }
 
-  /** Sends a UDP query now. */
+  /** Sends a UDP query. */
   ask(bytes: Uint8Array, listener = 0, client = CLIENT): Asked {
     const asked: Asked = { bytes, atMs: this.nowMs, client, answers: [] };
     this.#enter(() => {
@@ -187,7 +183,6 @@ export class Simulation implements Io {
     return asked;
   }
 
-  /** Opens a client's TCP stream. */
   openStream(listener = 0, options: ClientOptions = {}): ClientStreamControl {
     const client = new SimulatedClient(options);
     const id = this.#streams.push(client) - 1;
@@ -223,7 +218,7 @@ export class Simulation implements Io {
     };
   }
 
-  /** Reads what a client has sent, one turn of a driver's loop for each piece. */
+  /** Lets the engine read what a client has sent, one turn of the loop per piece. */
   #read(id: number, client: SimulatedClient): void {
     while (client.readable && this.#streams[id] === client) {
       const bytes = client.read();
@@ -235,7 +230,6 @@ export class Simulation implements Io {
     }
   }
 
-  /** Lets time pass. */
   run(durationMs: number): void {
     const untilMs = this.nowMs + durationMs;
     for (;;) {
@@ -256,18 +250,18 @@ export class Simulation implements Io {
     this.#enter(() => {});
   }
 
-  /** Makes the clock jump, as it does where the machine was suspended: what is due comes too late. */
+  /** Moves the clock without firing timers, as if the machine had been suspended. */
   leap(durationMs: number): void {
     this.nowMs += durationMs;
   }
 
-  /** Sockets and streams towards upstreams that are open. */
+  /** Open sockets and streams to upstreams. */
   get openUpstream(): number {
     return this.#sockets.filter(({ handler }) => handler !== null).length +
       this.#streams.filter((stream) => stream !== null && !isClient(stream)).length;
   }
 
-  /** What is held, by kind: all of it small and level, however long the engine has run. */
+  /** What is in use, by kind; it must stay small however long the engine runs. */
   get held(): Record<string, number> {
     return {
       waiting: this.engine.waiting,
@@ -286,12 +280,12 @@ export class Simulation implements Io {
     };
   }
 
-  /** Return addresses that are kept. */
+  /** Return addresses in use. */
   get keptCount(): number {
     return this.#kept.filter((asked) => asked !== null).length;
   }
 
-  /** Value of a counter, over all its labels. */
+  /** Value of a counter over all labels. */
   count(name: string): number {
     return this.counters.places.filter((place) => place.name === name)
       .reduce((sum, { index }) => sum + this.counters.values[index]!, 0);
@@ -427,7 +421,7 @@ export class Simulation implements Io {
 
   #deliver(socket: SimSocket, open: number, reply: Uint8Array, delayMs: number): void {
     this.#later(delayMs, () => {
-      // The port belongs to another query by then.
+      // The port now belongs to another query.
       if (socket.open !== open || socket.handler === null) return;
       this.#reply.bytes.set(reply);
       socket.handler.reply(this.#reply, reply.length);
@@ -529,7 +523,7 @@ export class Simulation implements Io {
   }
 }
 
-/** The only answer to a question, decoded. Throws where there is none or more than one. */
+/** The only answer to a query, decoded. Throws if there is not exactly one. */
 export function onlyAnswer(asked: Asked): Decoded {
   if (asked.answers.length !== 1) {
     throw new Error(`${asked.answers.length} answers instead of one`);

@@ -3,7 +3,7 @@ import type * as codec from "dns-packet";
 /** Code of the client subnet option (RFC 7871). */
 export const CLIENT_SUBNET = 8;
 
-/** Data of a client subnet option: `192.0.2.0/24`, an IPv6 prefix in full groups, `/0` alone. */
+/** Data of a client subnet option: `192.0.2.0/24`, an IPv6 prefix in full groups, `/0`. */
 export function subnet(text: string, scope = 0): Uint8Array {
   const [address, length] = text.split("/") as [string, string];
   const six = address.includes(":");
@@ -25,10 +25,10 @@ export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
   return opt?.options.find(({ code }) => code === CLIENT_SUBNET)?.data ?? null;
 }
 
-/** What an upstream sends back beside its answer: the data of an option, or null for none. */
+/** Returns the option data that an upstream sends with its answer, or null for none. */
 export type Reply = (asked: Uint8Array) => Uint8Array | null;
 
-/** Sends the subnet back with a scope. */
+/** Returns the subnet with a scope. */
 export const scoped = (scope: number): Reply => (asked) => {
   asked[3] = scope;
   return asked;

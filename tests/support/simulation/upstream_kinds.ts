@@ -1,20 +1,26 @@
-/** The kinds of servers that are met in the world, for the simulation: each wraps another's behaviour. */
+/** Kinds of servers found in the field, for the simulation. Each wraps another behaviour. */
 import type * as codec from "dns-packet";
 import { a, responseBytes } from "../messages/messages.ts";
 import type { Behaviour } from "./simulation.ts";
 
 type Sent = Exclude<ReturnType<Behaviour>, "refuse">;
 
-/** Answers every A query with 192.0.2.7, after so many milliseconds, by name where that is a function. */
-export function answering(delay: number | ((name: string) => number) = 1): Behaviour {
+/**
+ * Answers every query with this address after a delay in milliseconds, which may depend on the
+ * name.
+ */
+export function answering(
+  delay: number | ((name: string) => number) = 1,
+  address = "192.0.2.7",
+): Behaviour {
   return (query) => {
     const { name } = query.questions![0]!;
     const delayMs = typeof delay === "number" ? delay : delay(name);
-    return [{ bytes: responseBytes(query, { answers: [a(name, "192.0.2.7")] }), delayMs }];
+    return [{ bytes: responseBytes(query, { answers: [a(name, address)] }), delayMs }];
   };
 }
 
-/** Answers one query after the other on each TCP connection, as CoreDNS and dnsmasq do. */
+/** Answers the queries of a TCP connection in order, as CoreDNS and dnsmasq do. */
 export function serial(inner: Behaviour): Behaviour {
   const freeMs = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -23,14 +29,14 @@ export function serial(inner: Behaviour): Behaviour {
     const { connection, nowMs } = arrival!;
     const startMs = Math.max(nowMs, freeMs.get(connection) ?? 0);
     const delays = sent.map(({ delayMs = 1 }) => delayMs);
-    // One that is never answered holds the connection up for good.
+    // An unanswered query blocks the connection for good.
     freeMs.set(connection, sent.length === 0 ? Infinity : startMs + Math.max(...delays));
     if (startMs === Infinity) return [];
     return sent.map((one, i) => ({ ...one, delayMs: startMs - nowMs + delays[i]! }));
   };
 }
 
-/** Answers only the first so many messages of each TCP connection; the rest is read and forgotten. */
+/** Answers only the first messages of each TCP connection; reads and ignores the others. */
 export function firstOnly(inner: Behaviour, most = 1): Behaviour {
   const counts = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -42,7 +48,7 @@ export function firstOnly(inner: Behaviour, most = 1): Behaviour {
   };
 }
 
-/** Serves so many TCP connections at a time; more are accepted by the kernel, and never read. */
+/** Serves this many TCP connections at a time; the kernel accepts others, which are never read. */
 export function atMost(most: number, inner: Behaviour): Behaviour {
   return (query, transport, arrival) =>
     transport === "tcp" && arrival!.connections.indexOf(arrival!.connection) >= most
@@ -50,7 +56,7 @@ export function atMost(most: number, inner: Behaviour): Behaviour {
       : inner(query, transport, arrival);
 }
 
-/** Takes up each TCP connection only so many milliseconds after its first message. */
+/** Reads each TCP connection only this long after its first message. */
 export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
   const since = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -58,7 +64,7 @@ export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
     const { connection, nowMs } = arrival!;
     const readyMs = since.get(connection) ?? nowMs + waitMs;
     since.set(connection, readyMs);
-    // What came before it was taken up is all there then, and keeps its order.
+    // Earlier messages are read then, in their order.
     const readMs = Math.max(nowMs, readyMs);
     const sent = inner(query, transport, { ...arrival!, nowMs: readMs });
     if (sent === "refuse") return sent;
@@ -66,7 +72,7 @@ export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
   };
 }
 
-/** Closes each TCP connection at its query number `on`, counted from one, without an answer. */
+/** Closes each TCP connection at query number `on`, counted from one, without an answer. */
 export function closingAt(on: number, inner: Behaviour): Behaviour {
   const counts = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -79,7 +85,7 @@ export function closingAt(on: number, inner: Behaviour): Behaviour {
   };
 }
 
-/** Closes each TCP connection behind its first answer. */
+/** Closes each TCP connection after its first answer. */
 export function closing(inner: Behaviour): Behaviour {
   return (query, transport, arrival) => {
     const sent = inner(query, transport, arrival);
@@ -87,19 +93,17 @@ export function closing(inner: Behaviour): Behaviour {
   };
 }
 
-/** Another behaviour over TCP. */
 export function overTcp(tcp: Behaviour, udp: Behaviour): Behaviour {
   return (query, transport, arrival) =>
     (transport === "tcp" ? tcp : udp)(query, transport, arrival);
 }
 
-/** Says nothing. */
 export const silent: Behaviour = () => [];
 
-/** Nothing listens, or it resets. */
+/** Refuses, or resets. */
 export const refusing: Behaviour = () => "refuse";
 
-/** Truncates every answer over UDP, with the records that have room; or, `bare`, to the header. */
+/** Truncates UDP answers, keeping the records that fit; with `bare`, only the header. */
 export function truncating(tcp: Behaviour, { bare = false } = {}): Behaviour {
   return overTcp(tcp, (query) => {
     const { name } = query.questions![0]!;
@@ -108,7 +112,7 @@ export function truncating(tcp: Behaviour, { bare = false } = {}): Behaviour {
   });
 }
 
-/** Treats queries with an OPT record (or with options in it) by another behaviour. */
+/** Another behaviour for queries with OPT, or with options in it. */
 export function toEdns(special: Behaviour, inner: Behaviour, { options = false } = {}): Behaviour {
   return (query, transport, arrival) => {
     const opt = optOf(query);
@@ -117,13 +121,16 @@ export function toEdns(special: Behaviour, inner: Behaviour, { options = false }
   };
 }
 
-/** Treats queries with the DO bit by another behaviour. */
+/** Another behaviour for queries with DO. */
 export function toDnssec(special: Behaviour, inner: Behaviour): Behaviour {
   return (query, transport, arrival) =>
     (optOf(query)?.flag_do === true ? special : inner)(query, transport, arrival);
 }
 
-/** Answers with a response code: whole, as a header alone, with OPT, or with the query's OPT back. */
+/**
+ * Answers with a response code: whole, as a header alone, with OPT, or with the query's OPT
+ * returned.
+ */
 export function failing(
   rcode: number,
   form: "whole" | "with-opt" | "bare" | "bare-with-opt" | "opt-echoed" = "whole",
@@ -142,7 +149,7 @@ export function failing(
   };
 }
 
-/** Knows no EDNS and leaves OPT out of its answers. */
+/** Does not support EDNS and sends no OPT. */
 export function withoutEdns(delayMs = 1): Behaviour {
   return (query) => {
     const { name } = query.questions![0]!;
@@ -151,7 +158,7 @@ export function withoutEdns(delayMs = 1): Behaviour {
   };
 }
 
-/** Repeats the question in lower case, whatever the query's. */
+/** Repeats the question in lower case. */
 export function folding(inner: Behaviour): Behaviour {
   return (query, transport, arrival) => {
     const [question] = query.questions!;
@@ -160,7 +167,7 @@ export function folding(inner: Behaviour): Behaviour {
   };
 }
 
-/** A server without recursion that points to the root, or says nothing at all. */
+/** A server without recursion that refers to the root, or sends an empty answer. */
 export function lame(kind: "referral" | "empty"): Behaviour {
   return (query) => {
     const ns = { type: "NS", name: ".", ttl: 518400, data: "a.root-servers.test" } as const;
@@ -170,13 +177,13 @@ export function lame(kind: "referral" | "empty"): Behaviour {
   };
 }
 
-/** One behaviour for the first so many milliseconds of the simulation's clock, then another. */
+/** One behaviour until this simulated millisecond, then another. */
 export function changing(untilMs: number, before: Behaviour, after: Behaviour): Behaviour {
   return (query, transport, arrival) =>
     (arrival!.nowMs < untilMs ? before : after)(query, transport, arrival);
 }
 
-/** What both send, in the order of their delays. */
+/** Both replies. */
 export function both(first: Behaviour, second: Behaviour): Behaviour {
   return (query, transport, arrival) => [
     ...first(query, transport, arrival) as Sent,
@@ -184,7 +191,7 @@ export function both(first: Behaviour, second: Behaviour): Behaviour {
   ];
 }
 
-/** How much of EDNS a query carries: "plain", "EDNS" or "options", and "DO" where it is set. */
+/** "plain", "EDNS" or "options", and "DO" if it is set. */
 export function formOf(query: codec.DecodedPacket): string {
   const opt = optOf(query);
   if (opt === undefined) return "plain";
@@ -197,14 +204,13 @@ function optOf(
   return query.additionals!.find(({ type }) => type === "OPT") as never;
 }
 
-/** The header alone, which says that nothing follows. */
 function header(bytes: Uint8Array): Uint8Array {
   const bare = bytes.slice(0, 12);
   bare.fill(0, 4);
   return bare;
 }
 
-/** The message without its question, OPT kept. */
+/** Keeps OPT. */
 function withoutQuestion(bytes: Uint8Array, query: codec.DecodedPacket): Uint8Array {
   const nameSize = query.questions![0]!.name.length + 2;
   const whole = new Uint8Array([...bytes.slice(0, 12), ...bytes.slice(12 + nameSize + 4)]);

@@ -1,15 +1,18 @@
 import type { Memory } from "../../engine/memory.ts";
 
+/** How much of EDNS a query carries, most first. */
+export const FORM = {
+  /** Cookie, client subnet, padding. */
+  OPTIONS: 0,
+  EDNS: 1,
+  PLAIN: 2,
+} as const;
+
 /** Size of an OPT record without options (RFC 6891 section 6.1.2). */
 export const OPT_SIZE = 11;
 
-/**
- * Finds an option in the OPT record at `optAt`, which a scanner has found whole.
- *
- * @returns offset of the option's data, whose length stands in the two octets before; or -1
- */
-export function findOption(memory: Memory, optAt: number, code: number): number {
-  const { view } = memory;
+/** Offset of an option's data in a complete OPT record, after its two octets of length; or -1. */
+export function findOption({ view }: Memory, optAt: number, code: number): number {
   let at = optAt + OPT_SIZE;
   const end = at + view.getUint16(optAt + 9);
   while (at + 4 <= end) {

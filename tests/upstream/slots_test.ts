@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import type { EngineServices } from "../../src/engine/handler.ts";
 import type { Connection } from "../../src/upstream/transport/connection.ts";
-import { ConnectionPlaces, type PlaceHolder } from "../../src/upstream/transport/places.ts";
+import { ConnectionSlots, type SlotHolder } from "../../src/upstream/transport/slots.ts";
 
-/** A server with so many connections, which writes down what is taken from it. */
-class Holder implements PlaceHolder {
+/** A server with this many connections that records what is closed. */
+class Holder implements SlotHolder {
   constructor(
-    private readonly places: ConnectionPlaces,
+    private readonly slots: ConnectionSlots,
     private readonly name: string,
     private readonly taken: string[],
     public size: number,
   ) {
-    places.changed(this);
+    slots.changed(this);
   }
 
   idle(): void {
@@ -21,49 +21,49 @@ class Holder implements PlaceHolder {
         this.size--;
       },
     } as unknown as Connection;
-    this.places.addIdle(connection, this);
+    this.slots.addIdle(connection, this);
   }
 
-  giveUpOne(): void {
+  freeOne(): void {
     this.taken.push(`busy of ${this.name}`);
     this.size--;
   }
 }
 
 function setup() {
-  const places = ConnectionPlaces.of({} as EngineServices);
+  const slots = ConnectionSlots.of({} as EngineServices);
   const taken: string[] = [];
-  const holder = (name: string, size: number) => new Holder(places, name, taken, size);
-  return { places, taken, holder };
+  const holder = (name: string, size: number) => new Holder(slots, name, taken, size);
+  return { slots, taken, holder };
 }
 
-Deno.test("the longest idle connection makes room, of whichever server", () => {
-  const { places, taken, holder } = setup();
+Deno.test("the connection that has been idle longest makes room, whatever its server", () => {
+  const { slots, taken, holder } = setup();
   const [greedy, first, second] = [holder("greedy", 3), holder("first", 2), holder("second", 2)];
   first.idle();
   second.idle();
   greedy.idle();
-  for (let i = 0; i < 4; i++) assert.equal(places.makeRoom(greedy), i < 3);
+  for (let i = 0; i < 4; i++) assert.equal(slots.makeRoom(greedy), i < 3);
   assert.deepEqual(taken, ["idle of first", "idle of second", "idle of greedy"]);
 });
 
 Deno.test("a server that has connections does not get the only one of another", () => {
-  const { places, taken, holder } = setup();
+  const { slots, taken, holder } = setup();
   const [greedy, steady] = [holder("greedy", 15), holder("steady", 1)];
   steady.idle();
-  assert.equal(places.makeRoom(greedy), false);
-  assert.equal(places.makeRoom(holder("new", 0)), true);
+  assert.equal(slots.makeRoom(greedy), false);
+  assert.equal(slots.makeRoom(holder("new", 0)), true);
   assert.deepEqual(taken, ["idle of steady"]);
 });
 
-Deno.test("a server without any gets a place of the one with most, and leaves it the last", () => {
-  const { places, taken, holder } = setup();
+Deno.test("a server without connections gets a slot of the one with the most, but never its last", () => {
+  const { slots, taken, holder } = setup();
   const [few, many] = [holder("few", 2), holder("many", 3)];
   const none = holder("none", 0);
-  for (let i = 0; i < 4; i++) places.makeRoom(none);
+  for (let i = 0; i < 4; i++) slots.makeRoom(none);
   assert.deepEqual(taken, ["busy of many", "busy of few", "busy of many"]);
   assert.deepEqual([few.size, many.size], [1, 1]);
   many.size = 0;
-  places.changed(many);
-  assert.equal(places.makeRoom(none), false);
+  slots.changed(many);
+  assert.equal(slots.makeRoom(none), false);
 });

@@ -1,0 +1,69 @@
+import { type Clock, systemClock } from "../base/clock.ts";
+
+/** Options of a `Watch`. */
+export interface WatchOptions {
+  /** Called once when the source becomes unusable. */
+  onProblem: (why: string) => void;
+  onRecovery?: () => void;
+  /** The problem is known already. */
+  troubled?: boolean;
+  clock?: Clock;
+}
+
+/** Looks at something outside nodens again and again. */
+export abstract class Watch {
+  readonly #options: WatchOptions;
+  readonly #stop = new AbortController();
+  #troubled: boolean;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#troubled = options.troubled ?? false;
+  }
+
+  /** Resolves once nothing is under way. */
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return this.#running;
+  }
+
+  protected get stopped(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  protected lookAfter(delayMs: number): void {
+    this.#running = this.#repeat(delayMs);
+  }
+
+  /** Returns the milliseconds until the next look. */
+  protected abstract look(): Promise<number>;
+
+  /** Null if there is no problem. */
+  protected report(problem: string | null): void {
+    const { onProblem, onRecovery } = this.#options;
+    if (problem !== null && !this.#troubled) onProblem(problem);
+    if (problem === null && this.#troubled) onRecovery?.();
+    this.#troubled = problem !== null;
+  }
+
+  async #repeat(delayMs: number): Promise<void> {
+    for (let nextMs = delayMs; !this.stopped.aborted; nextMs = await this.look()) {
+      if (nextMs > 0) await this.#pause(nextMs);
+      if (this.stopped.aborted) return;
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { clock = systemClock } = this.#options;
+    return new Promise((resolve) => {
+      const end = () => {
+        cancel();
+        this.stopped.removeEventListener("abort", end);
+        resolve();
+      };
+      const cancel = clock.after(ms, end);
+      this.stopped.addEventListener("abort", end);
+    });
+  }
+}

@@ -1,0 +1,239 @@
+import { Address, parseAddress } from "../../dns/address.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import type { Endpoint } from "../../engine/io.ts";
+import type { Timer } from "../../engine/timers.ts";
+import type { Reply } from "../message/reply.ts";
+import { type GroupSettings, labelOf, type ServerAddress, type ServerState } from "../options.ts";
+import { RANK } from "../outcome.ts";
+import { Connections } from "../transport/connections.ts";
+import type { SocketQueue } from "../transport/udp.ts";
+import { Cookie } from "./cookie.ts";
+import { type CheckedServer, Health } from "./health.ts";
+import { EdnsLadder } from "./ladder.ts";
+import { ServerMetrics } from "./metrics.ts";
+import { RoundTrip } from "./round_trip.ts";
+import { Spelling } from "./spelling.ts";
+
+/**
+ * Default maximum of connections to one server. `bench/connections.ts`: 64 serve 640 misses/s of
+ * 100 ms each on a server that answers in order. Beyond that, late queries cost a handshake each,
+ * so it must not be lower over TLS than over TCP.
+ */
+const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
+/** A TLS handshake takes some tens of milliseconds. */
+const MAX_HANDSHAKES = 16;
+/** Queries that fail over at once; the others 1 ms later. */
+const MAX_REPORTS = 256;
+/** Until TCP is tried again for truncated answers. */
+const TCP_PAUSE_MS = 10_000;
+
+/** What the servers of a group share. */
+export interface ServerGroup {
+  readonly engine: EngineServices;
+  readonly settings: GroupSettings;
+  readonly reply: Reply;
+  readonly sockets: SocketQueue;
+  count(event: "mismatch" | "malformed" | "forgery" | "wrongSubnet"): void;
+}
+
+/** A query that has not ended. */
+export interface OutstandingAsk {
+  /** Monotonic milliseconds; `sinceMs` is Infinity before a connection is established. */
+  readonly sentMs: number;
+  readonly sinceMs: number;
+  readonly silenceReported: boolean;
+  reportSilence(): void;
+}
+
+/**
+ * What is known of one server. It watches outstanding queries: if nothing arrives for longer than
+ * replies usually take, the server is suspect, long before a query times out.
+ */
+export class KnownServer implements CheckedServer {
+  readonly group: ServerGroup;
+  readonly engine: EngineServices;
+  readonly label: string;
+  readonly endpoint: Endpoint;
+  readonly connections: Connections;
+  readonly health: Health;
+  readonly cookie: Cookie;
+  readonly ladder = new EdnsLadder();
+  readonly spelling: Spelling;
+  readonly roundTrip = new RoundTrip();
+  /** Set by `loop`: it gets only probes. */
+  looping = false;
+  readonly #metrics: ServerMetrics;
+  readonly #watch: Timer;
+  readonly #outstanding = new Set<OutstandingAsk>();
+  #heardMs = -Infinity;
+  #tcpFailedMs = -Infinity;
+  #retired = false;
+
+  constructor(server: ServerAddress, group: ServerGroup) {
+    const { engine, settings } = group;
+    const { address, port, transport, serverName } = server;
+    const { sourceAddress, dohMethod, tls } = settings;
+    this.group = group;
+    this.engine = engine;
+    this.label = labelOf(server);
+    this.endpoint = {
+      address: toAddress(address, port),
+      scope: address.split("%")[1] ?? "",
+      source: sourceAddress === null ? null : toAddress(sourceAddress, 0),
+      tls: transport === "dns"
+        ? null
+        : { ...tls, serverName, http: transport === "https" ? dohMethod : null },
+    };
+    this.#metrics = new ServerMetrics(engine, this.label, transport !== "dns");
+    this.connections = new Connections(engine, {
+      endpoint: this.endpoint,
+      max: settings.maxConnections ?? MAX_CONNECTIONS[transport],
+      maxHandshakes: transport === "dns" ? Infinity : MAX_HANDSHAKES,
+      maxIdle: settings.maxIdleConns,
+      idleMs: settings.expireMs,
+      maxAgeMs: settings.maxAgeMs,
+      patienceMs: () => this.roundTrip.patienceMs,
+      count: (found) => this.#metrics.count(found ? "connectionsFound" : "connectionsOpened"),
+      mismatched: () => this.countMismatch(),
+    });
+    this.health = new Health(this, settings, engine);
+    this.cookie = new Cookie({ enabled: settings.cookies, random: engine.random });
+    this.spelling = new Spelling(settings.mixedCase);
+    this.#watch = engine.timers.create((nowMs) => this.#checkSilence(nowMs));
+  }
+
+  get rank(): number {
+    if (this.looping) return RANK.LOOPING;
+    return !this.health.suspect ? RANK.WELL : this.health.down ? RANK.DOWN : RANK.SUSPECT;
+  }
+
+  get state(): ServerState {
+    const { known, meanMs } = this.roundTrip;
+    return { to: this.label, state: this.health.state, rttMs: known ? meanMs : null };
+  }
+
+  get tcpFails(): boolean {
+    return this.engine.nowMs - this.#tcpFailedMs < TCP_PAUSE_MS;
+  }
+
+  retire(): void {
+    this.#retired = true;
+    this.health.stop();
+    this.engine.timers.clear(this.#watch);
+    this.connections.retire();
+    this.#metrics.hide();
+  }
+
+  sent(ask: OutstandingAsk): void {
+    this.#outstanding.add(ask);
+    if (this.#watch.index < 0) this.#watchAt(this.engine.nowMs + this.roundTrip.patienceMs);
+  }
+
+  done(ask: OutstandingAsk): void {
+    this.#outstanding.delete(ask);
+  }
+
+  heard(rcode: number, tookMs: number): void {
+    this.checked(tookMs);
+    this.#metrics.countReply(rcode, tookMs);
+    if (!this.#retired) this.#metrics.showRoundTrip(this.roundTrip.meanMs);
+  }
+
+  /** Blames the server if nothing has arrived since the ask was sent. */
+  failed(sentMs: number): void {
+    this.#metrics.count("failures");
+    if (this.#heardMs < sentMs) this.#suspect();
+  }
+
+  tcpFailed(): void {
+    if (!this.tcpFails) this.#tcpFailedMs = this.engine.nowMs;
+  }
+
+  countMismatch(): void {
+    this.#metrics.count("mismatches");
+    this.group.count("mismatch");
+  }
+
+  /** A reply over TCP was misspelt. */
+  folds(): void {
+    if (!this.spelling.folds(this.engine.nowMs)) return;
+    this.engine.log(
+      "warning",
+      `${this.label} changes the case of names; queries to it are sent without x20 for an hour`,
+    );
+  }
+
+  checked(durationMs: number): void {
+    const { nowMs } = this.engine;
+    this.#heardMs = nowMs;
+    this.roundTrip.sample(durationMs, nowMs);
+    if (!this.#retired) this.#metrics.showUp(true);
+    this.health.heard();
+  }
+
+  measureFailed(durationMs: number): void {
+    this.roundTrip.sample(durationMs, this.engine.nowMs);
+  }
+
+  checkFailed(): void {
+    this.#metrics.count("failedChecks");
+    if (this.health.down && !this.#retired) this.#metrics.showUp(false);
+  }
+
+  #watchAt(dueMs: number): void {
+    this.engine.timers.set(this.#watch, dueMs);
+  }
+
+  #suspect(): void {
+    if (this.#retired || this.health.suspect) return;
+    this.health.fail();
+    // By timer, because the ask that has just failed decides first what to do.
+    if (this.health.suspect) this.#watchAt(this.engine.nowMs);
+  }
+
+  #checkSilence(nowMs: number): void {
+    if (this.#outstanding.size === 0) return;
+    const { patienceMs } = this.roundTrip;
+    this.#watchAt(nowMs + patienceMs);
+    if (this.health.suspect) {
+      this.#reportSilence();
+      return;
+    }
+    const ask = this.#unheard().next().value;
+    if (ask === undefined) return;
+    if (ask.sinceMs + patienceMs > nowMs) this.#watchAt(ask.sinceMs + patienceMs);
+    else this.#suspect();
+  }
+
+  /**
+   * Queries that show silence: not those sent before the last reply, which may have hard questions,
+   * nor those that wait for a connection.
+   */
+  *#unheard(): Generator<OutstandingAsk, undefined> {
+    for (const ask of this.#outstanding) {
+      if (ask.sentMs >= this.#heardMs && ask.sinceMs !== Infinity) yield ask;
+    }
+  }
+
+  #reportSilence(): void {
+    let left = MAX_REPORTS;
+    for (const ask of this.#unheard()) {
+      if (ask.silenceReported) continue;
+      if (left-- === 0) {
+        this.#watchAt(this.engine.nowMs + 1);
+        return;
+      }
+      ask.reportSilence();
+    }
+  }
+}
+
+function toAddress(text: string, port: number): Address {
+  const bytes = parseAddress(text.split("%")[0]!);
+  if (bytes === null) throw new TypeError(`Cannot use "${text}" as an IP address`);
+  const address = new Address();
+  address.family = bytes.length === 4 ? 4 : 6;
+  address.bytes.set(bytes);
+  address.port = port;
+  return address;
+}
