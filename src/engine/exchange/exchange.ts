@@ -1,3 +1,4 @@
+import { MAX_SUBNET_SIZE } from "../../dns/client_subnet.ts";
 import { EDNS_PAYLOAD, FLAG, HEADER_SIZE, LOOP_MARK_SIZE } from "../../dns/constants.ts";
 import { Memory } from "../memory.ts";
 import type { HashKey } from "../question/keyed_hash.ts";
@@ -15,8 +16,8 @@ export const TCP = 1;
 /** Number of buckets of clients, by a keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
-/** Header, longest name, type and class, client subnet, mark, and slack for word reads. */
-const QUERY_SIZE = 312;
+/** Header, longest name, type and class, two client subnets, mark, and slack for word reads. */
+const QUERY_SIZE = 336;
 
 /** The handler has no answer: ask the next one in the chain. */
 export const NEXT = 0;
@@ -70,6 +71,8 @@ export interface Chain {
   /** Reports a client's finished query; size 0 if nothing was sent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
+
+const NO_OPTIONS = new Uint8Array(0);
 
 const NO_CHAIN: Chain = {
   length: 0,
@@ -137,6 +140,8 @@ export class Exchange extends Question {
   intoLoops = false;
   /** An equal response is cached already, or it says nothing about the name. */
   uncacheable = false;
+  /** EDNS options in wire form for upstreams, besides nodens' own; never changed in place. */
+  upstreamOptions: Uint8Array = NO_OPTIONS;
   /** Next exchange that waits for the same upstream query. */
   nextWaiter: Exchange | null = null;
 
@@ -165,6 +170,7 @@ export class Exchange extends Question {
     this.only = null;
     this.intoLoops = false;
     this.uncacheable = false;
+    this.upstreamOptions = NO_OPTIONS;
     this.client = -1;
     this.top = 0;
     this.#substituted = false;
@@ -220,8 +226,13 @@ export class Exchange extends Question {
    * calls `restoreQuestion` when it sees the response.
    *
    * @param name - in wire form and lower case
+   * @param subnet - client subnet for upstreams (RFC 7871), empty for none; null keeps the client's
    */
-  substituteQuestion(name: Uint8Array, qtype: number, qclass: number, key: HashKey): void {
+  substituteQuestion(
+    name: Uint8Array,
+    { qtype, qclass, subnet }: { qtype: number; qclass: number; subnet: Uint8Array | null },
+    key: HashKey,
+  ): void {
     const original = this.#original ??= new Exchange(this.memory);
     if (!this.#substituted) original.#copyQuery(this);
     this.#substituted = true;
@@ -233,6 +244,12 @@ export class Exchange extends Question {
     view.setUint16(end, qtype);
     view.setUint16(end + 2, qclass);
     this.#copyRest(original, bytes, end + 4);
+    this.ecsLength = original.ecsLength;
+    if (subnet !== null) {
+      this.ecsAt = QUERY_SIZE - MAX_SUBNET_SIZE;
+      this.ecsLength = subnet.length;
+      bytes.set(subnet, this.ecsAt);
+    }
     this.memory = memory;
     this.offset = 0;
     this.length = end + 4;

@@ -16,6 +16,7 @@ import { Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { type MessageRecord, readRecords, writeRecords } from "../../engine/response/records.ts";
 import { Subqueries } from "../../engine/subqueries.ts";
+import { EdnsChanges } from "./edns.ts";
 import type { RewriteOptions } from "./options.ts";
 import {
   type CompiledRule,
@@ -73,7 +74,13 @@ class RewriteHandler implements Handler {
     this.#changes.delete(exchange);
     const { qtype, qclass, memory, offset } = exchange;
     const name = formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase();
-    const question: RuleQuestion = { name, qtype, qclass };
+    let edns: EdnsChanges | null = null;
+    const question: RuleQuestion = {
+      name,
+      qtype,
+      qclass,
+      edns: () => edns ??= new EdnsChanges(exchange, this.#engine),
+    };
     const changes: ResponseChange[] = [];
     let matched = false;
     for (const rule of this.#rules) {
@@ -84,14 +91,17 @@ class RewriteHandler implements Handler {
       if (rule.stop) break;
     }
     if (!matched) return NEXT;
-    if (question.name !== name || question.qtype !== qtype || question.qclass !== qclass) {
+    const { upstreamOptions, subnet } = changesOf(edns);
+    exchange.upstreamOptions = upstreamOptions;
+    const same = question.name === name && question.qtype === qtype && question.qclass === qclass;
+    if (!same || subnet !== null) {
       const wire = toWire(question.name);
       if (wire === null) {
         exchange.error = `rewrite: ${JSON.stringify(question.name)} is not a name`;
         exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
         return ANSWERED;
       }
-      exchange.substituteQuestion(wire, question.qtype, question.qclass, this.#engine.hashKey);
+      exchange.substituteQuestion(wire, { ...question, subnet }, this.#engine.hashKey);
     }
     this.#changes.set(exchange, changes);
     return NEXT;
@@ -158,6 +168,11 @@ class RewriteHandler implements Handler {
     this.#rewriter.compress(response, exchange.qnameLength);
     return response;
   }
+}
+
+function changesOf(edns: EdnsChanges | null) {
+  const upstreamOptions = edns?.encode() ?? new Uint8Array(0);
+  return { upstreamOptions, subnet: edns?.subnet ?? null };
 }
 
 /** An alias that a rule leads elsewhere. */

@@ -1,4 +1,5 @@
 import type { MessageRecord } from "../../engine/response/records.ts";
+import type { EdnsChanges } from "./edns.ts";
 import { compileMatch, type NameRule, patternRule } from "./names.ts";
 import type { RewriteRule } from "./options.ts";
 import { mapOwner, mapValue } from "./values.ts";
@@ -9,6 +10,8 @@ export interface RuleQuestion {
   name: string;
   qtype: number;
   qclass: number;
+  /** Called for the first rule that concerns EDNS options. */
+  readonly edns: () => EdnsChanges;
 }
 
 /** A response as rules see it. */
@@ -64,6 +67,8 @@ function applyOf(rule: RewriteRule): CompiledRule["apply"] {
       return whenMatching(rule.match, (response) => {
         if (response.rcode === rule.from) response.rcode = rule.to;
       });
+    case "edns0":
+      return (question) => question.edns().apply(rule) ? [] : null;
     case "cname": {
       const change: ResponseChange = {
         kind: "alias",

@@ -4,6 +4,7 @@ import { quote } from "../../corefile/quote.ts";
 import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
 import type { PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
+import { readEdns } from "./edns_setup.ts";
 import type { AnswerChange, NameMatch, RewriteAction, RewriteRule } from "./options.ts";
 
 const FIELDS = ["name", "type", "class", "ttl", "rcode", "cname", "edns0"];
@@ -66,7 +67,7 @@ function readAction(field: string, args: string[], tokens: Dispenser): RewriteAc
     case "answer":
       throw tokens.error("an answer follows the name that it belongs to (name FROM TO answer ...)");
     case "edns0":
-      throw tokens.error("edns0 is not supported yet (take the rule out)");
+      return readEdns(args, tokens);
     default:
       throw tokens.error(`${quote(field)} is not a field${didYouMean(field, FIELDS)}`);
   }
