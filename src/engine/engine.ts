@@ -225,8 +225,11 @@ export class Engine implements EngineServices, Traffic {
 
   resume(exchange: Exchange): void {
     exchange.answeredBy = exchange.position;
-    exchange.chain.rise(exchange, exchange.position);
-    this.#finish(exchange);
+    this.rise(exchange);
+  }
+
+  rise(exchange: Exchange): void {
+    if (!exchange.chain.rise(exchange, exchange.position)) this.#finish(exchange);
   }
 
   proceed(exchange: Exchange): void {
@@ -341,12 +344,13 @@ export class Engine implements EngineServices, Traffic {
   #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
     const { chain } = exchange;
     const verdict = chain.descend(exchange, start);
+    // Whoever substituted the question does not see that it gets no response.
+    if (verdict === DROP) exchange.restoreQuestion();
     if (verdict !== NEXT) return verdict;
     if (exchange.error === "") exchange.error = "no next plugin found";
     exchange.response = this.failure(exchange, RCODE.SERVFAIL);
     exchange.answeredBy = -1;
-    chain.rise(exchange, chain.length);
-    return ANSWERED;
+    return chain.rise(exchange, chain.length) ? WAIT : ANSWERED;
   }
 
   #finish(exchange: Exchange): void {

@@ -2,7 +2,7 @@ import type { PluginConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { CounterBook } from "./counters.ts";
-import type { Chain, Exchange, Verdict } from "./exchange/exchange.ts";
+import type { Chain, Exchange, RecordOrder, Verdict, WAIT } from "./exchange/exchange.ts";
 import type { Io } from "./io.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
 import type { Response } from "./response/response.ts";
@@ -28,11 +28,16 @@ export interface Handler {
   readonly everyClass?: boolean;
   /** Header flags set and cleared in every response of the block. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
+  /** Order of the records in every response of the block. */
+  readonly recordOrder?: RecordOrder;
   joined?(chain: Chain, handlers: readonly Handler[]): void;
   /** Way down, in the order of the chain. */
   query?(exchange: Exchange): Verdict;
-  /** Way up, nearest handler first. May change `exchange.response`. */
-  response?(exchange: Exchange): void;
+  /**
+   * Way up, nearest handler first. May change `exchange.response`, or park the exchange and return
+   * `WAIT`; then it calls `rise` on the engine.
+   */
+  response?(exchange: Exchange): typeof WAIT | void;
   /** A client's query is finished. Only called for the first handler of a chain that has it. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
@@ -82,6 +87,8 @@ export interface EngineServices {
   /** Parks the exchange, so that it can wait; null if too many wait already. */
   park(exchange: Exchange): Exchange | null;
   resume(exchange: Exchange): void;
+  /** Goes on with the response of an exchange that waited on its way up. */
+  rise(exchange: Exchange): void;
   /** Passes the query of a waiting handler to the next one in the chain. */
   proceed(exchange: Exchange): void;
   /**

@@ -72,6 +72,7 @@ counter nodens_hosts_refused_total{hostsfile} Hosts files refused for want of me
 counter coredns_template_matches_total{zone,class,type} Queries that a template answered.
 counter coredns_template_template_failures_total{zone,class,type,section,template} Templates that could not be evaluated.
 counter coredns_template_rr_failures_total{zone,class,type,section,template} Records of templates that could not be read.
+counter coredns_dns64_requests_translated_total Queries that dns64 made AAAA records for.
 counter coredns_acl_allowed_requests_total Queries that acl let pass.
 counter coredns_acl_blocked_requests_total{zone} Queries refused by acl.
 counter coredns_acl_filtered_requests_total{zone} Queries answered with nothing by acl.

@@ -2,6 +2,7 @@ import type { Config } from "../config/types.ts";
 import { errorsTraits } from "./errors/traits.ts";
 import { forwardTraits } from "./forward/traits.ts";
 import { hostsTraits } from "./hosts/traits.ts";
+import { rewriteTraits } from "./rewrite/traits.ts";
 import { templateTraits } from "./template/traits.ts";
 import type { Forwarding, Library, PluginTraits } from "./traits.ts";
 
@@ -9,6 +10,7 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["errors", errorsTraits],
   ["forward", forwardTraits],
   ["hosts", hostsTraits],
+  ["rewrite", rewriteTraits],
   ["template", templateTraits],
 ]);
 

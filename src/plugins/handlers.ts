@@ -4,10 +4,12 @@ import { createAny } from "./any/handler.ts";
 import { createBufsize } from "./bufsize/handler.ts";
 import { createCache } from "./cache/handler.ts";
 import { createChaos } from "./chaos/handler.ts";
+import { createDns64 } from "./dns64/handler.ts";
 import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
 import { createHeader } from "./header/handler.ts";
 import { createHosts } from "./hosts/handler.ts";
+import { createLoadbalance } from "./loadbalance/handler.ts";
 import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
 import { createLoop } from "./loop/handler.ts";
@@ -15,6 +17,7 @@ import type { LoopOptions } from "./loop/setup.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
+import { createRewrite } from "./rewrite/handler.ts";
 import { createRrl } from "./rrl/handler.ts";
 import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
@@ -28,8 +31,11 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["errors", createErrors as CreateHandler],
   ["log", createLog as CreateHandler],
   ["local", createLocal as CreateHandler],
+  ["dns64", createDns64 as CreateHandler],
   ["any", createAny as CreateHandler],
   ["chaos", createChaos as CreateHandler],
+  ["loadbalance", createLoadbalance as CreateHandler],
+  ["rewrite", createRewrite as CreateHandler],
   ["acl", createAcl as CreateHandler],
   ["cache", createCache as CreateHandler],
   ["header", createHeader as CreateHandler],

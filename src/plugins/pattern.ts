@@ -10,6 +10,8 @@ export type CompiledPattern =
     matches: (text: string) => boolean;
     /** The whole first match and its groups; null without a match. */
     groups: (text: string) => string[] | null;
+    /** Number of groups, without the whole. */
+    groupCount: number;
     /** Numbers of the named groups. */
     names: ReadonlyMap<string, number>;
     error: null;
@@ -40,6 +42,7 @@ export function compilePattern(pattern: string): CompiledPattern {
         // An unmatched group is empty, as in Go.
         return Array.from({ length: compiled.groupCount() + 1 }, (_, i) => matcher.group(i) ?? "");
       },
+      groupCount: compiled.groupCount(),
       names: new Map(Object.entries(compiled.namedGroups())),
       error: null,
     };

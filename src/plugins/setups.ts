@@ -6,11 +6,13 @@ import { cacheSetup } from "./cache/setup.ts";
 import { chaosSetup } from "./chaos/setup.ts";
 import type { PluginSetup } from "./controller.ts";
 import { debugSetup } from "./debug/setup.ts";
+import { dns64Setup } from "./dns64/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { headerSetup } from "./header/setup.ts";
 import { healthSetup } from "./health/setup.ts";
 import { hostsSetup } from "./hosts/setup.ts";
+import { loadbalanceSetup } from "./loadbalance/setup.ts";
 import { localSetup } from "./local/setup.ts";
 import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
@@ -19,6 +21,7 @@ import { nsidSetup } from "./nsid/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
+import { rewriteSetup } from "./rewrite/setup.ts";
 import { rootSetup } from "./root/setup.ts";
 import { rrlSetup } from "./rrl/setup.ts";
 import { templateSetup } from "./template/setup.ts";
@@ -43,8 +46,11 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     errorsSetup,
     logSetup,
     localSetup,
+    dns64Setup,
     anySetup,
     chaosSetup,
+    loadbalanceSetup,
+    rewriteSetup,
     aclSetup,
     cacheSetup,
     headerSetup,

@@ -1,5 +1,13 @@
 import { CLASS } from "../../dns/constants.ts";
-import { ANSWERED, type Chain, type Exchange, NEXT, type Verdict } from "../exchange/exchange.ts";
+import {
+  ANSWERED,
+  type Chain,
+  type Exchange,
+  NEXT,
+  type RecordOrder,
+  type Verdict,
+  WAIT,
+} from "../exchange/exchange.ts";
 import type { Handler } from "../handler.ts";
 
 /** The handlers of one server block, in order. */
@@ -11,6 +19,7 @@ export class HandlerChain implements Chain {
   readonly recursive: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
+  readonly recordOrder: RecordOrder | null;
   readonly observer: Handler | null;
   readonly #everyClass: boolean;
   /** Positions of the handlers that see queries. */
@@ -30,6 +39,8 @@ export class HandlerChain implements Chain {
     this.#everyClass = this.recursive || handlers.some(({ everyClass }) => everyClass === true);
     this.flagsSet = handlers.reduce((all, one) => all | (one.responseFlags?.set ?? 0), 0);
     this.flagsCleared = handlers.reduce((all, one) => all | (one.responseFlags?.clear ?? 0), 0);
+    this.recordOrder = handlers.find(({ recordOrder }) => recordOrder !== undefined)?.recordOrder ??
+      null;
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
@@ -53,13 +64,12 @@ export class HandlerChain implements Chain {
       const verdict = handlers[position]!.query!(exchange);
       if (verdict === NEXT) continue;
       exchange.answeredBy = position;
-      if (verdict === ANSWERED) this.rise(exchange, position);
-      return verdict;
+      return verdict === ANSWERED && this.rise(exchange, position) ? WAIT : verdict;
     }
     return NEXT;
   }
 
-  rise(exchange: Exchange, from: number): void {
+  rise(exchange: Exchange, from: number): boolean {
     const handlers = this.handlers;
     const responders = this.#responders;
     for (let i = 0; i < responders.length; i++) {
@@ -67,8 +77,9 @@ export class HandlerChain implements Chain {
       if (position >= from) continue;
       if (position < exchange.top) break;
       exchange.position = position;
-      handlers[position]!.response!(exchange);
+      if (handlers[position]!.response!(exchange) === WAIT) return true;
     }
+    return false;
   }
 
   sent(exchange: Exchange, sizeBytes: number): void {

@@ -25,8 +25,8 @@ const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
  * Writes the exchange's response for its client: id, flags, case of the name, ageing TTLs and OPT.
- * Records that do not fit are removed (`response/cut.ts`). An order of records per client (rotation)
- * would belong here, because the stored message is shared.
+ * Records that do not fit are removed (`response/cut.ts`). The chain may order them (`loadbalance`):
+ * here, because the stored message is shared.
  *
  * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
  * @returns length of the message in bytes
@@ -75,6 +75,10 @@ export function compose(
     for (let i = 0, at = response.ttlsAt; i < ttlCount; i++, at += 2) {
       view.setUint32(outOffset + table.getUint16(at, true), response.ttlSeconds);
     }
+  }
+  const order = exchange.chain.recordOrder;
+  if (order !== null) {
+    order.arrange(exchange, response, out, outOffset, view.getUint16(outOffset + 6));
   }
   if (optSize === 0) return length;
   writeOpt(exchange, response, out, outOffset + length, textSize);

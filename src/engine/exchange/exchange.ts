@@ -1,6 +1,9 @@
+import { MAX_SUBNET_SIZE } from "../../dns/client_subnet.ts";
 import { EDNS_PAYLOAD, FLAG, HEADER_SIZE, LOOP_MARK_SIZE } from "../../dns/constants.ts";
 import { Memory } from "../memory.ts";
+import type { HashKey } from "../question/keyed_hash.ts";
 import { Question } from "../question/question.ts";
+import { hashQuestion, readQuestion } from "../question/read.ts";
 import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { type DatagramOrigin, INTERNAL, type Origin } from "./origin.ts";
@@ -13,8 +16,8 @@ export const TCP = 1;
 /** Number of buckets of clients, by a keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
-/** Header, question, client subnet, mark, and slack for word reads. */
-const QUERY_SIZE = 312;
+/** Header, longest name, type and class, two client subnets, mark, and slack for word reads. */
+const QUERY_SIZE = 336;
 
 /** The handler has no answer: ask the next one in the chain. */
 export const NEXT = 0;
@@ -27,6 +30,22 @@ export const DROP = 3;
 /** A handler's result. */
 export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
+/** Changes the order of records in a client's copy of a response. Allocates nothing. */
+export interface RecordOrder {
+  /**
+   * @param outOffset - where the client's copy begins in `out`; its TTLs are in the places that
+   * `response` says
+   * @param answerCount - records in its answer section, which may have been truncated
+   */
+  arrange(
+    exchange: Exchange,
+    response: Response,
+    out: Memory,
+    outOffset: number,
+    answerCount: number,
+  ): void;
+}
+
 /** The handlers of a server block (`HandlerChain`). */
 export interface Chain {
   readonly length: number;
@@ -34,23 +53,31 @@ export interface Chain {
   /** Header flags of every response. */
   readonly flagsSet: number;
   readonly flagsCleared: number;
+  readonly recordOrder: RecordOrder | null;
   pluginAt(position: number): string | undefined;
   /** Asks the handlers from `start` down; an answer rises. Returns `NEXT` if none answered. */
   descend(exchange: Exchange, start: number): Verdict;
-  /** Shows the response to the handlers above `from`, the nearest first. */
-  rise(exchange: Exchange, from: number): void;
+  /**
+   * Shows the response to the handlers above position `from`, the nearest first.
+   *
+   * @returns whether one of them waits; it will call `rise` on the engine
+   */
+  rise(exchange: Exchange, from: number): boolean;
   /** Reports a client's finished query; size 0 if nothing was sent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
+
+const NO_OPTIONS = new Uint8Array(0);
 
 const NO_CHAIN: Chain = {
   length: 0,
   recursive: false,
   flagsSet: 0,
   flagsCleared: 0,
+  recordOrder: null,
   pluginAt: () => undefined,
   descend: () => NEXT,
-  rise: () => {},
+  rise: () => false,
   sent: () => {},
 };
 
@@ -102,9 +129,16 @@ export class Exchange extends Question {
   intoLoops = false;
   /** An equal response is cached already, or it says nothing about the name. */
   uncacheable = false;
+  /** EDNS options in wire form for upstreams, besides nodens' own; never changed in place. */
+  upstreamOptions: Uint8Array = NO_OPTIONS;
   nextWaiter: Exchange | null = null;
 
   #own: Memory | null = null;
+  /** Memory of the question that took the place of the client's. */
+  #substitute: Memory | null = null;
+  /** The client's question while another is in its place. */
+  #original: Exchange | null = null;
+  #substituted = false;
   #kept: DatagramOrigin | null = null;
 
   constructor(memory: Memory, chain: Chain = NO_CHAIN) {
@@ -123,8 +157,10 @@ export class Exchange extends Question {
     this.only = null;
     this.intoLoops = false;
     this.uncacheable = false;
+    this.upstreamOptions = NO_OPTIONS;
     this.client = -1;
     this.top = 0;
+    this.#substituted = false;
     if (this.error !== "") this.error = "";
   }
 
@@ -168,26 +204,102 @@ export class Exchange extends Question {
     this.response = null;
     this.nextWaiter = null;
     this.only = null;
+    this.#substituted = false;
     this.chain = chain;
   }
 
-  #copyQuestion({ memory, offset, qnameLength, ecsAt, ecsLength, markAt }: Exchange): void {
+  /**
+   * Puts another question in place of the client's, for the handlers below; a handler that does this
+   * calls `restoreQuestion` when it sees the response.
+   *
+   * @param name - in wire form and lower case
+   * @param subnet - client subnet for upstreams (RFC 7871), empty for none; null keeps the client's
+   */
+  substituteQuestion(
+    name: Uint8Array,
+    { qtype, qclass, subnet }: { qtype: number; qclass: number; subnet: Uint8Array | null },
+    key: HashKey,
+  ): void {
+    const original = this.#original ??= new Exchange(this.memory);
+    if (!this.#substituted) original.#copyQuery(this);
+    this.#substituted = true;
+    const memory = this.#substitute ??= new Memory(QUERY_SIZE);
+    const { bytes, view } = memory;
+    bytes.set(original.memory.bytes.subarray(0, HEADER_SIZE));
+    bytes.set(name, HEADER_SIZE);
+    const end = HEADER_SIZE + name.length;
+    view.setUint16(end, qtype);
+    view.setUint16(end + 2, qclass);
+    this.#copyRest(original, bytes, end + 4);
+    this.ecsLength = original.ecsLength;
+    if (subnet !== null) {
+      this.ecsAt = QUERY_SIZE - MAX_SUBNET_SIZE;
+      this.ecsLength = subnet.length;
+      bytes.set(subnet, this.ecsAt);
+    }
+    this.memory = memory;
+    this.offset = 0;
+    this.length = end + 4;
+    readQuestion(this);
+    hashQuestion(this, key);
+  }
+
+  /** Puts the client's question back; does nothing if it was not replaced. */
+  restoreQuestion(): void {
+    if (!this.#substituted) return;
+    this.#substituted = false;
+    this.#assignQuestion(this.#original!);
+  }
+
+  /** Becomes a copy of another exchange's query, in memory of its own. */
+  #copyQuery(from: Exchange): void {
+    this.#copyQuestion(from);
+    const { memory, ecsAt, markAt } = this;
+    this.#assignQuestion(from);
+    this.memory = memory;
+    this.offset = 0;
+    this.ecsAt = ecsAt;
+    this.markAt = from.markAt === 0 ? 0 : markAt;
+  }
+
+  #assignQuestion(from: Exchange): void {
+    this.memory = from.memory;
+    this.offset = from.offset;
+    this.length = from.length;
+    this.qnameLength = from.qnameLength;
+    this.qtype = from.qtype;
+    this.qclass = from.qclass;
+    this.hash = from.hash;
+    this.labelCount = from.labelCount;
+    this.mixedCase = from.mixedCase;
+    this.ecsAt = from.ecsAt;
+    this.ecsLength = from.ecsLength;
+    this.markAt = from.markAt;
+    this.optionsLength = 0;
+  }
+
+  #copyQuestion(from: Exchange): void {
     const own = this.#own ??= new Memory(QUERY_SIZE);
-    const from = memory.bytes;
-    const to = own.bytes;
+    const { memory, offset, qnameLength } = from;
     const size = HEADER_SIZE + qnameLength + 4;
-    for (let i = 0; i < size; i++) to[i] = from[offset + i]!;
-    for (let i = 0; i < ecsLength; i++) to[size + i] = from[offset + ecsAt + i]!;
-    const end = size + ecsLength;
+    for (let i = 0; i < size; i++) own.bytes[i] = memory.bytes[offset + i]!;
+    this.#copyRest(from, own.bytes, size);
+    this.memory = own;
+    this.offset = 0;
+  }
+
+  /** Copies client subnet and mark of a query to `at`, behind the question. */
+  #copyRest({ memory, offset, ecsAt, ecsLength, markAt }: Exchange, to: Uint8Array, at: number) {
+    const from = memory.bytes;
+    for (let i = 0; i < ecsLength; i++) to[at + i] = from[offset + ecsAt + i]!;
+    const end = at + ecsLength;
     if (markAt > 0) {
       for (let i = 0; i < LOOP_MARK_SIZE; i++) to[end + i] = from[offset + markAt + i]!;
       this.markAt = end;
     }
-    this.ecsAt = size;
+    this.ecsAt = at;
     // Options are not copied: handlers read them before anything waits.
     this.optionsLength = 0;
-    this.memory = own;
-    this.offset = 0;
   }
 
   get transport(): typeof UDP | typeof TCP {

@@ -19,7 +19,7 @@ const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
 /** Queries over TLS are padded to multiples of this (RFC 8467 section 4.1). */
 const PADDING_BLOCK = 128;
 /** Room for a query with every option, padded. */
-export const PACKET_SIZE = 512;
+export const PACKET_SIZE = 1024;
 
 /** A cookie to send. */
 export interface CookieData {
@@ -36,6 +36,8 @@ export class Inquiry {
   dnssecOk = false;
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
+  /** Further options in wire form (`Exchange.upstreamOptions`). */
+  options: Uint8Array = new Uint8Array(0);
   /** It carries the mark of a loop probe, which every hop passes on. */
   marked = false;
 
@@ -48,6 +50,7 @@ export class Inquiry {
     view.setUint16(2, (exchange.flags & (FLAG.RD | FLAG.CD)) | FLAG.AD);
     copy(bytes, HEADER_SIZE, from, question, this.questionLength);
     this.dnssecOk = exchange.dnssecOk;
+    this.options = exchange.upstreamOptions;
     this.payloadSize = exchange.payloadSize;
     this.marked = exchange.markAt > 0;
     if (this.marked) {
@@ -66,6 +69,7 @@ export class Inquiry {
     const flags = FLAG.RD | FLAG.CD;
     if (((mine.view.getUint16(2) ^ exchange.flags) & flags) !== 0) return false;
     if (this.dnssecOk !== exchange.dnssecOk) return false;
+    if (!sameOctets(this.options, exchange.upstreamOptions)) return false;
     if (subnet && !this.#sameSubnet(exchange)) return false;
     return sameQuestion(mine, exchange.memory, exchange.offset, this.questionLength);
   }
@@ -134,6 +138,10 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   if (inquiry.marked && options.form === FORM.OPTIONS) {
     copy(bytes, option(EDNS_OPTION.LOOP_MARK, LOOP_MARK_SIZE), from, MARK_AT, LOOP_MARK_SIZE);
   }
+  if (options.form === FORM.OPTIONS) {
+    copy(bytes, at, inquiry.options, 0, inquiry.options.length);
+    at += inquiry.options.length;
+  }
   if (options.padded) {
     const size = (PADDING_BLOCK - (at + 4) % PADDING_BLOCK) % PADDING_BLOCK;
     const padding = option(EDNS_OPTION.PADDING, size);
@@ -141,6 +149,11 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   }
   view.setUint16(optAt + 9, at - optAt - OPT_SIZE);
   return at;
+}
+
+function sameOctets(one: Uint8Array, other: Uint8Array): boolean {
+  return one === other ||
+    (one.length === other.length && one.every((octet, i) => octet === other[i]));
 }
 
 /** Compares two questions, ignoring case; `length` octets after the headers at 0 and `offset`. */

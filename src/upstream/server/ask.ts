@@ -185,7 +185,8 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const encrypted = endpoint.tls !== null;
     const streamed = stage === "stream";
     const hasCookie = !encrypted && cookie.size > 0;
-    if (!hasCookie && !encrypted && this.#form === FORM.OPTIONS && !this.#subnetSent) {
+    const hasOptions = hasCookie || encrypted || this.#subnetSent || inquiry.options.length > 0;
+    if (!hasOptions && this.#form === FORM.OPTIONS) {
       this.#form = FORM.EDNS;
     }
     const withOptions = this.#form === FORM.OPTIONS;

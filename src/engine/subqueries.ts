@@ -1,0 +1,95 @@
+import { FLAG, HEADER_SIZE } from "../dns/constants.ts";
+import { Exchange } from "./exchange/exchange.ts";
+import type { EngineServices } from "./handler.ts";
+import { Memory } from "./memory.ts";
+import { readStoredQuestion } from "./question/read.ts";
+import type { Response } from "./response/response.ts";
+import type { Timer } from "./timers.ts";
+
+/** Questions of one handler that may be under way. */
+const MAX_PENDING = 1024;
+/** `forward` gives up sooner. */
+const LIMIT_MS = 10_000;
+
+/** Gets the response, which is valid for the length of the call; null if there is none. */
+export type Answered = (response: Response | null) => void;
+
+interface Pending {
+  readonly answered: Answered;
+  readonly timer: Timer;
+}
+
+/**
+ * Further questions that a handler asks the handlers below it, on behalf of a client's query: the
+ * target of an alias, the addresses for DNS64. The handler passes each response that it sees to
+ * `receive`.
+ */
+export class Subqueries {
+  readonly #engine: EngineServices;
+  readonly #position: number;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+
+  /** @param position - of the handler in its chain */
+  constructor(engine: EngineServices, position: number) {
+    this.#engine = engine;
+    this.#position = position;
+  }
+
+  /**
+   * Asks for a name with the DNSSEC bits of `exchange`. `answered` is called once, perhaps before this
+   * returns.
+   *
+   * @param name - in wire form
+   */
+  ask(exchange: Exchange, name: Uint8Array, qtype: number, answered: Answered): void {
+    const engine = this.#engine;
+    if (this.#pending.size >= MAX_PENDING) {
+      answered(null);
+      return;
+    }
+    do this.#lastId = (this.#lastId + 1) & 0xffff; while (this.#pending.has(this.#lastId));
+    const id = this.#lastId;
+    const timer = engine.timers.create(() => this.#end(id, null));
+    this.#pending.set(id, { answered, timer });
+    engine.timers.set(timer, engine.nowMs + LIMIT_MS);
+    const question = this.#question(exchange, name, qtype);
+    question.id = id;
+    if (!engine.refresh(question, this.#position)) this.#end(id, null);
+  }
+
+  /** Whether the response belongs to one of these questions. */
+  receive({ internal, top, id, response }: Exchange): boolean {
+    if (!internal || top !== this.#position || !this.#pending.has(id)) return false;
+    this.#end(id, response);
+    return true;
+  }
+
+  #end(id: number, response: Response | null): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    this.#engine.timers.clear(pending.timer);
+    pending.answered(response);
+  }
+
+  #question(exchange: Exchange, name: Uint8Array, qtype: number): Exchange {
+    const memory = new Memory(HEADER_SIZE + name.length + 4);
+    const { bytes, view } = memory;
+    view.setUint16(4, 1);
+    bytes.set(name, HEADER_SIZE);
+    view.setUint16(HEADER_SIZE + name.length, qtype);
+    view.setUint16(HEADER_SIZE + name.length + 2, exchange.qclass);
+    const question = new Exchange(memory, exchange.chain);
+    question.length = HEADER_SIZE + name.length + 4;
+    question.flags = FLAG.RD | (exchange.flags & FLAG.CD);
+    question.dnssecOk = exchange.dnssecOk;
+    question.edns = exchange.edns;
+    question.receivedMs = this.#engine.nowMs;
+    question.listener = exchange.listener;
+    question.zone = exchange.zone;
+    question.client = this.#engine.clientBucket(exchange);
+    readStoredQuestion(question, this.#engine.hashKey);
+    return question;
+  }
+}

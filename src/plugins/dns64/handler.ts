@@ -1,0 +1,127 @@
+import { CLASS, FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
+import { Subqueries } from "../../engine/subqueries.ts";
+import {
+  type CreateHandler,
+  type EngineServices,
+  type Handler,
+  type HandlerEnvironment,
+  WAIT,
+} from "../../engine/handler.ts";
+import { type MessageRecord, readRecords, writeRecords } from "../../engine/response/records.ts";
+import type { Response } from "../../engine/response/response.ts";
+import type { Dns64Options } from "./setup.ts";
+
+/** Lifetime of a synthesized record if no SOA says (RFC 6147 section 5.1.7). */
+const DEFAULT_TTL_SECONDS = 600;
+/** ::ffff:0:0/96: addresses that are never given to clients (RFC 6147 section 5.1.4). */
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
+/** Makes the handler of a `dns64` directive. */
+export const createDns64: CreateHandler<Dns64Options> = (options, environment) =>
+  new Dns64Handler(options, environment);
+
+/** Makes AAAA records of A records for names that have no others (RFC 6147). */
+class Dns64Handler implements Handler {
+  readonly name = "dns64";
+  readonly #options: Dns64Options;
+  readonly #engine: EngineServices;
+  readonly #subqueries: Subqueries;
+  readonly #translated: number;
+
+  constructor(options: Dns64Options, { engine, position }: HandlerEnvironment) {
+    this.#options = options;
+    this.#engine = engine;
+    this.#subqueries = new Subqueries(engine, position);
+    this.#translated = engine.counter("coredns_dns64_requests_translated_total");
+  }
+
+  response(exchange: Exchange): typeof WAIT | void {
+    if (this.#subqueries.receive(exchange) || !this.#mayTranslate(exchange)) return;
+    const { response } = exchange;
+    // A name that does not exist has no A records either (RFC 6147 section 5.1.2).
+    if (response === null || response.rcode === RCODE.NXDOMAIN) return;
+    const records = readRecords(response);
+    if (records === null) return;
+    if (!this.#options.translateAll && records.some(isUsable)) return;
+    const ttlSeconds =
+      records.find(({ section, type }) => section === "authority" && type === TYPE.SOA)
+        ?.ttlSeconds ?? DEFAULT_TTL_SECONDS;
+
+    let done = false;
+    let parked: Exchange | null = null;
+    // The name is copied: the memory of an exchange that is not parked may be reused.
+    const { memory, offset, qnameLength } = exchange;
+    const at = offset + HEADER_SIZE;
+    const name = memory.bytes.slice(at, at + qnameLength);
+    let synthesized: { found: MessageRecord[]; rcode: number; flags: number } | null = null;
+    this.#subqueries.ask(exchange, name, TYPE.A, (found) => {
+      done = true;
+      const all = found === null ? null : readRecords(found);
+      if (all !== null) synthesized = { found: all, rcode: found!.rcode, flags: found!.flags };
+      if (parked === null) return;
+      parked.response = this.#write(parked, synthesized, ttlSeconds);
+      this.#engine.rise(parked);
+    });
+    if (done) {
+      exchange.response = this.#write(exchange, synthesized, ttlSeconds);
+      return;
+    }
+    parked = this.#engine.park(exchange);
+    if (parked !== null) return WAIT;
+    exchange.response = this.#write(exchange, null, ttlSeconds);
+  }
+
+  /** Queries for AAAA records; over IPv4 only if that is allowed. */
+  #mayTranslate(exchange: Exchange): boolean {
+    if (exchange.qtype !== TYPE.AAAA || exchange.qclass !== CLASS.IN) return false;
+    if (exchange.internal) return false;
+    // A client that validates itself wants the data as they are (RFC 6147 section 5.5).
+    if (exchange.dnssecOk && exchange.checkingDisabled) return false;
+    return this.#options.allowIpv4 || this.#engine.clientFamily(exchange) === 6;
+  }
+
+  /** The response to the query for A records, as one for AAAA records; SERVFAIL without one. */
+  #write(
+    exchange: Exchange,
+    answer: { found: readonly MessageRecord[]; rcode: number; flags: number } | null,
+    ttlSeconds: number,
+  ): Response {
+    if (answer === null) {
+      exchange.error = "dns64: the A records cannot be resolved";
+      return this.#engine.failure(exchange, RCODE.SERVFAIL);
+    }
+    this.#engine.values[this.#translated]!++;
+    const { writer } = this.#engine;
+    writer.begin(exchange, answer.rcode, answer.flags & (FLAG.AA | FLAG.TC));
+    const records = answer.found.map((record) =>
+      record.section === "answer" && record.type === TYPE.A
+        ? {
+          ...record,
+          type: TYPE.AAAA,
+          ttlSeconds: Math.min(record.ttlSeconds, ttlSeconds),
+          data: embed(this.#options.prefix, record.data),
+        }
+        : record
+    );
+    return writeRecords(writer, exchange, records);
+  }
+}
+
+/** An AAAA record that a client may use. */
+function isUsable({ section, type, data }: MessageRecord): boolean {
+  return section === "answer" && type === TYPE.AAAA &&
+    !MAPPED.every((octet, i) => data[i] === octet);
+}
+
+/** An IPv4 address behind a prefix; bits 64 to 71 stay zero (RFC 6052 section 2.2). */
+function embed(prefix: readonly number[], address: Uint8Array): Uint8Array {
+  const octets = new Uint8Array(16);
+  octets.set(prefix);
+  let at = prefix.length;
+  for (const octet of address) {
+    if (at === 8) at++;
+    octets[at++] = octet;
+  }
+  return octets;
+}

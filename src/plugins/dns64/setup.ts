@@ -1,0 +1,59 @@
+import type { Dispenser } from "../../corefile/dispenser.ts";
+import { unknownOption } from "../../corefile/nearest.ts";
+import { quote } from "../../corefile/quote.ts";
+import { parseAddress } from "../../dns/address.ts";
+import type { PluginSetup } from "../controller.ts";
+
+/** Options of a `dns64` directive. */
+export interface Dns64Options {
+  /** Octets of the prefix, 4 to 12 of them. */
+  prefix: number[];
+  translateAll: boolean;
+  allowIpv4: boolean;
+}
+
+const OPTIONS = ["prefix", "translate_all", "allow_ipv4"];
+/** The well-known prefix (RFC 6052 section 2.1). */
+const WELL_KNOWN = "64:ff9b::/96";
+/** Lengths of prefixes in bits, as in CoreDNS. */
+const LENGTH = { min: 32, max: 96 } as const;
+
+/** Reads `dns64 [PREFIX] { … }`. */
+export const dns64Setup: PluginSetup = {
+  name: "dns64",
+  describe: () => "makes AAAA records of A records",
+  setup({ tokens, addHandler }) {
+    const options: Dns64Options = {
+      prefix: readPrefix(WELL_KNOWN, tokens),
+      translateAll: false,
+      allowIpv4: false,
+    };
+    tokens.once(() => {
+      if (tokens.nextArg()) options.prefix = readPrefix(tokens.value, tokens);
+      tokens.eachInBlock((option) => {
+        if (option === "prefix") options.prefix = readPrefix(tokens.oneArg("PREFIX"), tokens);
+        else if (option === "translate_all") options.translateAll = true;
+        else if (option === "allow_ipv4") options.allowIpv4 = true;
+        else throw tokens.error(unknownOption(option, OPTIONS));
+      });
+    });
+    addHandler(options);
+  },
+};
+
+function readPrefix(text: string, tokens: Dispenser): number[] {
+  const [address, bits, ...rest] = text.split("/");
+  const octets = parseAddress(address!);
+  const length = Number(bits);
+  const { min, max } = LENGTH;
+  if (
+    octets?.length !== 16 || rest.length > 0 || !/^\d{1,3}$/.test(bits ?? "") ||
+    length < min || length > max || length % 8 !== 0
+  ) {
+    throw tokens.error(
+      `${quote(text)} is not a prefix (an IPv6 network of ${min} to ${max} bits in steps of 8, ` +
+        `such as ${WELL_KNOWN})`,
+    );
+  }
+  return [...octets.subarray(0, length / 8)];
+}

@@ -1,0 +1,109 @@
+import { Address } from "../../dns/address.ts";
+import { SUBNET, subnetSize } from "../../dns/client_subnet.ts";
+import { HEADER_SIZE } from "../../dns/constants.ts";
+import { formatName } from "../../dns/name.ts";
+import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
+import type { EngineServices } from "../../engine/handler.ts";
+import type { EdnsVariable, RewriteRule } from "./options.ts";
+
+type EdnsRule = RewriteRule & { field: "edns0" };
+
+/** Longest options of one query together, in octets; later ones are left out. */
+const MAX_OPTIONS = 512;
+const encoder = new TextEncoder();
+const address = new Address();
+
+/** The EDNS options of one query to upstreams, as rules change them. */
+export class EdnsChanges {
+  /** Client subnet; null keeps the client's, empty removes it. */
+  subnet: Uint8Array | null = null;
+  readonly #exchange: Exchange;
+  readonly #engine: EngineServices;
+  /** By code; null for an option that is removed. */
+  readonly #changed = new Map<number, Uint8Array | null>();
+
+  constructor(exchange: Exchange, engine: EngineServices) {
+    this.#exchange = exchange;
+    this.#engine = engine;
+  }
+
+  /** Applies a rule; false if it does not match. */
+  apply(rule: EdnsRule): boolean {
+    if (rule.kind === "subnet") return this.#applySubnet(rule);
+    const { action, code } = rule;
+    const before = this.#changed.has(code) ? this.#changed.get(code)! : this.#ofClient(code);
+    if (action === "replace" && before === null) return false;
+    // An option of the client that stays is sent on: nodens does not by itself.
+    const keeps = action === "append" && before !== null;
+    const value = action === "unset" ? null : keeps ? before : this.#valueOf(rule);
+    this.#changed.set(code, value);
+    return true;
+  }
+
+  /** The options in wire form. */
+  encode(): Uint8Array {
+    const octets: number[] = [];
+    for (const [code, data] of this.#changed) {
+      if (data === null || octets.length + 4 + data.length > MAX_OPTIONS) continue;
+      octets.push(code >> 8, code & 255, data.length >> 8, data.length & 255, ...data);
+    }
+    return Uint8Array.from(octets);
+  }
+
+  #applySubnet(rule: EdnsRule & { kind: "subnet" }): boolean {
+    const has = this.subnet === null ? this.#exchange.ecsLength > 0 : this.subnet.length > 0;
+    if (rule.action === "unset") {
+      this.subnet = new Uint8Array(0);
+      return true;
+    }
+    if (rule.action === "replace" ? !has : rule.action === "append" && has) return false;
+    if (this.#exchange.internal) return false;
+    this.#engine.clientAddress(this.#exchange, address);
+    const bits = address.family === 4 ? rule.bits.ipv4 : rule.bits.ipv6;
+    const data = new Uint8Array(subnetSize(bits));
+    data[SUBNET.FAMILY + 1] = address.family === 4 ? 1 : 2;
+    data[SUBNET.SOURCE] = bits;
+    data.set(address.bytes.subarray(0, data.length - SUBNET.ADDRESS), SUBNET.ADDRESS);
+    const rest = bits & 7;
+    if (rest > 0) data[data.length - 1]! &= 0xff00 >> rest;
+    this.subnet = data;
+    return true;
+  }
+
+  #valueOf(rule: EdnsRule & { kind: "option" }): Uint8Array {
+    if ("data" in rule) return Uint8Array.from(rule.data);
+    return "variable" in rule ? this.#variable(rule.variable) : new Uint8Array(0);
+  }
+
+  #variable(name: EdnsVariable): Uint8Array {
+    const exchange = this.#exchange;
+    const number = (value: number) => Uint8Array.of(value >> 8, value & 255);
+    switch (name) {
+      case "qname":
+        return encoder.encode(formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE));
+      case "qtype":
+        return number(exchange.qtype);
+      case "protocol":
+        return encoder.encode(exchange.transport === TCP ? "tcp" : "udp");
+    }
+    if (exchange.internal) return new Uint8Array(0);
+    if (name.startsWith("client")) this.#engine.clientAddress(exchange, address);
+    else this.#engine.localAddress(exchange, address);
+    if (name.endsWith("port")) return number(address.port);
+    return address.bytes.slice(0, address.family === 4 ? 4 : 16);
+  }
+
+  #ofClient(code: number): Uint8Array | null {
+    const { memory: { bytes, view }, offset, optionsAt, optionsLength, edns } = this.#exchange;
+    if (!edns) return null;
+    const end = offset + optionsAt + optionsLength;
+    for (let at = offset + optionsAt; at + 4 <= end;) {
+      const size = view.getUint16(at + 2);
+      if (view.getUint16(at) === code && at + 4 + size <= end) {
+        return bytes.slice(at + 4, at + 4 + size);
+      }
+      at += 4 + size;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,126 @@
+import type { MessageRecord } from "../../engine/response/records.ts";
+import type { EdnsChanges } from "./edns.ts";
+import { compileMatch, type NameRule, patternRule } from "./names.ts";
+import type { RewriteRule } from "./options.ts";
+import { mapOwner, mapValue } from "./values.ts";
+
+/** A question as rules see it. */
+export interface RuleQuestion {
+  /** In presentation format, lower case, with its closing dot. */
+  name: string;
+  qtype: number;
+  qclass: number;
+  /** Called for the first rule that concerns EDNS options. */
+  readonly edns: () => EdnsChanges;
+}
+
+/** A response as rules see it. */
+export interface RuleResponse {
+  rcode: number;
+  records: MessageRecord[];
+}
+
+/** A name mapped to another, or null if it stays. */
+type MapName = (name: string) => string | null;
+
+/** What a rule that matched a query does with its response. */
+export type ResponseChange =
+  | { kind: "message"; apply(response: RuleResponse): void }
+  | { kind: "alias"; rule: NameRule; to: string };
+
+/** A compiled rule. */
+export interface CompiledRule {
+  readonly stop: boolean;
+  /** Changes the question if it matches, and returns what to do with the response; else null. */
+  apply(question: RuleQuestion): ResponseChange[] | null;
+}
+
+/** Compiles a rule, which the set-up has checked. */
+export function compileRule(rule: RewriteRule): CompiledRule {
+  return { stop: rule.stop, apply: applyOf(rule) };
+}
+
+function applyOf(rule: RewriteRule): CompiledRule["apply"] {
+  switch (rule.field) {
+    case "name":
+      return nameRule(rule);
+    case "type":
+      return (question) => {
+        if (question.qtype !== rule.from) return null;
+        question.qtype = rule.to;
+        return [];
+      };
+    case "class":
+      return (question) => {
+        if (question.qclass !== rule.from) return null;
+        question.qclass = rule.to;
+        return [];
+      };
+    case "ttl":
+      return whenMatching(rule.match, ({ records }) => {
+        const { minSeconds, maxSeconds } = rule;
+        for (const record of records) {
+          record.ttlSeconds = Math.min(maxSeconds, Math.max(minSeconds, record.ttlSeconds));
+        }
+      });
+    case "rcode":
+      return whenMatching(rule.match, (response) => {
+        if (response.rcode === rule.from) response.rcode = rule.to;
+      });
+    case "edns0":
+      return (question) => question.edns().apply(rule) ? [] : null;
+    case "cname": {
+      const change: ResponseChange = {
+        kind: "alias",
+        rule: compileMatch(rule.match),
+        to: rule.to,
+      };
+      return () => [change];
+    }
+  }
+}
+
+function nameRule(
+  { match, to, auto, answers }: RewriteRule & { field: "name" },
+): CompiledRule["apply"] {
+  const rule = compileMatch(match);
+  const explicit = answers.map(({ what, pattern, to }) => {
+    const { replace } = patternRule(pattern);
+    const map: MapName = (name) => replace(name, to);
+    return change(what === "name" ? mapOwner : mapValue, map);
+  });
+  return (question) => {
+    const before = question.name;
+    const after = rule.replace(before, to);
+    if (after === null) return null;
+    question.name = after;
+    if (!auto) return explicit;
+    const back: MapName = match.how === "suffix"
+      ? (name) => withSuffix(name, to, match.text)
+      : (name) => name === after ? before : withSuffix(name, `.${after}`, `.${before}`);
+    return [change(mapOwner, back), change(mapValue, back), ...explicit];
+  };
+}
+
+function withSuffix(name: string, suffix: string, other: string): string | null {
+  return name.endsWith(suffix) ? name.slice(0, name.length - suffix.length) + other : null;
+}
+
+function change(
+  map: (record: MessageRecord, to: MapName) => void,
+  to: MapName,
+): ResponseChange {
+  return {
+    kind: "message",
+    apply: ({ records }) => records.forEach((record) => map(record, to)),
+  };
+}
+
+function whenMatching(
+  match: Parameters<typeof compileMatch>[0],
+  apply: (response: RuleResponse) => void,
+): CompiledRule["apply"] {
+  const rule = compileMatch(match);
+  const changes: ResponseChange[] = [{ kind: "message", apply }];
+  return ({ name }) => rule.matches(name) ? changes : null;
+}

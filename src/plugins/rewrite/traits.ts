@@ -1,0 +1,13 @@
+import { PATTERNS } from "../pattern.ts";
+import type { PluginTraits } from "../traits.ts";
+import type { RewriteOptions, RewriteRule } from "./options.ts";
+
+/** What the rest of the program may know of `rewrite`. */
+export const rewriteTraits: PluginTraits<RewriteOptions> = {
+  library: ({ rules }) => rules.some(hasPattern) ? PATTERNS : null,
+};
+
+function hasPattern(rule: RewriteRule): boolean {
+  if ("match" in rule && rule.match.how === "regex") return true;
+  return rule.field === "name" && rule.answers.length > 0;
+}

@@ -1,0 +1,61 @@
+import { TYPE } from "../../dns/constants.ts";
+import { formatName, parseName } from "../../dns/name.ts";
+import type { MessageRecord } from "../../engine/response/records.ts";
+
+type MapName = (name: string) => string | null;
+
+/** Types whose data is or ends with a name that `answer value` changes; NAPTR and SOA aside. */
+const NAME_AT = new Map<number, number>([
+  [TYPE.CNAME, 0],
+  [TYPE.DNAME, 0],
+  [TYPE.NS, 0],
+  [TYPE.PTR, 0],
+  [TYPE.MX, 2],
+  [TYPE.SRV, 6],
+  [TYPE.SOA, 0],
+]);
+
+/** Maps the owner of a record. A mapped text that is not a name leaves it as it is. */
+export function mapOwner(record: MessageRecord, map: MapName): void {
+  record.owner = mapName(record.owner, map) ?? record.owner;
+}
+
+/** Maps the name in the data of a record: the target, or the primary server of an SOA. */
+export function mapValue(record: MessageRecord, map: MapName): void {
+  const { type, data } = record;
+  const at = type === TYPE.NAPTR ? naptrNameAt(data) : NAME_AT.get(type);
+  if (at === undefined) return;
+  const before = data.subarray(at, nameEnd(data, at));
+  const after = mapName(before, map);
+  if (after === null) return;
+  const rest = data.subarray(at + before.length);
+  record.data = Uint8Array.from([...data.subarray(0, at), ...after, ...rest]);
+}
+
+/** The target of an alias, in lower case; null if the record is not one. */
+export function aliasTarget({ type, data }: MessageRecord): string | null {
+  return type === TYPE.CNAME ? formatName(data).toLowerCase() : null;
+}
+
+function mapName(name: Uint8Array, map: MapName): Uint8Array | null {
+  const text = map(formatName(name).toLowerCase());
+  if (text === null) return null;
+  try {
+    return parseName(text);
+  } catch {
+    return null;
+  }
+}
+
+function nameEnd(data: Uint8Array, at: number): number {
+  let next = at;
+  while (data[next]! > 0) next += data[next]! + 1;
+  return next + 1;
+}
+
+/** Order, preference and three strings come before the replacement (RFC 3403 section 4.1). */
+function naptrNameAt(data: Uint8Array): number {
+  let at = 4;
+  for (let i = 0; i < 3; i++) at += data[at]! + 1;
+  return at;
+}
