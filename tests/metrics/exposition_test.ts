@@ -118,7 +118,7 @@ Deno.test("names and help texts follow Prometheus's conventions", () => {
   for (const { name, type, help, labels } of METRICS.values()) {
     assert.ok(!names.has(name), name);
     names.add(name);
-    assert.match(name, /^(coredns|nodens|process)_[a-z_]+$/);
+    assert.match(name, /^(coredns|nodens|process)_[a-z0-9_]+$/);
     assert.equal(name.endsWith("_total"), type === "counter", name);
     assert.match(help, /^\S.*\.$/, name);
     assert.equal(new Set(labels).size, labels.length, name);
