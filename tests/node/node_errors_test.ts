@@ -29,7 +29,7 @@ function onlyPrograms(...names: string[]): { path: string; remove: () => void } 
 }
 
 rigTest(
-  "without iptables nodens serves on, says so and counts",
+  "without iptables, serves, reports and counts it",
   { needs: PROGRAMS },
   async (rig) => {
     const { namespace, pods } = rig.nodes[0]!;
@@ -117,7 +117,7 @@ rigTest("a failed start removes what it made, and nothing of a running nodens", 
 });
 
 rigTest(
-  "a port for metrics that is taken is told of, and all else goes on",
+  "reports a metrics port in use, and serves",
   { needs: PROGRAMS },
   async (rig) => {
     const { namespace, pods } = rig.nodes[0]!;

@@ -117,7 +117,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
 }
 
 rigTest(
-  "a stranger's rule above is named, and left where it is",
+  "reports a foreign rule above ours, and keeps it",
   { needs: PROGRAMS },
   async (rig) => {
     const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });

@@ -65,7 +65,7 @@ async function asNodeCache(namespace: NetNamespace, backend: string): Promise<vo
 
 for (const backend of BACKENDS) {
   inNamespace(
-    `${backend}: the plain rules are those of node-cache, which are adopted`,
+    `${backend}: plain rules equal node-cache's, which are adopted`,
     async (namespace) => {
       await asNodeCache(namespace, backend);
       const theirs = await Promise.all(
@@ -89,7 +89,7 @@ for (const backend of BACKENDS) {
   );
 
   inNamespace(
-    `${backend}: fail-open takes the place of node-cache's rules, and nothing is left of it`,
+    `${backend}: fail-open replaces node-cache's rules, and leaves nothing`,
     async (namespace) => {
       await asNodeCache(namespace, backend);
       const stranger = "-A INPUT -s 192.0.2.99/32 -j DROP";
@@ -124,7 +124,7 @@ for (const backend of BACKENDS) {
   );
 
   inNamespace(
-    `${backend}: doubled rules become one, and a stranger's rule above is told by name`,
+    `${backend}: removes duplicates, and reports a foreign rule above`,
     async (namespace) => {
       await asNodeCache(namespace, backend);
       await asNodeCache(namespace, backend);
@@ -155,7 +155,7 @@ for (const backend of BACKENDS) {
   });
 
   inNamespace(
-    `${backend}: a redirect does what its dry run prints, twice nothing, and goes whole`,
+    `${backend}: a redirect does what its dry run prints, and is removed completely`,
     async (namespace) => {
       const run = namespace.runner([backend]);
       const call = (...args: string[]) =>
@@ -191,7 +191,7 @@ for (const backend of BACKENDS) {
   );
 
   inNamespace(
-    `${backend}: a trial tells what the kernel lacks, and leaves nothing`,
+    `${backend}: a trial finds what the kernel lacks, and leaves nothing`,
     async (namespace) => {
       for (const family of FAMILIES) {
         const { signal } = new AbortController();
@@ -218,7 +218,7 @@ for (const backend of BACKENDS) {
 }
 
 inNamespace(
-  "legacy: a lock that another program holds is counted, and got once that is done",
+  "legacy: counts a lock held by another program, and gets it later",
   async (namespace) => {
     const lock = `${namespace.runDirectory}/xtables.lock`;
     const holder = new Deno.Command("flock", {
@@ -253,7 +253,7 @@ inNamespace(
 );
 
 inNamespace(
-  "both backends in use: ours are in that of kubelet alone, and the mixture is told",
+  "with both backends in use, uses kubelet's and reports the mixture",
   async (namespace) => {
     await asNodeCache(namespace, "nft");
     const canary = "*mangle\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n";
