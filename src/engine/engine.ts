@@ -52,8 +52,8 @@ export interface EngineOptions {
   limits?: Partial<StreamLimits>;
 }
 
-/** Bounds of `maxExchanges`: tried with the miss benchmark, far above its needs. */
-export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
+/** Default of `maxExchanges`: far above the needs of the miss benchmark. */
+const MAX_EXCHANGES = 6144;
 
 /**
  * The data plane's state machine. Handlers see it as `EngineServices`, drivers as `Traffic`; the
@@ -106,7 +106,7 @@ export class Engine implements EngineServices, Traffic {
     this.#blocks = new Blocks(options.handlers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
-    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
+    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES, this.#empty);
     this.#current = this.#pool.fresh();
     this.streams = new ClientStreams(this);
   }

@@ -24,8 +24,7 @@ const REFUSALS = {
 } as const;
 type Refusal = keyof typeof REFUSALS;
 
-/** What a table needs of the engine. */
-export interface InFlightServices {
+interface InFlightServices {
   readonly values: Float64Array;
   counter(name: string, labels: Readonly<Record<string, string>>): number;
   park(exchange: Exchange): Exchange | null;
