@@ -40,11 +40,9 @@ const POOL_BYTES = 8 * 2 ** 20;
 export interface EngineOptions {
   io: Io;
   counters: CounterBook;
-  /** Uniform 32-bit numbers, fit for security. */
   random: () => number;
   handlers: ReadonlyMap<string, CreateHandler>;
   log: EngineServices["log"];
-  /** The log is structured; default false. */
   logsFields?: boolean;
   /** Milliseconds since 1970; without it nothing that depends on it is checked. */
   wallMs?: () => number;
@@ -77,7 +75,6 @@ export class Engine implements EngineServices, Traffic {
 
   readonly #limits: Partial<StreamLimits> | undefined;
   readonly #blocks: Blocks;
-  /** For the hash that distinguishes clients. */
   readonly #clientKey: HashKey;
   readonly #client = new Address();
   readonly #pool: ExchangePool;
@@ -138,7 +135,6 @@ export class Engine implements EngineServices, Traffic {
     this.#blocks.handlerAt(block, position)?.receive?.(data);
   }
 
-  /** Undefined if the handler cannot answer. */
   ask(block: number, position: number, request: unknown): unknown {
     return this.#blocks.handlerAt(block, position)?.ask?.(request);
   }

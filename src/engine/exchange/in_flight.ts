@@ -54,9 +54,8 @@ export abstract class PendingQuestion {
  * asks 64 times, until it is answered.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** Reason of the last refusal, for the error log. */
+  /** Of the last exchange, for the error log. */
   refusal = "";
-  /** Questions in flight. */
   size = 0;
 
   readonly #engine: InFlightServices;
