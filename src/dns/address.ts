@@ -1,7 +1,7 @@
 /** A socket address, reused to avoid allocations. */
 export class Address {
   family: 4 | 6 = 4;
-  /** In network order; IPv4 uses the first four. */
+  /** IPv4 uses the first four. */
   readonly bytes: Uint8Array = new Uint8Array(16);
   port = 0;
   /** Interface index of a link-local IPv6 address, else 0. */

@@ -12,7 +12,6 @@ import { MAX_RECORDS, RECORD_FIELDS_SIZE } from "./response_scan.ts";
  * (RFC 3597 section 4). A name may get the case of an equal name before it.
  */
 export class Compressor {
-  /** Length of the message written. */
   length = 0;
   ttlCount = 0;
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);

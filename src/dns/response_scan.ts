@@ -38,7 +38,6 @@ export class ResponseScanner {
   edns = false;
   truncated = false;
   ttlCount = 0;
-  /** Offsets from the start of the message. */
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
   /**
    * Lowest TTL of all records, for a denial also its SOA's MINIMUM (RFC 2308 section 5); Infinity
@@ -145,7 +144,6 @@ export class ResponseScanner {
     return true;
   }
 
-  /** The records before the end are good. */
   #cutShort(): boolean {
     this.kind = KIND.OTHER;
     return this.truncated;

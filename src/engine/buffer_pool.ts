@@ -10,10 +10,9 @@ const MAX_BITS = 17;
  * exceed a container's memory limit.
  */
 export class BufferPool {
-  /** Unused bytes in the pool. */
+  /** Unused, at most `#maxBytes`. */
   bytes = 0;
   readonly #free: Memory[][] = [];
-  /** Limit of `bytes`. */
   readonly #maxBytes: number;
 
   constructor(maxBytes: number) {

@@ -8,14 +8,11 @@ export const COUNTER = {
   REFUSED: 4,
   SHED: 5,
   STREAMS_REFUSED: 6,
-  /** Exceptions caught in the data plane: each is a bug. */
   PANICS: 8,
-  /** Log lines lost because the log was too slow. */
   LOG_DROPPED: 9,
   LOG_SENT: 10,
   /** Set by the control plane. */
   LOG_WRITTEN: 11,
-  /** See `question/probe.ts`. */
   PROBES: 12,
   WITHOUT_ROOM: 13,
   /** As `SHED`, because of the client's share. */

@@ -40,11 +40,9 @@ const POOL_BYTES = 8 * 2 ** 20;
 export interface EngineOptions {
   io: Io;
   counters: CounterBook;
-  /** Uniform 32-bit numbers, fit for security. */
   random: () => number;
   handlers: ReadonlyMap<string, CreateHandler>;
   log: EngineServices["log"];
-  /** The log is structured; default false. */
   logsFields?: boolean;
   /** Milliseconds since 1970; without it nothing that depends on it is checked. */
   wallMs?: () => number;
@@ -52,8 +50,8 @@ export interface EngineOptions {
   limits?: Partial<StreamLimits>;
 }
 
-/** Bounds of `maxExchanges`: tried with the miss benchmark, far above its needs. */
-export const MAX_EXCHANGES = { default: 6144, min: 1, max: 1048576 } as const;
+/** Default of `maxExchanges`: far above the needs of the miss benchmark. */
+const MAX_EXCHANGES = 6144;
 
 /**
  * The data plane's state machine. Handlers see it as `EngineServices`, drivers as `Traffic`; the
@@ -77,7 +75,6 @@ export class Engine implements EngineServices, Traffic {
 
   readonly #limits: Partial<StreamLimits> | undefined;
   readonly #blocks: Blocks;
-  /** For the hash that distinguishes clients. */
   readonly #clientKey: HashKey;
   readonly #client = new Address();
   readonly #pool: ExchangePool;
@@ -106,7 +103,7 @@ export class Engine implements EngineServices, Traffic {
     this.#blocks = new Blocks(options.handlers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
-    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES.default, this.#empty);
+    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES, this.#empty);
     this.#current = this.#pool.fresh();
     this.streams = new ClientStreams(this);
   }
@@ -138,7 +135,6 @@ export class Engine implements EngineServices, Traffic {
     this.#blocks.handlerAt(block, position)?.receive?.(data);
   }
 
-  /** Undefined if the handler cannot answer. */
   ask(block: number, position: number, request: unknown): unknown {
     return this.#blocks.handlerAt(block, position)?.ask?.(request);
   }

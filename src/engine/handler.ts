@@ -73,7 +73,6 @@ export interface EngineServices {
   readonly buffers: BufferPool;
   /** Uniform 32-bit numbers, fit for security. */
   readonly random: () => number;
-  /** Secret key of the hashes of questions. */
   readonly hashKey: HashKey;
   /** Counters; a handler adds to `values[index]`. */
   readonly values: Float64Array;
@@ -82,7 +81,6 @@ export interface EngineServices {
   readonly histogram: CounterBook["histogram"];
   /** Its response is valid until the next query. */
   readonly writer: ResponseWriter;
-  /** A response with only the question and this response code. */
   failure(exchange: Exchange, rcode: number): Response;
   /** Parks the exchange, so that it can wait; null if too many wait already. */
   park(exchange: Exchange): Exchange | null;
@@ -100,7 +98,6 @@ export interface EngineServices {
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;
-  /** The address that the client asked. */
   localAddress(exchange: Exchange, target: Address): void;
   /** Logs a line; `fields` only if `logsFields`. */
   readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;

@@ -9,7 +9,7 @@ export class Memory {
   readonly view: DataView<ArrayBuffer>;
   readonly words: BigUint64Array<ArrayBuffer>;
 
-  /** Allocates `sizeBytes` (rounded up to eight), or wraps a buffer of such a length. */
+  /** @param source - a size, rounded up to eight, or a buffer of such a size */
   constructor(source: number | ArrayBuffer) {
     const buffer = typeof source === "number" ? new ArrayBuffer((source + 7) & ~7) : source;
     if (typeof source === "number") Memory.allocatedBytes += buffer.byteLength;

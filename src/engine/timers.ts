@@ -14,7 +14,6 @@ export class Timers {
     return { dueMs: 0, index: -1, fire };
   }
 
-  /** Starts the timer, or moves a running one. */
   set(timer: Timer, dueMs: number): void {
     timer.dueMs = dueMs;
     if (timer.index < 0) {

@@ -9,7 +9,6 @@ export interface Traffic {
   nowMs: number;
   readonly timers: Timers;
   readonly values: Float64Array;
-  /** Buffers for incomplete input of streams. */
   readonly buffers: BufferPool;
   /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
   readonly nextDeadlineMs: number;
@@ -32,7 +31,6 @@ export interface Traffic {
     out: Memory,
     outOffset: number,
   ): number;
-  /** Accepts a client's stream; null if there are too many. */
   accept(listener: number, stream: number): StreamHandler | null;
   /** Stops reading the streams of these listeners; queries that wait are answered. */
   retireStreams(listeners: ReadonlySet<number>): void;

@@ -87,17 +87,17 @@ export function fuzzHosts(seed: number, iterations: number): { entries: number }
     );
     assert.equal(entries, expected.size, where);
     for (const [hex, lists] of expected) {
-      const name = octetsOf(hex);
+      const name = Uint8Array.fromHex(hex);
       assert.deepEqual(contentOf(lookup, name), lists, `${where}: ${hex}`);
       name[name.length > 1 ? 1 : 0]! ^= 0x80;
-      if (!expected.has(hexOf(name))) assert.equal(lookup.find(name, name.length), 0, where);
+      if (!expected.has(name.toHex())) assert.equal(lookup.find(name, name.length), 0, where);
     }
     seen += expected.size;
     for (const left of [dice() % table.byteLength, 0]) {
       // As for a table that is freed in steps.
       table.resize(left & ~3);
       for (const [hex, lists] of expected) {
-        const name = octetsOf(hex);
+        const name = Uint8Array.fromHex(hex);
         if (lookup.find(name, name.length) === 0) continue;
         assert.ok(left > 0, where);
         assert.deepEqual(contentOf(lookup, name), lists, where);
@@ -151,7 +151,7 @@ function modelOf(
   if (lines.at(-1) === "") lines.pop();
   model.lines = lines.length;
   const add = (name: Uint8Array, kind: ItemKind, value: string) => {
-    const hex = hexOf(name);
+    const hex = name.toHex();
     const lists = model.entries.get(hex) ?? [[], [], []];
     model.entries.set(hex, lists);
     if (lists[kind]!.length >= MAX_PER_ENTRY) {
@@ -180,9 +180,9 @@ function modelOf(
         skipped();
         continue;
       }
-      const hex = hexOf(name);
+      const hex = name.toHex();
       if (!zones.some((zone) => isBelow(hex, zone))) continue;
-      add(name, address.length === 4 ? V4 : V6, hexOf(address));
+      add(name, address.length === 4 ? V4 : V6, address.toHex());
       if (!autoReverse || hex.startsWith("012a") || leadsNowhere(address)) continue;
       add(parseName(reverseOf(address)), NAMES, hex);
     }
@@ -200,7 +200,7 @@ function contentOf(lookup: HostsLookup, name: Uint8Array): string[][] {
       let length: number = itemSize(kind);
       if (kind === NAMES) length = lookup.copyName(item, data);
       else lookup.copyAddress(item, length, data);
-      found.push(hexOf(data.subarray(0, length)));
+      found.push(data.subarray(0, length).toHex());
     }
     return found;
   });
@@ -220,13 +220,13 @@ function wireOf(word: string): Uint8Array | null {
 }
 
 function unmapped(address: Uint8Array | null): Uint8Array | null {
-  return address !== null && hexOf(address).startsWith(`${"0".repeat(20)}ffff`)
+  return address !== null && address.toHex().startsWith(`${"0".repeat(20)}ffff`)
     ? address.slice(12)
     : address;
 }
 
 function leadsNowhere(address: Uint8Array): boolean {
-  const hex = hexOf(address);
+  const hex = address.toHex();
   return address.length === 4
     ? hex === "00000000" || hex.startsWith("7f")
     : /^0{31}[01]$/.test(hex);
@@ -235,23 +235,15 @@ function leadsNowhere(address: Uint8Array): boolean {
 function reverseOf(address: Uint8Array): string {
   return address.length === 4
     ? `${[...address].reverse().join(".")}.in-addr.arpa.`
-    : `${[...hexOf(address)].reverse().join(".")}.ip6.arpa.`;
+    : `${[...address.toHex()].reverse().join(".")}.ip6.arpa.`;
 }
 
 /** Whether the name ends with the zone. */
 function isBelow(hex: string, zone: string): boolean {
-  const end = hexOf(parseName(zone));
+  const end = parseName(zone).toHex();
   for (let at = 0; at < hex.length;) {
     if (hex.slice(at) === end) return true;
     at += 2 * (parseInt(hex.slice(at, at + 2), 16) + 1);
   }
   return false;
-}
-
-function octetsOf(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g)!, (octet) => parseInt(octet, 16));
-}
-
-function hexOf(octets: Uint8Array): string {
-  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("");
 }

@@ -57,7 +57,6 @@ export class NameReader implements ReadCount {
   #memo: Int32Array | null = null;
   /** By memo index: the end of the chunk after its own, or 0. */
   #nextEnd: Uint16Array = new Uint16Array(0);
-  /** Labels and pointers of the name being read. */
   #path: Uint16Array = new Uint16Array(0);
   #primed = false;
 
@@ -111,12 +110,12 @@ export class NameReader implements ReadCount {
     return ((rest >>> POINTERS_SHIFT) & POINTERS) < MAX_POINTERS ? label + 2 : -1;
   }
 
-  /** Compares two names that `skip` has checked, ignoring case. */
+  /** Compares names that `skip` has checked, ignoring case. */
   isSame(a: number, b: number): boolean {
     return isSameName(this.#bytes, this.#start, a, b, this);
   }
 
-  /** FNV-1a of a name that `skip` has checked, ignoring case. */
+  /** FNV-1a, ignoring case. */
   hash(at: number): number {
     const bytes = this.#bytes;
     let hash = 0x811c9dc5 | 0;

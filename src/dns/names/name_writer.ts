@@ -10,7 +10,6 @@ import { lower, pointerAt, skipPlainName } from "./walk.ts";
  * that a pointer led to ensures that it is looked up once. Bounds are checked again here.
  */
 export class NameWriter {
-  /** End of the last name written. */
   end = 0;
 
   readonly #table = new NameTable();
@@ -173,7 +172,6 @@ export class NameWriter {
     return size > MAX_NAME_SIZE ? -1 : next;
   }
 
-  /** Writes the first labels of the path to `out`; returns their end. */
   #writeLabels(count: number, out: number): number {
     const from = this.#from;
     const to = this.#to;

@@ -8,7 +8,7 @@ import { HandlerChain } from "./chain.ts";
 import { predecessors } from "./predecessors.ts";
 
 /** The chain that serves a zone, and the zone's index among those of the listener. */
-export interface Route {
+interface Route {
   readonly chain: HandlerChain;
   readonly zone: number;
 }

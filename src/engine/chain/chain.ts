@@ -22,9 +22,8 @@ export class HandlerChain implements Chain {
   readonly recordOrder: RecordOrder | null;
   readonly observer: Handler | null;
   readonly #everyClass: boolean;
-  /** Positions of the handlers that see queries. */
   readonly #queries: readonly number[];
-  /** Positions of the handlers that see responses, the last one first. */
+  /** The last one first. */
   readonly #responders: readonly number[];
 
   constructor(handlers: readonly Handler[], signature = "") {

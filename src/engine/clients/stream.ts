@@ -32,7 +32,6 @@ export interface StreamServices extends EngineServices {
 
 /** What a stream needs of `ClientStreams`. */
 export interface StreamOwner {
-  /** Cost that a stream's queries may have now. */
   allowance(): number;
   spend(cost: number): void;
   /** Queues a call of `turn`; returns whether it comes before the driver reads again. */
@@ -65,7 +64,6 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   readonly #watch: StreamWatch;
   readonly #pending: PendingFrames;
   #family: 4 | 6 | null = null;
-  /** Why it ends, if that is the client's fault. */
   #fault: CloseReason | null = null;
   #answering = false;
   #paused = false;
@@ -152,7 +150,6 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.update();
   }
 
-  /** Answers until the client is silent for a moment or the time is up. */
   drain(): void {
     if (this.phase === "open") this.phase = "draining";
     this.#watch.drain();

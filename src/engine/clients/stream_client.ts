@@ -11,7 +11,6 @@ export class StreamClient<T extends { previous: T | null; next: T | null }> {
     this.key = key;
   }
 
-  /** Appends a stream as the most recently active. */
   append(stream: T): void {
     stream.previous = this.last;
     stream.next = null;
@@ -21,7 +20,6 @@ export class StreamClient<T extends { previous: T | null; next: T | null }> {
     this.count++;
   }
 
-  /** Removes a stream from the list. */
   remove(stream: T): void {
     const { previous, next } = stream;
     if (previous === null) this.first = next;

@@ -1,7 +1,6 @@
 /** Limits of clients' TCP streams (RFC 7766 section 6). */
 export interface StreamLimits {
   streams: number;
-  /** Memory in bytes of all streams' buffers. */
   bytes: number;
   readMs: number;
   /** Interval over which the rate of a client with undelivered responses is measured. */

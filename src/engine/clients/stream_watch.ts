@@ -33,7 +33,6 @@ export interface Watched {
   readonly busy: boolean;
   /** A query is not answered yet, or not whole. */
   readonly underWay: boolean;
-  /** When the client last asked or was answered. */
   readonly activeMs: number;
   /** Counts its memory; returns whether it is still open. */
   measure(): boolean;
@@ -51,12 +50,9 @@ export class StreamWatch {
   readonly #limits: StreamLimits;
   readonly #engine: EngineServices;
   readonly #timer: Timer;
-  /** When draining started. */
   #drainingMs = Infinity;
-  /** Bytes sent, and those known to be received. */
   #sent = 0;
   #received = 0;
-  /** When the rate's measurement started, and what was received by then. */
   #sinceMs = 0;
   #receivedThen = 0;
 
@@ -150,7 +146,6 @@ export class StreamWatch {
     this.#engine.timers.set(this.#timer, Math.min(dueMs, this.#lastMs));
   }
 
-  /** When a draining stream is closed unconditionally, or Infinity. */
   get #lastMs(): number {
     return this.#drainingMs + DRAIN.lastMs + DRAIN.finMs;
   }

@@ -100,7 +100,6 @@ export class ClientStreams implements StreamOwner {
     return streams;
   }
 
-  /** Gives each waiting stream a turn, within the round's quantum. */
   runTurns(): void {
     this.#roundMs = this.#services.nowMs;
     this.#roundLeft = ROUND_QUANTUM;

@@ -50,7 +50,6 @@ export interface RecordOrder {
 export interface Chain {
   readonly length: number;
   readonly recursive: boolean;
-  /** Header flags of every response. */
   readonly flagsSet: number;
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
@@ -100,7 +99,6 @@ export class Exchange extends Question {
   listener = 0;
   /** Index among the listener's zones, or -1. */
   zone = -1;
-  /** The question is in its own memory. */
   parked = false;
   /** Monotonic. */
   receivedMs = 0;
@@ -122,7 +120,6 @@ export class Exchange extends Question {
   rate: ResponseRate | null = DEFAULT_RATE;
   /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
-  /** For the error log. */
   error = "";
   /** The only server that it may go to; null for any. */
   only: object | null = null;
@@ -164,7 +161,6 @@ export class Exchange extends Question {
     if (this.error !== "") this.error = "";
   }
 
-  /** Parks the exchange, so that the memory of the message may be reused. */
   park(): void {
     this.#copyQuestion(this);
     this.parked = true;

@@ -24,8 +24,7 @@ const REFUSALS = {
 } as const;
 type Refusal = keyof typeof REFUSALS;
 
-/** What a table needs of the engine. */
-export interface InFlightServices {
+interface InFlightServices {
   readonly values: Float64Array;
   counter(name: string, labels: Readonly<Record<string, string>>): number;
   park(exchange: Exchange): Exchange | null;
@@ -55,9 +54,8 @@ export abstract class PendingQuestion {
  * asks 64 times, until it is answered.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** Reason of the last refusal, for the error log. */
+  /** Of the last exchange, for the error log. */
   refusal = "";
-  /** Questions in flight. */
   size = 0;
 
   readonly #engine: InFlightServices;

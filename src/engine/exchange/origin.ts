@@ -26,9 +26,7 @@ export interface StreamOrigin {
   readonly kind: "stream";
   readonly id: number;
   readonly listener: number;
-  /** Family of the client's address. */
   readonly family: 4 | 6;
-  /** Queries that wait for an upstream. */
   outstanding: number;
   readonly gone: boolean;
   /** Sends a response that had to wait, with its two octets of length. */

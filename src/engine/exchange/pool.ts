@@ -13,7 +13,6 @@ const FREE_SHARE = 1 / 2;
  * is alone (dynamic thresholds, Choudhury and Hahne, 1998).
  */
 export class ExchangePool {
-  /** Exchanges in use. */
   used = 0;
   readonly #free: Exchange[] = [];
   readonly #limit: number;

@@ -4,7 +4,7 @@ import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
 /** A zone in lower-case wire form and its value. */
-export interface Zone<T> {
+interface Zone<T> {
   readonly name: Uint8Array;
   readonly labelCount: number;
   readonly value: T;
@@ -38,7 +38,7 @@ export class ZoneTable<T> {
 }
 
 /** Whether the question's name is the zone's name or below it, ignoring case. */
-export function isBelow(question: Question, { name, labelCount }: Zone<unknown>): boolean {
+function isBelow(question: Question, { name, labelCount }: Zone<unknown>): boolean {
   let skip = question.labelCount - labelCount;
   if (skip < 0) return false;
   if (labelCount === 0) return true;

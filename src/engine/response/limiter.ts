@@ -32,7 +32,6 @@ const METERS = 8192;
  */
 export class ResponseLimiter {
   readonly #key: HashKey;
-  /** Family and leading bits of an address, for the hash. */
   readonly #network = new Uint8Array(17);
   readonly #meters = new Float64Array(2 * METERS);
 

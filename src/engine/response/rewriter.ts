@@ -56,7 +56,6 @@ function messageOf({ memory, offset, length }: Response): Uint8Array {
   return memory.bytes.subarray(offset, offset + length);
 }
 
-/** Points the response at the message written at the beginning of `memory`. */
 function finish(response: Response, written: Compressor, memory: Memory): void {
   const { length, ttlCount, ttls } = written;
   response.memory = memory;

@@ -102,7 +102,6 @@ export class ResponseWriter {
     return response;
   }
 
-  /** Counts the open record, or removes it if it does not fit. */
   #closeRecord(): void {
     if (this.#lengthAt === 0) return;
     const { view } = this.#memory;
