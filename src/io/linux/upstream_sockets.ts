@@ -125,7 +125,7 @@ export class UpstreamSockets {
   }
 
   /** Ends a round of the poller: sockets that have rested for one may be reused. */
-  settle(nowMs: number): void {
+  endRound(nowMs: number): void {
     if (nowMs >= this.#nextTrimMs) this.#trim(nowMs);
     const rested = this.#resting;
     if (rested.length === 0 && this.#released.length === 0) return;
