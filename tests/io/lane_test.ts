@@ -35,21 +35,29 @@ class Heard implements StreamHandler {
   }
 }
 
-function makeLane(most = 10) {
-  const { plane, thread } = makeLink();
-  const lane = new Lane(most);
-  lane.attach(plane, "");
-  const commands = new RingReader(thread.commands);
-  const events = new RingWriter(thread.events);
-  const close = () => {
-    lane.attach(null, "closed");
-    thread.port.close();
-  };
-  return { lane, commands, events, close };
+/** Maximum number of streams of a test's lane. */
+const LIMIT = 10;
+
+interface Ends {
+  lane: Lane;
+  commands: RingReader;
+  events: RingWriter;
 }
 
-Deno.test("lane: 1 MiB is received in turns of a bounded size", () => {
-  const { lane, events, close } = makeLane();
+/** A test of a lane with at most `limit` streams, and the thread's ends of its rings. */
+function test(name: string, use: (ends: Ends) => void, limit = LIMIT): void {
+  Deno.test(`lane: ${name}`, () => {
+    const { plane, thread } = makeLink();
+    const lane = new Lane(limit);
+    lane.attach(plane, "");
+    const [commands, events] = [new RingReader(thread.commands), new RingWriter(thread.events)];
+    use({ lane, commands, events });
+    lane.attach(null, "closed");
+    thread.port.close();
+  });
+}
+
+test("1 MiB is received in turns of a bounded size", ({ lane, events }) => {
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
   const pieces = [60_000, 16_384, 1];
@@ -70,22 +78,18 @@ Deno.test("lane: 1 MiB is received in turns of a bounded size", () => {
     turns++;
   }
   assert.ok(turns >= 9, `${turns} turns`);
-  close();
 });
 
-Deno.test("lane: a turn handles a bounded number of events", () => {
-  const { lane, events, close } = makeLane();
+test("a turn handles a bounded number of events", ({ lane, events }) => {
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
   for (let i = 0; i < 1000; i++) events.write(EVENT.DATA, stream, new Uint8Array(1));
   events.publish();
   assert.equal(lane.receive(), true);
   assert.equal(heard.pieces, LANE_TURN.events);
-  close();
 });
 
-Deno.test("lane: events for a closed stream are dropped", () => {
-  const { lane, commands, events, close } = makeLane();
+test("events for a closed stream are dropped", ({ lane, commands, events }) => {
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
   lane.close(stream);
@@ -98,11 +102,9 @@ Deno.test("lane: events for a closed stream are dropped", () => {
   const kinds = [];
   while (commands.next()) kinds.push(commands.kind);
   assert.deepEqual(kinds, [COMMAND.OPEN, COMMAND.CLOSE]);
-  close();
 });
 
-Deno.test("lane: a stream that exceeds its queue is closed", () => {
-  const { lane, close } = makeLane();
+test("a stream that exceeds its queue is closed", ({ lane }) => {
   const first = new Heard();
   const slow = lane.connect(ENDPOINT, first);
   const memory = new Memory(MAX_LANE_QUEUED + 8);
@@ -110,11 +112,9 @@ Deno.test("lane: a stream that exceeds its queue is closed", () => {
   assert.equal(first.why, null, "called during a turn");
   lane.flush();
   assert.equal(first.why, "the upstream does not read what it is sent");
-  close();
 });
 
-Deno.test("lane: while the thread reads nothing, streams stay open and have no room", () => {
-  const { lane, commands, close } = makeLane();
+test("while the thread reads nothing, streams stay open and have no room", ({ lane, commands }) => {
   const heard = Array.from({ length: 4 }, () => new Heard());
   const streams = heard.map((one) => lane.connect(ENDPOINT, one));
   const memory = new Memory(64);
@@ -132,13 +132,10 @@ Deno.test("lane: while the thread reads nothing, streams stay open and have no r
   while (commands.next());
   assert.equal(commands.release(), false, "the writer does not wait");
   assert.ok(streams.every((stream) => lane.hasRoom(stream, 60)));
-  close();
 });
 
-Deno.test("lane: streams opened and closed while the ring is full wait in a bounded backlog", () => {
-  const most = 10;
-  const { lane, commands, close } = makeLane(most);
-  const early = Array.from({ length: most }, () => lane.connect(ENDPOINT, new Heard()));
+test("streams opened and closed while the ring is full wait in a bounded backlog", ({ lane, commands }) => {
+  const early = Array.from({ length: LIMIT }, () => lane.connect(ENDPOINT, new Heard()));
   const memory = new Memory(64);
   while (lane.hasRoom(early[0]!, 60)) lane.write(early[0]!, memory, 0, 60);
   lane.flush();
@@ -172,7 +169,6 @@ Deno.test("lane: streams opened and closed while the ring is full wait in a boun
   ]);
   commands.release();
   assert.equal(lane.hasRoom(last, 60), true);
-  close();
 });
 
 Deno.test("lane: without a thread streams fail with the reason, one per turn", () => {
@@ -196,8 +192,7 @@ Deno.test("lane: without a thread streams fail with the reason, one per turn", (
   }
 });
 
-Deno.test("lane: a new link closes the old one's streams and serves new ones", () => {
-  const { lane, close } = makeLane(1);
+test("a new link closes the old one's streams and serves new ones", ({ lane }) => {
   const heard = new Heard();
   assert.ok(lane.connect(ENDPOINT, heard) > 0);
   assert.equal(lane.connect(ENDPOINT, new Heard()), -1);
@@ -212,5 +207,4 @@ Deno.test("lane: a new link closes the old one's streams and serves new ones", (
   lane.receive();
   assert.equal(next.connects, 1);
   thread.port.close();
-  close();
-});
+}, 1);

@@ -14,6 +14,7 @@ import { EPOLL, ERRNO } from "../../src/sys/constants.ts";
 import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { parseSocketAddress } from "../../src/sys/sockaddr.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
+import { until } from "../support/run/until.ts";
 import { freePort } from "../support/servers/ports.ts";
 
 /** One accepted connection, and its client. */
@@ -30,11 +31,9 @@ interface Rig {
   client: Deno.TcpConn;
   /** Calls of the stream's handler. */
   told: string[];
-  /** Dispatches events until `holds`; throws after five seconds. */
+  /** Dispatches events until `holds`. */
   loop(holds: () => boolean): Promise<void>;
 }
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
   const libc = { ...openLibc() };
@@ -60,14 +59,13 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
   const socket = sockets.find(({ kind }) => kind === "tcp")!;
   const listener = streams.listener(socket);
   poller.add(socket.fd, EPOLL.IN, listener);
-  const loop = async (holds: () => boolean) => {
-    for (let i = 0; i < 500 && !holds(); i++) {
+  const loop = (holds: () => boolean) =>
+    until(() => {
+      if (holds()) return true;
       const count = poller.wait(0);
       for (let n = 0; n < count; n++) poller.dispatch(n);
-      if (!holds()) await pause(10);
-    }
-    assert.ok(holds(), "it does not come");
-  };
+      return holds();
+    });
   const client = await Deno.connect({ hostname: "127.0.0.1", port });
   try {
     await loop(() => accepted.length > 0);
@@ -139,10 +137,10 @@ run(
     // Unread data makes the kernel send a reset.
     stream.write(chunk, 0, 1000);
     client.close();
-    for (let i = 0; i < 500 && stream.inKernel > 0; i++) {
+    await until(() => {
       stream.write(chunk, 0, chunk.bytes.length);
-      await pause(10);
-    }
+      return stream.inKernel === 0;
+    });
     stream.write(chunk, 0, chunk.bytes.length);
     assert.deepEqual([stream.queued, stream.queueSize, stream.inKernel], [0, 0, 0]);
     await loop(() => told.length > 0);
@@ -179,7 +177,7 @@ run("a reset between two writes of one answer ends the stream", async (rig) => {
   // Unread data makes the kernel send a reset.
   client.close();
   // The kernel has received the reset, and epoll has not reported it yet.
-  for (let i = 0; i < 500 && stream.inKernel > 0; i++) await pause(2);
+  await until(() => stream.inKernel === 0, "the reset");
   stream.write(chunk, 0, chunk.bytes.length);
   await loop(() => told.length > 0);
   assert.match(told.join(), GONE);
@@ -216,7 +214,7 @@ run("the address of a client is known after it has gone", async ({ streams, stre
   const { port } = client.localAddr as Deno.NetAddr;
   stream.write(chunk, 0, 1000);
   client.close();
-  for (let i = 0; i < 500 && stream.inKernel > 0; i++) await pause(2);
+  await until(() => stream.inKernel === 0, "the reset");
   const address = new Address();
   address.bytes.fill(9);
   streams.address(stream.id, "client", address);

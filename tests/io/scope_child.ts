@@ -22,8 +22,8 @@ if (import.meta.main) {
       if (line === "notice") { for (let i = 0; i < poller.wait(0); i++) poller.dispatch(i); }
       const index = sockets.open(endpoint, { reply() {}, failed() {} });
       if (index >= 0) sockets.release(index);
-      sockets.settle(0);
-      sockets.settle(0);
+      sockets.endRound(0);
+      sockets.endRound(0);
       const said = `${index < 0 ? -1 : address.scope}\n`;
       Deno.stdout.writeSync(new TextEncoder().encode(said));
     }

@@ -39,8 +39,8 @@ function test(name: string, limit: number, use: (rig: Rig) => Promise<void> | vo
     const server = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     const endpoint = endpointOf("127.0.0.1", (server.addr as Deno.NetAddr).port);
     const rest = () => {
-      sockets.settle(0);
-      sockets.settle(0);
+      sockets.endRound(0);
+      sockets.endRound(0);
     };
     const poll = () => {
       for (let i = poller.wait(20) - 1; i >= 0; i--) poller.dispatch(i);
@@ -140,7 +140,7 @@ test("free sockets of a burst are closed gradually, those in use are not", 500, 
     const used = Array.from({ length: 30 }, () => sockets.open(four, nobody));
     for (const index of used) sockets.release(index);
     rest();
-    sockets.settle(second * 1000);
+    sockets.endRound(second * 1000);
     sizes.push(sockets.size);
   }
   assert.deepEqual(sizes, [400, 336, 272, 208, 144, 95, 95, 95, 95, 95]);
@@ -165,7 +165,7 @@ test("an unused source address keeps no sockets, others keep theirs", 500, (rig)
   for (let second = 1; second <= 62; second++) {
     // An occasional query suffices to keep sockets.
     if (second % 30 === 0) use(now!, 1);
-    sockets.settle(second * 1000);
+    sockets.endRound(second * 1000);
     assert.ok(sockets.size >= 64);
   }
   assert.equal(sockets.size, 64, "those of the address that is used");

@@ -108,7 +108,7 @@ test("ten consecutive roll-overs at 20,000 queries a second over UDP lose none",
 });
 
 for (const [from, to] of [["1", "1"], ["2", "2"], ["3", "1"], ["1", "3"]] as const) {
-  const name = `no TCP client of ${from} data planes is refused or reset by a roll-over to ${to}`;
+  const name = `a roll-over from ${from} to ${to} data planes refuses and resets no TCP client`;
   test(name, async ({ port, start }) => {
     const workers = [from, to];
     let serving = await start(["-workers", from]);

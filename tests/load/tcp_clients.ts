@@ -1,5 +1,6 @@
 /** TCP clients that open a connection for each query, or keep theirs as long as the server does. */
 import * as codec from "dns-packet";
+import { readFrames } from "../support/processes/drivers.ts";
 
 /** Results of connections and queries. */
 export interface TcpCounts {
@@ -50,21 +51,25 @@ export function startTcpClients(
     }
     counts.connections++;
     try {
-      const reader = new FrameReader(connection);
+      const frames = readFrames(connection);
+      let next = frames.next();
       for (let answers = 0; going; answers++) {
         const name = names[asked++ % names.length]!;
         const questions = [{ name, type: "A" as const }];
         const query = codec.streamEncode({ type: "query", id: 1, flags: 0x100, questions });
         await connection.write(query);
-        if (!await reader.next()) {
+        if ((await next).done) {
           if (answers === 0) counts.unserved++;
           else counts.askedAgain++;
           return;
         }
         counts.answers++;
         if (!keep) return;
+        next = frames.next();
+        // Awaited in the next turn, if there is one.
+        next.catch(() => {});
         // Detects the end of the connection at once, as event-driven programs do.
-        if (await reader.endsWithin(pauseMs)) {
+        if (await endsWithin(next, pauseMs)) {
           counts.closed++;
           return;
         }
@@ -92,35 +97,8 @@ export function startTcpClients(
   };
 }
 
-/** Reads frames, which come one at a time. */
-class FrameReader {
-  readonly #connection: Deno.TcpConn;
-  readonly #buffer = new Uint8Array(4096);
-  #reading: Promise<number | null> | null = null;
-
-  constructor(connection: Deno.TcpConn) {
-    this.#connection = connection;
-  }
-
-  /** Waits for a frame; returns false if the server has ended the connection. */
-  async next(): Promise<boolean> {
-    const frame: number[] = [];
-    for (;;) {
-      const count = await this.#read();
-      this.#reading = null;
-      if (count === null) return false;
-      frame.push(...this.#buffer.subarray(0, count));
-      if (frame.length >= 2 && frame.length >= 2 + ((frame[0]! << 8) | frame[1]!)) return true;
-    }
-  }
-
-  /** Whether the server ends the connection within this time. */
-  async endsWithin(ms: number): Promise<boolean> {
-    const pause = new Promise<false>((resolve) => setTimeout(() => resolve(false), ms));
-    return await Promise.race([this.#read().then((count) => count === null), pause]);
-  }
-
-  #read(): Promise<number | null> {
-    return this.#reading ??= this.#connection.read(this.#buffer);
-  }
+/** Whether the server ends the connection within this time. */
+function endsWithin(next: Promise<IteratorResult<Uint8Array>>, ms: number): Promise<boolean> {
+  const pause = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), ms));
+  return Promise.race([next.then(({ done }) => done === true), pause]);
 }

@@ -135,46 +135,23 @@ for (const { name, flags, args, holdsPort } of WAYS) {
   });
 }
 
-/** A nodens that may still be starting. */
-class Early {
-  readonly #child: Deno.ChildProcess;
-  readonly #read: Promise<unknown>;
-  output = "";
+/** Starts nodens and does not wait for it. */
+function startEarly(file: string): Promise<TestProcess> {
+  // A shell ignores SIGINT and SIGQUIT for tests in the background.
+  const args = ["--default-signal", Deno.execPath(), "run", "-A", MAIN, "-conf", file];
+  return startProcess("env", { args, ready: () => true });
+}
 
-  constructor(file: string) {
-    // A shell ignores SIGINT and SIGQUIT for tests in the background.
-    this.#child = new Deno.Command("env", {
-      args: ["--default-signal", Deno.execPath(), "run", "-A", MAIN, "-conf", file],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    this.#read = Promise.all(
-      [this.#child.stdout, this.#child.stderr].map((stream) =>
-        stream.pipeThrough(new TextDecoderStream()).pipeTo(
-          new WritableStream({ write: (text) => void (this.output += text) }),
-        )
-      ),
-    );
+/** Sends a signal; returns whether nodens had its handlers before. */
+function sendEarly({ pid }: TestProcess, signal: Deno.Signal): boolean {
+  // The listener for SIGQUIT is the last one.
+  const ready = caughtSignals(pid).includes(QUIT);
+  try {
+    Deno.kill(pid, signal);
+  } catch {
+    // It has ended.
   }
-
-  /** Sends a signal; returns whether nodens had its handlers before. */
-  send(signal: Deno.Signal): boolean {
-    // The listener for SIGQUIT is the last one.
-    const ready = caughtSignals(this.#child.pid).includes(QUIT);
-    try {
-      this.#child.kill(signal);
-    } catch {
-      // It has ended.
-    }
-    return ready;
-  }
-
-  async end(): Promise<Deno.CommandStatus> {
-    const status = await this.#child.status;
-    await this.#read;
-    return status;
-  }
+  return ready;
 }
 
 /** Runs two at a time. */
@@ -192,10 +169,10 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
   Deno.test(`${signal} while nodens starts ends it with code 0`, onLinux, async () => {
     await byTwos(START_STEPS_MS, (ms) =>
       withCorefile(async (file) => {
-        const nodens = new Early(file);
+        const nodens = await startEarly(file);
         await pause(ms);
-        const ready = nodens.send(signal);
-        const status = await nodens.end();
+        const ready = sendEarly(nodens, signal);
+        const status = await nodens.ended;
         if (ready || status.signal === null) assert.equal(status.code, 0, nodens.output);
         // Before the first line of nodens, the default action applies.
         else assert.equal(status.signal, signal, nodens.output);
@@ -207,17 +184,17 @@ for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
   Deno.test(`${signal} while nodens starts takes effect when it serves`, onLinux, async () => {
     await byTwos(START_STEPS_MS, (ms) =>
       withCorefile(async (file) => {
-        const nodens = new Early(file);
+        const nodens = await startEarly(file);
         await pause(ms);
-        if (nodens.send(signal)) {
+        if (sendEarly(nodens, signal)) {
           await until(
             () => /Reloading complete/.test(nodens.output),
             `${signal}: ${nodens.output}`,
           );
           assert.match(nodens.output, new RegExp(`${signal}: Reloading`));
         }
-        nodens.send("SIGTERM");
-        const status = await nodens.end();
+        sendEarly(nodens, "SIGTERM");
+        const status = await nodens.ended;
         if (status.signal === null) assert.equal(status.code, 0, nodens.output);
       }));
   });
@@ -226,16 +203,16 @@ for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
 Deno.test("signals while nodens reloads or stops do not harm", onLinux, async () => {
   await byTwos([0, 1, 2, 4, 6, 8, 10, 15, 20, 30], (ms) =>
     withCorefile(async (file) => {
-      const nodens = new Early(file);
+      const nodens = await startEarly(file);
       await until(() => STARTED.test(nodens.output), "the start");
       for (const signal of ["SIGHUP", "SIGUSR1", "SIGHUP"] as const) {
-        nodens.send(signal);
+        sendEarly(nodens, signal);
         await pause(ms);
       }
-      nodens.send("SIGTERM");
+      sendEarly(nodens, "SIGTERM");
       await pause(ms);
-      for (const signal of ["SIGHUP", "SIGUSR1", "SIGQUIT"] as const) nodens.send(signal);
-      const status = await nodens.end();
+      for (const signal of ["SIGHUP", "SIGUSR1", "SIGQUIT"] as const) sendEarly(nodens, signal);
+      const status = await nodens.ended;
       assert.deepEqual([status.code, status.signal], [0, null], nodens.output);
     }));
 });

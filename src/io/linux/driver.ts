@@ -14,7 +14,7 @@ import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
 /** Time until a UDP socket that was turned away is silent: 20 ms lost nothing at 60,000 q/s. */
-const SETTLE_MS = 20;
+const SILENT_AFTER_MS = 20;
 
 /** The discard service's port (RFC 863), from which nothing is ever sent. */
 const DISCARD_PORT = 9;
@@ -45,7 +45,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
   readonly #served = new Map<number, BoundSocket>();
   #datagramSockets: BoundSocket[] = [];
   /** UDP sockets that are turned away but still read for a moment. */
-  #settling: BoundSocket[] = [];
+  #turnedAway: BoundSocket[] = [];
   #running = true;
   #woken = false;
   readonly #address = new Address();
@@ -96,21 +96,21 @@ export class LinuxDriver extends BaseDriver implements Driver {
   /** New queries go to other processes bound to the address; received ones are still answered. */
   retireAll(): void {
     const sockets = [...this.#served.values()];
-    this.#settling = sockets.filter(mayTurnAway);
-    for (const { fd } of this.#settling) turnAway(this.#options.libc, fd);
+    this.#turnedAway = sockets.filter(mayTurnAway);
+    for (const { fd } of this.#turnedAway) turnAway(this.#options.libc, fd);
     for (const socket of sockets) if (!mayTurnAway(socket)) this.#leave(socket);
     const { timers, nowMs } = this.engine;
     const leave = () => {
-      for (const socket of this.#settling) this.#leave(socket);
-      this.#settling = [];
+      for (const socket of this.#turnedAway) this.#leave(socket);
+      this.#turnedAway = [];
     };
-    timers.set(timers.create(leave), nowMs + SETTLE_MS);
+    timers.set(timers.create(leave), nowMs + SILENT_AFTER_MS);
     this.engine.drainStreams();
     this.#datagrams.flush();
   }
 
   override get drained(): boolean {
-    return this.#settling.length === 0 && super.drained;
+    return this.#turnedAway.length === 0 && super.drained;
   }
 
   /** Handles what a socket has received, then stops polling it. It stays open for answers. */
@@ -155,7 +155,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
         this.laneBusy = this.lane.receive();
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
-        if (this.#poller.roundOver) this.sockets.settle(engine.nowMs);
+        if (this.#poller.roundOver) this.sockets.endRound(engine.nowMs);
         this.#countDatagrams();
         this.lane.flush();
         this.laneBusy ||= this.lane.unfinished;

@@ -9,6 +9,7 @@ import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket, setOption } from "../../sys/mark.ts";
 import {
   domainOf,
+  readLocalAddress,
   readSockaddr,
   scopeIndex,
   SOCKADDR_SIZE,
@@ -113,16 +114,9 @@ export class Streams implements StreamOwner {
 
   address(id: number, side: "client" | "local", target: Address): void {
     const stream = this.#streams.get(id);
-    if (stream === null) return;
-    if (side === "client" && stream.client !== null) {
-      copyAddress(stream.client, target);
-      return;
-    }
-    this.#nameSize[0] = SOCKADDR_SIZE;
-    const read = side === "client" ? this.libc.getpeername : this.libc.getsockname;
-    if (read(stream.fd, this.#name.bytes, this.#nameSize) === 0) {
-      readSockaddr(this.#name.view, 0, target);
-    }
+    if (stream === null || stream.client === null) return;
+    if (side === "client") copyAddress(stream.client, target);
+    else readLocalAddress(this.libc, stream.fd, target);
   }
 
   forget({ id, client }: Stream): void {

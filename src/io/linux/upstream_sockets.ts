@@ -12,12 +12,16 @@ import { Scopes } from "./scopes.ts";
 
 /** An endpoint as system calls need it, and the free sockets for it. */
 interface Prepared {
-  readonly name: Uint8Array<ArrayBuffer>;
-  readonly nameLength: number;
-  /** Generation of `Scopes` when the name was written. */
+  readonly peer: Sockaddr;
+  /** Generation of `Scopes` when `peer` was written. */
   generation: number;
-  readonly source: { name: Uint8Array<ArrayBuffer>; length: number } | null;
+  readonly source: Sockaddr | null;
   readonly pool: Pool;
+}
+
+interface Sockaddr {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly length: number;
 }
 
 /** Free sockets of one family and source address; the last one used is on top. */
@@ -93,7 +97,7 @@ export class UpstreamSockets {
     if (typeof socket === "number") return socket;
     if (pool.sockets.length < pool.least) pool.least = pool.sockets.length;
     if (prepared.generation !== this.#scopes.generation) this.#resolveScope(endpoint, prepared);
-    if (this.#libc.connect(socket.fd, prepared.name, prepared.nameLength) < 0) {
+    if (this.#libc.connect(socket.fd, prepared.peer.bytes, prepared.peer.length) < 0) {
       const fault = lastFault();
       if (!this.#reconnect(socket.fd, endpoint, prepared)) {
         pool.sockets.push(socket);
@@ -125,7 +129,7 @@ export class UpstreamSockets {
   }
 
   /** Ends a round of the poller: sockets that have rested for one may be reused. */
-  settle(nowMs: number): void {
+  endRound(nowMs: number): void {
     if (nowMs >= this.#nextTrimMs) this.#trim(nowMs);
     const rested = this.#resting;
     if (rested.length === 0 && this.#released.length === 0) return;
@@ -167,14 +171,14 @@ export class UpstreamSockets {
     if (endpoint.scope === "" || !this.#resolveScope(endpoint, prepared)) return false;
     // The failed attempt left the socket bound to the old interface.
     this.#libc.connect(fd, this.#unspec, 16);
-    return this.#libc.connect(fd, prepared.name, prepared.nameLength) === 0;
+    return this.#libc.connect(fd, prepared.peer.bytes, prepared.peer.length) === 0;
   }
 
   #resolveScope({ address, scope }: Endpoint, prepared: Prepared): boolean {
     const before = address.scope;
     address.scope = this.#scopes.index(scope);
     prepared.generation = this.#scopes.generation;
-    writeSockaddr(address, prepared.name);
+    writeSockaddr(address, prepared.peer.bytes);
     return address.scope !== before;
   }
 
@@ -209,7 +213,7 @@ export class UpstreamSockets {
     let fault = 0;
     // Rules would redirect an unmarked query to nodens itself.
     if (this.#mark !== 0 && !markSocket(this.#libc, fd, this.#mark)) fault = UNREACHABLE;
-    else if (source !== null && this.#libc.bind(fd, source.name, source.length) < 0) {
+    else if (source !== null && this.#libc.bind(fd, source.bytes, source.length) < 0) {
       fault = lastFault();
     }
     if (fault !== 0) {
@@ -228,10 +232,12 @@ export class UpstreamSockets {
     const key = `${address.family} ${source?.hostname() ?? ""}`;
     const pool = this.#pools.get(key) ?? { sockets: [], least: 0, before: 0, unused: 0 };
     this.#pools.set(key, pool);
-    const { name, length: nameLength } = sockaddrOf(address);
-    const { generation } = this.#scopes;
-    const from = source === null ? null : sockaddrOf(source);
-    const prepared = { name, nameLength, generation, source: from, pool };
+    const prepared = {
+      peer: sockaddrOf(address),
+      generation: this.#scopes.generation,
+      source: source === null ? null : sockaddrOf(source),
+      pool,
+    };
     this.#prepared.set(endpoint, prepared);
     return prepared;
   }
@@ -255,11 +261,9 @@ class Socket implements PollTarget {
   }
 }
 
-function sockaddrOf(
-  address: Endpoint["address"],
-): { name: Uint8Array<ArrayBuffer>; length: number } {
-  const name = new Uint8Array(SOCKADDR_SIZE);
-  return { name, length: writeSockaddr(address, name) };
+function sockaddrOf(address: Endpoint["address"]): Sockaddr {
+  const bytes = new Uint8Array(SOCKADDR_SIZE);
+  return { bytes, length: writeSockaddr(address, bytes) };
 }
 
 /** What `open` returns after a call has failed. */
