@@ -85,10 +85,9 @@ export class SelfChecks {
     const verdicts = new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + order.length));
     const plan: CheckPlan = {
       targets: [...targets.values()],
-      beats: this.#entries.map(({ list, entry, target }) => ({
-        list,
-        entry,
-        target: order.indexOf(keyOf(target)),
+      beats: this.#entries.map((entry) => ({
+        ...entry,
+        target: order.indexOf(keyOf(entry.target)),
       })),
       leaveEntries,
       watchdog: this.#watchdog,
