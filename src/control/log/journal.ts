@@ -1,6 +1,7 @@
 /**
- * Whether a descriptor of this process leads to systemd's journal, or to a regular file. `$JOURNAL_STREAM` has the journal's device and inode; a
- * redirected output has others (systemd.exec(5)).
+ * Whether a descriptor of this process leads to systemd's journal, or to a regular file.
+ * `$JOURNAL_STREAM` has the journal's device and inode; a redirected output has others
+ * (systemd.exec(5)).
  */
 export async function readDescriptor(
   descriptor: 1 | 2,
