@@ -45,7 +45,7 @@ export class Http2Sender {
     return stream === undefined || (stream.window += more) <= MAX_31;
   }
 
-  /** Changes the initial window, and open ones by the difference; returns false if one is too large. */
+  /** Changes the initial and all open windows; returns false if one is too large. */
   resize(window: number): boolean {
     const change = window - this.#streamWindow;
     if (change === 0) return true;
