@@ -33,7 +33,6 @@ export class SelfChecks {
   #entries: readonly ListEntry[] = [];
   #watchdog: Watchdog | null = null;
   #verdicts: Float64Array = new Float64Array(VERDICTS.FIRST_TARGET);
-  /** Number of listeners whose verdicts stay valid when the plan changes. */
   #known = 0;
 
   constructor(planes: readonly DataPlane[]) {

@@ -47,7 +47,6 @@ export class SharedAddresses {
     return new SharedAddresses(listeners.flatMap((one) => listenPlaces(libc, one)), log);
   }
 
-  /** Addresses of open sockets; stays valid after they are closed. */
   static of(sockets: readonly BoundSocket[], log: Log, clock?: Clock): SharedAddresses {
     const libc = openLibc();
     const shared = new SharedAddresses(sockets.map((socket) => placeOf(libc, socket)), log, clock);
@@ -62,7 +61,6 @@ export class SharedAddresses {
     }
   }
 
-  /** Where other processes accept queries. */
   neighbours(): Neighbour[] {
     return this.#ask(() => findNeighbours(this.#places, this.#own), []);
   }
