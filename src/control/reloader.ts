@@ -47,7 +47,7 @@ export class Reloader {
     await this.#last;
   }
 
-  /** Reloads even an unchanged Corefile; returns whether that succeeded. A queued reload is joined. */
+  /** Reloads even an unchanged Corefile, or joins a queued reload; returns whether it succeeded. */
   reload(why: string): Promise<boolean> {
     return this.#queued ??= this.#enqueue(() => {
       this.#queued = null;

@@ -40,7 +40,6 @@ export class TlsLane {
     return this.#streams.size;
   }
 
-  /** Executes the data plane's commands, and reports what waited for room. Never throws. */
   receive(): void {
     if (this.#closed) return;
     const written = new Map<TlsStream, Uint8Array[]>();

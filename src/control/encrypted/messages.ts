@@ -41,7 +41,6 @@ export const TLS_STAT = {
   HEAP_BYTES: 3,
   ERRORS: 4,
   LIMIT_BYTES: 5,
-  /** First of `TLS_CLOSE_REASONS`. */
   CLOSED: 6,
 } as const;
 

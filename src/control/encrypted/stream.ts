@@ -130,13 +130,13 @@ export class TlsStream implements CarrierEvents, Holder {
     this.received.push(bytes);
     // Encrypted and decrypted.
     this.#context.allocated(2 * bytes.length);
-    this.#context.budget.change(this, bytes.length);
+    this.charge(bytes.length);
     this.#onChange(this);
   }
 
   sent(sizeBytes: number): void {
     this.sentBytes += sizeBytes;
-    this.#context.budget.change(this, -sizeBytes);
+    this.charge(-sizeBytes);
     this.#onChange(this);
   }
 

@@ -110,7 +110,6 @@ export class TlsThread {
     return { link: plane, why: "the TLS thread has been restarted" };
   }
 
-  /** A data plane's thread has ended. Resolves to whether no thread can write to its eventfd. */
   async leave(user: LaneUser): Promise<boolean> {
     const id = this.#users.get(user);
     this.#users.delete(user);

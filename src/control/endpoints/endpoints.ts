@@ -24,7 +24,6 @@ export class Endpoints {
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
-  /** The configuration whose listeners `/health` checks; null without `health`. */
   #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
@@ -75,7 +74,6 @@ export class Endpoints {
     this.#probed = healths.length > 0 ? config : null;
   }
 
-  /** Starts checking the listeners for `/health`: they accept queries. */
   watchListeners(): void {
     if (this.#probed !== null) this.#probe.start(this.#probed);
     else this.#probe.stop();

@@ -10,7 +10,6 @@ import type { SelfChecks } from "../plane/self_checks.ts";
 const SAMPLE_MS = 1000;
 /** A data plane should beat every second; one that is silent for this long does not answer. */
 const SILENT_MS = 2000;
-/** Listeners to check: more than a node needs. */
 const MAX_TARGETS = 16;
 
 /** What the probe reads and reports to. */

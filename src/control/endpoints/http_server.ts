@@ -20,7 +20,6 @@ export interface HttpRoute extends HttpAddress, HttpTarget {
 export interface HttpServersOptions {
   registry: MetricRegistry;
   log: (level: LogLevel, line: string) => void;
-  /** Maximum number of connections over all addresses; default: unlimited. */
   maxConnections?: number;
   /** Bounds kernel memory for slow readers; null without FFI. */
   libc?: Libc | null;
@@ -83,7 +82,6 @@ export class HttpServers {
     this.#open = next;
   }
 
-  /** Closes everything; current requests are answered, for `limitMs` at most. */
   async stop(limitMs: number): Promise<void> {
     const servers = [...this.#open.values()];
     this.#open = new Map();

@@ -10,7 +10,6 @@ const ASK_AGAIN_MS = 100;
 export class Readiness {
   readonly #planes: readonly Pick<DataPlane, "ask">[];
   readonly #plugins: { key: string; name: string; continuously: boolean }[];
-  /** Keys of plugins that are not ready in some data plane. */
   readonly #unready: Recent<Set<string>>;
   readonly #done = new Set<string>();
 

@@ -48,7 +48,6 @@ export interface Status {
   queries: { udp: number; tcp: number; refused: number; dropped: number; shed: number };
   log: { droppedLines: number };
   reload: ReloadStatus | null;
-  /** `address` is empty for all addresses. */
   listeners: { address: string; port: number; zones: string[] }[];
   blocks: BlockStatus[];
 }

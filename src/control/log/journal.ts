@@ -1,14 +1,11 @@
-/** Where a file descriptor leads: to systemd's journal, to a regular file, or neither. */
-export interface Descriptor {
-  journal: boolean;
-  file: boolean;
-}
-
 /**
- * Inspects a descriptor of this process. `$JOURNAL_STREAM` has the journal's device and inode; a
- * redirected output has others (systemd.exec(5)).
+ * Whether a descriptor of this process leads to systemd's journal, or to a regular file.
+ * `$JOURNAL_STREAM` has the journal's device and inode; a redirected output has others
+ * (systemd.exec(5)).
  */
-export async function readDescriptor(descriptor: 1 | 2): Promise<Descriptor> {
+export async function readDescriptor(
+  descriptor: 1 | 2,
+): Promise<{ journal: boolean; file: boolean }> {
   // Loaded here, since only serving needs it.
   const { fstatSync } = await import("node:fs");
   try {

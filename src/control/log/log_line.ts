@@ -14,7 +14,6 @@ export interface LogMessage {
 /** Where lines go. */
 export interface LogTarget {
   format: LogFormat;
-  /** systemd's journal: lines start with a priority. */
   journal: boolean;
   time: boolean;
 }

@@ -32,7 +32,6 @@ export class Logger {
     this.#clock = clock;
   }
 
-  /** Queues a message; `timeMs` is Unix time in milliseconds, default: now. */
   readonly log = (
     level: LogLevel,
     line: string,

@@ -44,7 +44,6 @@ export interface DataPlaneOptions {
   files?: FileShares;
   onDead: (why: string) => void;
   onHarm?: (why: string) => void;
-  /** Makes the buffers again that a dead thread owned, for its replacement. */
   refill?: (config: Config) => Promise<readonly Delivery[]>;
   shared?: SharedArrayBuffer;
   tls?: TlsThread;
@@ -244,7 +243,6 @@ export class DataPlane implements LaneUser {
     this.#sockets?.closeListening();
   }
 
-  /** After `retire`: resolves once all is answered and streams are closed, or after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
     await this.#port.request({ type: "drain" }, limitMs).catch(() => {});
   }

@@ -40,12 +40,10 @@ export type PlaneRequest =
     /** Closed by the control plane after the answer; their queued queries are answered first. */
     closing: readonly BoundSocket[];
   }
-  /** Accepts no more queries; answered at once. `drain` follows. */
   | { type: "retire" }
   /** Answered once all queries are answered and clients' streams are closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
-  /** Replaces the plan of self-checks. Answer: the `ListFaults` of its first round. */
   | { type: "check"; plan: CheckPlan };
 
 /** From the control plane to a running data plane. */

@@ -11,7 +11,6 @@ const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
 /** The control plane's connection to a data plane's thread. */
 export class PlanePort {
-  /** eventfd that wakes the loop; negative if the port does. */
   wakeFd = -1;
   readonly #libc: Libc | null;
   readonly #clock: Clock;

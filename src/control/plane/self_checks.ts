@@ -33,7 +33,6 @@ export class SelfChecks {
   #entries: readonly ListEntry[] = [];
   #watchdog: Watchdog | null = null;
   #verdicts: Float64Array = new Float64Array(VERDICTS.FIRST_TARGET);
-  /** Number of listeners whose verdicts stay valid when the plan changes. */
   #known = 0;
 
   constructor(planes: readonly DataPlane[]) {
@@ -85,10 +84,9 @@ export class SelfChecks {
     const verdicts = new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + order.length));
     const plan: CheckPlan = {
       targets: [...targets.values()],
-      beats: this.#entries.map(({ list, entry, target }) => ({
-        list,
-        entry,
-        target: order.indexOf(keyOf(target)),
+      beats: this.#entries.map((entry) => ({
+        ...entry,
+        target: order.indexOf(keyOf(entry.target)),
       })),
       leaveEntries,
       watchdog: this.#watchdog,

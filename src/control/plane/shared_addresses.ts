@@ -47,7 +47,6 @@ export class SharedAddresses {
     return new SharedAddresses(listeners.flatMap((one) => listenPlaces(libc, one)), log);
   }
 
-  /** Addresses of open sockets; stays valid after they are closed. */
   static of(sockets: readonly BoundSocket[], log: Log, clock?: Clock): SharedAddresses {
     const libc = openLibc();
     const shared = new SharedAddresses(sockets.map((socket) => placeOf(libc, socket)), log, clock);
@@ -63,12 +62,7 @@ export class SharedAddresses {
   }
 
   neighbours(): Neighbour[] {
-    try {
-      return findNeighbours(this.#places, this.#own);
-    } catch (error) {
-      this.#warn(error);
-      return [];
-    }
+    return this.#ask(() => findNeighbours(this.#places, this.#own), []);
   }
 
   /**
@@ -102,20 +96,19 @@ export class SharedAddresses {
   }
 
   #handshakes(): Set<string> {
-    try {
-      return listHandshakes(this.#places);
-    } catch (error) {
-      this.#warn(error);
-      return new Set();
-    }
+    return this.#ask(() => listHandshakes(this.#places), new Set());
   }
 
-  #warn(error: unknown): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    this.#log(
-      "warning",
-      `cannot tell whether another process has the same addresses: ${(error as Error).message}`,
-    );
+  /** Asks the kernel; if it does not answer, warns once and returns `unknown`. */
+  #ask<T>(question: () => T, unknown: T): T {
+    try {
+      return question();
+    } catch (error) {
+      const why = (error as Error).message;
+      const text = `cannot tell whether another process has the same addresses: ${why}`;
+      if (!this.#warned) this.#log("warning", text);
+      this.#warned = true;
+      return unknown;
+    }
   }
 }

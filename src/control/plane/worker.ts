@@ -59,7 +59,6 @@ class DataPlaneThread {
   #failing = false;
   /** Sent after a turn of the loop, so that queries are served before the next request. */
   #answers: DataPlaneMessage[] = [];
-  /** Waits until its libraries are loaded, and later messages behind it. */
   #parked: Configure | null = null;
   #draining = -1;
 
@@ -285,7 +284,6 @@ class DataPlaneThread {
     for (const { block, position, data } of deliveries) this.#engine.deliver(block, position, data);
   }
 
-  /** Queues the answer to a request: undefined if a handler throws. */
   #answer(id: number, work: () => unknown): void {
     let answer: unknown;
     try {

@@ -3,7 +3,7 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { exceptionText } from "../exception_text.ts";
 import type { DataPlaneMessage, LogEntry } from "./messages.ts";
 
-/** Size of the log lines that the control plane has not received yet; more are dropped and counted. */
+/** Log lines that the control plane has not received; more are dropped and counted. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
 /** The data plane's end of the log: sends the lines of a turn of the loop in one message. */

@@ -31,7 +31,7 @@ export function handedDescriptors(read: ReadVariable, pid: number): HandedDescri
   }));
 }
 
-/** The watchdog's period in milliseconds; null if it does not watch process `pid`. Throws if unreadable. */
+/** The watchdog's period, or null if it does not watch process `pid`. Throws if it is unreadable. */
 export function watchdogPeriodMs(read: ReadVariable, pid: number): number | null {
   const [period, owner] = [read("WATCHDOG_USEC"), read("WATCHDOG_PID")];
   if (period === undefined || (owner !== undefined && owner !== String(pid))) return null;

@@ -54,7 +54,6 @@ export class ServiceManager {
     this.#socket = this.#open();
   }
 
-  /** Queries are answered: after the start and after each reload. */
   ready(status: string): void {
     if (this.#stopping) return;
     // A container's first process has another id outside.

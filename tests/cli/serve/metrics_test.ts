@@ -6,7 +6,7 @@ import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
 import { startProcess, type TestProcess } from "../../support/processes/process.ts";
 import { skipUnless } from "../../support/run/require.ts";
-import { folderWith } from "../../support/processes/serving.ts";
+import { inFolder, run as runNodens } from "./scene.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const MAIN = `${ROOT}main.ts`;
@@ -26,18 +26,18 @@ async function withNodens(
   use: (scene: Scene) => Promise<void>,
 ): Promise<void> {
   const ports = { dns: freePort(), http: freePort(), other: freePort() };
-  const folder = folderWith({ Corefile: options.corefile(ports) });
   const args = (options.args ?? []).map((arg) => arg.replace("OTHER", String(ports.other)));
-  const process = await startProcess(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "-conf", `${folder}/Corefile`, ...args],
-    ready: (output) => /^nodens \d/m.test(output),
+  await inFolder({ Corefile: options.corefile(ports) }, async (folder) => {
+    const process = await startProcess(Deno.execPath(), {
+      args: ["run", "-A", MAIN, "-conf", `${folder}/Corefile`, ...args],
+      ready: (output) => /^nodens \d/m.test(output),
+    });
+    try {
+      await use({ process, folder, ...ports });
+    } finally {
+      await process.stop();
+    }
   });
-  try {
-    await use({ process, folder, ...ports });
-  } finally {
-    await process.stop();
-    Deno.removeSync(folder, { recursive: true });
-  }
 }
 
 const COREFILE = ({ dns, http }: { dns: number; http: number }) => `
@@ -142,16 +142,15 @@ Deno.test({
       assert.equal((await curl(...status, `${base}/`)).text, "404");
       assert.equal((await curl(...status, "-X", "POST", `${base}/health`)).text, "405");
 
-      const healthcheck = (...args: string[]) =>
-        run(Deno.execPath(), ["run", "-A", MAIN, "healthcheck", ...args]);
+      const healthcheck = (...args: string[]) => runNodens(["healthcheck", ...args]);
       const well = await healthcheck(`127.0.0.1:${http}`);
-      assert.deepEqual([well.code, well.text], [0, `${base}/health: 200 OK\n`]);
+      assert.deepEqual([well.code, well.out], [0, `${base}/health: 200 OK\n`]);
       const wrong = await healthcheck(`${base}/nothing`);
       assert.equal(wrong.code, 1);
-      assert.match(wrong.text, /^http:\S+\/nothing: 404 not found; try .*\n$/);
+      assert.match(wrong.out, /^http:\S+\/nothing: 404 not found; try .*\n$/);
       const gone = await healthcheck(`:${freePort()}`);
       assert.equal(gone.code, 1);
-      assert.match(gone.text, /^http:\S+: Connection refused\n$/);
+      assert.match(gone.out, /^http:\S+: Connection refused\n$/);
       assert.equal((await healthcheck("localhost")).code, 2);
     });
   },
@@ -253,20 +252,15 @@ Deno.test("an HTTP address in use is an error that names it", async () => {
   const dns = freePort();
   for (const directive of ["prometheus", "health", "ready"]) {
     const text = `.:${dns} {\n bind 127.0.0.1\n ${directive} 127.0.0.1:${port}\n whoami\n}\n`;
-    const folder = folderWith({ Corefile: text });
-    const { code, err } = await run(Deno.execPath(), [
-      "run",
-      "-A",
-      MAIN,
-      "-conf",
-      `${folder}/Corefile`,
-    ]);
-    assert.equal(code, 1);
-    assert.match(err, new RegExp(`^Cannot listen on 127\\.0\\.0\\.1:${port} \\(HTTP\\): .*in use`));
-    Deno.removeSync(folder, { recursive: true });
+    await inFolder({ Corefile: text }, async (folder) => {
+      const { code, err } = await runNodens(["-conf", `${folder}/Corefile`]);
+      assert.equal(code, 1);
+      const inUse = new RegExp(`^Cannot listen on 127\\.0\\.0\\.1:${port} \\(HTTP\\): .*in use`);
+      assert.match(err, inUse);
+    });
   }
   http.close();
-  const flag = await run(Deno.execPath(), ["run", "-A", MAIN, "-metrics-listen-address", "9353"]);
+  const flag = await runNodens(["-metrics-listen-address", "9353"]);
   assert.equal(flag.code, 2);
   assert.match(flag.err, /flag -metrics-listen-address: "9353" is not an address/);
 });

@@ -9,6 +9,7 @@ import { a, decode, queryBytes, responseBytes } from "../../support/messages/mes
 import { type Nodens, startNodens } from "../../support/processes/nodens.ts";
 import { frame } from "../../support/simulation/simulation.ts";
 import { driversHere } from "../../support/run/require.ts";
+import { dataOf } from "./scene.ts";
 
 const DRIVERS = driversHere();
 
@@ -19,7 +20,7 @@ const names = (port: number, address: string, more = "bind 127.0.0.1") =>
 async function addressOf(port: number, hostname = "127.0.0.1"): Promise<string | undefined> {
   const query = queryBytes({ name: "www.example.org" });
   const answer = decode(await askUdp(query, { port, hostname }));
-  return (answer.answers?.[0] as { data: string } | undefined)?.data;
+  return dataOf(answer);
 }
 
 /** Has nodens reload and waits for how it goes: "complete" or "not taken over". */
@@ -123,7 +124,7 @@ for (const io of DRIVERS) {
     const status = await nodens.stop();
     assert.equal(status.code, 0, nodens.output);
     for (const answer of [await udp, (await tcp)[0]!]) {
-      assert.equal((decode(answer).answers![0] as { data: string }).data, "192.0.2.5");
+      assert.equal(dataOf(decode(answer)), "192.0.2.5");
     }
     socket.close();
     await serving;

@@ -5,10 +5,10 @@ import { freePort } from "../../support/servers/ports.ts";
 import { until } from "../../support/run/until.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { ScriptedServer } from "../../support/simulation/scripted_server.ts";
-import { folderWith, serving } from "../../support/processes/serving.ts";
+import { dataOf, serve } from "./scene.ts";
 import { rootReasons, skipFor } from "../../support/run/require.ts";
 
-/** An upstream that answers every A query with `data`, every other one after a while. */
+/** An upstream that answers A queries with `data`, every other one late. */
 function startSlowUpstream(
   hostname: string,
   data: string,
@@ -56,17 +56,14 @@ Deno.test({
   name: "no query is lost while resolv.conf changes its upstream",
   ...asRoot,
   async fn() {
-    // Addresses that no other run of this test has.
+    // Unique to this run.
     const [x, y] = crypto.getRandomValues(new Uint8Array(2));
     const addresses = [`127.71.${x}.${y}`, `127.72.${x}.${y}`];
     const upstreams = addresses.map((address, i) => startSlowUpstream(address, `192.0.2.${i}`));
     const port = freePort();
-    const folder = folderWith({ "resolv.conf": `nameserver ${addresses[0]}\n` });
-    Deno.writeTextFileSync(
-      `${folder}/Corefile`,
-      `.:${port} {\n bind 127.0.0.1\n errors\n forward . ${folder}/resolv.conf\n}\n`,
-    );
-    await serving(["-conf", `${folder}/Corefile`], async (out) => {
+    const files = { "resolv.conf": `nameserver ${addresses[0]}\n` };
+    const corefile = `.:${port} {\n bind 127.0.0.1\n errors\n forward . FOLDER/resolv.conf\n}\n`;
+    await serve(corefile, async (out, folder) => {
       const asked: Promise<DecodedPacket>[] = [];
       let going = true;
       const asking = (async () => {
@@ -95,13 +92,11 @@ Deno.test({
       const codes = new Set(answers.map((answer) => (answer as { rcode?: string }).rcode));
       assert.deepEqual([...codes], ["NOERROR"], out());
       assert.ok(answers.every((answer) => answer.answers!.length === 1));
-      // The one that is no longer named is asked no more.
       const idle = upstreams[1]!.seen();
       for (let i = 0; i < 20; i++) await askUdp(queryBytes({ name: `last${i}.test` }), { port });
       assert.equal(upstreams[1]!.seen(), idle);
-    });
+    }, { files });
     await Promise.all(upstreams.map((upstream) => upstream.close()));
-    Deno.removeSync(folder, { recursive: true });
   },
 });
 
@@ -114,15 +109,10 @@ Deno.test({
     const upstream = startSlowUpstream(address, "192.0.2.7");
     const port = freePort();
     const readyPort = freePort();
-    const folder = folderWith({});
-    const file = `${folder}/run/resolv.conf`;
-    Deno.writeTextFileSync(
-      `${folder}/Corefile`,
-      `.:${port} {\n bind 127.0.0.1\n errors\n cache {\n serve_stale\n }\n` +
-        ` hosts /dev/null {\n 192.0.2.1 here.example.org\n fallthrough\n }\n` +
-        ` ready 127.0.0.1:${readyPort}\n forward . ${file}\n}\n`,
-    );
-    await serving(["-conf", `${folder}/Corefile`], async (out) => {
+    const corefile = `.:${port} {\n bind 127.0.0.1\n errors\n cache {\n serve_stale\n }\n` +
+      ` hosts /dev/null {\n 192.0.2.1 here.example.org\n fallthrough\n }\n` +
+      ` ready 127.0.0.1:${readyPort}\n forward . FOLDER/run/resolv.conf\n}\n`;
+    await serve(corefile, async (out, folder) => {
       const ask = async (name: string) =>
         decode(await askUdp(queryBytes({ name, edns: 1232 }), { port }));
       const ready = async () => {
@@ -135,7 +125,7 @@ Deno.test({
       assert.equal(extendedError(refused), 14);
       assert.deepEqual(await ready(), [503, "forward\n"]);
       Deno.mkdirSync(`${folder}/run`);
-      Deno.writeTextFileSync(file, `nameserver ${address}\n`);
+      Deno.writeTextFileSync(`${folder}/run/resolv.conf`, `nameserver ${address}\n`);
       await until(
         () => out().includes(`upstreams were none, are ${address}:53`),
         "a line in the log",
@@ -146,11 +136,10 @@ Deno.test({
         await new Promise((resolve) => setTimeout(resolve, 50));
         answer = await ask("first.test");
       }
-      assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
+      assert.equal(dataOf(answer), "192.0.2.7");
       assert.deepEqual(await ready(), [200, "OK"]);
     });
     await upstream.close();
-    Deno.removeSync(folder, { recursive: true });
   },
 });
 
@@ -167,11 +156,9 @@ Deno.test("an upstream's name that cannot be resolved is SERVFAIL until it can",
     const query = decode(bytes);
     return [responseBytes(query, { answers: [a(query.questions![0]!.name, "192.0.2.7")] })];
   });
-  const folder = folderWith({
-    Corefile: `.:${port} {\n bind 127.0.0.1\n forward . dns.example.org:${upstream.port} {\n` +
-      ` resolver 127.0.0.1:${resolver.port}\n }\n}\n`,
-  });
-  await serving(["-conf", `${folder}/Corefile`], async (out) => {
+  const corefile = `.:${port} {\n bind 127.0.0.1\n` +
+    ` forward . dns.example.org:${upstream.port} {\n resolver 127.0.0.1:${resolver.port}\n }\n}\n`;
+  await serve(corefile, async (out) => {
     const ask = async (name: string) =>
       decode(await askUdp(queryBytes({ name, edns: 1232 }), { port }));
     const first = await ask("first.test");
@@ -186,8 +173,7 @@ Deno.test("an upstream's name that cannot be resolved is SERVFAIL until it can",
       answer = await ask(`again${i}.test`);
     }
     assert.equal(answer.rcode, "NOERROR");
-    assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
+    assert.equal(dataOf(answer), "192.0.2.7");
   });
   await Promise.all([resolver.stop(), upstream.stop()]);
-  Deno.removeSync(folder, { recursive: true });
 });

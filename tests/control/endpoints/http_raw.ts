@@ -3,6 +3,7 @@ export class RawHttp {
   readonly conn: Deno.TcpConn;
   #text = "";
   #ended = false;
+  #closed = false;
 
   private constructor(conn: Deno.TcpConn) {
     this.conn = conn;
@@ -42,7 +43,8 @@ export class RawHttp {
   }
 
   close(): void {
-    this.conn.close();
+    if (!this.#closed) this.conn.close();
+    this.#closed = true;
   }
 
   async #read(): Promise<boolean> {

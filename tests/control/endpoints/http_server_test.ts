@@ -305,6 +305,7 @@ test("stopping waits for the current answer, not for idle connections", async (s
   assert.equal(await idle.rest(), "");
   go.resolve(textReply(200, "last"));
   assert.match(await busy.rest(), /^HTTP\/1\.1 200 [^]*connection: close\r\n[^]*last$/);
+  for (const client of [idle, busy]) client.close();
   await stopped;
 });
 

@@ -67,7 +67,6 @@ export interface Http2Events {
   data(stream: number, bytes: Uint8Array): void;
   end(stream: number): void;
   reset(stream: number): void;
-  /** The peer ignores streams above `last`. */
   goaway(last: number, code: number): void;
   broken(fault: Http2Fault): void;
 }

@@ -172,7 +172,6 @@ for (const { bits, first, symbols } of HUFFMAN) {
   });
 }
 
-/** Decodes a Huffman string; null if it has other symbols than those above. */
 function unpack(bytes: Uint8Array): string | null {
   let text = "";
   let pending = 0;

@@ -4,7 +4,6 @@ import { FLAG, frame, MAX_31, MAX_FRAME, TYPE } from "./http2_frames.ts";
 export const DEFAULT_WINDOW = 65535;
 
 interface Outgoing {
-  /** Negative if the peer has reduced its windows. */
   window: number;
   body: Uint8Array | null;
 }
@@ -38,14 +37,13 @@ export class Http2Sender {
     this.#waiting.clear();
   }
 
-  /** Enlarges the window of a stream, or of the connection (0); returns false if it is too large. */
   grow(id: number, more: number): boolean {
     if (id === 0) return (this.#window += more) <= MAX_31;
     const stream = this.#streams.get(id);
     return stream === undefined || (stream.window += more) <= MAX_31;
   }
 
-  /** Changes the initial window, and open ones by the difference; returns false if one is too large. */
+  /** Changes the initial and all open windows; returns false if one is too large. */
   resize(window: number): boolean {
     const change = window - this.#streamWindow;
     if (change === 0) return true;

@@ -46,7 +46,6 @@ export class HttpRequest {
     }
   }
 
-  /** The answer as a frame, with the id of the query. */
   get answer(): Uint8Array {
     const frame = this.#frame.subarray(0, LENGTH_BYTES + this.#size);
     frame[0] = this.#size >>> 8;

@@ -5,7 +5,7 @@ export interface Holder {
   exhausted(): void;
 }
 
-/** A limit on the bytes that several holders hold together; the largest is evicted when it is exceeded. */
+/** A limit on the bytes that holders hold together; the largest is evicted when it is exceeded. */
 export class ByteBudget {
   #limit: number;
   readonly #holders = new Set<Holder>();

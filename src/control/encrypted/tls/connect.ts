@@ -14,14 +14,6 @@ const UNVERIFIED = "certificate cannot be verified";
 
 const explanations = new Map<string, Promise<string>>();
 
-/** How to connect. `handshakeMs` limits the TCP and TLS handshakes together. */
-export interface ConnectOptions {
-  credentials: Credentials;
-  handshakeMs: number;
-  signal: AbortSignal;
-  clock: Clock;
-}
-
 /** A TLS connection and its transport. */
 export interface SecureConnection {
   readonly socket: TLSSocket;
@@ -48,7 +40,13 @@ class WrongName extends Error {}
  */
 export async function connectTls(
   endpoint: LaneEndpoint,
-  { credentials, handshakeMs, signal, clock }: ConnectOptions,
+  { credentials, handshakeMs, signal, clock }: {
+    credentials: Credentials;
+    /** Limit for both handshakes together. */
+    handshakeMs: number;
+    signal: AbortSignal;
+    clock: Clock;
+  },
 ): Promise<SecureConnection> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<SecureConnection>();

@@ -45,7 +45,7 @@ interface Loaded {
   text: string | Error;
 }
 
-/** The PEM files of upstreams. Each connection gets their current content, cached until they change. */
+/** The PEM files of upstreams, cached until they change. */
 export class CredentialFiles {
   readonly #cache = new Map<string, Loaded>();
   readonly #reads: BoundedReads;

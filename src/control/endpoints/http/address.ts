@@ -7,7 +7,6 @@ export interface HttpTarget {
   handler: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
   /** Cheap, and for probes that must not wait: answered before everything else. */
   probe?: boolean;
-  /** Only for clients on the loopback interface; others get 404. */
   localOnly?: boolean;
 }
 

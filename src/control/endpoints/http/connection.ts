@@ -70,7 +70,6 @@ export class HttpConnection {
     this.#close();
   }
 
-  /** Closes it after the current answer, or now if it is idle. */
   end(): void {
     this.#ending = true;
     if (!this.answering) this.#close();

@@ -26,9 +26,7 @@ export const HTTP_LIMITS = {
    */
   pagesASecond: 100,
   pagesInARow: 32,
-  /** Connections accepted before other work of the thread. */
   acceptsATurn: 8,
-  /** After a failed accept: usually descriptors have run out. */
   acceptPauseMs: 100,
 };
 

@@ -4,7 +4,6 @@
 export interface HttpRequest {
   method: "GET" | "HEAD";
   path: string;
-  /** By name in lower case; repeated ones are joined by ", ". */
   headers: ReadonlyMap<string, string>;
   close: boolean;
 }
