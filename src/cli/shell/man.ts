@@ -1,5 +1,5 @@
 import { type Call, type Command, type CommandIo, sentence, shownFlags } from "../command.ts";
-import type { Flag, Flags } from "../flags.ts";
+import { type Flag, type Flags, namesOf } from "../flags.ts";
 import { VERSION } from "../version.ts";
 
 const DATE = "November 25, 2026";
@@ -121,7 +121,7 @@ function commandSection(command: Command): string[] {
 function flagList(flags: Flags): string[] {
   return list(
     Object.entries(flags).map(([name, flag]) => {
-      const spelt = names(name, flag).map((one) => `Fl ${argument(one)}`).join(" , ");
+      const spelt = namesOf(name, flag).map((one) => `Fl ${argument(one)}`).join(" , ");
       return [`It ${spelt}${flag.value && ` Ar ${argument(flag.value)}`}`, meaning(flag)];
     }),
   );
@@ -131,14 +131,12 @@ function plusList(options: Flags): string[] {
   return list(
     Object.entries(options).map(([name, flag]) => {
       const value = flag.value && `=${flag.value}`;
-      const spelt = names(name, flag).map((one) => `Cm ${argument(`+${one}${value}`)}`).join(" , ");
+      const spelt = namesOf(name, flag).map((one) => `Cm ${argument(`+${one}${value}`)}`).join(
+        " , ",
+      );
       return [`It ${spelt}`, meaning(flag)];
     }),
   );
-}
-
-function names(name: string, { alias }: Flag): string[] {
-  return alias === undefined ? [name] : [name, alias];
 }
 
 function codeList({ exitCodes }: Command): string[] {
