@@ -1,4 +1,8 @@
-import { readRedirectArguments } from "../../node/redirect/arguments.ts";
+import {
+  readRedirectArguments,
+  type RedirectArguments,
+  type RedirectFlagNames,
+} from "../../node/redirect/arguments.ts";
 import type { RedirectOptions } from "../../node/redirect/redirect.ts";
 import { localUserId } from "../../node/redirect/user_id.ts";
 import { boolean, FlagError, type FlagValues, HELP_FLAG, number, text } from "../flags.ts";
@@ -21,16 +25,21 @@ export const REDIRECT_FLAGS = {
 export type RedirectValues = FlagValues<typeof REDIRECT_FLAGS>;
 
 /** Checks the flags. Throws `FlagError`. */
-export function readRedirectOptions({ failopen, ...values }: RedirectValues): RedirectOptions {
+export function readRedirectOptions(values: RedirectValues): RedirectOptions {
+  const { interface: interfaces, failopen: failOpen, "except-uid": exceptUid } = values;
+  return checkRedirect({ ...values, interfaces, failOpen, exceptUid }, {
+    ...{ to: "to", port: "port", only: "only", except: "except" },
+    ...{ exceptUid: "except-uid", interfaces: "interface" },
+  });
+}
+
+/** Checks a redirect whose user may be a name. Throws `FlagError` with the names of the flags. */
+export function checkRedirect(
+  words: RedirectArguments,
+  names: RedirectFlagNames,
+): RedirectOptions {
   try {
-    const exceptUid = localUserId(values["except-uid"]);
-    return readRedirectArguments(
-      { ...values, exceptUid, interfaces: values.interface, failOpen: failopen },
-      {
-        ...{ to: "to", port: "port", only: "only", except: "except" },
-        ...{ exceptUid: "except-uid", interfaces: "interface" },
-      },
-    );
+    return readRedirectArguments({ ...words, exceptUid: localUserId(words.exceptUid) }, names);
   } catch (error) {
     throw error instanceof RangeError ? new FlagError(error.message) : error;
   }

@@ -1,6 +1,7 @@
 import { type Call, type Command, type CommandIo, sentence, shownFlags } from "../command.ts";
 import { type Flag, type Flags, namesOf } from "../flags.ts";
 import { VERSION } from "../version.ts";
+import { wrap } from "../wrap.ts";
 
 const DATE = "November 25, 2026";
 
@@ -164,19 +165,10 @@ function meaning({ help, choices = [], default: value }: Flag): string {
 
 /** Text without requests; every sentence begins a line. */
 function text(words: string): string {
-  return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap(wrapped)
+  return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap((line) =>
+    wrap(line, MAX_WIDTH)
+  )
     .map((line) => escaped(line).replace(/^[.']/, "\\&$&")).join("\n");
-}
-
-function wrapped(sentence: string): string[] {
-  const lines = [""];
-  for (const word of sentence.split(" ")) {
-    const line = lines.at(-1)!;
-    if (line === "") lines[lines.length - 1] = word;
-    else if (line.length + word.length < MAX_WIDTH) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 /** One argument of a macro, which is not a macro itself. */
