@@ -72,11 +72,7 @@ export interface ParsedFlags<V> {
   readonly rest: readonly string[];
 }
 
-/**
- * Reads Go-style flags: one dash or two, `-flag value` or `-flag=value`; `-quiet` alone is true.
- *
- * Throws `FlagError` for an unknown flag and for a missing or unsuitable value.
- */
+/** Reads Go-style flags: `-flag value`, `--flag=value`; `-quiet` alone is true. Throws `FlagError`. */
 export function parseFlags<T extends Flags>(
   args: readonly string[],
   table: T,
@@ -121,7 +117,7 @@ export function flagNames(table: Flags): string[] {
   return Object.entries(table).flatMap(([name, flag]) => namesOf(name, flag));
 }
 
-/** The flag with a name, and its first name; none of an unknown name. */
+/** A flag and its first name, by any of its names. */
 export function findFlag(table: Flags, name: string): [name: string, flag: Flag] | undefined {
   return Object.entries(table).find(([first, flag]) => namesOf(first, flag).includes(name));
 }
