@@ -4,6 +4,7 @@ import {
   FlagError,
   type Flags,
   type FlagValues,
+  namesOf,
   type ParsedFlags,
   parseFlags,
 } from "./flags.ts";
@@ -160,7 +161,7 @@ export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
 }
 
 /** `-dns.port, -p PORT`, `+bufsize=N`. */
-export function spelling(name: string, { alias, value }: Flag, sign: "-" | "+"): string {
-  const names = [name, ...(alias === undefined ? [] : [alias])].map((one) => sign + one).join(", ");
-  return value === "" ? names : `${names}${sign === "+" ? "=" : " "}${value}`;
+export function spelling(name: string, flag: Flag, sign: "-" | "+"): string {
+  const names = namesOf(name, flag).map((one) => sign + one).join(", ");
+  return flag.value === "" ? names : `${names}${sign === "+" ? "=" : " "}${flag.value}`;
 }

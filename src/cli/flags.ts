@@ -72,17 +72,12 @@ export interface ParsedFlags<V> {
   readonly rest: readonly string[];
 }
 
-/**
- * Reads Go-style flags: one dash or two, `-flag value` or `-flag=value`; `-quiet` alone is true.
- *
- * Throws `FlagError` for an unknown flag and for a missing or unsuitable value.
- */
+/** Reads Go-style flags: `-flag value`, `--flag=value`; `-quiet` alone is true. Throws `FlagError`. */
 export function parseFlags<T extends Flags>(
   args: readonly string[],
   table: T,
 ): ParsedFlags<FlagValues<T>> {
-  const entries = Object.entries(table);
-  const values = Object.fromEntries(entries.map(([name, flag]) => [name, flag.default]));
+  const values = defaultsOf(table);
   const given = new Set<string>();
   const rest: string[] = [];
   for (let i = 0; i < args.length; i++) {
@@ -97,10 +92,7 @@ export function parseFlags<T extends Flags>(
       continue;
     }
     const written = match[1]!;
-    const [name, flag] = entries.find(([name, { alias }]) =>
-      written === name || written === alias
-    ) ??
-      [];
+    const [name, flag] = findFlag(table, written) ?? [];
     if (name === undefined || flag === undefined) {
       const hint = didYouMean(written, flagNames(table)).replace('"', '"-');
       throw new FlagError(`unknown flag -${written}${hint}`);
@@ -115,9 +107,24 @@ export function parseFlags<T extends Flags>(
   return { values: values as FlagValues<T>, given, rest };
 }
 
-/** All names, aliases included. */
+/** The names of a flag. */
+export function namesOf(name: string, { alias }: Pick<Flag, "alias">): string[] {
+  return alias === undefined ? [name] : [name, alias];
+}
+
+/** All names of a table. */
 export function flagNames(table: Flags): string[] {
-  return Object.entries(table).flatMap(([name, { alias }]) => alias ? [name, alias] : [name]);
+  return Object.entries(table).flatMap(([name, flag]) => namesOf(name, flag));
+}
+
+/** A flag and its first name, by any of its names. */
+export function findFlag(table: Flags, name: string): [name: string, flag: Flag] | undefined {
+  return Object.entries(table).find(([first, flag]) => namesOf(first, flag).includes(name));
+}
+
+/** The values of a table without a command line. */
+export function defaultsOf(table: Flags): Record<string, Flag["default"]> {
+  return Object.fromEntries(Object.entries(table).map(([name, flag]) => [name, flag.default]));
 }
 
 function convert(

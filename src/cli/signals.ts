@@ -11,10 +11,7 @@ interface SignalActions {
   log: (level: LogLevel, line: string) => void;
 }
 
-/**
- * Signal handlers from the start of the process on. Before nodens serves, signals are kept: a reload
- * runs later, and a signal to stop ends the process in order, with code 0.
- */
+/** Signal handlers. Signals before nodens serves are kept, and act once it does. */
 export class Signals {
   readonly #usr1: DebuggerSignal;
   readonly #exit: (code: number) => never;
@@ -39,10 +36,8 @@ export class Signals {
   }
 
   /**
-   * Acts on signals from now on, and on those that came before.
-   *
-   * `ended` resolves with the first signal to stop (after the report, for SIGQUIT), `hurried` with the
-   * second; a third ends the process.
+   * Acts on signals, also on earlier ones. `ended` resolves with the first signal to stop (after the
+   * report, for SIGQUIT), `hurried` with the second; a third ends the process.
    */
   watch(actions: SignalActions): { ended: Promise<void>; hurried: Promise<void> } {
     this.#actions = actions;

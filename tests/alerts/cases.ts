@@ -20,6 +20,7 @@ export interface Series {
   values: string;
 }
 
+type Steps = readonly [fires: number, quiet: number];
 type Text = [summary: string, more?: Partial<Pick<AlertCase, "labels" | "minute" | "description">>];
 
 const s = (metric: string, values: string): Series => ({ metric, values });
@@ -36,11 +37,11 @@ function raise(
 }
 
 /** An alert on a counter, by its growth a minute. */
-function counter(alert: string, metric: string, fires: number, quiet: number, ...text: Text) {
+function counter(alert: string, metric: string, [fires, quiet]: Steps, ...text: Text) {
   return raise(alert, [up(metric, fires)], [up(metric, quiet)], ...text);
 }
 
-function gauge(alert: string, metric: string, fires: number, quiet: number, ...text: Text) {
+function gauge(alert: string, metric: string, [fires, quiet]: Steps, ...text: Text) {
   return raise(alert, [s(metric, `${fires}x120`)], [s(metric, `${quiet}x120`)], ...text);
 }
 
@@ -81,28 +82,28 @@ export const ALERTS: readonly AlertCase[] = [
   counter(
     "NodensUnhealthy",
     "coredns_health_request_failures_total",
-    ...[10, 1] as const,
+    [10, 1],
     "nodens on WHERE does not answer its own queries",
     { description: "20 of its queries to its own listeners failed within two minutes." },
   ),
   gauge(
     "NodensFailOpenLost",
     'nodens_failopen_level{family="4"}',
-    ...[0, 1] as const,
+    [0, 1],
     "nodens on WHERE has no fail-open for IPv4",
     { labels: { family: "4" } },
   ),
   gauge(
     "NodensFailOpenLowered",
     'nodens_failopen_level{family="6"}',
-    ...[1, 2] as const,
+    [1, 2],
     "nodens on WHERE has fail-open by heartbeat alone for IPv6",
     { minute: 90, labels: { family: "6" } },
   ),
   counter(
     "NodensNodeSetupFails",
     'coredns_nodecache_setup_errors_total{errortype="iptables"}',
-    ...[1, 0] as const,
+    [1, 0],
     "nodens on WHERE cannot set its node up: iptables",
     {
       labels: { errortype: "iptables" },
@@ -113,7 +114,7 @@ export const ALERTS: readonly AlertCase[] = [
   gauge(
     "NodensDataPlaneStuck",
     "nodens_heartbeat_age_seconds",
-    ...[4, 1] as const,
+    [4, 1],
     "A data plane of nodens on WHERE stands still",
     { description: "Its loop has not come round for 4s; at 5 s the process ends itself." },
   ),
@@ -125,7 +126,7 @@ export const ALERTS: readonly AlertCase[] = [
     "nodens on WHERE was started 4 times within 15 minutes",
     { minute: 25 },
   ),
-  counter("NodensPanics", "coredns_panics_total", 1, 0, "nodens on WHERE caught an exception"),
+  counter("NodensPanics", "coredns_panics_total", [1, 0], "nodens on WHERE caught an exception"),
   raise(
     "NodensServfailRate",
     responses(10),
@@ -136,20 +137,20 @@ export const ALERTS: readonly AlertCase[] = [
   gauge(
     "NodensUpstreamDown",
     'nodens_upstream_up{to="10.96.0.99:53"}',
-    ...[0, 1] as const,
+    [0, 1],
     "nodens on WHERE gets nothing from 10.96.0.99:53",
     { labels: { to: "10.96.0.99:53" } },
   ),
   counter(
     "NodensAllUpstreamsDown",
     "coredns_forward_healthcheck_broken_total",
-    ...[5, 0] as const,
+    [5, 0],
     "nodens on WHERE has no upstream that answers",
   ),
   gauge(
     "NodensLoop",
     `nodens_loop_present{${SERVER},zone="."}`,
-    ...[1, 0] as const,
+    [1, 0],
     "An upstream of nodens on WHERE leads back to it (zone .)",
     { labels: { server: ADDRESS, zone: "." } },
   ),
@@ -177,20 +178,20 @@ export const ALERTS: readonly AlertCase[] = [
   counter(
     "NodensServesStale",
     `nodens_cache_stale_total{${SERVER},zones=".",reason="timeout"}`,
-    ...[5, 0] as const,
+    [5, 0],
     "nodens on WHERE answers from stale entries because asking fails",
   ),
   counter(
     "NodensShedsQueries",
     'nodens_queries_shed_total{reason="client"}',
-    ...[5, 0] as const,
+    [5, 0],
     "nodens on WHERE turns queries away",
     { labels: { reason: "client" } },
   ),
   counter(
     "NodensSocketDrops",
     `nodens_socket_drops_total{${SERVER}}`,
-    ...[5, 0] as const,
+    [5, 0],
     "nodens on WHERE loses queries to dns://169.254.20.10:53 in the kernel",
     { labels: { server: ADDRESS } },
   ),
@@ -203,33 +204,33 @@ export const ALERTS: readonly AlertCase[] = [
   counter(
     "NodensForgedReplies",
     'nodens_forward_forgeries_suspected_total{from="."}',
-    ...[5, 0] as const,
+    [5, 0],
     "Somebody seems to forge replies to nodens on WHERE",
     { labels: { from: "." } },
   ),
   counter(
     "NodensReloadFailed",
     "coredns_reload_failed_total",
-    ...[1, 0] as const,
+    [1, 0],
     "nodens on WHERE has not taken a new Corefile over",
   ),
   counter(
     "NodensHostsRefused",
     'nodens_hosts_refused_total{hostsfile="/etc/block"}',
-    ...[1, 0] as const,
+    [1, 0],
     "nodens on WHERE has refused /etc/block: its table does not fit",
     { labels: { hostsfile: "/etc/block" } },
   ),
   counter(
     "NodensTlsThreadRestarted",
     "nodens_tls_thread_restarts_total",
-    ...[1, 0] as const,
+    [1, 0],
     "nodens on WHERE had to start its thread for TLS again",
   ),
   counter(
     "NodensLogDropped",
     "nodens_log_lines_dropped_total",
-    ...[5, 0] as const,
+    [5, 0],
     "nodens on WHERE loses log lines: whoever reads them is too slow",
   ),
   // Another program may have as many.

@@ -1,4 +1,5 @@
 import { countStatuses, type Finding, type FindingStatus } from "../../doctor/judge/finding.ts";
+import { wrap } from "../wrap.ts";
 
 interface DoctorTextOptions {
   readonly head: string;
@@ -10,6 +11,7 @@ interface DoctorTextOptions {
 const COLOR: Record<FindingStatus, number> = { ok: 32, warning: 33, problem: 31, skipped: 90 };
 const STATUS_WIDTH = 7;
 const GAP = "  ";
+/** With less room, lines stay whole. */
 const MIN_TEXT_WIDTH = 30;
 
 /** The findings as text. */
@@ -21,7 +23,9 @@ export function doctorText(
   const margin = " ".repeat(STATUS_WIDTH + GAP.length + titleWidth + GAP.length);
   const lines = findings.flatMap(({ status, title, found, remedy }) => {
     const text = remedy === "" ? found : `${found}\nDo: ${remedy}`;
-    const [first = "", ...more] = wrap(text, width - margin.length);
+    const room = width - margin.length;
+    const [first = "", ...more] = text.split("\n")
+      .flatMap((line) => room < MIN_TEXT_WIDTH ? [line] : wrap(line, room));
     const padded = status.padEnd(STATUS_WIDTH);
     const label = color ? `\x1b[${COLOR[status]}m${padded}\x1b[0m` : padded;
     return [
@@ -38,18 +42,4 @@ function summary(findings: readonly Finding[]): string {
   const right = counts.ok === 1 ? "1 check is right" : `${counts.ok} checks are right`;
   return `${number(counts.problem, "problem")}, ${number(counts.warning, "warning")}, ${right}, ` +
     `${counts.skipped} skipped`;
-}
-
-function wrap(text: string, width: number): string[] {
-  return text.split("\n").flatMap((line) => {
-    if (width < MIN_TEXT_WIDTH) return [line];
-    const lines = [""];
-    for (const word of line.split(" ")) {
-      const last = lines.at(-1)!;
-      if (last === "") lines[lines.length - 1] = word;
-      else if (last.length + 1 + word.length <= width) lines[lines.length - 1] += ` ${word}`;
-      else lines.push(word);
-    }
-    return lines;
-  });
 }

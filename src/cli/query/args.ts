@@ -4,7 +4,14 @@ import { TYPE } from "../../dns/constants.ts";
 import { typeNumber, typeText } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";
 import { spelling } from "../command.ts";
-import { FlagError, flagNames, type FlagValues, type Range } from "../flags.ts";
+import {
+  defaultsOf,
+  findFlag,
+  FlagError,
+  flagNames,
+  type FlagValues,
+  type Range,
+} from "../flags.ts";
 import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
 
 /** A parsed command line. */
@@ -22,9 +29,7 @@ export function parseQueryArgs(args: readonly string[]): QueryRequest {
   let server: string | null = null;
   let port = PORT_FLAG.default;
   let reverse: string | null = null;
-  const options = Object.fromEntries(
-    Object.entries(QUERY_OPTIONS).map(([name, flag]) => [name, flag.default]),
-  );
+  const options = defaultsOf(QUERY_OPTIONS);
   const words: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const argument = args[i]!;
@@ -64,10 +69,7 @@ export function parseQueryArgs(args: readonly string[]): QueryRequest {
 
 function readOption(argument: string): [name: string, value: boolean | number] {
   const [word, value] = argument.slice(1).split(/=(.*)/s) as [string, string?];
-  const find = (text: string) =>
-    Object.entries(QUERY_OPTIONS).find(([name, flag]) =>
-      name === text || ("alias" in flag && flag.alias === text)
-    );
+  const find = (text: string) => findFlag(QUERY_OPTIONS, text);
   const [name, flag] = find(word) ?? [];
   if (name !== undefined && typeof flag!.default === "number") {
     if (value === undefined) {

@@ -96,7 +96,6 @@ function section(title: string, entries: readonly { line: string }[]): string {
   return `;; ${title} SECTION:\n${entries.map(({ line }) => line).join("")}\n`;
 }
 
-/** Aligns texts to columns by tabs; a text that is too long is followed by a blank. */
 function columns(fields: readonly (readonly [column: number, text: string])[]): string {
   let line = "";
   let at = 0;

@@ -103,7 +103,6 @@ function firstServer(path: string): string {
   }
 }
 
-/** IP address of a server that is given by address or host name; null if it has none. */
 async function resolveServer(server: string): Promise<string | null> {
   const [bare, scope] = server.replace(/^\[(.*)\]$/, "$1").split("%");
   const bytes = parseAddress(bare!);

@@ -31,7 +31,6 @@ export class WireReader {
     return this.#view.getUint32(this.#skip(4));
   }
 
-  /** The next octets; all that are left by default. */
   octets(count = this.left): Uint8Array {
     return this.#bytes.subarray(this.#skip(count), this.at);
   }

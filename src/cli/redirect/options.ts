@@ -1,4 +1,8 @@
-import { readRedirectArguments } from "../../node/redirect/arguments.ts";
+import {
+  readRedirectArguments,
+  type RedirectArguments,
+  type RedirectFlagNames,
+} from "../../node/redirect/arguments.ts";
 import type { RedirectOptions } from "../../node/redirect/redirect.ts";
 import { boolean, FlagError, type FlagValues, HELP_FLAG, number, text } from "../flags.ts";
 
@@ -20,20 +24,21 @@ export const REDIRECT_FLAGS = {
 export type RedirectValues = FlagValues<typeof REDIRECT_FLAGS>;
 
 /** Checks the flags. Throws `FlagError`. */
-export function readRedirectOptions({ failopen, ...values }: RedirectValues): RedirectOptions {
+export function readRedirectOptions(values: RedirectValues): RedirectOptions {
+  const { interface: interfaces, failopen: failOpen, "except-uid": exceptUser } = values;
+  return checkRedirect({ ...values, interfaces, failOpen, exceptUser }, {
+    ...{ to: "to", port: "port", only: "only", except: "except" },
+    ...{ exceptUser: "except-uid", interfaces: "interface" },
+  });
+}
+
+/** Checks a redirect. Throws `FlagError` with the names of the flags. */
+export function checkRedirect(
+  words: RedirectArguments,
+  names: RedirectFlagNames,
+): RedirectOptions {
   try {
-    return readRedirectArguments(
-      {
-        ...values,
-        exceptUser: values["except-uid"],
-        interfaces: values.interface,
-        failOpen: failopen,
-      },
-      {
-        ...{ to: "to", port: "port", only: "only", except: "except" },
-        ...{ exceptUser: "except-uid", interfaces: "interface" },
-      },
-    );
+    return readRedirectArguments(words, names);
   } catch (error) {
     throw error instanceof RangeError ? new FlagError(error.message) : error;
   }

@@ -65,7 +65,6 @@ export async function makeNodeRole(
   const { options, logger: { log }, count, onLevel } = context;
   if (!hasNodeRole(options)) return null;
   const { node, rules } = options;
-  // Loaded on demand: a nodens without a node role never needs the code.
   const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }, { conntrackCheck }] = await Promise
     .all([
       import("../../node/node_role.ts"),
@@ -88,7 +87,6 @@ export async function makeNodeRole(
   });
 }
 
-/** Whether a DNS server answers at one of the addresses; by default, on this host. */
 async function anyAnswers(addresses: readonly string[], port: number): Promise<boolean> {
   const targets = addresses.length > 0 ? addresses : ["127.0.0.1", "::1"];
   const asked = await Promise.all(targets.map((address) => answers({ address, port })));

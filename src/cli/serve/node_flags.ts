@@ -42,10 +42,7 @@ export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
   readonly "metrics-listen-address": string;
 }
 
-/**
- * Checks the flags of the node role; `given` has the names of the flags on the command line. There is
- * a template only with `-localip` or `-basecorefile`. Throws `FlagError`.
- */
+/** Checks the flags. A template needs `-localip` or `-basecorefile`. Throws `FlagError`. */
 export function readNodeOptions(values: NodeValues, given: ReadonlySet<string>): NodeOptions {
   const localIps = readLocalIps(values.localip, given.has("localip"));
   const onNode = localIps.length > 0;

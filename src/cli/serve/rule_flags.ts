@@ -1,10 +1,10 @@
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import type { NodeOptions } from "../../node/template/options.ts";
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
-import { readRedirectArguments } from "../../node/redirect/arguments.ts";
 import type { RedirectOptions } from "../../node/redirect/redirect.ts";
 import { type Destination, familyOf } from "../../node/rules/rules.ts";
 import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
+import { checkRedirect } from "../redirect/options.ts";
 
 /** Flags that node-cache does not have. */
 export const RULE_FLAGS = {
@@ -54,30 +54,20 @@ function readRedirect(
     node.localIps.find((address) => familyOf(address) === family) ?? []
   );
   const interfaces = values["redirect-interface"];
-  try {
-    return readRedirectArguments({
-      to: values["redirect-to"] || own.join(","),
-      port: node.dnsPort,
-      only: which === "all" ? "" : which,
-      except: values["redirect-except"],
-      exceptUser: values["redirect-except-uid"],
-      interfaces: interfaces === "none" ? "" : interfaces,
-      containers: interfaces !== "none",
-      failOpen,
-    }, FLAG_NAMES);
-  } catch (error) {
-    throw error instanceof RangeError ? new FlagError(error.message) : error;
-  }
+  return checkRedirect({
+    to: values["redirect-to"] || own.join(","),
+    port: node.dnsPort,
+    only: which === "all" ? "" : which,
+    except: values["redirect-except"],
+    exceptUser: values["redirect-except-uid"],
+    interfaces: interfaces === "none" ? "" : interfaces,
+    containers: interfaces !== "none",
+    failOpen,
+  }, {
+    ...{ to: "redirect-to", port: "dns.port", only: "redirect", except: "redirect-except" },
+    ...{ exceptUser: "redirect-except-uid", interfaces: "redirect-interface" },
+  });
 }
-
-const FLAG_NAMES = {
-  to: "redirect-to",
-  port: "dns.port",
-  only: "redirect",
-  except: "redirect-except",
-  exceptUser: "redirect-except-uid",
-  interfaces: "redirect-interface",
-};
 
 function readDestinations(text: string): Destination[] {
   if (text === "") return [];

@@ -1,5 +1,5 @@
 import { type Call, type Command, type CommandIo, shownFlags } from "../command.ts";
-import type { Flag, Flags } from "../flags.ts";
+import { findFlag, type Flag, namesOf } from "../flags.ts";
 
 type Candidate = readonly [word: string, help: string];
 
@@ -51,12 +51,15 @@ function argumentsOf(
       i++;
     } else if (!/^[-+@]/.test(before[i]!)) operand++;
   }
-  const flags = Object.entries(shownFlags(command)).flatMap(([name, { alias, help }]) =>
-    [name, ...alias === undefined ? [] : [alias]].flatMap((one): Candidate[] =>
-      ownSyntax || one.length === 1 ? [[`-${one}`, help]] : [[`-${one}`, help], [`--${one}`, help]]
-    )
+  const flags = Object.entries(shownFlags(command)).flatMap(([name, flag]) =>
+    namesOf(name, flag).flatMap((one): Candidate[] => {
+      const once: Candidate = [`-${one}`, flag.help];
+      return ownSyntax || one.length === 1 ? [once] : [once, [`--${one}`, flag.help]];
+    })
   );
-  const plus = plusCandidates(plusOptions);
+  const plus = Object.entries(plusOptions).flatMap(([name, flag]) =>
+    namesOf(name, flag).map((one): Candidate => [`+${one}${flag.value && "="}`, flag.help])
+  );
   if (current.startsWith("--")) return fitting(current, flags);
   if (current.startsWith("-")) return fitting(current, flags.filter(([word]) => word[1] !== "-"));
   if (current.startsWith("+")) return fitting(current, plus);
@@ -66,17 +69,9 @@ function argumentsOf(
   return [...flags.filter(([word]) => word[1] !== "-"), ...plus];
 }
 
-function plusCandidates(options: Flags): Candidate[] {
-  return Object.entries(options).flatMap(([name, { alias, value, help }]) =>
-    [name, ...alias === undefined ? [] : [alias]]
-      .map((one): Candidate => [`+${one}${value === "" ? "" : "="}`, help])
-  );
-}
-
 function flagOf({ flags }: Command, word: string): Flag | null {
-  const name = /^--?([^-=]+[^=]*)$/.exec(word)?.[1];
-  const entry = Object.entries(flags).find(([one, { alias }]) => name === one || name === alias);
-  return name === undefined ? null : entry?.[1] ?? null;
+  const name = /^--?([^-=][^=]*)$/.exec(word)?.[1];
+  return name === undefined ? null : findFlag(flags, name)?.[1] ?? null;
 }
 
 function valuesOf({ choices, value }: Flag): readonly string[] | typeof FILES {

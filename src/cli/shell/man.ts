@@ -1,6 +1,7 @@
 import { type Call, type Command, type CommandIo, sentence, shownFlags } from "../command.ts";
-import type { Flag, Flags } from "../flags.ts";
+import { type Flag, type Flags, namesOf } from "../flags.ts";
 import { VERSION } from "../version.ts";
+import { wrap } from "../wrap.ts";
 
 const DATE = "November 25, 2026";
 
@@ -121,7 +122,7 @@ function commandSection(command: Command): string[] {
 function flagList(flags: Flags): string[] {
   return list(
     Object.entries(flags).map(([name, flag]) => {
-      const spelt = names(name, flag).map((one) => `Fl ${argument(one)}`).join(" , ");
+      const spelt = namesOf(name, flag).map((one) => `Fl ${argument(one)}`).join(" , ");
       return [`It ${spelt}${flag.value && ` Ar ${argument(flag.value)}`}`, meaning(flag)];
     }),
   );
@@ -131,14 +132,12 @@ function plusList(options: Flags): string[] {
   return list(
     Object.entries(options).map(([name, flag]) => {
       const value = flag.value && `=${flag.value}`;
-      const spelt = names(name, flag).map((one) => `Cm ${argument(`+${one}${value}`)}`).join(" , ");
+      const spelt = namesOf(name, flag).map((one) => `Cm ${argument(`+${one}${value}`)}`).join(
+        " , ",
+      );
       return [`It ${spelt}`, meaning(flag)];
     }),
   );
-}
-
-function names(name: string, { alias }: Flag): string[] {
-  return alias === undefined ? [name] : [name, alias];
 }
 
 function codeList({ exitCodes }: Command): string[] {
@@ -166,19 +165,10 @@ function meaning({ help, choices = [], default: value }: Flag): string {
 
 /** Text without requests; every sentence begins a line. */
 function text(words: string): string {
-  return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap(wrapped)
+  return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap((line) =>
+    wrap(line, MAX_WIDTH)
+  )
     .map((line) => escaped(line).replace(/^[.']/, "\\&$&")).join("\n");
-}
-
-function wrapped(sentence: string): string[] {
-  const lines = [""];
-  for (const word of sentence.split(" ")) {
-    const line = lines.at(-1)!;
-    if (line === "") lines[lines.length - 1] = word;
-    else if (line.length + word.length < MAX_WIDTH) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 /** One argument of a macro, which is not a macro itself. */

@@ -31,8 +31,9 @@ _nodens() {
   while IFS=$'\\t' read -r line _; do
     if [[ $line == :files ]]; then
       compopt -o filenames 2>/dev/null
-      while IFS= read -r line; do COMPREPLY+=("$prefix$line"); done \
-        < <(compgen -f -- "\${current#"$cut$prefix"}")
+      while IFS= read -r line; do
+        COMPREPLY+=("$prefix$line")
+      done < <(compgen -f -- "\${current#"$cut$prefix"}")
     else
       if [[ $line == *= ]]; then compopt -o nospace 2>/dev/null; fi
       COMPREPLY+=("\${line#"$cut"}")

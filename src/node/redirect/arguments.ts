@@ -4,7 +4,8 @@ import type { Family } from "../rules/rule_text.ts";
 import { familyOf } from "../rules/rules.ts";
 import type { RedirectOptions } from "./redirect.ts";
 
-interface RedirectArguments {
+/** Flags of a redirect as text. */
+export interface RedirectArguments {
   to: string;
   port: number;
   only: string;
@@ -15,7 +16,8 @@ interface RedirectArguments {
   failOpen: boolean;
 }
 
-type RedirectFlagNames = Readonly<
+/** Names of the flags in messages. */
+export type RedirectFlagNames = Readonly<
   Record<"to" | "port" | "only" | "except" | "exceptUser" | "interfaces", string>
 >;
 
