@@ -3,7 +3,6 @@
  * buffers grows to 150 MB and more, whatever `--max-heap-size` says. V8's heap flags have no effect at
  * run time, so nodens counts what it allocates and requests collections.
  */
-import v8 from "node:v8";
 
 /** `minor` examines new objects alone and takes about a millisecond; `major` takes some ten. */
 type Collect = (options: { type: "minor" | "major"; flavor?: "last-resort" }) => void;
@@ -22,7 +21,7 @@ function exposed(): Collect | null {
 
 /** V8's function from another context, which takes memory. */
 function fromContext(): Collect {
-  v8.setFlagsFromString("--expose-gc");
+  process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
   return process.getBuiltinModule("node:vm").runInNewContext("gc");
 }
 
@@ -50,7 +49,7 @@ export class RestCollector {
 }
 
 function heapBytes(): number {
-  return v8.getHeapStatistics().total_physical_size;
+  return Deno.memoryUsage().heapTotal;
 }
 
 /** Collects this thread's garbage whenever `limitBytes` were allocated outside the heap. */

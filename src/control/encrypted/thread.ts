@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import type { Config } from "../../config/types.ts";
@@ -155,6 +155,8 @@ export class TlsThread {
     this.#values = values;
     this.#startedMs = this.#clock.now();
     const workerData: TlsThreadData = { stats, memory: this.#memory };
+    // Only with TLS: modules of Node take megabytes.
+    const { Worker } = process.getBuiltinModule("node:worker_threads");
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },

@@ -1,3 +1,4 @@
+import { takeWorker } from "./spare_worker.ts";
 import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
@@ -98,7 +99,7 @@ export class DataPlane implements LaneUser {
     this.#shared = shared ?? new SharedArrayBuffer(SHARED_BYTES);
     this.#libc = driver === "linux" ? openLibc() : null;
     this.#port = new PlanePort(this.#libc, clock);
-    this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited);
+    this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited, clock);
   }
 
   start(): Promise<void> {
@@ -109,7 +110,7 @@ export class DataPlane implements LaneUser {
       this.laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    const worker = takeWorker();
     this.#worker = worker;
     const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => this.#receive(data, ready);

@@ -1,8 +1,7 @@
 /**
- * The data plane's thread. It blocks in its loop, and reads messages from a port when an eventfd
- * wakes it.
+ * The data plane's thread. It blocks in its loop, and leaves it to receive messages when an eventfd
+ * counts some.
  */
-import { receiveMessageOnPort } from "node:worker_threads";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
@@ -59,7 +58,6 @@ class DataPlaneThread {
   #failing = false;
   /** Sent after a turn of the loop, so that queries are served before the next request. */
   #answers: DataPlaneMessage[] = [];
-  #parked: Configure | null = null;
   #draining = -1;
 
   constructor(message: StartMessage) {
@@ -83,21 +81,19 @@ class DataPlaneThread {
       wakeFd,
       laneFd,
       mark,
-      onWake: () => this.#receive(),
     });
     this.#attach(driver);
     driver.serve(sockets);
     this.#sendPlaces();
     post({ type: "ready" });
-    for (;;) {
-      driver.run();
-      if (this.#parked === null) break;
-      // Queries wait in the kernel meanwhile.
-      await loadLibraries(this.#parked.config);
-      this.#handle(this.#parked);
-      this.#parked = null;
-      this.#receive();
+    const inbox = new Inbox(this.#message.port);
+    while (this.#running) {
+      // Queries wait in the kernel while messages are received.
+      for (let left = driver.run(); left > 0 && this.#running; left--) {
+        await this.#receive(readPosted(await inbox.next()));
+      }
     }
+    this.#message.port.close();
     this.#selfCheck.end();
     if (!this.#failing) this.#stopHandlers();
     driver.end();
@@ -200,25 +196,15 @@ class DataPlaneThread {
     this.#queries = queries;
   }
 
-  #receive(): boolean {
-    while (this.#running) {
-      const received = receiveMessageOnPort(this.#message.port as never);
-      if (received === undefined) break;
-      const message = readPosted(received.message as PostedMessage);
-      if (this.#needsLibraries(message)) {
-        this.#parked = message;
-        return false;
-      }
-      try {
-        this.#handle(message);
-      } catch (error) {
-        this.#survive(error);
-      }
+  async #receive(message: ControlMessage): Promise<void> {
+    try {
+      if (this.#needsLibraries(message)) await loadLibraries(message.config);
+      this.#handle(message);
+    } catch (error) {
+      this.#survive(error);
     }
-    return this.#running;
   }
 
-  /** A thread that never yields cannot load a library. */
   #needsLibraries(message: ControlMessage): message is Configure {
     if (message.type !== "configure") return false;
     const loaded = librariesOf(this.#config);
@@ -327,6 +313,26 @@ class DataPlaneThread {
   #stopHandlers(): void {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
+  }
+}
+
+/** Messages of a port, one after the other. */
+class Inbox {
+  readonly #messages: PostedMessage[] = [];
+  #wake: (() => void) | null = null;
+
+  constructor(port: MessagePort) {
+    port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
+      this.#messages.push(data);
+      this.#wake?.();
+    };
+  }
+
+  async next(): Promise<PostedMessage> {
+    while (this.#messages.length === 0) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return this.#messages.shift()!;
   }
 }
 

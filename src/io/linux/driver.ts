@@ -25,8 +25,6 @@ export interface LinuxDriverOptions extends DriverOptions {
   mark: number;
   /** eventfd that the control plane writes to when it has sent a message. */
   wakeFd: number;
-  /** Handles the control plane's messages; returns false to stop. */
-  onWake: () => boolean;
   /** eventfd that the TLS thread writes to when it has sent something. */
   laneFd: number;
 }
@@ -46,7 +44,6 @@ export class LinuxDriver extends BaseDriver implements Driver {
   #datagramSockets: BoundSocket[] = [];
   /** UDP sockets that are turned away but still read for a moment. */
   #turnedAway: BoundSocket[] = [];
-  #running = true;
   #woken = false;
   readonly #address = new Address();
 
@@ -125,14 +122,15 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#poller.remove(socket.fd);
   }
 
-  run(): void {
+  /** Runs until the control plane writes to `wakeFd`; returns how many messages it announced. */
+  run(): number {
     const { onPanic, afterLoop } = this.#options;
     const { engine } = this;
-    this.#running = true;
-    this.#readClock();
-    while (this.#running) {
+    // Messages handled since the last call may have left work.
+    let busy = true;
+    for (;;) {
       const sleep = engine.nextDeadlineMs - engine.nowMs;
-      const timeout = this.laneBusy || sleep <= 0
+      const timeout = busy || sleep <= 0
         ? 0
         : sleep >= MAX_SLEEP_MS
         ? MAX_SLEEP_MS
@@ -150,8 +148,6 @@ export class LinuxDriver extends BaseDriver implements Driver {
       }
       try {
         if (!this.#poller.roundOver) this.#answerDatagrams();
-        // After everything received: a message may close sockets.
-        if (this.#woken) this.#wake();
         this.laneBusy = this.lane.receive();
         if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
         this.#datagrams.flush();
@@ -164,6 +160,9 @@ export class LinuxDriver extends BaseDriver implements Driver {
         engine.values[COUNTER.PANICS]!++;
         onPanic(error);
       }
+      busy = this.laneBusy;
+      // After everything received: a message may close sockets.
+      if (this.#woken) return this.#announced();
     }
   }
 
@@ -228,10 +227,10 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.sockets.lost = 0;
   }
 
-  #wake(): void {
+  #announced(): number {
     this.#woken = false;
     this.#options.libc.read(this.#options.wakeFd, this.#wakeBuffer, 8);
-    if (!this.#options.onWake()) this.#running = false;
+    return new DataView(this.#wakeBuffer.buffer).getUint32(0, true);
   }
 }
 

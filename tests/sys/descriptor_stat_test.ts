@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { statDescriptor } from "../../src/sys/descriptor_stat.ts";
+
+for (const path of [import.meta.filename!, "/dev/null", "/proc/self/status", "/tmp"]) {
+  Deno.test(`statDescriptor: says of ${path.replace(/^.*tests/, "tests")} what fstat does`, async () => {
+    const descriptor = openSync(path, "r");
+    try {
+      const expected = fstatSync(descriptor, { bigint: true });
+      assert.deepEqual(await statDescriptor(descriptor), {
+        isFile: expected.isFile(),
+        device: expected.dev,
+        inode: expected.ino,
+      });
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
+Deno.test("statDescriptor: a descriptor that is not open is null", async () => {
+  assert.equal(await statDescriptor(900_000), null);
+});
