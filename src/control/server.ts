@@ -26,6 +26,7 @@ import { buffersOf, deliveriesForEach, DeliveryGate } from "./plane/deliveries.t
 import { shareOwnFiles } from "./plane/own_files.ts";
 import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
+import { startBeside } from "./plane/start_beside.ts";
 
 /** Limit for persisting, before a reload, what the new configuration does not keep. */
 const SAVE_MS = 2000;
@@ -33,6 +34,8 @@ const SAVE_MS = 2000;
 const DRAIN_MS = 6000;
 /** Limit for every other step of stopping. */
 const STOP_MS = 2000;
+const never = () => false;
+
 /** Period of checking another process and its files. */
 const BESIDE_MS = 250;
 
@@ -46,8 +49,8 @@ export interface ServerOptions extends
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams and to its own listeners; default: none. */
   marks?: { upstream: number; probe: number };
-  /** Another process has these addresses as well, including HTTP; default: false. */
-  beside?: boolean;
+  /** Whether another process has these addresses as well, including HTTP; default: never. */
+  isBeside?: () => boolean;
   logger: Logger;
   metricsAddresses: readonly HttpAddress[];
   build: { version: string; deno: string };
@@ -110,7 +113,7 @@ export class Server {
       planes,
       log,
       registry,
-      shared: options.beside ?? false,
+      shared: options.isBeside?.() ?? false,
       clock,
       interfaces: () => denoHost.interfaces().map(({ address }) => address),
     };
@@ -131,7 +134,7 @@ export class Server {
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
-    const { driver, logger, registry, build, metricsAddresses, beside = false, marks } =
+    const { driver, logger, registry, build, metricsAddresses, isBeside = never, marks } =
       this.#options;
     for (const delivery of await this.#followers.prepare()) this.#gate.deliver(delivery);
     this.tls.configure(config);
@@ -161,8 +164,12 @@ export class Server {
     }
     for (const keeper of this.#keepers) keeper.start(config);
     // Use what the other process has cached.
-    if (beside) await this.#allKeepers((keeper) => keeper.settled());
-    this.#endpoints.apply(config, beside);
+    if (isBeside()) await this.#allKeepers((keeper) => keeper.settled());
+    const endpoints = this.#endpoints;
+    const beside = await startBeside((beside) => {
+      endpoints.apply(config, beside);
+      return beside;
+    }, { isBeside, clock: this.#clock });
     planes.forEach((plane, index) => plane.bind(index));
     this.#endpoints.watchListeners();
     this.#followers.start();

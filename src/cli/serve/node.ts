@@ -1,3 +1,4 @@
+import { startBeside } from "../../control/plane/start_beside.ts";
 import { askUdp } from "../../follow/dns_client.ts";
 import type { Logger } from "../../control/log/logger.ts";
 import { askMarked } from "../../control/plane/marked_probe.ts";
@@ -110,20 +111,24 @@ async function answers(target: { address: string; port: number }): Promise<boole
 }
 
 /** The free addresses for metrics; as in node-cache, optional ones in use do not prevent the start. */
-export function freeMetricsAddresses(
+export async function freeMetricsAddresses(
   addresses: readonly HttpAddress[],
-  { logger, shared, optional }: { logger: Logger; shared: boolean; optional: boolean },
-): HttpAddress[] {
+  { logger, isBeside, optional }: { logger: Logger; isBeside: () => boolean; optional: boolean },
+): Promise<HttpAddress[]> {
   if (!optional) return [...addresses];
-  return addresses.filter(({ host, port }) => {
+  const free: HttpAddress[] = [];
+  for (const address of addresses) {
+    const { host, port } = address;
+    const hostname = host === "" ? "0.0.0.0" : host;
     try {
-      const hostname = host === "" ? "0.0.0.0" : host;
-      Deno.listen({ hostname, port, reusePort: shared }).close();
-      return true;
+      await startBeside((reusePort) => Deno.listen({ hostname, port, reusePort }).close(), {
+        isBeside,
+      });
+      free.push(address);
     } catch (error) {
       const why = (error as Error).message.replace(/ \(os error \d+\)$/, "");
       logger.log("error", `no metrics on ${host}:${port}: ${why} (-metrics-listen-address)`);
-      return false;
     }
-  });
+  }
+  return free;
 }

@@ -122,8 +122,8 @@ async function serve(
     : null;
   wanted?.disregard(inherited.sockets?.descriptors ?? []);
   const neighbours = wanted?.neighbours() ?? [];
-  const beside = neighbours.length > 0;
-  if (beside) {
+  const isBeside = () => (wanted?.neighbours() ?? []).length > 0;
+  if (neighbours.length > 0) {
     const where = neighboursText(neighbours);
     logger.log("info", `another process is bound to ${where}; starting beside it`);
   }
@@ -133,14 +133,14 @@ async function serve(
       driver,
       workers: inherited.workers,
       inherited: inherited.sockets,
-      beside,
+      isBeside,
       marks: ownMarks(context),
       registry,
       logger,
       logsFields: output.format === "json",
-      metricsAddresses: freeMetricsAddresses(options.metricsAddresses, {
+      metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
-        shared: beside,
+        isBeside,
         optional: node.localIps.length > 0,
       }),
       build: { version: VERSION, deno: Deno.version.deno },
@@ -155,7 +155,7 @@ async function serve(
     await server.start();
   } catch (error) {
     output.fail((error as Error).message);
-    await role?.abandon({ shared: (wanted?.neighbours() ?? []).length > 0 });
+    await role?.abandon({ shared: isBeside() });
     return 1;
   }
   surviveErrors({ registry, log: logger.log });

@@ -1,0 +1,29 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
+
+/** A process that starts has opened its HTTP addresses for less than this before it serves DNS. */
+const START_MS = 1000;
+const PAUSE_MS = 20;
+
+/**
+ * Repeats an attempt to open an address for as long as another process that is starting may have
+ * it: two that start at once see each other only when one serves. Throws the last error.
+ */
+export async function startBeside<T>(
+  attempt: (beside: boolean) => T,
+  { isBeside, clock = systemClock }: {
+    /** Whether another process serves the same DNS addresses. */
+    isBeside: () => boolean;
+    clock?: Clock;
+  },
+): Promise<T> {
+  const limitMs = clock.now() + START_MS;
+  for (;;) {
+    const beside = isBeside();
+    try {
+      return attempt(beside);
+    } catch (error) {
+      if (beside || clock.now() >= limitMs) throw error;
+    }
+    await clock.sleep(PAUSE_MS);
+  }
+}
