@@ -53,6 +53,8 @@ export function startTcpClients(
     try {
       const frames = readFrames(connection);
       let next = frames.next();
+      // Awaited after a query was written, which may fail first.
+      next.catch(() => {});
       for (let answers = 0; going; answers++) {
         const name = names[asked++ % names.length]!;
         const questions = [{ name, type: "A" as const }];
