@@ -74,7 +74,7 @@ function changelog({ version, epochSeconds }: DebianPackage): string {
   const date = new Date(1000 * epochSeconds).toUTCString().replace("GMT", "+0000");
   return `nodens (${version}) unstable; urgency=medium
 
-  * What has changed is in CHANGELOG.md.gz beside this file.
+  * Changes are in CHANGELOG.md.gz beside this file.
 
  -- ${MAINTAINER}  ${date}
 `;

@@ -23,12 +23,14 @@ export async function readOrigin(
   const commit = env("NODENS_COMMIT") || await readCommit(root);
   const [, digits, dirty = ""] = COMMIT.exec(commit) ?? [];
   if (digits === undefined && commit !== "unknown") {
-    throw new Error(`Cannot use NODENS_COMMIT "${commit}": it is no commit (git rev-parse HEAD)`);
+    throw new Error(
+      `Cannot use NODENS_COMMIT "${commit}": it is not a commit (git rev-parse HEAD)`,
+    );
   }
   const time = digits && await git(root, "show", "--no-patch", "--format=%ct", digits);
   const epoch = env("SOURCE_DATE_EPOCH") || (time ?? String(UNKNOWN_EPOCH_SECONDS));
   if (!/^[0-9]{1,11}$/.test(epoch)) {
-    throw new Error(`Cannot use SOURCE_DATE_EPOCH "${epoch}": it is no number of seconds`);
+    throw new Error(`Cannot use SOURCE_DATE_EPOCH "${epoch}": it is not a number of seconds`);
   }
   return {
     commit: digits === undefined ? "unknown" : digits.slice(0, COMMIT_DIGITS) + dirty,

@@ -7,8 +7,8 @@ const MAX_USES = 3;
 /**
  * S3-FIFO (Yang et al., SOSP 2023): a small queue for newcomers, a main queue, and a ghost queue.
  *
- * What leaves the small queue unused leaves its key in the ghost queue, as long as the main one;
- * a key found there when it comes back goes straight into the main queue.
+ * An entry evicted from the small queue without a use leaves its key in the ghost queue, which is as
+ * long as the main one. If the key comes back, its entry goes straight into the main queue.
  */
 export class S3FifoPolicy implements Policy {
   readonly #nodes = new Map<number, Node>();

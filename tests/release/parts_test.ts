@@ -177,11 +177,11 @@ Deno.test({
       assert.deepEqual(await readOrigin(root, env({ NODENS_COMMIT: "unknown" })), unknown);
       await assert.rejects(
         readOrigin(root, env({ NODENS_COMMIT: "main" })),
-        new Error('Cannot use NODENS_COMMIT "main": it is no commit (git rev-parse HEAD)'),
+        new Error('Cannot use NODENS_COMMIT "main": it is not a commit (git rev-parse HEAD)'),
       );
       await assert.rejects(
         readOrigin(root, env({ SOURCE_DATE_EPOCH: "now" })),
-        new Error('Cannot use SOURCE_DATE_EPOCH "now": it is no number of seconds'),
+        new Error('Cannot use SOURCE_DATE_EPOCH "now": it is not a number of seconds'),
       );
 
       const git = (...args: string[]) =>
