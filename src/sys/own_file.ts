@@ -1,10 +1,10 @@
-/** Permission bits that let the group or others write. */
+/** Write permission of group and others. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * Throws an error with the remedy if another user could replace or modify the file, whose content
- * nodens trusts. A sticky folder (/tmp) does not protect it, since anybody may create the file first.
- * A missing file is accepted.
+ * is trusted. A sticky folder (/tmp) does not help: anyone may create the file first. A missing
+ * file is accepted.
  */
 export async function requireOwn(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;

@@ -9,17 +9,17 @@ const MAX_SERVERS = 1024;
 
 interface Refusal {
   readonly why: string;
-  /** Version of this side's certificates (`CredentialFiles.version`). */
+  /** From `CredentialFiles.version`. */
   readonly version: string;
   readonly untilMs: number;
   readonly pauseMs: number;
-  /** When the version was last seen to be current. */
+  /** When the version was last confirmed. */
   checkedMs: number;
 }
 
 /**
- * Servers that cannot be used for a lasting reason (certificate, protocol, floods). They are
- * avoided for a while, unless this side's certificates change.
+ * Servers with a lasting failure (certificate, protocol, floods). They are avoided for a while,
+ * unless this side's certificates change.
  */
 export class Refusals {
   readonly #clock: Clock;
@@ -30,8 +30,8 @@ export class Refusals {
   }
 
   /**
-   * Why a server is avoided, or null. Without the `version` of this side's certificates: null
-   * unless they were checked recently.
+   * Why a server is avoided, or null. Without `version`: null unless certificates were checked
+   * recently.
    */
   reason(endpoint: LaneEndpoint, version?: string): string | null {
     const refusal = this.#refusals.get(keyOf(endpoint));
@@ -46,13 +46,13 @@ export class Refusals {
     return nowMs < refusal.untilMs ? refusal.why : null;
   }
 
-  /** A server was refused, or has refused the client's certificate. */
+  /** Records a refusal by either side. */
   add(endpoint: LaneEndpoint, version: string, why: string): void {
     const key = keyOf(endpoint);
     const before = this.#refusals.get(key);
     const nowMs = this.#clock.now();
     const again = before?.version === version;
-    // Connections opened at the same time fail together and count once.
+    // Concurrent connections fail together and count once.
     if (again && nowMs < before.untilMs) return;
     const pauseMs = again ? Math.min(2 * before.pauseMs, PAUSE_MS.most) : PAUSE_MS.first;
     this.#refusals.delete(key);
