@@ -4,17 +4,17 @@ import type { Traffic } from "../engine/traffic.ts";
 import type { LaneLink } from "./lane_link.ts";
 import type { BoundSocket } from "./sockets.ts";
 
-/** A driver as the data plane's thread uses it. */
+/** Driver interface of the data plane's thread. */
 export interface Driver extends Io {
-  /** Connects the engine before it is configured, and sets its clock. */
+  /** Connects the unconfigured engine and sets its clock. */
   attach(engine: Traffic): void;
-  /** Replaces the link to the TLS thread; without one, new streams fail with `why`. */
+  /** Replaces the link to the TLS thread; if null, new streams fail with `why`. */
   attachLane(link: LaneLink | null, why: string): void;
-  /** Adds sockets to serve. Absent if the driver opens its own sockets. */
+  /** Adds sockets. Absent if the driver opens them. */
   serve?(sockets: readonly BoundSocket[]): void;
   /**
-   * Changes the listeners; calls `takeOver` when the engine is to switch its configuration. A driver
-   * that opens its own sockets throws `ListenError` if it cannot, and changes nothing.
+   * Changes the listeners; `takeOver` switches the engine's configuration. A driver that opens
+   * sockets throws `ListenError`, changing nothing, on failure.
    */
   change(next: ListenerChange, takeOver: () => void): void;
   /** Stops accepting queries; those in progress are still answered. */
@@ -22,7 +22,7 @@ export interface Driver extends Io {
   readonly drained: boolean;
 }
 
-/** The effect of a reload on a driver. */
+/** A reload's effect on a driver. */
 export interface ListenerChange {
   readonly listeners: readonly ListenerConfig[];
   readonly opened: readonly BoundSocket[];

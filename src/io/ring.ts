@@ -46,13 +46,13 @@ class RingEnd {
 export class RingWriter extends RingEnd {
   #head = Atomics.load(this.marks, HEAD);
 
-  /** Maximum payload of the next record; negative if there is no room for a record. */
+  /** Maximum payload of the next record; negative without room for a record. */
   get room(): number {
     const used = (this.#head - Atomics.load(this.marks, TAIL)) >>> 0;
     return Math.min(this.bytes.length - used - HEADER, MAX_PAYLOAD);
   }
 
-  /** Adds a record, which the reader sees after `publish`; returns false if it does not fit. */
+  /** Adds a record, visible after `publish`; returns false if it does not fit. */
   write(
     kind: number,
     stream: number,
@@ -80,7 +80,7 @@ export class RingWriter extends RingEnd {
     return Atomics.exchange(this.marks, WOKEN, 1) === 0;
   }
 
-  /** Asks the reader to wake this end once there is room; returns whether there is already. */
+  /** Requests a wake-up once there is room; returns whether there is already. */
   waitForRoom(length: number): boolean {
     Atomics.store(this.marks, WAITS, 1);
     return length <= this.room;
@@ -122,7 +122,7 @@ export class RingReader extends RingEnd {
     if (first < to - from) target.set(this.bytes.subarray(0, to - from - first), first);
   }
 
-  /** Frees the room of the records read; returns whether the writer waits for it and must be woken. */
+  /** Frees the records read; returns whether the writer must be woken. */
   release(): boolean {
     if (Atomics.load(this.marks, TAIL) === this.#tail) return false;
     Atomics.store(this.marks, TAIL, this.#tail);

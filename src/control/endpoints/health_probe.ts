@@ -8,16 +8,16 @@ import type { DataPlane } from "../plane/data_plane.ts";
 import type { SelfChecks } from "../plane/self_checks.ts";
 
 const SAMPLE_MS = 1000;
-/** A data plane should beat every second; one that is silent for this long does not answer. */
+/** Data planes beat every second; a longer silence is a fault. */
 const SILENT_MS = 2000;
 const MAX_TARGETS = 16;
 
-/** What the probe reads and reports to. */
+/** Options of a `HealthProbe`. */
 export interface HealthProbeOptions {
   planes: readonly Pick<DataPlane, "heartbeatAgeMs">[];
   checks: Pick<SelfChecks, "watchListeners" | "verdicts">;
   registry: MetricRegistry;
-  /** SO_MARK of the queries, for rules that redirect unmarked ones; default: none. */
+  /** SO_MARK of the queries, for rules that redirect unmarked ones. */
   mark?: number;
   log: (level: LogLevel, line: string) => void;
   clock?: Clock;
@@ -25,7 +25,7 @@ export interface HealthProbeOptions {
 
 /**
  * Reports whether the data planes answer. One of them queries every listener over UDP once a second
- * (`SelfCheck`); only verdicts are read here, so a busy control plane causes no failure.
+ * (`SelfCheck`); only its verdicts are read here, so a busy control plane causes no failure.
  */
 export class HealthProbe {
   readonly #options: HealthProbeOptions;
@@ -70,7 +70,7 @@ export class HealthProbe {
     this.#options.checks.watchListeners([]).catch(() => {});
   }
 
-  /** What is wrong, or null; up to a second old. Logs changes. */
+  /** Current fault or null, up to a second old. Logs changes. */
   async fault(): Promise<string | null> {
     await this.#firstRound;
     const fault = this.#judge();

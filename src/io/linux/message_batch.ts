@@ -2,7 +2,7 @@ import { Memory } from "../../engine/memory.ts";
 import { MMSGHDR } from "../../sys/constants.ts";
 import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 
-/** Room for one IP_PKTINFO or IPV6_PKTINFO control message, in whole words. */
+/** Room for one IP_PKTINFO or IPV6_PKTINFO message, in whole words. */
 export const CONTROL_SIZE = 64;
 const IOVEC_SIZE = 16;
 
@@ -45,7 +45,7 @@ export class MessageBatch {
     }
   }
 
-  /** Prepares a row to receive again: the kernel overwrites these fields. */
+  /** Restores the fields of a row that the kernel has overwritten. */
   reset(row: number): void {
     this.setHeader(row, SOCKADDR_SIZE, CONTROL_SIZE);
     this.headers.view.setUint32(row * MMSGHDR.size + MMSGHDR.flags, 0, true);
@@ -61,7 +61,7 @@ export class MessageBatch {
     return this.headers.view.getUint32(row * MMSGHDR.size + MMSGHDR.controlLength, true);
   }
 
-  /** Bytes to send from a row, or to receive into it. */
+  /** Bytes to send or receive in a row. */
   setLength(row: number, length: number): void {
     this.#vectors.view.setUint32(row * IOVEC_SIZE + 8, length, true);
   }

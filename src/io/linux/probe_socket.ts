@@ -5,7 +5,7 @@ import { markSocket } from "../../sys/mark.ts";
 import { domainOf, parseSocketAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
 
-/** Maximum length of an answer; a nodens listener's is as long as the query. */
+/** Maximum answer; nodens' is as long as the query. */
 const ANSWER_SIZE = 512;
 
 /** Sends a probe query. Throws if this process may not mark sockets. */

@@ -21,20 +21,20 @@
 import { SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 
-/** An instruction of classic BPF: code, jump if true, jump if false, operand. */
+/** Instruction of classic BPF. */
 type Instruction = readonly [code: number, jt: number, jf: number, k: number];
 
-/** Loading from this offset yields a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
+/** Loads a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
 const RANDOM = 0xfffff000 + 56;
 const TCP_FLAGS = 13;
 const SYN = 0x02;
 const SYN_ACK = 0x12;
 const WHOLE = 0xffffffff;
 const INSTRUCTION_SIZE = 8;
-/** `struct sock_fprog` on 64-bit systems: its size, and the offset of its pointer. */
+/** `struct sock_fprog` on 64-bit systems: size, and offset of the pointer. */
 const PROGRAM = { size: 16, pointer: 8 } as const;
 
-/** Steers new connections to the other sockets of the address; false if the kernel refuses. */
+/** Steers new connections to the address's other sockets; false if the kernel refuses. */
 export function steerAway(
   libc: Libc,
   fd: number,
@@ -49,7 +49,7 @@ export function steerAway(
   ]);
 }
 
-/** Drops new handshakes at a listening socket; false if the kernel refuses. */
+/** Drops new handshakes at a socket; false if the kernel refuses. */
 export function dropSyns(libc: Libc, fd: number): boolean {
   return attach(libc, fd, SO.ATTACH_FILTER, [
     [0x30, 0, 0, TCP_FLAGS], // load an octet
