@@ -20,7 +20,7 @@ export class ConfigSource {
     this.#options = options;
   }
 
-  /** Throws `CorefileErrors` or a read error; updates `hash` in any case. */
+  /** Throws `CorefileErrors` or a read error; always updates `hash`. */
   async read(): Promise<LoadedConfig> {
     const { file, text: make, defaultPort, host } = this.#options;
     const read = new Map<string, string>();
@@ -36,7 +36,6 @@ export class ConfigSource {
       const text = make?.() ?? readText(file, host);
       read.set("", text);
       const loaded = await readConfig({ file, text, defaultPort }, view);
-      // Plugins come after other files.
       for (const path of [...read.keys()]) {
         if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
       }

@@ -22,7 +22,7 @@ export class Followers {
     }
   }
 
-  /** Whether the configuration is equal, apart from the order of listeners. */
+  /** Ignores the order of listeners. */
   areOf(config: Config): boolean {
     return config.blocks === this.#config.blocks;
   }

@@ -9,7 +9,7 @@ export const denoHost: HostView = {
     try {
       return readRegularTextSync(path, MAX_CONFIG_BYTES);
     } catch (error) {
-      // Outside the compiled program's read permission.
+      // Outside the compiled program's permission.
       if (!(error instanceof Deno.errors.NotCapable) || !/^\/(proc|sys)\//.test(path)) throw error;
       return readKernelFile(path);
     }
@@ -26,7 +26,7 @@ export const denoHost: HostView = {
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
     } catch (error) {
-      // Lack of descriptors must not look like an import without matches.
+      // Lack of descriptors must not look like no match.
       if (["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "")) throw error;
       return [];
     }

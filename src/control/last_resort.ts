@@ -3,7 +3,7 @@ import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { exceptionText, thrownBy } from "./exception_text.ts";
 
-/** Limit of lines: a recurring fault must not fill the log. */
+/** A recurring fault must not fill the log. */
 const BURST = 5;
 const EARN_MS = 10_000;
 
@@ -14,8 +14,8 @@ export interface ErrorEvents {
 }
 
 /**
- * Keeps the process alive when the control plane throws; other threads answer DNS. Call it only
- * after the start, which may fail. Returns a function that undoes it.
+ * Keeps the process alive when the control plane throws; other threads answer DNS. Call it after
+ * the start, which may fail. Returns a function that undoes it.
  */
 export function surviveErrors(
   { registry, log, target = globalThis, clock = systemClock }: {

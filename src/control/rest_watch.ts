@@ -11,7 +11,7 @@ const STATUS_BYTES = 4096;
 const STARTED_MS = 300;
 const GROWN_BYTES = 4 * MIB;
 const BUSY_BYTES = MIB;
-/** Executable pages return on use, so their growth alone counts this rarely. */
+/** Executable pages return on use: their growth alone counts this rarely. */
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
 
@@ -43,7 +43,7 @@ export class RestWatch {
   #left: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   #releasedMs = -Infinity;
   #seenBytes: number;
-  /** Collecting has used code pages that are to be released. */
+  /** Collecting has used code pages. */
   #collected = false;
 
   constructor(actions: RestActions) {
@@ -71,7 +71,7 @@ export class RestWatch {
   }
 }
 
-/** Releases memory whenever the process is idle; returns a function that stops this. */
+/** Releases memory whenever the process is idle; returns a function that stops. */
 export function releaseAtRest(clock: Clock = systemClock): () => void {
   const watch = new RestWatch({
     read: readUse,

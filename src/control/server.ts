@@ -27,13 +27,13 @@ import { shareOwnFiles } from "./plane/own_files.ts";
 import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 
-/** Limit for persisting data that the new configuration drops. */
+/** For persisting data that the new configuration drops. */
 const SAVE_MS = 2000;
-/** Limit for queries in flight at stop, above that of `forward`. */
+/** For queries in flight at stop; more than `forward` needs. */
 const DRAIN_MS = 6000;
-/** Limit for each other step of stopping. */
+/** For each other step of stopping. */
 const STOP_MS = 2000;
-/** Period of checks for another process and its files. */
+/** Checks for another process and its files. */
 const BESIDE_MS = 250;
 
 /** Options of a `Server`. */
@@ -44,7 +44,7 @@ export interface ServerOptions extends
   > {
   workers: number;
   registry: MetricRegistry;
-  /** SO_MARK of queries to upstreams and to its own listeners. */
+  /** SO_MARK of queries to upstreams, and to its own listeners. */
   marks?: { upstream: number; probe: number };
   /** Another process shares these addresses, including HTTP. */
   beside?: boolean;
@@ -54,8 +54,8 @@ export interface ServerOptions extends
 }
 
 /**
- * The serving process: data planes and the control plane of one configuration. Changes
- * configurations without losing a query.
+ * The serving process: data planes and control plane. Changes configurations without losing a
+ * query.
  */
 export class Server {
   readonly planes: readonly DataPlane[];
@@ -126,7 +126,7 @@ export class Server {
 
   /**
    * Opens everything and serves. Throws an error that names what cannot be opened. Sockets come
-   * last: they immediately share queries with another process at the same addresses.
+   * last: they share queries with another process at once.
    */
   async start(): Promise<void> {
     const { planes, checks, status } = this;
@@ -169,7 +169,7 @@ export class Server {
     if (beside) this.#watchBeside();
   }
 
-  /** Changes the configuration. If something cannot be opened, throws and changes nothing. */
+  /** Changes the configuration, or throws and changes nothing. */
   async change({ config }: LoadedConfig): Promise<void> {
     const gate = new DeliveryGate(this.planes);
     const followers = this.#follow(config, gate, this.#followers);
@@ -219,7 +219,7 @@ export class Server {
 
   /**
    * Stops and persists without losing a query; waits for nothing after `hurry` resolves.
-   * `succeeded`: another process serves the addresses, so clients are not warned.
+   * `succeeded`: another process serves the addresses.
    */
   async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { driver, logger } = this.#options;
@@ -228,7 +228,7 @@ export class Server {
     const persist = () => this.#allKeepers((keeper) => keeper.stop(STOP_MS));
     this.#cancelBeside();
     if (succeeded) {
-      // The other process reads the persisted data and answers HTTP.
+      // The other process reads the data and answers HTTP.
       await orHurry(Promise.all([persist(), this.#endpoints?.stop(STOP_MS)]));
     } else await orHurry(this.#endpoints?.lameduck());
     if (driver === "linux") {
@@ -268,7 +268,6 @@ export class Server {
         await plane.commit(prepared[i]!, each[i]!);
       } catch (error) {
         if (error instanceof ChangeRefused) throw error;
-        // Failed or hanging: a new thread gets the new configuration.
         const { log } = this.#options.logger;
         log("error", `a data plane has not changed over: ${(error as Error).message}`);
       }

@@ -2,14 +2,14 @@ import type { Clock } from "../base/clock.ts";
 import { BeatAge } from "../io/beat_age.ts";
 
 const HANG_MS = 5000;
-/** Loading the modules takes 0.14 s, and much longer without enough CPU time. */
+/** Normally 0.14 s, and much longer without enough CPU time. */
 const START_MS = 30_000;
 /** Interval of checks in milliseconds. */
 export const CHECK_MS = 1000;
 
 /**
- * Detects threads that hang or do not start, by a counter that they increment; discounts delays of
- * this thread (`BeatAge`).
+ * Detects threads that hang or do not start, by a counter; discounts delays of this thread
+ * (`BeatAge`).
  */
 export class ThreadWatch {
   readonly #clock: Clock;
@@ -21,13 +21,13 @@ export class ThreadWatch {
     this.#age = new BeatAge(values, clock.now(), place);
   }
 
-  /** Call it when a thread is created, and again once it should beat. */
+  /** Call it when a thread is created, and when it should beat. */
   begin(started: boolean): void {
     this.#started = started;
     this.#age.begin(this.#clock.now());
   }
 
-  /** Current fault or null. Call it every `CHECK_MS`. */
+  /** Call it every `CHECK_MS`. */
   check(): string | null {
     if (this.ageMs <= (this.#started ? HANG_MS : START_MS)) return null;
     return this.#started

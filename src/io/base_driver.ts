@@ -31,7 +31,6 @@ export interface DriverStream {
 export abstract class BaseDriver {
   readonly lane: Lane;
   protected engine!: Traffic;
-  /** The lane has work for the next turn. */
   protected laneBusy = false;
   protected abstract readonly streams: {
     connect(endpoint: Endpoint, handler: StreamHandler): number;

@@ -1,13 +1,13 @@
 import { COUNTER } from "../engine/counters.ts";
 
-/** Longer intervals between calls of `look` mean that the caller was delayed. */
+/** Longer intervals between calls mean that the caller was delayed. */
 const LATE_MS = 2000;
 /** How much of such an interval counts. */
 const LATE_COUNTS_MS = 1000;
 
 /**
  * Age of another thread's last loop turn, by its counter. A delay of the caller (busy, or a
- * suspended machine) counts for a second at most. Times are monotonic milliseconds.
+ * suspended machine) counts for a second at most.
  */
 export class BeatAge {
   readonly #values: Float64Array;
@@ -27,7 +27,7 @@ export class BeatAge {
     this.#seenMs = this.#lookedMs = nowMs;
   }
 
-  /** Call it at least once a second. */
+  /** `nowMs` is monotonic. Call it at least once a second. */
   look(nowMs: number): number {
     const sinceMs = nowMs - this.#lookedMs;
     if (this.#values[this.#index] !== this.#beat) this.begin(nowMs);

@@ -23,7 +23,7 @@ export interface CheckPlan {
   /** Dropped entries stay in their lists: another process renews them. */
   readonly leaveEntries: boolean;
   readonly watchdog: Watchdog | null;
-  /** Counters of the other data planes, which must advance too. */
+  /** Counters of the other data planes. */
   readonly peers: readonly SharedArrayBuffer[];
   readonly verdicts: SharedArrayBuffer;
 }

@@ -6,18 +6,18 @@ import type { BoundSocket } from "./sockets.ts";
 
 /** Driver interface of the data plane's thread. */
 export interface Driver extends Io {
-  /** Connects the unconfigured engine and sets its clock. */
+  /** Connects the engine and sets its clock. */
   attach(engine: Traffic): void;
-  /** Replaces the link to the TLS thread; if null, new streams fail with `why`. */
+  /** Replaces the link; if null, new streams fail with `why`. */
   attachLane(link: LaneLink | null, why: string): void;
-  /** Adds sockets. Absent if the driver opens them. */
+  /** Absent if the driver opens sockets. */
   serve?(sockets: readonly BoundSocket[]): void;
   /**
-   * Changes the listeners; `takeOver` switches the engine's configuration. A driver that opens
-   * sockets throws `ListenError`, changing nothing, on failure.
+   * Changes the listeners; `takeOver` switches the configuration. A driver that opens sockets
+   * throws `ListenError`, changing nothing, on failure.
    */
   change(next: ListenerChange, takeOver: () => void): void;
-  /** Stops accepting queries; those in progress are still answered. */
+  /** Stops accepting queries and answers those in progress. */
   retireAll(): void;
   readonly drained: boolean;
 }

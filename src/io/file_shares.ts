@@ -1,4 +1,4 @@
-/** Division of the process's file descriptors (RLIMIT_NOFILE), so no part starves another. */
+/** Division of the process's file descriptors (RLIMIT_NOFILE). */
 
 /** Minimum limit at which every part has enough. */
 export const MIN_FILES = 256;
@@ -11,10 +11,12 @@ interface Share {
 
 /** Parts of the limit; clients' connections get the rest. */
 export const FILE_SHARES = {
-  /** 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
+  /**
+   * 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files.
+   */
   process: { of: 0, min: 64, max: 64 },
   http: { of: 1 / 8, min: 32, max: 256 },
-  /** TLS and HTTPS connections to upstreams; `max_conns` bounds each upstream. */
+  /** TLS and HTTPS; `max_conns` bounds each upstream. */
   encryptedStreams: { of: 1 / 16, min: 16, max: 1024 },
   upstreamStreams: { of: 1 / 16, min: 16, max: 1024 },
   upstreamSockets: { of: 1 / 3, min: 80, max: 8192 },
@@ -22,13 +24,12 @@ export const FILE_SHARES = {
   clientStreams: { of: 1, min: 8, max: 4096 },
 } as const satisfies Record<string, Share>;
 
-/** Descriptors per additional data plane (epoll, eventfd, its thread). */
+/** Per additional data plane: epoll, eventfd, its thread. */
 const PLANE_FILES = 8;
 
 /** Maximum open descriptors: `http` in total, others per data plane. */
 export interface FileShares {
   limit: number;
-  /** Maximum of all parts and data planes. */
   total: number;
   http: number;
   encryptedStreams: number;

@@ -3,8 +3,9 @@
  * thread, which may be slow or fail; one ring carries commands, another events. While the event
  * ring is full, the TLS thread does not read from the network.
  *
- * A full command ring is not an upstream's fault, so it closes no stream: `hasRoom` defers queries,
- * and a backlog queues opening and closing until the thread has made room and wakes the data plane.
+ * A full command ring is not an upstream's fault and closes no stream: `hasRoom` defers queries,
+ * and a backlog keeps the commands that open and close streams until the thread wakes the data
+ * plane.
  */
 import type { Endpoint, StreamHandler } from "../engine/io.ts";
 import { Memory } from "../engine/memory.ts";
@@ -16,7 +17,7 @@ export const LANE_STREAMS = 1 << 24;
 const LAST_STREAM = 0x7fffffff;
 /** Octets queued for a slow peer; more close the stream. */
 export const MAX_LANE_QUEUED = 256 * 1024;
-/** Limits per turn. The longest DNS message takes half a millisecond to check. */
+/** The longest DNS message takes half a millisecond to check. */
 export const LANE_TURN = { bytes: 65536, events: 128 } as const;
 const MEMORY_BYTES = 65536;
 const NO_THREAD = "TLS is not ready yet";
@@ -31,14 +32,13 @@ interface LaneStream {
   failing: string | null;
 }
 
-/** Command that opens or closes a stream. */
 interface Command {
   readonly command: number;
   readonly stream: number;
   readonly payload: Uint8Array;
 }
 
-/** TLS streams. Drivers call `receive` and `flush` each turn, with the engine's clock set. */
+/** TLS streams. Drivers call `receive` and `flush` each turn, with the clock set. */
 export class Lane {
   readonly #limit: number;
   readonly #streams = new Map<number, LaneStream>();
@@ -50,8 +50,8 @@ export class Lane {
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
   /**
-   * Commands that did not fit into the ring, at most two per stream: a stream closed while pending
-   * leaves none, and no stream overtakes the backlog.
+   * Commands beyond the ring's room, at most two per stream: a stream closed while pending leaves
+   * none, and no stream overtakes the backlog.
    */
   #backlog: Command[] = [];
 
@@ -84,14 +84,14 @@ export class Lane {
     return stream;
   }
 
-  /** See `Io.hasRoom`. True for a closing stream, whose writes are dropped. */
+  /** See `Io.hasRoom`. True for a closing stream: its writes are dropped. */
   hasRoom(stream: number, length: number): boolean {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null || this.#commands === null) return true;
     return !entry.pending && length <= this.#commands.room;
   }
 
-  /** Sends octets at the end of this turn. Without `hasRoom` the stream fails. */
+  /** Sends at the end of this turn. Without `hasRoom` the stream fails. */
   write(stream: number, memory: Memory, offset: number, length: number): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null) return;
@@ -117,7 +117,7 @@ export class Lane {
     } else this.#command(abrupt ? COMMAND.SHUN : COMMAND.CLOSE, stream, NOTHING);
   }
 
-  /** Passes events to handlers; returns whether there are more. */
+  /** Returns whether there are more events. */
   receive(): boolean {
     const events = this.#events;
     if (events === null) return false;
@@ -136,7 +136,7 @@ export class Lane {
   }
 
   flush(): void {
-    // Streams that fail in a handler wait for the next turn.
+    // Streams that fail meanwhile wait for the next turn.
     for (const stream of this.#failing.splice(0)) {
       const entry = this.#streams.get(stream);
       if (entry === undefined) continue;
@@ -147,7 +147,6 @@ export class Lane {
     if (this.#commands?.publish() === true) this.#wake();
   }
 
-  /** Whether `flush` has left anything. */
   get unfinished(): boolean {
     return this.#failing.length > 0;
   }
@@ -178,7 +177,7 @@ export class Lane {
     }
   }
 
-  /** Closes a stream at the end of this turn, as its handler must not be called now. */
+  /** Deferred to the end of this turn: the handler must not be called now. */
   #fail(stream: number, entry: LaneStream, why: string): void {
     entry.failing = why;
     this.#failing.push(stream);
@@ -192,13 +191,13 @@ export class Lane {
     return false;
   }
 
-  /** Writes what fits. The thread wakes the data plane for the rest. */
+  /** The thread wakes the data plane for the rest. */
   #writeBacklog(): void {
     let done = 0;
     for (const { command, stream, payload } of this.#backlog) {
       const ring = this.#commands!;
       const write = () => ring.write(command, stream, payload);
-      // Retried, as room may have been made before the wait began.
+      // Room may have been made before the wait began.
       if (!write() && !(ring.waitForRoom(payload.length) && write())) break;
       const entry = this.#streams.get(stream);
       if (entry !== undefined) entry.pending = false;

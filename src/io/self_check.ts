@@ -12,15 +12,14 @@ import {
 } from "./check_plan.ts";
 import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
 
-/** Interval of beats: four within the two seconds after which rules redirect queries. */
+/** Four within the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
 const ROUND_MS = 1000;
-/** Part of the interval in which an answer must come. */
+/** Part of the interval within which an answer must come. */
 const LIMIT = 0.9;
-/** Age of another data plane's last turn that counts as silence. */
+/** Age of another data plane's last turn. */
 const PEER_SILENT_MS = 2000;
 
-/** A kernel file or socket for non-blocking writes. */
 interface Sink<T> {
   write(what: T): boolean;
   close(): void;
@@ -34,15 +33,15 @@ export interface SelfCheckOptions {
   openList: (list: string) => Sink<string>;
   openManager: (name: string) => Sink<Uint8Array>;
   log: (level: LogLevel, line: string) => void;
-  /** A list became unwritable, usually by removal with the rules. */
+  /** Usually removed with the rules. */
   onUnwritable: (list: string) => void;
 }
 
 /**
  * Checks from within the data plane's loop whether it answers, and informs the fail-open rules, the
- * service manager's watchdog and (through shared memory) the control plane. If the loop hangs, all
- * this stops. A probe is a real query from a fresh port: it is answered only if the loop turns, the
- * listener is open, the address exists, and no rule redirects it.
+ * service manager's watchdog and (through shared memory) the control plane. A probe is a real query
+ * from a fresh port: it is answered only if the loop turns, the listener is open, the address
+ * exists, and no rule redirects it.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -57,7 +56,7 @@ export class SelfCheck {
   #pauseMs = 0;
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
-  /** Why entries could not be renewed, by list: in the last and the current round. */
+  /** By list: in the last and the current round. */
   #faults = new Map<string, string>();
   #newFaults = new Map<string, string>();
   readonly #alive = new Map<string, boolean>();
@@ -74,7 +73,7 @@ export class SelfCheck {
     this.#sign = timers.create((nowMs) => this.#giveSign(nowMs));
   }
 
-  /** Starts a new plan; removes entries that it lacks. `done` follows the first round. */
+  /** Starts a plan; removes entries that it lacks. `done` follows the first round. */
   follow(plan: CheckPlan, done?: (faults: ListFaults) => void): void {
     const nowMs = this.#options.nowMs();
     this.#dropEntries(plan);
@@ -90,7 +89,7 @@ export class SelfCheck {
     this.#begin(nowMs);
   }
 
-  /** Stops; entries stay in their lists and expire. */
+  /** Entries stay in their lists and expire. */
   end(): void {
     const { timers } = this.#options;
     for (const timer of [this.#round, this.#poll, this.#sign]) timers.clear(timer);
@@ -228,7 +227,7 @@ export class SelfCheck {
       log("warning", "a data plane does not answer: the watchdog gets no sign of life");
     }
     this.#peersSilent = silent;
-    // No retry on failure: the next sign is as good.
+    // The next sign is as good.
     if (!silent) this.#manager.write(SIGN_OF_LIFE);
   }
 

@@ -1,4 +1,4 @@
-/** Sockets of listeners as plain data for threads, independent of the operating system. */
+/** Sockets of listeners as plain data for threads, for any operating system. */
 import type { ListenerConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 
@@ -33,7 +33,7 @@ export interface BoundSocket {
   port: number;
   family: 4 | 6;
   wildcard: boolean;
-  /** Set for handed-over sockets, which others share and so never lose queries. */
+  /** Set for handed-over sockets, which others share: never disconnect them. */
   inherited?: {
     /** IPv6 socket that also accepts IPv4. */
     dual: boolean;
@@ -54,7 +54,7 @@ export interface InheritedSocket {
 
 /** Sockets inherited at the start. */
 export interface InheritedSource {
-  /** Sockets of a listener for data plane `plane`. */
+  /** For data plane `plane`. */
   of(listener: ListenerConfig, plane: number): InheritedSocket[];
   hasPort(port: number): boolean;
 }

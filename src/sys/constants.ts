@@ -33,7 +33,7 @@ export const SO = {
   MEMINFO: 55,
   COOKIE: 57,
 } as const;
-/** Result of SO.MEMINFO: index of the dropped datagrams, and length in words. */
+/** SO.MEMINFO: index of dropped datagrams, and length in words. */
 export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
 /** Socket option: sends small segments at once. */
 export const TCP_NODELAY = 1;

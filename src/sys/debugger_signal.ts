@@ -5,15 +5,15 @@
  * 127.0.0.1:9229, through which any local user can run code as this process. No option, listener or
  * signal mask prevents that. Compiled programs are not affected.
  *
- * Deno installs the kernel's signal handler once, for the first listener. So this adds a listener
- * and then replaces the handler with the C library's `sigignore`, which ignores the signal from
- * then on: one system call, safe in a handler. `arrived` detects this and reinstalls the handler.
+ * Deno installs the kernel's handler once, for the first listener. So this adds a listener and then
+ * replaces the handler with the C library's `sigignore`: one system call, safe in a handler, which
+ * ignores the signal from then on. `arrived` detects this and reinstalls the handler.
  */
 import { systemClock } from "../base/clock.ts";
 
 const SIGUSR1 = 10;
 const DEBUGGER = { hostname: "127.0.0.1", port: 9229 } as const;
-/** Deno may open the debugger after the listener ran, so it is closed twice. */
+/** Deno may open the debugger after the listener ran. */
 const CLOSE_AGAIN_MS = 100;
 const OCCUPY_AGAIN_MS = 200;
 
@@ -24,7 +24,7 @@ const SYMBOLS = {
 
 /** Handler of SIGUSR1 that prevents the debugger. */
 export class DebuggerSignal {
-  /** Installs the handler; returns whether it had been replaced. Null without FFI. */
+  /** Returns whether the handler had been replaced. Null without FFI. */
   readonly #arm: (() => boolean) | null;
   #heard = false;
 
@@ -57,7 +57,6 @@ function openHandler(): (() => boolean) | null {
     const { signal, sigignore } = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
     return () => !Deno.UnsafePointer.equals(signal(SIGUSR1, sigignore), sigignore);
   } catch {
-    // There is no glibc.
     return null;
   }
 }

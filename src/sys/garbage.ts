@@ -1,31 +1,31 @@
 /**
- * Collects garbage that V8 does not see. Buffers are outside its heap: a thread that drops 4 KiB
- * buffers grows past 150 MB, whatever `--max-heap-size` says. V8's heap flags have no effect at run
- * time, so nodens counts its allocations and requests collections.
+ * Collects buffers, which V8 does not see: a thread that drops 4 KiB buffers grows past 150 MB,
+ * whatever `--max-heap-size` says. V8's heap flags have no effect at run time, so nodens counts its
+ * allocations and requests collections.
  */
 
-/** `minor` examines only new objects and takes about 1 ms; `major` takes about 10. */
+/** `minor` examines only new objects: about 1 ms; `major` takes about 10. */
 type Collect = (options: { type: "minor" | "major"; flavor?: "last-resort" }) => void;
 
-/** Minor collections before a major one, which also frees survivors. */
+/** Before a major one, which also frees survivors. */
 const MINOR_COLLECTIONS = 8;
-/** Growth that justifies ten milliseconds of an idle thread. */
+/** Worth ten milliseconds of an idle thread. */
 const GROWN_BYTES = 4 * 2 ** 20;
 
 let collect: Collect | null = null;
 
-/** V8's function under `--expose-gc` (set in the shipped nodens), or null. */
+/** Needs `--expose-gc`, which the shipped nodens has. */
 function exposed(): Collect | null {
   return (globalThis as { gc?: Collect }).gc ?? null;
 }
 
-/** V8's function from a new context, which costs memory. */
+/** A new context costs memory. */
 function fromContext(): Collect {
   process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
   return process.getBuiltinModule("node:vm").runInNewContext("gc");
 }
 
-/** Collects all garbage of this thread and shrinks its heap, if that costs no memory. */
+/** Collects this thread's garbage and shrinks its heap, if that costs no memory. */
 export function collectAtRest(): void {
   exposed()?.({ type: "major", flavor: "last-resort" });
 }
@@ -64,7 +64,7 @@ export class GarbageWatch {
     this.#collect = run ?? ((options) => (collect ??= exposed() ?? fromContext())(options));
   }
 
-  /** Collects if due. `allocatedBytes` is a running total. */
+  /** `allocatedBytes` is a running total. */
   look(allocatedBytes: number): void {
     if (allocatedBytes - this.#collectedBytes < this.limitBytes) return;
     this.#collectedBytes = allocatedBytes;

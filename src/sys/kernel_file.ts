@@ -3,13 +3,13 @@ import { cString, type Libc, openLibc } from "./libc.ts";
 
 /** Shared: V8 hardly counts buffers as garbage. */
 const chunk = new Uint8Array(65536);
-/** Enough for every file read here except `smaps`. */
+/** Enough for every file except `smaps`. */
 const MAX_FILE_BYTES = 65536;
 const MAX_ENTRIES = 100_000;
 
 /**
- * The first `maxBytes` of a file below /proc or /sys, which Deno reads only with all permissions.
- * Throws without glibc or FFI, or if the file cannot be read.
+ * First `maxBytes` of a file below /proc or /sys, which Deno reads only with all permissions.
+ * Throws without glibc or FFI, or if unreadable.
  */
 export function readKernelFile(path: string, maxBytes: number = MAX_FILE_BYTES): string {
   const text = readText(openLibc(), path, maxBytes);
@@ -17,7 +17,7 @@ export function readKernelFile(path: string, maxBytes: number = MAX_FILE_BYTES):
   return text;
 }
 
-/** Counts the entries of a folder like /proc/self/fd, without its own descriptor. */
+/** Counts the entries of a folder like /proc/self/fd, without its own. */
 export function countKernelEntries(path: string): number {
   const names = listNames(openLibc(), path);
   if (names === null) throw new Error(`Cannot open "${path}"`);
@@ -35,7 +35,7 @@ export class KernelFile {
     if (this.#fd < 0) throw new Error(`Cannot open "${path}" for writing`);
   }
 
-  /** Writes in one call; returns false if refused or if the file was replaced. */
+  /** Returns false if refused or if the file was replaced. */
   write(text: string): boolean {
     const bytes = new TextEncoder().encode(text);
     return this.#libc.write(this.#fd, bytes, bytes.length) >= bytes.length;

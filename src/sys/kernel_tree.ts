@@ -14,7 +14,7 @@ export class KernelTree {
     this.#libc = openLibc();
   }
 
-  /** The first 8 MiB of a file. */
+  /** At most 8 MiB. */
   read(path: string): string | null {
     return readText(this.#libc, path, MAX_FILE_BYTES);
   }

@@ -1,4 +1,4 @@
-// Sizes that fit in 32 bits are declared so: a 64-bit number costs a BigInt per call.
+// A 64-bit number costs a BigInt per call.
 const INT = "i32";
 const SIZE = "u32";
 const BUFFER = "buffer";
@@ -71,8 +71,8 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Error number of this thread's last failed call. Read it in the same expression: V8 makes system
- * calls too.
+ * Error number of this thread's last call. Read it in the same expression: V8 makes system calls
+ * too.
  */
 export function lastErrno(): number {
   return errno[0]!;

@@ -2,7 +2,7 @@ import { MADV_DONTNEED } from "./constants.ts";
 import { readKernelFile } from "./kernel_file.ts";
 import { openLibc } from "./libc.ts";
 
-/** Enough to reach the executable in smaps, which is about 400 KB long. */
+/** Reaches the executable in smaps, which is about 400 KB long. */
 const SMAPS_BYTES = 2 ** 20;
 
 interface Range {
@@ -14,7 +14,7 @@ let ranges: Range[] | null = null;
 
 /**
  * Releases memory used by starting: free pages of the C heap, and read-only pages of the executable
- * (about 40 MB), which the page cache supplies again on use.
+ * (about 40 MB), which return on use.
  */
 export function releaseMemory(): void {
   const libc = openLibc();
@@ -23,7 +23,7 @@ export function releaseMemory(): void {
   for (const { start, sizeBytes } of ranges) libc.madvise(start, sizeBytes, MADV_DONTNEED);
 }
 
-/** Read-only mappings of a file, except those that the dynamic linker has modified. */
+/** Read-only mappings of a file, unless modified by the dynamic linker. */
 function untouched(path: string): Range[] {
   let smaps: string;
   try {

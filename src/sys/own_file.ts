@@ -1,10 +1,8 @@
-/** Write permission of group and others. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Throws an error with the remedy if another user could replace or modify the file, whose content
- * is trusted. A sticky folder (/tmp) does not help: anyone may create the file first. A missing
- * file is accepted.
+ * Throws an error with the remedy if another user could replace or modify a trusted file. A sticky
+ * folder (/tmp) does not help: anyone may create the file first. A missing file is accepted.
  */
 export async function requireOwn(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;

@@ -1,8 +1,8 @@
 /**
- * Reads files named by users: only regular files of a bounded size, and /dev/null.
+ * Reads files named by users: regular files of a bounded size, and /dev/null.
  *
- * Opening a FIFO blocks until it has a writer, and a device may never end, so the type is checked
- * before opening and again on the descriptor.
+ * Opening a FIFO may block, and a device may never end, so the type is checked before opening and
+ * again on the descriptor.
  */
 
 /** Limit of a Corefile or imported file; Kubernetes config maps are no larger. */
@@ -17,7 +17,7 @@ export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 /** Device 1:3 on Linux. */
 const NULL_DEVICE = (1 << 8) | 3;
-/** Timestamps may be too coarse to show a second change within this time. */
+/** Timestamps may be too coarse to show another change within this time. */
 const FRESH_MS = 2000;
 
 /** Whether it is a regular file or /dev/null. */
@@ -25,7 +25,7 @@ export function isRegular({ isFile, isCharDevice, rdev }: Deno.FileInfo): boolea
   return isFile || (isCharDevice === true && rdev === NULL_DEVICE && Deno.build.os === "linux");
 }
 
-/** Throws an error that names the actual type or the excessive size. */
+/** Throws an error that names the actual type or size. */
 export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
   if (!isRegular(stat)) throw new Error(`it is ${kindOf(stat)}, not a regular file`);
   if (stat.size > maxBytes) throw tooLarge(maxBytes);
@@ -33,13 +33,12 @@ export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
 
 /** Identifies a file's content without reading it. */
 export interface FileState {
-  /** Equal while the file is unchanged. */
   text: string;
   /** Changed so recently that another change might not show. */
   fresh: boolean;
 }
 
-/** State of a file. The inode detects replacement, the change time forged modification times. */
+/** State of a file. Inode and change time reveal replacement and forged modification times. */
 export function fileState(
   { dev, ino, size, mtime, ctime }: Deno.FileInfo,
   nowMs: number,
@@ -52,7 +51,7 @@ export function fileState(
   };
 }
 
-/** Reads at most `maxBytes` of text. Throws system errors and why a file is refused. */
+/** Reads at most `maxBytes`. Throws system errors and why a file is refused. */
 export function readRegularTextSync(path: string, maxBytes: number): string {
   requireRegular(Deno.statSync(path), maxBytes);
   using file = Deno.openSync(path);
@@ -77,7 +76,7 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<U
   return content.bytes;
 }
 
-/** Growing buffer: kernel files do not declare their size. */
+/** Kernel files do not declare their size. */
 class Content {
   readonly #maxBytes: number;
   #buffer = new Uint8Array(CHUNK_BYTES);
@@ -100,7 +99,7 @@ class Content {
     return this.#buffer.subarray(this.#length);
   }
 
-  /** Adds the octets read into `free`; false at the end of the file. Throws above the limit. */
+  /** Returns false at the end. Throws above the limit. */
   add(count: number | null): boolean {
     this.#length += count ?? 0;
     if (this.#length > this.#maxBytes) throw tooLarge(this.#maxBytes);

@@ -1,7 +1,7 @@
 import { AF, MSG, SOCK } from "./constants.ts";
 import { lastErrorText, type Libc, openLibc } from "./libc.ts";
 
-/** Size of `sun_path` in `struct sockaddr_un` (unix(7)). */
+/** `sun_path` in `struct sockaddr_un` (unix(7)). */
 const PATH_SIZE = 108;
 const PATH_AT = 2;
 
@@ -37,7 +37,7 @@ export class UnixDatagramSender {
     if (this.#fd < 0) throw new Error(`Cannot open a Unix socket: ${lastErrorText()}`);
   }
 
-  /** Sends a datagram; returns false if the receiver is absent or its queue full. */
+  /** Returns false if the receiver is absent or its queue full. */
   send(bytes: Uint8Array): boolean {
     const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
     const address = this.#address;

@@ -9,9 +9,9 @@ export interface CarrierEvents {
   /** The receiver owns the bytes. */
   data(bytes: Uint8Array): void;
   sent(sizeBytes: number): void;
-  /** Change in memory, apart from written bytes that are not sent. */
+  /** Change in memory held, without unsent output. */
   charge(change: number): void;
-  /** `refusal`: a new connection would fail too, so the peer is avoided for a while. */
+  /** `refusal`: a new connection would fail too, so the peer is avoided. */
   ended(why: string, refusal: boolean): void;
 }
 
@@ -48,12 +48,12 @@ export abstract class Carrier {
       this.#answered = true;
       this.receive(bytes);
     });
-    // Not reported yet: a later error may have the reason (a missing certificate).
+    // Not reported: a later error may have the reason.
     socket.on("end", () => closeConnection(connection, context.clock));
     socket.on("error", broken);
     transport.on("error", broken);
     socket.on("close", ended);
-    // After all events of the TLS socket.
+    // After all TLS events.
     transport.on("close", () => setImmediate(ended));
   }
 

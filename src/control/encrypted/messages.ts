@@ -2,7 +2,7 @@ import type { LogLevel } from "../../engine/handler.ts";
 import type { LaneLink } from "../../io/lane_link.ts";
 import { TLS_CLOSE_REASONS, type TlsCloseReason } from "./tls/context.ts";
 
-/** Memory limits in bytes: of all streams, and of uncollected garbage. */
+/** Memory limits in bytes: streams, and uncollected garbage. */
 export interface TlsMemory {
   budgetBytes: number;
   garbageBytes: number;
@@ -22,7 +22,7 @@ export interface TlsThreadData {
 
 /** Message from the control plane to the TLS thread. */
 export type TlsThreadCommand =
-  /** `wakeFd` is the data plane's eventfd, or negative if its port wakes it. */
+  /** `wakeFd` is an eventfd, or negative if the port wakes the data plane. */
   | { type: "join"; id: number; link: LaneLink; wakeFd: number }
   | { type: "leave"; id: number }
   | { type: "memory"; memory: TlsMemory }
@@ -33,7 +33,7 @@ export type TlsThreadReport =
   | { type: "left"; id: number }
   | { type: "log"; level: LogLevel; line: string };
 
-/** Indexes of statistics in shared memory, written only by the TLS thread. */
+/** Indexes of statistics, written only by the TLS thread. */
 export const TLS_STAT = {
   BEAT: 0,
   STREAMS: 1,

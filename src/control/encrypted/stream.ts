@@ -71,7 +71,7 @@ export class TlsStream implements CarrierEvents, Holder {
     }
   }
 
-  /** Sends frames, or queues them until connected; the data plane limits their number. */
+  /** Sends or queues frames; the data plane limits their number. */
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
     if (this.#carrier === null) this.#unsent.push(bytes);
@@ -84,14 +84,14 @@ export class TlsStream implements CarrierEvents, Holder {
     if (!this.#closed) this.#carrier?.setPaused(waiting);
   }
 
-  /** Avoids the peer for a while, as it broke the protocol. `close` follows. */
+  /** Avoids a peer that broke the protocol. `close` follows. */
   shun(): void {
     if (this.#closed || this.#version === null) return;
     this.#context.count("unasked");
     this.#context.refusals.add(this.endpoint, this.#version, UNASKED);
   }
 
-  /** Fails if its certificates have been replaced; ignores a hanging file system. */
+  /** Fails if certificates have been replaced; ignores a hanging file system. */
   async checkCertificates(): Promise<void> {
     if (this.#version === null) return;
     try {

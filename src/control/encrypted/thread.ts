@@ -19,17 +19,14 @@ import {
 } from "./messages.ts";
 import { TLS_CLOSE_REASONS } from "./tls/context.ts";
 
-/** Pause before a restart: doubles from `first` to `most`. */
 const PAUSE_MS = { first: 100, most: 10_000 } as const;
-/** Run time after which a failure is unrelated to the start. */
+/** After this time a failure is unrelated to the start. */
 const SOUND_MS = 60_000;
 const FINISH_MS = 10_000;
 const LEAVE_MS = 1000;
-/**
- * Without a known memory limit: the share of 352 MiB (`tlsShareOf`), and a data plane's garbage.
- */
+/** Default: the share of 352 MiB (`tlsShareOf`), and a data plane's garbage. */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
-/** Heap limit set in the runtime. Usage is 7 MiB at rest, 18 with 16 flooded connections. */
+/** Set in the runtime. Usage: 7 MiB at rest, 18 with 16 flooded connections. */
 const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
@@ -46,9 +43,8 @@ export interface LaneUser {
 }
 
 /**
- * The control plane's handle on the thread for TLS and HTTPS upstreams. The thread runs while such
- * upstreams are configured, and is restarted if it fails or hangs; plain DNS and the cache are not
- * affected.
+ * Handle of the thread for TLS and HTTPS upstreams, which runs while such upstreams are configured,
+ * and restarts if it fails or hangs; plain DNS and the cache are not affected.
  */
 export class TlsThread {
   restarts = 0;
@@ -57,8 +53,8 @@ export class TlsThread {
   readonly #users = new Map<LaneUser, number>();
   readonly #leaving = new Map<number, (left: boolean) => void>();
   /**
-   * Data planes whose eventfd a terminated thread may still write to: Deno reports the end before
-   * the last step is done.
+   * Data planes whose eventfd a terminated thread may still write to: Deno reports its end too
+   * early.
    */
   readonly #exposed = new WeakSet<LaneUser>();
   #memory = DEFAULT_MEMORY;

@@ -1,6 +1,4 @@
-/**
- * The thread for TLS and HTTP/2 with upstreams; it exchanges data with the data planes directly.
- */
+/** The thread for TLS and HTTP/2 with upstreams; exchanges data with the data planes directly. */
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
@@ -20,7 +18,7 @@ import type { TlsContext } from "./tls/context.ts";
 import { CredentialFiles } from "./tls/files.ts";
 import { Refusals } from "./tls/refusals.ts";
 
-/** For reading files and both handshakes; the engine waits longer and so gets the reason. */
+/** For reading files and both handshakes; shorter than the engine's limit, to report the reason. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 const CERTIFICATES_MS = 5000;
@@ -54,7 +52,6 @@ function join({ id, link, wakeFd }: TlsThreadCommand & { type: "join" }): void {
   const lane = new TlsLane(link, { wake, context });
   link.port.onmessage = () => lane.receive();
   lanes.set(id, { lane, port: link.port });
-  // Commands sent before the thread started.
   lane.receive();
 }
 

@@ -37,9 +37,8 @@ export class Endpoints {
   }
 
   /**
-   * Serves a configuration, or throws and changes nothing if an address cannot be opened. Call
-   * `watchListeners` once the listeners accept queries. `shared`: another nodens process may
-   * briefly use the same addresses.
+   * Serves a configuration, or throws and changes nothing. Call `watchListeners` once the listeners
+   * accept queries. `shared`: another nodens process may briefly use the same addresses.
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;

@@ -21,7 +21,7 @@ export interface HttpServersOptions {
   registry: MetricRegistry;
   log: (level: LogLevel, line: string) => void;
   maxConnections?: number;
-  /** Bounds kernel memory for slow readers; null without FFI. */
+  /** Null without FFI. */
   libc?: Libc | null;
   limits?: HttpLimits;
   clock?: Clock;
@@ -48,8 +48,8 @@ export class HttpServers {
   }
 
   /**
-   * Serves exactly these routes, or throws an error with address and remedy and changes nothing.
-   * `shared`: another nodens process may briefly use the same addresses.
+   * Serves exactly these routes, or throws and changes nothing. `shared`: another nodens process
+   * may briefly use the same addresses.
    */
   apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = Map.groupBy(routes, (route) => httpAddressText(literal(route)));
@@ -109,7 +109,7 @@ function literal({ host, port }: HttpAddress): HttpAddress {
   return { host: literalHost(host), port };
 }
 
-/** Sockets share their ports for overlapping processes, which would hide a foreign server. */
+/** Sharing ports, for overlapping processes, would hide a foreign server. */
 function checkFree(address: HttpAddress): void {
   listen(address, false).close();
 }

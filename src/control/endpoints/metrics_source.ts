@@ -16,7 +16,6 @@ import type { HttpReply, HttpRequest } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { addProcessMetrics } from "./process_metrics.ts";
 
-/** Engine counters and their exported names. */
 const ENGINE: readonly [place: number, name: string, labels: Record<string, string>][] = [
   [COUNTER.PANICS, "coredns_panics_total", {}],
   [COUNTER.UDP_QUERIES, "nodens_queries_total", { proto: "udp" }],
@@ -39,7 +38,7 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
 ];
 
-/** Maximum age of a scrape; requests share its bytes, so a flood is cheap. */
+/** Requests share a scrape's bytes, so a flood is cheap. */
 const SHARED_MS = 1000;
 
 /** Answers scrapes from shared memory, without a data plane. */

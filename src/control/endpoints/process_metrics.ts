@@ -38,14 +38,13 @@ export function parseStat(text: string): Record<string, number> {
   };
 }
 
-/** Unix time in seconds. */
 function startTime(): number {
   const ticks = Number(fieldsOf(readKernelFile("/proc/self/stat"))[19]);
   const boot = Number(/^btime (\d+)/m.exec(readKernelFile("/proc/stat"))?.[1] ?? NaN);
   return boot + ticks / TICKS_PER_SECOND;
 }
 
-/** Fields from the third on; the second, a name, may contain anything. */
+/** Fields from the third on; the second may contain anything. */
 function fieldsOf(text: string): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }

@@ -30,7 +30,7 @@ export class Readiness {
     this.#unready = new Recent(ASK_AGAIN_MS, () => this.#ask(), clock);
   }
 
-  /** Sorted unique names, up to a tenth of a second old. */
+  /** Sorted and unique, up to a tenth of a second old. */
   async missing(): Promise<string[]> {
     const relevant = this.#plugins.filter(({ key, continuously }) =>
       continuously || !this.#done.has(key)

@@ -8,7 +8,7 @@ import type { DataPlane } from "../plane/data_plane.ts";
 /** Facts about one data plane. */
 export interface PlaneFacts
   extends Pick<DataPlane, "values" | "places" | "heartbeatAgeMs" | "restarts"> {
-  /** Handlers' answers by `placeKey`; null without an answer. */
+  /** By `placeKey`; null without an answer. */
   answers: ReadonlyMap<string, unknown> | null;
 }
 
@@ -57,12 +57,13 @@ export function placeKey(block: number, position: number): string {
   return `${block} ${position}`;
 }
 
+/** Builds a `Status` from facts. */
 export function makeStatus(facts: StatusFacts): Status {
   const { version, pid, driver, reload, config, planes, nowMs, startedMs } = facts;
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
   const counters = sumPlaces(planes);
   const served = servedZones(config);
-  // Read before the queries that include them, so differences are not negative.
+  // Read before the queries that include them: differences are not negative.
   const probes = { udp: sum(COUNTER.PROBES), tcp: sum(COUNTER.PROBES_TCP) };
   return {
     version,

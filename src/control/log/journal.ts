@@ -1,8 +1,8 @@
 import { statDescriptor } from "../../sys/descriptor_stat.ts";
 
 /**
- * Whether a descriptor leads to systemd's journal or a regular file. `$JOURNAL_STREAM` has the
- * journal's device and inode, from which a redirected output differs (systemd.exec(5)).
+ * Whether a descriptor leads to systemd's journal (device and inode of `$JOURNAL_STREAM`,
+ * systemd.exec(5)) or a regular file.
  */
 export async function readDescriptor(
   descriptor: 1 | 2,

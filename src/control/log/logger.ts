@@ -3,9 +3,9 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { logLine, type LogMessage, type LogTarget } from "./log_line.ts";
 
 const encoder = new TextEncoder();
-/** Queue limit in characters; further lines are dropped and counted. */
+/** In characters; further lines are dropped and counted. */
 const MAX_QUEUED = 4 * 1024 * 1024;
-/** Characters per write: the capacity of a pipe. */
+/** In characters: the capacity of a pipe. */
 const MAX_WRITE = 65_536;
 
 /** Output of a logger. */
@@ -63,7 +63,6 @@ export class Logger {
     this.#queued += text.length;
     if (!this.#idle) return;
     this.#idle = false;
-    // Lines of one turn are written together.
     queueMicrotask(() => void this.#drain());
   }
 
@@ -94,7 +93,7 @@ export class Logger {
     return count;
   }
 
-  /** Reports once half the queue is free, not repeatedly. */
+  /** Once half the queue is free. */
   #reportDrops(): void {
     if (this.#unreported === 0 || this.#queued > MAX_QUEUED / 2) return;
     const count = this.#unreported;

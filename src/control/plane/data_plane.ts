@@ -23,7 +23,7 @@ import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { PlanePort } from "./plane_port.ts";
 
-/** Doubles in the shared array: engine counters, and hundreds of zones and upstreams. */
+/** Doubles: engine counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
 const CONFIGURE_MS = 5000;
 const CHECK_PLAN_MS = 3000;
@@ -38,7 +38,7 @@ export interface DataPlaneOptions {
   inherited?: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   logsFields?: boolean;
-  /** SO_MARK of UDP and TCP to upstreams (linux driver, not TLS); needs NET_ADMIN. */
+  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. */
   mark?: number;
   files?: FileShares;
   onDead: (why: string) => void;
@@ -59,8 +59,8 @@ export interface PreparedChange {
 }
 
 /**
- * The control plane's handle on a data plane. It owns the sockets: a failed thread is replaced
- * without closing them, while queries wait in the kernel.
+ * Handle of a data plane. It owns the sockets: a failed thread is replaced without closing them,
+ * while queries wait in the kernel.
  */
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
@@ -77,7 +77,7 @@ export class DataPlane implements LaneUser {
   readonly #sockets: ListenerSockets | null;
   readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
-  /** Last delivery to each handler, repeated to a replacement thread. */
+  /** Last delivery to each handler, for a replacement thread. */
   #deliveries = new Map<string, Delivery>();
   readonly #port: PlanePort;
   #worker: Worker | null = null;
@@ -176,8 +176,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Opens every socket, served at once by a running thread. Throws an error with address and
-   * remedy. `index` numbers the data planes that share the ports.
+   * Opens every socket, served at once by a running thread. Throws an error with the remedy.
+   * `index` numbers the data planes.
    */
   bind(index = 0): void {
     if (this.#sockets === null) return;
@@ -203,9 +203,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Changes the configuration between two queries; `deliveries` reach handlers before their first
-   * one. Rejects with `ChangeRefused`, and changes nothing, if a listener cannot be opened
-   * (portable driver).
+   * Changes the configuration between two queries; `deliveries` come first. Rejects with
+   * `ChangeRefused`, and changes nothing, if a listener cannot be opened (portable driver).
    */
   async commit(
     { config, opened }: PreparedChange,
@@ -232,12 +231,12 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Diverts new queries to other processes at the addresses; closes the listening sockets once
-   * queued connections are accepted.
+   * Diverts new queries to other processes; closes listening sockets once queued connections are
+   * accepted.
    */
   async retire(limitMs: number): Promise<void> {
     this.#retired = true;
-    // A silent thread has nothing to wait for.
+    // If the thread is silent, there is nothing to wait for.
     await this.#port.request({ type: "retire" }, limitMs).catch(() => {});
     this.#sockets?.closeListening();
   }
@@ -255,7 +254,7 @@ export class DataPlane implements LaneUser {
     this.#port.send({ type: "deliver", ...delivery }, buffersOf([delivery]));
   }
 
-  /** Deliveries without buffers, by handler: buffers are transferred to the thread. */
+  /** Deliveries without buffers, which are transferred, by handler. */
   #repeatable(deliveries: readonly Delivery[]): Map<string, Delivery> {
     return new Map(
       deliveries
@@ -264,7 +263,7 @@ export class DataPlane implements LaneUser {
     );
   }
 
-  /** Queries a handler. Rejects if the thread ends or `limitMs` pass. */
+  /** Rejects if the thread ends or `limitMs` pass. */
   ask(
     target: { block: number; position: number; request: unknown },
     limitMs: number,
@@ -272,10 +271,7 @@ export class DataPlane implements LaneUser {
     return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
-  /**
-   * Runs these self-checks, also in replacement threads. Resolves after a round with the reasons
-   * why list entries cannot be renewed.
-   */
+  /** Runs self-checks, also in replacement threads. Resolves after a round with the faults. */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
     return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
@@ -324,7 +320,6 @@ export class DataPlane implements LaneUser {
   #died(why: string): void {
     if (this.#stopped !== null) return this.#stopped.resolve();
     this.#end();
-    // The old streams end with the old thread.
     void this.#tls?.leave(this);
     const { log, onDead } = this.#options;
     const nowMs = this.#clock.now();

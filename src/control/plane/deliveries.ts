@@ -21,10 +21,7 @@ export function handlerKey({ block, position }: Delivery): string {
   return `${block} ${position}`;
 }
 
-/**
- * Passes one configuration's deliveries to the data planes. Nothing may pass during a change, as
- * handler positions differ.
- */
+/** Passes deliveries to the data planes, except during a change, as handler positions differ. */
 export class DeliveryGate {
   readonly #planes: readonly { deliver(delivery: Delivery): void }[];
   #queue: Delivery[] | null = null;
@@ -42,19 +39,19 @@ export class DeliveryGate {
     this.#planes.forEach((plane, i) => plane.deliver(each[i]![0]!));
   }
 
-  /** Queues deliveries during a change. */
+  /** A change begins: queues deliveries. */
   shut(): void {
     this.#queue ??= [];
   }
 
-  /** After a failed change: delivers the queue. */
+  /** The change failed: delivers the queue. */
   open(): void {
     const queue = this.#queue ?? [];
     this.#queue = null;
     for (const delivery of queue) this.deliver(delivery);
   }
 
-  /** After a successful change: drops the queue and stays shut. */
+  /** The change succeeded: drops the queue and stays shut. */
   drop(): void {
     buffersOf(this.#queue ?? []).forEach(releaseBuffer);
     this.#queue = [];

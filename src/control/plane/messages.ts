@@ -29,19 +29,19 @@ export interface StartMessage {
   checks: CheckPlan | null;
 }
 
-/** Request to a running data plane; the reply is `answered` with the same id. */
+/** Request to a running data plane, answered by `answered` with the same id. */
 export type PlaneRequest =
-  /** Changes the configuration between two queries. Answer: true, or the reason for refusal. */
+  /** Answer: true, or the reason for refusal. */
   | {
     type: "configure";
     config: Config;
     deliveries: readonly Delivery[];
     opened: readonly BoundSocket[];
-    /** Their queued queries are answered first; then the control plane closes them. */
+    /** Closed by the control plane once their queued queries are answered. */
     closing: readonly BoundSocket[];
   }
   | { type: "retire" }
-  /** Answered once all queries are answered and clients' streams are closed. */
+  /** Answered once all queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
   | { type: "check"; plan: CheckPlan };

@@ -3,7 +3,7 @@ import { openLibc } from "../../sys/libc.ts";
 import { raiseFileLimit } from "../../sys/limits.ts";
 import type { DriverKind } from "./messages.ts";
 
-/** Assumed without FFI: the runtime has raised it to the hard limit, at least this in practice. */
+/** Without FFI: the runtime has raised it, at least this far in practice. */
 const UNKNOWN_LIMIT = 4096;
 
 /** Raises and divides this process's limit of open files. */

@@ -81,8 +81,8 @@ export type PostedMessage =
 
 /**
  * Sends a message to a data plane, which stops while reading it. Deno reads typed arrays byte by
- * byte and objects part by part: five seconds for 16 MiB in a view, half a second for three
- * thousand server blocks. Buffers cost nothing, text little. Throws a TypeError for a typed array.
+ * byte and objects part by part: five seconds for 16 MiB, half a second for three thousand server
+ * blocks. Buffers and text are fast. Throws a TypeError for a typed array.
  */
 export function postToPlane(
   port: Pick<MessagePort, "postMessage">,

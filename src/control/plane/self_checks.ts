@@ -23,8 +23,8 @@ export interface Verdicts {
 }
 
 /**
- * Self-checks that the first data plane runs for the process (`SelfCheck`): for `/health`,
- * fail-open rules and the service manager. Reading verdicts (shared memory) never waits.
+ * Self-checks that the first data plane runs for the process (`SelfCheck`). Reading verdicts
+ * (shared memory) never waits.
  */
 export class SelfChecks {
   readonly #planes: readonly DataPlane[];
@@ -49,8 +49,8 @@ export class SelfChecks {
   }
 
   /**
-   * Keeps these entries in their lists; resolves after a round with the reasons why entries cannot
-   * be renewed. `leave`: do not remove others.
+   * Keeps these list entries; resolves after a round with the faults. `leave`: do not remove
+   * others.
    */
   keepEntries(entries: readonly ListEntry[], { leave = false } = {}): Promise<ListFaults> {
     this.#entries = entries;

@@ -8,7 +8,7 @@ import type { BoundPlace, BoundSocket, Neighbour } from "../../io/sockets.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
 
-/** One second until a client repeats a lost packet (RFC 6298), plus the round trip. */
+/** A client repeats a lost packet after one second (RFC 6298), plus the round trip. */
 const HANDSHAKES_MS = 1500;
 const POLL_MS = 20;
 const MAX_NAMED = 3;
@@ -22,7 +22,7 @@ export function neighboursText(neighbours: readonly Neighbour[]): string {
   return `${texts.slice(0, MAX_NAMED).join(", ")}${more}`;
 }
 
-/** This process's addresses, and the same user's other processes bound to them (sock_diag). */
+/** Addresses of this process, and the same user's processes that share them (sock_diag). */
 export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
@@ -94,7 +94,7 @@ export class SharedAddresses {
     return this.#ask(() => listHandshakes(this.#places), new Set());
   }
 
-  /** Queries the kernel; on failure, warns once and returns `unknown`. */
+  /** On failure, warns once and returns `unknown`. */
   #ask<T>(question: () => T, unknown: T): T {
     try {
       return question();

@@ -53,7 +53,7 @@ class DataPlaneThread {
   #queries = 0;
   #running = true;
   #failing = false;
-  /** Sent after a turn of the loop, so queries precede the next request. */
+  /** Sent after a turn, so queries precede the next request. */
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
 
@@ -85,7 +85,6 @@ class DataPlaneThread {
     post({ type: "ready" });
     const inbox = new Inbox(this.#message.port);
     while (this.#running) {
-      // Queries wait in the kernel meanwhile.
       for (let left = driver.run(); left > 0 && this.#running; left--) {
         await this.#receive(readPosted(await inbox.next()));
       }
@@ -147,7 +146,7 @@ class DataPlaneThread {
       random: randomNumbers(),
       handlers: handlersWith({
         shared,
-        // Queued with the answers to keep the log line first.
+        // Queued with the answers to follow the log line.
         onHarm: (why) => this.#answers.push({ type: "harm", why }),
       }),
       log: this.#log.log,
@@ -306,7 +305,7 @@ class DataPlaneThread {
     this.#placesSent = places.length;
   }
 
-  /** Releases the handlers' driver resources. No query may follow. */
+  /** No query may follow. */
   #stopHandlers(): void {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);

@@ -3,7 +3,7 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { exceptionText } from "../exception_text.ts";
 import type { DataPlaneMessage, LogEntry } from "./messages.ts";
 
-/** Bytes in transit to the control plane; further lines are dropped and counted. */
+/** In transit; further lines are dropped and counted. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
 /** The data plane's log: one message per turn of the loop. */
@@ -38,7 +38,7 @@ export class WorkerLog {
   }
 
   flush(last = false): void {
-    // Once half the room is free, not in each turn.
+    // Once half the room is free.
     if (this.#dropped > 0 && (last || this.#unreceived() <= MAX_LOG_BYTES / 2)) {
       const line = `${this.#dropped} log lines were dropped: the control plane is too slow`;
       this.#lines.push({ level: "warning", line });

@@ -10,12 +10,12 @@ import { type HandedDescriptor, handedDescriptors } from "./service_environment.
 
 type Log = (level: LogLevel, line: string) => void;
 
-/** Variables of socket activation, hidden from child processes. */
+/** Hidden from child processes. */
 const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 
 /**
- * Sockets inherited at the start, and how many data planes they allow. The portable driver cannot
- * use them and leaves them open with a warning.
+ * Sockets inherited at the start, and how many data planes they allow. The portable driver leaves
+ * them open with a warning.
  */
 export function inheritSockets(
   { listeners }: { listeners: readonly ListenerConfig[] },
@@ -49,7 +49,7 @@ function readDescriptors(log: Log): HandedDescriptor[] {
   }
 }
 
-/** Sockets of socket activation. They stay open, so a removed listener can return. */
+/** Sockets of socket activation, kept open for listeners that return. */
 export class InheritedSockets {
   readonly #libc: Libc;
   readonly #log: Log;
@@ -75,8 +75,8 @@ export class InheritedSockets {
   }
 
   /**
-   * Closes sockets without a listener; returns how many of `planes` can run. Each needs separate
-   * sockets: a shared one would wake all for each query.
+   * Closes sockets without a listener; returns how many of `planes` can run: a shared socket would
+   * wake all for each query.
    */
   assign(listeners: readonly ListenerConfig[], planes: number): number {
     const places = listeners.flatMap((listener) => listenPlaces(this.#libc, listener));

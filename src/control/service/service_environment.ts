@@ -1,11 +1,11 @@
-/** Environment of a service manager: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). */
+/** Service manager's environment: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). */
 
 /** Reader of environment variables. */
 export type ReadVariable = (name: string) => string | undefined;
 
 const FIRST_DESCRIPTOR = 3;
 const MAX_DESCRIPTORS = 1024;
-/** One day; longer periods mean no watchdog. */
+/** Longer than a day means no watchdog. */
 const MAX_WATCHDOG_USEC = 86_400_000_000;
 const MAX_STATUS = 1000;
 

@@ -11,7 +11,7 @@ import {
   watchdogPeriodMs,
 } from "./service_environment.ts";
 
-/** Notifications per watchdog period: two may be late or lost. */
+/** Two may be late or lost. */
 const SIGNS_A_PERIOD = 3;
 const RETRY_MS = 100;
 const MAX_ATTEMPTS = 50;
@@ -62,20 +62,20 @@ export class ServiceManager {
     this.#notify({ READY: 1, ...main, STATUS: statusLine(status) });
   }
 
-  /** A reload begins; `ready` must follow, whatever its outcome. */
+  /** `ready` must follow, whatever the outcome. */
   reloading(): void {
     if (this.#socket === null || this.#stopping) return;
     this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#options.monotonicUsec()) });
   }
 
-  /** Stopping; the manager's stop timeout applies from here. */
+  /** The manager's stop timeout applies from here. */
   stopping(): void {
     this.#stopping = true;
     this.#startSigns();
     this.#notify({ STOPPING: 1, STATUS: "stopping" });
   }
 
-  /** The watchdog, or null. The data plane notifies it until `stopping`. */
+  /** The data plane notifies it until `stopping`. */
   watchdog(): Watchdog | null {
     const { read, pid, log } = this.#options;
     if (this.#socket === null) return null;
@@ -125,7 +125,7 @@ export class ServiceManager {
     if (this.#socket === null) return;
     const message = notification(variables);
     if (this.#queue.length === 0 && this.#socket.send(message)) return;
-    // The manager's start may wait for the oldest, so the newest is dropped.
+    // The manager's start may wait for the oldest: drop the newest.
     if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
     this.#retry();
   }

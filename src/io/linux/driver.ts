@@ -13,10 +13,10 @@ import { Poller } from "./poller.ts";
 import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
-/** Time until a disconnected UDP socket is silent: 20 ms lost nothing at 60,000 q/s. */
+/** Until a disconnected UDP socket is silent: 20 ms lost nothing at 60,000 q/s. */
 const SILENT_AFTER_MS = 20;
 
-/** Discard service (RFC 863), from which nothing is ever sent. */
+/** Discard service (RFC 863): nothing is ever sent from it. */
 const DISCARD_PORT = 9;
 
 /** Options of a `LinuxDriver`. */
@@ -37,12 +37,12 @@ export class LinuxDriver extends BaseDriver implements Driver {
   readonly #poller: Poller;
   readonly #datagrams: ClientDatagrams;
   readonly #wakeBuffer = new Uint8Array(8);
-  /** `struct timespec`: seconds in words 0 and 1, nanoseconds in words 2 and 3. */
+  /** `struct timespec`: 64-bit seconds and nanoseconds. */
   readonly #time = new Uint32Array(4);
   readonly #timeBytes = new Uint8Array(this.#time.buffer);
   readonly #served = new Map<number, BoundSocket>();
   #datagramSockets: BoundSocket[] = [];
-  /** UDP sockets that no longer receive but are still read for a moment. */
+  /** No longer receive but are still read for a moment. */
   #turnedAway: BoundSocket[] = [];
   #woken = false;
   readonly #address = new Address();
@@ -57,7 +57,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.streams = new Streams(libc, this.#poller, () => this.engine, { mark, mostUpstreams });
     this.sockets = new UpstreamSockets(libc, this.#poller, upstreamSockets, mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
-    // Edge-triggered: it only ends the wait and need not be read.
+    // Edge-triggered: it only ends the wait, and is not read.
     this.#poller.add(options.laneFd, EPOLL.IN | EPOLL.ET, { ready: () => {} });
   }
 
@@ -90,7 +90,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.serve(opened);
   }
 
-  /** Diverts new queries to other processes; received ones are still answered. */
+  /** Diverts new queries; received ones are still answered. */
   retireAll(): void {
     const sockets = [...this.#served.values()];
     this.#turnedAway = sockets.filter(mayTurnAway);
@@ -110,7 +110,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     return this.#turnedAway.length === 0 && super.drained;
   }
 
-  /** Handles received data, then stops polling. The socket stays open for answers. */
+  /** Handles received data and stops polling; still sends answers. */
   #leave(socket: BoundSocket): void {
     if (!this.#served.delete(socket.fd)) return;
     if (socket.kind === "udp") {
@@ -122,7 +122,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#poller.remove(socket.fd);
   }
 
-  /** Runs until the control plane writes to `wakeFd`; returns the number of messages. */
+  /** Returns the number of messages announced at `wakeFd`. */
   run(): number {
     const { onPanic, afterLoop } = this.#options;
     const { engine } = this;
@@ -166,13 +166,13 @@ export class LinuxDriver extends BaseDriver implements Driver {
     }
   }
 
-  /** Answers datagrams before other events, of which a client can cause thousands. */
+  /** First, as a client can cause thousands of other events. */
   #answerDatagrams(): void {
     const sockets = this.#datagramSockets;
     for (let i = 0; i < sockets.length; i++) this.#datagrams.receive(sockets[i]!, EPOLL.IN);
   }
 
-  /** Closes everything except the sockets received through `serve`. */
+  /** Leaves the sockets of `serve` open. */
   end(): void {
     this.streams.close();
     this.sockets.close();
@@ -213,7 +213,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     return (Math.imul(this.#time[0]!, 1e9) + this.#time[2]!) | 0;
   }
 
-  /** Sets the engine's clock once per batch. Answers age during suspend. */
+  /** Answers age during suspend. */
   #readClock(): void {
     this.#options.libc.clock_gettime(CLOCK_BOOTTIME, this.#timeBytes);
     this.engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
@@ -239,7 +239,7 @@ function mayTurnAway({ kind, inherited }: BoundSocket): boolean {
   return kind === "udp" && inherited === undefined;
 }
 
-/** Stops a UDP socket from receiving, but not sending, by connecting it to an unused local port. */
+/** Stops receiving, but not sending, by connecting to an unused local port. */
 function turnAway(libc: Libc, fd: number): void {
   const address = readLocalAddress(libc, fd);
   if (address === null) return;

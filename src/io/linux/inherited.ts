@@ -1,5 +1,5 @@
 /**
- * Sockets of socket activation. Their opener keeps them too, so queries wait in the kernel during a
+ * Sockets of socket activation. Their opener keeps them too: queries wait in the kernel during a
  * restart.
  */
 import type { Address } from "../../dns/address.ts";
@@ -26,14 +26,14 @@ export const BACKLOG = 1024;
 /** Socket buffers: a burst of some thousand queries. */
 export const BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** A usable query socket, or why it is unfit; `ours` is false if not handed over. */
+/** A usable query socket, or why it is unfit; `ours`: it was handed over. */
 export function inspectDescriptor(
   libc: Libc,
   { fd, name }: { fd: number; name: string },
 ): InheritedSocket | { unfit: string; ours: boolean } {
   const flags = libc.fcntl(fd, F.GETFD, 0);
   if (flags < 0) return { unfit: "it is not open", ours: false };
-  // Descriptors with this flag cannot be inherited: the runtime has opened it since.
+  // Not inherited: the runtime has opened it since.
   if ((flags & FD_CLOEXEC) !== 0) return { unfit: "it was not handed over", ours: false };
   const type = readOption(libc, fd, SOL.SOCKET, SO.TYPE);
   if (type === null) return { unfit: "it is not a socket", ours: true };
@@ -60,7 +60,7 @@ export function inspectDescriptor(
 
 /**
  * Duplicates and configures an inherited socket. The original stays for later configurations.
- * Throws an error that names the address.
+ * Throws an error with the address.
  */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;
@@ -97,7 +97,7 @@ export function nameSocket({ fd, name, kind, address }: InheritedSocket): string
   return `the handed-over socket ${hostPort(address)} (${kind}, ${from})`;
 }
 
-/** Enlarges a buffer, unless it already exceeds this process's limit. */
+/** Enlarges a buffer, unless its opener could exceed this process's limit. */
 function enlarge(libc: Libc, fd: number, buffer: number): void {
   const trial = libc.socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0);
   if (trial < 0) return;

@@ -25,7 +25,7 @@ export function listenPlaces(libc: Libc, { address, port }: ListenTarget): Liste
 
 /**
  * Opens a listener's UDP and TCP sockets, unless inherited. They share addresses (SO_REUSEPORT)
- * with other data planes and a successor process. Throws an error with address and remedy.
+ * with other data planes and a successor process. Throws an error with the remedy.
  */
 export function bindListener(
   libc: Libc,
@@ -75,10 +75,9 @@ export function tryBind(libc: Libc, place: ListenAddress): void {
   }
 }
 
-/** The host lacks the address family. */
 class FamilyError extends Error {}
 
-/** Opens a socket; TCP does not listen yet. */
+/** TCP does not listen yet. */
 function bindOne(libc: Libc, place: ListenAddress): number {
   const { kind, target, wildcard } = place;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
@@ -100,7 +99,7 @@ function bindOne(libc: Libc, place: ListenAddress): number {
   return fd;
 }
 
-/** Closes a socket after an error; returns what to throw. */
+/** Closes a socket and returns the error to throw. */
 function closeRefused(libc: Libc, fd: number, { kind, target }: ListenAddress): Error {
   const why = lastErrorText();
   libc.close(fd);

@@ -7,17 +7,17 @@ import type { BoundSocket, InheritedSource } from "../sockets.ts";
 import { bindListener, closeAll, listenPlaces, tryBind } from "./listen.ts";
 import { findNeighbours, placeText } from "./neighbours.ts";
 
-/** Time for the last answers of a removed listener. */
+/** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
 
-/** Sockets of one data plane; they belong to the control plane and outlive the thread. */
+/** Sockets of one data plane, owned by the control plane; they outlive the thread. */
 export class ListenerSockets {
   readonly #libc: Libc;
   readonly #inherited: InheritedSource | null;
   readonly #clock: Clock;
   #sockets: BoundSocket[] = [];
   #listeners: readonly ListenerConfig[] = [];
-  /** UDP sockets of removed listeners, by the `Cancel` of their delayed close. */
+  /** UDP sockets of removed listeners, by the `Cancel` of their close. */
   readonly #closing = new Map<Cancel, BoundSocket[]>();
 
   constructor(libc: Libc, inherited: InheritedSource | null = null, clock: Clock = systemClock) {
@@ -30,12 +30,12 @@ export class ListenerSockets {
     return [...this.#sockets];
   }
 
-  /** Opens the listeners' sockets for data plane `plane`. Throws as `bindListener` does. */
+  /** Opens sockets for data plane `plane`. Throws as `bindListener` does. */
   open(listeners: readonly ListenerConfig[], plane: number): void {
     this.change(listeners, this.prepare(listeners, plane));
   }
 
-  /** Opens additional sockets. Throws as `open` does, changing nothing. */
+  /** Opens the missing sockets, or throws and changes nothing. */
   prepare(listeners: readonly ListenerConfig[], plane: number): BoundSocket[] {
     const known = new Set(this.#sockets.map(({ listener }) => listener));
     const wanted = listeners.flatMap((listener, index) => {
@@ -56,8 +56,7 @@ export class ListenerSockets {
 
   /**
    * Orders listeners shared with another process last: once open, their queries would be lost if
-   * another listener failed. Binding TCP, which receives nothing, detects a server that does not
-   * share.
+   * another listener failed. Binding TCP, which receives nothing, detects an exclusive server.
    */
   #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
     const places = wanted.map((listener) =>
@@ -120,7 +119,7 @@ export class ListenerSockets {
     this.#closing.set(cancel, udp);
   }
 
-  /** Closes TCP listening sockets once waiting connections are accepted. */
+  /** Waits until queued connections are accepted. */
   closeListening(): void {
     const { tcp = [], udp = [] } = Object.groupBy(this.#sockets, ({ kind }) => kind);
     closeAll(this.#libc, tcp);

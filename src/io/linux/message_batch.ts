@@ -7,7 +7,7 @@ export const CONTROL_SIZE = 64;
 const IOVEC_SIZE = 16;
 
 /**
- * An array of `struct mmsghdr` with everything that it points to, for recvmmsg and sendmmsg.
+ * An array of `struct mmsghdr` with its buffers, for recvmmsg and sendmmsg.
  *
  * ```
  *  headers  | mmsghdr 0 | mmsghdr 1 | ...   each points to its row of:
@@ -45,7 +45,7 @@ export class MessageBatch {
     }
   }
 
-  /** Restores the fields of a row that the kernel has overwritten. */
+  /** Restores fields that the kernel has overwritten. */
   reset(row: number): void {
     this.setHeader(row, SOCKADDR_SIZE, CONTROL_SIZE);
     this.headers.view.setUint32(row * MMSGHDR.size + MMSGHDR.flags, 0, true);
@@ -61,7 +61,6 @@ export class MessageBatch {
     return this.headers.view.getUint32(row * MMSGHDR.size + MMSGHDR.controlLength, true);
   }
 
-  /** Bytes to send or receive in a row. */
   setLength(row: number, length: number): void {
     this.#vectors.view.setUint32(row * IOVEC_SIZE + 8, length, true);
   }

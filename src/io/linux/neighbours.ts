@@ -1,4 +1,4 @@
-/** Same user's other processes bound to this one's addresses (SO_REUSEPORT). */
+/** Other processes of the same user at this process's addresses (SO_REUSEPORT). */
 import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
@@ -8,8 +8,8 @@ import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 import { sameAddress } from "./inherited.ts";
 
 /**
- * `places` where other processes accept queries; `own` has this process's socket cookies. Throws if
- * the kernel cannot tell.
+ * `places` where other processes accept queries, except the sockets with cookies in `own`. Throws
+ * if the kernel cannot tell.
  */
 export function findNeighbours(
   places: readonly BoundPlace[],

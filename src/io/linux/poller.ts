@@ -1,7 +1,7 @@
 import { EPOLL, EPOLL_CLOEXEC, EPOLL_EVENT } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 
-/** Events per wait, during which new queries wait: 256 took up to 10 ms. */
+/** New queries wait meanwhile: 256 events took up to 10 ms. */
 const MAX_EVENTS = 32;
 /** Waits per round. */
 const MAX_WAITS = 8;
@@ -12,8 +12,8 @@ export interface PollTarget {
 }
 
 /**
- * Level-triggered epoll. Finds targets by descriptor and generation, and so drops events for a
- * descriptor closed and reused in the same round.
+ * Level-triggered epoll. Finds targets by descriptor and generation, to drop events for a
+ * descriptor reused in the same round.
  */
 export class Poller {
   readonly #libc: Libc;
@@ -64,7 +64,7 @@ export class Poller {
     return count;
   }
 
-  /** Whether all that was ready at the start of the round is dispatched, within limits. */
+  /** Whether all that was ready is dispatched, within limits. */
   get roundOver(): boolean {
     return this.#waits >= MAX_WAITS;
   }

@@ -5,12 +5,12 @@ import { NetlinkSocket } from "../../sys/netlink/socket.ts";
 import { scopeIndex } from "../../sys/sockaddr.ts";
 import type { Poller } from "./poller.ts";
 
-/** Maximum notices per read; the rest wake the poller again. */
+/** The rest wakes the poller again. */
 const MAX_NOTICES = 64;
 
 /**
  * Interface indexes of link-local scopes (`fe80::1%eth0`), valid until any link changes. Without
- * notices (no netlink), a caller must repeat a lookup when an index fails.
+ * notices (no netlink), repeat a lookup when an index fails.
  */
 export class Scopes {
   /** Grows with each link change; older indexes may be wrong. */
@@ -25,7 +25,7 @@ export class Scopes {
     this.#poller = poller;
   }
 
-  /** Current interface index of a scope, or 0. */
+  /** Interface index, or 0. */
   index(scope: string): number {
     if (scope === "") return 0;
     if (!this.#isWatching) this.#watch();

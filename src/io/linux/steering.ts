@@ -1,27 +1,26 @@
 /**
  * Steers new TCP connections to another process's listening sockets before this process closes its
- * own, so that none is refused or reset.
+ * own, so none is refused or reset.
  *
- * The kernel keeps the sockets of an address in an array, in the order in which they began to listen;
- * when one is closed, the last takes its index. For every SYN a classic BPF program chooses an index;
- * if the index does not exist, the kernel's hash decides. A process that is stopping began first:
+ * The kernel keeps the sockets of an address in an array, in the order of `listen` calls; the last
+ * replaces a closed one. For every SYN a classic BPF program chooses an index; if it does not exist,
+ * the kernel's hash decides. A stopping process comes first:
  *
  * ```
  *   own × OWN | others × OTHERS        program: one of [max(OWN, OTHERS), OWN + OTHERS)
- *   others × OTHERS                    after closing: the index does not exist, so the hash chooses
+ *   others × OTHERS                    after closing: the index does not exist; the hash chooses
  * ```
  *
- * If the order differs (three processes at once, or the older one is to continue), the program may
- * choose a socket that is about to close. A filter on that socket then drops SYNs, which clients
- * repeat after a second (RFC 6298). The program needs no capability. The filter needs NET_ADMIN on
- * some kernels (Linux 6.18 among them); without it such connections are reset.
+ * In another order (three processes at once, or the older one continues) the program may choose a
+ * socket that will be closed. A filter on that socket then drops SYNs, which clients repeat after a
+ * second (RFC 6298). The program needs no capability; the filter needs NET_ADMIN on some kernels
+ * (such as Linux 6.18), and without it such connections are reset.
  *
  * Without steering, 20 roll-overs lost 73 of 20,000 connections.
  */
 import { SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 
-/** Instruction of classic BPF. */
 type Instruction = readonly [code: number, jt: number, jf: number, k: number];
 
 /** Loads a random number (SKF_AD_OFF + SKF_AD_RANDOM). */

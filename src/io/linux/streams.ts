@@ -20,11 +20,11 @@ import type { Poller, PollTarget } from "./poller.ts";
 import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 
 const READ_SIZE = 65536;
-/** Kernel buffers of a client connection (default: megabytes); enough for 640 KiB/s at 50 ms. */
+/** Enough for 640 KiB/s at 50 ms; the default is megabytes. */
 const CLIENT_BUFFER_BYTES = 32 * 1024;
-/** Connections accepted per listener before other events. */
+/** Per listener, before other events. */
 const ACCEPTS = 16;
-/** Pause after a failed `accept` (no descriptors left). */
+/** After a failed `accept` (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
 
 /** All TCP streams, accepted and opened. */
@@ -67,7 +67,7 @@ export class Streams implements StreamOwner {
       ready: () => {
         // EAGAIN: another process sharing the socket was faster.
         if (this.#accept(socket) > 0 || lastErrno() === ERRNO.AGAIN) return;
-        // Level-triggered epoll would report the connection again at once.
+        // Level-triggered epoll would report the connection at once.
         this.poller.modify(socket.fd, 0);
         this.after(ACCEPT_PAUSE_MS, () => {
           if (this.poller.watches(socket.fd, target)) this.poller.modify(socket.fd, EPOLL.IN);
@@ -153,7 +153,7 @@ export class Streams implements StreamOwner {
       const fd = this.libc.accept4(listening, name, this.#nameSize, flags);
       if (fd < 0) return i;
       this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
-      // Read now: the kernel forgets the address of a disconnected client.
+      // The kernel forgets the address of a disconnected client.
       const client = new Address();
       readSockaddr(this.#name.view, 0, client);
       this.#offer(this.#add(new Stream(this, fd, client)), listener);

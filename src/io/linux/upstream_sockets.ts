@@ -10,10 +10,9 @@ import { domainOf, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 import { Scopes } from "./scopes.ts";
 
-/** A prepared endpoint with its pool. */
 interface Prepared {
   readonly peer: Sockaddr;
-  /** Generation of `Scopes` in `peer`. */
+  /** Generation of `Scopes`. */
   generation: number;
   readonly source: Sockaddr | null;
   readonly pool: Pool;
@@ -24,10 +23,10 @@ interface Sockaddr {
   readonly length: number;
 }
 
-/** Free sockets of one family and source address, last used on top. */
+/** Free sockets by family and source address, last used on top. */
 interface Pool {
   readonly sockets: Socket[];
-  /** Fewest free sockets since the last trim, so not needed. */
+  /** Fewest free sockets since the last trim. */
   least: number;
   before: number;
   unused: number;
@@ -35,14 +34,14 @@ interface Pool {
 
 /** Datagrams per socket before other events. */
 const READS = 4;
-/** The same for a released socket: leftovers would reach its next query. */
+/** For a released socket: leftovers would reach its next query. */
 const LATE_READS = 64;
 const TRIM_MS = 1000;
-/** Free sockets per pool: some thousand misses a second. */
+/** Per pool: some thousand misses a second. */
 const KEPT = 64;
-/** Trims until an unused pool is emptied: a reload may have removed its `source_address`. */
+/** Until an unused pool is emptied: a reload may have removed its `source_address`. */
 const UNUSED_TRIMS = 60;
-/** Sockets closed per trim: a fraction of a millisecond; a burst's are gone in a minute. */
+/** A fraction of a millisecond; a burst's sockets are gone in a minute. */
 const TRIMMED = 64;
 const UNREACHABLE = -1;
 /** No descriptors, memory or ports (the last two: of `connect`, of `bind`). */
@@ -52,17 +51,17 @@ const SHORTAGES: readonly number[] = [
 ];
 
 /**
- * UDP sockets to upstreams, each connected for one query at a time from a random port.
+ * UDP sockets to upstreams, each connected for one query from a random port.
  *
  * Between queries `connect` to AF_UNSPEC releases the port; a new descriptor would cost four times
- * as much. A released socket may still have datagrams or an ICMP error of its query, which the
- * poller reads during one round before the socket is reused.
+ * as much. The poller reads late datagrams and ICMP errors of a released socket for one round
+ * before its reuse.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
-  /** Datagrams received after their socket's release. */
+  /** Received after their socket's release. */
   late = 0;
-  /** Datagrams dropped for lack of kernel buffers. */
+  /** Lack of kernel buffers. */
   lost = 0;
   readonly #libc: Libc;
   readonly #poller: Poller;
@@ -73,7 +72,7 @@ export class UpstreamSockets {
   readonly #pools = new Map<string, Pool>();
   readonly #sockets = new IndexTable<Socket>();
   #nextTrimMs = 0;
-  /** Released in this round of the poller, and in the previous one. */
+  /** Released in this and the previous round of the poller. */
   #released: Socket[] = [];
   #resting: Socket[] = [];
   readonly #unspec = new Uint8Array(16);
@@ -128,7 +127,7 @@ export class UpstreamSockets {
     this.#released.push(socket);
   }
 
-  /** Ends a round of the poller; sockets released before it may be reused. */
+  /** Sockets released before this round may be reused. */
   endRound(nowMs: number): void {
     if (nowMs >= this.#nextTrimMs) this.#trim(nowMs);
     const rested = this.#resting;
@@ -166,7 +165,7 @@ export class UpstreamSockets {
     this.#scopes.close();
   }
 
-  /** Connects to an address whose interface index has changed. */
+  /** For a changed interface index. */
   #reconnect(fd: number, endpoint: Endpoint, prepared: Prepared): boolean {
     if (endpoint.scope === "" || !this.#resolveScope(endpoint, prepared)) return false;
     // The failed attempt bound the socket to the old interface.
@@ -199,7 +198,7 @@ export class UpstreamSockets {
     this.#libc.close(fd);
   }
 
-  /** Creates a socket; at the limit, closes a free one of another pool. */
+  /** At the limit, closes a free socket of another pool. */
   #create({ address }: Endpoint, { source, pool }: Prepared): Socket | number {
     if (this.size >= this.#limit) {
       const other = this.#pools.values().find(({ sockets }) => sockets.length > 0);
@@ -266,7 +265,6 @@ function sockaddrOf(address: Endpoint["address"]): Sockaddr {
   return { bytes, length: writeSockaddr(address, bytes) };
 }
 
-/** Error for `open` to return. */
 function lastFault(): number {
   return SHORTAGES.includes(lastErrno()) ? NO_SOCKET : UNREACHABLE;
 }

@@ -12,7 +12,7 @@ import { PortableStreams } from "./streams.ts";
 
 const QUERY_SIZE = 65536;
 const RESPONSE_SIZE = 4096 + 16;
-/** Time for the last answers of a removed listener. */
+/** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
 
 /** Options of a `PortableDriver`. */
@@ -36,8 +36,8 @@ interface Client {
 type Where = Pick<ListenerConfig, "address" | "port">;
 
 /**
- * The data plane on the runtime's sockets, for systems without the Linux driver. Handles one
- * datagram at a time, at about four times the CPU.
+ * The data plane on the runtime's sockets, without epoll. Handles one datagram at a time, at about
+ * four times the CPU.
  */
 export class PortableDriver extends BaseDriver implements Driver {
   protected readonly streams: PortableStreams;
@@ -125,7 +125,7 @@ export class PortableDriver extends BaseDriver implements Driver {
     this.sockets.close();
   }
 
-  /** Sets the engine's clock, does `work`, and ends the turn. */
+  /** Sets the clock, does `work`, and ends the turn. */
   run(work: () => void): void {
     const { engine } = this;
     engine.advance(this.#options.now());
@@ -259,7 +259,7 @@ export class PortableDriver extends BaseDriver implements Driver {
   }
 }
 
-/** Stops reading queries; the datagram socket stays open for answers. */
+/** The datagram socket stays open for answers. */
 function retire(from: Listening): void {
   from.retired = true;
   from.tcp.close();

@@ -5,9 +5,9 @@ import type { Traffic } from "../../engine/traffic.ts";
 import type { DriverStream } from "../base_driver.ts";
 
 const READ_SIZE = 65536;
-/** Bytes per read, as in the Linux driver. */
+/** As in the Linux driver. */
 const CLIENT_READ_SIZE = 2048;
-/** Pause after a failed `accept` (no descriptors left). */
+/** After a failed `accept` (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
 const LINGER_MS = 5000;
 
@@ -92,12 +92,11 @@ class PortableStream implements DriverStream {
   queued = 0;
   readonly #owner: PortableStreams;
   readonly #readSize: number;
-  /** Writes in progress, after the connection is open. */
+  /** Writes after the connection is open. */
   #writing: Promise<void> = Promise.resolve();
   #paused = false;
   #resume: (() => void) | null = null;
   #closed = false;
-  /** Action once the queue is sent. */
   #then: "nothing" | "finish" | "close" = "nothing";
 
   /** @param connection - a client's; null for a stream to an upstream, until `connected` */
@@ -236,7 +235,7 @@ class PortableStream implements DriverStream {
   }
 }
 
-/** Reason of a runtime error in the Linux driver's words, or undefined. */
+/** Reason in the Linux driver's words, or undefined. */
 function reason(error: unknown): string | undefined {
   const message = error instanceof Error ? error.message : "";
   return /^(.*) \(os error \d+\)$/.exec(message)?.[1]?.toLowerCase();

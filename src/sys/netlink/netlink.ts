@@ -4,8 +4,8 @@
  *     message:    length u32 | type u16 | flags u16 | sequence u32 | port u32 | header | attributes
  *     attribute:  length u16 | type u16 | value | padding to four octets
  *
- * Numbers are in host order, which is little-endian on both architectures of nodens. A length
- * includes its own header but no padding.
+ * Numbers are in host order: little-endian on both architectures. A length includes its header but
+ * no padding.
  */
 
 /** Message types of all families. */
@@ -21,17 +21,16 @@ export const NLM_F = {
   CREATE: 0x400,
 } as const;
 
-/** Acknowledgement flag: only the request's header is copied. */
+/** Acknowledgement: only the request's header is copied. */
 const CAPPED = 0x100;
-/** Acknowledgement flag: attributes follow. */
+/** Acknowledgement: attributes follow. */
 const ACK_ATTRIBUTES = 0x200;
-/** Acknowledgement attribute: the kernel's explanation. */
+/** Acknowledgement: the kernel's explanation. */
 const ACK_TEXT = 1;
 const HEADER = 16;
 const ATTRIBUTE_HEADER = 4;
 /** Marks nested attributes. */
 const NESTED = 0x8000;
-/** Removes the marks from a type. */
 const TYPE_MASK = 0x3fff;
 
 /** A received message, as views of its buffer. */
@@ -75,7 +74,7 @@ export function encodeRequest(request: NetlinkRequest, sequence: number): Uint8A
   return bytes;
 }
 
-/** Encodes and pads an attribute. Throws a RangeError if the value is too long. */
+/** Encodes and pads an attribute. Throws a RangeError if too long. */
 export function encodeAttribute([type, value]: Attribute): Uint8Array {
   const nested = Array.isArray(value);
   const octets = nested ? join(value.map(encodeAttribute)) : octetsOf(value as Scalar);
@@ -108,7 +107,7 @@ export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   return messages;
 }
 
-/** Decodes attributes by type; the last of a type counts. Throws if a length is invalid. */
+/** Decodes attributes by type; the last one counts. Throws if a length is invalid. */
 export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = viewOf(bytes);
   const attributes = new Map<number, Uint8Array>();
@@ -123,7 +122,7 @@ export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   return attributes;
 }
 
-/** Decodes the result in an ERROR message, or in DONE, which ends a dump. */
+/** Decodes the result in ERROR, or in DONE, which ends a dump. */
 export function decodeAcknowledgement({ body, flags, type }: NetlinkMessage): Acknowledgement {
   const view = viewOf(body);
   // DONE is empty in old kernels.

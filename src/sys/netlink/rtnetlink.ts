@@ -19,7 +19,7 @@ import { NetlinkError, NetlinkSocket } from "./socket.ts";
 
 /** Address to add or delete. */
 export type AddressRequest = Omit<LinkAddress, "duplicate">;
-/** Route that delivers packets for a local address. */
+/** Delivers packets for a local address. */
 type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
 
 /** Netlink error numbers that callers distinguish. */
@@ -35,9 +35,9 @@ export const ERRNO = {
 
 const { ACK, DUMP } = NLM_F;
 const NEW = ACK | NLM_F.CREATE | NLM_F.EXCLUSIVE;
-/** Skips duplicate address detection, which takes a second. */
+/** Duplicate address detection takes a second. */
 const IFA_F_NODAD = 0x02;
-/** A local address's route: RT_TABLE_LOCAL, RTPROT_KERNEL, RT_SCOPE_HOST, RTN_LOCAL. */
+/** RT_TABLE_LOCAL, RTPROT_KERNEL, RT_SCOPE_HOST, RTN_LOCAL. */
 const LOCAL = { table: 255, protocol: 2, hostScope: 254, type: 2 } as const;
 
 /** Links, addresses and routes of this network namespace. Methods throw `NetlinkError`. */
@@ -59,7 +59,7 @@ export class Rtnetlink {
     return this.#socket.dump(request).map(decodeLink);
   }
 
-  /** Adds a link, which is down. OPNOTSUPP: the kernel lacks the kind. */
+  /** The new link is down. OPNOTSUPP: the kernel lacks the kind. */
   addLink(name: string, kind: string): void {
     const info: Attribute = [IFLA.LINKINFO, [[IFLA_INFO_KIND, kind]]];
     this.#run(RTM.NEWLINK, NEW, linkHeader(0), [[IFLA.IFNAME, name], info]);
@@ -69,7 +69,7 @@ export class Rtnetlink {
     this.#run(RTM.NEWLINK, ACK, linkHeader(index, IFF_UP), []);
   }
 
-  /** Returns whether the link existed. */
+  /** Returns whether it existed. */
   deleteLink(index: number): boolean {
     return this.#run(RTM.DELLINK, ACK, linkHeader(index), [], ERRNO.NODEV) !== null;
   }
@@ -79,7 +79,7 @@ export class Rtnetlink {
     return this.#socket.dump(request).map(decodeAddress).filter((address) => address !== null);
   }
 
-  /** Adds an address if missing; IPv6 without duplicate address detection. */
+  /** Does nothing if it exists; skips IPv6 duplicate address detection. */
   addAddress(address: AddressRequest): void {
     const flags = address.bytes.length === 16 ? IFA_F_NODAD : 0;
     const attributes = addressAttributes(address);
@@ -87,14 +87,14 @@ export class Rtnetlink {
     this.#run(RTM.NEWADDR, NEW, addressHeader(address, flags), attributes, ERRNO.EXIST);
   }
 
-  /** Returns whether the address existed. */
+  /** Returns whether it existed. */
   deleteAddress(address: AddressRequest): boolean {
     const [header, attributes] = [addressHeader(address, 0), addressAttributes(address)];
     const gone = [ERRNO.ADDRNOTAVAIL, ERRNO.NODEV];
     return this.#run(RTM.DELADDR, ACK, header, attributes, ...gone) !== null;
   }
 
-  /** This host's source address towards a destination; null without a route. */
+  /** Null without a route. */
   sourceTowards(destination: Uint8Array): Uint8Array | null {
     const header = routeHeader(destination);
     const attributes: Attribute[] = [[RTA.DST, destination]];
@@ -109,17 +109,17 @@ export class Rtnetlink {
     }
   }
 
-  /** Sets the source address of this host's own packets to a local address. */
+  /** For this host's own packets to a local address. */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
-    // For IPv6 this adds a second route, used once the first is deleted: no request can name the
-    // metric of the kernel's route.
+    // Adds a second IPv6 route, used once the first is deleted: no request can name the metric of
+    // the kernel's route.
     const flags = ACK | NLM_F.CREATE | NLM_F.REPLACE;
     const attributes: Attribute[] = [...routeAttributes(route), [RTA.PREFSRC, source]];
     this.#run(RTM.NEWROUTE, flags, localRouteHeader(route), attributes);
     if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
-  /** Returns whether the route existed. */
+  /** Returns whether it existed. */
   deleteLocalRoute(route: LocalRoute): boolean {
     const [header, attributes] = [localRouteHeader(route), routeAttributes(route)];
     return this.#run(RTM.DELROUTE, ACK, header, attributes, ERRNO.SRCH, ERRNO.NODEV) !== null;
@@ -129,7 +129,7 @@ export class Rtnetlink {
     this.#socket.close();
   }
 
-  /** Runs a request; null if refused with one of `errnos`. */
+  /** Null if refused with one of `errnos`. */
   #run(
     type: number,
     flags: number,
@@ -146,7 +146,6 @@ export class Rtnetlink {
   }
 }
 
-/** Sets flags; the others stay. */
 function linkHeader(index: number, set = 0): Uint8Array {
   return new Uint8Array(new Int32Array([0, index, set, set]).buffer);
 }

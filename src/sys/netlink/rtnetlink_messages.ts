@@ -39,12 +39,9 @@ const IFA_F_DADFAILED = 0x08;
 export const RTA = { DST: 1, OIF: 4, PREFSRC: 7 } as const;
 /** `struct ifinfomsg`: family u8@0, type u16@2, index i32@4, flags u32@8, change u32@12. */
 const IFINFOMSG = 16;
-/** Size of `struct ifaddrmsg`: family, prefix length, flags, scope u8 each, index u32@4. */
+/** `struct ifaddrmsg`: family, prefix length, flags, scope u8 each, index u32@4. */
 export const IFADDRMSG = 8;
-/**
- * Size of `struct rtmsg`: family, prefix lengths, tos, table, protocol, scope, type u8; flags
- * u32@8.
- */
+/** `struct rtmsg`: family, prefix lengths, tos, table, protocol, scope, type u8; flags u32@8. */
 export const RTMSG = 12;
 
 /** A network interface. */
@@ -54,7 +51,7 @@ export interface Link {
   /** "dummy", "bridge", …; empty for physical devices and lo. */
   readonly kind: string;
   readonly up: boolean;
-  /** Index of its bridge or bond, or 0. */
+  /** Index of its bridge or bond. */
   readonly master: number;
 }
 
@@ -64,7 +61,7 @@ export interface LinkAddress {
   /** Four or sixteen octets. */
   readonly bytes: Uint8Array;
   readonly prefixLength: number;
-  /** IPv6 address in use by another machine, so disabled by the kernel. */
+  /** In use by another machine, so disabled by the kernel. */
   readonly duplicate: boolean;
 }
 

@@ -1,6 +1,5 @@
 /**
- * Sockets of this network namespace as the kernel lists them (sock_diag(7)), for which no capability
- * is needed.
+ * The kernel's list of sockets in this network namespace (sock_diag(7)); needs no capability.
  *
  *     request:  family u8 | protocol u8 | extensions u8 | pad u8 | states u32 | id
  *     reply:    family u8 | state u8 | timer u8 | retransmits u8 | id | expires u32 | queues 2 × u32 |

@@ -14,16 +14,16 @@ import {
 
 /** Netlink protocols: routing, and socket diagnosis. */
 export const NETLINK_PROTOCOL = { ROUTE: 0, SOCK_DIAG: 4 } as const;
-/** Socket options: acknowledgements without the request, and with an explanation. */
+/** Acknowledgements without the request, and with an explanation. */
 const NETLINK = { CAP_ACK: 10, EXT_ACK: 11 } as const;
 const SOCKADDR_NL_SIZE = 12;
 /** The kernel returns at most 32 KiB per receive call. */
 const BUFFER_SIZE = 65536;
-/** Far more than the links or addresses of any machine. */
+/** More than the links or addresses of any machine. */
 const MAX_DUMP = 100_000;
-/** Attempts to dump without a concurrent change. */
+/** Until a dump without a concurrent change. */
 const MAX_DUMPS = 5;
-/** Receive calls for a reply, which is queued before `send` returns. */
+/** A reply is queued before `send` returns. */
 const MAX_RECEIVES = 3;
 
 /** A request refused by the kernel. */
@@ -48,7 +48,7 @@ export class NetlinkSocket {
   constructor(groups = 0, protocol: number = NETLINK_PROTOCOL.ROUTE) {
     this.#fd = this.#libc.socket(AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol);
     if (this.#fd < 0) throw new Error(`Cannot open a netlink socket: ${lastErrorText()}`);
-    // Missing in old kernels: acknowledgements are then longer, or without explanation.
+    // Old kernels lack these.
     for (const name of Object.values(NETLINK)) setOption(this.#libc, this.#fd, SOL.NETLINK, name);
     const address = new Uint8Array(SOCKADDR_NL_SIZE);
     viewOf(address).setUint16(0, AF.NETLINK, true);
@@ -64,7 +64,7 @@ export class NetlinkSocket {
     return this.#fd;
   }
 
-  /** Sends a request; returns the messages before its acknowledgement. Throws `NetlinkError`. */
+  /** Returns the messages before the acknowledgement. Throws `NetlinkError`. */
   run(request: NetlinkRequest): NetlinkMessage[] {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const bytes = encodeRequest(request, this.#sequence);
@@ -104,7 +104,7 @@ export class NetlinkSocket {
     );
   }
 
-  /** Reads notices in at most `limit` receive calls; null if some were lost or truncated. */
+  /** At most `limit` receive calls; null if notices were lost or truncated. */
   takeNotices(limit: number): NetlinkMessage[] | null {
     let lost = false;
     const messages: NetlinkMessage[] = [];
@@ -127,12 +127,12 @@ export class NetlinkSocket {
     this.#fd = -1;
   }
 
-  /** Length of the next datagram (over `BUFFER_SIZE` if truncated), or -1. */
+  /** Over `BUFFER_SIZE` if truncated; -1 if the queue is empty. */
   #receive(): number {
     return this.#libc.recv(this.#fd, this.#buffer, BUFFER_SIZE, MSG.DONTWAIT | MSG.TRUNC);
   }
 
-  /** Copies of the messages, since the buffer is reused. */
+  /** Copies, since the buffer is reused. */
   #messages(length: number): NetlinkMessage[] {
     return decodeMessages(this.#buffer.slice(0, length));
   }

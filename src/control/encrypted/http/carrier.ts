@@ -10,22 +10,22 @@ import { HEADER_BYTES, HttpRequest, servfail } from "./request.ts";
 const PATH = "/dns-query";
 const MEDIA_TYPE = "application/dns-message";
 const MAX_REQUESTS = 256;
-/** Limit for a request; the engine gives up long before. */
+/** The engine gives up long before. */
 const REQUEST_MS = 10_000;
-/** Unsent output (acknowledgements) that a peer may cause without reading it. */
+/** Unsent output (acknowledgements) for a peer that does not read. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 const MAX_FAILURES = 3;
 const GOAWAY_MS = 1000;
-/** Limit for a peer that accepts no request and has none in flight. */
+/** Limit without acceptable or pending requests. */
 const BLOCKED_MS = 1000;
 const NO_HEADERS = "HTTP response without headers";
 
 /**
- * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame; answers come in any order.
+ * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame, answered in any order.
  *
- * A failed request (status, content type, reset) is answered with SERVFAIL, so only its query
- * fails. If nothing has succeeded yet, or three in a row failed, the connection is closed with the
- * reason, and the engine asks another upstream.
+ * A failed request (status, content type, reset) is answered with SERVFAIL. If none has succeeded
+ * yet, or three in a row failed, the connection is closed with the reason, and the engine asks
+ * another upstream.
  */
 export class HttpCarrier extends Carrier {
   readonly #client: Http2Client;
@@ -94,7 +94,7 @@ export class HttpCarrier extends Carrier {
     try {
       this.#client.receive(bytes);
     } catch (error) {
-      // A bug in nodens, which must not end the thread.
+      // A bug in nodens must not end the thread.
       this.fail(`HTTP/2 could not be read: ${(error as Error).message}`);
     }
     socket.uncork();
@@ -130,7 +130,7 @@ export class HttpCarrier extends Carrier {
 
   #request(query: Uint8Array): void {
     const { events, context, endpoint } = this.parts;
-    // Id 0 lets HTTP caches match equal queries; answers get the id back.
+    // Id 0 lets HTTP caches match equal queries; answers get it back.
     const message = new Uint8Array(query);
     message[0] = 0;
     message[1] = 0;

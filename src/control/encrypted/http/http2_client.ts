@@ -1,12 +1,11 @@
 /**
  * HTTP/2 client protocol (RFC 9113) for DNS over HTTPS, without socket and clock.
  *
- * Alternatives fail: `fetch` also trusts the built-in authorities; `node:http2` of Deno 2.9.6 takes
- * four times the CPU, garbled bodies and crashed in tests; pure JavaScript libraries are
- * unmaintained.
+ * `fetch` would also trust the built-in authorities; `node:http2` of Deno 2.9.6 takes four times
+ * the CPU, garbled bodies and crashed in tests; pure JavaScript libraries are unmaintained.
  *
- * A peer's work is bounded by its answers: frames that do not advance an answer use up an
- * allowance; at zero the connection is closed (ENHANCE_YOUR_CALM).
+ * Frames that do not advance an answer use up an allowance, which bounds the work a peer can cause;
+ * at zero the connection is closed (ENHANCE_YOUR_CALM).
  */
 import {
   CODE,
@@ -32,14 +31,14 @@ import {
 import { DEFAULT_WINDOW, Http2Sender } from "./http2_sender.ts";
 import { joinBytes } from "./join_bytes.ts";
 
-/** Larger than a DNS message, so only the connection's window needs updates. */
+/** Larger than a DNS message: only the connection's window needs updates. */
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
 const DEFAULT_STREAMS = 100;
 /**
- * Allowance for frames that do not advance an answer: initial, per answer, per few seconds,
- * maximum. Actual servers send two or three per answer, and an occasional PING.
+ * Frames that do not advance an answer: initial, per answer, per few seconds, maximum. Servers send
+ * two or three per answer, and an occasional PING.
  */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
 /** Fixed payload sizes; GOAWAY's is a minimum. */
@@ -49,7 +48,7 @@ const SIZES: Record<number, number> = {
   [TYPE.GOAWAY]: 8,
   [TYPE.WINDOW_UPDATE]: 4,
 };
-/** Smaller DATA frames without END_STREAM use up the allowance. */
+/** Smaller DATA without END_STREAM uses up the allowance. */
 const SMALL_DATA = 64;
 
 /** Why a connection is unusable; `flood`: the allowance is used up. */
@@ -83,7 +82,7 @@ export class Http2Client {
   readonly #sender = new Http2Sender();
   #next = 1;
   #maxStreams = DEFAULT_STREAMS;
-  /** The advertised window, and bytes received since its last update. */
+  /** Advertised window, and bytes received since its last update. */
   #receiveWindow = CONNECTION_WINDOW;
   #received = 0;
   #allowance: number = ALLOWANCE.first;
@@ -137,7 +136,7 @@ export class Http2Client {
     this.#broken = true;
   }
 
-  /** Adds to the allowance; call it every few seconds. */
+  /** Call it every few seconds. */
   earn(): void {
     this.#allow(ALLOWANCE.pause);
   }
@@ -297,7 +296,7 @@ export class Http2Client {
       if (value > MAX_31) return this.#failFlow();
       window = value;
     }
-    // Once per frame, as it affects every stream.
+    // Once per frame: it affects every stream.
     if (window !== null && !this.#sender.resize(window)) return this.#failFlow();
     this.#events.write(frame(TYPE.SETTINGS, { flags: FLAG.ACK }));
     this.#proceed();
@@ -327,7 +326,7 @@ export class Http2Client {
     this.#events.end(id);
   }
 
-  /** An open stream; null if closed; undefined, with a fault, if never opened. */
+  /** Null if closed; undefined, with a fault, if never opened. */
   #streamOf(id: number): OpenStream | null | undefined {
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream;
@@ -336,7 +335,7 @@ export class Http2Client {
     return undefined;
   }
 
-  /** Charges a frame that does not advance an answer; false if the connection ends. */
+  /** Charges a frame without progress; false if the connection ends. */
   #spend(): boolean {
     if (--this.#allowance >= 0) return true;
     this.#fail("sends too many frames that carry nothing", CODE.ENHANCE_YOUR_CALM);

@@ -1,4 +1,4 @@
-/** HTTP/2 frames (RFC 9113 sections 4 to 7) for a DNS over HTTPS client. */
+/** HTTP/2 frames (RFC 9113 sections 4 to 7). */
 
 /** Frame types. */
 export const TYPE = {
@@ -37,7 +37,7 @@ export const CODE = {
 
 /** Size of a frame header. */
 export const FRAME_HEADER = 9;
-/** Maximum payload, both ways: the smallest limit a peer may set. */
+/** Maximum payload: the smallest limit a peer may set. */
 export const MAX_FRAME = 16384;
 /** Maximum stream number and window. */
 export const MAX_31 = 0x7fffffff;
@@ -83,7 +83,7 @@ export function word(bytes: Uint8Array, at: number): number {
     0;
 }
 
-/** Payload of DATA or HEADERS without padding; null if the padding is too long. */
+/** DATA or HEADERS without padding; null if the padding is too long. */
 export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   if ((flags & FLAG.PADDED) === 0) return payload;
   const padding = payload[0];
@@ -91,7 +91,7 @@ export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   return payload.subarray(1, payload.length - padding);
 }
 
-/** Splits a byte stream into frames; buffers one frame at most. */
+/** Splits octets into frames; buffers one frame at most. */
 export class FrameReader {
   copied = 0;
   #buffer: Uint8Array | null = null;

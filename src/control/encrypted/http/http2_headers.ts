@@ -1,6 +1,6 @@
 /**
- * HTTP/2 header blocks (HPACK, RFC 7541) for DNS over HTTPS: requests are literals, and only status
- * and content type of responses are read. The client's settings disable the dynamic table.
+ * HTTP/2 header blocks (HPACK, RFC 7541): requests are literals, and only status and content type
+ * of responses are read. The client's settings disable the dynamic table.
  */
 
 /** Static table (RFC 7541 appendix A). */
@@ -18,10 +18,7 @@ const INDEX = {
   last: 61,
 } as const;
 const STATUSES = [200, 204, 206, 304, 400, 404, 500];
-/**
- * Huffman code (RFC 7541 appendix B), which is canonical: symbols of five to eight bits, in order,
- * suffice.
- */
+/** Canonical Huffman code (RFC 7541 appendix B): symbols of five to eight bits suffice. */
 const HUFFMAN = [
   { bits: 5, first: 0, symbols: "012aceiost" },
   { bits: 6, first: 20, symbols: " %-./3456789=A_bdfghlmnpru" },
@@ -29,7 +26,7 @@ const HUFFMAN = [
   { bits: 8, first: 248, symbols: "&*,;XZ" },
 ] as const;
 
-/** Maximum header block, as in the client's settings; actual ones have hundreds of bytes. */
+/** Maximum header block, sent in the client's settings. */
 export const MAX_BLOCK = 16384;
 const MAX_FIELDS = 128;
 const MAX_TEXT = 200;
@@ -106,7 +103,7 @@ function literal(out: number[], name: number, value: string): void {
   for (const byte of bytes) out.push(byte);
 }
 
-/** Integer with a prefix of `bits` (RFC 7541 section 5.1); preceding bits are zero. */
+/** Integer with a prefix of `bits` (RFC 7541 section 5.1). */
 function integer(out: number[], bits: number, value: number): void {
   const most = (1 << bits) - 1;
   out.push(Math.min(value, most));
@@ -162,7 +159,7 @@ class BlockReader {
   }
 }
 
-/** Indexed by eight bits: symbol, and length in bits above it; 0 for longer codes. */
+/** Indexed by eight bits: symbol, and its length above; 0 for longer codes. */
 const SYMBOLS = new Uint16Array(256);
 for (const { bits, first, symbols } of HUFFMAN) {
   [...symbols].forEach((symbol, i) => {

@@ -6,7 +6,7 @@ export const HEADER_BYTES = 12;
 const FLAG = { QR: 0x80, TC: 0x02 } as const;
 const RCODE_MASK = 0x0f;
 const SERVFAIL = 2;
-/** Response codes allowed without a question: FORMERR, SERVFAIL, NOTIMP, REFUSED. */
+/** Allowed without a question: FORMERR, SERVFAIL, NOTIMP, REFUSED. */
 const BARE_CODES: readonly number[] = [1, 2, 4, 5];
 
 /** A request and its partial answer. */
@@ -56,7 +56,7 @@ export class HttpRequest {
   }
 }
 
-/** SERVFAIL response to a query, as a frame. Keeps all sections to match the question. */
+/** SERVFAIL for a query, as a frame; keeps all sections to match the question. */
 export function servfail(query: Uint8Array): Uint8Array {
   const frame = new Uint8Array(LENGTH_BYTES + query.length);
   frame[0] = query.length >>> 8;
@@ -68,8 +68,7 @@ export function servfail(query: Uint8Array): Uint8Array {
 }
 
 /**
- * Whether a response has the query's question (in any case), or no question and only an error. The
- * engine checks the rest.
+ * Whether the question is equal (in any case), or missing in an error. The engine checks the rest.
  */
 function answersQuery(query: Uint8Array, message: Uint8Array): boolean {
   if ((message[2]! & FLAG.QR) === 0) return false;

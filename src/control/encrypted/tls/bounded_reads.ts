@@ -1,6 +1,6 @@
 import type { Clock } from "../../../base/clock.ts";
 
-/** Maximum of hanging reads; the runtime has 32 threads for blocking work. */
+/** The runtime has 32 threads for blocking work. */
 const MAX_HANGING = 8;
 
 /** Read timeout, or too many hanging reads. */
@@ -17,8 +17,8 @@ interface Read {
 }
 
 /**
- * Reads files whose file system may hang. Kernel waits cannot be cancelled, so callers share a
- * pending read, and fail at once if it is late.
+ * Reads files that may hang. Kernel waits cannot be cancelled, so callers share a pending read, and
+ * fail at once if it is late.
  */
 export class BoundedReads {
   readonly #limitMs: number;
@@ -59,7 +59,7 @@ export class BoundedReads {
       this.#reads.delete(path);
     };
     result.then(ended, ended);
-    // No caller may be left to handle it.
+    // A failure without callers left is not an error.
     limit.promise.catch(() => {});
     this.#reads.set(path, read);
     return read;

@@ -1,7 +1,7 @@
 /** A user of a shared byte budget. */
 export interface Holder {
   held: number;
-  /** The budget is exceeded and this holder is the largest: release everything. */
+  /** Called on the largest holder of an exceeded budget: release everything. */
   exhausted(): void;
 }
 
@@ -28,7 +28,7 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** Changes a holder's bytes; `change` may be negative. */
+  /** `change` may be negative. */
   change(holder: Holder, change: number): void {
     holder.held += change;
     this.#used += change;

@@ -8,7 +8,7 @@ import type { Credentials } from "./files.ts";
 import { TlsTransport } from "./transport.ts";
 
 const EXPLAIN_MS = 1500;
-/** Concurrent explanations, one per server; descriptors come from `FILE_SHARES.process`. */
+/** One per server; descriptors come from `FILE_SHARES.process`. */
 const MAX_EXPLANATIONS = 2;
 const UNVERIFIED = "certificate cannot be verified";
 
@@ -20,7 +20,7 @@ export interface SecureConnection {
   readonly transport: TlsTransport;
 }
 
-/** Error codes of a refused certificate; the runtime does not distinguish reasons. */
+/** The runtime does not distinguish reasons. */
 const REFUSED_CODES = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
@@ -36,7 +36,7 @@ class WrongName extends Error {}
 /**
  * Opens a TLS connection (1.2 or later) and verifies the peer's name or address. Rejects with an
  * error for the operator, an `UpstreamRefused` if retrying is useless. Both sockets have `error`
- * listeners, so errors do not end the thread.
+ * listeners.
  */
 export async function connectTls(
   endpoint: LaneEndpoint,
@@ -136,7 +136,7 @@ function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
 
 /**
  * Explains a refused certificate, for which `node:tls` has a single code: fetches it unverified
- * over a second, shared connection that sends nothing. Never rejects.
+ * over a second, shared connection. Never rejects.
  */
 function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
   const key = JSON.stringify(endpoint);

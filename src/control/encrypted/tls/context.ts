@@ -5,7 +5,7 @@ import type { Refusals } from "./refusals.ts";
 
 /**
  * Why this side closed or refused a connection: largest at an exhausted budget, HTTP/2 violation,
- * flood of empty frames, unsolicited answers, or a server avoided after one of these.
+ * empty frames, unsolicited answers, or avoided after one of these.
  */
 export const TLS_CLOSE_REASONS = ["budget", "protocol", "flood", "unasked", "refused"] as const;
 /** One of `TLS_CLOSE_REASONS`. */
@@ -17,9 +17,8 @@ export interface TlsContext {
   readonly budget: ByteBudget;
   readonly files: CredentialFiles;
   readonly refusals: Refusals;
-  /** For reading files and both handshakes. */
   readonly handshakeMs: number;
   count(reason: TlsCloseReason): void;
-  /** Reports bytes allocated outside V8's heap that soon become garbage. */
+  /** Reports bytes outside V8's heap that soon become garbage. */
   allocated(sizeBytes: number): void;
 }

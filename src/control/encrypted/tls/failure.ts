@@ -3,7 +3,7 @@ import type { LaneEndpoint } from "../../../io/lane_link.ts";
 /** Reason if the peer speaks another protocol. */
 export const NO_TLS = "the upstream does not speak TLS";
 
-/** Mismatch of certificates or protocols: retrying is useless. The message is for the operator. */
+/** Mismatch of certificates or protocols: retrying is useless. */
 export class UpstreamRefused extends Error {}
 
 const ERRORS: Record<string, string> = {
@@ -28,7 +28,7 @@ const ALERTS: Record<string, string> = {
 
 /**
  * Explains a close without an error. Before any answer, the client certificate may be the reason:
- * TLS 1.3 servers check it after the handshake, and not all send an alert.
+ * TLS 1.3 servers check it after the handshake, not all with an alert.
  */
 export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
   if (answered) return "connection closed by the upstream";
@@ -38,7 +38,7 @@ export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
       : "(it may not accept the client certificate)");
 }
 
-/** Explains an error after the handshake. A reset may have overtaken an alert. */
+/** Explains an error after the handshake; a reset may have overtaken an alert. */
 export function explainBreak(
   error: Error & { code?: string },
   endpoint: LaneEndpoint,

@@ -7,7 +7,7 @@ import { BoundedReads } from "./bounded_reads.ts";
 
 /** Authorities, client certificate and key, as PEM text. */
 export interface Credentials {
-  /** If undefined, the runtime's (Mozilla's) are used. */
+  /** Default: the runtime's (Mozilla's). */
   ca?: string;
   cert?: string;
   key?: string;
@@ -15,7 +15,7 @@ export interface Credentials {
 
 type PemFiles = Pick<TlsEndpoint, "caFile" | "certFile" | "keyFile">;
 
-/** Authorities of Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine and BSD. */
+/** Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine and BSD. */
 const SYSTEM_AUTHORITIES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -26,9 +26,8 @@ const SYSTEM_AUTHORITIES = [
 ];
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
-/** Enough for the current configuration and some before it. */
 const MAX_CACHED = 64;
-/** Normally under a millisecond; leaves 2.5 s for both handshakes. */
+/** Normally under 1 ms; leaves 2.5 s for both handshakes. */
 const READ_MS = 1000;
 
 /** Test options of `CredentialFiles`. */
@@ -38,7 +37,6 @@ export interface CredentialFilesOptions {
   read?: (path: string) => Promise<string>;
 }
 
-/** A file's text, or why it is unreadable. */
 interface Loaded {
   state: string;
   text: string | Error;
@@ -55,7 +53,7 @@ export class CredentialFiles {
     this.#reads = new BoundedReads(READ_MS, this.#options.clock);
   }
 
-  /** Reads an endpoint's files. Throws an error that names the file, never its content. */
+  /** Errors name the file, never its content. */
   async read(tls: PemFiles): Promise<{ credentials: Credentials; version: string }> {
     const { caFile, certFile, keyFile } = tls;
     const credentials: Credentials = {};
@@ -70,7 +68,7 @@ export class CredentialFiles {
     return { credentials, version };
   }
 
-  /** Changes with the configured files; the system's rarely change. Rejects with `FileHangs`. */
+  /** Changes with the configured files. Rejects with `FileHangs`. */
   async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
     const files = [caFile, certFile, keyFile].filter((file) => file !== null);
     const loaded = await Promise.all(files.map((file) => this.#load(file)));
@@ -120,7 +118,7 @@ function unusable(file: string, why: string): Error {
   return new Error(`Cannot use "${file}": ${why}`);
 }
 
-/** A mismatch would otherwise fail the handshake without a reason. */
+/** A mismatch would fail the handshake without a reason. */
 function checkPair(certFile: string, cert: string, key: { file: string; pem: string }): void {
   let certificate: X509Certificate;
   try {

@@ -4,8 +4,8 @@ import { Duplex } from "node:stream";
 type Done = (error?: Error | null) => void;
 
 /**
- * TCP connection below a TLS socket that can be paused. Deno's TLS socket on the TCP socket itself
- * never stops reading, even when both are paused, and buffers outside JavaScript's memory.
+ * TCP connection below a TLS socket that can be paused. Deno's own transport never stops reading,
+ * even when both are paused, and buffers outside JavaScript's memory.
  */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;
@@ -28,7 +28,7 @@ export class TlsTransport extends Duplex {
     if (paused === this.#paused) return;
     this.#paused = paused;
     if (paused) this.#tcp.pause();
-    // Deferred: the caller may be handling the data that caused the pause.
+    // Deferred: the caller may be handling data.
     else {
       setImmediate(() => {
         if (!this.#paused && !this.destroyed) this.#tcp.resume();

@@ -5,14 +5,14 @@ import { type HttpReply, type HttpRequest, refusal } from "./message.ts";
 /** Handler of a path. */
 export interface HttpTarget {
   handler: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
-  /** Answered before everything else; must be cheap. */
+  /** Cheap; answered before everything else. */
   probe?: boolean;
   localOnly?: boolean;
 }
 
 /**
- * HTTP server of one address. It survives lack of descriptors and clients that hoard connections or
- * do not read: a new connection replaces the longest idle one.
+ * HTTP server of one address. Survives lack of descriptors and clients that hoard connections or do
+ * not read: a new connection replaces the longest idle one.
  */
 export class HttpAddressServer implements ConnectionOwner {
   targets: ReadonlyMap<string, HttpTarget> = new Map();
@@ -57,7 +57,7 @@ export class HttpAddressServer implements ConnectionOwner {
     try {
       return await target.handler(request);
     } catch (error) {
-      // Only logged: the text may be confidential.
+      // Only logged, as it may be confidential.
       this.#context.counts.handlerFailed(error);
       return refusal(500, "nodens has failed here; its log says more");
     }
@@ -87,7 +87,7 @@ export class HttpAddressServer implements ConnectionOwner {
       }
       await this.#pause(this.#untilRoomMs());
       this.#serve(conn);
-      // The event loop accepts queued connections without yielding.
+      // Accepting queued connections does not yield to the event loop.
       if (accepted % limits.acceptsATurn === 0) {
         await new Promise((resolve) => setImmediate(resolve));
       }

@@ -91,7 +91,7 @@ export class HttpConnection {
       return await this.#discard();
     }
     const reply = await this.#owner.answer(read, this);
-    // A pipelining client gets one answer: unread ones would pile up in the kernel.
+    // Unread answers to a pipelining client would pile up in the kernel.
     const close = read.close || this.#ending || this.#length > 0;
     await this.#send(writeReply(reply, { close, headOnly: read.method === "HEAD" }));
     if (close) return await this.#discard();
@@ -133,7 +133,7 @@ export class HttpConnection {
     }
   }
 
-  /** Reads remaining input: if unread, the kernel would reset the connection. */
+  /** If input is unread, the kernel resets the connection. */
   async #discard(): Promise<false> {
     const { limits } = this.#context;
     this.answering = false;
@@ -152,7 +152,7 @@ export class HttpConnection {
     this.sinceMs = this.#context.clock.now();
   }
 
-  /** Replaces the time limit. A null reason is a normal end. */
+  /** A null reason is a normal end. */
   #limit(ms: number, reason: CloseReason | null): void {
     this.#cancelLimit();
     const expire = () => reason === null ? this.#close() : this.cut(reason);

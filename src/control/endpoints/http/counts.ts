@@ -4,14 +4,11 @@ import type { MetricRegistry } from "../../../metrics/registry.ts";
 
 /** Why nodens closed a connection early. */
 const CLOSE_REASONS = [
-  /** Closed for a new connection. */
   "full",
   "slow_header",
-  /** Too large, malformed, or not HTTP. */
   "malformed",
-  /** The answer was produced or read too slowly. */
+  /** Produced or read too slowly. */
   "slow_answer",
-  /** Unsent answers took too much memory. */
   "memory",
 ] as const;
 /** One of `CLOSE_REASONS`. */

@@ -27,7 +27,7 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Maximum body that is copied behind its head; larger ones need a second call. */
+/** Larger bodies are not copied behind their head. */
 const JOINED_BYTES = 4096;
 const PEEKED_BYTES = 64;
 
@@ -82,7 +82,7 @@ export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   }
   const path = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)/i.exec(target!)?.[1];
   if (path === undefined) return refusal(400, "not a path");
-  // The body is not read, so nothing after it can be.
+  // The body is not read, so the connection cannot continue.
   const body = headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
   const asked = (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);
   return { method, path, headers, close: minor === "0" || body || asked.includes("close") };
@@ -98,7 +98,7 @@ export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** Encodes an answer. Large bodies are not copied, so answers can share them. */
+/** Encodes an answer without copying a large body. */
 export function writeReply(
   { status, headers, body }: HttpReply,
   { close, headOnly }: { close: boolean; headOnly: boolean },
@@ -115,7 +115,7 @@ export function writeReply(
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
   if (headOnly) return [head];
   if (content.length > JOINED_BYTES) return [head, content];
-  // One segment: a second would wait for the client's delayed acknowledgement.
+  // A second segment would wait for the client's delayed acknowledgement.
   const whole = new Uint8Array(head.length + content.length);
   whole.set(head);
   whole.set(content, head.length);

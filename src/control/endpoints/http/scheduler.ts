@@ -4,9 +4,8 @@ import type { HttpLimits } from "./limits.ts";
 type Queue = Map<unknown, () => void>;
 
 /**
- * Schedules HTTP answers over all addresses to leave the event loop free: each turn answers a few
- * probes, then one page (metrics, status, errors) at a limited rate. A waiting connection is not
- * read.
+ * Schedules HTTP answers over all addresses: each turn answers a few probes, then one page
+ * (metrics, status, errors) at a limited rate. A waiting connection is not read.
  */
 export class HttpScheduler {
   readonly #limits: Pick<HttpLimits, "probesATurn" | "pagesASecond" | "pagesInARow">;
