@@ -26,7 +26,7 @@ export const denoHost: HostView = {
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
     } catch (error) {
-      // Lack of descriptors must not look like no match.
+      // Lack of descriptors must not look like an empty match.
       if (["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "")) throw error;
       return [];
     }

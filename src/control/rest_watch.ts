@@ -43,7 +43,7 @@ export class RestWatch {
   #left: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   #releasedMs = -Infinity;
   #seenBytes: number;
-  /** Collecting has used code pages. */
+  /** Collecting has loaded code pages; release them. */
   #collected = false;
 
   constructor(actions: RestActions) {

@@ -7,10 +7,7 @@ const START_MS = 30_000;
 /** Interval of checks in milliseconds. */
 export const CHECK_MS = 1000;
 
-/**
- * Detects threads that hang or do not start, by a counter; discounts delays of this thread
- * (`BeatAge`).
- */
+/** Detects threads that hang or do not start; discounts delays of this thread (`BeatAge`). */
 export class ThreadWatch {
   readonly #clock: Clock;
   readonly #age: BeatAge;

@@ -1,6 +1,6 @@
 import type { ProbeTarget } from "./probe_socket.ts";
 
-/** Entry of an `-m recent` list that tells rules that a target answers. */
+/** Entry of an `-m recent` list: tells rules that a target answers. */
 export interface Beat {
   readonly list: string;
   readonly entry: string;

@@ -13,8 +13,8 @@ export interface Driver extends Io {
   /** Absent if the driver opens sockets. */
   serve?(sockets: readonly BoundSocket[]): void;
   /**
-   * Changes the listeners; `takeOver` switches the configuration. A driver that opens sockets
-   * throws `ListenError`, changing nothing, on failure.
+   * Changes the listeners; `takeOver` switches the configuration. May throw `ListenError` (portable
+   * driver), changing nothing.
    */
   change(next: ListenerChange, takeOver: () => void): void;
   /** Stops accepting queries and answers those in progress. */

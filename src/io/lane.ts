@@ -1,7 +1,7 @@
 /**
- * The data plane's end of the lane: encrypted streams to upstreams. TLS and HTTP/2 run in another
- * thread, which may be slow or fail; one ring carries commands, another events. While the event
- * ring is full, the TLS thread does not read from the network.
+ * The data plane's end of the lane: encrypted streams to upstreams. One ring carries commands to
+ * the TLS thread, another events back; while the latter is full, the thread does not read from the
+ * network.
  *
  * A full command ring is not an upstream's fault and closes no stream: `hasRoom` defers queries,
  * and a backlog keeps the commands that open and close streams until the thread wakes the data
@@ -49,10 +49,7 @@ export class Lane {
   #why = NO_THREAD;
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
-  /**
-   * Commands beyond the ring's room, at most two per stream: a stream closed while pending leaves
-   * none, and no stream overtakes the backlog.
-   */
+  /** Commands beyond the ring's room, at most two per stream. No stream overtakes it. */
   #backlog: Command[] = [];
 
   constructor(limit: number) {

@@ -39,9 +39,9 @@ export interface SelfCheckOptions {
 
 /**
  * Checks from within the data plane's loop whether it answers, and informs the fail-open rules, the
- * service manager's watchdog and (through shared memory) the control plane. A probe is a real query
- * from a fresh port: it is answered only if the loop turns, the listener is open, the address
- * exists, and no rule redirects it.
+ * watchdog and (through shared memory) the control plane. A probe is a real query from a fresh
+ * port: it is answered only if the loop turns, the listener is open, the address exists, and no
+ * rule redirects it.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -106,7 +106,7 @@ export class SelfCheck {
     this.#closeProbes();
     this.#sentMs = nowMs;
     this.#newFaults = new Map();
-    // Peers need frequent checks, or this thread counts itself as late.
+    // With rare checks, this thread counts itself as late.
     const needed = targets.length + this.#peers.length > 0;
     if (needed) timers.set(this.#round, nowMs + this.#periodMs);
     else timers.clear(this.#round);

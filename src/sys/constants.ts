@@ -1,6 +1,6 @@
 /** Constants of Linux system calls, equal on x86-64 and aarch64 unless noted. */
 
-/** Error numbers of socket calls; `rtnetlink.ts` has those of netlink. */
+/** Error numbers of socket calls. */
 export const ERRNO = {
   AGAIN: 11,
   NOMEM: 12,
@@ -37,7 +37,7 @@ export const SO = {
 export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
 /** Socket option: sends small segments at once. */
 export const TCP_NODELAY = 1;
-/** Socket option: milliseconds until unacknowledged data ends the connection. */
+/** Socket option: milliseconds to acknowledge sent data. */
 export const TCP_USER_TIMEOUT = 18;
 /** Request of ioctl: bytes in the send queue. */
 export const SIOCOUTQ = 0x5411;
@@ -95,9 +95,9 @@ export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030 }
 export const FD_CLOEXEC = 1;
 /** Flag of open and F.SETFL. */
 export const O_NONBLOCK = 0o4000;
-/** Flag of open: write only. */
+/** Flag of open. */
 export const O_WRONLY = 1;
-/** Flag of open: not inherited by other programs. */
+/** Flag of open. */
 export const O_CLOEXEC = 0o2000000;
 
 /** Offset of the name in `struct dirent`. */

@@ -3,8 +3,7 @@ import type { Libc } from "./libc.ts";
 
 /**
  * Grows the kernel's descriptor table (nine octets an entry) to `count`, at most the limit of open
- * files. Growth waits for all CPUs (`expand_fdtable` in fs/file.c), which would stall the data
- * plane for 8 to 16 ms.
+ * files. Later growth (`expand_fdtable` in fs/file.c) would stall the data plane for 8 to 16 ms.
  */
 export async function reserveDescriptors(libc: Libc, count: number): Promise<void> {
   const fd = libc.eventfd(0, 0);

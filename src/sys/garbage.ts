@@ -1,7 +1,7 @@
 /**
  * Collects buffers, which V8 does not see: a thread that drops 4 KiB buffers grows past 150 MB,
  * whatever `--max-heap-size` says. V8's heap flags have no effect at run time, so nodens counts its
- * allocations and requests collections.
+ * allocations.
  */
 
 /** `minor` examines only new objects: about 1 ms; `major` takes about 10. */
@@ -19,7 +19,6 @@ function exposed(): Collect | null {
   return (globalThis as { gc?: Collect }).gc ?? null;
 }
 
-/** A new context costs memory. */
 function fromContext(): Collect {
   process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
   return process.getBuiltinModule("node:vm").runInNewContext("gc");

@@ -1,7 +1,7 @@
 import { listNames, readText } from "./kernel_file.ts";
 import { cString, type Libc, openLibc } from "./libc.ts";
 
-/** Socket lists are long on a busy machine. */
+/** Socket lists are long. */
 const MAX_FILE_BYTES = 8 * 2 ** 20;
 const MAX_LINK_BYTES = 512;
 

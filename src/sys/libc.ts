@@ -70,10 +70,7 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);
 }
 
-/**
- * Error number of this thread's last call. Read it in the same expression: V8 makes system calls
- * too.
- */
+/** Error number of the last call. Read it in the same expression: V8 makes system calls too. */
 export function lastErrno(): number {
   return errno[0]!;
 }

@@ -8,7 +8,7 @@ export function readOption(libc: Libc, fd: number, level: number, name: number):
   return libc.getsockopt(fd, level, name, value, size) < 0 ? null : value[0]!;
 }
 
-/** Sets an integer option (default 1); returns whether that succeeded. */
+/** Sets an integer option (default 1); returns success. */
 export function setOption(libc: Libc, fd: number, level: number, name: number, value = 1): boolean {
   return libc.setsockopt(fd, level, name, new Int32Array([value]), 4) === 0;
 }

@@ -14,7 +14,7 @@ let ranges: Range[] | null = null;
 
 /**
  * Releases memory used by starting: free pages of the C heap, and read-only pages of the executable
- * (about 40 MB), which return on use.
+ * (about 40 MB).
  */
 export function releaseMemory(): void {
   const libc = openLibc();

@@ -2,7 +2,7 @@ const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * Throws an error with the remedy if another user could replace or modify a trusted file. A sticky
- * folder (/tmp) does not help: anyone may create the file first. A missing file is accepted.
+ * folder (/tmp) does not help: anyone may create the file first. Accepts a missing file.
  */
 export async function requireOwn(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;

@@ -1,13 +1,12 @@
 /**
- * Reads files named by users: regular files of a bounded size, and /dev/null.
- *
- * Opening a FIFO may block, and a device may never end, so the type is checked before opening and
- * again on the descriptor.
+ * Reads files named by users: regular files of a bounded size, and /dev/null. Opening a FIFO may
+ * block, and a device may never end, so the type is checked before opening and again on the
+ * descriptor.
  */
 
-/** Limit of a Corefile or imported file; Kubernetes config maps are no larger. */
+/** Limit of a Corefile or imported file, as of Kubernetes config maps. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
-/** Limit of PEM files; all authorities of a system take about 250 KiB. */
+/** Limit of PEM files; all authorities take about 250 KiB. */
 export const MAX_CERTIFICATES_BYTES = 4 * 1024 * 1024;
 /** Limit of hosts files; 1,000,000 names take about 35 MiB. */
 export const MAX_HOSTS_BYTES = 256 * 1024 * 1024;
@@ -17,7 +16,7 @@ export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 /** Device 1:3 on Linux. */
 const NULL_DEVICE = (1 << 8) | 3;
-/** Timestamps may be too coarse to show another change within this time. */
+/** Timestamps may be too coarse to show another change. */
 const FRESH_MS = 2000;
 
 /** Whether it is a regular file or /dev/null. */

@@ -26,7 +26,7 @@ const FINISH_MS = 10_000;
 const LEAVE_MS = 1000;
 /** Default: the share of 352 MiB (`tlsShareOf`), and a data plane's garbage. */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
-/** Set in the runtime. Usage: 7 MiB at rest, 18 with 16 flooded connections. */
+/** The runtime ends the thread above it. Usage: 7 MiB at rest, 18 with 16 flooded connections. */
 const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
@@ -44,7 +44,7 @@ export interface LaneUser {
 
 /**
  * Handle of the thread for TLS and HTTPS upstreams, which runs while such upstreams are configured,
- * and restarts if it fails or hangs; plain DNS and the cache are not affected.
+ * and restarts if it fails or hangs.
  */
 export class TlsThread {
   restarts = 0;

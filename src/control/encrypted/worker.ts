@@ -1,4 +1,4 @@
-/** The thread for TLS and HTTP/2 with upstreams; exchanges data with the data planes directly. */
+/** The thread for TLS and HTTP/2 with upstreams. */
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
@@ -18,7 +18,7 @@ import type { TlsContext } from "./tls/context.ts";
 import { CredentialFiles } from "./tls/files.ts";
 import { Refusals } from "./tls/refusals.ts";
 
-/** For reading files and both handshakes; shorter than the engine's limit, to report the reason. */
+/** For reading files and both handshakes; below the engine's limit, to report the reason. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 const CERTIFICATES_MS = 5000;

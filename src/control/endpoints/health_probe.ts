@@ -24,8 +24,8 @@ export interface HealthProbeOptions {
 }
 
 /**
- * Reports whether the data planes answer. Reads the verdicts of `SelfCheck`, which queries every
- * listener over UDP once a second, so a busy control plane causes no failure.
+ * Reports whether the data planes answer: reads the verdicts of `SelfCheck`, so a busy control
+ * plane causes no failure.
  */
 export class HealthProbe {
   readonly #options: HealthProbeOptions;

@@ -20,7 +20,7 @@ const MARKERS = ["/.dockerenv", "/run/.containerenv"];
 /** Set by Podman and systemd-nspawn, and by Kubernetes. */
 const VARIABLES = ["container", "KUBERNETES_SERVICE_HOST"];
 
-/** Whether lines need a time; the journal and container runtimes add their own. */
+/** Whether lines need a time: the journal and container runtimes add one. */
 export function needsTime(mode: LogTime, { journal, file, container }: LogPlace): boolean {
   if (mode !== "auto") return mode === "always";
   return !journal && (file || !container);

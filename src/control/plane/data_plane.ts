@@ -59,8 +59,8 @@ export interface PreparedChange {
 }
 
 /**
- * Handle of a data plane. It owns the sockets: a failed thread is replaced without closing them,
- * while queries wait in the kernel.
+ * Handle of a data plane. Owns the sockets: queries wait in the kernel while a failed thread is
+ * replaced.
  */
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
@@ -203,8 +203,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Changes the configuration between two queries; `deliveries` come first. Rejects with
-   * `ChangeRefused`, and changes nothing, if a listener cannot be opened (portable driver).
+   * Changes the configuration between two queries. Rejects with `ChangeRefused`, and changes
+   * nothing, if a listener cannot be opened (portable driver).
    */
   async commit(
     { config, opened }: PreparedChange,
@@ -236,7 +236,6 @@ export class DataPlane implements LaneUser {
    */
   async retire(limitMs: number): Promise<void> {
     this.#retired = true;
-    // If the thread is silent, there is nothing to wait for.
     await this.#port.request({ type: "retire" }, limitMs).catch(() => {});
     this.#sockets?.closeListening();
   }
@@ -246,8 +245,7 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Delivers data to a handler. Replacement threads get it again, except buffers, which come from
-   * `refill`.
+   * Delivers data to a handler. Replacement threads get it again, but buffers come from `refill`.
    */
   deliver(delivery: Delivery): void {
     for (const [key, kept] of this.#repeatable([delivery])) this.#deliveries.set(key, kept);

@@ -75,7 +75,7 @@ export class InheritedSockets {
   }
 
   /**
-   * Closes sockets without a listener; returns how many of `planes` can run: a shared socket would
+   * Closes sockets without a listener; returns how many of `planes` can run: shared sockets would
    * wake all for each query.
    */
   assign(listeners: readonly ListenerConfig[], planes: number): number {

@@ -59,8 +59,8 @@ export function inspectDescriptor(
 }
 
 /**
- * Duplicates and configures an inherited socket. The original stays for later configurations.
- * Throws an error with the address.
+ * Duplicates and configures an inherited socket; the original stays for later configurations.
+ * Throws.
  */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;

@@ -119,7 +119,7 @@ export class ListenerSockets {
     this.#closing.set(cancel, udp);
   }
 
-  /** Waits until queued connections are accepted. */
+  /** Call it once queued connections are accepted. */
   closeListening(): void {
     const { tcp = [], udp = [] } = Object.groupBy(this.#sockets, ({ kind }) => kind);
     closeAll(this.#libc, tcp);

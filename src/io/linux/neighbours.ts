@@ -8,7 +8,7 @@ import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 import { sameAddress } from "./inherited.ts";
 
 /**
- * `places` where other processes accept queries, except the sockets with cookies in `own`. Throws
+ * `places` where other processes accept queries; `own`: cookies of this process's sockets. Throws
  * if the kernel cannot tell.
  */
 export function findNeighbours(

@@ -10,7 +10,7 @@ const MAX_NOTICES = 64;
 
 /**
  * Interface indexes of link-local scopes (`fe80::1%eth0`), valid until any link changes. Without
- * notices (no netlink), repeat a lookup when an index fails.
+ * netlink, repeat a lookup when an index fails.
  */
 export class Scopes {
   /** Grows with each link change; older indexes may be wrong. */

@@ -54,14 +54,14 @@ const SHORTAGES: readonly number[] = [
  * UDP sockets to upstreams, each connected for one query from a random port.
  *
  * Between queries `connect` to AF_UNSPEC releases the port; a new descriptor would cost four times
- * as much. The poller reads late datagrams and ICMP errors of a released socket for one round
- * before its reuse.
+ * as much. For one round after its release the poller reads a socket's late datagrams and ICMP
+ * errors.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
   /** Received after their socket's release. */
   late = 0;
-  /** Lack of kernel buffers. */
+  /** Dropped for lack of kernel buffers. */
   lost = 0;
   readonly #libc: Libc;
   readonly #poller: Poller;

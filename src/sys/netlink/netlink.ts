@@ -50,7 +50,7 @@ export interface NetlinkRequest {
   readonly attributes?: readonly Attribute[];
 }
 
-/** An attribute: octets, text (sent zero-terminated), a u32, or nested attributes. */
+/** An attribute: octets, text (sent zero-terminated), u32, or nested attributes. */
 export type Attribute = readonly [
   type: number,
   value: Uint8Array | string | number | readonly Attribute[],
@@ -62,7 +62,7 @@ export interface Acknowledgement {
   readonly text: string;
 }
 
-/** Encodes a request. Throws a RangeError if an attribute is too long. */
+/** Encodes a request. Throws a RangeError for a long attribute. */
 export function encodeRequest(request: NetlinkRequest, sequence: number): Uint8Array {
   const { type, flags, header, attributes = [] } = request;
   const bytes = join([new Uint8Array(HEADER), header, ...attributes.map(encodeAttribute)]);
@@ -74,7 +74,7 @@ export function encodeRequest(request: NetlinkRequest, sequence: number): Uint8A
   return bytes;
 }
 
-/** Encodes and pads an attribute. Throws a RangeError if too long. */
+/** Encodes an attribute. Throws a RangeError if too long. */
 export function encodeAttribute([type, value]: Attribute): Uint8Array {
   const nested = Array.isArray(value);
   const octets = nested ? join(value.map(encodeAttribute)) : octetsOf(value as Scalar);

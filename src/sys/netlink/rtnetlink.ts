@@ -111,8 +111,8 @@ export class Rtnetlink {
 
   /** For this host's own packets to a local address. */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
-    // Adds a second IPv6 route, used once the first is deleted: no request can name the metric of
-    // the kernel's route.
+    // Adds a second IPv6 route, used once the first is deleted: no request can name the kernel
+    // route's metric.
     const flags = ACK | NLM_F.CREATE | NLM_F.REPLACE;
     const attributes: Attribute[] = [...routeAttributes(route), [RTA.PREFSRC, source]];
     this.#run(RTM.NEWROUTE, flags, localRouteHeader(route), attributes);

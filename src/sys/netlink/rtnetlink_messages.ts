@@ -1,4 +1,4 @@
-/** Links, addresses and routes in netlink messages (RFC 3549 section 3). */
+/** Netlink messages of links, addresses and routes (RFC 3549 section 3). */
 import { AF } from "../constants.ts";
 import {
   decodeAttributes,
@@ -21,7 +21,7 @@ export const RTM = {
   GETROUTE: 26,
 } as const;
 
-/** Notices of links, IPv4 and IPv6 addresses, as bits (RTNLGRP_ 1, 5 and 9). */
+/** Notices of links and addresses, as bits (RTNLGRP_ 1, 5 and 9). */
 export const NOTICE_GROUPS = 1 << 0 | 1 << 4 | 1 << 8;
 /** Notices of links, as a bit. */
 export const LINK_NOTICES = 1 << 0;

@@ -19,7 +19,6 @@ const NETLINK = { CAP_ACK: 10, EXT_ACK: 11 } as const;
 const SOCKADDR_NL_SIZE = 12;
 /** The kernel returns at most 32 KiB per receive call. */
 const BUFFER_SIZE = 65536;
-/** More than the links or addresses of any machine. */
 const MAX_DUMP = 100_000;
 /** Until a dump without a concurrent change. */
 const MAX_DUMPS = 5;
@@ -111,7 +110,7 @@ export class NetlinkSocket {
     for (let i = 0; i < limit; i++) {
       let length = this.#receive();
       if (length < 0) {
-        // The queue is empty, or it overflowed (ENOBUFS) and earlier notices follow.
+        // The queue is empty, or it overflowed (ENOBUFS).
         length = this.#receive();
         if (length < 0) break;
         lost = true;

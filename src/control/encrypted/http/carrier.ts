@@ -16,7 +16,7 @@ const REQUEST_MS = 10_000;
 const MAX_UNSENT_BYTES = 256 * 1024;
 const MAX_FAILURES = 3;
 const GOAWAY_MS = 1000;
-/** Limit without acceptable or pending requests. */
+/** For a peer that accepts no request and has none in flight. */
 const BLOCKED_MS = 1000;
 const NO_HEADERS = "HTTP response without headers";
 
@@ -24,8 +24,7 @@ const NO_HEADERS = "HTTP response without headers";
  * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame, answered in any order.
  *
  * A failed request (status, content type, reset) is answered with SERVFAIL. If none has succeeded
- * yet, or three in a row failed, the connection is closed with the reason, and the engine asks
- * another upstream.
+ * yet, or three in a row failed, the connection is closed, and the engine asks another upstream.
  */
 export class HttpCarrier extends Carrier {
   readonly #client: Http2Client;

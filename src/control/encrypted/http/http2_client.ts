@@ -38,7 +38,7 @@ const WINDOW_STEP = CONNECTION_WINDOW / 2;
 const DEFAULT_STREAMS = 100;
 /**
  * Frames that do not advance an answer: initial, per answer, per few seconds, maximum. Servers send
- * two or three per answer, and an occasional PING.
+ * two or three per answer.
  */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
 /** Fixed payload sizes; GOAWAY's is a minimum. */
@@ -296,7 +296,6 @@ export class Http2Client {
       if (value > MAX_31) return this.#failFlow();
       window = value;
     }
-    // Once per frame: it affects every stream.
     if (window !== null && !this.#sender.resize(window)) return this.#failFlow();
     this.#events.write(frame(TYPE.SETTINGS, { flags: FLAG.ACK }));
     this.#proceed();

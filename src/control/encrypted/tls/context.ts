@@ -4,8 +4,8 @@ import type { CredentialFiles } from "./files.ts";
 import type { Refusals } from "./refusals.ts";
 
 /**
- * Why this side closed or refused a connection: largest at an exhausted budget, HTTP/2 violation,
- * empty frames, unsolicited answers, or avoided after one of these.
+ * Why this side closed or refused a connection: exhausted budget, HTTP/2 violation, empty frames,
+ * unsolicited answers, or avoided after one of these.
  */
 export const TLS_CLOSE_REASONS = ["budget", "protocol", "flood", "unasked", "refused"] as const;
 /** One of `TLS_CLOSE_REASONS`. */

@@ -4,8 +4,8 @@ import { Duplex } from "node:stream";
 type Done = (error?: Error | null) => void;
 
 /**
- * TCP connection below a TLS socket that can be paused. Deno's own transport never stops reading,
- * even when both are paused, and buffers outside JavaScript's memory.
+ * TCP connection below a TLS socket that can be paused. On a plain TCP socket, Deno's TLS never
+ * stops reading, even when both are paused, and buffers outside JavaScript's memory.
  */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;

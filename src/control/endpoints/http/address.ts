@@ -11,8 +11,8 @@ export interface HttpTarget {
 }
 
 /**
- * HTTP server of one address. Survives lack of descriptors and clients that hoard connections or do
- * not read: a new connection replaces the longest idle one.
+ * HTTP server of one address. Survives lack of descriptors and hoarding clients: a new connection
+ * replaces the longest idle one.
  */
 export class HttpAddressServer implements ConnectionOwner {
   targets: ReadonlyMap<string, HttpTarget> = new Map();

@@ -2,7 +2,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import type { MetricRegistry } from "../../../metrics/registry.ts";
 
-/** Why nodens closed a connection early. */
+/** Why nodens closed a connection early; "full": for a new one. */
 const CLOSE_REASONS = [
   "full",
   "slow_header",

@@ -12,8 +12,7 @@ const MAX_DESCRIPTOR = 65_536;
 
 /**
  * Bounds kernel memory of a listening socket's connections, which inherit these options; returns
- * whether the socket was found: the first unbounded one at the address, as the runtime hides its
- * descriptor.
+ * whether the socket was found: the first unbounded one at the address.
  */
 export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean {
   const name = new Uint8Array(SOCKADDR_SIZE);

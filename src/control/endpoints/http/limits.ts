@@ -1,6 +1,6 @@
 /** HTTP limits in bytes and milliseconds: clients must not crowd out probes and scrapers. */
 export const HTTP_LIMITS = {
-  /** Per address: ten scrapers and probes, and what they leave behind. */
+  /** Per address: ten scrapers and probes, and their leftovers. */
   connections: 64,
   leastConnections: 4,
   /** Minimum idle time before eviction. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../../../base/clock.ts";
 
-/** Result recomputed at most once per `forMs`, so a flood of requests is cheap. */
+/** Result recomputed at most once per `forMs`. */
 export class Recent<T> {
   readonly #forMs: number;
   readonly #make: () => Promise<T>;

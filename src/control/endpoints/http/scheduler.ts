@@ -5,7 +5,7 @@ type Queue = Map<unknown, () => void>;
 
 /**
  * Schedules HTTP answers over all addresses: each turn answers a few probes, then one page
- * (metrics, status, errors) at a limited rate. A waiting connection is not read.
+ * (metrics, status, errors) at a limited rate.
  */
 export class HttpScheduler {
   readonly #limits: Pick<HttpLimits, "probesATurn" | "pagesASecond" | "pagesInARow">;
