@@ -49,7 +49,7 @@ export class Lane {
   #why = NO_THREAD;
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
-  /** Commands beyond the ring's room, at most two per stream. No stream overtakes it. */
+  /** Commands beyond the ring's room, at most two per stream (none if closed while pending). */
   #backlog: Command[] = [];
 
   constructor(limit: number) {

@@ -4,9 +4,9 @@
  * descriptor.
  */
 
-/** Limit of a Corefile or imported file, as of Kubernetes config maps. */
+/** Limit of a Corefile or imported file (as for Kubernetes config maps). */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
-/** Limit of PEM files; all authorities take about 250 KiB. */
+/** Limit of PEM files; the authorities of a system take about 250 KiB. */
 export const MAX_CERTIFICATES_BYTES = 4 * 1024 * 1024;
 /** Limit of hosts files; 1,000,000 names take about 35 MiB. */
 export const MAX_HOSTS_BYTES = 256 * 1024 * 1024;

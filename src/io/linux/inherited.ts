@@ -60,7 +60,7 @@ export function inspectDescriptor(
 
 /**
  * Duplicates and configures an inherited socket; the original stays for later configurations.
- * Throws.
+ * Throws an error with the address.
  */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;

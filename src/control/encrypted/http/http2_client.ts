@@ -2,7 +2,7 @@
  * HTTP/2 client protocol (RFC 9113) for DNS over HTTPS, without socket and clock.
  *
  * `fetch` would also trust the built-in authorities; `node:http2` of Deno 2.9.6 takes four times
- * the CPU, garbled bodies and crashed in tests; pure JavaScript libraries are unmaintained.
+ * the CPU, and crashed and garbled bodies in tests; pure JavaScript libraries are unmaintained.
  *
  * Frames that do not advance an answer use up an allowance, which bounds the work a peer can cause;
  * at zero the connection is closed (ENHANCE_YOUR_CALM).
