@@ -15,7 +15,7 @@ export interface ErrorEvents {
 
 /**
  * Keeps the process alive when the control plane throws; other threads answer DNS. Call it after
- * the start. Returns a function that undoes it.
+ * the start, whose errors must end the process. Returns a function that undoes it.
  */
 export function surviveErrors(
   { registry, log, target = globalThis, clock = systemClock }: {

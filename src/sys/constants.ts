@@ -1,6 +1,6 @@
 /** Constants of Linux system calls, equal on x86-64 and aarch64 unless noted. */
 
-/** Error numbers of socket calls. */
+/** Error numbers of socket calls; see `rtnetlink.ts` for netlink. */
 export const ERRNO = {
   AGAIN: 11,
   NOMEM: 12,

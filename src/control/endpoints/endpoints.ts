@@ -37,8 +37,8 @@ export class Endpoints {
   }
 
   /**
-   * Serves a configuration, or throws and changes nothing. Call `watchListeners` next. `shared`:
-   * another nodens process may briefly use the same addresses.
+   * Serves a configuration, or throws and changes nothing. Call `watchListeners` once listeners
+   * accept queries. `shared`: another nodens process may briefly use the same addresses.
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;

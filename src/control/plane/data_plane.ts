@@ -203,8 +203,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Changes the configuration between two queries. Rejects with `ChangeRefused`, and changes
-   * nothing, if a listener cannot be opened (portable driver).
+   * Changes the configuration between two queries; handlers get `deliveries` first. Rejects with
+   * `ChangeRefused`, changing nothing, if a listener cannot be opened (portable driver).
    */
   async commit(
     { config, opened }: PreparedChange,

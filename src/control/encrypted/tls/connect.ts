@@ -35,7 +35,8 @@ class WrongName extends Error {}
 
 /**
  * Opens a TLS connection (1.2 or later) and verifies the peer's name or address. Rejects with an
- * error for the operator, an `UpstreamRefused` if retrying is useless.
+ * error for the operator, an `UpstreamRefused` if retrying is useless. Both sockets have `error`
+ * listeners.
  */
 export async function connectTls(
   endpoint: LaneEndpoint,
@@ -134,8 +135,8 @@ function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
 }
 
 /**
- * Explains a refused certificate, for which `node:tls` has a single code: fetches it over a second,
- * shared connection. Never rejects.
+ * Explains a refused certificate, for which `node:tls` has a single code: fetches it unverified
+ * over a second, shared connection that sends nothing. Never rejects.
  */
 function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
   const key = JSON.stringify(endpoint);

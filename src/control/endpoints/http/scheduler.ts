@@ -5,7 +5,7 @@ type Queue = Map<unknown, () => void>;
 
 /**
  * Schedules HTTP answers over all addresses: each turn answers a few probes, then one page
- * (metrics, status, errors) at a limited rate.
+ * (metrics, status, errors) at a limited rate. Waiting connections are not read.
  */
 export class HttpScheduler {
   readonly #limits: Pick<HttpLimits, "probesATurn" | "pagesASecond" | "pagesInARow">;
