@@ -1,20 +1,14 @@
-/** Cancels a timer; does nothing once the timer has fired. */
+/** Cancels a timer, if it has not fired. */
 export type Cancel = () => void;
 
-/**
- * Time and timers for the control plane. Programs use `systemClock`; tests pass a clock that they
- * move by hand, so that an hour passes at once.
- */
+/** Time and timers of the control plane; tests replace them with simulated time. */
 export interface Clock {
-  /** Monotonic time in milliseconds. */
+  /** Monotonic milliseconds. */
   now(): number;
-  /** Milliseconds since 1970 (Unix time). */
+  /** Unix time in milliseconds. */
   wall(): number;
-  /** Calls `fn` once, `ms` milliseconds from now. */
   after(ms: number, fn: () => void): Cancel;
-  /** Calls `fn` every `ms` milliseconds. */
   every(ms: number, fn: () => void): Cancel;
-  /** Resolves `ms` milliseconds from now. */
   sleep(ms: number): Promise<void>;
 }
 

@@ -1,9 +1,6 @@
 import { type Clock, systemClock } from "./clock.ts";
 
-/**
- * Waits for work, at most `limitMs`; returns whether it finished in time. Rejects if the work does.
- * Late work continues, and its result is ignored.
- */
+/** Waits at most `limitMs`; returns whether the work finished. Rejects if the work does. */
 export async function doneWithin(
   work: Promise<unknown>,
   limitMs: number,

@@ -3,12 +3,10 @@ export class IndexTable<T> {
   readonly #values: (T | null)[] = [];
   readonly #free: number[] = [];
 
-  /** Number of values. */
   get size(): number {
     return this.#values.length - this.#free.length;
   }
 
-  /** Stores a value and returns its number. */
   add(value: T): number {
     const index = this.#free.pop() ?? this.#values.length;
     this.#values[index] = value;
@@ -19,7 +17,7 @@ export class IndexTable<T> {
     return this.#values[index] ?? null;
   }
 
-  /** Returns the value removed; null if there was none. */
+  /** Returns the removed value, or null. */
   remove(index: number): T | null {
     const value = this.get(index);
     if (value === null) return null;
@@ -28,7 +26,7 @@ export class IndexTable<T> {
     return value;
   }
 
-  /** All values, of which any may be removed meanwhile. */
+  /** All values; the caller may remove any meanwhile. */
   *[Symbol.iterator](): Generator<T> {
     for (const value of this.#values) if (value !== null) yield value;
   }

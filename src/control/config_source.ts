@@ -2,7 +2,7 @@ import type { HostView } from "../config/host.ts";
 import type { LoadedConfig } from "../loading/load.ts";
 import { readConfig } from "../loading/read.ts";
 
-/** Where the Corefile comes from. */
+/** Location of the Corefile. */
 export interface ConfigSourceOptions {
   file: string;
   text: (() => string) | null;
@@ -10,9 +10,9 @@ export interface ConfigSourceOptions {
   host: HostView;
 }
 
-/** Reads the Corefile, and tells by a hash whether it has changed. */
+/** Reads the Corefile and hashes it to detect changes. */
 export class ConfigSource {
-  /** SHA-512, in hexadecimal, of the Corefile and its imports as last read. */
+  /** SHA-512, in hexadecimal, of the Corefile and its imports. */
   hash = "";
   readonly #options: ConfigSourceOptions;
 
@@ -20,10 +20,7 @@ export class ConfigSource {
     this.#options = options;
   }
 
-  /**
-   * Throws `CorefileErrors` with every fault, or an error that says why it cannot be read; updates
-   * `hash` in any case.
-   */
+  /** Throws `CorefileErrors` or a read error; always updates `hash`. */
   async read(): Promise<LoadedConfig> {
     const { file, text: make, defaultPort, host } = this.#options;
     const read = new Map<string, string>();
@@ -39,7 +36,6 @@ export class ConfigSource {
       const text = make?.() ?? readText(file, host);
       read.set("", text);
       const loaded = await readConfig({ file, text, defaultPort }, view);
-      // Plugins follow the other files.
       for (const path of [...read.keys()]) {
         if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
       }

@@ -1,4 +1,4 @@
-/** An exception on one line with its first stack frame, or with its whole stack. */
+/** An exception on one line, with its first stack frame or the whole stack. */
 export function exceptionText(thrown: unknown, wholeStack = false): string {
   if (!(thrown instanceof Error)) return String(thrown);
   if (wholeStack) return thrown.stack ?? String(thrown);
@@ -7,7 +7,7 @@ export function exceptionText(thrown: unknown, wholeStack = false): string {
   return frame === undefined ? text : `${text} (${frame})`;
 }
 
-/** What an `error` or `unhandledrejection` event carries. */
+/** Exception of an `error` or `unhandledrejection` event. */
 export function thrownBy(event: Event): unknown {
   const { error, reason } = event as Partial<ErrorEvent & PromiseRejectionEvent>;
   return error ?? reason;

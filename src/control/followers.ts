@@ -1,7 +1,7 @@
 import type { Config } from "../config/types.ts";
 import type { Companion, Deliver, Delivery, Follower } from "../plugins/companion.ts";
 
-/** The followers of all companions for one configuration. */
+/** Followers of all companions for one configuration. */
 export class Followers {
   readonly #config: Config;
   readonly #byCompanion = new Map<Companion, Follower>();
@@ -22,7 +22,7 @@ export class Followers {
     }
   }
 
-  /** Whether they follow this configuration; its listeners may be in another order. */
+  /** Ignores the order of listeners. */
   areOf(config: Config): boolean {
     return config.blocks === this.#config.blocks;
   }

@@ -2,14 +2,14 @@ import type { HostView } from "../config/host.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import { isRegular, MAX_CONFIG_BYTES, readRegularTextSync } from "../sys/regular_file.ts";
 
-/** This machine as the configuration sees it. */
+/** This machine's files for the configuration. */
 export const denoHost: HostView = {
   env: (name) => Deno.env.get(name),
   readTextFile(path) {
     try {
       return readRegularTextSync(path, MAX_CONFIG_BYTES);
     } catch (error) {
-      // The compiled program's read permission does not include these.
+      // Outside the compiled program's permission.
       if (!(error instanceof Deno.errors.NotCapable) || !/^\/(proc|sys)\//.test(path)) throw error;
       return readKernelFile(path);
     }
@@ -26,7 +26,7 @@ export const denoHost: HostView = {
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
     } catch (error) {
-      // Without descriptors an import must not seem to match nothing.
+      // Lack of descriptors must not look like an empty match.
       if (["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "")) throw error;
       return [];
     }
@@ -46,7 +46,7 @@ export const denoHost: HostView = {
     })),
 };
 
-/** The same for commands that read once and end: they also read standard input. */
+/** The same with standard input, for commands that read once. */
 export const commandHost: HostView = {
   ...denoHost,
   readTextFile: (path) =>

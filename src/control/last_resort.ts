@@ -3,20 +3,19 @@ import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { exceptionText, thrownBy } from "./exception_text.ts";
 
-/** Lines logged at once: a recurring fault must not fill the log. */
+/** A recurring fault must not fill the log. */
 const BURST = 5;
 const EARN_MS = 10_000;
 
-/** Dispatches `error` and `unhandledrejection` events. */
+/** Source of `error` and `unhandledrejection` events. */
 export interface ErrorEvents {
   addEventListener(type: string, listener: (event: Event) => void): void;
   removeEventListener(type: string, listener: (event: Event) => void): void;
 }
 
 /**
- * Keeps the process alive when the control plane throws; other threads answer DNS. Call it once
- * everything serves, so that a failed start still ends the process. Returns a function that undoes
- * it.
+ * Keeps the process alive when the control plane throws; other threads answer DNS. Call it after
+ * the start, whose errors must end the process. Returns a function that undoes it.
  */
 export function surviveErrors(
   { registry, log, target = globalThis, clock = systemClock }: {

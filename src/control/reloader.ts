@@ -6,10 +6,10 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import type { ConfigSource } from "./config_source.ts";
 import type { ReloadStatus } from "./endpoints/status.ts";
 
-/** What a reloader works with. */
+/** Options of a `Reloader`. */
 export interface ReloaderOptions {
   source: Pick<ConfigSource, "read" | "hash">;
-  /** Changes to a configuration; rejects, and changes nothing, if that fails. */
+  /** Rejects, changing nothing, on failure. */
   apply: (loaded: LoadedConfig) => Promise<void>;
   log: (level: LogLevel, line: string) => void;
   registry: MetricRegistry;
@@ -18,7 +18,7 @@ export interface ReloaderOptions {
   clock?: Clock;
 }
 
-/** Applies changes of the Corefile, one reload at a time. */
+/** Applies Corefile changes, one reload at a time. */
 export class Reloader {
   readonly #options: ReloaderOptions;
   readonly #clock: Clock;
@@ -47,7 +47,7 @@ export class Reloader {
     await this.#last;
   }
 
-  /** Reloads even an unchanged Corefile, or joins a queued reload; returns whether it succeeded. */
+  /** Reloads even if unchanged, or joins a queued reload; returns success. */
   reload(why: string): Promise<boolean> {
     return this.#queued ??= this.#enqueue(() => {
       this.#queued = null;
@@ -59,7 +59,7 @@ export class Reloader {
 
   #enqueue(work: () => Promise<boolean>): Promise<boolean> {
     const done = this.#last.then(() => this.#stopped ? false : work());
-    // An unexpected failure must not end later reloads.
+    // A failure must not end later reloads.
     this.#last = done.catch(() => {});
     return done;
   }
@@ -104,7 +104,7 @@ export class Reloader {
     }
   }
 
-  /** The jitter spreads nodes that were started together. */
+  /** Jitter spreads nodes that started together. */
   #schedule(): void {
     this.#cancel();
     if (this.#reload === undefined || this.#stopped) return;

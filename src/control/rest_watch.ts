@@ -11,17 +11,17 @@ const STATUS_BYTES = 4096;
 const STARTED_MS = 300;
 const GROWN_BYTES = 4 * MIB;
 const BUSY_BYTES = MIB;
-/** Pages of the executable return when needed, so their growth alone counts this rarely. */
+/** Executable pages return on use: their growth alone counts this rarely. */
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
 
-/** Memory of the process; `residentBytes` includes pages of files. */
+/** Memory of the process; `residentBytes` includes file pages. */
 export interface MemoryUse {
   readonly anonymousBytes: number;
   readonly residentBytes: number;
 }
 
-/** Parses `/proc/self/status`; null if it has no memory figures. */
+/** Parses `/proc/self/status`; null without memory figures. */
 export function parseMemoryUse(status: string): MemoryUse | null {
   const bytes = (name: string) => {
     const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status) ?? [];
@@ -37,13 +37,13 @@ interface RestActions {
   release(): void;
 }
 
-/** Releases memory when the process is at rest: after its start, and after each burst. */
+/** Releases memory after the start and after each burst. */
 export class RestWatch {
   readonly #actions: RestActions;
   #left: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   #releasedMs = -Infinity;
   #seenBytes: number;
-  /** Collecting has used pages of code that are to be released. */
+  /** Collecting has loaded code pages; release them. */
   #collected = false;
 
   constructor(actions: RestActions) {
@@ -71,7 +71,7 @@ export class RestWatch {
   }
 }
 
-/** Releases memory whenever the process is at rest; returns a function that ends this. */
+/** Releases memory whenever the process is idle; returns a function that stops. */
 export function releaseAtRest(clock: Clock = systemClock): () => void {
   const watch = new RestWatch({
     read: readUse,
@@ -86,7 +86,7 @@ export function releaseAtRest(clock: Clock = systemClock): () => void {
   };
 }
 
-/** Null if /proc cannot be read, as in a bare chroot. */
+/** Null if /proc is unreadable, as in a bare chroot. */
 function readUse(): MemoryUse | null {
   try {
     return parseMemoryUse(readKernelFile("/proc/self/status", STATUS_BYTES));

@@ -28,18 +28,18 @@ import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 import { startBeside } from "./plane/start_beside.ts";
 
-/** Limit for persisting, before a reload, what the new configuration does not keep. */
+/** For persisting data that the new configuration drops. */
 const SAVE_MS = 2000;
-/** Limit for queries in flight at stop: a little more than `forward` needs. */
+/** For queries in flight at stop; more than `forward` needs. */
 const DRAIN_MS = 6000;
-/** Limit for every other step of stopping. */
+/** For each other step of stopping. */
 const STOP_MS = 2000;
 const never = () => false;
 
 /** Period of checking another process and its files. */
 const BESIDE_MS = 250;
 
-/** What a server is made of. */
+/** Options of a `Server`. */
 export interface ServerOptions extends
   Pick<
     DataPlaneOptions,
@@ -47,7 +47,7 @@ export interface ServerOptions extends
   > {
   workers: number;
   registry: MetricRegistry;
-  /** SO_MARK of queries to upstreams and to its own listeners; default: none. */
+  /** SO_MARK of queries to upstreams, and to its own listeners. */
   marks?: { upstream: number; probe: number };
   /** Whether another process has these addresses as well, including HTTP; default: never. */
   isBeside?: () => boolean;
@@ -57,8 +57,8 @@ export interface ServerOptions extends
 }
 
 /**
- * Everything that serves: the data planes, and what the control plane does for one configuration. It
- * changes from one configuration to the next without losing a query.
+ * The serving process: data planes and control plane. Changes configurations without losing a
+ * query.
  */
 export class Server {
   readonly planes: readonly DataPlane[];
@@ -85,7 +85,7 @@ export class Server {
     this.#config = config;
     this.#options = options;
     this.#clock = clock;
-    // A UDP and a TCP socket each.
+    // UDP and TCP.
     const listeners = 2 * workers * config.listeners.length;
     this.#files = shareOwnFiles(driver, { planes: workers, listeners });
     const shares = describeShares(this.#files);
@@ -128,8 +128,8 @@ export class Server {
   }
 
   /**
-   * Opens everything and serves. Throws an error that says what cannot be opened. Sockets come
-   * last: they get a share of the queries if another process has the same addresses.
+   * Opens everything and serves. Throws an error that names what cannot be opened. Sockets come
+   * last: they share queries with another process at once.
    */
   async start(): Promise<void> {
     const { planes, checks, status } = this;
@@ -141,7 +141,7 @@ export class Server {
     const libc = driver === "linux" ? openLibc() : null;
     const reserved = libc !== null && reserveDescriptors(libc, this.#files.total);
     const starting = Promise.all(planes.map((plane) => plane.start()));
-    // Loaded while the data planes start.
+    // Overlaps the start of the data planes.
     const module = import("./endpoints/endpoints.ts");
     await starting;
     await reserved;
@@ -176,10 +176,7 @@ export class Server {
     if (beside) this.#watchBeside();
   }
 
-  /**
-   * Changes the configuration. Throws an error, and continues as before, if something cannot be
-   * opened.
-   */
+  /** Changes the configuration, or throws and changes nothing. */
   async change({ config }: LoadedConfig): Promise<void> {
     const gate = new DeliveryGate(this.planes);
     const followers = this.#follow(config, gate, this.#followers);
@@ -189,21 +186,21 @@ export class Server {
     try {
       this.planes.forEach((plane, index) => prepared.push(plane.prepare(config, index)));
       resumes = await this.#allKeepers((keeper) => keeper.hold(config, SAVE_MS));
-      // Another process with these addresses may have read the same Corefile first.
+      // Another process at these addresses may have reloaded first.
       this.#endpoints!.apply(config, this.hasNeighbours());
-      // The TLS thread starts before its upstreams are used, and ends after their last stream.
+      // The TLS thread starts before its first stream and ends after its last.
       this.tls.configure(config);
       this.#gate.shut();
       this.#nextFollowers = followers;
       await this.#commit(prepared, deliveries);
     } catch (error) {
-      // No data plane has changed: only the portable driver's can refuse, and it has just one.
+      // Only the portable driver refuses, and it has a single data plane.
       this.tls.configure(this.#config);
       this.#gate.open();
       prepared.forEach((change, i) => this.planes[i]!.discard(change));
       resumes.forEach((resume) => resume(this.#config));
       buffersOf(deliveries).forEach(releaseBuffer);
-      // Shared: its own servers may still be closing.
+      // Shared: its closing servers may linger.
       if (error instanceof ChangeRefused) this.#endpoints!.apply(this.#config, true);
       this.#nextFollowers = null;
       await followers.stop();
@@ -221,15 +218,15 @@ export class Server {
     await stopped;
   }
 
-  /** Whether other processes accept queries at this server's addresses; also valid after `stop`. */
+  /** Whether other processes serve the same addresses; valid after `stop`. */
   hasNeighbours(): boolean {
     if (this.#options.driver !== "linux") return false;
     return (this.#left ?? this.#boundAddresses()).neighbours().length > 0;
   }
 
   /**
-   * Stops without losing a query, and persists what is to be kept. Nothing waits after `hurry`
-   * resolves. `succeeded`: another process serves the same addresses, so nobody has to notice.
+   * Stops and persists without losing a query; waits for nothing after `hurry` resolves.
+   * `succeeded`: another process serves the addresses.
    */
   async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { driver, logger } = this.#options;
@@ -238,7 +235,7 @@ export class Server {
     const persist = () => this.#allKeepers((keeper) => keeper.stop(STOP_MS));
     this.#cancelBeside();
     if (succeeded) {
-      // The other process reads what is written, and answers HTTP for both.
+      // The other process reads the data and answers HTTP.
       await orHurry(Promise.all([persist(), this.#endpoints?.stop(STOP_MS)]));
     } else await orHurry(this.#endpoints?.lameduck());
     if (driver === "linux") {
@@ -278,7 +275,6 @@ export class Server {
         await plane.commit(prepared[i]!, each[i]!);
       } catch (error) {
         if (error instanceof ChangeRefused) throw error;
-        // It has failed or hangs; a new thread gets the new configuration.
         const { log } = this.#options.logger;
         log("error", `a data plane has not changed over: ${(error as Error).message}`);
       }

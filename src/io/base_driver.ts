@@ -5,18 +5,18 @@ import type { FileShares } from "./file_shares.ts";
 import { Lane, LANE_STREAMS } from "./lane.ts";
 import type { LaneLink } from "./lane_link.ts";
 
-/** Maximum sleep: the loop increments its heartbeat counter at least this often. */
+/** Maximum sleep, and so the heartbeat interval. */
 export const MAX_SLEEP_MS = 1000;
 
 /** Options of every driver. */
 export interface DriverOptions {
   files: FileShares;
   afterLoop: () => void;
-  /** Reports an exception that reached the loop. */
+  /** Reports an exception in the loop. */
   onPanic: (error: unknown) => void;
 }
 
-/** A TCP stream of a driver; see `Io`. */
+/** A driver's TCP stream; see `Io`. */
 export interface DriverStream {
   readonly queued: number;
   readonly queueSize: number;
@@ -27,11 +27,10 @@ export interface DriverStream {
   finish(): void;
 }
 
-/** What all drivers share: streams and sockets by number. */
+/** Streams and sockets by number, common to all drivers. */
 export abstract class BaseDriver {
   readonly lane: Lane;
   protected engine!: Traffic;
-  /** The lane has more to do than one turn allows. */
   protected laneBusy = false;
   protected abstract readonly streams: {
     connect(endpoint: Endpoint, handler: StreamHandler): number;

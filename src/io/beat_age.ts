@@ -1,14 +1,13 @@
 import { COUNTER } from "../engine/counters.ts";
 
-/** Interval between two calls of `look` above which the caller was itself held up. */
+/** Longer intervals between calls mean that the caller was delayed. */
 const LATE_MS = 2000;
 /** How much of such an interval counts. */
 const LATE_COUNTS_MS = 1000;
 
 /**
- * How long another thread's loop has stood still, by the counter of its turns. Time for which the
- * caller was held up too (busy, or a suspended machine) counts for a second at most. Times are
- * monotonic milliseconds.
+ * Age of another thread's last loop turn, by its counter. A delay of the caller (busy, or a
+ * suspended machine) counts for a second at most.
  */
 export class BeatAge {
   readonly #values: Float64Array;
@@ -28,7 +27,7 @@ export class BeatAge {
     this.#seenMs = this.#lookedMs = nowMs;
   }
 
-  /** Time since the loop last turned. To be called at least once a second. */
+  /** `nowMs` is monotonic. Call it at least once a second. */
   look(nowMs: number): number {
     const sinceMs = nowMs - this.#lookedMs;
     if (this.#values[this.#index] !== this.#beat) this.begin(nowMs);

@@ -1,6 +1,6 @@
 import type { ProbeTarget } from "./probe_socket.ts";
 
-/** An entry of an `-m recent` list, which tells rules that a target answers. */
+/** Entry of an `-m recent` list: tells rules that a target answers. */
 export interface Beat {
   readonly list: string;
   readonly entry: string;
@@ -13,22 +13,22 @@ export interface Watchdog {
   readonly everyMs: number;
 }
 
-/** A sign of life (sd_notify(3)). */
+/** Watchdog notification (sd_notify(3)). */
 export const SIGN_OF_LIFE: Uint8Array = new TextEncoder().encode("WATCHDOG=1\n");
 
-/** What a data plane checks of itself, and whom it tells; sent to its thread. */
+/** A data plane's self-checks and their receivers. */
 export interface CheckPlan {
   readonly targets: readonly ProbeTarget[];
   readonly beats: readonly Beat[];
-  /** Entries that are no longer renewed stay: another process renews them. */
+  /** Dropped entries stay in their lists: another process renews them. */
   readonly leaveEntries: boolean;
   readonly watchdog: Watchdog | null;
-  /** Counters of the other data planes, which share the ports and must turn as well. */
+  /** Counters of the other data planes. */
   readonly peers: readonly SharedArrayBuffer[];
   readonly verdicts: SharedArrayBuffer;
 }
 
-/** Doubles in the shared block of verdicts; those of the targets follow. */
+/** Offsets, in doubles, in the shared verdicts; targets follow. */
 export const VERDICTS = {
   ROUNDS: 0,
   DURATION_MS: 1,

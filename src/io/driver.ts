@@ -4,25 +4,25 @@ import type { Traffic } from "../engine/traffic.ts";
 import type { LaneLink } from "./lane_link.ts";
 import type { BoundSocket } from "./sockets.ts";
 
-/** A driver as the data plane's thread uses it. */
+/** Driver interface of the data plane's thread. */
 export interface Driver extends Io {
-  /** Connects the engine before it is configured, and sets its clock. */
+  /** Connects the engine and sets its clock. */
   attach(engine: Traffic): void;
-  /** Replaces the link to the TLS thread; without one, new streams fail with `why`. */
+  /** Replaces the link; if null, new streams fail with `why`. */
   attachLane(link: LaneLink | null, why: string): void;
-  /** Adds sockets to serve. Absent if the driver opens its own sockets. */
+  /** Absent if the driver opens sockets. */
   serve?(sockets: readonly BoundSocket[]): void;
   /**
-   * Changes the listeners; calls `takeOver` when the engine is to switch its configuration. A driver
-   * that opens its own sockets throws `ListenError` if it cannot, and changes nothing.
+   * Changes the listeners; `takeOver` switches the configuration. May throw `ListenError` (portable
+   * driver), changing nothing.
    */
   change(next: ListenerChange, takeOver: () => void): void;
-  /** Stops accepting queries; those in progress are still answered. */
+  /** Stops accepting queries and answers those in progress. */
   retireAll(): void;
   readonly drained: boolean;
 }
 
-/** The effect of a reload on a driver. */
+/** A reload's effect on a driver. */
 export interface ListenerChange {
   readonly listeners: readonly ListenerConfig[];
   readonly opened: readonly BoundSocket[];

@@ -1,6 +1,6 @@
-/** How the process shares out its file descriptors (RLIMIT_NOFILE), so that no part starves another. */
+/** Division of the process's file descriptors (RLIMIT_NOFILE). */
 
-/** Smallest limit at which every part has what it needs. */
+/** Minimum limit at which every part has enough. */
 export const MIN_FILES = 256;
 
 interface Share {
@@ -9,26 +9,27 @@ interface Share {
   max: number;
 }
 
-/** The parts of the limit; clients' connections get the rest. */
+/** Parts of the limit; clients' connections get the rest. */
 export const FILE_SHARES = {
-  /** 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
+  /**
+   * 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files.
+   */
   process: { of: 0, min: 64, max: 64 },
   http: { of: 1 / 8, min: 32, max: 256 },
-  /** TLS and HTTPS connections to upstreams; `max_conns` bounds those to each. */
+  /** TLS and HTTPS; `max_conns` bounds each upstream. */
   encryptedStreams: { of: 1 / 16, min: 16, max: 1024 },
   upstreamStreams: { of: 1 / 16, min: 16, max: 1024 },
   upstreamSockets: { of: 1 / 3, min: 80, max: 8192 },
-  /** Each takes up to 200 KB. */
+  /** Up to 200 KB each. */
   clientStreams: { of: 1, min: 8, max: 4096 },
 } as const satisfies Record<string, Share>;
 
-/** Descriptors of each data plane beyond the first (epoll, eventfd, its thread). */
+/** Per additional data plane: epoll, eventfd, its thread. */
 const PLANE_FILES = 8;
 
-/** Maximum numbers of open descriptors: `http` in total, the others in each data plane. */
+/** Maximum open descriptors: `http` in total, others per data plane. */
 export interface FileShares {
   limit: number;
-  /** Maximum of all parts and data planes together. */
   total: number;
   http: number;
   encryptedStreams: number;
@@ -37,7 +38,9 @@ export interface FileShares {
   clientStreams: number;
 }
 
-/** Shares out `limit` descriptors (Infinity for none). Below `MIN_FILES` the parts shrink in proportion. */
+/**
+ * Divides `limit` descriptors (Infinity for none). Below `MIN_FILES`, parts shrink in proportion.
+ */
 export function shareFiles(
   limit: number,
   { planes = 1, listeners = 0 }: { planes?: number; listeners?: number } = {},
@@ -67,7 +70,7 @@ export function shareFiles(
   };
 }
 
-/** Describes the shares for the log; null if the limit restricts none of the large ones. */
+/** Describes the shares for the log; null if no large one is restricted. */
 export function describeShares(shares: FileShares): string | null {
   const { limit, http, encryptedStreams, upstreamStreams, upstreamSockets, clientStreams } = shares;
   const ample = clientStreams === FILE_SHARES.clientStreams.max &&

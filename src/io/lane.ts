@@ -1,23 +1,23 @@
 /**
- * The data plane's end of the lane: encrypted streams to upstreams. TLS and HTTP/2 run in another
- * thread, which may be slow or fail; a ring of commands leads to it, and a ring of events back. The
- * TLS thread stops reading from the network while the event ring is full.
+ * The data plane's end of the lane: encrypted streams to upstreams. One ring carries commands to
+ * the TLS thread, another events back; while the latter is full, the thread does not read from the
+ * network.
  *
- * A full command ring says nothing of an upstream, so no stream is closed for it: `hasRoom` defers
- * queries, and a backlog has the commands that open and close streams until the thread has made room
- * and wakes the data plane.
+ * A full command ring is not an upstream's fault and closes no stream: `hasRoom` defers queries,
+ * and a backlog keeps the commands that open and close streams until the thread wakes the data
+ * plane.
  */
 import type { Endpoint, StreamHandler } from "../engine/io.ts";
 import { Memory } from "../engine/memory.ts";
 import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "./lane_link.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 
-/** First number of the lane's streams; a driver's own streams have lower ones. */
+/** First lane stream; a driver's have lower numbers. */
 export const LANE_STREAMS = 1 << 24;
 const LAST_STREAM = 0x7fffffff;
-/** Octets that may wait for a peer that does not read; a stream with more is closed. */
+/** Octets queued for a slow peer; more close the stream. */
 export const MAX_LANE_QUEUED = 256 * 1024;
-/** Limits of one turn: the longest DNS message, which takes half a millisecond to check. */
+/** The longest DNS message takes half a millisecond to check. */
 export const LANE_TURN = { bytes: 65536, events: 128 } as const;
 const MEMORY_BYTES = 65536;
 const NO_THREAD = "TLS is not ready yet";
@@ -28,18 +28,17 @@ interface LaneStream {
   readonly handler: StreamHandler;
   queued: number;
   pending: boolean;
-  /** Why it will be closed at the end of this turn, or null. */
+  /** Why it will be closed at the end of this turn. */
   failing: string | null;
 }
 
-/** A command that opens or closes a stream. */
 interface Command {
   readonly command: number;
   readonly stream: number;
   readonly payload: Uint8Array;
 }
 
-/** Streams over TLS. Drivers call `receive` and `flush` each turn, with the engine's clock set. */
+/** TLS streams. Drivers call `receive` and `flush` each turn, with the clock set. */
 export class Lane {
   readonly #limit: number;
   readonly #streams = new Map<number, LaneStream>();
@@ -50,17 +49,14 @@ export class Lane {
   #why = NO_THREAD;
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
-  /**
-   * Commands for which the ring had no room, at most two per stream: a pending stream that is closed
-   * leaves none, and no stream overtakes the backlog.
-   */
+  /** Commands beyond the ring's room, at most two per stream (none if closed while pending). */
   #backlog: Command[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Replaces the link and closes its streams; without one, new streams fail with `why`. */
+  /** Replaces the link and closes its streams; if null, new streams fail with `why`. */
   attach(link: LaneLink | null, why: string): void {
     this.#link?.port.close();
     this.#link = link;
@@ -85,14 +81,14 @@ export class Lane {
     return stream;
   }
 
-  /** See `Io.hasRoom`. True for a stream that is closing: what is written to it is dropped. */
+  /** See `Io.hasRoom`. True for a closing stream: its writes are dropped. */
   hasRoom(stream: number, length: number): boolean {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null || this.#commands === null) return true;
     return !entry.pending && length <= this.#commands.room;
   }
 
-  /** Sends octets at the end of this turn. Without `hasRoom` the stream fails. */
+  /** Sends at the end of this turn. Without `hasRoom` the stream fails. */
   write(stream: number, memory: Memory, offset: number, length: number): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null) return;
@@ -108,7 +104,7 @@ export class Lane {
     return this.#streams.get(stream)?.queued ?? 0;
   }
 
-  /** @param abrupt - the peer broke the protocol: for a while no stream to it is opened */
+  /** @param abrupt - the peer broke the protocol: avoid it for a while */
   close(stream: number, abrupt = false): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined) return;
@@ -118,7 +114,7 @@ export class Lane {
     } else this.#command(abrupt ? COMMAND.SHUN : COMMAND.CLOSE, stream, NOTHING);
   }
 
-  /** Passes events to the handlers; returns whether there are more for the next turn. */
+  /** Returns whether there are more events. */
   receive(): boolean {
     const events = this.#events;
     if (events === null) return false;
@@ -137,7 +133,7 @@ export class Lane {
   }
 
   flush(): void {
-    // A handler may open another stream that fails: that one is for the next turn.
+    // Streams that fail meanwhile wait for the next turn.
     for (const stream of this.#failing.splice(0)) {
       const entry = this.#streams.get(stream);
       if (entry === undefined) continue;
@@ -148,7 +144,6 @@ export class Lane {
     if (this.#commands?.publish() === true) this.#wake();
   }
 
-  /** Whether `flush` has left something for the next turn. */
   get unfinished(): boolean {
     return this.#failing.length > 0;
   }
@@ -179,7 +174,7 @@ export class Lane {
     }
   }
 
-  /** Closes a stream at the end of this turn: its handler must not be called now. */
+  /** Deferred to the end of this turn: the handler must not be called now. */
   #fail(stream: number, entry: LaneStream, why: string): void {
     entry.failing = why;
     this.#failing.push(stream);
@@ -193,13 +188,13 @@ export class Lane {
     return false;
   }
 
-  /** Writes what the ring has room for. The thread wakes the data plane for the rest. */
+  /** The thread wakes the data plane for the rest. */
   #writeBacklog(): void {
     let done = 0;
     for (const { command, stream, payload } of this.#backlog) {
       const ring = this.#commands!;
       const write = () => ring.write(command, stream, payload);
-      // Written again, since room may have been made before the wait began.
+      // Room may have been made before the wait began.
       if (!write() && !(ring.waitForRoom(payload.length) && write())) break;
       const entry = this.#streams.get(stream);
       if (entry !== undefined) entry.pending = false;

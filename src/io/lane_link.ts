@@ -1,17 +1,17 @@
-/** What a data plane and the TLS thread share: two rings and a way to wake each other. */
+/** Two rings and a way to wake each other, shared by a data plane and the TLS thread. */
 import type { TlsEndpoint } from "../engine/io.ts";
 import { ringMemory } from "./ring.ts";
 
-/** Size of each ring: thousands of queries. A larger one is no faster. */
+/** Thousands of queries; larger is no faster. */
 const RING_BYTES = 256 * 1024;
 
 /** Records to the TLS thread. */
 export const COMMAND = {
-  /** The payload is a `LaneEndpoint` as JSON. */
+  /** Payload: a `LaneEndpoint` as JSON. */
   OPEN: 1,
   WRITE: 2,
   CLOSE: 3,
-  /** Closes a stream whose peer broke the protocol, and opens none to that peer for a while. */
+  /** Closes a stream and avoids its peer, which broke the protocol. */
   SHUN: 4,
 } as const;
 
@@ -19,13 +19,13 @@ export const COMMAND = {
 export const EVENT = {
   CONNECTED: 1,
   DATA: 2,
-  /** The payload is a u32: octets sent to the peer. */
+  /** Payload: a u32, octets sent to the peer. */
   SENT: 3,
-  /** The payload is the reason, in UTF-8. It is the stream's last record. */
+  /** Payload: the reason in UTF-8. A stream's last record. */
   CLOSED: 4,
 } as const;
 
-/** The peer of a stream, as sent between threads. */
+/** A stream's peer, as sent between threads. */
 export interface LaneEndpoint {
   readonly address: string;
   readonly port: number;
@@ -37,7 +37,7 @@ export interface LaneEndpoint {
 export interface LaneLink {
   readonly commands: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
-  /** Any message on it wakes the other end. A data plane in epoll is woken by an eventfd instead. */
+  /** Any message wakes the other end; a data plane in epoll uses an eventfd. */
   readonly port: MessagePort;
 }
 

@@ -1,8 +1,8 @@
-/** A listener to probe, as a client would query it. */
+/** A listener to probe. */
 export interface ProbeTarget {
   readonly address: string;
   readonly port: number;
-  /** SO_MARK of the query, which rules let pass while they redirect all others; 0 for none. */
+  /** SO_MARK that exempts the query from redirection; 0 for none. */
   readonly mark: number;
 }
 
@@ -12,12 +12,12 @@ export interface ProbeSocket {
   close(): void;
 }
 
-/** Sends a probe query; null if that fails now, an exception if this process can never send one. */
+/** Sends a probe query. Returns null on a temporary failure; throws on a permanent one. */
 export type OpenProbe = (target: ProbeTarget) => ProbeSocket | null;
 
 const MAX_PAUSE_MS = 32;
 
-/** Pause before the answer is polled again, after a pause of `beforeMs` (0 for none). */
+/** Pause between polls, after one of `beforeMs` (0 for none). */
 export function nextPause(beforeMs: number): number {
   return Math.min(Math.max(1, 2 * beforeMs), MAX_PAUSE_MS);
 }

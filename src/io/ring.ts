@@ -1,6 +1,6 @@
 /**
- * A bounded queue of records from one thread to another, in shared memory. A record costs no
- * allocation and no serialization.
+ * A bounded queue of records between two threads, in shared memory, without allocation and
+ * serialization.
  *
  * ```
  *    0  i32 head: octets written, modulo 2^32; set by the writer
@@ -12,7 +12,7 @@
  *  record, aligned to 8:  u32 kind << 24 | length of the payload | u32 stream | payload, padded to 8
  * ```
  *
- * A payload may wrap around the end of the ring; a header of eight octets never does.
+ * A payload may wrap around the end of the ring; a header never does.
  */
 const HEAD = 0;
 const WOKEN = 1;
@@ -46,13 +46,13 @@ class RingEnd {
 export class RingWriter extends RingEnd {
   #head = Atomics.load(this.marks, HEAD);
 
-  /** Maximum payload of the next record; negative if there is no room for a record. */
+  /** Maximum payload of the next record; negative if none fits. */
   get room(): number {
     const used = (this.#head - Atomics.load(this.marks, TAIL)) >>> 0;
     return Math.min(this.bytes.length - used - HEADER, MAX_PAYLOAD);
   }
 
-  /** Adds a record, which the reader sees after `publish`; returns false if it does not fit. */
+  /** Adds a record, visible after `publish`; returns false if it does not fit. */
   write(
     kind: number,
     stream: number,
@@ -80,7 +80,7 @@ export class RingWriter extends RingEnd {
     return Atomics.exchange(this.marks, WOKEN, 1) === 0;
   }
 
-  /** Asks the reader to wake this end once there is room; returns whether there is already. */
+  /** Requests a wake-up for room; returns whether there is already. */
   waitForRoom(length: number): boolean {
     Atomics.store(this.marks, WAITS, 1);
     return length <= this.room;
@@ -100,7 +100,7 @@ export class RingReader extends RingEnd {
     Atomics.store(this.marks, WOKEN, 0);
   }
 
-  /** Advances to the next record; returns false if there is none. */
+  /** Returns false at the end. */
   next(): boolean {
     if (Atomics.load(this.marks, HEAD) === this.#tail) return false;
     const at = (this.#tail >>> 0) & (this.bytes.length - 1);
@@ -113,7 +113,7 @@ export class RingReader extends RingEnd {
     return true;
   }
 
-  /** Copies the payload, or its octets `from` to `to`, to the start of `target`. */
+  /** Copies the payload, or octets `from` to `to`, into `target`. */
   copy(target: Uint8Array, from = 0, to = this.length): void {
     const size = this.bytes.length;
     const start = (this.#payload + from) & (size - 1);
@@ -122,7 +122,7 @@ export class RingReader extends RingEnd {
     if (first < to - from) target.set(this.bytes.subarray(0, to - from - first), first);
   }
 
-  /** Frees the room of the records read; returns whether the writer waits for it and must be woken. */
+  /** Frees the records read; returns whether the writer must be woken. */
   release(): boolean {
     if (Atomics.load(this.marks, TAIL) === this.#tail) return false;
     Atomics.store(this.marks, TAIL, this.#tail);

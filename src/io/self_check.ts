@@ -12,21 +12,20 @@ import {
 } from "./check_plan.ts";
 import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
 
-/** Interval of beats. Four fit into the two seconds after which rules redirect queries. */
+/** Four within the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
 const ROUND_MS = 1000;
 /** Part of the interval within which an answer must come. */
 const LIMIT = 0.9;
-/** Age at which another data plane counts as silent; its loop should turn every second. */
+/** Age of another data plane's last turn. */
 const PEER_SILENT_MS = 2000;
 
-/** A kernel file or socket to write to. Never blocks. */
 interface Sink<T> {
   write(what: T): boolean;
   close(): void;
 }
 
-/** What the check needs of the thread that it runs in. */
+/** Options of a `SelfCheck`. */
 export interface SelfCheckOptions {
   timers: Timers;
   nowMs: () => number;
@@ -34,15 +33,15 @@ export interface SelfCheckOptions {
   openList: (list: string) => Sink<string>;
   openManager: (name: string) => Sink<Uint8Array>;
   log: (level: LogLevel, line: string) => void;
-  /** A list is no longer writable: usually it was removed with the rules. */
+  /** Usually removed with the rules. */
   onUnwritable: (list: string) => void;
 }
 
 /**
- * Checks from within the data plane's loop whether it answers, and tells the rules of fail-open, the
- * service manager's watchdog and (through shared memory) the control plane. If the loop hangs, all of
- * this stops. A probe is a real query from a fresh port: it is answered only if the loop turns, the
- * listener is open, the address exists, and no rule redirects the query.
+ * Checks from within the data plane's loop whether it answers, and informs the fail-open rules, the
+ * watchdog and (through shared memory) the control plane. A probe is a real query from a fresh
+ * port: it is answered only if the loop turns, the listener is open, the address exists, and no
+ * rule redirects it.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -57,7 +56,7 @@ export class SelfCheck {
   #pauseMs = 0;
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
-  /** Why entries could not be renewed, by list: in the last round, and in the current one. */
+  /** By list: in the last and the current round. */
   #faults = new Map<string, string>();
   #newFaults = new Map<string, string>();
   readonly #alive = new Map<string, boolean>();
@@ -74,7 +73,7 @@ export class SelfCheck {
     this.#sign = timers.create((nowMs) => this.#giveSign(nowMs));
   }
 
-  /** Begins a round of a new plan; entries that it lacks are removed. `done` follows the round. */
+  /** Starts a plan; removes entries that it lacks. `done` follows the first round. */
   follow(plan: CheckPlan, done?: (faults: ListFaults) => void): void {
     const nowMs = this.#options.nowMs();
     this.#dropEntries(plan);
@@ -90,7 +89,7 @@ export class SelfCheck {
     this.#begin(nowMs);
   }
 
-  /** Stops; entries stay in their lists and expire. */
+  /** Entries stay in their lists and expire. */
   end(): void {
     const { timers } = this.#options;
     for (const timer of [this.#round, this.#poll, this.#sign]) timers.clear(timer);
@@ -107,7 +106,7 @@ export class SelfCheck {
     this.#closeProbes();
     this.#sentMs = nowMs;
     this.#newFaults = new Map();
-    // Peers must be observed often, or this thread counts itself as late.
+    // With rare checks, this thread counts itself as late.
     const needed = targets.length + this.#peers.length > 0;
     if (needed) timers.set(this.#round, nowMs + this.#periodMs);
     else timers.clear(this.#round);
@@ -116,7 +115,7 @@ export class SelfCheck {
         this.#probes[i] = openProbe(target);
         if (this.#probes[i] === null) this.#judge(i, false);
       } catch (error) {
-        // Reported at once: no later probe can succeed either.
+        // Reported at once, as no later probe can succeed.
         this.#probes[i] = null;
         this.#verdicts[VERDICTS.FIRST_TARGET + i] = VERDICT.SILENT;
         const why = (error as Error).message;
@@ -228,7 +227,7 @@ export class SelfCheck {
       log("warning", "a data plane does not answer: the watchdog gets no sign of life");
     }
     this.#peersSilent = silent;
-    // Not repeated on failure: the next sign is as good.
+    // The next sign is as good.
     if (!silent) this.#manager.write(SIGN_OF_LIFE);
   }
 
@@ -253,7 +252,7 @@ class RecentLists {
   }
 
   write(name: string, text: string): string | null {
-    // A list that was removed with its last rule and recreated is another file.
+    // A list recreated with its rules is another file.
     for (let attempt = 0; attempt < 2; attempt++) {
       let list = this.#open.get(name);
       try {

@@ -1,31 +1,31 @@
-/** Sockets of listeners, as plain data that threads exchange; independent of the operating system. */
+/** Sockets of listeners as plain data for threads, for any operating system. */
 import type { ListenerConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 
-/** An address and port to listen on. */
+/** Address and port to listen on. */
 export interface ListenTarget {
   /** IP address, or "" for all of both families. */
   address: string;
   port: number;
 }
 
-/** An address that a socket is bound to. */
+/** Address of a bound socket. */
 export interface BoundPlace {
   kind: "udp" | "tcp";
   target: Address;
 }
 
-/** A socket that a listener needs. */
+/** A socket to open for a listener. */
 export interface ListenAddress extends BoundPlace {
   wildcard: boolean;
 }
 
-/** An address that other processes are bound to as well. */
+/** An address shared with other processes. */
 export interface Neighbour extends BoundPlace {
   readonly count: number;
 }
 
-/** A bound socket that a data plane serves. File descriptors belong to the process, not to a thread. */
+/** A bound socket of a data plane. Its descriptor belongs to the process. */
 export interface BoundSocket {
   fd: number;
   kind: "udp" | "tcp";
@@ -33,14 +33,14 @@ export interface BoundSocket {
   port: number;
   family: 4 | 6;
   wildcard: boolean;
-  /** Set for a socket that was handed over: others have it too, so it is never turned away. */
+  /** Set for handed-over sockets, which others share: never disconnect them. */
   inherited?: {
-    /** An IPv6 socket that accepts IPv4 as well. */
+    /** IPv6 socket that also accepts IPv4. */
     dual: boolean;
   };
 }
 
-/** A socket for queries that another process opened. */
+/** A query socket opened by another process. */
 export interface InheritedSocket {
   readonly fd: number;
   readonly name: string;
@@ -52,9 +52,9 @@ export interface InheritedSocket {
   readonly reusePort: boolean;
 }
 
-/** Sockets that the process was started with. */
+/** Sockets inherited at the start. */
 export interface InheritedSource {
-  /** Those of a listener for data plane number `plane`. */
+  /** For data plane `plane`. */
   of(listener: ListenerConfig, plane: number): InheritedSocket[];
   hasPort(port: number): boolean;
 }

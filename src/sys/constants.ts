@@ -1,6 +1,6 @@
-/** Constants of Linux system calls; the same on x86-64 and aarch64 unless said. */
+/** Constants of Linux system calls, equal on x86-64 and aarch64 unless noted. */
 
-/** Error numbers of socket calls; `rtnetlink.ts` has those of netlink replies. */
+/** Error numbers of socket calls; see `rtnetlink.ts` for netlink. */
 export const ERRNO = {
   AGAIN: 11,
   NOMEM: 12,
@@ -33,21 +33,21 @@ export const SO = {
   MEMINFO: 55,
   COOKIE: 57,
 } as const;
-/** Words that SO.MEMINFO reads: index of the dropped datagrams, and their number. */
+/** SO.MEMINFO: index of dropped datagrams, and length in words. */
 export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
-/** Sends small segments at once. */
+/** Socket option: sends small segments at once. */
 export const TCP_NODELAY = 1;
-/** Milliseconds after which unacknowledged data ends the connection. */
+/** Socket option: milliseconds until unacknowledged data ends the connection. */
 export const TCP_USER_TIMEOUT = 18;
-/** Request of ioctl: bytes in a socket's send queue. */
+/** Request of ioctl: bytes in the send queue. */
 export const SIOCOUTQ = 0x5411;
-/** Control messages with the destination of a datagram. */
+/** Control message with a datagram's destination. */
 export const IP_PKTINFO = 8;
-/** The same for IPv6. */
+/** Socket option: IP_PKTINFO for IPv6. */
 export const IPV6_RECVPKTINFO = 49;
-/** Excludes IPv4. */
+/** Socket option: excludes IPv4. */
 export const IPV6_V6ONLY = 26;
-/** States of TCP sockets; a UDP socket that is not connected is CLOSE. */
+/** TCP states; an unconnected UDP socket is CLOSE. */
 export const SOCKET_STATE = { ESTABLISHED: 1, SYN_RECV: 3, CLOSE: 7, LISTEN: 10 } as const;
 /** Ends sending. */
 export const SHUT_WR = 1;
@@ -69,7 +69,7 @@ export const EPOLL_CLOEXEC = 0o2000000;
 /** Flag of eventfd. */
 export const EFD_NONBLOCK = 0o4000;
 
-/** Layout of `struct epoll_event`, which is packed on x86-64 alone. */
+/** Layout of `struct epoll_event`, packed on x86-64 only. */
 export const EPOLL_EVENT = Deno.build.arch === "x86_64"
   ? { size: 12, data: 4 }
   : { size: 16, data: 8 };
@@ -93,11 +93,11 @@ export const IPPROTO = { TCP: 6, UDP: 17 } as const;
 export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030 } as const;
 /** Descriptor flag of F.GETFD. */
 export const FD_CLOEXEC = 1;
-/** Flags of open, and of F.SETFL. */
+/** Flag of open and F.SETFL. */
 export const O_NONBLOCK = 0o4000;
-/** For writing alone. */
+/** Flag of open. */
 export const O_WRONLY = 1;
-/** Not inherited by other programs. */
+/** Flag of open. */
 export const O_CLOEXEC = 0o2000000;
 
 /** Offset of the name in `struct dirent`. */
@@ -107,7 +107,7 @@ export const MADV_DONTNEED = 4;
 
 /** Clocks of clock_gettime. */
 export const CLOCK_MONOTONIC = 1;
-/** Includes the time for which the machine is suspended. */
+/** Clock that includes suspended time. */
 export const CLOCK_BOOTTIME = 7;
 
 /** Resource of getrlimit: open files. */

@@ -1,19 +1,19 @@
 /**
- * Keeps V8's debugger closed. This must run before anything else.
+ * Keeps V8's debugger closed. Must run before anything else.
  *
  * On SIGUSR1 `deno run` (2.9.2 and later, from 500 ms after the start) opens the inspector on
- * 127.0.0.1:9229, where every user of the machine can run code as this process. No option, listener or
- * signal mask prevents that. A compiled nodens does not do it.
+ * 127.0.0.1:9229, through which any local user can run code as this process. No option, listener or
+ * signal mask prevents that. Compiled programs are not affected.
  *
- * Deno installs the kernel's signal handler once, for the first listener. So this adds a listener and
- * then replaces the handler by the C library's `sigignore`, which makes the kernel ignore the signal
- * when it comes: one system call, safe in a handler. `arrived` detects this and installs it again.
+ * Deno installs the kernel's handler once, for the first listener. So this adds a listener and then
+ * replaces the handler with the C library's `sigignore`: one system call, safe in a handler, which
+ * ignores the signal from then on. `arrived` detects this and reinstalls the handler.
  */
 import { systemClock } from "../base/clock.ts";
 
 const SIGUSR1 = 10;
 const DEBUGGER = { hostname: "127.0.0.1", port: 9229 } as const;
-/** Deno may open the debugger after the listener ran, so it is closed a second time. */
+/** Deno may open the debugger after the listener ran. */
 const CLOSE_AGAIN_MS = 100;
 const OCCUPY_AGAIN_MS = 200;
 
@@ -22,9 +22,9 @@ const SYMBOLS = {
   sigignore: { type: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** SIGUSR1 without its effect on the debugger. */
+/** Handler of SIGUSR1 that prevents the debugger. */
 export class DebuggerSignal {
-  /** Installs the handler; returns whether another one was installed. Null without FFI. */
+  /** Returns whether the handler had been replaced. Null without FFI. */
   readonly #arm: (() => boolean) | null;
   #heard = false;
 
@@ -39,7 +39,7 @@ export class DebuggerSignal {
     this.#arm = openHandler();
     if (this.#arm !== null) this.#arm();
     else if (hasSignals) void occupyPort();
-    // It is open already if this came late.
+    // If this came late, it is already open.
     void closeDebugger();
   }
 
@@ -57,12 +57,11 @@ function openHandler(): (() => boolean) | null {
     const { signal, sigignore } = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
     return () => !Deno.UnsafePointer.equals(signal(SIGUSR1, sigignore), sigignore);
   } catch {
-    // There is no glibc.
     return null;
   }
 }
 
-/** Without FFI, keeps the port from the debugger, as any other process does that has it. */
+/** Without FFI, occupies the debugger's port. */
 async function occupyPort(): Promise<void> {
   const host = `${DEBUGGER.hostname}:${DEBUGGER.port}`;
   if (!isGranted({ name: "net", host })) return;
@@ -72,13 +71,12 @@ async function occupyPort(): Promise<void> {
       listener ??= Deno.listen(DEBUGGER);
       (await listener.accept()).close();
     } catch {
-      // The port is in use, or descriptors have run out.
       await systemClock.sleep(OCCUPY_AGAIN_MS);
     }
   }
 }
 
-/** Closes the debugger if it is open, with every connection to it. */
+/** Closes the debugger and its connections. */
 async function closeDebugger(): Promise<void> {
   if (!isGranted({ name: "sys" })) return;
   const inspector = await import("node:inspector");

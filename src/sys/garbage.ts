@@ -1,36 +1,35 @@
 /**
- * Collects garbage that V8 does not see. Buffers lie outside its heap: a thread that drops 4 KiB
- * buffers grows to 150 MB and more, whatever `--max-heap-size` says. V8's heap flags have no effect at
- * run time, so nodens counts what it allocates and requests collections.
+ * Collects buffers, which V8 does not see: a thread that drops 4 KiB buffers grows past 150 MB,
+ * whatever `--max-heap-size` says. V8's heap flags have no effect at run time, so nodens counts its
+ * allocations.
  */
 
-/** `minor` examines new objects alone and takes about a millisecond; `major` takes some ten. */
+/** `minor` examines only new objects: about 1 ms; `major` takes about 10. */
 type Collect = (options: { type: "minor" | "major"; flavor?: "last-resort" }) => void;
 
-/** A major collection follows this many: objects that survived become garbage later. */
+/** Before a major one, which also frees survivors. */
 const MINOR_COLLECTIONS = 8;
-/** Heap growth worth ten milliseconds of a thread that has little to do. */
+/** Worth ten milliseconds of an idle thread. */
 const GROWN_BYTES = 4 * 2 ** 20;
 
 let collect: Collect | null = null;
 
-/** V8's function under `--expose-gc`, which the shipped nodens has; else null. */
+/** Needs `--expose-gc`, which the shipped nodens has. */
 function exposed(): Collect | null {
   return (globalThis as { gc?: Collect }).gc ?? null;
 }
 
-/** V8's function from another context, which takes memory. */
 function fromContext(): Collect {
   process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
   return process.getBuiltinModule("node:vm").runInNewContext("gc");
 }
 
-/** Collects all garbage of this thread and shrinks its heap, if that takes no memory itself. */
+/** Collects this thread's garbage and shrinks its heap, if that costs no memory. */
 export function collectAtRest(): void {
   exposed()?.({ type: "major", flavor: "last-resort" });
 }
 
-/** Calls `collectAtRest` when the heap has grown in a burst. */
+/** Calls `collectAtRest` after the heap has grown. */
 export class RestCollector {
   readonly #sizeBytes: () => number;
   readonly #collect: () => void;
@@ -52,7 +51,7 @@ function heapBytes(): number {
   return Deno.memoryUsage().heapTotal;
 }
 
-/** Collects this thread's garbage whenever `limitBytes` were allocated outside the heap. */
+/** Collects garbage after each `limitBytes` allocated outside the heap. */
 export class GarbageWatch {
   limitBytes: number;
   readonly #collect: Collect;
@@ -64,7 +63,7 @@ export class GarbageWatch {
     this.#collect = run ?? ((options) => (collect ??= exposed() ?? fromContext())(options));
   }
 
-  /** Collects if it is time. `allocatedBytes` is the total ever allocated. */
+  /** `allocatedBytes` is a running total. */
   look(allocatedBytes: number): void {
     if (allocatedBytes - this.#collectedBytes < this.limitBytes) return;
     this.#collectedBytes = allocatedBytes;

@@ -1,15 +1,15 @@
 import { DIRENT, O_CLOEXEC, O_WRONLY } from "./constants.ts";
 import { cString, type Libc, openLibc } from "./libc.ts";
 
-/** Shared by all reads: buffers are garbage that V8 hardly counts. */
+/** Shared: V8 hardly counts buffers as garbage. */
 const chunk = new Uint8Array(65536);
-/** Larger than every file read by `readKernelFile` but `smaps`. */
+/** Enough for every file except `smaps`. */
 const MAX_FILE_BYTES = 65536;
 const MAX_ENTRIES = 100_000;
 
 /**
- * The first `maxBytes` of a file below /proc or /sys, which Deno itself reads only with all permissions.
- * Throws if there is no glibc, no FFI, or the file cannot be read.
+ * First `maxBytes` of a file below /proc or /sys, which Deno reads only with all permissions.
+ * Throws without glibc or FFI, or if unreadable.
  */
 export function readKernelFile(path: string, maxBytes: number = MAX_FILE_BYTES): string {
   const text = readText(openLibc(), path, maxBytes);
@@ -17,14 +17,14 @@ export function readKernelFile(path: string, maxBytes: number = MAX_FILE_BYTES):
   return text;
 }
 
-/** Counts the entries of /proc/self/fd or its like, without the descriptor that reads the folder. */
+/** Counts the entries of a folder like /proc/self/fd, without its own. */
 export function countKernelEntries(path: string): number {
   const names = listNames(openLibc(), path);
   if (names === null) throw new Error(`Cannot open "${path}"`);
   return names.length - 1;
 }
 
-/** A kernel file that is kept open for writing. Opening throws. */
+/** A kernel file kept open for writing. Opening throws. */
 export class KernelFile {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -35,7 +35,7 @@ export class KernelFile {
     if (this.#fd < 0) throw new Error(`Cannot open "${path}" for writing`);
   }
 
-  /** Writes with one call; returns false if the kernel refused or the file was replaced. */
+  /** Returns false if refused or if the file was replaced. */
   write(text: string): boolean {
     const bytes = new TextEncoder().encode(text);
     return this.#libc.write(this.#fd, bytes, bytes.length) >= bytes.length;
@@ -46,7 +46,7 @@ export class KernelFile {
   }
 }
 
-/** Text of a file's first `maxBytes`; null if it cannot be read. */
+/** The first `maxBytes` of a file; null if unreadable. */
 export function readText(libc: Libc, path: string, maxBytes: number): string | null {
   const fd = libc.open(cString(path), O_CLOEXEC);
   if (fd < 0) return null;
@@ -66,7 +66,7 @@ export function readText(libc: Libc, path: string, maxBytes: number): string | n
   }
 }
 
-/** Names in a folder, at most 100,000; null if it cannot be read. */
+/** Names in a folder, at most 100,000; null if unreadable. */
 export function listNames(libc: Libc, path: string): string[] | null {
   const folder = libc.opendir(cString(path));
   if (folder === null) return null;

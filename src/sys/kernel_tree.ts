@@ -1,20 +1,20 @@
 import { listNames, readText } from "./kernel_file.ts";
 import { cString, type Libc, openLibc } from "./libc.ts";
 
-/** Lists of sockets are long on a busy machine. */
+/** Socket lists are long. */
 const MAX_FILE_BYTES = 8 * 2 ** 20;
 const MAX_LINK_BYTES = 512;
 
-/** Files, folders and links below /proc and /sys; unreadable ones are null or empty. */
+/** Files, folders and links below /proc and /sys; null or empty if unreadable. */
 export class KernelTree {
   readonly #libc: Libc;
 
-  /** Throws if there is no glibc or FFI is not allowed. */
+  /** Throws without glibc or FFI. */
   constructor() {
     this.#libc = openLibc();
   }
 
-  /** The first 8 MiB of a file; null if it cannot be read. */
+  /** At most 8 MiB. */
   read(path: string): string | null {
     return readText(this.#libc, path, MAX_FILE_BYTES);
   }

@@ -1,4 +1,4 @@
-// Sizes that fit in 32 bits are declared as such: a 64-bit number costs a BigInt a call.
+// A 64-bit number costs a BigInt per call.
 const INT = "i32";
 const SIZE = "u32";
 const BUFFER = "buffer";
@@ -35,7 +35,7 @@ const SYMBOLS = {
   getrlimit: fn(INT, BUFFER), // resource, limit
   setrlimit: fn(INT, BUFFER), // resource, limit
   fcntl: fn(INT, INT, INT), // fd, command, argument
-  /** `fcntl` on another thread, for calls that block. */
+  /** Blocking calls run on another thread. */
   fcntlAsync: { name: "fcntl", ...fn(INT, INT, INT), nonblocking: true },
   ioctl: fn(INT, SIZE, BUFFER), // fd, request, value
   close: fn(INT), // fd
@@ -49,13 +49,13 @@ function fn<const P extends Deno.NativeType[]>(...parameters: P) {
   return { parameters, result: INT } as const;
 }
 
-/** The opened library's functions. */
+/** Functions of the opened library. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 let symbols: Libc | null = null;
 let errno = new Int32Array(1);
 
-/** Opens glibc. Throws if there is none (musl, another system) or FFI is not allowed. */
+/** Opens glibc. Throws without glibc (musl, another system) or FFI. */
 export function openLibc(): Libc {
   if (symbols === null) {
     symbols = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
@@ -65,15 +65,12 @@ export function openLibc(): Libc {
   return symbols;
 }
 
-/** A string as C reads it. */
+/** A zero-terminated string. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);
 }
 
-/**
- * Error number of this thread's last failed call. To be read in the expression after the call, since
- * V8 makes system calls too.
- */
+/** Error number of the last call. Read it in the same expression: V8 makes system calls too. */
 export function lastErrno(): number {
   return errno[0]!;
 }

@@ -1,7 +1,7 @@
 import { RLIMIT_NOFILE } from "./constants.ts";
 import type { Libc } from "./libc.ts";
 
-/** Raises the soft limit of open files to the hard one; returns it, or Infinity if it is unknown. */
+/** Raises the soft limit of open files; returns it (Infinity if unknown). */
 export function raiseFileLimit(libc: Libc): number {
   const limits = new BigUint64Array(2);
   const bytes = new Uint8Array(limits.buffer);

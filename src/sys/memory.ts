@@ -2,7 +2,7 @@ import { MADV_DONTNEED } from "./constants.ts";
 import { readKernelFile } from "./kernel_file.ts";
 import { openLibc } from "./libc.ts";
 
-/** The executable comes early in smaps, which takes some 400 KB in total. */
+/** Reaches the executable in smaps, which is about 400 KB long. */
 const SMAPS_BYTES = 2 ** 20;
 
 interface Range {
@@ -13,8 +13,8 @@ interface Range {
 let ranges: Range[] | null = null;
 
 /**
- * Releases what starting has left: free pages of the C heap, and read-only pages of the executable
- * (about 40 MB), which the page cache supplies again when they are used.
+ * Releases memory used by starting: free pages of the C heap, and read-only pages of the executable
+ * (about 40 MB).
  */
 export function releaseMemory(): void {
   const libc = openLibc();
@@ -23,7 +23,7 @@ export function releaseMemory(): void {
   for (const { start, sizeBytes } of ranges) libc.madvise(start, sizeBytes, MADV_DONTNEED);
 }
 
-/** Read-only mappings of a file. Any that the dynamic linker has modified must stay in memory. */
+/** Read-only mappings of a file, unless modified by the dynamic linker. */
 function untouched(path: string): Range[] {
   let smaps: string;
   try {

@@ -1,10 +1,8 @@
-/** Permission bits that let the group or others write. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Throws an error with the remedy if another user could replace or modify the file, whose content
- * nodens trusts. A sticky folder (/tmp) does not protect it, since anybody may create the file first.
- * A missing file is accepted.
+ * Throws an error with the remedy if another user could replace or modify a trusted file. A sticky
+ * folder (/tmp) does not help: anyone may create the file first. Accepts a missing file.
  */
 export async function requireOwn(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;

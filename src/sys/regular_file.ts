@@ -1,23 +1,22 @@
 /**
- * Reads files that users name: only regular files of a bounded size, and /dev/null.
- *
- * Opening a FIFO blocks until it has a writer, and a device may never end. So the type is checked
- * before opening and again on the descriptor.
+ * Reads files named by users: regular files of a bounded size, and /dev/null. Opening a FIFO may
+ * block, and a device may never end, so the type is checked before opening and again on the
+ * descriptor.
  */
 
-/** A Corefile or its sources; Kubernetes config maps are no larger. */
+/** Limit of a Corefile or imported file (as for Kubernetes config maps). */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
-/** PEM files; all authorities of a system take some 250 KiB. */
+/** Limit of PEM files; the authorities of a system take about 250 KiB. */
 export const MAX_CERTIFICATES_BYTES = 4 * 1024 * 1024;
-/** Files in the format of /etc/hosts; a list of 1,000,000 names takes some 35 MiB. */
+/** Limit of hosts files; 1,000,000 names take about 35 MiB. */
 export const MAX_HOSTS_BYTES = 256 * 1024 * 1024;
-/** Lists of servers (resolv.conf) and of users (passwd). */
+/** Limit of resolv.conf and passwd. */
 export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 
 const CHUNK_BYTES = 64 * 1024;
 /** Device 1:3 on Linux. */
 const NULL_DEVICE = (1 << 8) | 3;
-/** File timestamps may be too coarse to show a second change within this time. */
+/** Timestamps may be too coarse to show another change. */
 const FRESH_MS = 2000;
 
 /** Whether it is a regular file or /dev/null. */
@@ -25,21 +24,20 @@ export function isRegular({ isFile, isCharDevice, rdev }: Deno.FileInfo): boolea
   return isFile || (isCharDevice === true && rdev === NULL_DEVICE && Deno.build.os === "linux");
 }
 
-/** Throws an error that says what it is instead, or that it is too large. */
+/** Throws an error that names the actual type or size. */
 export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
   if (!isRegular(stat)) throw new Error(`it is ${kindOf(stat)}, not a regular file`);
   if (stat.size > maxBytes) throw tooLarge(maxBytes);
 }
 
-/** Identifies the content of a file without reading it. */
+/** Identifies a file's content without reading it. */
 export interface FileState {
-  /** Equal while the file is unchanged. */
   text: string;
-  /** The file changed so recently that another change might not alter the state. */
+  /** Changed so recently that another change might not show. */
   fresh: boolean;
 }
 
-/** State of a file: the inode detects replacement, the change time forged modification times. */
+/** State of a file. Inode and change time reveal replacement and forged modification times. */
 export function fileState(
   { dev, ino, size, mtime, ctime }: Deno.FileInfo,
   nowMs: number,
@@ -52,7 +50,7 @@ export function fileState(
   };
 }
 
-/** Reads text of at most `maxBytes`. Throws the system's errors, or why the file is refused. */
+/** Reads at most `maxBytes`. Throws system errors and why a file is refused. */
 export function readRegularTextSync(path: string, maxBytes: number): string {
   requireRegular(Deno.statSync(path), maxBytes);
   using file = Deno.openSync(path);
@@ -62,12 +60,12 @@ export function readRegularTextSync(path: string, maxBytes: number): string {
   return decode(content.bytes);
 }
 
-/** As `readRegularTextSync`, but does not block the thread. */
+/** Non-blocking `readRegularTextSync`. */
 export async function readRegularText(path: string, maxBytes: number): Promise<string> {
   return decode(await readRegularFile(path, maxBytes));
 }
 
-/** Reads at most `maxBytes`. Throws as `readRegularTextSync`. */
+/** Reads at most `maxBytes`. Throws as `readRegularTextSync` does. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Uint8Array> {
   requireRegular(await Deno.stat(path), maxBytes);
   using file = await Deno.open(path);
@@ -77,7 +75,7 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<U
   return content.bytes;
 }
 
-/** A growing buffer: files of the kernel do not declare their size. */
+/** Kernel files do not declare their size. */
 class Content {
   readonly #maxBytes: number;
   #buffer = new Uint8Array(CHUNK_BYTES);
@@ -100,7 +98,7 @@ class Content {
     return this.#buffer.subarray(this.#length);
   }
 
-  /** Adds what was read into `free`; false at the end of the file. Throws if it is too much. */
+  /** Returns false at the end. Throws above the limit. */
   add(count: number | null): boolean {
     this.#length += count ?? 0;
     if (this.#length > this.#maxBytes) throw tooLarge(this.#maxBytes);

@@ -2,7 +2,7 @@ import { Address, parseAddress } from "../dns/address.ts";
 import { AF } from "./constants.ts";
 import { cString, type Libc } from "./libc.ts";
 
-/** Size of the larger one, `struct sockaddr_in6`, rounded up to whole words. */
+/** Size of `struct sockaddr_in6`, rounded up to whole words. */
 export const SOCKADDR_SIZE = 32;
 const SIZE_IN = 16;
 const SIZE_IN6 = 28;
@@ -37,7 +37,7 @@ export function readSockaddr(view: DataView, offset: number, address: Address): 
   }
 }
 
-/** Reads the address that an IP socket is bound to; null for other descriptors. */
+/** Reads the local address of an IP socket; null for other descriptors. */
 export function readLocalAddress(libc: Libc, fd: number, address = new Address()): Address | null {
   const view = new DataView(new ArrayBuffer(SOCKADDR_SIZE));
   if (libc.getsockname(fd, view, new Uint32Array([SOCKADDR_SIZE])) < 0) return null;
@@ -52,13 +52,13 @@ export function domainOf({ family }: Address): number {
   return family === 4 ? AF.INET : AF.INET6;
 }
 
-/** Index of the interface that a scope names, or 0 if there is none (RFC 4007 section 11). */
+/** Interface index of a scope, or 0 (RFC 4007 section 11). */
 export function scopeIndex(libc: Libc, scope: string): number {
   if (scope === "") return 0;
   return Number(scope) || libc.if_nametoindex(cString(scope));
 }
 
-/** Parses an IP address, with a scope if any (`fe80::1%eth0`); null if `host` is not one. */
+/** Parses an IP address with optional scope (`fe80::1%eth0`), or returns null. */
 export function parseSocketAddress(libc: Libc, host: string, port: number): Address | null {
   const [text, scope] = host.split("%");
   const bytes = parseAddress(text!);
@@ -71,12 +71,12 @@ export function parseSocketAddress(libc: Libc, host: string, port: number): Addr
   return address;
 }
 
-/** Whether it means all addresses of its family. */
+/** Whether an address is 0.0.0.0 or ::. */
 export function isWildcard({ bytes }: Address): boolean {
   return bytes.every((octet) => octet === 0);
 }
 
-/** Address and port as text: `127.0.0.1:53`, `[fe80::1%2]:53`. */
+/** Formats an address: `127.0.0.1:53`, `[fe80::1%2]:53`. */
 export function hostPort(address: Address): string {
   const { family, port, scope } = address;
   const host = scope === 0 ? address.hostname() : `${address.hostname()}%${scope}`;

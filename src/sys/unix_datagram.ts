@@ -1,18 +1,18 @@
 import { AF, MSG, SOCK } from "./constants.ts";
 import { lastErrorText, type Libc, openLibc } from "./libc.ts";
 
-/** Size of `sun_path` in `struct sockaddr_un` (unix(7)), which follows the family. */
+/** `sun_path` in `struct sockaddr_un` (unix(7)). */
 const PATH_SIZE = 108;
 const PATH_AT = 2;
 
-/** Socket address of a path, or of an abstract name that begins with `@`. Throws for other names. */
+/** Socket address of a path or an abstract name (`@…`). Throws for other names. */
 export function unixAddress(name: string): Uint8Array {
   const abstract = name.startsWith("@");
   if ((!abstract && !name.startsWith("/")) || name.length < 2 || name.includes("\0")) {
     throw new TypeError(`"${name}" is neither a path nor "@" with an abstract name`);
   }
   const text = new TextEncoder().encode(name);
-  // Only a path ends with a zero octet.
+  // Only paths are zero-terminated.
   const length = abstract ? text.length : text.length + 1;
   if (length > PATH_SIZE) {
     throw new RangeError(`"${name}" is too long for a socket (${PATH_SIZE} octets at most)`);
@@ -24,7 +24,7 @@ export function unixAddress(name: string): Uint8Array {
   return address;
 }
 
-/** Sends datagrams to one Unix socket, for which Deno has no stable API. Never blocks. */
+/** Non-blocking sender to one Unix socket; Deno has no stable API for that. */
 export class UnixDatagramSender {
   readonly #libc: Libc;
   readonly #address: Uint8Array;
@@ -37,7 +37,7 @@ export class UnixDatagramSender {
     if (this.#fd < 0) throw new Error(`Cannot open a Unix socket: ${lastErrorText()}`);
   }
 
-  /** Sends one datagram; returns false if the receiver is absent or its queue full. */
+  /** Returns false if the receiver is absent or its queue full. */
   send(bytes: Uint8Array): boolean {
     const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
     const address = this.#address;

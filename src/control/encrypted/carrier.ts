@@ -4,18 +4,18 @@ import type { SecureConnection } from "./tls/connect.ts";
 import type { TlsContext } from "./tls/context.ts";
 import { explainBreak, explainEnd, isRefusal } from "./tls/failure.ts";
 
-/** What a carrier reports. */
+/** Callbacks of a carrier. */
 export interface CarrierEvents {
   /** The receiver owns the bytes. */
   data(bytes: Uint8Array): void;
   sent(sizeBytes: number): void;
-  /** The carrier holds more or fewer bytes, besides those written and not sent. */
+  /** Change in memory held, without unsent output. */
   charge(change: number): void;
-  /** `refusal`: another connection would fare no better, so the peer is avoided for a while. */
+  /** `refusal`: a new connection would fail too, so the peer is avoided. */
   ended(why: string, refusal: boolean): void;
 }
 
-/** What a carrier is made of. */
+/** Parts of a carrier. */
 export interface CarrierParts {
   connection: SecureConnection;
   endpoint: LaneEndpoint;
@@ -23,7 +23,7 @@ export interface CarrierParts {
   events: CarrierEvents;
 }
 
-/** An encrypted connection that carries DNS frames. After `ended` or `close` it reports nothing. */
+/** Encrypted connection for DNS frames. Reports nothing after `ended` or `close`. */
 export abstract class Carrier {
   protected readonly parts: CarrierParts;
   protected closed = false;
@@ -37,9 +37,9 @@ export abstract class Carrier {
     let refused = false;
     const broken = (error: Error) => {
       const alert = isRefusal(error);
-      // An alert says more than the reset that may come with it.
+      // An alert is more specific than a reset that follows it.
       if (why === null || alert) why = explainBreak(error, endpoint, this.#answered);
-      // TLS 1.3 servers check a client's certificate after the handshake.
+      // TLS 1.3 servers check client certificates after the handshake.
       refused ||= alert && !this.#answered;
     };
     const ended = () => this.fail(why ?? explainEnd(endpoint, this.#answered), refused);
@@ -48,12 +48,12 @@ export abstract class Carrier {
       this.#answered = true;
       this.receive(bytes);
     });
-    // Not reported: a later error may have the reason (a certificate is missing).
+    // Not reported: a later error may have the reason.
     socket.on("end", () => closeConnection(connection, context.clock));
     socket.on("error", broken);
     transport.on("error", broken);
     socket.on("close", ended);
-    // After everything that the TLS socket still reports.
+    // After all TLS events.
     transport.on("close", () => setImmediate(ended));
   }
 
@@ -80,7 +80,7 @@ export abstract class Carrier {
   }
 }
 
-/** DNS over TLS: frames as they are. */
+/** DNS over TLS: frames unchanged. */
 export class FrameCarrier extends Carrier {
   write(bytes: Uint8Array): void {
     this.parts.connection.socket.write(bytes, (error) => {

@@ -1,8 +1,8 @@
 /**
- * The TLS thread's end of a lane (`io/lane.ts`): encrypted streams for one data plane.
+ * The TLS thread's end of a lane (`io/lane.ts`): one data plane's encrypted streams.
  *
- * What does not fit into the ring waits in its stream, which is paused, so that TCP slows the peer.
- * Waiting streams get room in rotation: a busy one does not delay the others.
+ * Data that does not fit into the ring waits in its paused stream, so TCP slows the peer. Waiting
+ * streams get room in rotation.
  */
 import { COMMAND, EVENT, type LaneLink } from "../../io/lane_link.ts";
 import { RingReader, RingWriter } from "../../io/ring.ts";
@@ -11,12 +11,12 @@ import { TlsStream } from "./stream.ts";
 import type { TlsContext } from "./tls/context.ts";
 
 const SLICE_BYTES = 16 * 1024;
-/** Longest reason, in UTF-8; paths of files are the longest part. */
+/** In UTF-8; file paths are the longest part. */
 const MAX_WHY_BYTES = 512;
-/** Room that any record but DATA fits into, which is cut to the room there is. */
+/** Room for any record except DATA, which is split. */
 const MIN_ROOM = MAX_WHY_BYTES + 64;
 
-/** All encrypted streams of one data plane's thread. */
+/** Encrypted streams of one data plane. */
 export class TlsLane {
   readonly #wake: () => void;
   readonly #context: TlsContext;
@@ -62,11 +62,10 @@ export class TlsLane {
         this.#forget(stream);
       }
     }
-    // The data plane waits for room in the ring of commands.
     if (commands.release()) this.#wake();
     for (const [stream, pieces] of written) {
       const bytes = joinBytes(pieces);
-      // It may have been closed meanwhile, also to make room for others.
+      // May have been closed meanwhile.
       if (this.#streams.get(stream.id) !== stream || stream.why !== null) continue;
       stream.charge(bytes.length);
       stream.write(bytes);
@@ -107,7 +106,7 @@ export class TlsLane {
 
   #report(stream: TlsStream): void {
     if (this.#closed || this.#streams.get(stream.id) !== stream || stream.waiting) return;
-    // Waiting streams come first.
+    // Waiting streams go first.
     if (this.#waiting.size > 0 || !this.#emit(stream)) {
       this.#wait(stream);
       this.#pump();
@@ -134,7 +133,7 @@ export class TlsLane {
     if (this.#events.publish()) this.#wake();
   }
 
-  /** Writes a slice of a stream's news into the ring; returns whether that was all. */
+  /** Writes a slice of a stream's events; returns whether it was the last. */
   #emit(stream: TlsStream): boolean {
     const events = this.#events;
     const { id, received } = stream;

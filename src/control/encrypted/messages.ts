@@ -2,38 +2,38 @@ import type { LogLevel } from "../../engine/handler.ts";
 import type { LaneLink } from "../../io/lane_link.ts";
 import { TLS_CLOSE_REASONS, type TlsCloseReason } from "./tls/context.ts";
 
-/** Memory limits of the TLS thread, in bytes: what all streams hold, and uncollected garbage. */
+/** Memory limits in bytes: streams, and uncollected garbage. */
 export interface TlsMemory {
   budgetBytes: number;
   garbageBytes: number;
 }
 
-/** What carries a data plane's encrypted streams; without a link they fail with `why`. */
+/** Link to a data plane; without one, streams fail with `why`. */
 export interface LaneState {
   link: LaneLink | null;
   why: string;
 }
 
-/** What the TLS thread starts with. */
+/** Start data of the TLS thread. */
 export interface TlsThreadData {
   stats: SharedArrayBuffer;
   memory: TlsMemory;
 }
 
-/** From the control plane to the TLS thread. */
+/** Message from the control plane to the TLS thread. */
 export type TlsThreadCommand =
-  /** Serves a data plane; `wakeFd` is its eventfd, or negative if its port wakes it. */
+  /** `wakeFd` is an eventfd, or negative if the port wakes the data plane. */
   | { type: "join"; id: number; link: LaneLink; wakeFd: number }
   | { type: "leave"; id: number }
   | { type: "memory"; memory: TlsMemory }
   | { type: "fail"; how: "throw" | "hang" | "exhaust" };
 
-/** From the TLS thread to the control plane. */
+/** Message from the TLS thread to the control plane. */
 export type TlsThreadReport =
   | { type: "left"; id: number }
   | { type: "log"; level: LogLevel; line: string };
 
-/** Indexes of the TLS thread's figures in shared memory; it alone writes them. */
+/** Indexes of statistics, written only by the TLS thread. */
 export const TLS_STAT = {
   BEAT: 0,
   STREAMS: 1,
@@ -44,12 +44,12 @@ export const TLS_STAT = {
   CLOSED: 6,
 } as const;
 
-/** Memory for the figures, as doubles. */
+/** Allocates the statistics. */
 export function tlsStatsMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(8 * (TLS_STAT.CLOSED + TLS_CLOSE_REASONS.length));
 }
 
-/** Index of the number of streams closed for a reason. */
+/** Statistics index of a close reason. */
 export function closedPlace(reason: TlsCloseReason): number {
   return TLS_STAT.CLOSED + TLS_CLOSE_REASONS.indexOf(reason);
 }

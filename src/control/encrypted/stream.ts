@@ -12,7 +12,7 @@ const EXHAUSTED =
   "all upstreams over TLS hold too much memory together, this connection most of all";
 const UNASKED = "the upstream sends unsolicited answers";
 
-/** One encrypted stream, and what the data plane has not been told about it. */
+/** One encrypted stream and its unreported events. */
 export class TlsStream implements CarrierEvents, Holder {
   held = 0;
   connected = false;
@@ -71,7 +71,7 @@ export class TlsStream implements CarrierEvents, Holder {
     }
   }
 
-  /** Sends frames, or queues them until it is connected; the data plane bounds how many. */
+  /** Sends or queues frames; the data plane limits their number. */
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
     if (this.#carrier === null) this.#unsent.push(bytes);
@@ -84,14 +84,14 @@ export class TlsStream implements CarrierEvents, Holder {
     if (!this.#closed) this.#carrier?.setPaused(waiting);
   }
 
-  /** Avoids the peer for a while: it breaks the rules. `close` follows. */
+  /** Avoids a peer that broke the protocol. `close` follows. */
   shun(): void {
     if (this.#closed || this.#version === null) return;
     this.#context.count("unasked");
     this.#context.refusals.add(this.endpoint, this.#version, UNASKED);
   }
 
-  /** Fails if its certificates have been replaced. A file system that hangs has replaced nothing. */
+  /** Fails if certificates have been replaced; ignores a hanging file system. */
   async checkCertificates(): Promise<void> {
     if (this.#version === null) return;
     try {
@@ -128,7 +128,7 @@ export class TlsStream implements CarrierEvents, Holder {
     if (!this.#answered) this.#context.refusals.clear(this.endpoint);
     this.#answered = true;
     this.received.push(bytes);
-    // Encrypted and decrypted.
+    // Both encrypted and decrypted copies.
     this.#context.allocated(2 * bytes.length);
     this.charge(bytes.length);
     this.#onChange(this);

@@ -19,40 +19,32 @@ import {
 } from "./messages.ts";
 import { TLS_CLOSE_REASONS } from "./tls/context.ts";
 
-/** Pause before a failed thread is restarted: it doubles from `first` to `most`. */
 const PAUSE_MS = { first: 100, most: 10_000 } as const;
-/** A thread that ran this long did not fail because of how it was started. */
+/** After this time a failure is unrelated to the start. */
 const SOUND_MS = 60_000;
 const FINISH_MS = 10_000;
 const LEAVE_MS = 1000;
-/**
- * Without a known memory limit: the share of 352 MiB (`tlsShareOf`), and the garbage of a data
- * plane.
- */
+/** Default: the share of 352 MiB (`tlsShareOf`), and a data plane's garbage. */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
-/**
- * The runtime ends the thread beyond it. It uses 7 MiB at rest, and 18 while a server flooded 16
- * connections.
- */
+/** The runtime ends the thread above it. Usage: 7 MiB at rest, 18 with 16 flooded connections. */
 const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
 
-/** Replaced by tests. */
+/** Test options of `TlsThread`. */
 export interface TlsThreadOptions {
   clock?: Clock;
 }
 
-/** A data plane as the thread sees it. */
+/** A data plane as seen by `TlsThread`. */
 export interface LaneUser {
   readonly laneFd: number;
   relink(lane: LaneState): void;
 }
 
 /**
- * The thread that speaks TLS and HTTPS with upstreams, as the control plane sees it. It runs while
- * the configuration has such upstreams, and is restarted if it fails or hangs; plain DNS and the
- * cache are not affected.
+ * Handle of the thread for TLS and HTTPS upstreams, which runs while such upstreams are configured,
+ * and restarts if it fails or hangs.
  */
 export class TlsThread {
   restarts = 0;
@@ -61,8 +53,8 @@ export class TlsThread {
   readonly #users = new Map<LaneUser, number>();
   readonly #leaving = new Map<number, (left: boolean) => void>();
   /**
-   * Data planes whose eventfd a terminated thread had: Deno reports its end before its last step is
-   * done, so it may still write.
+   * Data planes whose eventfd a terminated thread may still write to: Deno reports its end too
+   * early.
    */
   readonly #exposed = new WeakSet<LaneUser>();
   #memory = DEFAULT_MEMORY;
@@ -155,7 +147,7 @@ export class TlsThread {
     this.#values = values;
     this.#startedMs = this.#clock.now();
     const workerData: TlsThreadData = { stats, memory: this.#memory };
-    // Only with TLS: modules of Node take megabytes.
+    // Loaded only for TLS: Node modules take megabytes.
     const { Worker } = process.getBuiltinModule("node:worker_threads");
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       workerData,

@@ -1,7 +1,4 @@
-/**
- * The thread that speaks TLS and HTTP/2 with upstreams; it communicates with the data planes
- * directly.
- */
+/** The thread for TLS and HTTP/2 with upstreams. */
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
@@ -21,7 +18,7 @@ import type { TlsContext } from "./tls/context.ts";
 import { CredentialFiles } from "./tls/files.ts";
 import { Refusals } from "./tls/refusals.ts";
 
-/** Limit for reading files and both handshakes; the engine waits longer, so it gets the reason. */
+/** For reading files and both handshakes; below the engine's limit, to report the reason. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 const CERTIFICATES_MS = 5000;
@@ -55,7 +52,6 @@ function join({ id, link, wakeFd }: TlsThreadCommand & { type: "join" }): void {
   const lane = new TlsLane(link, { wake, context });
   link.port.onmessage = () => lane.receive();
   lanes.set(id, { lane, port: link.port });
-  // Commands from before this thread ran.
   lane.receive();
 }
 
@@ -91,7 +87,7 @@ port.on("message", (command: TlsThreadCommand) => {
 });
 
 let errors = 0;
-/** A fault of one connection must not end the others. */
+/** Keeps one connection's fault from ending the others. */
 function survive(event: Event): void {
   const thrown = thrownBy(event);
   values[TLS_STAT.ERRORS]!++;
@@ -111,7 +107,7 @@ function beat(): void {
   values[TLS_STAT.LIMIT_BYTES] = context.budget.limit;
   values[TLS_STAT.HEAP_BYTES] = memoryUsage().heapTotal;
 }
-// At once: the first beat says that the thread has started.
+// The first beat reports the start.
 beat();
 setInterval(beat, BEAT_MS);
 

@@ -9,7 +9,7 @@ import { MetricsSource } from "./metrics_source.ts";
 import { Readiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
 
-/** What the endpoints report on, and how. */
+/** Options of `Endpoints`. */
 export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions {
   planes: readonly DataPlane[];
   build: { version: string; deno: string };
@@ -17,7 +17,7 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   status?: StatusSource;
 }
 
-/** Serves what `prometheus`, `health` and `ready` directives ask for. */
+/** Serves the `prometheus`, `health` and `ready` directives. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #clock: Clock;
@@ -37,9 +37,8 @@ export class Endpoints {
   }
 
   /**
-   * Serves a configuration, or throws and changes nothing if an address cannot be opened.
-   * `watchListeners` must follow once the listeners accept queries. `shared`: another nodens
-   * process may briefly have the same addresses.
+   * Serves a configuration, or throws and changes nothing. Call `watchListeners` once listeners
+   * accept queries. `shared`: another nodens process may briefly use the same addresses.
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;
@@ -79,7 +78,7 @@ export class Endpoints {
     else this.#probe.stop();
   }
 
-  /** Reports not ready; resolves when clients have had time to notice (`lameduck`). */
+  /** Reports not ready; resolves after `lameduck`. */
   async lameduck(): Promise<void> {
     this.#stopping = true;
     if (this.#lameduckMs === 0) return;

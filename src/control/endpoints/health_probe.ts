@@ -8,24 +8,24 @@ import type { DataPlane } from "../plane/data_plane.ts";
 import type { SelfChecks } from "../plane/self_checks.ts";
 
 const SAMPLE_MS = 1000;
-/** A data plane should beat every second; one that is silent for this long does not answer. */
+/** Data planes beat every second. */
 const SILENT_MS = 2000;
 const MAX_TARGETS = 16;
 
-/** What the probe reads and reports to. */
+/** Options of a `HealthProbe`. */
 export interface HealthProbeOptions {
   planes: readonly Pick<DataPlane, "heartbeatAgeMs">[];
   checks: Pick<SelfChecks, "watchListeners" | "verdicts">;
   registry: MetricRegistry;
-  /** SO_MARK of the queries, for rules that redirect unmarked ones; default: none. */
+  /** SO_MARK of the queries, which exempts them from redirection. */
   mark?: number;
   log: (level: LogLevel, line: string) => void;
   clock?: Clock;
 }
 
 /**
- * Reports whether the data planes answer. One of them queries every listener over UDP once a second
- * (`SelfCheck`); only verdicts are read here, so a busy control plane causes no failure.
+ * Reports whether the data planes answer: reads the verdicts of `SelfCheck`, so a busy control
+ * plane causes no failure.
  */
 export class HealthProbe {
   readonly #options: HealthProbeOptions;
@@ -57,7 +57,6 @@ export class HealthProbe {
       port,
       mark,
     }));
-    // A data plane that ignores the plan does not beat either.
     this.#firstRound = checks.watchListeners(targets).catch(() => {});
     this.#started.resolve();
     this.#cancel ??= this.#clock.every(SAMPLE_MS, () => void this.#sample());
@@ -70,7 +69,7 @@ export class HealthProbe {
     this.#options.checks.watchListeners([]).catch(() => {});
   }
 
-  /** What is wrong, or null; up to a second old. Logs changes. */
+  /** Up to a second old. Logs changes. */
   async fault(): Promise<string | null> {
     await this.#firstRound;
     const fault = this.#judge();

@@ -11,23 +11,23 @@ import { boundKernelBuffers } from "./http/kernel_buffers.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
 import { HttpScheduler } from "./http/scheduler.ts";
 
-/** What answers at a path of an address. */
+/** Handler of a path at an address. */
 export interface HttpRoute extends HttpAddress, HttpTarget {
   path: string;
 }
 
-/** How the servers run. */
+/** Options of `HttpServers`. */
 export interface HttpServersOptions {
   registry: MetricRegistry;
   log: (level: LogLevel, line: string) => void;
   maxConnections?: number;
-  /** Bounds kernel memory for slow readers; null without FFI. */
+  /** Null without FFI. */
   libc?: Libc | null;
   limits?: HttpLimits;
   clock?: Clock;
 }
 
-/** The HTTP servers of the control plane: one an address, however many directives name it. */
+/** HTTP servers of the control plane, one per address. */
 export class HttpServers {
   readonly #context: HttpContext;
   readonly #maxConnections: number;
@@ -48,12 +48,12 @@ export class HttpServers {
   }
 
   /**
-   * Serves exactly these routes, or throws an error with address and remedy and changes nothing.
-   * `shared`: another nodens process may briefly have the same addresses.
+   * Serves exactly these routes, or throws and changes nothing. `shared`: another nodens process
+   * may briefly use the same addresses.
    */
   apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = Map.groupBy(routes, (route) => httpAddressText(literal(route)));
-    // This process's own servers may still hold a port for a moment.
+    // Closing servers of this process may still occupy a port.
     const ownPorts = new Set([...this.#open.values(), ...this.#stopping].map(({ port }) => port));
     const next = new Map<string, HttpAddressServer>();
     const opened: HttpAddressServer[] = [];
@@ -109,12 +109,12 @@ function literal({ host, port }: HttpAddress): HttpAddress {
   return { host: literalHost(host), port };
 }
 
-/** Sockets share their ports, so that processes can overlap; that would hide a foreign server. */
+/** Sharing ports, for overlapping processes, would hide a foreign server. */
 function checkFree(address: HttpAddress): void {
   listen(address, false).close();
 }
 
-/** "" is all addresses of both families, or of IPv4 on a host without IPv6. */
+/** "" means all addresses; IPv4 only on a host without IPv6. */
 function listen(address: HttpAddress, reusePort: boolean): Deno.TcpListener {
   const { host, port } = address;
   try {

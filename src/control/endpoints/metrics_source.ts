@@ -16,7 +16,6 @@ import type { HttpReply, HttpRequest } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { addProcessMetrics } from "./process_metrics.ts";
 
-/** The engine's counters and their exported names. */
 const ENGINE: readonly [place: number, name: string, labels: Record<string, string>][] = [
   [COUNTER.PANICS, "coredns_panics_total", {}],
   [COUNTER.UDP_QUERIES, "nodens_queries_total", { proto: "udp" }],
@@ -39,10 +38,10 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
 ];
 
-/** Maximum age of a scrape; requests share its bytes, so a flood costs neither time nor memory. */
+/** Requests share a scrape's bytes, so a flood is cheap. */
 const SHARED_MS = 1000;
 
-/** Answers scrapes from shared memory, without asking a data plane. */
+/** Answers scrapes from shared memory, without a data plane. */
 export class MetricsSource {
   readonly #answers: Record<Format, { plain: Recent<HttpReply>; gzip: () => Promise<HttpReply> }>;
   readonly #planes: readonly DataPlane[];

@@ -1,11 +1,11 @@
 import type { SeriesBook } from "../../metrics/series.ts";
 import { countKernelEntries, readKernelFile } from "../../sys/kernel_file.ts";
 
-/** `sysconf(_SC_CLK_TCK)` and the page size, equal on all common Linux systems. */
+/** `sysconf(_SC_CLK_TCK)` and page size of all common Linux systems. */
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
-/** Adds the kernel's figures of this process; unreadable ones are left out. */
+/** Adds the kernel's metrics of this process, as far as readable. */
 export function addProcessMetrics(book: SeriesBook): void {
   if (Deno.build.os !== "linux") {
     book.add("process_resident_memory_bytes", {}, Deno.memoryUsage().rss);
@@ -15,7 +15,7 @@ export function addProcessMetrics(book: SeriesBook): void {
     try {
       for (const [name, value] of Object.entries(make())) book.add(name, {}, value);
     } catch {
-      // The kernel's files cannot be read without FFI.
+      // Unreadable without FFI.
     }
   };
   add(() => parseStat(readKernelFile("/proc/self/stat")));
@@ -27,7 +27,7 @@ export function addProcessMetrics(book: SeriesBook): void {
   add(() => ({ process_open_fds: countKernelEntries("/proc/self/fd") }));
 }
 
-/** Values of `/proc/self/stat` (proc(5)) by the names of their metrics. */
+/** Parses `/proc/self/stat` (proc(5)), by metric name. */
 export function parseStat(text: string): Record<string, number> {
   const fields = fieldsOf(text);
   const [user, system, virtual, resident] = [11, 12, 20, 21].map((at) => Number(fields[at]));
@@ -38,14 +38,13 @@ export function parseStat(text: string): Record<string, number> {
   };
 }
 
-/** Start of the process in seconds since 1970. */
 function startTime(): number {
   const ticks = Number(fieldsOf(readKernelFile("/proc/self/stat"))[19]);
   const boot = Number(/^btime (\d+)/m.exec(readKernelFile("/proc/stat"))?.[1] ?? NaN);
   return boot + ticks / TICKS_PER_SECOND;
 }
 
-/** Fields from the third on; the second is a name that may contain anything. */
+/** Fields from the third on; the second may contain anything. */
 function fieldsOf(text: string): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }

@@ -6,14 +6,13 @@ import { Recent } from "./http/recent.ts";
 const LIMIT_MS = 1000;
 const ASK_AGAIN_MS = 100;
 
-/** Which plugins of some server blocks are not ready (`Handler.ready`). */
+/** Plugins of some server blocks that are not ready (`Handler.ready`). */
 export class Readiness {
   readonly #planes: readonly Pick<DataPlane, "ask">[];
   readonly #plugins: { key: string; name: string; continuously: boolean }[];
   readonly #unready: Recent<Set<string>>;
   readonly #done = new Set<string>();
 
-  /** `blocks` are indexes of server blocks. */
   constructor({ planes, config, blocks, clock }: {
     planes: readonly Pick<DataPlane, "ask">[];
     config: Config;
@@ -31,7 +30,7 @@ export class Readiness {
     this.#unready = new Recent(ASK_AGAIN_MS, () => this.#ask(), clock);
   }
 
-  /** Names of what is not ready, each once, sorted; up to a tenth of a second old. */
+  /** Sorted and unique, up to a tenth of a second old. */
   async missing(): Promise<string[]> {
     const relevant = this.#plugins.filter(({ key, continuously }) =>
       continuously || !this.#done.has(key)

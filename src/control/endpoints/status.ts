@@ -5,21 +5,21 @@ import type { Counters } from "../../plugins/status.ts";
 import { describePlugins, type PluginStatuses } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 
-/** One data plane. */
+/** Facts about one data plane. */
 export interface PlaneFacts
   extends Pick<DataPlane, "values" | "places" | "heartbeatAgeMs" | "restarts"> {
-  /** Answers of handlers by `placeKey`; null if the data plane did not answer. */
+  /** By `placeKey`; null without an answer. */
   answers: ReadonlyMap<string, unknown> | null;
 }
 
-/** The outcome of a reload. */
+/** Outcome of a reload. */
 export interface ReloadStatus {
   at: string;
   ok: boolean;
   faults: string[];
 }
 
-/** What a status is made of. Times are Unix time in milliseconds. */
+/** Input of `makeStatus`. Times are Unix milliseconds. */
 export interface StatusFacts extends Pick<Status, "version" | "pid" | "driver" | "reload"> {
   startedMs: number;
   nowMs: number;
@@ -28,13 +28,13 @@ export interface StatusFacts extends Pick<Status, "version" | "pid" | "driver" |
   droppedLogLines: number;
 }
 
-/** A server block. */
+/** Status of a server block. */
 export interface BlockStatus extends PluginStatuses {
   place: string;
   zones: string[];
 }
 
-/** What `/status` serves and `nodens status --json` prints. */
+/** Output of `/status` and `nodens status --json`. */
 export interface Status {
   version: string;
   pid: number;
@@ -44,7 +44,7 @@ export interface Status {
   uptimeSeconds: number;
   dataPlanes: { answers: boolean; heartbeatAgeMs: number; restarts: number }[];
   panics: number;
-  /** Of clients; nodens' own probes are not counted. */
+  /** Without nodens' own probes. */
   queries: { udp: number; tcp: number; refused: number; dropped: number; shed: number };
   log: { droppedLines: number };
   reload: ReloadStatus | null;
@@ -57,13 +57,13 @@ export function placeKey(block: number, position: number): string {
   return `${block} ${position}`;
 }
 
-/** Makes a status. */
+/** Builds a `Status` from facts. */
 export function makeStatus(facts: StatusFacts): Status {
   const { version, pid, driver, reload, config, planes, nowMs, startedMs } = facts;
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
   const counters = sumPlaces(planes);
   const served = servedZones(config);
-  // Read before the queries that include them, so that differences are not negative.
+  // Read before the queries that include them: differences are not negative.
   const probes = { udp: sum(COUNTER.PROBES), tcp: sum(COUNTER.PROBES_TCP) };
   return {
     version,

@@ -9,7 +9,7 @@ import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status }
 const ASK_MS = 500;
 const ASK_AGAIN_MS = 100;
 
-/** What does not change while the process runs. */
+/** Constant facts of the process. */
 export interface StatusOptions {
   version: string;
   driver: string;
@@ -46,7 +46,7 @@ export class StatusSource {
     this.#answer.drop();
   }
 
-  /** Asks the data planes. Never rejects: the status shows who does not answer. */
+  /** Never rejects: the status shows missing answers. */
   async collect(): Promise<Status> {
     const { version, driver, planes, logger } = this.#options;
     const [config, reload] = [this.#config, this.#reload];
@@ -64,7 +64,7 @@ export class StatusSource {
     });
   }
 
-  /** Answers `/status`; up to a tenth of a second old. Only the log quotes a refused Corefile. */
+  /** Up to a tenth of a second old. Only the log quotes a rejected Corefile. */
   respond(): Promise<HttpReply> {
     return this.#answer.get();
   }
@@ -85,7 +85,7 @@ async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
       return request === undefined ? [] : [{ block, position, request }];
     })
   );
-  // At least one, even to a handler that does not exist: it shows whether the data plane answers.
+  // Even an unknown handler shows whether the data plane answers.
   if (requests.length === 0) {
     requests.push({ block: config.blocks.length, position: 0, request: 0 });
   }
@@ -97,7 +97,7 @@ async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
   return { values, places, heartbeatAgeMs, restarts, answers };
 }
 
-/** The place of a fault without its text, which may quote any file that was imported by mistake. */
+/** The text of a fault may quote a file imported by mistake. */
 function placeOfFault(fault: string): string {
   const place = /^([^\s:]+:\d+): /.exec(fault)?.[1];
   return `${place ?? "the new Corefile"}: the log says what is wrong`;

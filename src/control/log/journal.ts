@@ -1,9 +1,8 @@
 import { statDescriptor } from "../../sys/descriptor_stat.ts";
 
 /**
- * Whether a descriptor of this process leads to systemd's journal, or to a regular file.
- * `$JOURNAL_STREAM` has the journal's device and inode; a redirected output has others
- * (systemd.exec(5)).
+ * Whether a descriptor leads to systemd's journal (device and inode of `$JOURNAL_STREAM`,
+ * systemd.exec(5)) or a regular file.
  */
 export async function readDescriptor(
   descriptor: 1 | 2,

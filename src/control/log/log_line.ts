@@ -1,9 +1,9 @@
 import type { LogLevel } from "../../engine/handler.ts";
 
-/** CoreDNS's lines, or one JSON object a line. */
+/** Log format: CoreDNS's lines, or one JSON object per line. */
 export type LogFormat = "text" | "json";
 
-/** A log message; `fields` are for JSON; `timeMs` is Unix time. */
+/** A log message; `fields` are for JSON, `timeMs` is Unix time. */
 export interface LogMessage {
   level: LogLevel | "fatal";
   line: string;
@@ -11,14 +11,14 @@ export interface LogMessage {
   timeMs: number;
 }
 
-/** Where lines go. */
+/** Format of the log lines. */
 export interface LogTarget {
   format: LogFormat;
   journal: boolean;
   time: boolean;
 }
 
-/** Priorities of syslog (RFC 5424 section 6.2.1), as the journal reads them (sd-daemon(3)). */
+/** Syslog priorities (RFC 5424 section 6.2.1) for the journal (sd-daemon(3)). */
 const PRIORITY = { fatal: 2, error: 3, warning: 4, info: 6, debug: 7 };
 
 /** Formats a message, with its line feed. */

@@ -1,6 +1,6 @@
 import type { LogFormat } from "./log_line.ts";
 
-/** Whether text lines start with their time. */
+/** Whether text lines start with the time. */
 export type LogTime = "auto" | "always" | "never";
 
 /** Log options of a serving process. */
@@ -9,7 +9,7 @@ export interface LogOptions {
   time: LogTime;
 }
 
-/** Where an output leads; a container runtime does not see a regular `file`. */
+/** Destination of an output; container runtimes do not see a regular `file`. */
 export interface LogPlace {
   journal: boolean;
   file: boolean;
@@ -17,16 +17,16 @@ export interface LogPlace {
 }
 
 const MARKERS = ["/.dockerenv", "/run/.containerenv"];
-/** Set by Podman and systemd-nspawn, and by Kubernetes, whose runtimes have no such file. */
+/** Set by Podman and systemd-nspawn, and by Kubernetes. */
 const VARIABLES = ["container", "KUBERNETES_SERVICE_HOST"];
 
-/** Whether lines need their time: the journal and container runtimes add it, nothing else does. */
+/** Whether lines need a time: the journal and container runtimes add one. */
 export function needsTime(mode: LogTime, { journal, file, container }: LogPlace): boolean {
   if (mode !== "auto") return mode === "always";
   return !journal && (file || !container);
 }
 
-/** Whether a container runtime reads this process's output. */
+/** Whether a container runtime reads the output. */
 export function inContainer(
   host: { env(name: string): string | undefined; exists(path: string): boolean },
 ): boolean {

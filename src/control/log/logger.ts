@@ -3,15 +3,15 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { logLine, type LogMessage, type LogTarget } from "./log_line.ts";
 
 const encoder = new TextEncoder();
-/** Characters that wait for standard output; more lines are dropped and counted. */
+/** In characters; further lines are dropped and counted. */
 const MAX_QUEUED = 4 * 1024 * 1024;
-/** Characters in a write: the capacity of a pipe. */
+/** In characters: the capacity of a pipe. */
 const MAX_WRITE = 65_536;
 
-/** What a logger writes to. */
+/** Output of a logger. */
 export type LogStream = Pick<typeof Deno.stdout, "write">;
 
-/** Writes log lines to standard output without ever waiting for it. */
+/** Non-blocking log to standard output. */
 export class Logger {
   droppedLines = 0;
   readonly #target: LogTarget;
@@ -39,7 +39,7 @@ export class Logger {
     timeMs = this.#clock.wall(),
   ): void => this.#write(logLine({ level, line, fields, timeMs }, this.#target));
 
-  /** Queues lines without a level; in JSON, `line` with `fields` instead. */
+  /** Queues lines without a level; in JSON, `line` with `fields`. */
   print(lines: readonly string[], line: string, fields: LogMessage["fields"]): void {
     const { format, journal } = this.#target;
     const message: LogMessage = { level: "info", line, fields, timeMs: this.#clock.wall() };
@@ -63,7 +63,6 @@ export class Logger {
     this.#queued += text.length;
     if (!this.#idle) return;
     this.#idle = false;
-    // Lines of the same turn are written at once.
     queueMicrotask(() => void this.#drain());
   }
 
@@ -79,7 +78,7 @@ export class Logger {
         this.#reportDrops();
       }
     } catch {
-      // Standard output is closed, which must not end serving.
+      // Closed standard output must not end serving.
       this.droppedLines += count + this.#queue.length;
       this.#queue.length = 0;
       this.#queued = 0;
@@ -94,7 +93,7 @@ export class Logger {
     return count;
   }
 
-  /** Once half the queue is free, not again and again. */
+  /** Once half the queue is free. */
   #reportDrops(): void {
     if (this.#unreported === 0 || this.#queued > MAX_QUEUED / 2) return;
     const count = this.#unreported;

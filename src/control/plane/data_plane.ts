@@ -23,24 +23,22 @@ import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { PlanePort } from "./plane_port.ts";
 
-/** Doubles in the shared array: the engine's counters, and hundreds of zones and upstreams. */
+/** Doubles: engine counters, and hundreds of zones and upstreams. */
 const COUNTERS = 65536;
 const CONFIGURE_MS = 5000;
 const CHECK_PLAN_MS = 3000;
-/** Limit for `refill`; then the thread starts without, and gets the deliveries later. */
+/** Limit of `refill`; later deliveries reach the running thread. */
 const REFILL_MS = 10_000;
 const MAX_RESTARTS = 5;
 const RESTARTS_WITHIN_MS = 60_000;
 
-/** How a data plane runs. */
+/** Options of a `DataPlane`. */
 export interface DataPlaneOptions {
   driver: DriverKind;
   inherited?: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   logsFields?: boolean;
-  /**
-   * SO_MARK of UDP and TCP to upstreams (linux driver, not TLS); needs the capability NET_ADMIN.
-   */
+  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. */
   mark?: number;
   files?: FileShares;
   onDead: (why: string) => void;
@@ -51,18 +49,18 @@ export interface DataPlaneOptions {
   clock?: Clock;
 }
 
-/** A configuration was refused; the previous one is still served. */
+/** A configuration was rejected; the previous one stays active. */
 export class ChangeRefused extends Error {}
 
-/** A configuration whose sockets are open, ready for `commit`. */
+/** A configuration with open sockets, ready for `commit`. */
 export interface PreparedChange {
   readonly config: Config;
   readonly opened: readonly BoundSocket[];
 }
 
 /**
- * One data plane as the control plane sees it. It owns the sockets, so a dead thread is replaced
- * without closing them, and queries wait in the kernel meanwhile.
+ * Handle of a data plane. Owns the sockets: queries wait in the kernel while a failed thread is
+ * replaced.
  */
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
@@ -79,7 +77,7 @@ export class DataPlane implements LaneUser {
   readonly #sockets: ListenerSockets | null;
   readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
-  /** The last delivery to each handler; a replacement thread gets them again. */
+  /** Last delivery to each handler, for a replacement thread. */
   #deliveries = new Map<string, Delivery>();
   readonly #port: PlanePort;
   #worker: Worker | null = null;
@@ -144,7 +142,7 @@ export class DataPlane implements LaneUser {
       const fault = this.#watch.check();
       if (fault === null) return;
       this.#endWatch?.();
-      // A thread that never yields can be ended only with the process.
+      // A thread that never yields ends only with the process.
       this.#options.onDead(`the data plane ${fault}`);
     });
     return ready.promise;
@@ -178,8 +176,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Opens every socket; a running thread serves them from then on. Throws an error with address and
-   * remedy. `index` is the number of this data plane among those that share the ports.
+   * Opens every socket, served at once by a running thread. Throws an error with the remedy.
+   * `index` numbers the data planes.
    */
   bind(index = 0): void {
     if (this.#sockets === null) return;
@@ -192,8 +190,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Opens what a new configuration needs, or throws and changes nothing. `commit` or `discard` must
-   * follow.
+   * Opens a new configuration's sockets, or throws and changes nothing. Call `commit` or `discard`
+   * next.
    */
   prepare(next: Config, index = 0): PreparedChange {
     const config = alignListeners(next, this.#config.listeners);
@@ -205,9 +203,8 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Changes the configuration between two queries; handlers get `deliveries` before their first
-   * one. Rejects with `ChangeRefused`, and changes nothing, if a listener cannot be opened
-   * (portable driver).
+   * Changes the configuration between two queries; handlers get `deliveries` first. Rejects with
+   * `ChangeRefused`, changing nothing, if a listener cannot be opened (portable driver).
    */
   async commit(
     { config, opened }: PreparedChange,
@@ -222,7 +219,7 @@ export class DataPlane implements LaneUser {
     try {
       done = await this.#port.request(request, CONFIGURE_MS, buffersOf(deliveries));
     } finally {
-      // A failed thread no longer uses them, and one that hangs ends with the process.
+      // A failed thread no longer uses them; a hanging one ends with the process.
       this.#sockets?.close(closing);
     }
     if (typeof done === "string") {
@@ -234,12 +231,11 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Stops accepting queries, which go to other processes bound to the addresses; closes the
-   * listening sockets once queued connections are accepted.
+   * Diverts new queries to other processes; closes listening sockets once queued connections are
+   * accepted.
    */
   async retire(limitMs: number): Promise<void> {
     this.#retired = true;
-    // A thread that does not answer has nothing to wait for.
     await this.#port.request({ type: "retire" }, limitMs).catch(() => {});
     this.#sockets?.closeListening();
   }
@@ -249,15 +245,14 @@ export class DataPlane implements LaneUser {
   }
 
   /**
-   * Delivers data to a handler. A replacement thread gets it again, except for buffers, which come
-   * from `refill`.
+   * Delivers data to a handler. Replacement threads get it again, but buffers come from `refill`.
    */
   deliver(delivery: Delivery): void {
     for (const [key, kept] of this.#repeatable([delivery])) this.#deliveries.set(key, kept);
     this.#port.send({ type: "deliver", ...delivery }, buffersOf([delivery]));
   }
 
-  /** Deliveries that can be sent again, by handler: a running thread takes buffers over. */
+  /** Deliveries without buffers, which are transferred, by handler. */
   #repeatable(deliveries: readonly Delivery[]): Map<string, Delivery> {
     return new Map(
       deliveries
@@ -266,7 +261,7 @@ export class DataPlane implements LaneUser {
     );
   }
 
-  /** Asks a handler. Rejects if the thread ends first or does not answer within `limitMs`. */
+  /** Rejects if the thread ends or `limitMs` pass. */
   ask(
     target: { block: number; position: number; request: unknown },
     limitMs: number,
@@ -274,10 +269,7 @@ export class DataPlane implements LaneUser {
     return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
-  /**
-   * Runs these self-checks, also in replacement threads. Resolves after a round with the reasons
-   * why entries of lists cannot be renewed.
-   */
+  /** Runs self-checks, also in replacement threads. Resolves after a round with the faults. */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
     return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
@@ -305,7 +297,7 @@ export class DataPlane implements LaneUser {
     return this.#watch.ageMs;
   }
 
-  /** Datagrams that the kernel dropped because a socket's buffer was full, by listener. */
+  /** Datagrams dropped for a full socket buffer, by listener. */
   *socketDrops(): Generator<{ server: string; drops: number }> {
     for (const { listener, drops } of this.#sockets?.drops() ?? []) {
       const { address, port } = this.#config.listeners[listener]!;
@@ -326,7 +318,6 @@ export class DataPlane implements LaneUser {
   #died(why: string): void {
     if (this.#stopped !== null) return this.#stopped.resolve();
     this.#end();
-    // The replacement knows nothing of the old streams.
     void this.#tls?.leave(this);
     const { log, onDead } = this.#options;
     const nowMs = this.#clock.now();
@@ -348,7 +339,7 @@ export class DataPlane implements LaneUser {
     const { refill, log } = this.#options;
     if (refill === undefined) return;
     const refilled = refill(config).then((deliveries) => {
-      // A reload in the meantime has delivered its own.
+      // A concurrent reload has sent its own.
       if (this.#config === config) deliveries.forEach((delivery) => this.deliver(delivery));
     });
     if (await doneWithin(refilled, REFILL_MS, this.#clock)) return;

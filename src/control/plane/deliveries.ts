@@ -1,12 +1,12 @@
 import { copyBuffer, releaseBuffer } from "../../base/transfer.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 
-/** The buffers that deliveries transfer to another thread. */
+/** Buffers that deliveries transfer to another thread. */
 export function buffersOf(deliveries: readonly Delivery[]): ArrayBuffer[] {
   return deliveries.flatMap(({ data }) => data instanceof ArrayBuffer ? [data] : []);
 }
 
-/** The deliveries for each of `count` data planes: the last gets the buffers, the others copies. */
+/** Deliveries for `count` data planes: the last gets the buffers, the others copies. */
 export function deliveriesForEach(deliveries: readonly Delivery[], count: number): Delivery[][] {
   return Array.from({ length: count }, (_, plane) =>
     deliveries.map((delivery) => {
@@ -16,15 +16,12 @@ export function deliveriesForEach(deliveries: readonly Delivery[], count: number
     }));
 }
 
-/** The key of the handler that gets a delivery. */
+/** Key of a delivery's handler. */
 export function handlerKey({ block, position }: Delivery): string {
   return `${block} ${position}`;
 }
 
-/**
- * Passes deliveries of one configuration to the data planes. Positions of handlers differ between
- * configurations, so nothing may pass during a change.
- */
+/** Passes deliveries to the data planes, except during a change, as handler positions differ. */
 export class DeliveryGate {
   readonly #planes: readonly { deliver(delivery: Delivery): void }[];
   #queue: Delivery[] | null = null;
@@ -42,19 +39,19 @@ export class DeliveryGate {
     this.#planes.forEach((plane, i) => plane.deliver(each[i]![0]!));
   }
 
-  /** Queues deliveries: the data planes are changing over. */
+  /** A change begins: queues deliveries. */
   shut(): void {
     this.#queue ??= [];
   }
 
-  /** The change failed: delivers what is queued. */
+  /** The change failed: delivers the queue. */
   open(): void {
     const queue = this.#queue ?? [];
     this.#queue = null;
     for (const delivery of queue) this.deliver(delivery);
   }
 
-  /** The change succeeded: drops what is queued. The gate stays shut. */
+  /** The change succeeded: drops the queue and stays shut. */
   drop(): void {
     buffersOf(this.#queue ?? []).forEach(releaseBuffer);
     this.#queue = [];

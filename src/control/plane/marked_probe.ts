@@ -4,10 +4,7 @@ import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
 import { nextPause } from "../../io/probe_socket.ts";
 import type { Libc } from "../../sys/libc.ts";
 
-/**
- * Returns whether a listener of nodens answers a marked query. Throws without the capability
- * NET_ADMIN.
- */
+/** Whether a nodens listener answers a marked query. Throws without NET_ADMIN. */
 export async function askMarked(
   libc: Libc,
   target: QueryTarget,

@@ -7,7 +7,7 @@ import type { BoundSocket } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 
-/** Driver of a data plane: epoll through FFI, or the runtime's own sockets. */
+/** Driver: epoll through FFI, or the runtime's sockets. */
 export type DriverKind = "linux" | "portable";
 
 /** First message to a data plane's thread. */
@@ -29,24 +29,24 @@ export interface StartMessage {
   checks: CheckPlan | null;
 }
 
-/** Asks a running data plane for something; the reply is an `answered` message with the same id. */
+/** Request to a running data plane, answered by `answered` with the same id. */
 export type PlaneRequest =
-  /** Changes the configuration between two queries. Answer: true, or why it was refused. */
+  /** Answer: true, or the reason for refusal. */
   | {
     type: "configure";
     config: Config;
     deliveries: readonly Delivery[];
     opened: readonly BoundSocket[];
-    /** Closed by the control plane after the answer; their queued queries are answered first. */
+    /** Closed by the control plane once their queued queries are answered. */
     closing: readonly BoundSocket[];
   }
   | { type: "retire" }
-  /** Answered once all queries are answered and clients' streams are closed. */
+  /** Answered once all queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
   | { type: "check"; plan: CheckPlan };
 
-/** From the control plane to a running data plane. */
+/** Message from the control plane to a running data plane. */
 export type ControlMessage =
   | PlaneRequest & { id: number }
   | { type: "deliver" } & Delivery
@@ -62,7 +62,7 @@ export interface LogEntry {
   fields?: LogFields | undefined;
 }
 
-/** From a data plane to the control plane. */
+/** Message from a data plane to the control plane. */
 export type DataPlaneMessage =
   | { type: "ready" }
   | { type: "places"; places: CounterPlace[] }

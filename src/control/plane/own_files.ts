@@ -3,10 +3,10 @@ import { openLibc } from "../../sys/libc.ts";
 import { raiseFileLimit } from "../../sys/limits.ts";
 import type { DriverKind } from "./messages.ts";
 
-/** Limit without FFI: the runtime has raised it to the hard limit, which is no lower in practice. */
+/** Without FFI: the runtime has raised it, at least this far in practice. */
 const UNKNOWN_LIMIT = 4096;
 
-/** Raises this process's limit of open files as far as allowed, and divides it. */
+/** Raises and divides this process's limit of open files. */
 export function shareOwnFiles(
   driver: DriverKind,
   users: { planes?: number; listeners?: number } = {},

@@ -3,9 +3,9 @@ import type { Config } from "../../config/types.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { ControlMessage, PlaneRequest } from "./messages.ts";
 
-/** A timer this late says more about this thread than about the data plane, ... */
+/** A later timer means that this thread is late, ... */
 const LATE_MS = 100;
-/** ... whose answer may already be queued: it gets this much longer. */
+/** ... and an answer may be queued: it gets this much longer. */
 const GRACE_MS = 100;
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
@@ -74,16 +74,15 @@ export class PlanePort {
 
 type Configure = ControlMessage & { type: "configure" };
 
-/** A message in transit: the configuration is text. */
+/** A message in transit, with the configuration as text. */
 export type PostedMessage =
   | Exclude<ControlMessage, Configure>
   | Omit<Configure, "config"> & { config: string };
 
 /**
- * Sends a message to a data plane, which stops while it reads one. Deno reads each byte of a typed
- * array and each part of an object separately: 16 MiB in a view take five seconds, a configuration
- * of three thousand server blocks half a second. A buffer of any size takes no time, and text
- * little. Throws a TypeError for a typed array.
+ * Sends a message to a data plane, which stops while reading it. Deno reads typed arrays byte by
+ * byte and objects part by part: five seconds for 16 MiB, half a second for three thousand server
+ * blocks. Buffers and text are fast. Throws a TypeError for a typed array.
  */
 export function postToPlane(
   port: Pick<MessagePort, "postMessage">,
@@ -97,7 +96,7 @@ export function postToPlane(
   port.postMessage(posted, transfer);
 }
 
-/** The message that `postToPlane` was given. */
+/** Restores the argument of `postToPlane`. */
 export function readPosted(posted: PostedMessage): ControlMessage {
   return posted.type === "configure"
     ? { ...posted, config: JSON.parse(posted.config) as Config }

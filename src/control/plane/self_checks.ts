@@ -8,7 +8,7 @@ import {
 import type { ProbeTarget } from "../../io/probe_socket.ts";
 import type { DataPlane } from "./data_plane.ts";
 
-/** An entry of a list of `-m recent` that stays while its target answers. */
+/** Entry of an `-m recent` list, kept while its target answers. */
 export interface ListEntry {
   readonly list: string;
   readonly entry: string;
@@ -23,9 +23,8 @@ export interface Verdicts {
 }
 
 /**
- * The self-checks that the first data plane runs for the process (`SelfCheck`), on behalf of
- * `/health`, the rules of fail-open and the service manager. Verdicts are in shared memory, so
- * reading them never waits.
+ * Self-checks that the first data plane runs for the process (`SelfCheck`). Reading verdicts
+ * (shared memory) never waits.
  */
 export class SelfChecks {
   readonly #planes: readonly DataPlane[];
@@ -50,8 +49,8 @@ export class SelfChecks {
   }
 
   /**
-   * Keeps these entries in their lists; resolves after a round with the reasons why entries cannot
-   * be renewed. `leave`: does not remove others.
+   * Keeps these list entries; resolves after a round with the faults. `leave`: do not remove
+   * others.
    */
   keepEntries(entries: readonly ListEntry[], { leave = false } = {}): Promise<ListFaults> {
     this.#entries = entries;
@@ -76,7 +75,7 @@ export class SelfChecks {
   }
 
   #update(leaveEntries = false): Promise<ListFaults> {
-    // Listeners come first, so that their verdicts have the listeners' indexes.
+    // Listeners first, so verdicts have their indexes.
     const targets = new Map(this.#listeners.map((target) => [keyOf(target), target]));
     this.#listeners = [...targets.values()];
     for (const { target } of this.#entries) targets.set(keyOf(target), target);

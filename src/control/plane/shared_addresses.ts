@@ -8,26 +8,21 @@ import type { BoundPlace, BoundSocket, Neighbour } from "../../io/sockets.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
 
-/**
- * A client repeats a lost packet after one second (RFC 6298); half a second is for the round trip.
- */
+/** A client repeats a lost packet after one second (RFC 6298), plus the round trip. */
 const HANDSHAKES_MS = 1500;
 const POLL_MS = 20;
 const MAX_NAMED = 3;
 
 type Log = (level: LogLevel, line: string) => void;
 
-/** The first few addresses in words: `127.0.0.1:53, [::1]:53`. */
+/** First few addresses: `127.0.0.1:53, [::1]:53`. */
 export function neighboursText(neighbours: readonly Neighbour[]): string {
   const texts = [...new Set(neighbours.map(placeText))];
   const more = texts.length > MAX_NAMED ? ` and ${texts.length - MAX_NAMED} more` : "";
   return `${texts.slice(0, MAX_NAMED).join(", ")}${more}`;
 }
 
-/**
- * The addresses of this process, and which other processes of the same user are bound to them; the
- * kernel knows (sock_diag).
- */
+/** Addresses of this process, and the same user's processes that share them (sock_diag). */
 export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
@@ -66,13 +61,13 @@ export class SharedAddresses {
   }
 
   /**
-   * Directs new connections to the other processes; resolves when no handshake is in progress, so
-   * that listening sockets can be closed without a reset.
+   * Diverts new connections to the other processes; resolves when no handshake is in progress, so
+   * closing listening sockets causes no reset.
    */
   async divertConnections(sockets: readonly BoundSocket[]): Promise<void> {
     const neighbours = this.neighbours();
     const groups = Map.groupBy(
-      // The next process gets the sockets that were handed over.
+      // Handed-over sockets go to the next process.
       sockets.filter(({ kind, inherited }) => kind === "tcp" && inherited === undefined),
       (socket) => placeText(placeOf(this.#libc, socket)),
     );
@@ -86,7 +81,7 @@ export class SharedAddresses {
     }
     const clock = this.#clock;
     const endMs = clock.now() + HANDSHAKES_MS;
-    // A SYN that has just been accepted may not be listed yet.
+    // A just accepted SYN may not be listed yet.
     await clock.sleep(POLL_MS);
     for (let left = this.#handshakes(); left.size > 0 && clock.now() < endMs;) {
       await clock.sleep(POLL_MS);
@@ -99,7 +94,7 @@ export class SharedAddresses {
     return this.#ask(() => listHandshakes(this.#places), new Set());
   }
 
-  /** Asks the kernel; if it does not answer, warns once and returns `unknown`. */
+  /** On failure, warns once and returns `unknown`. */
   #ask<T>(question: () => T, unknown: T): T {
     try {
       return question();

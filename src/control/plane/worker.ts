@@ -1,7 +1,4 @@
-/**
- * The data plane's thread. It blocks in its loop, and leaves it to receive messages when an eventfd
- * counts some.
- */
+/** The data plane's thread. Its loop blocks; an eventfd interrupts it for messages. */
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
@@ -37,7 +34,7 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
-  // Awaited only if necessary, to start fast.
+  // Awaited only if necessary, for a fast start.
   if (librariesOf(data.config).length === 0) new DataPlaneThread(data).start();
   else loadLibraries(data.config).then(() => new DataPlaneThread(data).start());
 };
@@ -56,7 +53,7 @@ class DataPlaneThread {
   #queries = 0;
   #running = true;
   #failing = false;
-  /** Sent after a turn of the loop, so that queries are served before the next request. */
+  /** Sent after a turn, so queries precede the next request. */
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
 
@@ -88,7 +85,6 @@ class DataPlaneThread {
     post({ type: "ready" });
     const inbox = new Inbox(this.#message.port);
     while (this.#running) {
-      // Queries wait in the kernel while messages are received.
       for (let left = driver.run(); left > 0 && this.#running; left--) {
         await this.#receive(readPosted(await inbox.next()));
       }
@@ -123,7 +119,7 @@ class DataPlaneThread {
       driver.listen(this.#config.listeners);
       this.#sendPlaces();
       post({ type: "ready" });
-      // The linux driver's loop catches what it calls.
+      // The linux driver catches its own exceptions.
       globalThis.addEventListener("unhandledrejection", (event) => {
         event.preventDefault();
         this.#survive(event.reason);
@@ -150,7 +146,7 @@ class DataPlaneThread {
       random: randomNumbers(),
       handlers: handlersWith({
         shared,
-        // Queued with the answers, so that the log line comes first.
+        // Queued with the answers to follow the log line.
         onHarm: (why) => this.#answers.push({ type: "harm", why }),
       }),
       log: this.#log.log,
@@ -183,7 +179,7 @@ class DataPlaneThread {
   }
 
   #openProbe(target: ProbeTarget) {
-    // The runtime's own sockets cannot be marked.
+    // The runtime's sockets cannot be marked.
     return this.#message.driver === "linux" || target.mark !== 0
       ? openLinuxProbe(openLibc(), target)
       : openPortableProbe(target);
@@ -309,14 +305,14 @@ class DataPlaneThread {
     this.#placesSent = places.length;
   }
 
-  /** Handlers give back what they hold of the driver. No query may come afterwards. */
+  /** No query may follow. */
   #stopHandlers(): void {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
   }
 }
 
-/** Messages of a port, one after the other. */
+/** Messages of a port in sequence. */
 class Inbox {
   readonly #messages: PostedMessage[] = [];
   #wake: (() => void) | null = null;

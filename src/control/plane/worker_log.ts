@@ -3,10 +3,10 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { exceptionText } from "../exception_text.ts";
 import type { DataPlaneMessage, LogEntry } from "./messages.ts";
 
-/** Log lines that the control plane has not received; more are dropped and counted. */
+/** In transit; further lines are dropped and counted. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
-/** The data plane's end of the log: sends the lines of a turn of the loop in one message. */
+/** The data plane's log: one message per turn of the loop. */
 export class WorkerLog {
   debug: boolean;
   readonly #values: Float64Array;
@@ -38,7 +38,7 @@ export class WorkerLog {
   }
 
   flush(last = false): void {
-    // Reported once half the room is free again, not in each turn of the loop.
+    // Once half the room is free.
     if (this.#dropped > 0 && (last || this.#unreceived() <= MAX_LOG_BYTES / 2)) {
       const line = `${this.#dropped} log lines were dropped: the control plane is too slow`;
       this.#lines.push({ level: "warning", line });

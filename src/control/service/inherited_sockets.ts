@@ -10,12 +10,12 @@ import { type HandedDescriptor, handedDescriptors } from "./service_environment.
 
 type Log = (level: LogLevel, line: string) => void;
 
-/** Variables of socket activation; child processes must not get them. */
+/** Hidden from child processes. */
 const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 
 /**
- * The sockets that this process was started with, and the number of data planes that they allow.
- * The portable driver cannot use descriptors, and leaves them open with a warning.
+ * Sockets inherited at the start, and how many data planes they allow. The portable driver leaves
+ * them open with a warning.
  */
 export function inheritSockets(
   { listeners }: { listeners: readonly ListenerConfig[] },
@@ -49,10 +49,7 @@ function readDescriptors(log: Log): HandedDescriptor[] {
   }
 }
 
-/**
- * The sockets of socket activation. They stay open while the process runs, so that a removed
- * listener can return.
- */
+/** Sockets of socket activation, kept open for listeners that return. */
 export class InheritedSockets {
   readonly #libc: Libc;
   readonly #log: Log;
@@ -78,8 +75,8 @@ export class InheritedSockets {
   }
 
   /**
-   * Closes sockets without a listener, and returns how many of `planes` can run: each needs its own
-   * socket, since a shared one would wake all for each query.
+   * Closes sockets without a listener; returns how many of `planes` can run: shared sockets would
+   * wake all for each query.
    */
   assign(listeners: readonly ListenerConfig[], planes: number): number {
     const places = listeners.flatMap((listener) => listenPlaces(this.#libc, listener));
@@ -96,7 +93,7 @@ export class InheritedSockets {
     this.#sockets = [...byPlace.values()].flat();
     this.#planes = planes;
     for (const sockets of byPlace.values()) {
-      // Without SO_REUSEPORT the kernel gives everything to the socket that was bound last.
+      // Without SO_REUSEPORT the last bound socket gets everything.
       const usable = sockets.every(({ reusePort }) => reusePort) ? sockets.length : 1;
       if (usable >= this.#planes) continue;
       this.#planes = usable;

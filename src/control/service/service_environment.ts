@@ -1,21 +1,21 @@
-/** A service manager's environment: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). */
+/** Service manager's environment: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). */
 
-/** Reads an environment variable. */
+/** Reader of environment variables. */
 export type ReadVariable = (name: string) => string | undefined;
 
 const FIRST_DESCRIPTOR = 3;
 const MAX_DESCRIPTORS = 1024;
-/** A watchdog with a longer period than a day means that there is none. */
+/** Longer than a day means no watchdog. */
 const MAX_WATCHDOG_USEC = 86_400_000_000;
 const MAX_STATUS = 1000;
 
-/** A descriptor that this process was started with; `name` is `FileDescriptorName=`, or "". */
+/** An inherited descriptor; `name` is `FileDescriptorName=`, or "". */
 export interface HandedDescriptor {
   fd: number;
   name: string;
 }
 
-/** The descriptors for process `pid`. Throws if their number cannot be read. */
+/** Descriptors for process `pid`. Throws if their number is invalid. */
 export function handedDescriptors(read: ReadVariable, pid: number): HandedDescriptor[] {
   const [count, owner] = [read("LISTEN_FDS"), read("LISTEN_PID")];
   if (count === undefined || owner !== String(pid)) return [];
@@ -31,7 +31,7 @@ export function handedDescriptors(read: ReadVariable, pid: number): HandedDescri
   }));
 }
 
-/** The watchdog's period, or null if it does not watch process `pid`. Throws if it is unreadable. */
+/** Watchdog period; null if none for process `pid`. Throws if invalid. */
 export function watchdogPeriodMs(read: ReadVariable, pid: number): number | null {
   const [period, owner] = [read("WATCHDOG_USEC"), read("WATCHDOG_PID")];
   if (period === undefined || (owner !== undefined && owner !== String(pid))) return null;
@@ -47,7 +47,7 @@ export function statusLine(text: string): string {
   return line.length <= MAX_STATUS ? line : `${line.slice(0, MAX_STATUS - 1)}…`;
 }
 
-/** A notification: one `NAME=value` a line (sd_notify(3)). */
+/** A notification, one `NAME=value` per line (sd_notify(3)). */
 export function notification(variables: Record<string, string | number>): Uint8Array {
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
   return new TextEncoder().encode(lines.join(""));

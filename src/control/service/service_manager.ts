@@ -11,7 +11,7 @@ import {
   watchdogPeriodMs,
 } from "./service_environment.ts";
 
-/** Watchdog notifications a period: two may be late or lost. */
+/** Two may be late or lost. */
 const SIGNS_A_PERIOD = 3;
 const RETRY_MS = 100;
 const MAX_ATTEMPTS = 50;
@@ -19,7 +19,7 @@ const MAX_QUEUED = 16;
 
 type Sender = Pick<UnixDatagramSender, "send" | "close">;
 
-/** What the notifications need; tests replace all but `log`. */
+/** Options of a `ServiceManager`. */
 export interface ServiceManagerOptions {
   log: (level: LogLevel, line: string) => void;
   read?: ReadVariable;
@@ -30,8 +30,8 @@ export interface ServiceManagerOptions {
 }
 
 /**
- * Notifies the service manager (systemd, or another one that sets `$NOTIFY_SOCKET`). Never blocks,
- * throws or ends the process.
+ * Notifies the service manager (systemd or any other with `$NOTIFY_SOCKET`). Never blocks or
+ * throws.
  */
 export class ServiceManager {
   readonly #options: Required<ServiceManagerOptions>;
@@ -62,20 +62,20 @@ export class ServiceManager {
     this.#notify({ READY: 1, ...main, STATUS: statusLine(status) });
   }
 
-  /** A reload begins; `ready` must follow, whatever its outcome. */
+  /** `ready` must follow, whatever the outcome. */
   reloading(): void {
     if (this.#socket === null || this.#stopping) return;
     this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#options.monotonicUsec()) });
   }
 
-  /** nodens is stopping; from here on the manager's stop timeout applies. */
+  /** The manager's stop timeout applies from here. */
   stopping(): void {
     this.#stopping = true;
     this.#startSigns();
     this.#notify({ STOPPING: 1, STATUS: "stopping" });
   }
 
-  /** The watchdog, or null. The data plane notifies it; from `stopping` on, this object does. */
+  /** The data plane notifies it until `stopping`. */
   watchdog(): Watchdog | null {
     const { read, pid, log } = this.#options;
     if (this.#socket === null) return null;
@@ -125,7 +125,7 @@ export class ServiceManager {
     if (this.#socket === null) return;
     const message = notification(variables);
     if (this.#queue.length === 0 && this.#socket.send(message)) return;
-    // The manager's start may wait for the oldest, so the newest is dropped.
+    // The manager's start may wait for the oldest: drop the newest.
     if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
     this.#retry();
   }

@@ -10,22 +10,22 @@ import type { BoundSocket } from "../sockets.ts";
 import { CONTROL_SIZE, MessageBatch } from "./message_batch.ts";
 import type { PollTarget } from "./poller.ts";
 
-/** Datagrams per system call; thirty already share the cost of the call. */
+/** Thirty already amortize a system call. */
 const BATCH = 64;
-/** Maximum query size; longer ones are truncated, and answered FORMERR. */
+/** Longer queries are truncated and answered FORMERR. */
 const QUERY_SIZE = 2048;
-/** Maximum response size, with the slack that word copies need. */
+/** Includes slack for word copies. */
 const RESPONSE_SIZE = 4096 + 16;
-/** Full batches that one socket may receive before other sockets. */
+/** Full batches per socket before other sockets. */
 const ROUNDS = 8;
-/** Receive rounds on a socket that is to be closed: more than its buffer holds. */
+/** More than a socket's buffer holds. */
 const DRAIN_ROUNDS = 64;
-/** Lengths of `struct sockaddr_in` and `struct sockaddr_in6`. */
+/** Sizes of `struct sockaddr_in` and `struct sockaddr_in6`. */
 const NAME_LENGTH = { 4: 16, 6: 28 } as const;
-/** Offset of the addresses in a control message: after `struct cmsghdr`. */
+/** Size of `struct cmsghdr`, which precedes the addresses. */
 const PKTINFO = 16;
 
-/** Client datagrams: receives and answers them in batches. */
+/** Receives and answers client datagrams in batches. */
 export class ClientDatagrams {
   readonly #libc: Libc;
   readonly #engine: () => Traffic;
@@ -34,7 +34,7 @@ export class ClientDatagrams {
   #outCount = 0;
   #outFd = -1;
   #socket: BoundSocket | null = null;
-  /** Return addresses of waiting queries, and what belongs to them by the same index. */
+  /** Return addresses and related data of waiting queries. */
   readonly #kept = {
     names: new Memory(64 * SOCKADDR_SIZE),
     controls: new Memory(64 * CONTROL_SIZE),
@@ -100,7 +100,7 @@ export class ClientDatagrams {
     }
   }
 
-  /** Family of the client's address: that of the socket, unless it accepts both. */
+  /** May differ from the socket's on a dual socket. */
   family(of: "slot" | "kept", reference: number): 4 | 6 {
     const socket = this.#socketOf(of, reference);
     if (socket.inherited?.dual !== true) return socket.family;
@@ -118,7 +118,7 @@ export class ClientDatagrams {
     const socket = this.#socketOf(of, reference);
     readLocalAddress(this.#libc, socket.fd, target);
     if (!socket.wildcard) return;
-    // `struct in_pktinfo` begins with the interface, `struct in6_pktinfo` with the address.
+    // The interface is first in `in_pktinfo`, the address in `in6_pktinfo`.
     const isIPv4 = socket.family === 4;
     const from = reference * CONTROL_SIZE + PKTINFO + (isIPv4 ? 4 : 0);
     target.bytes.set(controls.bytes.subarray(from, from + (isIPv4 ? 4 : 16)));
@@ -163,7 +163,6 @@ export class ClientDatagrams {
     return BATCH;
   }
 
-  /** Queues the response that is in the next row, to the return address at `index`. */
   #queue(
     socket: BoundSocket,
     length: number,
@@ -180,7 +179,7 @@ export class ClientDatagrams {
     if (!socket.wildcard) return;
     const at = row * CONTROL_SIZE;
     copyWords(from.controls, index * CONTROL_SIZE, out.controls, at, controlLength);
-    // Clears the interface: the reply follows the route to its destination instead.
+    // Without the interface the reply follows the route.
     out.controls.view.setUint32(at + PKTINFO + (isIPv4 ? 0 : 16), 0, true);
   }
 

@@ -13,23 +13,23 @@ import { Poller } from "./poller.ts";
 import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
-/** Time until a UDP socket that was turned away is silent: 20 ms lost nothing at 60,000 q/s. */
+/** Until a disconnected UDP socket is silent: 20 ms lost nothing at 60,000 q/s. */
 const SILENT_AFTER_MS = 20;
 
-/** The discard service's port (RFC 863), from which nothing is ever sent. */
+/** Discard service (RFC 863): nothing is ever sent from it. */
 const DISCARD_PORT = 9;
 
-/** What the driver needs of the thread that it runs in. */
+/** Options of a `LinuxDriver`. */
 export interface LinuxDriverOptions extends DriverOptions {
   libc: Libc;
   mark: number;
-  /** eventfd that the control plane writes to when it has sent a message. */
+  /** eventfd for messages of the control plane. */
   wakeFd: number;
-  /** eventfd that the TLS thread writes to when it has sent something. */
+  /** eventfd for events of the TLS thread. */
   laneFd: number;
 }
 
-/** The data plane's loop on Linux. `run` blocks its thread until the control plane stops it. */
+/** The data plane's loop on Linux. `run` blocks until the control plane stops it. */
 export class LinuxDriver extends BaseDriver implements Driver {
   protected readonly streams: Streams;
   protected readonly sockets: UpstreamSockets;
@@ -37,12 +37,12 @@ export class LinuxDriver extends BaseDriver implements Driver {
   readonly #poller: Poller;
   readonly #datagrams: ClientDatagrams;
   readonly #wakeBuffer = new Uint8Array(8);
-  /** `struct timespec`: seconds in words 0 and 1, nanoseconds in words 2 and 3. */
+  /** `struct timespec`: 64-bit seconds and nanoseconds. */
   readonly #time = new Uint32Array(4);
   readonly #timeBytes = new Uint8Array(this.#time.buffer);
   readonly #served = new Map<number, BoundSocket>();
   #datagramSockets: BoundSocket[] = [];
-  /** UDP sockets that are turned away but still read for a moment. */
+  /** No longer receive but are still read for a moment. */
   #turnedAway: BoundSocket[] = [];
   #woken = false;
   readonly #address = new Address();
@@ -57,7 +57,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.streams = new Streams(libc, this.#poller, () => this.engine, { mark, mostUpstreams });
     this.sockets = new UpstreamSockets(libc, this.#poller, upstreamSockets, mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
-    // Edge-triggered, so that it need not be read: it only ends the wait.
+    // Edge-triggered: it only ends the wait, and is not read.
     this.#poller.add(options.laneFd, EPOLL.IN | EPOLL.ET, { ready: () => {} });
   }
 
@@ -90,7 +90,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.serve(opened);
   }
 
-  /** New queries go to other processes bound to the address; received ones are still answered. */
+  /** Diverts new queries; received ones are still answered. */
   retireAll(): void {
     const sockets = [...this.#served.values()];
     this.#turnedAway = sockets.filter(mayTurnAway);
@@ -110,7 +110,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     return this.#turnedAway.length === 0 && super.drained;
   }
 
-  /** Handles what a socket has received, then stops polling it. It stays open for answers. */
+  /** Handles received data and stops polling; still sends answers. */
   #leave(socket: BoundSocket): void {
     if (!this.#served.delete(socket.fd)) return;
     if (socket.kind === "udp") {
@@ -122,11 +122,11 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#poller.remove(socket.fd);
   }
 
-  /** Runs until the control plane writes to `wakeFd`; returns how many messages it announced. */
+  /** Returns the number of messages announced at `wakeFd`. */
   run(): number {
     const { onPanic, afterLoop } = this.#options;
     const { engine } = this;
-    // Messages handled since the last call may have left work.
+    // Messages may have left work.
     let busy = true;
     for (;;) {
       const sleep = engine.nextDeadlineMs - engine.nowMs;
@@ -161,18 +161,18 @@ export class LinuxDriver extends BaseDriver implements Driver {
         onPanic(error);
       }
       busy = this.laneBusy;
-      // After everything received: a message may close sockets.
+      // Last, as a message may close sockets.
       if (this.#woken) return this.#announced();
     }
   }
 
-  /** Lets datagrams precede the other events: a client can cause thousands of those at once. */
+  /** First, as a client can cause thousands of other events. */
   #answerDatagrams(): void {
     const sockets = this.#datagramSockets;
     for (let i = 0; i < sockets.length; i++) this.#datagrams.receive(sockets[i]!, EPOLL.IN);
   }
 
-  /** Closes everything except the sockets that it was given. */
+  /** Leaves the sockets of `serve` open. */
   end(): void {
     this.streams.close();
     this.sockets.close();
@@ -213,7 +213,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     return (Math.imul(this.#time[0]!, 1e9) + this.#time[2]!) | 0;
   }
 
-  /** Sets the engine's clock, once a batch. Answers age while the machine is suspended. */
+  /** Answers age during suspend. */
   #readClock(): void {
     this.#options.libc.clock_gettime(CLOCK_BOOTTIME, this.#timeBytes);
     this.engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
@@ -234,12 +234,12 @@ export class LinuxDriver extends BaseDriver implements Driver {
   }
 }
 
-/** An inherited socket keeps new queries for the next process instead. */
+/** An inherited socket keeps new queries for the next process. */
 function mayTurnAway({ kind, inherited }: BoundSocket): boolean {
   return kind === "udp" && inherited === undefined;
 }
 
-/** Stops a UDP socket from receiving, not from sending, by connecting it to an unused local port. */
+/** Stops receiving, but not sending, by connecting to an unused local port. */
 function turnAway(libc: Libc, fd: number): void {
   const address = readLocalAddress(libc, fd);
   if (address === null) return;

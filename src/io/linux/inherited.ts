@@ -1,6 +1,6 @@
 /**
- * Sockets that the process was started with (socket activation). Their opener keeps them too, so
- * queries wait in the kernel while nodens restarts.
+ * Sockets of socket activation. Their opener keeps them too: queries wait in the kernel during a
+ * restart.
  */
 import type { Address } from "../../dns/address.ts";
 import {
@@ -21,19 +21,19 @@ import { readOption, setOption } from "../../sys/mark.ts";
 import { hostPort, isWildcard, readLocalAddress, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import type { InheritedSocket } from "../sockets.ts";
 
-/** Maximum number of connections that wait to be accepted. */
+/** Maximum connections waiting for accept. */
 export const BACKLOG = 1024;
-/** Socket buffers: room for a burst of some thousand queries while the loop is busy. */
+/** Socket buffers: a burst of some thousand queries. */
 export const BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** A socket for queries, or why it is not one; `ours` is false if it was not handed over at all. */
+/** A usable query socket, or why it is unfit; `ours`: it was handed over. */
 export function inspectDescriptor(
   libc: Libc,
   { fd, name }: { fd: number; name: string },
 ): InheritedSocket | { unfit: string; ours: boolean } {
   const flags = libc.fcntl(fd, F.GETFD, 0);
   if (flags < 0) return { unfit: "it is not open", ours: false };
-  // A new program starts without such descriptors: the runtime has opened it since.
+  // Not inherited: the runtime has opened it since.
   if ((flags & FD_CLOEXEC) !== 0) return { unfit: "it was not handed over", ours: false };
   const type = readOption(libc, fd, SOL.SOCKET, SO.TYPE);
   if (type === null) return { unfit: "it is not a socket", ours: true };
@@ -59,8 +59,8 @@ export function inspectDescriptor(
 }
 
 /**
- * Duplicates and configures an inherited socket. The original stays, in case a later configuration has
- * the listener again. Throws an error that names the address.
+ * Duplicates and configures an inherited socket; the original stays for later configurations.
+ * Throws an error with the address.
  */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;
@@ -80,7 +80,7 @@ export function adopt(libc: Libc, socket: InheritedSocket): number {
   return fd;
 }
 
-/** Has the kernel deliver the destination address with each datagram. */
+/** Requests the destination address of each datagram. */
 export function requestDestinations(libc: Libc, fd: number, family: 4 | 6): void {
   if (family === 4) setOption(libc, fd, SOL.IP, IP_PKTINFO);
   else setOption(libc, fd, SOL.IPV6, IPV6_RECVPKTINFO);
@@ -97,7 +97,7 @@ export function nameSocket({ fd, name, kind, address }: InheritedSocket): string
   return `the handed-over socket ${hostPort(address)} (${kind}, ${from})`;
 }
 
-/** Enlarges a buffer, unless the opener of the socket gave it more than this process may. */
+/** Enlarges a buffer, unless its opener could exceed this process's limit. */
 function enlarge(libc: Libc, fd: number, buffer: number): void {
   const trial = libc.socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0);
   if (trial < 0) return;

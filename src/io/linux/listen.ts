@@ -12,7 +12,7 @@ import {
 import type { BoundSocket, InheritedSocket, ListenAddress, ListenTarget } from "../sockets.ts";
 import { adopt, BACKLOG, BUFFER_BYTES, requestDestinations, sameAddress } from "./inherited.ts";
 
-/** The sockets that a listener needs, IPv4 before IPv6; both families if `address` is empty. */
+/** Sockets of a listener, IPv4 before IPv6; both if `address` is empty. */
 export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenAddress[] {
   const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
   return hosts.flatMap((host) => {
@@ -24,9 +24,8 @@ export function listenPlaces(libc: Libc, { address, port }: ListenTarget): Liste
 }
 
 /**
- * Opens the UDP and TCP sockets of one listener, unless they are inherited. They share their addresses
- * (SO_REUSEPORT) with other data planes and with a process that takes over from this one. Throws an
- * error that names the address and the remedy.
+ * Opens a listener's UDP and TCP sockets, unless inherited. They share addresses (SO_REUSEPORT)
+ * with other data planes and a successor process. Throws an error with the remedy.
  */
 export function bindListener(
   libc: Libc,
@@ -67,7 +66,7 @@ export function closeAll(libc: Libc, sockets: Iterable<BoundSocket>): void {
   for (const { fd } of sockets) libc.close(fd);
 }
 
-/** Binds a place and releases it. Throws as `bindListener`. */
+/** Binds and releases an address. Throws as `bindListener` does. */
 export function tryBind(libc: Libc, place: ListenAddress): void {
   try {
     libc.close(bindOne(libc, place));
@@ -76,10 +75,9 @@ export function tryBind(libc: Libc, place: ListenAddress): void {
   }
 }
 
-/** The host lacks the address family. */
 class FamilyError extends Error {}
 
-/** Opens one socket; TCP does not listen yet. */
+/** TCP does not listen yet. */
 function bindOne(libc: Libc, place: ListenAddress): number {
   const { kind, target, wildcard } = place;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
@@ -101,7 +99,7 @@ function bindOne(libc: Libc, place: ListenAddress): number {
   return fd;
 }
 
-/** Closes a socket whose last call failed; returns the error to throw. */
+/** Closes a socket and returns the error to throw. */
 function closeRefused(libc: Libc, fd: number, { kind, target }: ListenAddress): Error {
   const why = lastErrorText();
   libc.close(fd);

@@ -7,17 +7,17 @@ import type { BoundSocket, InheritedSource } from "../sockets.ts";
 import { bindListener, closeAll, listenPlaces, tryBind } from "./listen.ts";
 import { findNeighbours, placeText } from "./neighbours.ts";
 
-/** Time for the last answers before the socket of a removed listener is closed. */
+/** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
 
-/** The sockets that one data plane serves; they belong to the control plane and outlive the thread. */
+/** Sockets of one data plane, owned by the control plane; they outlive the thread. */
 export class ListenerSockets {
   readonly #libc: Libc;
   readonly #inherited: InheritedSource | null;
   readonly #clock: Clock;
   #sockets: BoundSocket[] = [];
   #listeners: readonly ListenerConfig[] = [];
-  /** UDP sockets of removed listeners, by what cancels closing them after the last answers. */
+  /** UDP sockets of removed listeners, by the `Cancel` of their close. */
   readonly #closing = new Map<Cancel, BoundSocket[]>();
 
   constructor(libc: Libc, inherited: InheritedSource | null = null, clock: Clock = systemClock) {
@@ -30,12 +30,12 @@ export class ListenerSockets {
     return [...this.#sockets];
   }
 
-  /** Opens the sockets of these listeners for data plane number `plane`. Throws as `bindListener`. */
+  /** Opens sockets for data plane `plane`. Throws as `bindListener` does. */
   open(listeners: readonly ListenerConfig[], plane: number): void {
     this.change(listeners, this.prepare(listeners, plane));
   }
 
-  /** Opens the sockets that these listeners need in addition. Throws as `open`; changes nothing. */
+  /** Opens the missing sockets, or throws and changes nothing. */
   prepare(listeners: readonly ListenerConfig[], plane: number): BoundSocket[] {
     const known = new Set(this.#sockets.map(({ listener }) => listener));
     const wanted = listeners.flatMap((listener, index) => {
@@ -55,13 +55,12 @@ export class ListenerSockets {
   }
 
   /**
-   * Puts listeners that another process has too last: this process gets queries from then on, and
-   * would lose them if another listener failed. Binding TCP, which receives nothing, detects a server
-   * that does not share.
+   * Orders listeners shared with another process last: once open, their queries would be lost if
+   * another listener failed. Binding TCP, which receives nothing, detects an exclusive server.
    */
   #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
     const places = wanted.map((listener) =>
-      // Nobody else has a port whose sockets were handed over.
+      // Handed-over ports are exclusive.
       this.#inherited?.hasPort(listener.port)
         ? []
         : listenPlaces(this.#libc, listener).filter(({ kind }) => kind === "tcp")
@@ -70,7 +69,7 @@ export class ListenerSockets {
     try {
       taken = new Set(findNeighbours(places.flat(), new Set()).map(placeText));
     } catch {
-      // The kernel cannot be asked; then any order will do.
+      // If the kernel cannot tell, any order will do.
     }
     const shared = places.map((tcp) => tcp.some((place) => taken.has(placeText(place))));
     places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
@@ -108,7 +107,7 @@ export class ListenerSockets {
     return gone;
   }
 
-  /** Closes the sockets of removed listeners: TCP at once, UDP after the last answers. */
+  /** Closes sockets of removed listeners: TCP at once, UDP after the last answers. */
   close(gone: readonly BoundSocket[]): void {
     const { tcp = [], udp = [] } = Object.groupBy(gone, ({ kind }) => kind);
     closeAll(this.#libc, tcp);
@@ -120,7 +119,7 @@ export class ListenerSockets {
     this.#closing.set(cancel, udp);
   }
 
-  /** Closes the sockets that listen for connections, once all waiting ones are accepted. */
+  /** Call it once queued connections are accepted. */
   closeListening(): void {
     const { tcp = [], udp = [] } = Object.groupBy(this.#sockets, ({ kind }) => kind);
     closeAll(this.#libc, tcp);
@@ -134,7 +133,7 @@ export class ListenerSockets {
     this.#closing.clear();
   }
 
-  /** Datagrams that the kernel dropped because a socket's buffer was full. */
+  /** Datagrams dropped for a full socket buffer. */
   *drops(): Generator<{ listener: number; drops: number }> {
     const words = new Uint32Array(SK_MEMINFO.WORDS);
     for (const { fd, kind, listener } of this.#sockets) {

@@ -2,12 +2,12 @@ import { Memory } from "../../engine/memory.ts";
 import { MMSGHDR } from "../../sys/constants.ts";
 import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 
-/** Room for one IP_PKTINFO or IPV6_PKTINFO control message, in whole words. */
+/** Room for one IP_PKTINFO or IPV6_PKTINFO message, in whole words. */
 export const CONTROL_SIZE = 64;
 const IOVEC_SIZE = 16;
 
 /**
- * An array of `struct mmsghdr` with everything that it points to, for recvmmsg and sendmmsg.
+ * An array of `struct mmsghdr` with its buffers, for recvmmsg and sendmmsg.
  *
  * ```
  *  headers  | mmsghdr 0 | mmsghdr 1 | ...   each points to its row of:
@@ -45,7 +45,7 @@ export class MessageBatch {
     }
   }
 
-  /** Prepares a row to receive again: the kernel overwrites these fields. */
+  /** Restores fields that the kernel has overwritten. */
   reset(row: number): void {
     this.setHeader(row, SOCKADDR_SIZE, CONTROL_SIZE);
     this.headers.view.setUint32(row * MMSGHDR.size + MMSGHDR.flags, 0, true);
@@ -61,7 +61,6 @@ export class MessageBatch {
     return this.headers.view.getUint32(row * MMSGHDR.size + MMSGHDR.controlLength, true);
   }
 
-  /** Bytes to send from a row, or to receive into it. */
   setLength(row: number, length: number): void {
     this.#vectors.view.setUint32(row * IOVEC_SIZE + 8, length, true);
   }

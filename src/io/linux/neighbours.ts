@@ -1,4 +1,4 @@
-/** Other processes of the same user that are bound to the addresses of this one (SO_REUSEPORT). */
+/** Other processes of the same user at this process's addresses (SO_REUSEPORT). */
 import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
@@ -8,8 +8,8 @@ import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 import { sameAddress } from "./inherited.ts";
 
 /**
- * The `places` where other processes accept queries; `own` has the cookies of this process's sockets.
- * Throws if the kernel cannot be asked.
+ * `places` where other processes accept queries; `own`: cookies of this process's sockets. Throws
+ * if the kernel cannot tell.
  */
 export function findNeighbours(
   places: readonly BoundPlace[],
@@ -23,7 +23,7 @@ export function findNeighbours(
   })).filter(({ count }) => count > 0);
 }
 
-/** Keys of the TCP handshakes in progress at `places`. */
+/** Keys of TCP handshakes in progress at `places`. */
 export function listHandshakes(places: readonly BoundPlace[]): Set<string> {
   const tcp = places.filter(({ kind }) => kind === "tcp");
   return new Set(
@@ -31,12 +31,12 @@ export function listHandshakes(places: readonly BoundPlace[]): Set<string> {
   );
 }
 
-/** The address that a socket is bound to. */
+/** Local address of a socket. */
 export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind">): BoundPlace {
   return { kind, target: readLocalAddress(libc, fd) ?? new Address() };
 }
 
-/** The address as text: `127.0.0.1:53`. */
+/** Formats the address: `127.0.0.1:53`. */
 export function placeText({ target }: { target: Address }): string {
   return hostPort(target);
 }

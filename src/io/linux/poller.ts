@@ -1,19 +1,19 @@
 import { EPOLL, EPOLL_CLOEXEC, EPOLL_EVENT } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 
-/** Events per wait, which new queries wait for: 256 connections took up to 10 ms. */
+/** New queries wait meanwhile: 256 events took up to 10 ms. */
 const MAX_EVENTS = 32;
-/** Consecutive waits after which a round ends although more is ready. */
+/** Waits per round. */
 const MAX_WAITS = 8;
 
-/** Receives the events of a file descriptor; `events` are EPOLL bits. */
+/** Receiver of a descriptor's events; `events` are EPOLL bits. */
 export interface PollTarget {
   ready(events: number): void;
 }
 
 /**
- * Level-triggered epoll. Targets are found by descriptor and generation, so an event for a descriptor
- * that was closed and reused in the same round is dropped.
+ * Level-triggered epoll. Finds targets by descriptor and generation, to drop events for a
+ * descriptor reused in the same round.
  */
 export class Poller {
   readonly #libc: Libc;
@@ -58,13 +58,13 @@ export class Poller {
 
   wait(timeoutMs: number): number {
     if (this.roundOver) this.#waits = 0;
-    // -1 means that a signal interrupted the call.
+    // -1 if interrupted by a signal.
     const count = Math.max(0, this.#libc.epoll_wait(this.#fd, this.#events, MAX_EVENTS, timeoutMs));
     this.#waits = count < MAX_EVENTS ? MAX_WAITS : this.#waits + 1;
     return count;
   }
 
-  /** Whether everything that was ready at the start of the round is dispatched, within limits. */
+  /** Whether all that was ready is dispatched, within limits. */
   get roundOver(): boolean {
     return this.#waits >= MAX_WAITS;
   }

@@ -5,10 +5,10 @@ import { markSocket } from "../../sys/mark.ts";
 import { domainOf, parseSocketAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
 
-/** Maximum length of an answer; a nodens listener's is as long as the query. */
+/** nodens' answer is as long as the query. */
 const ANSWER_SIZE = 512;
 
-/** Sends a probe query. Throws if this process may not mark sockets. */
+/** Sends a probe query. Throws without the right to mark it. */
 export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | null {
   const address = parseSocketAddress(libc, target.address, target.port);
   if (address === null) throw new TypeError(`Cannot ask "${target.address}": not an IP address`);

@@ -5,16 +5,15 @@ import { NetlinkSocket } from "../../sys/netlink/socket.ts";
 import { scopeIndex } from "../../sys/sockaddr.ts";
 import type { Poller } from "./poller.ts";
 
-/** Maximum number of notices per read; the rest wake the poller again. */
+/** The rest wakes the poller again. */
 const MAX_NOTICES = 64;
 
 /**
- * Indexes of the interfaces that scopes of link-local addresses name (`fe80::1%eth0`). They are valid
- * until the kernel reports a change to any link; without such reports (no netlink) a caller must look
- * an index up again when it fails.
+ * Interface indexes of link-local scopes (`fe80::1%eth0`), valid until any link changes. Without
+ * netlink, repeat a lookup when an index fails.
  */
 export class Scopes {
-  /** Grows with each change to the links; indexes of earlier generations may be wrong. */
+  /** Grows with each link change; older indexes may be wrong. */
   generation = 0;
   readonly #libc: Libc;
   readonly #poller: Poller;
@@ -26,7 +25,7 @@ export class Scopes {
     this.#poller = poller;
   }
 
-  /** Current index of the interface that a scope names, or 0. */
+  /** Interface index, or 0. */
   index(scope: string): number {
     if (scope === "") return 0;
     if (!this.#isWatching) this.#watch();

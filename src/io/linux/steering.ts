@@ -1,40 +1,39 @@
 /**
  * Steers new TCP connections to another process's listening sockets before this process closes its
- * own, so that none is refused or reset.
+ * own, so none is refused or reset.
  *
- * The kernel keeps the sockets of an address in an array, in the order in which they began to listen;
- * when one is closed, the last takes its index. For every SYN a classic BPF program chooses an index;
- * if the index does not exist, the kernel's hash decides. A process that is stopping began first:
+ * The kernel keeps the sockets of an address in an array, in the order of `listen` calls; the last
+ * replaces a closed one. For every SYN a classic BPF program chooses an index; if it does not exist,
+ * the kernel's hash decides. A stopping process comes first:
  *
  * ```
  *   own × OWN | others × OTHERS        program: one of [max(OWN, OTHERS), OWN + OTHERS)
- *   others × OTHERS                    after closing: the index does not exist, so the hash chooses
+ *   others × OTHERS                    after closing: the index does not exist; the hash chooses
  * ```
  *
- * If the order differs (three processes at once, or the older one is to continue), the program may
- * choose a socket that is about to close. A filter on that socket then drops SYNs, which clients
- * repeat after a second (RFC 6298). The program needs no capability. The filter needs NET_ADMIN on
- * some kernels (Linux 6.18 among them); without it such connections are reset.
+ * In another order (three processes at once, or the older one continues) the program may choose a
+ * socket that will be closed. A filter on that socket then drops SYNs, which clients repeat after a
+ * second (RFC 6298). The program needs no capability; the filter needs NET_ADMIN on some kernels
+ * (such as Linux 6.18), and without it such connections are reset.
  *
  * Without steering, 20 roll-overs lost 73 of 20,000 connections.
  */
 import { SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 
-/** An instruction of classic BPF: code, jump if true, jump if false, operand. */
 type Instruction = readonly [code: number, jt: number, jf: number, k: number];
 
-/** Loading from this offset yields a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
+/** Loads a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
 const RANDOM = 0xfffff000 + 56;
 const TCP_FLAGS = 13;
 const SYN = 0x02;
 const SYN_ACK = 0x12;
 const WHOLE = 0xffffffff;
 const INSTRUCTION_SIZE = 8;
-/** `struct sock_fprog` on 64-bit systems: its size, and the offset of its pointer. */
+/** `struct sock_fprog` on 64-bit systems: size, and offset of the pointer. */
 const PROGRAM = { size: 16, pointer: 8 } as const;
 
-/** Steers new connections to the other sockets of the address; false if the kernel refuses. */
+/** Steers new connections to the address's other sockets; false if the kernel refuses. */
 export function steerAway(
   libc: Libc,
   fd: number,
@@ -49,7 +48,7 @@ export function steerAway(
   ]);
 }
 
-/** Drops new handshakes at a listening socket; false if the kernel refuses. */
+/** Drops new handshakes at a socket; false if the kernel refuses. */
 export function dropSyns(libc: Libc, fd: number): boolean {
   return attach(libc, fd, SO.ATTACH_FILTER, [
     [0x30, 0, 0, TCP_FLAGS], // load an octet

@@ -17,54 +17,52 @@ import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import type { DriverStream } from "../base_driver.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
-/** Bytes per read of a client's connection: some forty queries. epoll reports the rest again. */
+/** Some forty queries. epoll reports the rest again. */
 const CLIENT_READ_SIZE = 2048;
-/** Time after which the kernel drops unacknowledged data of a closed client's connection. */
+/** Then the kernel drops unacknowledged data of a closed connection. */
 const KEEP_TIME_MS = 10_000;
-/** Pause after the kernel lacked memory: epoll would report the stream at once. */
+/** Without a pause epoll would report the stream at once. */
 const NO_MEMORY_PAUSE_MS = 20;
-/** Errors that concern the machine, not this connection. */
+/** Errors of the machine, not the connection. */
 export const NO_MEMORY: readonly number[] = [ERRNO.NOBUFS, ERRNO.NOMEM];
 const LAST_READS = 64;
 const LINGER_MS = 5000;
 
 const keepTime = new Int32Array([KEEP_TIME_MS]);
-/** `struct linger` that discards the queue and resets the connection: on, no time. */
+/** `struct linger` that resets on close: on, no time. */
 const discarding = new Int32Array([1, 0]);
-// Output of system calls.
 const value = new Int32Array(1);
 const valueSize = new Uint32Array(1);
 const peer = new Uint8Array(SOCKADDR_SIZE);
 const peerSize = new Uint32Array(1);
 
-/** What a stream needs of its owner. */
+/** Owner of a stream. */
 export interface StreamOwner {
   readonly libc: Libc;
   readonly poller: Poller;
   readonly readBuffer: Memory;
   readonly buffers: BufferPool;
-  /** The stream is closed; its descriptor may be reused. */
+  /** The descriptor may be reused. */
   forget(stream: Stream): void;
   after(ms: number, act: () => void): void;
 }
 
-/** One TCP connection: non-blocking reads, queued writes. */
+/** Non-blocking TCP connection with queued writes. */
 export class Stream implements PollTarget, DriverStream {
   readonly fd: number;
   id = -1;
-  /** Address of the client; null for a stream to an upstream. */
+  /** Null for a stream to an upstream. */
   readonly client: Address | null;
   handler: StreamHandler | null = null;
   readonly #owner: StreamOwner;
   #connected: boolean;
-  /** The error that ended the connection; later writes are dropped. */
+  /** Ended the connection; later writes are dropped. */
   #fault: string | null;
   #closed = false;
   #ended = false;
   #paused = false;
-  /** A send is paused, since the kernel had no memory. */
+  /** Paused for lack of kernel memory. */
   #starved = false;
-  /** What follows once the queue is sent. */
   #then: "nothing" | "finish" | "close" = "nothing";
   #watched: number;
   #queue: Memory | null = null;
@@ -112,11 +110,11 @@ export class Stream implements PollTarget, DriverStream {
       const drained = this.queued === 0 && this.#fault === null && this.#then !== "close";
       if (drained) this.handler?.drained?.();
     }
-    // Closed by its handler or after its queue: the descriptor may be another stream's now.
+    // The descriptor may be reused.
     if (this.#closed) return;
     if (this.#fault !== null || (events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
-      // An upstream's last bytes count. A client's do not, but after FIN from both sides closing with
-      // unread bytes would be a reset.
+      // An upstream's last bytes count. A client's do not, but closing with unread bytes after FIN
+      // from both sides would be a reset.
       if (this.client === null || this.#then === "finish") {
         for (let i = 0; i < LAST_READS && this.handler !== null && this.#read(); i++);
       }
@@ -160,7 +158,7 @@ export class Stream implements PollTarget, DriverStream {
     if (this.queued === 0) this.#owner.libc.shutdown(this.fd, SHUT_WR);
   }
 
-  /** Closes the descriptor; with `discard` the peer gets a reset and none of the unsent data. */
+  /** `discard` resets the connection and drops unsent data. */
   drop(discard = false): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -188,7 +186,7 @@ export class Stream implements PollTarget, DriverStream {
     return length > 0;
   }
 
-  /** Returns how much the kernel accepted; sets `#fault` if it will never accept more. */
+  /** Sets `#fault` on a lasting error. */
   #send(bytes: Uint8Array<ArrayBuffer>, length: number): number {
     const sent = this.#owner.libc.send(this.fd, bytes, length, MSG.DONTWAIT | MSG.NOSIGNAL);
     if (sent >= 0) return sent;
@@ -246,7 +244,7 @@ export class Stream implements PollTarget, DriverStream {
     this.#queueEnd = 0;
   }
 
-  /** Updates the events that epoll watches for. A faulty stream is always writable. */
+  /** A faulty stream is always writable. */
   #watch(): void {
     if (this.#closed) return;
     const reading = !this.#ended && !this.#paused && this.#then !== "close";

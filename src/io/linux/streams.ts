@@ -20,11 +20,11 @@ import type { Poller, PollTarget } from "./poller.ts";
 import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 
 const READ_SIZE = 65536;
-/** Kernel buffers of a client's connection, by default megabytes; enough for 640 KiB/s at 50 ms. */
+/** Enough for 640 KiB/s at 50 ms; the default is megabytes. */
 const CLIENT_BUFFER_BYTES = 32 * 1024;
-/** Connections that one listener may accept before other events. */
+/** Per listener, before other events. */
 const ACCEPTS = 16;
-/** Pause after `accept` failed although a connection waits (no descriptors left). */
+/** After a failed `accept` (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
 
 /** All TCP streams, accepted and opened. */
@@ -59,15 +59,15 @@ export class Streams implements StreamOwner {
   }
 
   listener(socket: BoundSocket): PollTarget {
-    // Accepted connections inherit these.
+    // Inherited by accepted connections.
     for (const buffer of [SO.SNDBUF, SO.RCVBUF]) {
       setOption(this.libc, socket.fd, SOL.SOCKET, buffer, CLIENT_BUFFER_BYTES);
     }
     const target = {
       ready: () => {
-        // EAGAIN: another process with the same socket was faster.
+        // EAGAIN: another process sharing the socket was faster.
         if (this.#accept(socket) > 0 || lastErrno() === ERRNO.AGAIN) return;
-        // Level-triggered, epoll would report the connection again at once.
+        // Level-triggered epoll would report the connection at once.
         this.poller.modify(socket.fd, 0);
         this.after(ACCEPT_PAUSE_MS, () => {
           if (this.poller.watches(socket.fd, target)) this.poller.modify(socket.fd, EPOLL.IN);
@@ -153,7 +153,7 @@ export class Streams implements StreamOwner {
       const fd = this.libc.accept4(listening, name, this.#nameSize, flags);
       if (fd < 0) return i;
       this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
-      // Read now: the kernel forgets the client's address as soon as the client is gone.
+      // The kernel forgets the address of a disconnected client.
       const client = new Address();
       readSockaddr(this.#name.view, 0, client);
       this.#offer(this.#add(new Stream(this, fd, client)), listener);

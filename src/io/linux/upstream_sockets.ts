@@ -10,10 +10,9 @@ import { domainOf, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 import { Scopes } from "./scopes.ts";
 
-/** An endpoint as system calls need it, and the free sockets for it. */
 interface Prepared {
   readonly peer: Sockaddr;
-  /** Generation of `Scopes` when `peer` was written. */
+  /** Generation of `Scopes`. */
   generation: number;
   readonly source: Sockaddr | null;
   readonly pool: Pool;
@@ -24,45 +23,45 @@ interface Sockaddr {
   readonly length: number;
 }
 
-/** Free sockets of one family and source address; the last one used is on top. */
+/** Free sockets by family and source address, last used on top. */
 interface Pool {
   readonly sockets: Socket[];
-  /** Fewest free sockets since the last trim: these were not needed. */
+  /** Fewest free sockets since the last trim. */
   least: number;
   before: number;
   unused: number;
 }
 
-/** Datagrams that one socket may receive before other events. */
+/** Datagrams per socket before other events. */
 const READS = 4;
-/** The same for a released socket: what is left would reach its next query. */
+/** For a released socket: leftovers would reach its next query. */
 const LATE_READS = 64;
 const TRIM_MS = 1000;
-/** Free sockets that a pool keeps: enough for some thousand misses a second. */
+/** Per pool: some thousand misses a second. */
 const KEPT = 64;
-/** Trims after which an unused pool keeps none: a reload may have removed its `source_address`. */
+/** Until an unused pool is emptied: a reload may have removed its `source_address`. */
 const UNUSED_TRIMS = 60;
-/** Sockets closed per trim, which takes a fraction of a millisecond; a burst's are gone in a minute. */
+/** A fraction of a millisecond; a burst's sockets are gone in a minute. */
 const TRIMMED = 64;
 const UNREACHABLE = -1;
-/** Errors for lack of descriptors, memory, or ports (the last two: of `connect`, of `bind`). */
+/** No descriptors, memory or ports (the last two: of `connect`, of `bind`). */
 const SHORTAGES: readonly number[] = [
   ...[ERRNO.NFILE, ERRNO.MFILE, ERRNO.NOBUFS, ERRNO.NOMEM],
   ...[ERRNO.AGAIN, ERRNO.ADDRINUSE],
 ];
 
 /**
- * UDP sockets to upstreams, each connected for one query at a time, from a random port of the kernel.
+ * UDP sockets to upstreams, each connected for one query from a random port.
  *
- * Between queries `connect` to AF_UNSPEC releases the port; a new descriptor would cost four times as
- * much. A released socket may still have datagrams or an ICMP error of the previous query, so it rests
- * for a round of the poller, which reads them, before it is reused.
+ * Between queries `connect` to AF_UNSPEC releases the port; a new descriptor would cost four times
+ * as much. For one round after its release the poller reads a socket's late datagrams and ICMP
+ * errors.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
-  /** Datagrams received after their socket was released. */
+  /** Received after their socket's release. */
   late = 0;
-  /** Datagrams for which the kernel had no room. */
+  /** Dropped for lack of kernel buffers. */
   lost = 0;
   readonly #libc: Libc;
   readonly #poller: Poller;
@@ -73,7 +72,7 @@ export class UpstreamSockets {
   readonly #pools = new Map<string, Pool>();
   readonly #sockets = new IndexTable<Socket>();
   #nextTrimMs = 0;
-  /** Released in this round of the poller, and in the one before. */
+  /** Released in this and the previous round of the poller. */
   #released: Socket[] = [];
   #resting: Socket[] = [];
   readonly #unspec = new Uint8Array(16);
@@ -101,7 +100,7 @@ export class UpstreamSockets {
       const fault = lastFault();
       if (!this.#reconnect(socket.fd, endpoint, prepared)) {
         pool.sockets.push(socket);
-        // It may have a port: the kernel chooses that before it looks for a route.
+        // The kernel chooses a port before the route, so it may have one.
         this.#libc.connect(socket.fd, this.#unspec, 16);
         return fault;
       }
@@ -110,7 +109,7 @@ export class UpstreamSockets {
     return socket.index;
   }
 
-  /** See `Io.send`. A datagram that the kernel has no room for counts as lost on the way. */
+  /** See `Io.send`. Datagrams without kernel buffers count as lost. */
   send(index: number, memory: Memory, offset: number, length: number): boolean {
     const bytes = offset === 0 ? memory.bytes : memory.bytes.subarray(offset);
     const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
@@ -128,7 +127,7 @@ export class UpstreamSockets {
     this.#released.push(socket);
   }
 
-  /** Ends a round of the poller: sockets that have rested for one may be reused. */
+  /** Sockets released before this round may be reused. */
   endRound(nowMs: number): void {
     if (nowMs >= this.#nextTrimMs) this.#trim(nowMs);
     const rested = this.#resting;
@@ -146,7 +145,7 @@ export class UpstreamSockets {
     for (let i = 0; i < reads; i++) {
       const length = this.#libc.recv(socket.fd, bytes, MAX_MESSAGE_SIZE, MSG.DONTWAIT);
       if (length < 0) {
-        // A pending ICMP error makes one call fail: the upstream's host refused.
+        // A pending ICMP error makes one call fail: the upstream refused.
         if (i === 0 && (events & EPOLL.ERR) !== 0) socket.handler?.failed();
         return;
       }
@@ -166,10 +165,10 @@ export class UpstreamSockets {
     this.#scopes.close();
   }
 
-  /** Connects to an address whose interface was recreated and has another index. */
+  /** For a changed interface index. */
   #reconnect(fd: number, endpoint: Endpoint, prepared: Prepared): boolean {
     if (endpoint.scope === "" || !this.#resolveScope(endpoint, prepared)) return false;
-    // The failed attempt left the socket bound to the old interface.
+    // The failed attempt bound the socket to the old interface.
     this.#libc.connect(fd, this.#unspec, 16);
     return this.#libc.connect(fd, prepared.peer.bytes, prepared.peer.length) === 0;
   }
@@ -199,7 +198,7 @@ export class UpstreamSockets {
     this.#libc.close(fd);
   }
 
-  /** Creates a socket; at the limit, in place of a free one of another pool. */
+  /** At the limit, closes a free socket of another pool. */
   #create({ address }: Endpoint, { source, pool }: Prepared): Socket | number {
     if (this.size >= this.#limit) {
       const other = this.#pools.values().find(({ sockets }) => sockets.length > 0);
@@ -211,7 +210,7 @@ export class UpstreamSockets {
     const fd = this.#libc.socket(domainOf(address), type, 0);
     if (fd < 0) return lastFault();
     let fault = 0;
-    // Rules would redirect an unmarked query to nodens itself.
+    // Rules would redirect an unmarked query to nodens.
     if (this.#mark !== 0 && !markSocket(this.#libc, fd, this.#mark)) fault = UNREACHABLE;
     else if (source !== null && this.#libc.bind(fd, source.bytes, source.length) < 0) {
       fault = lastFault();
@@ -266,7 +265,6 @@ function sockaddrOf(address: Endpoint["address"]): Sockaddr {
   return { bytes, length: writeSockaddr(address, bytes) };
 }
 
-/** What `open` returns after a call has failed. */
 function lastFault(): number {
   return SHORTAGES.includes(lastErrno()) ? NO_SOCKET : UNREACHABLE;
 }

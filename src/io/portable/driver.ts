@@ -12,10 +12,10 @@ import { PortableStreams } from "./streams.ts";
 
 const QUERY_SIZE = 65536;
 const RESPONSE_SIZE = 4096 + 16;
-/** Time for the last answers before the socket of a removed listener is closed. */
+/** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
 
-/** What the driver needs of the thread that it runs in. */
+/** Options of a `PortableDriver`. */
 export interface PortableDriverOptions extends DriverOptions {
   now: () => number;
 }
@@ -32,12 +32,12 @@ interface Client {
   to: Deno.NetAddr;
 }
 
-/** Address and port of a listener; port 0 for a removed one. */
+/** Listener address; port 0 if removed. */
 type Where = Pick<ListenerConfig, "address" | "port">;
 
 /**
- * The data plane on the runtime's own sockets, for systems where the Linux driver cannot run. It
- * handles one datagram at a time, which costs about four times the CPU.
+ * The data plane on the runtime's sockets, without epoll. Handles one datagram at a time, at about
+ * four times the CPU.
  */
 export class PortableDriver extends BaseDriver implements Driver {
   protected readonly streams: PortableStreams;
@@ -125,7 +125,7 @@ export class PortableDriver extends BaseDriver implements Driver {
     this.sockets.close();
   }
 
-  /** Sets the engine's clock and does `work`, then what follows every turn of a loop. */
+  /** Sets the clock, does `work`, and ends the turn. */
   run(work: () => void): void {
     const { engine } = this;
     engine.advance(this.#options.now());
@@ -196,7 +196,7 @@ export class PortableDriver extends BaseDriver implements Driver {
   }
 
   #open({ address, port }: Where, listener: number): void {
-    // The runtime's IPv6 wildcard accepts IPv4 too; a host without IPv6 uses IPv4 alone.
+    // The runtime's IPv6 wildcard includes IPv4; without IPv6, use IPv4 alone.
     for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
       try {
         const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
@@ -259,7 +259,7 @@ export class PortableDriver extends BaseDriver implements Driver {
   }
 }
 
-/** Stops reading queries; the datagram socket stays open for answers. */
+/** The datagram socket stays open for answers. */
 function retire(from: Listening): void {
   from.retired = true;
   from.tcp.close();

@@ -1,7 +1,7 @@
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
 
-/** Sends a probe query through the runtime's sockets, which cannot be marked. */
+/** Sends an unmarked probe query through the runtime's sockets. */
 export function openPortableProbe({ address, port }: ProbeTarget): ProbeSocket | null {
   const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
   const hostname = address.includes(":") ? "::" : "0.0.0.0";
@@ -19,7 +19,7 @@ export function openPortableProbe({ address, port }: ProbeTarget): ProbeSocket |
         if ((from as Deno.NetAddr).port === port && answersProbe(message, query)) answered = true;
       }
     } catch {
-      // The port is not in use, or the socket was closed.
+      // Port unused, or socket closed.
     }
   })();
   return { answered: () => answered, close: () => socket.close() };

@@ -11,9 +11,9 @@ interface Entry {
   handler: DatagramHandler | null;
 }
 
-/** UDP sockets to upstreams, one per query. They are not connected, so senders are checked here. */
+/** UDP sockets to upstreams, one per query. Unconnected, so senders are checked. */
 export class PortableSockets {
-  /** Datagrams that did not come from the upstream. */
+  /** Datagrams from other senders. */
   unexpected = 0;
   readonly #entries = new IndexTable<Entry>();
   readonly #run: (work: () => void) => void;
@@ -80,7 +80,7 @@ export class PortableSockets {
         });
       }
     } catch {
-      // Closed by `release`, or the upstream's host refused.
+      // Closed by `release`, or the upstream refused.
       if (entry.handler !== null) this.#run(() => entry.handler?.failed());
     } finally {
       this.#buffers().give(buffer);

@@ -5,9 +5,9 @@ import type { Traffic } from "../../engine/traffic.ts";
 import type { DriverStream } from "../base_driver.ts";
 
 const READ_SIZE = 65536;
-/** Bytes per read of a client's connection, as in the Linux driver. */
+/** As in the Linux driver. */
 const CLIENT_READ_SIZE = 2048;
-/** Pause after `accept` failed (no descriptors left). */
+/** After a failed `accept` (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
 const LINGER_MS = 5000;
 
@@ -92,12 +92,11 @@ class PortableStream implements DriverStream {
   queued = 0;
   readonly #owner: PortableStreams;
   readonly #readSize: number;
-  /** The writes in progress, after the connection is open. */
+  /** Writes after the connection is open. */
   #writing: Promise<void> = Promise.resolve();
   #paused = false;
   #resume: (() => void) | null = null;
   #closed = false;
-  /** What follows once the queue is sent. */
   #then: "nothing" | "finish" | "close" = "nothing";
 
   /** @param connection - a client's; null for a stream to an upstream, until `connected` */
@@ -168,7 +167,7 @@ class PortableStream implements DriverStream {
     try {
       this.connection?.close();
     } catch {
-      // The peer's reset has closed it.
+      // Closed by the peer's reset.
     }
   }
 
@@ -231,12 +230,12 @@ class PortableStream implements DriverStream {
     try {
       await this.connection?.closeWrite();
     } catch {
-      // The peer has reset the connection; reading reports that.
+      // A reset, which reading reports.
     }
   }
 }
 
-/** The system's reason in an error of the runtime, in the Linux driver's words; else undefined. */
+/** Reason in the Linux driver's words, or undefined. */
 function reason(error: unknown): string | undefined {
   const message = error instanceof Error ? error.message : "";
   return /^(.*) \(os error \d+\)$/.exec(message)?.[1]?.toLowerCase();

@@ -4,11 +4,11 @@
  *     message:    length u32 | type u16 | flags u16 | sequence u32 | port u32 | header | attributes
  *     attribute:  length u16 | type u16 | value | padding to four octets
  *
- * Numbers are in host order, which is little-endian on both architectures of nodens. A length
- * includes its own header but no padding.
+ * Numbers are in host order: little-endian on both architectures. A length includes its header but
+ * no padding.
  */
 
-/** Message types common to all families. */
+/** Message types of all families. */
 export const NLMSG = { ERROR: 2, DONE: 3 } as const;
 /** Message flags. */
 export const NLM_F = {
@@ -21,29 +21,28 @@ export const NLM_F = {
   CREATE: 0x400,
 } as const;
 
-/** Flag of an acknowledgement: the copy of the request ends after its header. */
+/** Acknowledgement: only the request's header is copied. */
 const CAPPED = 0x100;
-/** Flag of an acknowledgement: attributes follow. */
+/** Acknowledgement: attributes follow. */
 const ACK_ATTRIBUTES = 0x200;
-/** Attribute of an acknowledgement: the kernel's explanation. */
+/** Acknowledgement: the kernel's explanation. */
 const ACK_TEXT = 1;
 const HEADER = 16;
 const ATTRIBUTE_HEADER = 4;
-/** Marks attributes that contain attributes. */
+/** Marks nested attributes. */
 const NESTED = 0x8000;
-/** Removes such marks from a type. */
 const TYPE_MASK = 0x3fff;
 
-/** A received message, as views of the buffer that it was read from. */
+/** A received message, as views of its buffer. */
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
-  /** The family's header and the attributes. */
+  /** The family's header, then attributes. */
   readonly body: Uint8Array;
 }
 
-/** A message to the kernel; the socket adds the sequence number. */
+/** A request; the socket adds the sequence number. */
 export interface NetlinkRequest {
   readonly type: number;
   readonly flags: number;
@@ -51,7 +50,7 @@ export interface NetlinkRequest {
   readonly attributes?: readonly Attribute[];
 }
 
-/** A value is octets, text (sent with a zero octet at its end), a u32, or nested attributes. */
+/** An attribute: octets, text (sent zero-terminated), u32, or nested attributes. */
 export type Attribute = readonly [
   type: number,
   value: Uint8Array | string | number | readonly Attribute[],
@@ -63,7 +62,7 @@ export interface Acknowledgement {
   readonly text: string;
 }
 
-/** Encodes a request. Throws a RangeError if an attribute is too long. */
+/** Encodes a request. Throws a RangeError for a long attribute. */
 export function encodeRequest(request: NetlinkRequest, sequence: number): Uint8Array {
   const { type, flags, header, attributes = [] } = request;
   const bytes = join([new Uint8Array(HEADER), header, ...attributes.map(encodeAttribute)]);
@@ -75,7 +74,7 @@ export function encodeRequest(request: NetlinkRequest, sequence: number): Uint8A
   return bytes;
 }
 
-/** Encodes an attribute with its padding. Throws a RangeError if the value is too long. */
+/** Encodes an attribute. Throws a RangeError if too long. */
 export function encodeAttribute([type, value]: Attribute): Uint8Array {
   const nested = Array.isArray(value);
   const octets = nested ? join(value.map(encodeAttribute)) : octetsOf(value as Scalar);
@@ -89,7 +88,7 @@ export function encodeAttribute([type, value]: Attribute): Uint8Array {
   return join([header, octets]);
 }
 
-/** Decodes the messages of one receive call. Throws if a length exceeds them. */
+/** Decodes the messages of one receive call. Throws if a length is invalid. */
 export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   const view = viewOf(bytes);
   const messages: NetlinkMessage[] = [];
@@ -108,7 +107,7 @@ export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   return messages;
 }
 
-/** Decodes attributes by type, the last of several. Throws if a length exceeds the bytes. */
+/** Decodes attributes by type; the last one counts. Throws if a length is invalid. */
 export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = viewOf(bytes);
   const attributes = new Map<number, Uint8Array>();
@@ -123,7 +122,7 @@ export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   return attributes;
 }
 
-/** Decodes the result in a message of type ERROR, or DONE, which ends a dump. */
+/** Decodes the result in ERROR, or in DONE, which ends a dump. */
 export function decodeAcknowledgement({ body, flags, type }: NetlinkMessage): Acknowledgement {
   const view = viewOf(body);
   // DONE is empty in old kernels.
@@ -138,13 +137,13 @@ export function decodeAcknowledgement({ body, flags, type }: NetlinkMessage): Ac
   return { errno, text: decodeText(decodeAttributes(body.subarray(at)).get(ACK_TEXT)) };
 }
 
-/** Text of an attribute up to its zero octet; "" if it is missing. */
+/** Text of an attribute up to its zero octet, or "". */
 export function decodeText(value: Uint8Array = new Uint8Array()): string {
   const end = value.indexOf(0);
   return new TextDecoder().decode(end < 0 ? value : value.subarray(0, end));
 }
 
-/** The u32 in an attribute. */
+/** The u32 of an attribute. */
 export function decodeNumber(value: Uint8Array): number {
   if (value.length < 4) throw malformed("number", 4, value.length);
   return viewOf(value).getUint32(0, true);

@@ -17,12 +17,12 @@ import {
 } from "./rtnetlink_messages.ts";
 import { NetlinkError, NetlinkSocket } from "./socket.ts";
 
-/** An address to add or delete. */
+/** Address to add or delete. */
 export type AddressRequest = Omit<LinkAddress, "duplicate">;
-/** The route by which packets for a local address are delivered. */
+/** Delivers packets for a local address. */
 type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
 
-/** Error numbers of netlink replies that callers distinguish. */
+/** Netlink error numbers that callers distinguish. */
 export const ERRNO = {
   PERM: 1,
   SRCH: 3,
@@ -35,16 +35,16 @@ export const ERRNO = {
 
 const { ACK, DUMP } = NLM_F;
 const NEW = ACK | NLM_F.CREATE | NLM_F.EXCLUSIVE;
-/** No duplicate address detection, during which the address cannot be used for a second. */
+/** Duplicate address detection takes a second. */
 const IFA_F_NODAD = 0x02;
-/** Fields of a local address's route: RT_TABLE_LOCAL, RTPROT_KERNEL, RT_SCOPE_HOST, RTN_LOCAL. */
+/** RT_TABLE_LOCAL, RTPROT_KERNEL, RT_SCOPE_HOST, RTN_LOCAL. */
 const LOCAL = { table: 255, protocol: 2, hostScope: 254, type: 2 } as const;
 
-/** Links, addresses and routes of this network namespace. Methods throw a NetlinkError. */
+/** Links, addresses and routes of this network namespace. Methods throw `NetlinkError`. */
 export class Rtnetlink {
   readonly #socket: Pick<NetlinkSocket, "run" | "dump" | "close">;
 
-  /** Throws if the system has no netlink or does not allow it. */
+  /** Throws if netlink is missing or not permitted. */
   constructor(socket: Pick<NetlinkSocket, "run" | "dump" | "close"> = new NetlinkSocket()) {
     this.#socket = socket;
   }
@@ -59,7 +59,7 @@ export class Rtnetlink {
     return this.#socket.dump(request).map(decodeLink);
   }
 
-  /** Adds a link; it is down. OPNOTSUPP means that the kernel lacks the kind. */
+  /** The new link is down. OPNOTSUPP: the kernel lacks the kind. */
   addLink(name: string, kind: string): void {
     const info: Attribute = [IFLA.LINKINFO, [[IFLA_INFO_KIND, kind]]];
     this.#run(RTM.NEWLINK, NEW, linkHeader(0), [[IFLA.IFNAME, name], info]);
@@ -69,7 +69,7 @@ export class Rtnetlink {
     this.#run(RTM.NEWLINK, ACK, linkHeader(index, IFF_UP), []);
   }
 
-  /** Returns whether the link existed. */
+  /** Returns whether it existed. */
   deleteLink(index: number): boolean {
     return this.#run(RTM.DELLINK, ACK, linkHeader(index), [], ERRNO.NODEV) !== null;
   }
@@ -79,7 +79,7 @@ export class Rtnetlink {
     return this.#socket.dump(request).map(decodeAddress).filter((address) => address !== null);
   }
 
-  /** Adds an address, unless it exists; an IPv6 one without duplicate address detection. */
+  /** Does nothing if it exists; skips IPv6 duplicate address detection. */
   addAddress(address: AddressRequest): void {
     const flags = address.bytes.length === 16 ? IFA_F_NODAD : 0;
     const attributes = addressAttributes(address);
@@ -87,14 +87,14 @@ export class Rtnetlink {
     this.#run(RTM.NEWADDR, NEW, addressHeader(address, flags), attributes, ERRNO.EXIST);
   }
 
-  /** Returns whether the address existed. */
+  /** Returns whether it existed. */
   deleteAddress(address: AddressRequest): boolean {
     const [header, attributes] = [addressHeader(address, 0), addressAttributes(address)];
     const gone = [ERRNO.ADDRNOTAVAIL, ERRNO.NODEV];
     return this.#run(RTM.DELADDR, ACK, header, attributes, ...gone) !== null;
   }
 
-  /** Source address of this host's packets to an address; null without a route. */
+  /** Null without a route. */
   sourceTowards(destination: Uint8Array): Uint8Array | null {
     const header = routeHeader(destination);
     const attributes: Attribute[] = [[RTA.DST, destination]];
@@ -103,23 +103,23 @@ export class Rtnetlink {
       const [route] = this.#socket.dump(request);
       return route === undefined ? null : decodeSource(route);
     } catch (error) {
-      // No route, or one that rejects packets; the kernel has several error numbers for that.
+      // No route, or a rejecting one; error numbers vary.
       if (error instanceof NetlinkError) return null;
       throw error;
     }
   }
 
-  /** Changes the source address of this host's own packets to a local address. */
+  /** For this host's own packets to a local address. */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
-    // For IPv6 this does not replace the kernel's route, whose metric no request can name, but adds a
-    // second route that is used once the first is deleted.
+    // Adds a second IPv6 route, used once the first is deleted: no request can name the kernel
+    // route's metric.
     const flags = ACK | NLM_F.CREATE | NLM_F.REPLACE;
     const attributes: Attribute[] = [...routeAttributes(route), [RTA.PREFSRC, source]];
     this.#run(RTM.NEWROUTE, flags, localRouteHeader(route), attributes);
     if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
-  /** Returns whether the route existed. */
+  /** Returns whether it existed. */
   deleteLocalRoute(route: LocalRoute): boolean {
     const [header, attributes] = [localRouteHeader(route), routeAttributes(route)];
     return this.#run(RTM.DELROUTE, ACK, header, attributes, ERRNO.SRCH, ERRNO.NODEV) !== null;
@@ -129,7 +129,7 @@ export class Rtnetlink {
     this.#socket.close();
   }
 
-  /** Runs a request; null if the kernel refuses it with one of `errnos`. */
+  /** Null if refused with one of `errnos`. */
   #run(
     type: number,
     flags: number,
@@ -146,7 +146,6 @@ export class Rtnetlink {
   }
 }
 
-/** @param set - flags to set; all others stay */
 function linkHeader(index: number, set = 0): Uint8Array {
   return new Uint8Array(new Int32Array([0, index, set, set]).buffer);
 }

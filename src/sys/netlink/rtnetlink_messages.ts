@@ -1,4 +1,4 @@
-/** Links, addresses and routes in netlink messages (RFC 3549 section 3). */
+/** Netlink messages of links, addresses and routes (RFC 3549 section 3). */
 import { AF } from "../constants.ts";
 import {
   decodeAttributes,
@@ -8,7 +8,7 @@ import {
   viewOf,
 } from "./netlink.ts";
 
-/** Message types. */
+/** Message types of links, addresses and routes. */
 export const RTM = {
   NEWLINK: 16,
   DELLINK: 17,
@@ -21,51 +21,51 @@ export const RTM = {
   GETROUTE: 26,
 } as const;
 
-/** Groups of notices as bits: links, IPv4 addresses, IPv6 addresses (RTNLGRP_ 1, 5 and 9). */
+/** Notices of links and addresses, as bits (RTNLGRP_ 1, 5 and 9). */
 export const NOTICE_GROUPS = 1 << 0 | 1 << 4 | 1 << 8;
-/** The group of links alone. */
+/** Notices of links, as a bit. */
 export const LINK_NOTICES = 1 << 0;
 
-/** Flag of links. */
+/** Link flag: up. */
 export const IFF_UP = 1;
 /** Attributes of links. */
 export const IFLA = { IFNAME: 3, MASTER: 10, LINKINFO: 18 } as const;
-/** Attribute within LINKINFO. */
+/** Attribute in LINKINFO: the kind. */
 export const IFLA_INFO_KIND = 1;
 /** Attributes of addresses. */
 export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const;
 const IFA_F_DADFAILED = 0x08;
 /** Attributes of routes. */
 export const RTA = { DST: 1, OIF: 4, PREFSRC: 7 } as const;
-/** Size of `struct ifinfomsg`: family u8@0, type u16@2, index i32@4, flags u32@8, change u32@12. */
+/** `struct ifinfomsg`: family u8@0, type u16@2, index i32@4, flags u32@8, change u32@12. */
 const IFINFOMSG = 16;
-/** Size of `struct ifaddrmsg`: family, prefix length, flags and scope u8 each, index u32@4. */
+/** `struct ifaddrmsg`: family, prefix length, flags, scope u8 each, index u32@4. */
 export const IFADDRMSG = 8;
-/** Size of `struct rtmsg`: family, prefix lengths, tos, table, protocol, scope, type u8; flags u32@8. */
+/** `struct rtmsg`: family, prefix lengths, tos, table, protocol, scope, type u8; flags u32@8. */
 export const RTMSG = 12;
 
 /** A network interface. */
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** "dummy", "bridge", …; empty if the kernel names none, as for physical devices and lo. */
+  /** "dummy", "bridge", …; empty for physical devices and lo. */
   readonly kind: string;
   readonly up: boolean;
-  /** Index of the bridge or bond that it is a port of, or 0. */
+  /** Index of its bridge or bond. */
   readonly master: number;
 }
 
 /** An address on a link. */
 export interface LinkAddress {
   readonly index: number;
-  /** Four octets or sixteen. */
+  /** Four or sixteen octets. */
   readonly bytes: Uint8Array;
   readonly prefixLength: number;
-  /** Another machine has this IPv6 address, so the kernel does not use it. */
+  /** In use by another machine, so disabled by the kernel. */
   readonly duplicate: boolean;
 }
 
-/** A change that the kernel reports. */
+/** A change reported by the kernel. */
 export interface Notice {
   readonly index: number;
   readonly name?: string;
@@ -86,7 +86,7 @@ export function decodeLink({ body }: NetlinkMessage): Link {
   };
 }
 
-/** Decodes an address; null for one of a family other than IPv4 and IPv6. */
+/** Decodes an address; null if neither IPv4 nor IPv6. */
 export function decodeAddress({ body }: NetlinkMessage): LinkAddress | null {
   if (body.length < IFADDRMSG) {
     throw new RangeError(`Cannot read an address of ${body.length} octets`);
@@ -94,7 +94,7 @@ export function decodeAddress({ body }: NetlinkMessage): LinkAddress | null {
   const view = viewOf(body);
   const family = view.getUint8(0);
   const attributes = decodeAttributes(body.subarray(IFADDRMSG));
-  // On a point-to-point link ADDRESS is the peer's; only there does IPv6 have LOCAL.
+  // On point-to-point links, ADDRESS is the peer's; only there does IPv6 have LOCAL.
   const bytes = attributes.get(IFA.LOCAL) ?? attributes.get(IFA.ADDRESS);
   if (bytes?.length !== (family === AF.INET ? 4 : family === AF.INET6 ? 16 : -1)) return null;
   const flags = attributes.get(IFA.FLAGS);
@@ -107,7 +107,7 @@ export function decodeAddress({ body }: NetlinkMessage): LinkAddress | null {
   };
 }
 
-/** Decodes a notice; null if it concerns neither links nor addresses. */
+/** Decodes a notice; null if about anything else. */
 export function decodeNotice(message: NetlinkMessage): Notice | null {
   if (message.type === RTM.NEWLINK || message.type === RTM.DELLINK) {
     const { index, name } = decodeLink(message);
@@ -118,7 +118,7 @@ export function decodeNotice(message: NetlinkMessage): Notice | null {
   return address && { index: address.index };
 }
 
-/** Source address of packets on a route; null if the route names none. */
+/** Source address of packets on a route, or null. */
 export function decodeSource({ body }: NetlinkMessage): Uint8Array | null {
   if (body.length < RTMSG) throw new RangeError(`Cannot read a route of ${body.length} octets`);
   return decodeAttributes(body.subarray(RTMSG)).get(RTA.PREFSRC) ?? null;

@@ -1,6 +1,5 @@
 /**
- * Sockets of this network namespace as the kernel lists them (sock_diag(7)), for which no capability
- * is needed.
+ * The kernel's list of sockets in this network namespace (sock_diag(7)); needs no capability.
  *
  *     request:  family u8 | protocol u8 | extensions u8 | pad u8 | states u32 | id
  *     reply:    family u8 | state u8 | timer u8 | retransmits u8 | id | expires u32 | queues 2 × u32 |
@@ -20,18 +19,18 @@ const SOCK_DIAG_BY_FAMILY = 20;
 const REQUEST_SIZE = 56;
 const REPLY_SIZE = 72;
 const REQUEST_ID = 8;
-/** Offsets in a reply, whose id begins at 4. */
+/** Offsets in a reply; its id begins at 4. */
 const REPLY = { port: 4, peerPort: 6, address: 8, peer: 24, interface: 40, cookie: 44 } as const;
 
-/** A socket as the kernel describes it. */
+/** A socket as described by the kernel. */
 export interface DiagnosedSocket {
   readonly local: Address;
   readonly peer: Address;
-  /** Identifies the socket until the system restarts (`SO_COOKIE`). */
+  /** `SO_COOKIE`: unique until the system restarts. */
   readonly cookie: bigint;
 }
 
-/** Which sockets to list. */
+/** Filter for `listSockets`. */
 export interface DiagnosisQuery {
   family: 4 | 6;
   kind: "udp" | "tcp";
@@ -39,7 +38,7 @@ export interface DiagnosisQuery {
   states: readonly number[];
 }
 
-/** Lists sockets. Throws if the kernel does not allow it. */
+/** Lists sockets. Throws if not permitted. */
 export function listSockets(queries: readonly DiagnosisQuery[]): DiagnosedSocket[] {
   const socket = new NetlinkSocket(0, NETLINK_PROTOCOL.SOCK_DIAG);
   try {
@@ -51,14 +50,14 @@ export function listSockets(queries: readonly DiagnosisQuery[]): DiagnosedSocket
   }
 }
 
-/** The cookie of an open socket, or null if the kernel has none (before Linux 4.12). */
+/** Cookie of an open socket, or null (before Linux 4.12). */
 export function cookieOf(libc: Libc, fd: number): bigint | null {
   const cookie = new BigUint64Array(1);
   const size = new Uint32Array([cookie.byteLength]);
   return libc.getsockopt(fd, SOL.SOCKET, SO.COOKIE, cookie, size) < 0 ? null : cookie[0]!;
 }
 
-/** The request for a list. */
+/** Encodes a request. */
 export function socketRequest({ family, kind, port, states }: DiagnosisQuery): NetlinkRequest {
   const header = new Uint8Array(REQUEST_SIZE);
   const view = viewOf(header);
@@ -69,7 +68,7 @@ export function socketRequest({ family, kind, port, states }: DiagnosisQuery): N
   return { type: SOCK_DIAG_BY_FAMILY, flags: NLM_F.DUMP, header };
 }
 
-/** Decodes one socket. Throws a RangeError if it is truncated. */
+/** Decodes a reply. Throws a RangeError if truncated. */
 export function decodeSocket(body: Uint8Array): DiagnosedSocket {
   if (body.length < REPLY_SIZE) {
     throw new RangeError(`Cannot read a socket of ${body.length} octets: ${REPLY_SIZE} are needed`);

@@ -12,21 +12,20 @@ import {
   viewOf,
 } from "./netlink.ts";
 
-/** Netlink protocols: links, addresses and routes; sockets. */
+/** Netlink protocols: routing, and socket diagnosis. */
 export const NETLINK_PROTOCOL = { ROUTE: 0, SOCK_DIAG: 4 } as const;
-/** Socket options: acknowledgements without a copy of the request, and with an explanation. */
+/** Acknowledgements without the request, and with an explanation. */
 const NETLINK = { CAP_ACK: 10, EXT_ACK: 11 } as const;
 const SOCKADDR_NL_SIZE = 12;
-/** The kernel returns at most 32 KiB from one receive call. */
+/** The kernel returns at most 32 KiB per receive call. */
 const BUFFER_SIZE = 65536;
-/** Maximum number of messages in a dump: far more than the links or addresses of any machine. */
 const MAX_DUMP = 100_000;
-/** Attempts to get a dump that no change disturbs. */
+/** Until a dump without a concurrent change. */
 const MAX_DUMPS = 5;
-/** Receive calls for a reply, which the kernel queues before the request's call returns. */
+/** A reply is queued before `send` returns. */
 const MAX_RECEIVES = 3;
 
-/** The kernel refused a request. */
+/** A request refused by the kernel. */
 export class NetlinkError extends Error {
   override readonly name = "NetlinkError";
   readonly errno: number;
@@ -37,18 +36,18 @@ export class NetlinkError extends Error {
   }
 }
 
-/** A socket for requests to the kernel. Never blocks. */
+/** Non-blocking socket for requests to the kernel. */
 export class NetlinkSocket {
   readonly #libc: Libc = openLibc();
   readonly #buffer = new Uint8Array(BUFFER_SIZE);
   #fd: number;
   #sequence = 0;
 
-  /** Subscribes to notices: bit n-1 of `groups` selects group n. Throws if that is not allowed. */
+  /** Subscribes to notices: bit n-1 of `groups` selects group n. Throws if not permitted. */
   constructor(groups = 0, protocol: number = NETLINK_PROTOCOL.ROUTE) {
     this.#fd = this.#libc.socket(AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol);
     if (this.#fd < 0) throw new Error(`Cannot open a netlink socket: ${lastErrorText()}`);
-    // Old kernels lack these: acknowledgements are then longer, or without explanation.
+    // Old kernels lack these.
     for (const name of Object.values(NETLINK)) setOption(this.#libc, this.#fd, SOL.NETLINK, name);
     const address = new Uint8Array(SOCKADDR_NL_SIZE);
     viewOf(address).setUint16(0, AF.NETLINK, true);
@@ -64,7 +63,7 @@ export class NetlinkSocket {
     return this.#fd;
   }
 
-  /** Sends a request; returns the messages before its acknowledgement, or throws a NetlinkError. */
+  /** Returns the messages before the acknowledgement. Throws `NetlinkError`. */
   run(request: NetlinkRequest): NetlinkMessage[] {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const bytes = encodeRequest(request, this.#sequence);
@@ -80,7 +79,7 @@ export class NetlinkSocket {
       }
       if (length > BUFFER_SIZE) throw new Error(`Cannot read a netlink reply of ${length} octets`);
       for (const message of this.#messages(length)) {
-        // Others are left from a request that was abandoned.
+        // Left from an abandoned request.
         if (message.sequence !== this.#sequence) continue;
         if (message.type === NLMSG.ERROR || message.type === NLMSG.DONE) {
           const { errno, text } = decodeAcknowledgement(message);
@@ -104,14 +103,14 @@ export class NetlinkSocket {
     );
   }
 
-  /** Reads notices with at most `limit` receive calls; null if some were lost or truncated. */
+  /** At most `limit` receive calls; null if notices were lost or truncated. */
   takeNotices(limit: number): NetlinkMessage[] | null {
     let lost = false;
     const messages: NetlinkMessage[] = [];
     for (let i = 0; i < limit; i++) {
       let length = this.#receive();
       if (length < 0) {
-        // The queue is empty, or notices were lost (ENOBUFS) and earlier ones follow.
+        // The queue is empty, or it overflowed (ENOBUFS).
         length = this.#receive();
         if (length < 0) break;
         lost = true;
@@ -127,12 +126,12 @@ export class NetlinkSocket {
     this.#fd = -1;
   }
 
-  /** Length of the next datagram, more than `BUFFER_SIZE` if truncated; -1 if there is none. */
+  /** Over `BUFFER_SIZE` if truncated; -1 if the queue is empty. */
   #receive(): number {
     return this.#libc.recv(this.#fd, this.#buffer, BUFFER_SIZE, MSG.DONTWAIT | MSG.TRUNC);
   }
 
-  /** Copies of the messages received, since the next call reuses the buffer. */
+  /** Copies, since the buffer is reused. */
   #messages(length: number): NetlinkMessage[] {
     return decodeMessages(this.#buffer.slice(0, length));
   }

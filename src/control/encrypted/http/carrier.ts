@@ -10,22 +10,21 @@ import { HEADER_BYTES, HttpRequest, servfail } from "./request.ts";
 const PATH = "/dns-query";
 const MEDIA_TYPE = "application/dns-message";
 const MAX_REQUESTS = 256;
-/** Unanswered requests are cancelled after this time, long after the engine has given up. */
+/** The engine gives up long before. */
 const REQUEST_MS = 10_000;
-/** Output for a peer that causes it (acknowledgements) and does not read. */
+/** Unsent output (acknowledgements) for a peer that does not read. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 const MAX_FAILURES = 3;
 const GOAWAY_MS = 1000;
-/** Time for a peer that accepts no request and has none in flight. */
+/** For a peer that accepts no request and has none in flight. */
 const BLOCKED_MS = 1000;
 const NO_HEADERS = "HTTP response without headers";
 
 /**
- * DNS over HTTPS (RFC 8484): one request a frame over HTTP/2, answers as frames in any order.
+ * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame, answered in any order.
  *
- * A failed request (status, content type, reset) is answered with SERVFAIL, so that only its query
- * fails. If nothing has worked yet, or three in a row failed, the connection is closed with the
- * reason instead, and the engine asks another upstream.
+ * A failed request (status, content type, reset) is answered with SERVFAIL. If none has succeeded
+ * yet, or three in a row failed, the connection is closed, and the engine asks another upstream.
  */
 export class HttpCarrier extends Carrier {
   readonly #client: Http2Client;
@@ -94,7 +93,7 @@ export class HttpCarrier extends Carrier {
     try {
       this.#client.receive(bytes);
     } catch (error) {
-      // A fault of nodens, which must not end the thread.
+      // A bug in nodens must not end the thread.
       this.fail(`HTTP/2 could not be read: ${(error as Error).message}`);
     }
     socket.uncork();
@@ -130,7 +129,7 @@ export class HttpCarrier extends Carrier {
 
   #request(query: Uint8Array): void {
     const { events, context, endpoint } = this.parts;
-    // Id 0 lets HTTP caches recognise equal queries; answers get the id back.
+    // Id 0 lets HTTP caches match equal queries; answers get it back.
     const message = new Uint8Array(query);
     message[0] = 0;
     message[1] = 0;
@@ -151,7 +150,7 @@ export class HttpCarrier extends Carrier {
 
   #headers(stream: number, { status, contentType }: ResponseHeaders): void {
     const request = this.#requests.get(stream);
-    // Trailers do not matter, and interim responses are followed by another.
+    // Trailers are ignored; interim responses precede another.
     if (request === undefined || request.why !== NO_HEADERS) return;
     if (status !== null && status >= 100 && status < 200) return;
     const type = contentType?.replace(/;.*/s, "").trim().toLowerCase();

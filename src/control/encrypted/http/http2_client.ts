@@ -1,13 +1,11 @@
 /**
- * The client side of an HTTP/2 connection (RFC 9113), as far as DNS over HTTPS needs it; without
- * socket and clock.
+ * HTTP/2 client protocol (RFC 9113) for DNS over HTTPS, without socket and clock.
  *
- * Nothing else fits: `fetch` trusts the built-in authorities as well; `node:http2` of Deno 2.9.6
- * takes four times the CPU, garbled bodies in tests and crashed; libraries without native code are
- * unmaintained.
+ * `fetch` would also trust the built-in authorities; `node:http2` of Deno 2.9.6 takes four times
+ * the CPU, and crashed and garbled bodies in tests; pure JavaScript libraries are unmaintained.
  *
- * A peer can cause work only in proportion to its answers: frames that do not advance an answer use
- * up an allowance, and without any the connection is closed (ENHANCE_YOUR_CALM).
+ * Frames that do not advance an answer use up an allowance, which bounds the work a peer can cause;
+ * at zero the connection is closed (ENHANCE_YOUR_CALM).
  */
 import {
   CODE,
@@ -33,33 +31,33 @@ import {
 import { DEFAULT_WINDOW, Http2Sender } from "./http2_sender.ts";
 import { joinBytes } from "./join_bytes.ts";
 
-/** A whole DNS message fits, so that only the connection's window has to be updated. */
+/** Larger than a DNS message: only the connection's window needs updates. */
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
 const DEFAULT_STREAMS = 100;
 /**
- * Frames that do not advance an answer: at first, added by an answer and by a few seconds, and at
- * most. Servers in use send two or three an answer, and an occasional PING.
+ * Frames that do not advance an answer: initial, per answer, per few seconds, maximum. Servers send
+ * two or three per answer.
  */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
-/** Sizes of payloads that are fixed, or at least 8 (GOAWAY). */
+/** Fixed payload sizes; GOAWAY's is a minimum. */
 const SIZES: Record<number, number> = {
   [TYPE.RST_STREAM]: 4,
   [TYPE.PING]: 8,
   [TYPE.GOAWAY]: 8,
   [TYPE.WINDOW_UPDATE]: 4,
 };
-/** Smaller DATA that does not end its stream counts against the allowance. */
+/** Smaller DATA without END_STREAM uses up the allowance. */
 const SMALL_DATA = 64;
 
-/** Why a connection is unusable; `flood`: the peer used up its allowance. */
+/** Why a connection is unusable; `flood`: the allowance is used up. */
 export interface Http2Fault {
   readonly why: string;
   readonly flood: boolean;
 }
 
-/** What a connection reports. Bytes are valid during the call only. */
+/** Callbacks of a connection. Bytes are valid only during the call. */
 export interface Http2Events {
   write(bytes: Uint8Array): void;
   ready(): void;
@@ -76,7 +74,7 @@ interface OpenStream {
   answered: boolean;
 }
 
-/** A connection. */
+/** One HTTP/2 connection. */
 export class Http2Client {
   readonly #events: Http2Events;
   readonly #reader = new FrameReader();
@@ -84,7 +82,7 @@ export class Http2Client {
   readonly #sender = new Http2Sender();
   #next = 1;
   #maxStreams = DEFAULT_STREAMS;
-  /** What the peer may send on the connection, and what came since the last update. */
+  /** Advertised window, and bytes received since its last update. */
   #receiveWindow = CONNECTION_WINDOW;
   #received = 0;
   #allowance: number = ALLOWANCE.first;
@@ -138,7 +136,7 @@ export class Http2Client {
     this.#broken = true;
   }
 
-  /** Adds to the allowance of a quiet peer; call it every few seconds. */
+  /** Call it every few seconds. */
   earn(): void {
     this.#allow(ALLOWANCE.pause);
   }
@@ -231,7 +229,7 @@ export class Http2Client {
     if (content === null || content.length < at) return this.#fail("breaks HTTP/2: padding");
     const open = this.#streamOf(stream);
     if (open === undefined) return;
-    // Useless on a closed stream, but they may be continued.
+    // Useless on a closed stream, but may be continued.
     if (open === null && !this.#spend()) return;
     const bytes = content.subarray(at);
     const ends = (flags & FLAG.END_STREAM) !== 0;
@@ -298,7 +296,6 @@ export class Http2Client {
       if (value > MAX_31) return this.#failFlow();
       window = value;
     }
-    // Once a frame: it is work for each stream.
     if (window !== null && !this.#sender.resize(window)) return this.#failFlow();
     this.#events.write(frame(TYPE.SETTINGS, { flags: FLAG.ACK }));
     this.#proceed();
@@ -320,15 +317,15 @@ export class Http2Client {
   }
 
   #end(id: number): void {
-    // The last data may have cancelled it.
+    // The data callback may have cancelled it.
     if (!this.#streams.delete(id)) return;
-    // The peer answered without reading the whole request.
+    // Answered before the whole request was sent.
     if (this.#sender.close(id)) this.#reject(id);
     this.#allow(ALLOWANCE.answer);
     this.#events.end(id);
   }
 
-  /** An open stream; null if it is closed; undefined, and a fault, if it was never opened. */
+  /** Null if closed; undefined, with a fault, if never opened. */
   #streamOf(id: number): OpenStream | null | undefined {
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream;
@@ -337,7 +334,7 @@ export class Http2Client {
     return undefined;
   }
 
-  /** Charges a frame that does not advance an answer; returns false if the connection ends. */
+  /** Charges a frame without progress; false if the connection ends. */
   #spend(): boolean {
     if (--this.#allowance >= 0) return true;
     this.#fail("sends too many frames that carry nothing", CODE.ENHANCE_YOUR_CALM);

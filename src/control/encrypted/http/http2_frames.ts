@@ -1,4 +1,4 @@
-/** HTTP/2 frames (RFC 9113 sections 4 to 7), as far as a DNS over HTTPS client needs them. */
+/** HTTP/2 frames (RFC 9113 sections 4 to 7). */
 
 /** Frame types. */
 export const TYPE = {
@@ -13,10 +13,10 @@ export const TYPE = {
   CONTINUATION: 9,
 } as const;
 
-/** Flags of various types. */
+/** Frame flags. */
 export const FLAG = { END_STREAM: 1, ACK: 1, END_HEADERS: 4, PADDED: 8, PRIORITY: 32 } as const;
 
-/** Settings that are sent or obeyed. */
+/** Settings sent or obeyed. */
 export const SETTING = {
   HEADER_TABLE_SIZE: 1,
   ENABLE_PUSH: 2,
@@ -35,11 +35,11 @@ export const CODE = {
   ENHANCE_YOUR_CALM: 11,
 } as const;
 
-/** Bytes before a payload. */
+/** Size of a frame header. */
 export const FRAME_HEADER = 9;
-/** Longest payload, both ways: the smallest limit that a peer may set. */
+/** Maximum payload: the smallest limit a peer may set. */
 export const MAX_FRAME = 16384;
-/** Highest stream number, and largest window. */
+/** Maximum stream number and window. */
 export const MAX_31 = 0x7fffffff;
 
 /** Encodes a frame. */
@@ -60,14 +60,14 @@ export function frame(
   return bytes;
 }
 
-/** A payload of 32-bit numbers. */
+/** Encodes 32-bit numbers. */
 export function words(...values: readonly number[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(4 * values.length));
   values.forEach((value, i) => view.setUint32(4 * i, value));
   return new Uint8Array(view.buffer);
 }
 
-/** A payload of settings. */
+/** Encodes settings. */
 export function settingsPayload(settings: readonly (readonly [number, number])[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(6 * settings.length));
   settings.forEach(([name, value], i) => {
@@ -77,13 +77,13 @@ export function settingsPayload(settings: readonly (readonly [number, number])[]
   return new Uint8Array(view.buffer);
 }
 
-/** The 32-bit number at an offset. */
+/** Reads a 32-bit number. */
 export function word(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>>
     0;
 }
 
-/** The payload of DATA or HEADERS without padding; null if the padding is too long. */
+/** DATA or HEADERS without padding; null if the padding is too long. */
 export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   if ((flags & FLAG.PADDED) === 0) return payload;
   const padding = payload[0];
@@ -91,13 +91,13 @@ export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   return payload.subarray(1, payload.length - padding);
 }
 
-/** Splits a byte stream into frames; buffers one frame at most. */
+/** Splits octets into frames; buffers one frame at most. */
 export class FrameReader {
   copied = 0;
   #buffer: Uint8Array | null = null;
   #length = 0;
 
-  /** Calls `check` for each frame header and `handle` for each frame; either ends it with false. */
+  /** Calls `check` per frame header and `handle` per frame; either stops with false. */
   read(
     bytes: Uint8Array,
     check: (type: number, length: number) => boolean,

@@ -1,10 +1,9 @@
 /**
- * HTTP/2 header blocks (HPACK, RFC 7541), as far as DNS over HTTPS needs them: requests are
- * literals; of responses only status and content type are read. The client's settings disable the
- * dynamic table.
+ * HTTP/2 header blocks (HPACK, RFC 7541): requests are literals, and only status and content type
+ * of responses are read. The client's settings disable the dynamic table.
  */
 
-/** Indexes of the static table (RFC 7541 appendix A). */
+/** Static table (RFC 7541 appendix A). */
 const INDEX = {
   authority: 1,
   get: 2,
@@ -19,10 +18,7 @@ const INDEX = {
   last: 61,
 } as const;
 const STATUSES = [200, 204, 206, 304, 400, 404, 500];
-/**
- * The Huffman code (RFC 7541 appendix B) is canonical; these symbols of five to eight bits, in
- * order, are enough.
- */
+/** Canonical Huffman code (RFC 7541 appendix B): symbols of five to eight bits suffice. */
 const HUFFMAN = [
   { bits: 5, first: 0, symbols: "012aceiost" },
   { bits: 6, first: 20, symbols: " %-./3456789=A_bdfghlmnpru" },
@@ -30,14 +26,14 @@ const HUFFMAN = [
   { bits: 8, first: 248, symbols: "&*,;XZ" },
 ] as const;
 
-/** Longest header block in bytes, as the client's settings say; servers in use send hundreds. */
+/** Maximum header block, sent in the client's settings. */
 export const MAX_BLOCK = 16384;
 const MAX_FIELDS = 128;
 const MAX_TEXT = 200;
 
 const encoder = new TextEncoder();
 
-/** A request for `application/dns-message`; `sizeBytes` is the length of a POST's body. */
+/** A request for `application/dns-message`; `sizeBytes` is a POST's body length. */
 export interface RequestHeaders {
   readonly method: "GET" | "POST";
   readonly authority: string;
@@ -45,7 +41,7 @@ export interface RequestHeaders {
   readonly sizeBytes: number;
 }
 
-/** Headers of a response; null if missing or unreadable. */
+/** Response headers; null if missing or unreadable. */
 export interface ResponseHeaders {
   status: number | null;
   contentType: string | null;
@@ -65,7 +61,7 @@ export function encodeRequest(request: RequestHeaders): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Decodes the header block of a response; null if it is malformed or has too many fields. */
+/** Decodes a response's header block; null if malformed or too long. */
 export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
   const headers: ResponseHeaders = { status: null, contentType: null };
   const reader = new BlockReader(block);
@@ -107,7 +103,7 @@ function literal(out: number[], name: number, value: string): void {
   for (const byte of bytes) out.push(byte);
 }
 
-/** An integer with a prefix of `bits` (RFC 7541 section 5.1); the bits before it are zero. */
+/** Integer with a prefix of `bits` (RFC 7541 section 5.1). */
 function integer(out: number[], bits: number, value: number): void {
   const most = (1 << bits) - 1;
   out.push(Math.min(value, most));
@@ -163,7 +159,7 @@ class BlockReader {
   }
 }
 
-/** By the next eight bits: the symbol, and above it its length in bits; 0 for longer codes. */
+/** Indexed by eight bits: symbol, and its length above; 0 for longer codes. */
 const SYMBOLS = new Uint16Array(256);
 for (const { bits, first, symbols } of HUFFMAN) {
   [...symbols].forEach((symbol, i) => {
@@ -186,7 +182,7 @@ function unpack(bytes: Uint8Array): string | null {
       count -= entry >>> 8;
     }
   }
-  // The last symbol may be shorter than the table's index; what is left is padding of ones.
+  // A last symbol shorter than the index may be left, then padding of ones.
   while (count >= 5) {
     const entry = SYMBOLS[((pending << (8 - count)) | (0xff >>> count)) & 0xff]!;
     if (entry === 0 || entry >>> 8 > count) break;

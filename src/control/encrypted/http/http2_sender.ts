@@ -8,7 +8,7 @@ interface Outgoing {
   body: Uint8Array | null;
 }
 
-/** Sends the bodies of requests as far as the peer's windows allow (RFC 9113 section 5.2). */
+/** Sends request bodies within the peer's windows (RFC 9113 section 5.2). */
 export class Http2Sender {
   readonly #streams = new Map<number, Outgoing>();
   readonly #waiting = new Set<number>();
@@ -43,7 +43,7 @@ export class Http2Sender {
     return stream === undefined || (stream.window += more) <= MAX_31;
   }
 
-  /** Changes the initial and all open windows; returns false if one is too large. */
+  /** Changes all windows; false if one becomes too large. */
   resize(window: number): boolean {
     const change = window - this.#streamWindow;
     if (change === 0) return true;

@@ -1,15 +1,15 @@
 const MAX_MESSAGE_BYTES = 65535;
 const FIRST_BYTES = 512;
 const LENGTH_BYTES = 2;
-/** The header of a DNS message. */
+/** Size of a DNS message header. */
 export const HEADER_BYTES = 12;
 const FLAG = { QR: 0x80, TC: 0x02 } as const;
 const RCODE_MASK = 0x0f;
 const SERVFAIL = 2;
-/** Response codes that come without the question: FORMERR, SERVFAIL, NOTIMP, REFUSED. */
+/** Allowed without a question: FORMERR, SERVFAIL, NOTIMP, REFUSED. */
 const BARE_CODES: readonly number[] = [1, 2, 4, 5];
 
-/** A request and its answer so far. */
+/** A request and its partial answer. */
 export class HttpRequest {
   why: string;
   #frame: Uint8Array = new Uint8Array();
@@ -56,7 +56,7 @@ export class HttpRequest {
   }
 }
 
-/** A SERVFAIL response to a query, as a frame. All sections stay, so it matches the question. */
+/** SERVFAIL for a query, as a frame; keeps all sections to match the question. */
 export function servfail(query: Uint8Array): Uint8Array {
   const frame = new Uint8Array(LENGTH_BYTES + query.length);
   frame[0] = query.length >>> 8;
@@ -68,8 +68,7 @@ export function servfail(query: Uint8Array): Uint8Array {
 }
 
 /**
- * Whether a message may answer a query: a response with the same question in any case, or without a
- * question and just an error. The engine checks the rest.
+ * Whether the question is equal (in any case), or missing in an error. The engine checks the rest.
  */
 function answersQuery(query: Uint8Array, message: Uint8Array): boolean {
   if ((message[2]! & FLAG.QR) === 0) return false;
@@ -89,7 +88,7 @@ function answersQuery(query: Uint8Array, message: Uint8Array): boolean {
   return true;
 }
 
-/** Queries of nodens have one uncompressed question. */
+/** nodens sends one uncompressed question per query. */
 function questionEnd(query: Uint8Array): number {
   let at = HEADER_BYTES;
   while (at < query.length && query[at] !== 0) at += query[at]! + 1;

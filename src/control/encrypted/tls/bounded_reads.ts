@@ -1,9 +1,9 @@
 import type { Clock } from "../../../base/clock.ts";
 
-/** Reads that may hang at a time; the runtime has 32 threads for all blocking work. */
+/** The runtime has 32 threads for blocking work. */
 const MAX_HANGING = 8;
 
-/** A file could not be read in time, or not at all because too many hang. */
+/** Read timeout, or too many hanging reads. */
 export class FileHangs extends Error {
   constructor(path: string, why: string) {
     super(`Cannot read "${path}": ${why}`);
@@ -17,8 +17,8 @@ interface Read {
 }
 
 /**
- * Reads files whose file system may hang. A thread that waits in the kernel cannot be ended, so
- * callers share a read until it has ended, and fail at once if it is late.
+ * Reads files that may hang. Kernel waits cannot be cancelled, so callers share a pending read, and
+ * fail at once if it is late.
  */
 export class BoundedReads {
   readonly #limitMs: number;
@@ -31,7 +31,7 @@ export class BoundedReads {
     this.#clock = clock;
   }
 
-  /** Runs `work`, or joins it. Rejects with its error, or with `FileHangs`. */
+  /** Runs or joins `work`. Rejects with its error or `FileHangs`. */
   async run<T>(path: string, work: () => Promise<T>): Promise<T> {
     const late = () => new FileHangs(path, `it could not be read within ${this.#limitMs / 1000} s`);
     let read = this.#reads.get(path);
@@ -59,7 +59,7 @@ export class BoundedReads {
       this.#reads.delete(path);
     };
     result.then(ended, ended);
-    // Unhandled if nobody waits any more.
+    // A failure without callers left is not an error.
     limit.promise.catch(() => {});
     this.#reads.set(path, read);
     return read;

@@ -1,11 +1,11 @@
-/** Holds bytes of a shared budget. */
+/** A user of a shared byte budget. */
 export interface Holder {
   held: number;
-  /** The budget is exhausted and this holder has most: it must release everything. */
+  /** Called on the largest holder of an exceeded budget: release everything. */
   exhausted(): void;
 }
 
-/** A limit on the bytes that holders hold together; the largest is evicted when it is exceeded. */
+/** Limit of bytes over all holders; evicts the largest when exceeded. */
 export class ByteBudget {
   #limit: number;
   readonly #holders = new Set<Holder>();
@@ -28,7 +28,7 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** Adds `change` bytes to what a holder holds; it may be negative. */
+  /** `change` may be negative. */
   change(holder: Holder, change: number): void {
     holder.held += change;
     this.#used += change;

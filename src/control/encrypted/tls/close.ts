@@ -3,15 +3,15 @@ import type { SecureConnection } from "./connect.ts";
 
 const LINGER_MS = 1000;
 const LINGER_BYTES = 128 * 1024;
-/** Connections that may linger; their descriptors come from `FILE_SHARES.process`. */
+/** Lingering connections; descriptors come from `FILE_SHARES.process`. */
 export const MAX_LINGERING = 4;
 
-/** How to destroy each lingering connection, oldest first. */
+/** Functions that destroy them, oldest first. */
 const lingering = new Map<SecureConnection["transport"], () => void>();
 
 /**
- * Closes a connection politely. It is destroyed if it is paused with more input than fits, if the
- * peer takes too long or sends too much, or if more than `MAX_LINGERING` linger.
+ * Closes a connection gracefully. Destroys it if paused with excess input, slow, sending too much,
+ * or beyond `MAX_LINGERING`.
  */
 export function closeConnection({ socket, transport }: SecureConnection, clock: Clock): void {
   if (transport.destroyed || lingering.has(transport)) return;
@@ -30,7 +30,7 @@ export function closeConnection({ socket, transport }: SecureConnection, clock: 
   lingering.set(transport, destroy);
   transport.once("close", forget);
   let left = LINGER_BYTES;
-  // Input is discarded, so that the peer's close is seen.
+  // Drained to detect the peer's close.
   socket.on("data", (bytes: Uint8Array) => {
     if ((left -= bytes.length) < 0) destroy();
   });

@@ -8,7 +8,7 @@ import type { Credentials } from "./files.ts";
 import { TlsTransport } from "./transport.ts";
 
 const EXPLAIN_MS = 1500;
-/** Explanations at a time, one a server; their descriptors come from `FILE_SHARES.process`. */
+/** One per server; descriptors come from `FILE_SHARES.process`. */
 const MAX_EXPLANATIONS = 2;
 const UNVERIFIED = "certificate cannot be verified";
 
@@ -20,7 +20,7 @@ export interface SecureConnection {
   readonly transport: TlsTransport;
 }
 
-/** Codes of a refused certificate; the runtime does not distinguish reasons. */
+/** The runtime does not distinguish reasons. */
 const REFUSED_CODES = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
@@ -30,19 +30,19 @@ const REFUSED_CODES = new Set([
   "CERT_NOT_YET_VALID",
 ]);
 
-/** The certificate is valid, but for another name. */
+/** A valid certificate for another name. */
 class WrongName extends Error {}
 
 /**
- * Opens a TLS connection (1.2 or later) and verifies the peer's name, or else its address. Rejects
- * with an error for the operator, an `UpstreamRefused` if another attempt would fail as well. Both
- * sockets have `error` listeners, so no error ends the thread.
+ * Opens a TLS connection (1.2 or later) and verifies the peer's name or address. Rejects with an
+ * error for the operator, an `UpstreamRefused` if retrying is useless. Both sockets have `error`
+ * listeners.
  */
 export async function connectTls(
   endpoint: LaneEndpoint,
   { credentials, handshakeMs, signal, clock }: {
     credentials: Credentials;
-    /** Limit for both handshakes together. */
+    /** For TCP and TLS together. */
     handshakeMs: number;
     signal: AbortSignal;
     clock: Clock;
@@ -71,7 +71,7 @@ export async function connectTls(
   };
   tcp.on("error", failed);
   tcp.once("close", () => {
-    // After an error the explanation may still be running.
+    // After an error, the explanation may still be running.
     if (!tcp.errored && !socket?.errored) reject(new Error(`${phase} closed by the upstream`));
   });
   tcp.once("connect", () => {
@@ -116,7 +116,7 @@ function tlsOptions(endpoint: LaneEndpoint, credentials: Credentials) {
   } as const;
 }
 
-/** Only subject alternative names count (RFC 8310 section 8.1). */
+/** Uses only subject alternative names (RFC 8310 section 8.1). */
 function checkName(endpoint: LaneEndpoint, certificate: PeerCertificate): Error | undefined {
   const wanted = endpoint.tls.serverName || endpoint.address.replace(/%.*/, "");
   const names = certificate.subjectaltname ?? "";
@@ -126,7 +126,7 @@ function checkName(endpoint: LaneEndpoint, certificate: PeerCertificate): Error 
   return new WrongName(`certificate is for ${carried.slice(0, 200)}, not ${wanted}`);
 }
 
-/** The server name and protocol to send in a handshake (SNI, ALPN). */
+/** Server name and protocol to send (SNI, ALPN). */
 function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
   return {
     ...serverName !== "" && !isIP(serverName) && { servername: serverName },
@@ -135,8 +135,8 @@ function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
 }
 
 /**
- * Explains a refused certificate, since `node:tls` has one code for all reasons: a second
- * connection, shared by all that failed, fetches it unverified and sends nothing. Never rejects.
+ * Explains a refused certificate, for which `node:tls` has a single code: fetches it unverified
+ * over a second, shared connection that sends nothing. Never rejects.
  */
 function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
   const key = JSON.stringify(endpoint);

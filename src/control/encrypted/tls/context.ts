@@ -4,23 +4,21 @@ import type { CredentialFiles } from "./files.ts";
 import type { Refusals } from "./refusals.ts";
 
 /**
- * Why this side closed or refused a connection: it held most when the budget was exhausted, broke
- * HTTP/2, flooded with empty frames, sent unsolicited answers, or its server is avoided after one
- * of these.
+ * Why this side closed or refused a connection: exhausted budget, HTTP/2 violation, empty frames,
+ * unsolicited answers, or avoided after one of these.
  */
 export const TLS_CLOSE_REASONS = ["budget", "protocol", "flood", "unasked", "refused"] as const;
 /** One of `TLS_CLOSE_REASONS`. */
 export type TlsCloseReason = (typeof TLS_CLOSE_REASONS)[number];
 
-/** Shared by all encrypted streams. */
+/** Shared state of all encrypted streams. */
 export interface TlsContext {
   readonly clock: Clock;
   readonly budget: ByteBudget;
   readonly files: CredentialFiles;
   readonly refusals: Refusals;
-  /** Limit for reading the files and both handshakes together. */
   readonly handshakeMs: number;
   count(reason: TlsCloseReason): void;
-  /** These bytes were allocated outside V8's heap and will soon be garbage. */
+  /** Reports bytes outside V8's heap that soon become garbage. */
   allocated(sizeBytes: number): void;
 }

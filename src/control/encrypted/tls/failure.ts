@@ -1,12 +1,9 @@
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 
-/** The peer speaks another protocol. */
+/** Reason if the peer speaks another protocol. */
 export const NO_TLS = "the upstream does not speak TLS";
 
-/**
- * Certificates or protocols do not match, which another attempt will not change. The message is for
- * the operator.
- */
+/** Mismatch of certificates or protocols: retrying is useless. */
 export class UpstreamRefused extends Error {}
 
 const ERRORS: Record<string, string> = {
@@ -18,7 +15,7 @@ const ERRORS: Record<string, string> = {
   ENETUNREACH: "network unreachable",
 };
 
-/** TLS alerts (RFC 8446 section 6.2) that the peer sends. */
+/** Alerts from the peer (RFC 8446 section 6.2). */
 const ALERTS: Record<string, string> = {
   CertificateRequired: "the upstream wants a client certificate",
   BadCertificate: "the upstream refuses the client certificate, or wants one",
@@ -30,8 +27,8 @@ const ALERTS: Record<string, string> = {
 };
 
 /**
- * Explains a close without an error. Before any answer it may be about the client certificate,
- * which TLS 1.3 servers check after the handshake, not all with an alert.
+ * Explains a close without an error. Before any answer, the client certificate may be the reason:
+ * TLS 1.3 servers check it after the handshake, not all with an alert.
  */
 export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
   if (answered) return "connection closed by the upstream";
@@ -41,7 +38,7 @@ export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
       : "(it may not accept the client certificate)");
 }
 
-/** Explains an error after the handshake. A reset may have overtaken an alert. */
+/** Explains an error after the handshake; a reset may have overtaken an alert. */
 export function explainBreak(
   error: Error & { code?: string },
   endpoint: LaneEndpoint,
@@ -51,7 +48,7 @@ export function explainBreak(
   return reset && !answered ? explainEnd(endpoint, false) : explainFailure(error, endpoint);
 }
 
-/** Whether the peer says that the two sides do not match. */
+/** Whether the peer's error is a lasting mismatch. */
 export function isRefusal({ message }: Error): boolean {
   const alert = alertIn(message);
   return alert !== undefined && alert in ALERTS;

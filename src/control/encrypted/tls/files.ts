@@ -5,9 +5,9 @@ import type { TlsEndpoint } from "../../../engine/io.ts";
 import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../../../sys/regular_file.ts";
 import { BoundedReads } from "./bounded_reads.ts";
 
-/** Authorities, and a client certificate with its key, as PEM text. */
+/** Authorities, client certificate and key, as PEM text. */
 export interface Credentials {
-  /** Undefined if the host has none: then the runtime's are used (Mozilla's). */
+  /** Default: the runtime's (Mozilla's). */
   ca?: string;
   cert?: string;
   key?: string;
@@ -15,7 +15,7 @@ export interface Credentials {
 
 type PemFiles = Pick<TlsEndpoint, "caFile" | "certFile" | "keyFile">;
 
-/** Authorities of Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine and BSD. */
+/** Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine and BSD. */
 const SYSTEM_AUTHORITIES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -26,26 +26,23 @@ const SYSTEM_AUTHORITIES = [
 ];
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
-/** Cached texts: those of a configuration and some before it. */
 const MAX_CACHED = 64;
-/** A read takes under a millisecond; 2.5 s are left for it and the handshakes together. */
+/** Normally under 1 ms; leaves 2.5 s for both handshakes. */
 const READ_MS = 1000;
 
-/** Replaced by tests. */
+/** Test options of `CredentialFiles`. */
 export interface CredentialFilesOptions {
   clock?: Clock;
   stat?: (path: string) => Promise<Deno.FileInfo>;
   read?: (path: string) => Promise<string>;
 }
 
-/** A file's text, or why it cannot be read. */
 interface Loaded {
-  /** Changes with the file. */
   state: string;
   text: string | Error;
 }
 
-/** The PEM files of upstreams, cached until they change. */
+/** Cache of the PEM files of upstreams. */
 export class CredentialFiles {
   readonly #cache = new Map<string, Loaded>();
   readonly #reads: BoundedReads;
@@ -56,7 +53,7 @@ export class CredentialFiles {
     this.#reads = new BoundedReads(READ_MS, this.#options.clock);
   }
 
-  /** Reads the files of an endpoint. Throws an error that names the file, never its content. */
+  /** Errors name the file, never its content. */
   async read(tls: PemFiles): Promise<{ credentials: Credentials; version: string }> {
     const { caFile, certFile, keyFile } = tls;
     const credentials: Credentials = {};
@@ -71,10 +68,7 @@ export class CredentialFiles {
     return { credentials, version };
   }
 
-  /**
-   * A text that changes with the configured files; the system's rarely change. Rejects with
-   * `FileHangs`.
-   */
+  /** Changes with the configured files. Rejects with `FileHangs`. */
   async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
     const files = [caFile, certFile, keyFile].filter((file) => file !== null);
     const loaded = await Promise.all(files.map((file) => this.#load(file)));
@@ -83,7 +77,7 @@ export class CredentialFiles {
 
   async #readSystemAuthorities(): Promise<string | null> {
     for (const file of SYSTEM_AUTHORITIES) {
-      // A file that hangs must not switch nodens to the built-in authorities.
+      // A hanging file must not select the built-in authorities.
       const { text } = await this.#load(file);
       if (typeof text === "string" && text.includes(CERTIFICATE)) return text;
     }
@@ -124,7 +118,7 @@ function unusable(file: string, why: string): Error {
   return new Error(`Cannot use "${file}": ${why}`);
 }
 
-/** A mismatch would otherwise show as a handshake that fails for no reason. */
+/** A mismatch would fail the handshake without a reason. */
 function checkPair(certFile: string, cert: string, key: { file: string; pem: string }): void {
   let certificate: X509Certificate;
   try {

@@ -1,25 +1,22 @@
 import type { Clock } from "../../../base/clock.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 
-/** How long a refused server is avoided. */
 const PAUSE_MS = { first: 1000, most: 10_000 } as const;
 const CHECK_MS = 250;
-/** Servers remembered; a configuration has some dozens. */
+/** A configuration has some dozens. */
 const MAX_SERVERS = 1024;
 
 interface Refusal {
   readonly why: string;
-  /** Version of this side's certificates (`CredentialFiles.version`). */
   readonly version: string;
   readonly untilMs: number;
   readonly pauseMs: number;
-  /** When the version was last seen to be current. */
   checkedMs: number;
 }
 
 /**
- * Servers that cannot be used for a lasting reason (certificate, protocol, floods). They are
- * avoided for a while, unless this side's certificates change.
+ * Servers with a lasting failure (certificate, protocol, floods), avoided for a while, unless this
+ * side's certificates change.
  */
 export class Refusals {
   readonly #clock: Clock;
@@ -30,8 +27,8 @@ export class Refusals {
   }
 
   /**
-   * Why a server is avoided, or null. Without the `version` of this side's certificates: null
-   * unless they were checked recently.
+   * Why a server is avoided, or null. Without `version`, certificates must have been checked
+   * recently.
    */
   reason(endpoint: LaneEndpoint, version?: string): string | null {
     const refusal = this.#refusals.get(keyOf(endpoint));
@@ -46,13 +43,12 @@ export class Refusals {
     return nowMs < refusal.untilMs ? refusal.why : null;
   }
 
-  /** A server was refused, or has refused the client's certificate. */
   add(endpoint: LaneEndpoint, version: string, why: string): void {
     const key = keyOf(endpoint);
     const before = this.#refusals.get(key);
     const nowMs = this.#clock.now();
     const again = before?.version === version;
-    // Connections opened at the same time fail together and count once.
+    // Concurrent failures count once.
     if (again && nowMs < before.untilMs) return;
     const pauseMs = again ? Math.min(2 * before.pauseMs, PAUSE_MS.most) : PAUSE_MS.first;
     this.#refusals.delete(key);

@@ -4,8 +4,8 @@ import { Duplex } from "node:stream";
 type Done = (error?: Error | null) => void;
 
 /**
- * A TCP connection below a TLS socket that can be paused. A TLS socket of Deno's on the TCP socket
- * itself reads without end, even when both are paused, and buffers outside JavaScript's memory.
+ * TCP connection below a TLS socket that can be paused. On a plain TCP socket, Deno's TLS never
+ * stops reading, even when both are paused, and buffers outside JavaScript's memory.
  */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;
@@ -28,7 +28,7 @@ export class TlsTransport extends Duplex {
     if (paused === this.#paused) return;
     this.#paused = paused;
     if (paused) this.#tcp.pause();
-    // Later: this may be called while the data is handled that it was paused for.
+    // Deferred: the caller may be handling data.
     else {
       setImmediate(() => {
         if (!this.#paused && !this.destroyed) this.#tcp.resume();
@@ -37,7 +37,6 @@ export class TlsTransport extends Duplex {
   }
 
   override _read(): void {
-    // Input is pushed.
   }
 
   override _write(bytes: Uint8Array, _encoding: string, done: Done): void {

@@ -2,17 +2,17 @@ import { type ConnectionOwner, HttpConnection, type HttpContext } from "./connec
 import type { CloseReason } from "./counts.ts";
 import { type HttpReply, type HttpRequest, refusal } from "./message.ts";
 
-/** What answers at a path. */
+/** Handler of a path. */
 export interface HttpTarget {
   handler: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
-  /** Cheap, and for probes that must not wait: answered before everything else. */
+  /** Cheap; answered before everything else. */
   probe?: boolean;
   localOnly?: boolean;
 }
 
 /**
- * The HTTP server of one address. It survives lack of descriptors and clients that hoard
- * connections or do not read: for a new connection the one that was idle longest is closed.
+ * HTTP server of one address. Survives lack of descriptors and hoarding clients: a new connection
+ * replaces the longest idle one.
  */
 export class HttpAddressServer implements ConnectionOwner {
   targets: ReadonlyMap<string, HttpTarget> = new Map();
@@ -57,7 +57,7 @@ export class HttpAddressServer implements ConnectionOwner {
     try {
       return await target.handler(request);
     } catch (error) {
-      // The text may be confidential: only the log gets it.
+      // Only logged, as it may be confidential.
       this.#context.counts.handlerFailed(error);
       return refusal(500, "nodens has failed here; its log says more");
     }
@@ -87,7 +87,7 @@ export class HttpAddressServer implements ConnectionOwner {
       }
       await this.#pause(this.#untilRoomMs());
       this.#serve(conn);
-      // Connections queued in the kernel are accepted without a turn of the event loop.
+      // Accepting queued connections does not yield to the event loop.
       if (accepted % limits.acceptsATurn === 0) {
         await new Promise((resolve) => setImmediate(resolve));
       }

@@ -20,14 +20,14 @@ export interface HttpContext {
   readonly clock: Clock;
 }
 
-/** The server that accepted a connection. */
+/** Server that accepted a connection. */
 export interface ConnectionOwner {
   isProbe(path: string): boolean;
   answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
   queued(): void;
 }
 
-/** A client's connection: reads and answers one request after the other. */
+/** Client connection that answers one request at a time. */
 export class HttpConnection {
   readonly local: boolean;
   answering = false;
@@ -57,7 +57,7 @@ export class HttpConnection {
     try {
       while (!this.#ending && await this.#serveOne());
     } catch {
-      // The client is gone, or the connection was closed here.
+      // The client or this side has closed it.
     } finally {
       this.#cancelLimit();
       this.#close();
@@ -91,7 +91,7 @@ export class HttpConnection {
       return await this.#discard();
     }
     const reply = await this.#owner.answer(read, this);
-    // A client that pipelines gets one answer: if it read none, the kernel would keep them all.
+    // Unread answers to a pipelining client would pile up in the kernel.
     const close = read.close || this.#ending || this.#length > 0;
     await this.#send(writeReply(reply, { close, headOnly: read.method === "HEAD" }));
     if (close) return await this.#discard();
@@ -133,7 +133,7 @@ export class HttpConnection {
     }
   }
 
-  /** Reads what the client still sends: unread, it would make the kernel reset the connection. */
+  /** If input is unread, the kernel resets the connection. */
   async #discard(): Promise<false> {
     const { limits } = this.#context;
     this.answering = false;
@@ -152,7 +152,7 @@ export class HttpConnection {
     this.sinceMs = this.#context.clock.now();
   }
 
-  /** Closes it after `ms`; a null reason is the usual end. Replaces the previous limit. */
+  /** A null reason is a normal end. */
   #limit(ms: number, reason: CloseReason | null): void {
     this.#cancelLimit();
     const expire = () => reason === null ? this.#close() : this.cut(reason);
@@ -166,7 +166,7 @@ export class HttpConnection {
     try {
       this.#conn.close();
     } catch {
-      // The runtime has closed it already.
+      // Already closed by the runtime.
     }
   }
 }

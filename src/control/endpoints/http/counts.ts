@@ -2,27 +2,24 @@ import type { Clock } from "../../../base/clock.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import type { MetricRegistry } from "../../../metrics/registry.ts";
 
-/** Why nodens closed a connection before its client was done. */
+/** Why nodens closed a connection early; "full": for a new one. */
 const CLOSE_REASONS = [
-  /** A new connection needed the room. */
   "full",
   "slow_header",
-  /** Too large, malformed, or not HTTP. */
   "malformed",
-  /** The answer was not made, or not read, in time. */
+  /** Produced or read too slowly. */
   "slow_answer",
-  /** Unsent answers took too much memory. */
   "memory",
 ] as const;
 /** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
-/** Counts HTTP connections over all addresses. */
+/** Counters of HTTP connections over all addresses. */
 export type HttpCounts = ReturnType<typeof countHttp>;
 
-/** Anyone who can connect can cause these lines: at most one in this time. */
+/** Pause between log lines, which any client can cause. */
 const LOG_PAUSE_MS = 10_000;
 
-/** Makes the counters. */
+/** Creates the counters. */
 export function countHttp(
   { registry, log, clock }: {
     registry: MetricRegistry;

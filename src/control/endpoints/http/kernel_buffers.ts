@@ -3,20 +3,16 @@ import { AF, SO, SOL, TCP_USER_TIMEOUT } from "../../../sys/constants.ts";
 import type { Libc } from "../../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../sys/sockaddr.ts";
 
-/**
- * Send buffer, which the kernel doubles; by default it would keep 4 MiB for a client that does not
- * read.
- */
+/** The kernel doubles it; the default is 4 MiB for a client that does not read. */
 const SEND_BYTES = 16_384;
-/** After this time the kernel drops what a client does not take, also after close. */
+/** Then the kernel drops unacknowledged data, even after close. */
 const UNTAKEN_MS = 3000;
-/** Descriptors to search. A new socket has the lowest free number, so few in practice. */
+/** New sockets get the lowest free number. */
 const MAX_DESCRIPTOR = 65_536;
 
 /**
- * Bounds kernel memory of connections to a listening socket, which inherit these options; returns
- * whether the socket was found. The runtime does not tell its descriptor, so the first unbounded
- * one with that address is used.
+ * Bounds kernel memory of a listening socket's connections, which inherit these options; returns
+ * whether the socket was found: the first unbounded one at the address.
  */
 export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean {
   const name = new Uint8Array(SOCKADDR_SIZE);

@@ -1,4 +1,4 @@
-/** HTTP/1.1 messages, as far as answering GET and HEAD needs them (RFC 9110, RFC 9112). */
+/** HTTP/1.1 messages for GET and HEAD (RFC 9110, RFC 9112). */
 
 /** A request without a body. */
 export interface HttpRequest {
@@ -8,7 +8,7 @@ export interface HttpRequest {
   close: boolean;
 }
 
-/** An answer. `headers` are those besides the connection's, the length and the date. */
+/** An answer; length, date and connection headers are added. */
 export interface HttpReply {
   status: number;
   headers?: Readonly<Record<string, string>>;
@@ -27,20 +27,20 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Larger bodies are sent by a second call instead of being copied behind their head. */
+/** Larger bodies are not copied behind their head. */
 const JOINED_BYTES = 4096;
 const PEEKED_BYTES = 64;
 
 const LF = 10;
 const CR = 13;
 
-/** A header section holds visible characters, spaces, tabs, and bytes above 127. */
+/** Allowed: visible characters, space, tab, bytes above 127. */
 const ILLEGAL = /[^\t\r\n\x20-\x7e\x80-\xff]/;
 const REQUEST_LINE = /^([A-Za-z]+) ([\x21-\x7e]+) HTTP\/(\d)\.(\d)$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
 const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?$/;
 
-/** Offset behind the empty line that ends a header section, searched for from `from`; or -1. */
+/** Offset after the header section, searched from `from`; or -1. */
 export function findHeadEnd(bytes: Uint8Array, from: number, length: number): number {
   for (let at = Math.max(1, from); at < length; at++) {
     if (bytes[at] !== LF) continue;
@@ -50,12 +50,12 @@ export function findHeadEnd(bytes: Uint8Array, from: number, length: number): nu
   return -1;
 }
 
-/** The path of a request, without parsing it; correct for short paths without a query. */
+/** Path of a request, unparsed; correct for short paths without a query. */
 export function peekPath(head: Uint8Array): string {
   return String.fromCharCode(...head.subarray(0, PEEKED_BYTES)).split(/[ ?\r\n]/, 2)[1] ?? "";
 }
 
-/** Parses a header section; returns the answer instead if it cannot be served. */
+/** Parses a header section; returns an error answer if unacceptable. */
 export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   const text = String.fromCharCode(...head);
   if (ILLEGAL.test(text)) return refusal(400, "unexpected octets");
@@ -82,13 +82,13 @@ export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   }
   const path = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)/i.exec(target!)?.[1];
   if (path === undefined) return refusal(400, "not a path");
-  // Bodies are not read, so no request can be read behind one.
+  // The body is not read, so the connection cannot continue.
   const body = headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
   const asked = (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);
   return { method, path, headers, close: minor === "0" || body || asked.includes("close") };
 }
 
-/** An error; its text must hold nothing that the client sent. */
+/** An error answer; its text must contain nothing from the client. */
 export function refusal(status: number, why: string): HttpReply {
   return textReply(status, `${why}\n`);
 }
@@ -98,7 +98,7 @@ export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** Encodes an answer. A large body is passed on as it is, so that answers can share it. */
+/** Encodes an answer without copying a large body. */
 export function writeReply(
   { status, headers, body }: HttpReply,
   { close, headOnly }: { close: boolean; headOnly: boolean },
@@ -115,7 +115,7 @@ export function writeReply(
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
   if (headOnly) return [head];
   if (content.length > JOINED_BYTES) return [head, content];
-  // One segment: a second would wait for the client's delayed acknowledgement.
+  // A second segment would wait for the client's delayed acknowledgement.
   const whole = new Uint8Array(head.length + content.length);
   whole.set(head);
   whole.set(content, head.length);

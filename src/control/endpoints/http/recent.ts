@@ -1,9 +1,6 @@
 import type { Clock } from "../../../base/clock.ts";
 
-/**
- * A result that is made at most once in `forMs`, so that a flood of requests costs no more than
- * one.
- */
+/** Result recomputed at most once per `forMs`. */
 export class Recent<T> {
   readonly #forMs: number;
   readonly #make: () => Promise<T>;

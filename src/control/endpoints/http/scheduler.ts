@@ -4,9 +4,8 @@ import type { HttpLimits } from "./limits.ts";
 type Queue = Map<unknown, () => void>;
 
 /**
- * Decides when HTTP requests are answered, over all addresses, to leave the event loop free: a turn
- * answers a few probes and then one page (metrics, status, errors), and the rate of pages is
- * limited. A connection waits with one request and is not read meanwhile.
+ * Schedules HTTP answers over all addresses: each turn answers a few probes, then one page
+ * (metrics, status, errors) at a limited rate. Waiting connections are not read.
  */
 export class HttpScheduler {
   readonly #limits: Pick<HttpLimits, "probesATurn" | "pagesASecond" | "pagesInARow">;
@@ -28,7 +27,7 @@ export class HttpScheduler {
     this.#refilledMs = clock.now();
   }
 
-  /** Resolves when the request of `connection` may be answered, or after `leave`. */
+  /** Resolves when `connection` may be answered, or after `leave`. */
   wait(connection: unknown, kind: "probe" | "page"): Promise<void> {
     return new Promise((resolve) => {
       (kind === "probe" ? this.#probes : this.#pages).set(connection, resolve);
