@@ -1,28 +1,28 @@
 import { Arena } from "./arena.ts";
 
-/** Below this limit the arena's chunks are small, so that its size classes waste less. */
+/** Below this limit chunks are small, so that size classes waste less. */
 const SMALL_LIMIT = 32 * 2 ** 20;
 const SMALL_CHUNK = 16384;
 const CHUNK = 65536;
-/** Share of the limit for free blocks, above which chunks are compacted. */
+/** Share of free blocks above which chunks are compacted. */
 const FREE_SHARE = 1 / 16;
-/** Share of the limit for one message: more is not worth the evictions. */
+/** Maximum share of one message; more is not worth the evictions. */
 const MESSAGE_SHARE = 1 / 16;
-/** Bytes of the limit per row of a store, so that all tables take half of it at most. */
+/** Bytes of the limit per row, so that tables take at most half. */
 const BYTES_A_ROW = 160;
 
-/** A store, as its memory limit sees it. */
+/** Store, as seen by its memory limit. */
 export interface LimitedStore {
   readonly size: number;
   readonly usedBytes: number;
   readonly tableBytes: number;
-  /** Bytes by which the tables grow with one more entry. */
+  /** Bytes by which the tables grow per entry. */
   readonly rowCost: number;
   evict(now: number, shortage: "bytes"): void;
   moveOutOf(chunk: number): void;
 }
 
-/** The arena that the stores of a cache share, and a limit in bytes for it and their tables. */
+/** Arena shared by a cache's stores, with a byte limit for it and their tables. */
 export class MemoryLimit {
   readonly arena: Arena;
   readonly limited: boolean;
@@ -58,7 +58,7 @@ export class MemoryLimit {
     return size <= this.#limit * MESSAGE_SHARE;
   }
 
-  /** Makes room for a block of `size` bytes and a row in `store`; false if that is impossible. */
+  /** Makes room for a block and a row; false if that is impossible. */
   makeRoom(store: LimitedStore, size: number, now: number): boolean {
     for (;;) {
       const cost = this.arena.costOf(size) + store.rowCost;
