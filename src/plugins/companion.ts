@@ -14,8 +14,7 @@ export interface Plane {
   /** Restarts of its thread after failures. */
   readonly restarts: number;
   /**
-   * Asks a handler. Resolves with `undefined` if it throws; rejects if the thread ends or after
-   * `limitMs`.
+   * Resolves with `undefined` if the handler throws; rejects if the thread ends or after `limitMs`.
    */
   ask(
     target: { block: number; position: number; request: unknown },
@@ -30,7 +29,7 @@ export interface CompanionServices {
   registry: MetricRegistry;
   /** Another process serves the same addresses until `Keeper.own`. */
   shared: boolean;
-  /** Addresses of this machine. Throws if they cannot be read. */
+  /** Throws if they cannot be read. */
   interfaces: () => string[];
 }
 
@@ -64,14 +63,13 @@ export interface Follower {
 
 /** Persists the content of handlers. */
 export interface Keeper {
-  /** Starts to restore and persist content. Does not block. */
+  /** Does not block. */
   start(config: Config): void;
   /**
    * Pauses before a change of configuration, within `limitMs`. The result resumes with the
    * configuration then served.
    */
   hold(next: Config, limitMs: number): Promise<(config: Config) => void>;
-  /** Restores the content of a restarted data plane. */
   restarted(plane: Plane): void;
   /** Reads what the other process has written. */
   follow(): Promise<void>;

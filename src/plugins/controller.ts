@@ -20,13 +20,12 @@ export interface Controller {
   readonly host: HostView;
   /** Later answering directives of the block, in chain order. */
   readonly answeringBehind: readonly string[];
-  /** Resolves a path against the block's `root`. */
+  /** Relative to the block's `root`. */
   resolvePath(path: string): string;
-  /** Sets the base of relative paths: absolute, without a trailing slash. */
+  /** Base of relative paths: absolute, without a trailing slash. */
   setRoot(path: string): void;
-  /** Sets TCP limits of the block; replaces only those given. */
+  /** Replaces only the given limits. */
   limitStreams(timeouts: StreamTimeouts): void;
-  /** Adds a handler to the block's chain. */
   addHandler(options: object): void;
   addEndpoint(endpoint: EndpointKind & { host: string; port: number }): void;
   /** Adds addresses to listen on, instead of all. */
@@ -43,7 +42,7 @@ export interface WholeConfig<Options> {
   readonly config: Config;
   /** The plugin's handlers, in Corefile order. */
   readonly uses: readonly (PluginConfig & { block: BlockConfig; options: Options })[];
-  /** Addresses of this machine; none if they cannot be read. */
+  /** Empty if they cannot be read. */
   interfaces(): string[];
   fault(place: Place, what: string): void;
   warn(place: Place, text: string): void;

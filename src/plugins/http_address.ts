@@ -25,8 +25,7 @@ export function parseHttpAddress(text: string): HttpAddress | null {
 }
 
 /**
- * Replaces `localhost` by 127.0.0.1. Resolving it could return ::1, where another server may
- * listen, or query the DNS server under test.
+ * Replaces `localhost` by 127.0.0.1: a resolver could return ::1, or query the server under test.
  */
 export function literalHost(host: string): string {
   return host === "localhost" ? "127.0.0.1" : host;

@@ -1,4 +1,4 @@
 import { BOARD_BYTES } from "./loop/board.ts";
 
-/** Size of the memory that all data planes share. */
+/** Size of `SharedServices.shared`. */
 export const SHARED_BYTES: number = BOARD_BYTES;

@@ -1,6 +1,6 @@
 import type { ServerAddress } from "../upstream/options.ts";
 
-/** Library to load before handlers are made, because a data plane never yields. */
+/** Library to load before handlers, because a data plane never yields. */
 export interface Library {
   load(): Promise<void>;
 }

@@ -25,7 +25,6 @@ export const bindSetup: PluginSetup = {
   },
 };
 
-/** An interface yields one or more addresses. */
 function readAddresses(tokens: Dispenser, host: HostView): string[] {
   return tokens.someArgs("ADDRESS|INTERFACE...").flatMap((text) => {
     const found = host.interfaces().filter(({ name }) => name === text);

@@ -8,15 +8,15 @@ import { Store } from "./store/store.ts";
 
 /** An expired failure counts as recent for this multiple of its TTL. */
 export const FAILURE_MEMORY = 2;
-/** Capacity for failures relative to denials. */
+/** Capacity relative to denials. */
 const FAILURES_SHARE = 1 / 4;
 
-/** Stores of a cache, inherited on reload, and lookups over all of them. */
+/** Stores of a cache and lookups over them; inherited on reload. */
 export class CacheContent {
   readonly memory: MemoryLimit;
   readonly success: Store;
   readonly denial: Store;
-  /** SERVFAIL and the like (RFC 9520), apart so that they never replace an answer. */
+  /** Apart, so that failures (RFC 9520) never replace answers. */
   readonly failures: Store;
   readonly staleSeconds: number;
   readonly prefersPositive: boolean;
@@ -24,7 +24,7 @@ export class CacheContent {
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
   readonly #response = new Response(new Memory(8));
-  /** Zero of the store clock, in monotonic milliseconds. */
+  /** Start of the store clock, in monotonic milliseconds. */
   #startMs: number;
 
   constructor(options: CacheOptions, ecs: boolean, nowMs: number) {
@@ -65,7 +65,7 @@ export class CacheContent {
     exchange.response = response;
   }
 
-  /** As `answer`, for a fresh entry with `remaining` seconds left. */
+  /** As `answer`, for a fresh entry. */
   answerFor(exchange: Exchange, store: Store, row: number, remaining: number): void {
     this.answer(exchange, store, row, this.#keepTtl ? store.ttlOf(row) : remaining);
   }
@@ -96,7 +96,7 @@ export class CacheContent {
     return this.#isStale(denial, this.staleRow, now) ? denial : null;
   }
 
-  /** Whether an answer is fresh or may be served stale. */
+  /** Whether it is fresh or may be served stale. */
   isPositive(row: number, now: number): boolean {
     const { success } = this;
     return row >= 0 && success.remaining(row, now) > -this.staleSeconds && success.hasAnswer(row);

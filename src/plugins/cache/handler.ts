@@ -19,7 +19,7 @@ import { prefixFor } from "./store/subnets.ts";
 
 /** TTL of empty responses; it only bounds the load. */
 const EMPTY_SECONDS = 2;
-/** TTL of a first failure, doubled for each consecutive one. */
+/** Doubled for each consecutive failure. */
 const FIRST_FAILURE_SECONDS = 1;
 
 /** Creates a `cache` handler. */
@@ -36,7 +36,7 @@ class CacheHandler implements Handler {
   readonly #zones: ZoneTable<true> | null;
   readonly #disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
   readonly #stale: StaleServer;
-  /** A `forward` of the block passes client subnets on. */
+  /** Client subnets are passed on. */
   readonly #ecs: boolean;
   readonly #scanner = new ResponseScanner();
   #scratch: Memory | null = null;
@@ -185,7 +185,7 @@ class CacheHandler implements Handler {
     if (!this.#engine.refresh(exchange, this.#position)) store.recheckAt(row, now);
   }
 
-  /** Scans a response from this block; upstream responses are already scanned. */
+  /** Upstream responses are already scanned. */
   #scan(exchange: Exchange, response: Response): void {
     const { memory, offset, length } = response;
     const scratch = this.#scratch ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -247,7 +247,7 @@ class CacheHandler implements Handler {
     response.ttlSeconds = ttlSeconds;
   }
 
-  /** The TTL doubles with each consecutive failure (RFC 9520 section 3.2). */
+  /** The TTL doubles (RFC 9520 section 3.2). */
   #storeFailure(exchange: Exchange, response: Response, now: number): void {
     const maxSeconds = Math.floor(this.#options.servfailMs / 1000);
     const { failures } = this.#content;

@@ -19,7 +19,7 @@ export class CacheMetrics {
   readonly #byListener: CacheCounters[] = [];
   #evictedSuccess: number;
   #evictedDenial: number;
-  /** This handler no longer publishes sizes. */
+  /** Sizes are no longer published. */
   #retired = false;
   #successor: CacheMetrics | null = null;
 
@@ -74,7 +74,7 @@ export class CacheMetrics {
     this.#successor?.publish();
   }
 
-  /** Stops publishing sizes; `successor` continues. */
+  /** Stops publishing sizes. */
   retire(successor: CacheMetrics | null = null): void {
     if (successor !== null) this.#successor = successor;
     if (this.#retired) return;

@@ -9,7 +9,7 @@ import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
 
-/** CoreDNS raises smaller capacities to `least`; `max` is a table's limit. */
+/** `least` as in CoreDNS; `max` is a table's limit. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
 /** RFC 2181 section 8: a TTL has 31 bits. */
 const TTL = { success: 3600, denial: 1800, min: 1, max: 2_147_483_647 } as const;
@@ -40,7 +40,7 @@ export const cacheSetup: PluginSetup = {
   complete: (whole) => completeCaches(whole as WholeConfig<CacheOptions>),
 };
 
-/** Divides memory among caches without `capacity_bytes`; reports shared files. */
+/** Divides memory among caches; reports shared files. */
 function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): void {
   const places = new Map<string, string>();
   for (const { block: { file }, line, options } of uses) {
@@ -149,7 +149,7 @@ function readClass(
   const { line } = tokens.place;
   const [capacity, ttl, minTtl] = tokens.someArgs("CAPACITY [TTL] [MINTTL]", 3);
   const asked = readInteger(tokens, capacity!, { ...CAPACITY, name: `${name} CAPACITY` });
-  // As in CoreDNS, so that small capacities give the same hit ratio.
+  // As in CoreDNS, for equal hit ratios.
   if (asked < CAPACITY.least && ttl === undefined) {
     const what = `${name} CAPACITY: ${asked} entries count as ${CAPACITY.least}, the minimum`;
     warn(line, `${what} (if ${asked} is a TTL: ${name} ${CAPACITY.default} ${asked})`);

@@ -11,7 +11,7 @@ import type { CacheOptions, ServeStaleOptions } from "./options.ts";
 import { isSameQuestion } from "./question.ts";
 import type { Store } from "./store/store.ts";
 
-/** Lease of a refresh that may never end, in tenths of a second. */
+/** Lease of a refresh in tenths of a second: some never end. */
 const LEASE = 100;
 /** Minimum pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
@@ -27,7 +27,7 @@ const OFF: ServeStaleOptions = {
 /** Verifications kept for reuse. */
 const MAX_SPARE = 256;
 
-/** Exchanges that wait for one refresh (`serve_stale verify`). */
+/** Exchanges waiting for one refresh (`serve_stale verify`). */
 class Verification extends PendingQuestion {
   readonly timer: Timer;
 
@@ -49,7 +49,7 @@ export interface StaleServices {
   readonly ecs: boolean;
 }
 
-/** Serves stale entries (RFC 8767); an entry has at most one refresh in flight. */
+/** Serves stale entries (RFC 8767); one refresh per entry is in flight. */
 export class StaleServer {
   readonly serves: boolean;
   readonly #content: CacheContent;
@@ -78,7 +78,7 @@ export class StaleServer {
     return true;
   }
 
-  /** Serves a stale entry: immediately, or if the handlers below fail. */
+  /** Serves immediately, or if the handlers below fail. */
   serve(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const { engine, position } = this.#services;
     const counters = this.#metrics.of(exchange.listener);
@@ -96,7 +96,7 @@ export class StaleServer {
   }
 
   /**
-   * Prefers a stale answer to a worse response, and answers the waiters. Queries without RD are not
+   * Prefers stale answers to worse responses; answers the waiters. Queries without RD are not
    * refreshed: most resolvers refuse them.
    */
   conclude(exchange: Exchange, kind: number, now: number): void {
@@ -159,7 +159,7 @@ export class StaleServer {
     return parked;
   }
 
-  /** Returns the waiters, chained by `nextWaiter`. */
+  /** Returns waiters chained by `nextWaiter`. */
   #endVerification(verification: Verification): Exchange | null {
     this.#services.engine.timers.clear(verification.timer);
     const first = this.#verifications.end(verification);
@@ -180,7 +180,7 @@ export class StaleServer {
     return ecs && exchange.ecsLength > 0 ? hashSubnet(exchange, engine.hashKey) : exchange.hash;
   }
 
-  /** Whether a response beats a stale entry (RFC 8767 section 4). */
+  /** RFC 8767 section 4. */
   #mayReplace(exchange: Exchange, kind: number, now: number): boolean {
     const { rcode, flags } = exchange.response!;
     if (this.#content.prefersPositive && this.#content.hasPositive(exchange, now)) {
@@ -229,7 +229,7 @@ export class StaleServer {
     engine.resume(waiter);
   }
 
-  /** Answers from a fresh or stale entry; false without one. */
+  /** False without a fresh or stale entry. */
   #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
     if (this.#content.answerFresh(exchange, now)) return true;
     const store = this.#content.findStale(exchange, now);

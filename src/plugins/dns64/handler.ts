@@ -80,7 +80,7 @@ class Dns64Handler implements Handler {
     return this.#options.allowIpv4 || this.#engine.clientFamily(exchange) === 6;
   }
 
-  /** Writes the A response as one for AAAA; SERVFAIL if there is none. */
+  /** SERVFAIL without an A response. */
   #write(
     exchange: Exchange,
     answer: { found: readonly MessageRecord[]; rcode: number; flags: number } | null,

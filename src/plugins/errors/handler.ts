@@ -48,7 +48,7 @@ function createRule(options: ConsolidateOptions, engine: EngineServices) {
   return {
     level,
     matches: (error: string) => matches?.(error) === true,
-    /** Returns whether to log the error now. */
+    /** Whether to log the error now. */
     count(): boolean {
       // Queries may outlive their chain.
       if (stopped) return true;

@@ -12,7 +12,7 @@ export interface ConsolidateOptions {
   /** Go syntax. */
   pattern: string;
   level: LogLevel;
-  /** Log the first error immediately; summarize only if others follow. */
+  /** Log the first error immediately; summarize only further ones. */
   showFirst: boolean;
 }
 
@@ -36,7 +36,7 @@ export const errorsSetup: PluginSetup = {
   setup({ tokens, addHandler }) {
     tokens.once(() => {
       const options: ErrorsOptions = { stacktrace: false, consolidate: [] };
-      // CoreDNS once logged errors to files, and still accepts `stdout`.
+      // CoreDNS still accepts `stdout`.
       if (tokens.nextArg() && tokens.value !== "stdout") {
         throw tokens.error(`cannot log to ${quote(tokens.value)} (only standard output: "errors")`);
       }

@@ -22,7 +22,7 @@ const MAX_NAMED = 10;
 export interface UpstreamsOptions {
   deliver: Deliver;
   log: (level: LogLevel, line: string) => void;
-  /** Addresses of this machine. Throws if they cannot be read. */
+  /** Throws if they cannot be read. */
   interfaces: () => string[];
   previous?: Upstreams | null;
   clock?: Clock;
@@ -60,7 +60,7 @@ export function createForwardCompanion(
 export class Upstreams implements Follower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
-  /** Null once used, so that predecessors can be collected. */
+  /** Null once used, to free predecessors. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
@@ -197,7 +197,7 @@ export class Upstreams implements Follower {
     });
   }
 
-  /** `troubled`: loading has warned that the file names no server. */
+  /** `troubled`: loading has warned already. */
   #fileWatch(path: string, troubled: boolean): FileWatch {
     const known = this.#files.get(path);
     if (known !== undefined) return known;

@@ -210,7 +210,7 @@ export class ForwardHandler implements Handler {
     });
   }
 
-  /** Calls `use` for each waiter; keeps the lookup. */
+  /** Keeps the lookup. */
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
     for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
       const following = exchange.nextWaiter;

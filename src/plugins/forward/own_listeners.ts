@@ -22,7 +22,7 @@ export class OwnListeners {
   readonly #interfaces: () => readonly string[];
   #addresses: readonly string[] | null = null;
 
-  /** `named`: all servers of a directive; `interfaces`: addresses of this machine. */
+  /** `named`: all servers of a directive. */
   constructor(
     config: Pick<Config, "blocks" | "listeners">,
     named: (options: ForwardOptions) => readonly ServerAddress[],
@@ -37,7 +37,7 @@ export class OwnListeners {
     return this.#listenersAt(server).flatMap(({ zones }) => zones.map(({ block }) => block));
   }
 
-  /** Whether queries from `block` to `server` return to it, even through other blocks. */
+  /** Whether queries return to `block`, even through other blocks. */
   leadsBack(block: number, options: ForwardOptions, server: ServerAddress): boolean {
     if (server.transport !== "dns" || this.#listenersAt(server).length === 0) return false;
     const { blocks } = this.#config;
@@ -78,7 +78,7 @@ export class OwnListeners {
 }
 
 /**
- * Removes servers of files that lead back to their block. Warns of these, and of such servers in
+ * Removes servers of files that lead back to their block; warns of these, and of such servers in
  * the Corefile.
  */
 export function leaveOutOwnListeners(

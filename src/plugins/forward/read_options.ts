@@ -17,11 +17,11 @@ const HEDGE = { name: "hedge", min: 1, max: MAX_DURATION_MS } as const;
 const HEALTH_CHECK = { name: "health_check", min: 0, max: MAX_DURATION_MS } as const;
 const HEALTH_CHECK_USAGE = "DURATION [no_rec] [domain NAME]";
 
-/** Input and deferred checks of option readers. */
+/** Input of option readers. */
 export interface OptionContext {
   readonly tokens: Dispenser;
   readonly host: HostView;
-  /** Resolves a path against the block's `root`. */
+  /** Relative to the block's `root`. */
   readonly resolvePath: (path: string) => string;
   readonly warn: (line: number, text: string) => void;
   /** Of `tls_servername`; empty if not set. */

@@ -27,10 +27,7 @@ export interface ToSources {
   leavesOut?: (server: ServerAddress) => boolean;
 }
 
-/**
- * Resolves every TO. The first of equal servers counts, as in CoreDNS; so does the first file that
- * sets an option.
- */
+/** The first of equal servers counts, as in CoreDNS; so does the first file that sets an option. */
 export function resolveTo(
   options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSET>,
   { files: contents, addresses, leavesOut = () => false }: ToSources = {},

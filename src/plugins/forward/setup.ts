@@ -51,7 +51,7 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
     warn(line, `${quote(from)} stands for ${zones.length} zones; only ${zones[0]} is forwarded`);
   }
   const options = defaultOptions(zones[0]!);
-  // Options first, so that a fault in TO does not hide theirs.
+  // First, so that faults in TO do not hide theirs.
   const texts = tokens.remainingArgs();
   const given = new Set<string>();
   const context: OptionContext = { tokens, host, resolvePath, warn, tlsServerName: "" };
@@ -96,7 +96,7 @@ function describeForward({ from, to, forceTcp, except }: ForwardOptions): string
   }`;
 }
 
-/** Warns if an earlier use takes all queries of this one. */
+/** Warns of uses that get no queries. */
 function warnOfHidden(
   { from }: ForwardOptions,
   line: number,

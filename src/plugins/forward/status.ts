@@ -41,7 +41,7 @@ export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
 
 const STATES: readonly ServerState["state"][] = ["up", "suspect", "down"];
 
-/** Merges reports of data planes: worst state, mean time. */
+/** Worst state and mean time of all data planes. */
 function mergeStates(states: readonly ServerState[]): ServerState[] {
   return [...Map.groupBy(states, ({ to }) => to)].map(([to, group]) => {
     const state = STATES[Math.max(...group.map(({ state }) => STATES.indexOf(state)))]!;

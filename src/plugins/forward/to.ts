@@ -76,7 +76,7 @@ function readOne(
   if (kind === "other" || (kind === "directory" && isPath)) {
     throw tokens.error(`${quote(rest)} is not a regular file`);
   }
-  // A missing file may appear: resolv.conf is often written later.
+  // A missing file may appear later, such as resolv.conf.
   if (kind === "file" || isPath) {
     const path = host.absolute(rest);
     if (!files.has(path)) files.set(path, readFile(tokens, path, host));
@@ -105,7 +105,7 @@ function readOne(
   return { kind: "name", host: endpoint.host, port, transport, serverName: name };
 }
 
-/** Whether the text is a path, not a mistyped address. */
+/** Whether it is a path, not a mistyped address. */
 function isFilePath(text: string): boolean {
   const [first, ...rest] = text.split("/");
   try {
@@ -115,7 +115,7 @@ function isFilePath(text: string): boolean {
   }
 }
 
-/** Turns a parser's exception into an error about `what`. */
+/** Reports a parser's exception as an error about `what`. */
 export function parsed<T>(tokens: Dispenser, what: string, parse: () => T): T {
   try {
     return parse();

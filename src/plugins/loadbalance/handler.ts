@@ -6,7 +6,6 @@ import { AddressOrder } from "./order.ts";
 export const createLoadbalance: CreateHandler<LoadbalanceOptions> = (options, { engine }) =>
   new LoadbalanceHandler(options, engine);
 
-/** Orders addresses for each client. */
 class LoadbalanceHandler implements Handler {
   readonly name = "loadbalance";
   readonly recordOrder: AddressOrder;

@@ -10,7 +10,7 @@ import type { LoadbalanceOptions, NameWeights, Network } from "./options.ts";
 /** Owner pointer, type, class, TTL and data length. */
 const PREFIX_SIZE = 12;
 const POINTER_TO_QNAME = 0xc000 | HEADER_SIZE;
-/** Maximum addresses ordered per answer; the rest keep their order. */
+/** Longer answers are only partly ordered. */
 const MAX_ADDRESSES = 2048;
 const DEFAULT_WEIGHT = 1;
 
@@ -20,8 +20,8 @@ interface Weights {
 }
 
 /**
- * Orders addresses in the client's copy of a response. Owners must be compression pointers and data
- * of one size, so that records swap in place; other answers keep their order. Aliases stay first.
+ * Orders addresses in the client's copy of a response. Records need pointers as owners and equal
+ * sizes, so that they swap in place; other answers stay unchanged. Aliases stay first.
  */
 export class AddressOrder implements RecordOrder {
   readonly #prefer: readonly Network[];
@@ -29,7 +29,6 @@ export class AddressOrder implements RecordOrder {
   /** Null for `round_robin`. */
   #weights: { table: ZoneTable<Weights>; names: ReadonlyMap<string, Weights> } | null = null;
   readonly #scratch = new Memory(MAX_ADDRESSES * (PREFIX_SIZE + 16));
-  /** Weights of the current addresses. */
   readonly #numbers = new Uint8Array(MAX_ADDRESSES);
 
   constructor({ prefer, weighted }: LoadbalanceOptions, random: () => number) {
@@ -125,7 +124,7 @@ export class AddressOrder implements RecordOrder {
     return owner === null ? null : names.get(formatName(owner.name).toLowerCase()) ?? null;
   }
 
-  /** Puts preferred networks first, in their order. */
+  /** Puts preferred networks first, in order. */
   #sort(out: Memory, first: number, size: number, count: number): void {
     const { bytes } = out;
     const sorted = this.#scratch.bytes;

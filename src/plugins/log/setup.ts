@@ -30,7 +30,7 @@ export const logSetup: PluginSetup = {
     tokens.eachUse(() => {
       const { line } = tokens.place;
       const args = tokens.remainingArgs();
-      // CoreDNS reads a lone format as a name and logs nothing, against its documentation.
+      // CoreDNS reads a lone format as a name, against its documentation.
       const format = args.at(-1)?.includes("{") ? args.pop()! : "{common}";
       if (args.includes("class")) {
         const what = '"class" is read as a zone, so only names below it are logged';

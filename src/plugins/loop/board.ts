@@ -18,14 +18,14 @@ export const BOARD_BYTES: number = SLOTS * WORDS * Int32Array.BYTES_PER_ELEMENT;
 export const RETURNED = {
   NOT: 0,
   NAME: 1,
-  /** With its mark: from the upstream, or from a server that passes options on. */
+  /** From the upstream, or a server that passes options on. */
   MARK: 2,
 } as const;
 
 /** Random identity of a probe. */
 export interface ProbeTokens {
   readonly nonce: Uint32Array;
-  /** In an EDNS option; known only to servers that received the probe. */
+  /** Known only to servers that received the probe. */
   readonly mark: Uint32Array;
 }
 
@@ -72,7 +72,7 @@ export class ProbeBoard {
     return at >= 0 && Atomics.load(this.#words, at + KEY) === this.#key;
   }
 
-  /** Records a return, with a mark at `markAt` if not 0; returns the previous state. */
+  /** `markAt` 0: without a mark. Returns the previous state. */
   note(nonce: Uint32Array, { view }: Memory, markAt: number): number {
     const at = this.#find(nonce);
     if (at < 0) return RETURNED.NOT;

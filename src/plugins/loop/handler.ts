@@ -52,8 +52,8 @@ export function createLoop(
 }
 
 /**
- * Sends probes to each upstream. If one returns as a client's query, that upstream leads into a
- * loop, and `forward` avoids it.
+ * Probes each upstream. If a probe returns as a client's query, its upstream leads into a loop, and
+ * `forward` avoids it.
  */
 class LoopHandler implements Handler {
   readonly name = "loop";
@@ -122,7 +122,7 @@ class LoopHandler implements Handler {
     }
   }
 
-  /** False while all upstreams loop, and until the first round ends or times out. */
+  /** False while all upstreams loop, and during the first round. */
   ready(): boolean {
     const allLoop = this.#loops > 0 && this.#loops === this.#watches.length;
     return !allLoop && this.#engine.nowMs >= this.#readyMs;

@@ -18,13 +18,13 @@ const STEP_MS = 1000;
 const CONFIRM_MS = 300;
 /** Consecutive rounds of returned names that prove a loop. */
 const CONFIRM_ROUNDS = 3;
-/** Further probes of such a round; random, so that others cannot guess the number. */
+/** Random, so that others cannot guess the number. */
 const COPIES = { least: 2, more: 3 } as const;
 /** Consecutive rounds without a return that end a loop: datagrams get lost. */
 const GONE_ROUNDS = 2;
 const RECHECK_MS = 3000;
 const MAX_STEP_MS = 30_000;
-/** Failures before a rest, after some two minutes without an answer. */
+/** Failures before a rest: some two minutes. */
 const MAX_FAILURES = 8;
 /** Pause without a loop; failing queries and new upstreams end it. */
 const REST_MS = 300_000;
@@ -40,15 +40,15 @@ export interface WatchedServer {
 export type Reaction = "answered" | "silent" | "unsent";
 
 /**
- * Probes an upstream in rounds and decides whether it leads into a loop (`server.looping`). A mark
- * proves it; without marks, all names must return in several consecutive rounds. Times are
- * monotonic milliseconds.
+ * Decides in rounds of probes whether an upstream leads into a loop (`server.looping`). A mark
+ * proves it; without marks, all names must return in consecutive rounds. Times are monotonic
+ * milliseconds.
  */
 export class Watch {
   readonly server: WatchedServer;
   nextMs: number;
   foundMs = 0;
-  /** Addresses of the last returned probe; null if this data plane received none. */
+  /** Addresses of the last returned probe; null for none here. */
   between: { client: Address; local: Address } | null = null;
   /** In the last round. */
   returned = 0;

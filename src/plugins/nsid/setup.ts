@@ -7,7 +7,7 @@ export interface NsidOptions {
   data: string;
 }
 
-/** In octets; fits into 512 with the longest name and all options. */
+/** Fits into 512 octets with the longest name and all options. */
 const MAX_SIZE = 128;
 
 /** Reads `nsid [DATA]`. */

@@ -27,7 +27,7 @@ import {
 } from "./rules.ts";
 import { aliasTarget } from "./values.ts";
 
-/** Flags kept when records are rewritten; AD would no longer be true. */
+/** Kept for rewritten records; AD would no longer be true. */
 const KEPT_FLAGS = FLAG.AA | FLAG.TC;
 
 interface Rest {
@@ -48,7 +48,6 @@ interface Work {
 export const createRewrite: CreateHandler<RewriteOptions> = (options, environment) =>
   new RewriteHandler(options, environment);
 
-/** Changes questions for handlers below, and responses for clients. */
 class RewriteHandler implements Handler {
   readonly name = "rewrite";
   readonly everyClass: boolean;
@@ -127,7 +126,7 @@ class RewriteHandler implements Handler {
     });
   }
 
-  /** Applies changes, last first; waits if one needs the target of an alias. */
+  /** Last change first; waits if one needs the target of an alias. */
   #change(exchange: Exchange, qtype: number, work: Work): typeof WAIT | void {
     for (let next = work.changes.pop(); next !== undefined; next = work.changes.pop()) {
       if (next.kind === "message") {
@@ -173,10 +172,9 @@ function changesOf(edns: EdnsChanges | null) {
   return { upstreamOptions, subnet: edns?.subnet ?? null };
 }
 
-/** Alias redirected by a rule. */
 interface Alias {
   readonly from: string;
-  /** New target in wire form. */
+  /** In wire form. */
   readonly name: Uint8Array;
 }
 

@@ -1,10 +1,10 @@
 import { compilePattern } from "../pattern.ts";
 import type { NameMatch } from "./options.ts";
 
-/** Compiled match; names are lower case, with the final dot. */
+/** Names are lower case, with the final dot. */
 export interface NameRule {
   matches(name: string): boolean;
-  /** Replaces what matched; null without a match. */
+  /** Null without a match. */
   replace(name: string, to: string): string | null;
 }
 

@@ -17,7 +17,7 @@ export type RewriteAction =
     field: "name";
     match: NameMatch;
     to: string;
-    /** Changes names in the response back. */
+    /** Responses are changed back. */
     auto: boolean;
     answers: AnswerChange[];
   }

@@ -31,7 +31,7 @@ export type ResponseChange =
 /** A compiled rule. */
 export interface CompiledRule {
   readonly stop: boolean;
-  /** Changes a matching question and returns changes to the response; else null. */
+  /** Null if the question does not match. */
   apply(question: RuleQuestion): ResponseChange[] | null;
 }
 

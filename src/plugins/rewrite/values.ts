@@ -4,7 +4,7 @@ import type { MessageRecord } from "../../engine/response/records.ts";
 
 type MapName = (name: string) => string | null;
 
-/** Types whose data is or ends with a name that `answer value` changes, except NAPTR and SOA. */
+/** Types with a name that `answer value` changes, except NAPTR and SOA. */
 const NAME_AT = new Map<number, number>([
   [TYPE.CNAME, 0],
   [TYPE.DNAME, 0],

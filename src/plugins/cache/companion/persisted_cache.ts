@@ -40,14 +40,14 @@ export class PersistedCache {
   readonly #planes: readonly Plane[];
   readonly #log: CompanionServices["log"];
   readonly #clock: Clock;
-  /** Shared, so that slices are not copied. */
+  /** Avoids copies of slices. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   readonly #bytes = new Uint8Array(this.#memory);
   /** Last errors; each is logged once until the operation succeeds. */
   readonly #failures = new Map<"read" | "write", string>();
   #last: Promise<void> = Promise.resolve();
   #cancelSave: Cancel = () => {};
-  /** The file must not be overwritten before it has been read. */
+  /** The file must be read before it is overwritten. */
   #loaded = false;
   /** Restart count of the first data plane at the last load. */
   #restarts = 0;
@@ -112,7 +112,7 @@ export class PersistedCache {
     this.#enqueue(() => this.#load(planes));
   }
 
-  /** Loads the file again if another process has written it; existing entries stay. */
+  /** Reloads a changed file; existing entries stay. */
   async follow(): Promise<void> {
     if (this.#loaded && !this.#stopping && await identityOf(this.#path) !== this.#identity) {
       this.load(this.#planes);
@@ -120,7 +120,7 @@ export class PersistedCache {
     }
   }
 
-  /** Starts writing the file: the other process has ended. */
+  /** The other process has ended. */
   own(): void {
     this.#shared = false;
   }
@@ -190,7 +190,7 @@ export class PersistedCache {
     if (planes.includes(this.#planes[0]!)) this.#restarts = restarts;
   }
 
-  /** Loads all slices into every data plane; returns the first one's result. */
+  /** Returns the first data plane's result. */
   async #fill(
     planes: readonly Plane[],
     reader: SnapshotReader,
@@ -224,7 +224,7 @@ export class PersistedCache {
 
   async #save(): Promise<void> {
     const plane = this.#planes[0]!;
-    // A restarted thread is empty until the file is loaded again.
+    // Restarted threads are empty until the next load.
     const isFilled = () => plane.restarts === this.#restarts;
     if (!isFilled()) return;
     try {

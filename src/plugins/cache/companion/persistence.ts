@@ -21,7 +21,7 @@ export class Persistence implements Keeper {
     if (!this.#stopping) this.#caches.forEach((cache) => cache.load([plane]));
   }
 
-  /** As `Keeper.hold`; writes caches that the next configuration drops. */
+  /** As `Keeper.hold`; writes caches that are dropped. */
   async hold(next: Config, limitMs: number): Promise<(config: Config) => void> {
     const directives = directivesOf(next);
     const held = await Promise.all(this.#caches.map(async (cache) => {

@@ -20,7 +20,7 @@ const READ_SIZE = 1024 * 1024;
 /** Queries of clients are private. */
 const FILE_MODE = 0o600;
 
-/** Writes a temporary file slice by slice, then renames it. */
+/** Writes a temporary file in slices, then renames it. */
 export class SnapshotWriter {
   readonly #path: string;
   readonly #temporary: string;
@@ -40,7 +40,7 @@ export class SnapshotWriter {
     this.#timeMs = timeMs;
   }
 
-  /** Throws system errors, and an error if other users may write to the file or its folder. */
+  /** Throws system errors, and if other users may write to the file or its folder. */
   static async open(path: string, timeMs: number): Promise<SnapshotWriter> {
     await requireOwn(path);
     const temporary = temporaryOf(path);
@@ -88,7 +88,7 @@ export class SnapshotWriter {
     this.#finished = true;
   }
 
-  /** Removes an unfinished file; ignores errors. */
+  /** Removes unfinished files; ignores errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#finished) return;
     if (this.#isOpen) this.#file.close();
@@ -166,7 +166,7 @@ export class SnapshotReader {
     this.#file.close();
   }
 
-  /** Synchronous: the checksum has just brought the file into the page cache. */
+  /** Synchronous: the file is in the page cache. */
   #read(into: Uint8Array): void {
     for (let at = 0; at < into.length;) {
       const count = this.#file.readSync(into.subarray(at));

@@ -46,7 +46,7 @@ const MESSAGE = 24;
 const MAX_ERROR = 0xffff;
 const ROWS_A_SLICE = 1000;
 const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
-/** Range of a store's clock. */
+/** Range of the store clock. */
 const MAX_AGE_TENTHS = 0x3fffffff;
 
 const CLASSES = ["success", "denial"] as const;
@@ -187,7 +187,7 @@ export class Snapshot {
     return end;
   }
 
-  /** Whether an entry may be served. Reads its question into `#exchange`. */
+  /** Reads the question into `#exchange`. */
   #isGood(memory: Memory, at: number): boolean {
     const { bytes, view } = memory;
     const length = view.getUint16(at + LENGTH, true);
@@ -268,7 +268,7 @@ export class Snapshot {
   }
 }
 
-/** Offset after the entry at `at`; -1 if it exceeds `end`. */
+/** -1 if the entry exceeds `end`. */
 function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
   if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
   const size = ((view.getUint16(at + LENGTH, true) + 1) & ~1) +

@@ -28,12 +28,12 @@ export const FILE_HEADER_SIZE = 40;
 export const FILE_SUMMED_SIZE = 32;
 /** Size of a slice header. */
 export const SLICE_HEADER_SIZE = 16;
-/** Maximum size of a slice's entries: twice the largest message with its table. */
+/** Twice the maximum message with its table. */
 export const MAX_SLICE_SIZE = 163_840;
 
 const MAGIC = [0x89, 0x6e, 0x6f, 0x64, 0x65, 0x6e, 0x73, 0x0a];
 const VERSION = 1;
-/** Clocks may be corrected between two starts. */
+/** Clocks may be corrected between starts. */
 const MAX_AHEAD_MS = 300_000;
 
 /** File header without its checksum. */
@@ -127,7 +127,7 @@ export function whyUseless(
     : null;
 }
 
-/** Tenths of a second between wall-clock times, from 0 to 30 bits. */
+/** Tenths of a second between wall-clock times, clamped to 30 bits. */
 export function tenthsSince(timeMs: number, nowMs: number): number {
   return Math.min(Math.max(0, Math.floor((nowMs - timeMs) / 100)), 0x3fffffff);
 }

@@ -22,9 +22,9 @@ interface Chunk {
 }
 
 /**
- * Allocates blocks without an object for each. Sizes are rounded up to four classes per doubling (a
- * tenth is lost on average). A chunk serves one class and is released with its last block. An
- * address is unsigned: chunk number and offset in units of eight bytes.
+ * Allocates blocks without objects. Four size classes per doubling waste a tenth on average. A
+ * chunk serves one class and is released with its last block. Addresses are unsigned: chunk number,
+ * and offset in units of eight bytes.
  */
 export class Arena {
   readonly #chunkSize: number;
@@ -115,7 +115,7 @@ export class Arena {
     return true;
   }
 
-  /** Emptiest chunk whose blocks fit into others of its class, or -1; the caller must move them. */
+  /** Emptiest chunk whose blocks fit elsewhere in its class, or -1; the caller must move them. */
   drainOne(): number {
     let best: Chunk | null = null;
     let least = Infinity;

@@ -13,8 +13,8 @@ import { fitFor, FOR, type KeyedQuestion, sourceOf, type SubnetRule } from "./su
  *   | message, qname in lower case | ttl table | code, length of text, text | length, scope, network |
  *   ^multiple of 8                 ^multiple of 2    ^extended error               ^client subnet
  *
- * Extended error and client subnet are optional. The network is the data of a client subnet option
- * with the prefix that the answer is valid for, or empty if it is valid for all clients.
+ * Extended error and client subnet are optional. The network has the prefix of the valid clients; it
+ * is empty for all clients.
  */
 
 const ERROR_SIZE = 3;
@@ -55,7 +55,7 @@ export class Entries {
     return rows[row + ROW.TTL]! - (((now - rows[row + ROW.STORED]!) / 10) | 0);
   }
 
-  /** Counts a query; returns the number of queries without a gap of `gap` tenths. */
+  /** Returns the number of queries without a gap of `gap` tenths. */
   count(row: number, now: number, gap: number): number {
     const rows = this.table;
     const hits = now - rows[row + ROW.SEEN]! >= gap
@@ -66,7 +66,7 @@ export class Entries {
     return hits;
   }
 
-  /** False while a refresh is in flight, and just after one failed. */
+  /** False during a refresh, and just after one failed. */
   mayRefresh(row: number, now: number): boolean {
     return now >= this.table[row + ROW.RECHECK]!;
   }
@@ -99,7 +99,7 @@ export class Entries {
       : scopeOf(memory.bytes[this.subnetAt(row) + 1]!);
   }
 
-  /** Offset of the client subnet, the last part of the block. */
+  /** The subnet is the last part of the block. */
   subnetAt(row: number): number {
     const lengths = this.table[row + ROW.LENGTH]!;
     const at = this.offsetOf(row) + (((lengths & 0xffff) + 1) & ~1) +
@@ -113,7 +113,7 @@ export class Entries {
     return SUBNET_HEAD + this.memoryOf(row).bytes[this.subnetAt(row)]!;
   }
 
-  /** Fit for the client (`fitFor`); -1 if the entry is not valid for it. */
+  /** Fit for the client (`fitFor`); -1 if not valid. */
   fit(row: number, question: KeyedQuestion): number {
     const prefix = this.#prefixOf(row);
     if (prefix === FOR.EVERYBODY) return fitFor(prefix);
@@ -140,7 +140,6 @@ export class Entries {
     return this.subnetAt(row) - this.offsetOf(row) + this.subnetSize(row);
   }
 
-  /** Compares name, type, class and flags. */
   protected matches(row: number, question: KeyedQuestion): boolean {
     const state = this.table[row + ROW.STATE]!;
     if (state >>> 16 !== question.qtype || (state & (ROW.DO | ROW.CD)) !== keyBits(question)) {
@@ -163,7 +162,7 @@ export class Entries {
       stored.getInt32(a + rest) === asked.getInt32(b + rest);
   }
 
-  /** Writes an entry's block; `flags` is the header word to store. */
+  /** `flags` is the header word to store. */
   protected writeBlock(
     address: number,
     question: KeyedQuestion,
@@ -199,7 +198,7 @@ export class Entries {
       : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
   }
 
-  /** Whether an entry and a response for `prefix` are valid for the same clients. */
+  /** Whether entry and response have the same clients. */
   protected isForSame(row: number, question: KeyedQuestion, prefix: number): boolean {
     return this.#prefixOf(row) === prefix &&
       (prefix < 0 || this.#isInNetwork(row, question, prefix));
@@ -233,7 +232,7 @@ export function lengthWord({ length, ttlCount, extendedError }: Response, prefix
     (extendedError < 0 ? 0 : ROW.HAS_ERROR);
 }
 
-/** Scope for clients, from the stored octet. */
+/** Scope for clients. */
 export function scopeOf(octet: number): number {
   return octet === NONE_SENT ? NO_SCOPE.NEEDED : octet;
 }

@@ -12,9 +12,9 @@ const SPARED = 1 / 2;
 export type Shortage = "entries" | "bytes";
 
 /**
- * S3-FIFO (Yang et al., SOSP 2023; see `bench/eviction.ts`): new entries enter a small queue, and
- * only those requested again reach the main one, so scans evict only each other. Owners below half
- * a fair share are spared, so a flood evicts its own entries.
+ * S3-FIFO (Yang et al., SOSP 2023; `bench/eviction.ts`): only entries requested again enter the
+ * main queue, so scans evict each other. Owners below half a fair share are spared, so floods evict
+ * their own entries.
  */
 export class Eviction {
   /** Entries that left the small queue unused, or expired after use. */
@@ -36,7 +36,7 @@ export class Eviction {
     this.#queueOf(rows, row).take(rows, row);
   }
 
-  /** Chooses a row to evict, which stays in its queue; `entries` must not be 0. */
+  /** The row stays in its queue; `entries` must not be 0. */
   choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
     const owners = this[shortage];
@@ -96,7 +96,7 @@ class Queue {
   }
 }
 
-/** S3-FIFO's ghost queue: hashes of evicted entries that return to the main queue. */
+/** Hashes of evicted entries; returning ones enter the main queue. */
 class Ghosts {
   readonly #size: number;
   #hashes: Uint32Array | null = null;
@@ -109,7 +109,7 @@ class Ghosts {
     return this.#hashes === null ? 0 : 4 * this.#size;
   }
 
-  /** Allocates the table now, so that memory does not grow later. */
+  /** Allocates early, so that memory does not grow later. */
   reserve(): void {
     this.#hashes ??= new Uint32Array(this.#size);
   }

@@ -5,7 +5,7 @@ const MAX_BUCKET = 24;
 /** Subnets per question (unbound's default of `max-ecs-tree-size-ipv4`). */
 const MAX_SUBNETS = 100;
 
-/** Hash table of rows; buckets are chained through the rows. */
+/** Hash table of rows, chained through the rows. */
 export class RowIndex {
   readonly #subnets: boolean;
   #buckets = new Int32Array(FIRST_BUCKETS).fill(-1);
@@ -44,7 +44,7 @@ export class RowIndex {
     rows[at + CHAIN] = rows[row + CHAIN]!;
   }
 
-  /** Row to evict before an insertion, to bound lookups; or -1. */
+  /** Row to evict first, to bound lookups; or -1. */
   surplus(rows: Int32Array, hash: number): number {
     let last = -1;
     let count = 0;

@@ -1,12 +1,12 @@
 import { Arena } from "./arena.ts";
 
-/** Below this limit chunks are small, so that size classes waste less. */
+/** Smaller limits use small chunks, to waste less. */
 const SMALL_LIMIT = 32 * 2 ** 20;
 const SMALL_CHUNK = 16384;
 const CHUNK = 65536;
 /** Share of free blocks above which chunks are compacted. */
 const FREE_SHARE = 1 / 16;
-/** Maximum share of one message; more is not worth the evictions. */
+/** Maximum share of one message. */
 const MESSAGE_SHARE = 1 / 16;
 /** Bytes of the limit per row, so that tables take at most half. */
 const BYTES_A_ROW = 160;
@@ -22,7 +22,7 @@ export interface LimitedStore {
   moveOutOf(chunk: number): void;
 }
 
-/** Arena shared by a cache's stores, with a byte limit for it and their tables. */
+/** Byte limit for a shared arena and the tables of its stores. */
 export class MemoryLimit {
   readonly arena: Arena;
   readonly limited: boolean;
@@ -58,7 +58,7 @@ export class MemoryLimit {
     return size <= this.#limit * MESSAGE_SHARE;
   }
 
-  /** Makes room for a block and a row; false if that is impossible. */
+  /** Returns false if that is impossible. */
   makeRoom(store: LimitedStore, size: number, now: number): boolean {
     for (;;) {
       const cost = this.arena.costOf(size) + store.rowCost;

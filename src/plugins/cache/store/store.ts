@@ -24,10 +24,7 @@ export interface StoreOptions {
   memory?: MemoryLimit;
 }
 
-/**
- * Cached responses of one class. Expired entries are evicted first, then those chosen by
- * `Eviction`. Independent of handlers, options and counters.
- */
+/** Responses of one class. Expired entries are evicted first, then those chosen by `Eviction`. */
 export class Store extends Entries implements LimitedStore {
   readonly #capacity: number;
   readonly #memory: MemoryLimit;
@@ -73,7 +70,7 @@ export class Store extends Entries implements LimitedStore {
     return this.table.subarray(0, this.#rowCount * ROW.STRIDE);
   }
 
-  /** Row of the best entry, or -1: fresh first, then the narrowest network. */
+  /** Fresh entries first, then the narrowest network; -1 for none. */
   find(question: KeyedQuestion, now: number): number {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -115,8 +112,8 @@ export class Store extends Entries implements LimitedStore {
   }
 
   /**
-   * Stores a response for the clients of `prefix` (`FOR`); the TTL must be at least 1. Returns the
-   * row, valid until the next insertion, or -1 if the message is too large.
+   * Stores a response for the clients of `prefix` (`FOR`); the TTL is at least 1. Returns the row,
+   * valid until the next insertion, or -1 if the message is too large.
    */
   insert(
     question: KeyedQuestion,
@@ -224,7 +221,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Moves times back for a clock restart; removes entries that are too old. */
+  /** Removes entries that are too old. Used when the clock restarts. */
   moveBack(tenths: number): void {
     const { rows } = this;
     for (let row = 0; row < rows.length; row += ROW.STRIDE) {
@@ -241,7 +238,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Removes expired entries among the next `rows` rows. */
+  /** Checks the next `rows` rows. */
   #sweep(now: number, rows: number): void {
     for (let i = 0; i < rows && this.size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * ROW.STRIDE) this.#sweepAt = 0;

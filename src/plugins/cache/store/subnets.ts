@@ -35,18 +35,18 @@ export function prefixFor(
 ): number {
   if (rule === "none" || question.ecsLength === 0) return FOR.NO_SUBNET;
   const source = sourceOf(question);
-  // The client hides its address: others must not get its answer (section 7.3.1).
+  // The client hides its address: others must not get its answer.
   if (source === 0 || rule === "exact" || ecsScope === NO_SCOPE.KNOWN) return source;
   return ecsScope <= 0 ? FOR.EVERYBODY : Math.min(source, ecsScope);
 }
 
-/** Fit for a valid client: the longest prefix wins (RFC 7871 section 7.3.1). */
+/** The longest prefix wins (RFC 7871 section 7.3.1). */
 export function fitFor(prefix: number): number {
   if (prefix === FOR.NO_SUBNET) return BEST_FIT;
   return prefix === FOR.EVERYBODY ? 0 : Math.max(1, prefix);
 }
 
-/** Prefix length of the question's subnet, which must exist. */
+/** Prefix length of the question's subnet. */
 export function sourceOf({ memory, offset, ecsAt }: KeyedQuestion): number {
   return memory.bytes[offset + ecsAt + SUBNET.SOURCE]!;
 }
