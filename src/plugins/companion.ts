@@ -53,7 +53,6 @@ export type CreateCompanion = (services: CompanionServices) => Companion;
 export interface Follower {
   /** Data for handlers before their first query. Never rejects. */
   prepare(): Promise<Delivery[]>;
-  /** Starts delivering changes. */
   start(): void;
   /** Buffers for a data plane whose thread was restarted. */
   again?(): Promise<Delivery[]>;

@@ -13,7 +13,6 @@ export type Counters = (name: string, labels: Record<string, string>) => number;
 
 /** A plugin's part of `/status` and `nodens status`. */
 export interface PluginStatus<Options, Status> {
-  /** Request to the handlers. */
   readonly request?: unknown;
   describe(facts: HandlerFacts<Options>): Status;
   /** Table columns, and those with numbers. */

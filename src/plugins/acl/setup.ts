@@ -109,7 +109,7 @@ function readNetwork(tokens: Dispenser, text: string): AclNetwork {
   const address = new Address();
   address.family = bytes.length === 4 ? 4 : 6;
   address.bytes.set(bytes);
-  // Clients with mapped addresses are matched by their IPv4 address.
+  // Mapped addresses match as IPv4.
   if (most === 128 && prefix >= MAPPED_PREFIX) address.unmap();
   if (address.family === 6 || most === 32) return { octets: [...bytes], prefix };
   return { octets: [...bytes.subarray(12)], prefix: prefix - MAPPED_PREFIX };

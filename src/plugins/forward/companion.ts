@@ -191,7 +191,7 @@ export class Upstreams implements Follower {
       try {
         return this.#options.interfaces();
       } catch {
-        // Not permitted: only loopback and listener addresses are known.
+        // Only loopback and listener addresses are known.
         return [];
       }
     });

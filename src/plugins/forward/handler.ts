@@ -157,7 +157,7 @@ export class ForwardHandler implements Handler {
 
   stop(): void {
     this.#stopping = true;
-    // The last query in flight retires the group.
+    // Otherwise the last query in flight retires the group.
     if (this.#lookups.size === 0) this.#group.retire();
   }
 

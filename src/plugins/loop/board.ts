@@ -66,7 +66,7 @@ export class ProbeBoard {
     }
   }
 
-  /** Whether a probe of the block is in flight. */
+  /** Whether a probe is in flight. */
   isOut(nonce: Uint32Array): boolean {
     const at = this.#find(nonce);
     return at >= 0 && Atomics.load(this.#words, at + KEY) === this.#key;

@@ -225,7 +225,7 @@ class LoopHandler implements Handler {
     return ANSWERED;
   }
 
-  /** How a probe has returned to any data plane (`RETURNED`); a mark declares a loop. */
+  /** Reads `RETURNED` for all data planes; a mark declares a loop. */
   #checkReturn(probe: Probe): number {
     const returned = this.#board.returned(probe.nonce);
     if (returned === RETURNED.MARK && probe.watch.markSeen()) this.#found(probe);
@@ -271,7 +271,7 @@ class LoopHandler implements Handler {
     engine.log(level, `plugin/loop: ${line}`, logged);
   }
 
-  /** Starts a round after a failure that is typical of loops. */
+  /** Starts a round after failures typical of loops. */
   #suspect(): void {
     const { nowMs } = this.#engine;
     if (this.#chain === null || nowMs < this.#suspectedMs + SUSPICION_MS) return;

@@ -50,7 +50,7 @@ export class Watch {
   foundMs = 0;
   /** Addresses of the last returned probe; null for none here. */
   between: { client: Address; local: Address } | null = null;
-  /** In the last round. */
+  /** Names returned in the last round. */
   returned = 0;
   resting = false;
   /** Probes in flight. */

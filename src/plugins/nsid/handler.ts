@@ -15,7 +15,7 @@ export const createNsid: CreateHandler<NsidOptions> = (options) => {
   };
 };
 
-/** Whether the client's OPT contains the complete option. */
+/** Whether OPT contains the complete option. */
 function hasOption(exchange: Exchange, code: number): boolean {
   const { view } = exchange.memory;
   let at = exchange.offset + exchange.optionsAt;

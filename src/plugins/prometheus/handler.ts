@@ -7,7 +7,7 @@ import { Meter } from "./meter.ts";
 const DROPPED = "dropped";
 /** Zones beyond `MAX_METERS`. */
 const OTHER = "other";
-/** Maximum zones counted separately per server block. */
+/** Per server block. */
 const MAX_METERS = 512;
 const LAG_INTERVAL_MS = 1000;
 
@@ -24,7 +24,7 @@ export const createPrometheus: CreateHandler = (_options, environment) => {
     zones[zone.listener]![0] ??= { ...zone, zone: DROPPED };
   }
 
-  /** Null for a removed zone: a client's stream may outlive a configuration. */
+  /** Null for a removed zone: streams may outlive a configuration. */
   const makeMeter = (listener: number, position: number): Meter | null => {
     const found = zones[listener]?.[position];
     if (found === undefined) return null;

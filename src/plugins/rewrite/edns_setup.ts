@@ -27,7 +27,7 @@ export function readEdns(args: readonly string[], tokens: Dispenser): RewriteAct
   if (!ACTIONS.includes(action)) {
     throw tokens.error(`${quote(word ?? "")} is not an action (${ACTIONS.join(", ")})`);
   }
-  // Responses never have this option, so there is nothing to revert.
+  // Responses never have this option.
   if (action !== "unset" && rest.at(-1) === "revert") rest.pop();
   const unset = action === "unset";
   const count = (wanted: number, usage: string) => {

@@ -56,7 +56,7 @@ class RewriteHandler implements Handler {
   readonly #subqueries: Subqueries;
   readonly #rewriter = new ResponseRewriter();
   readonly #response = new Response(new Memory(8));
-  /** Changes to responses of exchanges in flight. */
+  /** Changes to responses, by exchange in flight. */
   readonly #changes = new Map<Exchange, ResponseChange[]>();
 
   constructor({ rules }: RewriteOptions, { engine, position }: HandlerEnvironment) {

@@ -106,7 +106,7 @@ function readName(args: string[], tokens: Dispenser): RewriteAction {
   return { field: "name", match, to: qualified(to!), auto, answers };
 }
 
-/** Reads an optional type, a name, and `more` further arguments. */
+/** Optional type, name and `more` arguments. */
 function readMatch(
   args: readonly string[],
   tokens: Dispenser,

@@ -14,7 +14,7 @@ import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../persist/snapshot_fil
 import type { CompanionServices, Plane } from "../../companion.ts";
 import type { SnapshotReader } from "./snapshot_files.ts";
 
-/** Time limit for one slice; the data plane answers queries meanwhile. */
+/** Time limit for one slice. */
 const ASK_MS = 5000;
 const TOO_LATE = "it was not finished before the time limit for stopping";
 /** Entries per load: few until the code is compiled. */
@@ -43,13 +43,13 @@ export class PersistedCache {
   /** Avoids copies of slices. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   readonly #bytes = new Uint8Array(this.#memory);
-  /** Last errors; each is logged once until the operation succeeds. */
+  /** Last errors, logged once until the next success. */
   readonly #failures = new Map<"read" | "write", string>();
   #last: Promise<void> = Promise.resolve();
   #cancelSave: Cancel = () => {};
   /** The file must be read before it is overwritten. */
   #loaded = false;
-  /** Restart count of the first data plane at the last load. */
+  /** Of the first data plane, at the last load. */
   #restarts = 0;
   #deadlineMs = Infinity;
   #stopping = false;
@@ -95,7 +95,7 @@ export class PersistedCache {
     return paused.promise;
   }
 
-  /** Adopts the position in another configuration. */
+  /** Continues in another configuration. */
   move(directive: CacheDirective): void {
     const before = this.#intervalMs;
     this.#directive = directive;

@@ -41,7 +41,7 @@ export class Arena {
     this.#large = chunkSize >>> LARGE_SHIFT;
   }
 
-  /** Bytes that allocating `size` takes from the system; Infinity if impossible. */
+  /** Bytes that a block would take from the system; Infinity if impossible. */
   costOf(size: number): number {
     const full = this.#freeNumbers.length === 0 && this.#chunks.length >= MAX_CHUNKS;
     if (size >= this.#large) return full ? Infinity : (size + 7) & ~7;

@@ -121,7 +121,7 @@ export class Entries {
     if (question.ecsLength === 0) return -1;
     const source = sourceOf(question);
     if (prefix > source) return -1;
-    // With a longer scope, the answer depends on more of the address than the upstream got.
+    // The answer depends on more of the address than the upstream got.
     const exact = this.subnets === "exact" || prefix === 0 ||
       this.memoryOf(row).bytes[this.subnetAt(row) + 1]! > prefix;
     if (prefix !== source && exact) return -1;
@@ -155,7 +155,7 @@ export class Entries {
       if (stored.getInt32(a, true) !== (word | upperMask(word))) return false;
     }
     const rest = qnameLength & 3;
-    // Type and class follow the name, so reading four bytes is safe.
+    // Safe: type and class follow the name.
     const mask = (1 << (rest << 3)) - 1;
     const word = asked.getInt32(b, true) & mask;
     return (stored.getInt32(a, true) & mask) === (word | upperMask(word)) &&
@@ -173,7 +173,7 @@ export class Entries {
     const memory = this.arena.memory(address);
     const offset = offsetOf(address);
     const { length, ttlCount, errorText } = response;
-    // Blocks are multiples of eight, so the copy's slack stays inside.
+    // The slack of the copy fits: blocks are multiples of eight.
     copyWords(response.memory, response.offset, memory, offset, length);
     const { bytes, view } = memory;
     view.setUint16(offset, 0);

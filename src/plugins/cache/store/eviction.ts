@@ -42,7 +42,7 @@ export class Eviction {
     const owners = this[shortage];
     const spared = SPARED * owners.share;
     let skips = MAX_SKIPS;
-    // Terminates: each pass returns, or lowers a count of uses or skips.
+    // Each pass returns, or lowers a count of uses or skips.
     for (;;) {
       const fromSmall = this.#main.size === 0 || this.#small.size >= smallLimit ||
         (skips <= 1 && this.#small.size > 0);

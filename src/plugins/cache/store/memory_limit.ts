@@ -4,11 +4,11 @@ import { Arena } from "./arena.ts";
 const SMALL_LIMIT = 32 * 2 ** 20;
 const SMALL_CHUNK = 16384;
 const CHUNK = 65536;
-/** Share of free blocks above which chunks are compacted. */
+/** Share of free blocks that starts compaction. */
 const FREE_SHARE = 1 / 16;
 /** Maximum share of one message. */
 const MESSAGE_SHARE = 1 / 16;
-/** Bytes of the limit per row, so that tables take at most half. */
+/** Bytes of the limit per row: tables take at most half. */
 const BYTES_A_ROW = 160;
 
 /** Store, as seen by its memory limit. */
@@ -35,7 +35,7 @@ export class MemoryLimit {
     this.arena = new Arena(limitBytes < SMALL_LIMIT ? SMALL_CHUNK : CHUNK);
   }
 
-  /** Changes the limit; the excess is evicted gradually. */
+  /** The excess is evicted gradually. */
   resize(limitBytes: number): void {
     this.#limit = limitBytes;
   }

@@ -48,7 +48,7 @@ export const PERSISTED = 31;
 /** Fields of LENGTH; `RECORDS` is a mask after a shift by 16. */
 export const HAS_ECS = 1 << 29, HAS_ERROR = 1 << 30, RECORDS = 0x1fff;
 
-/** Period of the store clock in tenths (3.4 years), so that times fit in 32 bits. */
+/** Period of the store clock in tenths: 3.4 years fit in 32 bits. */
 export const CLOCK_SPAN = 2 ** 30;
 
 /** Client bucket from STATE. */

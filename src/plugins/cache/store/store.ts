@@ -99,7 +99,7 @@ export class Store extends Entries implements LimitedStore {
     return -1;
   }
 
-  /** Removes the client's entries, except those for more clients than `prefix`. */
+  /** Keeps entries for more clients than `prefix`. */
   removeWithin(question: KeyedQuestion, prefix: number): void {
     const rows = this.table;
     const hash = question.hash | 0;
