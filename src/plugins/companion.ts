@@ -62,7 +62,7 @@ export interface Follower {
 
 /** Persists the content of handlers. */
 export interface Keeper {
-  /** Does not block. */
+  /** Starts to restore and persist content. Does not block. */
   start(config: Config): void;
   /**
    * Pauses before a change of configuration, within `limitMs`. The result resumes with the

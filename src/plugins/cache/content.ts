@@ -16,7 +16,7 @@ export class CacheContent {
   readonly memory: MemoryLimit;
   readonly success: Store;
   readonly denial: Store;
-  /** Apart, so that failures (RFC 9520) never replace answers. */
+  /** Separate: failures (RFC 9520) never replace answers. */
   readonly failures: Store;
   readonly staleSeconds: number;
   readonly prefersPositive: boolean;
@@ -96,7 +96,7 @@ export class CacheContent {
     return this.#isStale(denial, this.staleRow, now) ? denial : null;
   }
 
-  /** Whether it is fresh or may be served stale. */
+  /** Whether an answer is fresh or may be served stale. */
   isPositive(row: number, now: number): boolean {
     const { success } = this;
     return row >= 0 && success.remaining(row, now) > -this.staleSeconds && success.hasAnswer(row);

@@ -247,7 +247,7 @@ class CacheHandler implements Handler {
     response.ttlSeconds = ttlSeconds;
   }
 
-  /** The TTL doubles (RFC 9520 section 3.2). */
+  /** Doubles the TTL of consecutive failures (RFC 9520 section 3.2). */
   #storeFailure(exchange: Exchange, response: Response, now: number): void {
     const maxSeconds = Math.floor(this.#options.servfailMs / 1000);
     const { failures } = this.#content;

@@ -96,8 +96,8 @@ export class StaleServer {
   }
 
   /**
-   * Prefers stale answers to worse responses; answers the waiters. Queries without RD are not
-   * refreshed: most resolvers refuse them.
+   * Prefers stale answers to worse responses; answers the waiters. Queries without RD do not
+   * count as refreshes: most resolvers refuse them.
    */
   conclude(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;

@@ -197,7 +197,7 @@ export class Upstreams implements Follower {
     });
   }
 
-  /** `troubled`: loading has warned already. */
+  /** `troubled`: loading has warned of the file. */
   #fileWatch(path: string, troubled: boolean): FileWatch {
     const known = this.#files.get(path);
     if (known !== undefined) return known;

@@ -72,7 +72,7 @@ export class ProbeBoard {
     return at >= 0 && Atomics.load(this.#words, at + KEY) === this.#key;
   }
 
-  /** `markAt` 0: without a mark. Returns the previous state. */
+  /** Records a return, with a mark unless `markAt` is 0; returns the previous state. */
   note(nonce: Uint32Array, { view }: Memory, markAt: number): number {
     const at = this.#find(nonce);
     if (at < 0) return RETURNED.NOT;

@@ -48,7 +48,7 @@ export class Watch {
   readonly server: WatchedServer;
   nextMs: number;
   foundMs = 0;
-  /** Addresses of the last returned probe; null for none here. */
+  /** Addresses of the last returned probe; null if this data plane received none. */
   between: { client: Address; local: Address } | null = null;
   /** Names returned in the last round. */
   returned = 0;

@@ -99,7 +99,7 @@ export class Store extends Entries implements LimitedStore {
     return -1;
   }
 
-  /** Keeps entries for more clients than `prefix`. */
+  /** Removes the client's entries, except those for more clients than `prefix`. */
   removeWithin(question: KeyedQuestion, prefix: number): void {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -221,7 +221,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Removes entries that are too old. Used when the clock restarts. */
+  /** Moves times back for a clock restart; removes entries that are too old. */
   moveBack(tenths: number): void {
     const { rows } = this;
     for (let row = 0; row < rows.length; row += ROW.STRIDE) {
@@ -238,7 +238,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Checks the next `rows` rows. */
+  /** Removes expired entries among the next `rows` rows. */
   #sweep(now: number, rows: number): void {
     for (let i = 0; i < rows && this.size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * ROW.STRIDE) this.#sweepAt = 0;
