@@ -13,7 +13,7 @@ import type { Place } from "../corefile/error.ts";
 /** Input of a plugin's setup: its tokens and server block. */
 export interface Controller {
   readonly plugin: string;
-  /** All uses of the directive in the block. */
+  /** All uses in the block. */
   readonly tokens: Dispenser;
   /** Normalised: `example.org.`. */
   readonly zones: readonly string[];

@@ -242,7 +242,7 @@ class CacheHandler implements Handler {
   ): void {
     if (ttlSeconds <= 0) return;
     this.#engine.clientBucket(exchange);
-    // As in CoreDNS: old stub resolvers require AA.
+    // As in CoreDNS: old stubs require AA.
     store.insert(exchange, response, response.flags | FLAG.AA, ttlSeconds, now);
     response.ttlSeconds = ttlSeconds;
   }

@@ -18,7 +18,7 @@ const RESOLV_CONF_OPTIONS = {
   rotate: "policy",
 } as const;
 
-/** Reads `forward FROM TO... { … }`; each use makes a handler. */
+/** Reads `forward FROM TO... { … }`; one handler per use. */
 export const forwardSetup: PluginSetup = {
   name: "forward",
   answers: true,

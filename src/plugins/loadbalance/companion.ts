@@ -11,7 +11,7 @@ import type {
 import type { LoadbalanceOptions } from "./options.ts";
 import { readWeights } from "./weights.ts";
 
-/** Creates the companion that follows weight files. */
+/** Follows weight files. */
 export const createLoadbalanceCompanion: CreateCompanion = ({ log }): Companion => ({
   follow: (config, { deliver }) => new WeightFiles(config, deliver, log),
 });

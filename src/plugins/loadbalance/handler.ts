@@ -14,7 +14,7 @@ class LoadbalanceHandler implements Handler {
     this.recordOrder = new AddressOrder(options, random);
   }
 
-  /** Receives the weights of a changed file. */
+  /** Weights of a changed file. */
   receive(data: unknown): void {
     this.recordOrder.weigh(data as NameWeights[]);
   }

@@ -53,7 +53,6 @@ export class Watch {
   /** Names returned in the last round. */
   returned = 0;
   resting = false;
-  /** Probes in flight. */
   #left = 0;
   #copies = 0;
   #markReturned = false;
@@ -98,7 +97,7 @@ export class Watch {
     return this.returned === this.#copies ? "returned" : this.#reaction;
   }
 
-  /** Records a returned mark; true if a loop begins. */
+  /** Returns true if a loop begins. */
   markSeen(): boolean {
     const begins = !this.server.looping;
     this.restart();

@@ -15,7 +15,6 @@ export const createNsid: CreateHandler<NsidOptions> = (options) => {
   };
 };
 
-/** Whether OPT contains the complete option. */
 function hasOption(exchange: Exchange, code: number): boolean {
   const { view } = exchange.memory;
   let at = exchange.offset + exchange.optionsAt;

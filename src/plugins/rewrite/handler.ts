@@ -44,7 +44,7 @@ interface Work {
   readonly changes: ResponseChange[];
 }
 
-/** Creates the handler of a block's `rewrite` directives. */
+/** Creates a `rewrite` handler. */
 export const createRewrite: CreateHandler<RewriteOptions> = (options, environment) =>
   new RewriteHandler(options, environment);
 

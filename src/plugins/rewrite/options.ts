@@ -17,7 +17,7 @@ export type RewriteAction =
     field: "name";
     match: NameMatch;
     to: string;
-    /** Responses are changed back. */
+    /** Names in the response are changed back. */
     auto: boolean;
     answers: AnswerChange[];
   }

@@ -187,7 +187,7 @@ export class Snapshot {
     return end;
   }
 
-  /** Reads the question into `#exchange`. */
+  /** Whether an entry may be served. Reads its question into `#exchange`. */
   #isGood(memory: Memory, at: number): boolean {
     const { bytes, view } = memory;
     const length = view.getUint16(at + LENGTH, true);
@@ -268,7 +268,7 @@ export class Snapshot {
   }
 }
 
-/** -1 if the entry exceeds `end`. */
+/** Offset after the entry; -1 if it exceeds `end`. */
 function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
   if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
   const size = ((view.getUint16(at + LENGTH, true) + 1) & ~1) +

@@ -24,11 +24,11 @@
 
 /** Size of the file header. */
 export const FILE_HEADER_SIZE = 40;
-/** Header bytes covered by the checksum. */
+/** Header bytes under the checksum. */
 export const FILE_SUMMED_SIZE = 32;
 /** Size of a slice header. */
 export const SLICE_HEADER_SIZE = 16;
-/** Twice the maximum message with its table. */
+/** Maximum size of a slice's entries: twice the largest message with its table. */
 export const MAX_SLICE_SIZE = 163_840;
 
 const MAGIC = [0x89, 0x6e, 0x6f, 0x64, 0x65, 0x6e, 0x73, 0x0a];

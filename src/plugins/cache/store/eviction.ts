@@ -1,7 +1,7 @@
 import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
 import * as ROW from "./row.ts";
 
-/** Capacity share of the small queue. */
+/** Of the capacity. */
 const SMALL_SHARE = 0.1;
 /** Maximum spared candidates that an eviction skips. */
 const MAX_SKIPS = 32;

@@ -173,7 +173,6 @@ export class Store extends Entries implements LimitedStore {
     return row;
   }
 
-  /** Restores the persisted state of a new entry. */
   restore(
     row: number,
     { storedAt, hits, state }: { storedAt: number; hits: number; state: number },
