@@ -13,8 +13,8 @@ import { fitFor, FOR, type KeyedQuestion, sourceOf, type SubnetRule } from "./su
  *   | message, qname in lower case | ttl table | code, length of text, text | length, scope, network |
  *   ^multiple of 8                 ^multiple of 2    ^extended error               ^client subnet
  *
- * Extended error and client subnet are optional. The network has the prefix of the valid clients; it
- * is empty for all clients.
+ * Extended error and client subnet are optional. The network has the prefix of the valid clients;
+ * it is empty for all clients.
  */
 
 const ERROR_SIZE = 3;
