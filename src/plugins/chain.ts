@@ -1,7 +1,6 @@
 /**
- * Every directive of CoreDNS in the order of its chain (`plugin.cfg`), so that a Corefile means the
- * same in both. A minus marks those that nodens does not support. `rrl` is an external plugin; it
- * precedes everything that answers, to limit all answers.
+ * CoreDNS's directives in chain order (`plugin.cfg`). A minus marks unsupported ones. `rrl`, an
+ * external plugin, precedes everything that answers.
  */
 export const CHAIN: readonly { readonly name: string; readonly supported: boolean }[] = `
   root metadata -geoip cancel -proxyproto -quic -grpc_server -https -https3 timeouts multisocket

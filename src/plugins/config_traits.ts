@@ -14,18 +14,18 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["template", templateTraits],
 ]);
 
-/** Libraries that a configuration needs. */
+/** Libraries required by a configuration. */
 export function librariesOf(config: Config): Library[] {
   const all = collect(config, (traits, options) => traits.library?.(options) ?? null);
   return [...new Set(all.filter((library) => library !== null))];
 }
 
-/** Loads the libraries that a configuration needs. */
+/** Loads the libraries of a configuration. */
 export async function loadLibraries(config: Config): Promise<void> {
   await Promise.all(librariesOf(config).map((library) => library.load()));
 }
 
-/** Whether exceptions are logged with their stacks. */
+/** Whether exceptions are logged with stacks. */
 export function logsStacks(config: Config): boolean {
   return collect(config, (traits, options) => traits.logsStacks?.(options)).includes(true);
 }
@@ -35,13 +35,13 @@ export function usesTls(config: Config): boolean {
   return forwardings(config).some(({ encrypted }) => encrypted);
 }
 
-/** Where the directives of these blocks send queries. */
+/** Destinations of queries from these blocks. */
 export function forwardings(config: Pick<Config, "blocks">): Forwarding[] {
   return collect(config, (traits, options) => traits.forwarding?.(options))
     .filter((one) => one !== undefined);
 }
 
-/** A name that a block answers without a network; null for none. */
+/** A name that is answered without a network, or null. */
 export function ownName(config: Pick<Config, "blocks">): string | null {
   const names = collect(config, (traits, options) => traits.ownName?.(options) ?? null);
   return names.find((name) => name !== null) ?? null;

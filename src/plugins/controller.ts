@@ -10,63 +10,58 @@ import type {
 import type { Dispenser } from "../corefile/dispenser.ts";
 import type { Place } from "../corefile/error.ts";
 
-/** What a plugin's `setup.ts` gets: the tokens of its directive, and the block that it configures. */
+/** Input of a plugin's setup: its tokens and server block. */
 export interface Controller {
   readonly plugin: string;
-  /** Every use of the directive in the server block. */
+  /** All uses in the block. */
   readonly tokens: Dispenser;
-  /** Zones of the server block, normalised: `example.org.`. */
+  /** Normalised: `example.org.`. */
   readonly zones: readonly string[];
   readonly host: HostView;
-  /** Later directives of the block that answer queries, in the order of the chain. */
+  /** Later answering directives of the block, in chain order. */
   readonly answeringBehind: readonly string[];
-  /** Absolute path of a file that the directive names, relative to the block's `root`. */
+  /** Relative to the block's `root`. */
   resolvePath(path: string): string;
-  /** Sets the base of the block's relative paths: absolute, without a slash at the end. */
+  /** Base of relative paths: absolute, without a trailing slash. */
   setRoot(path: string): void;
-  /** Sets limits of the block's TCP connections; replaces only those given. */
+  /** Replaces only the given limits. */
   limitStreams(timeouts: StreamTimeouts): void;
-  /** Adds a handler with these options to the block's chain. */
   addHandler(options: object): void;
-  /** Adds an HTTP endpoint. */
   addEndpoint(endpoint: EndpointKind & { host: string; port: number }): void;
   /** Adds addresses to listen on, instead of all. */
   bind(addresses: readonly string[]): void;
-  /** Sets the interval of reloads for the whole Corefile; the last call counts. */
+  /** For the whole Corefile; the last call counts. */
   reloadEvery(reload: ReloadConfig): void;
-  /** Enables debug lines in the log. */
   enableDebug(): void;
   /** Warns the operator: `Corefile:3: hosts: …`. */
   warn(line: number, text: string): void;
 }
 
-/** A configuration after all directives were read. */
+/** Configuration after all directives were read. */
 export interface WholeConfig<Options> {
   readonly config: Config;
-  /** The handlers of the plugin, in the order of the Corefile. */
+  /** The plugin's handlers, in Corefile order. */
   readonly uses: readonly (PluginConfig & { block: BlockConfig; options: Options })[];
-  /** Addresses of this machine; none if they cannot be read. */
+  /** Empty if they cannot be read. */
   interfaces(): string[];
-  /** Adds a fault of a directive. */
   fault(place: Place, what: string): void;
-  /** Warns the operator. */
   warn(place: Place, text: string): void;
 }
 
-/** A plugin, as the configuration sees it. */
+/** A plugin, as seen by the configuration. */
 export interface PluginSetup {
   readonly name: string;
-  /** It answers queries; a block needs a directive that does. */
+  /** Whether it answers queries; each block needs such a directive. */
   readonly answers?: boolean;
-  /** What a handler with these options does, for `nodens check`. */
+  /** Description for `nodens check`. */
   describe?(options: unknown): string;
-  /** Reads the directive. Throws `CorefileError` (`tokens.error(…)` makes one). */
+  /** Throws `CorefileError` (see `tokens.error`). */
   setup(controller: Controller): void;
-  /** Called once after all directives were read, for what depends on several of them. */
+  /** Called once after all directives were read. */
   complete?(whole: WholeConfig<unknown>): void;
 }
 
-/** A `setup.ts` needs a library; after `load`, the configuration can be read. */
+/** Thrown if `load` must run before the configuration can be read. */
 export class LibraryMissing extends Error {
   readonly load: () => Promise<void>;
 

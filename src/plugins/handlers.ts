@@ -22,7 +22,7 @@ import { createRrl } from "./rrl/handler.ts";
 import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
-/** Makers of handlers by plugin name. Directives that only configure the server have none. */
+/** Handlers by plugin; directives that only configure the server have none. */
 export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, CreateHandler>([
   ["nsid", createNsid as CreateHandler],
   ["bufsize", createBufsize as CreateHandler],
@@ -47,15 +47,15 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["whoami", createWhoami as CreateHandler],
 ]);
 
-/** What the handlers of a data plane share with others. */
+/** Services shared by data planes. */
 export interface SharedServices {
-  /** `SHARED_BYTES` that all data planes of the process have. */
+  /** `SHARED_BYTES`, common to all data planes. */
   shared: SharedArrayBuffer;
-  /** Called when serving on may do harm, with a short text; the log says the rest. */
+  /** Called with a short reason if continuing may do harm. */
   onHarm: (why: string) => void;
 }
 
-/** As `HANDLERS`, for one of several data planes of a process. */
+/** As `HANDLERS`, for one of several data planes. */
 export function handlersWith(services: SharedServices): ReadonlyMap<string, CreateHandler> {
   const loop = { shared: services.shared, found: services.onHarm };
   return new Map([...HANDLERS, [

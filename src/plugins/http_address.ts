@@ -1,9 +1,9 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { quote } from "../corefile/quote.ts";
 
-/** Where an HTTP endpoint listens. */
+/** Address of an HTTP endpoint. */
 export interface HttpAddress {
-  /** Host name or IP address without brackets; "" for all addresses of both families. */
+  /** Without brackets; "" for all addresses. */
   host: string;
   port: number;
 }
@@ -17,7 +17,7 @@ export function readHttpAddress(tokens: Dispenser, text: string): HttpAddress {
   return address;
 }
 
-/** As `readHttpAddress`; null if it is not an address. */
+/** As `readHttpAddress`; null if invalid. */
 export function parseHttpAddress(text: string): HttpAddress | null {
   const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s/]*)):([0-9]{1,5})$/.exec(text);
   if (match === null || Number(match[3]) > 65535) return null;
@@ -25,14 +25,13 @@ export function parseHttpAddress(text: string): HttpAddress | null {
 }
 
 /**
- * Replaces `localhost` by 127.0.0.1, for servers and clients. The system's resolver could return ::1,
- * where another server may listen, or query the DNS server under test.
+ * Replaces `localhost` by 127.0.0.1: a resolver could return ::1, or query the server under test.
  */
 export function literalHost(host: string): string {
   return host === "localhost" ? "127.0.0.1" : host;
 }
 
-/** An address in the syntax of the Corefile. */
+/** Address in Corefile syntax. */
 export function httpAddressText({ host, port }: HttpAddress): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,18 +1,17 @@
 import { LibraryMissing } from "./controller.ts";
 import type { Library } from "./traits.ts";
 
-/** Go's regular expressions; loaded when needed, because it takes 4 MB. */
+/** Go's regular expressions: 4 MB, loaded on demand. */
 let library: typeof import("re2js") | null = null;
 
-/** A compiled expression, or why it does not compile. */
+/** Compiled expression, or why it does not compile. */
 export type CompiledPattern =
   | {
     matches: (text: string) => boolean;
-    /** The whole first match and its groups; null without a match. */
+    /** First match and its groups, or null. */
     groups: (text: string) => string[] | null;
-    /** Number of groups, without the whole. */
+    /** Without the whole match. */
     groupCount: number;
-    /** Numbers of the named groups. */
     names: ReadonlyMap<string, number>;
     error: null;
   }
@@ -27,8 +26,7 @@ export async function loadPatterns(): Promise<void> {
 export const PATTERNS: Library = { load: loadPatterns };
 
 /**
- * Compiles an expression in Go's syntax, which matches in linear time. Throws `LibraryMissing` before
- * `loadPatterns`.
+ * Compiles Go syntax; matching takes linear time. Throws `LibraryMissing` before `loadPatterns`.
  */
 export function compilePattern(pattern: string): CompiledPattern {
   if (library === null) throw new LibraryMissing(loadPatterns);
@@ -39,7 +37,7 @@ export function compilePattern(pattern: string): CompiledPattern {
       groups: (text) => {
         const matcher = compiled.matcher(text);
         if (!matcher.find()) return null;
-        // An unmatched group is empty, as in Go.
+        // Unmatched groups are empty, as in Go.
         return Array.from({ length: compiled.groupCount() + 1 }, (_, i) => matcher.group(i) ?? "");
       },
       groupCount: compiled.groupCount(),

@@ -4,7 +4,7 @@ const ZONES =
   "single names with hosts)";
 const ELSEWHERE = "nodens does not have it (forward the zone to a CoreDNS that does)";
 
-/** Alternatives to directives of CoreDNS and of external plugins that nodens does not have. */
+/** Alternatives to unsupported directives. */
 export const REFUSALS: ReadonlyMap<string, string> = new Map([
   ...["view", "dnstap", "tls", "https", "https3", "quic", "grpc_server", "geoip", "autopath"]
     .map((name) => [name, LATER] as const),

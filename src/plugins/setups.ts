@@ -29,7 +29,7 @@ import { timeoutsSetup } from "./timeouts/setup.ts";
 import { whoamiSetup } from "./whoami/setup.ts";
 import { withoutEffectSetups } from "./without_effect/setup.ts";
 
-/** Readers of directives by name. */
+/** Setups of directives by name. */
 export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
   [
     rootSetup,

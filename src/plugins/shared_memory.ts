@@ -1,4 +1,4 @@
 import { BOARD_BYTES } from "./loop/board.ts";
 
-/** Bytes that handlers of all data planes share. */
+/** Size of `SharedServices.shared`. */
 export const SHARED_BYTES: number = BOARD_BYTES;

@@ -1,10 +1,10 @@
-/** Data for the status of one handler. */
+/** Status data of one handler. */
 export interface HandlerFacts<Options> {
   options: Options;
   counters: Counters;
-  /** Label values of its block's listeners. */
+  /** Listener labels of its block. */
   servers: readonly string[];
-  /** Each data plane's answer to `request`; undefined for none. */
+  /** Data planes' answers to `request`; undefined for none. */
   answers: readonly unknown[];
 }
 
@@ -13,10 +13,9 @@ export type Counters = (name: string, labels: Record<string, string>) => number;
 
 /** A plugin's part of `/status` and `nodens status`. */
 export interface PluginStatus<Options, Status> {
-  /** Request to the handlers, if any. */
   readonly request?: unknown;
   describe(facts: HandlerFacts<Options>): Status;
-  /** Columns of its table, and those with numbers. */
+  /** Table columns, and those with numbers. */
   readonly heads: readonly string[];
   readonly numbers: readonly string[];
   rows(status: Status, zones: readonly string[]): string[][];

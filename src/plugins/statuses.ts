@@ -11,14 +11,14 @@ export interface PluginStatuses {
   forwards: ForwardStatus[];
 }
 
-/** Rows of text; the first one has the heads. */
+/** Rows of text, heads first. */
 export interface StatusTable {
   rows: (readonly string[])[];
-  /** Heads of the columns with numbers. */
+  /** Columns with numbers. */
   numbers: readonly string[];
 }
 
-/** Request to the handlers of a plugin for its status; undefined for none. */
+/** Status request to a plugin's handlers; undefined for none. */
 export function statusRequest(plugin: string): unknown {
   return plugin === "forward" ? forwardStatus.request : undefined;
 }
@@ -41,7 +41,7 @@ export function describePlugins(
   return statuses;
 }
 
-/** One table for each plugin that any block has. */
+/** Tables of all plugins in the blocks. */
 export function statusTables(
   blocks: readonly (PluginStatuses & { zones: readonly string[] })[],
 ): StatusTable[] {

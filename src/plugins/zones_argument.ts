@@ -1,11 +1,11 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { expandZone } from "../dns/zone.ts";
 
-/** Reads the zones of a directive, networks as reverse zones. Throws `CorefileError`. */
+/** Reads zones; networks become reverse zones. Throws `CorefileError`. */
 export function readZones(tokens: Dispenser, names: readonly string[]): string[] {
   return names.flatMap((name) => {
     try {
-      // CoreDNS accepts a scheme and a port here, and ignores them.
+      // Scheme and port are ignored, as in CoreDNS.
       return expandZone(name.replace(/^dns:\/\//, "").replace(/(^[^:]*|\/[0-9]+):[0-9]+$/, "$1"));
     } catch (error) {
       throw tokens.error((error as Error).message);

@@ -11,7 +11,7 @@ interface Policy {
   readonly networks: NetworkSet | null;
 }
 
-/** Passes or rejects queries by the client's address and the qtype. */
+/** Filters queries by client address and qtype. */
 export const createAcl: CreateHandler<AclOptions> = (options, { engine }) => {
   const address = new Address();
   const allowed = engine.counter("coredns_acl_allowed_requests_total");
@@ -52,7 +52,6 @@ export const createAcl: CreateHandler<AclOptions> = (options, { engine }) => {
   };
 };
 
-/** The action of the first policy that matches, or null. */
 function findAction(policies: readonly Policy[], qtype: number, client: Address): AclAction | null {
   for (const { action, qtypes, networks } of policies) {
     if (qtypes !== null && !qtypes.has(qtype)) continue;

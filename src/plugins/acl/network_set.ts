@@ -1,14 +1,14 @@
 import type { Address } from "../../dns/address.ts";
 import type { AclNetwork } from "./setup.ts";
 
-/** 32-bit words of an address: the family, then a big-endian number. */
+/** Words of an address: the family, then a big-endian number. */
 const WORDS = 5;
 
 type Range = [lowest: bigint, highest: bigint];
 
-/** A set of networks as sorted, disjoint ranges of addresses, for a binary search. */
+/** Networks as sorted, disjoint address ranges, for binary search. */
 export class NetworkSet {
-  /** Lowest and highest address of each range, alternating. */
+  /** Lowest, then highest address of each range. */
   readonly #words: Uint32Array;
   readonly #ranges: number;
   readonly #wanted = new Uint32Array(WORDS);
@@ -19,7 +19,7 @@ export class NetworkSet {
     this.#words = Uint32Array.from(ranges.flat().flatMap(wordsOf));
   }
 
-  /** Whether one of the networks contains the address. Allocates nothing. */
+  /** Allocates nothing. */
   contains({ family, bytes }: Address): boolean {
     const wanted = this.#wanted.fill(0);
     wanted[0] = family;
@@ -27,7 +27,7 @@ export class NetworkSet {
     for (let at = length - 4, i = WORDS - 1; at >= 0; at -= 4, i--) {
       wanted[i] = bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!;
     }
-    // Only the last range that begins at or before the address can contain it.
+    // Finds the last range that starts at or before the address.
     let low = 0;
     let high = this.#ranges;
     while (low < high) {
@@ -54,7 +54,6 @@ function rangeOf({ octets, prefix }: AclNetwork): Range {
   return [family << 128n | address & ~host, family << 128n | address | host];
 }
 
-/** Joins overlapping and adjacent ranges. */
 function merge(ranges: Range[]): Range[] {
   const merged: Range[] = [];
   for (const [lowest, highest] of ranges.sort((a, b) => (a[0] < b[0] ? -1 : 1))) {

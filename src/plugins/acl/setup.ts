@@ -6,17 +6,16 @@ import { typeNumber } from "../../dns/mnemonics.ts";
 import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 
-/** Pass, refuse, answer without records, or drop a query. */
+/** Pass, refuse, send an empty answer, or drop. */
 export type AclAction = "allow" | "block" | "filter" | "drop";
 
-/** A network. */
+/** Network in a policy. */
 export interface AclNetwork {
-  /** Four octets for IPv4, sixteen for IPv6. */
+  /** Four or sixteen. */
   octets: number[];
   prefix: number;
 }
 
-/** One line of a directive. */
 interface AclPolicy {
   action: AclAction;
   // Null matches all.
@@ -24,16 +23,16 @@ interface AclPolicy {
   networks: AclNetwork[] | null;
 }
 
-/** Options of the `acl` directives of a server block. */
+/** Options of a block's `acl` directives. */
 export interface AclOptions {
-  /** One for each directive; the first policy that matches decides. */
+  /** The first policy that matches decides. */
   rules: { zones: string[]; policies: AclPolicy[] }[];
 }
 
 const ACTIONS: readonly AclAction[] = ["allow", "block", "filter", "drop"];
 const SECTIONS = ["type", "net"] as const;
 const ALL = "*";
-/** Bits before the IPv4 address in a mapped one (RFC 4291 section 2.5.5.2). */
+/** Prefix length of mapped addresses (RFC 4291 section 2.5.5.2). */
 const MAPPED_PREFIX = 96;
 
 /** Reads `acl [ZONES...] { ACTION [type QTYPE...] [net SOURCE...] }`. */
@@ -110,7 +109,7 @@ function readNetwork(tokens: Dispenser, text: string): AclNetwork {
   const address = new Address();
   address.family = bytes.length === 4 ? 4 : 6;
   address.bytes.set(bytes);
-  // Clients with a mapped address are seen by their IPv4 address.
+  // Mapped addresses match as IPv4.
   if (most === 128 && prefix >= MAPPED_PREFIX) address.unmap();
   if (address.family === 6 || most === 32) return { octets: [...bytes], prefix };
   return { octets: [...bytes.subarray(12)], prefix: prefix - MAPPED_PREFIX };

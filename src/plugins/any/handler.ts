@@ -1,12 +1,12 @@
 import { RCODE, TYPE } from "../../dns/constants.ts";
 import { ANSWERED, type CreateHandler, NEXT } from "../../engine/handler.ts";
 
-/** CPU and operating system of the HINFO record, each after its length. */
+/** HINFO data: CPU and operating system. */
 const DATA = new TextEncoder().encode("\x0dANY obsoleted\x0cSee RFC 8482");
-/** As CoreDNS: long, so that resolvers do not repeat the query soon. */
+/** As in CoreDNS: long, to discourage repeated queries. */
 const TTL_SECONDS = 8482;
 
-/** Answers queries for ANY with one small record (RFC 8482 section 4.2). */
+/** Answers ANY queries with one small record (RFC 8482 section 4.2). */
 export const createAny: CreateHandler = (_options, { engine }) => ({
   name: "any",
   query(exchange) {

@@ -4,7 +4,7 @@ import { quote } from "../../corefile/quote.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Reads `bind ADDRESS|INTERFACE... { except ADDRESS|INTERFACE... }`; it has no handler. */
+/** Reads `bind ADDRESS|INTERFACE... { except ADDRESS|INTERFACE... }`. */
 export const bindSetup: PluginSetup = {
   name: "bind",
   setup({ tokens, host, bind }) {
@@ -25,7 +25,6 @@ export const bindSetup: PluginSetup = {
   },
 };
 
-/** The addresses on the rest of the line; an interface has one or more. */
 function readAddresses(tokens: Dispenser, host: HostView): string[] {
   return tokens.someArgs("ADDRESS|INTERFACE...").flatMap((text) => {
     const found = host.interfaces().filter(({ name }) => name === text);

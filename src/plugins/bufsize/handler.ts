@@ -1,7 +1,7 @@
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
 import type { BufsizeOptions } from "./setup.ts";
 
-/** Limits the size of UDP responses, and the payload sizes that are announced. */
+/** Limits UDP response sizes and announced payload sizes. */
 export const createBufsize: CreateHandler<BufsizeOptions> = ({ sizeBytes }) => ({
   name: "bufsize",
   query(exchange) {

@@ -4,7 +4,6 @@ import type { PluginSetup } from "../controller.ts";
 
 /** Options of a `bufsize` directive. */
 export interface BufsizeOptions {
-  /** Largest UDP payload. */
   sizeBytes: number;
 }
 

@@ -6,17 +6,17 @@ import { MemoryLimit } from "./store/memory_limit.ts";
 import { CLOCK_SPAN } from "./store/row.ts";
 import { Store } from "./store/store.ts";
 
-/** An expired failure counts as recent for this many times its TTL. */
+/** An expired failure counts as recent for this multiple of its TTL. */
 export const FAILURE_MEMORY = 2;
-/** Capacity for failures, as a share of that for denials. */
+/** Capacity relative to denials. */
 const FAILURES_SHARE = 1 / 4;
 
-/** The stores of a cache, which a reload hands on, and the lookups over all of them. */
+/** Stores of a cache and lookups over them; inherited on reload. */
 export class CacheContent {
   readonly memory: MemoryLimit;
   readonly success: Store;
   readonly denial: Store;
-  /** SERVFAIL and the like (RFC 9520), apart so that they never replace an answer. */
+  /** Separate: failures (RFC 9520) never replace answers. */
   readonly failures: Store;
   readonly staleSeconds: number;
   readonly prefersPositive: boolean;
@@ -24,7 +24,7 @@ export class CacheContent {
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
   readonly #response = new Response(new Memory(8));
-  /** Zero of the stores' clock, in monotonic milliseconds. */
+  /** Start of the store clock, in monotonic milliseconds. */
   #startMs: number;
 
   constructor(options: CacheOptions, ecs: boolean, nowMs: number) {
@@ -46,7 +46,7 @@ export class CacheContent {
     this.#startMs = nowMs;
   }
 
-  /** The time on the stores' clock, in tenths of a second; below `CLOCK_SPAN`. */
+  /** Store time in tenths of a second; below `CLOCK_SPAN`. */
   now(nowMs: number): number {
     const tenths = (nowMs - this.#startMs) / 100;
     if (tenths < CLOCK_SPAN) return tenths | 0;
@@ -65,7 +65,7 @@ export class CacheContent {
     exchange.response = response;
   }
 
-  /** As `answer`, for a fresh entry with so many seconds left. */
+  /** As `answer`, for a fresh entry. */
   answerFor(exchange: Exchange, store: Store, row: number, remaining: number): void {
     this.answer(exchange, store, row, this.#keepTtl ? store.ttlOf(row) : remaining);
   }
@@ -85,7 +85,7 @@ export class CacheContent {
     return false;
   }
 
-  /** The store with an entry that may be served stale, or null; sets `staleRow`. */
+  /** Finds an entry that may be served stale; sets `staleRow`. */
   findStale(exchange: Exchange, now: number): Store | null {
     const { success, denial } = this;
     this.staleRow = success.find(exchange, now);
@@ -96,7 +96,7 @@ export class CacheContent {
     return this.#isStale(denial, this.staleRow, now) ? denial : null;
   }
 
-  /** Whether a row of the success store is an answer that is fresh or may be served stale. */
+  /** Whether an answer is fresh or may be served stale. */
   isPositive(row: number, now: number): boolean {
     const { success } = this;
     return row >= 0 && success.remaining(row, now) > -this.staleSeconds && success.hasAnswer(row);
@@ -112,7 +112,7 @@ export class CacheContent {
     return row >= 0 && this.denial.remaining(row, now) > -this.staleSeconds;
   }
 
-  /** Whether a denial for a narrower network overrides an answer (RFC 7871 section 7.3.1). */
+  /** Whether a denial for a narrower network wins (RFC 7871 section 7.3.1). */
   deniesCloser(exchange: Exchange, row: number, now: number): boolean {
     if (!this.#ecs || this.prefersPositive) return false;
     const { success, denial } = this;
@@ -121,7 +121,7 @@ export class CacheContent {
       denial.fit(denied, exchange) > success.fit(row, exchange);
   }
 
-  /** Seconds for which a failure of this question is still stored; 0 for none. */
+  /** Seconds left of a stored failure; 0 for none. */
   failureRemaining(exchange: Exchange, now: number): number {
     const row = this.failures.find(exchange, now);
     return row < 0 ? 0 : Math.max(0, this.failures.remaining(row, now));

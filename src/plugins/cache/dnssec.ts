@@ -2,7 +2,7 @@ import { TYPE } from "../../dns/constants.ts";
 import { isDnssecType } from "../../dns/dnssec_types.ts";
 import type { Response } from "../../engine/response/response.ts";
 
-/** Whether a response has DNSSEC records of another type than the question's. */
+/** Whether a response has DNSSEC records beyond the question's type. */
 export function hasDnssecRecords(response: Response, qtype: number): boolean {
   if (qtype === TYPE.ANY) return false;
   const { view } = response.memory;
@@ -14,8 +14,8 @@ export function hasDnssecRecords(response: Response, qtype: number): boolean {
 }
 
 /**
- * Whether a signature is outside its validity period (RFC 4034 section 3.1.5: seconds, compared as
- * 32-bit serial numbers). False without a wall clock.
+ * Whether a signature is outside its validity period (RFC 4034 section 3.1.5: 32-bit serial
+ * numbers). False without a wall clock.
  */
 export function hasSignatureOutOfTime(response: Response, wallMs: number): boolean {
   if (Number.isNaN(wallMs)) return false;
@@ -23,7 +23,7 @@ export function hasSignatureOutOfTime(response: Response, wallMs: number): boole
   const { view } = response.memory;
   for (let i = 0, at = response.ttlsAt; i < response.ttlCount; i++, at += 2) {
     const ttlAt = response.offset + view.getUint16(at, true);
-    // The two times follow type covered, algorithm, labels and original TTL.
+    // The times follow type covered, algorithm, labels and original TTL.
     if (view.getUint16(ttlAt - 4) !== TYPE.RRSIG || view.getUint16(ttlAt + 4) < 18) continue;
     const expiration = view.getInt32(ttlAt + 6 + 8);
     const inception = view.getInt32(ttlAt + 6 + 12);

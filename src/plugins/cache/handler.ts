@@ -17,12 +17,12 @@ import { StaleServer } from "./stale.ts";
 import type { Store } from "./store/store.ts";
 import { prefixFor } from "./store/subnets.ts";
 
-/** TTL of a response without data about its name; it only bounds the load. */
+/** TTL of empty responses; it only bounds the load. */
 const EMPTY_SECONDS = 2;
-/** TTL of a first failure, which doubles with each consecutive one. */
+/** Doubled for each consecutive failure. */
 const FIRST_FAILURE_SECONDS = 1;
 
-/** Makes the handler of a `cache` directive. */
+/** Creates a `cache` handler. */
 export const createCache: CreateHandler<CacheOptions> = (options, environment) =>
   new CacheHandler(options, environment);
 
@@ -36,7 +36,7 @@ class CacheHandler implements Handler {
   readonly #zones: ZoneTable<true> | null;
   readonly #disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
   readonly #stale: StaleServer;
-  /** Entries depend on client subnets, because a `forward` of the block passes them on. */
+  /** Client subnets are passed on. */
   readonly #ecs: boolean;
   readonly #scanner = new ResponseScanner();
   #scratch: Memory | null = null;
@@ -52,7 +52,7 @@ class CacheHandler implements Handler {
     const ecs = this.#ecs = plugins.some(passesSubnet);
     const inherits = previous instanceof CacheHandler && ecs === previous.#ecs &&
       keepsContent(previous.#options, options);
-    // The previous handler stores the answers to its queries in flight there as well.
+    // The previous handler stores its remaining answers there too.
     this.#content = inherits ? previous.#content : new CacheContent(options, ecs, engine.nowMs);
     this.#content.memory.resize(options.capacityBytes ?? Infinity);
     const all = zones.every((zone) => options.zones.includes(zone));
@@ -97,7 +97,7 @@ class CacheHandler implements Handler {
     store.touch(row);
     if (this.#options.prefetch.amount > 0 && this.#isPrefetchDue(store, row, remaining, now)) {
       this.#prefetch(exchange, store, row, now);
-      // The refresh may have been answered at once, and the entry replaced.
+      // An immediate answer may have replaced the entry.
       row = store.find(exchange, now);
       if (row < 0) return NEXT;
       remaining = store.remaining(row, now);
@@ -185,7 +185,7 @@ class CacheHandler implements Handler {
     if (!this.#engine.refresh(exchange, this.#position)) store.recheckAt(row, now);
   }
 
-  /** Scans a response of a handler in this block; those of upstreams are scanned already. */
+  /** Upstream responses are already scanned. */
   #scan(exchange: Exchange, response: Response): void {
     const { memory, offset, length } = response;
     const scratch = this.#scratch ??= new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -242,12 +242,12 @@ class CacheHandler implements Handler {
   ): void {
     if (ttlSeconds <= 0) return;
     this.#engine.clientBucket(exchange);
-    // Old stub resolvers require AA, so CoreDNS sets it on all cached answers.
+    // As in CoreDNS: old stubs require AA.
     store.insert(exchange, response, response.flags | FLAG.AA, ttlSeconds, now);
     response.ttlSeconds = ttlSeconds;
   }
 
-  /** Stores a failure, with a TTL that doubles with each consecutive one (RFC 9520 section 3.2). */
+  /** Doubles the TTL of consecutive failures (RFC 9520 section 3.2). */
   #storeFailure(exchange: Exchange, response: Response, now: number): void {
     const maxSeconds = Math.floor(this.#options.servfailMs / 1000);
     const { failures } = this.#content;

@@ -1,13 +1,13 @@
 import type { EngineServices, HandlerEnvironment } from "../../engine/handler.ts";
 import type { CacheContent } from "./content.ts";
 
-/** Why a stale entry was served: the values of the label `reason`. */
+/** Values of the label `reason`. */
 export type StaleReason = "immediate" | "recheck" | "failure" | "timeout";
 
-/** Indices of a cache's counters for one listener; README.md describes them. */
+/** Counter indices of a cache for one listener; see README.md. */
 export type CacheCounters = Readonly<ReturnType<typeof makeCounters>>;
 
-/** The counters of a cache, and the sizes and evictions of its content. */
+/** Counters, sizes and evictions of a cache. */
 export class CacheMetrics {
   readonly malformedEntries: number;
   readonly stale: Readonly<Record<StaleReason, number>>;
@@ -19,7 +19,7 @@ export class CacheMetrics {
   readonly #byListener: CacheCounters[] = [];
   #evictedSuccess: number;
   #evictedDenial: number;
-  /** Another handler publishes the sizes, or none. */
+  /** Sizes are no longer published. */
   #retired = false;
   #successor: CacheMetrics | null = null;
 
@@ -74,7 +74,7 @@ export class CacheMetrics {
     this.#successor?.publish();
   }
 
-  /** Stops publishing sizes, which `successor`, if any, does from now on. */
+  /** Stops publishing sizes. */
   retire(successor: CacheMetrics | null = null): void {
     if (successor !== null) this.#successor = successor;
     if (this.#retired) return;

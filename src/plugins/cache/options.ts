@@ -10,10 +10,10 @@ export interface CacheOptions {
   zones: string[];
   success: CacheClassOptions;
   denial: CacheClassOptions;
-  /** `amount` 0 turns prefetching off. */
+  /** `amount` 0 disables prefetching. */
   prefetch: { amount: number; durationMs: number; percentage: number };
   servfailMs: number;
-  /** Zones for which a class is not cached; `["."]` for all. */
+  /** Zones in which a class is not cached; `["."]` for all. */
   disable: { success: string[]; denial: string[] };
   keepTtl: boolean;
   serveStale: ServeStaleOptions | null;
@@ -28,11 +28,11 @@ export interface ServeStaleOptions {
   mode: "immediate" | "verify";
   verifyTimeoutMs: number;
   responseTtlSeconds: number;
-  /** Pause after a failed refresh; 0 for as long as the failure is stored. */
+  /** Pause after a failed refresh; 0: as long as the failure is stored. */
   failureRecheckMs: number;
 }
 
-/** Whether a cache with these options may inherit the content of another one. */
+/** Whether a cache with the new options may inherit the content. */
 export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
   const bounded = (old.capacityBytes === null) === (next.capacityBytes === null);
   return bounded && JSON.stringify(essentials(old)) === JSON.stringify(essentials(next));

@@ -9,7 +9,7 @@ import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
 
-/** CoreDNS raises smaller capacities to `least`; `max` is the limit of a table. */
+/** `least` as in CoreDNS; `max` is a table's limit. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
 /** RFC 2181 section 8: a TTL has 31 bits. */
 const TTL = { success: 3600, denial: 1800, min: 1, max: 2_147_483_647 } as const;
@@ -19,9 +19,9 @@ const PREFETCH = {
   duration: { name: "prefetch DURATION", default: 60_000, min: 0, max: MAX_DURATION_MS },
   percentage: { name: "prefetch PERCENTAGE", default: 10, min: 10, max: 90 },
 } as const;
-/** RFC 2308 section 7.1: five minutes at most. */
+/** RFC 2308 section 7.1: at most five minutes. */
 const SERVFAIL = { name: "servfail", default: 5000, min: 0, max: 300_000 } as const;
-/** `min` suffices for thousands of entries; `max` is half of what the arena can address. */
+/** `min` fits thousands of entries; `max` is half the arena's address space. */
 const CAPACITY_BYTES = { min: 2 ** 20, max: 2 ** 34 } as const;
 const INTERVAL = {
   name: "persist INTERVAL",
@@ -40,7 +40,7 @@ export const cacheSetup: PluginSetup = {
   complete: (whole) => completeCaches(whole as WholeConfig<CacheOptions>),
 };
 
-/** Divides the memory share of caches without a `capacity_bytes`, and finds shared files. */
+/** Divides memory among caches; reports shared files. */
 function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): void {
   const places = new Map<string, string>();
   for (const { block: { file }, line, options } of uses) {
@@ -149,7 +149,7 @@ function readClass(
   const { line } = tokens.place;
   const [capacity, ttl, minTtl] = tokens.someArgs("CAPACITY [TTL] [MINTTL]", 3);
   const asked = readInteger(tokens, capacity!, { ...CAPACITY, name: `${name} CAPACITY` });
-  // As in CoreDNS, so that Corefiles with a small capacity have the same hit ratio.
+  // As in CoreDNS, for equal hit ratios.
   if (asked < CAPACITY.least && ttl === undefined) {
     const what = `${name} CAPACITY: ${asked} entries count as ${CAPACITY.least}, the minimum`;
     warn(line, `${what} (if ${asked} is a TTL: ${name} ${CAPACITY.default} ${asked})`);

@@ -11,9 +11,9 @@ import type { CacheOptions, ServeStaleOptions } from "./options.ts";
 import { isSameQuestion } from "./question.ts";
 import type { Store } from "./store/store.ts";
 
-/** Tenths of a second that a refresh excludes others, in case it ends without a response. */
+/** Lease of a refresh in tenths of a second: some never end. */
 const LEASE = 100;
-/** Least pause after a failed refresh, in tenths of a second. */
+/** Minimum pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
 
 const OFF: ServeStaleOptions = {
@@ -24,10 +24,10 @@ const OFF: ServeStaleOptions = {
   failureRecheckMs: 0,
 };
 
-/** Finished verifications kept for reuse. */
+/** Verifications kept for reuse. */
 const MAX_SPARE = 256;
 
-/** Exchanges that wait for the same refresh, and its timeout: `serve_stale verify`. */
+/** Exchanges waiting for one refresh (`serve_stale verify`). */
 class Verification extends PendingQuestion {
   readonly timer: Timer;
 
@@ -41,7 +41,7 @@ class Verification extends PendingQuestion {
   }
 }
 
-/** What serving stale entries needs of its cache. */
+/** Dependencies of a `StaleServer`. */
 export interface StaleServices {
   readonly options: CacheOptions;
   readonly engine: EngineServices;
@@ -49,7 +49,7 @@ export interface StaleServices {
   readonly ecs: boolean;
 }
 
-/** Serves stale entries (RFC 8767), and limits refreshes of an entry to one at a time. */
+/** Serves stale entries (RFC 8767); one refresh per entry is in flight. */
 export class StaleServer {
   readonly serves: boolean;
   readonly #content: CacheContent;
@@ -71,14 +71,14 @@ export class StaleServer {
     this.#verifications = new InFlight(services.engine, "verify");
   }
 
-  /** Claims the refresh of an entry; false if one is in flight or has just failed. */
+  /** False if a refresh is in flight or has just failed. */
   claim(store: Store, row: number, now: number): boolean {
     if (!store.mayRefresh(row, now)) return false;
     store.recheckAt(row, now + LEASE);
     return true;
   }
 
-  /** Answers from a stale entry: at once, or if the handlers below fail. */
+  /** Serves immediately, or if the handlers below fail. */
   serve(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const { engine, position } = this.#services;
     const counters = this.#metrics.of(exchange.listener);
@@ -91,13 +91,13 @@ export class StaleServer {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "immediate");
     }
-    // A handler of the block may have answered at once.
+    // A handler may have answered immediately.
     return this.#answerBest(exchange, now, "immediate") ? ANSWERED : NEXT;
   }
 
   /**
-   * Replaces a response that is no better by a stale answer, and answers the clients that wait for
-   * this refresh. Queries without RD are not refreshes, because most resolvers refuse them.
+   * Prefers stale answers to worse responses; answers the waiters. Queries without RD do not
+   * count as refreshes: most resolvers refuse them.
    */
   conclude(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;
@@ -113,7 +113,7 @@ export class StaleServer {
       const store = this.#content.findStale(exchange, now);
       if (store !== null) this.#answer(exchange, store, this.#content.staleRow, "failure");
     } else if (this.#options.mode === "verify") {
-      // With AA, as later clients get it.
+      // With AA, as for later clients.
       this.#content.answerFresh(exchange, now);
     }
   }
@@ -123,7 +123,7 @@ export class StaleServer {
     const { verifyTimeoutMs, failureRecheckMs } = this.#options;
     if (verifyTimeoutMs === 0) {
       if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row, "recheck");
-      // Others get the stale entry meanwhile, but only with FAILURE_RECHECK (as in CoreDNS).
+      // As in CoreDNS, others get the stale entry meanwhile only with FAILURE_RECHECK.
       if (failureRecheckMs > 0 && exchange.recursionDesired) this.claim(store, row, now);
       return NEXT;
     }
@@ -159,7 +159,7 @@ export class StaleServer {
     return parked;
   }
 
-  /** Returns the waiters, chained by `nextWaiter`. */
+  /** Returns waiters chained by `nextWaiter`. */
   #endVerification(verification: Verification): Exchange | null {
     this.#services.engine.timers.clear(verification.timer);
     const first = this.#verifications.end(verification);
@@ -180,7 +180,7 @@ export class StaleServer {
     return ecs && exchange.ecsLength > 0 ? hashSubnet(exchange, engine.hashKey) : exchange.hash;
   }
 
-  /** Whether a response is better than a stale entry (RFC 8767 section 4). */
+  /** RFC 8767 section 4. */
   #mayReplace(exchange: Exchange, kind: number, now: number): boolean {
     const { rcode, flags } = exchange.response!;
     if (this.#content.prefersPositive && this.#content.hasPositive(exchange, now)) {
@@ -229,7 +229,7 @@ export class StaleServer {
     engine.resume(waiter);
   }
 
-  /** Answers from a fresh or else a stale entry; false if there is neither. */
+  /** False without a fresh or stale entry. */
   #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
     if (this.#content.answerFresh(exchange, now)) return true;
     const store = this.#content.findStale(exchange, now);

@@ -18,7 +18,7 @@ export interface CacheStatus {
 
 const HEADS = ["CACHE", "ANSWERS", "DENIALS", "MEMORY", "QUERIES", "HITS", "STALE", "EVICTED"];
 
-/** Status of a cache, from its counters. */
+/** Status from a cache's counters. */
 export const cacheStatus: PluginStatus<CacheOptions, CacheStatus> = {
   describe,
   heads: HEADS,

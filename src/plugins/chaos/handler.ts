@@ -4,7 +4,7 @@ import { ANSWERED, type CreateHandler, NEXT } from "../../engine/handler.ts";
 import { sameName } from "../../engine/question/fold.ts";
 import type { ChaosOptions } from "./setup.ts";
 
-/** Answers TXT queries of class CH about the server. */
+/** Answers TXT queries of class CH. */
 export const createChaos: CreateHandler<ChaosOptions> = (options, { engine }) => {
   const { version, authors, hostname } = options;
   const text = (name: string, ...strings: string[]) => ({

@@ -1,9 +1,9 @@
 import type { PluginSetup } from "../controller.ts";
 
-/** Longest string of a TXT record (RFC 1035 section 3.3). */
+/** Maximum size of a TXT string (RFC 1035 section 3.3). */
 const MAX_OCTETS = 255;
 
-/** Options of a `chaos` directive: texts of at most 255 octets. */
+/** Options of a `chaos` directive, at most 255 octets each. */
 export interface ChaosOptions {
   version: string;
   authors: string[];
@@ -30,7 +30,7 @@ export const chaosSetup: PluginSetup = {
   },
 };
 
-/** Cuts a text to the characters that fit. */
+/** Cuts at a character boundary. */
 function cut(text: string): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(MAX_OCTETS));
   return text.slice(0, read);

@@ -1,10 +1,10 @@
 import type { PluginSetup } from "../controller.ts";
 
-/** Reads `debug`; it has no handler. */
+/** Reads `debug`. */
 export const debugSetup: PluginSetup = {
   name: "debug",
   setup({ tokens, enableDebug }) {
-    // As in CoreDNS, it may be repeated.
+    // May be repeated, as in CoreDNS.
     tokens.eachUse(() => {});
     enableDebug();
   },

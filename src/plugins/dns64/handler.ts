@@ -12,16 +12,16 @@ import { type MessageRecord, readRecords, writeRecords } from "../../engine/resp
 import type { Response } from "../../engine/response/response.ts";
 import type { Dns64Options } from "./setup.ts";
 
-/** Lifetime of a synthesized record if no SOA says (RFC 6147 section 5.1.7). */
+/** TTL of synthesized records without an SOA (RFC 6147 section 5.1.7). */
 const DEFAULT_TTL_SECONDS = 600;
-/** ::ffff:0:0/96: addresses that are never given to clients (RFC 6147 section 5.1.4). */
+/** ::ffff:0:0/96, never given to clients (RFC 6147 section 5.1.4). */
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-/** Makes the handler of a `dns64` directive. */
+/** Creates a `dns64` handler. */
 export const createDns64: CreateHandler<Dns64Options> = (options, environment) =>
   new Dns64Handler(options, environment);
 
-/** Makes AAAA records of A records for names that have no others (RFC 6147). */
+/** Synthesizes AAAA records from A records (RFC 6147). */
 class Dns64Handler implements Handler {
   readonly name = "dns64";
   readonly #options: Dns64Options;
@@ -39,7 +39,7 @@ class Dns64Handler implements Handler {
   response(exchange: Exchange): typeof WAIT | void {
     if (this.#subqueries.receive(exchange) || !this.#mayTranslate(exchange)) return;
     const { response } = exchange;
-    // A name that does not exist has no A records either (RFC 6147 section 5.1.2).
+    // The name has no A records either (RFC 6147 section 5.1.2).
     if (response === null || response.rcode === RCODE.NXDOMAIN) return;
     const records = readRecords(response);
     if (records === null) return;
@@ -50,7 +50,7 @@ class Dns64Handler implements Handler {
 
     let done = false;
     let parked: Exchange | null = null;
-    // The name is copied: the memory of an exchange that is not parked may be reused.
+    // Copied: the memory of an exchange that is not parked may be reused.
     const { memory, offset, qnameLength } = exchange;
     const at = offset + HEADER_SIZE;
     const name = memory.bytes.slice(at, at + qnameLength);
@@ -72,16 +72,15 @@ class Dns64Handler implements Handler {
     exchange.response = this.#write(exchange, null, ttlSeconds);
   }
 
-  /** Queries for AAAA records; over IPv4 only if that is allowed. */
   #mayTranslate(exchange: Exchange): boolean {
     if (exchange.qtype !== TYPE.AAAA || exchange.qclass !== CLASS.IN) return false;
     if (exchange.internal) return false;
-    // A client that validates itself wants the data as they are (RFC 6147 section 5.5).
+    // A validating client wants the original data (RFC 6147 section 5.5).
     if (exchange.dnssecOk && exchange.checkingDisabled) return false;
     return this.#options.allowIpv4 || this.#engine.clientFamily(exchange) === 6;
   }
 
-  /** The response to the query for A records, as one for AAAA records; SERVFAIL without one. */
+  /** SERVFAIL without an A response. */
   #write(
     exchange: Exchange,
     answer: { found: readonly MessageRecord[]; rcode: number; flags: number } | null,
@@ -108,13 +107,12 @@ class Dns64Handler implements Handler {
   }
 }
 
-/** An AAAA record that a client may use. */
 function isUsable({ section, type, data }: MessageRecord): boolean {
   return section === "answer" && type === TYPE.AAAA &&
     !MAPPED.every((octet, i) => data[i] === octet);
 }
 
-/** An IPv4 address behind a prefix; bits 64 to 71 stay zero (RFC 6052 section 2.2). */
+/** Bits 64 to 71 stay zero (RFC 6052 section 2.2). */
 function embed(prefix: readonly number[], address: Uint8Array): Uint8Array {
   const octets = new Uint8Array(16);
   octets.set(prefix);

@@ -6,16 +6,16 @@ import type { PluginSetup } from "../controller.ts";
 
 /** Options of a `dns64` directive. */
 export interface Dns64Options {
-  /** Octets of the prefix, 4 to 12 of them. */
+  /** 4 to 12 octets. */
   prefix: number[];
   translateAll: boolean;
   allowIpv4: boolean;
 }
 
 const OPTIONS = ["prefix", "translate_all", "allow_ipv4"];
-/** The well-known prefix (RFC 6052 section 2.1). */
+/** RFC 6052 section 2.1. */
 const WELL_KNOWN = "64:ff9b::/96";
-/** Lengths of prefixes in bits, as in CoreDNS. */
+/** Prefix lengths in bits, as in CoreDNS. */
 const LENGTH = { min: 32, max: 96 } as const;
 
 /** Reads `dns64 [PREFIX] { … }`. */

@@ -5,7 +5,7 @@ import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import { compilePattern } from "../pattern.ts";
 import type { ConsolidateOptions, ErrorsOptions } from "./setup.ts";
 
-/** Logs errors of queries, one by one or consolidated. */
+/** Logs query errors, one by one or consolidated. */
 export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { engine }) => {
   const rules = consolidate.map((options) => createRule(options, engine));
   return {
@@ -29,7 +29,6 @@ export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { en
   };
 };
 
-/** A `consolidate` option with its count. */
 function createRule(options: ConsolidateOptions, engine: EngineServices) {
   const { pattern, periodMs, level, showFirst } = options;
   const { matches } = compilePattern(pattern);
@@ -49,7 +48,7 @@ function createRule(options: ConsolidateOptions, engine: EngineServices) {
   return {
     level,
     matches: (error: string) => matches?.(error) === true,
-    /** Counts an error; returns whether to log it now. */
+    /** Whether to log the error now. */
     count(): boolean {
       // Queries may outlive their chain.
       if (stopped) return true;
@@ -65,7 +64,7 @@ function createRule(options: ConsolidateOptions, engine: EngineServices) {
   };
 }
 
-/** A duration as Go prints it: `500ms`, `30s`, `5m0s`, `1h0m0s`. */
+/** Duration in Go's format: `500ms`, `30s`, `5m0s`, `1h0m0s`. */
 function durationText(milliseconds: number): string {
   if (milliseconds < 1000) return `${milliseconds}ms`;
   const hours = Math.floor(milliseconds / 3_600_000);

@@ -7,25 +7,24 @@ import { compilePattern } from "../pattern.ts";
 
 /** Errors that are counted and logged as one line. */
 export interface ConsolidateOptions {
-  /** From the first matching error to the summary. */
+  /** From the first match to the summary. */
   periodMs: number;
-  /** In Go's syntax. */
+  /** Go syntax. */
   pattern: string;
   level: LogLevel;
-  /** Log the first error at once, and a summary only if others follow. */
+  /** Log the first error immediately; summarize only further ones. */
   showFirst: boolean;
 }
 
 /** Options of an `errors` directive. */
 export interface ErrorsOptions {
-  /** Log exceptions with their stacks. */
   stacktrace: boolean;
-  /** In the order of the Corefile: an error belongs to the first rule that matches. */
+  /** The first rule that matches counts. */
   consolidate: ConsolidateOptions[];
 }
 
 const PERIOD = { name: "consolidate", min: 0, max: MAX_DURATION_MS } as const;
-/** CoreDNS's bound on the length of an expression. */
+/** CoreDNS's maximum length. */
 const MAX_PATTERN = 10_000;
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 const SHOW_FIRST = "show_first";
@@ -37,7 +36,7 @@ export const errorsSetup: PluginSetup = {
   setup({ tokens, addHandler }) {
     tokens.once(() => {
       const options: ErrorsOptions = { stacktrace: false, consolidate: [] };
-      // CoreDNS once logged errors to a file, and still accepts standard output.
+      // CoreDNS still accepts `stdout`.
       if (tokens.nextArg() && tokens.value !== "stdout") {
         throw tokens.error(`cannot log to ${quote(tokens.value)} (only standard output: "errors")`);
       }

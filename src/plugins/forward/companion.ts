@@ -12,21 +12,21 @@ import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import { leftOutText, OwnListeners } from "./own_listeners.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
-/** Before a reload continues without host names. */
+/** Time limit for names before a reload continues. */
 const RESOLVE_MS = 5000;
-/** A file system that hangs must not keep the process from ending. */
+/** A file system that hangs must not block the exit. */
 const STOP_MS = 1000;
 const MAX_NAMED = 10;
 
-/** What `Upstreams` needs. */
+/** Dependencies of `Upstreams`. */
 export interface UpstreamsOptions {
   deliver: Deliver;
   log: (level: LogLevel, line: string) => void;
-  /** Addresses of this machine. Throws if they may not be read. */
+  /** Throws if they cannot be read. */
   interfaces: () => string[];
   previous?: Upstreams | null;
   clock?: Clock;
-  /** Names the resolvers if the Corefile names none. */
+  /** Used if the Corefile names no resolvers. */
   resolvConfPath?: string;
   hostTiming?: Partial<HostTiming>;
 }
@@ -34,10 +34,9 @@ export interface UpstreamsOptions {
 interface Directive {
   block: number;
   position: number;
-  /** For the log. */
   label: string;
   options: ForwardOptions;
-  /** What the data planes have, or get at start. */
+  /** Current or initial data of the data planes. */
   current: UpstreamsUpdate;
   prepared: UpstreamsUpdate;
   files: FileWatch[];
@@ -47,7 +46,7 @@ interface Directive {
   leftOut: string;
 }
 
-/** Follows the host names and resolv.conf files that `forward` directives name. */
+/** Follows host names and resolv.conf files of `forward` directives. */
 export function createForwardCompanion(
   { log, interfaces }: CompanionServices,
 ): Companion<Upstreams> {
@@ -57,11 +56,11 @@ export function createForwardCompanion(
   };
 }
 
-/** Follows the TO of all `forward` directives of a configuration and delivers their servers. */
+/** Follows every TO of a configuration and delivers its servers. */
 export class Upstreams implements Follower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
-  /** Null once used: each would retain the one before. */
+  /** Null once used, to free predecessors. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
@@ -78,7 +77,7 @@ export class Upstreams implements Follower {
     this.#options = others;
   }
 
-  /** The first configuration serves without waiting for names. */
+  /** The first configuration does not wait for names. */
   async prepare(): Promise<Delivery[]> {
     const previous = this.#previous;
     if (previous === null) return [];
@@ -97,7 +96,7 @@ export class Upstreams implements Follower {
     return this.#directives.flatMap((directive) => {
       const { block, position, current, options, files } = directive;
       directive.prepared = current;
-      // A handler that stays may have been given something else since.
+      // An inherited handler may have received other servers since.
       const known = files.length === 0 && current.upstreams === options.upstreams;
       return known ? [] : [{ block, position, data: current }];
     });
@@ -115,7 +114,7 @@ export class Upstreams implements Follower {
     for (const directive of this.#directives) this.#warnOfLoop(own, directive);
   }
 
-  /** Resolves once nothing is under way, or after a second. */
+  /** Resolves when nothing is in flight, or after a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#starting;
@@ -171,7 +170,7 @@ export class Upstreams implements Follower {
     for (const directive of this.#directives) {
       if (directive.files.length === 0) continue;
       const { update, leftOut } = this.#resolve(directive, own);
-      // Loading the configuration has warned already, but not of servers that stay.
+      // Loading has warned already, except of servers that stay.
       if (leftOut.includes(MEANWHILE.before)) this.#warn(directive, leftOut);
       directive.leftOut = leftOut;
       if (describeChange(directive.current, update) !== "") directive.current = update;
@@ -192,17 +191,17 @@ export class Upstreams implements Follower {
       try {
         return this.#options.interfaces();
       } catch {
-        // Not permitted: only loopback and the addresses of listeners are known.
+        // Only loopback and listener addresses are known.
         return [];
       }
     });
   }
 
-  /** `troubled`: loading has warned that the file names no server. */
+  /** `troubled`: loading has warned of the file. */
   #fileWatch(path: string, troubled: boolean): FileWatch {
     const known = this.#files.get(path);
     if (known !== undefined) return known;
-    // Loading has warned of the first text, unless it has changed since.
+    // Loading has warned of the first text, unless it changed since.
     let first = true;
     const watch = new FileWatch(path, {
       clock: this.#clock,
@@ -225,7 +224,7 @@ export class Upstreams implements Follower {
     return watch;
   }
 
-  /** Loaded only if there are names, for a fast start. */
+  /** Loaded only for names, for a fast start. */
   async #followHosts(previous: Upstreams | null): Promise<void> {
     const { HostWatch } = await import("../../follow/host_watch.ts");
     if (this.#stopped) return;
@@ -276,7 +275,7 @@ export class Upstreams implements Follower {
     return changed;
   }
 
-  /** Also says which servers are left out. */
+  /** Also returns the servers left out. */
   #resolve(
     { block, options, named, used, hosts }: Directive,
     own: OwnListeners,

@@ -24,7 +24,7 @@ import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** Lookups kept for later questions. */
+/** Lookups kept for reuse. */
 const MAX_SPARE = 1024;
 
 /** A question in flight. */
@@ -51,7 +51,7 @@ class Lookup extends PendingQuestion implements RaceHandler {
   }
 }
 
-/** Makes the handler of one `forward` directive. */
+/** Creates a `forward` handler. */
 export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
   new ForwardHandler(options, environment);
 
@@ -64,7 +64,7 @@ export class ForwardHandler implements Handler {
   readonly #group: UpstreamGroup;
   readonly #response = new Response(new Memory(8));
   readonly #rewriter = new ResponseRewriter();
-  /** Null if every name of the block is forwarded. */
+  /** Null if all names are forwarded. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
   readonly #lookups: InFlight<Lookup>;
@@ -120,7 +120,7 @@ export class ForwardHandler implements Handler {
     }
     if (only === null && !exchange.intoLoops && this.servers.every(({ looping }) => looping)) {
       values[this.#loopRefused]!++;
-      // Without a text: `loop` has reported it once.
+      // No text: `loop` has already reported it.
       return this.#refuse(exchange, "", EDE.NOT_READY);
     }
     if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
@@ -139,7 +139,7 @@ export class ForwardHandler implements Handler {
     values[this.#queries]!++;
     lookup.race.inquiry.set(parked, ecsPass);
     const streamed = parked.transport === TCP && !preferUdp;
-    // Not from now: the client may have waited for another `forward` before.
+    // From arrival: another `forward` may have used part of the time.
     lookup.race.start(parked.receivedMs, streamed, { only, intoLoops: parked.intoLoops });
     return WAIT;
   }
@@ -157,21 +157,20 @@ export class ForwardHandler implements Handler {
 
   stop(): void {
     this.#stopping = true;
-    // Queries in flight finish first; the last one retires the group.
+    // Otherwise the last query in flight retires the group.
     if (this.#lookups.size === 0) this.#group.retire();
   }
 
-  /** Files and names among TO may not have named an upstream yet. */
+  /** Files and names may not have named an upstream yet. */
   ready(): boolean {
     return this.servers.length > 0;
   }
 
-  /** For `Lookup`. */
   answered(lookup: Lookup, reply: Reply): void {
     const { next, nextOnNodata, ecsPass } = this.options;
     const { inquiry } = lookup.race;
     const response = this.#response;
-    // First, because the table of TTLs overwrites OPT.
+    // Before the TTL table overwrites OPT.
     const asksForSubnet = ecsPass && inquiry.subnetLength > 0;
     response.ecsScope = asksForSubnet ? reply.subnetScope : NO_SCOPE.NEEDED;
     reply.describe(response);
@@ -192,7 +191,6 @@ export class ForwardHandler implements Handler {
     });
   }
 
-  /** For `Lookup`. */
   failed(lookup: Lookup, failure: RaceFailure): void {
     const { error, silent, rcode, extendedError, errorText } = failure;
     let cacheable = true;
@@ -212,7 +210,7 @@ export class ForwardHandler implements Handler {
     });
   }
 
-  /** Calls `use` for each waiting exchange; keeps the lookup. */
+  /** Keeps the lookup. */
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
     for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
       const following = exchange.nextWaiter;
@@ -229,7 +227,7 @@ export class ForwardHandler implements Handler {
     return this.#refuse(exchange, this.#lookups.refusal, EDE.NETWORK_ERROR);
   }
 
-  /** SERVFAIL here says nothing about the name, so it is not cached. */
+  /** This SERVFAIL says nothing about the name, so it is not cached. */
   #refuse(exchange: Exchange, why: string, extendedError: number): Verdict {
     exchange.error = why;
     exchange.uncacheable = true;
@@ -239,7 +237,7 @@ export class ForwardHandler implements Handler {
   }
 }
 
-/** As in CoreDNS, only another `forward` gets the query; without one the answer counts. */
+/** As in CoreDNS, only another `forward` gets the query. */
 function forwardFollows(exchange: Exchange): boolean {
   return exchange.chain.pluginAt(exchange.position + 1) === "forward";
 }

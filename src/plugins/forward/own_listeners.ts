@@ -5,7 +5,7 @@ import type { WholeConfig } from "../controller.ts";
 import type { ForwardOptions } from "./options.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
-/** Maximum zones of listeners compared for one server; `loop` finds what is beyond. */
+/** Maximum listener zones compared per server; `loop` finds the rest. */
 const MAX_COMPARED = 100_000;
 
 interface Names {
@@ -15,14 +15,14 @@ interface Names {
 
 type ListenerZone = ListenerConfig["zones"][number];
 
-/** What a configuration forwards to itself. */
+/** Detects servers that are listeners of the same configuration. */
 export class OwnListeners {
   readonly #config: Pick<Config, "blocks" | "listeners">;
   readonly #named: (options: ForwardOptions) => readonly ServerAddress[];
   readonly #interfaces: () => readonly string[];
   #addresses: readonly string[] | null = null;
 
-  /** `named` gives all servers of a directive, `interfaces` the addresses of this machine. */
+  /** `named`: all servers of a directive. */
   constructor(
     config: Pick<Config, "blocks" | "listeners">,
     named: (options: ForwardOptions) => readonly ServerAddress[],
@@ -37,7 +37,7 @@ export class OwnListeners {
     return this.#listenersAt(server).flatMap(({ zones }) => zones.map(({ block }) => block));
   }
 
-  /** Whether queries from `block` to `server` return to it, maybe through other blocks. */
+  /** Whether queries return to `block`, even through other blocks. */
   leadsBack(block: number, options: ForwardOptions, server: ServerAddress): boolean {
     if (server.transport !== "dns" || this.#listenersAt(server).length === 0) return false;
     const { blocks } = this.#config;
@@ -78,8 +78,8 @@ export class OwnListeners {
 }
 
 /**
- * Removes servers of files that lead back to their server block, such as nodens itself in a
- * resolv.conf of this machine. Warns of these, and of such servers in the Corefile.
+ * Removes servers of files that lead back to their block; warns of these, and of such servers in
+ * the Corefile.
  */
 export function leaveOutOwnListeners(
   { config, uses, interfaces, warn }: WholeConfig<ForwardOptions>,
@@ -110,13 +110,13 @@ export function leaveOutOwnListeners(
   }
 }
 
-/** Says that a file names listeners of nodens. */
+/** Warning about a file that names own listeners. */
 export function leftOutText(path: string, addresses: readonly string[]): string {
   return `${path} names ${addresses.join(", ")}, where nodens itself listens: left out, since ` +
     "what is forwarded there would come back";
 }
 
-/** Each with its part of the names. */
+/** Zones, each with its share of the names. */
 function arrivals({ zones }: ListenerConfig, { zone, except }: Names): ListenerZone[] {
   const found: ListenerZone[] = [];
   let above: ListenerZone | null = null;
@@ -138,7 +138,7 @@ function narrow(all: Names, { from, except: own }: ForwardOptions): Names | null
   return except.some((out) => isWithin(zone, out)) ? null : { zone, except };
 }
 
-/** Both normalised. */
+/** Whether a name is in a zone, both normalised. */
 export function isWithin(name: string, zone: string): boolean {
   return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }

@@ -12,19 +12,19 @@ import type { ForwardOptions } from "./options.ts";
 import { UNSET } from "./resolve_to.ts";
 import { parsed } from "./to.ts";
 
-/** A hedge shorter than the clock's resolution would be sent every time. */
+/** Below the clock's resolution, a hedge would always be sent. */
 const HEDGE = { name: "hedge", min: 1, max: MAX_DURATION_MS } as const;
 const HEALTH_CHECK = { name: "health_check", min: 0, max: MAX_DURATION_MS } as const;
 const HEALTH_CHECK_USAGE = "DURATION [no_rec] [domain NAME]";
 
-/** What reading an option needs, and what is evaluated once all are read. */
+/** Input of option readers. */
 export interface OptionContext {
   readonly tokens: Dispenser;
   readonly host: HostView;
-  /** Absolute path of a file, relative to the block's `root`. */
+  /** Relative to the block's `root`. */
   readonly resolvePath: (path: string) => string;
   readonly warn: (line: number, text: string) => void;
-  /** Of `tls_servername`; empty if it is not set. */
+  /** Of `tls_servername`; empty if not set. */
   tlsServerName: string;
 }
 
@@ -51,7 +51,7 @@ const integer = (
   options[field] = readInteger(tokens, tokens.oneArg(usage), bounds);
 };
 
-/** Options by name. Bounds are CoreDNS's where it has the option. */
+/** Options by name; bounds as in CoreDNS. */
 export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   except: ({ tokens }, options) =>
     options.except.push(...readZones(tokens, tokens.someArgs("ZONES..."))),
@@ -91,7 +91,7 @@ export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   resolver: readResolvers,
 };
 
-/** CoreDNS's where it has the option. */
+/** CoreDNS's defaults, where it has the option. */
 export function defaultOptions(from: string): ForwardOptions {
   return {
     from,
@@ -154,7 +154,7 @@ function readTls(
     const path = text.startsWith("/") || rooted ? elsewhere : `${folder}/${text}`;
     const kind = host.kindOf(path);
     if (kind === "file") return path;
-    // Where CoreDNS looks.
+    // Same fallback as CoreDNS.
     if (host.kindOf(elsewhere) === "file") return elsewhere;
     if (kind === "other") throw tokens.error(`tls: ${quote(path)} is not a regular file`);
     const what = kind === null ? "does not exist (yet)" : "is a directory";
@@ -234,7 +234,7 @@ function readSourceAddress({ tokens }: OptionContext, options: ForwardOptions): 
   options.sourceAddress = text;
 }
 
-/** As in CoreDNS, the last `resolver` counts. */
+/** The last `resolver` counts, as in CoreDNS. */
 function readResolvers({ tokens }: OptionContext, options: ForwardOptions): void {
   options.resolvers = tokens.someArgs("IP[:PORT]...").map((text) => {
     const endpoint = text.includes("/")

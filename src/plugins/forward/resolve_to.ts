@@ -3,14 +3,14 @@ import { TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerAddress } from "../../upstream/options.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** CoreDNS's. */
+/** CoreDNS's defaults. */
 export const UNSET = {
   readTimeoutMs: 2000,
   maxConnectAttempts: null,
   policy: "random",
 } as const;
 
-/** What happens while no upstream is known; follows the reason. */
+/** Behaviour without upstreams: the second half of a warning. */
 export const MEANWHILE = {
   nobody: "queries get SERVFAIL until it names one",
   others: "the other upstreams are asked until it names one",
@@ -18,7 +18,7 @@ export const MEANWHILE = {
   before: "the servers that it named before stay",
 } as const;
 
-/** What to resolve files and names with. */
+/** Sources to resolve files and names. */
 export interface ToSources {
   /** Default: those at load time. */
   files?: ReadonlyMap<string, ResolvConf>;
@@ -27,7 +27,7 @@ export interface ToSources {
   leavesOut?: (server: ServerAddress) => boolean;
 }
 
-/** Of equal servers the first counts, as in CoreDNS; of files, the first that sets an option. */
+/** The first of equal servers counts, as in CoreDNS; so does the first file that sets an option. */
 export function resolveTo(
   options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSET>,
   { files: contents, addresses, leavesOut = () => false }: ToSources = {},
@@ -59,7 +59,7 @@ export function resolveTo(
     if (option === "timeout") {
       update.readTimeoutMs = first(({ timeoutMs }) => timeoutMs) ?? UNSET.readTimeoutMs;
     } else if (option === "attempts") {
-      // Zero attempts would mean no limit.
+      // Zero would mean unlimited attempts.
       update.maxConnectAttempts = (first(({ attempts }) => attempts) ?? 0) * upstreams.length ||
         UNSET.maxConnectAttempts;
     } else {

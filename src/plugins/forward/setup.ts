@@ -11,14 +11,14 @@ import { defaultOptions, type OptionContext, OPTIONS } from "./read_options.ts";
 import { resolveTo } from "./resolve_to.ts";
 import { readTo } from "./to.ts";
 
-/** Options of resolv.conf, each with the option that overrides it. */
+/** Options of resolv.conf, and the options that override them. */
 const RESOLV_CONF_OPTIONS = {
   timeout: "read_timeout",
   attempts: "max_connect_attempts",
   rotate: "policy",
 } as const;
 
-/** Reads `forward FROM TO... { … }`; each use makes a handler. */
+/** Reads `forward FROM TO... { … }`; one handler per use. */
 export const forwardSetup: PluginSetup = {
   name: "forward",
   answers: true,
@@ -51,7 +51,7 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
     warn(line, `${quote(from)} stands for ${zones.length} zones; only ${zones[0]} is forwarded`);
   }
   const options = defaultOptions(zones[0]!);
-  // Options first: a fault in TO must not hide theirs.
+  // First, so that faults in TO do not hide theirs.
   const texts = tokens.remainingArgs();
   const given = new Set<string>();
   const context: OptionContext = { tokens, host, resolvePath, warn, tlsServerName: "" };
@@ -96,7 +96,7 @@ function describeForward({ from, to, forceTcp, except }: ForwardOptions): string
   }`;
 }
 
-/** Warns if an earlier use takes every query of this one. */
+/** Warns of uses that get no queries. */
 function warnOfHidden(
   { from }: ForwardOptions,
   line: number,

@@ -2,20 +2,20 @@ import type { ServerState } from "../../upstream/options.ts";
 import type { PluginStatus } from "../status.ts";
 import type { ForwardOptions } from "./options.ts";
 
-/** Status of one upstream. */
+/** Status of an upstream. */
 export interface UpstreamStatus extends ServerState {
-  /** Over all `forward` with this server. */
+  /** Over all `forward` directives with this server. */
   replies: number;
   failures: number;
 }
 
-/** Status of one `forward`. */
+/** Status of a `forward`. */
 export interface ForwardStatus {
   from: string;
   upstreams: UpstreamStatus[];
 }
 
-/** Shows the upstreams of each `forward`. */
+/** Status of the upstreams of each `forward`. */
 export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
   request: { type: "upstreams" },
   describe({ options, counters, answers }) {
@@ -41,7 +41,7 @@ export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
 
 const STATES: readonly ServerState["state"][] = ["up", "suspect", "down"];
 
-/** Merges the reports of several data planes: the worst state, the mean time. */
+/** Worst state and mean time of all data planes. */
 function mergeStates(states: readonly ServerState[]): ServerState[] {
   return [...Map.groupBy(states, ({ to }) => to)].map(([to, group]) => {
     const state = STATES[Math.max(...group.map(({ state }) => STATES.indexOf(state)))]!;

@@ -9,7 +9,7 @@ import type { ForwardTo } from "./options.ts";
 import { MEANWHILE } from "./resolve_to.ts";
 import { parseResolvConf, type ReadResolvConf } from "../../config/resolv_conf.ts";
 
-/** Maximum TO of one directive (CoreDNS's); a file or host name counts as one. */
+/** CoreDNS's maximum; a file or host name counts as one. */
 const MAX_TO = 15;
 const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns.quad9.net, " +
   "dns.example.org or /etc/resolv.conf";
@@ -17,7 +17,7 @@ const SCHEMES = Object.keys(TRANSPORT_PORTS) as ServerTransport[];
 
 type Files = Map<string, ReadResolvConf | null>;
 
-/** Throws `CorefileError`. */
+/** Reads the TO of a directive. Throws `CorefileError`. */
 export function readTo(
   tokens: Dispenser,
   texts: readonly string[],
@@ -70,13 +70,13 @@ function readOne(
     );
   }
   const endpoint = parsed(tokens, quote(text), () => parseEndpoint(rest, transport));
-  // As in CoreDNS, a file takes precedence over a host name.
+  // As in CoreDNS, files precede host names.
   const kind = endpoint?.isAddress || secure ? null : host.kindOf(rest);
   const isPath = endpoint === null && !secure && isFilePath(rest);
   if (kind === "other" || (kind === "directory" && isPath)) {
     throw tokens.error(`${quote(rest)} is not a regular file`);
   }
-  // A missing file may appear: resolv.conf is often written by a later service.
+  // A missing file may appear later, such as resolv.conf.
   if (kind === "file" || isPath) {
     const path = host.absolute(rest);
     if (!files.has(path)) files.set(path, readFile(tokens, path, host));
@@ -105,7 +105,7 @@ function readOne(
   return { kind: "name", host: endpoint.host, port, transport, serverName: name };
 }
 
-/** Whether a word that is neither address nor host name is a path, not a mistyped address. */
+/** Whether it is a path, not a mistyped address. */
 function isFilePath(text: string): boolean {
   const [first, ...rest] = text.split("/");
   try {
@@ -115,7 +115,7 @@ function isFilePath(text: string): boolean {
   }
 }
 
-/** Calls a parser; what it throws becomes an error of `what`. */
+/** Reports a parser's exception as an error about `what`. */
 export function parsed<T>(tokens: Dispenser, what: string, parse: () => T): T {
   try {
     return parse();

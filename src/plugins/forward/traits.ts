@@ -1,7 +1,7 @@
 import type { PluginTraits } from "../traits.ts";
 import { type ForwardOptions, transportOf } from "./options.ts";
 
-/** What the rest of the program may know of `forward`. */
+/** Traits of `forward`. */
 export const forwardTraits: PluginTraits<ForwardOptions> = {
   forwarding: ({ from, except, upstreams, forceTcp, to }) => ({
     from,

@@ -1,7 +1,7 @@
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
 import type { HeaderOptions } from "./setup.ts";
 
-/** Changes flags of queries; the engine changes those of responses, even from the cache. */
+/** Changes query flags; the engine changes response flags, even from the cache. */
 export const createHeader: CreateHandler<HeaderOptions> = ({ query: change, response }) => ({
   name: "header",
   responseFlags: response,

@@ -2,7 +2,7 @@ import { quote } from "../../corefile/quote.ts";
 import { FLAG } from "../../dns/constants.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Bits of the header's second word. */
+/** Bits of the second header word. */
 interface FlagChange {
   set: number;
   clear: number;

@@ -11,12 +11,11 @@ import type {
 import type { LoadbalanceOptions } from "./options.ts";
 import { readWeights } from "./weights.ts";
 
-/** Makes the part of `loadbalance` that follows weight files. */
+/** Follows weight files. */
 export const createLoadbalanceCompanion: CreateCompanion = ({ log }): Companion => ({
   follow: (config, { deliver }) => new WeightFiles(config, deliver, log),
 });
 
-/** Follows the weight files of a configuration. */
 class WeightFiles implements Follower {
   readonly #watches: FileWatch[] = [];
 
@@ -33,7 +32,7 @@ class WeightFiles implements Follower {
             check: problemOf,
             onText: (text) => {
               const data = readWeights(text);
-              // The first look finds what the configuration was read with.
+              // Unchanged since the configuration was read.
               if (JSON.stringify(data) === known) return;
               known = JSON.stringify(data);
               deliver(block, position, data);

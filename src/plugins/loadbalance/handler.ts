@@ -2,11 +2,10 @@ import type { CreateHandler, EngineServices, Handler } from "../../engine/handle
 import type { LoadbalanceOptions, NameWeights } from "./options.ts";
 import { AddressOrder } from "./order.ts";
 
-/** Makes the handler of a `loadbalance` directive. */
+/** Creates a `loadbalance` handler. */
 export const createLoadbalance: CreateHandler<LoadbalanceOptions> = (options, { engine }) =>
   new LoadbalanceHandler(options, engine);
 
-/** Gives each client its own order of addresses. */
 class LoadbalanceHandler implements Handler {
   readonly name = "loadbalance";
   readonly recordOrder: AddressOrder;
@@ -15,7 +14,7 @@ class LoadbalanceHandler implements Handler {
     this.recordOrder = new AddressOrder(options, random);
   }
 
-  /** Gets the weights of a file that has changed. */
+  /** Weights of a changed file. */
   receive(data: unknown): void {
     this.recordOrder.weigh(data as NameWeights[]);
   }

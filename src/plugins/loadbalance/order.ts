@@ -7,23 +7,21 @@ import { ZoneTable } from "../../engine/question/zones.ts";
 import type { Response } from "../../engine/response/response.ts";
 import type { LoadbalanceOptions, NameWeights, Network } from "./options.ts";
 
-/** Owner as a pointer, type, class, TTL and length of the data. */
+/** Owner pointer, type, class, TTL and data length. */
 const PREFIX_SIZE = 12;
 const POINTER_TO_QNAME = 0xc000 | HEADER_SIZE;
-/** Addresses of one answer that are ordered; a longer answer keeps the order of the rest. */
+/** Longer answers are only partly ordered. */
 const MAX_ADDRESSES = 2048;
 const DEFAULT_WEIGHT = 1;
 
-/** Weights of one name. */
 interface Weights {
   readonly labelCount: number;
   readonly addresses: NameWeights["addresses"];
 }
 
 /**
- * Orders the addresses of a response in the client's copy. All of them have an owner that is a
- * compression pointer and data of one size, so they change places without anything else moving; an
- * answer in another form keeps its order. Aliases stay in front.
+ * Orders addresses in the client's copy of a response. Records need pointers as owners and equal
+ * sizes, so that they swap in place; other answers stay unchanged. Aliases stay first.
  */
 export class AddressOrder implements RecordOrder {
   readonly #prefer: readonly Network[];
@@ -31,7 +29,6 @@ export class AddressOrder implements RecordOrder {
   /** Null for `round_robin`. */
   #weights: { table: ZoneTable<Weights>; names: ReadonlyMap<string, Weights> } | null = null;
   readonly #scratch = new Memory(MAX_ADDRESSES * (PREFIX_SIZE + 16));
-  /** Weights of the addresses at hand. */
   readonly #numbers = new Uint8Array(MAX_ADDRESSES);
 
   constructor({ prefer, weighted }: LoadbalanceOptions, random: () => number) {
@@ -40,7 +37,7 @@ export class AddressOrder implements RecordOrder {
     if (weighted !== null) this.weigh(weighted.names);
   }
 
-  /** Uses these weights from now on. */
+  /** Replaces the weights. */
   weigh(names: readonly NameWeights[]): void {
     const all = names.map(({ name, addresses }) => {
       const labelCount = name === "." ? 0 : name.split(".").length - 1;
@@ -93,7 +90,7 @@ export class AddressOrder implements RecordOrder {
     }
   }
 
-  /** Puts one address first, by chance in proportion to the weights. */
+  /** Puts a weighted random choice first. */
   #choose(
     exchange: Exchange,
     out: Memory,
@@ -122,12 +119,12 @@ export class AddressOrder implements RecordOrder {
       const weights = table.match(exchange);
       return weights?.labelCount === exchange.labelCount ? weights : null;
     }
-    // The target of an alias.
+    // Target of an alias.
     const owner = expandName(out.bytes, outOffset, at);
     return owner === null ? null : names.get(formatName(owner.name).toLowerCase()) ?? null;
   }
 
-  /** Puts addresses of preferred networks first, in the order of the networks. */
+  /** Puts preferred networks first, in order. */
   #sort(out: Memory, first: number, size: number, count: number): void {
     const { bytes } = out;
     const sorted = this.#scratch.bytes;

@@ -49,7 +49,7 @@ export const loadbalanceSetup: PluginSetup = {
   },
 };
 
-/** A file that is not there yet is a warning: it is followed. */
+/** A missing file is only a warning. */
 function readFile(
   file: string,
   { tokens, host, resolvePath, warn }: Controller,

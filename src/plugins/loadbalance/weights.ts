@@ -4,7 +4,7 @@ import type { NameWeights } from "./options.ts";
 
 const MAX_WEIGHT = 255;
 
-/** Reads a weight file: a name on a line, then `ADDRESS WEIGHT` lines. Throws `SyntaxError`. */
+/** Parses a weight file: a name, then `ADDRESS WEIGHT` lines. Throws `SyntaxError`. */
 export function readWeights(text: string): NameWeights[] {
   const names = new Map<string, NameWeights>();
   let current: NameWeights | null = null;

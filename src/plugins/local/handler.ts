@@ -6,23 +6,23 @@ import { sameName } from "../../engine/question/fold.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import type { LocalOptions } from "./setup.ts";
 
-/** As CoreDNS: a week, since none of this ever changes. */
+/** A week, as in CoreDNS: these records never change. */
 const TTL_SECONDS = 604_800;
 const LOCALHOST = parseName("localhost.");
-/** The label alone, with its length. */
+/** Without the root label. */
 const LOCALHOST_LABEL = LOCALHOST.subarray(0, LOCALHOST.length - 1);
 const LOOPBACK = parseName("1.0.0.127.in-addr.arpa.");
 const ADDRESS_4 = Uint8Array.from([127, 0, 0, 1]);
 const ADDRESS_6 = Uint8Array.from({ length: 16 }, (_, i) => i === 15 ? 1 : 0);
-/** Names of server and mailbox; serial, refresh, retry, expire and minimum. */
+/** Server, mailbox, serial, refresh, retry, expire and minimum. */
 const SOA = Uint8Array.from([
   ...[...LOCALHOST, ...parseName("root.localhost.")],
   ...[1, 0, 0, 0, TTL_SECONDS].flatMap((n) => [n >>> 24, n >>> 16, n >>> 8, n]),
 ]);
-/** Zones that never leave a host (RFC 6761 sections 6.1 and 6.3, RFC 6303 section 4.2). */
+/** RFC 6761 sections 6.1 and 6.3, RFC 6303 section 4.2. */
 const ZONES = ["localhost.", "0.in-addr.arpa.", "127.in-addr.arpa.", "255.in-addr.arpa."];
 
-/** Answers for names that never leave a host: localhost and its reverse zones. */
+/** Answers for localhost and its reverse zones. */
 export const createLocal: CreateHandler<LocalOptions> = ({ localhostPrefix }, { engine }) => {
   const zones = new ZoneTable(ZONES.map((zone) => {
     const name = parseName(zone);
@@ -34,7 +34,7 @@ export const createLocal: CreateHandler<LocalOptions> = ({ localhostPrefix }, { 
     exchange.response = writer.end();
     return ANSWERED;
   };
-  /** @param owner - owner of the SOA record; null for the qname */
+  /** `owner` of the SOA record; null for the qname. */
   const deny = (exchange: Exchange, owner: Uint8Array | null, rcode: number): Verdict => {
     const writer = engine.writer.begin(exchange, rcode);
     writer.record("authority", owner, TYPE.SOA, CLASS.IN, TTL_SECONDS).raw(SOA, 0, SOA.length);
@@ -47,7 +47,7 @@ export const createLocal: CreateHandler<LocalOptions> = ({ localhostPrefix }, { 
       const { qclass, qtype, qnameLength } = exchange;
       if (qclass !== CLASS.IN) return NEXT;
       const zone = zones.match(exchange);
-      // Every name at or below localhost is this host (RFC 6761 section 6.3).
+      // Names below localhost are this host too (RFC 6761 section 6.3).
       const localhost = zone?.localhost || (localhostPrefix && beginsWithLocalhost(exchange));
       if (localhost && qtype === TYPE.A) return answer(exchange, qtype, ADDRESS_4);
       if (localhost && qtype === TYPE.AAAA) return answer(exchange, qtype, ADDRESS_6);
@@ -68,7 +68,7 @@ function isName({ memory, offset, qnameLength }: Exchange, name: Uint8Array): bo
     sameName(memory.bytes, offset + HEADER_SIZE, name, 0, name.length);
 }
 
-/** Whether the first of several labels is `localhost`. */
+/** False for a single label. */
 function beginsWithLocalhost({ memory, offset, labelCount }: Exchange): boolean {
   return labelCount > 1 &&
     memory.bytes[offset + HEADER_SIZE] === LOCALHOST_LABEL[0] &&

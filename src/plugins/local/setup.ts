@@ -2,7 +2,7 @@ import type { PluginSetup } from "../controller.ts";
 
 /** Options of a `local` directive. */
 export interface LocalOptions {
-  /** Answer names such as `localhost.example.org` as well. */
+  /** Also answer names such as `localhost.example.org`. */
   localhostPrefix: boolean;
 }
 

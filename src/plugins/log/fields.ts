@@ -14,7 +14,7 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response/response.ts";
 import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
 
-/** CoreDNS's classes of responses. */
+/** CoreDNS's response classes. */
 export type ResponseClass = "success" | "denial" | "error";
 
 interface Kind {
@@ -31,7 +31,7 @@ const KINDS = {
   other: { class: "error", type: "OTHERERROR" },
 } as const satisfies Record<string, Kind>;
 
-/** A query with its response. */
+/** Query and response. */
 export interface Answered {
   readonly exchange: Exchange;
   readonly response: Response;
@@ -40,7 +40,7 @@ export interface Answered {
 
 type Value = string | number | boolean;
 
-/** Values of the placeholders of a log format; `>` marks values of headers, as in CoreDNS. */
+/** Placeholder values; `>` marks header values, as in CoreDNS. */
 export const FIELDS = {
   "type": ({ exchange }) => typeText(exchange.qtype),
   "name": ({ exchange: { memory, offset } }) =>
@@ -57,13 +57,13 @@ export const FIELDS = {
   ">id": ({ exchange }) => exchange.id,
   ">opcode": ({ exchange }) => (exchange.flags & FLAG.OPCODE) >> 11,
   ">do": ({ exchange }) => exchange.dnssecOk,
-  // Over TCP every size fits, whatever OPT says.
+  // Over TCP every size fits.
   ">bufsize": ({ exchange: { transport, ednsSize } }) =>
     transport === TCP ? MAX_MESSAGE_SIZE : Math.max(MIN_UDP_PAYLOAD, ednsSize),
-  // As in CoreDNS, a number if there is no mnemonic.
+  // As in CoreDNS, a number without a mnemonic.
   "rcode": ({ response: { rcode } }) => rcodeText(rcode).replace(/^RCODE.*/, String(rcode)),
   "rsize": ({ response }) => response.length,
-  // To the nanosecond, as Go prints it.
+  // In Go's format, to the nanosecond.
   "duration": ({ exchange, engine }) =>
     Number(((engine.nowMs - exchange.receivedMs) / 1000).toFixed(9)),
   ">rflags": clientFlags,
@@ -76,12 +76,12 @@ export type LogField = keyof typeof FIELDS;
 
 const address = new Address();
 
-/** Whether it is the name of a placeholder. */
+/** Whether a name is a placeholder. */
 export function isField(name: string): name is LogField {
   return Object.hasOwn(FIELDS, name);
 }
 
-/** The value of a placeholder in a log line. */
+/** Value of a placeholder. */
 export function fieldText(field: LogField, answered: Answered): string {
   const value = FIELDS[field](answered);
   if (field === "duration") return `${(value as number).toFixed(9).replace(/\.?0+$/, "")}s`;
@@ -89,22 +89,22 @@ export function fieldText(field: LogField, answered: Answered): string {
   return isAddress && String(value).includes(":") ? `[${value}]` : String(value);
 }
 
-/** CoreDNS's class and type of a response. Allocates nothing. */
+/** CoreDNS's response class and type. Allocates nothing. */
 export function kindOf({ response, dnssecOk }: Exchange, engine: EngineServices): Kind {
   const { rcode, answerCount } = response!;
-  // A bad signature is an error for clients that asked for DNSSEC.
+  // A bad signature is an error for DNSSEC clients.
   if (dnssecOk && hasSignatureOutOfTime(response!, engine.wallMs())) return KINDS.other;
   if (rcode === RCODE.NOERROR) {
     if (answerCount > 0) return KINDS.success;
     if (hasAuthority(response!, TYPE.SOA)) return KINDS.noData;
     return hasAuthority(response!, TYPE.NS) ? KINDS.delegation : KINDS.success;
   }
-  // In CoreDNS, an alias to a name that does not exist is neither a success nor a denial.
+  // For CoreDNS, an alias to a missing name is neither success nor denial.
   if (rcode === RCODE.NXDOMAIN) return answerCount > 0 ? KINDS.other : KINDS.noName;
   return rcode === RCODE.SERVFAIL || rcode === RCODE.NOTIMP ? KINDS.failure : KINDS.other;
 }
 
-/** A record's type is four octets before its TTL. */
+/** The type is four octets before the TTL. */
 function hasAuthority(response: Response, type: number): boolean {
   const { view } = response.memory;
   const first = response.answerCount;
@@ -121,7 +121,7 @@ function clientOf(exchange: Exchange, engine: EngineServices): Address {
   return address;
 }
 
-/** Flags as the client gets them (`compose`). */
+/** Flags after `compose`. */
 function clientFlags({ exchange, response }: Answered): string {
   const ofQuery = FLAG.RD | FLAG.CD;
   let flags = (response.flags & ~ofQuery) | (exchange.flags & ofQuery);

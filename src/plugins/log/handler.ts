@@ -3,7 +3,7 @@ import { ZoneTable } from "../../engine/question/zones.ts";
 import { type Answered, FIELDS, fieldText, kindOf } from "./fields.ts";
 import type { LogOptions, LogPart } from "./setup.ts";
 
-/** Logs a line for each response that a rule selects. */
+/** Logs responses selected by a rule. */
 export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
   const rules = options.rules.map((rule) => ({
     ...rule,
@@ -27,7 +27,7 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
   };
 };
 
-/** The values of the format by the names of their placeholders, for logs in JSON. */
+/** Format values by placeholder, for JSON logs. */
 function membersOf(
   format: readonly LogPart[],
   answered: Answered,

@@ -4,15 +4,15 @@ import type { PluginSetup } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELDS, isField, type LogField, type ResponseClass } from "./fields.ts";
 
-/** A piece of a log format. */
+/** Part of a log format. */
 export type LogPart = { text: string } | { field: LogField };
 
 /** Class of logged responses. */
 export type LogClass = "all" | ResponseClass;
 
-/** Options of the `log` directives of a server block. */
+/** Options of a block's `log` directives. */
 export interface LogOptions {
-  /** In the order of the Corefile: the first rule whose zone matches decides. */
+  /** The first rule whose zone matches counts. */
   rules: { zone: string; format: LogPart[]; classes: LogClass[] }[];
 }
 
@@ -30,7 +30,7 @@ export const logSetup: PluginSetup = {
     tokens.eachUse(() => {
       const { line } = tokens.place;
       const args = tokens.remainingArgs();
-      // CoreDNS takes a lone format for a name and then logs nothing, against its documentation.
+      // CoreDNS reads a lone format as a name, against its documentation.
       const format = args.at(-1)?.includes("{") ? args.pop()! : "{common}";
       if (args.includes("class")) {
         const what = '"class" is read as a zone, so only names below it are logged';
@@ -53,7 +53,7 @@ export const logSetup: PluginSetup = {
   },
 };
 
-/** As in CoreDNS, an unknown placeholder is text, and metadata is logged as `-`. */
+/** As in CoreDNS, unknown placeholders are text, metadata is `-`. */
 function parseFormat(format: string, warn: (text: string) => void): LogPart[] {
   const whole = format.replaceAll("{common}", COMMON).replaceAll("{combined}", COMBINED);
   const parts: LogPart[] = [];

@@ -1,14 +1,14 @@
 import type { Memory } from "../../engine/memory.ts";
 import { NONCE_WORDS } from "./probe_name.ts";
 
-/** Probes in flight: 64 data planes with a dozen server blocks of several upstreams. */
+/** Probes in flight: 64 data planes, a dozen blocks, several upstreams. */
 const SLOTS = 4096;
 const WORDS = 8;
 const KEY = NONCE_WORDS;
 const RETURN = NONCE_WORDS + 1;
 const MARK = NONCE_WORDS + 2;
 const MARK_WORDS = 2;
-/** How often a name is drawn while its slot is taken; then the slot is overwritten. */
+/** Draws before a used slot is overwritten. */
 const MAX_DRAWS = 8;
 
 /** Size of a board in bytes. */
@@ -18,20 +18,20 @@ export const BOARD_BYTES: number = SLOTS * WORDS * Int32Array.BYTES_PER_ELEMENT;
 export const RETURNED = {
   NOT: 0,
   NAME: 1,
-  /** Also its mark: it came from the upstream, or from a server that passes options on. */
+  /** From the upstream, or a server that passes options on. */
   MARK: 2,
 } as const;
 
-/** Random values that identify a probe. */
+/** Random identity of a probe. */
 export interface ProbeTokens {
   readonly nonce: Uint32Array;
-  /** In an option of its query; known only to servers that the probe was sent to. */
+  /** Known only to servers that received the probe. */
   readonly mark: Uint32Array;
 }
 
 /**
- * The probes in flight from all data planes: the kernel chooses which of them a probe returns to.
- * Slots of a data plane that died are overwritten later.
+ * Probes in flight of all data planes; the kernel chooses which one receives a returned probe.
+ * Slots of a dead data plane are overwritten later.
  *
  * ```
  *  slot nonce[0] mod 4096:
@@ -42,7 +42,7 @@ export class ProbeBoard {
   readonly #key: number;
   readonly #words: Int32Array;
 
-  /** @param key - identifies the server block, not 0 */
+  /** `key`: the server block, not 0. */
   constructor(key: number, buffer: SharedArrayBuffer) {
     this.#key = key;
     this.#words = new Int32Array(buffer);
@@ -66,13 +66,13 @@ export class ProbeBoard {
     }
   }
 
-  /** Whether a probe of that server block with this nonce is in flight. */
+  /** Whether a probe is in flight. */
   isOut(nonce: Uint32Array): boolean {
     const at = this.#find(nonce);
     return at >= 0 && Atomics.load(this.#words, at + KEY) === this.#key;
   }
 
-  /** Records the return of a probe, with a mark at `markAt` if not 0; returns how it had before. */
+  /** Records a return, with a mark unless `markAt` is 0; returns the previous state. */
   note(nonce: Uint32Array, { view }: Memory, markAt: number): number {
     const at = this.#find(nonce);
     if (at < 0) return RETURNED.NOT;

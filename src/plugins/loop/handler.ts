@@ -18,31 +18,31 @@ import { type Probe, Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
 import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
-/** How long the first probes may keep the block from being ready. */
+/** Maximum delay of readiness by the first probes. */
 const FIRST_MS = 2000;
 const FOLLOW_MS = 10_000;
-/** Least time between two rounds that failing queries start. */
+/** Minimum time between rounds caused by failing queries. */
 const SUSPICION_MS = 30_000;
-/** Probes of others passed on to upstreams in a loop, a second. */
+/** Foreign probes forwarded into loops, per second. */
 const MAX_PASSED = 10;
 /** Random share of a pause, so that nodes do not synchronize. */
 const JITTER = 0.25;
 
-/** What `loop` shares with the rest of the process. */
+/** Dependencies of `loop`. */
 export interface LoopServices {
-  /** `BOARD_BYTES` that all data planes share. */
+  /** `BOARD_BYTES`, common to all data planes. */
   shared: SharedArrayBuffer;
-  /** Called when a loop is found, with a short text that names the zone. */
+  /** Called with a short text when a loop is found. */
   found: (why: string) => void;
 }
 
-/** A `forward` handler, as `loop` sees it. */
+/** `forward`, as seen by `loop`. */
 interface Forward extends Handler {
   readonly servers: readonly WatchedServer[];
   takes(exchange: Exchange): boolean;
 }
 
-/** Makes the handler of a `loop` directive; by default, for the only data plane. */
+/** Creates a `loop` handler; by default, for the only data plane. */
 export function createLoop(
   options: LoopOptions,
   environment: HandlerEnvironment,
@@ -52,8 +52,8 @@ export function createLoop(
 }
 
 /**
- * Sends probes down the chain, each to one upstream. If one returns as a client's query, that
- * upstream leads into a loop, and `forward` uses the others.
+ * Probes each upstream. If a probe returns as a client's query, its upstream leads into a loop, and
+ * `forward` avoids it.
  */
 class LoopHandler implements Handler {
   readonly name = "loop";
@@ -107,7 +107,7 @@ class LoopHandler implements Handler {
     if (exchange.qtype !== TYPE.HINFO || exchange.internal) return NEXT;
     if (!readNonce(exchange, this.#nonce)) return NEXT;
     if (this.#board.isOut(this.#nonce)) return this.#returned(exchange);
-    // Others need their probes to find a loop that leads through here.
+    // Other servers need their probes to detect loops through this one.
     exchange.intoLoops = this.#loops > 0 && this.#mayPass();
     return NEXT;
   }
@@ -122,7 +122,7 @@ class LoopHandler implements Handler {
     }
   }
 
-  /** False while every upstream leads into a loop, and until the first round ends or takes too long. */
+  /** False while all upstreams loop, and during the first round. */
   ready(): boolean {
     const allLoop = this.#loops > 0 && this.#loops === this.#watches.length;
     return !allLoop && this.#engine.nowMs >= this.#readyMs;
@@ -225,7 +225,7 @@ class LoopHandler implements Handler {
     return ANSWERED;
   }
 
-  /** How a probe has returned, to any data plane (`RETURNED`); declares a loop if its mark has. */
+  /** Reads `RETURNED` for all data planes; a mark declares a loop. */
   #checkReturn(probe: Probe): number {
     const returned = this.#board.returned(probe.nonce);
     if (returned === RETURNED.MARK && probe.watch.markSeen()) this.#found(probe);
@@ -242,7 +242,7 @@ class LoopHandler implements Handler {
     const client = between === null ? "" : textOf(between.client);
     const local = between === null ? "" : textOf(between.local);
     const qname = nameOf(nonce, zone);
-    // CoreDNS's line begins in the same way, so log searches for it match.
+    // Begins like CoreDNS's line, for log searches.
     const line = `Loop${client === "" ? "" : ` (${client} -> ${local})`} detected for zone ` +
       `"${zone}": queries forwarded to ${upstream} come back. ` +
       (this.#watches.length > this.#loops
@@ -271,7 +271,7 @@ class LoopHandler implements Handler {
     engine.log(level, `plugin/loop: ${line}`, logged);
   }
 
-  /** Starts a round because a query failed as queries in a loop do. */
+  /** Starts a round after failures typical of loops. */
   #suspect(): void {
     const { nowMs } = this.#engine;
     if (this.#chain === null || nowMs < this.#suspectedMs + SUSPICION_MS) return;

@@ -1,7 +1,6 @@
 /**
- * Names of probes: `HEX.HEX.ZONE` with twice sixteen random digits, of type HINFO as in CoreDNS. Both
- * labels are random, so that no resolver on the way can know from an earlier NXDOMAIN for the second
- * one that the whole name does not exist (RFC 8020).
+ * Probe names: `HEX.HEX.ZONE` with sixteen random digits each, type HINFO as in CoreDNS. As both
+ * labels are random, no cached NXDOMAIN covers a name (RFC 8020).
  */
 import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
@@ -12,16 +11,16 @@ import type { Memory } from "../../engine/memory.ts";
 export const NONCE_WORDS = 4;
 
 const DIGITS = 16;
-/** Octets of the two random labels. */
+/** Size of the two random labels. */
 export const PROBE_LABELS_SIZE: number = 2 * (1 + DIGITS);
 
-/** Name of the probe with this nonce, in presentation format. */
+/** Probe name in presentation format. */
 export function nameOf(nonce: Uint32Array, zone: string): string {
   const digits = Array.from(nonce, (word) => word.toString(16).padStart(8, "0")).join("");
   return `${digits.slice(0, DIGITS)}.${digits.slice(DIGITS)}.${zone === "." ? "" : zone}`;
 }
 
-/** Writes the query for a probe to the start of `memory`; returns its length in bytes. */
+/** Writes a probe query at the start of `memory`; returns its length. */
 export function writeProbe(memory: Memory, nonce: Uint32Array, zone: string): number {
   const { bytes, view } = memory;
   bytes.fill(0, 0, HEADER_SIZE);
@@ -35,7 +34,7 @@ export function writeProbe(memory: Memory, nonce: Uint32Array, zone: string): nu
   return at + 4;
 }
 
-/** Reads the nonce in the exchange's qname; false if it is not the name of a probe. */
+/** Reads the nonce from the qname; false for other names. */
 export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   if (exchange.labelCount < 2) return false;
   const { bytes } = exchange.memory;
@@ -53,7 +52,7 @@ export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   return true;
 }
 
-/** Value of a hexadecimal digit; servers on the way may have changed its case. */
+/** Servers on the way may have changed the case. */
 function digitOf(octet: number): number {
   if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
   const letter = octet | 0x20;

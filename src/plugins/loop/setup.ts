@@ -7,7 +7,7 @@ const MAX_ZONE_SIZE = MAX_NAME_SIZE - PROBE_LABELS_SIZE;
 
 /** Options of a `loop` directive. */
 export interface LoopOptions {
-  /** Zone of the probes, normalised: the first one of the server block. */
+  /** First zone of the server block, normalised. */
   zone: string;
 }
 

@@ -2,59 +2,57 @@ import type { Address } from "../../dns/address.ts";
 import { RETURNED } from "./board.ts";
 
 /**
- * How a round of probes to one upstream ended:
+ * Outcome of a round of probes:
  *
- * - "marked": a probe returned with its mark.
- * - "returned": the names of all probes returned, without marks.
- * - "answered": not all returned, and at least one was answered.
+ * - "marked": a mark returned.
+ * - "returned": all names returned, without marks.
+ * - "answered": not all returned, at least one was answered.
  * - "silent": none was answered.
  * - "unsent": none was sent, which is no evidence.
  */
 export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 
-/** First pause after a failure; it doubles with each consecutive one. */
+/** First pause after a failure, doubled for each further one. */
 const STEP_MS = 1000;
-/** Pause before a round that confirms the last one. */
+/** Pause before a confirming round. */
 const CONFIRM_MS = 300;
-/** Consecutive rounds whose names must all return to prove a loop. */
+/** Consecutive rounds of returned names that prove a loop. */
 const CONFIRM_ROUNDS = 3;
-/** Probes in such a round after the first; random, so that nobody knows how many to send. */
+/** Random, so that others cannot guess the number. */
 const COPIES = { least: 2, more: 3 } as const;
-/** Consecutive rounds that must not return before a loop counts as gone: datagrams get lost. */
+/** Consecutive rounds without a return that end a loop: datagrams get lost. */
 const GONE_ROUNDS = 2;
 const RECHECK_MS = 3000;
 const MAX_STEP_MS = 30_000;
-/** Failures before the next rest, after some two minutes without an answer. */
+/** Failures before a rest: some two minutes. */
 const MAX_FAILURES = 8;
-/** Pause without a loop. Failing queries and new upstreams start a round at once. */
+/** Pause without a loop; failing queries and new upstreams end it. */
 const REST_MS = 300_000;
 
-/** An upstream server, as `loop` sees it. */
+/** Upstream server, as seen by `loop`. */
 export interface WatchedServer {
   readonly label: string;
-  /** It leads into a loop and gets only probes. */
+  /** In a loop: receives only probes. */
   looping: boolean;
 }
 
-/** How a probe was answered. */
+/** Result of a probe. */
 export type Reaction = "answered" | "silent" | "unsent";
 
 /**
- * Probes one upstream in rounds, decides whether it leads into a loop (`server.looping`), and when the
- * next round is due. A mark proves a loop at once. Where options are stripped, all names must return
- * in several consecutive rounds. Times are monotonic milliseconds.
+ * Decides in rounds of probes whether an upstream leads into a loop (`server.looping`). A mark
+ * proves it; without marks, all names must return in consecutive rounds. Times are monotonic
+ * milliseconds.
  */
 export class Watch {
   readonly server: WatchedServer;
   nextMs: number;
-  /** When the loop was found. */
   foundMs = 0;
-  /** Client and local address of the last returned probe; null if none came to this data plane. */
+  /** Addresses of the last returned probe; null if this data plane received none. */
   between: { client: Address; local: Address } | null = null;
-  /** Names that returned in the last round. */
+  /** Names returned in the last round. */
   returned = 0;
   resting = false;
-  /** Probes of the round that have not ended. */
   #left = 0;
   #copies = 0;
   #markReturned = false;
@@ -89,7 +87,7 @@ export class Watch {
     this.#reaction = "unsent";
   }
 
-  /** Records the end of a probe; returns the outcome of the round with its last probe, else null. */
+  /** Returns the round's outcome with its last probe, else null. */
   probeEnded(reaction: Reaction, returned: number): Outcome | null {
     if (returned !== RETURNED.NOT) this.returned++;
     if (returned === RETURNED.MARK) this.#markReturned = true;
@@ -99,7 +97,7 @@ export class Watch {
     return this.returned === this.#copies ? "returned" : this.#reaction;
   }
 
-  /** Records a returned mark. Returns true if that is the beginning of a loop. */
+  /** Returns true if a loop begins. */
   markSeen(): boolean {
     const begins = !this.server.looping;
     this.restart();
@@ -115,7 +113,7 @@ export class Watch {
     this.resting = false;
   }
 
-  /** Records the end of a round. Returns the pause before the next one in milliseconds. */
+  /** Returns the pause before the next round in milliseconds. */
   roundEnded(outcome: Outcome): number {
     if (this.resting) this.restart();
     switch (outcome) {
@@ -123,7 +121,7 @@ export class Watch {
         this.markSeen();
         return RECHECK_MS;
       case "returned":
-        // Without marks, only several copies prove that the loop still exists.
+        // Without marks, only several copies prove the loop.
         this.#marked = false;
         this.#missed = 0;
         this.#failures = 0;
@@ -138,7 +136,7 @@ export class Watch {
     if (this.server.looping) {
       if (++this.#missed < GONE_ROUNDS) return CONFIRM_MS;
       this.server.looping = false;
-      // One more round follows soon, in case both were lost.
+      // Repeated soon, in case both were lost.
       this.restart();
       return STEP_MS;
     }

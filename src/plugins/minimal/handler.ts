@@ -3,7 +3,7 @@ import { KIND } from "../../dns/response_scan.ts";
 import type { CreateHandler } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response/response.ts";
 
-/** Removes all but the answer section from positive responses. */
+/** Reduces positive responses to their answer section. */
 export const createMinimal: CreateHandler = () => ({
   name: "minimal",
   response({ response, qnameLength }) {
@@ -11,7 +11,7 @@ export const createMinimal: CreateHandler = () => ({
   },
 });
 
-/** Neither a denial, which needs its SOA, nor a delegation, which needs its NS. */
+/** Denials need their SOA, delegations their NS. */
 function isPositive(response: Response): boolean {
   if (response.rcode !== RCODE.NOERROR) return false;
   const { view } = response.memory;
@@ -24,7 +24,7 @@ function isPositive(response: Response): boolean {
   return true;
 }
 
-/** Ends the message after its answer section, in place. */
+/** Cuts in place, after the answer section. */
 function cut(response: Response, qnameLength: number): void {
   const { offset } = response;
   const { view } = response.memory;
@@ -34,7 +34,7 @@ function cut(response: Response, qnameLength: number): void {
   for (let i = 0; i < kept; i++) {
     const ttlAt = ttlOffset(response, i);
     const ttl = view.getUint32(offset + ttlAt);
-    // A TTL with its highest bit set counts as zero (RFC 2181 section 8).
+    // TTLs above 31 bits count as zero (RFC 2181 section 8).
     lowest = Math.min(lowest, ttl > 0x7fffffff ? 0 : ttl);
     length = ttlAt + 6 + view.getUint16(offset + ttlAt + 4);
   }
@@ -44,7 +44,7 @@ function cut(response: Response, qnameLength: number): void {
   if (response.kind !== KIND.UNKNOWN) response.minTtlSeconds = lowest;
 }
 
-/** Offset of a record's TTL in the message; the type is four octets before it. */
+/** The type is four octets before the TTL. */
 function ttlOffset({ memory, ttlsAt }: Response, record: number): number {
   return memory.view.getUint16(ttlsAt + 2 * record, true);
 }

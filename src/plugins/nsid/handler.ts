@@ -3,7 +3,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
 import type { NsidOptions } from "./setup.ts";
 
-/** Adds the name of this server to responses, for clients that ask for it (RFC 5001). */
+/** Adds the server's name for clients that request it (RFC 5001). */
 export const createNsid: CreateHandler<NsidOptions> = (options) => {
   const data = new TextEncoder().encode(options.data);
   return {
@@ -15,7 +15,6 @@ export const createNsid: CreateHandler<NsidOptions> = (options) => {
   };
 };
 
-/** Whether the client's OPT record contains this option in full. */
 function hasOption(exchange: Exchange, code: number): boolean {
   const { view } = exchange.memory;
   let at = exchange.offset + exchange.optionsAt;

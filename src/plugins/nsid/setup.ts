@@ -3,11 +3,11 @@ import type { PluginSetup } from "../controller.ts";
 
 /** Options of an `nsid` directive. */
 export interface NsidOptions {
-  /** At most 128 octets of UTF-8. */
+  /** At most 128 octets. */
   data: string;
 }
 
-/** In octets; with the longest name and all options it fits into 512. */
+/** Fits into 512 octets with the longest name and all options. */
 const MAX_SIZE = 128;
 
 /** Reads `nsid [DATA]`. */

@@ -3,19 +3,19 @@ import type { CreateHandler } from "../../engine/handler.ts";
 import type { ServedZone } from "../../engine/served.ts";
 import { Meter } from "./meter.ts";
 
-/** Zone of queries that reached no server block, as in CoreDNS. */
+/** Queries that reached no server block, as in CoreDNS. */
 const DROPPED = "dropped";
-/** Zone of queries for zones beyond `MAX_METERS`. */
+/** Zones beyond `MAX_METERS`. */
 const OTHER = "other";
-/** Zones counted separately, for each server block. */
+/** Per server block. */
 const MAX_METERS = 512;
 const LAG_INTERVAL_MS = 1000;
 
-/** Counts the queries of its server block, and measures the lag of the data plane's loop. */
+/** Counts queries of its block; measures the data plane's lag. */
 export const createPrometheus: CreateHandler = (_options, environment) => {
   const { engine, served = [], plugins = [] } = environment;
   const names = plugins.map(({ name }) => name);
-  // By listener, then by position of the zone in it, after queries without a zone.
+  // By listener, then by zone position, after queries without a zone.
   const zones: (ServedZone | undefined)[][] = [];
   const meters: Meter[][] = [];
   let count = 0;
@@ -24,7 +24,7 @@ export const createPrometheus: CreateHandler = (_options, environment) => {
     zones[zone.listener]![0] ??= { ...zone, zone: DROPPED };
   }
 
-  /** Null for a zone that is no longer served: a client's stream may outlive a configuration. */
+  /** Null for a removed zone: streams may outlive a configuration. */
   const makeMeter = (listener: number, position: number): Meter | null => {
     const found = zones[listener]?.[position];
     if (found === undefined) return null;

@@ -3,18 +3,18 @@ import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../engin
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
-/** CoreDNS's choice; all other types are "other". */
+/** CoreDNS's choice; other types are "other". */
 const TYPES = [1, 28, 5, 48, 43, 15, 50, 47, 2, 12, 46, 6, 33, 16, 65, 64, 251, 252, 255] as const;
 const OTHER_TYPE = TYPES.length;
 const TYPE_CLASSES = TYPES.length + 1;
 const CLASS_OF_TYPE = new Uint8Array(256).fill(OTHER_TYPE);
 TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 
-/** The extended ones above are "other". */
+/** Extended codes are "other". */
 const RCODES = 24;
 const RCODE_CLASSES = RCODES + 1;
 
-/** Counts the queries of a zone. Counters exist from their first event; unused ones are not exported. */
+/** Counts queries of a zone; unused counters are not exported. */
 export class Meter {
   readonly #engine: EngineServices;
   readonly #labels: Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ export class Meter {
   readonly #duration: number;
   readonly #dnssecOk: number;
 
-  /** @param plugins - names of the chain's handlers, by position */
+  /** `plugins`: handlers of the chain, by position. */
   constructor(engine: EngineServices, labels: Record<string, string>, plugins: readonly string[]) {
     this.#engine = engine;
     this.#labels = labels;
@@ -42,7 +42,7 @@ export class Meter {
     this.#dnssecOk = engine.counter("coredns_dns_do_requests_total", all);
   }
 
-  /** Counts an answered query; `sizeBytes` is 0 if no response was sent. */
+  /** Counts an answer; `sizeBytes` is 0 if none was sent. */
   count(exchange: Exchange, sizeBytes: number): void {
     const engine = this.#engine;
     const { values } = engine;
@@ -67,7 +67,7 @@ export class Meter {
     values[sent + SIZE_BUCKETS.length + 1]! += sizeBytes;
 
     const rcode = response === null ? 0 : response.rcode;
-    // As in CoreDNS, no plugin has written a failure.
+    // As in CoreDNS, failures have no plugin.
     const position = exchange.error === "" ? exchange.answeredBy + 1 : 0;
     const key = position * RCODE_CLASSES + (rcode < RCODES ? rcode : RCODES);
     values[this.#responses[key]! || this.#makeResponses(key)]!++;

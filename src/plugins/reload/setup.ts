@@ -1,7 +1,7 @@
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** CoreDNS's defaults and lower bounds, in milliseconds. */
+/** CoreDNS's defaults and minimums, in milliseconds. */
 const INTERVAL = { name: "INTERVAL", default: 30_000, min: 2000, max: MAX_DURATION_MS } as const;
 const JITTER = { name: "JITTER", default: 15_000, min: 1000, max: MAX_DURATION_MS } as const;
 
@@ -13,7 +13,7 @@ export const reloadSetup: PluginSetup = {
       tokens.nextArg() ? readDuration(tokens, tokens.value, bounds) : bounds.default;
     tokens.once(() => {
       const intervalMs = read(INTERVAL);
-      // As in CoreDNS, the jitter is at most half the interval.
+      // At most half the interval, as in CoreDNS.
       reloadEvery({ intervalMs, jitterMs: Math.min(read(JITTER), intervalMs / 2) });
     });
   },

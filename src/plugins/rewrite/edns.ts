@@ -8,18 +8,18 @@ import type { EdnsVariable, RewriteRule } from "./options.ts";
 
 type EdnsRule = RewriteRule & { field: "edns0" };
 
-/** Longest options of one query together, in octets; later ones are left out. */
+/** Maximum size of a query's options in octets; later ones are dropped. */
 const MAX_OPTIONS = 512;
 const encoder = new TextEncoder();
 const address = new Address();
 
-/** The EDNS options of one query to upstreams, as rules change them. */
+/** EDNS options of one upstream query, as changed by rules. */
 export class EdnsChanges {
-  /** Client subnet; null keeps the client's, empty removes it. */
+  /** Null keeps the client's, empty removes it. */
   subnet: Uint8Array | null = null;
   readonly #exchange: Exchange;
   readonly #engine: EngineServices;
-  /** By code; null for an option that is removed. */
+  /** By code; null if removed. */
   readonly #changed = new Map<number, Uint8Array | null>();
 
   constructor(exchange: Exchange, engine: EngineServices) {
@@ -27,20 +27,19 @@ export class EdnsChanges {
     this.#engine = engine;
   }
 
-  /** Applies a rule; false if it does not match. */
+  /** Returns whether the rule matches. */
   apply(rule: EdnsRule): boolean {
     if (rule.kind === "subnet") return this.#applySubnet(rule);
     const { action, code } = rule;
     const before = this.#changed.has(code) ? this.#changed.get(code)! : this.#ofClient(code);
     if (action === "replace" && before === null) return false;
-    // An option of the client that stays is sent on: nodens does not by itself.
+    // Client options are dropped by default, so a kept one is sent explicitly.
     const keeps = action === "append" && before !== null;
     const value = action === "unset" ? null : keeps ? before : this.#valueOf(rule);
     this.#changed.set(code, value);
     return true;
   }
 
-  /** The options in wire form. */
   encode(): Uint8Array {
     const octets: number[] = [];
     for (const [code, data] of this.#changed) {

@@ -9,11 +9,11 @@ import {
 } from "./options.ts";
 
 const ACTIONS = ["set", "append", "replace", "unset"];
-/** Longest data of an option in octets: several fit a query to an upstream. */
+/** Maximum option data in octets: several fit a query. */
 const MAX_DATA = 128;
 const encoder = new TextEncoder();
 
-/** Options that nodens sends for itself. */
+/** Options managed by nodens. */
 const OWN: Readonly<Record<number, string>> = {
   [EDNS_OPTION.CLIENT_SUBNET]: "use edns0 subnet",
   [EDNS_OPTION.COOKIE]: "forward sends cookies",
@@ -27,7 +27,7 @@ export function readEdns(args: readonly string[], tokens: Dispenser): RewriteAct
   if (!ACTIONS.includes(action)) {
     throw tokens.error(`${quote(word ?? "")} is not an action (${ACTIONS.join(", ")})`);
   }
-  // The response never has an option of this rule, so there is nothing to revert.
+  // Responses never have this option.
   if (action !== "unset" && rest.at(-1) === "revert") rest.pop();
   const unset = action === "unset";
   const count = (wanted: number, usage: string) => {

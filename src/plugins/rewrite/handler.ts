@@ -27,10 +27,9 @@ import {
 } from "./rules.ts";
 import { aliasTarget } from "./values.ts";
 
-/** What a response keeps when its records are written anew. AD would no longer be true. */
+/** Kept for rewritten records; AD would no longer be true. */
 const KEPT_FLAGS = FLAG.AA | FLAG.TC;
 
-/** What is known of a response beside its records. */
 interface Rest {
   readonly flags: number;
   readonly ecsScope: number;
@@ -38,19 +37,17 @@ interface Rest {
   readonly errorText: Uint8Array;
 }
 
-/** A response that is being changed. */
 interface Work {
   readonly response: RuleResponse;
   readonly rest: Rest;
-  /** Changes that are still to be applied, the last one first. */
+  /** Pending changes, last first. */
   readonly changes: ResponseChange[];
 }
 
-/** Makes the handler of a block's `rewrite` directives. */
+/** Creates a `rewrite` handler. */
 export const createRewrite: CreateHandler<RewriteOptions> = (options, environment) =>
   new RewriteHandler(options, environment);
 
-/** Changes questions for the handlers below, and their responses for the client. */
 class RewriteHandler implements Handler {
   readonly name = "rewrite";
   readonly everyClass: boolean;
@@ -59,7 +56,7 @@ class RewriteHandler implements Handler {
   readonly #subqueries: Subqueries;
   readonly #rewriter = new ResponseRewriter();
   readonly #response = new Response(new Memory(8));
-  /** What rules that matched do with the responses of exchanges on their way. */
+  /** Changes to responses, by exchange in flight. */
   readonly #changes = new Map<Exchange, ResponseChange[]>();
 
   constructor({ rules }: RewriteOptions, { engine, position }: HandlerEnvironment) {
@@ -70,7 +67,7 @@ class RewriteHandler implements Handler {
   }
 
   query(exchange: Exchange): Verdict {
-    // Left by a query that got no response.
+    // Left by a query without a response.
     this.#changes.delete(exchange);
     const { qtype, qclass, memory, offset } = exchange;
     const name = formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase();
@@ -129,7 +126,7 @@ class RewriteHandler implements Handler {
     });
   }
 
-  /** Applies changes, the last one first; waits if one of them needs the target of an alias. */
+  /** Last change first; waits if one needs the target of an alias. */
   #change(exchange: Exchange, qtype: number, work: Work): typeof WAIT | void {
     for (let next = work.changes.pop(); next !== undefined; next = work.changes.pop()) {
       if (next.kind === "message") {
@@ -160,7 +157,7 @@ class RewriteHandler implements Handler {
     const { writer } = this.#engine;
     writer.begin(exchange, rcode, rest.flags);
     const response = this.#response;
-    // The writer's own must keep its memory.
+    // The writer's response must keep its memory.
     Object.assign(response, writeRecords(writer, exchange, records));
     response.ecsScope = rest.ecsScope;
     response.extendedError = rest.extendedError;
@@ -175,10 +172,9 @@ function changesOf(edns: EdnsChanges | null) {
   return { upstreamOptions, subnet: edns?.subnet ?? null };
 }
 
-/** An alias that a rule leads elsewhere. */
 interface Alias {
   readonly from: string;
-  /** The new target in wire form. */
+  /** In wire form. */
   readonly name: Uint8Array;
 }
 
@@ -195,7 +191,7 @@ function findAlias(
   return null;
 }
 
-/** Aliases up to the changed one stay; what the new target has takes the place of the rest. */
+/** Keeps aliases up to the changed one; `found` replaces the rest. */
 function followAlias(response: RuleResponse, { from, name }: Alias, found: Response): void {
   const records = readRecords(found);
   if (records === null) return;

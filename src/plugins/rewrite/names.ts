@@ -1,14 +1,14 @@
 import { compilePattern } from "../pattern.ts";
 import type { NameMatch } from "./options.ts";
 
-/** A compiled match; names are in presentation format, lower case, with their closing dot. */
+/** Names are lower case, with the final dot. */
 export interface NameRule {
   matches(name: string): boolean;
-  /** The name with the replacement in the place of what matched; null if it does not match. */
+  /** Null without a match. */
   replace(name: string, to: string): string | null;
 }
 
-/** Compiles a match, which the set-up has checked. */
+/** Compiles a valid match. */
 export function compileMatch({ how, text }: NameMatch): NameRule {
   if (how === "regex") return patternRule(text);
   const test = {
@@ -26,7 +26,7 @@ export function compileMatch({ how, text }: NameMatch): NameRule {
   return { matches: test, replace: (name, to) => test(name) ? put(name, to) : null };
 }
 
-/** A rule by an expression, whose groups `{0}`, `{1}`, ... stand in the replacement. */
+/** Rule by expression; `{0}`, `{1}`, ... in a replacement are its groups. */
 export function patternRule(pattern: string): NameRule {
   const compiled = compilePattern(pattern);
   if (compiled.error !== null) throw new Error(`Cannot compile ${pattern}: ${compiled.error}`);

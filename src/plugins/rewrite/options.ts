@@ -1,17 +1,17 @@
-/** How a rule compares a name, in presentation format, lower case, with its closing dot. */
+/** Comparison of a name: lower case, with the final dot. */
 export interface NameMatch {
   how: "exact" | "prefix" | "suffix" | "substring" | "regex";
   text: string;
 }
 
-/** A change to names in a response, by an expression; `{1}` in `to` is its first group. */
+/** Change to names in a response; `{1}` in `to` is the first group. */
 export interface AnswerChange {
   what: "name" | "value";
   pattern: string;
   to: string;
 }
 
-/** What a rule does with queries that it matches, or with their responses. */
+/** Effect of a rule on matching queries or their responses. */
 export type RewriteAction =
   | {
     field: "name";
@@ -30,14 +30,14 @@ export type RewriteAction =
   | { field: "edns0"; action: "unset"; kind: "option"; code: number }
   | { field: "edns0"; action: "unset"; kind: "subnet" };
 
-/** Value of an EDNS option in queries to upstreams. */
+/** Value of an EDNS option for upstreams. */
 export type EdnsValue =
   | { kind: "option"; code: number; data: number[] }
   | { kind: "option"; code: number; variable: EdnsVariable }
-  /** Client subnet: bits of IPv4 and of IPv6 addresses. */
+  /** Client subnet: prefix lengths. */
   | { kind: "subnet"; bits: { ipv4: number; ipv6: number } };
 
-/** Variables of CoreDNS that nodens knows. */
+/** Supported variables of CoreDNS. */
 export const EDNS_VARIABLES = [
   "qname",
   "qtype",
@@ -47,13 +47,13 @@ export const EDNS_VARIABLES = [
   "server_ip",
   "server_port",
 ] as const;
-/** Variable in the data of an EDNS option. */
+/** Variable in EDNS option data. */
 export type EdnsVariable = (typeof EDNS_VARIABLES)[number];
 
 /** One use of the directive. */
 export type RewriteRule = RewriteAction & { stop: boolean };
 
-/** Options of a block's `rewrite` directives, in the order of the file. */
+/** Options of a block's `rewrite` directives, in file order. */
 export interface RewriteOptions {
   rules: RewriteRule[];
 }

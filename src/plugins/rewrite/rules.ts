@@ -4,26 +4,26 @@ import { compileMatch, type NameRule, patternRule } from "./names.ts";
 import type { RewriteRule } from "./options.ts";
 import { mapOwner, mapValue } from "./values.ts";
 
-/** A question as rules see it. */
+/** Question, as seen by rules. */
 export interface RuleQuestion {
-  /** In presentation format, lower case, with its closing dot. */
+  /** Lower case, with the final dot. */
   name: string;
   qtype: number;
   qclass: number;
-  /** Called for the first rule that concerns EDNS options. */
+  /** Called for the first EDNS rule. */
   readonly edns: () => EdnsChanges;
 }
 
-/** A response as rules see it. */
+/** Response, as seen by rules. */
 export interface RuleResponse {
   rcode: number;
   records: MessageRecord[];
 }
 
-/** A name mapped to another, or null if it stays. */
+/** Null leaves the name unchanged. */
 type MapName = (name: string) => string | null;
 
-/** What a rule that matched a query does with its response. */
+/** Change to the response of a matched query. */
 export type ResponseChange =
   | { kind: "message"; apply(response: RuleResponse): void }
   | { kind: "alias"; rule: NameRule; to: string };
@@ -31,11 +31,11 @@ export type ResponseChange =
 /** A compiled rule. */
 export interface CompiledRule {
   readonly stop: boolean;
-  /** Changes the question if it matches, and returns what to do with the response; else null. */
+  /** Null if the question does not match. */
   apply(question: RuleQuestion): ResponseChange[] | null;
 }
 
-/** Compiles a rule, which the set-up has checked. */
+/** Compiles a valid rule. */
 export function compileRule(rule: RewriteRule): CompiledRule {
   return { stop: rule.stop, apply: applyOf(rule) };
 }

@@ -9,7 +9,7 @@ import type { AnswerChange, NameMatch, RewriteAction, RewriteRule } from "./opti
 
 const FIELDS = ["name", "type", "class", "ttl", "rcode", "cname", "edns0"];
 const MATCHES = ["exact", "prefix", "suffix", "substring", "regex"];
-/** Longest expression in characters, as in CoreDNS. */
+/** Maximum characters, as in CoreDNS. */
 const MAX_PATTERN = 10_000;
 /** RFC 2181 section 8. */
 const MAX_TTL = 2 ** 31 - 1;
@@ -22,7 +22,7 @@ export const rewriteSetup: PluginSetup = {
     const rules: RewriteRule[] = [];
     tokens.eachUse(() => {
       const words = tokens.remainingArgs();
-      // A rule may stand in a block, over several lines.
+      // A rule may be a block of several lines.
       if (words.length < 2) {
         tokens.eachInBlock((word) => words.push(word, ...tokens.remainingArgs()));
       }
@@ -59,7 +59,7 @@ function readAction(field: string, args: string[], tokens: Dispenser): RewriteAc
     }
     case "cname": {
       const [match, to] = readMatch(args, tokens, "cname [TYPE] FROM TO", 1);
-      // Only exact names are completed here, as in CoreDNS.
+      // Only exact names are completed, as in CoreDNS.
       const [from] = args.slice(-2);
       if (match.how !== "exact") match.text = match.how === "regex" ? from! : from!.toLowerCase();
       return { field: "cname", match, to: match.how === "exact" ? qualified(to!) : to! };
@@ -76,7 +76,7 @@ function readAction(field: string, args: string[], tokens: Dispenser): RewriteAc
 function readName(args: string[], tokens: Dispenser): RewriteAction {
   const usage = "name [TYPE] FROM TO [answer ...]";
   if (args.length < 2) throw tokens.error(`too few arguments (${usage})`);
-  // Options need a type before the names.
+  // Options require an explicit type.
   const [how, from, to, ...options] = args.length === 2 ? ["exact", ...args] : args;
   const match = makeMatch(how!, from!, tokens);
   if (match.how === "regex") checkGroups(match.text, to!, tokens);
@@ -106,7 +106,7 @@ function readName(args: string[], tokens: Dispenser): RewriteAction {
   return { field: "name", match, to: qualified(to!), auto, answers };
 }
 
-/** Reads an optional type, a name, and `more` further arguments. */
+/** Optional type, name and `more` arguments. */
 function readMatch(
   args: readonly string[],
   tokens: Dispenser,
@@ -142,7 +142,7 @@ function checkPattern(pattern: string, tokens: Dispenser): void {
   if (error !== null) throw tokens.error(`${quote(pattern)} is not a regular expression: ${error}`);
 }
 
-/** A replacement may name the groups of its expression, `{0}` being the whole. */
+/** `{0}` is the whole match. */
 function checkGroups(pattern: string, to: string, tokens: Dispenser): void {
   const compiled = compilePattern(pattern);
   if (compiled.error !== null) return;

@@ -2,7 +2,7 @@ import { PATTERNS } from "../pattern.ts";
 import type { PluginTraits } from "../traits.ts";
 import type { RewriteOptions, RewriteRule } from "./options.ts";
 
-/** What the rest of the program may know of `rewrite`. */
+/** Traits of `rewrite`. */
 export const rewriteTraits: PluginTraits<RewriteOptions> = {
   library: ({ rules }) => rules.some(hasPattern) ? PATTERNS : null,
 };

@@ -4,7 +4,7 @@ import type { MessageRecord } from "../../engine/response/records.ts";
 
 type MapName = (name: string) => string | null;
 
-/** Types whose data is or ends with a name that `answer value` changes; NAPTR and SOA aside. */
+/** Types with a name that `answer value` changes, except NAPTR and SOA. */
 const NAME_AT = new Map<number, number>([
   [TYPE.CNAME, 0],
   [TYPE.DNAME, 0],
@@ -15,12 +15,12 @@ const NAME_AT = new Map<number, number>([
   [TYPE.SOA, 0],
 ]);
 
-/** Maps the owner of a record. A mapped text that is not a name leaves it as it is. */
+/** Maps a record's owner; ignores results that are not names. */
 export function mapOwner(record: MessageRecord, map: MapName): void {
   record.owner = mapName(record.owner, map) ?? record.owner;
 }
 
-/** Maps the name in the data of a record: the target, or the primary server of an SOA. */
+/** Maps a record's target, or the primary server of an SOA. */
 export function mapValue(record: MessageRecord, map: MapName): void {
   const { type, data } = record;
   const at = type === TYPE.NAPTR ? naptrNameAt(data) : NAME_AT.get(type);
@@ -32,7 +32,7 @@ export function mapValue(record: MessageRecord, map: MapName): void {
   record.data = Uint8Array.from([...data.subarray(0, at), ...after, ...rest]);
 }
 
-/** The target of an alias, in lower case; null if the record is not one. */
+/** Target of an alias in lower case, or null. */
 export function aliasTarget({ type, data }: MessageRecord): string | null {
   return type === TYPE.CNAME ? formatName(data).toLowerCase() : null;
 }
@@ -53,7 +53,7 @@ function nameEnd(data: Uint8Array, at: number): number {
   return next + 1;
 }
 
-/** Order, preference and three strings come before the replacement (RFC 3403 section 4.1). */
+/** Order, preference and three strings precede it (RFC 3403 section 4.1). */
 function naptrNameAt(data: Uint8Array): number {
   let at = 4;
   for (let i = 0; i < 3; i++) at += data[at]! + 1;

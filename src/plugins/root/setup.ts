@@ -1,7 +1,7 @@
 import { quote } from "../../corefile/quote.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Reads `root PATH`; it has no handler. */
+/** Reads `root PATH`. */
 export const rootSetup: PluginSetup = {
   name: "root",
   setup({ tokens, host, setRoot, warn }) {

@@ -1,7 +1,7 @@
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
 import type { RrlOptions } from "./setup.ts";
 
-/** Sets the rate of large UDP responses; the engine counts them once their size is known. */
+/** Sets the rate of large UDP responses, which the engine counts. */
 export const createRrl: CreateHandler<RrlOptions> = (options) => {
   const rate = options.perSecond === 0 ? null : options;
   return {

@@ -5,7 +5,7 @@ import type { PluginSetup } from "../controller.ts";
 /** Options of an `rrl` directive. */
 export type RrlOptions = { -readonly [K in keyof ResponseRate]: number };
 
-/** One data plane cannot send more than a million a second. */
+/** A data plane cannot send more than a million a second. */
 const RATE = { min: 0, max: 1_000_000 } as const;
 const IPV4 = { min: 1, max: 32 } as const;
 const IPV6 = { min: 1, max: 128 } as const;

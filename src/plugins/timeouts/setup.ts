@@ -2,13 +2,13 @@ import type { StreamTimeouts } from "../../config/types.ts";
 import { readDuration, readInteger } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Bounds of CoreDNS. */
+/** CoreDNS's bounds. */
 const TIME = { min: 1000, max: 24 * 3600 * 1000 } as const;
 const QUERIES = { name: "maxtcpqueries", min: -1, max: 2 ** 31 - 1 } as const;
-/** 0 turns it off. */
+/** 0 disables it. */
 const DISCARD = { min: 0, max: TIME.max } as const;
 
-/** Reads `timeouts { … }`; it has no handler: the times belong to the listeners. */
+/** Reads `timeouts { … }`; the times belong to listeners. */
 export const timeoutsSetup: PluginSetup = {
   name: "timeouts",
   setup({ tokens, limitStreams }) {

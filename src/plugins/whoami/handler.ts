@@ -3,14 +3,13 @@ import { CLASS, FLAG, HEADER_SIZE, MAX_NAME_SIZE, RCODE, TYPE } from "../../dns/
 import { TCP } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, NEXT } from "../../engine/handler.ts";
 
-/** `_udp` and `_tcp`, each followed by a pointer to the qname. */
+/** `_udp` and `_tcp`, each before a pointer to the qname. */
 const UDP_OWNER = Uint8Array.from([4, 0x5f, 0x75, 0x64, 0x70, 0xc0, HEADER_SIZE]);
 const TCP_OWNER = Uint8Array.from([4, 0x5f, 0x74, 0x63, 0x70, 0xc0, HEADER_SIZE]);
-/** Size of that label. */
 const LABEL_SIZE = 5;
 const ROOT = new Uint8Array(1);
 
-/** Answers with the client's address, port and transport, in the additional section. */
+/** Answers with client address, port and transport. */
 export const createWhoami: CreateHandler = (_options, { engine }) => {
   const address = new Address();
   return {
@@ -22,7 +21,7 @@ export const createWhoami: CreateHandler = (_options, { engine }) => {
       const writer = engine.writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
       writer.record("additional", null, v4 ? TYPE.A : TYPE.AAAA, CLASS.IN, 0)
         .raw(address.bytes, 0, v4 ? 4 : 16);
-      // If the qname has no room for another label, it is the owner.
+      // Without room for another label, the qname is the owner.
       const fits = exchange.qnameLength + LABEL_SIZE <= MAX_NAME_SIZE;
       const owner = exchange.transport === TCP ? TCP_OWNER : UDP_OWNER;
       writer.record("additional", fits ? owner : null, TYPE.SRV, CLASS.IN, 0)

@@ -6,7 +6,7 @@ export const whoamiSetup: PluginSetup = {
   answers: true,
   describe: () => "clients are told their own address",
   setup({ tokens, addHandler }) {
-    // As in CoreDNS, it may be repeated.
+    // May be repeated, as in CoreDNS.
     tokens.eachUse(() => {});
     addHandler({});
   },

@@ -1,6 +1,6 @@
 import type { PluginSetup } from "../controller.ts";
 
-/** Directives that are accepted and ignored, with the reason. */
+/** Ignored directives, with the reason. */
 export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   metadata: "no plugin of nodens has metadata",
   cancel: "forward's own limits end a query in time",
@@ -8,7 +8,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   trace: "nodens exports no traces",
 };
 
-/** Readers of these directives; each accepts any words and warns once. */
+/** Setups of these directives; each warns once. */
 export const withoutEffectSetups: readonly PluginSetup[] = Object.entries(WITHOUT_EFFECT)
   .map(([name, why]) => ({
     name,

@@ -14,13 +14,13 @@ import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../persist/snapshot_fil
 import type { CompanionServices, Plane } from "../../companion.ts";
 import type { SnapshotReader } from "./snapshot_files.ts";
 
-/** Time limit of a data plane for one slice; it answers queries meanwhile. */
+/** Time limit for one slice. */
 const ASK_MS = 5000;
 const TOO_LATE = "it was not finished before the time limit for stopping";
-/** Entries that a data plane loads at a time: few while its code is not compiled. */
+/** Entries per load: few until the code is compiled. */
 const BATCH = { first: 32, most: 1000 } as const;
 
-/** Where a persisted cache is in a configuration. */
+/** Position of a persisted cache in a configuration. */
 export interface CacheDirective {
   block: number;
   position: number;
@@ -28,28 +28,28 @@ export interface CacheDirective {
   options: CacheOptions;
 }
 
-/** What persisting caches needs. */
+/** Dependencies of cache persistence. */
 export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "shared"> & {
   clock?: Clock;
 };
 
-/** The cache of one directive and its file, which is read and written one operation at a time. */
+/** Cache of one directive and its file; operations run one at a time. */
 export class PersistedCache {
   #directive: CacheDirective;
   readonly #path: string;
   readonly #planes: readonly Plane[];
   readonly #log: CompanionServices["log"];
   readonly #clock: Clock;
-  /** Shared with the data planes, so that slices are not copied. */
+  /** Avoids copies of slices. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   readonly #bytes = new Uint8Array(this.#memory);
-  /** Why the last read or write failed; logged once until one succeeds. */
+  /** Last errors, logged once until the next success. */
   readonly #failures = new Map<"read" | "write", string>();
   #last: Promise<void> = Promise.resolve();
   #cancelSave: Cancel = () => {};
-  /** Before the file has been read, it must not be overwritten. */
+  /** The file must be read before it is overwritten. */
   #loaded = false;
-  /** Restarts of the first data plane when the file was read into it. */
+  /** Of the first data plane, at the last load. */
   #restarts = 0;
   #deadlineMs = Infinity;
   #stopping = false;
@@ -74,13 +74,12 @@ export class PersistedCache {
     return this.#last;
   }
 
-  /** Whether a directive has the same content and file. */
   isSame({ zones, options }: CacheDirective): boolean {
     return options.persist!.file === this.#path && zones === this.#directive.zones &&
       keepsContent(this.#directive.options, options);
   }
 
-  /** Pauses, after writing the file if `save`; resolves with the function that resumes. */
+  /** Pauses, after writing the file if `save`; the result resumes. */
   hold({ save, limitMs }: { save: boolean; limitMs: number }): Promise<() => void> {
     const paused = Promise.withResolvers<() => void>();
     this.#enqueue(async () => {
@@ -96,7 +95,7 @@ export class PersistedCache {
     return paused.promise;
   }
 
-  /** Follows the cache to another configuration. */
+  /** Continues in another configuration. */
   move(directive: CacheDirective): void {
     const before = this.#intervalMs;
     this.#directive = directive;
@@ -113,7 +112,7 @@ export class PersistedCache {
     this.#enqueue(() => this.#load(planes));
   }
 
-  /** Loads the file again if another process has written it; known entries stay. */
+  /** Reloads a changed file; existing entries stay. */
   async follow(): Promise<void> {
     if (this.#loaded && !this.#stopping && await identityOf(this.#path) !== this.#identity) {
       this.load(this.#planes);
@@ -121,7 +120,7 @@ export class PersistedCache {
     }
   }
 
-  /** Writes the file from now on, because the other process has ended. */
+  /** The other process has ended. */
   own(): void {
     this.#shared = false;
   }
@@ -129,7 +128,7 @@ export class PersistedCache {
   async stop(limitMs: number): Promise<void> {
     this.end();
     this.#deadlineMs = this.#clock.now() + limitMs;
-    // A file that was not fully loaded has more entries than the cache.
+    // A partly loaded file has more entries than the cache.
     this.#enqueue(async () => {
       if (this.#loaded) await this.#save();
     });
@@ -142,7 +141,7 @@ export class PersistedCache {
     return this.#directive.options.persist!.intervalMs;
   }
 
-  /** The first time at random, so that nodes do not write together. */
+  /** Random, so that nodes do not write together. */
   #saveFirst(): void {
     this.#saveAfter(this.#intervalMs * Math.random());
   }
@@ -191,7 +190,7 @@ export class PersistedCache {
     if (planes.includes(this.#planes[0]!)) this.#restarts = restarts;
   }
 
-  /** Loads all slices into every data plane; returns what the first one did with the entries. */
+  /** Returns the first data plane's result. */
   async #fill(
     planes: readonly Plane[],
     reader: SnapshotReader,
@@ -225,7 +224,7 @@ export class PersistedCache {
 
   async #save(): Promise<void> {
     const plane = this.#planes[0]!;
-    // A thread that replaced a failed one is empty until the file has been loaded into it.
+    // Restarted threads are empty until the next load.
     const isFilled = () => plane.restarts === this.#restarts;
     if (!isFilled()) return;
     try {
@@ -273,7 +272,7 @@ export class PersistedCache {
   }
 }
 
-/** Identifies the content of a file, since each is written elsewhere and renamed; "" for none. */
+/** Changes whenever the file is replaced; "" if there is none. */
 async function identityOf(path: string): Promise<string> {
   try {
     const { ino, mtime } = await Deno.stat(path);

@@ -3,7 +3,7 @@ import type { Keeper, Plane } from "../../companion.ts";
 import type { CacheOptions } from "../options.ts";
 import { type CacheDirective, PersistedCache, type PersistenceOptions } from "./persisted_cache.ts";
 
-/** Persists the caches with a `persist` option: restores them at start, and writes them periodically. */
+/** Restores caches with `persist` at start and writes them periodically. */
 export class Persistence implements Keeper {
   #options: PersistenceOptions;
   #caches: PersistedCache[] = [];
@@ -21,7 +21,7 @@ export class Persistence implements Keeper {
     if (!this.#stopping) this.#caches.forEach((cache) => cache.load([plane]));
   }
 
-  /** As `Keeper.hold`; writes caches whose content the next configuration drops. */
+  /** As `Keeper.hold`; writes caches that are dropped. */
   async hold(next: Config, limitMs: number): Promise<(config: Config) => void> {
     const directives = directivesOf(next);
     const held = await Promise.all(this.#caches.map(async (cache) => {

@@ -1,4 +1,4 @@
-/** Reads and writes the files of persisted caches (`snapshot_file.ts`). */
+/** Files of persisted caches (`snapshot_file.ts`). */
 import { crc32 } from "node:zlib";
 import { requireOwn } from "../../../sys/own_file.ts";
 import {
@@ -17,10 +17,10 @@ import {
 } from "../persist/snapshot_file.ts";
 
 const READ_SIZE = 1024 * 1024;
-/** The names that clients use are private. */
+/** Queries of clients are private. */
 const FILE_MODE = 0o600;
 
-/** Writes a temporary file slice by slice and renames it, so the file is always complete. */
+/** Writes a temporary file in slices, then renames it. */
 export class SnapshotWriter {
   readonly #path: string;
   readonly #temporary: string;
@@ -40,11 +40,11 @@ export class SnapshotWriter {
     this.#timeMs = timeMs;
   }
 
-  /** Begins a file. Throws the system's errors, and one if other users may write to it or its folder. */
+  /** Throws system errors, and if other users may write to the file or its folder. */
   static async open(path: string, timeMs: number): Promise<SnapshotWriter> {
     await requireOwn(path);
     const temporary = temporaryOf(path);
-    // Left by a process that was killed, or a link that must not be followed.
+    // Left by a killed process, or a link that must not be followed.
     await removeIfThere(temporary);
     const file = await Deno.open(temporary, { write: true, createNew: true, mode: FILE_MODE });
     const writer = new SnapshotWriter(path, file, timeMs);
@@ -88,7 +88,7 @@ export class SnapshotWriter {
     this.#finished = true;
   }
 
-  /** Removes the temporary file unless it is finished; ignores errors. */
+  /** Removes unfinished files; ignores errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#finished) return;
     if (this.#isOpen) this.#file.close();
@@ -96,7 +96,7 @@ export class SnapshotWriter {
   }
 }
 
-/** Reads a file with a correct checksum slice by slice. */
+/** Verifies a file's checksum, then reads it slice by slice. */
 export class SnapshotReader {
   readonly #file: Deno.FsFile;
   readonly #buffer = new Uint8Array(SLICE_HEADER_SIZE + MAX_SLICE_SIZE);
@@ -111,7 +111,7 @@ export class SnapshotReader {
     this.timeMs = timeMs;
   }
 
-  /** Opens a file and checks all of it; null if there is none. Throws why it cannot be used. */
+  /** Null if there is no file. Throws if it is unusable. */
   static async open(path: string): Promise<SnapshotReader | null> {
     let file: Deno.FsFile;
     try {
@@ -146,7 +146,7 @@ export class SnapshotReader {
     }
   }
 
-  /** Copies the entries of the next slice to the start of `memory`; null at the end. */
+  /** Copies the next slice's entries to `memory`; null at the end. */
   next(memory: Uint8Array): SliceHeader | null {
     if (this.#slices === 0 && this.#left === 0) return null;
     if (this.#slices-- === 0) {
@@ -166,7 +166,7 @@ export class SnapshotReader {
     this.#file.close();
   }
 
-  /** Synchronously, since the checksum has just brought the file into the page cache. */
+  /** Synchronous: the file is in the page cache. */
   #read(into: Uint8Array): void {
     for (let at = 0; at < into.length;) {
       const count = this.#file.readSync(into.subarray(at));

@@ -42,26 +42,26 @@ const RESERVED = 19;
 const ERROR = 20;
 const MESSAGE = 24;
 
-/** RFC 8914 section 2: two octets. */
+/** RFC 8914 section 2. */
 const MAX_ERROR = 0xffff;
 const ROWS_A_SLICE = 1000;
 const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
-/** Older entries do not fit the clock of a store. */
+/** Range of the store clock. */
 const MAX_AGE_TENTHS = 0x3fffffff;
 
 const CLASSES = ["success", "denial"] as const;
 const OTHER = { success: "denial", denial: "success" } as const;
 
-/** Position of a save: a class and a row of its store. */
+/** Position of a save: class and row. */
 export interface SnapshotCursor {
   store: number;
   row: number;
 }
 
-/** Where a save begins. */
+/** Start of a save. */
 export const SNAPSHOT_START: Readonly<SnapshotCursor> = { store: 0, row: 0 };
 
-/** Asks for a slice in shared memory of `MAX_SLICE_SIZE` bytes. */
+/** Request to save a slice into `MAX_SLICE_SIZE` bytes of shared memory. */
 export interface SaveRequest {
   type: "save";
   memory: SharedArrayBuffer;
@@ -75,7 +75,7 @@ export interface SaveReply {
   next: SnapshotCursor | null;
 }
 
-/** Asks to load entries of a slice in shared memory. */
+/** Request to load a slice from shared memory. */
 export interface LoadRequest {
   type: "load";
   memory: SharedArrayBuffer;
@@ -85,16 +85,16 @@ export interface LoadRequest {
   elapsedTenths: number;
 }
 
-/** What happened to the entries of a slice. */
+/** Result of loading a slice. */
 export interface LoadReply {
-  /** Offset after the last entry examined; -1 if the next one is truncated. */
+  /** Offset of the next entry; -1 if it is truncated. */
   next: number;
   taken: number;
   left: number;
   malformed: number;
 }
 
-/** The cache that a snapshot belongs to. */
+/** Cache to save or load. */
 export interface SnapshotTarget {
   readonly success: Store;
   readonly denial: Store;
@@ -106,7 +106,7 @@ export interface SnapshotTarget {
   keeps(exchange: Exchange, store: "success" | "denial"): boolean;
 }
 
-/** Saves the entries of a cache in slices, and loads them from untrusted slices. */
+/** Saves cache entries in slices, and loads untrusted slices. */
 export class Snapshot {
   readonly #target: SnapshotTarget;
   readonly #response = new Response(new Memory(8));
@@ -129,7 +129,7 @@ export class Snapshot {
       if (rows[row + ROW.ADDRESS] === -1) continue;
       const age = (now - rows[row + ROW.STORED]!) / 10;
       if (age >= store.ttlOf(row) + this.#target.staleSeconds) continue;
-      // Responses without an answer are stored for two seconds only.
+      // Empty responses are stored for two seconds only.
       if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
       reply.sizeBytes = this.#write(memory, reply.sizeBytes, { store, row, now });
@@ -179,7 +179,7 @@ export class Snapshot {
     const tableEnd = ((length + 1) & ~1) + 2 * ttlCount;
     copyWords(from, offset, memory, messageAt, tableEnd);
     for (let i = 0; i < subnet; i++) bytes[messageAt + tableEnd + i] = from.bytes[subnetAt + i]!;
-    // Padding must not reveal what the block held before.
+    // Padding must not leak old data.
     if ((length & 1) !== 0) bytes[messageAt + length] = 0;
     const size = tableEnd + subnet;
     const end = messageAt + ((size + 7) & ~7);
@@ -187,7 +187,7 @@ export class Snapshot {
     return end;
   }
 
-  /** Whether an entry within its slice may be served. Reads its question into `#exchange`. */
+  /** Whether an entry may be served. Reads its question into `#exchange`. */
   #isGood(memory: Memory, at: number): boolean {
     const { bytes, view } = memory;
     const length = view.getUint16(at + LENGTH, true);
@@ -268,7 +268,7 @@ export class Snapshot {
   }
 }
 
-/** Offset after the entry at `at`, by its sizes; -1 if it does not end by `end`. */
+/** Offset after the entry; -1 if it exceeds `end`. */
 function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
   if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
   const size = ((view.getUint16(at + LENGTH, true) + 1) & ~1) +
@@ -277,7 +277,7 @@ function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
   return next > end ? -1 : next;
 }
 
-/** Wraps shared memory, which the other thread does not touch meanwhile. */
+/** The other thread does not touch the memory meanwhile. */
 function asMemory(shared: SharedArrayBuffer): Memory {
   return new Memory(shared as unknown as ArrayBuffer);
 }

@@ -18,40 +18,39 @@
  *           16  entries     see `snapshot.ts`
  * ```
  *
- * The data plane writes or reads one slice between two batches of queries, so no thread holds more of
- * the file. Damage that the checksum misses is found in the entries. The file has no hashes: they
- * depend on the key of the process.
+ * A data plane writes or reads one slice between two batches of queries. The entries' checks find
+ * damage that the checksum misses. Hashes are not stored: they depend on the process's key.
  */
 
-/** Bytes of the header. */
+/** Size of the file header. */
 export const FILE_HEADER_SIZE = 40;
-/** Bytes of the header that the checksum covers. */
+/** Header bytes under the checksum. */
 export const FILE_SUMMED_SIZE = 32;
-/** Bytes of a slice before its entries. */
+/** Size of a slice header. */
 export const SLICE_HEADER_SIZE = 16;
-/** Maximum bytes of a slice's entries: twice the largest message with its table. */
+/** Maximum size of a slice's entries: twice the largest message with its table. */
 export const MAX_SLICE_SIZE = 163_840;
 
 const MAGIC = [0x89, 0x6e, 0x6f, 0x64, 0x65, 0x6e, 0x73, 0x0a];
 const VERSION = 1;
-/** How far in the future a file may be: a machine's clock may be corrected between two starts. */
+/** Clocks may be corrected between starts. */
 const MAX_AHEAD_MS = 300_000;
 
-/** Header of a file, without its checksum; see above. */
+/** File header without its checksum. */
 export interface FileHeader {
   slices: number;
   timeMs: number;
   sizeBytes: number;
 }
 
-/** Header of a slice; see above. */
+/** Slice header. */
 export interface SliceHeader {
   sizeBytes: number;
   entries: number;
   timeMs: number;
 }
 
-/** Writes a header without its checksum. */
+/** Encodes a header without its checksum. */
 export function encodeFileHeader({ slices, timeMs, sizeBytes }: FileHeader): Uint8Array {
   const bytes = new Uint8Array(FILE_HEADER_SIZE);
   const view = viewOf(bytes);
@@ -63,7 +62,7 @@ export function encodeFileHeader({ slices, timeMs, sizeBytes }: FileHeader): Uin
   return bytes;
 }
 
-/** Reads a header, except for the checksum. Throws why a file of `fileSize` bytes cannot be used. */
+/** Decodes a header without its checksum. Throws if the file is unusable. */
 export function decodeFileHeader(bytes: Uint8Array, fileSize: number): FileHeader {
   if (fileSize < FILE_HEADER_SIZE || MAGIC.some((octet, i) => bytes[i] !== octet)) {
     throw new TypeError("it is not a cache of nodens");
@@ -84,17 +83,17 @@ export function decodeFileHeader(bytes: Uint8Array, fileSize: number): FileHeade
   return { slices: view.getUint32(12, true), timeMs: view.getFloat64(16, true), sizeBytes };
 }
 
-/** Puts the checksum into a header. */
+/** Sets the checksum of a header. */
 export function setChecksum(header: Uint8Array, checksum: number): void {
   viewOf(header).setUint32(FILE_SUMMED_SIZE, checksum, true);
 }
 
-/** The checksum in a header. */
+/** Reads the checksum of a header. */
 export function checksumOf(header: Uint8Array): number {
   return viewOf(header).getUint32(FILE_SUMMED_SIZE, true);
 }
 
-/** Writes the header of a slice to the start of `into`. */
+/** Encodes a slice header at the start of `into`. */
 export function encodeSliceHeader(header: SliceHeader, into: Uint8Array): void {
   const view = viewOf(into);
   view.setUint32(0, header.sizeBytes, true);
@@ -102,7 +101,7 @@ export function encodeSliceHeader(header: SliceHeader, into: Uint8Array): void {
   view.setFloat64(8, header.timeMs, true);
 }
 
-/** Reads the header of a slice; throws if it is impossible with `leftBytes` left in the file. */
+/** Decodes a slice header; throws if the slice exceeds `leftBytes`. */
 export function decodeSliceHeader(bytes: Uint8Array, leftBytes: number): SliceHeader {
   const view = viewOf(bytes);
   const sizeBytes = view.getUint32(0, true);
@@ -114,7 +113,7 @@ export function decodeSliceHeader(bytes: Uint8Array, leftBytes: number): SliceHe
   return { sizeBytes, entries: view.getUint32(4, true), timeMs };
 }
 
-/** Why a file of this time is useless if entries are served for `longestMs`; null if it is not. */
+/** Why a file is useless if entries are served for `longestMs`; else null. */
 export function whyUseless(
   { timeMs, nowMs, longestMs }: { timeMs: number; nowMs: number; longestMs: number },
 ): string | null {
@@ -128,7 +127,7 @@ export function whyUseless(
     : null;
 }
 
-/** Tenths of a second between two wall-clock times; never negative, and at most 30 bits. */
+/** Tenths of a second between wall-clock times, clamped to 30 bits. */
 export function tenthsSince(timeMs: number, nowMs: number): number {
   return Math.min(Math.max(0, Math.floor((nowMs - timeMs) / 100)), 0x3fffffff);
 }

@@ -1,11 +1,11 @@
 import { Memory } from "../../../engine/memory.ts";
 
-/** Default and maximum size of a chunk, which is divided into blocks of one size. */
+/** Default and maximum chunk size; a chunk has blocks of one size. */
 const CHUNK_SIZE = 65536;
 const LARGE_SHIFT = 3;
-/** Addresses are in units of eight bytes; a chunk has this many. */
+/** log2 of a chunk's size in units of eight bytes. */
 const CHUNK_SHIFT = 13;
-/** Chunks that addresses reach; the last address is reserved. */
+/** Addressable chunks; the last address is reserved. */
 const MAX_CHUNKS = (1 << (32 - CHUNK_SHIFT)) - 1;
 const SPARE_CHUNKS = 4;
 
@@ -22,9 +22,9 @@ interface Chunk {
 }
 
 /**
- * Allocates blocks of bytes without an object for each. Sizes are rounded up to four classes a
- * doubling (a tenth is lost on average). A chunk serves one class and is released with its last
- * block. An address is an unsigned number: the chunk's number and the offset in units of eight.
+ * Allocates blocks without objects. Four size classes per doubling waste a tenth on average. A
+ * chunk serves one class and is released with its last block. Addresses are unsigned: chunk number,
+ * and offset in units of eight bytes.
  */
 export class Arena {
   readonly #chunkSize: number;
@@ -41,7 +41,7 @@ export class Arena {
     this.#large = chunkSize >>> LARGE_SHIFT;
   }
 
-  /** Bytes that a block of at least `size` would allocate from the system; Infinity if impossible. */
+  /** Bytes that a block would take from the system; Infinity if impossible. */
   costOf(size: number): number {
     const full = this.#freeNumbers.length === 0 && this.#chunks.length >= MAX_CHUNKS;
     if (size >= this.#large) return full ? Infinity : (size + 7) & ~7;
@@ -115,10 +115,7 @@ export class Arena {
     return true;
   }
 
-  /**
-   * Number of the emptiest chunk whose blocks fit into others of its class, or -1. The caller must
-   * move its blocks, which releases it.
-   */
+  /** Emptiest chunk whose blocks fit elsewhere in its class, or -1; the caller must move them. */
   drainOne(): number {
     let best: Chunk | null = null;
     let least = Infinity;
@@ -179,17 +176,17 @@ export class Arena {
   }
 }
 
-/** Number of a block's chunk. */
+/** Chunk number of a block. */
 export function chunkOf(address: number): number {
   return address >>> CHUNK_SHIFT;
 }
 
-/** Offset of a block in its memory, a multiple of eight. */
+/** Byte offset of a block in its memory. */
 export function offsetOf(address: number): number {
   return (address & ((1 << CHUNK_SHIFT) - 1)) << 3;
 }
 
-/** Size class: 0 for up to 64 bytes, then four a doubling. */
+/** 0 for up to 64 bytes, then four classes per doubling. */
 function classOf(size: number): number {
   if (size <= 64) return 0;
   const power = 31 - Math.clz32(size - 1);

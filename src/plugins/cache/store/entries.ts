@@ -13,19 +13,19 @@ import { fitFor, FOR, type KeyedQuestion, sourceOf, type SubnetRule } from "./su
  *   | message, qname in lower case | ttl table | code, length of text, text | length, scope, network |
  *   ^multiple of 8                 ^multiple of 2    ^extended error               ^client subnet
  *
- * Extended error and client subnet are optional. The network is the data of a client subnet option
- * with the prefix that the answer is valid for, or empty if it is valid for all clients.
+ * Extended error and client subnet are optional. The network has the prefix of the valid clients;
+ * it is empty for all clients.
  */
 
 const ERROR_SIZE = 3;
 /** Octets of a client subnet before its network. */
 export const SUBNET_HEAD = 2;
-/** Stored scope if clients get none; longer than any prefix. */
+/** Stored scope if clients get none; exceeds any prefix length. */
 const NONE_SENT = 255;
-/** 150,000 queries a second reach it in four hours. */
+/** Reached in four hours at 150,000 queries a second. */
 const MAX_HITS = 0x7fffffff;
 
-/** The rows and blocks of a store. Times are tenths of a second on the clock of `CacheContent`. */
+/** Rows and blocks of a store. Times are tenths of a second on the store clock. */
 export class Entries {
   protected table: Int32Array;
   protected readonly arena: Arena;
@@ -49,13 +49,13 @@ export class Entries {
     return this.table[row + ROW.TTL]!;
   }
 
-  /** As `remainingOf`, which is inlined because this runs for every hit. */
+  /** As `remainingOf`, inlined for the hit path. */
   remaining(row: number, now: number): number {
     const rows = this.table;
     return rows[row + ROW.TTL]! - (((now - rows[row + ROW.STORED]!) / 10) | 0);
   }
 
-  /** Counts a query for prefetching; returns the number of queries without a gap of `gap` tenths. */
+  /** Returns the number of queries without a gap of `gap` tenths. */
   count(row: number, now: number, gap: number): number {
     const rows = this.table;
     const hits = now - rows[row + ROW.SEEN]! >= gap
@@ -66,7 +66,7 @@ export class Entries {
     return hits;
   }
 
-  /** Whether a refresh may begin: none is in flight, and the last one did not just fail. */
+  /** False during a refresh, and just after one failed. */
   mayRefresh(row: number, now: number): boolean {
     return now >= this.table[row + ROW.RECHECK]!;
   }
@@ -99,7 +99,7 @@ export class Entries {
       : scopeOf(memory.bytes[this.subnetAt(row) + 1]!);
   }
 
-  /** Offset of an entry's client subnet in its memory, after everything else. */
+  /** The subnet is the last part of the block. */
   subnetAt(row: number): number {
     const lengths = this.table[row + ROW.LENGTH]!;
     const at = this.offsetOf(row) + (((lengths & 0xffff) + 1) & ~1) +
@@ -113,7 +113,7 @@ export class Entries {
     return SUBNET_HEAD + this.memoryOf(row).bytes[this.subnetAt(row)]!;
   }
 
-  /** How well an entry for the question fits its client (`fitFor`); -1 if it is not valid for it. */
+  /** Fit for the client (`fitFor`); -1 if not valid. */
   fit(row: number, question: KeyedQuestion): number {
     const prefix = this.#prefixOf(row);
     if (prefix === FOR.EVERYBODY) return fitFor(prefix);
@@ -121,7 +121,7 @@ export class Entries {
     if (question.ecsLength === 0) return -1;
     const source = sourceOf(question);
     if (prefix > source) return -1;
-    // A longer scope means that the answer depends on more of the address than the upstream got.
+    // The answer depends on more of the address than the upstream got.
     const exact = this.subnets === "exact" || prefix === 0 ||
       this.memoryOf(row).bytes[this.subnetAt(row) + 1]! > prefix;
     if (prefix !== source && exact) return -1;
@@ -140,7 +140,6 @@ export class Entries {
     return this.subnetAt(row) - this.offsetOf(row) + this.subnetSize(row);
   }
 
-  /** Whether an entry has the question's name, type, class and flags. */
   protected matches(row: number, question: KeyedQuestion): boolean {
     const state = this.table[row + ROW.STATE]!;
     if (state >>> 16 !== question.qtype || (state & (ROW.DO | ROW.CD)) !== keyBits(question)) {
@@ -156,14 +155,14 @@ export class Entries {
       if (stored.getInt32(a, true) !== (word | upperMask(word))) return false;
     }
     const rest = qnameLength & 3;
-    // Type and class follow the name, so four bytes can be read.
+    // Safe: type and class follow the name.
     const mask = (1 << (rest << 3)) - 1;
     const word = asked.getInt32(b, true) & mask;
     return (stored.getInt32(a, true) & mask) === (word | upperMask(word)) &&
       stored.getInt32(a + rest) === asked.getInt32(b + rest);
   }
 
-  /** Writes an entry's block; `flags` is the header word to store. */
+  /** `flags` is the header word to store. */
   protected writeBlock(
     address: number,
     question: KeyedQuestion,
@@ -174,7 +173,7 @@ export class Entries {
     const memory = this.arena.memory(address);
     const offset = offsetOf(address);
     const { length, ttlCount, errorText } = response;
-    // Blocks are multiples of eight, so the slack of the copy stays inside.
+    // The slack of the copy fits: blocks are multiples of eight.
     copyWords(response.memory, response.offset, memory, offset, length);
     const { bytes, view } = memory;
     view.setUint16(offset, 0);
@@ -199,7 +198,7 @@ export class Entries {
       : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
   }
 
-  /** Whether an entry is valid for the same clients as a response that is valid for `prefix`. */
+  /** Whether entry and response have the same clients. */
   protected isForSame(row: number, question: KeyedQuestion, prefix: number): boolean {
     return this.#prefixOf(row) === prefix &&
       (prefix < 0 || this.#isInNetwork(row, question, prefix));
@@ -219,7 +218,7 @@ export class Entries {
   }
 }
 
-/** Size of the block for a response that is valid for `prefix` (`FOR`). */
+/** Block size of a response for `prefix` (`FOR`). */
 export function entrySize(response: Response, prefix: number): number {
   const error = response.extendedError < 0 ? 0 : ERROR_SIZE + response.errorText.length;
   const size = ((response.length + 1) & ~1) + 2 * response.ttlCount + error;
@@ -227,18 +226,18 @@ export function entrySize(response: Response, prefix: number): number {
   return size + SUBNET_HEAD + (prefix === FOR.EVERYBODY ? 0 : subnetSize(prefix));
 }
 
-/** The word LENGTH of a row for a response that is valid for `prefix` (`FOR`). */
+/** LENGTH word of a response for `prefix` (`FOR`). */
 export function lengthWord({ length, ttlCount, extendedError }: Response, prefix: number): number {
   return length | (ttlCount << 16) | (prefix === FOR.NO_SUBNET ? 0 : ROW.HAS_ECS) |
     (extendedError < 0 ? 0 : ROW.HAS_ERROR);
 }
 
-/** Scope for clients, from the stored octet. */
+/** Scope for clients. */
 export function scopeOf(octet: number): number {
   return octet === NONE_SENT ? NO_SCOPE.NEEDED : octet;
 }
 
-/** The bits DO and CD of STATE. */
+/** DO and CD bits of STATE. */
 export function keyBits({ dnssecOk, checkingDisabled }: KeyedQuestion): number {
   return (dnssecOk ? ROW.DO : 0) | (checkingDisabled ? ROW.CD : 0);
 }

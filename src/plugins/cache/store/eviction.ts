@@ -1,20 +1,20 @@
 import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
 import * as ROW from "./row.ts";
 
-/** Share of the capacity for the small queue. */
+/** Of the capacity. */
 const SMALL_SHARE = 0.1;
-/** Spared candidates that an eviction skips at most. */
+/** Maximum spared candidates that an eviction skips. */
 const MAX_SKIPS = 32;
-/** A whole share would cost 4 to 9 of 100 hits without any flood (50 equal clients, Zipf). */
+/** A whole share would cost 4 to 9 % of hits without a flood (50 equal clients, Zipf). */
 const SPARED = 1 / 2;
 
-/** What a store is short of. */
+/** Exhausted resource of a store. */
 export type Shortage = "entries" | "bytes";
 
 /**
- * S3-FIFO (Yang et al., SOSP 2023), chosen by `bench/eviction.ts`: new entries enter a small queue, and
- * only those asked for again reach the main one, so a scan of names evicts only other such names.
- * Owners with less than half a fair share are spared, so a flood evicts its own entries.
+ * S3-FIFO (Yang et al., SOSP 2023; `bench/eviction.ts`): only entries requested again enter the
+ * main queue, so scans evict each other. Owners below half a fair share are spared, so floods evict
+ * their own entries.
  */
 export class Eviction {
   /** Entries that left the small queue unused, or expired after use. */
@@ -36,13 +36,13 @@ export class Eviction {
     this.#queueOf(rows, row).take(rows, row);
   }
 
-  /** Chooses the row to evict among `entries`, of which there must be one; it stays in its queue. */
+  /** The row stays in its queue; `entries` must not be 0. */
   choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
     const owners = this[shortage];
     const spared = SPARED * owners.share;
     let skips = MAX_SKIPS;
-    // Ends, because each pass returns or lowers a count of uses or skips.
+    // Each pass returns, or lowers a count of uses or skips.
     for (;;) {
       const fromSmall = this.#main.size === 0 || this.#small.size >= smallLimit ||
         (skips <= 1 && this.#small.size > 0);
@@ -96,7 +96,7 @@ class Queue {
   }
 }
 
-/** S3-FIFO's ghost queue: hashes of evicted entries, which enter the main queue when they return. */
+/** Hashes of evicted entries; returning ones enter the main queue. */
 class Ghosts {
   readonly #size: number;
   #hashes: Uint32Array | null = null;
@@ -109,7 +109,7 @@ class Ghosts {
     return this.#hashes === null ? 0 : 4 * this.#size;
   }
 
-  /** Makes the table now, so that memory does not grow later. */
+  /** Allocates early, so that memory does not grow later. */
   reserve(): void {
     this.#hashes ??= new Uint32Array(this.#size);
   }

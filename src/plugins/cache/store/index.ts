@@ -2,10 +2,10 @@ import { ADDRESS, CHAIN, HASH, STRIDE } from "./row.ts";
 
 const FIRST_BUCKETS = 64;
 const MAX_BUCKET = 24;
-/** Subnets of one question (unbound's default of `max-ecs-tree-size-ipv4`). */
+/** Subnets per question (unbound's default of `max-ecs-tree-size-ipv4`). */
 const MAX_SUBNETS = 100;
 
-/** Hash table of a store's rows, whose buckets are chained through the rows. */
+/** Hash table of rows, chained through the rows. */
 export class RowIndex {
   readonly #subnets: boolean;
   #buckets = new Int32Array(FIRST_BUCKETS).fill(-1);
@@ -22,7 +22,7 @@ export class RowIndex {
     return this.#buckets.byteLength;
   }
 
-  /** First row in the bucket of a hash, or -1; the others follow by `CHAIN`. */
+  /** First row of a bucket, or -1; the others follow by `CHAIN`. */
   first(hash: number): number {
     return this.#buckets[hash & (this.#buckets.length - 1)]!;
   }
@@ -44,7 +44,7 @@ export class RowIndex {
     rows[at + CHAIN] = rows[row + CHAIN]!;
   }
 
-  /** The row to evict before another is added, which bounds the cost of lookups; or -1. */
+  /** Row to evict first, to bound lookups; or -1. */
   surplus(rows: Int32Array, hash: number): number {
     let last = -1;
     let count = 0;

@@ -1,28 +1,28 @@
 import { Arena } from "./arena.ts";
 
-/** Below this limit the arena's chunks are small, so that its size classes waste less. */
+/** Smaller limits use small chunks, to waste less. */
 const SMALL_LIMIT = 32 * 2 ** 20;
 const SMALL_CHUNK = 16384;
 const CHUNK = 65536;
-/** Share of the limit for free blocks, above which chunks are compacted. */
+/** Share of free blocks that starts compaction. */
 const FREE_SHARE = 1 / 16;
-/** Share of the limit for one message: more is not worth the evictions. */
+/** Maximum share of one message. */
 const MESSAGE_SHARE = 1 / 16;
-/** Bytes of the limit per row of a store, so that all tables take half of it at most. */
+/** Bytes of the limit per row: tables take at most half. */
 const BYTES_A_ROW = 160;
 
-/** A store, as its memory limit sees it. */
+/** Store, as seen by its memory limit. */
 export interface LimitedStore {
   readonly size: number;
   readonly usedBytes: number;
   readonly tableBytes: number;
-  /** Bytes by which the tables grow with one more entry. */
+  /** Bytes by which the tables grow per entry. */
   readonly rowCost: number;
   evict(now: number, shortage: "bytes"): void;
   moveOutOf(chunk: number): void;
 }
 
-/** The arena that the stores of a cache share, and a limit in bytes for it and their tables. */
+/** Byte limit for a shared arena and the tables of its stores. */
 export class MemoryLimit {
   readonly arena: Arena;
   readonly limited: boolean;
@@ -35,7 +35,7 @@ export class MemoryLimit {
     this.arena = new Arena(limitBytes < SMALL_LIMIT ? SMALL_CHUNK : CHUNK);
   }
 
-  /** Changes the limit; the excess is evicted gradually. */
+  /** The excess is evicted gradually. */
   resize(limitBytes: number): void {
     this.#limit = limitBytes;
   }
@@ -58,7 +58,7 @@ export class MemoryLimit {
     return size <= this.#limit * MESSAGE_SHARE;
   }
 
-  /** Makes room for a block of `size` bytes and a row in `store`; false if that is impossible. */
+  /** Returns false if that is impossible. */
   makeRoom(store: LimitedStore, size: number, now: number): boolean {
     for (;;) {
       const cost = this.arena.costOf(size) + store.rowCost;

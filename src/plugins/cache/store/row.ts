@@ -17,7 +17,7 @@
  * The index adds four to eight bytes an entry, the ghost table four: at most 60 in all.
  */
 
-/** Words of a row, as above. */
+/** Words of a row, see above. */
 export const HASH = 0,
   ADDRESS = 1,
   LENGTH = 2,
@@ -30,10 +30,10 @@ export const HASH = 0,
   PREVIOUS = 9,
   CHAIN = 10,
   RECHECK = 11;
-/** Number of words. */
+/** Words per row. */
 export const STRIDE = 12;
 
-/** Parts of STATE: the question's flags, the main queue, the count of uses and the owner. */
+/** Fields of STATE: flags, main queue, use count and owner. */
 export const DO = 1,
   CD = 2,
   IN_MAIN = 4,
@@ -42,21 +42,21 @@ export const DO = 1,
   OWNER_SHIFT = 5;
 const OWNER = 1023 << OWNER_SHIFT;
 
-/** Bits of STATE that are persisted: DO, CD, queue and uses. */
+/** Persisted bits of STATE. */
 export const PERSISTED = 31;
 
-/** Parts of LENGTH; `RECORDS` is a mask after a shift by 16. */
+/** Fields of LENGTH; `RECORDS` is a mask after a shift by 16. */
 export const HAS_ECS = 1 << 29, HAS_ERROR = 1 << 30, RECORDS = 0x1fff;
 
-/** The stores' clock restarts after this many tenths (3.4 years), so that times fit in 32 bits. */
+/** Period of the store clock in tenths: 3.4 years fit in 32 bits. */
 export const CLOCK_SPAN = 2 ** 30;
 
-/** Client bucket of a row, from its STATE. */
+/** Client bucket from STATE. */
 export function ownerOf(state: number): number {
   return (state & OWNER) >>> OWNER_SHIFT;
 }
 
-/** Remaining TTL in seconds, counted as in CoreDNS; zero or less after expiry. */
+/** Remaining TTL in seconds, as in CoreDNS; zero or less after expiry. */
 export function remainingOf(rows: Int32Array, row: number, now: number): number {
   return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
 }

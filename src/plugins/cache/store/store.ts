@@ -8,13 +8,13 @@ import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
 import * as ROW from "./row.ts";
 import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnets.ts";
 
-/** Rows reserved at once; only beyond this is the table copied to grow. */
+/** Initial rows; only growth beyond them copies the table. */
 const FIRST_ROWS = 1 << 20;
-/** Rows checked for expired entries at every insertion, and before a live one is evicted. */
+/** Rows swept per insertion, and before a live entry is evicted. */
 const SWEEP = { always: 4, full: 64 } as const;
-/** Bytes of an entry beside its block: a row, and up to eight of the index. */
+/** Bytes of an entry without its block: a row, and up to eight of the index. */
 const ENTRY_BYTES = 4 * ROW.STRIDE + 8;
-/** Added to the fit of a fresh entry; more than any fit. */
+/** Added to the fit of fresh entries; exceeds any fit. */
 const FRESH = 256;
 
 /** Store options. */
@@ -24,10 +24,7 @@ export interface StoreOptions {
   memory?: MemoryLimit;
 }
 
-/**
- * Cached responses of one class. Expired entries are evicted first, then those that `Eviction`
- * chooses. This folder knows nothing of handlers, options and counters.
- */
+/** Responses of one class. Expired entries are evicted first, then those chosen by `Eviction`. */
 export class Store extends Entries implements LimitedStore {
   readonly #capacity: number;
   readonly #memory: MemoryLimit;
@@ -38,7 +35,7 @@ export class Store extends Entries implements LimitedStore {
   readonly #eviction: Eviction;
   #sweepAt = 0;
   size = 0;
-  /** Entries evicted before they expired. */
+  /** Live entries evicted. */
   evictions = 0;
 
   constructor(wanted: number, options: StoreOptions = {}) {
@@ -68,12 +65,12 @@ export class Store extends Entries implements LimitedStore {
       (this.size >= this.#index.length ? this.#index.sizeBytes : 0);
   }
 
-  /** The rows so far, as in `row.ts`; valid until the next insertion. */
+  /** Valid until the next insertion. */
   get rows(): Int32Array {
     return this.table.subarray(0, this.#rowCount * ROW.STRIDE);
   }
 
-  /** Row of the best entry for the question and client, or -1: fresh, then narrowest network. */
+  /** Fresh entries first, then the narrowest network; -1 for none. */
   find(question: KeyedQuestion, now: number): number {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -91,7 +88,7 @@ export class Store extends Entries implements LimitedStore {
     return best;
   }
 
-  /** Row of the entry for the question that is valid for just `prefix` (`FOR`), or -1. */
+  /** Row of the entry for exactly `prefix` (`FOR`), or -1. */
   rowFor(question: KeyedQuestion, prefix: number): number {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -102,7 +99,7 @@ export class Store extends Entries implements LimitedStore {
     return -1;
   }
 
-  /** Removes the entries for the question's client, except those for more clients than `prefix`. */
+  /** Removes the client's entries, except those for more clients than `prefix`. */
   removeWithin(question: KeyedQuestion, prefix: number): void {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -115,8 +112,8 @@ export class Store extends Entries implements LimitedStore {
   }
 
   /**
-   * Stores a response for the clients of `prefix` (`FOR`), with a header word and a TTL of at least 1.
-   * Returns the row, valid until the next insertion, or -1 if the message is too large.
+   * Stores a response for the clients of `prefix` (`FOR`); the TTL is at least 1. Returns the row,
+   * valid until the next insertion, or -1 if the message is too large.
    */
   insert(
     question: KeyedQuestion,
@@ -176,7 +173,6 @@ export class Store extends Entries implements LimitedStore {
     return row;
   }
 
-  /** Restores what was persisted of an entry that was just inserted. */
   restore(
     row: number,
     { storedAt, hits, state }: { storedAt: number; hits: number; state: number },
@@ -224,7 +220,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Moves all times back, because the clock restarts. Entries that are too old are removed. */
+  /** Moves times back for a clock restart; removes entries that are too old. */
   moveBack(tenths: number): void {
     const { rows } = this;
     for (let row = 0; row < rows.length; row += ROW.STRIDE) {
@@ -241,7 +237,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Removes what has expired among the next `rows` rows. */
+  /** Removes expired entries among the next `rows` rows. */
   #sweep(now: number, rows: number): void {
     for (let i = 0; i < rows && this.size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * ROW.STRIDE) this.#sweepAt = 0;
@@ -249,7 +245,7 @@ export class Store extends Entries implements LimitedStore {
       this.#sweepAt += ROW.STRIDE;
       if (this.table[row + ROW.ADDRESS] === -1) continue;
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
-      // A used name goes to the main queue when it returns.
+      // Used names return to the main queue.
       if ((this.table[row + ROW.STATE]! & (ROW.IN_MAIN | ROW.USES)) !== 0) {
         this.#eviction.ghosts.add(this.table[row + ROW.HASH]!);
       }
