@@ -1,9 +1,8 @@
 /**
- * A block of bytes with its views. V8 allocates an object for every `subarray`, so code on the query
- * path passes a `Memory` and an offset instead.
+ * Bytes with their views. `subarray` allocates, so the query path passes a `Memory` and an offset.
  */
 export class Memory {
-  /** Total of bytes ever allocated: they are outside V8's heap, which hardly counts them. */
+  /** Bytes ever allocated; V8's heap hardly counts them. */
   static allocatedBytes = 0;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
@@ -19,7 +18,7 @@ export class Memory {
   }
 }
 
-/** Copies `length` bytes and up to seven more; both offsets are multiples of eight. */
+/** Copies `length` bytes and up to seven more, between multiples of eight. */
 export function copyWords(
   from: Memory,
   fromOffset: number,

@@ -10,9 +10,9 @@ interface Zone<T> {
   readonly value: T;
 }
 
-/** Finds the longest zone that contains a qname. */
+/** Finds the longest zone containing a qname. */
 export class ZoneTable<T> {
-  /** Longest first, the root last. */
+  /** Longest first. */
   readonly #zones: readonly Zone<T>[];
 
   constructor(zones: Iterable<readonly [zone: string, value: T]>) {
@@ -27,7 +27,7 @@ export class ZoneTable<T> {
     return null;
   }
 
-  /** As `match`, but of the shortest zone except the root, if there is one (queries for DS). */
+  /** As `match`, but prefers the shortest zone except the root (for DS queries). */
   matchParent(question: Question): T | null {
     let found: T | null = null;
     for (const zone of this.#zones) {
@@ -37,7 +37,6 @@ export class ZoneTable<T> {
   }
 }
 
-/** Whether the question's name is the zone's name or below it, ignoring case. */
 function isBelow(question: Question, { name, labelCount }: Zone<unknown>): boolean {
   let skip = question.labelCount - labelCount;
   if (skip < 0) return false;
