@@ -7,7 +7,7 @@ import { askTcp, askUdp, NoReplyError, type QueryTarget, type QueryWait } from "
 
 const MAX_CHAIN = 16;
 
-/** A question for the addresses of a host. */
+/** A question for a host's addresses. */
 export interface HostQuestion {
   host: string;
   type: "A" | "AAAA";
@@ -15,10 +15,10 @@ export interface HostQuestion {
 
 /** Options of a lookup. */
 export interface LookupOptions {
-  /** Asked one after the other until one answers. */
+  /** Asked in order until one answers. */
   servers: readonly QueryTarget[];
   timeoutMs: number;
-  /** Queries in all; at least one to each server. */
+  /** Total queries; at least one per server. */
   attempts: number;
   signal: AbortSignal;
 }
@@ -27,14 +27,14 @@ export interface LookupOptions {
 export interface HostReply {
   rcode: string;
   truncated: boolean;
-  /** Only usable ones. */
+  /** Usable ones only. */
   addresses: string[];
   ttlSeconds: number;
 }
 
 /**
- * Asks resolvers for the addresses of a host, over UDP, and over TCP if the reply is truncated.
- * Throws `NoReplyError` with the last server and its failure.
+ * Resolves a host over UDP, or TCP after truncation. Throws `NoReplyError` naming the last server
+ * and its failure.
  */
 export async function lookUpHost(
   question: HostQuestion,
@@ -56,7 +56,7 @@ export async function lookUpHost(
   throw new NoReplyError(failure);
 }
 
-/** Address and port as in a Corefile. */
+/** Formats a server as in a Corefile. */
 export function serverText({ address, port }: QueryTarget): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
@@ -81,12 +81,12 @@ async function exchange(
   return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
 }
 
-/** Null for any other message. Never throws. */
+/** Reads a reply; null for other messages. Never throws. */
 export function readHostReply(
   message: Uint8Array,
   { id, host, type }: HostQuestion & { id: number },
 ): HostReply | null {
-  // Rejects what dns-packet would take too long for: it follows any number of pointers per name.
+  // Reject what would stall dns-packet, which follows any number of pointers.
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;
   let packet: DecodedPacket & { rcode?: string };
@@ -137,11 +137,11 @@ function sameName(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();
 }
 
-/** Canonical; null for an address that no host can have. */
+/** Canonical address; null if no host can have it. */
 function usable(text: string): string | null {
   const bytes = parseAddress(text);
   if (bytes === null) return null;
-  // 0.0.0.0 and :: connect to this host, and blocklists answer with them.
+  // 0.0.0.0 and :: mean this host, and are blocklist answers.
   const unspecified = bytes.every((octet) => octet === 0);
   const multicast = bytes.length === 4 ? bytes[0]! >= 224 : bytes[0] === 0xff;
   return unspecified || multicast ? null : canonicalAddress(text);

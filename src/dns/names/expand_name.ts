@@ -1,10 +1,10 @@
 import { MAX_NAME_SIZE } from "../constants.ts";
 
 /**
- * The name at `at`, compression undone; `start` is where its message begins. Pointers must lead
- * backwards (RFC 1035 section 4.1.4).
+ * Expands the name at `at` of the message at `start`. Pointers must lead backwards (RFC 1035
+ * section 4.1.4).
  *
- * @returns the name, and where what follows it begins; null if it is malformed
+ * @returns the name and its end; null if malformed
  */
 export function expandName(
   bytes: Uint8Array,
