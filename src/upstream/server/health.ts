@@ -10,11 +10,11 @@ import { UdpQuery } from "../transport/udp.ts";
 
 /** CoreDNS's limit. */
 const TIMEOUT_MS = 1000;
-/** Whatever `health_check` says. */
+/** Lower bound of `health_check`. */
 const MIN_INTERVAL_MS = 100;
-/** So that a thousand nodes do not check in step. */
+/** Desynchronizes the checks of many nodes. */
 const JITTER = 0.25;
-/** Time in which a recovered server gets its queries back, and its first share. */
+/** Duration and first share of a server's recovery. */
 const RAMP_MS = 5000;
 const FIRST_SHARE = 0.1;
 
@@ -27,11 +27,10 @@ export interface CheckedServer {
 }
 
 /**
- * The circuit breaker of one server. Nothing is sent while all is well. A failed query makes the
- * server *suspect*: it gets no queries while others are healthy, and is checked until any reply
- * arrives. `maxFails` consecutive failed checks mean *down*. After that it gets its queries back
- * gradually. Checks use the transport of the queries, but never their connections, where a slow
- * name would delay them.
+ * Circuit breaker of one server; sends nothing while all is well. A failed query makes the server
+ * *suspect*: avoided while others are healthy, and checked until any reply arrives. `maxFails`
+ * failed checks in a row mean *down*. A recovered server gets its queries back gradually. Checks
+ * use the queries' transport but not their connections, where slow names would delay them.
  */
 export class Health implements TransportHandler, ConnectionOwner {
   readonly #server: CheckedServer;
@@ -79,7 +78,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     return maxFails > 0 && this.#fails >= maxFails;
   }
 
-  /** Share of its queries that the server should get. */
+  /** Share of its queries to send. */
   get share(): number {
     const part = (this.#engine.nowMs - this.#recoveredMs) / RAMP_MS;
     return part >= 1 ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * part;
@@ -101,7 +100,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** Measures the round-trip time, unless a check is under way. */
+  /** Measures the round-trip time, unless checking already. */
   measure(): void {
     if (!this.#suspect && !this.#stopped && !this.#checking) this.#check();
   }
@@ -113,7 +112,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** Any reply will do, as in CoreDNS. */
+  /** Any reply counts, as in CoreDNS. */
   replied(): void {
     const readyMs = this.#connection?.readyMs ?? Infinity;
     const sinceMs = readyMs < Infinity ? Math.max(readyMs, this.#sentMs) : this.#sentMs;
@@ -143,7 +142,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#checking) this.failed();
   }
 
-  /** The server is not to blame: the timer starts the next check. */
+  /** Not the server's fault: the timer starts the next check. */
   unsent(): void {
     this.#checking = false;
   }
@@ -160,7 +159,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
     if (!this.#settings.forceTcp && endpoint.tls === null) {
       const failure = this.#udp.send(endpoint);
-      // Without a socket the server is not to blame: the timer ends this check.
+      // Without a socket, the timer ends this check instead.
       if (failure !== null && failure.kind !== "exhausted") this.failed();
       return;
     }
@@ -176,7 +175,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#connection.send(this.#query) === FAILURE.BUSY) this.unsent();
   }
 
-  /** Also closes its connection, which may be stuck. */
+  /** Also closes its connection, possibly stuck. */
   #cancelCheck(): void {
     if (!this.#checking) return;
     this.#checking = false;

@@ -9,7 +9,7 @@ import { UdpQuery } from "../transport/udp.ts";
 import { Ask } from "./ask.ts";
 import { KnownServer } from "./known_server.ts";
 
-/** Asks kept for later questions. */
+/** Pooled asks. */
 const MAX_SPARE = 1024;
 const TRIAL_MS = 2000;
 
@@ -18,7 +18,7 @@ export class UpstreamServer extends KnownServer {
   readonly #spare: Ask[] = [];
   #trial: FormTrial | null = null;
 
-  /** Returns an outcome if asking fails at once. */
+  /** Starts an ask; returns an outcome if it fails at once. */
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this, this.#release);
     const ended = ask.start(inquiry, options, handler);
@@ -39,7 +39,7 @@ export class UpstreamServer extends KnownServer {
   };
 }
 
-/** Tests with a copy of a query whether a server answers a better form again. */
+/** Retries a better form with a copy of a query. */
 class FormTrial implements TransportHandler {
   readonly #server: KnownServer;
   readonly #query = new Outgoing(this);

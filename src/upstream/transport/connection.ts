@@ -8,38 +8,38 @@ import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** To a server that does not read; more closes the connection. */
+/** Queued bytes beyond which a stuck connection closes. */
 const MAX_QUEUED = 262_144;
-/** TLS takes more round trips than TCP, and the server's cryptography. */
+/** TLS needs more round trips and cryptography. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
-/** How soon to check again a connection that should close but carries queries. */
+/** Interval of rechecking a busy connection that should close. */
 const LINGER_MS = 100;
-/** More than a query of any size takes. */
+/** Larger than any query. */
 const FRAME_SIZE = 2048;
 
 /** The owner of connections. */
 export interface ConnectionOwner {
   /** Null for an abandoned query; `outOfOrder` if an older one is unanswered. */
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
-  /** A query that waited for the connection cannot be sent. */
+  /** A waiting query cannot be sent. */
   unsent(connection: Connection, query: Outgoing): void;
   mismatched(): void;
-  /** `queries` are those that it carried and were not abandoned. */
+  /** `queries` excludes abandoned ones. */
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
 }
 
-/** How a connection ended. */
+/** Result of a closed connection. */
 export interface ConnectionEnd {
   byServer: boolean;
   why: string | undefined;
 }
 
-/** When a connection ends. */
+/** Time limits of a connection. */
 export interface Lifetime {
-  /** Maximum time without a query. */
+  /** Maximum time without queries. */
   idleMs: number;
-  /** Takes no new query from then on. */
+  /** Age after which it gets no new queries. */
   oldMs: number;
 }
 
@@ -48,8 +48,8 @@ let whole: Memory | null = null;
 let frame: Memory | null = null;
 
 /**
- * One TCP or TLS connection to a server (RFC 7766). Queries are matched by id and kept in the order
- * of sending. An abandoned one stays as null: a server that answers in order still works on it.
+ * A TCP or TLS connection to a server (RFC 7766). Queries match by id, in sending order; abandoned
+ * ones remain as null, since a server that answers in order still works on them.
  */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
@@ -67,10 +67,10 @@ export class Connection implements StreamHandler, Carrier {
   #retired = false;
   #strays = 0;
 
-  // For reading only.
-  /** When it was established, in monotonic milliseconds; Infinity before. */
+  // Read only.
+  /** Monotonic milliseconds; Infinity until established. */
   readyMs = Infinity;
-  /** When data last arrived, in monotonic milliseconds. */
+  /** Monotonic milliseconds of the last data. */
   lastDataMs = -Infinity;
   answers = 0;
   /** Neither answered nor abandoned. */
@@ -84,7 +84,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
 
-  /** Returns false if connecting fails at once. Queries can be sent from now on. */
+  /** Starts connecting, ready for queries; false if it fails at once. */
   open(endpoint: Endpoint): boolean {
     this.#stream = this.#engine.io.connect(endpoint, this);
     if (this.#stream < 0) return false;
@@ -94,7 +94,7 @@ export class Connection implements StreamHandler, Carrier {
     return true;
   }
 
-  /** Including abandoned queries. */
+  /** Includes abandoned queries. */
   get unanswered(): number {
     return this.#sent.size;
   }
@@ -103,14 +103,14 @@ export class Connection implements StreamHandler, Carrier {
     return this.#retired || this.#state === "closed" || this.#engine.nowMs >= this.#life.oldMs;
   }
 
-  /** Since when the oldest unanswered query has waited; Infinity for none. */
+  /** Start of the oldest unanswered query's wait; Infinity for none. */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
     if (this.#state === "connecting") return this.#openedMs;
     return Math.max(this.#oldestMs, this.readyMs);
   }
 
-  /** Returns why the query cannot be sent, or null. */
+  /** Sends a query; returns why it cannot, or null. */
   send(query: Outgoing): TransportFailure | null {
     const { io, nowMs } = this.#engine;
     if (io.queued(this.#stream) > MAX_QUEUED) return FAILURE.UNREAD;
@@ -128,11 +128,11 @@ export class Connection implements StreamHandler, Carrier {
     return null;
   }
 
-  /** Gives up a query; the server still owes its answer. */
+  /** Abandons a query, though its answer may still arrive. */
   abandon(query: Outgoing): void {
     let id = query.carrierId;
     if (this.#sent.get(id) !== query) {
-      // The id is that of another connection.
+      // The id is another connection's.
       id = -1;
       for (const [other, sent] of this.#sent) if (sent === query) id = other;
       if (id < 0) return;
@@ -142,7 +142,7 @@ export class Connection implements StreamHandler, Carrier {
     else this.#sent.delete(id);
   }
 
-  /** Live queries with their positions in the order of sending. */
+  /** Live queries with their positions in sending order. */
   *waiting(): Generator<[position: number, query: Outgoing]> {
     let position = 0;
     for (const query of [...this.#sent.values()]) {
@@ -151,7 +151,7 @@ export class Connection implements StreamHandler, Carrier {
     }
   }
 
-  /** Closes the connection once no live query is left. */
+  /** Closes after the last live query. */
   retire(): void {
     this.#retired = true;
     if (this.live === 0) this.close();
@@ -205,7 +205,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#end({ byServer: true, why });
   }
 
-  /** Counts a query that must not be written now. */
+  /** Counts a query that must wait. */
   #hasRoom({ length }: Outgoing): boolean {
     const { io, values } = this.#engine;
     if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;
@@ -228,7 +228,7 @@ export class Connection implements StreamHandler, Carrier {
   #deliverFrames({ bytes }: Memory, offset: number, length: number): number {
     const end = offset + length;
     let at = offset;
-    // What is delivered may close the connection.
+    // Delivery may close the connection.
     while (at + 2 <= end && this.#isOpen) {
       const size = (bytes[at]! << 8) | bytes[at + 1]!;
       if (at + 2 + size > end) break;
@@ -271,7 +271,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#sent.delete(id);
     this.answers++;
     this.#lastUsedMs = nowMs;
-    // The time of an abandoned query is unknown: count from now.
+    // Abandoned queries have no time: count from now.
     const oldest = this.#sent.values().next().value;
     this.#oldestMs = oldest === undefined ? Infinity : oldest?.sentMs ?? nowMs;
     this.#owner.answered(this, query, outOfOrder);
