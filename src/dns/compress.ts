@@ -6,10 +6,10 @@ import { layoutOf, mayCompressData, NAME, stepOver } from "./record_layout.ts";
 import { MAX_RECORDS, RECORD_FIELDS_SIZE } from "./response_scan.ts";
 
 /**
- * Copies a response with compressed names (RFC 1035 section 4.1.4), in linear time.
+ * Copies responses with compressed names (RFC 1035 section 4.1.4), in linear time.
  *
  * In data of types newer than RFC 1035, names are neither compressed nor targets of pointers (RFC
- * 3597 section 4). A name may get an earlier equal name's case.
+ * 3597 section 4). A name may get an earlier one's case.
  */
 export class Compressor {
   length = 0;
@@ -27,14 +27,14 @@ export class Compressor {
   }
 
   /**
-   * Copies the message to the beginning of `to`, which has room for 65,535 bytes. Expands names
-   * that must not be compressed, so the copy may be longer; false if malformed or too long.
+   * `to` has room for 65,535 bytes: names that must not be compressed are expanded. False if
+   * malformed or too long.
    */
   compress(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, true);
   }
 
-  /** As `compress`, without DNSSEC records not asked for (RFC 4035 section 3.2.1). */
+  /** Also drops DNSSEC records not asked for (RFC 4035 section 3.2.1). */
   strip(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, false);
   }

@@ -66,7 +66,7 @@ export const MIN_UDP_PAYLOAD = 512;
 export const MAX_UDP_PAYLOAD = 4096;
 
 /**
- * Announced payload size, and largest UDP response by default: rarely fragmented, and bounds
+ * Announced payload size, and default limit of UDP responses: rarely fragmented, bounds
  * amplification (DNS flag day 2020).
  */
 export const EDNS_PAYLOAD = 1232;
@@ -81,10 +81,11 @@ export const EDNS_OPTION = {
   COOKIE: 10,
   PADDING: 12,
   EXTENDED_ERROR: 15,
-  /** Probes of the `loop` plugin; for local use (RFC 6891 section 9). */
+  /** For the `loop` plugin; local use (RFC 6891 section 9). */
   LOOP_MARK: 65313,
 } as const;
 
+/** Octets of a loop mark. */
 export const LOOP_MARK_SIZE = 8;
 
 /** RFC 1035 section 4.2.2. */

@@ -1,7 +1,4 @@
-/**
- * Octets forwarded of a text (unlimited in RFC 8914 section 2); unbound, BIND and public resolvers
- * send less.
- */
+/** Octets forwarded of a text (unlimited in RFC 8914 section 2); common resolvers send less. */
 export const MAX_ERROR_TEXT = 64;
 
 /** Invisible or reordering characters, and U+FFFD for malformed octets. */
@@ -19,9 +16,7 @@ export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
   length = 0;
 
-  /**
-   * Copies peer input, truncated. Only printable UTF-8 is accepted, since terminals may show it.
-   */
+  /** Copies peer input, truncated; only printable UTF-8, since terminals may show it. */
   set(from: Uint8Array, at: number, size: number): void {
     this.length = 0;
     let end = at + size;
@@ -29,7 +24,6 @@ export class ErrorText {
     while (end > at && from[end - 1] === 0) end--;
     if (end === at) return;
     const text = decoder.decode(from.subarray(at, end));
-    // Writes whole characters.
     if (!UNPRINTABLE.test(text)) this.length = encoder.encodeInto(text, this.bytes).written;
   }
 

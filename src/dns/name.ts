@@ -6,8 +6,8 @@ const MAX_LABEL_SIZE = 63;
 const encoder = new TextEncoder();
 
 /**
- * Wire form of a name in presentation format (RFC 1035 section 5.1), with or without the final dot.
- * Throws `SyntaxError`, or `RangeError` if too long.
+ * Wire form of a name (RFC 1035 section 5.1), with or without final dot. Throws `SyntaxError`, or
+ * `RangeError` if too long.
  */
 export function parseName(text: string): Uint8Array {
   if (text === "") throw new SyntaxError("Cannot parse an empty name");
@@ -54,8 +54,7 @@ export function readOctet(source: Uint8Array, at: number): [octet: number | unde
 }
 
 /**
- * Presentation format of an uncompressed name, with final dot. Throws `RangeError` if it exceeds
- * `bytes`.
+ * Presentation format of an uncompressed name, with final dot. Throws `RangeError` beyond `bytes`.
  */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;
@@ -79,7 +78,7 @@ function formatOctet(octet: number): string {
   return '.\\"();@$'.includes(character) ? `\\${character}` : character;
 }
 
-/** Quotes, escapes and shortens a name for error messages. */
+/** Quotes, escapes and shortens a name. */
 function shown(text: string): string {
   return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 77)}...`);
 }

@@ -17,7 +17,7 @@ type Layout = readonly number[];
 const OPAQUE: Layout = [];
 
 /**
- * Layouts of record data; other types are opaque.
+ * Other types are opaque.
  *
  * Has every type with possibly compressed names: those of RFC 3597 section 4; KX and DNAME, which
  * some servers compress; RRSIG and NSEC, to check compression. Others are checked so that clients
@@ -50,7 +50,7 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ),
 );
 
-/** Bit for each type with names of RFC 1035 section 3.3: NS to PTR, MINFO, MX. */
+/** Types with names of RFC 1035 section 3.3: NS to PTR, MINFO, MX. */
 const COMPRESSED_TYPES = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15]
   .reduce((bits, type) => bits | (1 << type), 0);
 

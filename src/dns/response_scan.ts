@@ -27,8 +27,8 @@ export const MAX_RECORDS = 4096;
 export const RECORD_FIELDS_SIZE = 10;
 
 /**
- * Checks every length, name and pointer of a response, finds TTLs, removes OPT and classifies, in
- * linear time. The fields describe the last message.
+ * Checks all lengths, names and pointers of a response, finds TTLs, removes OPT and classifies, in
+ * linear time. Fields describe the last message.
  */
 export class ResponseScanner {
   /** Excludes OPT and later records. */
@@ -39,9 +39,7 @@ export class ResponseScanner {
   truncated = false;
   ttlCount = 0;
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
-  /**
-   * Lowest TTL, for a denial also the SOA's MINIMUM (RFC 2308 section 5); Infinity without records.
-   */
+  /** For a denial also of the SOA's MINIMUM (RFC 2308 section 5); Infinity without records. */
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
 
@@ -55,7 +53,7 @@ export class ResponseScanner {
     return this.#names.octetsRead;
   }
 
-  /** Scans the message at `start`; false if malformed or not of one question. */
+  /** False if malformed or not of one question. */
   scan(bytes: Uint8Array, view: DataView, start: number, length: number): boolean {
     const names = this.#names;
     const end = start + length;

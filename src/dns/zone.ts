@@ -12,8 +12,8 @@ export function normalizeZone(text: string): string {
 }
 
 /**
- * Zones of a name, or of a CIDR network: `10.0.0.0/23` has those of 10.0.0 and 10.0.1. Throws for
- * other text.
+ * Zones of a name, or of a network: `10.0.0.0/23` has those of 10.0.0 and 10.0.1. Throws for other
+ * text.
  */
 export function expandZone(text: string): string[] {
   const cidr = /^([0-9a-fA-F.:]+)\/([0-9]+)$/.exec(text);

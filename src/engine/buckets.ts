@@ -1,6 +1,6 @@
 /**
- * Histogram bounds, those of CoreDNS. In the counters a histogram has one double per bound, one for
- * higher values, and one for the sum.
+ * CoreDNS's histogram bounds. In the counters a histogram has a double per bound, one for higher
+ * values, and one for the sum.
  */
 
 /** Query durations in seconds. */

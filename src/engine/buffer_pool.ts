@@ -2,12 +2,10 @@ import { Memory } from "./memory.ts";
 
 /** One read from a client's stream. */
 const MIN_BITS = 11;
-/** A message of 65,535 octets and the next frame's start. */
+/** A message of 65,535 octets and more input. */
 const MAX_BITS = 17;
 
-/**
- * Pool of buffers. V8 frees ArrayBuffers late: thousands would exceed a container's memory limit.
- */
+/** Pool of buffers. V8 frees ArrayBuffers late: thousands would exceed a container's memory. */
 export class BufferPool {
   /** Unused bytes, at most `#maxBytes`. */
   bytes = 0;
@@ -19,7 +17,7 @@ export class BufferPool {
     for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) this.#free.push([]);
   }
 
-  /** Returns a buffer of at least this size, not cleared. */
+  /** Returns an uncleared buffer of at least this size. */
   take(sizeBytes: number): Memory {
     const bits = Math.max(MIN_BITS, 32 - Math.clz32(sizeBytes - 1));
     const memory = this.#free[bits - MIN_BITS]?.pop();

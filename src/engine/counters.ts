@@ -21,20 +21,20 @@ export const COUNTER = {
   DISCARDED: 21,
   LIMITED: 22,
   SENDS_LOST: 23,
-  /** Upstream replies to an idle UDP socket. */
+  /** Replies to an idle UDP socket. */
   UNEXPECTED_UDP: 24,
-  /** Upstream replies over a stream with an unused id. */
+  /** Replies over a stream with an unused id. */
   UNEXPECTED_TCP: 25,
-  /** UDP queries to upstreams rejected by the kernel. */
+  /** Queries to upstreams rejected by the kernel. */
   QUERIES_LOST: 26,
   PROBES_TCP: 27,
-  /** Queries lost because the channel to the TLS thread was full. */
+  /** The channel to the TLS thread was full. */
   TLS_UNSENT: 28,
 } as const;
 
 /** First index for plugins. */
 const FIRST_FREE = 32;
-/** Scratch doubles if no space is left; more than any histogram has. */
+/** Scratch if full; larger than any histogram. */
 const WASTE = 32;
 
 /** Name, labels and index of a plugin's counter, gauge or histogram. */
@@ -68,7 +68,7 @@ export class CounterBook {
     return this.histogram(name, labels);
   }
 
-  /** Index of a histogram's first bucket, or of a counter if there are no bounds. */
+  /** Index of the first bucket, or of a counter without bounds. */
   histogram(
     name: string,
     labels: Readonly<Record<string, string>>,

@@ -30,7 +30,7 @@ import { ResponseWriter } from "./response/writer.ts";
 import { Timers } from "./timers.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** Largest message, its length octets, and slack for word copies. */
+/** Largest message, its length, and slack for word copies. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
 
 /** Half of the smallest byte budget of streams. */
@@ -44,7 +44,7 @@ export interface EngineOptions {
   handlers: ReadonlyMap<string, CreateHandler>;
   log: EngineServices["log"];
   logsFields?: boolean;
-  /** Milliseconds since 1970; if absent, checks of wall time are off. */
+  /** Milliseconds since 1970; absent: no checks of wall time. */
   wallMs?: () => number;
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
@@ -83,7 +83,6 @@ export class Engine implements EngineServices, Traffic {
   readonly #failure = new Response(new Memory(512));
   readonly #empty = new HandlerChain([]);
   #current: Exchange;
-  /** Origin of `#current` if it is a datagram. */
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
   #timeouts: StreamTimeouts[] = [];
 
@@ -108,8 +107,8 @@ export class Engine implements EngineServices, Traffic {
   }
 
   /**
-   * Replaces the configuration; waiting queries finish on their old chains. Remaining listeners
-   * must keep their index (`alignListeners`), since streams refer to it.
+   * Waiting queries finish on their old chains. Listeners must keep their index (`alignListeners`):
+   * streams refer to it.
    */
   configure(config: Config): void {
     this.#blocks.configure(config, this);
@@ -242,7 +241,6 @@ export class Engine implements EngineServices, Traffic {
     return true;
   }
 
-  /** Counts an exchange about to wait, or its refusal. */
   #admit(exchange: Exchange): boolean {
     const admitted = this.#pool.admit(this.clientBucket(exchange));
     if (!admitted) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
@@ -335,11 +333,11 @@ export class Engine implements EngineServices, Traffic {
     return length;
   }
 
-  /** Asks the handlers from `start` down; fails the query if none answers. */
+  /** Asks the handlers from `start` down; fails unanswered queries. */
   #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
     const { chain } = exchange;
     const verdict = chain.descend(exchange, start);
-    // The handler that substituted the question will see no response.
+    // Its handler will see no response.
     if (verdict === DROP) exchange.restoreQuestion();
     if (verdict !== NEXT) return verdict;
     if (exchange.error === "") exchange.error = "no next plugin found";

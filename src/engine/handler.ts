@@ -23,19 +23,19 @@ export type LogFields = Readonly<
 /** One plugin in one server block. Methods never throw on client or upstream input. */
 export interface Handler {
   readonly name: string;
-  /** Asks upstreams: its block sets RA and accepts every class. */
+  /** The block sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;
-  /** Header flags set and cleared in the block's responses. */
+  /** Set and cleared in the block's responses. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
-  /** Record order in the block's responses. */
+  /** Of the block's responses. */
   readonly recordOrder?: RecordOrder;
   joined?(chain: Chain, handlers: readonly Handler[]): void;
-  /** Called on the way down, in chain order. */
+  /** On the way down, in chain order. */
   query?(exchange: Exchange): Verdict;
   /**
-   * Called on the way up, nearest handler first. May change `exchange.response`, or park and return
-   * `WAIT`, then call `rise` on the engine.
+   * On the way up, nearest handler first. May change `exchange.response`, or park, return `WAIT`
+   * and later call `rise`.
    */
   response?(exchange: Exchange): typeof WAIT | void;
   /** Called after a client's query, for the first handler that has it. */
@@ -53,7 +53,7 @@ export interface HandlerEnvironment {
   readonly zones: readonly string[];
   readonly position: number;
   readonly engine: EngineServices;
-  /** Plugins of the block; undefined in tests. */
+  /** Of the block; undefined in tests. */
   readonly plugins?: readonly PluginConfig[];
   /** The block's zones by listener; undefined in tests. */
   readonly served?: readonly ServedZone[];
@@ -89,11 +89,11 @@ export interface EngineServices {
   /** Passes a waiting handler's query down the chain. */
   proceed(exchange: Exchange): void;
   /**
-   * Starts an internal query for the exchange's question below `position`, where its response
-   * stops; false if too many wait.
+   * Starts an internal query for the question below `position`, where its response stops; false if
+   * too many wait.
    */
   refresh(exchange: Exchange, position: number): boolean;
-  /** Bucket (`CLIENT_BUCKETS`) of the client's address; 0 for internal queries. */
+  /** Of `CLIENT_BUCKETS`, by address; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;

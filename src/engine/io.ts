@@ -6,7 +6,7 @@ export interface Endpoint {
   readonly address: Address;
   /** Interface of a link-local address, or empty. */
   readonly scope: string;
-  /** Address to send from, without port; null for the kernel's choice. */
+  /** Without port; null for the kernel's choice. */
   readonly source: Address | null;
   readonly tls: TlsEndpoint | null;
 }
@@ -68,13 +68,13 @@ export interface Io {
   inKernel(stream: number): number;
   pause(stream: number, paused: boolean): void;
   /**
-   * Closes after sending the queue, or at once if `abrupt`, discarding the kernel's bytes if
-   * possible. `closed` is not called.
+   * Closes after the queue, or at once if `abrupt`, discarding the kernel's bytes if possible. Does
+   * not call `closed`.
    */
   close(stream: number, abrupt?: boolean): void;
   /**
    * Sends FIN after the queue. Callbacks continue until the peer's FIN or `close`: a reset would
-   * lose unread answers of a peer still sending.
+   * lose answers the peer has not read.
    */
   finish(stream: number): void;
 
@@ -93,7 +93,7 @@ export interface Io {
   ): void;
 
   /**
-   * Monotonic nanoseconds, wrapping as signed 32-bit numbers (which V8 does not allocate), for
+   * Monotonic nanoseconds as wrapping signed 32-bit numbers (which V8 does not allocate), for
    * durations within a batch. Costs about 50 ns. Absent in virtual time.
    */
   nanoseconds?(): number;

@@ -2,13 +2,13 @@
  * Bytes with their views. `subarray` allocates, so the query path passes a `Memory` and an offset.
  */
 export class Memory {
-  /** Bytes ever allocated; V8's heap hardly counts them. */
+  /** Hardly counted in V8's heap. */
   static allocatedBytes = 0;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly words: BigUint64Array<ArrayBuffer>;
 
-  /** @param source - a size, rounded up to eight, or a buffer of such a size */
+  /** @param source - a size, rounded up to eight, or such a buffer */
   constructor(source: number | ArrayBuffer) {
     const buffer = typeof source === "number" ? new ArrayBuffer((source + 7) & ~7) : source;
     if (typeof source === "number") Memory.allocatedBytes += buffer.byteLength;

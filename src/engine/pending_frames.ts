@@ -44,7 +44,7 @@ export class PendingFrames {
     }
   }
 
-  /** Removes everything. Buffers being read do not return to the pool. */
+  /** Buffers being read do not return to the pool. */
   clear(isRead = false): void {
     if (this.memory !== null && !isRead) this.#buffers.give(this.memory);
     this.memory = null;

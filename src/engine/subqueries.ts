@@ -19,8 +19,8 @@ interface Pending {
 }
 
 /**
- * Further questions of a handler on behalf of a client: an alias's target, addresses for DNS64. The
- * handler passes each response to `receive`.
+ * Further questions of a handler on behalf of a client: an alias's target, addresses for DNS64.
+ * Responses go through `receive`.
  */
 export class Subqueries {
   readonly #engine: EngineServices;
@@ -54,7 +54,7 @@ export class Subqueries {
     if (!engine.refresh(question, this.#position)) this.#end(id, null);
   }
 
-  /** Whether the response belongs to one of these questions. */
+  /** Returns whether it belongs to one of these questions. */
   receive({ internal, top, id, response }: Exchange): boolean {
     if (!internal || top !== this.#position || !this.#pending.has(id)) return false;
     this.#end(id, response);

@@ -5,12 +5,12 @@ import type { Timers } from "./timers.ts";
 
 /** Engine services for drivers. */
 export interface Traffic {
-  /** Monotonic milliseconds. Set by the driver once a batch, here or by `advance`. */
+  /** Monotonic; set once a batch, here or by `advance`. */
   nowMs: number;
   readonly timers: Timers;
   readonly values: Float64Array;
   readonly buffers: BufferPool;
-  /** Next deadline of `runTimers` in monotonic milliseconds, or Infinity. */
+  /** Of `runTimers`, monotonic; Infinity for none. */
   readonly nextDeadlineMs: number;
   readonly waiting: number;
   readonly openStreams: number;
@@ -19,8 +19,8 @@ export interface Traffic {
   /** Runs due timers, and reads from streams in turn. */
   runTimers(): void;
   /**
-   * Handles the UDP query in a receive slot. Returns the response's length, 0 for none yet;
-   * `outOffset` is a multiple of eight with room for 4103 bytes.
+   * Handles a UDP query in a receive slot. Returns the response's length, 0 for none yet;
+   * `outOffset` is a multiple of eight with room for 4096 + 7 bytes.
    */
   datagram(
     listener: number,
@@ -32,8 +32,8 @@ export interface Traffic {
     outOffset: number,
   ): number;
   accept(listener: number, stream: number): StreamHandler | null;
-  /** Stops reading the streams of these listeners; waiting queries are answered. */
+  /** Waiting queries are answered. */
   retireStreams(listeners: ReadonlySet<number>): void;
-  /** Closes all client streams as they fall silent or time out. */
+  /** Closes client streams as they fall silent or time out. */
   drainStreams(): void;
 }

@@ -14,7 +14,7 @@ export interface QueryWait {
   accept: (message: Uint8Array) => boolean;
   /** Ends the wait early, as "stopped". */
   signal?: AbortSignal;
-  /** Source address (UDP only); chosen by the kernel by default. */
+  /** For UDP; chosen by the kernel by default. */
   source?: string;
 }
 

@@ -80,7 +80,7 @@ export class FileWatch extends Watch {
   async #load(): Promise<string> {
     const stat = await Deno.stat(this.#path);
     requireRegular(stat, MAX_CONFIG_BYTES);
-    // File systems use the system's time, even if tests fake the clock.
+    // File systems use the system's time, even under a fake clock.
     const { text: state, fresh } = fileState(stat, Date.now());
     if (this.#read !== null && state === this.#state) return this.#read;
     const read = await readRegularText(this.#path, MAX_CONFIG_BYTES);

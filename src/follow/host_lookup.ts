@@ -15,10 +15,10 @@ export interface HostQuestion {
 
 /** Options of a lookup. */
 export interface LookupOptions {
-  /** Asked in order until one answers. */
+  /** Asked in order. */
   servers: readonly QueryTarget[];
   timeoutMs: number;
-  /** Total queries; at least one per server. */
+  /** In total; at least one per server. */
   attempts: number;
   signal: AbortSignal;
 }
@@ -33,8 +33,7 @@ export interface HostReply {
 }
 
 /**
- * Resolves a host over UDP, or TCP after truncation. Throws `NoReplyError` naming the last server
- * and its failure.
+ * Resolves a host over UDP, or TCP after truncation. Throws `NoReplyError` with the last failure.
  */
 export async function lookUpHost(
   question: HostQuestion,
@@ -81,12 +80,12 @@ async function exchange(
   return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
 }
 
-/** Reads a reply; null for other messages. Never throws. */
+/** Returns null for other messages; never throws. */
 export function readHostReply(
   message: Uint8Array,
   { id, host, type }: HostQuestion & { id: number },
 ): HostReply | null {
-  // Reject what would stall dns-packet, which follows any number of pointers.
+  // Reject what would stall dns-packet: it follows any number of pointers.
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;
   let packet: DecodedPacket & { rcode?: string };
@@ -141,7 +140,7 @@ function sameName(left: string, right: string): boolean {
 function usable(text: string): string | null {
   const bytes = parseAddress(text);
   if (bytes === null) return null;
-  // 0.0.0.0 and :: mean this host, and are blocklist answers.
+  // 0.0.0.0 and :: mean this host; blocklists send them.
   const unspecified = bytes.every((octet) => octet === 0);
   const multicast = bytes.length === 4 ? bytes[0]! >= 224 : bytes[0] === 0xff;
   return unspecified || multicast ? null : canonicalAddress(text);

@@ -35,7 +35,6 @@ export interface HostWatchOptions extends WatchOptions {
   resolvers: readonly QueryTarget[];
   resolvConfPath: string;
   timing: Partial<HostTiming>;
-  /** Whether a resolver is nodens itself. */
   isOwn: (server: QueryTarget) => boolean;
   onChange: () => void;
   /** Used until resolved. */

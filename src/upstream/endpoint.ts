@@ -22,9 +22,8 @@ export interface Endpoint {
 }
 
 /**
- * Parses a TO; null if its host is invalid, throws the reason if only the rest is. After `%`: an
- * IPv6 interface (plain DNS), the certificate's name (TLS), or both in that order (TLS over
- * link-local addresses).
+ * Parses a TO; null if its host is invalid, throws the reason if the rest is. `%` precedes an IPv6
+ * interface (plain DNS), the certificate's name (TLS), or both in that order.
  */
 export function parseEndpoint(text: string, transport: ServerTransport): Endpoint | null {
   const { host: written, marks, port, bracketed } = split(text);

@@ -19,13 +19,11 @@ import type { ServerGroup } from "./server/known_server.ts";
 import { UpstreamServer } from "./server/server.ts";
 import { SocketQueue } from "./transport/udp.ts";
 
-/** One hedge in twenty queries. */
 const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
-/** Resends of possibly lost queries: one in five, plus ten a second. */
+/** Resends of possibly lost queries. */
 const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 
 const COUNTERS = {
-  /** Replies that match no query. */
   mismatch: "nodens_forward_mismatched_replies_total",
   malformed: "nodens_forward_malformed_replies_total",
   hedge: "nodens_forward_hedges_total",

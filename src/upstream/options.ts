@@ -4,7 +4,7 @@ export interface ServerAddress {
   address: string;
   port: number;
   transport: ServerTransport;
-  /** Name in its certificate; empty for its address. */
+  /** Certificate's name; empty for the address. */
   serverName: string;
 }
 
@@ -22,7 +22,7 @@ export interface GroupSettings {
   /** Per server; null for the transport's default. */
   maxConnections: number | null;
   expireMs: number;
-  /** Age after which connections get no new queries; 0 for no limit. */
+  /** Limit for new queries; 0 for none. */
   maxAgeMs: number;
   /** 0 for no limit. */
   maxIdleConns: number;
@@ -37,7 +37,7 @@ export interface GroupSettings {
   /** RFC 7873. */
   cookies: boolean;
   sourceAddress: string | null;
-  /** Attempts per question; 0 for no limit, null for twice the servers. */
+  /** Per question; 0 for no limit, null for twice the servers. */
   maxConnectAttempts: number | null;
   /** Fixed, the first server's usual time, or never. */
   hedgeMs: number | "auto" | null;
@@ -49,7 +49,7 @@ export interface GroupSettings {
 /** State of a server, for display. */
 export interface ServerState {
   to: string;
-  /** Suspect: a query failed and nothing arrived since. Down: checks failed too. */
+  /** Suspect: a query failed, nothing arrived since. Down: checks failed too. */
   state: "up" | "suspect" | "down";
   /** Null before the first reply. */
   rttMs: number | null;

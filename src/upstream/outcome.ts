@@ -5,11 +5,9 @@ export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
 
 /** Result of asking one server. */
 export type Outcome =
-  /** Records, a denial, or an error other servers would share. */
+  /** Records, a denial, or an error common to all servers. */
   | { kind: "answer"; reply: Reply }
-  /**
-   * `rcode` is for the client if all fail; `elsewhere` if the error does not concern the question.
-   */
+  /** `rcode` is for the client if all fail; `elsewhere` if the question is not at fault. */
   | { kind: "refused"; rcode: number; elsewhere: boolean; reply: Reply }
   /** Nothing was sent, or the reply is unusable. */
   | { kind: "failed"; why: string }
@@ -26,9 +24,9 @@ export interface AskOptions {
 
 /** An ask under way. */
 export interface Ticket {
-  /** Start of the wait for a reply in monotonic milliseconds; Infinity until connected. */
+  /** Start of the wait in monotonic milliseconds; Infinity until connected. */
   readonly sinceMs: number;
-  /** Monotonic milliseconds when the ask ends as silent. */
+  /** When the ask ends as silent. */
   readonly dueMs: number;
   readonly streamed: boolean;
   limit(dueMs: number): void;
@@ -38,7 +36,7 @@ export interface Ticket {
 
 /** Callbacks of an ask. */
 export interface AskHandler {
-  /** The reply in `outcome` is valid during the call. */
+  /** The reply in `outcome` is valid only during the call. */
   ended(ticket: Ticket, outcome: Outcome): void;
   /** A reply is unlikely; the ask continues. */
   suspected(ticket: Ticket): void;

@@ -7,7 +7,7 @@ const NO_ALIAS = -1;
 /** The chain forks (RFC 2181 section 10.1), loops or is too long. */
 export const NO_END = -2;
 
-/** CNAME records of an answer section. Each name is hashed once; only equal hashes are compared. */
+/** CNAME records of an answer section. Names are hashed once; only equal hashes are compared. */
 export class AliasChain {
   readonly #owners = new Int32Array(MAX_ALIASES);
   readonly #ownerHashes = new Int32Array(MAX_ALIASES);
@@ -29,12 +29,12 @@ export class AliasChain {
     this.#count++;
   }
 
-  /** Whether a name is an alias of exactly one name. */
+  /** Exactly one name. */
   has(names: NameReader, at: number): boolean {
     return this.#find(names, at, names.hash(at)) >= 0;
   }
 
-  /** Last name of the chain from `at`, or `NO_END`. */
+  /** Last name of the chain, or `NO_END`. */
   end(names: NameReader, at: number): number {
     if (this.#count === 0) return at;
     let name = at;

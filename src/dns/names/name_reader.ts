@@ -8,14 +8,11 @@ import {
   skipPlainName,
 } from "./walk.ts";
 
-/**
- * Pointers per name: 255 octets hold at most 127 labels (RFC 1035 section 2.3.4), and pointers are
- * only needed between labels.
- */
+/** Pointers per name: 255 octets hold at most 127 labels (RFC 1035 section 2.3.4). */
 export const MAX_POINTERS = 126;
 
 /**
- * Octets read for names per octet of message. Honest servers stay below two
+ * Octets read for names per message octet. Honest servers stay below two
  * (`tests/dns/scan_cost_test.ts`).
  */
 export const READS_PER_OCTET = 4;
@@ -34,8 +31,8 @@ const SPAN_SHIFT = 15;
  * Reads a message's names in linear time.
  *
  * A compressed name consists of chunks: labels up to the root or a pointer to the next chunk. Each
- * chunk must end before its referrer, which rules out loops, and must not cover octets that later
- * change: the header, a record's fixed fields (TTL), or half a label of the question (case).
+ * chunk must end before its referrer, to rule out loops, and must not cover octets that later
+ * change: the header, a record's fixed fields (TTL), half a label of the question (case).
  *
  * A memo ensures that labels reached by pointers are read once:
  *
@@ -64,7 +61,7 @@ export class NameReader implements ReadCount {
     this.#ttls = ttls;
   }
 
-  /** Starts with the message at `start`; returns its qname's end, or -1 if malformed. */
+  /** Returns the qname's end, or -1 if malformed. */
   begin(bytes: Uint8Array, start: number, length: number): number {
     this.#bytes = bytes;
     this.#start = start;
@@ -79,7 +76,7 @@ export class NameReader implements ReadCount {
     return nameEnd;
   }
 
-  /** Whether reading costs too much: malformed. */
+  /** Costs too much: malformed. */
   get exhausted(): boolean {
     return this.octetsRead > this.#maxReads;
   }
@@ -129,10 +126,7 @@ export class NameReader implements ReadCount {
     }
   }
 
-  /**
-   * Reads the chunks from `target`; the first must end before `limit`. Returns a memo word, or 0 if
-   * malformed.
-   */
+  /** The first chunk must end before `limit`. Returns a memo word, or 0 if malformed. */
   #readChunks(target: number, limit: number): number {
     if (!this.#primed) this.#prime();
     const bytes = this.#bytes;
@@ -186,7 +180,7 @@ export class NameReader implements ReadCount {
    *
    * @param last - offset of the path's end: the root, or a label in the memo
    * @param end - of its chunk
-   * @param nextEnd - end of the next chunk
+   * @param nextEnd - of the next chunk
    * @returns the first label's word
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {

@@ -6,12 +6,12 @@ export const ROOT = 0;
 export const NONE = -1;
 
 /**
- * Maximum labels. Pointers reach 16,384 octets and a record with a new label takes fourteen, so
- * nearly all fit; the rest is not compressed.
+ * Pointers reach 16,384 octets and a record with a new label takes fourteen, so nearly all fit; the
+ * rest is not compressed.
  */
 const MAX_LABELS = 1024;
 const SLOTS = 2 * MAX_LABELS;
-/** Slots per search; only prepared collisions need more. */
+/** Per search; only prepared collisions need more. */
 const MAX_PROBES = 16;
 
 /**
@@ -52,7 +52,7 @@ export class NameTable {
     return this.#sizes[node]!;
   }
 
-  /** Finds the node of the label at `at` below `parent`, or `NONE`. */
+  /** Finds the label at `at` below `parent`, or `NONE`. */
   find(parent: number, bytes: Uint8Array, at: number): number {
     const hash = this.#hash(parent, bytes, at);
     for (let i = 0; i < MAX_PROBES; i++) {
@@ -66,7 +66,7 @@ export class NameTable {
     return NONE;
   }
 
-  /** Adds the label at `offset` below `parent`; returns its node or `NONE`. */
+  /** Adds the label below `parent`; returns its node or `NONE`. */
   add(parent: number, offset: number): number {
     if (this.#count === MAX_LABELS) return NONE;
     const hash = this.#hash(parent, this.#bytes, offset);
@@ -89,7 +89,6 @@ export class NameTable {
     const end = at + bytes[at]!;
     this.octetsRead += end - at + 1;
     for (let i = at; i <= end; i++) hash = Math.imul(hash ^ lower(bytes[i]!), 0x01000193);
-    // The lowest bits choose the slot.
     return hash ^ (hash >>> 15);
   }
 

@@ -6,8 +6,8 @@ import { lower, pointerAt, skipPlainName } from "./walk.ts";
 /**
  * Copies names between messages, compressed, in linear time.
  *
- * Names are looked up from the root (`NameTable`). A memo ensures that labels reached by pointers
- * are looked up once. Checks bounds again.
+ * Names are looked up from the root (`NameTable`), labels reached by pointers once thanks to a
+ * memo. Bounds are checked again.
  */
 export class NameWriter {
   end = 0;
@@ -22,7 +22,7 @@ export class NameWriter {
   #to: Uint8Array = new Uint8Array(0);
   #questionEnd = 0;
   #primed = false;
-  /** Last name pointers may lead to, in the source and as written. */
+  /** Last name that pointers may lead to. */
   #lastAt = 0;
   #lastOffset = 0;
   #reads = 0;
@@ -32,7 +32,7 @@ export class NameWriter {
     return this.#reads + this.#table.octetsRead;
   }
 
-  /** Copies header and qname to the beginning of `to`; returns their end, or -1 if malformed. */
+  /** Copies header and qname; returns their end, or -1 if malformed. */
   begin(from: Uint8Array, to: Uint8Array): number {
     this.#from = from;
     this.#to = to;
@@ -89,7 +89,7 @@ export class NameWriter {
     return next;
   }
 
-  /** End of the name at `at` if it repeats the last one, or -1. */
+  /** Its end if it repeats the last name, or -1. */
   #skipSame(at: number): number {
     const from = this.#from;
     const away = at - this.#lastAt;
@@ -126,7 +126,7 @@ export class NameWriter {
     }
   }
 
-  /** Reads labels into the path, up to the root or the memo; returns the name's end, or -1. */
+  /** Reads labels up to the root or the memo; returns the name's end, or -1. */
   #read(at: number, compressed: boolean): number {
     const from = this.#from;
     const memo = this.#memo;
@@ -196,7 +196,7 @@ export class NameWriter {
     return out + 2;
   }
 
-  /** Adds the path's first labels below `node`; returns the name's node, or `NONE`. */
+  /** Adds the path's first labels; returns the name's node, or `NONE`. */
   #remember(count: number, node: number, labelsEnd: number): number {
     let parent = node;
     let at = labelsEnd;

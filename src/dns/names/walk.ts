@@ -29,7 +29,7 @@ export function skipPlainName(bytes: Uint8Array, at: number, end: number): numbe
 }
 
 /**
- * Skips the name at `at` without following its pointer, which may end one octet beyond `end`; -1 if
+ * Skips a name without following its pointer, which may end one octet beyond `end`; -1 if
  * malformed.
  */
 export function passName(bytes: Uint8Array, at: number, end: number): number {
@@ -43,7 +43,7 @@ export function passName(bytes: Uint8Array, at: number, end: number): number {
   return -1;
 }
 
-/** Position of a well-formed name's first label in the message at `start`. */
+/** Position of a well-formed name's first label. */
 export function resolveName(
   bytes: Uint8Array,
   start: number,

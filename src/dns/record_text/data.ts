@@ -6,7 +6,6 @@ import { addressOctets, octetsOf, type Word } from "./words.ts";
 /** RFC 1035 section 3.3. */
 const MAX_STRING = 255;
 
-/** Reads the words of a record's data and collects octets. */
 class DataReader {
   readonly #words: readonly Word[];
   readonly #octets: number[] = [];

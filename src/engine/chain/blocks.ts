@@ -7,7 +7,6 @@ import { servedZones } from "../served.ts";
 import { HandlerChain } from "./chain.ts";
 import { predecessors } from "./predecessors.ts";
 
-/** The chain for a zone, and the zone's index on the listener. */
 interface Route {
   readonly chain: HandlerChain;
   readonly zone: number;
@@ -40,7 +39,7 @@ export class Blocks {
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** Reuses the chains of unchanged blocks; handlers of changed blocks get their predecessors. */
+  /** Reuses the chains of unchanged blocks; others get predecessors. */
   #build(config: Config, engine: EngineServices): HandlerChain[] {
     const allServed = servedZones(config);
     const blockBefore = predecessors(config, this.#config);
@@ -64,7 +63,7 @@ export class Blocks {
     });
   }
 
-  /** The route of a query, or null. DS records belong to the parent zone. */
+  /** DS records belong to the parent zone. */
   route(exchange: Exchange): Route | null {
     const zones = this.#routes[exchange.listener]!;
     if (exchange.qnameLength === 0) return null;

@@ -12,7 +12,7 @@ import type { Handler } from "../handler.ts";
 
 /** The handlers of one server block, in order. */
 export class HandlerChain implements Chain {
-  /** Compared by reloads to reuse unchanged chains. */
+  /** Reloads reuse chains with equal signatures. */
   readonly signature: string;
   readonly handlers: readonly Handler[];
   readonly length: number;
@@ -44,7 +44,7 @@ export class HandlerChain implements Chain {
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
-  /** Chains that forward accept every class, including ANY and NONE, as in CoreDNS. */
+  /** Chains that forward accept every class, as in CoreDNS. */
   serves(qclass: number): boolean {
     return this.length > 0 && (qclass === CLASS.IN || this.#everyClass);
   }

@@ -3,15 +3,13 @@ import { servedZones } from "../served.ts";
 
 interface Identity {
   zones: string;
-  /** Whether the zones are unique to this block. */
   alone: boolean;
   served: Set<string>;
 }
 
 /**
- * Predecessor of each block, or -1. It has the same zones on some of the same listeners, or on
- * others if the zones are unique in both configurations. Predecessors are never shared, since a
- * cache cannot be.
+ * Predecessor of each block, or -1: the same zones on some of the same listeners, or on others if
+ * unique in both configurations. Never shared, as a cache cannot be.
  */
 export function predecessors(next: Config, previous: Config): number[] {
   const before = identitiesOf(previous);

@@ -14,7 +14,7 @@ import { copyWords, type Memory } from "../memory.ts";
 import { countKept, endOfRecord, isIncomplete } from "../response/cut.ts";
 import type { Response } from "../response/response.ts";
 
-/** Root name, type, class, TTL and data length of an OPT record. */
+/** Root name, type, class, TTL and data length. */
 const OPT_SIZE = 11;
 const OPTION_HEADER_SIZE = 4;
 /** Extended DNS Error without text (RFC 8914 section 2). */
@@ -23,9 +23,8 @@ const EDE_SIZE = OPTION_HEADER_SIZE + 2;
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
- * Writes the response for its client: id, flags, case of the name, TTLs and OPT. Removes records
- * that do not fit (`response/cut.ts`) and reorders the copy (`loadbalance`); the stored message is
- * shared.
+ * Writes the response for its client: id, flags, name's case, TTLs, OPT. Removes records that do
+ * not fit (`response/cut.ts`) and reorders the copy (`loadbalance`).
  *
  * @param out - has room for `limit` + 7 bytes at `outOffset`, a multiple of eight
  * @returns length in bytes
@@ -60,7 +59,7 @@ export function compose(
     flagsFor(exchange, response, view.getUint16(outOffset + 2) & KEPT),
   );
 
-  // Cached names are in lower case; others may have another client's case.
+  // Cached names are in lower case; others may be another client's.
   if (exchange.mixedCase || !response.cached) {
     const from = exchange.memory.bytes;
     const to = out.bytes;
@@ -113,7 +112,7 @@ export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
     : maxUdpSize;
 }
 
-/** The header's second word; `kept` has the response's bits. */
+/** `kept` has the response's bits. */
 function flagsFor(exchange: Exchange, response: Response, kept: number): number {
   const { chain } = exchange;
   // Errors also copy RD and CD, as in unbound and CoreDNS.
@@ -166,7 +165,7 @@ function writeOpt(
     end = writeBytes(out, end + 2, response.errorText.bytes, 0, textSize);
   }
   if (hasSubnet(exchange, response)) {
-    // The client's subnet with the answer's scope (RFC 7871 section 7.2.1).
+    // The scope is the answer's (RFC 7871 section 7.2.1).
     const dataAt = writeHeader(view, end, EDNS_OPTION.CLIENT_SUBNET, ecsLength);
     end = writeBytes(out, dataAt, memory.bytes, exchange.offset + exchange.ecsAt, ecsLength);
     view.setUint8(dataAt + SUBNET.SCOPE, response.ecsScope);
@@ -198,7 +197,6 @@ function hasOtherError(exchange: Exchange, response: Response): boolean {
   return response.extendedError >= 0 && response.extendedError !== exchange.extendedError;
 }
 
-/** Whether the answer is specific to the client's subnet. */
 function hasSubnet(exchange: Exchange, response: Response): boolean {
   return response.ecsScope >= 0 && exchange.ecsLength > 0;
 }
@@ -207,7 +205,6 @@ function setTruncated(view: DataView, start: number): void {
   view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
 }
 
-/** Reduces the section counts to `kept` records in total. */
 function cutCounts(view: DataView, start: number, kept: number): void {
   const answers = Math.min(view.getUint16(start + 6), kept);
   const authorities = Math.min(view.getUint16(start + 8), kept - answers);

@@ -10,10 +10,7 @@ import { ResponseLimiter } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { compose, composeTruncated, limitOf } from "./compose.ts";
 
-/**
- * Default of unbound's `discard-timeout`; bounds how long an attacker can accumulate answers
- * (DNSBomb, IEEE S&P 2024).
- */
+/** Unbound's default `discard-timeout`; limits accumulation of answers (DNSBomb, IEEE S&P 2024). */
 export const DISCARD_MS = 1900;
 
 /** Writes responses for clients; truncates or discards some over UDP. */
@@ -21,7 +18,7 @@ export class ClientResponses {
   readonly #engine: EngineServices;
   readonly #limiter: ResponseLimiter;
   readonly #address = new Address();
-  /** Maximum wait of UDP queries by listener; 0 for no limit. */
+  /** By listener; 0 for no limit. */
   #discardMs: readonly number[] = [];
 
   constructor(engine: EngineServices, key: HashKey) {
@@ -34,7 +31,7 @@ export class ClientResponses {
   }
 
   /**
-   * Writes the response and returns its length. Large UDP responses above `exchange.rate` are
+   * Writes the response; returns its length. Large UDP responses above `exchange.rate` are
    * truncated to the query's size; real clients retry over TCP.
    */
   write(exchange: Exchange, response: Response, out: Memory, outOffset: number): number {
@@ -51,8 +48,8 @@ export class ClientResponses {
   }
 
   /**
-   * Counts and reports a UDP query that waited too long. Failures are small and stale answers come
-   * after timeouts, so both are always sent.
+   * Counts and reports UDP queries that waited too long. Failures (small) and stale answers (after
+   * timeouts) are always sent.
    */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
     // Listeners removed by a reload have no entry.

@@ -13,7 +13,7 @@ import {
 } from "./stream_limits.ts";
 import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
 
-/** Responses are written in batches; a whole response always fits behind. */
+/** Bytes written together; a whole response fits behind. */
 const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
@@ -34,7 +34,7 @@ export interface StreamServices extends EngineServices {
 export interface StreamOwner {
   allowance(): number;
   spend(cost: number): void;
-  /** Queues `turn`; returns whether it runs before the driver reads again. */
+  /** Returns whether `turn` runs before the driver reads again. */
   enqueue(stream: ClientStream): boolean;
   touch(stream: ClientStream): void;
   /** Counts memory; may close this stream or others. */
@@ -111,7 +111,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   data(memory: Memory, offset: number, length: number): void {
-    // Discard later bytes: closing with unread input would reset the connection.
+    // Closing with unread input would reset the connection.
     if (!this.#accepts) return;
     const used = this.#pending.length === 0 ? this.#answerFrames(memory, offset, length) : 0;
     if (used < length && !this.gone) {
@@ -160,18 +160,18 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.update();
   }
 
-  /** As `stopReading`, but answers at once, before the listener is removed. */
+  /** As `stopReading`, but answers before the listener is removed. */
   retire(): void {
     if (this.#accepts) this.phase = "retired";
     this.#answerPending(Infinity);
     if (this.gone) return;
-    // The rest could only be answered for a removed listener.
+    // The rest belongs to a removed listener.
     this.#charge(this.bytes - this.#pending.sizeBytes);
     this.#pending.clear();
     this.update();
   }
 
-  /** Closes gracefully if everything is delivered, else abruptly. */
+  /** Gracefully if everything is delivered, else abruptly. */
   close(reason: CloseReason | null): void {
     if (this.gone) return;
     const abrupt = this.#watch.hasBacklog;
@@ -217,7 +217,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
       this.#services.io.finish(this.id);
       this.#watch.watchFinished();
     } else if (this.phase === "ended") {
-      // After closing, the kernel keeps undelivered bytes uncounted.
+      // The kernel keeps undelivered bytes uncounted.
       if (!this.#watch.hasBacklog) this.close(null);
       else if (!this.#watch.measuring) this.#watch.watchLast();
     }

@@ -1,4 +1,4 @@
-/** A client's streams, ordered by last activity. */
+/** A client's streams, least recently active first. */
 export class StreamClient<T extends { previous: T | null; next: T | null }> {
   readonly key: string;
   first: T | null = null;

@@ -13,7 +13,7 @@ export interface StreamLimits {
   outstanding: number;
 }
 
-/** Default limits. Times are CoreDNS's; `bytes` applies if the memory limit is unknown. */
+/** Default limits. Times are CoreDNS's; `bytes` is for unknown memory limits. */
 export const STREAM_LIMITS: StreamLimits = {
   streams: 4096,
   bytes: 64 * 2 ** 20,
@@ -27,15 +27,15 @@ export const STREAM_LIMITS: StreamLimits = {
 /** Cost of a waiting query; a short cached answer costs one. */
 export const WAIT_COST = 16;
 
-/** Cost per stream and round: the short answers to one read of the Linux driver (2 KiB). */
+/** Cost per stream and round: short answers to one read of the Linux driver (2 KiB). */
 export const QUANTUM = 96;
 
 /** Cost of all streams between datagrams: about half a millisecond. */
 export const ROUND_QUANTUM = 1024;
 
 /**
- * Cost of a query by its answer's length, 0 while waiting. Sending a kibibyte takes the kernel as
- * long as eight short answers take nodens.
+ * Cost of a query by answer length, 0 while waiting. The kernel sends a kibibyte in the time of
+ * eight short answers.
  */
 export function costOf(answerLength: number): number {
   return answerLength === 0 ? WAIT_COST : 1 + (answerLength >> 7);
@@ -44,15 +44,10 @@ export function costOf(answerLength: number): number {
 /** Bytes queued for a slow reader above which queries wait. */
 export const QUEUED_BYTES = 16 * 1024;
 
-/**
- * Bytes a second a client must receive, averaged over `writeMs`. A 9,600-baud modem receives 1,200.
- */
+/** Bytes a second a client must receive, averaged over `writeMs`. A 9,600-baud modem gets 1,200. */
 export const MIN_RATE = 1024;
 
-/**
- * Uncounted bytes in the kernel's buffer. Most streams stay below, which saves a system call per
- * response.
- */
+/** Uncounted bytes in the kernel's buffer; saves most streams a system call per response. */
 export const UNCOUNTED_BYTES = 4096;
 
 /** Share of the byte budget guaranteed to each client. */

@@ -3,21 +3,21 @@ import type { Timer } from "../timers.ts";
 import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "./stream_limits.ts";
 
 /**
- * Draining when the process stops; in total less than a data plane's six seconds. A stream is
- * retired after `quietMs` of silence (`busyMs` before its first query), so that queries do not
- * cross the FIN; after `busyMs` behind the next answer; after `lastMs` always. The client then has
- * `finMs` to close its side.
+ * Draining at process stop, within a data plane's six seconds. A stream is retired after `quietMs`
+ * of silence (`busyMs` before its first query), to keep queries from crossing the FIN; after
+ * `busyMs` behind the next answer; after `lastMs` always. Then the client has `finMs` to close its
+ * side.
  */
 const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
-/** Interval of delivery checks after a client's last query. */
+/** After a client's last query. */
 const LAST_CHECK_MS = 20;
 
 /**
  * States of a stream:
  * - `open`: reads and answers queries.
  * - `draining`: the same, but `retired` soon.
- * - `ended`: the client may send no more; closed after delivery.
+ * - `ended`: no more input; closed after delivery.
  * - `retired`: reads no more; sends FIN after the last answer.
  * - `finished`: FIN sent; waits for the client's.
  * - `closed`: by either side.
@@ -29,16 +29,15 @@ export interface Watched {
   readonly id: number;
   readonly phase: Phase;
   readonly hasAsked: boolean;
-  /** A whole query is unanswered. */
   readonly busy: boolean;
   /** A query is unanswered or incomplete. */
   readonly underWay: boolean;
   readonly activeMs: number;
-  /** Counts its memory; returns whether it is still open. */
+  /** Returns whether it is still open. */
   measure(): boolean;
   stopReading(): void;
   update(): void;
-  /** Closes the stream; null if the client or the configuration ended it. */
+  /** Null if the client or the configuration ended it. */
   close(reason: CloseReason | null): void;
 }
 
@@ -60,7 +59,7 @@ export class StreamWatch {
     this.#stream = stream;
     this.#limits = limits;
     this.#engine = engine;
-    // Not restarted per query: it checks the last activity when it fires.
+    // Not restarted per query: it checks the last activity.
     this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
     this.#wakeAt(engine.nowMs + limits.readMs);
   }
@@ -69,7 +68,7 @@ export class StreamWatch {
     return this.#engine.io.queued(this.#stream.id);
   }
 
-  /** Whether bytes are queued, or may be in the kernel beyond `UNCOUNTED_BYTES`. */
+  /** Includes up to `UNCOUNTED_BYTES` in the kernel. */
   get mayHaveBacklog(): boolean {
     return this.queued > 0 || this.#sent - this.#received > UNCOUNTED_BYTES;
   }
@@ -79,7 +78,7 @@ export class StreamWatch {
       this.mayHaveBacklog && this.#engine.io.inKernel(this.#stream.id) > UNCOUNTED_BYTES;
   }
 
-  /** Whether to retire even a busy stream behind its next answer. */
+  /** Whether to retire even a busy stream. */
   get overdue(): boolean {
     return this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs;
   }
@@ -88,7 +87,7 @@ export class StreamWatch {
     this.#sent += length;
   }
 
-  /** Returns the undelivered bytes in the kernel. */
+  /** Returns undelivered bytes in the kernel. */
   measure(): number {
     const inKernel = this.#engine.io.inKernel(this.#stream.id);
     this.#received = this.#sent - this.queued - inKernel;
@@ -106,12 +105,12 @@ export class StreamWatch {
     if (this.#stream.phase !== "draining") this.#watchRate(this.#limits.writeMs);
   }
 
-  /** As `watchRate`; also closes the stream upon delivery. */
+  /** Also closes the stream upon delivery. */
   watchLast(): void {
     this.#watchRate(LAST_CHECK_MS);
   }
 
-  /** As `watchRate`; also closes a delivered stream after a while. */
+  /** Also closes a delivered stream after a while. */
   watchFinished(): void {
     this.#watchRate(DRAIN.finMs);
   }

@@ -13,7 +13,6 @@ import {
 } from "./stream_limits.ts";
 
 const SURE_TURNS = Math.floor(ROUND_QUANTUM / QUANTUM);
-/** Share of its bytes a trimmed client keeps. */
 const TRIM_TO = 7 / 8;
 
 type Client = StreamClient<ClientStream>;
@@ -21,11 +20,11 @@ type Client = StreamClient<ClientStream>;
 /**
  * Admission, scheduling and memory of all clients' streams.
  *
- * A client is an IPv4 address or an IPv6 /64. Once it has as many connections as are free, its next
- * one closes the longest idle connection of the largest client: one client gets half of all, two a
- * third each (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
+ * A client is an IPv4 address or an IPv6 /64. If it has as many connections as are free, its next
+ * one closes the largest client's longest idle one: one client gets half of all, two a third each
+ * (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
  *
- * Streams are served round robin: `QUANTUM` each, `ROUND_QUANTUM` in total before datagrams.
+ * Round robin: `QUANTUM` each, `ROUND_QUANTUM` before datagrams.
  */
 export class ClientStreams implements StreamOwner {
   size = 0;
@@ -42,7 +41,7 @@ export class ClientStreams implements StreamOwner {
 
   #firstWaiting: ClientStream | null = null;
   #lastWaiting: ClientStream | null = null;
-  /** Streams queued since the last round, or at least `SURE_TURNS`. */
+  /** Queued since the last round, or at least `SURE_TURNS`. */
   #waitingCount = 0;
   #running = false;
   #roundLeft = 0;
@@ -175,7 +174,7 @@ export class ClientStreams implements StreamOwner {
     return this.#clients.get(key) ?? new StreamClient<ClientStream>(key);
   }
 
-  /** Closes a connection of the largest client to admit `client`, if fair. */
+  /** May close a connection of the largest client. */
   #makeRoom(client: Client): boolean {
     const largest = this.#largest(client, "count");
     let victim = largest.first;
@@ -202,10 +201,7 @@ export class ClientStreams implements StreamOwner {
   }
 }
 
-/**
- * Closes a client's largest streams, to below its bound so that the next response rarely searches
- * again.
- */
+/** Closes the largest streams, to below the bound so that searches stay rare. */
 function trim(client: Client, exceeds: () => boolean): void {
   const streams: ClientStream[] = [];
   for (let stream = client.first; stream !== null; stream = stream.next) {
@@ -214,7 +210,7 @@ function trim(client: Client, exceeds: () => boolean): void {
   }
   if (!exceeds()) return;
   const goal = client.bytes * TRIM_TO;
-  // Stable: among equal ones the least recently active comes first.
+  // Stable: equal ones remain least recently active first.
   streams.sort((a, b) => b.bytes - a.bytes);
   for (const stream of streams) {
     if (client.bytes <= goal && !exceeds()) return;
@@ -222,7 +218,7 @@ function trim(client: Client, exceeds: () => boolean): void {
   }
 }
 
-/** IPv4 address or IPv6 /64 (RFC 4291 section 2.5.4) as a key. */
+/** IPv4 address or IPv6 /64 (RFC 4291 section 2.5.4). */
 function clientKey({ family, bytes }: Address): string {
   const word = (at: number) =>
     ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;

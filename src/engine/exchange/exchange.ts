@@ -33,7 +33,7 @@ export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 /** Reorders records in a client's copy of a response, without allocating. */
 export interface RecordOrder {
   /**
-   * @param outOffset - of the copy in `out`; its TTLs are at the offsets in `response`
+   * @param outOffset - of the copy; TTL offsets are in `response`
    * @param answerCount - answer records left after truncation
    */
   arrange(
@@ -56,8 +56,8 @@ export interface Chain {
   /** Asks the handlers from `start` down; `NEXT` if none answers. */
   descend(exchange: Exchange, start: number): Verdict;
   /**
-   * Shows the response to the handlers above `from`, nearest first; returns whether one of them
-   * waits and will call `rise`.
+   * Shows the response to the handlers above `from`, nearest first; true if one waits and will call
+   * `rise`.
    */
   rise(exchange: Exchange, from: number): boolean;
   /** Reports a finished client query; size 0 if nothing was sent. */
@@ -79,18 +79,17 @@ const NO_CHAIN: Chain = {
 };
 
 /**
- * One query being answered. The engine reuses one exchange, which points into the receive buffer,
- * for immediate answers. Handlers may hold references only to parked exchanges, which copy the
- * question.
+ * One query being answered. One reused exchange, pointing into the receive buffer, serves immediate
+ * answers. Handlers may refer only to parked exchanges, which copy the question.
  */
 export class Exchange extends Question {
   edns = false;
   ednsSize = 0;
   ednsVersion = 0;
-  /** Offset of the OPT record's options in the message, if `edns`. */
+  /** Of the options in the message, if `edns`. */
   optionsAt = 0;
   optionsLength = 0;
-  /** Offset of a loop probe's mark in the message; 0 for none. */
+  /** Of a loop probe's mark in the message; 0 for none. */
   markAt = 0;
 
   origin: Origin = INTERNAL;
@@ -105,7 +104,7 @@ export class Exchange extends Question {
 
   chain: Chain;
   position = 0;
-  /** Position where an internal exchange's response stops. */
+  /** Where an internal exchange's response stops. */
   top = 0;
   /** Position of the handler that answered, or -1 for the engine. */
   answeredBy = -1;
@@ -119,12 +118,12 @@ export class Exchange extends Question {
   /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
   error = "";
-  /** The only server to ask; null for any. */
+  /** Null for any server. */
   only: object | null = null;
   intoLoops = false;
   /** Already cached, or irrelevant to the name. */
   uncacheable = false;
-  /** EDNS options in wire form for upstreams; never changed in place. */
+  /** In wire form; never changed in place. */
   upstreamOptions: Uint8Array = NO_OPTIONS;
   nextWaiter: Exchange | null = null;
 
@@ -173,8 +172,7 @@ export class Exchange extends Question {
 
   /**
    * Parks this exchange as an internal query for another's question; its response rises to `top`.
-   * Copies only name, type, DO, CD and client subnet: nothing else may influence what is cached for
-   * all clients.
+   * Copies only name, type, DO, CD and client subnet: the rest must not influence the cache.
    */
   beginOwn(from: Exchange, top: number): void {
     Object.assign(this, from);
@@ -202,11 +200,11 @@ export class Exchange extends Question {
   }
 
   /**
-   * Replaces the client's question for the handlers below; the caller must `restoreQuestion` on the
+   * Replaces the question for the handlers below; the caller must `restoreQuestion` on the
    * response.
    *
    * @param name - in lower-case wire form
-   * @param subnet - for upstreams (RFC 7871), empty for none; null keeps the client's
+   * @param subnet - for upstreams (RFC 7871), empty for none; null for the client's
    */
   substituteQuestion(
     name: Uint8Array,
@@ -244,7 +242,6 @@ export class Exchange extends Question {
     this.#assignQuestion(this.#original!);
   }
 
-  /** Copies another exchange's query into own memory. */
   #copyQuery(from: Exchange): void {
     this.#copyQuestion(from);
     const { memory, ecsAt, markAt } = this;
@@ -281,7 +278,7 @@ export class Exchange extends Question {
     this.offset = 0;
   }
 
-  /** Copies client subnet and mark to `at`, behind the question. */
+  /** Copies client subnet and mark behind the question. */
   #copyRest({ memory, offset, ecsAt, ecsLength, markAt }: Exchange, to: Uint8Array, at: number) {
     const from = memory.bytes;
     for (let i = 0; i < ecsLength; i++) to[at + i] = from[offset + ecsAt + i]!;
@@ -291,7 +288,7 @@ export class Exchange extends Question {
       this.markAt = end;
     }
     this.ecsAt = at;
-    // Handlers read the options before anything waits.
+    // Handlers read options before anything waits.
     this.optionsLength = 0;
   }
 
@@ -299,7 +296,7 @@ export class Exchange extends Question {
     return this.origin.kind === "stream" ? TCP : UDP;
   }
 
-  /** Whether nodens itself asked, e.g. for a refresh. */
+  /** Whether nodens asked, e.g. for a refresh. */
   get internal(): boolean {
     return this.origin.kind === "internal";
   }

@@ -7,9 +7,8 @@ import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
  * - `questions`: above the 6,144 waiting exchanges, which run out first.
  * - `waiters`: exchanges per answer.
  * - `chain`: exceeded by chance once in 10^10 fillings (Poisson, mean 1).
- * - `waitsPerClient`: exchanges of one client bucket per question, and so the burst to one address.
- * Programs that start together stay below it; this host's are one client but exempt, since their
- * bursts stay local.
+ * - `waitsPerClient`: per question and client bucket; bounds bursts to one address. Programs that
+ * start together stay below it; this host's are exempt, as their bursts stay local.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
@@ -40,21 +39,20 @@ export abstract class PendingQuestion {
   /** Chained by `Exchange.nextWaiter`; the first asked first. */
   waiters: Exchange | null = null;
   waiterCount = 0;
-  /** Waiters per client bucket; null while too few to reach the bound. */
+  /** By client bucket; null while too few. */
   waits: Uint8Array | null = null;
 
   abstract asksFor(exchange: Exchange): boolean;
 }
 
 /**
- * Questions in flight; equal queries join and get the same answer. Bounded by `IN_FLIGHT`;
- * allocates nothing at its working size.
+ * Questions in flight; equal queries share the answer. Bounded by `IN_FLIGHT`; allocates nothing at
+ * its working size.
  *
- * A stranger in the same client bucket can exhaust a client's waits for a question, by asking it 64
- * times before it is answered.
+ * A stranger in the same bucket can exhaust a client's waits for a question by asking it 64 times.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** Reason of the last refusal, for the error log. */
+  /** For the error log. */
   refusal = "";
   size = 0;
 
@@ -100,7 +98,7 @@ export class InFlight<T extends PendingQuestion> {
     return true;
   }
 
-  /** Adds a question and parks the exchange as its first waiter; null if refused. */
+  /** Parks the exchange as the first waiter; null if refused. */
   begin(question: T, exchange: Exchange, hash: number): Exchange | null {
     const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
     if (parked === null) return null;
@@ -144,8 +142,8 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   /**
-   * Whether a local program asks: one end is a loopback address (rules may redirect queries), or
-   * both ends are equal. Other machines cannot send such queries.
+   * Whether a local program asks: from or to loopback (rules may redirect), or between equal
+   * addresses. Other machines cannot.
    */
   #isOfThisHost(exchange: Exchange): boolean {
     this.#engine.clientAddress(exchange, this.#client);
@@ -212,7 +210,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 }
 
-/** Counts a client's waiter, up to the bound. */
+/** Counts a waiter, up to the bound. */
 function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
   if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;
 }

@@ -11,7 +11,7 @@ import type { Memory } from "../memory.ts";
  * ```
  *
  * None is allocated per query: the engine has one for the slot, each exchange one for a kept
- * address, and each connection is one.
+ * address; connections are origins.
  */
 export type Origin = DatagramOrigin | StreamOrigin | { readonly kind: "internal" };
 

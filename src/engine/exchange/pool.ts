@@ -2,15 +2,14 @@ import { type Chain, CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "../memory.ts";
 
 /**
- * Share of the free exchanges per client. `n` greedy clients leave (2/3)^n of the pool free at
- * first, 2 / (2 + n) in the long run. Also bounds the answers a client can accumulate (DNSBomb,
- * IEEE S&P 2024).
+ * Share of the free exchanges per client. `n` greedy clients leave (2/3)^n free at first, 2 / (2 +
+ * n) in the long run. Also limits accumulated answers (DNSBomb, IEEE S&P 2024).
  */
 const FREE_SHARE = 1 / 2;
 
 /**
- * Pool of waiting exchanges. Alone, a client (bucket) may hold a third (dynamic thresholds,
- * Choudhury and Hahne, 1998).
+ * Pool of waiting exchanges. Alone, a client (bucket) gets a third (dynamic thresholds, Choudhury
+ * and Hahne, 1998).
  */
 export class ExchangePool {
   used = 0;
@@ -37,7 +36,7 @@ export class ExchangePool {
     return this.#free.pop() ?? new Exchange(this.#nothing, this.#chain);
   }
 
-  /** Counts an exchange about to wait; false if the pool or the client has too many. */
+  /** False if too many wait, in total or of this client. */
   admit(client: number): boolean {
     if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.used)) return false;
     this.used++;

@@ -20,7 +20,7 @@ import type { Exchange } from "./exchange.ts";
 /** Not a query: too short, or a response. */
 export const NO_QUERY = -1;
 
-/** Maximum records per section besides the question, as in CoreDNS. */
+/** As in CoreDNS. */
 const MAX_ANSWERS = 1;
 const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
@@ -67,7 +67,7 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   return RCODE.NOERROR;
 }
 
-/** Skips the other records and reads OPT; false if malformed. */
+/** Reads OPT among the other records; false if malformed. */
 function readRecords(
   exchange: Exchange,
   start: number,
@@ -102,8 +102,8 @@ function readRecords(
 }
 
 /**
- * Finds the mark and the client subnet, ignored if against RFC 7871 section 6. False unless the
- * options fill the data exactly (RFC 6891 section 6.1.2).
+ * Finds the mark and the client subnet, if valid by RFC 7871 section 6. False unless the options
+ * fill the data exactly (RFC 6891 section 6.1.2).
  */
 function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;

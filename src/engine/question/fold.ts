@@ -1,6 +1,6 @@
 /**
  * Case folding of names (RFC 4343), four octets at a time. Length octets (at most 63) are below
- * `A`, so folding leaves them unchanged.
+ * `A`.
  */
 
 /** 0x20 in each octet of `word` with an upper-case letter. */

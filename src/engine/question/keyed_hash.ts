@@ -1,8 +1,8 @@
 /**
  * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): without the key,
- * clients cannot prepare collisions to fill one chain. Never reveal hashes: they have only 32 bits.
+ * clients cannot prepare collisions. Never reveal hashes: they have only 32 bits.
  *
- * The round is repeated here and in `read.ts` because returning the state would allocate; so would
+ * The round is repeated here and in `read.ts` because returning the state would allocate, as would
  * unsigned 32-bit numbers.
  */
 

@@ -3,11 +3,9 @@ import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
 /**
- * Name of the CH query that checks listeners. The engine refuses it before routing, and counts it
- * separately.
+ * CH name for checking listeners. The engine refuses it before routing, and counts it separately.
  */
 const WIRE = new TextEncoder().encode("\x06health\x06nodens\0");
-/** Flags and counts of a query with one question. */
 const QUERY = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
 /** The probe as a message. */

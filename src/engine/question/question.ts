@@ -11,7 +11,7 @@ export class Question {
   qnameLength = 0;
   qtype = 0;
   qclass = 0;
-  /** Keyed hash of lower-cased qname, qtype, qclass, DO and CD; signed. */
+  /** Keyed, of lower-cased qname, qtype, qclass, DO and CD; signed. */
   hash = 0;
   /** Without the root. */
   labelCount = 0;

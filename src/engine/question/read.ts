@@ -39,9 +39,8 @@ export function readQuestion(question: Question): number {
 }
 
 /**
- * Hashes a read question with DO and CD, and sets `mixedCase`. `hashOctets` of type and bits (four
- * octets) and the folded name, inlined because every query runs it. Classes other than IN are added
- * afterwards.
+ * Hashes a read question with DO and CD, and sets `mixedCase`. This is `hashOctets` of type and
+ * bits (four octets) and the folded name, inlined for speed. Classes other than IN are added last.
  */
 export function hashQuestion(question: Question, key: HashKey): void {
   const { view } = question.memory;
@@ -76,7 +75,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
     word = value | mask;
     at += 4;
   }
-  // Type and class follow, so reading four octets is safe; mask those beyond the name.
+  // Type and class follow, so reading four octets is safe.
   const rest = view.getInt32(at, true) & ((1 << ((qnameLength & 3) << 3)) - 1);
   const mask = upperMask(rest);
   upper |= mask;

@@ -3,7 +3,7 @@ import { parseName } from "../../dns/name.ts";
 import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
-/** A zone in lower-case wire form and its value. */
+/** In lower-case wire form. */
 interface Zone<T> {
   readonly name: Uint8Array;
   readonly labelCount: number;
@@ -27,7 +27,7 @@ export class ZoneTable<T> {
     return null;
   }
 
-  /** As `match`, but prefers the shortest zone except the root (for DS queries). */
+  /** Prefers the shortest zone except the root (for DS queries). */
   matchParent(question: Question): T | null {
     let found: T | null = null;
     for (const zone of this.#zones) {

@@ -4,14 +4,11 @@ import type { Response } from "./response.ts";
 
 /*
  * Cuts oversized responses from the end, since compression pointers lead backwards. Authority and
- * additional lose whole RRsets (RFC 2181 section 9); the answer section keeps all records that fit,
- * for stub resolvers without TCP (musl before 1.2.4).
+ * additional lose whole RRsets (RFC 2181 section 9); the answer section keeps all that fits, for
+ * stub resolvers without TCP (musl before 1.2.4).
  */
 
-/**
- * Name comparisons per response. Compression makes equal names one; hundreds of others would slow
- * every hit.
- */
+/** Per response. Compressed equal names are one; hundreds of others would slow every hit. */
 const MAX_COMPARISONS = 16;
 
 /** Number of leading records that fit into `room` octets. */
@@ -37,8 +34,8 @@ export function countKept(response: Response, room: number): number {
 
 /**
  * Whether a cut response needs TC (RFC 2181 section 9): it lacks answers; a denial's SOA or proofs;
- * a referral's name servers or their addresses within the zone (RFC 9471 section 3). Name servers
- * beside an answer are optional (unbound's `minimal-responses`).
+ * a referral's name servers or addresses within the zone (RFC 9471 section 3). Name servers beside
+ * an answer are optional (unbound's `minimal-responses`).
  */
 export function isIncomplete(response: Response, kept: number): boolean {
   const answers = response.answerCount;
@@ -90,7 +87,7 @@ function zoneOfReferral(response: Response): number {
   return zone;
 }
 
-/** Type of a record's RRset; the covered type for a signature. */
+/** The covered type for a signature. */
 function setType({ memory, offset, ttlsAt }: Response, record: number): number {
   const { view } = memory;
   const ttlAt = offset + view.getUint16(ttlsAt + 2 * record, true);

@@ -11,9 +11,9 @@ export interface ResponseRate {
 }
 
 /**
- * 200 responses of 1,232 octets are 2 Mbit/s: little for a victim, more than stub resolvers need. A
- * node's pods share 24 bits, hence full IPv4 addresses; an IPv6 /64 is one client (RFC 4291 section
- * 2.5.4).
+ * Default rate: 200 responses of 1,232 octets are 2 Mbit/s, little for a victim, more than stub
+ * resolvers need. A node's pods share 24 bits, hence full IPv4 addresses; an IPv6 /64 is one client
+ * (RFC 4291 section 2.5.4).
  */
 export const DEFAULT_RATE: ResponseRate = {
   perSecond: 200,
@@ -21,13 +21,13 @@ export const DEFAULT_RATE: ResponseRate = {
   ipv6PrefixLength: 64,
 };
 
-/** Meters per row; a power of two. 100,000 responses a second exhaust 500. */
+/** Per row; a power of two. 100,000 responses a second exhaust 500. */
 const METERS = 8192;
 
 /**
- * Limits large UDP responses per network, in fixed memory. A network has a meter in each of two
- * rows and is limited if both are over. A meter is the time at which evenly spaced responses would
- * finish, in monotonic milliseconds (GCRA, ITU-T I.371).
+ * Limits large UDP responses per network, in fixed memory. A network is limited if its meters in
+ * both rows are over. A meter is the time at which evenly spaced responses would finish, in
+ * monotonic milliseconds (GCRA, ITU-T I.371).
  */
 export class ResponseLimiter {
   readonly #key: HashKey;
@@ -46,7 +46,7 @@ export class ResponseLimiter {
     const second = METERS + ((hash >>> 16) & (METERS - 1));
     const stepMs = 1000 / rate.perSecond;
     const untilMs = Math.max(nowMs, Math.min(meters[first]!, meters[second]!)) + stepMs;
-    // A thousandth of a step absorbs rounding errors.
+    // Absorbs rounding errors.
     if (untilMs - nowMs > 1000 + stepMs / 1000) return false;
     if (meters[first]! < untilMs) meters[first] = untilMs;
     if (meters[second]! < untilMs) meters[second] = untilMs;

@@ -21,7 +21,7 @@ export const NO_SCOPE = {
  * ```
  *
  * The table has `ttlCount` 16-bit offsets from the message's start, native-endian, in record order.
- * The question is the exchange's, except for case. `clients/compose.ts` writes the response out.
+ * The question is the exchange's, except for case.
  */
 export class Response {
   memory: Memory;
@@ -36,9 +36,9 @@ export class Response {
   cached = false;
   /** One of `KIND`; `UNKNOWN` until classified. */
   kind = 0;
-  /** Lowest TTL in seconds, if `kind` is known; Infinity without records. */
+  /** Lowest TTL, if `kind` is known; Infinity without records. */
   minTtlSeconds = Infinity;
-  /** Client subnet scope (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
+  /** Of the client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
   ecsScope: number = NO_SCOPE.NEEDED;
   /** The source's Extended DNS Error (RFC 8914), or -1. */
   extendedError = -1;
@@ -48,7 +48,7 @@ export class Response {
     this.memory = memory;
   }
 
-  /** Starts a response, without a question if that was malformed. */
+  /** Omits the question if that was malformed. */
   begin(question: Question, rcode: number, flags: number): void {
     const { bytes, view } = this.memory;
     const questionLength = question.qnameLength === 0 ? 0 : question.qnameLength + 4;

@@ -20,7 +20,7 @@ export class ResponseRewriter {
     if (usable && compressor.length < response.length) finish(response, compressor, memory);
   }
 
-  /** Removes DNSSEC records not asked for; returns malformed responses unchanged. */
+  /** Removes DNSSEC records not asked for, unless malformed. */
   withoutDnssec(response: Response): Response {
     const { compressor, memory } = this.#tools ??= makeTools();
     if (!compressor.strip(messageOf(response), response.ttlCount, memory.bytes)) return response;
@@ -37,7 +37,7 @@ function makeTools() {
   };
 }
 
-/** Whether compression may help: a name is more than a pointer. */
+/** Whether a name is more than a pointer. */
 function hasNames(response: Response, qnameLength: number): boolean {
   const { view } = response.memory;
   let end = HEADER_SIZE + qnameLength + 4;

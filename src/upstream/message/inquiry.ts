@@ -31,14 +31,13 @@ export interface CookieData {
 export class Inquiry {
   /** Header and question, then subnet and loop mark. */
   readonly memory = new Memory(MARK_AT + LOOP_MARK_SIZE);
-  /** Octets of name, type and class. */
   questionLength = 0;
   dnssecOk = false;
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
   /** Further options in wire form (`Exchange.upstreamOptions`). */
   options: Uint8Array = new Uint8Array(0);
-  /** Carries a loop probe's mark, which every hop forwards. */
+  /** Set for loop probes; every hop forwards the mark. */
   marked = false;
 
   set(exchange: Exchange, subnet: boolean): void {
@@ -46,7 +45,7 @@ export class Inquiry {
     const from = exchange.memory.bytes;
     const question = exchange.offset + HEADER_SIZE;
     this.questionLength = exchange.qnameLength + 4;
-    // AD requests the answer's AD bit (RFC 6840 section 5.7), needed by later cache hits.
+    // Requests the answer's AD bit (RFC 6840 section 5.7) for later cache hits.
     view.setUint16(2, (exchange.flags & (FLAG.RD | FLAG.CD)) | FLAG.AD);
     copy(bytes, HEADER_SIZE, from, question, this.questionLength);
     this.dnssecOk = exchange.dnssecOk;

@@ -15,10 +15,9 @@ import type { EngineServices } from "../../engine/handler.ts";
 import { findOption } from "./edns.ts";
 import type { Inquiry } from "./inquiry.ts";
 
-/** RFC 8914 section 2. */
 const ERROR_CODE_SIZE = 2;
 
-/** Inserted after a header without question. */
+/** For a header without question. */
 const QUESTION_ROOM = 255 + 4;
 /** From short answers to above the longest message's cost. */
 const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
@@ -73,7 +72,7 @@ export class Reply {
     describeReply(response, this.scanner, this.memory);
   }
 
-  /** First Extended DNS Error (RFC 8914), or -1; writes its text into `text`. */
+  /** First Extended DNS Error (RFC 8914), or -1; sets `text`. */
   readError(text: ErrorText): number {
     const { memory, optAt } = this;
     const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
@@ -84,7 +83,7 @@ export class Reply {
     return memory.view.getUint16(at);
   }
 
-  /** RFC 7871 section 6: 0 (all clients) without a subnet; `NO_SCOPE.KNOWN` if none was sent. */
+  /** RFC 7871 section 6; 0 (all clients) without a subnet. */
   get subnetScope(): number {
     if (!this.subnetSent) return NO_SCOPE.KNOWN;
     const at = this.#subnetAt;
@@ -94,8 +93,8 @@ export class Reply {
   }
 
   /**
-   * Whether family, source prefix and address match (RFC 7871 section 7.3). Servers that ignore
-   * subnets send none; to source prefix 0 they may send their own.
+   * Compares family, source prefix and address (RFC 7871 section 7.3). Servers that ignore subnets
+   * send none; to source prefix 0 they may send their own.
    */
   isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
     const at = this.#subnetAt;
@@ -161,7 +160,7 @@ function addQuestion(
   return length + questionLength;
 }
 
-/** Whether the name exists without records of the type. */
+/** Whether only the name exists, not the type. */
 export function isNodata(kind: number, answerCount: number, rcode: number): boolean {
   return kind === KIND.NODATA || (rcode === RCODE.NOERROR && answerCount === 0);
 }

@@ -3,7 +3,6 @@ import type { Policy } from "../options.ts";
 
 /** Servers this close to the fastest count as equal: milliseconds, share. */
 const BAND = { ms: 2, share: 0.3 } as const;
-/** Age at which round-trip times are measured again. */
 const STALE_MS = 2000;
 
 /** State of a server that determines its order. */
@@ -26,7 +25,6 @@ export class ServerOrder {
     this.#random = random;
   }
 
-  /** Index of the first server; the others follow in list order. */
   first(nowMs: number): number {
     const count = this.#servers.length;
     if (count <= 1) return 0;
@@ -44,7 +42,7 @@ export class ServerOrder {
 
   /**
    * Index of the best-ranked server from `start`; -1 if none is up to `worst`. Recovering servers
-   * pass part of their queries to healthy ones.
+   * cede part of their queries.
    */
   next(start: number, except: readonly OrderedServer[], worst: number): number {
     const count = this.#servers.length;
@@ -68,7 +66,6 @@ export class ServerOrder {
     return share < 1 && this.#random() / 2 ** 32 >= share;
   }
 
-  /** Random choice among the fastest healthy servers. */
   #fastest(nowMs: number): number {
     let bestMs = Infinity;
     for (const { rank, roundTrip, health } of this.#servers) {

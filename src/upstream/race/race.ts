@@ -11,14 +11,13 @@ const TOTAL_MS = 5000;
 const PAUSE_MS = 50;
 /** Limit while all are down; enough for a recovered server. */
 const ALL_DOWN_MS = 500;
-/** Limit for the other servers after a refusal. */
+/** For other servers after a refusal. */
 const REFUSED_MS = 1500;
 const MAX_UNDER_WAY = 4;
 /** Per server (RFC 9520 section 3.1). */
 const MAX_SENT = 3;
-/** Resends and hedges per question. */
 const MAX_EXTRAS = 3;
-/** Batches and scheduling alone take this long. */
+/** Time of batches and scheduling alone. */
 const MIN_HEDGE_MS = 5;
 
 /** Servers that a race may ask. */
@@ -53,7 +52,7 @@ export class Race implements AskHandler {
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
   readonly #underWay: Attempt[] = [];
-  /** Servers with useless replies; not asked again. */
+  /** Useless replies; not asked again. */
   readonly #refusers: RaceServer[] = [];
   readonly #sentTo: RaceServer[] = [];
   #failure: RaceFailure = noFailure();
@@ -161,7 +160,7 @@ export class Race implements AskHandler {
 
   #afterFailure(server: RaceServer, silent: boolean): void {
     const none = this.#underWay.length === 0;
-    // Over UDP-only servers, a TCP client must not make a name fail for all.
+    // If servers have only UDP, a TCP client must not make a name fail for all.
     if (none) this.#streamed = false;
     const failsOver = silent || (!this.#hasHealthyAttempt() && this.#healthyBeside(server) >= 0);
     if (none || (failsOver && this.#mayAsk())) this.#tryNext();
@@ -221,7 +220,7 @@ export class Race implements AskHandler {
     const index = this.#skipSpent(order.next(this.#index, refusers, this.#worstRank));
     if (index < 0 || servers[index]!.rank !== RANK.DOWN) return index;
     let any = index;
-    // All are down: the checks may be wrong, so try a random one.
+    // The checks may be wrong, so try a random one.
     if (refusers.length === 0) {
       group.count("allDown");
       if (group.settings.failfastAllUnhealthyUpstreams) {
@@ -256,7 +255,7 @@ export class Race implements AskHandler {
     return sends < MAX_SENT;
   }
 
-  /** Next server from `index` under its send limit, or -1. */
+  /** Next server under its send limit, or -1. */
   #skipSpent(index: number): number {
     const { settings, servers } = this.#group;
     if (settings.maxConnectAttempts === 0) return index;
@@ -324,7 +323,7 @@ export class Race implements AskHandler {
       this.#planExtra(server, false);
       return;
     }
-    // Without another server, resend to the same one, unless over a lossless stream.
+    // Resend to the same server if alone, unless over a stream.
     const index = other >= 0 || ticket.streamed ? other : servers.indexOf(server);
     if (index < 0 || !this.#underSendLimit(servers[index]!) || !resends.spend(nowMs)) return;
     group.count("resend");

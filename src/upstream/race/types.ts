@@ -41,7 +41,7 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
-  /** `reply` is valid during the call. */
+  /** Valid only during the call. */
   answered(reply: Reply): void;
   failed(failure: RaceFailure): void;
 }

@@ -12,7 +12,7 @@ import { COOKIE } from "./cookie.ts";
 import type { KnownServer, OutstandingAsk } from "./known_server.ts";
 import { type Evidence, formAfter, isComplaint } from "./ladder.ts";
 
-/** Limit over TCP before the truncated answer is used. */
+/** Limit over TCP before using the truncated answer. */
 const WHOLE_MS = 1000;
 
 /** Reasons to repeat a UDP question over TCP. */
@@ -64,7 +64,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#timer = server.engine.timers.create(() => this.#timeOut());
   }
 
-  /** Starts asking; returns the outcome instead of calling `handler` if it fails at once. */
+  /** Returns the outcome instead of calling `handler` if asking fails at once. */
   start(
     inquiry: Inquiry,
     { streamed, again, limitMs }: AskOptions,
@@ -192,7 +192,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const withOptions = this.#form === FORM.OPTIONS;
     this.#stage = stage;
     this.#cookieSent = withOptions && hasCookie;
-    // Over TCP only to find out if the server itself changes case.
+    // Over TCP only to find out if the server changes case.
     query.exactCase = spelling.isMixed(nowMs) && (!streamed || this.#detour === "misspelt");
     query.misspelt = false;
     query.questionLength = inquiry.questionLength;
@@ -281,7 +281,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     return verdict === COOKIE.FINE;
   }
 
-  /** Asks again without the subnet; the server could do so itself (RFC 7871 section 7.3). */
+  /** Asks without the subnet, as the server may (RFC 7871 section 7.3). */
   #dropsWrongSubnet(reply: Reply): boolean {
     if (!this.#subnetSent || reply.isForSubnet(this.#inquiry!)) return false;
     this.#server.group.count("wrongSubnet");
@@ -293,7 +293,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   #asksAgain({ rcode }: Reply): boolean {
     const { ladder } = this.#server;
     if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !this.streamed) {
-      // With a fresh server cookie, a second refusal has other reasons.
+      // A second refusal with a fresh cookie has other reasons.
       const renewed = this.#cookieRenewed;
       this.#cookieRenewed = true;
       this.#again(renewed ? "stream" : "datagram");

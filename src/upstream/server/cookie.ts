@@ -10,7 +10,6 @@ const SERVER_SIZE = { min: 8, max: 32 } as const;
 export const COOKIE = {
   /** Ours, or none from a server that never sent one. */
   FINE: 0,
-  /** Not ours. */
   FORGED: 1,
   /** None, though this server sent one before. */
   MISSING: 2,
@@ -31,7 +30,6 @@ export class Cookie {
     view.setUint32(4, options.random());
   }
 
-  /** 0 for no cookie. */
   get size(): number {
     return this.#enabled ? CLIENT_SIZE + this.#serverSize : 0;
   }
@@ -41,7 +39,7 @@ export class Cookie {
     for (let i = 0; i < this.#serverSize; i++) bytes[at + CLIENT_SIZE + i] = this.#server[i]!;
   }
 
-  /** Accepts replies without cookie until the server sends one again. */
+  /** Accepts missing cookies until the server sends one again. */
   forget(): void {
     this.#echoed = false;
     this.#serverSize = 0;

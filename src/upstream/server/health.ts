@@ -12,9 +12,9 @@ import { UdpQuery } from "../transport/udp.ts";
 const TIMEOUT_MS = 1000;
 /** Lower bound of `health_check`. */
 const MIN_INTERVAL_MS = 100;
-/** Desynchronizes the checks of many nodes. */
+/** Desynchronizes nodes. */
 const JITTER = 0.25;
-/** Duration and first share of a server's recovery. */
+/** Recovery time and first share. */
 const RAMP_MS = 5000;
 const FIRST_SHARE = 0.1;
 
@@ -27,10 +27,10 @@ export interface CheckedServer {
 }
 
 /**
- * Circuit breaker of one server; sends nothing while all is well. A failed query makes the server
- * *suspect*: avoided while others are healthy, and checked until any reply arrives. `maxFails`
- * failed checks in a row mean *down*. A recovered server gets its queries back gradually. Checks
- * use the queries' transport but not their connections, where slow names would delay them.
+ * Circuit breaker of one server; sends nothing while all is well. After a failed query a server is
+ * *suspect*: avoided while others are healthy, and checked until any reply. `maxFails` failed
+ * checks in a row mean *down*. Recovered servers get their queries back gradually. Checks use
+ * separate connections, since slow names would delay them.
  */
 export class Health implements TransportHandler, ConnectionOwner {
   readonly #server: CheckedServer;
@@ -78,7 +78,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     return maxFails > 0 && this.#fails >= maxFails;
   }
 
-  /** Share of its queries to send. */
   get share(): number {
     const part = (this.#engine.nowMs - this.#recoveredMs) / RAMP_MS;
     return part >= 1 ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * part;
@@ -100,7 +99,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** Measures the round-trip time, unless checking already. */
   measure(): void {
     if (!this.#suspect && !this.#stopped && !this.#checking) this.#check();
   }

@@ -15,14 +15,14 @@ import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
 
 /**
- * Default connections per server. By `bench/connections.ts`, 64 serve 640 misses/s of 100 ms each
- * on a server that answers in order. Beyond that, late queries cost a handshake each, so TLS needs
- * no fewer than TCP.
+ * Default connections per server. 64 serve 640 misses/s of 100 ms on a server that answers in order
+ * (`bench/connections.ts`). Beyond that, late queries cost handshakes, so TLS needs no fewer than
+ * TCP.
  */
 const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
 /** A TLS handshake takes tens of milliseconds. */
 const MAX_HANDSHAKES = 16;
-/** Queries failed over at once; the rest 1 ms later. */
+/** Failed over at once; the rest 1 ms later. */
 const MAX_REPORTS = 256;
 /** Before TCP is retried for truncated answers. */
 const TCP_PAUSE_MS = 10_000;
@@ -46,8 +46,8 @@ export interface OutstandingAsk {
 }
 
 /**
- * State of one server. If nothing arrives for longer than usual, outstanding queries make it
- * suspect, long before a timeout.
+ * State of one server. Outstanding queries make it suspect after unusual silence, long before a
+ * timeout.
  */
 export class KnownServer implements CheckedServer {
   readonly group: ServerGroup;
@@ -154,7 +154,6 @@ export class KnownServer implements CheckedServer {
     this.group.count("mismatch");
   }
 
-  /** Records a misspelt reply over TCP. */
   folds(): void {
     if (!this.spelling.folds(this.engine.nowMs)) return;
     this.engine.log(
@@ -206,8 +205,8 @@ export class KnownServer implements CheckedServer {
   }
 
   /**
-   * Queries that prove silence: not those sent before the last reply (perhaps hard questions), nor
-   * those waiting for a connection.
+   * Excludes queries sent before the last reply (perhaps hard questions), and those waiting for a
+   * connection.
    */
   *#unheard(): Generator<OutstandingAsk, undefined> {
     for (const ask of this.#outstanding) {

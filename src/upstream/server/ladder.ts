@@ -1,14 +1,14 @@
 import { RCODE } from "../../dns/constants.ts";
 import { FORM } from "../message/edns.ts";
 
-/** Whether the server refused a better form of the question, or left it unanswered. */
+/** Whether a better form was refused or left unanswered. */
 export type Evidence = "refused" | "again" | "none";
 
 /** Response codes to EDNS with other causes too (RFC 6891 section 7). */
 const AMBIGUOUS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
 /** Doubles after each failed trial. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
-/** Silent patiences before EDNS is dropped. */
+/** Multiple of the patience before EDNS is dropped. */
 const EDNS_PATIENCE = 2;
 const GIVE_UP_MS = 1000;
 
@@ -18,8 +18,8 @@ export function isComplaint(rcode: number): boolean {
 }
 
 /**
- * Next form to ask in; null if the code does not concern it. `doubtful` if the server never
- * supported EDNS and refused no form of this question.
+ * Next form; null if the code does not concern it. `doubtful` if the server never supported EDNS
+ * and refused no form of this question.
  */
 export function formAfter(rcode: number, form: number, doubtful: boolean): number | null {
   if (form === FORM.PLAIN || !isComplaint(rcode)) return null;
@@ -29,20 +29,20 @@ export function formAfter(rcode: number, form: number, doubtful: boolean): numbe
 
 /**
  * Finds the query form one server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS
- * in many ways, even by silence, so an unanswered form is followed by the next lower one. Better
- * forms are retried with copies of queries: clients never wait for trials.
+ * in many ways, even by silence, so each unanswered form is followed by the next lower one. Better
+ * forms are retried with copies, so that clients never wait.
  */
 export class EdnsLadder {
-  /** Whether the server ever answered OPT without complaint. Read only. */
+  /** Set by an answer to OPT without complaint. Read only. */
   knowsEdns = false;
   #form: number = FORM.OPTIONS;
   #retryMs = Infinity;
   #pauseMs: number = PAUSE_MS.min;
-  /** By form: start of the silence. */
+  /** By form. */
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
   #rotated: number = FORM.PLAIN;
 
-  /** `again` if the server left this question unanswered. */
+  /** `again` if this question was left unanswered. */
   next(nowMs: number, patienceMs: number, again: boolean): number {
     // One unanswered name must not cost others their DNSSEC records.
     const silentMs = nowMs - this.#silentSinceMs[this.#form]!;
@@ -53,7 +53,7 @@ export class EdnsLadder {
       const silentMs = nowMs - this.#silentSinceMs[form]!;
       if (silentMs < patienceMs * (twice ? EDNS_PATIENCE : 1)) return form;
     }
-    // None is answered: rotate, so that any form may recover first.
+    // Rotate, so that any form may recover first.
     this.#rotated = this.#rotated < FORM.PLAIN
       ? Math.max(this.#rotated + 1, this.#form)
       : this.#form;

@@ -20,7 +20,6 @@ export class ServerMetrics {
   readonly #counters: Readonly<Record<ServerCounter, number>>;
   readonly #rtt: number;
   readonly #up: number;
-  /** 0 until used. */
   readonly #durations = new Int32Array(RCODES + 1);
 
   constructor(engine: EngineServices, label: string, encrypted: boolean) {

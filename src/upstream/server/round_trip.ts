@@ -21,7 +21,6 @@ export class RoundTrip {
     return this.known ? this.meanMs + 4 * this.#deviationMs : PATIENCE.unknown;
   }
 
-  /** Wait before resending. */
   get patienceMs(): number {
     return Math.min(Math.max(this.usualMs, PATIENCE.min), PATIENCE.max);
   }

@@ -9,7 +9,6 @@ import { UdpQuery } from "../transport/udp.ts";
 import { Ask } from "./ask.ts";
 import { KnownServer } from "./known_server.ts";
 
-/** Pooled asks. */
 const MAX_SPARE = 1024;
 const TRIAL_MS = 2000;
 
@@ -18,7 +17,7 @@ export class UpstreamServer extends KnownServer {
   readonly #spare: Ask[] = [];
   #trial: FormTrial | null = null;
 
-  /** Starts an ask; returns an outcome if it fails at once. */
+  /** Returns an outcome if asking fails at once. */
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this, this.#release);
     const ended = ask.start(inquiry, options, handler);

@@ -4,8 +4,8 @@ const TCP_ONLY_MS = 60_000;
 const FOLDS_MS = 3_600_000;
 
 /**
- * Whether to send names in random case (draft-vixie-dnsext-dns0x20), or over TCP only. A misspelt
- * reply is forged, or the server folds case; TCP, which cannot be forged, tells.
+ * Sends names in random case (draft-vixie-dnsext-dns0x20), or over TCP only. After misspelt replies
+ * TCP, which cannot be forged, tells if the server folds case.
  */
 export class Spelling {
   readonly #enabled: boolean;

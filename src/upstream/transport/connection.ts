@@ -8,12 +8,12 @@ import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** Queued bytes beyond which a stuck connection closes. */
+/** Bytes queued before a stuck connection closes. */
 const MAX_QUEUED = 262_144;
 /** TLS needs more round trips and cryptography. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
-/** Interval of rechecking a busy connection that should close. */
+/** Interval of rechecking busy connections that should close. */
 const LINGER_MS = 100;
 /** Larger than any query. */
 const FRAME_SIZE = 2048;
@@ -37,26 +37,25 @@ export interface ConnectionEnd {
 
 /** Time limits of a connection. */
 export interface Lifetime {
-  /** Maximum time without queries. */
   idleMs: number;
   /** Age after which it gets no new queries. */
   oldMs: number;
 }
 
-/** Shared by all connections: one whole message, one frame. */
+/** Shared by all connections. */
 let whole: Memory | null = null;
 let frame: Memory | null = null;
 
 /**
  * A TCP or TLS connection to a server (RFC 7766). Queries match by id, in sending order; abandoned
- * ones remain as null, since a server that answers in order still works on them.
+ * ones remain as null, since the server may still work on them.
  */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
   readonly #owner: ConnectionOwner;
   readonly #life: Lifetime;
   readonly #timer: Timer;
-  /** By id, oldest first; null for abandoned ones. */
+  /** Oldest first; null for abandoned ones. */
   readonly #sent = new Map<number, Outgoing | null>();
   readonly #pending: PendingFrames;
   #state: "connecting" | "open" | "closed" = "connecting";
@@ -70,7 +69,6 @@ export class Connection implements StreamHandler, Carrier {
   // Read only.
   /** Monotonic milliseconds; Infinity until established. */
   readyMs = Infinity;
-  /** Monotonic milliseconds of the last data. */
   lastDataMs = -Infinity;
   answers = 0;
   /** Neither answered nor abandoned. */
@@ -84,7 +82,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
 
-  /** Starts connecting, ready for queries; false if it fails at once. */
+  /** Starts connecting; false if that fails at once. */
   open(endpoint: Endpoint): boolean {
     this.#stream = this.#engine.io.connect(endpoint, this);
     if (this.#stream < 0) return false;
@@ -103,14 +101,14 @@ export class Connection implements StreamHandler, Carrier {
     return this.#retired || this.#state === "closed" || this.#engine.nowMs >= this.#life.oldMs;
   }
 
-  /** Start of the oldest unanswered query's wait; Infinity for none. */
+  /** Of the oldest unanswered query; Infinity for none. */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
     if (this.#state === "connecting") return this.#openedMs;
     return Math.max(this.#oldestMs, this.readyMs);
   }
 
-  /** Sends a query; returns why it cannot, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     const { io, nowMs } = this.#engine;
     if (io.queued(this.#stream) > MAX_QUEUED) return FAILURE.UNREAD;
@@ -128,7 +126,7 @@ export class Connection implements StreamHandler, Carrier {
     return null;
   }
 
-  /** Abandons a query, though its answer may still arrive. */
+  /** The answer may still arrive. */
   abandon(query: Outgoing): void {
     let id = query.carrierId;
     if (this.#sent.get(id) !== query) {
@@ -142,7 +140,7 @@ export class Connection implements StreamHandler, Carrier {
     else this.#sent.delete(id);
   }
 
-  /** Live queries with their positions in sending order. */
+  /** Live queries with their positions. */
   *waiting(): Generator<[position: number, query: Outgoing]> {
     let position = 0;
     for (const query of [...this.#sent.values()]) {
@@ -151,7 +149,6 @@ export class Connection implements StreamHandler, Carrier {
     }
   }
 
-  /** Closes after the last live query. */
   retire(): void {
     this.#retired = true;
     if (this.live === 0) this.close();

@@ -69,9 +69,7 @@ export class ConnectionList {
     return count;
   }
 
-  /**
-   * When the next connection becomes late, or in the usual time while queries wait or all are late.
-   */
+  /** When the next connection becomes late; the usual time while queries wait or all are late. */
   nextCheckMs(queriesWait: boolean): number {
     const { nowMs } = this.#clock;
     const usualMs = nowMs + this.#patienceMs();

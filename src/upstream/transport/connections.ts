@@ -7,14 +7,14 @@ import { ConnectionHabits } from "./habits.ts";
 import { FAILURE, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
-/** Queries per connection: before another is opened, and at most. */
+/** Per connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
 const MAX_IN_ORDER = 4;
 const MAX_CLOSING = 64;
 /** Spreads renewals. */
 const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
-/** Time after which a connection with only abandoned queries closes. */
+/** A connection with only abandoned queries closes after this. */
 const STALLED_MS = 2000;
 /** Per queue. */
 const MAX_WAITING = 4096;
@@ -35,15 +35,15 @@ export interface ConnectionsOptions {
 }
 
 /**
- * Connections to one server, and the choice of one for each query.
+ * Connections to one server, and the choice for each query.
  *
- * Many servers answer a connection's queries in order, so a slow name delays the rest. Therefore:
+ * Many servers answer a connection's queries in order, so slow names delay the rest:
  *
  * - A query uses an idle connection, or else a new one.
- * - Queries share a connection only if the server has answered out of order, or once all
- * connections are in use; never behind a late query.
- * - Once all are in use, a late query makes room for others and is resent last.
- * - A stuck query is resent elsewhere: behind a late one, on a connection limited to one query, or
+ * - Connections are shared only if the server answers out of order or all are in use; never behind
+ * a late query.
+ * - Once all are in use, late queries make room and are resent last.
+ * - Stuck queries are resent elsewhere: behind a late one, on a connection limited to one query, or
  * on one the server does not serve.
  */
 export class Connections implements ConnectionOwner, SlotHolder {
@@ -75,7 +75,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return this.#connections.all.length;
   }
 
-  /** Sends a query; returns why it cannot, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     query.begin(this.#engine.nowMs);
     return this.#send(query);
@@ -97,7 +97,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (!late || connection.readyMs === Infinity) return;
     const silent = connection.lastDataMs < query.sentMs;
     if (silent && connection.answers > 0) this.#habits.silent();
-    // Servers that answer in order still work on it; silent ones are gone.
+    // Servers that answer in order still work on it.
     if (connection.live === 0 && (silent || !this.#habits.concurrent)) connection.close();
   }
 
@@ -208,7 +208,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatching = false;
   }
 
-  /** Picks or opens a connection; null if the query must wait. */
+  /** Null if the query must wait. */
   #pick(except: Connection | null = null): Connection | null {
     const { count } = this.#options;
     const { all } = this.#connections;
@@ -305,7 +305,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (dueMs < Infinity) this.#engine.timers.set(this.#watch, dueMs);
   }
 
-  /** Whether a connection's oldest query will be answered, even if late. */
+  /** Whether its oldest query will be answered, even if late. */
   #isServed(connection: Connection): boolean {
     // The server may limit connections to one query.
     if (connection.answers > 0) return this.#habits.reusable;
@@ -357,7 +357,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     }
   }
 
-  /** Learns if `from` is served: another connection answered its oldest query. */
+  /** Learns if `from` is served, after another connection answered its oldest query. */
   #learnFromMove(from: Connection): void {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
@@ -367,7 +367,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
       return;
     }
     this.#habits.servesOnly(this.#connections.served(), nowMs);
-    // Requeue what waits on unserved connections. Keep them for a while: an answer would prove that
+    // Requeue queries on unserved connections. Keep these for a while: an answer would mean that
     // the server is only slow.
     for (const connection of [...this.#connections.all]) {
       if (connection.answers > 0 || !this.#connections.isLate(connection)) continue;

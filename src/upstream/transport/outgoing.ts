@@ -15,8 +15,8 @@ export interface TransportFailure {
    * - "refused": the server is unreachable, or refuses.
    * - "broken": the connection closed before the answer.
    * - "forged": so many wrong replies that someone may be guessing.
-   * - "misspelt": replies right except for letter case.
-   * - "exhausted": this host lacks sockets or ports, or too many queries wait.
+   * - "misspelt": only the case differs.
+   * - "exhausted": no sockets or ports, or too many waiting queries.
    */
   readonly kind: "refused" | "broken" | "forged" | "misspelt" | "exhausted";
   readonly why: string;
@@ -70,7 +70,7 @@ export class Outgoing {
   /** Previous connection, which may still answer. */
   movedFrom: Carrier | null = null;
   wasFirst = false;
-  /** Made room on a used connection where it was oldest. */
+  /** Made room on a used connection. */
   reclaimed = false;
   misspelt = false;
 
@@ -90,7 +90,7 @@ export class Outgoing {
     return this.carrier === null ? Infinity : Math.max(this.sentMs, this.carrier.readyMs);
   }
 
-  /** Leaves a connection; false if it was the only one. */
+  /** Returns false if it was the only connection. */
   leave(carrier: Carrier): boolean {
     if (this.carrier !== carrier) {
       if (this.movedFrom === carrier) this.movedFrom = null;
@@ -101,7 +101,7 @@ export class Outgoing {
     return this.carrier !== null;
   }
 
-  /** Compares all but the id; returns one of `MATCH`. */
+  /** Ignores the id; returns one of `MATCH`. */
   compare(memory: Memory, length: number): number {
     const { view } = memory;
     if (length < HEADER_SIZE) return MATCH.OTHER;
@@ -118,8 +118,7 @@ export class Outgoing {
 }
 
 /**
- * Whether a message without question and records is an error or truncated (allowed by RFC 1035);
- * OPT may carry the error.
+ * Whether a message without question and records is an error or truncated (allowed by RFC 1035).
  */
 function isBare({ view }: Memory, length: number): boolean {
   if (view.getUint32(6) !== 0) return false;

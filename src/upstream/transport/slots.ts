@@ -4,14 +4,14 @@ import type { Connection } from "./connection.ts";
 /** Connections to one server, for `ConnectionSlots`. */
 export interface SlotHolder {
   readonly size: number;
-  /** Closes a busy connection and requeues its queries; called only with two or more. */
+  /** Requeues the queries; called only with two or more connections. */
   freeOne(): void;
 }
 
 /**
- * An engine's connections, bounded by descriptors. When they run out, the longest idle one closes,
- * but never a server's only one: slow zones must not starve other servers. A server without any
- * gets a slot of the server with the most.
+ * An engine's connections, bounded by descriptors. If these run out, the longest idle one closes,
+ * but never a server's only one: slow zones must not starve other servers. Servers without any get
+ * one from the server with the most.
  */
 export class ConnectionSlots {
   /** Longest idle first. */

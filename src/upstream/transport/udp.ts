@@ -8,7 +8,7 @@ import { FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing
 const MAX_MISMATCHES = 3;
 /** Sockets are also released elsewhere. */
 const RETRY_MS = 5;
-/** Wait for a socket before trying something else. */
+/** Wait before trying something else. */
 const PATIENCE_MS = 20;
 
 /** Options of a `UdpQuery`. */
@@ -20,8 +20,8 @@ export interface UdpOptions {
 }
 
 /**
- * One UDP query from a random port with a random id; the reply must match both and the question.
- * Other datagrams are counted and dropped.
+ * One UDP query with random port and id; the reply must match both and the question. Others are
+ * counted and dropped.
  */
 export class UdpQuery implements DatagramHandler {
   readonly #query: Outgoing;
@@ -43,7 +43,7 @@ export class UdpQuery implements DatagramHandler {
     return this.#state === "queued";
   }
 
-  /** Sends the query; returns why it cannot, or null. */
+  /** Returns why the query cannot be sent, or null. */
   send(endpoint: Endpoint): TransportFailure | null {
     const { queue } = this.#options;
     this.#endpoint = endpoint;
@@ -61,7 +61,6 @@ export class UdpQuery implements DatagramHandler {
     this.#options.queue!.putBack(this);
   }
 
-  /** Ends the query without calling its handler. */
   cancel(): void {
     const { queue } = this.#options;
     if (this.#state === "queued") queue!.delete(this);
@@ -72,7 +71,6 @@ export class UdpQuery implements DatagramHandler {
     this.#state = "idle";
   }
 
-  /** Counts the last reply as wrong. */
   mismatched(misspelt = false): void {
     const givesUp = this.#options.onMismatch?.(misspelt) ?? false;
     if (++this.#mismatches < MAX_MISMATCHES && !givesUp) return;
@@ -128,12 +126,12 @@ export class UdpQuery implements DatagramHandler {
 }
 
 /**
- * Queries waiting for a socket while ports or descriptors are exhausted, first come, first served.
- * Callers enforce deadlines. Bounded by the asks under way.
+ * Queries waiting for a socket or descriptor, first come, first served. Callers enforce deadlines.
+ * Bounded by the asks under way.
  */
 export class SocketQueue {
   readonly #waiting = new Map<UdpQuery, number>();
-  /** Gave up once; served first, since nothing else worked. */
+  /** Gave up once; served first. */
   readonly #stuck = new Set<UdpQuery>();
   readonly #engine: EngineServices;
   readonly #timer: Timer;
@@ -157,7 +155,6 @@ export class SocketQueue {
     this.#arm(this.#engine.nowMs + RETRY_MS);
   }
 
-  /** Requeues a query that gave up. */
   putBack(query: UdpQuery): void {
     this.#stuck.add(query);
     this.#arm(this.#engine.nowMs + RETRY_MS);
