@@ -39,7 +39,7 @@ export class ResponseScanner {
   truncated = false;
   ttlCount = 0;
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
-  /** For a denial also of the SOA's MINIMUM (RFC 2308 section 5); Infinity without records. */
+  /** Includes a denial's SOA MINIMUM (RFC 2308 section 5); Infinity without records. */
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
 

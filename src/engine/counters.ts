@@ -68,7 +68,7 @@ export class CounterBook {
     return this.histogram(name, labels);
   }
 
-  /** Index of the first bucket, or of a counter without bounds. */
+  /** Index of the first bucket, or of a counter if there are no bounds. */
   histogram(
     name: string,
     labels: Readonly<Record<string, string>>,

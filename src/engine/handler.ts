@@ -26,16 +26,16 @@ export interface Handler {
   /** The block sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;
-  /** Set and cleared in the block's responses. */
+  /** Flags set and cleared in the block's responses. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
-  /** Of the block's responses. */
+  /** Order in the block's responses. */
   readonly recordOrder?: RecordOrder;
   joined?(chain: Chain, handlers: readonly Handler[]): void;
-  /** On the way down, in chain order. */
+  /** Called on the way down, in chain order. */
   query?(exchange: Exchange): Verdict;
   /**
-   * On the way up, nearest handler first. May change `exchange.response`, or park, return `WAIT`
-   * and later call `rise`.
+   * Called on the way up, nearest handler first. May change `exchange.response`, or park, return
+   * `WAIT` and later call `rise`.
    */
   response?(exchange: Exchange): typeof WAIT | void;
   /** Called after a client's query, for the first handler that has it. */
@@ -53,7 +53,7 @@ export interface HandlerEnvironment {
   readonly zones: readonly string[];
   readonly position: number;
   readonly engine: EngineServices;
-  /** Of the block; undefined in tests. */
+  /** Plugins of the block; undefined in tests. */
   readonly plugins?: readonly PluginConfig[];
   /** The block's zones by listener; undefined in tests. */
   readonly served?: readonly ServedZone[];
@@ -93,7 +93,7 @@ export interface EngineServices {
    * too many wait.
    */
   refresh(exchange: Exchange, position: number): boolean;
-  /** Of `CLIENT_BUCKETS`, by address; 0 for internal queries. */
+  /** One of `CLIENT_BUCKETS`, by address; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;

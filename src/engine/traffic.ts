@@ -5,12 +5,12 @@ import type { Timers } from "./timers.ts";
 
 /** Engine services for drivers. */
 export interface Traffic {
-  /** Monotonic; set once a batch, here or by `advance`. */
+  /** Monotonic milliseconds; set once a batch, here or by `advance`. */
   nowMs: number;
   readonly timers: Timers;
   readonly values: Float64Array;
   readonly buffers: BufferPool;
-  /** Of `runTimers`, monotonic; Infinity for none. */
+  /** Next deadline of `runTimers`, or Infinity. */
   readonly nextDeadlineMs: number;
   readonly waiting: number;
   readonly openStreams: number;

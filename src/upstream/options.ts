@@ -22,7 +22,7 @@ export interface GroupSettings {
   /** Per server; null for the transport's default. */
   maxConnections: number | null;
   expireMs: number;
-  /** Limit for new queries; 0 for none. */
+  /** Age limit for new queries; 0 for none. */
   maxAgeMs: number;
   /** 0 for no limit. */
   maxIdleConns: number;

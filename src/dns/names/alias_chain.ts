@@ -29,7 +29,7 @@ export class AliasChain {
     this.#count++;
   }
 
-  /** Exactly one name. */
+  /** Whether the name has exactly one target. */
   has(names: NameReader, at: number): boolean {
     return this.#find(names, at, names.hash(at)) >= 0;
   }

@@ -11,7 +11,7 @@ export const NONE = -1;
  */
 const MAX_LABELS = 1024;
 const SLOTS = 2 * MAX_LABELS;
-/** Per search; only prepared collisions need more. */
+/** Slots per search; only prepared collisions need more. */
 const MAX_PROBES = 16;
 
 /**

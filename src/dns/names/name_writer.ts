@@ -89,7 +89,7 @@ export class NameWriter {
     return next;
   }
 
-  /** Its end if it repeats the last name, or -1. */
+  /** The name's end if it repeats the last one, or -1. */
   #skipSame(at: number): number {
     const from = this.#from;
     const away = at - this.#lastAt;

@@ -13,7 +13,7 @@ import {
 } from "./stream_limits.ts";
 import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
 
-/** Bytes written together; a whole response fits behind. */
+/** Size of a batch; a whole response fits behind. */
 const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
@@ -171,7 +171,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.update();
   }
 
-  /** Gracefully if everything is delivered, else abruptly. */
+  /** Closes gracefully if everything is delivered, else abruptly. */
   close(reason: CloseReason | null): void {
     if (this.gone) return;
     const abrupt = this.#watch.hasBacklog;

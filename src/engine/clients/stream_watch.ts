@@ -10,7 +10,7 @@ import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "
  */
 const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
-/** After a client's last query. */
+/** Interval of checks after a client's last query. */
 const LAST_CHECK_MS = 20;
 
 /**

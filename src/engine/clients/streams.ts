@@ -174,7 +174,7 @@ export class ClientStreams implements StreamOwner {
     return this.#clients.get(key) ?? new StreamClient<ClientStream>(key);
   }
 
-  /** May close a connection of the largest client. */
+  /** Closes a connection of the largest client, if fair. */
   #makeRoom(client: Client): boolean {
     const largest = this.#largest(client, "count");
     let victim = largest.first;

@@ -86,10 +86,10 @@ export class Exchange extends Question {
   edns = false;
   ednsSize = 0;
   ednsVersion = 0;
-  /** Of the options in the message, if `edns`. */
+  /** Offset of the options in the message, if `edns`. */
   optionsAt = 0;
   optionsLength = 0;
-  /** Of a loop probe's mark in the message; 0 for none. */
+  /** Offset of a loop probe's mark; 0 for none. */
   markAt = 0;
 
   origin: Origin = INTERNAL;
@@ -123,7 +123,7 @@ export class Exchange extends Question {
   intoLoops = false;
   /** Already cached, or irrelevant to the name. */
   uncacheable = false;
-  /** In wire form; never changed in place. */
+  /** Options in wire form; never changed in place. */
   upstreamOptions: Uint8Array = NO_OPTIONS;
   nextWaiter: Exchange | null = null;
 

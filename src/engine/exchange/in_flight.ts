@@ -39,7 +39,7 @@ export abstract class PendingQuestion {
   /** Chained by `Exchange.nextWaiter`; the first asked first. */
   waiters: Exchange | null = null;
   waiterCount = 0;
-  /** By client bucket; null while too few. */
+  /** Counted by client bucket; null while too few. */
   waits: Uint8Array | null = null;
 
   abstract asksFor(exchange: Exchange): boolean;
@@ -52,7 +52,7 @@ export abstract class PendingQuestion {
  * A stranger in the same bucket can exhaust a client's waits for a question by asking it 64 times.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** For the error log. */
+  /** Reason for the error log. */
   refusal = "";
   size = 0;
 

@@ -3,7 +3,6 @@ import { parseName } from "../../dns/name.ts";
 import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
-/** In lower-case wire form. */
 interface Zone<T> {
   readonly name: Uint8Array;
   readonly labelCount: number;

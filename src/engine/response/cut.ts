@@ -8,7 +8,7 @@ import type { Response } from "./response.ts";
  * stub resolvers without TCP (musl before 1.2.4).
  */
 
-/** Per response. Compressed equal names are one; hundreds of others would slow every hit. */
+/** Limit per response. Compressed equal names are one; hundreds of others would slow every hit. */
 const MAX_COMPARISONS = 16;
 
 /** Number of leading records that fit into `room` octets. */

@@ -68,7 +68,7 @@ export function writeRecords(
   return writer.end();
 }
 
-/** Writes names out; null if the data does not match its type's layout. */
+/** Null if the data does not match its type's layout. */
 function expandData(
   bytes: Uint8Array,
   { type, offset, at, end }: { type: number; offset: number; at: number; end: number },

@@ -38,7 +38,7 @@ export class Response {
   kind = 0;
   /** Lowest TTL, if `kind` is known; Infinity without records. */
   minTtlSeconds = Infinity;
-  /** Of the client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
+  /** Scope of the client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
   ecsScope: number = NO_SCOPE.NEEDED;
   /** The source's Extended DNS Error (RFC 8914), or -1. */
   extendedError = -1;

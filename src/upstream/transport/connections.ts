@@ -7,7 +7,7 @@ import { ConnectionHabits } from "./habits.ts";
 import { FAILURE, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
-/** Per connection: before another is opened, and at most. */
+/** Queries per connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
 const MAX_IN_ORDER = 4;
 const MAX_CLOSING = 64;
@@ -16,7 +16,7 @@ const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
 /** A connection with only abandoned queries closes after this. */
 const STALLED_MS = 2000;
-/** Per queue. */
+/** Queries per queue. */
 const MAX_WAITING = 4096;
 
 /** Options of `Connections`. */

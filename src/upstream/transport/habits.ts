@@ -43,14 +43,14 @@ export class ConnectionHabits {
     return nowMs < this.#slowUntilMs;
   }
 
-  /** After a first answer that came too late. */
+  /** Records a first answer that came too late. */
   servedLate(nowMs: number): void {
     if (nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
     this.#slowUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
-  /** After only a fresh connection answered in time. */
+  /** Records an answer in time only on a fresh connection. */
   unserved(nowMs: number): void {
     if (++this.#unserved < UNSERVED) return;
     this.reusable = false;
