@@ -74,7 +74,7 @@ function parseIPv4(text: string): Uint8Array | null {
 }
 
 function parseIPv6(text: string): Uint8Array | null {
-  // The URL parser normalizes to hexadecimal groups and at most one "::".
+  // The URL parser normalizes hexadecimal groups.
   const url = /^[0-9a-fA-F:.]+$/.test(text) ? URL.parse(`http://[${text}]`) : null;
   if (url === null) return null;
   const [head = [], tail = []] = url.hostname.slice(1, -1).split("::")

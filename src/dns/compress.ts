@@ -8,8 +8,8 @@ import { MAX_RECORDS, RECORD_FIELDS_SIZE } from "./response_scan.ts";
 /**
  * Copies responses with compressed names (RFC 1035 section 4.1.4), in linear time.
  *
- * In data of types newer than RFC 1035, names are neither compressed nor targets of pointers (RFC
- * 3597 section 4). A name may get an earlier one's case.
+ * In data of newer types, names are neither compressed nor pointer targets (RFC 3597 section 4). A
+ * name may get an earlier one's case.
  */
 export class Compressor {
   length = 0;
@@ -27,8 +27,8 @@ export class Compressor {
   }
 
   /**
-   * `to` has room for 65,535 bytes: names that must not be compressed are expanded. False if
-   * malformed or too long.
+   * `to` has room for 65,535 bytes, since some names must be expanded. False if malformed or too
+   * long.
    */
   compress(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, true);

@@ -66,8 +66,8 @@ export const MIN_UDP_PAYLOAD = 512;
 export const MAX_UDP_PAYLOAD = 4096;
 
 /**
- * Announced payload size, and default limit of UDP responses: rarely fragmented, bounds
- * amplification (DNS flag day 2020).
+ * Announced payload size and default UDP limit: rarely fragmented, bounds amplification (DNS flag
+ * day 2020).
  */
 export const EDNS_PAYLOAD = 1232;
 

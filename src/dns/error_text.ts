@@ -16,7 +16,7 @@ export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
   length = 0;
 
-  /** Copies peer input, truncated; only printable UTF-8, since terminals may show it. */
+  /** Only accepts printable UTF-8, since terminals may show it. */
   set(from: Uint8Array, at: number, size: number): void {
     this.length = 0;
     let end = at + size;

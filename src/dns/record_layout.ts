@@ -19,9 +19,9 @@ const OPAQUE: Layout = [];
 /**
  * Other types are opaque.
  *
- * Has every type with possibly compressed names: those of RFC 3597 section 4; KX and DNAME, which
- * some servers compress; RRSIG and NSEC, to check compression. Others are checked so that clients
- * can parse them. A6 is never compressed (RFC 2874 section 3.1).
+ * Includes all types with possibly compressed names: RFC 3597 section 4; KX and DNAME, which some
+ * servers compress; RRSIG and NSEC, to check compression. Others are checked so that clients can
+ * parse them. A6 is never compressed (RFC 2874 section 3.1).
  */
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ([

@@ -27,7 +27,7 @@ export const MAX_RECORDS = 4096;
 export const RECORD_FIELDS_SIZE = 10;
 
 /**
- * Checks all lengths, names and pointers of a response, finds TTLs, removes OPT and classifies, in
+ * Checks lengths, names and pointers of a response, finds TTLs, removes OPT and classifies, in
  * linear time. Fields describe the last message.
  */
 export class ResponseScanner {
@@ -101,7 +101,7 @@ export class ResponseScanner {
         if (i < answers + authorities || bytes[ownerAt] !== 0) return false;
         this.edns = true;
         this.extendedRcode = bytes[at + 4]!;
-        // Records behind OPT (a transaction signature) are for this hop alone.
+        // Records behind OPT (a transaction signature) are hop-by-hop.
         if (!this.#pass(next, end, total - i - 1)) return false;
         break;
       }

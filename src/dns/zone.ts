@@ -26,7 +26,7 @@ export function expandZone(text: string): string[] {
   return reverseZones(bytes, Number(cidr[2]));
 }
 
-/** Reverse zones of a network (RFC 1035 section 3.5, RFC 3596 section 2.5). */
+/** RFC 1035 section 3.5, RFC 3596 section 2.5. */
 function reverseZones(bytes: Uint8Array, prefix: number): string[] {
   const v4 = bytes.length === 4;
   const step = v4 ? 8 : 4;

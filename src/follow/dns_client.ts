@@ -14,11 +14,11 @@ export interface QueryWait {
   accept: (message: Uint8Array) => boolean;
   /** Ends the wait early, as "stopped". */
   signal?: AbortSignal;
-  /** For UDP; chosen by the kernel by default. */
+  /** For UDP only. */
   source?: string;
 }
 
-/** Missing reply; the message is in dig's words ("timed out"). */
+/** Missing reply, described in dig's words ("timed out"). */
 export class NoReplyError extends Error {}
 
 /** Asks over UDP from a random port. Throws `NoReplyError`. */

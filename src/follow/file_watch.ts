@@ -8,12 +8,12 @@ import {
 import { Watch, type WatchOptions } from "./watch.ts";
 
 const POLL_MS = 1000;
-/** Writers need a while: accept a file once unchanged for this long. */
+/** Time for which a changed file must stay the same. */
 const SETTLE_MS = 200;
 
 /** Options of a `FileWatch`. */
 export interface FileWatchOptions extends WatchOptions {
-  /** Returns why a text is unusable, or null. */
+  /** Returns why a text is unusable. */
   check: (text: string) => string | null;
   /** Also called for the first text. */
   onText: (text: string) => void;
@@ -27,7 +27,7 @@ export class FileWatch extends Watch {
   readonly #path: string;
   readonly #options: FileWatchOptions;
   #text: string | null = null;
-  /** A text, or why there was none. */
+  /** Text or reason. */
   #known = "";
   /** Accepted if found once more. */
   #pending: string | null = null;
@@ -80,7 +80,7 @@ export class FileWatch extends Watch {
   async #load(): Promise<string> {
     const stat = await Deno.stat(this.#path);
     requireRegular(stat, MAX_CONFIG_BYTES);
-    // File systems use the system's time, even under a fake clock.
+    // File systems ignore fake clocks.
     const { text: state, fresh } = fileState(stat, Date.now());
     if (this.#read !== null && state === this.#state) return this.#read;
     const read = await readRegularText(this.#path, MAX_CONFIG_BYTES);

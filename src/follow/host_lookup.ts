@@ -23,7 +23,7 @@ export interface LookupOptions {
   signal: AbortSignal;
 }
 
-/** The addresses of a host. */
+/** Addresses of a host. */
 export interface HostReply {
   rcode: string;
   truncated: boolean;
@@ -74,7 +74,7 @@ async function exchange(
   }));
   const read = (message: Uint8Array) => readHostReply(message, { id, ...question });
   const wait: QueryWait = { timeoutMs, signal, accept: (message) => read(message) !== null };
-  // The reply's source is compared as text.
+  // Reply sources are compared as text.
   const target = { ...server, address: canonicalAddress(server.address) };
   const reply = read(await askUdp(target, query, wait))!;
   return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
@@ -85,7 +85,7 @@ export function readHostReply(
   message: Uint8Array,
   { id, host, type }: HostQuestion & { id: number },
 ): HostReply | null {
-  // Reject what would stall dns-packet: it follows any number of pointers.
+  // dns-packet would follow any number of pointers.
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;
   let packet: DecodedPacket & { rcode?: string };
@@ -136,7 +136,7 @@ function sameName(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();
 }
 
-/** Canonical address; null if no host can have it. */
+/** Null if no host can have it. */
 function usable(text: string): string | null {
   const bytes = parseAddress(text);
   if (bytes === null) return null;

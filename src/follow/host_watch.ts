@@ -10,7 +10,7 @@ const DNS_PORT = 53;
 
 /** Intervals of resolving a name. */
 export interface HostTiming {
-  /** Bounds of the TTL. */
+  /** Bounds for the TTL. */
   minRefreshMs: number;
   maxRefreshMs: number;
   /** Doubles after each failure. */

@@ -2,10 +2,10 @@ import { type Clock, systemClock } from "../base/clock.ts";
 
 /** Options of a `Watch`. */
 export interface WatchOptions {
-  /** Called once when the source becomes unusable. */
+  /** Called once per problem. */
   onProblem: (why: string) => void;
   onRecovery?: () => void;
-  /** Whether the problem is already known. */
+  /** The problem is already known. */
   troubled?: boolean;
   clock?: Clock;
 }

@@ -54,7 +54,7 @@ export function parseEndpoint(text: string, transport: ServerTransport): Endpoin
   };
 }
 
-/** Parses a certificate's name: host name (lower-cased) or IP address. Throws if invalid. */
+/** Parses a certificate's name: host or IP address. Throws if invalid. */
 export function parseServerName(text: string): string {
   if (parseAddress(text) !== null) return text;
   const name = hostName(text);
@@ -90,7 +90,7 @@ function split(
     const [, host, marks, port = null] = marked;
     return { host: host!, marks: marks!.slice(1).split("%"), port, bracketed: false };
   }
-  // Several colons without brackets: an IPv6 address without port.
+  // An IPv6 address without brackets and port.
   const [, host = text, port = null] = /^([^:]*):([^:]*)$/.exec(text) ?? [];
   return { host, marks: [], port, bracketed: false };
 }

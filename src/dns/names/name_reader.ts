@@ -30,11 +30,11 @@ const SPAN_SHIFT = 15;
 /**
  * Reads a message's names in linear time.
  *
- * A compressed name consists of chunks: labels up to the root or a pointer to the next chunk. Each
- * chunk must end before its referrer, to rule out loops, and must not cover octets that later
+ * A compressed name consists of chunks: labels up to the root or a pointer to the next chunk. To
+ * rule out loops, each chunk must end before its referrer. It must not cover octets that later
  * change: the header, a record's fixed fields (TTL), half a label of the question (case).
  *
- * A memo ensures that labels reached by pointers are read once:
+ * A memo of labels reached by pointers:
  *
  * ```
  *  memo word:  | octets to the end of its chunk, less one 8 | pointers 7 | size 8 |  0: unknown
@@ -176,12 +176,11 @@ export class NameReader implements ReadCount {
   }
 
   /**
-   * Writes the labels of `#path` into the memo, last to first.
+   * Writes the labels of `#path` into the memo, last to first; returns the first one's word.
    *
-   * @param last - offset of the path's end: the root, or a label in the memo
+   * @param last - offset of the root, or of a label in the memo
    * @param end - of its chunk
    * @param nextEnd - of the next chunk
-   * @returns the first label's word
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {
     const bytes = this.#bytes;

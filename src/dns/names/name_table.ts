@@ -5,10 +5,7 @@ export const ROOT = 0;
 /** No node. */
 export const NONE = -1;
 
-/**
- * Pointers reach 16,384 octets and a record with a new label takes fourteen, so nearly all fit; the
- * rest is not compressed.
- */
+/** Pointers reach 16,384 octets and records with new labels take fourteen, so nearly all fit. */
 const MAX_LABELS = 1024;
 const SLOTS = 2 * MAX_LABELS;
 /** Slots per search; only prepared collisions need more. */

@@ -6,8 +6,8 @@ import { lower, pointerAt, skipPlainName } from "./walk.ts";
 /**
  * Copies names between messages, compressed, in linear time.
  *
- * Names are looked up from the root (`NameTable`), labels reached by pointers once thanks to a
- * memo. Bounds are checked again.
+ * Names are looked up from the root (`NameTable`), with a memo of labels reached by pointers.
+ * Bounds are checked again.
  */
 export class NameWriter {
   end = 0;
@@ -48,8 +48,8 @@ export class NameWriter {
   }
 
   /**
-   * Writes the source's name at `at` to `out`; unless `compressed`, in full and never a target of
-   * pointers. Returns its source end, or -1 if malformed or too long.
+   * Writes the source's name at `at` to `out`; unless `compressed`, in full and never a pointer
+   * target. Returns its source end, or -1 if malformed or too long.
    */
   write(at: number, out: number, compressed: boolean): number {
     const same = compressed ? this.#skipSame(at) : -1;
@@ -126,7 +126,7 @@ export class NameWriter {
     }
   }
 
-  /** Reads labels up to the root or the memo; returns the name's end, or -1. */
+  /** Reads labels up to the root or the memo; returns the end, or -1. */
   #read(at: number, compressed: boolean): number {
     const from = this.#from;
     const memo = this.#memo;

@@ -10,7 +10,7 @@ export interface Word {
 
 /**
  * Splits a record into words; parentheses join lines, `;` starts a comment. Throws `SyntaxError`
- * for open quotes or parentheses, or a second record.
+ * for unclosed quotes or parentheses, or a second record.
  */
 export function splitRecord(text: string): Word[] {
   const words: Word[] = [];

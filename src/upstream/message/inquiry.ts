@@ -35,7 +35,7 @@ export class Inquiry {
   dnssecOk = false;
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
-  /** Further options in wire form (`Exchange.upstreamOptions`). */
+  /** Wire form (`Exchange.upstreamOptions`). */
   options: Uint8Array = new Uint8Array(0);
   /** Set for loop probes; every hop forwards the mark. */
   marked = false;

@@ -38,7 +38,7 @@ export class Reply {
     this.#scanTimes = engine.histogram("nodens_forward_reply_scan_seconds", labels, SCAN_BUCKETS);
   }
 
-  /** Checks a message and inserts a missing question; false if unusable. */
+  /** Inserts a missing question; false if the message is unusable. */
   read(memory: Memory, length: number, inquiry: Inquiry): boolean {
     const { scanner } = this;
     const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, length, inquiry) : length;

@@ -22,7 +22,7 @@ const MIN_HEDGE_MS = 5;
 
 /** Servers that a race may ask. */
 export interface RaceTarget {
-  /** The only server to ask, once; null for any. */
+  /** Null for any server. */
   readonly only: RaceServer | null;
   readonly intoLoops: boolean;
 }
@@ -35,7 +35,7 @@ interface Attempt {
 }
 
 /**
- * One question to several servers; the first good reply wins.
+ * One question to several servers; the first good reply wins. Reusable.
  *
  * ```
  *  ask ──answer──────────────────────────────────► answered
@@ -43,8 +43,6 @@ interface Attempt {
  *     ├─ its server is suspect ─► another one beside it
  *     └─ later than usual ─► another one beside it, within a budget
  * ```
- *
- * Sees only outcomes; servers handle protocols. Reusable after its end.
  */
 export class Race implements AskHandler {
   readonly inquiry = new Inquiry();
@@ -160,7 +158,7 @@ export class Race implements AskHandler {
 
   #afterFailure(server: RaceServer, silent: boolean): void {
     const none = this.#underWay.length === 0;
-    // If servers have only UDP, a TCP client must not make a name fail for all.
+    // A TCP client must not break a name if servers have only UDP.
     if (none) this.#streamed = false;
     const failsOver = silent || (!this.#hasHealthyAttempt() && this.#healthyBeside(server) >= 0);
     if (none || (failsOver && this.#mayAsk())) this.#tryNext();
@@ -305,7 +303,7 @@ export class Race implements AskHandler {
     if (newest === undefined || this.#only !== null) return;
     if (this.#underWay.length >= MAX_UNDER_WAY) return;
     const { ticket, server } = newest;
-    // If time is up, the failure that follows asks again.
+    // If time is up, the failure asks again.
     if (ticket.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
     if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {

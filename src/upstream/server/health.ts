@@ -27,10 +27,10 @@ export interface CheckedServer {
 }
 
 /**
- * Circuit breaker of one server; sends nothing while all is well. After a failed query a server is
- * *suspect*: avoided while others are healthy, and checked until any reply. `maxFails` failed
- * checks in a row mean *down*. Recovered servers get their queries back gradually. Checks use
- * separate connections, since slow names would delay them.
+ * Circuit breaker of one server. After a failed query it is *suspect*: avoided while others are
+ * healthy, and checked until any reply. `maxFails` failed checks in a row mean *down*. After
+ * recovery its queries return gradually. Checks use separate connections, since slow names would
+ * delay them.
  */
 export class Health implements TransportHandler, ConnectionOwner {
   readonly #server: CheckedServer;

@@ -15,7 +15,7 @@ import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
 
 /**
- * Default connections per server. 64 serve 640 misses/s of 100 ms on a server that answers in order
+ * Per server. 64 serve 640 misses/s of 100 ms on a server that answers in order
  * (`bench/connections.ts`). Beyond that, late queries cost handshakes, so TLS needs no fewer than
  * TCP.
  */
@@ -139,7 +139,7 @@ export class KnownServer implements CheckedServer {
     if (!this.#retired) this.#metrics.showRoundTrip(this.roundTrip.meanMs);
   }
 
-  /** Blames the server if nothing arrived since the ask was sent. */
+  /** Blames the server if nothing arrived since. */
   failed(sentMs: number): void {
     this.#metrics.count("failures");
     if (this.#heardMs < sentMs) this.#suspect();

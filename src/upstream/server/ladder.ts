@@ -29,8 +29,8 @@ export function formAfter(rcode: number, form: number, doubtful: boolean): numbe
 
 /**
  * Finds the query form one server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS
- * in many ways, even by silence, so each unanswered form is followed by the next lower one. Better
- * forms are retried with copies, so that clients never wait.
+ * in many ways, even by silence, so the next lower form follows an unanswered one. Better forms are
+ * retried with copies, so that clients never wait.
  */
 export class EdnsLadder {
   /** Set by an answer to OPT without complaint. Read only. */

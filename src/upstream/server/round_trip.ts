@@ -26,7 +26,7 @@ export class RoundTrip {
   }
 
   sample(durationMs: number, nowMs: number): void {
-    // Anything else would spoil the averages for good.
+    // Anything else would spoil the averages.
     if (!(durationMs >= 0 && durationMs < Infinity)) return;
     const first = !this.known;
     this.sampledMs = nowMs;

@@ -10,7 +10,7 @@ import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } fr
 
 /** Bytes queued before a stuck connection closes. */
 const MAX_QUEUED = 262_144;
-/** TLS needs more round trips and cryptography. */
+/** TLS needs more round trips. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
 /** Interval of rechecking busy connections that should close. */
@@ -47,8 +47,8 @@ let whole: Memory | null = null;
 let frame: Memory | null = null;
 
 /**
- * A TCP or TLS connection to a server (RFC 7766). Queries match by id, in sending order; abandoned
- * ones remain as null, since the server may still work on them.
+ * A TCP or TLS connection to a server (RFC 7766). Abandoned queries remain, as null, since the
+ * server may still work on them.
  */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
@@ -108,7 +108,6 @@ export class Connection implements StreamHandler, Carrier {
     return Math.max(this.#oldestMs, this.readyMs);
   }
 
-  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     const { io, nowMs } = this.#engine;
     if (io.queued(this.#stream) > MAX_QUEUED) return FAILURE.UNREAD;

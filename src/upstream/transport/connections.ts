@@ -14,7 +14,7 @@ const MAX_CLOSING = 64;
 /** Spreads renewals. */
 const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
-/** A connection with only abandoned queries closes after this. */
+/** Limit for connections with only abandoned queries. */
 const STALLED_MS = 2000;
 /** Queries per queue. */
 const MAX_WAITING = 4096;
@@ -44,7 +44,7 @@ export interface ConnectionsOptions {
  * a late query.
  * - Once all are in use, late queries make room and are resent last.
  * - Stuck queries are resent elsewhere: behind a late one, on a connection limited to one query, or
- * on one the server does not serve.
+ * on an unserved one.
  */
 export class Connections implements ConnectionOwner, SlotHolder {
   readonly mismatched: () => void;
@@ -75,7 +75,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return this.#connections.all.length;
   }
 
-  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     query.begin(this.#engine.nowMs);
     return this.#send(query);
@@ -143,7 +142,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
         continue;
       }
       query.carrier = null;
-      // Servers may close (RFC 7766 section 6.2.4): no fault if others work, or for later queries.
+      // No fault if others work (RFC 7766 section 6.2.4), or for later queries.
       const again = connection.answers > 0 || query !== queries[0] ||
         this.#connections.served() > 0;
       if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
@@ -357,7 +356,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     }
   }
 
-  /** Learns if `from` is served, after another connection answered its oldest query. */
+  /** Another connection answered the oldest query of `from`. */
   #learnFromMove(from: Connection): void {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
@@ -367,8 +366,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
       return;
     }
     this.#habits.servesOnly(this.#connections.served(), nowMs);
-    // Requeue queries on unserved connections. Keep these for a while: an answer would mean that
-    // the server is only slow.
+    // Keep unserved connections for a while: an answer would mean that the server is only slow.
     for (const connection of [...this.#connections.all]) {
       if (connection.answers > 0 || !this.#connections.isLate(connection)) continue;
       for (const [_, query] of connection.waiting()) {

@@ -61,13 +61,13 @@ export class Outgoing {
   length = 0;
   questionLength = 0;
   exactCase = false;
-  /** Null over UDP and while waiting for a connection. */
+  /** Null over UDP and while waiting. */
   carrier: Carrier | null = null;
   carrierId = 0;
   sentMs = 0;
   /** Resends on other connections. */
   moves = 0;
-  /** Previous connection, which may still answer. */
+  /** May still answer. */
   movedFrom: Carrier | null = null;
   wasFirst = false;
   /** Made room on a used connection. */
@@ -117,9 +117,7 @@ export class Outgoing {
   }
 }
 
-/**
- * Whether a message without question and records is an error or truncated (allowed by RFC 1035).
- */
+/** Whether a message has only an error or truncation (allowed by RFC 1035). */
 function isBare({ view }: Memory, length: number): boolean {
   if (view.getUint32(6) !== 0) return false;
   const flags = view.getUint16(2);

@@ -10,8 +10,8 @@ export interface SlotHolder {
 
 /**
  * An engine's connections, bounded by descriptors. If these run out, the longest idle one closes,
- * but never a server's only one: slow zones must not starve other servers. Servers without any get
- * one from the server with the most.
+ * but never a server's only one: slow zones must not starve others. Servers without any get one
+ * from the largest.
  */
 export class ConnectionSlots {
   /** Longest idle first. */

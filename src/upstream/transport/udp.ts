@@ -43,7 +43,6 @@ export class UdpQuery implements DatagramHandler {
     return this.#state === "queued";
   }
 
-  /** Returns why the query cannot be sent, or null. */
   send(endpoint: Endpoint): TransportFailure | null {
     const { queue } = this.#options;
     this.#endpoint = endpoint;
@@ -55,7 +54,7 @@ export class UdpQuery implements DatagramHandler {
     return null;
   }
 
-  /** After "exhausted": waits for a socket without limit. */
+  /** Waits without limit, after "exhausted". */
   queueAgain(): void {
     this.#state = "queued";
     this.#options.queue!.putBack(this);
@@ -126,8 +125,8 @@ export class UdpQuery implements DatagramHandler {
 }
 
 /**
- * Queries waiting for a socket or descriptor, first come, first served. Callers enforce deadlines.
- * Bounded by the asks under way.
+ * Queries waiting for a socket, first come, first served. Callers enforce deadlines. Bounded by the
+ * asks under way.
  */
 export class SocketQueue {
   readonly #waiting = new Map<UdpQuery, number>();
