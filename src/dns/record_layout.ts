@@ -50,7 +50,7 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ),
 );
 
-/** Types with names of RFC 1035 section 3.3: NS to PTR, MINFO, MX. */
+/** RFC 1035 section 3.3: NS to PTR, MINFO, MX. */
 const COMPRESSED_TYPES = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15]
   .reduce((bits, type) => bits | (1 << type), 0);
 

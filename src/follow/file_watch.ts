@@ -15,7 +15,7 @@ const SETTLE_MS = 200;
 export interface FileWatchOptions extends WatchOptions {
   /** Returns why a text is unusable. */
   check: (text: string) => string | null;
-  /** Also called for the first text. */
+  /** Also for the first text. */
   onText: (text: string) => void;
 }
 

@@ -90,7 +90,7 @@ export class HostWatch extends Watch {
       return this.#backOff();
     }
     this.report(null);
-    // If one family fails, its known addresses stay.
+    // Addresses of a failed family stay.
     for (const [type, { addresses }] of answers) this.#byType.set(type, addresses);
     this.#merge(TYPES.flatMap((type) => this.#byType.get(type) ?? []));
     const ttlMs = Math.min(...filled.map(({ ttlSeconds }) => ttlSeconds)) * 1000;

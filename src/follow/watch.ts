@@ -36,7 +36,7 @@ export abstract class Watch {
     this.#running = this.#repeat(delayMs);
   }
 
-  /** Returns milliseconds until the next poll. */
+  /** Returns the delay in milliseconds. */
   protected abstract look(): Promise<number>;
 
   protected report(problem: string | null): void {

@@ -63,7 +63,7 @@ export class NameTable {
     return NONE;
   }
 
-  /** Adds the label below `parent`; returns its node or `NONE`. */
+  /** Returns the new node, or `NONE`. */
   add(parent: number, offset: number): number {
     if (this.#count === MAX_LABELS) return NONE;
     const hash = this.#hash(parent, this.#bytes, offset);

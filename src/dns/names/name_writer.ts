@@ -196,7 +196,7 @@ export class NameWriter {
     return out + 2;
   }
 
-  /** Adds the path's first labels; returns the name's node, or `NONE`. */
+  /** Returns the name's node, or `NONE`. */
   #remember(count: number, node: number, labelsEnd: number): number {
     let parent = node;
     let at = labelsEnd;

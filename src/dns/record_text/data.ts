@@ -74,7 +74,7 @@ const strings: Field = (data) => {
   do string("the text")(data); while (data.left.length > 0);
 };
 
-/** Hexadecimal digits up to the end, possibly grouped. */
+/** Hexadecimal digits, possibly grouped. */
 const hexadecimal = (what: string): Field => (data) => {
   const text = data.rest().map((word) => word.text).join("");
   if (!/^([0-9a-fA-F]{2})*$/.test(text)) throw new SyntaxError(`${what} is not hexadecimal`);
@@ -83,7 +83,7 @@ const hexadecimal = (what: string): Field => (data) => {
 
 const parameters: Field = (data) => data.add(readServiceParameters(data.rest()));
 
-/** Data fields by type (RFC 1035 section 3.3 and later RFCs). */
+/** RFC 1035 section 3.3 and later RFCs. */
 const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(
   ([
     ["A", address(4)],

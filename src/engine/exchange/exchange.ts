@@ -104,7 +104,7 @@ export class Exchange extends Question {
 
   chain: Chain;
   position = 0;
-  /** Where an internal exchange's response stops. */
+  /** Position where an internal exchange's response stops. */
   top = 0;
   /** Position of the handler that answered, or -1 for the engine. */
   answeredBy = -1;

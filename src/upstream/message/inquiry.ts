@@ -13,7 +13,6 @@ import { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
 import { FORM, OPT_SIZE } from "./edns.ts";
 
-/** Header, longest name, type and class. */
 const QUESTION_END = HEADER_SIZE + 255 + 4;
 const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
 /** Multiple for padding over TLS (RFC 8467 section 4.1). */

@@ -1,7 +1,7 @@
 import { RANK } from "../outcome.ts";
 import type { Policy } from "../options.ts";
 
-/** Servers this close to the fastest count as equal: milliseconds, share. */
+/** Servers this close to the fastest count as equal. */
 const BAND = { ms: 2, share: 0.3 } as const;
 const STALE_MS = 2000;
 

@@ -226,7 +226,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#again("stream");
   }
 
-  /** A failed detour may leave an alternative. */
   #fail(why: string): void {
     const { cookie } = this.#server;
     const detour = this.#detour;
@@ -236,7 +235,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       return;
     }
     if (detour === "no socket") {
-      // The server may lack TCP, so wait for a socket after all.
+      // The server may lack TCP, so wait for a socket.
       this.#stage = "datagram";
       this.#udp.queueAgain();
       return;
@@ -351,7 +350,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
 function outcomeOf(reply: Reply): Outcome {
   const { scanner, rcode } = reply;
   if (scanner.extendedRcode !== 0) return { kind: "failed", why: `response code ${rcode}` };
-  // Truncated over TCP: another server may send all of it.
+  // Another server may send all of it.
   if (scanner.truncated || (rcode === RCODE.NOERROR && scanner.kind === KIND.LAME)) {
     return { kind: "refused", rcode: RCODE.SERVFAIL, elsewhere: true, reply };
   }

@@ -173,7 +173,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#connection.send(this.#query) === FAILURE.BUSY) this.unsent();
   }
 
-  /** Also closes its connection, possibly stuck. */
+  /** Its connection may be stuck. */
   #cancelCheck(): void {
     if (!this.#checking) return;
     this.#checking = false;

@@ -80,7 +80,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return this.#send(query);
   }
 
-  /** `late` if its time is up. */
   cancel(query: Outgoing, late: boolean): void {
     const connection = query.carrier as Connection | null;
     const before = query.movedFrom as Connection | null;
@@ -207,7 +206,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatching = false;
   }
 
-  /** Null if the query must wait. */
   #pick(except: Connection | null = null): Connection | null {
     const { count } = this.#options;
     const { all } = this.#connections;

@@ -88,7 +88,7 @@ export class UdpQuery implements DatagramHandler {
     this.#fail(FAILURE.REFUSED);
   }
 
-  /** Returns false if there is still no socket. */
+  /** False if there is still no socket. */
   sendNow(): boolean {
     const failure = this.#open();
     if (failure === FAILURE.NO_SOCKET) return false;
