@@ -15,7 +15,7 @@ export const FLAG = {
   RCODE: 0x000f,
 } as const;
 
-/** Response codes used in code. */
+/** Response codes that nodens uses. */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -28,7 +28,7 @@ export const RCODE = {
   BADCOOKIE: 23,
 } as const;
 
-/** Types used in code; `mnemonics.ts` has all. */
+/** Types that nodens uses; `mnemonics.ts` has all. */
 export const TYPE = {
   A: 1,
   NS: 2,

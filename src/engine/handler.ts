@@ -38,7 +38,7 @@ export interface Handler {
    * `WAIT` and later call `rise`.
    */
   response?(exchange: Exchange): typeof WAIT | void;
-  /** Called after a client's query, for the first handler that has it. */
+  /** Called after a client's query, on the chain's first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
   /** Receives control-plane data (a hosts table, upstreams). */

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 
 /** Options of a `Watch`. */
 export interface WatchOptions {
-  /** Called once per problem. */
+  /** Called once until recovery. */
   onProblem: (why: string) => void;
   onRecovery?: () => void;
   /** The problem is already known. */

@@ -16,7 +16,7 @@ export const MAX_POINTERS = 126;
  * (`tests/dns/scan_cost_test.ts`).
  */
 export const READS_PER_OCTET = 4;
-/** Further octets read: a chain of 32 aliases has 65 names of up to 255. */
+/** Further octets read: 32 aliases have 65 names of up to 255. */
 export const FREE_READS = 16_640;
 
 /** Octets within a pointer's reach (RFC 1035 section 4.1.4). */
@@ -76,7 +76,7 @@ export class NameReader implements ReadCount {
     return nameEnd;
   }
 
-  /** Costs too much: malformed. */
+  /** Whether reading costs too much. */
   get exhausted(): boolean {
     return this.octetsRead > this.#maxReads;
   }

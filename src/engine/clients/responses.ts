@@ -10,7 +10,7 @@ import { ResponseLimiter } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { compose, composeTruncated, limitOf } from "./compose.ts";
 
-/** Unbound's default `discard-timeout`; limits accumulation of answers (DNSBomb, IEEE S&P 2024). */
+/** Default of unbound's `discard-timeout`; limits accumulated answers (DNSBomb, IEEE S&P 2024). */
 export const DISCARD_MS = 1900;
 
 /** Writes responses for clients; truncates or discards some over UDP. */

@@ -68,7 +68,7 @@ export class StreamWatch {
     return this.#engine.io.queued(this.#stream.id);
   }
 
-  /** Includes up to `UNCOUNTED_BYTES` in the kernel. */
+  /** Bytes are queued, or the kernel may have more than `UNCOUNTED_BYTES`. */
   get mayHaveBacklog(): boolean {
     return this.queued > 0 || this.#sent - this.#received > UNCOUNTED_BYTES;
   }

@@ -8,7 +8,7 @@ import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
  * - `waiters`: exchanges per answer.
  * - `chain`: exceeded by chance once in 10^10 fillings (Poisson, mean 1).
  * - `waitsPerClient`: per question and client bucket; bounds bursts to one address. Programs that
- * start together stay below it; this host's are exempt, as their bursts stay local.
+ *   start together stay below it; this host's are exempt, as their bursts stay local.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 

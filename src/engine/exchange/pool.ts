@@ -8,7 +8,7 @@ import { Memory } from "../memory.ts";
 const FREE_SHARE = 1 / 2;
 
 /**
- * Pool of waiting exchanges. Alone, a client (bucket) gets a third (dynamic thresholds, Choudhury
+ * Pool of waiting exchanges. Alone, a client (bucket) gets at most a third (dynamic thresholds, Choudhury
  * and Hahne, 1998).
  */
 export class ExchangePool {

@@ -16,7 +16,7 @@ const QNAME_POINTER = 0xc000 | HEADER_SIZE;
  * exchange.response = writer.end();
  * ```
  *
- * Sections come in order. Records beyond 65,535 bytes are dropped, with TC. Responses are valid
+ * Sections come in order. Records beyond 65,535 bytes are dropped and TC is set. Responses are valid
  * until the next `begin`.
  */
 export class ResponseWriter {

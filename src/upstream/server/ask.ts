@@ -271,7 +271,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const { cookie } = this.#server;
     const verdict = cookie.check(reply.memory, reply.optAt);
     if (this.streamed) {
-      // TCP replies are not forged: the server stopped sending cookies.
+      // TCP replies cannot be forged: the server stopped sending cookies.
       if (verdict === COOKIE.MISSING) cookie.forget();
       return true;
     }

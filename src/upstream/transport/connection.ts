@@ -38,7 +38,7 @@ export interface ConnectionEnd {
 /** Time limits of a connection. */
 export interface Lifetime {
   idleMs: number;
-  /** Age after which it gets no new queries. */
+  /** Time after which it gets no new queries. */
   oldMs: number;
 }
 

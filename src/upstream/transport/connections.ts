@@ -41,10 +41,10 @@ export interface ConnectionsOptions {
  *
  * - A query uses an idle connection, or else a new one.
  * - Connections are shared only if the server answers out of order or all are in use; never behind
- * a late query.
+ *   a late query.
  * - Once all are in use, late queries make room and are resent last.
  * - Stuck queries are resent elsewhere: behind a late one, on a connection limited to one query, or
- * on an unserved one.
+ *   on an unserved one.
  */
 export class Connections implements ConnectionOwner, SlotHolder {
   readonly mismatched: () => void;
