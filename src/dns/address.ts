@@ -4,10 +4,10 @@ export class Address {
   /** IPv4 uses the first four. */
   readonly bytes: Uint8Array = new Uint8Array(16);
   port = 0;
-  /** Interface index of a link-local IPv6 address, else 0. */
+  /** Interface index of an IPv6 link-local address, else 0. */
   scope = 0;
 
-  /** Turns `::ffff:a.b.c.d`, as IPv6 sockets receive it, into IPv4. */
+  /** Converts `::ffff:a.b.c.d`, received by IPv6 sockets, to IPv4. */
   unmap(): void {
     if (this.family !== 6) return;
     const b = this.bytes;
@@ -31,14 +31,14 @@ export class Address {
     return true;
   }
 
-  /** Presentation format; IPv6 by RFC 5952, without brackets and port. */
+  /** Presentation format (IPv6: RFC 5952) without brackets and port. */
   hostname(): string {
     const b = this.bytes;
     return this.family === 4 ? `${b[0]}.${b[1]}.${b[2]}.${b[3]}` : formatIPv6(b);
   }
 }
 
-/** Text of an IPv6 address of sixteen bytes (RFC 5952). */
+/** Formats a sixteen-byte IPv6 address (RFC 5952). */
 export function formatIPv6(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < 16; i += 2) {
@@ -53,7 +53,7 @@ export function formatIPv6(bytes: Uint8Array): string {
   return `${text.slice(0, at) || ":"}${text.slice(at + run.length) || ":"}`;
 }
 
-/** Canonical spelling of an IPv6 address with its scope; other text is unchanged. */
+/** Normalizes an IPv6 address with its scope; returns other text unchanged. */
 export function canonicalAddress(text: string): string {
   const [host, scope] = text.split("%");
   const bytes = parseAddress(host!);
@@ -61,7 +61,7 @@ export function canonicalAddress(text: string): string {
   return scope === undefined ? formatIPv6(bytes) : `${formatIPv6(bytes)}%${scope}`;
 }
 
-/** Bytes (4 or 16) of an address in presentation format; null for other text. */
+/** Bytes (4 or 16) of an address; null for other text. */
 export function parseAddress(text: string): Uint8Array | null {
   return text.includes(":") ? parseIPv6(text) : parseIPv4(text);
 }
@@ -74,7 +74,7 @@ function parseIPv4(text: string): Uint8Array | null {
 }
 
 function parseIPv6(text: string): Uint8Array | null {
-  // The URL parser normalizes it to groups of base 16 and at most one "::".
+  // The URL parser normalizes hexadecimal groups.
   const url = /^[0-9a-fA-F:.]+$/.test(text) ? URL.parse(`http://[${text}]`) : null;
   if (url === null) return null;
   const [head = [], tail = []] = url.hostname.slice(1, -1).split("::")

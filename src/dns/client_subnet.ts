@@ -1,29 +1,29 @@
 /**
- * Data of a client subnet option (RFC 7871 section 6):
+ * Layout of a client subnet option's data (RFC 7871 section 6):
  *
  * ```
  *  0   family   u16: 1 IPv4, 2 IPv6
- *  2   source   u8, length of the client's prefix
- *  3   scope    u8, length of the prefix that the answer is for; 0 in queries
- *  4   address  as many octets as the source needs, padded with zero bits
+ *  2   source   u8, prefix length of the client
+ *  3   scope    u8, prefix length of the answer; 0 in queries
+ *  4   address  octets for the source prefix, zero-padded
  * ```
  */
 export const SUBNET = { FAMILY: 0, SOURCE: 2, SCOPE: 3, ADDRESS: 4 } as const;
 
-/** Maximum size of the data: a whole IPv6 address. */
+/** Maximum data size: a whole IPv6 address. */
 export const MAX_SUBNET_SIZE = 20;
 
-/** Longest prefix of a family; -1 for an unknown family. */
+/** Longest prefix of a family; -1 if unknown. */
 export function longestPrefix(family: number): number {
   return family === 1 ? 32 : family === 2 ? 128 : -1;
 }
 
-/** Size of the data with a prefix of this length. */
+/** Data size for a prefix length. */
 export function subnetSize(prefix: number): number {
   return SUBNET.ADDRESS + ((prefix + 7) >>> 3);
 }
 
-/** Whether `size` octets are the data of a query's valid option. */
+/** Whether `size` octets are valid option data of a query. */
 export function isSubnet(bytes: Uint8Array, at: number, size: number): boolean {
   if (size < SUBNET.ADDRESS) return false;
   const prefix = bytes[at + SUBNET.SOURCE]!;
@@ -37,7 +37,7 @@ export function familyAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + SUBNET.FAMILY]! << 8) | bytes[at + SUBNET.FAMILY + 1]!;
 }
 
-/** Whether two networks have the same family and first `prefix` bits. */
+/** Whether two subnets share family and first `prefix` bits. */
 export function sameNetwork(
   one: Uint8Array,
   oneAt: number,

@@ -6,10 +6,10 @@ import { layoutOf, mayCompressData, NAME, stepOver } from "./record_layout.ts";
 import { MAX_RECORDS, RECORD_FIELDS_SIZE } from "./response_scan.ts";
 
 /**
- * Copies a response with its names compressed (RFC 1035 section 4.1.4), in time linear in its length.
+ * Copies responses with compressed names (RFC 1035 section 4.1.4), in linear time.
  *
- * Names in the data of types newer than RFC 1035 are written in full, and no pointer leads to them
- * (RFC 3597 section 4). A name may get the case of an equal name before it.
+ * In data of newer types, names are neither compressed nor pointer targets (RFC 3597 section 4). A
+ * name may get an earlier one's case.
  */
 export class Compressor {
   length = 0;
@@ -27,16 +27,14 @@ export class Compressor {
   }
 
   /**
-   * Copies the message to the beginning of `to`, which has room for 65,535 bytes. The copy is longer
-   * if names were compressed that must not be.
-   *
-   * @returns false if the message is malformed or its copy too long
+   * `to` has room for 65,535 bytes, since some names must be expanded. False if malformed or too
+   * long.
    */
   compress(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, true);
   }
 
-  /** As `compress`, without the DNSSEC records that the question did not ask for (RFC 4035 3.2.1). */
+  /** Also drops DNSSEC records not asked for (RFC 4035 section 3.2.1). */
   strip(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, false);
   }

@@ -15,7 +15,7 @@ export const FLAG = {
   RCODE: 0x000f,
 } as const;
 
-/** Response codes that code refers to. */
+/** Response codes that nodens uses. */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -28,7 +28,7 @@ export const RCODE = {
   BADCOOKIE: 23,
 } as const;
 
-/** Record and query types that code refers to; `mnemonics.ts` has all. */
+/** Types that nodens uses; `mnemonics.ts` has all. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -56,18 +56,18 @@ export const TYPE = {
 /** RFC 1035 section 3.2.4. */
 export const CLASS = { IN: 1, CH: 3, ANY: 255 } as const;
 
-/** With the root's zero octet (RFC 1035 section 2.3.4). */
+/** Including the root's octet (RFC 1035 section 2.3.4). */
 export const MAX_NAME_SIZE = 255;
 
-/** Largest UDP response to a client without EDNS (RFC 1035 section 2.3.4). */
+/** Largest UDP response without EDNS (RFC 1035 section 2.3.4). */
 export const MIN_UDP_PAYLOAD = 512;
 
-/** Maximum of `bufsize`; receive and send slots have this size. */
+/** Maximum of `bufsize`, and size of receive and send slots. */
 export const MAX_UDP_PAYLOAD = 4096;
 
 /**
- * Payload size announced to clients and upstreams, and largest UDP response unless `bufsize` allows
- * more (DNS flag day 2020): it is rarely fragmented, and bounds amplification.
+ * Announced payload size and default UDP limit: rarely fragmented, bounds amplification (DNS flag
+ * day 2020).
  */
 export const EDNS_PAYLOAD = 1232;
 
@@ -81,17 +81,17 @@ export const EDNS_OPTION = {
   COOKIE: 10,
   PADDING: 12,
   EXTENDED_ERROR: 15,
-  /** Marks the `loop` plugin's probes; from the range for local use (RFC 6891 section 9). */
+  /** For the `loop` plugin; local use (RFC 6891 section 9). */
   LOOP_MARK: 65313,
 } as const;
 
-/** Octets of a loop probe's mark. */
+/** Octets of a loop mark. */
 export const LOOP_MARK_SIZE = 8;
 
 /** RFC 1035 section 4.2.2. */
 export const MAX_MESSAGE_SIZE = 65535;
 
-/** Extended DNS Errors that nodens sends (RFC 8914 section 4). */
+/** Extended DNS Errors sent by nodens (RFC 8914 section 4). */
 export const EDE = {
   STALE: 3,
   CACHED_ERROR: 13,

@@ -1,10 +1,7 @@
-/**
- * Maximum size of a forwarded text; RFC 8914 section 2 has none. The texts of unbound, BIND and public
- * resolvers are shorter.
- */
+/** Octets forwarded of a text (unlimited in RFC 8914 section 2); common resolvers send less. */
 export const MAX_ERROR_TEXT = 64;
 
-/** Characters that are invisible or reorder others; also U+FFFD, which malformed octets become. */
+/** Invisible or reordering characters, and U+FFFD for malformed octets. */
 const UNPRINTABLE = new RegExp(
   "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}\\p{Default_Ignorable_Code_Point}" +
     "\\p{Noncharacter_Code_Point}\\u{fff9}-\\u{fffd}\\u{e0000}-\\u{10ffff}]",
@@ -14,23 +11,19 @@ const UNPRINTABLE = new RegExp(
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Text of an Extended DNS Error (RFC 8914): printable UTF-8, cut to `MAX_ERROR_TEXT` octets. */
+/** Text of an Extended DNS Error (RFC 8914): printable UTF-8 of at most `MAX_ERROR_TEXT` octets. */
 export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
   length = 0;
 
-  /**
-   * Copies as much of a peer's text as fits. Only printable UTF-8 is accepted, because it may be shown
-   * on a terminal.
-   */
+  /** Only accepts printable UTF-8, since terminals may show it. */
   set(from: Uint8Array, at: number, size: number): void {
     this.length = 0;
     let end = at + size;
-    // Some servers terminate it with a null.
+    // Some servers append a null.
     while (end > at && from[end - 1] === 0) end--;
     if (end === at) return;
     const text = decoder.decode(from.subarray(at, end));
-    // Writes whole characters only.
     if (!UNPRINTABLE.test(text)) this.length = encoder.encodeInto(text, this.bytes).written;
   }
 

@@ -1,20 +1,20 @@
 import { MAX_NAME_SIZE } from "./constants.ts";
 
-/** Longest label in octets (RFC 1035 section 2.3.4). */
+/** RFC 1035 section 2.3.4. */
 const MAX_LABEL_SIZE = 63;
 
 const encoder = new TextEncoder();
 
 /**
- * Wire form of a name in presentation format (RFC 1035 section 5.1); the closing dot is optional.
- * Throws `SyntaxError` for text that is not a name and `RangeError` for one that is too long.
+ * Wire form of a name (RFC 1035 section 5.1), with or without final dot. Throws `SyntaxError`, or
+ * `RangeError` if too long.
  */
 export function parseName(text: string): Uint8Array {
   if (text === "") throw new SyntaxError("Cannot parse an empty name");
   if (text === ".") return new Uint8Array(1);
   const cannot = `Cannot parse name ${shown(text)}`;
   const tooLong = () => new RangeError(`${cannot}: it is longer than ${MAX_NAME_SIZE} octets`);
-  // An octet takes at most four characters, so a long text need not be read to its end.
+  // An octet takes at most four characters.
   if (text.length > 4 * MAX_NAME_SIZE) throw tooLong();
   const octets = [0];
   let lengthAt = 0;
@@ -44,8 +44,8 @@ export function parseName(text: string): Uint8Array {
 }
 
 /**
- * Reads an octet or escape at `at`, and returns the position of the next. The octet is undefined if
- * nothing follows a backslash, and over 255 if `\DDD` is.
+ * Reads an octet or escape; returns it and the next position. The octet is undefined after a final
+ * backslash, and over 255 if `\DDD` is.
  */
 export function readOctet(source: Uint8Array, at: number): [octet: number | undefined, number] {
   if (source[at] !== 0x5c) return [source[at], at + 1];
@@ -54,8 +54,7 @@ export function readOctet(source: Uint8Array, at: number): [octet: number | unde
 }
 
 /**
- * Presentation format of the uncompressed wire-form name at `offset`, with its closing dot. Throws
- * `RangeError` if it does not end within `bytes`.
+ * Presentation format of an uncompressed name, with final dot. Throws `RangeError` beyond `bytes`.
  */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;
@@ -79,7 +78,7 @@ function formatOctet(octet: number): string {
   return '.\\"();@$'.includes(character) ? `\\${character}` : character;
 }
 
-/** A name in error messages: quoted, escaped, and cut if long. */
+/** Quotes, escapes and shortens a name. */
 function shown(text: string): string {
   return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 77)}...`);
 }

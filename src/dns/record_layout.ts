@@ -2,13 +2,13 @@ import { TYPE } from "./constants.ts";
 import { typeNumber } from "./mnemonics.ts";
 import type { NameReader } from "./names/name_reader.ts";
 
-/** Steps of a layout: a name, or a number from zero up for that many octets. */
+/** Step of a layout: a name; a step of zero or more is that many octets. */
 export const NAME = -1;
-/** A length octet and as many more (RFC 1035 section 3.3). */
+/** A length octet and its string (RFC 1035 section 3.3). */
 const STRING = -2;
-/** Strings up to the end, perhaps none. */
+/** Strings up to the end, possibly none. */
 const STRINGS = -3;
-/** Windows of types, each with its length in its second octet (RFC 4034 section 4.1.2). */
+/** Windows of types, length in the second octet (RFC 4034 section 4.1.2). */
 const BITMAP = -4;
 const REST = -5;
 
@@ -17,12 +17,11 @@ type Layout = readonly number[];
 const OPAQUE: Layout = [];
 
 /**
- * Layouts of record data; the data of other types is opaque.
+ * Other types are opaque.
  *
- * Every type whose data may contain compressed names is here (RFC 3597 section 4; also KX and DNAME,
- * which some servers compress, and RRSIG and NSEC, whose compressed names must still be well-formed).
- * The others are here so that clients can parse what they get. A6 is never compressed (RFC 2874
- * section 3.1).
+ * Includes all types with possibly compressed names: RFC 3597 section 4; KX and DNAME, which some
+ * servers compress; RRSIG and NSEC, to check compression. Others are checked so that clients can
+ * parse them. A6 is never compressed (RFC 2874 section 3.1).
  */
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ([
@@ -33,7 +32,7 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
     ["HINFO", STRING, STRING],
     ["MINFO RP", NAME, NAME],
     ["MX AFSDB RT KX", 2, NAME],
-    // Some servers send TXT without any string, though RFC 1035 section 3.3.14 requires one.
+    // Some servers send no string, against RFC 1035 section 3.3.14.
     ["TXT SPF", STRINGS],
     ["SIG RRSIG", 18, NAME, REST],
     ["PX", 2, NAME, NAME],
@@ -51,7 +50,7 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ),
 );
 
-/** A bit for each type with names that RFC 1035 section 3.3 defines: NS to PTR, MINFO and MX. */
+/** RFC 1035 section 3.3: NS to PTR, MINFO, MX. */
 const COMPRESSED_TYPES = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15]
   .reduce((bits, type) => bits | (1 << type), 0);
 
@@ -60,7 +59,7 @@ export function layoutOf(type: number): Layout {
   return LAYOUTS.get(type) ?? OPAQUE;
 }
 
-/** Whether the data in [at, end) has the layout of its type. */
+/** Whether the data in [at, end) matches its type's layout. */
 export function hasGoodData(
   bytes: Uint8Array,
   names: NameReader,
@@ -86,7 +85,7 @@ export function mayCompressData(type: number): boolean {
   return type < 32 && ((COMPRESSED_TYPES >>> type) & 1) !== 0;
 }
 
-/** Where a step of a layout ends, perhaps beyond `end`; not for `NAME`. */
+/** End of a step, possibly beyond `end`; not for `NAME`. */
 export function stepOver(bytes: Uint8Array, step: number, at: number, end: number): number {
   let next = at;
   switch (step) {

@@ -4,34 +4,34 @@ import { NameReader } from "./names/name_reader.ts";
 import { passName } from "./names/walk.ts";
 import { hasGoodData } from "./record_layout.ts";
 
-/** Classes of responses that a cache distinguishes (RFC 2308). */
+/** Response classes of a cache (RFC 2308). */
 export const KIND = {
   UNKNOWN: 0,
   SUCCESS: 1,
   NXDOMAIN: 2,
   NODATA: 3,
-  /** No error, no answer and no denial: a referral, or not even that. */
+  /** No error, answer or denial, e.g. a referral. */
   EMPTY: 4,
-  /** As `EMPTY`, from a server that neither recurses nor has authority. */
+  /** `EMPTY`, neither recursive nor authoritative. */
   LAME: 5,
-  /** SERVFAIL, FORMERR, NOTIMP, REFUSED, or aliases without an end (RFC 9520 section 2). */
+  /** SERVFAIL, FORMERR, NOTIMP, REFUSED, or endless aliases (RFC 9520 section 2). */
   FAILURE: 6,
   /** Must not be cached. */
   OTHER: 7,
 } as const;
 
-/** A message with more records is treated as malformed. */
+/** Messages with more records count as malformed. */
 export const MAX_RECORDS = 4096;
 
-/** Size of a record's type, class, TTL and data length. */
+/** Type, class, TTL and data length. */
 export const RECORD_FIELDS_SIZE = 10;
 
 /**
- * Checks every length, name and pointer of a response, finds its TTLs, removes OPT and classifies it,
- * in time linear in its length. The fields describe the last message.
+ * Checks lengths, names and pointers of a response, finds TTLs, removes OPT and classifies, in
+ * linear time. Fields describe the last message.
  */
 export class ResponseScanner {
-  /** Without OPT and what follows it. */
+  /** Excludes OPT and later records. */
   length = 0;
   rcode = 0;
   extendedRcode = 0;
@@ -39,10 +39,7 @@ export class ResponseScanner {
   truncated = false;
   ttlCount = 0;
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
-  /**
-   * Lowest TTL of all records, for a denial also its SOA's MINIMUM (RFC 2308 section 5); Infinity
-   * without records.
-   */
+  /** Includes a denial's SOA MINIMUM (RFC 2308 section 5); Infinity without records. */
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
 
@@ -56,7 +53,7 @@ export class ResponseScanner {
     return this.#names.octetsRead;
   }
 
-  /** Scans the message at `start`; false if it is malformed or does not have one question. */
+  /** False if malformed or not of one question. */
   scan(bytes: Uint8Array, view: DataView, start: number, length: number): boolean {
     const names = this.#names;
     const end = start + length;
@@ -100,11 +97,11 @@ export class ResponseScanner {
       const next = dataAt + view.getUint16(at + 8);
       if (next > end) return this.#cutShort();
       if (type === TYPE.OPT) {
-        // One, in the additional section, owned by the root (RFC 6891 section 6.1.1).
+        // One, additional, owned by the root (RFC 6891 section 6.1.1).
         if (i < answers + authorities || bytes[ownerAt] !== 0) return false;
         this.edns = true;
         this.extendedRcode = bytes[at + 4]!;
-        // A record behind OPT (a transaction signature) was meant for this hop alone.
+        // Records behind OPT (a transaction signature) are hop-by-hop.
         if (!this.#pass(next, end, total - i - 1)) return false;
         break;
       }
@@ -112,7 +109,7 @@ export class ResponseScanner {
       names.records = kept;
       if (!hasGoodData(bytes, names, type, dataAt, next)) return false;
       const ttl = view.getUint32(at + 4);
-      // A TTL with its highest bit set counts as zero (RFC 2181 section 8).
+      // TTLs with the highest bit set count as zero (RFC 2181 section 8).
       const seconds = ttl > 0x7fffffff ? 0 : ttl;
       if (seconds < this.minTtlSeconds) this.minTtlSeconds = seconds;
       if (i < answers) {
@@ -171,7 +168,7 @@ export class ResponseScanner {
         if (soa) return KIND.NODATA;
         return (flags & (FLAG.RA | FLAG.AA)) === 0 ? KIND.LAME : KIND.EMPTY;
       case RCODE.NXDOMAIN:
-        // Without an SOA nothing bounds the denial (RFC 2308 section 5).
+        // Denials without SOA are unbounded (RFC 2308 section 5).
         return soa ? KIND.NXDOMAIN : KIND.OTHER;
       case RCODE.FORMERR:
       case RCODE.SERVFAIL:
@@ -183,7 +180,7 @@ export class ResponseScanner {
     }
   }
 
-  /** A success if the end of the qname's CNAME chain has a record of the type (RFC 1034 3.6.2). */
+  /** Success if the qname's CNAME chain ends at a record of the type (RFC 1034 section 3.6.2). */
   #followAliases(qtype: number, answers: number, answersAt: number, soa: boolean): number {
     const names = this.#names;
     const qname = this.#start + HEADER_SIZE;

@@ -1,10 +1,10 @@
 import { parseAddress } from "./address.ts";
 import { formatName, parseName } from "./name.ts";
 
-/** A name in lower case with a closing dot. Throws for text that is not a name. */
+/** Lower-cases a name and adds the final dot. Throws if invalid. */
 export function normalizeZone(text: string): string {
   const name = parseName(text);
-  // No length octet is as large as a letter, so all octets can be treated alike.
+  // Length octets are smaller than letters.
   for (let i = 0; i < name.length; i++) {
     if (name[i]! >= 0x41 && name[i]! <= 0x5a) name[i]! += 0x20;
   }
@@ -12,8 +12,8 @@ export function normalizeZone(text: string): string {
 }
 
 /**
- * The normalized zones of a name, or of a network in CIDR notation: `10.0.0.0/23` has those of 10.0.0
- * and 10.0.1. Throws for other text.
+ * Zones of a name, or of a network: `10.0.0.0/23` has those of 10.0.0 and 10.0.1. Throws for other
+ * text.
  */
 export function expandZone(text: string): string[] {
   const cidr = /^([0-9a-fA-F.:]+)\/([0-9]+)$/.exec(text);
@@ -26,7 +26,7 @@ export function expandZone(text: string): string[] {
   return reverseZones(bytes, Number(cidr[2]));
 }
 
-/** Reverse zones of a network (RFC 1035 section 3.5, RFC 3596 section 2.5). */
+/** RFC 1035 section 3.5, RFC 3596 section 2.5. */
 function reverseZones(bytes: Uint8Array, prefix: number): string[] {
   const v4 = bytes.length === 4;
   const step = v4 ? 8 : 4;

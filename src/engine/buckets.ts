@@ -1,13 +1,13 @@
 /**
- * Upper bounds of the buckets of histograms, those of CoreDNS. A histogram occupies one double per
- * bound in the counters, one for values above all bounds, and one for the sum.
+ * CoreDNS's histogram bounds. In the counters a histogram has a double per bound, one for higher
+ * values, and one for the sum.
  */
 
-/** Durations of queries in seconds. */
+/** Query durations in seconds. */
 export const TIME_BUCKETS: readonly number[] = powers(0.00025, 2, 16);
-/** As `TIME_BUCKETS`, in five steps. */
+/** `TIME_BUCKETS` in five steps. */
 export const SLIM_TIME_BUCKETS: readonly number[] = powers(0.00025, 10, 5);
-/** Sizes of messages in bytes. */
+/** Message sizes in bytes. */
 export const SIZE_BUCKETS: readonly number[] = [
   0,
   100,
@@ -32,7 +32,7 @@ export function timeBucket(durationMs: number): number {
   return bucket < TIME_BUCKETS.length ? bucket : TIME_BUCKETS.length;
 }
 
-/** Bucket among `SIZE_BUCKETS` of each size from 0 to 65,535. */
+/** Bucket of each size from 0 to 65,535. */
 export function sizeBuckets(): Uint8Array {
   if (buckets === null) {
     buckets = new Uint8Array(65536).fill(SIZE_BUCKETS.length);
@@ -44,7 +44,7 @@ export function sizeBuckets(): Uint8Array {
 }
 let buckets: Uint8Array | null = null;
 
-/** Index of the first bound that is not below the value; the number of bounds if all are. */
+/** Index of the first bound not below the value, or the number of bounds. */
 export function bucketOf(bounds: readonly number[], value: number): number {
   let bucket = 0;
   while (bucket < bounds.length && bounds[bucket]! < value) bucket++;

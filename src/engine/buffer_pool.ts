@@ -1,16 +1,13 @@
 import { Memory } from "./memory.ts";
 
-/** Size of the smallest buffer: one read from a client's stream. */
+/** One read from a client's stream. */
 const MIN_BITS = 11;
-/** Size of the largest pooled buffer: a message of 65,535 octets and what follows it. */
+/** A message of 65,535 octets and more input. */
 const MAX_BITS = 17;
 
-/**
- * Pool of buffers. ArrayBuffers are outside V8's heap and collected late: ten thousand of them would
- * exceed a container's memory limit.
- */
+/** Pool of buffers. V8 frees ArrayBuffers late: thousands would exceed a container's memory. */
 export class BufferPool {
-  /** Unused, at most `#maxBytes`. */
+  /** Unused bytes, at most `#maxBytes`. */
   bytes = 0;
   readonly #free: Memory[][] = [];
   readonly #maxBytes: number;
@@ -20,7 +17,7 @@ export class BufferPool {
     for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) this.#free.push([]);
   }
 
-  /** Takes a buffer of at least this size; its content is undefined. */
+  /** Returns an uncleared buffer of at least this size. */
   take(sizeBytes: number): Memory {
     const bits = Math.max(MIN_BITS, 32 - Math.clz32(sizeBytes - 1));
     const memory = this.#free[bits - MIN_BITS]?.pop();

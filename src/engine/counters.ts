@@ -1,6 +1,6 @@
-/** Indices of the engine's own counters in the shared array. */
+/** Indices of the engine's counters in the shared array. */
 export const COUNTER = {
-  /** Counts loops; if it stops, the control plane assumes a hang. */
+  /** Counts loops; the control plane detects hangs by it. */
   HEARTBEAT: 0,
   UDP_QUERIES: 1,
   TCP_QUERIES: 2,
@@ -11,30 +11,30 @@ export const COUNTER = {
   PANICS: 8,
   LOG_DROPPED: 9,
   LOG_SENT: 10,
-  /** Set by the control plane. */
+  /** Written by the control plane. */
   LOG_WRITTEN: 11,
   PROBES: 12,
   WITHOUT_ROOM: 13,
-  /** As `SHED`, because of the client's share. */
+  /** Refused because of the client's share. */
   SHED_SHARE: 20,
-  /** UDP queries that had waited too long for an answer. */
+  /** UDP queries that waited too long. */
   DISCARDED: 21,
   LIMITED: 22,
   SENDS_LOST: 23,
-  /** Upstream replies to an idle UDP socket. */
+  /** Replies to an idle UDP socket. */
   UNEXPECTED_UDP: 24,
-  /** Upstream replies over a stream with an unused id. */
+  /** Replies over a stream with an unused id. */
   UNEXPECTED_TCP: 25,
-  /** UDP queries to upstreams that the kernel rejected. */
+  /** Queries to upstreams rejected by the kernel. */
   QUERIES_LOST: 26,
   PROBES_TCP: 27,
-  /** Queries lost because the channel to the TLS thread was full. */
+  /** The channel to the TLS thread was full. */
   TLS_UNSENT: 28,
 } as const;
 
-/** For plugins. */
+/** First index for plugins. */
 const FIRST_FREE = 32;
-/** Doubles at the end for whatever finds no space; more than any histogram has. */
+/** Scratch if full; larger than any histogram. */
 const WASTE = 32;
 
 /** Name, labels and index of a plugin's counter, gauge or histogram. */
@@ -45,14 +45,14 @@ export interface CounterPlace {
   bounds?: readonly number[];
 }
 
-/** Counters in shared memory, each a double with one writer. `places` describes them. */
+/** Counters in shared memory, each with one writer; `places` describes them. */
 export class CounterBook {
   readonly values: Float64Array<SharedArrayBuffer>;
   readonly places: CounterPlace[] = [];
   readonly #byKey = new Map<string, number>();
   #next = FIRST_FREE;
 
-  /** @param known - places allocated in the same buffer by the previous data plane */
+  /** @param known - allocated in this buffer by the previous data plane */
   constructor(buffer: SharedArrayBuffer, known: readonly CounterPlace[] = []) {
     this.values = new Float64Array(buffer);
     for (const place of known) {
@@ -60,7 +60,7 @@ export class CounterBook {
       this.#byKey.set(keyOf(place.name, place.labels), place.index);
       this.#next = Math.max(this.#next, place.index + sizeOf(place.bounds));
     }
-    // Indices that the previous data plane allocated without reporting them are free again.
+    // Free indices that the previous data plane never reported.
     if (known.length > 0) this.values.fill(0, this.#next);
   }
 
@@ -68,7 +68,7 @@ export class CounterBook {
     return this.histogram(name, labels);
   }
 
-  /** Index of the first bucket of a histogram; without bounds, of a counter. */
+  /** Index of the first bucket, or of a counter if there are no bounds. */
   histogram(
     name: string,
     labels: Readonly<Record<string, string>>,

@@ -30,13 +30,13 @@ import { ResponseWriter } from "./response/writer.ts";
 import { Timers } from "./timers.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** Largest message with its two octets of length and the slack that word copies need. */
+/** Largest message, its length, and slack for word copies. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
 
-/** Limit of unused buffers: half of the smallest byte budget of streams. */
+/** Half of the smallest byte budget of streams. */
 const POOL_BYTES = 8 * 2 ** 20;
 
-/** The engine's environment and bounds. */
+/** Environment and bounds of the engine. */
 export interface EngineOptions {
   io: Io;
   counters: CounterBook;
@@ -44,18 +44,18 @@ export interface EngineOptions {
   handlers: ReadonlyMap<string, CreateHandler>;
   log: EngineServices["log"];
   logsFields?: boolean;
-  /** Milliseconds since 1970; without it nothing that depends on it is checked. */
+  /** Milliseconds since 1970; absent: no checks of wall time. */
   wallMs?: () => number;
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
 }
 
-/** Default of `maxExchanges`: far above the needs of the miss benchmark. */
+/** Far above the needs of the miss benchmark. */
 const MAX_EXCHANGES = 6144;
 
 /**
- * The data plane's state machine. Handlers see it as `EngineServices`, drivers as `Traffic`; the
- * control plane calls `configure`, `deliver`, `ask` and `unready`.
+ * State machine of the data plane. Handlers see `EngineServices`, drivers `Traffic`; the control
+ * plane calls `configure`, `deliver`, `ask` and `unready`.
  */
 export class Engine implements EngineServices, Traffic {
   nowMs = 0;
@@ -82,9 +82,7 @@ export class Engine implements EngineServices, Traffic {
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure = new Response(new Memory(512));
   readonly #empty = new HandlerChain([]);
-  /** The exchange for the next query. */
   #current: Exchange;
-  /** Its origin, if it is a datagram. */
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
   #timeouts: StreamTimeouts[] = [];
 
@@ -109,8 +107,8 @@ export class Engine implements EngineServices, Traffic {
   }
 
   /**
-   * Replaces the configuration; waiting queries finish on their old chains. A listener that stays
-   * must keep its index (`alignListeners`): open streams refer to it.
+   * Waiting queries finish on their old chains. Listeners must keep their index (`alignListeners`):
+   * streams refer to it.
    */
   configure(config: Config): void {
     this.#blocks.configure(config, this);
@@ -182,7 +180,7 @@ export class Engine implements EngineServices, Traffic {
     return this.#query(this.#slot, listener, memory, offset, length, out, outOffset);
   }
 
-  /** As `datagram`, for a stream; the response may have 65,535 bytes. */
+  /** As `datagram`, for a stream: up to 65,535 bytes. */
   streamQuery(
     stream: StreamOrigin,
     memory: Memory,
@@ -243,7 +241,6 @@ export class Engine implements EngineServices, Traffic {
     return true;
   }
 
-  /** Counts an exchange that is about to wait, or a refusal if too many do. */
   #admit(exchange: Exchange): boolean {
     const admitted = this.#pool.admit(this.clientBucket(exchange));
     if (!admitted) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
@@ -255,7 +252,7 @@ export class Engine implements EngineServices, Traffic {
     if (exchange.internal) return 0;
     this.clientAddress(exchange, this.#client);
     const { family, bytes } = this.#client;
-    // An IPv6 network of 64 bits is one client (RFC 4291 section 2.5.4).
+    // An IPv6 /64 is one client (RFC 4291 section 2.5.4).
     const hash = hashOctets(this.#clientKey, bytes, 0, family === 6 ? 8 : 4);
     return exchange.client = hash & (CLIENT_BUCKETS - 1);
   }
@@ -319,7 +316,7 @@ export class Engine implements EngineServices, Traffic {
   #refuse(exchange: Exchange, rcode: number, out: Memory, outOffset: number): number {
     const response = this.failure(exchange, rcode);
     const length = this.#responses.write(exchange, response, out, outOffset);
-    // An unknown opcode is echoed (RFC 1035 section 4.1.1).
+    // Echo unknown opcodes (RFC 1035 section 4.1.1).
     const opcode = exchange.flags & FLAG.OPCODE;
     if (opcode !== 0) {
       out.view.setUint16(outOffset + 2, out.view.getUint16(outOffset + 2) | opcode);
@@ -336,11 +333,11 @@ export class Engine implements EngineServices, Traffic {
     return length;
   }
 
-  /** Asks the handlers from `start` down; a query that none of them answers fails. */
+  /** Asks the handlers from `start` down; fails unanswered queries. */
   #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
     const { chain } = exchange;
     const verdict = chain.descend(exchange, start);
-    // Whoever substituted the question does not see that it gets no response.
+    // Its handler will see no response.
     if (verdict === DROP) exchange.restoreQuestion();
     if (verdict !== NEXT) return verdict;
     if (exchange.error === "") exchange.error = "no next plugin found";

@@ -12,89 +12,88 @@ import type { Timers } from "./timers.ts";
 
 export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/exchange.ts";
 
-/** As in CoreDNS. */
+/** Log levels of CoreDNS. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
-/** Values of a log line, for structured logs. */
+/** Structured values of a log line. */
 export type LogFields = Readonly<
   Record<string, string | number | boolean | readonly string[]>
 >;
 
-/** One plugin in one server block. No method throws for client or upstream input. */
+/** One plugin in one server block. Methods never throw on client or upstream input. */
 export interface Handler {
   readonly name: string;
-  /** It asks upstreams: responses of its block have RA, and it gets queries of every class. */
+  /** The block sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;
-  /** Header flags set and cleared in every response of the block. */
+  /** Flags set and cleared in the block's responses. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
-  /** Order of the records in every response of the block. */
+  /** Order in the block's responses. */
   readonly recordOrder?: RecordOrder;
   joined?(chain: Chain, handlers: readonly Handler[]): void;
-  /** Way down, in the order of the chain. */
+  /** Called on the way down, in chain order. */
   query?(exchange: Exchange): Verdict;
   /**
-   * Way up, nearest handler first. May change `exchange.response`, or park the exchange and return
-   * `WAIT`; then it calls `rise` on the engine.
+   * Called on the way up, nearest handler first. May change `exchange.response`, or park, return
+   * `WAIT` and later call `rise`.
    */
   response?(exchange: Exchange): typeof WAIT | void;
-  /** A client's query is finished. Only called for the first handler of a chain that has it. */
+  /** Called after a client's query, on the chain's first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
-  /** Gets data from the control plane (a hosts table, upstreams). */
+  /** Receives control-plane data (a hosts table, upstreams). */
   receive?(data: unknown): void;
-  /** Answers the control plane with plain data, quickly. */
+  /** Answers the control plane quickly, with plain data. */
   ask?(request: unknown): unknown;
   stop?(): void;
 }
 
-/** What a handler gets when it is created. */
+/** Environment of a new handler. */
 export interface HandlerEnvironment {
-  /** Zones of the server block, normalized. */
   readonly zones: readonly string[];
   readonly position: number;
   readonly engine: EngineServices;
-  /** Plugins of the server block; undefined in tests. */
+  /** Plugins of the block; undefined in tests. */
   readonly plugins?: readonly PluginConfig[];
   /** The block's zones by listener; undefined in tests. */
   readonly served?: readonly ServedZone[];
-  /** The handler that a reload replaces. */
+  /** The handler replaced by a reload. */
   readonly previous?: Handler | null;
 }
 
-/** The engine as handlers see it. */
+/** Engine services for handlers. */
 export interface EngineServices {
   /** Monotonic milliseconds, read once a batch. */
   readonly nowMs: number;
-  /** Milliseconds since 1970 by the wall clock, NaN without one. */
+  /** Milliseconds since 1970; NaN without a wall clock. */
   readonly wallMs: () => number;
   readonly timers: Timers;
   readonly io: Io;
   readonly buffers: BufferPool;
-  /** Uniform 32-bit numbers, fit for security. */
+  /** Uniform 32-bit numbers, cryptographically secure. */
   readonly random: () => number;
   readonly hashKey: HashKey;
-  /** Counters; a handler adds to `values[index]`. */
+  /** Counters; handlers add to `values[index]`. */
   readonly values: Float64Array;
   readonly counter: CounterBook["counter"];
-  /** Index of the first bucket of a histogram (`buckets.ts`). */
+  /** Index of a histogram's first bucket. */
   readonly histogram: CounterBook["histogram"];
   /** Its response is valid until the next query. */
   readonly writer: ResponseWriter;
   failure(exchange: Exchange, rcode: number): Response;
-  /** Parks the exchange, so that it can wait; null if too many wait already. */
+  /** Parks the exchange; null if too many wait. */
   park(exchange: Exchange): Exchange | null;
   resume(exchange: Exchange): void;
-  /** Goes on with the response of an exchange that waited on its way up. */
+  /** Resumes an exchange parked on its way up. */
   rise(exchange: Exchange): void;
-  /** Passes the query of a waiting handler to the next one in the chain. */
+  /** Passes a waiting handler's query down the chain. */
   proceed(exchange: Exchange): void;
   /**
-   * Starts an internal query for the exchange's question below `position`, where its response rises
-   * to; false if too many wait already.
+   * Starts an internal query for the question below `position`, where its response stops; false if
+   * too many wait.
    */
   refresh(exchange: Exchange, position: number): boolean;
-  /** One of `CLIENT_BUCKETS`, by the client's address; 0 for internal queries. */
+  /** One of `CLIENT_BUCKETS`, by address; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;
@@ -104,5 +103,5 @@ export interface EngineServices {
   readonly logsFields: boolean;
 }
 
-/** Creates a handler from the plain data that the plugin's `setup.ts` made. */
+/** Creates a handler from the options of the plugin's `setup.ts`. */
 export type CreateHandler<O = unknown> = (options: O, environment: HandlerEnvironment) => Handler;

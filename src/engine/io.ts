@@ -1,25 +1,25 @@
 import type { Address } from "../dns/address.ts";
 import type { Memory } from "./memory.ts";
 
-/** Address of an upstream, and how to reach it. */
+/** Address and transport of an upstream. */
 export interface Endpoint {
   readonly address: Address;
-  /** Interface of a link-local address, by name or number; else empty. */
+  /** Interface of a link-local address, or empty. */
   readonly scope: string;
-  /** Address to send from, without port; null for the kernel's choice. */
+  /** Without port; null for the kernel's choice. */
   readonly source: Address | null;
   readonly tls: TlsEndpoint | null;
 }
 
-/** TLS parameters (RFC 7858, RFC 8484). Plain data: it is sent between threads. */
+/** TLS parameters (RFC 7858, RFC 8484); plain data, sent between threads. */
 export interface TlsEndpoint {
   /** Empty for the IP address. */
   readonly serverName: string;
-  /** PEM files; null for no client certificate and for the system's authorities. */
+  /** PEM files; null for no client certificate and the system's authorities. */
   readonly certFile: string | null;
   readonly keyFile: string | null;
   readonly caFile: string | null;
-  /** Method of DNS over HTTPS; null for DNS over TLS. Both carry frames as TCP. */
+  /** DNS over HTTPS method; null for DNS over TLS. Both carry TCP frames. */
   readonly http: "GET" | "POST" | null;
 }
 
@@ -29,58 +29,58 @@ export interface StreamHandler {
   connected?(): void;
   /** The bytes are valid only during the call. */
   data(memory: Memory, offset: number, length: number): void;
-  /** The peer sends no more, but may still read. */
+  /** The peer has sent FIN, but may still read. */
   ended(): void;
-  /** Always the last call. `why` is for the operator: "connection refused". */
+  /** Always the last call. `why` is for operators: "connection refused". */
   closed(why?: string): void;
-  /** The queue was sent. */
+  /** The queue is empty. */
   drained?(): void;
 }
 
-/** `Io.open` has run out of ports or descriptors until another socket is released. */
+/** Ports or descriptors are exhausted until a socket is released. */
 export const NO_SOCKET = -2;
 
 /** The engine's end of a datagram socket to an upstream. */
 export interface DatagramHandler {
-  /** A datagram is at offset 0 of `memory`, which has room for tables behind it. */
+  /** A datagram at offset 0 of `memory`, which has room for tables behind it. */
   reply(memory: Memory, length: number): void;
   /** ICMP refusal or socket error. */
   failed(): void;
 }
 
-/** The outside world; drivers implement it. Calls never block or throw; below zero is a failure. */
+/** Interface that drivers implement. Calls never block or throw; negative results are failures. */
 export interface Io {
-  /** Keeps the return address of the datagram in a receive slot until `reply` or `forget`. */
+  /** Keeps a datagram's return address until `reply` or `forget`. */
   keep(slot: number): number;
   /** Sends a response and releases the address. */
   reply(returnAddress: number, memory: Memory, offset: number, length: number): void;
   forget(returnAddress: number): void;
 
   connect(endpoint: Endpoint, handler: StreamHandler): number;
-  /** Sends bytes, or queues what the peer does not accept at once. */
+  /** Sends bytes, or queues them. */
   write(stream: number, memory: Memory, offset: number, length: number): void;
-  /** False if the stream's carrier, not its peer, is busy. Undefined if there always is room. */
+  /** False if the carrier, not the peer, is busy. Absent if there always is room. */
   hasRoom?(stream: number, length: number): boolean;
   queued(stream: number): number;
-  /** Memory of the queue. */
+  /** Bytes queued. */
   queueSize(stream: number): number;
   /** Unacknowledged bytes in the kernel; 0 if unknown. */
   inKernel(stream: number): number;
   pause(stream: number, paused: boolean): void;
   /**
-   * Closes the stream once its queue has been sent, or at once if `abrupt`, then discarding what the
-   * kernel has if possible. `closed` is not called.
+   * Closes after the queue, or at once if `abrupt`, discarding the kernel's bytes if possible. Does
+   * not call `closed`.
    */
   close(stream: number, abrupt?: boolean): void;
   /**
-   * Sends FIN after the queue. The handler is called until the peer ends too or `close` is called: a
-   * reset would cost a peer that still sends its unread answers.
+   * Sends FIN after the queue. Callbacks continue until the peer's FIN or `close`: a reset would
+   * lose answers the peer has not read.
    */
   finish(stream: number): void;
 
-  /** Opens a socket on a random port, connected to the upstream; may return `NO_SOCKET`. */
+  /** Opens a connected socket on a random port; may return `NO_SOCKET`. */
   open(endpoint: Endpoint, handler: DatagramHandler): number;
-  /** False if the datagram could not be sent. */
+  /** Returns false on failure. */
   send(socket: number, memory: Memory, offset: number, length: number): boolean;
   release(socket: number): void;
 
@@ -93,8 +93,8 @@ export interface Io {
   ): void;
 
   /**
-   * Monotonic nanoseconds, wrapping around at 32 bits with sign (V8 stores that without an object),
-   * for durations within a batch. A read costs some 50 ns. Undefined if time is virtual.
+   * Monotonic nanoseconds as wrapping signed 32-bit numbers (which V8 does not allocate), for
+   * durations within a batch. Costs about 50 ns. Absent in virtual time.
    */
   nanoseconds?(): number;
 }

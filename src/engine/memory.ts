@@ -1,15 +1,14 @@
 /**
- * A block of bytes with its views. V8 allocates an object for every `subarray`, so code on the query
- * path passes a `Memory` and an offset instead.
+ * Bytes with their views. `subarray` allocates, so the query path passes a `Memory` and an offset.
  */
 export class Memory {
-  /** Total of bytes ever allocated: they are outside V8's heap, which hardly counts them. */
+  /** Hardly counted in V8's heap. */
   static allocatedBytes = 0;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly words: BigUint64Array<ArrayBuffer>;
 
-  /** @param source - a size, rounded up to eight, or a buffer of such a size */
+  /** @param source - a size, rounded up to eight, or such a buffer */
   constructor(source: number | ArrayBuffer) {
     const buffer = typeof source === "number" ? new ArrayBuffer((source + 7) & ~7) : source;
     if (typeof source === "number") Memory.allocatedBytes += buffer.byteLength;
@@ -19,7 +18,7 @@ export class Memory {
   }
 }
 
-/** Copies `length` bytes and up to seven more; both offsets are multiples of eight. */
+/** Copies `length` bytes and up to seven more, between multiples of eight. */
 export function copyWords(
   from: Memory,
   fromOffset: number,

@@ -1,7 +1,7 @@
 import type { BufferPool } from "./buffer_pool.ts";
 import type { Memory } from "./memory.ts";
 
-/** Input of a stream: part of a frame, or frames that wait for their turn. */
+/** Unprocessed input of a stream. */
 export class PendingFrames {
   memory: Memory | null = null;
   length = 0;
@@ -15,7 +15,7 @@ export class PendingFrames {
     return this.memory === null ? 0 : this.memory.bytes.length;
   }
 
-  /** The first frame (RFC 1035 section 4.2.2) is complete. */
+  /** Whether the first frame (RFC 1035 section 4.2.2) is complete. */
   get hasFrame(): boolean {
     return this.length >= 2 && this.length >= 2 + this.memory!.view.getUint16(0);
   }
@@ -44,7 +44,7 @@ export class PendingFrames {
     }
   }
 
-  /** Removes everything. A buffer that is being read is not returned to the pool. */
+  /** Buffers being read do not return to the pool. */
   clear(isRead = false): void {
     if (this.memory !== null && !isRead) this.#buffers.give(this.memory);
     this.memory = null;

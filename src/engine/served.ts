@@ -3,14 +3,14 @@ import type { Config } from "../config/types.ts";
 /** A zone of a server block on one of its listeners. */
 export interface ServedZone {
   listener: number;
-  /** Index of the zone among those of the listener (`Exchange.zone`). */
+  /** Index among the listener's zones (`Exchange.zone`). */
   place: number;
   zone: string;
-  /** The listener as in CoreDNS's labels: `dns://:53`, `dns://[::1]:53`. */
+  /** Listener label of CoreDNS: `dns://:53`, `dns://[::1]:53`. */
   server: string;
 }
 
-/** The served zones of each server block, by its index. */
+/** Served zones of each server block, by index. */
 export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   const served: ServedZone[][] = blocks.map(() => []);
   listeners.forEach(({ address, port, zones }, listener) => {
@@ -22,7 +22,7 @@ export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   return served;
 }
 
-/** A listener as in CoreDNS's labels. */
+/** Formats a listener as a CoreDNS label. */
 export function serverLabel(address: string, port: number): string {
   return `dns://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

@@ -6,12 +6,11 @@ import { readStoredQuestion } from "./question/read.ts";
 import type { Response } from "./response/response.ts";
 import type { Timer } from "./timers.ts";
 
-/** Questions of one handler that may be under way. */
 const MAX_PENDING = 1024;
 /** `forward` gives up sooner. */
 const LIMIT_MS = 10_000;
 
-/** Gets the response, which is valid for the length of the call; null if there is none. */
+/** Receives the response, valid during the call; null if there is none. */
 export type Answered = (response: Response | null) => void;
 
 interface Pending {
@@ -20,9 +19,8 @@ interface Pending {
 }
 
 /**
- * Further questions that a handler asks the handlers below it, on behalf of a client's query: the
- * target of an alias, the addresses for DNS64. The handler passes each response that it sees to
- * `receive`.
+ * Further questions of a handler on behalf of a client: an alias's target, addresses for DNS64.
+ * Responses go through `receive`.
  */
 export class Subqueries {
   readonly #engine: EngineServices;
@@ -37,10 +35,8 @@ export class Subqueries {
   }
 
   /**
-   * Asks for a name with the DNSSEC bits of `exchange`. `answered` is called once, perhaps before this
-   * returns.
-   *
-   * @param name - in wire form
+   * Asks for a wire-form name with the DNSSEC bits of `exchange`. Calls `answered` once, perhaps
+   * before returning.
    */
   ask(exchange: Exchange, name: Uint8Array, qtype: number, answered: Answered): void {
     const engine = this.#engine;
@@ -58,7 +54,7 @@ export class Subqueries {
     if (!engine.refresh(question, this.#position)) this.#end(id, null);
   }
 
-  /** Whether the response belongs to one of these questions. */
+  /** Returns whether it belongs to one of these questions. */
   receive({ internal, top, id, response }: Exchange): boolean {
     if (!internal || top !== this.#position || !this.#pending.has(id)) return false;
     this.#end(id, response);

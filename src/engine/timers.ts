@@ -1,7 +1,7 @@
-/** A deadline with its callback; see `Timers`. */
+/** A deadline with its callback. */
 export interface Timer {
   dueMs: number;
-  /** Index in the heap, -1 while stopped. */
+  /** Heap index, -1 while stopped. */
   index: number;
   readonly fire: (nowMs: number) => void;
 }
@@ -38,12 +38,12 @@ export class Timers {
     return this.#heap.length;
   }
 
-  /** When the next timer is due, or Infinity. */
+  /** Next deadline, or Infinity. */
   get nextMs(): number {
     return this.#heap.length === 0 ? Infinity : this.#heap[0]!.dueMs;
   }
 
-  /** Fires due timers; timers set by callbacks wait for the next call. */
+  /** Timers set by callbacks wait for the next call. */
   run(nowMs: number): void {
     let budget = this.#heap.length;
     while (budget-- > 0 && this.#heap.length > 0 && this.#heap[0]!.dueMs <= nowMs) {

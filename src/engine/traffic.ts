@@ -3,24 +3,24 @@ import type { StreamHandler } from "./io.ts";
 import type { Memory } from "./memory.ts";
 import type { Timers } from "./timers.ts";
 
-/** The engine as drivers see it. */
+/** Engine services for drivers. */
 export interface Traffic {
-  /** Monotonic milliseconds. The driver sets it once a batch, here or by `advance`. */
+  /** Monotonic milliseconds; set once a batch, here or by `advance`. */
   nowMs: number;
   readonly timers: Timers;
   readonly values: Float64Array;
   readonly buffers: BufferPool;
-  /** When `runTimers` has work next, in monotonic milliseconds, or Infinity. */
+  /** Next deadline of `runTimers`, or Infinity. */
   readonly nextDeadlineMs: number;
   readonly waiting: number;
   readonly openStreams: number;
 
   advance(nowMs: number): void;
-  /** Runs due timers, and reads the queries of streams that wait for a turn. */
+  /** Runs due timers, and reads from streams in turn. */
   runTimers(): void;
   /**
-   * Handles the UDP query in a receive slot. Returns the length of the response, 0 for none (yet);
-   * `outOffset` is a multiple of eight with room for 4096 bytes and seven more.
+   * Handles a UDP query in a receive slot. Returns the response's length, 0 for none yet;
+   * `outOffset` is a multiple of eight with room for 4096 + 7 bytes.
    */
   datagram(
     listener: number,
@@ -32,8 +32,8 @@ export interface Traffic {
     outOffset: number,
   ): number;
   accept(listener: number, stream: number): StreamHandler | null;
-  /** Stops reading the streams of these listeners; queries that wait are answered. */
+  /** Waiting queries are answered. */
   retireStreams(listeners: ReadonlySet<number>): void;
-  /** Closes all clients' streams, each once its client is silent or its time is up. */
+  /** Closes client streams as they fall silent or time out. */
   drainStreams(): void;
 }

@@ -1,27 +1,27 @@
 import { systemClock } from "../base/clock.ts";
 import { MAX_MESSAGE_SIZE } from "../dns/constants.ts";
 
-/** Where to send a query. */
+/** Destination of a query. */
 export interface QueryTarget {
   address: string;
   port: number;
 }
 
-/** How to wait for a reply. */
+/** Limits of waiting for a reply. */
 export interface QueryWait {
   timeoutMs: number;
-  /** Others are ignored. */
+  /** Other messages are ignored. */
   accept: (message: Uint8Array) => boolean;
   /** Ends the wait early, as "stopped". */
   signal?: AbortSignal;
-  /** Source address (UDP only); the kernel's choice by default. */
+  /** For UDP only. */
   source?: string;
 }
 
-/** The message gives the reason in dig's words ("timed out"). */
+/** Missing reply, described in dig's words ("timed out"). */
 export class NoReplyError extends Error {}
 
-/** Asks over UDP from a fresh socket, and so from a random port. Throws `NoReplyError`. */
+/** Asks over UDP from a random port. Throws `NoReplyError`. */
 export function askUdp(
   { address: hostname, port }: QueryTarget,
   query: Uint8Array,
@@ -45,7 +45,7 @@ export function askUdp(
   });
 }
 
-/** Asks over TCP with one query per connection (RFC 1035 section 4.2.2). Throws `NoReplyError`. */
+/** Asks over a new TCP connection (RFC 1035 section 4.2.2). Throws `NoReplyError`. */
 export function askTcp(
   { address: hostname, port }: QueryTarget,
   query: Uint8Array,
@@ -103,11 +103,11 @@ function close(socket: { close(): void }): void {
   try {
     socket.close();
   } catch {
-    // Closed already.
+    // Already closed.
   }
 }
 
-/** Link-local addresses come back with a scope. */
+/** Received link-local addresses have a scope. */
 function sameAddress(left: string, right: string): boolean {
   return left.split("%")[0] === right.split("%")[0];
 }

@@ -8,28 +8,28 @@ import {
 import { Watch, type WatchOptions } from "./watch.ts";
 
 const POLL_MS = 1000;
-/** A change counts once the file has been the same for this long: writers need a while. */
+/** Time for which a changed file must stay the same. */
 const SETTLE_MS = 200;
 
 /** Options of a `FileWatch`. */
 export interface FileWatchOptions extends WatchOptions {
-  /** Returns why a text cannot be used. */
+  /** Returns why a text is unusable. */
   check: (text: string) => string | null;
   /** Also for the first text. */
   onText: (text: string) => void;
 }
 
 /**
- * Follows the content of a file. It polls, because notifications miss symbolic links that are swapped
- * further up, bind mounts that are replaced, and network file systems.
+ * Follows a file's content. Polls, because notifications miss swapped parent links, replaced bind
+ * mounts, and network file systems.
  */
 export class FileWatch extends Watch {
   readonly #path: string;
   readonly #options: FileWatchOptions;
   #text: string | null = null;
-  /** A text, or why there was none. */
+  /** Text or reason. */
   #known = "";
-  /** Accepted if it is found once more. */
+  /** Accepted if found once more. */
   #pending: string | null = null;
   #read: string | null = null;
   #state = "";
@@ -40,7 +40,7 @@ export class FileWatch extends Watch {
     this.#options = options;
   }
 
-  /** Not at once: the caller has just read the file. */
+  /** The caller has just read the file. */
   start(): void {
     this.lookAfter(POLL_MS);
   }
@@ -59,7 +59,7 @@ export class FileWatch extends Watch {
       why = readFailure(error);
     }
     if (this.stopped.aborted) return 0;
-    // The prefix keeps texts and reasons apart.
+    // Tells texts from reasons.
     const found = text === null ? `-${why}` : `+${text}`;
     const isFirstText = this.#known === "" && why === null;
     if (found !== this.#known && found !== this.#pending && !isFirstText) {
@@ -80,7 +80,7 @@ export class FileWatch extends Watch {
   async #load(): Promise<string> {
     const stat = await Deno.stat(this.#path);
     requireRegular(stat, MAX_CONFIG_BYTES);
-    // File systems use the system's time, whatever the clock of a test says.
+    // File systems ignore fake clocks.
     const { text: state, fresh } = fileState(stat, Date.now());
     if (this.#read !== null && state === this.#state) return this.#read;
     const read = await readRegularText(this.#path, MAX_CONFIG_BYTES);

@@ -7,7 +7,7 @@ import { askTcp, askUdp, NoReplyError, type QueryTarget, type QueryWait } from "
 
 const MAX_CHAIN = 16;
 
-/** A question for the addresses of a host. */
+/** A question for a host's addresses. */
 export interface HostQuestion {
   host: string;
   type: "A" | "AAAA";
@@ -15,26 +15,25 @@ export interface HostQuestion {
 
 /** Options of a lookup. */
 export interface LookupOptions {
-  /** Asked one after the other until one answers. */
+  /** Asked in order. */
   servers: readonly QueryTarget[];
   timeoutMs: number;
-  /** Queries in all; at least one to each server. */
+  /** In total; at least one per server. */
   attempts: number;
   signal: AbortSignal;
 }
 
-/** The addresses of a host. */
+/** Addresses of a host. */
 export interface HostReply {
   rcode: string;
   truncated: boolean;
-  /** Only usable ones. */
+  /** Usable ones only. */
   addresses: string[];
   ttlSeconds: number;
 }
 
 /**
- * Asks resolvers for the addresses of a host, over UDP, and over TCP if the reply is truncated.
- * Throws `NoReplyError` with the last server and its failure.
+ * Resolves a host over UDP, or TCP after truncation. Throws `NoReplyError` with the last failure.
  */
 export async function lookUpHost(
   question: HostQuestion,
@@ -56,7 +55,7 @@ export async function lookUpHost(
   throw new NoReplyError(failure);
 }
 
-/** Address and port as in a Corefile. */
+/** Formats a server as in a Corefile. */
 export function serverText({ address, port }: QueryTarget): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
@@ -75,18 +74,18 @@ async function exchange(
   }));
   const read = (message: Uint8Array) => readHostReply(message, { id, ...question });
   const wait: QueryWait = { timeoutMs, signal, accept: (message) => read(message) !== null };
-  // The reply's source is compared as text.
+  // Reply sources are compared as text.
   const target = { ...server, address: canonicalAddress(server.address) };
   const reply = read(await askUdp(target, query, wait))!;
   return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
 }
 
-/** Null for any other message. Never throws. */
+/** Returns null for other messages; never throws. */
 export function readHostReply(
   message: Uint8Array,
   { id, host, type }: HostQuestion & { id: number },
 ): HostReply | null {
-  // Rejects what dns-packet would take too long for: it follows any number of pointers per name.
+  // dns-packet would follow any number of pointers.
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;
   let packet: DecodedPacket & { rcode?: string };
@@ -137,11 +136,11 @@ function sameName(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();
 }
 
-/** Canonical; null for an address that no host can have. */
+/** Null if no host can have it. */
 function usable(text: string): string | null {
   const bytes = parseAddress(text);
   if (bytes === null) return null;
-  // 0.0.0.0 and :: connect to this host, and blocklists answer with them.
+  // 0.0.0.0 and :: mean this host; blocklists send them.
   const unspecified = bytes.every((octet) => octet === 0);
   const multicast = bytes.length === 4 ? bytes[0]! >= 224 : bytes[0] === 0xff;
   return unspecified || multicast ? null : canonicalAddress(text);

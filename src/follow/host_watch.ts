@@ -8,9 +8,9 @@ const MAX_ADDRESSES = 32;
 const TYPES: readonly HostQuestion["type"][] = ["A", "AAAA"];
 const DNS_PORT = 53;
 
-/** When and how often a name is resolved. */
+/** Intervals of resolving a name. */
 export interface HostTiming {
-  /** The TTL counts within these. */
+  /** Bounds for the TTL. */
   minRefreshMs: number;
   maxRefreshMs: number;
   /** Doubles after each failure. */
@@ -31,18 +31,17 @@ const HOST_TIMING: HostTiming = {
 
 /** Options of a `HostWatch`. */
 export interface HostWatchOptions extends WatchOptions {
-  /** Resolvers to ask; empty for those of `resolvConfPath`. */
+  /** Empty for those of `resolvConfPath`. */
   resolvers: readonly QueryTarget[];
   resolvConfPath: string;
   timing: Partial<HostTiming>;
-  /** Whether a resolver is nodens itself. */
   isOwn: (server: QueryTarget) => boolean;
   onChange: () => void;
-  /** They stay until there are others. */
+  /** Used until resolved. */
   known: readonly string[];
 }
 
-/** Follows the addresses of a host name. They stay while it cannot be resolved. */
+/** Follows a host name's addresses; keeps them while it fails to resolve. */
 export class HostWatch extends Watch {
   readonly host: string;
   addresses: readonly string[];
@@ -61,7 +60,7 @@ export class HostWatch extends Watch {
     this.#retryMs = this.#timing.minRetryMs;
   }
 
-  /** Whatever its result. */
+  /** Resolves after the first attempt, even a failed one. */
   get first(): Promise<void> {
     return this.#first.promise;
   }
@@ -91,7 +90,7 @@ export class HostWatch extends Watch {
       return this.#backOff();
     }
     this.report(null);
-    // If one family cannot be resolved, its known addresses stay.
+    // Addresses of a failed family stay.
     for (const [type, { addresses }] of answers) this.#byType.set(type, addresses);
     this.#merge(TYPES.flatMap((type) => this.#byType.get(type) ?? []));
     const ttlMs = Math.min(...filled.map(({ ttlSeconds }) => ttlSeconds)) * 1000;
@@ -101,7 +100,7 @@ export class HostWatch extends Watch {
     return refreshMs;
   }
 
-  /** Resolvers rotate the order, which is not a change. */
+  /** Rotated order is not a change. */
   #merge(found: readonly string[]): void {
     const kept = this.addresses.filter((address) => found.includes(address));
     const added = found.filter((address) => !this.addresses.includes(address));

@@ -2,15 +2,15 @@ import { type Clock, systemClock } from "../base/clock.ts";
 
 /** Options of a `Watch`. */
 export interface WatchOptions {
-  /** Called once when the source becomes unusable. */
+  /** Called once until recovery. */
   onProblem: (why: string) => void;
   onRecovery?: () => void;
-  /** The problem is known already. */
+  /** The problem is already known. */
   troubled?: boolean;
   clock?: Clock;
 }
 
-/** Looks at something outside nodens again and again. */
+/** Polls something outside nodens. */
 export abstract class Watch {
   readonly #options: WatchOptions;
   readonly #stop = new AbortController();
@@ -22,7 +22,7 @@ export abstract class Watch {
     this.#troubled = options.troubled ?? false;
   }
 
-  /** Resolves once nothing is under way. */
+  /** Resolves once idle. */
   stop(): Promise<void> {
     this.#stop.abort();
     return this.#running;
@@ -36,10 +36,9 @@ export abstract class Watch {
     this.#running = this.#repeat(delayMs);
   }
 
-  /** Returns the milliseconds until the next look. */
+  /** Returns the delay in milliseconds. */
   protected abstract look(): Promise<number>;
 
-  /** Null if there is no problem. */
   protected report(problem: string | null): void {
     const { onProblem, onRecovery } = this.#options;
     if (problem !== null && !this.#troubled) onProblem(problem);

@@ -2,7 +2,7 @@ import { quote } from "../corefile/quote.ts";
 import { parseAddress } from "../dns/address.ts";
 import type { ServerTransport } from "./options.ts";
 
-/** Default ports (CoreDNS's) by transport, which is also the URL scheme. */
+/** CoreDNS's default ports by transport, also the URL scheme. */
 export const TRANSPORT_PORTS: Readonly<Record<ServerTransport, number>> = {
   dns: 53,
   tls: 853,
@@ -12,9 +12,9 @@ const PORT = { min: 1, max: 65535 } as const;
 const MAX_HOST_SIZE = 253;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
-/** A parsed TO without its scheme: `ADDRESS[%SCOPE][%NAME][:PORT]` or `HOST[%NAME][:PORT]`. */
+/** A TO without scheme: `ADDRESS[%SCOPE][%NAME][:PORT]` or `HOST[%NAME][:PORT]`. */
 export interface Endpoint {
-  /** An address with its scope, or a name in lower case without closing dot. */
+  /** An address with its scope, or a lower-case name without final dot. */
   host: string;
   isAddress: boolean;
   port: number | null;
@@ -22,9 +22,8 @@ export interface Endpoint {
 }
 
 /**
- * Reads an address or host name and what follows it. Returns null for neither; throws the reason if
- * only the rest is invalid. After `%` comes the interface of an IPv6 address (plain DNS) or the
- * name of the certificate (TLS); both, in that order, for link-local addresses over TLS.
+ * Parses a TO; null if its host is invalid, throws the reason if the rest is. `%` precedes an IPv6
+ * interface (plain DNS), the certificate's name (TLS), or both in that order.
  */
 export function parseEndpoint(text: string, transport: ServerTransport): Endpoint | null {
   const { host: written, marks, port, bracketed } = split(text);
@@ -55,7 +54,7 @@ export function parseEndpoint(text: string, transport: ServerTransport): Endpoin
   };
 }
 
-/** A certificate's name: host name in lower case, or IP address. Throws for anything else. */
+/** Parses a certificate's name: host or IP address. Throws if invalid. */
 export function parseServerName(text: string): string {
   if (parseAddress(text) !== null) return text;
   const name = hostName(text);
@@ -72,7 +71,7 @@ function hostName(text: string): string | null {
   const name = text.toLowerCase().replace(/\.$/, "");
   const labels = name.split(".");
   if (name.length > MAX_HOST_SIZE || !labels.every((label) => LABEL.test(label))) return null;
-  // Top-level domains are not numeric: this is a mistyped address.
+  // A mistyped address: top-level domains are not numeric.
   return /^[0-9]+$/.test(labels.at(-1)!) ? null : name;
 }
 
@@ -91,7 +90,7 @@ function split(
     const [, host, marks, port = null] = marked;
     return { host: host!, marks: marks!.slice(1).split("%"), port, bracketed: false };
   }
-  // Two colons or more without brackets: an IPv6 address without a port.
+  // An IPv6 address without brackets and port.
   const [, host = text, port = null] = /^([^:]*):([^:]*)$/.exec(text) ?? [];
   return { host, marks: [], port, bracketed: false };
 }

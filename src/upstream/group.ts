@@ -2,12 +2,12 @@
  * Asking a group of servers, in layers:
  *
  * ```
- *  race        which server next, hedging, sending again: sees only outcomes
- *    └ server    one server and what is known of it: EDNS, cookies, spelling, TCP after truncation
+ *  race        next server, hedging, resending: sees only outcomes
+ *    └ server    one server's state: EDNS, cookies, spelling, TCP after truncation
  *        └ transport   UDP with a fresh port; connections over TCP, TLS and HTTPS
  * ```
  *
- * Coalescing equal questions is the caller's job.
+ * Callers coalesce equal questions.
  */
 import type { EngineServices } from "../engine/handler.ts";
 import { Reply } from "./message/reply.ts";
@@ -19,13 +19,11 @@ import type { ServerGroup } from "./server/known_server.ts";
 import { UpstreamServer } from "./server/server.ts";
 import { SocketQueue } from "./transport/udp.ts";
 
-/** At most one hedge in twenty queries, a few at a time. */
 const HEDGES = { share: 0.05, perSecond: 0, most: 10 } as const;
-/** Queries sent again because they may be lost: one in five, plus ten a second. */
+/** Resends of possibly lost queries. */
 const RESENDS = { share: 0.2, perSecond: 10, most: 100 } as const;
 
 const COUNTERS = {
-  /** A datagram or message that matches no query. */
   mismatch: "nodens_forward_mismatched_replies_total",
   malformed: "nodens_forward_malformed_replies_total",
   hedge: "nodens_forward_hedges_total",
@@ -36,14 +34,14 @@ const COUNTERS = {
 } as const;
 type GroupEvent = keyof typeof COUNTERS;
 
-/** Servers that are asked the same questions. */
+/** Servers asked the same questions. */
 export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly engine: EngineServices;
   readonly reply: Reply;
   readonly sockets: SocketQueue;
   readonly hedges = new Budget(HEDGES);
   readonly resends = new Budget(RESENDS);
-  // For reading only.
+  // Read only.
   settings: GroupSettings;
   servers: readonly UpstreamServer[] = [];
   order: ServerOrder;
@@ -68,7 +66,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     this.order = new ServerOrder(settings.policy, this.servers, engine.random);
   }
 
-  /** Servers that remain keep their state. */
+  /** Remaining servers keep their state. */
   change(servers: readonly ServerAddress[], settings: GroupSettings): void {
     this.settings = settings;
     const known = new Map(this.servers.map((server) => [server.label, server]));

@@ -1,14 +1,14 @@
 /** A server to ask. */
 export interface ServerAddress {
-  /** IP address in presentation format; IPv6 link-local with its scope (`fe80::1%eth0`). */
+  /** Presentation format; IPv6 link-local with scope (`fe80::1%eth0`). */
   address: string;
   port: number;
   transport: ServerTransport;
-  /** Name that its certificate must carry; empty for its address. */
+  /** Certificate's name; empty for the address. */
   serverName: string;
 }
 
-/** In which order servers are asked. */
+/** Order in which servers are asked. */
 export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
 /** Plain DNS, DNS over TLS, DNS over HTTPS. */
@@ -19,10 +19,10 @@ export interface GroupSettings {
   policy: Policy;
   forceTcp: boolean;
   readTimeoutMs: number;
-  /** Per server; null for the default of its transport. */
+  /** Per server; null for the transport's default. */
   maxConnections: number | null;
   expireMs: number;
-  /** Connections this old get no new queries; 0 for no limit. */
+  /** Age limit for new queries; 0 for none. */
   maxAgeMs: number;
   /** 0 for no limit. */
   maxIdleConns: number;
@@ -37,25 +37,25 @@ export interface GroupSettings {
   /** RFC 7873. */
   cookies: boolean;
   sourceAddress: string | null;
-  /** Attempts per question; 0 for no limit, null for twice the number of servers. */
+  /** Per question; 0 for no limit, null for twice the servers. */
   maxConnectAttempts: number | null;
-  /** After this time, after the first server's usual time, or never. */
+  /** Fixed, the first server's usual time, or never. */
   hedgeMs: number | "auto" | null;
   /** Response codes. */
   failover: number[];
   failfastAllUnhealthyUpstreams: boolean;
 }
 
-/** State of a server, for people. */
+/** State of a server, for display. */
 export interface ServerState {
   to: string;
-  /** Suspect: a query failed and nothing has arrived since. Down: checks failed too. */
+  /** Suspect: a query failed, nothing arrived since. Down: checks failed too. */
   state: "up" | "suspect" | "down";
   /** Null before the first reply. */
   rttMs: number | null;
 }
 
-/** `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
+/** Formats a server: `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
 export function labelOf({ address, port, transport, serverName }: ServerAddress): string {
   const host = address.includes(":") ? `[${address}]` : address;
   if (transport === "dns") return `${host}:${port}`;

@@ -1,46 +1,43 @@
 import type { Reply } from "./message/reply.ts";
 
-/** Fitness of a server for a new query, best first. */
+/** Fitness of a server, best first. */
 export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
 
-/** How asking one server ended. */
+/** Result of asking one server. */
 export type Outcome =
-  /** Records, a denial, or an error that other servers would not answer differently. */
+  /** Records, a denial, or an error common to all servers. */
   | { kind: "answer"; reply: Reply }
-  /**
-   * `rcode` is for the client if no server answers; `elsewhere` if the error is not about the
-   * question.
-   */
+  /** `rcode` is for the client if all fail; `elsewhere` if the question is not at fault. */
   | { kind: "refused"; rcode: number; elsewhere: boolean; reply: Reply }
   /** Nothing was sent, or the reply is unusable. */
   | { kind: "failed"; why: string }
   | { kind: "silent" };
 
-/** How to ask a server. */
+/** Options of an ask. */
 export interface AskOptions {
   streamed: boolean;
-  /** The server has not answered this question before. */
+  /** The server left this question unanswered before. */
   again: boolean;
-  /** Latest end, in monotonic milliseconds. */
+  /** Latest end in monotonic milliseconds. */
   limitMs: number;
 }
 
 /** An ask under way. */
 export interface Ticket {
-  /** When the wait for a reply began, in monotonic milliseconds; Infinity until connected. */
+  /** Start of the wait in monotonic milliseconds; Infinity until connected. */
   readonly sinceMs: number;
-  /** When the ask ends as silent, in monotonic milliseconds. */
+  /** When the ask ends as silent. */
   readonly dueMs: number;
   readonly streamed: boolean;
   limit(dueMs: number): void;
-  /** Ends the ask without an outcome; the ticket is invalid afterwards. */
+  /** Ends the ask without outcome; invalidates the ticket. */
   cancel(): void;
 }
 
-/** Receives the course of an ask. */
+/** Callbacks of an ask. */
 export interface AskHandler {
-  /** The reply in `outcome` is valid during the call only. */
+  /** The reply in `outcome` is valid only during the call. */
   ended(ticket: Ticket, outcome: Outcome): void;
-  /** A reply is unlikely, though the ask continues. */
+  /** A reply is unlikely; the ask continues. */
   suspected(ticket: Ticket): void;
 }

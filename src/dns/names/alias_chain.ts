@@ -1,14 +1,13 @@
 import type { NameReader } from "./name_reader.ts";
 
-/** Longest chain that is followed; a response with a longer one is not cached. */
+/** Longest chain followed; longer ones are not cached. */
 export const MAX_ALIASES = 32;
 
-/** The name is not an alias. */
 const NO_ALIAS = -1;
 /** The chain forks (RFC 2181 section 10.1), loops or is too long. */
 export const NO_END = -2;
 
-/** The CNAME records of an answer section. Names are hashed once; only equal hashes are compared. */
+/** CNAME records of an answer section. Names are hashed once; only equal hashes are compared. */
 export class AliasChain {
   readonly #owners = new Int32Array(MAX_ALIASES);
   readonly #ownerHashes = new Int32Array(MAX_ALIASES);
@@ -30,17 +29,17 @@ export class AliasChain {
     this.#count++;
   }
 
-  /** Whether the name at `at` is an alias of exactly one name. */
+  /** Whether the name has exactly one target. */
   has(names: NameReader, at: number): boolean {
     return this.#find(names, at, names.hash(at)) >= 0;
   }
 
-  /** Position of the name at the end of the chain from `at`, or `NO_END`. */
+  /** Last name of the chain, or `NO_END`. */
   end(names: NameReader, at: number): number {
     if (this.#count === 0) return at;
     let name = at;
     let hash = names.hash(at);
-    // Without a loop each hop uses another record.
+    // Without a loop, each hop uses another record.
     for (let hops = 0; hops <= this.#count; hops++) {
       const alias = this.#find(names, name, hash);
       if (alias < 0) return alias === NO_ALIAS ? name : NO_END;

@@ -1,10 +1,8 @@
 import { MAX_NAME_SIZE } from "../constants.ts";
 
 /**
- * The name at `at`, compression undone; `start` is where its message begins. Pointers must lead
- * backwards (RFC 1035 section 4.1.4).
- *
- * @returns the name, and where what follows it begins; null if it is malformed
+ * Expands a name of the message at `start`; also returns its end. Null if malformed: pointers must
+ * lead backwards (RFC 1035 section 4.1.4).
  */
 export function expandName(
   bytes: Uint8Array,

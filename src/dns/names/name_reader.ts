@@ -8,21 +8,18 @@ import {
   skipPlainName,
 } from "./walk.ts";
 
-/**
- * Maximum number of pointers in a name: 255 octets hold at most 127 labels (RFC 1035 section 2.3.4),
- * and a pointer is only needed between two of them.
- */
+/** Pointers per name: 255 octets hold at most 127 labels (RFC 1035 section 2.3.4). */
 export const MAX_POINTERS = 126;
 
 /**
- * Octets that may be read for names, per octet of the message. Honest servers stay below two
+ * Octets read for names per message octet. Honest servers stay below two
  * (`tests/dns/scan_cost_test.ts`).
  */
 export const READS_PER_OCTET = 4;
-/** Further octets that may be read: a chain of 32 aliases has 65 names of up to 255 octets. */
+/** Further octets read: 32 aliases have 65 names of up to 255. */
 export const FREE_READS = 16_640;
 
-/** Octets that a pointer can reach (RFC 1035 section 4.1.4). */
+/** Octets within a pointer's reach (RFC 1035 section 4.1.4). */
 export const REACH = 0x4000;
 
 const SIZE = 0xff;
@@ -31,14 +28,13 @@ const POINTERS = 0x7f;
 const SPAN_SHIFT = 15;
 
 /**
- * Reads the names of a message, in time linear in its length.
+ * Reads a message's names in linear time.
  *
- * A compressed name consists of chunks: labels that end with the root or with a pointer to the next
- * chunk. Each chunk must end before the chunk that points at it, so names cannot loop. A chunk must
- * not cover what changes when the message is sent again: the header, a record's fixed fields (TTL), or
- * half a label of the question (the client's case).
+ * A compressed name consists of chunks: labels up to the root or a pointer to the next chunk. To
+ * rule out loops, each chunk must end before its referrer. It must not cover octets that later
+ * change: the header, a record's fixed fields (TTL), half a label of the question (case).
  *
- * A memo of each label that a pointer led to ensures that it is read once:
+ * A memo of labels reached by pointers:
  *
  * ```
  *  memo word:  | octets to the end of its chunk, less one 8 | pointers 7 | size 8 |  0: unknown
@@ -55,17 +51,17 @@ export class NameReader implements ReadCount {
   #recordsAt = 0;
   #maxReads = 0;
   #memo: Int32Array | null = null;
-  /** By memo index: the end of the chunk after its own, or 0. */
+  /** By memo index: end of the next chunk, or 0. */
   #nextEnd: Uint16Array = new Uint16Array(0);
   #path: Uint16Array = new Uint16Array(0);
   #primed = false;
 
-  /** @param ttls - offsets of the TTLs of the first `records` records */
+  /** @param ttls - offsets of the first `records` records' TTLs */
   constructor(ttls: Uint16Array = new Uint16Array(0)) {
     this.#ttls = ttls;
   }
 
-  /** Starts with the message at `start`; returns the end of its qname, or -1 if malformed. */
+  /** Returns the qname's end, or -1 if malformed. */
   begin(bytes: Uint8Array, start: number, length: number): number {
     this.#bytes = bytes;
     this.#start = start;
@@ -80,16 +76,16 @@ export class NameReader implements ReadCount {
     return nameEnd;
   }
 
-  /** The message is malformed: it costs too much. */
+  /** Whether reading costs too much. */
   get exhausted(): boolean {
     return this.octetsRead > this.#maxReads;
   }
 
-  /** Checks the whole name at `at` (RFC 1035 section 4.1.4); returns its end, or -1. */
+  /** Checks a whole name (RFC 1035 section 4.1.4); returns its end, or -1. */
   skip(at: number): number {
     const bytes = this.#bytes;
     const end = this.#end;
-    // Nearly every owner is a pointer to the question.
+    // Most owners are pointers to the question.
     if (at + 1 < end && bytes[at] === 0xc0 && bytes[at + 1] === HEADER_SIZE) return at + 2;
     let size = 0;
     let label = at;
@@ -110,7 +106,7 @@ export class NameReader implements ReadCount {
     return ((rest >>> POINTERS_SHIFT) & POINTERS) < MAX_POINTERS ? label + 2 : -1;
   }
 
-  /** Compares names that `skip` has checked, ignoring case. */
+  /** Compares names checked by `skip`, ignoring case. */
   isSame(a: number, b: number): boolean {
     return isSameName(this.#bytes, this.#start, a, b, this);
   }
@@ -130,10 +126,7 @@ export class NameReader implements ReadCount {
     }
   }
 
-  /**
-   * Reads the chunks from `target`, the first of which must end before `limit`; returns a word of the
-   * memo, or 0 for a malformed name.
-   */
+  /** The first chunk must end before `limit`. Returns a memo word, or 0 if malformed. */
   #readChunks(target: number, limit: number): number {
     if (!this.#primed) this.#prime();
     const bytes = this.#bytes;
@@ -183,12 +176,11 @@ export class NameReader implements ReadCount {
   }
 
   /**
-   * Writes the labels of `#path` into the memo, from the last to the first.
+   * Writes the labels of `#path` into the memo, last to first; returns the first one's word.
    *
-   * @param last - offset of what ended the path: the root, or a label in the memo
+   * @param last - offset of the root, or of a label in the memo
    * @param end - of its chunk
-   * @param nextEnd - end of the chunk after that
-   * @returns the word of the first label
+   * @param nextEnd - of the next chunk
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {
     const bytes = this.#bytes;
@@ -220,7 +212,7 @@ export class NameReader implements ReadCount {
   #prime(): void {
     this.#primed = true;
     if (this.#memo === null) {
-      // A chunk that starts within reach may end as far beyond as a name is long.
+      // A chunk may end a name's length beyond reach.
       this.#memo = new Int32Array(REACH + MAX_NAME_SIZE + 1);
       this.#nextEnd = new Uint16Array(REACH + MAX_NAME_SIZE + 1);
       this.#path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);

@@ -1,21 +1,18 @@
 import { lower } from "./walk.ts";
 
-/** The node of the root, present in every table. */
+/** The root's node, always present. */
 export const ROOT = 0;
 /** No node. */
 export const NONE = -1;
 
-/**
- * Maximum number of labels. A pointer reaches 16,384 octets and a record with a new label has at least
- * fourteen, so nearly all fit; others are written but not entered.
- */
+/** Pointers reach 16,384 octets and records with new labels take fourteen, so nearly all fit. */
 const MAX_LABELS = 1024;
 const SLOTS = 2 * MAX_LABELS;
-/** Slots that a search may visit; only prepared collisions need more. */
+/** Slots per search; only prepared collisions need more. */
 const MAX_PROBES = 16;
 
 /**
- * The names written into a message, as a tree: a node is a label and the node of what follows it.
+ * Tree of the names in a message; a node is a label and its parent.
  *
  * ```
  *  slot:  node, 0 if free       open addressing, by the hash of label and parent
@@ -52,7 +49,7 @@ export class NameTable {
     return this.#sizes[node]!;
   }
 
-  /** The node of the label at `at` of `bytes` before `parent`, or `NONE`. */
+  /** Finds the label at `at` below `parent`, or `NONE`. */
   find(parent: number, bytes: Uint8Array, at: number): number {
     const hash = this.#hash(parent, bytes, at);
     for (let i = 0; i < MAX_PROBES; i++) {
@@ -66,7 +63,7 @@ export class NameTable {
     return NONE;
   }
 
-  /** Adds the label at `offset` of the message before `parent`; returns its node or `NONE`. */
+  /** Returns the new node, or `NONE`. */
   add(parent: number, offset: number): number {
     if (this.#count === MAX_LABELS) return NONE;
     const hash = this.#hash(parent, this.#bytes, offset);
@@ -89,7 +86,6 @@ export class NameTable {
     const end = at + bytes[at]!;
     this.octetsRead += end - at + 1;
     for (let i = at; i <= end; i++) hash = Math.imul(hash ^ lower(bytes[i]!), 0x01000193);
-    // The lowest bits choose the slot.
     return hash ^ (hash >>> 15);
   }
 

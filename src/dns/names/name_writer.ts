@@ -4,16 +4,16 @@ import { NameTable, NONE, ROOT } from "./name_table.ts";
 import { lower, pointerAt, skipPlainName } from "./walk.ts";
 
 /**
- * Copies the names of one message into another, compressed, in time linear in the length of both.
+ * Copies names between messages, compressed, in linear time.
  *
- * Names are looked up label by label from the root (`NameTable`). A memo of the node at each offset
- * that a pointer led to ensures that it is looked up once. Bounds are checked again here.
+ * Names are looked up from the root (`NameTable`), with a memo of labels reached by pointers.
+ * Bounds are checked again.
  */
 export class NameWriter {
   end = 0;
 
   readonly #table = new NameTable();
-  /** Node plus one by offset in the source, 0 if unknown. */
+  /** Node plus one by source offset, 0 if unknown. */
   readonly #memo = new Uint16Array(REACH);
   readonly #path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);
   #depth = 0;
@@ -22,7 +22,7 @@ export class NameWriter {
   #to: Uint8Array = new Uint8Array(0);
   #questionEnd = 0;
   #primed = false;
-  /** Last name that pointers may lead to, in the source and as written. */
+  /** Last name that pointers may lead to. */
   #lastAt = 0;
   #lastOffset = 0;
   #reads = 0;
@@ -32,7 +32,7 @@ export class NameWriter {
     return this.#reads + this.#table.octetsRead;
   }
 
-  /** Copies header and qname to the beginning of `to`; returns their end, or -1 if malformed. */
+  /** Copies header and qname; returns their end, or -1 if malformed. */
   begin(from: Uint8Array, to: Uint8Array): number {
     this.#from = from;
     this.#to = to;
@@ -48,8 +48,8 @@ export class NameWriter {
   }
 
   /**
-   * Writes the name at `at` of the source to `out`; in full, and without pointers to it, unless
-   * `compressed`. Returns its end in the source, or -1 if it is malformed or does not fit.
+   * Writes the source's name at `at` to `out`; unless `compressed`, in full and never a pointer
+   * target. Returns its source end, or -1 if malformed or too long.
    */
   write(at: number, out: number, compressed: boolean): number {
     const same = compressed ? this.#skipSame(at) : -1;
@@ -89,13 +89,13 @@ export class NameWriter {
     return next;
   }
 
-  /** End of the name at `at` if it equals the last one; otherwise -1. */
+  /** The name's end if it repeats the last one, or -1. */
   #skipSame(at: number): number {
     const from = this.#from;
     const away = at - this.#lastAt;
     for (let label = at;;) {
       const size = from[label]!;
-      // The root alone is shorter than a pointer.
+      // The root is shorter than a pointer.
       if (size !== from[label - away] || (size === 0 && label === at)) return -1;
       if (size === 0) return label + 1;
       if (size >= 0xc0) return from[label + 1] === from[label + 1 - away] ? label + 2 : -1;
@@ -126,7 +126,7 @@ export class NameWriter {
     }
   }
 
-  /** Reads labels up to the root or the memo into the path; returns the name's end, or -1. */
+  /** Reads labels up to the root or the memo; returns the end, or -1. */
   #read(at: number, compressed: boolean): number {
     const from = this.#from;
     const memo = this.#memo;
@@ -181,7 +181,7 @@ export class NameWriter {
       const size = from[label]!;
       if (size >= 0xc0) continue;
       this.#reads += size;
-      // The letters of the question are the client's and mean nothing elsewhere.
+      // The question's case is the client's.
       const folded = label < this.#questionEnd;
       for (let at = label; at <= label + size; at++) {
         to[end++] = folded ? lower(from[at]!) : from[at]!;
@@ -196,7 +196,7 @@ export class NameWriter {
     return out + 2;
   }
 
-  /** Adds the path's first labels before `node`; returns the node of the name, or `NONE`. */
+  /** Returns the name's node, or `NONE`. */
   #remember(count: number, node: number, labelsEnd: number): number {
     let parent = node;
     let at = labelsEnd;

@@ -1,6 +1,6 @@
 import { MAX_NAME_SIZE } from "../constants.ts";
 
-/** Counts the octets read for names, against a bound. */
+/** Bounded count of octets read for names. */
 export interface ReadCount {
   octetsRead: number;
   readonly exhausted: boolean;
@@ -11,12 +11,12 @@ export function lower(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }
 
-/** Target of the pointer at `at`, from the start of the message. */
+/** Target of the pointer at `at`, from the message's start. */
 export function pointerAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
 }
 
-/** End of the uncompressed name at `at`, or -1 for a malformed one. */
+/** End of the uncompressed name at `at`, or -1. */
 export function skipPlainName(bytes: Uint8Array, at: number, end: number): number {
   const nameEnd = Math.min(end, at + MAX_NAME_SIZE);
   for (let label = at; label < nameEnd;) {
@@ -29,8 +29,8 @@ export function skipPlainName(bytes: Uint8Array, at: number, end: number): numbe
 }
 
 /**
- * Steps over the name at `at` without following its pointer; -1 for a malformed name. A pointer may
- * end one octet beyond `end`.
+ * Skips a name without following its pointer, which may end one octet beyond `end`; -1 if
+ * malformed.
  */
 export function passName(bytes: Uint8Array, at: number, end: number): number {
   for (let label = at; label < end;) {
@@ -43,9 +43,7 @@ export function passName(bytes: Uint8Array, at: number, end: number): number {
   return -1;
 }
 
-/**
- * Position of the first label of the well-formed name at `at`; `start` is the message's.
- */
+/** Position of a well-formed name's first label. */
 export function resolveName(
   bytes: Uint8Array,
   start: number,
@@ -62,9 +60,7 @@ export function resolveName(
   return label;
 }
 
-/**
- * Compares the well-formed names at `a` and `b`, ignoring case; false if `count` is exhausted.
- */
+/** Compares well-formed names, ignoring case; false if `count` is exhausted. */
 export function isSameName(
   bytes: Uint8Array,
   start: number,

@@ -3,10 +3,9 @@ import { parseName } from "../name.ts";
 import { readServiceParameters } from "./service_parameters.ts";
 import { addressOctets, octetsOf, type Word } from "./words.ts";
 
-/** Longest character string (RFC 1035 section 3.3). */
+/** RFC 1035 section 3.3. */
 const MAX_STRING = 255;
 
-/** Reads the words of a record's data one after the other and collects its octets. */
 class DataReader {
   readonly #words: readonly Word[];
   readonly #octets: number[] = [];
@@ -75,7 +74,7 @@ const strings: Field = (data) => {
   do string("the text")(data); while (data.left.length > 0);
 };
 
-/** Digits of base 16 up to the end, perhaps in groups. */
+/** Hexadecimal digits, possibly grouped. */
 const hexadecimal = (what: string): Field => (data) => {
   const text = data.rest().map((word) => word.text).join("");
   if (!/^([0-9a-fA-F]{2})*$/.test(text)) throw new SyntaxError(`${what} is not hexadecimal`);
@@ -84,7 +83,7 @@ const hexadecimal = (what: string): Field => (data) => {
 
 const parameters: Field = (data) => data.add(readServiceParameters(data.rest()));
 
-/** The fields of each type's data (RFC 1035 section 3.3 and the types' own RFCs). */
+/** RFC 1035 section 3.3 and later RFCs. */
 const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(
   ([
     ["A", address(4)],
@@ -125,8 +124,8 @@ const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(
 );
 
 /**
- * The wire form of a record's data, which may be written as `\# LENGTH HEX` (RFC 3597 section 5).
- * Throws `SyntaxError`, or as `parseName`.
+ * Wire form of a record's data, also from `\# LENGTH HEX` (RFC 3597 section 5). Throws
+ * `SyntaxError`, or as `parseName`.
  */
 export function readRecordData(type: number, words: readonly Word[]): Uint8Array {
   const data = new DataReader(words);
@@ -150,7 +149,7 @@ export function readRecordData(type: number, words: readonly Word[]): Uint8Array
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** Seconds of a number or of a time such as `1h30m`; null for other text or over 32 bits. */
+/** Seconds of a number or of `1h30m`; null if invalid or over 32 bits. */
 export function readSeconds(text: string): number | null {
   if (!/^([0-9]+[smhdw]?)+$/i.test(text)) return null;
   let seconds = 0;

@@ -1,15 +1,15 @@
 import { SERVICE_KEYS } from "../service_keys.ts";
 import { addressOctets, octetsOf, type Word } from "./words.ts";
 
-/** Known keys; `ohttp` is from RFC 9540. */
+/** `ohttp` is from RFC 9540. */
 const KEYS: readonly string[] = [...SERVICE_KEYS, "ohttp"];
 
-/** The parameters of an SVCB or HTTPS record in wire form (RFC 9460 section 2). Throws `SyntaxError`. */
+/** Wire form of SVCB or HTTPS parameters (RFC 9460 section 2). Throws `SyntaxError`. */
 export function readServiceParameters(words: readonly Word[]): number[] {
   const parameters = new Map<number, number[]>();
   for (let i = 0; i < words.length; i++) {
     const [, name = "", equals, plain = ""] = /^([^=]*)(=?)([^]*)$/.exec(words[i]!.text)!;
-    // A quoted value is a separate word.
+    // Quoted values are separate words.
     const quoted = equals === "=" && plain === "" && words[i + 1]?.quoted === true;
     const value = quoted ? words[++i]! : { text: plain, quoted: false };
     const key = keyNumber(name);

@@ -1,16 +1,16 @@
 import { parseAddress } from "../address.ts";
 import { readOctet } from "../name.ts";
 
-/** A word of a record in presentation format (RFC 1035 section 5.1). */
+/** A word of a record (RFC 1035 section 5.1). */
 export interface Word {
-  /** The text with its escapes, without quotes. */
+  /** With escapes, without quotes. */
   text: string;
   quoted: boolean;
 }
 
 /**
- * Splits a record into words; parentheses join lines, `;` starts a comment. Throws `SyntaxError` for
- * an open quote or parenthesis, and for a second record.
+ * Splits a record into words; parentheses join lines, `;` starts a comment. Throws `SyntaxError`
+ * for unclosed quotes or parentheses, or a second record.
  */
 export function splitRecord(text: string): Word[] {
   const words: Word[] = [];
@@ -37,7 +37,7 @@ export function splitRecord(text: string): Word[] {
   return words;
 }
 
-/** The octets of a word, its escapes resolved. Throws `SyntaxError`. */
+/** Octets of a word, unescaped. Throws `SyntaxError`. */
 export function octetsOf({ text }: Word): Uint8Array {
   const octets: number[] = [];
   const source = new TextEncoder().encode(text);
@@ -50,7 +50,7 @@ export function octetsOf({ text }: Word): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** The octets of an address of this family. Throws `SyntaxError`. */
+/** Octets of an address. Throws `SyntaxError`. */
 export function addressOctets(text: string, family: 4 | 6): Uint8Array {
   const octets = parseAddress(text);
   if (octets?.length !== (family === 4 ? 4 : 16)) {

@@ -7,13 +7,12 @@ import { servedZones } from "../served.ts";
 import { HandlerChain } from "./chain.ts";
 import { predecessors } from "./predecessors.ts";
 
-/** The chain that serves a zone, and the zone's index among those of the listener. */
 interface Route {
   readonly chain: HandlerChain;
   readonly zone: number;
 }
 
-/** The server blocks of the current configuration: their chains, and the routes to them. */
+/** Server blocks of the current configuration, with routes to their chains. */
 export class Blocks {
   readonly #handlers: ReadonlyMap<string, CreateHandler>;
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
@@ -25,7 +24,7 @@ export class Blocks {
     this.#handlers = handlers;
   }
 
-  /** Replaces the configuration; chains that it does not reuse are stopped. */
+  /** Replaces the configuration; stops chains that are not reused. */
   configure(config: Config, engine: EngineServices): void {
     const old = this.#chains;
     const chains = this.#build(config, engine);
@@ -40,14 +39,14 @@ export class Blocks {
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** An unchanged block reuses its chain; the handlers of a changed one get their predecessors. */
+  /** Reuses the chains of unchanged blocks; others get predecessors. */
   #build(config: Config, engine: EngineServices): HandlerChain[] {
     const allServed = servedZones(config);
     const blockBefore = predecessors(config, this.#config);
     const reusable = new Map(this.#chains.map((chain) => [chain.signature, chain]));
     return config.blocks.map(({ zones, plugins }, index) => {
       const served = allServed[index]!;
-      // All that the behaviour of a block depends on; its lines in the Corefile are not.
+      // Line numbers do not affect behaviour.
       const parts = plugins.map(({ name, options }) => [name, options]);
       const signature = JSON.stringify([zones, parts, served]);
       const reused = reusable.get(signature);
@@ -64,14 +63,14 @@ export class Blocks {
     });
   }
 
-  /** The route of a query, or null if there is none. DS records belong to the parent zone. */
+  /** DS records belong to the parent zone. */
   route(exchange: Exchange): Route | null {
     const zones = this.#routes[exchange.listener]!;
     if (exchange.qnameLength === 0) return null;
     return exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
   }
 
-  /** Observer of a listener's queries that are rejected before any chain runs, or null. */
+  /** Observer of queries rejected before any chain runs, or null. */
   observerOf(listener: number): Handler | null {
     return this.#observers[listener] ?? null;
   }

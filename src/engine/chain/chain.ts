@@ -12,7 +12,7 @@ import type { Handler } from "../handler.ts";
 
 /** The handlers of one server block, in order. */
 export class HandlerChain implements Chain {
-  /** A block with the same signature reuses its chain in a reload. */
+  /** Reloads reuse chains with equal signatures. */
   readonly signature: string;
   readonly handlers: readonly Handler[];
   readonly length: number;
@@ -23,7 +23,7 @@ export class HandlerChain implements Chain {
   readonly observer: Handler | null;
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
-  /** The last one first. */
+  /** Last handler first. */
   readonly #responders: readonly number[];
 
   constructor(handlers: readonly Handler[], signature = "") {
@@ -44,7 +44,7 @@ export class HandlerChain implements Chain {
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
-  /** Chains that forward take every class, ANY and NONE included, as in CoreDNS. */
+  /** Chains that forward accept every class, as in CoreDNS. */
   serves(qclass: number): boolean {
     return this.length > 0 && (qclass === CLASS.IN || this.#everyClass);
   }

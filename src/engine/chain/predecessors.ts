@@ -3,16 +3,13 @@ import { servedZones } from "../served.ts";
 
 interface Identity {
   zones: string;
-  /** No other block has these zones. */
   alone: boolean;
-  /** Each zone on each listener. */
   served: Set<string>;
 }
 
 /**
- * The predecessor of each block, or -1: the block with the same zones on the same listeners, or on
- * some of them, or on others if these zones are unique in both configurations. No two blocks have the
- * same, because they would share its cache.
+ * Predecessor of each block, or -1: a block with the same zones on some of the same listeners, or
+ * on others if the zones are unique in both configurations. Never shared, since caches cannot be.
  */
 export function predecessors(next: Config, previous: Config): number[] {
   const before = identitiesOf(previous);

@@ -14,22 +14,20 @@ import { copyWords, type Memory } from "../memory.ts";
 import { countKept, endOfRecord, isIncomplete } from "../response/cut.ts";
 import type { Response } from "../response/response.ts";
 
-/** Size of an OPT record without options: root name, type, class, TTL, data length. */
+/** Root name, type, class, TTL and data length. */
 const OPT_SIZE = 11;
-/** Size of an option's code and length. */
 const OPTION_HEADER_SIZE = 4;
-/** Size of an Extended DNS Error option without text (RFC 8914 section 2). */
+/** Extended DNS Error without text (RFC 8914 section 2). */
 const EDE_SIZE = OPTION_HEADER_SIZE + 2;
 
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
- * Writes the exchange's response for its client: id, flags, case of the name, ageing TTLs and OPT.
- * Records that do not fit are removed (`response/cut.ts`). The chain may order them (`loadbalance`):
- * here, because the stored message is shared.
+ * Writes the response for its client: id, flags, name's case, TTLs, OPT. Removes records that do
+ * not fit (`response/cut.ts`) and reorders the copy (`loadbalance`).
  *
- * @param out - has room for `limit` bytes and seven more at `outOffset`, a multiple of eight
- * @returns length of the message in bytes
+ * @param out - has room for `limit` + 7 bytes at `outOffset`, a multiple of eight
+ * @returns length in bytes
  */
 export function compose(
   exchange: Exchange,
@@ -43,7 +41,7 @@ export function compose(
   let textSize = exchange.edns && hasOtherError(exchange, response) ? response.errorText.length : 0;
   let length = response.length;
   let ttlCount = response.ttlCount;
-  // The text is dropped before any record.
+  // Drop the text before any record.
   if (length + optSize + textSize > limit) textSize = 0;
   if (length + optSize <= limit) {
     copyWords(response.memory, response.offset, out, outOffset, length);
@@ -61,7 +59,7 @@ export function compose(
     flagsFor(exchange, response, view.getUint16(outOffset + 2) & KEPT),
   );
 
-  // Cached names are in lower case; other responses may have another client's case.
+  // Cached names are in lower case; others may be another client's.
   if (exchange.mixedCase || !response.cached) {
     const from = exchange.memory.bytes;
     const to = out.bytes;
@@ -86,10 +84,7 @@ export function compose(
   return length + optSize + textSize;
 }
 
-/**
- * As `compose`, with only an OPT record and TC, and no larger than the query: its only option is the
- * client's subnet.
- */
+/** Writes a TC response with only an OPT record, never larger than the query. */
 export function composeTruncated(
   exchange: Exchange,
   response: Response,
@@ -108,7 +103,7 @@ export function composeTruncated(
   return length;
 }
 
-/** Largest UDP response for the exchange's client (RFC 6891 section 6.2.3). */
+/** Largest UDP response for the client (RFC 6891 section 6.2.3). */
 export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
   return ednsSize <= MIN_UDP_PAYLOAD
     ? MIN_UDP_PAYLOAD
@@ -117,15 +112,15 @@ export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
     : maxUdpSize;
 }
 
-/** The header's second word; `kept` are its bits from the response. */
+/** `kept` has the response's bits. */
 function flagsFor(exchange: Exchange, response: Response, kept: number): number {
   const { chain } = exchange;
-  // RD and CD are the client's in errors too, as in unbound and CoreDNS.
+  // Errors also copy RD and CD, as in unbound and CoreDNS.
   let flags = kept | (exchange.flags & (FLAG.RD | FLAG.CD));
-  // Without RA clients try their next server, as they should if nobody recurses.
+  // Without RA, clients try their next server.
   if (chain.recursive && response.kind !== KIND.LAME) flags |= FLAG.RA;
   flags = (flags | chain.flagsSet) & ~chain.flagsCleared;
-  // AD only for a client that asked for it (RFC 6840 section 5.8).
+  // AD only if requested (RFC 6840 section 5.8).
   if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
   if (response.extendedRcode !== 0 && !exchange.edns) {
     flags = (flags & ~FLAG.RCODE) | RCODE.SERVFAIL;
@@ -170,7 +165,7 @@ function writeOpt(
     end = writeBytes(out, end + 2, response.errorText.bytes, 0, textSize);
   }
   if (hasSubnet(exchange, response)) {
-    // The client's own subnet, with the scope that the answer is for (RFC 7871 section 7.2.1).
+    // The scope is the answer's (RFC 7871 section 7.2.1).
     const dataAt = writeHeader(view, end, EDNS_OPTION.CLIENT_SUBNET, ecsLength);
     end = writeBytes(out, dataAt, memory.bytes, exchange.offset + exchange.ecsAt, ecsLength);
     view.setUint8(dataAt + SUBNET.SCOPE, response.ecsScope);
@@ -202,7 +197,6 @@ function hasOtherError(exchange: Exchange, response: Response): boolean {
   return response.extendedError >= 0 && response.extendedError !== exchange.extendedError;
 }
 
-/** The answer is specific to the client's subnet. */
 function hasSubnet(exchange: Exchange, response: Response): boolean {
   return response.ecsScope >= 0 && exchange.ecsLength > 0;
 }
@@ -211,7 +205,6 @@ function setTruncated(view: DataView, start: number): void {
   view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
 }
 
-/** Reduces the section counts to `kept` records in total. */
 function cutCounts(view: DataView, start: number, kept: number): void {
   const answers = Math.min(view.getUint16(start + 6), kept);
   const authorities = Math.min(view.getUint16(start + 8), kept - answers);

@@ -10,18 +10,15 @@ import { ResponseLimiter } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { compose, composeTruncated, limitOf } from "./compose.ts";
 
-/**
- * Default of unbound's `discard-timeout`. It bounds how long an attacker can accumulate queries to have
- * all answers sent at once (DNSBomb, IEEE S&P 2024).
- */
+/** Default of unbound's `discard-timeout`; limits accumulated answers (DNSBomb, IEEE S&P 2024). */
 export const DISCARD_MS = 1900;
 
-/** Writes responses for clients; over UDP some are not sent, or not whole. */
+/** Writes responses for clients; truncates or discards some over UDP. */
 export class ClientResponses {
   readonly #engine: EngineServices;
   readonly #limiter: ResponseLimiter;
   readonly #address = new Address();
-  /** Maximum wait of UDP queries by listener; 0 for no limit. */
+  /** By listener; 0 for no limit. */
   #discardMs: readonly number[] = [];
 
   constructor(engine: EngineServices, key: HashKey) {
@@ -34,8 +31,8 @@ export class ClientResponses {
   }
 
   /**
-   * Writes the client's response and returns its length. Large UDP responses beyond `exchange.rate` are
-   * truncated: they are no larger than the query, and a real client asks again over TCP.
+   * Writes the response; returns its length. Large UDP responses above `exchange.rate` are
+   * truncated to the query's size; real clients retry over TCP.
    */
   write(exchange: Exchange, response: Response, out: Memory, outOffset: number): number {
     if (exchange.transport === TCP) {
@@ -51,11 +48,11 @@ export class ClientResponses {
   }
 
   /**
-   * Whether a UDP query has waited too long for this response; counts it. Failures are always sent,
-   * because they are small, and stale answers, which come after the upstreams' timeouts.
+   * Counts and reports UDP queries that waited too long. Failures (small) and stale answers (after
+   * timeouts) are always sent.
    */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
-    // A listener removed by a reload has no entry.
+    // Listeners removed by a reload have no entry.
     const limitMs = this.#discardMs[exchange.listener] ?? DISCARD_MS;
     const waitedMs = this.#engine.nowMs - exchange.receivedMs;
     const { extendedError } = exchange;

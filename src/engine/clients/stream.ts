@@ -13,12 +13,12 @@ import {
 } from "./stream_limits.ts";
 import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
 
-/** Responses of one turn are written together; a whole response always fits behind. */
+/** Size of a batch; a whole response fits behind. */
 const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
 
-/** The engine as streams see it. */
+/** Engine services for streams. */
 export interface StreamServices extends EngineServices {
   streamQuery(
     stream: StreamOrigin,
@@ -30,11 +30,11 @@ export interface StreamServices extends EngineServices {
   ): number;
 }
 
-/** What a stream needs of `ClientStreams`. */
+/** Services of `ClientStreams` for one stream. */
 export interface StreamOwner {
   allowance(): number;
   spend(cost: number): void;
-  /** Queues a call of `turn`; returns whether it comes before the driver reads again. */
+  /** Returns whether `turn` runs before the driver reads again. */
   enqueue(stream: ClientStream): boolean;
   touch(stream: ClientStream): void;
   /** Counts memory; may close this stream or others. */
@@ -42,7 +42,7 @@ export interface StreamOwner {
   forget(stream: ClientStream, reason: CloseReason | null): void;
 }
 
-/** A client's TCP connection: frames in, frames out, in the order in which answers come. */
+/** A client's TCP connection; answers are sent as they become available. */
 export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   readonly kind = "stream";
   readonly id: number;
@@ -111,7 +111,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   data(memory: Memory, offset: number, length: number): void {
-    // Bytes behind the last query are read and ignored, so that closing does not reset.
+    // Closing with unread input would reset the connection.
     if (!this.#accepts) return;
     const used = this.#pending.length === 0 ? this.#answerFrames(memory, offset, length) : 0;
     if (used < length && !this.gone) {
@@ -133,7 +133,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   closed(): void {
-    // Drivers may report the end of both sides in this way.
+    // Some drivers report the end of both sides this way.
     this.#forget(this.phase === "finished" ? null : "broken");
   }
 
@@ -160,12 +160,12 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.update();
   }
 
-  /** As `stopReading`, but answers at once: the stream's listener is about to be removed. */
+  /** As `stopReading`, but answers before the listener is removed. */
   retire(): void {
     if (this.#accepts) this.phase = "retired";
     this.#answerPending(Infinity);
     if (this.gone) return;
-    // What is left could only be answered for a listener that no longer exists.
+    // The rest belongs to a removed listener.
     this.#charge(this.bytes - this.#pending.sizeBytes);
     this.#pending.clear();
     this.update();
@@ -194,13 +194,13 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   update(): void {
-    // While frames are being answered, their reader updates afterwards.
+    // The frame reader updates afterwards.
     if (this.gone || this.#answering) return;
     const { hasFrame } = this.#pending;
     const mayAnswer = this.#mayAnswer();
     const soon = hasFrame && mayAnswer && this.#owner.enqueue(this);
     const { measuring, queued } = this.#watch;
-    // A paused stream may have queries that were not read.
+    // A paused stream may have unread queries.
     const resting = queued === 0 && !this.underWay && this.hasAsked && !this.#paused;
     if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
     if (queued > 0 && !measuring) this.#watch.watchRate();
@@ -217,7 +217,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
       this.#services.io.finish(this.id);
       this.#watch.watchFinished();
     } else if (this.phase === "ended") {
-      // The kernel keeps an undelivered rest after closing, uncounted.
+      // The kernel keeps undelivered bytes uncounted.
       if (!this.#watch.hasBacklog) this.close(null);
       else if (!this.#watch.measuring) this.#watch.watchLast();
     }
@@ -240,7 +240,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.#charge(this.bytes + this.#pending.sizeBytes - sizeBytes);
   }
 
-  /** Answers whole frames (RFC 1035 section 4.2.2); returns their size in bytes. */
+  /** Answers whole frames (RFC 1035 section 4.2.2); returns bytes read. */
   #answerFrames(
     memory: Memory,
     offset: number,
@@ -253,7 +253,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     try {
       used = this.#answerEach(memory, offset, length, allowance);
     } catch (error) {
-      // The same query would throw again and again.
+      // The same query would throw again.
       this.close(null);
       throw error;
     } finally {
@@ -276,13 +276,13 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     while (left > 0 && at + 2 <= end) {
       const size = view.getUint16(at);
       if (at + 2 + size > end || !this.#mayAnswer()) break;
-      // Responses are written at a multiple of eight, then moved next to the previous one.
+      // Responses are written at multiples of eight, then moved together.
       const composeAt = (filled + 2 + 7) & ~7;
       const written = services.streamQuery(this, memory, at + 2, size, out, composeAt);
       const cost = costOf(written);
       left -= cost;
       this.#owner.spend(cost);
-      // Another stream's response may have exceeded the budget and closed this one.
+      // Another stream's response may have closed this one.
       if (this.gone) return length;
       if (written > 0) {
         if (composeAt !== filled + 2) {
@@ -291,7 +291,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
         out.view.setUint16(filled, written);
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
-        // A frame that is not a query means that the peer has lost the framing.
+        // Not a query: the peer has lost the framing.
         this.phase = "ended";
         this.#fault = "protocol";
         at = end;

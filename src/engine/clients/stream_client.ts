@@ -1,7 +1,6 @@
-/** A client's streams, linked in the order of their last activity. */
+/** A client's streams, least recently active first. */
 export class StreamClient<T extends { previous: T | null; next: T | null }> {
   readonly key: string;
-  /** The least recently active stream. */
   first: T | null = null;
   last: T | null = null;
   count = 0;

@@ -3,17 +3,17 @@ export interface StreamLimits {
   streams: number;
   bytes: number;
   readMs: number;
-  /** Interval over which the rate of a client with undelivered responses is measured. */
+  /** Interval over which `MIN_RATE` is measured. */
   writeMs: number;
-  /** Time without a query after which a stream is closed. */
+  /** Maximum time without a query. */
   idleMs: number;
-  /** Queries per stream; -1 for any number. */
+  /** Queries per stream; -1 for no limit. */
   queries: number;
-  /** Waiting queries per stream; more are not read. */
+  /** Waiting queries per stream; no more are read. */
   outstanding: number;
 }
 
-/** Defaults. The times are CoreDNS's; `bytes` is for a process without a known memory limit. */
+/** Default limits. Times are CoreDNS's; `bytes` is for unknown memory limits. */
 export const STREAM_LIMITS: StreamLimits = {
   streams: 4096,
   bytes: 64 * 2 ** 20,
@@ -24,45 +24,36 @@ export const STREAM_LIMITS: StreamLimits = {
   outstanding: 128,
 };
 
-/** Cost of a query that has to wait; a short answer from the cache costs one. */
+/** Cost of a waiting query; a short cached answer costs one. */
 export const WAIT_COST = 16;
 
-/**
- * Cost of one stream's queries before the next stream is served. It covers the short answers to one
- * read of the Linux driver (2 KiB).
- */
+/** Cost per stream and round: short answers to one read of the Linux driver (2 KiB). */
 export const QUANTUM = 96;
 
-/** Cost of all streams' queries before datagrams are served: about half a millisecond. */
+/** Cost of all streams between datagrams: about half a millisecond. */
 export const ROUND_QUANTUM = 1024;
 
 /**
- * Cost of a query by the length of its answer, 0 if it waits. The kernel needs as long to send a
- * kibibyte as nodens for eight short answers.
+ * Cost of a query by answer length, 0 while waiting. The kernel sends a kibibyte in the time of
+ * eight short answers.
  */
 export function costOf(answerLength: number): number {
   return answerLength === 0 ? WAIT_COST : 1 + (answerLength >> 7);
 }
 
-/** Bytes queued for a slow reader above which no query is answered. */
+/** Bytes queued for a slow reader above which queries wait. */
 export const QUEUED_BYTES = 16 * 1024;
 
-/**
- * Bytes a second that a client must receive, on average over `writeMs`. A modem of 9,600 baud delivers
- * 1,200.
- */
+/** Bytes a second a client must receive, averaged over `writeMs`. A 9,600-baud modem gets 1,200. */
 export const MIN_RATE = 1024;
 
-/**
- * Bytes in the kernel's buffer that are not counted. Most streams never have more, so the kernel need
- * not be asked for each response.
- */
+/** Uncounted bytes in the kernel's buffer; saves most streams a system call per response. */
 export const UNCOUNTED_BYTES = 4096;
 
-/** Share of the byte budget that a client may always use. */
+/** Share of the byte budget guaranteed to each client. */
 export const ASSURED_SHARE = 1 / 64;
 
-/** Label of the metric of closed streams. */
+/** Labels of the metric of closed streams. */
 export const CLOSE_REASONS = ["idle", "slow", "budget", "share", "protocol", "broken"] as const;
 /** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];

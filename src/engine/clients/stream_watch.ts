@@ -3,46 +3,45 @@ import type { Timer } from "../timers.ts";
 import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "./stream_limits.ts";
 
 /**
- * Times for draining a stream when the process stops; together less than a data plane's six seconds.
- * To avoid that a query crosses the FIN, a stream is retired after `quietMs` of silence (`busyMs`
- * before its first query), or behind the first answer after `busyMs`; after `lastMs` in any case.
- * Then the client has `finMs` to receive its answers and close its side.
+ * Draining at process stop, within a data plane's six seconds. A stream is retired after `quietMs`
+ * of silence (`busyMs` before its first query), to keep queries from crossing the FIN; after
+ * `busyMs` behind the next answer; after `lastMs` always. Then the client has `finMs` to close its
+ * side.
  */
 const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
-/** Interval of checks whether a client that sent its last query has received its answers. */
+/** Interval of checks after a client's last query. */
 const LAST_CHECK_MS = 20;
 
 /**
  * States of a stream:
- * - `open`: queries are read and answered.
- * - `draining`: the same, but the process stops: `retired` soon.
- * - `ended`: the client sends no more, or may not. Closed once its answers are delivered.
- * - `retired`: queries are no longer read; this side is closed once those read are answered.
- * - `finished`: this side is closed; the client has to close the other.
+ * - `open`: reads and answers queries.
+ * - `draining`: the same, but `retired` soon.
+ * - `ended`: no more input; closed after delivery.
+ * - `retired`: reads no more; sends FIN after the last answer.
+ * - `finished`: FIN sent; waits for the client's.
  * - `closed`: by either side.
  */
 export type Phase = "open" | "draining" | "ended" | "retired" | "finished" | "closed";
 
-/** A stream as its watch sees it. */
+/** Interface between a stream and its watch. */
 export interface Watched {
   readonly id: number;
   readonly phase: Phase;
   readonly hasAsked: boolean;
-  /** A whole query is not answered yet. */
   readonly busy: boolean;
-  /** A query is not answered yet, or not whole. */
+  /** A query is unanswered or incomplete. */
   readonly underWay: boolean;
   readonly activeMs: number;
-  /** Counts its memory; returns whether it is still open. */
+  /** Returns whether it is still open. */
   measure(): boolean;
   stopReading(): void;
   update(): void;
-  /** Closes it; without a reason, the client or the configuration ended it. */
+  /** Null if the client or the configuration ended it. */
   close(reason: CloseReason | null): void;
 }
 
-/** Closes a stream whose client receives too slowly or is idle for too long. */
+/** Closes streams of slow or idle clients. */
 export class StreamWatch {
   measuring = false;
 
@@ -60,7 +59,7 @@ export class StreamWatch {
     this.#stream = stream;
     this.#limits = limits;
     this.#engine = engine;
-    // The timer is not moved for every query: it checks the last activity when it fires.
+    // Not restarted per query: it checks the last activity.
     this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
     this.#wakeAt(engine.nowMs + limits.readMs);
   }
@@ -69,18 +68,17 @@ export class StreamWatch {
     return this.#engine.io.queued(this.#stream.id);
   }
 
-  /** Something is queued, or the kernel may have more than is left uncounted. */
+  /** Bytes are queued, or the kernel may have more than `UNCOUNTED_BYTES`. */
   get mayHaveBacklog(): boolean {
     return this.queued > 0 || this.#sent - this.#received > UNCOUNTED_BYTES;
   }
 
-  /** More is undelivered than may be left in the kernel. */
   get hasBacklog(): boolean {
     return this.queued > 0 ||
       this.mayHaveBacklog && this.#engine.io.inKernel(this.#stream.id) > UNCOUNTED_BYTES;
   }
 
-  /** Even a busy stream should be retired behind its next answer. */
+  /** Whether to retire even a busy stream. */
   get overdue(): boolean {
     return this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs;
   }
@@ -89,7 +87,7 @@ export class StreamWatch {
     this.#sent += length;
   }
 
-  /** Returns the undelivered bytes in the kernel. */
+  /** Returns undelivered bytes in the kernel. */
   measure(): number {
     const inKernel = this.#engine.io.inKernel(this.#stream.id);
     this.#received = this.#sent - this.queued - inKernel;
@@ -107,12 +105,12 @@ export class StreamWatch {
     if (this.#stream.phase !== "draining") this.#watchRate(this.#limits.writeMs);
   }
 
-  /** As `watchRate`; also closes the stream as soon as everything is delivered. */
+  /** Also closes the stream upon delivery. */
   watchLast(): void {
     this.#watchRate(LAST_CHECK_MS);
   }
 
-  /** As `watchRate`; also closes the stream if everything is delivered after a while. */
+  /** Also closes a delivered stream after a while. */
   watchFinished(): void {
     this.#watchRate(DRAIN.finMs);
   }
@@ -161,7 +159,7 @@ export class StreamWatch {
 
   #checkDraining(nowMs: number): void {
     const stream = this.#stream;
-    // A new connection is about to bring a query.
+    // A new connection will soon bring a query.
     const quietMs = stream.hasAsked ? DRAIN.quietMs : DRAIN.busyMs;
     const busy = stream.underWay || this.queued > 0 || nowMs < stream.activeMs + quietMs;
     this.#wakeAt(nowMs + DRAIN.quietMs);

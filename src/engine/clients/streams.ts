@@ -12,21 +12,19 @@ import {
   type StreamLimits,
 } from "./stream_limits.ts";
 
-/** Turns that fit into a round. */
 const SURE_TURNS = Math.floor(ROUND_QUANTUM / QUANTUM);
-/** Share of its bytes that a trimmed client keeps. */
 const TRIM_TO = 7 / 8;
 
 type Client = StreamClient<ClientStream>;
 
 /**
- * All clients' streams: admission, scheduling and memory.
+ * Admission, scheduling and memory of all clients' streams.
  *
- * If a client (an IPv4 address or an IPv6 network of 64 bits) has as many connections as are free, its
- * next one closes the longest idle connection of the largest client. So one client gets half of all,
- * two a third each (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
+ * A client is an IPv4 address or an IPv6 /64. If it has as many connections as are free, its next
+ * one closes the largest client's longest idle one: one client gets half of all, two a third each
+ * (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
  *
- * Streams are served round robin: `QUANTUM` each, `ROUND_QUANTUM` in total before datagrams.
+ * Round robin: `QUANTUM` each, `ROUND_QUANTUM` before datagrams.
  */
 export class ClientStreams implements StreamOwner {
   size = 0;
@@ -43,10 +41,9 @@ export class ClientStreams implements StreamOwner {
 
   #firstWaiting: ClientStream | null = null;
   #lastWaiting: ClientStream | null = null;
-  /** Streams queued since the last round, or at least `SURE_TURNS`. */
+  /** Queued since the last round, or at least `SURE_TURNS`. */
   #waitingCount = 0;
   #running = false;
-  /** What is left of the round's quantum, and when that was last refilled. */
   #roundLeft = 0;
   #roundMs = -1;
 
@@ -116,7 +113,7 @@ export class ClientStreams implements StreamOwner {
       if (stream === last) break;
     }
     this.#running = false;
-    // Streams that are left come first, so no other is sure of the next round.
+    // The remaining streams fill the next round first.
     this.#waitingCount = this.#firstWaiting === null ? 0 : SURE_TURNS;
   }
 
@@ -177,12 +174,12 @@ export class ClientStreams implements StreamOwner {
     return this.#clients.get(key) ?? new StreamClient<ClientStream>(key);
   }
 
-  /** Closes a connection of the largest client, if one should be closed for `client`. */
+  /** Closes a connection of the largest client, if fair. */
   #makeRoom(client: Client): boolean {
     const largest = this.#largest(client, "count");
     let victim = largest.first;
     while (victim !== null && victim.busy) victim = victim.next;
-    // A busy one is not closed for a client with about as many.
+    // Spare a busy one if both clients have about as many.
     if (victim === null && largest.count > client.count + 1) victim = largest.first;
     victim?.close("share");
     return victim !== null;
@@ -204,7 +201,7 @@ export class ClientStreams implements StreamOwner {
   }
 }
 
-/** Closes a client's largest streams, below its bound, so that not every response starts a search. */
+/** Closes the largest streams, to below the bound so that searches stay rare. */
 function trim(client: Client, exceeds: () => boolean): void {
   const streams: ClientStream[] = [];
   for (let stream = client.first; stream !== null; stream = stream.next) {
@@ -213,7 +210,7 @@ function trim(client: Client, exceeds: () => boolean): void {
   }
   if (!exceeds()) return;
   const goal = client.bytes * TRIM_TO;
-  // The sort is stable: of equal ones the least recently active is closed first.
+  // Stable: equal ones remain least recently active first.
   streams.sort((a, b) => b.bytes - a.bytes);
   for (const stream of streams) {
     if (client.bytes <= goal && !exceeds()) return;
@@ -221,10 +218,10 @@ function trim(client: Client, exceeds: () => boolean): void {
   }
 }
 
-/** Key of a client: its IPv4 address or its IPv6 network of 64 bits (RFC 4291 section 2.5.4). */
+/** IPv4 address or IPv6 /64 (RFC 4291 section 2.5.4). */
 function clientKey({ family, bytes }: Address): string {
   const word = (at: number) =>
     ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
-  // V8 would hash a text that is a number without a seed.
+  // V8 hashes numeric strings without a seed.
   return `${family}:${word(0)}:${family === 4 ? 0 : word(4)}`;
 }

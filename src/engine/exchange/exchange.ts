@@ -8,34 +8,33 @@ import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { type DatagramOrigin, INTERNAL, type Origin } from "./origin.ts";
 
-/** Transport of a query. */
+/** Query received over UDP. */
 export const UDP = 0;
-/** Transport of a query. */
+/** Query received over TCP. */
 export const TCP = 1;
 
-/** Number of buckets of clients, by a keyed hash of the address. */
+/** Client buckets, by keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
-/** Header, longest name, type and class, two client subnets, mark, and slack for word reads. */
+/** Header, longest question, two client subnets, mark, and slack for word reads. */
 const QUERY_SIZE = 336;
 
-/** The handler has no answer: ask the next one in the chain. */
+/** No answer: ask the next handler. */
 export const NEXT = 0;
 /** `exchange.response` is set. */
 export const ANSWERED = 1;
-/** The handler parked the exchange and will call `resume` or `proceed` on the engine. */
+/** Parked: the handler will call `resume` or `proceed` on the engine. */
 export const WAIT = 2;
-/** The query gets no answer. */
+/** Send no answer. */
 export const DROP = 3;
-/** A handler's result. */
+/** Result of a handler. */
 export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
-/** Changes the order of records in a client's copy of a response. Allocates nothing. */
+/** Reorders records in a client's copy of a response, without allocating. */
 export interface RecordOrder {
   /**
-   * @param outOffset - where the client's copy begins in `out`; its TTLs are in the places that
-   * `response` says
-   * @param answerCount - records in its answer section, which may have been truncated
+   * @param outOffset - of the copy; TTL offsets are in `response`
+   * @param answerCount - answer records left after truncation
    */
   arrange(
     exchange: Exchange,
@@ -54,15 +53,14 @@ export interface Chain {
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
   pluginAt(position: number): string | undefined;
-  /** Asks the handlers from `start` down; an answer rises. Returns `NEXT` if none answered. */
+  /** Asks the handlers from `start` down; `NEXT` if none answers. */
   descend(exchange: Exchange, start: number): Verdict;
   /**
-   * Shows the response to the handlers above position `from`, the nearest first.
-   *
-   * @returns whether one of them waits; it will call `rise` on the engine
+   * Shows the response to the handlers above `from`, nearest first; true if one waits and will call
+   * `rise`.
    */
   rise(exchange: Exchange, from: number): boolean;
-  /** Reports a client's finished query; size 0 if nothing was sent. */
+  /** Reports a finished client query; size 0 if nothing was sent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
 
@@ -81,18 +79,17 @@ const NO_CHAIN: Chain = {
 };
 
 /**
- * One query being answered. The engine reuses one exchange for queries that are answered at once; it
- * points into the receive buffer. A parked exchange has its own copy of the question, and only to it
- * may a handler hold a reference.
+ * One query being answered. One reused exchange, pointing into the receive buffer, serves immediate
+ * answers. Handlers may refer only to parked exchanges, which copy the question.
  */
 export class Exchange extends Question {
   edns = false;
   ednsSize = 0;
   ednsVersion = 0;
-  /** The OPT record's options, from the start of the message; valid with `edns`. */
+  /** Offset of the options in the message, if `edns`. */
   optionsAt = 0;
   optionsLength = 0;
-  /** A loop probe's mark, from the start of the message; 0 for none. */
+  /** Offset of a loop probe's mark; 0 for none. */
   markAt = 0;
 
   origin: Origin = INTERNAL;
@@ -102,17 +99,17 @@ export class Exchange extends Question {
   parked = false;
   /** Monotonic. */
   receivedMs = 0;
-  /** The client's bucket, or -1 until `clientBucket` computes it. */
+  /** The client's bucket, or -1 until computed. */
   client = -1;
 
   chain: Chain;
   position = 0;
-  /** Position above which an internal exchange's response does not rise. */
+  /** Position where an internal exchange's response stops. */
   top = 0;
   /** Position of the handler that answered, or -1 for the engine. */
   answeredBy = -1;
   response: Response | null = null;
-  /** Extended DNS Error to send to the client (RFC 8914), or -1. */
+  /** Extended DNS Error for the client (RFC 8914), or -1. */
   extendedError = -1;
   payloadSize: number = EDNS_PAYLOAD;
   maxUdpSize: number = EDNS_PAYLOAD;
@@ -121,19 +118,18 @@ export class Exchange extends Question {
   /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
   error = "";
-  /** The only server that it may go to; null for any. */
+  /** Null for any server. */
   only: object | null = null;
   intoLoops = false;
-  /** An equal response is cached already, or it says nothing about the name. */
+  /** Already cached, or irrelevant to the name. */
   uncacheable = false;
-  /** EDNS options in wire form for upstreams, besides nodens' own; never changed in place. */
+  /** Options in wire form; never changed in place. */
   upstreamOptions: Uint8Array = NO_OPTIONS;
   nextWaiter: Exchange | null = null;
 
   #own: Memory | null = null;
-  /** Memory of the question that took the place of the client's. */
   #substitute: Memory | null = null;
-  /** The client's question while another is in its place. */
+  /** The client's question while substituted. */
   #original: Exchange | null = null;
   #substituted = false;
   #kept: DatagramOrigin | null = null;
@@ -175,9 +171,8 @@ export class Exchange extends Question {
   }
 
   /**
-   * Parks this exchange as an internal query for the question of another; its response rises to `top`.
-   * Only name, type, DO, CD and client subnet are the client's: nothing else may influence what is
-   * cached for everybody.
+   * Parks this exchange as an internal query for another's question; its response rises to `top`.
+   * Copies only name, type, DO, CD and client subnet: the rest must not influence the cache.
    */
   beginOwn(from: Exchange, top: number): void {
     Object.assign(this, from);
@@ -205,11 +200,11 @@ export class Exchange extends Question {
   }
 
   /**
-   * Puts another question in place of the client's, for the handlers below; a handler that does this
-   * calls `restoreQuestion` when it sees the response.
+   * Replaces the question for the handlers below; the caller must `restoreQuestion` on the
+   * response.
    *
-   * @param name - in wire form and lower case
-   * @param subnet - client subnet for upstreams (RFC 7871), empty for none; null keeps the client's
+   * @param name - in lower-case wire form
+   * @param subnet - for upstreams (RFC 7871), empty for none; null for the client's
    */
   substituteQuestion(
     name: Uint8Array,
@@ -240,14 +235,13 @@ export class Exchange extends Question {
     hashQuestion(this, key);
   }
 
-  /** Puts the client's question back; does nothing if it was not replaced. */
+  /** Undoes `substituteQuestion`, if called. */
   restoreQuestion(): void {
     if (!this.#substituted) return;
     this.#substituted = false;
     this.#assignQuestion(this.#original!);
   }
 
-  /** Becomes a copy of another exchange's query, in memory of its own. */
   #copyQuery(from: Exchange): void {
     this.#copyQuestion(from);
     const { memory, ecsAt, markAt } = this;
@@ -284,7 +278,7 @@ export class Exchange extends Question {
     this.offset = 0;
   }
 
-  /** Copies client subnet and mark of a query to `at`, behind the question. */
+  /** Copies client subnet and mark behind the question. */
   #copyRest({ memory, offset, ecsAt, ecsLength, markAt }: Exchange, to: Uint8Array, at: number) {
     const from = memory.bytes;
     for (let i = 0; i < ecsLength; i++) to[at + i] = from[offset + ecsAt + i]!;
@@ -294,7 +288,7 @@ export class Exchange extends Question {
       this.markAt = end;
     }
     this.ecsAt = at;
-    // Options are not copied: handlers read them before anything waits.
+    // Handlers read options before anything waits.
     this.optionsLength = 0;
   }
 
@@ -302,7 +296,7 @@ export class Exchange extends Question {
     return this.origin.kind === "stream" ? TCP : UDP;
   }
 
-  /** A query of nodens itself, such as a refresh. */
+  /** Whether nodens asked, e.g. for a refresh. */
   get internal(): boolean {
     return this.origin.kind === "internal";
   }

@@ -2,20 +2,19 @@ import { Address } from "../../dns/address.ts";
 import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
 
 /**
- * Bounds of a table of questions in flight.
+ * Bounds of `InFlight`.
  *
- * - `questions`: above the 6,144 exchanges that may wait, so the exchanges run out first.
- * - `waiters`: exchanges that get one answer.
- * - `chain`: chance makes a longer one less than once in 10^10 fillings (Poisson, mean 1).
- * - `waitsPerClient`: exchanges of one client (bucket) that wait for one question, and so answers in
- *   one burst to one address. Programs that start together stay below it. This host's programs are one
- *   client, but exempt: a burst to them leaves no machine.
+ * - `questions`: above the 6,144 waiting exchanges, which run out first.
+ * - `waiters`: exchanges per answer.
+ * - `chain`: exceeded by chance once in 10^10 fillings (Poisson, mean 1).
+ * - `waitsPerClient`: per question and client bucket; bounds bursts to one address. Programs that
+ *   start together stay below it; this host's are exempt, as their bursts stay local.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
 const FIRST_BUCKETS = 64;
 
-/** Reasons for refusals: the label `reason`, and the text of the error log. */
+/** The label `reason`, and the text of the error log. */
 const REFUSALS = {
   questions: "too many questions are in flight",
   chain: "too many questions in flight fall into one hash bucket",
@@ -33,28 +32,27 @@ interface InFlightServices {
   localAddress(exchange: Exchange, target: Address): void;
 }
 
-/** A question in flight and its waiters; tables reuse it. */
+/** A question in flight and its waiters; tables reuse them. */
 export abstract class PendingQuestion {
   hash = 0;
   nextInBucket: PendingQuestion | null = null;
   /** Chained by `Exchange.nextWaiter`; the first asked first. */
   waiters: Exchange | null = null;
   waiterCount = 0;
-  /** Waiters of each client bucket; null while too few wait for a client to reach its bound. */
+  /** Counted by client bucket; null while too few. */
   waits: Uint8Array | null = null;
 
   abstract asksFor(exchange: Exchange): boolean;
 }
 
 /**
- * Questions in flight. A query for one of them joins it and waits for the same answer. Everything is
- * bounded (`IN_FLIGHT`), and nothing is allocated once the table has grown to its load.
+ * Questions in flight; equal queries share the answer. Bounded by `IN_FLIGHT`; allocates nothing at
+ * its working size.
  *
- * A stranger in the same client bucket can use up a client's waits, but only for a question that he
- * asks 64 times, until it is answered.
+ * A stranger in the same bucket can exhaust a client's waits for a question by asking it 64 times.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** Of the last exchange, for the error log. */
+  /** Reason for the error log. */
   refusal = "";
   size = 0;
 
@@ -85,7 +83,7 @@ export class InFlight<T extends PendingQuestion> {
     return null;
   }
 
-  /** Parks the exchange as a waiter; false if it is refused. */
+  /** Parks the exchange as a waiter; false if refused. */
   join(question: T, exchange: Exchange): boolean {
     if (question.waiterCount >= IN_FLIGHT.waiters) return this.#refuse("waiters");
     if (!this.#mayWait(question, exchange)) return this.#refuse("client");
@@ -100,7 +98,7 @@ export class InFlight<T extends PendingQuestion> {
     return true;
   }
 
-  /** Adds a question with the exchange as its first waiter; returns it parked, or null if refused. */
+  /** Parks the exchange as the first waiter; null if refused. */
   begin(question: T, exchange: Exchange, hash: number): Exchange | null {
     const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
     if (parked === null) return null;
@@ -113,7 +111,7 @@ export class InFlight<T extends PendingQuestion> {
     return parked;
   }
 
-  /** Returns the waiters, chained by `nextWaiter`. */
+  /** Removes the question; returns its waiters. */
   end(question: T): Exchange | null {
     this.#unlink(question);
     this.size--;
@@ -144,8 +142,8 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   /**
-   * Whether a program of this host asks: one end is a loopback address (rules may redirect queries),
-   * or both ends are equal, as for the node's own address. No other machine can send such a query.
+   * Whether a local program asks: from or to loopback (rules may redirect), or between equal
+   * addresses. Other machines cannot.
    */
   #isOfThisHost(exchange: Exchange): boolean {
     this.#engine.clientAddress(exchange, this.#client);
@@ -212,7 +210,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 }
 
-/** Counts a client's waiter, up to the bound: more would change nothing. */
+/** Counts a waiter, up to the bound. */
 function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
   if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;
 }

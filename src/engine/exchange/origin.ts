@@ -1,7 +1,7 @@
 import type { Memory } from "../memory.ts";
 
 /**
- * Where a query came from and its response goes. Kind and id are those of `Io.address`.
+ * Source of a query and destination of its response. Kind and id are those of `Io.address`.
  *
  * ```
  *             parked                answered
@@ -10,12 +10,12 @@ import type { Memory } from "../memory.ts";
  *   internal ──────── internal ──────────────► (rises to the handler that asked)
  * ```
  *
- * None is allocated per query: the engine has one for the receive slot, each exchange one for a kept
- * address, and a connection is its own.
+ * None is allocated per query: the engine has one for the slot, each exchange one for a kept
+ * address; connections are origins.
  */
 export type Origin = DatagramOrigin | StreamOrigin | { readonly kind: "internal" };
 
-/** A datagram in the driver's receive slot, or whose return address the driver keeps. */
+/** A datagram in a receive slot, or with a kept return address. */
 export interface DatagramOrigin {
   readonly kind: "slot" | "kept";
   id: number;
@@ -29,9 +29,9 @@ export interface StreamOrigin {
   readonly family: 4 | 6;
   outstanding: number;
   readonly gone: boolean;
-  /** Sends a response that had to wait, with its two octets of length. */
+  /** Sends a delayed response, prefixed with its length. */
   answer(memory: Memory, offset: number, length: number): void;
-  /** Resumes reading, or closes, depending on the stream's state. */
+  /** Resumes reading, or closes, depending on state. */
   update(): void;
 }
 

@@ -2,15 +2,14 @@ import { type Chain, CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "../memory.ts";
 
 /**
- * Share of the free exchanges that one client may hold. `n` clients that want all leave (2/3)^n of
- * the pool free at first, and 2 / (2 + n) in the long run. The share also bounds the answers that a
- * client can accumulate to be sent at once (DNSBomb, IEEE S&P 2024).
+ * Share of the free exchanges per client. `n` greedy clients leave (2/3)^n free at first, 2 / (2 +
+ * n) in the long run. Also limits accumulated answers (DNSBomb, IEEE S&P 2024).
  */
 const FREE_SHARE = 1 / 2;
 
 /**
- * Pool of waiting exchanges. A client (bucket) may hold half as many as are free: a third of all if it
- * is alone (dynamic thresholds, Choudhury and Hahne, 1998).
+ * Pool of waiting exchanges. Alone, a client (bucket) gets at most a third (dynamic thresholds, Choudhury
+ * and Hahne, 1998).
  */
 export class ExchangePool {
   used = 0;
@@ -37,7 +36,7 @@ export class ExchangePool {
     return this.#free.pop() ?? new Exchange(this.#nothing, this.#chain);
   }
 
-  /** Counts an exchange that is about to wait; false if too many do, in total or of its client. */
+  /** False if too many wait, in total or of this client. */
   admit(client: number): boolean {
     if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.used)) return false;
     this.used++;

@@ -17,19 +17,19 @@ import { isProbe } from "../question/probe.ts";
 import { hashQuestion, readQuestion } from "../question/read.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** The message is not a query (too short, or itself a response). */
+/** Not a query: too short, or a response. */
 export const NO_QUERY = -1;
 
-/** Maximum number of records beside the question, by section, as in CoreDNS. */
+/** As in CoreDNS. */
 const MAX_ANSWERS = 1;
 const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
 
 /**
- * Reads the query at `exchange.offset`. `qnameLength` is 0 if the question could not be read; it is
- * hashed only if the query is accepted.
+ * Reads the query at `exchange.offset`; hashes the question if accepted. `qnameLength` is 0 if it
+ * is unreadable.
  *
- * @returns NOERROR if it is accepted, another response code to answer at once, or `NO_QUERY`
+ * @returns NOERROR if accepted, another rcode to answer at once, or `NO_QUERY`
  */
 export function parseQuery(exchange: Exchange, key: HashKey): number {
   const { memory: { view }, offset, length } = exchange;
@@ -67,7 +67,7 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   return RCODE.NOERROR;
 }
 
-/** Steps over the records behind the question and reads the OPT record; false if malformed. */
+/** Reads OPT among the other records; false if malformed. */
 function readRecords(
   exchange: Exchange,
   start: number,
@@ -86,7 +86,7 @@ function readRecords(
     const dataAt = at + RECORD_FIELDS_SIZE;
     if (dataAt + dataLength > end) return false;
     if (type === TYPE.OPT) {
-      // At most one, in the additional section, owned by the root (RFC 6891 section 6.1.1).
+      // One, additional, owned by the root (RFC 6891 section 6.1.1).
       if (i < others || exchange.edns || bytes[nameAt] !== 0) return false;
       exchange.edns = true;
       exchange.ednsSize = view.getUint16(at + 2);
@@ -102,8 +102,8 @@ function readRecords(
 }
 
 /**
- * Finds the client subnet, ignored if it violates RFC 7871 section 6, and the mark. Returns false if
- * the options do not fill the record's data exactly (RFC 6891 section 6.1.2).
+ * Finds the mark and the client subnet, if valid by RFC 7871 section 6. False unless the options
+ * fill the data exactly (RFC 6891 section 6.1.2).
  */
 function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;
@@ -122,7 +122,7 @@ function readOptions(exchange: Exchange, start: number, length: number): boolean
       exchange.ecsAt = dataAt - exchange.offset;
       exchange.ecsLength = size;
     }
-    // Only loop probes have a mark, and they are of this type.
+    // Loop probes are of this type.
     if (
       code === EDNS_OPTION.LOOP_MARK && size === LOOP_MARK_SIZE && exchange.qtype === TYPE.HINFO
     ) exchange.markAt = dataAt - exchange.offset;

@@ -1,9 +1,9 @@
 /**
- * Case folding of names (RFC 4343), four octets at a time. Length octets of labels (at most 63) are
- * below `A`, so folding does not change them.
+ * Case folding of names (RFC 4343), four octets at a time. Length octets (at most 63) are below
+ * `A`.
  */
 
-/** 0x20 in each octet of `word` that is an upper-case letter. */
+/** 0x20 in each octet of `word` with an upper-case letter. */
 export function upperMask(word: number): number {
   const low = word & 0x7f7f7f7f;
   const fromA = low + 0x3f3f3f3f;
@@ -11,7 +11,7 @@ export function upperMask(word: number): number {
   return ((fromA ^ beyondZ) & ~word & 0x80808080) >>> 2;
 }
 
-/** Copies a name in lower case. */
+/** Copies a name, lower-cased. */
 export function copyFolded(
   from: Uint8Array,
   fromAt: number,
@@ -25,7 +25,7 @@ export function copyFolded(
   }
 }
 
-/** Compares two wire-form names of the same length, ignoring case. */
+/** Compares wire-form names of equal length, ignoring case. */
 export function sameName(
   a: Uint8Array,
   aAt: number,

@@ -1,13 +1,12 @@
 /**
- * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): collisions cannot be
- * prepared without the key, so clients cannot fill one chain of a table. Peers must not see hashes: 32
- * bits are few.
+ * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): without the key,
+ * clients cannot prepare collisions. Never reveal hashes: they have only 32 bits.
  *
- * V8 would allocate an object to return the state, so the round is repeated here and in `read.ts`; and
- * it stores numbers of 32 bits without an object only if they are signed.
+ * The round is repeated here and in `read.ts` because returning the state would allocate, as would
+ * unsigned 32-bit numbers.
  */
 
-/** Initial words of the state. */
+/** Initial state words. */
 export const INITIAL = { V2: 0x6c796765, V3: 0x74656462 } as const;
 
 /** A secret key. */
@@ -20,13 +19,13 @@ export class HashKey {
     this.k1 = k1 | 0;
   }
 
-  /** Draws a key; `random` returns uniform 32-bit numbers fit for security. */
+  /** Draws a key; `random` must be cryptographically secure. */
   static draw(random: () => number): HashKey {
     return new HashKey(random(), random());
   }
 }
 
-/** Hash of `length` octets: 32 bits, signed. */
+/** Signed 32-bit hash of `length` octets. */
 export function hashOctets(
   key: HashKey,
   octets: Uint8Array,
@@ -39,7 +38,7 @@ export function hashOctets(
   let v2 = k0 ^ INITIAL.V2;
   let v3 = k1 ^ INITIAL.V3;
   const whole = at + (length & ~3);
-  // After the whole words: the last one, with the length, and finalization rounds.
+  // The last word with the length, then finalization rounds.
   let left = (length >> 2) + 4;
   for (let next = at; left > 0; left--) {
     let word = 0;

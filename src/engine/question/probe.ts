@@ -3,14 +3,12 @@ import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
 /**
- * Name of the query, of class CH, that checks whether a listener answers. The engine refuses it
- * before looking for a zone, and counts it separately.
+ * CH name for checking listeners. The engine refuses it before routing, and counts it separately.
  */
 const WIRE = new TextEncoder().encode("\x06health\x06nodens\0");
-/** Flags and counts of a query with one question. */
 const QUERY = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
-/** The query as a message. */
+/** The probe as a message. */
 export function probeQuery(id: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(id >> 8, id & 0xff, ...QUERY, ...WIRE, 0, TYPE.TXT, 0, CLASS.CH);
 }
@@ -20,7 +18,7 @@ export function answersProbe(message: Uint8Array, query: Uint8Array): boolean {
   return message.length >= HEADER_SIZE && message[0] === query[0] && message[1] === query[1];
 }
 
-/** Whether a query is such a probe. */
+/** Whether a query is a probe. */
 export function isProbe({ memory, offset, qnameLength, qclass }: Question): boolean {
   return qnameLength === WIRE.length && qclass === CLASS.CH &&
     sameName(memory.bytes, offset + HEADER_SIZE, WIRE, 0, WIRE.length);

@@ -1,24 +1,24 @@
 import type { Memory } from "../memory.ts";
 
-/** A question in place in its message, with what was read of it. */
+/** A parsed question within its message. */
 export class Question {
   memory: Memory;
   offset = 0;
   length = 0;
   id = 0;
   flags = 0;
-  /** In wire form, with its closing zero. */
+  /** In wire form, including the root. */
   qnameLength = 0;
   qtype = 0;
   qclass = 0;
-  /** Keyed hash of lower-cased qname, qtype, qclass, DO and CD: signed 32 bits. */
+  /** Keyed, of lower-cased qname, qtype, qclass, DO and CD; signed. */
   hash = 0;
   /** Without the root. */
   labelCount = 0;
   mixedCase = false;
   /** DO bit (RFC 3225). */
   dnssecOk = false;
-  /** Client subnet option's data (RFC 7871), from the start of the message. */
+  /** Offset of the client subnet's data (RFC 7871) in the message. */
   ecsAt = 0;
   /** 0 without a valid option. */
   ecsLength = 0;

@@ -4,16 +4,14 @@ import { upperMask } from "./fold.ts";
 import { type HashKey, hashOctets, INITIAL } from "./keyed_hash.ts";
 import type { Question } from "./question.ts";
 
-/** A hash and what is hashed with it. */
 const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 
-/** Bits for DO and CD beside the type in the hash of a question. */
+/** Bits for DO and CD, hashed with the type. */
 const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
 
 /**
- * Reads the question (RFC 1035 section 4.1.2) of an untrusted message at `question.offset`.
- *
- * @returns its end in `question.memory`, or -1 if it is malformed
+ * Reads the question (RFC 1035 section 4.1.2) of an untrusted message at `question.offset`; returns
+ * its end, or -1 if malformed.
  */
 export function readQuestion(question: Question): number {
   const { memory, offset, length } = question;
@@ -41,9 +39,8 @@ export function readQuestion(question: Question): number {
 }
 
 /**
- * Hashes the question that `readQuestion` found, with DO and CD, and sets `mixedCase`. It is
- * `hashOctets` of type and bits, as four octets, and the folded name, inlined because it runs for
- * every query. Classes other than IN are hashed in afterwards.
+ * Hashes a read question with DO and CD, and sets `mixedCase`. This is `hashOctets` of type and
+ * bits (four octets) and the folded name, inlined for speed. Classes other than IN are added last.
  */
 export function hashQuestion(question: Question, key: HashKey): void {
   const { view } = question.memory;
@@ -78,7 +75,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
     word = value | mask;
     at += 4;
   }
-  // Type and class follow the name, so four octets can be read; those beyond it are masked.
+  // Type and class follow, so reading four octets is safe.
   const rest = view.getInt32(at, true) & ((1 << ((qnameLength & 3) << 3)) - 1);
   const mask = upperMask(rest);
   upper |= mask;
@@ -105,7 +102,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
   question.hash = question.qclass === CLASS.IN ? hash : hashClass(hash, question.qclass, key);
 }
 
-/** Reads and hashes the question of a stored response, with DO and CD as set; false if malformed. */
+/** Reads and hashes a stored response's question, with DO and CD as set; false if malformed. */
 export function readStoredQuestion(question: Question, key: HashKey): boolean {
   const { memory, offset, length } = question;
   if (length < HEADER_SIZE || memory.view.getUint16(offset + 4) !== 1) return false;
@@ -114,7 +111,7 @@ export function readStoredQuestion(question: Question, key: HashKey): boolean {
   return true;
 }
 
-/** Hash of a question together with its client subnet, which it must have. */
+/** Hash of a question and its required client subnet. */
 export function hashSubnet(question: Question, key: HashKey): number {
   const { hash, ecsLength } = question;
   putHash(hash);

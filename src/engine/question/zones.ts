@@ -3,16 +3,15 @@ import { parseName } from "../../dns/name.ts";
 import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
-/** A zone in lower-case wire form and its value. */
 interface Zone<T> {
   readonly name: Uint8Array;
   readonly labelCount: number;
   readonly value: T;
 }
 
-/** Finds the longest zone that contains a qname. */
+/** Finds the longest zone containing a qname. */
 export class ZoneTable<T> {
-  /** Longest first, the root last. */
+  /** Longest first. */
   readonly #zones: readonly Zone<T>[];
 
   constructor(zones: Iterable<readonly [zone: string, value: T]>) {
@@ -27,7 +26,7 @@ export class ZoneTable<T> {
     return null;
   }
 
-  /** As `match`, but of the shortest zone except the root, if there is one (queries for DS). */
+  /** Prefers the shortest zone except the root (for DS queries). */
   matchParent(question: Question): T | null {
     let found: T | null = null;
     for (const zone of this.#zones) {
@@ -37,7 +36,6 @@ export class ZoneTable<T> {
   }
 }
 
-/** Whether the question's name is the zone's name or below it, ignoring case. */
 function isBelow(question: Question, { name, labelCount }: Zone<unknown>): boolean {
   let skip = question.labelCount - labelCount;
   if (skip < 0) return false;

@@ -3,19 +3,15 @@ import { isSameName, isWithin, passName, resolveName } from "../../dns/names/wal
 import type { Response } from "./response.ts";
 
 /*
- * Cuts a response that is too large for its client from the end, because compression pointers lead
- * backwards. Of the authority and additional sections whole RRsets are removed (RFC 2181 section 9); of
- * the answer section the records that fit stay: stub resolvers without TCP (musl before 1.2.4) depend
- * on them.
+ * Cuts oversized responses from the end, since compression pointers lead backwards. Authority and
+ * additional lose whole RRsets (RFC 2181 section 9); the answer section keeps all that fits, for
+ * stub resolvers without TCP (musl before 1.2.4).
  */
 
-/**
- * Maximum number of names compared per response. Equal names of a compressed message are in one place;
- * hundreds of others would cost every hit.
- */
+/** Limit per response. Compressed equal names are one; hundreds of others would slow every hit. */
 const MAX_COMPARISONS = 16;
 
-/** Number of records, from the start, that fit into `room` octets. */
+/** Number of leading records that fit into `room` octets. */
 export function countKept(response: Response, room: number): number {
   const total = response.ttlCount;
   let kept = 0;
@@ -37,9 +33,9 @@ export function countKept(response: Response, room: number): number {
 }
 
 /**
- * Whether a response cut to `kept` records needs TC (RFC 2181 section 9), because it lacks answers; a
- * denial's SOA or proofs; a referral's name servers or their addresses within the zone (RFC 9471
- * section 3). Name servers beside an answer are optional (unbound's `minimal-responses`).
+ * Whether a cut response needs TC (RFC 2181 section 9): it lacks answers; a denial's SOA or proofs;
+ * a referral's name servers or addresses within the zone (RFC 9471 section 3). Name servers beside
+ * an answer are optional (unbound's `minimal-responses`).
  */
 export function isIncomplete(response: Response, kept: number): boolean {
   const answers = response.answerCount;
@@ -55,18 +51,18 @@ export function isIncomplete(response: Response, kept: number): boolean {
   for (let i = Math.max(kept, additional); i < response.ttlCount; i++) {
     const type = setType(response, i);
     if (type !== TYPE.A && type !== TYPE.AAAA) continue;
-    // TC is also allowed for the addresses of other zones (RFC 9471 section 3.2).
+    // TC is also allowed for other zones' addresses (RFC 9471 section 3.2).
     if (++comparisons > MAX_COMPARISONS) return true;
     if (isWithin(bytes, offset, ownerOf(response, i), zone)) return true;
   }
   return false;
 }
 
-/** Offset at which the first `count` records end; the question for 0. */
+/** End of the first `count` records; of the question for 0. */
 export function endOfRecord({ memory, offset, ttlsAt }: Response, count: number): number {
   const { bytes, view } = memory;
   if (count === 0) {
-    // A failure of a query that could not be read has no question.
+    // Failures of unreadable queries have no question.
     if (view.getUint16(offset + 4) === 0) return HEADER_SIZE;
     return passName(bytes, offset + HEADER_SIZE, bytes.length) + 4 - offset;
   }
@@ -91,7 +87,7 @@ function zoneOfReferral(response: Response): number {
   return zone;
 }
 
-/** Type of a record's RRset; of the covered RRset for a signature. */
+/** The covered type for a signature. */
 function setType({ memory, offset, ttlsAt }: Response, record: number): number {
   const { view } = memory;
   const ttlAt = offset + view.getUint16(ttlsAt + 2 * record, true);

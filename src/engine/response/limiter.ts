@@ -3,17 +3,17 @@ import { type HashKey, hashOctets } from "../question/keyed_hash.ts";
 
 /** Rate of large UDP responses to one network. */
 export interface ResponseRate {
-  /** Large responses a second; as many may be sent in a burst after a second without any. */
+  /** Large responses a second; also the burst after a second of silence. */
   readonly perSecond: number;
-  /** Addresses with this many equal leading bits are one network. */
+  /** Leading address bits that identify a network. */
   readonly ipv4PrefixLength: number;
   readonly ipv6PrefixLength: number;
 }
 
 /**
- * 200 responses of 1,232 octets are 2 Mbit/s: little for a victim, more than a stub resolver needs.
- * Pods of a node share 24 bits, so each IPv4 address has its own rate; an IPv6 network of 64 bits is
- * one client (RFC 4291 section 2.5.4).
+ * Default rate: 200 responses of 1,232 octets are 2 Mbit/s, little for a victim, more than stub
+ * resolvers need. A node's pods share 24 bits, hence full IPv4 addresses; an IPv6 /64 is one client
+ * (RFC 4291 section 2.5.4).
  */
 export const DEFAULT_RATE: ResponseRate = {
   perSecond: 200,
@@ -21,14 +21,13 @@ export const DEFAULT_RATE: ResponseRate = {
   ipv6PrefixLength: 64,
 };
 
-/** Meters per row; a power of two. 100,000 responses a second exhaust 500 of them. */
+/** Per row; a power of two. 100,000 responses a second exhaust 500. */
 const METERS = 8192;
 
 /**
- * Limits the rate of large UDP responses to each network, in memory of a fixed size. A network has a
- * meter in each of two rows and is over its rate if both are. A meter is the time at which evenly
- * spaced responses would be finished, in monotonic milliseconds (generic cell rate algorithm, ITU-T
- * I.371).
+ * Limits large UDP responses per network, in fixed memory. A network is limited if its meters in
+ * both rows are over. A meter is the time at which evenly spaced responses would finish, in
+ * monotonic milliseconds (GCRA, ITU-T I.371).
  */
 export class ResponseLimiter {
   readonly #key: HashKey;
@@ -39,7 +38,7 @@ export class ResponseLimiter {
     this.#key = key;
   }
 
-  /** Counts a response to the address; false if it exceeds the rate. */
+  /** Counts a response; false if it exceeds the rate. */
   allows(address: Address, rate: ResponseRate, nowMs: number): boolean {
     const meters = this.#meters;
     const hash = this.#hash(address, rate);
@@ -47,7 +46,7 @@ export class ResponseLimiter {
     const second = METERS + ((hash >>> 16) & (METERS - 1));
     const stepMs = 1000 / rate.perSecond;
     const untilMs = Math.max(nowMs, Math.min(meters[first]!, meters[second]!)) + stepMs;
-    // A thousandth of a step against rounding errors.
+    // Absorbs rounding errors.
     if (untilMs - nowMs > 1000 + stepMs / 1000) return false;
     if (meters[first]! < untilMs) meters[first] = untilMs;
     if (meters[second]! < untilMs) meters[second] = untilMs;

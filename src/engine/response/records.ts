@@ -6,10 +6,10 @@ import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./writer.ts";
 
 const SECTIONS = ["answer", "authority", "additional"] as const;
-/** Section of a message, without the question. */
+/** Section of a message after the question. */
 export type Section = (typeof SECTIONS)[number];
 
-/** A record apart from its message: names in owner and data are written out. */
+/** A record with its names written out. */
 export interface MessageRecord {
   section: Section;
   owner: Uint8Array;
@@ -19,7 +19,7 @@ export interface MessageRecord {
   data: Uint8Array;
 }
 
-/** All records of a response with the TTLs that a client would get; null if it is malformed. */
+/** Records of a response with the client's TTLs; null if malformed. */
 export function readRecords(response: Response): MessageRecord[] | null {
   const { memory, offset, length, ttlSeconds } = response;
   const { view } = memory;
@@ -52,7 +52,7 @@ export function readRecords(response: Response): MessageRecord[] | null {
   return records;
 }
 
-/** Writes records behind what `writer` has begun, and ends it. */
+/** Appends records to `writer` and ends it. */
 export function writeRecords(
   writer: ResponseWriter,
   question: Question,
@@ -68,7 +68,7 @@ export function writeRecords(
   return writer.end();
 }
 
-/** The data of a record with its names written out; null if it does not have its type's layout. */
+/** Null if the data does not match its type's layout. */
 function expandData(
   bytes: Uint8Array,
   { type, offset, at, end }: { type: number; offset: number; at: number; end: number },
@@ -93,7 +93,6 @@ function expandData(
   return next === end ? Uint8Array.from(parts.flatMap((part) => [...part])) : null;
 }
 
-/** Whether a name is the question's, whatever the case. */
 function isQname({ memory, offset, qnameLength }: Question, name: Uint8Array): boolean {
   if (name.length !== qnameLength) return false;
   const at = offset + HEADER_SIZE;

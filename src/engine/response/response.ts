@@ -3,16 +3,16 @@ import { ErrorText } from "../../dns/error_text.ts";
 import { Memory } from "../memory.ts";
 import type { Question } from "../question/question.ts";
 
-/** Values of `ecsScope` for a response without the scope of a client subnet. */
+/** Values of `ecsScope` without a scope. */
 export const NO_SCOPE = {
-  /** It does not depend on the client's subnet. */
+  /** Independent of the client's subnet. */
   NEEDED: -1,
-  /** Its source did not get the client's subnet, so it may be wrong for other clients. */
+  /** The source did not receive the client's subnet, so it may be wrong for others. */
   KNOWN: -2,
 } as const;
 
 /**
- * A response on its way to a client: a message without OPT, and the offsets of its TTLs.
+ * A response without OPT, and the offsets of its TTLs.
  *
  * ```
  *  memory:  ... | header | question | answer, authority, additional | ttl table | ...
@@ -20,9 +20,8 @@ export const NO_SCOPE = {
  *               |<------------------- length ---------------------->|
  * ```
  *
- * The ttl table has `ttlCount` 16-bit numbers in the machine's byte order: the offsets of the TTLs
- * from the start of the message, in the order of the records. The question section is the question of
- * the exchange, except for case. `clients/compose.ts` writes the response out.
+ * The table has `ttlCount` 16-bit offsets from the message's start, native-endian, in record order.
+ * The question is the exchange's, except for case.
  */
 export class Response {
   memory: Memory;
@@ -30,18 +29,18 @@ export class Response {
   length = 0;
   ttlsAt = 0;
   ttlCount = 0;
-  /** For every record; -1 to leave each unchanged. */
+  /** For every record; -1 leaves them unchanged. */
   ttlSeconds = -1;
-  /** Upper eight bits of an extended response code (RFC 6891 section 6.1.3). */
+  /** Upper eight bits of the extended rcode (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
   cached = false;
-  /** One of `KIND`; `UNKNOWN` until somebody classifies it. */
+  /** One of `KIND`; `UNKNOWN` until classified. */
   kind = 0;
-  /** Lowest TTL of its records in seconds, if `kind` is known; Infinity without records. */
+  /** Lowest TTL, if `kind` is known; Infinity without records. */
   minTtlSeconds = Infinity;
-  /** Scope of its client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
+  /** Scope of the client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
   ecsScope: number = NO_SCOPE.NEEDED;
-  /** Extended DNS Error from elsewhere (RFC 8914), or -1. */
+  /** The source's Extended DNS Error (RFC 8914), or -1. */
   extendedError = -1;
   errorText: ErrorText = new ErrorText();
 
@@ -49,7 +48,7 @@ export class Response {
     this.memory = memory;
   }
 
-  /** Starts a response at the beginning of its memory, without a question if that was malformed. */
+  /** Omits the question if that was malformed. */
   begin(question: Question, rcode: number, flags: number): void {
     const { bytes, view } = this.memory;
     const questionLength = question.qnameLength === 0 ? 0 : question.qnameLength + 4;

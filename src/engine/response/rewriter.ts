@@ -7,12 +7,12 @@ import { Response } from "./response.ts";
 
 const POINTER_SIZE = 2;
 
-/** Makes responses smaller. Results are valid until the next call. */
+/** Shrinks responses. Results are valid until the next call. */
 export class ResponseRewriter {
   readonly #stripped = new Response(new Memory(8));
   #tools: { compressor: Compressor; memory: Memory } | null = null;
 
-  /** Points the response at a copy with compressed names, if that is smaller. */
+  /** Points the response at a compressed copy, if smaller. */
   compress(response: Response, qnameLength: number): void {
     if (!hasNames(response, qnameLength)) return;
     const { compressor, memory } = this.#tools ??= makeTools();
@@ -20,7 +20,7 @@ export class ResponseRewriter {
     if (usable && compressor.length < response.length) finish(response, compressor, memory);
   }
 
-  /** The response without DNSSEC records not asked for; itself if malformed. */
+  /** Removes DNSSEC records not asked for, unless malformed. */
   withoutDnssec(response: Response): Response {
     const { compressor, memory } = this.#tools ??= makeTools();
     if (!compressor.strip(messageOf(response), response.ttlCount, memory.bytes)) return response;
@@ -37,7 +37,7 @@ function makeTools() {
   };
 }
 
-/** Whether a name is more than a pointer, so that compressing may help. */
+/** Whether a name is more than a pointer. */
 function hasNames(response: Response, qnameLength: number): boolean {
   const { view } = response.memory;
   let end = HEADER_SIZE + qnameLength + 4;

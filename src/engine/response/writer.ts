@@ -4,11 +4,11 @@ import { Memory } from "../memory.ts";
 import type { Question } from "../question/question.ts";
 import { Response } from "./response.ts";
 
-/** Offset of the qname as a compression pointer (RFC 1035 section 4.1.4). */
+/** Compression pointer to the qname (RFC 1035 section 4.1.4). */
 const QNAME_POINTER = 0xc000 | HEADER_SIZE;
 
 /**
- * Writes a handler's own response, record by record.
+ * Writes a handler's response, record by record.
  *
  * ```ts
  * writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
@@ -16,8 +16,8 @@ const QNAME_POINTER = 0xc000 | HEADER_SIZE;
  * exchange.response = writer.end();
  * ```
  *
- * Sections come in order. Records that do not fit in 65,535 bytes are left out and TC is set. The
- * response is valid until the next `begin`.
+ * Sections come in order. Records beyond 65,535 bytes are dropped and TC is set. Responses are valid
+ * until the next `begin`.
  */
 export class ResponseWriter {
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -34,7 +34,7 @@ export class ResponseWriter {
     this.#response = new Response(this.#memory);
   }
 
-  /** Starts a response to the question; `flags` are added to QR and the client's RD. */
+  /** `flags` are added to QR and the client's RD. */
   begin(question: Question, rcode: number, flags = 0): this {
     this.#response.begin(question, rcode, (question.flags & FLAG.RD) | flags);
     this.#at = this.#response.length;
@@ -44,7 +44,7 @@ export class ResponseWriter {
     return this;
   }
 
-  /** Opens a record, its data follows; `owner` is a wire-form name, or null for the qname. */
+  /** Opens a record before its data; `owner` is in wire form, or null for the qname. */
   record(
     section: "answer" | "authority" | "additional",
     owner: Uint8Array | null,

@@ -1,6 +1,6 @@
 import type { Memory } from "../../engine/memory.ts";
 
-/** How much of EDNS a query carries, most first. */
+/** EDNS forms of a query, fullest first. */
 export const FORM = {
   /** Cookie, client subnet, padding. */
   OPTIONS: 0,
@@ -8,10 +8,10 @@ export const FORM = {
   PLAIN: 2,
 } as const;
 
-/** Size of an OPT record without options (RFC 6891 section 6.1.2). */
+/** Without options (RFC 6891 section 6.1.2). */
 export const OPT_SIZE = 11;
 
-/** Offset of an option's data in a complete OPT record, after its two octets of length; or -1. */
+/** Offset of an option's data in a complete OPT record, or -1. */
 export function findOption({ view }: Memory, optAt: number, code: number): number {
   let at = optAt + OPT_SIZE;
   const end = at + view.getUint16(optAt + 9);

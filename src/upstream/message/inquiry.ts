@@ -13,12 +13,11 @@ import { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
 import { FORM, OPT_SIZE } from "./edns.ts";
 
-/** Header, longest name, type and class. */
 const QUESTION_END = HEADER_SIZE + 255 + 4;
 const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
-/** Queries over TLS are padded to multiples of this (RFC 8467 section 4.1). */
+/** Multiple for padding over TLS (RFC 8467 section 4.1). */
 const PADDING_BLOCK = 128;
-/** Room for a query with every option, padded. */
+/** Room for a query with all options, padded. */
 export const PACKET_SIZE = 1024;
 
 /** A cookie to send. */
@@ -27,18 +26,17 @@ export interface CookieData {
   write(bytes: Uint8Array, at: number): void;
 }
 
-/** A question to upstreams; the packet for each server is made from it. */
+/** A question to upstreams, from which each server's packet is made. */
 export class Inquiry {
   /** Header and question, then subnet and loop mark. */
   readonly memory = new Memory(MARK_AT + LOOP_MARK_SIZE);
-  /** Octets of name, type and class. */
   questionLength = 0;
   dnssecOk = false;
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
-  /** Further options in wire form (`Exchange.upstreamOptions`). */
+  /** Wire form (`Exchange.upstreamOptions`). */
   options: Uint8Array = new Uint8Array(0);
-  /** It carries the mark of a loop probe, which every hop passes on. */
+  /** Set for loop probes; every hop forwards the mark. */
   marked = false;
 
   set(exchange: Exchange, subnet: boolean): void {
@@ -46,7 +44,7 @@ export class Inquiry {
     const from = exchange.memory.bytes;
     const question = exchange.offset + HEADER_SIZE;
     this.questionLength = exchange.qnameLength + 4;
-    // AD asks for the answer's AD bit (RFC 6840 section 5.7), which later cache hits need.
+    // Requests the answer's AD bit (RFC 6840 section 5.7) for later cache hits.
     view.setUint16(2, (exchange.flags & (FLAG.RD | FLAG.CD)) | FLAG.AD);
     copy(bytes, HEADER_SIZE, from, question, this.questionLength);
     this.dnssecOk = exchange.dnssecOk;
@@ -89,18 +87,18 @@ export class Inquiry {
   }
 }
 
-/** How to write a packet. */
+/** Options of `writePacket`. */
 export interface PacketOptions {
   form: number;
   cookie: CookieData | null;
   subnet: boolean;
-  /** To a multiple of 128 octets (RFC 7830). */
+  /** To multiples of 128 octets (RFC 7830). */
   padded: boolean;
-  /** Chooses the case of letters; null to keep the client's. */
+  /** Random source for letter case; null keeps the client's. */
   mixedCase: (() => number) | null;
 }
 
-/** Without the id; returns the length. */
+/** Writes a packet without id; returns its length. */
 export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOptions): number {
   const { bytes, view } = packet;
   const from = inquiry.memory.bytes;
@@ -156,7 +154,7 @@ function sameOctets(one: Uint8Array, other: Uint8Array): boolean {
     (one.length === other.length && one.every((octet, i) => octet === other[i]));
 }
 
-/** Compares two questions, ignoring case; `length` octets after the headers at 0 and `offset`. */
+/** Compares `length` octets of questions after headers at 0 and `offset`, ignoring case. */
 export function sameQuestion(
   mine: Memory,
   theirs: Memory,
@@ -171,7 +169,7 @@ export function sameQuestion(
   return true;
 }
 
-/** The same including case, with both messages at offset 0. */
+/** Compares questions including case; both messages at offset 0. */
 export function sameSpelling(mine: Memory, theirs: Memory, length: number): boolean {
   for (let i = HEADER_SIZE; i < HEADER_SIZE + length; i++) {
     if (mine.bytes[i] !== theirs.bytes[i]) return false;
@@ -184,7 +182,7 @@ function mixCase(bytes: Uint8Array, nameEnd: number, random: () => number): void
   let left = 0;
   for (let i = HEADER_SIZE; i < nameEnd; i++) {
     const octet = bytes[i]! | 0x20;
-    // Length octets are at most 63, below every letter.
+    // Length octets are at most 63, below letters.
     if (bytes[i]! < 0x41 || octet < 0x61 || octet > 0x7a) continue;
     if (left === 0) {
       bits = random();

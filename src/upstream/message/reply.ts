@@ -15,15 +15,14 @@ import type { EngineServices } from "../../engine/handler.ts";
 import { findOption } from "./edns.ts";
 import type { Inquiry } from "./inquiry.ts";
 
-/** Size of an Extended DNS Error's code (RFC 8914 section 2). */
 const ERROR_CODE_SIZE = 2;
 
-/** A header without a question gains one. */
+/** For a header without question. */
 const QUESTION_ROOM = 255 + 4;
-/** From an answer with a few records to more than the longest message costs. */
+/** From short answers to above the longest message's cost. */
 const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
 
-/** A server's reply to a query, checked and described by `scanner`. */
+/** A server's reply, checked and described by `scanner`. */
 export class Reply {
   readonly scanner = new ResponseScanner();
   readonly #engine: EngineServices;
@@ -39,7 +38,7 @@ export class Reply {
     this.#scanTimes = engine.histogram("nodens_forward_reply_scan_seconds", labels, SCAN_BUCKETS);
   }
 
-  /** Inserts the question if there is none. Returns false for a message that must not be used. */
+  /** Inserts a missing question; false if the message is unusable. */
   read(memory: Memory, length: number, inquiry: Inquiry): boolean {
     const { scanner } = this;
     const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, length, inquiry) : length;
@@ -47,7 +46,7 @@ export class Reply {
     this.size = size;
     if (size > MAX_MESSAGE_SIZE) return false;
     if (!this.#scan(size)) return false;
-    // The scanner leaves OPT out, which follows the records that it keeps.
+    // The scanner drops OPT, which follows the records.
     this.optAt = scanner.edns ? scanner.length : -1;
     return true;
   }
@@ -56,7 +55,7 @@ export class Reply {
     const { values, io } = this.#engine;
     const startNs = io.nanoseconds?.() ?? 0;
     const usable = this.scanner.scan(this.memory.bytes, this.memory.view, 0, size);
-    // Unsigned: the clock wraps around.
+    // Unsigned: the clock wraps.
     const seconds = (((io.nanoseconds?.() ?? 0) - startNs) >>> 0) / 1e9;
     values[this.#scanTimes + bucketOf(SCAN_BUCKETS, seconds)]!++;
     values[this.#scanTimes + SCAN_BUCKETS.length + 1]! += seconds;
@@ -68,12 +67,12 @@ export class Reply {
   }
 
   describe(response: Response): void {
-    // First, because the table of TTLs overwrites OPT.
+    // First, since the table of TTLs overwrites OPT.
     response.extendedError = this.readError(response.errorText);
     describeReply(response, this.scanner, this.memory);
   }
 
-  /** First Extended DNS Error (RFC 8914), or -1; writes its text into `text`. */
+  /** First Extended DNS Error (RFC 8914), or -1; sets `text`. */
   readError(text: ErrorText): number {
     const { memory, optAt } = this;
     const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
@@ -84,7 +83,7 @@ export class Reply {
     return memory.view.getUint16(at);
   }
 
-  /** RFC 7871 section 6: 0 (all clients) without a subnet; `NO_SCOPE.KNOWN` if none was sent. */
+  /** RFC 7871 section 6; 0 (all clients) without a subnet. */
   get subnetScope(): number {
     if (!this.subnetSent) return NO_SCOPE.KNOWN;
     const at = this.#subnetAt;
@@ -94,8 +93,8 @@ export class Reply {
   }
 
   /**
-   * Family, source prefix and that much of the address must match (RFC 7871 section 7.3). Servers
-   * that ignore subnets send none; to source prefix 0 they may send what they used.
+   * Compares family, source prefix and address (RFC 7871 section 7.3). Servers that ignore subnets
+   * send none; to source prefix 0 they may send their own.
    */
   isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
     const at = this.#subnetAt;
@@ -111,9 +110,7 @@ export class Reply {
   }
 }
 
-/**
- * Makes a response of the message that `scanner` has just scanned; overwrites OPT and what follows.
- */
+/** Fills a response from the message just scanned; overwrites OPT and beyond. */
 export function describeReply(
   response: Response,
   scanner: ResponseScanner,
@@ -141,9 +138,9 @@ export function describeReply(
   response.minTtlSeconds = scanner.minTtlSeconds;
 }
 
-/** Copies a message, with room for what `Reply.describe` appends. */
+/** Copies a message, with room for `Reply.describe`. */
 export function copyMessage(from: Memory, length: number): Memory {
-  // A record has at least eleven octets.
+  // Records have at least eleven octets.
   const records = Math.min(MAX_RECORDS, Math.ceil(length / 11));
   const copy = new Memory(length + 2 * records + 2 + QUESTION_ROOM);
   copy.bytes.set(from.bytes.subarray(0, length));
@@ -163,7 +160,7 @@ function addQuestion(
   return length + questionLength;
 }
 
-/** Whether the name exists but has no records of the type. */
+/** Whether only the name exists, not the type. */
 export function isNodata(kind: number, answerCount: number, rcode: number): boolean {
   return kind === KIND.NODATA || (rcode === RCODE.NOERROR && answerCount === 0);
 }

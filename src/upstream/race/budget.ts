@@ -1,13 +1,10 @@
-/**
- * Extra queries: a share of all queries, saved up. Upstreams that are slow from overload must not
- * get much more load.
- */
+/** Allowance for extra queries, to spare overloaded upstreams. */
 export class Budget {
   readonly #options: { share: number; perSecond: number; most: number };
   #tokens: number;
   #refilledMs = 0;
 
-  /** A share of all queries plus `perSecond`; at most `most` at once. */
+  /** Allows a share of all queries plus `perSecond`, `most` at once. */
   constructor(options: { share: number; perSecond: number; most: number }) {
     this.#options = options;
     this.#tokens = options.perSecond > 0 ? options.most : 0;

@@ -1,19 +1,18 @@
 import { RANK } from "../outcome.ts";
 import type { Policy } from "../options.ts";
 
-/** Servers within this of the fastest count as equally fast: milliseconds, share. */
+/** Servers this close to the fastest count as equal. */
 const BAND = { ms: 2, share: 0.3 } as const;
-/** Older round-trip times are measured again. */
 const STALE_MS = 2000;
 
-/** A server as the order sees it. */
+/** State of a server that determines its order. */
 export interface OrderedServer {
   readonly rank: number;
   readonly roundTrip: { readonly meanMs: number; readonly sampledMs: number };
   readonly health: { readonly share: number; measure(): void };
 }
 
-/** The order in which a query tries servers. */
+/** Order in which a query tries servers. */
 export class ServerOrder {
   readonly #policy: Policy;
   readonly #servers: readonly OrderedServer[];
@@ -26,7 +25,6 @@ export class ServerOrder {
     this.#random = random;
   }
 
-  /** Index of the first server; the others follow in the order of the list. */
   first(nowMs: number): number {
     const count = this.#servers.length;
     if (count <= 1) return 0;
@@ -43,8 +41,8 @@ export class ServerOrder {
   }
 
   /**
-   * Index of the first server of the best rank from `start` on; -1 for none up to `worst`. A server
-   * that has just recovered leaves part of its queries to other healthy ones.
+   * Index of the best-ranked server from `start`; -1 if none is up to `worst`. Recovering servers
+   * cede part of their queries.
    */
   next(start: number, except: readonly OrderedServer[], worst: number): number {
     const count = this.#servers.length;
@@ -68,7 +66,6 @@ export class ServerOrder {
     return share < 1 && this.#random() / 2 ** 32 >= share;
   }
 
-  /** A random one of the healthy servers that are about as fast as the fastest. */
   #fastest(nowMs: number): number {
     let bestMs = Infinity;
     for (const { rank, roundTrip, health } of this.#servers) {

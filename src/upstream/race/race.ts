@@ -7,23 +7,22 @@ import type { RaceFailure, RaceGroup, RaceHandler, RaceServer } from "./types.ts
 
 /** CoreDNS's `defaultTimeout`. */
 const TOTAL_MS = 5000;
-/** Between two rounds of all servers with unlimited attempts. */
+/** Between rounds of all servers with unlimited attempts. */
 const PAUSE_MS = 50;
-/** While all servers are down: enough for one that has just recovered. */
+/** Limit while all are down; enough for a recovered server. */
 const ALL_DOWN_MS = 500;
-/** For the other servers once one has refused. */
+/** For other servers after a refusal. */
 const REFUSED_MS = 1500;
 const MAX_UNDER_WAY = 4;
-/** To one server (RFC 9520 section 3.1). */
+/** Per server (RFC 9520 section 3.1). */
 const MAX_SENT = 3;
-/** Resends and hedges of one question. */
 const MAX_EXTRAS = 3;
-/** Batches and scheduling alone take this long. */
+/** Time of batches and scheduling alone. */
 const MIN_HEDGE_MS = 5;
 
-/** Which servers a race may ask. */
+/** Servers that a race may ask. */
 export interface RaceTarget {
-  /** To be asked once; null for any. */
+  /** Null for any server. */
   readonly only: RaceServer | null;
   readonly intoLoops: boolean;
 }
@@ -31,12 +30,12 @@ export interface RaceTarget {
 interface Attempt {
   readonly ticket: Ticket;
   readonly server: RaceServer;
-  /** It may replace a lost query. */
+  /** Whether it may replace a lost query. */
   readonly resent: boolean;
 }
 
 /**
- * One question to several servers; the first good reply wins.
+ * One question to several servers; the first good reply wins. Reusable.
  *
  * ```
  *  ask ──answer──────────────────────────────────► answered
@@ -44,8 +43,6 @@ interface Attempt {
  *     ├─ its server is suspect ─► another one beside it
  *     └─ later than usual ─► another one beside it, within a budget
  * ```
- *
- * It sees only outcomes; servers handle protocols. It can be restarted once it has ended.
  */
 export class Race implements AskHandler {
   readonly inquiry = new Inquiry();
@@ -53,7 +50,7 @@ export class Race implements AskHandler {
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
   readonly #underWay: Attempt[] = [];
-  /** Servers with useless replies; not asked again. */
+  /** Not asked again. */
   readonly #refusers: RaceServer[] = [];
   readonly #sentTo: RaceServer[] = [];
   #failure: RaceFailure = noFailure();
@@ -74,7 +71,7 @@ export class Race implements AskHandler {
     this.#timer = group.engine.timers.create(() => this.#due());
   }
 
-  /** `sinceMs`: when the client began to wait; `streamed`: plain DNS over TCP first. */
+  /** `sinceMs`: start of the client's wait; `streamed`: plain DNS over TCP first. */
   start(
     sinceMs: number,
     streamed: boolean,
@@ -128,7 +125,7 @@ export class Race implements AskHandler {
 
   #replied({ ticket, server, resent }: Attempt, outcome: Outcome & { reply: Reply }): void {
     const { engine, resends } = this.#group;
-    // A quick reply to a resend means that the first query was lost.
+    // A quick reply to a resend: the first query was lost.
     const tookMs = engine.nowMs - ticket.sinceMs;
     if (resent && tookMs <= server.roundTrip.patienceMs) resends.giveBack();
     if (this.#isPassedOver(server, outcome)) {
@@ -161,7 +158,7 @@ export class Race implements AskHandler {
 
   #afterFailure(server: RaceServer, silent: boolean): void {
     const none = this.#underWay.length === 0;
-    // A client over TCP must not make a name fail for everybody if servers have only UDP.
+    // A TCP client must not break a name if servers have only UDP.
     if (none) this.#streamed = false;
     const failsOver = silent || (!this.#hasHealthyAttempt() && this.#healthyBeside(server) >= 0);
     if (none || (failsOver && this.#mayAsk())) this.#tryNext();
@@ -189,7 +186,7 @@ export class Race implements AskHandler {
     this.#pausing = false;
     while (this.#mayAsk()) {
       const unlimited = settings.maxConnectAttempts === 0;
-      // Unlimited attempts that all fail at once must not become a busy loop.
+      // Unlimited attempts failing at once would be a busy loop.
       if (unlimited && !paused && this.#attempts > 0 && this.#attempts % servers.length === 0) {
         this.#pausing = true;
         const dueMs = Math.min(engine.nowMs + PAUSE_MS, this.#deadlineMs);
@@ -221,7 +218,7 @@ export class Race implements AskHandler {
     const index = this.#skipSpent(order.next(this.#index, refusers, this.#worstRank));
     if (index < 0 || servers[index]!.rank !== RANK.DOWN) return index;
     let any = index;
-    // All are down: the checks may be wrong, so try a random one.
+    // The checks may be wrong, so try a random one.
     if (refusers.length === 0) {
       group.count("allDown");
       if (group.settings.failfastAllUnhealthyUpstreams) {
@@ -256,7 +253,7 @@ export class Race implements AskHandler {
     return sends < MAX_SENT;
   }
 
-  /** The next server from `index` on that is under its send limit; -1 for none. */
+  /** Next server under its send limit, or -1. */
   #skipSpent(index: number): number {
     const { settings, servers } = this.#group;
     if (settings.maxConnectAttempts === 0) return index;
@@ -306,11 +303,11 @@ export class Race implements AskHandler {
     if (newest === undefined || this.#only !== null) return;
     if (this.#underWay.length >= MAX_UNDER_WAY) return;
     const { ticket, server } = newest;
-    // If its time is up, the failure that follows asks again.
+    // If time is up, the failure asks again.
     if (ticket.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
     if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {
-      // It waits for a socket or a connection.
+      // It waits for a socket or connection.
       this.#extraMs = Math.min(ticket.sinceMs, nowMs) + patienceMs;
       return;
     }
@@ -324,7 +321,7 @@ export class Race implements AskHandler {
       this.#planExtra(server, false);
       return;
     }
-    // Without another server the same one, unless a stream ensures that nothing is lost.
+    // Resend to the same server if alone, unless over a stream.
     const index = other >= 0 || ticket.streamed ? other : servers.indexOf(server);
     if (index < 0 || !this.#underSendLimit(servers[index]!) || !resends.spend(nowMs)) return;
     group.count("resend");

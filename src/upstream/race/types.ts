@@ -7,7 +7,7 @@ import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import type { Budget } from "./budget.ts";
 import type { OrderedServer, ServerOrder } from "./order.ts";
 
-/** A server as a race sees it. */
+/** Server interface for races. */
 export interface RaceServer extends OrderedServer {
   readonly label: string;
   readonly roundTrip: OrderedServer["roundTrip"] & {
@@ -28,7 +28,7 @@ export type RaceSettings = Pick<
   | "failfastAllUnhealthyUpstreams"
 >;
 
-/** What races to the same servers share. */
+/** Shared by races to the same servers. */
 export interface RaceGroup {
   readonly engine: { readonly nowMs: number; readonly timers: Timers; random(): number };
   readonly settings: RaceSettings;
@@ -39,14 +39,14 @@ export interface RaceGroup {
   count(event: "allDown" | "hedge" | "resend"): void;
 }
 
-/** Receives the end of a race. */
+/** Callbacks of a race. */
 export interface RaceHandler {
-  /** `reply` is valid during the call only. */
+  /** Valid only during the call. */
   answered(reply: Reply): void;
   failed(failure: RaceFailure): void;
 }
 
-/** Why no server answered. */
+/** Reason why all servers failed. */
 export interface RaceFailure {
   error: string;
   silent: boolean;

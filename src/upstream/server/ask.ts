@@ -12,10 +12,10 @@ import { COOKIE } from "./cookie.ts";
 import type { KnownServer, OutstandingAsk } from "./known_server.ts";
 import { type Evidence, formAfter, isComplaint } from "./ladder.ts";
 
-/** For the complete answer over TCP, before the truncated one is passed on. */
+/** Limit over TCP before using the truncated answer. */
 const WHOLE_MS = 1000;
 
-/** Why a question over UDP is repeated over TCP. */
+/** Reasons to repeat a UDP question over TCP. */
 type Detour = "truncated" | "cookie missing" | "forged" | "misspelt" | "no socket";
 
 /**
@@ -64,7 +64,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#timer = server.engine.timers.create(() => this.#timeOut());
   }
 
-  /** If asking fails at once, returns the outcome and does not call `handler`. */
+  /** Returns the outcome instead of calling `handler` if asking fails at once. */
   start(
     inquiry: Inquiry,
     { streamed, again, limitMs }: AskOptions,
@@ -128,7 +128,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const server = this.#server;
     const { ladder, roundTrip, spelling, group: { reply }, engine: { nowMs } } = server;
     const { streamed } = this;
-    // A header alone does not repeat the question, so it proves nothing.
+    // Without the question, a header proves nothing.
     if (!streamed && this.#query.exactCase && memory.view.getUint16(4) === 0) {
       this.#overTcp("forged");
       return;
@@ -192,7 +192,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const withOptions = this.#form === FORM.OPTIONS;
     this.#stage = stage;
     this.#cookieSent = withOptions && hasCookie;
-    // Over TCP only to find out whether the server changes the case itself.
+    // Over TCP only to find out if the server changes case.
     query.exactCase = spelling.isMixed(nowMs) && (!streamed || this.#detour === "misspelt");
     query.misspelt = false;
     query.questionLength = inquiry.questionLength;
@@ -226,7 +226,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#again("stream");
   }
 
-  /** A failed detour may leave an alternative. */
   #fail(why: string): void {
     const { cookie } = this.#server;
     const detour = this.#detour;
@@ -236,12 +235,12 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       return;
     }
     if (detour === "no socket") {
-      // The server need not support TCP, so wait for a socket after all.
+      // The server may lack TCP, so wait for a socket.
       this.#stage = "datagram";
       this.#udp.queueAgain();
       return;
     }
-    // A server without TCP that has stopped sending cookies must remain usable.
+    // Keep servers without TCP usable after they stop sending cookies.
     if (detour === "cookie missing") cookie.forget();
     if (detour === "misspelt") this.#server.folds();
     this.#end({ kind: "failed", why });
@@ -261,7 +260,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const { ladder, group: { reply } } = this.#server;
     const { memory, size, subnetSent } = this.#truncated!;
     this.#server.tcpFailed();
-    // The question was answered; silence over TCP says nothing about the form.
+    // Silence over TCP says nothing about the form.
     ladder.heard(this.#form);
     reply.read(memory, size, this.#inquiry!);
     reply.subnetSent = subnetSent;
@@ -272,7 +271,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const { cookie } = this.#server;
     const verdict = cookie.check(reply.memory, reply.optAt);
     if (this.streamed) {
-      // Replies cannot be forged here: the server has stopped sending cookies.
+      // TCP replies cannot be forged: the server stopped sending cookies.
       if (verdict === COOKIE.MISSING) cookie.forget();
       return true;
     }
@@ -281,7 +280,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     return verdict === COOKIE.FINE;
   }
 
-  /** Asks without the subnet, which the server may do better (RFC 7871 section 7.3). */
+  /** Asks without the subnet, as the server may (RFC 7871 section 7.3). */
   #dropsWrongSubnet(reply: Reply): boolean {
     if (!this.#subnetSent || reply.isForSubnet(this.#inquiry!)) return false;
     this.#server.group.count("wrongSubnet");
@@ -293,7 +292,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   #asksAgain({ rcode }: Reply): boolean {
     const { ladder } = this.#server;
     if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !this.streamed) {
-      // The fresh server cookie has been learnt; a second refusal is not about cookies.
+      // A second refusal with a fresh cookie has other reasons.
       const renewed = this.#cookieRenewed;
       this.#cookieRenewed = true;
       this.#again(renewed ? "stream" : "datagram");
@@ -351,7 +350,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
 function outcomeOf(reply: Reply): Outcome {
   const { scanner, rcode } = reply;
   if (scanner.extendedRcode !== 0) return { kind: "failed", why: `response code ${rcode}` };
-  // Truncated over TCP: another server may send all of it.
+  // Another server may send all of it.
   if (scanner.truncated || (rcode === RCODE.NOERROR && scanner.kind === KIND.LAME)) {
     return { kind: "refused", rcode: RCODE.SERVFAIL, elsewhere: true, reply };
   }

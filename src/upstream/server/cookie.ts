@@ -2,21 +2,20 @@ import { EDNS_OPTION } from "../../dns/constants.ts";
 import type { Memory } from "../../engine/memory.ts";
 import { findOption } from "../message/edns.ts";
 
-/** Sizes in octets (RFC 7873 section 4). */
+/** Octets (RFC 7873 section 4). */
 const CLIENT_SIZE = 8;
 const SERVER_SIZE = { min: 8, max: 32 } as const;
 
-/** Verdicts on the cookie of a reply. */
+/** Verdicts on a reply's cookie. */
 export const COOKIE = {
-  /** Ours, or none from a server that has never sent one. */
+  /** Ours, or none from a server that never sent one. */
   FINE: 0,
-  /** Not ours: the reply is forged. */
   FORGED: 1,
-  /** None, though this server has sent one before. */
+  /** None, though this server sent one before. */
   MISSING: 2,
 } as const;
 
-/** DNS cookies of one server (RFC 7873): 64 more bits for a forger to guess. */
+/** DNS cookies of one server (RFC 7873): 64 more bits to guess. */
 export class Cookie {
   readonly #client = new Uint8Array(CLIENT_SIZE);
   readonly #server = new Uint8Array(SERVER_SIZE.max);
@@ -31,7 +30,6 @@ export class Cookie {
     view.setUint32(4, options.random());
   }
 
-  /** 0 for no cookie. */
   get size(): number {
     return this.#enabled ? CLIENT_SIZE + this.#serverSize : 0;
   }
@@ -41,13 +39,13 @@ export class Cookie {
     for (let i = 0; i < this.#serverSize; i++) bytes[at + CLIENT_SIZE + i] = this.#server[i]!;
   }
 
-  /** Accepts replies without a cookie until the server sends one again. */
+  /** Accepts missing cookies until the server sends one again. */
   forget(): void {
     this.#echoed = false;
     this.#serverSize = 0;
   }
 
-  /** Also learns the server's part; returns one of `COOKIE`. */
+  /** Learns the server's part; returns one of `COOKIE`. */
   check(memory: Memory, optAt: number): number {
     const { bytes, view } = memory;
     const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.COOKIE);

@@ -10,11 +10,11 @@ import { UdpQuery } from "../transport/udp.ts";
 
 /** CoreDNS's limit. */
 const TIMEOUT_MS = 1000;
-/** Whatever `health_check` says. */
+/** Lower bound of `health_check`. */
 const MIN_INTERVAL_MS = 100;
-/** So that a thousand nodes do not check in step. */
+/** Desynchronizes nodes. */
 const JITTER = 0.25;
-/** Time in which a recovered server gets its queries back, and its first share. */
+/** Recovery time and first share. */
 const RAMP_MS = 5000;
 const FIRST_SHARE = 0.1;
 
@@ -27,11 +27,10 @@ export interface CheckedServer {
 }
 
 /**
- * The circuit breaker of one server. Nothing is sent while all is well. A failed query makes the
- * server *suspect*: it gets no queries while others are healthy, and is checked until any reply
- * arrives. `maxFails` consecutive failed checks mean *down*. After that it gets its queries back
- * gradually. Checks use the transport of the queries, but never their connections, where a slow
- * name would delay them.
+ * Circuit breaker of one server. After a failed query it is *suspect*: avoided while others are
+ * healthy, and checked until any reply. `maxFails` failed checks in a row mean *down*. After
+ * recovery its queries return gradually. Checks use separate connections, since slow names would
+ * delay them.
  */
 export class Health implements TransportHandler, ConnectionOwner {
   readonly #server: CheckedServer;
@@ -79,7 +78,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     return maxFails > 0 && this.#fails >= maxFails;
   }
 
-  /** Share of its queries that the server should get. */
   get share(): number {
     const part = (this.#engine.nowMs - this.#recoveredMs) / RAMP_MS;
     return part >= 1 ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * part;
@@ -101,7 +99,6 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** Measures the round-trip time, unless a check is under way. */
   measure(): void {
     if (!this.#suspect && !this.#stopped && !this.#checking) this.#check();
   }
@@ -113,7 +110,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.clear(this.#timer);
   }
 
-  /** Any reply will do, as in CoreDNS. */
+  /** Any reply counts, as in CoreDNS. */
   replied(): void {
     const readyMs = this.#connection?.readyMs ?? Infinity;
     const sinceMs = readyMs < Infinity ? Math.max(readyMs, this.#sentMs) : this.#sentMs;
@@ -143,7 +140,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#checking) this.failed();
   }
 
-  /** The server is not to blame: the timer starts the next check. */
+  /** Not the server's fault: the timer starts the next check. */
   unsent(): void {
     this.#checking = false;
   }
@@ -160,7 +157,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
     if (!this.#settings.forceTcp && endpoint.tls === null) {
       const failure = this.#udp.send(endpoint);
-      // Without a socket the server is not to blame: the timer ends this check.
+      // Without a socket, the timer ends this check instead.
       if (failure !== null && failure.kind !== "exhausted") this.failed();
       return;
     }
@@ -176,7 +173,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#connection.send(this.#query) === FAILURE.BUSY) this.unsent();
   }
 
-  /** Also closes its connection, which may be stuck. */
+  /** Its connection may be stuck. */
   #cancelCheck(): void {
     if (!this.#checking) return;
     this.#checking = false;

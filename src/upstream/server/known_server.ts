@@ -15,19 +15,19 @@ import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
 
 /**
- * Default maximum of connections to one server. `bench/connections.ts`: 64 serve 640 misses/s of
- * 100 ms each on a server that answers in order. Beyond that, late queries cost a handshake each,
- * so it must not be lower over TLS than over TCP.
+ * Per server. 64 serve 640 misses/s of 100 ms on a server that answers in order
+ * (`bench/connections.ts`). Beyond that, late queries cost handshakes, so TLS needs no fewer than
+ * TCP.
  */
 const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
-/** A TLS handshake takes some tens of milliseconds. */
+/** A TLS handshake takes tens of milliseconds. */
 const MAX_HANDSHAKES = 16;
-/** Queries that fail over at once; the others 1 ms later. */
+/** Failed over at once; the rest 1 ms later. */
 const MAX_REPORTS = 256;
-/** Until TCP is tried again for truncated answers. */
+/** Before TCP is retried for truncated answers. */
 const TCP_PAUSE_MS = 10_000;
 
-/** What the servers of a group share. */
+/** Shared by the servers of a group. */
 export interface ServerGroup {
   readonly engine: EngineServices;
   readonly settings: GroupSettings;
@@ -38,7 +38,7 @@ export interface ServerGroup {
 
 /** A query that has not ended. */
 export interface OutstandingAsk {
-  /** Monotonic milliseconds; `sinceMs` is Infinity before a connection is established. */
+  /** Monotonic milliseconds; `sinceMs` is Infinity until connected. */
   readonly sentMs: number;
   readonly sinceMs: number;
   readonly silenceReported: boolean;
@@ -46,8 +46,8 @@ export interface OutstandingAsk {
 }
 
 /**
- * What is known of one server. It watches outstanding queries: if nothing arrives for longer than
- * replies usually take, the server is suspect, long before a query times out.
+ * State of one server. Outstanding queries make it suspect after unusual silence, long before a
+ * timeout.
  */
 export class KnownServer implements CheckedServer {
   readonly group: ServerGroup;
@@ -60,7 +60,7 @@ export class KnownServer implements CheckedServer {
   readonly ladder = new EdnsLadder();
   readonly spelling: Spelling;
   readonly roundTrip = new RoundTrip();
-  /** Set by `loop`: it gets only probes. */
+  /** Set by `loop`: only probes are sent. */
   looping = false;
   readonly #metrics: ServerMetrics;
   readonly #watch: Timer;
@@ -139,7 +139,7 @@ export class KnownServer implements CheckedServer {
     if (!this.#retired) this.#metrics.showRoundTrip(this.roundTrip.meanMs);
   }
 
-  /** Blames the server if nothing has arrived since the ask was sent. */
+  /** Blames the server if nothing arrived since. */
   failed(sentMs: number): void {
     this.#metrics.count("failures");
     if (this.#heardMs < sentMs) this.#suspect();
@@ -154,7 +154,6 @@ export class KnownServer implements CheckedServer {
     this.group.count("mismatch");
   }
 
-  /** A reply over TCP was misspelt. */
   folds(): void {
     if (!this.spelling.folds(this.engine.nowMs)) return;
     this.engine.log(
@@ -187,7 +186,7 @@ export class KnownServer implements CheckedServer {
   #suspect(): void {
     if (this.#retired || this.health.suspect) return;
     this.health.fail();
-    // By timer, because the ask that has just failed decides first what to do.
+    // By timer: the failed ask decides first.
     if (this.health.suspect) this.#watchAt(this.engine.nowMs);
   }
 
@@ -206,8 +205,8 @@ export class KnownServer implements CheckedServer {
   }
 
   /**
-   * Queries that show silence: not those sent before the last reply, which may have hard questions,
-   * nor those that wait for a connection.
+   * Excludes queries sent before the last reply (perhaps hard questions), and those waiting for a
+   * connection.
    */
   *#unheard(): Generator<OutstandingAsk, undefined> {
     for (const ask of this.#outstanding) {

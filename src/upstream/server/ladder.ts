@@ -1,26 +1,25 @@
 import { RCODE } from "../../dns/constants.ts";
 import { FORM } from "../message/edns.ts";
 
-/** The server refused a better form of this question, or left it unanswered. */
+/** Whether a better form was refused or left unanswered. */
 export type Evidence = "refused" | "again" | "none";
 
-/** Response codes to EDNS that also have other causes (RFC 6891 section 7). */
+/** Response codes to EDNS with other causes too (RFC 6891 section 7). */
 const AMBIGUOUS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
 /** Doubles after each failed trial. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
-/** Patiences in silence before a server loses EDNS. */
+/** Multiple of the patience before EDNS is dropped. */
 const EDNS_PATIENCE = 2;
-/** The longest patience. */
 const GIVE_UP_MS = 1000;
 
-/** Whether a response code may be about the form of the query rather than its question. */
+/** Whether a response code may concern the query's form. */
 export function isComplaint(rcode: number): boolean {
   return rcode === RCODE.FORMERR || rcode === RCODE.BADVERS || AMBIGUOUS.includes(rcode);
 }
 
 /**
- * The form to ask in again; null if the code is not about it. `doubtful` if the server has never
- * supported EDNS and refused no form of this question.
+ * Next form; null if the code does not concern it. `doubtful` if the server never supported EDNS
+ * and refused no form of this question.
  */
 export function formAfter(rcode: number, form: number, doubtful: boolean): number | null {
   if (form === FORM.PLAIN || !isComplaint(rcode)) return null;
@@ -29,33 +28,31 @@ export function formAfter(rcode: number, form: number, doubtful: boolean): numbe
 }
 
 /**
- * Which form of a query one server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS
- * in many ways, silence among them. So an unanswered form is followed by the next lower one, and
- * the server is asked in the form that it answers. A better form is retried with a copy of a query,
- * so that no client waits for it.
+ * Finds the query form one server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS
+ * in many ways, even by silence, so the next lower form follows an unanswered one. Better forms are
+ * retried with copies, so that clients never wait.
  */
 export class EdnsLadder {
-  /** The server has answered a query with OPT without complaint. Read only. */
+  /** Set by an answer to OPT without complaint. Read only. */
   knowsEdns = false;
   #form: number = FORM.OPTIONS;
   #retryMs = Infinity;
   #pauseMs: number = PAUSE_MS.min;
-  /** By form: since when queries are unanswered. */
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
   #rotated: number = FORM.PLAIN;
 
-  /** `again` if the server has left this question unanswered. */
+  /** `again` if this question was left unanswered. */
   next(nowMs: number, patienceMs: number, again: boolean): number {
-    // One name that is never answered must not cost other names their DNSSEC records.
+    // One unanswered name must not cost others their DNSSEC records.
     const silentMs = nowMs - this.#silentSinceMs[this.#form]!;
     if (this.knowsEdns && !again && silentMs < GIVE_UP_MS) return this.#form;
     for (let form = this.#form; form <= FORM.PLAIN; form++) {
       const twice = form === FORM.EDNS && this.knowsEdns && !again;
-      // Minus infinity if no query is unanswered.
+      // Minus infinity if all queries are answered.
       const silentMs = nowMs - this.#silentSinceMs[form]!;
       if (silentMs < patienceMs * (twice ? EDNS_PATIENCE : 1)) return form;
     }
-    // None is answered: rotate, so that each form may be the first that the server answers again.
+    // Rotate, so that any form may recover first.
     this.#rotated = this.#rotated < FORM.PLAIN
       ? Math.max(this.#rotated + 1, this.#form)
       : this.#form;
@@ -84,7 +81,7 @@ export class EdnsLadder {
     this.#retryMs = nowMs + (knewEdns && evidence === "none" ? 0 : this.#pauseMs);
   }
 
-  /** -1 for none; else `tried` must follow. */
+  /** Form to try, or -1; `tried` must follow. */
   toTry(nowMs: number): number {
     if (nowMs < this.#retryMs) return -1;
     this.#retryMs = Infinity;

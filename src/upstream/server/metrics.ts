@@ -2,7 +2,7 @@ import { rcodeText } from "../../dns/mnemonics.ts";
 import { TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
-/** Response codes with a series of their own; all others are "other". */
+/** Codes with separate series; the rest are "other". */
 const RCODES = 24;
 
 type ServerCounter =
@@ -20,7 +20,6 @@ export class ServerMetrics {
   readonly #counters: Readonly<Record<ServerCounter, number>>;
   readonly #rtt: number;
   readonly #up: number;
-  /** 0 for none yet. */
   readonly #durations = new Int32Array(RCODES + 1);
 
   constructor(engine: EngineServices, label: string, encrypted: boolean) {
@@ -63,7 +62,7 @@ export class ServerMetrics {
     this.#engine.values[this.#up] = up ? 1 : 0;
   }
 
-  /** Ends the export, unless another group with the same server publishes again. */
+  /** Ends the export, unless another group publishes the server again. */
   hide(): void {
     this.#engine.values[this.#up] = NaN;
     this.#engine.values[this.#rtt] = NaN;

@@ -1,6 +1,6 @@
-/** How long to wait before silence means a loss, in milliseconds. */
+/** Milliseconds of silence that mean a loss. */
 const PATIENCE = { unknown: 400, min: 100, max: 1000 } as const;
-/** Weights of a new sample in the averages (RFC 6298 section 2). */
+/** Weights of a new sample (RFC 6298 section 2). */
 const MEAN_WEIGHT = 1 / 8;
 const DEVIATION_WEIGHT = 1 / 4;
 
@@ -16,18 +16,17 @@ export class RoundTrip {
     return this.sampledMs > -Infinity;
   }
 
-  /** RFC 6298's timeout: nearly all replies arrive within it. */
+  /** RFC 6298's timeout: nearly all replies are faster. */
   get usualMs(): number {
     return this.known ? this.meanMs + 4 * this.#deviationMs : PATIENCE.unknown;
   }
 
-  /** Time after which a query may be sent again. */
   get patienceMs(): number {
     return Math.min(Math.max(this.usualMs, PATIENCE.min), PATIENCE.max);
   }
 
   sample(durationMs: number, nowMs: number): void {
-    // Anything else would spoil the averages for good.
+    // Anything else would spoil the averages.
     if (!(durationMs >= 0 && durationMs < Infinity)) return;
     const first = !this.known;
     this.sampledMs = nowMs;

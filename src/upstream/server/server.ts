@@ -9,7 +9,6 @@ import { UdpQuery } from "../transport/udp.ts";
 import { Ask } from "./ask.ts";
 import { KnownServer } from "./known_server.ts";
 
-/** Asks kept for later questions. */
 const MAX_SPARE = 1024;
 const TRIAL_MS = 2000;
 
@@ -39,7 +38,7 @@ export class UpstreamServer extends KnownServer {
   };
 }
 
-/** Tests with a copy of a query whether a server answers a better form again. */
+/** Retries a better form with a copy of a query. */
 class FormTrial implements TransportHandler {
   readonly #server: KnownServer;
   readonly #query = new Outgoing(this);

@@ -1,12 +1,11 @@
-/** In a row, before the server is asked over TCP. */
+/** Consecutive replies before TCP is asked. */
 const MAX_MISSPELT = 3;
 const TCP_ONLY_MS = 60_000;
 const FOLDS_MS = 3_600_000;
 
 /**
- * Whether names are sent to a server in random case (draft-vixie-dnsext-dns0x20), and over TCP
- * only. A misspelt reply is forged, or its server folds case; TCP tells, where replies cannot be
- * forged.
+ * Sends names in random case (draft-vixie-dnsext-dns0x20), or over TCP only. After misspelt replies
+ * TCP, which cannot be forged, tells if the server folds case.
  */
 export class Spelling {
   readonly #enabled: boolean;
@@ -38,7 +37,7 @@ export class Spelling {
     this.#tcpUntilMs = nowMs + TCP_ONLY_MS;
   }
 
-  /** Returns whether it is news. */
+  /** Returns whether this is new. */
   folds(nowMs: number): boolean {
     const news = this.isMixed(nowMs);
     this.#foldsUntilMs = nowMs + FOLDS_MS;

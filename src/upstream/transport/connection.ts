@@ -8,55 +8,54 @@ import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** To a server that does not read; more closes the connection. */
+/** Bytes queued before a stuck connection closes. */
 const MAX_QUEUED = 262_144;
-/** TLS takes more round trips than TCP, and the server's cryptography. */
+/** TLS needs more round trips. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
-/** How soon to check again a connection that should close but carries queries. */
+/** Interval of rechecking busy connections that should close. */
 const LINGER_MS = 100;
-/** More than a query of any size takes. */
+/** Larger than any query. */
 const FRAME_SIZE = 2048;
 
 /** The owner of connections. */
 export interface ConnectionOwner {
   /** Null for an abandoned query; `outOfOrder` if an older one is unanswered. */
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
-  /** A query that waited for the connection cannot be sent. */
+  /** A waiting query cannot be sent. */
   unsent(connection: Connection, query: Outgoing): void;
   mismatched(): void;
-  /** `queries` are those that it carried and were not abandoned. */
+  /** `queries` excludes abandoned ones. */
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
 }
 
-/** How a connection ended. */
+/** Result of a closed connection. */
 export interface ConnectionEnd {
   byServer: boolean;
   why: string | undefined;
 }
 
-/** When a connection ends. */
+/** Time limits of a connection. */
 export interface Lifetime {
-  /** Maximum time without a query. */
   idleMs: number;
-  /** Takes no new query from then on. */
+  /** Time after which it gets no new queries. */
   oldMs: number;
 }
 
-/** Shared by all connections: one whole message, one frame. */
+/** Shared by all connections. */
 let whole: Memory | null = null;
 let frame: Memory | null = null;
 
 /**
- * One TCP or TLS connection to a server (RFC 7766). Queries are matched by id and kept in the order
- * of sending. An abandoned one stays as null: a server that answers in order still works on it.
+ * A TCP or TLS connection to a server (RFC 7766). Abandoned queries remain, as null, since the
+ * server may still work on them.
  */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
   readonly #owner: ConnectionOwner;
   readonly #life: Lifetime;
   readonly #timer: Timer;
-  /** By id, oldest first; null for abandoned ones. */
+  /** Oldest first; null for abandoned ones. */
   readonly #sent = new Map<number, Outgoing | null>();
   readonly #pending: PendingFrames;
   #state: "connecting" | "open" | "closed" = "connecting";
@@ -67,10 +66,9 @@ export class Connection implements StreamHandler, Carrier {
   #retired = false;
   #strays = 0;
 
-  // For reading only.
-  /** When it was established, in monotonic milliseconds; Infinity before. */
+  // Read only.
+  /** Monotonic milliseconds; Infinity until established. */
   readyMs = Infinity;
-  /** When data last arrived, in monotonic milliseconds. */
   lastDataMs = -Infinity;
   answers = 0;
   /** Neither answered nor abandoned. */
@@ -84,7 +82,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
 
-  /** Returns false if connecting fails at once. Queries can be sent from now on. */
+  /** Starts connecting; false if that fails at once. */
   open(endpoint: Endpoint): boolean {
     this.#stream = this.#engine.io.connect(endpoint, this);
     if (this.#stream < 0) return false;
@@ -94,7 +92,7 @@ export class Connection implements StreamHandler, Carrier {
     return true;
   }
 
-  /** Including abandoned queries. */
+  /** Includes abandoned queries. */
   get unanswered(): number {
     return this.#sent.size;
   }
@@ -103,14 +101,13 @@ export class Connection implements StreamHandler, Carrier {
     return this.#retired || this.#state === "closed" || this.#engine.nowMs >= this.#life.oldMs;
   }
 
-  /** Since when the oldest unanswered query has waited; Infinity for none. */
+  /** Start of the oldest unanswered query's wait, or Infinity. */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
     if (this.#state === "connecting") return this.#openedMs;
     return Math.max(this.#oldestMs, this.readyMs);
   }
 
-  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     const { io, nowMs } = this.#engine;
     if (io.queued(this.#stream) > MAX_QUEUED) return FAILURE.UNREAD;
@@ -128,11 +125,11 @@ export class Connection implements StreamHandler, Carrier {
     return null;
   }
 
-  /** Gives up a query; the server still owes its answer. */
+  /** The answer may still arrive. */
   abandon(query: Outgoing): void {
     let id = query.carrierId;
     if (this.#sent.get(id) !== query) {
-      // The id is that of another connection.
+      // The id is another connection's.
       id = -1;
       for (const [other, sent] of this.#sent) if (sent === query) id = other;
       if (id < 0) return;
@@ -142,7 +139,7 @@ export class Connection implements StreamHandler, Carrier {
     else this.#sent.delete(id);
   }
 
-  /** Live queries with their positions in the order of sending. */
+  /** Live queries with their positions. */
   *waiting(): Generator<[position: number, query: Outgoing]> {
     let position = 0;
     for (const query of [...this.#sent.values()]) {
@@ -151,7 +148,6 @@ export class Connection implements StreamHandler, Carrier {
     }
   }
 
-  /** Closes the connection once no live query is left. */
   retire(): void {
     this.#retired = true;
     if (this.live === 0) this.close();
@@ -205,7 +201,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#end({ byServer: true, why });
   }
 
-  /** Counts a query that must not be written now. */
+  /** Counts a query that must wait. */
   #hasRoom({ length }: Outgoing): boolean {
     const { io, values } = this.#engine;
     if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;
@@ -228,7 +224,7 @@ export class Connection implements StreamHandler, Carrier {
   #deliverFrames({ bytes }: Memory, offset: number, length: number): number {
     const end = offset + length;
     let at = offset;
-    // What is delivered may close the connection.
+    // Delivery may close the connection.
     while (at + 2 <= end && this.#isOpen) {
       const size = (bytes[at]! << 8) | bytes[at + 1]!;
       if (at + 2 + size > end) break;
@@ -271,7 +267,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#sent.delete(id);
     this.answers++;
     this.#lastUsedMs = nowMs;
-    // The time of an abandoned query is unknown: count from now.
+    // Abandoned queries have no time: count from now.
     const oldest = this.#sent.values().next().value;
     this.#oldestMs = oldest === undefined ? Infinity : oldest?.sentMs ?? nowMs;
     this.#owner.answered(this, query, outOfOrder);

@@ -1,9 +1,9 @@
 import type { Connection } from "./connection.ts";
 import type { ConnectionHabits } from "./habits.ts";
 
-/** The connections to one server, the last used one last. */
+/** Connections to one server, last used last. */
 export class ConnectionList {
-  /** For reading only. */
+  /** Read only. */
   readonly all: Connection[] = [];
   readonly #clock: { readonly nowMs: number };
   readonly #habits: ConnectionHabits;
@@ -41,7 +41,7 @@ export class ConnectionList {
     return count;
   }
 
-  /** Late with its oldest query or, if the server is concurrent, silent. */
+  /** Whether its oldest query is late or, on a concurrent server, it is silent. */
   isLate(connection: Connection): boolean {
     return this.#clock.nowMs >= this.#lateMs(connection);
   }
@@ -60,7 +60,7 @@ export class ConnectionList {
     return latest;
   }
 
-  /** The server has answered on these, or may still answer in time. */
+  /** Counts connections that have answered or may yet in time. */
   served(): number {
     let count = 0;
     for (const connection of this.all) {
@@ -69,9 +69,7 @@ export class ConnectionList {
     return count;
   }
 
-  /**
-   * When the next connection becomes late, or in the usual time while queries wait or all are late.
-   */
+  /** When the next connection becomes late; the usual time while queries wait or all are late. */
   nextCheckMs(queriesWait: boolean): number {
     const { nowMs } = this.#clock;
     const usualMs = nowMs + this.#patienceMs();

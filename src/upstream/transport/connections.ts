@@ -7,16 +7,16 @@ import { ConnectionHabits } from "./habits.ts";
 import { FAILURE, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
-/** Queries that share a connection: before another is opened, and at most. */
+/** Queries per connection: before another is opened, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
 const MAX_IN_ORDER = 4;
 const MAX_CLOSING = 64;
-/** So that not all are renewed at once. */
+/** Spreads renewals. */
 const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
-/** A connection with only abandoned queries is closed after this time. */
+/** Limit for connections with only abandoned queries. */
 const STALLED_MS = 2000;
-/** In each of the two queues. */
+/** Queries per queue. */
 const MAX_WAITING = 4096;
 
 /** Options of `Connections`. */
@@ -27,7 +27,7 @@ export interface ConnectionsOptions {
   /** 0 for no limit. */
   maxIdle: number;
   idleMs: number;
-  /** Older ones get no new query; 0 for no limit. */
+  /** Age limit for new queries; 0 for no limit. */
   maxAgeMs: number;
   patienceMs: () => number;
   count: (found: boolean) => void;
@@ -35,17 +35,16 @@ export interface ConnectionsOptions {
 }
 
 /**
- * The connections to one server, and the choice of one for each query.
+ * Connections to one server, and the choice for each query.
  *
- * Many servers answer the queries of a connection in order, so a slow name delays those behind it.
- * Therefore:
+ * Many servers answer a connection's queries in order, so slow names delay the rest:
  *
- * - A query uses a connection with nothing outstanding, or else a new one.
- * - Queries share a connection only if the server has answered out of order, or once all connections
- *   are in use; never behind a late query.
- * - Once all connections are in use, a late query makes room for others, and is sent again last.
- * - A query that is stuck is sent again elsewhere: behind a late one, on a connection whose server
- *   takes no second query, or on one that the server does not serve.
+ * - A query uses an idle connection, or else a new one.
+ * - Connections are shared only if the server answers out of order or all are in use; never behind
+ *   a late query.
+ * - Once all are in use, late queries make room and are resent last.
+ * - Stuck queries are resent elsewhere: behind a late one, on a connection limited to one query, or
+ *   on an unserved one.
  */
 export class Connections implements ConnectionOwner, SlotHolder {
   readonly mismatched: () => void;
@@ -56,7 +55,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
   readonly #watch: Timer;
   readonly #connections: ConnectionList;
   readonly #waiting = new Set<Outgoing>();
-  /** Late queries that made room for others; sent last. */
+  /** Late queries that made room; sent last. */
   readonly #slow = new Set<Outgoing>();
   #retired = false;
   #dispatching = false;
@@ -65,7 +64,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#engine = engine;
     this.#options = options;
     this.mismatched = options.mismatched;
-    // HTTP/2 streams are concurrent by nature.
+    // HTTP/2 streams are concurrent.
     this.#habits = new ConnectionHabits((options.endpoint.tls?.http ?? null) !== null);
     this.#connections = new ConnectionList(engine, this.#habits, options.patienceMs);
     this.#slots = ConnectionSlots.of(engine);
@@ -76,13 +75,11 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return this.#connections.all.length;
   }
 
-  /** Returns why the query cannot be sent, or null. */
   send(query: Outgoing): TransportFailure | null {
     query.begin(this.#engine.nowMs);
     return this.#send(query);
   }
 
-  /** `late` if its time is up. */
   cancel(query: Outgoing, late: boolean): void {
     const connection = query.carrier as Connection | null;
     const before = query.movedFrom as Connection | null;
@@ -94,11 +91,11 @@ export class Connections implements ConnectionOwner, SlotHolder {
       return;
     }
     connection.abandon(query);
-    // A connection being established has its own time limit.
+    // Connecting has a separate time limit.
     if (!late || connection.readyMs === Infinity) return;
     const silent = connection.lastDataMs < query.sentMs;
     if (silent && connection.answers > 0) this.#habits.silent();
-    // A server that answers in order still works on it; one that has sent nothing is gone.
+    // Servers that answer in order still work on it.
     if (connection.live === 0 && (silent || !this.#habits.concurrent)) connection.close();
   }
 
@@ -125,7 +122,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
   }
 
   unsent(connection: Connection, query: Outgoing): void {
-    // An earlier query of the same event may have closed it.
+    // An earlier query of this event may have closed it.
     const idle = connection.unanswered === 0 && !connection.closing;
     if (idle) this.#slots.addIdle(connection, this);
     if (!query.leave(connection)) query.handler.failed(FAILURE.BUSY);
@@ -144,7 +141,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
         continue;
       }
       query.carrier = null;
-      // A server may close (RFC 7766 section 6.2.4): no fault if others work, or for later queries.
+      // No fault if others work (RFC 7766 section 6.2.4), or for later queries.
       const again = connection.answers > 0 || query !== queries[0] ||
         this.#connections.served() > 0;
       if (again && query.moves++ < MAX_MOVES && this.#send(query) === null) continue;
@@ -197,7 +194,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (this.#dispatching) return;
     this.#dispatching = true;
     while (this.#waiting.size + this.#slow.size > 0) {
-      // A slow query must not make another one move.
+      // Slow queries must not displace each other.
       const reclaims = this.#waiting.size > 0;
       const connection = this.#pick() ?? (reclaims ? this.#reclaim() : null);
       if (connection === null && this.size > 0) break;
@@ -209,7 +206,6 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatching = false;
   }
 
-  /** Opens a connection if needed; null if the query must wait. */
   #pick(except: Connection | null = null): Connection | null {
     const { count } = this.#options;
     const { all } = this.#connections;
@@ -306,11 +302,11 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (dueMs < Infinity) this.#engine.timers.set(this.#watch, dueMs);
   }
 
-  /** Whether the oldest query of a connection will be answered, even if late. */
+  /** Whether its oldest query will be answered, even if late. */
   #isServed(connection: Connection): boolean {
-    // The server may take no second query on a connection.
+    // The server may limit connections to one query.
     if (connection.answers > 0) return this.#habits.reusable;
-    // Or no further connection; an idle one that it serves must be free to tell.
+    // Or limit connections; only an idle served one can tell.
     return this.#habits.servesLate(this.#engine.nowMs) ||
       !this.#connections.all.some(({ answers, unanswered, closing }) =>
         answers > 0 && unanswered === 0 && !closing
@@ -319,7 +315,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
 
   #move(query: Outgoing, from: Connection, wasFirst: boolean): void {
     if (query.moves >= MAX_MOVES) return;
-    // Once is enough; a name that is never answered would use up one connection after the other.
+    // Once only: an unanswered name would use up every connection.
     if (wasFirst && query.movedFrom !== null) return;
     const to = this.#pick(from);
     if (to === null && wasFirst) return;
@@ -342,9 +338,9 @@ export class Connections implements ConnectionOwner, SlotHolder {
     const { carrier, movedFrom, wasFirst } = query;
     query.carrier = null;
     query.movedFrom = null;
-    // An answer may be delivered before the event that its connection is established.
+    // An answer may precede the connection's event.
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
-    // A longer time means a slow name.
+    // Longer means a slow name.
     const usual = nowMs - query.sentMs <= this.#options.patienceMs();
     if (query.reclaimed && connection.answers === 1 && usual) this.#habits.unserved(nowMs);
     if (carrier === null) {
@@ -358,7 +354,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     }
   }
 
-  /** Learns whether `from` is served: another connection answered its oldest query. */
+  /** Another connection answered the oldest query of `from`. */
   #learnFromMove(from: Connection): void {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
@@ -368,8 +364,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
       return;
     }
     this.#habits.servesOnly(this.#connections.served(), nowMs);
-    // Requeue what waits on unserved connections. They stay for a while: an answer would show that
-    // the server is only slow.
+    // Keep unserved connections for a while: an answer would mean that the server is only slow.
     for (const connection of [...this.#connections.all]) {
       if (connection.answers > 0 || !this.#connections.isLate(connection)) continue;
       for (const [_, query] of connection.waiting()) {

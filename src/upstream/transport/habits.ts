@@ -1,14 +1,14 @@
 const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
-/** Connections in a row that the server closed after one answer, with a query waiting. */
+/** Consecutive connections closed after one answer, a query waiting. */
 const EARLY_ENDS = 2;
-/** Queries in a row that a used connection left unanswered and a fresh one answered in time. */
+/** Consecutive queries answered in time only on a fresh connection. */
 const UNSERVED = 4;
 
-/** How one server treats connections. Refusals are believed only for a while. */
+/** Connection handling of one server. Refusals are believed for a while. */
 export class ConnectionHabits {
   /** Read only. */
   concurrent: boolean;
-  /** It has answered a second query on a connection. Read only. */
+  /** Set by a second answer on a connection. Read only. */
   reusable = false;
   #singleUseUntilMs = -Infinity;
   #earlyEnds = 0;
@@ -29,7 +29,7 @@ export class ConnectionHabits {
     return nowMs < this.#limitUntilMs ? this.#limit : Infinity;
   }
 
-  /** The `count`th answer on a connection; `outOfOrder` if an older query is unanswered. */
+  /** `count` is the connection's; `outOfOrder` if an older query is unanswered. */
   answered(count: number, outOfOrder: boolean): void {
     if (outOfOrder) this.concurrent = true;
     if (count < 2) return;
@@ -38,26 +38,25 @@ export class ConnectionHabits {
     this.#unserved = 0;
   }
 
-  /** Silence on a connection means nothing yet. */
+  /** Whether silence means nothing yet. */
   servesLate(nowMs: number): boolean {
     return nowMs < this.#slowUntilMs;
   }
 
-  /** A first answer arrived when it was no longer needed. */
+  /** Records a first answer that came too late. */
   servedLate(nowMs: number): void {
     if (nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
     this.#slowUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
-  /** A fresh connection answered in time what a used one had not. */
+  /** Records an answer in time only on a fresh connection. */
   unserved(nowMs: number): void {
     if (++this.#unserved < UNSERVED) return;
     this.reusable = false;
     this.answersOne(nowMs);
   }
 
-  /** A used connection fell silent. */
   silent(): void {
     this.reusable = false;
   }
@@ -71,7 +70,7 @@ export class ConnectionHabits {
     this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
   }
 
-  /** A connection with waiting queries closed after `answers`, while `served` others work. */
+  /** A connection with waiting queries closed after `answers`; `served` others work. */
   ended(answers: number, served: number, nowMs: number): void {
     if (answers === 0 && served > 0) this.servesOnly(served, nowMs);
     const early = answers === 1 && !this.reusable;

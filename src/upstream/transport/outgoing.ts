@@ -3,20 +3,20 @@ import { Memory } from "../../engine/memory.ts";
 import { OPT_SIZE } from "../message/edns.ts";
 import { PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
-/** A connection, as its queries know it. */
+/** Connection interface for queries. */
 export interface Carrier {
   /** Monotonic milliseconds; Infinity until established. */
   readonly readyMs: number;
 }
 
-/** Why a query or its answer was lost; `why` is for the operator. */
+/** Loss of a query or answer; `why` is for operators. */
 export interface TransportFailure {
   /**
-   * - "refused": the server cannot be reached, or refuses.
-   * - "broken": the connection closed before the answer arrived.
-   * - "forged": so many wrong replies arrived that somebody may be guessing.
-   * - "misspelt": the replies are right except for the case of letters.
-   * - "exhausted": this host has no socket or port left, or too many queries wait.
+   * - "refused": the server is unreachable, or refuses.
+   * - "broken": the connection closed before the answer.
+   * - "forged": so many wrong replies that someone may be guessing.
+   * - "misspelt": only the case differs.
+   * - "exhausted": no sockets or ports, or too many waiting queries.
    */
   readonly kind: "refused" | "broken" | "forged" | "misspelt" | "exhausted";
   readonly why: string;
@@ -31,46 +31,46 @@ export const FAILURE = {
   MISSPELT: { kind: "misspelt", why: "the question came back misspelt" },
   UNREAD: { kind: "broken", why: "the server does not read" },
   CROWDED: { kind: "exhausted", why: "too many queries wait to connect" },
-  /** The thread that serves the connection is too busy. */
+  /** The connection's thread is too busy. */
   BUSY: { kind: "exhausted", why: "too much is under way to upstreams over TLS" },
   CANNOT_CONNECT: { kind: "refused", why: "cannot connect" },
 } as const satisfies Record<string, TransportFailure>;
 
-/** Receives the end of a query. */
+/** Callbacks of a query. */
 export interface TransportHandler {
-  /** The message is at offset 0, with room for tables after it. */
+  /** The message is at offset 0, with room for tables behind it. */
   replied(memory: Memory, length: number): void;
   failed(failure: TransportFailure): void;
 }
 
-/** How a message compares with a query. */
+/** Results of comparing a message with a query. */
 export const MATCH = {
   ANSWER: 0,
-  /** It lacks the case required. */
+  /** The required case differs. */
   MISSPELT: 1,
   OTHER: 2,
 } as const;
 
-/** Response codes of replies that may lack the question. */
+/** Codes of replies that may lack the question. */
 const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED];
 
-/** A query in wire form to one server, over any transport. */
+/** A wire-form query to one server, over any transport. */
 export class Outgoing {
   readonly handler: TransportHandler;
   readonly packet = new Memory(PACKET_SIZE);
   length = 0;
   questionLength = 0;
   exactCase = false;
-  /** Null over UDP and while it waits for a connection. */
+  /** Null over UDP and while waiting. */
   carrier: Carrier | null = null;
   carrierId = 0;
   sentMs = 0;
   /** Resends on other connections. */
   moves = 0;
-  /** The previous connection, which may still bring the answer. */
+  /** May still answer. */
   movedFrom: Carrier | null = null;
   wasFirst = false;
-  /** It made room on a used connection where it was the oldest. */
+  /** Made room on a used connection. */
   reclaimed = false;
   misspelt = false;
 
@@ -90,7 +90,7 @@ export class Outgoing {
     return this.carrier === null ? Infinity : Math.max(this.sentMs, this.carrier.readyMs);
   }
 
-  /** Returns false if that was the only connection. */
+  /** Returns false if it was the only connection. */
   leave(carrier: Carrier): boolean {
     if (this.carrier !== carrier) {
       if (this.movedFrom === carrier) this.movedFrom = null;
@@ -117,10 +117,7 @@ export class Outgoing {
   }
 }
 
-/**
- * Whether a message without question and records is an error or truncated (RFC 1035 allows that);
- * OPT may carry the error.
- */
+/** Whether a message has only an error or truncation (allowed by RFC 1035). */
 function isBare({ view }: Memory, length: number): boolean {
   if (view.getUint32(6) !== 0) return false;
   const flags = view.getUint16(2);

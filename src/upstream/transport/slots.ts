@@ -1,21 +1,20 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Connection } from "./connection.ts";
 
-/** The connections to one server. */
+/** Connections to one server, for `ConnectionSlots`. */
 export interface SlotHolder {
   readonly size: number;
-  /** Closes a connection in use and requeues its queries; called only with two or more. */
+  /** Requeues the queries; called only with two or more connections. */
   freeOne(): void;
 }
 
 /**
- * The connections of one engine, whose descriptors are limited. When they run out, the connection
- * that has been idle longest is closed, but never the only one to its server: a slow zone must not
- * take the connection of another server. A server without any gets a slot of the server with the
- * most.
+ * An engine's connections, bounded by descriptors. If these run out, the longest idle one closes,
+ * but never a server's only one: slow zones must not starve others. Servers without any get one
+ * from the largest.
  */
 export class ConnectionSlots {
-  /** The longest idle first. */
+  /** Longest idle first. */
   readonly #idle = new Map<Connection, SlotHolder>();
   readonly #holders = new Set<SlotHolder>();
 

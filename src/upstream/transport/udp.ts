@@ -8,20 +8,20 @@ import { FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing
 const MAX_MISMATCHES = 3;
 /** Sockets are also released elsewhere. */
 const RETRY_MS = 5;
-/** Before something else is tried. */
+/** Wait before trying something else. */
 const PATIENCE_MS = 20;
 
 /** Options of a `UdpQuery`. */
 export interface UdpOptions {
-  /** Without it, queries without a socket fail at once. */
+  /** If absent, queries without a socket fail at once. */
   queue?: SocketQueue;
-  /** Returns whether to give UDP up. */
+  /** Returns whether to give up UDP. */
   onMismatch?: (misspelt: boolean) => boolean;
 }
 
 /**
- * One query over UDP: fresh random port, fresh random id, and a reply that must match both and the
- * question. Other datagrams are counted and dropped.
+ * One UDP query with random port and id; the reply must match both and the question. Others are
+ * counted and dropped.
  */
 export class UdpQuery implements DatagramHandler {
   readonly #query: Outgoing;
@@ -43,7 +43,6 @@ export class UdpQuery implements DatagramHandler {
     return this.#state === "queued";
   }
 
-  /** Returns why the query cannot be sent, or null. */
   send(endpoint: Endpoint): TransportFailure | null {
     const { queue } = this.#options;
     this.#endpoint = endpoint;
@@ -55,13 +54,12 @@ export class UdpQuery implements DatagramHandler {
     return null;
   }
 
-  /** After "exhausted": waits for a socket as long as it takes. */
+  /** Waits without limit, after "exhausted". */
   queueAgain(): void {
     this.#state = "queued";
     this.#options.queue!.putBack(this);
   }
 
-  /** Its handler is not called any more. */
   cancel(): void {
     const { queue } = this.#options;
     if (this.#state === "queued") queue!.delete(this);
@@ -72,7 +70,6 @@ export class UdpQuery implements DatagramHandler {
     this.#state = "idle";
   }
 
-  /** Counts the last reply as wrong. */
   mismatched(misspelt = false): void {
     const givesUp = this.#options.onMismatch?.(misspelt) ?? false;
     if (++this.#mismatches < MAX_MISMATCHES && !givesUp) return;
@@ -91,7 +88,7 @@ export class UdpQuery implements DatagramHandler {
     this.#fail(FAILURE.REFUSED);
   }
 
-  /** Returns false if there is still no socket. */
+  /** False if there is still no socket. */
   sendNow(): boolean {
     const failure = this.#open();
     if (failure === FAILURE.NO_SOCKET) return false;
@@ -128,12 +125,12 @@ export class UdpQuery implements DatagramHandler {
 }
 
 /**
- * Queries that wait for a socket because ports or descriptors have run out, first come, first served.
- * No server is to blame. Callers enforce deadlines. There are at most as many as asks under way.
+ * Queries waiting for a socket, first come, first served. Callers enforce deadlines. Bounded by the
+ * asks under way.
  */
 export class SocketQueue {
   readonly #waiting = new Map<UdpQuery, number>();
-  /** They have given up once and come first, since nothing else has worked. */
+  /** Gave up once; served first. */
   readonly #stuck = new Set<UdpQuery>();
   readonly #engine: EngineServices;
   readonly #timer: Timer;
@@ -157,7 +154,6 @@ export class SocketQueue {
     this.#arm(this.#engine.nowMs + RETRY_MS);
   }
 
-  /** After it has given up. */
   putBack(query: UdpQuery): void {
     this.#stuck.add(query);
     this.#arm(this.#engine.nowMs + RETRY_MS);
@@ -168,7 +164,7 @@ export class SocketQueue {
     this.#stuck.delete(query);
   }
 
-  /** Serves the queue at the end of this turn of the loop. */
+  /** Serves the queue at the end of this loop turn. */
   freed(): void {
     if (this.size > 0) this.#arm(this.#engine.nowMs);
   }
