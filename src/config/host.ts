@@ -1,9 +1,9 @@
-/** The machine, as configurations see it. */
+/** View of the machine for configurations. */
 export interface HostView {
   env(name: string): string | undefined;
   /** Throws `Deno.errors.NotFound` and the like. */
   readTextFile(path: string): string;
-  /** "other" is a FIFO, a device or a socket; null if nothing is there. */
+  /** "other" is a FIFO, device or socket; null if absent. */
   kindOf(path: string): "file" | "directory" | "other" | null;
   /** Sorted names; empty if the directory cannot be read. */
   readDirectory(path: string): string[];
