@@ -8,11 +8,9 @@ const FULL = 0.95;
 const FREE = 0.9;
 
 /**
- * Returns a check that warns once when the kernel's connection table is nearly full: the kernel
- * then drops new connections, also those of nodens to its upstreams. Queries to nodens are not
+ * Creates a check that warns once when the kernel's connection table is nearly full. The kernel
+ * then drops new connections, including those of nodens to its upstreams; queries to nodens are not
  * tracked.
- *
- * @param options - `read` returns the text of a kernel file, or throws
  */
 export function conntrackCheck(
   { read, log }: { read: (path: string) => string; log: (level: LogLevel, line: string) => void },
@@ -30,7 +28,7 @@ export function conntrackCheck(
     } catch {
       return;
     }
-    // 0 means no limit; comparisons with NaN are false.
+    // 0 means no limit; NaN never matches.
     if (!(max > 0 && count >= 0)) return;
     if (!isFull && count >= FULL * max) {
       isFull = true;
