@@ -3,7 +3,7 @@ import type { Family } from "../../node/rules/rule_text.ts";
 import { ownership, type RuleSet } from "../../node/rules/transaction.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** The rules of one family, or why they cannot be read. */
+/** The rules of one family, or why they are unreadable. */
 export type FamilyRules =
   & { readonly family: Family }
   & (
@@ -20,12 +20,12 @@ const REMEDY: Record<IptablesFault, string> = {
   other: "run iptables-save by hand to see what fails",
 };
 
-/** Name of the commands of a family. */
+/** Command name of a family. */
 export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
 
-/** Checks that iptables works, and that only one kind of it is in use. */
+/** Checks that iptables works and only one kind is in use. */
 export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   if ("fault" in rules) return problem(rules.message, REMEDY[rules.fault]);
   const program = programOf(rules.family);
@@ -78,7 +78,7 @@ export interface MatchFacts {
   readonly failOpen: boolean;
 }
 
-/** Checks that the kernel has the matches that the rules need. */
+/** Checks that the kernel has the required matches. */
 export function judgeMatches({ failOpen, test, loaded, modules }: MatchFacts): Verdict {
   const needed = failOpen ? ["comment", "recent", "socket"] : ["comment"];
   if (test?.accepted === true) {

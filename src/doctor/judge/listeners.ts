@@ -4,7 +4,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 /** The server at our addresses; "unknown": no visible process; "unseen": no visible sockets. */
 export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown" | "unseen";
 
-/** Whether silence is acceptable: perhaps nobody serves. */
+/** Whether silence is acceptable. */
 export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
@@ -43,7 +43,7 @@ const ADVICE: Record<string, string> = {
   coredns: "give it bind with its own addresses, or stop it",
 };
 
-/** The present server at the addresses of nodens. */
+/** The server currently at our addresses. */
 export function whoRuns(facts: ListenerFacts): Running {
   const { dns, sockets, status } = facts;
   if (sockets === null) return status === null ? "unseen" : "nodens";
@@ -58,7 +58,7 @@ export function whoRuns(facts: ListenerFacts): Running {
 
 const UNREADABLE = "/proc/net cannot be read, so listening sockets are not known";
 
-/** Checks that no other process has the DNS addresses. */
+/** Checks that the DNS addresses are free or ours. */
 export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   const { dns, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -66,7 +66,7 @@ export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   return judge(dns, sockets, { facts, advice: ADVICE });
 }
 
-/** Checks that no other process has the addresses of health and metrics. */
+/** Checks that the health and metrics addresses are free or ours. */
 export function judgeHttpPorts(facts: ListenerFacts): Verdict {
   const { http, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -127,7 +127,7 @@ export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
 }
 
 function isNodens({ owner }: Socket, { status }: ListenerFacts): boolean {
-  // An invisible process is taken for the nodens that answers at our HTTP addresses.
+  // An invisible process is assumed to be the nodens that answers at our HTTP addresses.
   if (owner === null) return status !== null;
   return owner.name === "nodens" || owner.pid === status?.pid;
 }
@@ -154,7 +154,7 @@ function isAt({ address, port }: Wanted, socket: Socket): boolean {
     familyOf(address) === familyOf(socket.address) || socket.address === "::");
 }
 
-/** Whether both perhaps cannot be bound at once: /proc does not say whether "::" takes IPv4. */
+/** Whether binding both might fail: /proc does not say whether "::" includes IPv4. */
 function collides({ address, port }: Wanted, socket: Socket): boolean {
   if (port !== socket.port) return false;
   if (address === "" || address === socket.address) return true;

@@ -50,7 +50,7 @@ export function probeLinks(
   }
 }
 
-/** Names of the modules that the kernel has or could load; null if unknown. */
+/** Modules that the kernel has or can load; null if unknown. */
 export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] | null {
   const release = tree.read("/proc/sys/kernel/osrelease")?.trim();
   const texts = ["modules.dep", "modules.builtin"].map((file) =>
@@ -60,7 +60,7 @@ export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] 
   return [...texts.flatMap((text) => moduleNames(text ?? "")), ...tree.list("/sys/module")];
 }
 
-/** Names of modules in modules.dep or modules.builtin: `kernel/net/xt_recent.ko.xz: …`. */
+/** Module names in modules.dep or modules.builtin: `kernel/net/xt_recent.ko.xz: …`. */
 export function moduleNames(text: string): string[] {
   return [...text.matchAll(/([^/:\s]+)\.ko(?:\.[a-z0-9]+)?(?::.*)?$/gm)]
     .map(([, name]) => name!.replaceAll("-", "_"));
