@@ -15,7 +15,7 @@ import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;
 
-/** Shared by the parts of the node role. */
+/** Dependencies shared by the node role. */
 export interface NodeContext {
   options: ServeOptions;
   logger: Logger;
@@ -23,7 +23,7 @@ export interface NodeContext {
   onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
 }
 
-/** Counts set-up errors under node-cache's name; every series exists from the start. */
+/** Counts set-up errors under node-cache's name; all series exist from the start. */
 export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
   const name = "coredns_nodecache_setup_errors_total";
   const counters = new Map(
@@ -44,7 +44,7 @@ function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 
-/** Socket marks by which rules recognize nodens' own queries to upstreams and listeners; 0 for none. */
+/** Socket marks by which rules recognize nodens' own queries; 0 for none. */
 export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
   const { redirect, failOpen } = options.rules;
   if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
@@ -57,7 +57,7 @@ export function ownMarks({ options, logger }: NodeContext): { upstream: number; 
   return { upstream: redirect === null ? 0 : OWN_MARK, probe: failOpen ? OWN_MARK : 0 };
 }
 
-/** The part of nodens that changes the host, or null; `checks` is called once nodens serves. */
+/** Creates the node role, or null; calls `checks` once nodens serves. */
 export async function makeNodeRole(
   context: NodeContext,
   checks: () => SelfChecks,
@@ -97,7 +97,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   try {
     return await askMarked(openLibc(), target, { mark: OWN_MARK, timeoutMs: ASK_LIMIT_MS });
   } catch {
-    // Without the right to set marks, an unmarked query follows.
+    // Without permission for marks, an unmarked query follows.
   }
   try {
     const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
@@ -109,7 +109,10 @@ async function answers(target: { address: string; port: number }): Promise<boole
   }
 }
 
-/** The free addresses for metrics; as in node-cache, optional ones in use do not prevent the start. */
+/**
+ * Metrics addresses not in use; as in node-cache, an occupied optional one does not prevent
+ * startup.
+ */
 export function freeMetricsAddresses(
   addresses: readonly HttpAddress[],
   { logger, shared, optional }: { logger: Logger; shared: boolean; optional: boolean },
