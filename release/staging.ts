@@ -8,11 +8,14 @@ export interface Staging {
   readonly denoDir: string;
 }
 
-/** Not a LICENSE, which Deno takes for code: it would embed the error with local paths. */
+/** Excludes LICENSE: Deno would parse it as code and embed the error with local paths. */
 const CODE = /\.(?:[cm]?js|json)$/;
 const COMMIT_FILE = "src/cli/commit.ts";
 
-/** Copies modules and packages and writes the commit. Times are equal: `deno compile` embeds them. */
+/**
+ * Copies modules and packages and writes the commit. Times are equal, because `deno compile` embeds
+ * them.
+ */
 export async function stage(
   folder: string,
   { root, graph, origin }: { root: string; graph: Graph; origin: Origin },
@@ -42,7 +45,7 @@ export async function stage(
     copyCode(folder, denoDir + folder.slice(info.denoDir.length));
   }
   setTimes(folder, origin.epochSeconds);
-  // The runtime to embed is downloaded once, not for each staging.
+  // Download the runtime once, not for each staging.
   Deno.mkdirSync(`${info.denoDir}/dl`, { recursive: true });
   Deno.symlinkSync(`${info.denoDir}/dl`, `${denoDir}/dl`);
   return { sources, denoDir };
@@ -60,7 +63,7 @@ interface Lock {
 
 const KEPT = ["name", "version", "license", "exports", "nodeModulesDir", "unstable"];
 
-/** Leaves out imports of tests and tools: Deno wants every package in these two files. */
+/** Removes imports of tests and tools: Deno requires every package listed in these two files. */
 export function reduceManifest(
   manifest: Manifest,
   lock: Lock,
