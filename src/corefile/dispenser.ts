@@ -3,10 +3,7 @@ import { unknownOption, unknownWord } from "./nearest.ts";
 import type { Line } from "./parser.ts";
 import { quote } from "./quote.ts";
 
-/**
- * Reader of the words of one directive. Iteration continues after a fault, and reports unread
- * words.
- */
+/** Reader of one directive's words. Continues after a fault, and reports unread words. */
 export class Dispenser {
   readonly #plugin: string;
   readonly #uses: readonly [Line, ...Line[]];
