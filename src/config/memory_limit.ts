@@ -2,7 +2,7 @@ import type { HostView } from "./host.ts";
 import type { Config } from "./types.ts";
 
 const MI = 2 ** 20;
-/** The program without caches: measured, with a margin. */
+/** Without caches: measured, with a margin. */
 const PROGRAM_BYTES = 96 * MI;
 /** Shares of the rest, and minimums. */
 const SHARES = {
@@ -17,10 +17,10 @@ const SHARES = {
 } as const;
 /** Uncollected buffers: 12 MiB of 192. */
 const GARBAGE_SHARE = 1 / 16;
-/** cgroups v1 uses a huge number for no limit. */
+/** "Unlimited" in cgroups v1. */
 const NO_LIMIT = 2 ** 60;
 
-/** Memory limit of the control group in bytes (cgroups(7)), or null. */
+/** Memory limit in bytes (cgroups(7)), or null. */
 export function readMemoryLimit(host: HostView): number | null {
   let limit = Infinity;
   for (const line of read(host, "/proc/self/cgroup").split("\n")) {
@@ -69,7 +69,7 @@ export function limitMemory(config: Config, host: HostView): void {
 
 function lowestLimit(host: HostView, root: string, path: string, file: string): number {
   let limit = Infinity;
-  // For a path outside this namespace (`/../…`), only the root is readable.
+  // Outside this namespace (`/../…`), only the root is readable.
   const names = path.split("/").filter((name) => name !== "");
   for (let depth = names.includes("..") ? 0 : names.length; depth >= 0; depth--) {
     const folder = [root, ...names.slice(0, depth)].join("/");

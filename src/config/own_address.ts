@@ -6,10 +6,7 @@ interface Destination {
   scope: string | undefined;
 }
 
-/**
- * Listeners for local traffic to an address and port; as in the kernel, exact addresses precede
- * wildcards.
- */
+/** Local listeners for an address and port; as in the kernel, exact addresses precede wildcards. */
 export function listenersAt(
   listeners: readonly ListenerConfig[],
   { address, port }: { address: string; port: number },
@@ -45,7 +42,7 @@ function parse(text: string): Destination {
   return { host: address.hostname(), scope };
 }
 
-/** Routers and local bridges often share fe80::1, so known scopes must agree. */
+/** fe80::1 is common, so known scopes must agree. */
 function same(one: Destination, other: Destination): boolean {
   if (one.host !== other.host) return false;
   return one.scope === undefined || other.scope === undefined || one.scope === other.scope;

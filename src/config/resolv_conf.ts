@@ -16,7 +16,7 @@ export interface ResolvConf {
 
 /** `ResolvConf` with faults. */
 export interface ReadResolvConf extends ResolvConf {
-  /** Words of `nameserver` lines that are not addresses. */
+  /** Invalid addresses of `nameserver` lines. */
   invalid: string[];
 }
 

@@ -4,12 +4,12 @@ export interface Config {
   blocks: BlockConfig[];
   listeners: ListenerConfig[];
   debug: boolean;
-  /** Several may share an address; `host` is "" for all addresses of both families. */
+  /** Several may share an address; `host` is "" for all of both families. */
   endpoints?: (EndpointKind & { host: string; port: number; block: number })[];
-  /** Memory limit; absent if unknown, like the shares below. */
+  /** Absent if unknown, like the shares below. */
   memoryBytes?: number;
   streamBytes?: number;
-  /** Buffer bytes a thread allocates before collecting garbage. */
+  /** Buffer allocations before garbage collection. */
   garbageBytes?: number;
   tlsBytes?: number;
   reload?: ReloadConfig;
@@ -43,13 +43,13 @@ export interface BlockConfig {
 export interface PluginConfig {
   name: string;
   line: number;
-  /** Plain data; its type is in each plugin's `setup.ts`. */
+  /** Typed by each plugin's `setup.ts`. */
   options: unknown;
 }
 
-/** An address and port to listen on, over UDP and TCP. */
+/** An address and port for UDP and TCP. */
 export interface ListenerConfig {
-  /** With a scope (`%eth0`); "" for all addresses of both families. */
+  /** With a scope (`%eth0`); "" for all of both families. */
   address: string;
   port: number;
   timeouts?: StreamTimeouts;
@@ -58,7 +58,7 @@ export interface ListenerConfig {
 
 /** Values of `timeouts`; the defaults are in `engine/`. */
 export interface StreamTimeouts {
-  /** Until a connection's first query is complete. */
+  /** Until the first query is complete. */
   readMs?: number;
   /** Period for measuring a slow reader's rate. */
   writeMs?: number;
@@ -66,6 +66,6 @@ export interface StreamTimeouts {
   idleMs?: number;
   /** Queries per connection; -1 for unlimited. */
   queries?: number;
-  /** Maximum wait of an answerable UDP query; 0 for unlimited. */
+  /** Maximum age of an answerable UDP query; 0 for unlimited. */
   discardMs?: number;
 }

@@ -20,7 +20,7 @@ export function parseZoneKey(key: string, defaultPort: number): ZoneKey[] {
   checkScheme(scheme, key);
   const parts = /^(.*):([^:/]*)$/s.exec(rest);
   const [, before = "", digits = ""] = parts ?? [];
-  // After an IPv6 address, a port requires a prefix length.
+  // After IPv6, a port requires a prefix length.
   const hasPort = parts !== null && (!before.includes(":") || before.includes("/"));
   if (hasPort && !(/^[0-9]+$/.test(digits) && Number(digits) >= 1 && Number(digits) <= 65535)) {
     throw new RangeError(`${quote(digits)} in ${quote(key)} is not a port number (1 to 65535)`);
