@@ -3,14 +3,13 @@ import type { LogLevel } from "../engine/handler.ts";
 const COUNT_FILE = "/proc/sys/net/netfilter/nf_conntrack_count";
 const MAX_FILE = "/proc/sys/net/netfilter/nf_conntrack_max";
 
-/** Shares of the table at which a warning begins and ends. */
+/** Shares at which the warning begins and ends. */
 const FULL = 0.95;
 const FREE = 0.9;
 
 /**
- * Creates a check that warns once when the kernel's connection table is nearly full. The kernel
- * then drops new connections, including those of nodens to its upstreams; queries to nodens are not
- * tracked.
+ * Warns once when the kernel's connection table is nearly full. The kernel then drops new
+ * connections, including those to upstreams; queries to nodens are untracked.
  */
 export function conntrackCheck(
   { read, log }: { read: (path: string) => string; log: (level: LogLevel, line: string) => void },

@@ -44,8 +44,8 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
  * Maintains the iptables rules of one family. Errors are counted, and logged when new; no method
  * rejects.
  *
- * The level of fail-open is lowered only if the kernel refuses its rules in a separate chain but
- * accepts plain ones: a passing fault must not disable fail-open. Each check tries to raise it.
+ * Fail-open is lowered only if the kernel refuses its rules in a separate chain but accepts plain
+ * ones: a passing fault must not disable it. Each check tries to raise it.
  */
 export class FamilyRules {
   readonly family: Family;
@@ -67,7 +67,7 @@ export class FamilyRules {
     return this.#keeper.hasRules;
   }
 
-  /** Corrects the rules at the best level the kernel allows. */
+  /** Corrects the rules at the best supported level. */
   ensure(signal: AbortSignal): Promise<FamilyState> {
     return this.#ensure(signal, async () => {
       await this.#raise(signal);
@@ -189,7 +189,7 @@ export class FamilyRules {
     if (trial === null) return;
     for (const level of better) {
       if (await trial.put(this.#more(level, this.level)) !== null) continue;
-      // The tried rules create the lists, which then become writable.
+      // The trial created the lists, which are now writable.
       if (this.#lacksHeartbeat && await tryHeartbeat() !== null) continue;
       this.level = level;
       this.#lacksHeartbeat = false;
@@ -198,7 +198,7 @@ export class FamilyRules {
     }
   }
 
-  /** Rules missing from the other level; the trial skips tables in which both agree. */
+  /** Rules missing from the other level; tables in which both agree need no trial. */
   #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
     const { rulesAt } = this.#options;
     const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));

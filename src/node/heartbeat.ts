@@ -1,4 +1,4 @@
-/** An entry that the data plane renews, and its target. */
+/** An entry and its target. */
 export interface Beat {
   readonly list: string;
   readonly entry: string;
@@ -6,8 +6,8 @@ export interface Beat {
 }
 
 /**
- * Replaces the renewed entries. Resolves after a round with the faults of lists; rejects if the
- * data plane does not answer.
+ * Replaces the entries. Resolves after a round with the faults of lists; rejects if the data plane
+ * does not answer.
  */
 type KeepBeats = (
   beats: readonly Beat[],
@@ -15,7 +15,7 @@ type KeepBeats = (
 ) => Promise<Readonly<Record<string, string>>>;
 
 /**
- * Renews the `-m recent` entries that signal liveness to the rules. The data plane renews them
+ * Maintains the `-m recent` entries that signal liveness to the rules. The data plane renews them
  * while its queries to these addresses are answered, so they expire after a crash or hang but not
  * while the control plane is busy.
  */
@@ -29,7 +29,7 @@ export class Heartbeat {
     this.#keep = keep;
   }
 
-  /** Replaces the renewed entries; resolves after a round. Never rejects. */
+  /** Replaces the entries; resolves after a round. Never rejects. */
   set(beats: readonly Beat[]): Promise<void> {
     this.#beats = beats;
     this.#beating = null;
@@ -52,7 +52,7 @@ export class Heartbeat {
     return this.#faults[list] ?? null;
   }
 
-  /** Stops renewing and removes the entries, unless another process now renews them. */
+  /** Removes the entries, unless another process now renews them. */
   stop({ handedOver = false } = {}): void {
     this.#beats = [];
     this.#beating = null;

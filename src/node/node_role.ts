@@ -17,13 +17,13 @@ export type SetupError = typeof SETUP_ERRORS[number];
 
 const PROBE_PAUSE_MS = 200;
 const SILENT_MS = 5000;
-/** Limit for all steps at stop; kubelet allows a pod thirty seconds. */
+/** Limit for all steps at stop; kubelet allows thirty seconds. */
 const STOP_MS = 9000;
-/** Limit for diverting queries; minimum for removing rules after slow steps. */
+/** Limit for diverting queries; minimum for removing rules. */
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
 
-/** Grace period for queries in flight to addresses about to be removed. */
+/** Grace period for queries in flight to addresses being removed. */
 const IN_FLIGHT_MS = 500;
 
 type KeptInterface = Pick<
@@ -47,7 +47,7 @@ export interface NodeRoleOptions {
 
 /**
  * Sets up the host, and undoes it in reverse: the interface first, because sockets need its
- * addresses; the rules last, once a query has been answered.
+ * addresses; the rules last, after the first answer.
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
@@ -81,7 +81,7 @@ export class NodeRole {
     this.#interface.watch(() => this.#checkInterface());
   }
 
-  /** Installs rules after the first answer, and maintains interface and rules. */
+  /** Installs rules after the first answer; maintains rules and interface. */
   engage(): void {
     const { syncIntervalMs, checkHost } = this.#options;
     this.#cancelSync = this.#clock.every(syncIntervalMs, () => {
@@ -94,8 +94,8 @@ export class NodeRole {
   }
 
   /**
-   * After a failed start: removes the interface unless it existed before or another process uses
-   * its addresses (`shared`).
+   * After a failed start: removes the interface, unless it existed before or is `shared` with
+   * another process.
    */
   async abandon({ shared = false } = {}): Promise<void> {
     if (this.#found || shared) await this.leave();
@@ -119,7 +119,7 @@ export class NodeRole {
     if (this.#interface?.yieldSource()) this.#freeMs = this.#clock.now() + IN_FLIGHT_MS;
   }
 
-  /** Last step of stopping: removes rules and interface. */
+  /** Removes rules and interface, as the last step. */
   async release(): Promise<void> {
     this.#end();
     const { skipTeardown, log } = this.#options;

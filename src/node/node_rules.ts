@@ -20,11 +20,11 @@ export interface NodeRulesOptions extends RuleRequest, RuleReports {
 const RETRY_MS = 5000;
 /** At most 40 seconds: `-syncinterval` (60 s) triggers a check anyway. */
 const MAX_DOUBLINGS = 3;
-/** Consecutive failed heartbeats before the condition is dropped, and the pause between them. */
+/** Consecutive failures before the condition is dropped, and their interval. */
 const FAULTY_BEATS = 3;
 const BEAT_PAUSE_MS = 500;
 
-/** Creates this machine's rules with the data plane's heartbeat. */
+/** Creates this machine's rules and heartbeat. */
 export function linuxNodeRules(
   checks: SelfChecks,
   options: Omit<NodeRulesOptions, "run" | "heartbeat">,
@@ -41,8 +41,8 @@ export function linuxNodeRules(
 }
 
 /**
- * Maintains a node's iptables rules: installs missing ones, removes duplicates and leftovers, and
- * reports obstacles. Errors are retried, counted, and logged when new.
+ * Maintains a node's iptables rules, without duplicates and leftovers, and reports obstacles.
+ * Errors are retried, counted, and logged when new.
  */
 export class NodeRules {
   readonly #options: NodeRulesOptions;
@@ -101,8 +101,8 @@ export class NodeRules {
   /**
    * Diverts new queries while received ones are answered; `remove` follows. Never rejects.
    *
-   * Of the rules without a heartbeat, only those that lead to nodens are removed. Without the
-   * others, answers would be tracked, and later queries from the same port would not be translated.
+   * Of the rules without a heartbeat, only those that lead to nodens are removed: without the
+   * others, answers would be tracked, and later queries from the same port not translated.
    */
   async turnAway(limitMs: number): Promise<void> {
     await this.stop();
@@ -122,7 +122,7 @@ export class NodeRules {
     );
   }
 
-  /** Stops the heartbeat and removes all rules; returns whether none is left. Never rejects. */
+  /** Removes all rules; returns whether none is left. Never rejects. */
   async remove(limitMs: number): Promise<boolean> {
     await this.stop();
     const gone = await this.#withinLimit(
@@ -145,7 +145,7 @@ export class NodeRules {
     }
     if (this.#stopped) return states;
     await heartbeat.set(this.#beats());
-    // Rules with a failing heartbeat would divert queries forever.
+    // A failing heartbeat would divert queries forever.
     for (const [i, family] of this.#families.entries()) {
       if (family.level === "none" || family.problem !== null) continue;
       if (this.#heartbeatFault(family.family) === null) continue;
@@ -195,7 +195,7 @@ export class NodeRules {
     return fault;
   }
 
-  /** Heartbeats required at the present levels, plus all of the family `also`. */
+  /** Required heartbeats, plus all of the family `also`. */
   #beats(also: Family | null = null): Beat[] {
     return this.#families.flatMap(({ family, level }) =>
       level === "none" && family !== also ? [] : ruleBeats(family, this.#options)

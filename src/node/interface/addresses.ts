@@ -9,7 +9,7 @@ export interface WantedAddress extends Omit<AddressRequest, "index"> {
   readonly loopback: boolean;
 }
 
-/** Parses and deduplicates addresses. Throws `RangeError` for an invalid or unspecified one. */
+/** Parses and deduplicates addresses. Throws `RangeError` if invalid or unspecified. */
 export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   const wanted = new Map<string, WantedAddress>();
   for (const address of addresses) {
@@ -37,7 +37,7 @@ export function addressText(bytes: Uint8Array): string {
 /** With IPVS, kube-proxy puts all Service addresses here. */
 const IPVS_LINK = "kube-ipvs0";
 
-/** Describes wanted addresses that other links have too and will retain. */
+/** Describes wanted addresses that remain on other links. */
 export function describeElsewhere(
   wanted: readonly WantedAddress[],
   others: readonly LinkAddress[],
@@ -64,9 +64,9 @@ const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"]
   .map((text) => parseAddress(text)!);
 
 /**
- * Plans another source address for the host's queries to an address; the kernel would choose the
- * queried address, and lose answers after its removal. Returns null without an alternative or a
- * default route.
+ * Plans another source address for the host's queries to an address; by default it is the queried
+ * address, and answers after its removal are lost. Returns null without an alternative or a default
+ * route.
  */
 export function planOtherSource(
   kernel: Rtnetlink,
@@ -83,7 +83,7 @@ export function planOtherSource(
 /** Restores the queried address as the source. */
 export function restoreSource(kernel: Rtnetlink, address: AddressRequest): void {
   if (address.bytes.length === 4) return kernel.setLocalSource(address, address.bytes);
-  // The kernel removes only routes it made: have it recreate this one.
+  // The kernel removes only routes it made, so recreate it.
   kernel.deleteLocalRoute(address);
   kernel.deleteAddress(address);
   kernel.addAddress(address);

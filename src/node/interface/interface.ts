@@ -33,8 +33,8 @@ interface Work {
 }
 
 /**
- * Maintains the link with the node's query addresses: a dummy link, or else a bridge without ports,
- * or else lo. An existing suitable link of that name is adopted and then treated as created here.
+ * Maintains the link with the node's addresses: dummy, else bridge without ports, else lo. Adopts
+ * an existing suitable link of that name as if created here.
  */
 export class NodeInterface {
   readonly #name: string;
@@ -65,7 +65,7 @@ export class NodeInterface {
 
   /**
    * Creates or repairs the interface. Throws an Error with cause and remedy; a failed first call
-   * leaves nothing behind, a later one may be partly done.
+   * leaves nothing behind, a later one may be partial.
    */
   ensure(): EnsureResult {
     const first = this.#link === null;
@@ -95,7 +95,7 @@ export class NodeInterface {
   }
 
   /**
-   * Calls back once and after changes, with delays if repairs repeat. The callback must not throw.
+   * Calls back once and after changes, more slowly if repairs repeat. The callback must not throw.
    * Throws if no netlink socket can be opened.
    */
   watch(onNotice: () => void): void {
@@ -136,8 +136,8 @@ export class NodeInterface {
   }
 
   /**
-   * Removes the link, or the addresses from lo, unless another program repurposed the link. Returns
-   * a description of what was removed. A second call does nothing.
+   * Removes the link, or the addresses from lo, unless another program repurposed the link.
+   * Returns descriptions of the removed. A second call does nothing.
    */
   remove(): string[] {
     this.#endWatch();

@@ -17,7 +17,7 @@ export interface InterfaceOptions {
   addresses: readonly string[];
   log(level: LogLevel, line: string): void;
   clock?: Clock;
-  /** Substitutes for dummy and bridge, so that tests need no kernel modules. */
+  /** Substitutes that tests use without kernel modules. */
   kernelKinds?: Partial<Record<LinkKind, string>>;
 }
 
@@ -50,7 +50,7 @@ const REMEDIES: Record<number, string> = {
   [ERRNO.PERM]: "give nodens the capability NET_ADMIN (in Kubernetes: " +
     "securityContext.capabilities.add), or leave the interface to others with " +
     "-setupinterface=false",
-  // Specific to IPv6: switched off, or missing from the kernel.
+  // IPv6 is switched off, or missing from the kernel.
   [ERRNO.ACCES]: 'allow IPv6 with "sysctl net.ipv6.conf.all.disable_ipv6=0", or leave the address' +
     " out of -localip",
   [ERRNO.OPNOTSUPP]: "this kernel has no IPv6: leave the address out of -localip",

@@ -6,7 +6,7 @@ const MAX_NOTICES = 256;
 const FREE_REPAIRS = 3;
 const MIN_DELAY_MS = 1000;
 const MAX_DELAY_MS = 30_000;
-/** Forgets repairs after this quiet period, longer than any delay. */
+/** Quiet period after which repairs are forgotten; exceeds any delay. */
 const CALM_MS = 60_000;
 
 /** Slows repairs if two programs undo each other's changes. Times are monotonic. */
@@ -28,7 +28,7 @@ export class RepairPace {
   }
 }
 
-/** Reads kernel notices for one link and its addresses, without blocking. */
+/** Reads kernel notices for one link without blocking. */
 export class InterfaceWatch {
   readonly #socket = new NetlinkSocket(NOTICE_GROUPS);
   readonly #pace: RepairPace;
@@ -40,8 +40,8 @@ export class InterfaceWatch {
   }
 
   /**
-   * Whether to check the link now: a notice arrived or notices were lost, and the pace allows it.
-   * Delayed notices are remembered.
+   * Whether to check the link now: notices arrived or were lost, and the pace allows it. Delayed
+   * notices are remembered.
    */
   look(watched: { name: string; index: number }, nowMs: number): boolean {
     const messages = this.#socket.takeNotices(MAX_NOTICES);

@@ -89,7 +89,7 @@ export function readRedirectArguments(
   };
 }
 
-/** User id as text; an unknown name is returned unchanged. */
+/** User id; an unknown name is returned unchanged. */
 export function userIdOf(
   name: string,
   readUsers = () => readRegularTextSync("/etc/passwd", MAX_SYSTEM_FILE_BYTES),

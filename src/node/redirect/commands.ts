@@ -10,7 +10,7 @@ interface RedirectState {
   readonly missing: readonly string[];
 }
 
-/** Plans to install a redirect or remove it (`null`), by backend. Throws `IptablesError`. */
+/** Plans an installation, or removal (`null`), by backend. Throws `IptablesError`. */
 export async function planRedirect(
   family: Family,
   options: RedirectOptions | null,
@@ -33,7 +33,7 @@ export function commandText({ family, backend, changes }: BackendChanges): strin
   return `${command} <<'EOF'\n${restoreInput(changes)}EOF\n`;
 }
 
-/** Compares one family's installed redirect with the wanted one. Throws `IptablesError`. */
+/** Compares the installed redirect with the wanted one. Throws `IptablesError`. */
 export async function redirectState(
   family: Family,
   options: RedirectOptions,

@@ -12,7 +12,7 @@ export const REDIRECT_LIST: Record<Family, string> = {
   6: "nodens-redirect6",
 };
 
-/** The entry of such a list, and the mask that maps every address to it. */
+/** The entry of such a list, and a mask that maps every address to it. */
 export const REDIRECT_ENTRY: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
 
 /** Options of a redirect. */
@@ -36,7 +36,7 @@ export function redirectFamilies({ to }: RedirectOptions): Family[] {
   return ([4, 6] as const).filter((family) => to[family] !== undefined);
 }
 
-/** A redirect's rules for one family, including possible leftovers. */
+/** One family's redirect rules, including possible leftovers. */
 export function redirectSet(family: Family, options: RedirectOptions | null): RuleSet {
   return {
     wanted: options === null ? [] : redirectRules(family, options),
@@ -49,7 +49,7 @@ export function redirectSet(family: Family, options: RedirectOptions | null): Ru
   };
 }
 
-/** In installation order: each is inserted above the previous one, so exceptions come first. */
+/** In installation order, each above the previous one, so exceptions come first. */
 export function redirectRules(family: Family, options: RedirectOptions): Rule[] {
   const { to, port, exceptUid, failOpen } = options;
   const address = to[family];

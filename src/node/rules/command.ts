@@ -31,7 +31,7 @@ const KILL_MS = 500;
 
 /**
  * Runs a command in a process group, which is killed as a whole. Returns soon after `timeoutMs` or
- * `signal`, even if the command cannot be killed or a child holds its pipes open.
+ * `signal`, even if the command is unkillable or a child holds its pipes open.
  */
 export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, signal }) => {
   if (signal?.aborted) return { code: TIMED_OUT, stdout: "", stderr: "" };
@@ -75,7 +75,7 @@ export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, s
   return { code: outcome.code, stdout, stderr };
 };
 
-/** Collects an output; `take` stops and returns the text so far. */
+/** Collects output; `take` stops and returns it. */
 function collect(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   onOverflow: () => void,
@@ -108,7 +108,7 @@ async function write(child: Deno.ChildProcess, text: string): Promise<void> {
     await writer.write(new TextEncoder().encode(text));
     await writer.close();
   } catch {
-    // It ended without reading; exit code and output say why.
+    // It ended without reading; its output says why.
   }
 }
 

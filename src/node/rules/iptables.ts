@@ -4,9 +4,9 @@ import { type Change, restoreInput } from "./transaction.ts";
 
 /** Seconds that iptables-restore waits for the lock. */
 export const LOCK_WAIT_SECONDS = 5;
-/** The same at stop, which is limited to seconds. */
+/** The same at stop, which has seconds. */
 export const LOCK_WAIT_AT_STOP_SECONDS = 1;
-/** 50,000 rules take some seconds on a tenth of a processor. */
+/** 50,000 rules take seconds on a tenth of a processor. */
 const COMMAND_LIMIT_MS = 20_000;
 
 /** Kind of an iptables error; "busy": rules change again at once, or a command hangs. */
@@ -22,7 +22,7 @@ export class IptablesError extends Error {
   }
 }
 
-/** Kind of iptables, or the command `iptables`, which is one of them. */
+/** Kind of iptables, or the command `iptables`. */
 export type BackendName = "nft" | "legacy" | "default";
 
 /** One kind of iptables. */
@@ -36,7 +36,7 @@ export interface Backends {
   readonly used: Backend;
   readonly other: Backend | null;
   readonly reason: string;
-  /** Why the other one, which never had our rules, is unreadable; else null. */
+  /** Why the other one, which never had our rules, is unreadable. */
   readonly unread: string | null;
 }
 
@@ -55,8 +55,8 @@ const NO_SUCH_BACKEND =
  * Reads both backends of one family and finds the one in use: that of kubelet and kube-proxy, else
  * the one with more rules, else that of `iptables`.
  *
- * An existing backend must be readable, or rules could end up in both; once the backend of our
- * rules is `known`, only that one. Throws `IptablesError`.
+ * All must be readable, or rules could end up in both; once the backend of our rules is `known`,
+ * only that one. Throws `IptablesError`.
  */
 export async function readBackends(
   family: Family,
@@ -66,7 +66,7 @@ export async function readBackends(
   const absent: IptablesError[] = [];
   const backends: Backend[] = [];
   for (const name of ["nft", "legacy", "default"] as const) {
-    // The unnamed command is one of the two: read only if neither exists.
+    // An alias of one of the two: read only if neither exists.
     if (name === "default" && backends.length + failures.length + absent.length > 0) break;
     const command = commandOf(family, name, "save");
     const saved = await readSaved(command, options);

@@ -1,7 +1,7 @@
 import { parseAddress } from "../../dns/address.ts";
 import { readOptions, type Rule, ruleKey, type RuleOption, type SavedRule } from "./rule_text.ts";
 
-/** Targets that stop traffic before the rules below, by table. In filter our rules accept too. */
+/** Targets that stop traffic before later rules, by table. In filter our rules accept too. */
 const ENDS: Record<string, readonly string[]> = {
   raw: ["ACCEPT", "DROP", "CT", "NOTRACK"],
   filter: ["DROP", "REJECT"],
@@ -22,7 +22,7 @@ interface Traffic {
 
 /**
  * Describes foreign rules above ours for the same traffic. Rules with conditions other than
- * protocol, addresses, ports and interfaces are ignored as uncertain.
+ * protocol, addresses, ports and interfaces are uncertain, and ignored.
  */
 export function findObstacles(
   present: readonly SavedRule[],

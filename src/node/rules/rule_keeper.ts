@@ -40,8 +40,7 @@ interface KeepOptions {
 }
 
 /**
- * Maintains one family's rules in the backend in use. A backend that may have our rules must be
- * readable.
+ * Maintains one family's rules in the backend in use; any that may have our rules must be readable.
  */
 export class RuleKeeper {
   readonly #family: Family;
@@ -63,7 +62,7 @@ export class RuleKeeper {
 
   /**
    * Installs wanted rules, removes ours from the other backend, and verifies both. Throws
-   * `IptablesError`; then nothing, or all of some tables, has been changed.
+   * `IptablesError`, with no or only some tables changed.
    */
   async keep(set: RuleSet, { signal, atStop = false }: KeepOptions): Promise<KeptRules> {
     const { run, clock } = this.#options;
@@ -78,7 +77,7 @@ export class RuleKeeper {
     for (let attempt = 1;; attempt++) {
       const backends = await readBackends(family, { run, signal, known: this.#known });
       const { used, other } = backends;
-      // The other one first, so that rules are never in both.
+      // The other one first: rules are never in both.
       const plans = [...other === null ? [] : [plan(other, nothingOf(set))], plan(used, set)]
         .filter(({ changes }) => changes.length > 0);
       if (plans.length === 0) {
@@ -96,7 +95,7 @@ export class RuleKeeper {
       }
       try {
         for (const one of plans) {
-          // Even on failure: a killed command may have done its work.
+          // A killed command may have done its work.
           this.#known.delete(one.backend);
           this.#known.add(one.backend);
           await applyChanges(one, { run, signal, lockWaitSeconds });
@@ -110,14 +109,14 @@ export class RuleKeeper {
     }
   }
 
-  /** Creates a trial in the backend with our rules; null without one. */
+  /** Creates a trial in the backend with our rules, if any. */
   trial(signal: AbortSignal): RuleTrial | null {
     const backend = [...this.#known].at(-1);
     if (backend === undefined) return null;
     return new RuleTrial({ ...this.#options, family: this.#family, backend, signal });
   }
 
-  /** Reverts unverifiable changes, which would accumulate with each check. */
+  /** Reverts unverifiable changes, lest they accumulate. */
   async #revert(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
     for (const one of done.toReversed()) {
       const changes = inverseOf(one.changes);

@@ -91,7 +91,7 @@ export function ruleKey(table: string, chain: string, args: readonly string[]): 
 
 const CORE = ["-p", "-s", "-d", "--sport", "--dport", "-j", "--comment"];
 
-/** Key of a rule's traffic and target, without other conditions. */
+/** Key of a rule's traffic and target. */
 export function coreKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter(({ name }) => CORE.includes(name)));
 }
@@ -134,7 +134,7 @@ export class SavedRule {
   }
 }
 
-/** Rules and chains of one family in one backend. */
+/** Rules and chains in one backend. */
 export interface SavedRules {
   readonly rules: readonly SavedRule[];
   readonly chains: ReadonlySet<string>;

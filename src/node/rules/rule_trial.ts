@@ -6,9 +6,9 @@ import type { Change } from "./transaction.ts";
 /** Unreferenced, so its rules affect no packet. */
 const TRIAL_CHAIN = "NODENS-TRIAL";
 
-/** Refusals required, with plain rules accepted in between: a passing fault hits both. */
+/** Required refusals, while plain rules are accepted: a passing fault hits both. */
 const ROUNDS = 3;
-/** Pause between rounds; observed faults lasted some 60 ms. */
+/** Observed faults lasted some 60 ms. */
 const ROUND_PAUSE_MS = 300;
 
 const PASSING =
@@ -39,7 +39,7 @@ export class RuleTrial implements AsyncDisposable {
     ]);
   }
 
-  /** Whether the kernel consistently refuses rules but accepts plain ones. */
+  /** Whether the kernel consistently refuses only these rules. */
   async isRefused(rules: readonly Rule[], plain: readonly Rule[]): Promise<boolean> {
     const { clock, signal } = this.#options;
     for (let round = 1;; round++) {

@@ -1,7 +1,7 @@
 import { canonicalAddress } from "../../dns/address.ts";
 import { ALL_ONES, type Family, type Rule, type Table } from "./rule_text.ts";
 
-/** Comments of the rules; node-cache's are verbatim, for scripts that search for them. */
+/** Comments of the rules; scripts search for node-cache's. */
 export const COMMENT = {
   skip: "NodeLocal DNS Cache: skip conntrack",
   allow: "NodeLocal DNS Cache: allow DNS traffic",
@@ -9,12 +9,12 @@ export const COMMENT = {
   failOpen: "nodens: fail-open",
 } as const;
 
-/** Mark (SO_MARK) of nodens' own packets; avoids kube-proxy's bits (14, 15). */
+/** Mark (SO_MARK) of nodens' packets; avoids kube-proxy's bits (14, 15). */
 export const OWN_MARK = 0x53;
 
 const HEARTBEAT_SECONDS = 2;
 
-/** Lists of `-m recent`, one per family because a list has one mask. */
+/** Lists of `-m recent`: one per family, as a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
 /**
@@ -44,7 +44,7 @@ export function familyOf(address: string): Family {
   return address.includes(":") ? 6 : 4;
 }
 
-/** Addresses of one family whose rules depend on the heartbeat. */
+/** Addresses of one family that depend on the heartbeat. */
 export function failOpenAddresses(family: Family, options: RuleOptions): string[] {
   const instead = options.failOpenTo.some(({ address }) => familyOf(address) === family);
   return ownAddresses(family, options).filter((address) =>
@@ -52,7 +52,7 @@ export function failOpenAddresses(family: Family, options: RuleOptions): string[
   );
 }
 
-/** Rules of one family; those shared with node-cache come first, in its order. */
+/** Rules of one family, beginning with node-cache's in its order. */
 export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOptions): Rule[] {
   const open = level === "none" ? [] : failOpenAddresses(family, options);
   return ownAddresses(family, options).flatMap((address) =>
@@ -68,7 +68,7 @@ export function leadsHere({ table, args }: Rule, { port }: RuleOptions): boolean
     args[args.indexOf("--dport") + 1] === String(port);
 }
 
-/** Possible leftovers of other versions or modes for these addresses. */
+/** Possible leftovers of other versions or modes. */
 export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   const target = { address: family === 4 ? "192.0.2.1" : "2001:db8::1", port: 53 };
   const all = { ...options, failOpenTo: [target], tracked: [] };
@@ -111,7 +111,7 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
   return isTracked(address, options) ? rules.filter(({ table }) => table === "filter") : rules;
 }
 
-/** Rules for fallback servers without a heartbeat, and for the probe of nodens. */
+/** Rules for fallback servers without a heartbeat, and for the probe. */
 function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[] {
   const to = (protocol: string) => ["-p", protocol, "-d", address, "--dport", String(port)];
   const mark = ["-m", "mark", "--mark", `0x${OWN_MARK.toString(16)}`];
@@ -131,7 +131,7 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
   const masquerade = ["-s", address, "!", "-o", "lo", "-j", "MASQUERADE"];
   return [
     rule("raw", "OUTPUT", [...to("udp"), ...mark, "-j", "NOTRACK"], COMMENT.probe),
-    // Without masquerading, replies to the host's own queries would be lost.
+    // Without masquerading, replies to the host's queries would be lost.
     rule("nat", "POSTROUTING", masquerade, COMMENT.failOpen),
     ...instead,
   ];
@@ -141,12 +141,12 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
 export function recent(list: string, mask: string): string[] {
   return [
     ...["-m", "recent", "--rcheck", "--seconds", `${HEARTBEAT_SECONDS}`],
-    // iptables-save prints the default mask too, and `-D` must match that.
+    // `-D` must match the printed default mask.
     ...["--name", list, "--mask", mask, "--rdest"],
   ];
 }
 
-/** One rule, with its comment after the target as in node-cache. */
+/** One rule, with its comment after the target like node-cache. */
 export function rule(
   table: Table,
   chain: string,
