@@ -20,17 +20,17 @@ export function ok(found: string): Verdict {
   return { status: "ok", found, remedy: "" };
 }
 
-/** Verdict of an inapplicable or impossible check; `found` says why. */
+/** Verdict of an inapplicable or impossible check. */
 export function skipped(found: string): Verdict {
   return { status: "skipped", found, remedy: "" };
 }
 
-/** Verdict if nodens works, but not optimally or not for long. */
+/** Verdict if nodens works, but not optimally or permanently. */
 export function warning(found: string, remedy: string): Verdict {
   return { status: "warning", found, remedy };
 }
 
-/** Verdict if nodens cannot start, or queries are lost or misdirected. */
+/** Verdict if nodens cannot start, or loses or misdirects queries. */
 export function problem(found: string, remedy: string): Verdict {
   return { status: "problem", found, remedy };
 }

@@ -25,7 +25,7 @@ export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
 
-/** Checks that iptables works and only one kind is in use. */
+/** Checks that exactly one kind of iptables is in use. */
 export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   if ("fault" in rules) return problem(rules.message, REMEDY[rules.fault]);
   const program = programOf(rules.family);
@@ -57,7 +57,7 @@ export interface LockFacts {
   readonly backend: BackendName | null;
 }
 
-/** Checks that nodens shares the lock with kube-proxy and others. */
+/** Checks that the lock is shared with kube-proxy. */
 export function judgeLock(facts: LockFacts): Verdict {
   const { path, exists, container, mounted, wantsRules, backend } = facts;
   if (!wantsRules) return skipped("nodens makes no rules");
@@ -78,7 +78,7 @@ export interface MatchFacts {
   readonly failOpen: boolean;
 }
 
-/** Checks that the kernel has the required matches. */
+/** Checks for the required matches. */
 export function judgeMatches({ failOpen, test, loaded, modules }: MatchFacts): Verdict {
   const needed = failOpen ? ["comment", "recent", "socket"] : ["comment"];
   if (test?.accepted === true) {

@@ -18,7 +18,7 @@ export interface Socket {
   readonly owner: { readonly pid: number; readonly name: string } | null;
 }
 
-/** An address to listen on; "" for all of both families. */
+/** An address to listen on; "" for all. */
 export interface Wanted {
   readonly address: string;
   readonly port: number;
@@ -58,7 +58,7 @@ export function whoRuns(facts: ListenerFacts): Running {
 
 const UNREADABLE = "/proc/net cannot be read, so listening sockets are not known";
 
-/** Checks that the DNS addresses are free or ours. */
+/** Checks that DNS addresses are available. */
 export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   const { dns, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -66,7 +66,7 @@ export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   return judge(dns, sockets, { facts, advice: ADVICE });
 }
 
-/** Checks that the health and metrics addresses are free or ours. */
+/** Checks that health and metrics addresses are available. */
 export function judgeHttpPorts(facts: ListenerFacts): Verdict {
   const { http, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -120,14 +120,14 @@ function judge(
   return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
-/** The process that listens at an address, or null. */
+/** The process that listens at an address. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);
 }
 
 function isNodens({ owner }: Socket, { status }: ListenerFacts): boolean {
-  // An invisible process is assumed to be the nodens that answers at our HTTP addresses.
+  // Presumably the nodens that answers at our HTTP addresses.
   if (owner === null) return status !== null;
   return owner.name === "nodens" || owner.pid === status?.pid;
 }
@@ -154,7 +154,7 @@ function isAt({ address, port }: Wanted, socket: Socket): boolean {
     familyOf(address) === familyOf(socket.address) || socket.address === "::");
 }
 
-/** Whether binding both might fail: /proc does not say whether "::" includes IPv4. */
+/** Whether both may conflict: /proc does not say whether "::" includes IPv4. */
 function collides({ address, port }: Wanted, socket: Socket): boolean {
   if (port !== socket.port) return false;
   if (address === "" || address === socket.address) return true;

@@ -21,7 +21,7 @@ export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];
   readonly running: Running;
-  /** Description of the local process at that address, or null. */
+  /** The local process at that address, or null. */
   readonly holder: string | null;
 }
 
@@ -34,7 +34,7 @@ export function checkOf({ role, ...server }: Target): { id: string; title: strin
   return { id: `${role}:${where}`, title: `${TITLE[role]} ${where}` };
 }
 
-/** Checks that one server answers over every path. */
+/** Checks that a server answers over every path. */
 export function judgeQueries(facts: QueryFacts): Verdict {
   const { target, asked, running, holder } = facts;
   const nobody = target.role === "listener" && maybeNobody(running);
@@ -122,7 +122,7 @@ function remedyOf({ target, running, holder }: QueryFacts, bad: readonly Asked[]
   return steps.join("; ") || "see the log of the server that answers";
 }
 
-/** Result of queries from a pod's network position. */
+/** Result of queries from a pod's position. */
 export type PodFacts =
   | { readonly how: "namespace"; readonly asked: readonly Asked[]; readonly server: string }
   | { readonly how: "failed"; readonly why: string }

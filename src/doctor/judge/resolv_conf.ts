@@ -21,7 +21,7 @@ const REMEDY = "forward to servers by their addresses, or to a file that names t
   " /run/systemd/resolve/resolv.conf (in the Corefile, or upstreamNameservers of the kube-dns" +
   " config map)";
 
-/** Checks that nodens does not forward to itself. */
+/** Checks for forwarding loops. */
 export function judgeResolvConf(
   files: readonly ResolvConfFacts[],
   { own }: { own: readonly string[] },
@@ -70,7 +70,7 @@ export function judgeResolvConf(
   );
 }
 
-/** Checks that pods query nodens and kube-dns does not. */
+/** Checks that pods query nodens but kube-dns does not. */
 export function judgeKubelet(
   kubelet: KubeletFacts | null,
   { own, localIps }: { own: readonly string[]; localIps: readonly string[] },

@@ -92,7 +92,7 @@ export function judgeOwnRules(facts: RuleFacts): Verdict {
   );
 }
 
-/** Checks for foreign rules above ours that match our traffic. */
+/** Checks for conflicting foreign rules above ours. */
 export function judgeForeignRules(facts: RuleFacts): Verdict {
   const { rules } = facts;
   const set = nearest(facts)?.set;
@@ -120,7 +120,7 @@ export interface BeatFacts {
   readonly texts: readonly [string | null, string | null];
 }
 
-/** Checks that entries required by present rules (`asked`) are renewed. */
+/** Checks that required entries (`asked`) are renewed. */
 export function judgeHeartbeat(
   beats: readonly BeatFacts[],
   { running, asked }: { running: Running; asked: boolean },
@@ -144,7 +144,7 @@ export function judgeHeartbeat(
   );
 }
 
-/** An entry's last renewal by the kernel's clock, or null. */
+/** An entry's last renewal by the kernel's clock. */
 export function lastSeen(text: string | null, address: string): string | null {
   for (const line of text?.split("\n") ?? []) {
     const match = /^src=(\S+) .*\blast_seen: (\d+)/.exec(line);

@@ -18,7 +18,7 @@ const KUBELET_CONFIGS = [
 ];
 const STATUS_LIMIT_MS = 1000;
 
-/** Reads /etc/resolv.conf and the files the Corefile forwards to. */
+/** Reads /etc/resolv.conf and others used by the Corefile. */
 export function probeResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
   const leftOut = new Map<string, Set<string>>();
   for (const { files, servers } of config === null ? [] : forwardings(config)) {
@@ -50,7 +50,7 @@ export function probeKubelet(host: HostView): KubeletFacts | null {
   return null;
 }
 
-/** Requests the status page that only nodens has. */
+/** Requests nodens' status page. */
 export async function probeStatus(
   addresses: readonly string[],
 ): Promise<{ pid: number; version: string } | null> {

@@ -50,7 +50,7 @@ export function probeLinks(
   }
 }
 
-/** Modules that the kernel has or can load; null if unknown. */
+/** Modules of the kernel, loaded or not; null if unknown. */
 export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] | null {
   const release = tree.read("/proc/sys/kernel/osrelease")?.trim();
   const texts = ["modules.dep", "modules.builtin"].map((file) =>
@@ -66,13 +66,13 @@ export function moduleNames(text: string): string[] {
     .map(([, name]) => name!.replaceAll("-", "_"));
 }
 
-/** Interfaces of the default routes in /proc/net/route: name, destination, …, mask in column 8. */
+/** Default routes' interfaces in /proc/net/route: name, destination, …, mask in column 8. */
 export function defaultLinks(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) => words[1] === "00000000" && words[7] === "00000000" ? [words[0]!] : []);
 }
 
-/** The same for /proc/net/ipv6_route: destination, prefix length, …, name at the end. */
+/** The same for /proc/net/ipv6_route: destination, prefix length, …, name. */
 export function defaultLinks6(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) =>

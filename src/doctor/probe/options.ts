@@ -31,11 +31,11 @@ export interface Question {
   readonly port: number;
   readonly transport: "UDP" | "TCP";
   readonly timeoutMs: number;
-  /** Source address (UDP only); default: the kernel's choice. */
+  /** UDP only; default: the kernel's choice. */
   readonly source?: string | undefined;
 }
 
-/** Access to the machine; changes nothing, except by `run` with `--pod`. */
+/** Access to the machine; read-only, except `run` with `--pod`. */
 export interface Surroundings {
   readonly host: HostView;
   readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;

@@ -41,7 +41,7 @@ export async function askFromGateway(
   return { how: "gateway", source, link, asked, server: `${target.address}:${target.port}` };
 }
 
-/** Queries from a temporary network namespace, through PREROUTING and INPUT like a pod. */
+/** Queries from a temporary network namespace, through PREROUTING and INPUT. */
 export async function askFromNamespace(
   target: Target | undefined,
   { run, self, tree, timeoutMs }: Pick<Surroundings, "run" | "self" | "tree"> & {
@@ -106,7 +106,7 @@ export async function askFromNamespace(
   }
 }
 
-/** Removes namespaces of killed doctors, and so their veth pairs. */
+/** Also removes their veth pairs. */
 async function removeStale({ run, tree }: Pick<Surroundings, "run" | "tree">): Promise<void> {
   const list = await run("ip", { args: ["netns", "list"], timeoutMs: COMMAND_LIMIT_MS });
   if (list === null || tree === null) return;

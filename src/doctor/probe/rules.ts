@@ -13,18 +13,18 @@ import type { DoctorOptions, Surroundings } from "./options.ts";
 const BEAT_MS = 1100;
 const TRIAL_LIMIT_MS = 20_000;
 
-/** The wanted rules at each level of fail-open, best first. */
+/** Wanted rules at each level, best first. */
 export function ruleLevels(family: Family, { rules }: DoctorOptions): RuleFacts["levels"] {
   const levels = ruleBeats(family, rules).length > 0 ? LEVELS : ["none" as const];
   return levels.map((level) => ({ level, set: ruleSet(family, level, rules) }));
 }
 
-/** Reads the present rules of both kinds of iptables. */
+/** Reads the rules of both kinds of iptables. */
 export async function probeRules(
   family: Family,
   { run, tree }: Pick<Surroundings, "run" | "tree">,
 ): Promise<FamilyRules> {
-  // Without the capability, legacy iptables silently prints no rules.
+  // Without it, legacy iptables silently prints no rules.
   if (mayAdminister(parseEffective(tree?.read("/proc/self/status") ?? "")) === false) {
     const message = "rules cannot be read without the capability NET_ADMIN";
     return { family, fault: "permission", message };
@@ -37,7 +37,7 @@ export async function probeRules(
   }
 }
 
-/** Finds the kernel's matches; tries rules only if nothing else reveals them. */
+/** Finds the kernel's matches, by trial if necessary. */
 export async function probeMatches(
   rules: FamilyRules,
   best: RuleSet,
@@ -87,7 +87,7 @@ export async function tryRules(
   return { accepted: result.code === 0, said: said.trim().slice(0, 300) };
 }
 
-/** Matches that kernel modules add: xt_recent, ipt_ah, ip6t_rt. */
+/** Matches of kernel modules: xt_recent, ipt_ah, ip6t_rt. */
 export function matchesOfModules(names: Iterable<string>): string[] {
   const found = new Set<string>();
   for (const name of names) {
@@ -97,7 +97,7 @@ export function matchesOfModules(names: Iterable<string>): string[] {
   return [...found];
 }
 
-/** Reads heartbeats twice, more than an interval apart. */
+/** Reads heartbeats twice, over an interval apart. */
 export async function probeHeartbeat(
   families: readonly Family[],
   { rules }: DoctorOptions,

@@ -3,10 +3,10 @@ import type { Socket } from "../judge/listeners.ts";
 import type { Surroundings } from "./options.ts";
 
 const FILES = [["udp", "udp"], ["udp6", "udp"], ["tcp", "tcp"], ["tcp6", "tcp"]] as const;
-/** States in /proc/net: a listening TCP socket, a UDP socket without a peer. */
+/** Listening TCP socket, and UDP socket without a peer. */
 const STATE = { tcp: "0A", udp: "07" } as const;
 
-/** Sockets listening at some ports, with processes if visible; null without /proc. */
+/** Listening sockets, with processes if visible; null without /proc. */
 export function probeSockets(
   ports: readonly number[],
   tree: Surroundings["tree"],
@@ -42,7 +42,7 @@ function findOwners(
   return owners;
 }
 
-/** Parses listening sockets from /proc/net/udp, tcp, udp6 or tcp6; skips malformed lines. */
+/** Parses listening sockets from /proc/net; skips malformed lines. */
 export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
   return text.split("\n").slice(1).flatMap((line) => {
     const words = line.trim().split(/\s+/);
@@ -54,7 +54,7 @@ export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
   });
 }
 
-/** 32-bit words in the machine's byte order, little-endian. */
+/** Little-endian words of 32 bits. */
 function socketAddress(hex: string): string {
   const bytes = Uint8Array.fromHex(hex);
   for (let i = 0; i < bytes.length; i += 4) bytes.subarray(i, i + 4).reverse();
