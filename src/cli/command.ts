@@ -35,18 +35,18 @@ export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends Par
 
 /** Code of a command. */
 export interface Program<V> {
-  /** Returns the exit code. Throws `FlagError` for a wrong command line. */
+  /** Returns the exit code. Throws `FlagError`. */
   run(call: Call<V>, io: CommandIo): number | Promise<number>;
 }
 
 type ExitCode = readonly [code: number, meaning: string];
 
-/** Description of a command for parser, help, manual page and completion. */
+/** Description of a command for parser, help, manual and completion. */
 export interface Command<F extends Flags = Flags> {
   /** First argument of nodens; "" for serving. */
   readonly name: string;
   readonly summary: string;
-  /** Usage after the name; summaries are shown if there are several. */
+  /** Usage after the name; several have summaries. */
   readonly forms: readonly { readonly args: string; readonly summary?: string }[];
   readonly description?: readonly string[];
   readonly flags: F;
@@ -54,7 +54,7 @@ export interface Command<F extends Flags = Flags> {
   readonly hiddenFlags?: readonly string[];
   /** dig's options with a plus sign. */
   readonly plusOptions?: Flags;
-  /** Parses its own arguments: dig's flags have one dash, and may touch their value. */
+  /** Parses its own arguments, like dig's: one dash, and values may follow directly. */
   readonly ownSyntax?: boolean;
   readonly operands?: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];
@@ -71,14 +71,14 @@ export function command<const F extends Flags>(description: Command<F>): Command
   return description as unknown as Command;
 }
 
-/** Runs a command; handles `-h` and wrong command lines. `program` replaces its loaded code. */
+/** Runs a command; handles `-h` and errors. `program` replaces loaded code. */
 export async function runCommand(
   command: Command,
   args: readonly string[],
   { io, program }: { io: CommandIo; program?: Program<never> },
 ): Promise<number> {
   const { name, usageCode = USAGE_EXIT[0] } = command;
-  // Serving has -h among its flags, and prints the help of all commands.
+  // Serving has its own -h.
   if (name !== "" && "h" in command.flags && args.some((word) => /^--?h(elp)?$/.test(word))) {
     io.output.out(commandHelp(command));
     return 0;
@@ -118,7 +118,7 @@ function parseCall(
   throw new FlagError(`unexpected argument ${JSON.stringify(extra)}${hint}`);
 }
 
-/** Message for an unknown word, with a suggestion or all known words. */
+/** Message for an unknown word, with suggestions. */
 export function unknownWord(name: string, word: string, known: readonly string[]): string {
   const hint = didYouMean(word, known) || ` (${known.join(", ")})`;
   return `unknown ${name.replace(/[[\]]/g, "").toLowerCase()} ${JSON.stringify(word)}${hint}`;

@@ -33,7 +33,7 @@ export const HELP_FLAG: Flag<boolean> = {
   alias: "help",
 };
 
-/** A wrong command line; the message names argument and remedy. */
+/** A wrong command line, with argument and remedy. */
 export class FlagError extends Error {}
 
 /** A flag with any text. */
@@ -41,7 +41,7 @@ export function text(value: string, help: string, fallback = ""): Flag<string> {
   return { default: fallback, help, value };
 }
 
-/** A flag with one of several words, the first by default. */
+/** A flag with one of several words; default: the first. */
 export function choice<const C extends string>(
   value: string,
   choices: readonly [C, ...C[]],
@@ -117,7 +117,7 @@ export function flagNames(table: Flags): string[] {
   return Object.entries(table).flatMap(([name, flag]) => namesOf(name, flag));
 }
 
-/** Finds a flag and its first name by any of its names. */
+/** Finds a flag and its first name. */
 export function findFlag(table: Flags, name: string): [name: string, flag: Flag] | undefined {
   return Object.entries(table).find(([first, flag]) => namesOf(first, flag).includes(name));
 }

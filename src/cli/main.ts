@@ -2,7 +2,7 @@ import { type CommandIo, runCommand, unknownWord } from "./command.ts";
 import { processOutput } from "./output.ts";
 import { SERVE } from "./serve/command.ts";
 
-/** Runs the command in the arguments; returns the exit code. */
+/** Runs a command; returns the exit code. */
 export async function runMain(
   args: readonly string[],
   { signals, exit }: Pick<CommandIo, "signals" | "exit">,

@@ -2,7 +2,7 @@ import { type Cancel, type Clock, systemClock } from "../base/clock.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { DebuggerSignal } from "../sys/debugger_signal.ts";
 
-/** SIGUSR1 raises no event (`DebuggerSignal`), so it is polled. */
+/** SIGUSR1 raises no event (`DebuggerSignal`). */
 const USR1_POLL_MS = 500;
 
 interface SignalActions {
@@ -35,8 +35,8 @@ export class Signals {
   }
 
   /**
-   * Acts on signals, including earlier ones. `ended` resolves with the first stop signal (after the
-   * report, for SIGQUIT), `hurried` with the second; a third ends the process.
+   * Acts on past and future signals. `ended` resolves with the first stop signal (after the report,
+   * for SIGQUIT), `hurried` with the second; a third ends the process.
    */
   watch(actions: SignalActions): { ended: Promise<void>; hurried: Promise<void> } {
     this.#actions = actions;

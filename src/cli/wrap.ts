@@ -1,4 +1,4 @@
-/** Wraps a line between words; a longer word exceeds `width`. */
+/** Wraps a line between words. */
 export function wrap(text: string, width: number): string[] {
   const lines = [""];
   for (const word of text.split(" ")) {

@@ -7,7 +7,7 @@ const DEFAULT = "http://127.0.0.1:8080/health";
 const LIMIT_MS = 3000;
 const MAX_TEXT = 300;
 
-/** `nodens healthcheck`, for containers without curl: 0 for status 200, else 1. */
+/** `nodens healthcheck`, for containers without curl. */
 export async function run({ rest: [target = DEFAULT] }: Call, { output }: CommandIo) {
   const url = toUrl(target);
   if (url === null) throw new FlagError(`"${target}" is neither a URL nor an address (HOST:PORT)`);

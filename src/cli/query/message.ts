@@ -13,7 +13,7 @@ interface QueryParts {
   readonly norec?: boolean;
 }
 
-/** Builds a query with a random id and AD, like dig. */
+/** Builds a query with random id and AD, like dig. */
 export function buildQuery(
   { name, type, bufsize = EDNS_PAYLOAD, dnssec = false, norec = false }: QueryParts,
 ): Uint8Array {
@@ -41,7 +41,7 @@ export function mismatch(query: Uint8Array, reply: Uint8Array): string | null {
   const [id, flags, questions] = [header.u16(), header.u16(), header.u16()];
   if (id !== asked) return `ID mismatch: expected ID ${asked}, got ${id}`;
   if ((flags & FLAG.QR) === 0) return "not a response (QR is not set)";
-  // A server that could not parse the question may omit it.
+  // A server may omit an unreadable question.
   if (questions === 0 && (flags & FLAG.RCODE) !== 0) return null;
   const got = questionText(reply);
   if (got.toLowerCase() === questionText(query).toLowerCase()) return null;

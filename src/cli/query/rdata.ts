@@ -3,7 +3,7 @@ import { typeText } from "../../dns/mnemonics.ts";
 import { SERVICE_KEYS } from "../../dns/service_keys.ts";
 import type { WireReader } from "./wire.ts";
 
-/** Fields by type; data of other types is printed as in RFC 3597 section 5. */
+/** Fields by type; other types are printed as in RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
   A: "ipv4",
   AAAA: "ipv6",
@@ -30,7 +30,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   TXT: "strings",
 };
 
-/** Presentation format by field. A field without a length reads to the end. */
+/** Presentation format by field; without a length, it reads to the end. */
 const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   u8: (data) => String(data.u8()),
   u16: (data) => String(data.u16()),
@@ -70,7 +70,7 @@ export function rdataText(type: number, data: WireReader): string {
   }
 }
 
-/** Formats a character string in quotation marks (RFC 1035 section 5.1). */
+/** Quotes a character string (RFC 1035 section 5.1). */
 export function quoted(octets: Uint8Array): string {
   const text = Array.from(octets, (octet) => {
     if (octet < 0x20 || octet > 0x7e) return `\\${String(octet).padStart(3, "0")}`;
@@ -90,7 +90,7 @@ function parameterText(data: WireReader): string {
     case "mandatory":
       return list(() => keyText(value.u16()));
     case "alpn": {
-      // Commas in a name are escaped twice (RFC 9460 appendix A.1).
+      // Commas are escaped twice (RFC 9460 appendix A.1).
       const names = repeated(value, () => FIELDS["tag"]!(value).replaceAll(",", "\\\\,"));
       return `alpn="${names.join(",")}"`;
     }

@@ -41,7 +41,7 @@ export async function run(
       if (plans.length === 0) output.err(`IPv${family}: nothing to do\n`);
     } catch (error) {
       if (!(error instanceof IptablesError)) throw error;
-      // Without IPv6, ip6tables may be missing, unless IPv6 was requested.
+      // ip6tables may be missing unless IPv6 was requested.
       if (error.fault === "missing" && !(wanted && action === "install")) continue;
       output.err(`nodens redirect: IPv${family}: ${error.message}\n`);
       code = 1;

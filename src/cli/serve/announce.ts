@@ -30,7 +30,7 @@ export function announce(config: Config, logger: Logger): void {
   logger.print([...listeners, versions, ...hint], versions, { version: VERSION, listeners });
 }
 
-/** Logs the state (SIGQUIT) as text, or as one JSON message with the member `status`. */
+/** Logs the state (SIGQUIT) as text, or as a JSON message's `status`. */
 export async function printState(
   source: { collect(): Promise<Status> },
   logger: Logger,

@@ -23,7 +23,7 @@ export interface NodeContext {
   onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
 }
 
-/** Counts set-up errors under node-cache's name; all series exist from the start. */
+/** Counts set-up errors under node-cache's name, initially zero. */
 export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
   const name = "coredns_nodecache_setup_errors_total";
   const counters = new Map(
@@ -44,7 +44,7 @@ function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 
-/** Socket marks by which rules recognize nodens' own queries; 0 for none. */
+/** Socket marks of nodens' own queries for rules; 0 for none. */
 export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
   const { redirect, failOpen } = options.rules;
   if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
@@ -97,7 +97,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   try {
     return await askMarked(openLibc(), target, { mark: OWN_MARK, timeoutMs: ASK_LIMIT_MS });
   } catch {
-    // Without permission for marks, an unmarked query follows.
+    // An unmarked query follows.
   }
   try {
     const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
@@ -109,10 +109,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   }
 }
 
-/**
- * Metrics addresses not in use; as in node-cache, an occupied optional one does not prevent
- * startup.
- */
+/** Free metrics addresses; as in node-cache, optional ones may be in use. */
 export function freeMetricsAddresses(
   addresses: readonly HttpAddress[],
   { logger, shared, optional }: { logger: Logger; shared: boolean; optional: boolean },

@@ -15,7 +15,7 @@ const MAX_INTERFACE_NAME = 15;
 const SYNC_INTERVAL_MS = { min: 1000, max: MAX_DURATION_MS } as const;
 const NODE_CACHE_SECONDS = /^([0-9]+)ns$/;
 
-/** Flags of the node role, with node-cache's names and defaults. */
+/** Flags of the node role, compatible with node-cache. */
 export const NODE_FLAGS = {
   localip: text(
     "ADDRESSES",
@@ -35,7 +35,7 @@ export const NODE_FLAGS = {
   reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
 };
 
-/** Values of its flags and some of serving's. */
+/** Values of these flags and some of serving's. */
 export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
   readonly conf: string;
   readonly "dns.port": number;
@@ -152,7 +152,7 @@ function readInterfaceName(name: string): string {
 }
 
 function readSyncInterval(text: string): number {
-  // node-cache multiplies a duration by a second: 60ns means a minute.
+  // node-cache multiplies by a second: 60ns means a minute.
   const seconds = NODE_CACHE_SECONDS.exec(text)?.[1];
   const ms = parseDuration(seconds ?? text);
   const { min, max } = SYNC_INTERVAL_MS;

@@ -19,7 +19,7 @@ export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
   }
 }
 
-/** Removes the file if it has this process's id; another nodens may have overwritten it. */
+/** Removes the file unless another nodens has overwritten it. */
 export function removePidFile(path: string): void {
   try {
     if (!Deno.lstatSync(path).isFile) return;

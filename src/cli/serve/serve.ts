@@ -28,7 +28,7 @@ import { ServeOutput } from "./output.ts";
 import type { Signals } from "../signals.ts";
 import { VERSION, versionText } from "../version.ts";
 
-/** `nodens`: serves until a signal ends it. Returns the exit code. */
+/** `nodens`: serves until a signal ends it. */
 export async function run(
   call: Call<ServeValues>,
   { output: { out }, commands, signals, exit }: CommandIo,

@@ -6,7 +6,7 @@ type Candidate = readonly [word: string, help: string];
 /** Tells the shell to complete file names. */
 const FILES = ":files";
 
-/** `nodens __complete WORD...`: one candidate per line, with help after a tab. */
+/** `nodens __complete WORD...`: prints candidates with help. */
 export async function run({ args }: Call, { output, commands }: CommandIo): Promise<number> {
   const found = completions(await commands(), args);
   const lines = found === FILES ? [FILES] : found.map((candidate) => candidate.join("\t"));

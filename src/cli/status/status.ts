@@ -23,7 +23,7 @@ export async function run(
   }
 }
 
-/** The status is unavailable; the message has cause and remedy. */
+/** The status is unavailable. */
 class NoStatusError extends Error {}
 
 /** Parses `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT` or a URL of these. */
