@@ -24,11 +24,11 @@ import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
 
 const MAX_FAULTS = 100;
-/** Placeholder for the upstream service's address, known only in the cluster (RFC 5737). */
+/** Placeholder for the upstream service's address (RFC 5737). */
 const CLUSTER_DNS = "192.0.2.10";
 /** Filled at start only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
-/** Placeholder server while reading a Corefile (RFC 5737). */
+/** Placeholder server (RFC 5737). */
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
 
 const REMEDIES: Record<string, string> = {
@@ -55,7 +55,7 @@ interface ServedCorefile {
   node: NodeArguments;
 }
 
-/** Finds what would fail at start: variables, arguments, addresses, and the Corefile. */
+/** Finds what would fail at start, including faults of the Corefile. */
 export async function checkManifest(
   manifest: CheckedManifest,
   expected: Expected,
@@ -106,7 +106,7 @@ function isWithin(at: number, { start, end }: ConfigText): boolean {
   return at >= start && at < end;
 }
 
-/** Variables outside comments that are not filled at start. */
+/** Variables outside comments left unfilled at start. */
 function findVariables(
   text: string,
   templates: ReadonlyMap<ConfigText, NodeArguments>,
@@ -196,7 +196,7 @@ function domainFault({ config }: LoadedConfig, domain: string | null): ManifestF
   };
 }
 
-/** A Corefile's view of the container: mounted ConfigMaps, environment, and resolv.conf. */
+/** The container's mounted ConfigMaps, environment, and resolv.conf. */
 function podView(
   files: ReadonlyMap<string, { text: string }>,
   { corefile, env }: {

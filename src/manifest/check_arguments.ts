@@ -14,7 +14,7 @@ export interface Expected {
   ranges: readonly Network[];
 }
 
-/** nodens' arguments that a manifest must agree with. */
+/** Arguments of nodens relevant to a manifest. */
 export interface NodeArguments {
   localIps: readonly string[];
   baseFile: string;
@@ -33,7 +33,7 @@ export const DEFAULT_NODE: NodeArguments = {
   domain: null,
 };
 
-/** Parses a command line. Throws an error that names the fault. */
+/** Parses a command line. Throws an error with the fault. */
 export type ReadArguments = (args: readonly string[]) => NodeArguments;
 
 /** Checks and returns a container's arguments. */
@@ -93,7 +93,7 @@ function checkAddresses(
   const flag = args.findIndex(({ text }) => /^--?localip(=|$)/.test(text));
   const value = args[flag]?.text.includes("=") ? args[flag] : args[flag + 1];
   const line = value?.line ?? 1;
-  // The first address of each family is nodens' own, the others belong to services.
+  // The first address of each family is nodens' own.
   const services = new Set(kubeDns === null ? [] : [canonicalAddress(kubeDns)]);
   const families = new Set<boolean>();
   for (const address of localIps.filter((one) => !services.has(one))) {

@@ -9,8 +9,8 @@ const BRIDGING = [
 ];
 
 /**
- * The Corefile of a new manifest: zones and caches of the published one, `ready`, and unless it is
- * plain, caches that bridge failures. Variables are filled at start.
+ * A new manifest's Corefile: the published zones and caches, `ready`, and unless plain, caches that
+ * bridge failures. Variables are filled at start.
  */
 export function corefileText(options: ManifestOptions): string {
   const { domain, kubeDns, localDns, mode, plain } = options;

@@ -1,8 +1,7 @@
 const CONTEXT = 3;
 
 /**
- * A unified diff of texts with equally many lines, compared pairwise; empty for equal texts.
- * Filling a manifest preserves the number of lines.
+ * A unified diff of texts with equally many lines, compared pairwise, as filling preserves lines.
  */
 export function unifiedDiff(
   before: { name: string; text: string },

@@ -50,7 +50,7 @@ export interface NodeContainer {
   memoryLimit: Located | null;
   /** Null for values from elsewhere (`valueFrom`). */
   env: Map<string, string | null>;
-  /** Files from this manifest's mounted ConfigMaps, by path. */
+  /** Mounted files by path. */
   files: Map<string, ConfigText>;
 }
 
@@ -58,7 +58,7 @@ export interface NodeContainer {
 export interface ManifestContent {
   configTexts: ConfigText[];
   containers: NodeContainer[];
-  /** Container names, if several exist and none is recognized. */
+  /** Names of containers, if none is recognized. */
   strangers: string[];
   faults: ManifestFault[];
 }
@@ -77,7 +77,7 @@ export function readManifest(text: string): ManifestContent {
   const lines = new LineCounter();
   try {
     const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-    // Without documents, the list also has a document's properties.
+    // Without documents, it also has a document's properties.
     return new Reader(text, lines).read(Array.isArray(documents) ? documents : []);
   } catch (error) {
     // The library recurses for each level.

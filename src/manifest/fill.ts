@@ -20,11 +20,11 @@ interface VariableValues {
 }
 
 /**
- * Fills the published manifest's variables like the `sed` commands in Kubernetes' documentation
- * ("Using NodeLocal DNSCache in Kubernetes Clusters"): everywhere, line by line.
+ * Fills the published manifest's variables like the `sed` commands in "Using NodeLocal DNSCache in
+ * Kubernetes Clusters": everywhere, line by line.
  *
- * In IPVS mode the service's address leaves the local list, and cluster names are forwarded to it.
- * An IPv6 local address gets brackets before a port.
+ * In IPVS mode cluster names are forwarded to the service's address, which is not local. An IPv6
+ * local address gets brackets before a port.
  */
 export function fillVariables(
   text: string,
@@ -44,7 +44,7 @@ export function fillVariables(
   );
 }
 
-/** Replaces the containers' images, preserving quotes and other text. */
+/** Replaces images, preserving quotes and other text. */
 export function setImage(
   text: string,
   containers: readonly NodeContainer[],
@@ -58,7 +58,7 @@ export function setImage(
   }, text);
 }
 
-/** Why an image cannot be pulled, or null: a bare name is an official image of Docker Hub. */
+/** Why an image cannot be pulled: a bare name means Docker Hub's official one. */
 export function pullFault(image: string): string | null {
   if (image.includes("/")) return null;
   return `no node can pull "${image}": the name has no registry (write` +

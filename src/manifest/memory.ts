@@ -1,9 +1,9 @@
 import type { CheckResult, Located } from "./documents.ts";
 
-/** Below this, the process is killed before it serves (measured: 30Mi fails, 64Mi starts). */
+/** Below this, it is killed before serving (measured: 30Mi fails, 64Mi starts). */
 const STARTS_BYTES = 64 * 2 ** 20;
 
-/** The program takes up to 96 MiB (`config/memory_limit.ts`), plus four caches. */
+/** Up to 96 MiB (`config/memory_limit.ts`), plus four caches. */
 export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 
 const POWERS: Record<string, number> = { k: 1, K: 1, M: 2, G: 3, T: 4, P: 5, E: 6 };

@@ -4,7 +4,7 @@ import { listenAddresses, type ManifestOptions, PORTS } from "./options.ts";
 
 type KubernetesObject = Record<string, unknown>;
 
-/** As in the published manifest, so that either replaces the other. */
+/** Shared with the published manifest, so that either replaces the other. */
 const NAME = "node-local-dns";
 const UPSTREAM_SERVICE = "kube-dns-upstream";
 const NAMESPACE = "kube-system";
@@ -45,7 +45,7 @@ function object(
   return { apiVersion, kind, metadata: named, ...members };
 }
 
-/** A second service for kube-dns's pods, so that queries do not return to nodens. */
+/** A second service for kube-dns's pods, to avoid a loop. */
 function upstreamService({ localDns }: ManifestOptions): KubernetesObject {
   const labels = { "k8s-app": "kube-dns" };
   const port = (name: string, protocol: string) => ({ name, port: 53, protocol, targetPort: 53 });
@@ -149,7 +149,7 @@ function metricsService(): KubernetesObject {
   }, { annotations: METRICS_ANNOTATIONS });
 }
 
-/** For the Prometheus operator. The pods declare no ports, so relabelling adds the port. */
+/** For the Prometheus operator. Relabelling adds the undeclared port. */
 function podMonitor(): KubernetesObject {
   const address = (regex: string, replacement: string) => ({
     action: "replace",
@@ -171,7 +171,7 @@ function podMonitor(): KubernetesObject {
   });
 }
 
-/** Allows DNS if egress is denied by default; by address, because nodens is not a pod. */
+/** Allows DNS despite denied egress; by address, because nodens is not a pod. */
 function networkPolicy(
   namespace: string,
   { localDns, kubeDns }: ManifestOptions,

@@ -1,13 +1,13 @@
 /** Checked options of a new manifest. */
 export interface ManifestOptions {
-  /** nodens' addresses on every node, one per family; the first is for probes. */
+  /** One per family on every node; the first is for probes. */
   localDns: readonly string[];
   kubeDns: readonly string[];
   domain: string;
   /**
-   * How queries reach nodens. With `iptables` it also listens on the kube-dns address; with `ipvs`
-   * kube-proxy holds that address, so pods use the local one; with `redirect` rules redirect the
-   * former to the latter.
+   * With `iptables`, nodens also listens on the kube-dns address; with `ipvs`, kube-proxy holds
+   * that address, so pods use the local one; with `redirect`, rules redirect the former to the
+   * latter.
    */
   mode: "iptables" | "ipvs" | "redirect";
   image: string;
