@@ -30,9 +30,7 @@ export async function runCommand(
   }
 }
 
-/**
- * Runs a command and returns its standard output. Throws an error with all its output if it fails.
- */
+/** Runs a command and returns its standard output. Throws an error with all output. */
 export async function mustRun(
   command: string,
   args: readonly string[],

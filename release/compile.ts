@@ -1,6 +1,4 @@
-/**
- * Compiles a release's executable like `deno task compile`, but reproducibly, from a staged copy.
- */
+/** Compiles like `deno task compile`, but reproducibly, from a staged copy. */
 import { Buffer } from "node:buffer";
 import { mustRun, runCommand } from "./command.ts";
 import { type Graph, ROOTS } from "./graph.ts";
@@ -28,15 +26,15 @@ export const NO_RUNTIME = "the runtime to embed (denort) cannot be downloaded he
 /**
  * Options of every executable besides permissions and modules.
  *
- * Without `--no-code-cache`, Deno would trust V8 code cached in /tmp under a name that anybody can
- * create before a nodens run by root. `deno task check` checks the types.
+ * Without `--no-code-cache`, Deno would trust V8 code in /tmp under a name that anybody can create
+ * first. `deno task check` checks the types.
  */
 const OPTIONS = ["--frozen", "--no-check", "--no-code-cache", "--exclude-unused-npm"];
 
 const NEAR_BYTES = 8 * 1024 * 1024;
 const FAILED_DOWNLOAD = /denort|download|error sending request|dns error/i;
 
-/** Arguments of `deno`; without `more` those of `deno task compile`, as a test verifies. */
+/** Arguments of `deno`, by default those of `deno task compile` (tested). */
 export function compileArguments(output: string, more: readonly string[] = []): string[] {
   const [main, ...others] = ROOTS;
   const included = others.flatMap((path) => ["--include", path]);
@@ -49,9 +47,9 @@ export function compileArguments(output: string, more: readonly string[] = []): 
 /**
  * Compiles a staged copy, and compares the embedded files with the import graph.
  *
- * If the runtime cannot be downloaded, Deno itself replaces it: everything is embedded and
- * compared, but the file does not run as nodens. Returns whether it runs. Throws an error with
- * Deno's output or the wrong files.
+ * If the runtime cannot be downloaded, Deno itself replaces it: all is compared, but the file does
+ * not run as nodens. Returns whether it runs. Throws an error with Deno's output or the wrong
+ * files.
  */
 export async function compile(
   staging: Staging,
@@ -65,7 +63,7 @@ export async function compile(
     });
   const deno = realPath(Deno.execPath());
   let result = await run({});
-  // DENORT_BIN may name a separately downloaded runtime, or Deno itself.
+  // Possibly downloaded separately, or Deno itself.
   let runnable = result.ok && realPath(Deno.env.get("DENORT_BIN") ?? "") !== deno;
   if (!result.ok && FAILED_DOWNLOAD.test(result.text)) {
     runnable = false;
@@ -97,7 +95,7 @@ function notInside(executable: Buffer, { sources }: Staging, graph: Graph): stri
   });
 }
 
-/** Stages and compiles the sources, and starts the result if possible. */
+/** Stages, compiles, and if possible starts the result. */
 export async function compileOnce(
   work: string,
   options: { graph: Graph; origin: Origin; target: Target; output: string },
@@ -124,10 +122,7 @@ function realPath(path: string): string | null {
 /** A row of the listing, `├── name (1KB)`, after `│ ` or two spaces per enclosing folder. */
 const ROW = /^((?:│ | {2})*)[├└]─[─┬] (.+?) \([^()]*\)$/;
 
-/**
- * Embedded paths, relative to the sources' root, in the output of `deno compile`; `name/*` is a
- * whole folder.
- */
+/** Embedded paths in the output of `deno compile`; `name/*` is a whole folder. */
 export function parseListing(text: string): string[] {
   const paths: string[] = [];
   const folders: string[] = [];
@@ -149,7 +144,7 @@ export function compareEmbedded(listing: readonly string[], graph: Graph): strin
       `.deno_compile_node_modules/localhost/${name}/${version}/*`
     ),
   ];
-  // The staged copy has no superfluous files, so a folder covers all its files.
+  // Nothing staged is superfluous, so a folder covers all its files.
   const covers = (listed: string, path: string) =>
     listed === path || (listed.endsWith("/*") && path.startsWith(listed.slice(0, -1)));
   return [

@@ -1,6 +1,6 @@
 /**
- * Debian packages: executable, units, account, manual page and completions. A package starts
- * nothing: port 53 may be in use, and there is no Corefile yet.
+ * Debian packages: executable, units, account, manual page and completions. They start nothing:
+ * port 53 may be in use, and the Corefile is missing.
  */
 import { gzipSync } from "node:zlib";
 import { COMMANDS } from "../src/cli/commands.ts";
@@ -27,7 +27,7 @@ export function debianName({ version, target }: Pick<DebianPackage, "version" | 
   return `nodens_${version}_${target.debian}.deb`;
 }
 
-/** Builds a package with dpkg-deb in the new folder `work`, reproducibly. */
+/** Builds a package in the new folder `work`, reproducibly. */
 export async function packDebian(
   made: DebianPackage,
   { work, file }: { work: string; file: string },

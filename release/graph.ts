@@ -38,14 +38,14 @@ export interface Info {
 
 export async function readGraph(root: string): Promise<Graph> {
   const infos = await Promise.all(ROOTS.map(async (path) => {
-    // Deno resolves types as well, which are only in this lock file.
+    // Deno resolves types too; only this lock file has them.
     const args = ["info", "--json", "--lock=dev.lock", "--frozen", path];
     return JSON.parse(await mustRun(Deno.execPath(), args, { cwd: root })) as Info;
   }));
   return follow(infos, new URL(`file://${root}`).href);
 }
 
-/** Follows each root's imports. `base` is the URL of the sources; it ends with a slash. */
+/** Follows each root's imports. `base` is the sources' URL, with a final slash. */
 export function follow(infos: readonly Info[], base: string): Graph {
   const modules = new Set<string>();
   const imported = new Set<string>();

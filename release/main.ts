@@ -2,8 +2,8 @@
  * Builds a release in dist/ (or `--output FOLDER`): for each machine type an archive and a Debian
  * package, a bill of materials, and checksums.
  *
- * If the runtime cannot be downloaded, a stand-in replaces the executable: all else is built and
- * checked, only the bill of materials is published, and the last lines list what is missing.
+ * If the runtime cannot be downloaded, a stand-in replaces the executable: only the bill of
+ * materials is published, and the last lines list what is missing.
  */
 import manifest from "../deno.json" with { type: "json" };
 import { checksums, packFolder } from "./archive.ts";

@@ -1,9 +1,9 @@
 import { runCommand } from "./command.ts";
 
 export interface Origin {
-  /** Twelve digits of the commit, with `-dirty` for changed files; or "unknown". */
+  /** Twelve digits, with `-dirty` for changed files; or "unknown". */
   readonly commit: string;
-  /** Time of the commit since 1970, used for all files. */
+  /** Time of the commit, given to all files. */
   readonly epochSeconds: number;
 }
 
@@ -13,8 +13,8 @@ const COMMIT = /^([0-9a-f]{7,64})(-dirty)?$/;
 const COMMIT_DIGITS = 12;
 
 /**
- * Reads the origin of the sources in `root` from `NODENS_COMMIT` and `SOURCE_DATE_EPOCH` (for
- * builds without git) or from git. Throws for invalid variables.
+ * Reads the sources' origin from git or, for builds without git, `NODENS_COMMIT` and
+ * `SOURCE_DATE_EPOCH`. Throws if these are invalid.
  */
 export async function readOrigin(
   root: string,
@@ -37,7 +37,7 @@ export async function readOrigin(
 }
 
 async function readCommit(root: string): Promise<string> {
-  // A folder inside another project's checkout has no separate commit.
+  // A folder inside another checkout has no commit.
   if (await git(root, "rev-parse", "--show-prefix") !== "") return "unknown";
   const commit = await git(root, "rev-parse", "HEAD");
   if (commit === null) return "unknown";

@@ -1,10 +1,9 @@
 /**
- * Permissions of nodens as arguments of `deno run` and `deno compile`; docs/install.md explains
- * them.
+ * Permissions of nodens for `deno run` and `deno compile`; see docs/install.md.
  *
- * Narrower ones are useless: the Corefile determines names and files, and the C library can do all
- * that the process can. `--allow-run` does not name iptables: Deno would search for each program at
- * every start, and report missing ones.
+ * Narrower ones are useless: the Corefile determines names and files, and the C library is
+ * unrestricted. `--allow-run` does not name iptables: Deno would search for each program at every
+ * start, and report missing ones.
  */
 
 const ALWAYS = [

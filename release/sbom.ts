@@ -14,7 +14,7 @@ export interface PackageFacts extends Omit<Package, "folder"> {
   readonly homepage: string | undefined;
 }
 
-/** Reads the facts of all packages. Throws if a licence or a line in the lock file is missing. */
+/** Reads all packages. Throws if a licence or lock entry is missing. */
 export function readPackages(root: string, graph: Graph): PackageFacts[] {
   const lock = JSON.parse(Deno.readTextFileSync(`${root}deno.lock`)) as {
     npm: Record<string, { integrity: string }>;
@@ -58,8 +58,8 @@ export interface Materials {
 }
 
 /**
- * The bill of materials in CycloneDX JSON 1.6: nodens, its packages, the runtime. Reproducible.
- * Omits dependencies of tests and tools, and glibc, which belongs to the machine.
+ * The bill of materials in CycloneDX JSON 1.6: nodens, its packages, the runtime; reproducible.
+ * Omits test and tool dependencies, and the machine's glibc.
  */
 export function billOfMaterials(materials: Materials): string {
   const { version, origin, packages, imported, runtime } = materials;

@@ -8,12 +8,12 @@ export interface Staging {
   readonly denoDir: string;
 }
 
-/** Excludes LICENSE: Deno would parse it as code and embed the error with local paths. */
+/** Excludes LICENSE: Deno would embed a parse error with local paths. */
 const CODE = /\.(?:[cm]?js|json)$/;
 const COMMIT_FILE = "src/cli/commit.ts";
 
 /**
- * Copies modules and packages and writes the commit. Times are equal, because `deno compile` embeds
+ * Copies modules and packages and writes the commit. Times are equal, as `deno compile` embeds
  * them.
  */
 export async function stage(
@@ -45,7 +45,7 @@ export async function stage(
     copyCode(folder, denoDir + folder.slice(info.denoDir.length));
   }
   setTimes(folder, origin.epochSeconds);
-  // Download the runtime once, not for each staging.
+  // Download the runtime once.
   Deno.mkdirSync(`${info.denoDir}/dl`, { recursive: true });
   Deno.symlinkSync(`${info.denoDir}/dl`, `${denoDir}/dl`);
   return { sources, denoDir };
@@ -63,7 +63,7 @@ interface Lock {
 
 const KEPT = ["name", "version", "license", "exports", "nodeModulesDir", "unstable"];
 
-/** Removes imports of tests and tools: Deno requires every package listed in these two files. */
+/** Removes test and tool imports: Deno requires every package in these files. */
 export function reduceManifest(
   manifest: Manifest,
   lock: Lock,
