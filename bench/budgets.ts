@@ -1,7 +1,7 @@
 import type { FigureName } from "./session.ts";
 import { type Column, medianOf } from "./report.ts";
 
-/** Budget of a figure: a limit, and whether it must also be below every peer's. */
+/** A limit, and whether the figure must be below every peer's. */
 interface Budget {
   figure: FigureName;
   title: string;

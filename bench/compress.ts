@@ -1,6 +1,6 @@
 /**
- * Cost of compressing a reply on arrival, compared with checking and plain copying, and bytes saved
- * in the cache. Nanoseconds, without sockets.
+ * Cost of compressing a reply on arrival, compared with checking and copying, and bytes saved.
+ * Nanoseconds, without sockets.
  *
  *   deno run -A bench/compress.ts [--rounds 50]
  */

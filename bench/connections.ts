@@ -1,7 +1,7 @@
 /**
  * Misses over TCP and TLS to a server that answers a connection's queries in order, like CoreDNS:
- * nodens, nodens with a connection per query in flight (like node-cache), and unbound with
- * `tcp-upstream`. dnsperf asks each name once at a fixed rate.
+ * nodens, nodens with a connection per query (like node-cache), and unbound with `tcp-upstream`.
+ * dnsperf asks each name once at a fixed rate.
  *
  *     deno run -A bench/connections.ts [--seconds 10] [--rate 300]
  *
@@ -18,7 +18,7 @@ import { note, print } from "./output.ts";
 
 /** Clock ticks per second in /proc/PID/stat. */
 const TICKS = 100;
-/** Above any number of queries in flight: a connection per query. */
+/** Allows a connection per query. */
 const UNBOUNDED = 4096;
 /** As many as nodens opens over TCP; unbound's default is 10. */
 const UNBOUND_CONNECTIONS = 64;

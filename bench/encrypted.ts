@@ -1,6 +1,6 @@
 /**
- * Cost of a miss over plain UDP, DNS over TLS and DNS over HTTPS, with a local named as the
- * upstream: CPU of nodens (all threads) and latency measured by dnsperf.
+ * Cost of a miss over plain UDP, DNS over TLS and DNS over HTTPS to a local named: CPU of nodens
+ * (all threads) and latency measured by dnsperf.
  *
  *     deno run -A bench/encrypted.ts [QUERIES]
  */

@@ -38,7 +38,7 @@ const { values: flags } = parseArgs({
   },
 });
 const seconds = wholeNumber("seconds", { text: flags.seconds, min: 3, max: 100 });
-// Ids are unique within a run, which limits its queries.
+// Ids are unique within a run.
 const rate = wholeNumber("rate", { text: flags.rate, min: 1, max: Math.floor(65535 / seconds) });
 const scenarios = choose("only", { all: SCENARIOS, names: flags.only });
 const servers = choose("servers", {
@@ -79,7 +79,7 @@ if (Deno.uid() !== 0) {
   }
 }
 
-/** Runs everything; false if a query failed that must not. */
+/** Returns false if a query failed that must not. */
 async function measure(): Promise<boolean> {
   directory = Deno.makeTempDirSync({ prefix: "nodens_failures_" });
   // named drops its privileges, but must still find its files.

@@ -41,7 +41,7 @@ if (!Number.isInteger(reloads) || reloads < 0) {
 interface Contender {
   readonly name: string;
   readonly command: (folder: string, list: string) => string[];
-  /** Triggers a reload; a no-op if the server polls the file. */
+  /** Triggers a reload, if the server does not poll. */
   readonly reload: (pid: number) => void;
 }
 
@@ -71,14 +71,14 @@ const CONTENDERS: readonly Contender[] = [
   },
 ];
 
-/** A name of typical size for block lists, 28 octets on average. */
+/** Typical for block lists: 28 octets on average. */
 function nameOf(i: number): string {
   const mixed = Math.imul(i + 1, 2654435761) >>> 0;
   const kind = ["track", "metrics", "cdn", "click", "pixel"][mixed % 5]!;
   return `ads${mixed.toString(36)}.${kind}${mixed % 9973}.example`;
 }
 
-/** Writes a list ending with the name that `startServer` asks for. */
+/** Writes a list ending with `startServer`'s name. */
 function writeList(path: string, names: number): void {
   const encoder = new TextEncoder();
   using file = Deno.openSync(path, { write: true, create: true, truncate: true });

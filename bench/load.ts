@@ -1,3 +1,4 @@
+/** Options of dnsperf. */
 export interface LoadOptions {
   port: number;
   /** File with one `NAME TYPE` per line. */
@@ -11,6 +12,7 @@ export interface LoadOptions {
   rate?: number;
 }
 
+/** Results of dnsperf. */
 export interface LoadResult {
   sent: number;
   completed: number;

@@ -1,4 +1,4 @@
-/** Clock ticks per second in /proc: 100 on every Linux supported by Deno. */
+/** Ticks per second in /proc: 100 wherever Deno runs. */
 const TICKS_PER_SECOND = 100;
 
 /** CPU seconds used so far by a process, its threads and its children. */
@@ -17,6 +17,7 @@ export interface ProcessMemory {
   peak: number;
 }
 
+/** Reads the memory from /proc. */
 export function processMemory(pid: number): ProcessMemory {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const field = (name: string): number => {
@@ -35,7 +36,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Ticks of the process and each living child; the process's count includes dead ones. */
+/** Ticks of the process and living children; its own count includes dead ones. */
 function family(pid: number): number[] {
   const ticks: number[] = [];
   for (const { name } of Deno.readDirSync("/proc")) {
@@ -49,7 +50,7 @@ function family(pid: number): number[] {
   return ticks;
 }
 
-/** Fields of /proc/PID/stat from the third on (state, ppid, …), or null if it has ended. */
+/** Fields of /proc/PID/stat from the third on (state, ppid, …); null after its end. */
 function statFields(pid: string): string[] | null {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);

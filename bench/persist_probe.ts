@@ -11,12 +11,13 @@ export interface Probed {
   firstAnswerMs: number;
   /** Of queries sent after the first answer. */
   latenciesMs: number[];
-  /** Reading time according to the log; null if nothing was read. */
+  /** From the log; null if nothing was read. */
   readMs: number | null;
-  /** From spawn to the first answer for the file's last name. */
+  /** From spawn to the answer for the file's last name. */
   warmMs: number | null;
 }
 
+/** Builds a query for an A record. */
 export function buildQuery(name: string, id = 0): Uint8Array {
   const labels = name.split(".").flatMap((label) => [label.length, ...Buffer.from(label)]);
   return Uint8Array.from([
@@ -52,7 +53,7 @@ export async function probeWhile(options: {
   name: string;
 }): Promise<Probed> {
   const { folder, file, port, entries, command, name } = options;
-  // Stopping overwrites the file; each round needs the same one.
+  // Stopping overwrites the file, which the next round needs.
   const own = `${folder}/own`;
   if (file !== null) Deno.copyFileSync(file, own);
   Deno.writeTextFileSync(

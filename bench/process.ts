@@ -29,16 +29,17 @@ export function installed(binary: string): boolean {
   });
 }
 
+/** Whether processes can be pinned. */
 export const canPin: boolean = installed("taskset") && navigator.hardwareConcurrency >= 2;
 
-/** Moves this program and its unpinned children away from the servers' core. */
+/** Pins this program and its children away from the servers' core. */
 export function pinSelf(): void {
   if (!canPin) return;
   new Deno.Command("taskset", { args: ["-a", "-c", "-p", LOAD_CORE, String(Deno.pid)] })
     .outputSync();
 }
 
-/** Starts a server on the servers' or the load's core, and waits for an answer. */
+/** Starts a server on either core, and waits for an answer. */
 export async function startServer(
   command: readonly string[],
   options: { port: number; core: "server" | "load" },

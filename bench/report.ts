@@ -51,7 +51,7 @@ export function medianOf(column: Column | undefined, figure: FigureName): number
   return median(values as number[]);
 }
 
-/** A Markdown table: a row per figure, a column per server, ratios to the floor in brackets. */
+/** A Markdown table: figures by servers, ratios to the floor in brackets. */
 export function formatTable(
   columns: readonly Column[],
   options: { hot: number; entries: number },

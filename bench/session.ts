@@ -7,6 +7,7 @@ import type { RunningServer } from "./process.ts";
 /** Measurements of one server in one round, if applicable. */
 export type Figures = Partial<Record<FigureName, number>>;
 
+/** A row of the table. */
 export type FigureName =
   | "hitCpu"
   | "hitRate"
@@ -32,6 +33,7 @@ export type FigureName =
   | "answerBytes"
   | "startMs";
 
+/** Options of a session. */
 export interface SessionOptions {
   port: number;
   /** Process of the server's upstream. */
@@ -44,7 +46,7 @@ export interface SessionOptions {
 
 /**
  * Rate for comparing CPU. At full rate a slower server finds more queries per wake-up and pays less
- * for each, which flatters it; at one rate all wake up alike.
+ * for each; at one rate all wake up alike.
  */
 const STEADY_RATE = 50_000;
 /** Above this, the upstream answered queries that should have been hits. */
@@ -53,7 +55,7 @@ const MAX_UPSTREAM_CPU_MICROSECONDS = 0.2;
 /** Idle time before the second memory reading. */
 const SETTLE_MS = 3_000;
 
-/** Measures every figure of a started server except its start, in a fixed order. */
+/** Measures every figure except the start, in a fixed order. */
 export async function measureServer(
   server: RunningServer,
   options: SessionOptions,
@@ -109,13 +111,13 @@ export async function measureServer(
     const miss = await load({ dataFile: names.cold, seconds, once: true });
     figures.missCpu = miss.cpu;
     figures.missRate = miss.queriesPerSecond;
-    // Completes the names, so that every server has the same entries.
+    // Completes the names, for equal entries in all servers.
     await load({ dataFile: names.cold });
     await load({ dataFile: names.cold });
     const full = processMemory(server.pid);
     figures.residentFull = full.resident;
     figures.anonymousFull = full.anonymous;
-    // Program text varies; only private memory is attributable to entries.
+    // Program text varies; only private memory counts.
     figures.bytesPerEntry = (full.anonymous - hot.anonymous) * 1e6 / names.coldCount;
   }
   figures.residentPeak = processMemory(server.pid).peak;

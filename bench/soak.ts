@@ -43,7 +43,7 @@ async function soak(): Promise<boolean> {
     const server = await startServer(command, { port: PORT, core: "server" });
     try {
       const names = writeNames(directory, { hot: HOT_NAMES, entries: HOT_NAMES });
-      // The first pass is all misses, none of which may be lost.
+      // The first pass is all misses.
       const result = await runLoad({ port: PORT, dataFile: names.hot, seconds });
       print(
         `${result.sent} queries in ${result.seconds.toFixed(1)} s ` +

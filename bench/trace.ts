@@ -1,3 +1,4 @@
+/** Options of a trace. */
 export interface TraceOptions {
   seed: number;
   lookups: number;

@@ -21,7 +21,6 @@ export interface Behaviour {
 /**
  * node-cache's Corefile for nodens, without directives irrelevant to the model.
  *
- * @param more - lines for both `cache` blocks
  * @param denialTtl - maximum TTL of denials below cluster.local in seconds
  */
 export function corefile(

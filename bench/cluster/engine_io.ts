@@ -18,7 +18,7 @@ type Done = (outcome: Outcome) => void;
 interface Socket {
   endpoint: Endpoint;
   handler: DatagramHandler | null;
-  /** Number of openings; answers to an earlier use are dropped. */
+  /** Answers to an earlier use are dropped. */
   life: number;
 }
 
@@ -175,7 +175,7 @@ export class EngineIo implements Io {
     target.port = side === "client" ? 40_000 : 53;
   }
 
-  /** Sends a query to an upstream; `take` receives the answer with the query's id. */
+  /** Queries an upstream; `take` receives the answer with the query's id. */
   #ask(endpoint: Endpoint, bytes: Uint8Array, take: (response: Uint8Array) => void): void {
     const query = this.#book.find(bytes);
     const inCluster = endpoint.address.bytes[0] === CLUSTER_BYTES[0];

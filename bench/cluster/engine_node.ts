@@ -118,7 +118,7 @@ export class EngineNode implements NodeDns {
     work();
     if (engine.nextDeadlineMs <= this.#agenda.nowMs) engine.runTimers();
     if (engine.nextDeadlineMs < this.#timerMs) this.#setTimer(engine.nextDeadlineMs, io);
-    // Answered clients may query again at once, so the engine must have returned.
+    // Clients may query again at once.
     for (const { done, outcome } of io.answered.splice(0)) done(outcome);
   }
 

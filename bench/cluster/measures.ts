@@ -82,10 +82,12 @@ export class Measures {
   }
 }
 
+/** Mean over seconds. */
 export function meanOf(series: Float64Array, from: number, until: number): number {
   return sumOf(series, from, until) / (until - from);
 }
 
+/** Sum over seconds. */
 export function sumOf(series: Float64Array, from: number, until: number): number {
   return series.subarray(from, until).reduce((sum, value) => sum + value, 0);
 }

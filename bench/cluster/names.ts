@@ -1,16 +1,18 @@
 /** A response as seen by a client. */
 export const OUTCOME = { WAITS: 0, ANSWER: 1, NODATA: 2, NXDOMAIN: 3, FAILED: 4 } as const;
+/** One of `OUTCOME`. */
 export type Outcome = typeof OUTCOME[keyof typeof OUTCOME];
 
 /** Categories of queries by purpose. */
 export const CATEGORIES = ["service A", "service AAAA", "search list", "outside"] as const;
+/** One of `CATEGORIES`. */
 export type Category = typeof CATEGORIES[number];
 
 /** A question and its true answer. */
 export interface Query {
   readonly key: number;
   readonly outcome: Outcome;
-  /** TTL of the answer or denial from the authoritative server. */
+  /** From the authoritative server. */
   readonly ttlSeconds: number;
   readonly category: Category;
   /** Below cluster.local. */
@@ -39,11 +41,7 @@ export class NameBook {
   readonly #byHash = new Map<number, Query[]>();
   #count = 0;
 
-  /**
-   * The step for a name.
-   *
-   * @param facts - the true answer; fixed by the first call for a name
-   */
+  /** @param facts - the true answer; fixed by the first call for a name */
   step(
     name: string,
     facts: { exists: boolean; ipv6?: boolean; ttlSeconds: number; searched?: boolean },
@@ -117,6 +115,7 @@ export class NameBook {
   }
 }
 
+/** Outcome of a response. */
 export function outcomeOf(bytes: Uint8Array, offset: number): Outcome {
   const rcode = bytes[offset + 3]! & 15;
   if (rcode === 3) return OUTCOME.NXDOMAIN;

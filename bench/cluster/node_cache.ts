@@ -7,7 +7,7 @@ import type { NodeDns } from "./stub.ts";
 
 type Done = (outcome: Outcome) => void;
 
-/** No cache on the node: every query goes to the cluster DNS, including outside names. */
+/** No cache on the node: the cluster DNS gets every query, including outside names. */
 export class NoCache implements NodeDns {
   readonly #agenda: Agenda;
   readonly #servers: Servers;
@@ -35,7 +35,7 @@ interface Caches {
 
 /**
  * CoreDNS in node-cache: two stores per server block, random eviction, one query per miss, uncached
- * `forward` failures, and an empty start.
+ * `forward` failures, an empty start.
  */
 export class NodeCache implements NodeDns {
   readonly #agenda: Agenda;

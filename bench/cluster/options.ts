@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { replicasFor } from "./parameters.ts";
 
+/** Flags of the program. */
 export const FLAGS = {
   nodes: { type: "string", default: "10,100,1000,10000" },
   seed: { type: "string", default: "1" },
@@ -11,10 +12,11 @@ export const FLAGS = {
 
 const NODES = { min: 1, max: 10_000 } as const;
 const SEED = { min: 0, max: 0x7fffffff } as const;
-/** A node takes about 25 MB and a CPU second in all runs together. */
+/** A node takes about 25 MB and a CPU second in total. */
 const SAMPLE = { min: 1, max: 500 } as const;
 const REPLICAS = { min: 1, max: 10_000 } as const;
 
+/** Parsed options. */
 export interface Options {
   readonly nodes: readonly number[];
   readonly seed: number;

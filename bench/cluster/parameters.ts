@@ -29,9 +29,9 @@ export const PARAMETERS = {
     outside: 0.28,
   },
   /**
-   * Zipf exponent of names over workloads, and of lookups over a workload's names. DNS names are
-   * Zipf-distributed (Jung et al., "DNS Performance and the Effectiveness of Caching", IEEE/ACM
-   * Transactions on Networking, 2002); the value is assumed.
+   * Zipf exponent of names over workloads, and of lookups over a workload's names (Jung et al.,
+   * "DNS Performance and the Effectiveness of Caching", IEEE/ACM Transactions on Networking, 2002);
+   * its value is assumed.
    */
   zipfExponent: 0.91,
   /** Distinct names outside the cluster. Assumed. */
@@ -41,7 +41,7 @@ export const PARAMETERS = {
   /** Pods' rates follow a lognormal distribution with this sigma. Assumed. */
   rateSigma: 1,
   /**
-   * Share of lookups in bursts for one name, as when a connection pool fills, and the maximum size
+   * Share of lookups in bursts for one name, such as a filling connection pool, and maximum size
    * (uniform from 2). Assumed.
    */
   burst: { share: 0.05, most: 10 },
@@ -109,7 +109,7 @@ export interface Timeline {
   readonly after: number;
   /** Nodes restart within this time of each other. Assumed. */
   readonly nodesWithin: number;
-  /** A node's pods start within this time, and look up all their names. Assumed. */
+  /** A node's pods start and look up all their names within this time. Assumed. */
   readonly podsWithin: number;
 }
 

@@ -1,3 +1,4 @@
+/** A line of a plot. */
 export interface Series {
   readonly name: string;
   /** Index in `LINES`, consistent across plots. */
@@ -5,6 +6,7 @@ export interface Series {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** Lines over two axes. */
 export interface Plot {
   readonly title: string;
   readonly x: { readonly label: string; readonly log?: boolean };

@@ -3,6 +3,7 @@ import { type Plot, type Series } from "./plot.ts";
 import type { Result } from "./run.ts";
 import type { Run } from "./tables.ts";
 
+/** A run with series. */
 export interface PlottedRun extends Run {
   readonly result: Result;
 }

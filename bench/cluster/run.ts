@@ -20,7 +20,7 @@ export interface ClusterOptions {
   readonly timeline?: Timeline;
 }
 
-/** Result of a run; multiplied by `scale`, series describe the cluster. */
+/** Result of a run; `scale` converts series to the cluster. */
 export interface Result {
   readonly measures: Measures;
   readonly scale: number;
@@ -34,8 +34,8 @@ export interface Result {
 /**
  * Runs one behaviour through one event.
  *
- * Nodes affect each other only through the latency of the cluster DNS, so a sample of nodes queries
- * a proportional share of its capacity.
+ * Nodes interact only through the latency of the cluster DNS, so a sample queries a proportional
+ * share of its capacity.
  */
 export function runCluster(
   behaviour: Behaviour,
@@ -120,7 +120,7 @@ class Node {
     });
   }
 
-  /** Restarts the cache alone; meanwhile, without its rules, pods ask `direct`. */
+  /** Restarts the cache; meanwhile, without its rules, pods ask `direct`. */
   update(stopsAt: number, startsAt: number, direct: NodeDns): void {
     const own = this.#dns;
     this.#agenda.at(1000 * stopsAt, () => {

@@ -13,7 +13,7 @@ export class Servers {
   readonly #serviceMs: number;
   #busyUntilMs = 0;
 
-  /** @param perSecond - capacity of the cluster DNS in queries per second */
+  /** @param perSecond - capacity of the cluster DNS */
   constructor(
     agenda: Agenda,
     options: { perSecond: number; random: () => number; measures: Measures },
@@ -24,11 +24,7 @@ export class Servers {
     this.#measures = options.measures;
   }
 
-  /**
-   * Time until the cluster DNS's answer, or -1 if the query is lost.
-   *
-   * @param query - undefined for a health check
-   */
+  /** Time until the answer, or -1 if lost; `query` is undefined for a health check. */
   askCluster(query: Query | undefined): number {
     const { nowMs } = this.#agenda;
     this.#measures.sentToCluster(nowMs, query);

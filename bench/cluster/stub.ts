@@ -7,8 +7,7 @@ import type { Target } from "./workload.ts";
 /** DNS service for a node's pods. */
 export interface NodeDns {
   /**
-   * Queries for pod `client`. Returns an immediate outcome, or `WAITS`; `done` then follows, or
-   * never if the query is lost.
+   * Returns an immediate outcome, or `WAITS`; `done` then follows, or never if the query is lost.
    */
   ask(query: Query, client: number, done: (outcome: Outcome) => void): Outcome;
   /** The node goes down; waiting queries are dropped. */
@@ -21,7 +20,7 @@ export interface NodeDns {
  * A lookup by glibc's getaddrinfo: A and AAAA together, for each name of the search list.
  *
  * A failure or silence is retried once; two SERVFAILs lead to the next name, two silences to the
- * last one, the name as written. No `single-request`, no cache.
+ * last. No `single-request`, no cache.
  */
 export class Lookup {
   readonly #world: { agenda: Agenda; measures: Measures; dns: NodeDns; alive: () => boolean };

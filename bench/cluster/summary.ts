@@ -28,9 +28,9 @@ export interface Summary {
   readonly after: {
     /** Peak queries to the cluster DNS in one second. */
     readonly peak: number;
-    /** Queries to the cluster DNS in the first minute, relative to a steady minute. */
+    /** First minute's queries to the cluster DNS, relative to a steady minute. */
     readonly firstMinute: number;
-    /** Seconds until the five-second mean load stays below 1.5 times the steady load. */
+    /** Seconds until the five-second mean stays below 1.5 times the steady load. */
     readonly settled: number;
     /** Seconds until all new lookups succeed. */
     readonly healed: number;
@@ -40,12 +40,13 @@ export interface Summary {
   };
 }
 
-/** Limit of the normal load, relative to the steady load. */
+/** Limit relative to the steady load. */
 const SETTLED = 1.5;
-/** Averaging window in seconds, against the noise of a small sample. */
+/** Averaging window in seconds, against noise. */
 const SMOOTH = 5;
 const MINUTE = 60;
 
+/** Summarizes a run. */
 export function summarize({ measures, scale, timeline, overAt, endsAt }: Result): Summary {
   const { cluster, outside, queries, hits, lookups, failed, late, byCategory } = measures;
   const { steadyFrom, eventFrom } = timeline;

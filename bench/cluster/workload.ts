@@ -7,6 +7,7 @@ export interface Target {
   readonly steps: readonly Step[];
 }
 
+/** Behaviour of a pod. */
 export interface Pod {
   readonly targets: readonly Target[];
   readonly draw: (at: number) => Target;
@@ -117,7 +118,7 @@ export class Workloads {
     };
   }
 
-  /** The search list's names for one with fewer dots than `ndots`, up to the existing one. */
+  /** The search list's names for a short one, up to the existing one. */
   #search(name: string, namespace: number): Step[] {
     const { suffixes, clusterTtlSeconds, outsideDenialSeconds } = PARAMETERS;
     const steps: Step[] = [];
@@ -135,6 +136,7 @@ export class Workloads {
   }
 }
 
+/** Derives a seed. */
 export function mix(seed: number, number: number, sort: number): number {
   let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(number + 1, 0xc2b2ae35);
   hash = Math.imul(hash ^ (hash >>> 15) ^ Math.imul(sort, 0x27d4eb2f), 0x2c1b3c6d);

@@ -1,10 +1,10 @@
 /**
  * Asks a server on 127.0.0.1 for new names at a fixed rate, over UDP, once each, and prints the
- * outcome of every query.
+ * outcomes.
  *
  *   deno run -A bench/failures/client.ts PORT RATE SECONDS
  *
- * Writes `started EPOCH_MS` after the server's first answer, and at the end a JSON array of
+ * Writes `started EPOCH_MS` after the first answer, and at the end a JSON array of
  * [ms sent since then, latency in ms or -1 for none, response code].
  */
 import { Buffer } from "node:buffer";

@@ -7,9 +7,7 @@ export interface Site {
 
 /**
  * Three isolated network namespaces: the middle, for a server and its client, and two upstreams,
- * each behind a veth pair.
- *
- * Names include the process id, so that concurrent runs do not collide.
+ * each behind a veth pair. Names include the process id, for concurrent runs.
  */
 export class Network {
   readonly middle: string;
@@ -24,7 +22,7 @@ export class Network {
     ];
   }
 
-  /** Creates the network; throws, leaving nothing behind, if the system forbids it. */
+  /** Creates the network; throws, leaving nothing behind, if forbidden. */
   static create(): Network {
     const network = new Network();
     try {

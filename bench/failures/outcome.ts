@@ -16,7 +16,7 @@ export interface Span {
   failed: number;
   /** Unanswered within the client's timeout. */
   lost: number;
-  /** Over all queries, with the client's timeout for lost ones; NaN without queries. */
+  /** Over all queries, with the timeout for lost ones; NaN without queries. */
   p50Ms: number;
   p99Ms: number;
   maxMs: number;

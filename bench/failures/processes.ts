@@ -11,10 +11,11 @@ export interface InsideProcess {
   readonly ended: Promise<Deno.CommandStatus>;
 }
 
+/** Options of a process. */
 export interface StartOptions {
   namespace: string;
   command: readonly string[];
-  /** Whether output so far (both streams) indicates readiness; default: at once. */
+  /** Whether the output indicates readiness; default: at once. */
   ready?: (written: string) => boolean;
 }
 
@@ -29,7 +30,7 @@ export class Processes {
 
   /** Starts a process; throws with its output if it does not become ready. */
   async start({ namespace, command, ready }: StartOptions): Promise<InsideProcess> {
-    // `ip netns exec` becomes the command, so the pid is the command's.
+    // `ip netns exec` becomes the command and keeps the pid.
     const child = new Deno.Command("ip", {
       args: ["netns", "exec", namespace, ...command],
       stdin: "piped",

@@ -1,6 +1,6 @@
 /**
- * Forwards DNS to port TO on 127.0.0.1, over UDP and TCP; `delay MS` on standard input sets the
- * delay of answers.
+ * Forwards DNS to port TO on 127.0.0.1, over UDP and TCP; `delay MS` on standard input delays
+ * answers.
  *
  *   deno run -A bench/failures/proxy.ts ADDRESS PORT TO
  *

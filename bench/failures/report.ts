@@ -1,7 +1,7 @@
 import type { Scenario } from "./scenarios.ts";
 import { type Outcome, type Span, spanOf } from "./outcome.ts";
 
-/** One run: server, failure, number of failed upstreams, and client's view. */
+/** One run with its failure and outcomes. */
 export interface Run {
   readonly server: string;
   readonly scenario: Scenario;
@@ -43,6 +43,7 @@ export function formatRuns(runs: readonly Run[]): string {
   return lines.join("\n");
 }
 
+/** Spans of a run. */
 export function spansOf({ outcomes, failedAtMs }: Run): Record<
   "all" | "before" | "first" | "after",
   Span
@@ -72,7 +73,7 @@ function milliseconds(value: number): string {
   return value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en-US");
 }
 
-/** Verdict on the promise for a run of nodens, and whether a query broke it. */
+/** Verdict on nodens' promise, and whether a query broke it. */
 export function judgeRun(run: Run): { line: string; failed: boolean } | null {
   if (run.server !== "nodens" || run.failing !== 1) return null;
   const { all, after } = spansOf(run);

@@ -6,7 +6,7 @@ export interface Scenario {
   readonly name: string;
   /** Description of the failure. */
   readonly text: string;
-  /** It stops answering, so the promise about dead upstreams applies. */
+  /** Silent, so the promise about dead upstreams applies. */
   readonly dead: boolean;
   /** Requires the proxy. */
   readonly proxied?: boolean;

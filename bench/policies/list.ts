@@ -1,3 +1,4 @@
+/** Entry of a `List`. */
 export interface Node {
   readonly key: number;
   value: number;

@@ -61,7 +61,7 @@ export class ProductPolicy implements Policy {
     );
   }
 
-  /** Uses the key as the question's name, and mixes it as a hash would. */
+  /** Uses the key as the question's name, and mixes it like a hash. */
   #ask(key: number): void {
     const { bytes } = this.#memory;
     for (let i = 0; i < LABEL_SIZE; i++) {

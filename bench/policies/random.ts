@@ -4,9 +4,8 @@ const SHARDS = 256;
 const MIN_SHARD = 4;
 
 /**
- * CoreDNS's eviction: 256 equal shards; a full shard drops any of its entries.
- *
- * As in CoreDNS, capacity is rounded down to a multiple of 256, at least four per shard.
+ * CoreDNS's eviction: 256 equal shards; a full shard drops any of its entries. Capacity is rounded
+ * down to a multiple of 256, at least four per shard.
  */
 export class RandomPolicy implements Policy {
   readonly #shards: { keys: number[]; values: Map<number, number> }[] = [];

@@ -8,7 +8,7 @@ const MAX_USES = 3;
  * S3-FIFO (Yang et al., SOSP 2023): a small queue for new entries, a main queue, and a ghost queue.
  *
  * Entries evicted unused from the small queue leave their keys in the ghost queue, which is as long
- * as the main one; a returning key found there enters the main queue directly.
+ * as the main one; a returning key found there goes to the main queue.
  */
 export class S3FifoPolicy implements Policy {
   readonly #nodes = new Map<number, Node>();

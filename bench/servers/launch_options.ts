@@ -5,6 +5,7 @@ export interface UpstreamAddress {
   readonly port: number;
 }
 
+/** Options of a server. */
 export interface LaunchOptions {
   /** On 127.0.0.1, for UDP and TCP. */
   readonly port: number;

@@ -7,10 +7,10 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const METRICS_ABOVE = 1000;
 
 /**
- * nodens from source, or another command, such as a compiled executable.
+ * nodens from source, or another command.
  *
  * @param forward - lines for the block of `forward`
- * @param bare - without `prometheus`, `errors` and `log`, to show their cost
+ * @param bare - without `prometheus`, `errors` and `log`
  */
 export function nodens(
   command: string | undefined,
