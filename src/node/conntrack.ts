@@ -8,7 +8,7 @@ const FULL = 0.95;
 const FREE = 0.9;
 
 /**
- * Warns once when the kernel's connection table is nearly full. The kernel then drops new
+ * Creates a check that warns once when the kernel's connection table is nearly full. The kernel then drops new
  * connections, including those to upstreams; queries to nodens are untracked.
  */
 export function conntrackCheck(

@@ -137,7 +137,7 @@ export class NodeInterface {
 
   /**
    * Removes the link, or the addresses from lo, unless another program repurposed the link.
-   * Returns descriptions of the removed. A second call does nothing.
+   * Returns what was removed. A second call does nothing.
    */
   remove(): string[] {
     this.#endWatch();
