@@ -112,7 +112,7 @@ function differ(one: StreamTimeouts, other: StreamTimeouts): boolean {
   );
 }
 
-/** The kernel would choose one of two sockets for each IPv4 query. */
+/** The kernel would choose either socket for each IPv4 query. */
 function wildcardText(port: number, kind: "all" | "ipv4", { file, line }: Place): string {
   const [own, other] = kind === "all"
     ? ["all addresses", "all of IPv4"]

@@ -46,7 +46,7 @@ export function loadConfig(source: Context["source"], host: HostView): LoadedCon
   throw faults.toErrors();
 }
 
-/** Fills in the configuration; returns imported files. */
+/** Returns imported files. */
 function load(context: Context): string[] {
   const { source: { file, text }, host, faults, config } = context;
   const manifestLine = lineOfManifest(text);
@@ -157,7 +157,6 @@ function complete({ config, host, faults }: Context): void {
   }
 }
 
-/** Groups the uses of each supported directive. */
 function group(lines: readonly Line[], faults: Faults): Map<string, [Line, ...Line[]]> {
   const directives = new Map<string, [Line, ...Line[]]>();
   for (const line of lines) {
@@ -182,7 +181,7 @@ function group(lines: readonly Line[], faults: Faults): Map<string, [Line, ...Li
   return directives;
 }
 
-/** Addresses of this machine; loopback remains if they cannot be read. */
+/** Loopback remains if they cannot be read. */
 function addressesOf(host: HostView): string[] {
   try {
     return host.interfaces().map(({ address }) => address);
