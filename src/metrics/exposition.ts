@@ -10,7 +10,7 @@ export const MEDIA_TYPES: Readonly<Record<Format, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-/** Chooses the preferred format from Accept (RFC 9110 section 12.5.1). */
+/** Chooses a format by Accept (RFC 9110 section 12.5.1). */
 export function chooseFormat(accept: string | null): Format {
   let best: Format = "text";
   let bestQuality = 0;
@@ -45,7 +45,7 @@ export function expose(book: SeriesBook, format: Format): string {
   for (const metric of METRICS.values()) {
     const all = book.of(metric.name);
     if (all.length === 0) continue;
-    // In OpenMetrics, a counter's family name has no suffix.
+    // In OpenMetrics, a counter's family has no suffix.
     const family = format === "openmetrics" && metric.type === "counter"
       ? metric.name.replace(/_total$/, "")
       : metric.name;

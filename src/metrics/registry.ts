@@ -46,7 +46,6 @@ export class MetricRegistry {
     for (const [key, cell] of this.#cells) if (cell.name === name) this.#cells.delete(key);
   }
 
-  /** Calls `collect` at every scrape. */
   onScrape(collect: (book: SeriesBook) => void): void {
     this.#collectors.push(collect);
   }
