@@ -16,8 +16,8 @@ type KeepBeats = (
 
 /**
  * Maintains the `-m recent` entries that signal liveness to the rules. The data plane renews them
- * while its queries to these addresses are answered, so they expire after a crash or hang but not
- * while the control plane is busy.
+ * while its queries are answered, so they expire after a crash or hang but not while the control
+ * plane is busy.
  */
 export class Heartbeat {
   readonly #keep: KeepBeats;

@@ -47,7 +47,7 @@ export interface NodeRoleOptions {
 
 /**
  * Sets up the host, and undoes it in reverse: the interface first, because sockets need its
- * addresses; the rules last, after the first answer.
+ * addresses; the rules after the first answer.
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
@@ -94,8 +94,8 @@ export class NodeRole {
   }
 
   /**
-   * After a failed start: removes the interface, unless it existed before or is `shared` with
-   * another process.
+   * After a failed start: removes the interface, unless it existed before or another process uses
+   * it (`shared`).
    */
   async abandon({ shared = false } = {}): Promise<void> {
     if (this.#found || shared) await this.leave();
@@ -119,7 +119,7 @@ export class NodeRole {
     if (this.#interface?.yieldSource()) this.#freeMs = this.#clock.now() + IN_FLIGHT_MS;
   }
 
-  /** Removes rules and interface, as the last step. */
+  /** Removes rules and interface. */
   async release(): Promise<void> {
     this.#end();
     const { skipTeardown, log } = this.#options;

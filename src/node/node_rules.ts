@@ -41,8 +41,8 @@ export function linuxNodeRules(
 }
 
 /**
- * Maintains a node's iptables rules, without duplicates and leftovers, and reports obstacles.
- * Errors are retried, counted, and logged when new.
+ * Maintains a node's iptables rules and reports obstacles. Errors are retried, counted, and logged
+ * when new.
  */
 export class NodeRules {
   readonly #options: NodeRulesOptions;

@@ -64,9 +64,8 @@ const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"]
   .map((text) => parseAddress(text)!);
 
 /**
- * Plans another source address for the host's queries to an address; by default it is the queried
- * address, and answers after its removal are lost. Returns null without an alternative or a default
- * route.
+ * Plans another source address for the host's queries; by default it is the queried address, and
+ * answers after its removal are lost. Returns null without an alternative or a default route.
  */
 export function planOtherSource(
   kernel: Rtnetlink,

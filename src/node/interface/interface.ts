@@ -136,13 +136,12 @@ export class NodeInterface {
   }
 
   /**
-   * Removes the link, or the addresses from lo, unless another program repurposed the link.
-   * Returns what was removed. A second call does nothing.
+   * Removes the link, or the addresses from lo, unless another program repurposed the link. Returns
+   * what was removed.
    */
   remove(): string[] {
     this.#endWatch();
     try {
-      // The kernel removes only routes it made.
       for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
       this.#yielded = [];
       const ours = this.#link !== null && this.#kindOf(this.#link) !== "lo" ? this.#link.index : 0;

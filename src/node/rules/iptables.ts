@@ -4,12 +4,12 @@ import { type Change, restoreInput } from "./transaction.ts";
 
 /** Seconds that iptables-restore waits for the lock. */
 export const LOCK_WAIT_SECONDS = 5;
-/** The same at stop, which has seconds. */
+/** Shorter at stop. */
 export const LOCK_WAIT_AT_STOP_SECONDS = 1;
 /** 50,000 rules take seconds on a tenth of a processor. */
 const COMMAND_LIMIT_MS = 20_000;
 
-/** Kind of an iptables error; "busy": rules change again at once, or a command hangs. */
+/** Kind of error; "busy": rules change again at once, or a command hangs. */
 export type IptablesFault = "missing" | "permission" | "lock" | "busy" | "other";
 
 /** An iptables error with cause and remedy. */
@@ -36,7 +36,7 @@ export interface Backends {
   readonly used: Backend;
   readonly other: Backend | null;
   readonly reason: string;
-  /** Why the other one, which never had our rules, is unreadable. */
+  /** Why the other one is unreadable, if so; it never had our rules. */
   readonly unread: string | null;
 }
 

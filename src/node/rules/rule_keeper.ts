@@ -21,7 +21,7 @@ import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./tr
 const ATTEMPTS = 3;
 const ATTEMPT_PAUSE_MS = 200;
 
-/** Changes made to one family's rules. */
+/** Changes to one family's rules. */
 export interface KeptRules {
   readonly changes: number;
   readonly warnings: readonly string[];
@@ -62,7 +62,7 @@ export class RuleKeeper {
 
   /**
    * Installs wanted rules, removes ours from the other backend, and verifies both. Throws
-   * `IptablesError`, with no or only some tables changed.
+   * `IptablesError`; each table is then changed entirely or not at all.
    */
   async keep(set: RuleSet, { signal, atStop = false }: KeepOptions): Promise<KeptRules> {
     const { run, clock } = this.#options;

@@ -131,7 +131,7 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
   const masquerade = ["-s", address, "!", "-o", "lo", "-j", "MASQUERADE"];
   return [
     rule("raw", "OUTPUT", [...to("udp"), ...mark, "-j", "NOTRACK"], COMMENT.probe),
-    // Without masquerading, replies to the host's queries would be lost.
+    // Otherwise, replies to the host's queries would be lost.
     rule("nat", "POSTROUTING", masquerade, COMMENT.failOpen),
     ...instead,
   ];

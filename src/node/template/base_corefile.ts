@@ -30,8 +30,8 @@ export interface BaseCorefileSurroundings {
 }
 
 /**
- * Generates the Corefile from the template, the kube-dns config map and the environment, and again
- * after each change. Faults are reported, and the previous config map or Corefile stays.
+ * Generates the Corefile from template, kube-dns config map and environment, again after each
+ * change. Faults are reported, and the previous config map or Corefile stays.
  */
 export class BaseCorefile {
   text: string | null = null;
@@ -68,7 +68,7 @@ export class BaseCorefile {
     return this.text;
   }
 
-  /** Reads everything again, for a reload by signal, and reports faults again. */
+  /** Reads everything and reports faults again, for a reload by signal. */
   async refresh(): Promise<void> {
     this.#lastConfig = "";
     await this.#enqueue(await this.#poll.first(), true);
@@ -185,8 +185,8 @@ interface SettledPollOptions<T> {
 }
 
 /**
- * Polls a value, and reports changes seen twice. A symbolic link swapped further up the path, as in
- * config map volumes, causes no notification.
+ * Polls a value, and reports changes seen twice. Symbolic links swapped further up the path, as in
+ * config map volumes, cause no notification.
  */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;

@@ -8,7 +8,7 @@ import {
 } from "./kube_dns_config.ts";
 import type { TemplateOptions } from "./options.ts";
 
-/** Errors of a directory that refuses new files; the target itself may be writable. */
+/** The directory refuses new files, but the target may be writable. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
 
 /** Access to template, config map and target. */
@@ -82,7 +82,7 @@ function codeOf(error: unknown): string {
 /** Text of a file, or the reason for its absence. */
 export type Found = { text: string } | { why: string; absent: boolean };
 
-/** The files that a Corefile is made from. */
+/** Sources of a Corefile. */
 export interface Inputs {
   readonly base: Found;
   readonly config: Readonly<Record<typeof KUBE_DNS_FILES[number], Found>> | null;
@@ -113,7 +113,7 @@ export async function readInputs(
   };
 }
 
-/** Parses the config map; null and faults otherwise. */
+/** The config map, or null and its faults. */
 export function readKubeDns(
   found: Inputs["config"],
   { configDirectory, configRequired }: TemplateOptions,

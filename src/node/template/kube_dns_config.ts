@@ -6,7 +6,7 @@ const MAX_SERVERS = 15;
 /** kube-dns's limit. */
 const MAX_UPSTREAMS = 3;
 const MAX_NAME_SIZE = 253;
-/** A label of a DNS-1123 subdomain, which Kubernetes requires. */
+/** A label of a DNS-1123 subdomain. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const STUB_DOMAINS_EXAMPLE = '{"acme.local": ["10.0.0.10"]}';

@@ -18,7 +18,7 @@ const STUB_DOMAIN_TTL_SECONDS = 30;
 const MAX_FAULTS = 20;
 
 const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*`, "g");
-/** Corefile tokens: quoted words, comments, words, white space, an unclosed quote. */
+/** Corefile tokens, including comments, white space and an unclosed quote. */
 const PIECE = /"(?:\\[\s\S]|[^"\\])*"|#[^\n]*|[^\s"#][^\s#]*|\s+|"[^\n]*/g;
 /** A `forward` to the upstreams with only `force_tcp` in its block. */
 const FORCED_TCP = new RegExp(
@@ -78,7 +78,7 @@ export function fillTemplate(template: string, values: TemplateValues): FilledTe
   return { text, stubDomainsLine };
 }
 
-/** A service's address from the variable set by kubelet. */
+/** A service's address from kubelet's variable. */
 export function serviceAddress(
   service: string,
   env: (name: string) => string | undefined,
