@@ -5,7 +5,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 const ALL = "all addresses";
 const MAX_FAULTS = 10;
 
-/** Result of reading the Corefile or filling the template. */
+/** The Corefile, or faults. */
 export interface CorefileFacts {
   readonly source: string;
   readonly faults: readonly string[];
@@ -13,7 +13,7 @@ export interface CorefileFacts {
   readonly config: Config | null;
 }
 
-/** Checks that the Corefile is valid and covers all local addresses. */
+/** Checks that the Corefile is valid and covers local addresses. */
 export function judgeCorefile(
   { source, faults, warnings, config }: CorefileFacts,
   localIps: readonly string[],

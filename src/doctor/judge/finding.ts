@@ -25,12 +25,12 @@ export function skipped(found: string): Verdict {
   return { status: "skipped", found, remedy: "" };
 }
 
-/** Verdict if nodens works, but not optimally or permanently. */
+/** Verdict if nodens works, but not optimally. */
 export function warning(found: string, remedy: string): Verdict {
   return { status: "warning", found, remedy };
 }
 
-/** Verdict if nodens cannot start, or loses or misdirects queries. */
+/** Verdict if nodens cannot start or loses queries. */
 export function problem(found: string, remedy: string): Verdict {
   return { status: "problem", found, remedy };
 }

@@ -3,7 +3,7 @@ import type { Family } from "../../node/rules/rule_text.ts";
 import { ownership, type RuleSet } from "../../node/rules/transaction.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** The rules of one family, or why they are unreadable. */
+/** Rules of one family, or why they are unreadable. */
 export type FamilyRules =
   & { readonly family: Family }
   & (
@@ -25,7 +25,7 @@ export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
 
-/** Checks that exactly one kind of iptables is in use. */
+/** Checks that one kind of iptables is in use. */
 export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   if ("fault" in rules) return problem(rules.message, REMEDY[rules.fault]);
   const program = programOf(rules.family);

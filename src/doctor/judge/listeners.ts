@@ -1,7 +1,7 @@
 import { destinationText, familyOf } from "../../node/rules/rules.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** The server at our addresses; "unknown": no visible process; "unseen": no visible sockets. */
+/** The server at our addresses; "unknown": invisible process; "unseen": invisible sockets. */
 export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown" | "unseen";
 
 /** Whether silence is acceptable. */
@@ -66,7 +66,7 @@ export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   return judge(dns, sockets, { facts, advice: ADVICE });
 }
 
-/** Checks that health and metrics addresses are available. */
+/** Checks that HTTP addresses are available. */
 export function judgeHttpPorts(facts: ListenerFacts): Verdict {
   const { http, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -120,7 +120,7 @@ function judge(
   return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
-/** The process that listens at an address. */
+/** The listening process. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);

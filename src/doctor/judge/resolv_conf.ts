@@ -103,7 +103,7 @@ export function judgeKubelet(
   return ok(`pods ask ${clusterDns.join(", ")} (${path})`);
 }
 
-/** `clusterDNS` and `resolvConf` of kubelet's configuration (YAML or JSON). */
+/** Parses `clusterDNS` and `resolvConf` (YAML or JSON). */
 export function parseKubeletConfig(
   text: string,
 ): { clusterDns: string[]; resolvConf: string | null } {

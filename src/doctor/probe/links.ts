@@ -72,7 +72,7 @@ export function defaultLinks(text: string): string[] {
     .flatMap((words) => words[1] === "00000000" && words[7] === "00000000" ? [words[0]!] : []);
 }
 
-/** The same for /proc/net/ipv6_route: destination, prefix length, …, name. */
+/** The same for ipv6_route: destination, prefix length, …, name. */
 export function defaultLinks6(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) =>

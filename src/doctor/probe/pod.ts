@@ -11,7 +11,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const COMMAND_LIMIT_MS = 10_000;
 const START_MS = 10_000;
 
-/** Queries a server from a pod-facing host address. */
+/** Queries a server from a pod-facing address. */
 export async function askFromGateway(
   target: Target | undefined,
   { links, ask, timeoutMs, own }: {

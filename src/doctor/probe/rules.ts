@@ -97,7 +97,7 @@ export function matchesOfModules(names: Iterable<string>): string[] {
   return [...found];
 }
 
-/** Reads heartbeats twice, over an interval apart. */
+/** Reads heartbeats twice. */
 export async function probeHeartbeat(
   families: readonly Family[],
   { rules }: DoctorOptions,
