@@ -15,7 +15,7 @@ import type { Signals } from "./signals.ts";
 export interface Operand {
   /** For usage lines: `FILE`, or `[ADDRESS]` if optional. */
   readonly name: string;
-  /** The accepted words; common ones for a command with its own syntax. */
+  /** Accepted words; common ones with custom syntax. */
   readonly values?: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export interface Operand {
 export interface CommandIo {
   readonly output: Output;
   readonly commands: () => Promise<readonly Command[]>;
-  /** For serving; null for other commands. */
+  /** Null unless serving. */
   readonly signals: Signals | null;
   readonly exit: (code: number) => never;
 }
@@ -50,11 +50,10 @@ export interface Command<F extends Flags = Flags> {
   readonly forms: readonly { readonly args: string; readonly summary?: string }[];
   readonly description?: readonly string[];
   readonly flags: F;
-  /** Omitted from help and completion. */
   readonly hiddenFlags?: readonly string[];
   /** dig's options with a plus sign. */
   readonly plusOptions?: Flags;
-  /** Parses its own arguments, like dig's: one dash, and values may follow directly. */
+  /** Parses its own arguments, like dig's: one dash, values may follow directly. */
   readonly ownSyntax?: boolean;
   readonly operands?: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];

@@ -7,7 +7,6 @@ const OPT_SIZE = 11;
 interface QueryParts {
   readonly name: Uint8Array;
   readonly type: number;
-  /** Announced UDP payload size. */
   readonly bufsize?: number;
   readonly dnssec?: boolean;
   readonly norec?: boolean;
@@ -41,7 +40,7 @@ export function mismatch(query: Uint8Array, reply: Uint8Array): string | null {
   const [id, flags, questions] = [header.u16(), header.u16(), header.u16()];
   if (id !== asked) return `ID mismatch: expected ID ${asked}, got ${id}`;
   if ((flags & FLAG.QR) === 0) return "not a response (QR is not set)";
-  // A server may omit an unreadable question.
+  // Servers may omit unreadable questions.
   if (questions === 0 && (flags & FLAG.RCODE) !== 0) return null;
   const got = questionText(reply);
   if (got.toLowerCase() === questionText(query).toLowerCase()) return null;

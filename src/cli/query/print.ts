@@ -26,7 +26,7 @@ interface PrintedRecord {
   options: WireReader;
 }
 
-/** Formats a response like dig. Throws `RangeError` if malformed. */
+/** Formats a response like dig. Throws `RangeError`. */
 export function formatMessage(bytes: Uint8Array): string {
   const { id, flags, counts, questions, answers, authorities, additionals } = readMessage(bytes);
   const opt = additionals.find(({ type }) => type === TYPE.OPT);
@@ -45,7 +45,7 @@ export function formatMessage(bytes: Uint8Array): string {
     section("ADDITIONAL", additionals.filter((record) => record !== opt));
 }
 
-/** Formats the answers' data. Throws `RangeError` if malformed. */
+/** Formats the answers' data. Throws `RangeError`. */
 export function formatShort(bytes: Uint8Array): string {
   return readMessage(bytes).answers.map(({ text }) => `${text}\n`).join("");
 }

@@ -3,7 +3,7 @@ import { typeText } from "../../dns/mnemonics.ts";
 import { SERVICE_KEYS } from "../../dns/service_keys.ts";
 import type { WireReader } from "./wire.ts";
 
-/** Fields by type; other types are printed as in RFC 3597 section 5. */
+/** Fields by type; others are printed as in RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
   A: "ipv4",
   AAAA: "ipv6",
@@ -53,7 +53,7 @@ const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   parameters: (data) => repeated(data, () => parameterText(data)).join(" "),
 };
 
-/** Formats data. Throws `RangeError` if malformed. */
+/** Formats data. Throws `RangeError`. */
 export function rdataText(type: number, data: WireReader): string {
   const name = typeText(type);
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name]! : null;

@@ -13,7 +13,6 @@ const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 export interface CorefileOrigin {
   readonly source: ConfigSource;
   readonly base: BaseCorefile | null;
-  /** Notified when the filled template changes. */
   readonly listener: { onChange: (summary: string) => void };
 }
 

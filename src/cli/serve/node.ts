@@ -57,7 +57,7 @@ export function ownMarks({ options, logger }: NodeContext): { upstream: number; 
   return { upstream: redirect === null ? 0 : OWN_MARK, probe: failOpen ? OWN_MARK : 0 };
 }
 
-/** Creates the node role, or null; calls `checks` once nodens serves. */
+/** Creates the node role, or null; `checks` is called while serving. */
 export async function makeNodeRole(
   context: NodeContext,
   checks: () => SelfChecks,

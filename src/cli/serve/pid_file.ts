@@ -3,7 +3,7 @@ import { readRegularTextSync } from "../../sys/regular_file.ts";
 
 const MAX_BYTES = 32;
 
-/** Writes the process id. Renaming follows no link. As in CoreDNS, failures are only logged. */
+/** Writes the process id without following links. As in CoreDNS, failures are only logged. */
 export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
   const temporary = `${path}.${crypto.getRandomValues(new Uint8Array(8)).toHex()}.tmp`;
   try {

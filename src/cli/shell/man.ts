@@ -171,7 +171,7 @@ function text(words: string): string {
     .map((line) => escaped(line).replace(/^[.']/, "\\&$&")).join("\n");
 }
 
-/** Escapes one argument, so that it is not a macro. */
+/** Escapes an argument against macros. */
 function argument(words: string): string {
   const safe = escaped(words).replaceAll('"', "\\(dq");
   return /\s/.test(safe) ? `"${safe}"` : `\\&${safe}`;
