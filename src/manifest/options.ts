@@ -5,9 +5,8 @@ export interface ManifestOptions {
   kubeDns: readonly string[];
   domain: string;
   /**
-   * With `iptables`, nodens also listens on the kube-dns address; with `ipvs`, kube-proxy holds
-   * that address, so pods use the local one; with `redirect`, rules redirect the former to the
-   * latter.
+   * With `iptables`, nodens also listens on the kube-dns address; with `ipvs`, kube-proxy holds it,
+   * so pods use the local one; with `redirect`, rules redirect it to the local one.
    */
   mode: "iptables" | "ipvs" | "redirect";
   image: string;
