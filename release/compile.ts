@@ -47,9 +47,8 @@ export function compileArguments(output: string, more: readonly string[] = []): 
 /**
  * Compiles a staged copy, and compares the embedded files with the import graph.
  *
- * If the runtime cannot be downloaded, Deno itself replaces it: all is compared, but the file does
- * not run as nodens. Returns whether it runs. Throws an error with Deno's output or the wrong
- * files.
+ * If the runtime cannot be downloaded, Deno itself replaces it, and the file does not run as
+ * nodens. Returns whether it runs. Throws an error with Deno's output or the wrong files.
  */
 export async function compile(
   staging: Staging,
@@ -79,8 +78,8 @@ export async function compile(
 }
 
 /**
- * A module whose text is missing from the executable; Deno's listing only states intentions. Texts
- * are close together, in path order.
+ * A module missing from the executable; Deno's listing only states intentions. Texts are close
+ * together, in path order.
  */
 function notInside(executable: Buffer, { sources }: Staging, graph: Graph): string | undefined {
   const read = (path: string) => Buffer.from(Deno.readFileSync(sources + path));

@@ -1,7 +1,4 @@
-/**
- * Debian packages: executable, units, account, manual page and completions. They start nothing:
- * port 53 may be in use, and the Corefile is missing.
- */
+/** Debian packages. They start nothing: port 53 may be in use, and the Corefile is missing. */
 import { gzipSync } from "node:zlib";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { completionScript } from "../src/cli/shell/scripts.ts";

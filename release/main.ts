@@ -1,6 +1,6 @@
 /**
- * Builds a release in dist/ (or `--output FOLDER`): for each machine type an archive and a Debian
- * package, a bill of materials, and checksums.
+ * Builds a release in dist/ (or `--output FOLDER`): an archive and a Debian package per machine
+ * type, a bill of materials, and checksums.
  *
  * If the runtime cannot be downloaded, a stand-in replaces the executable: only the bill of
  * materials is published, and the last lines list what is missing.

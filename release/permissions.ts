@@ -1,5 +1,5 @@
 /**
- * Permissions of nodens for `deno run` and `deno compile`; see docs/install.md.
+ * Permissions for `deno run` and `deno compile`; see docs/install.md.
  *
  * Narrower ones are useless: the Corefile determines names and files, and the C library is
  * unrestricted. `--allow-run` does not name iptables: Deno would search for each program at every

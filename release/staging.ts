@@ -12,10 +12,7 @@ export interface Staging {
 const CODE = /\.(?:[cm]?js|json)$/;
 const COMMIT_FILE = "src/cli/commit.ts";
 
-/**
- * Copies modules and packages and writes the commit. Times are equal, as `deno compile` embeds
- * them.
- */
+/** Copies modules and packages and writes the commit. Times are equal, for `deno compile`. */
 export async function stage(
   folder: string,
   { root, graph, origin }: { root: string; graph: Graph; origin: Origin },
