@@ -22,7 +22,6 @@ export interface LoadResult {
   seconds: number;
   queriesPerSecond: number;
   latencyMicroseconds: number;
-  /** Mean answer size. */
   answerBytes: number;
 }
 

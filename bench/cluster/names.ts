@@ -12,7 +12,6 @@ export type Category = typeof CATEGORIES[number];
 export interface Query {
   readonly key: number;
   readonly outcome: Outcome;
-  /** From the authoritative server. */
   readonly ttlSeconds: number;
   readonly category: Category;
   /** Below cluster.local. */

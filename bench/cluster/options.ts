@@ -24,7 +24,6 @@ export interface Options {
   readonly sample: number;
   /** Replicas of the cluster DNS by number of nodes. */
   readonly replicas: (nodes: number) => number;
-  /** Folder for the plots. */
   readonly svg: string | null;
 }
 

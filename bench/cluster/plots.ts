@@ -10,7 +10,6 @@ export interface PlottedRun extends Run {
 
 /** Seconds of steady state shown before the event. */
 const BEFORE = 30;
-/** Styles of behaviours. */
 const LOOKS: Record<string, number> = {
   "no node cache": 0,
   "node-cache": 1,

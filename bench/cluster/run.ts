@@ -97,7 +97,6 @@ class Node {
     this.#random = random;
   }
 
-  /** Starts the pods' lookups. */
   run(): void {
     this.#pods.forEach((_, pod) => this.#wait(pod));
   }

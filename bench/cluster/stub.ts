@@ -45,7 +45,6 @@ export class Lookup {
     this.#startMs = world.agenda.nowMs;
   }
 
-  /** Queries the current name. */
   send(): void {
     const { agenda } = this.#world;
     const { a, aaaa } = this.#target.steps[this.#step]!;

@@ -7,11 +7,9 @@ export interface Summary {
   readonly steady: {
     readonly cluster: number;
     readonly outside: number;
-    /** Pods' queries. */
     readonly queries: number;
     /** Share answered at once, on the node. */
     readonly hits: number;
-    /** Lookup times. */
     readonly medianMs: number;
     readonly p99Ms: number;
     readonly byCategory: ReadonlyMap<Category, number>;
