@@ -198,7 +198,7 @@ export class FamilyRules {
     }
   }
 
-  /** Rules missing from the other level; tables in which both agree need no trial. */
+  /** Rules missing from the other level; only their tables need a trial. */
   #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
     const { rulesAt } = this.#options;
     const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));

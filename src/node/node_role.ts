@@ -23,7 +23,7 @@ const STOP_MS = 9000;
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
 
-/** Grace period for queries in flight to addresses being removed. */
+/** Grace period for queries in flight to removed addresses. */
 const IN_FLIGHT_MS = 500;
 
 type KeptInterface = Pick<

@@ -31,7 +31,7 @@ const KILL_MS = 500;
 
 /**
  * Runs a command in a process group, which is killed as a whole. Returns soon after `timeoutMs` or
- * `signal`, even if the command is unkillable or a child holds its pipes open.
+ * `signal`, even if the command is unkillable or a child holds its pipes.
  */
 export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, signal }) => {
   if (signal?.aborted) return { code: TIMED_OUT, stdout: "", stderr: "" };

@@ -39,9 +39,7 @@ interface KeepOptions {
   readonly atStop?: boolean;
 }
 
-/**
- * Maintains one family's rules in the backend in use; any that may have our rules must be readable.
- */
+/** Maintains one family's rules in one backend; any that may have our rules must be readable. */
 export class RuleKeeper {
   readonly #family: Family;
   readonly #options: RuleKeeperOptions;

@@ -6,7 +6,7 @@ import type { Change } from "./transaction.ts";
 /** Unreferenced, so its rules affect no packet. */
 const TRIAL_CHAIN = "NODENS-TRIAL";
 
-/** Required refusals, while plain rules are accepted: a passing fault hits both. */
+/** A passing fault also hits plain rules. */
 const ROUNDS = 3;
 /** Observed faults lasted some 60 ms. */
 const ROUND_PAUSE_MS = 300;

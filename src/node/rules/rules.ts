@@ -52,7 +52,7 @@ export function failOpenAddresses(family: Family, options: RuleOptions): string[
   );
 }
 
-/** Rules of one family, beginning with node-cache's in its order. */
+/** Rules of one family, beginning with node-cache's. */
 export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOptions): Rule[] {
   const open = level === "none" ? [] : failOpenAddresses(family, options);
   return ownAddresses(family, options).flatMap((address) =>
@@ -146,7 +146,7 @@ export function recent(list: string, mask: string): string[] {
   ];
 }
 
-/** One rule, with its comment after the target like node-cache. */
+/** One rule; the comment follows the target, as in node-cache. */
 export function rule(
   table: Table,
   chain: string,

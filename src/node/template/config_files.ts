@@ -48,7 +48,7 @@ export const denoSteps = {
   remove: (path: string): Promise<void> => Deno.remove(path),
 };
 
-/** Replaces a file, or overwrites it if its directory forbids that (a file mounted alone). */
+/** Replaces a file, or overwrites one mounted alone, whose directory forbids that. */
 export async function writeAtomically(
   path: string,
   text: string,

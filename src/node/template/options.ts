@@ -1,6 +1,6 @@
 /** Flags of the node role. */
 export interface NodeOptions {
-  /** Canonical, of both families; if empty, the host is not changed. */
+  /** Canonical; if empty, the host is not changed. */
   localIps: string[];
   dnsPort: number;
   /** Port of `health` on those addresses; untracked too. */
