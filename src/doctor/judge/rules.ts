@@ -92,7 +92,7 @@ export function judgeOwnRules(facts: RuleFacts): Verdict {
   );
 }
 
-/** Checks for conflicting foreign rules above ours. */
+/** Checks for foreign rules above ours. */
 export function judgeForeignRules(facts: RuleFacts): Verdict {
   const { rules } = facts;
   const set = nearest(facts)?.set;

@@ -50,7 +50,7 @@ export function probeLinks(
   }
 }
 
-/** Modules of the kernel, loaded or not; null if unknown. */
+/** Available kernel modules; null if unknown. */
 export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] | null {
   const release = tree.read("/proc/sys/kernel/osrelease")?.trim();
   const texts = ["modules.dep", "modules.builtin"].map((file) =>

@@ -13,8 +13,8 @@ export interface AskOptions {
 }
 
 /**
- * Queries servers for all names over all transports: concurrently, so that silence costs one
- * timeout; then, if answered, one by one for accurate times.
+ * Queries all servers: concurrently, so that silence costs one timeout; then, if answered, one by
+ * one for accurate times.
  */
 export async function askTargets(
   targets: readonly Pick<Target, "address" | "port" | "transports" | "names">[],

@@ -19,7 +19,7 @@ export function ruleLevels(family: Family, { rules }: DoctorOptions): RuleFacts[
   return levels.map((level) => ({ level, set: ruleSet(family, level, rules) }));
 }
 
-/** Reads the rules of both kinds of iptables. */
+/** Reads both kinds of iptables. */
 export async function probeRules(
   family: Family,
   { run, tree }: Pick<Surroundings, "run" | "tree">,
