@@ -63,7 +63,7 @@ interface Reply {
   transport: "UDP" | "TCP";
 }
 
-/** Uses TCP if requested or after truncation; null without a reply. */
+/** Uses TCP if requested or after truncation. */
 async function ask(
   { name, type, options }: QueryRequest,
   target: QueryTarget,

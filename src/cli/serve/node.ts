@@ -23,7 +23,7 @@ export interface NodeContext {
   onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
 }
 
-/** Counts set-up errors under node-cache's name, initially zero. */
+/** Counts set-up errors under node-cache's name. */
 export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
   const name = "coredns_nodecache_setup_errors_total";
   const counters = new Map(

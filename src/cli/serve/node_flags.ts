@@ -35,7 +35,7 @@ export const NODE_FLAGS = {
   reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
 };
 
-/** Values of these flags and some of serving's. */
+/** Values of these flags and some others. */
 export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
   readonly conf: string;
   readonly "dns.port": number;
