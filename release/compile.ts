@@ -34,7 +34,7 @@ const OPTIONS = ["--frozen", "--no-check", "--no-code-cache", "--exclude-unused-
 const NEAR_BYTES = 8 * 1024 * 1024;
 const FAILED_DOWNLOAD = /denort|download|error sending request|dns error/i;
 
-/** Arguments of `deno`, by default those of `deno task compile` (tested). */
+/** Arguments of `deno`, by default those of `deno task compile`. */
 export function compileArguments(output: string, more: readonly string[] = []): string[] {
   const [main, ...others] = ROOTS;
   const included = others.flatMap((path) => ["--include", path]);
@@ -118,7 +118,7 @@ function realPath(path: string): string | null {
   }
 }
 
-/** A row of the listing, `├── name (1KB)`, after `│ ` or two spaces per enclosing folder. */
+/** A row of the listing, `├── name (1KB)`, with two characters per enclosing folder. */
 const ROW = /^((?:│ | {2})*)[├└]─[─┬] (.+?) \([^()]*\)$/;
 
 /** Embedded paths in the output of `deno compile`; `name/*` is a whole folder. */

@@ -45,7 +45,7 @@ export async function readGraph(root: string): Promise<Graph> {
   return follow(infos, new URL(`file://${root}`).href);
 }
 
-/** Follows each root's imports. `base` is the sources' URL, with a final slash. */
+/** Follows each root's imports. `base` ends with a slash. */
 export function follow(infos: readonly Info[], base: string): Graph {
   const modules = new Set<string>();
   const imported = new Set<string>();

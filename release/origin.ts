@@ -3,7 +3,7 @@ import { runCommand } from "./command.ts";
 export interface Origin {
   /** Twelve digits, with `-dirty` for changed files; or "unknown". */
   readonly commit: string;
-  /** Time of the commit, given to all files. */
+  /** Given to all files. */
   readonly epochSeconds: number;
 }
 
@@ -13,8 +13,8 @@ const COMMIT = /^([0-9a-f]{7,64})(-dirty)?$/;
 const COMMIT_DIGITS = 12;
 
 /**
- * Reads the sources' origin from git or, for builds without git, `NODENS_COMMIT` and
- * `SOURCE_DATE_EPOCH`. Throws if these are invalid.
+ * Reads the origin from git or, without it, `NODENS_COMMIT` and `SOURCE_DATE_EPOCH`. Throws if
+ * these are invalid.
  */
 export async function readOrigin(
   root: string,
