@@ -15,7 +15,6 @@ import { describeReply } from "../src/upstream/message/reply.ts";
 import { print } from "./output.ts";
 
 const HEADER_SIZE = 12;
-/** Calls per measurement. */
 const CALLS = 2000;
 const ROOM = MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS;
 

@@ -1,11 +1,11 @@
 /**
  * Misses over TCP and TLS to a server that answers a connection's queries in order, like CoreDNS:
- * nodens, nodens with a connection per query (like node-cache), and unbound with `tcp-upstream`.
- * dnsperf asks each name once at a fixed rate.
+ * nodens, nodens with a connection per query (like node-cache), and unbound. dnsperf asks each name
+ * once at a fixed rate.
  *
  *     deno run -A bench/connections.ts [--seconds 10] [--rate 300]
  *
- * Requires dnsperf, go with the library miekg/dns, and openssl; unbound is optional.
+ * Requires dnsperf, go with the library miekg/dns, and openssl.
  */
 import { parseArgs } from "node:util";
 import { type Authority, makeAuthority } from "../tests/support/servers/certificates.ts";
@@ -22,7 +22,7 @@ const TICKS = 100;
 const UNBOUNDED = 4096;
 /** As many as nodens opens over TCP; unbound's default is 10. */
 const UNBOUND_CONNECTIONS = 64;
-/** Percentage of slow names in the mixed load. */
+/** Percentage of slow names. */
 const SLOW_PERCENT = 10;
 
 type Transport = "TCP" | "TLS";

@@ -23,7 +23,6 @@ import { unbound } from "./servers/unbound.ts";
 const CLIENT = new URL("./failures/client.ts", import.meta.url).pathname;
 /** Of the server under test, in a separate namespace. */
 const PORT = 1053;
-/** Share of a run before the failure. */
 const HEALTHY_SHARE = 1 / 3;
 
 const { values: flags } = parseArgs({
@@ -110,7 +109,7 @@ async function measure(): Promise<boolean> {
   return !flags.check || !verdicts.some(({ failed }) => failed);
 }
 
-/** Runs one server with two fresh upstreams, of which one or both fail. */
+/** Runs one server while one or both fresh upstreams fail. */
 async function runOnce(
   server: ServerKind,
   { scenario, failing }: { scenario: Scenario; failing: 1 | 2 },

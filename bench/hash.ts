@@ -22,7 +22,6 @@ import { print } from "./output.ts";
 import { buildQuery } from "./persist_probe.ts";
 
 const NAMES = 1000;
-/** Passes over all names per measurement. */
 const PASSES = 100;
 const HEADER_SIZE = 12;
 const LENGTHS = {

@@ -16,7 +16,6 @@ import { installed, pinSelf, type RunningServer, startServer } from "./process.t
 const ROOT = new URL("../", import.meta.url).pathname;
 const PORT = 15_311;
 const QUERIES = 20_000;
-/** Queries in flight. */
 const WINDOW = 32;
 /** nodens returns memory used for reading after 10 s. */
 const REST_MS = 12_000;
@@ -90,7 +89,7 @@ function writeList(path: string, names: number): void {
   file.writeSync(encoder.encode("192.0.2.1 probe.example.org\n"));
 }
 
-/** Asks for names concurrently; returns how many had an address. */
+/** Returns how many names had an address. */
 function askAll(name: (i: number) => string, count: number): Promise<number> {
   const socket = createSocket("udp4");
   const done = Promise.withResolvers<number>();

@@ -41,7 +41,6 @@ const seconds = wholeNumber("seconds", flags.seconds);
 const rounds = wholeNumber("rounds", flags.rounds);
 const entries = wholeNumber("entries", flags.entries);
 const DEFAULT = [nodens(flags.nodens), floor, unbound, dnsmasq, pdns];
-/** Optional: shows the cost of `prometheus` and `errors`. */
 const bare = nodens(flags.nodens, [], true);
 const servers = chooseServers(DEFAULT, flags.only);
 

@@ -28,7 +28,7 @@ export function processMemory(pid: number): ProcessMemory {
   return { resident: field("VmRSS"), anonymous: field("RssAnon"), peak: field("VmHWM") };
 }
 
-/** Median; for an even number, the mean of the two middle values. */
+/** Median, or the mean of two middle values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -2,7 +2,7 @@ import { probe } from "./probe.ts";
 
 /** Core of the servers. */
 const SERVER_CORE = "0";
-/** Core of the load generator, the upstream and this program. */
+/** Core of everything else. */
 const LOAD_CORE = "1";
 const STOP_MS = 5_000;
 

@@ -111,7 +111,7 @@ export async function measureServer(
     const miss = await load({ dataFile: names.cold, seconds, once: true });
     figures.missCpu = miss.cpu;
     figures.missRate = miss.queriesPerSecond;
-    // Completes the names, for equal entries in all servers.
+    // Gives all servers equal entries.
     await load({ dataFile: names.cold });
     await load({ dataFile: names.cold });
     const full = processMemory(server.pid);

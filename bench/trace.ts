@@ -7,7 +7,6 @@ export interface TraceOptions {
   exponent: number;
   /** Share of scans in all lookups, below 1. */
   scanShare: number;
-  /** Names in one scan, each asked only once. */
   scanLength: number;
   lookupsPerSecond: number;
   /** TTLs, assigned to names deterministically. */
@@ -33,7 +32,7 @@ export function replayTrace(options: TraceOptions, visit: Visit): void {
   const random = seededRandom(options.seed);
   const cumulative = zipf(options.names, options.exponent);
   const ttls = options.ttlsSeconds;
-  // This chance of starting a scan yields the requested share.
+  // This chance of a scan yields the requested share.
   const scanChance = options.scanShare / (1 - options.scanShare) / options.scanLength;
   let scanLeft = 0;
   let scanName = options.names;

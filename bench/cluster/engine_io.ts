@@ -28,7 +28,7 @@ interface Stream {
   buffer: Uint8Array;
 }
 
-/** The environment of one engine: clients are functions, upstreams a model. */
+/** The environment of one engine, with simulated clients and upstreams. */
 export class EngineIo implements Io {
   /** Client of the present query. */
   client = 0;
@@ -198,7 +198,7 @@ export class EngineIo implements Io {
   }
 }
 
-/** Empty answer to a health check: header and question. */
+/** Empty answer to a health check. */
 function answerOf(query: Uint8Array): Uint8Array {
   let end = 12;
   while (query[end] !== 0) end += query[end]! + 1;

@@ -30,7 +30,7 @@ const NO_HOST: HostView = {
   interfaces: () => [],
 };
 
-/** Reads the simulated nodes' Corefile. */
+/** Reads the nodes' Corefile. */
 export function readCorefile(text: string): Config {
   return loadConfig({ file: "Corefile", text, defaultPort: 53 }, NO_HOST).config;
 }
@@ -110,7 +110,7 @@ export class EngineNode implements NodeDns {
     this.#load(downMs);
   }
 
-  /** Runs the engine, then updates timers and notifies answered clients. */
+  /** Runs the engine, then updates timers and notifies clients. */
   #enter(work: () => void, io = this.#io): void {
     if (io !== this.#io) return;
     const engine = this.#engine;

@@ -23,7 +23,7 @@ const RIGHT = 20;
 const TOP = 66;
 const BOTTOM = 52;
 
-/** Colours for light and dark backgrounds; dashes also distinguish lines. */
+/** Colours for light and dark backgrounds. */
 export const LINES = [
   { light: "#57606a", dark: "#9aa4ae", dash: "2 3" },
   { light: "#bc4c00", dark: "#f0883e", dash: "none" },

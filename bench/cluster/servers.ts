@@ -13,7 +13,6 @@ export class Servers {
   readonly #serviceMs: number;
   #busyUntilMs = 0;
 
-  /** @param perSecond - capacity of the cluster DNS */
   constructor(
     agenda: Agenda,
     options: { perSecond: number; random: () => number; measures: Measures },

@@ -152,7 +152,7 @@ function namesOf(runs: readonly Run[]): string[] {
   return [...new Set(runs.map(({ behaviour }) => behaviour))];
 }
 
-/** A Markdown table: first column left-aligned, numbers right-aligned. */
+/** Formats a Markdown table with right-aligned numbers. */
 function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, i) => Math.max(3, ...rows.map((row) => row[i]!.length)));
   const lines = rows.map((row) =>
