@@ -9,7 +9,7 @@ export interface Config {
   /** Absent if unknown, like the shares below. */
   memoryBytes?: number;
   streamBytes?: number;
-  /** Buffer allocations before garbage collection. */
+  /** Buffer bytes a thread allocates before collecting garbage. */
   garbageBytes?: number;
   tlsBytes?: number;
   reload?: ReloadConfig;

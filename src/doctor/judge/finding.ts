@@ -30,7 +30,7 @@ export function warning(found: string, remedy: string): Verdict {
   return { status: "warning", found, remedy };
 }
 
-/** Verdict if nodens cannot start or loses queries. */
+/** Verdict if nodens cannot start, or queries are lost or misdirected. */
 export function problem(found: string, remedy: string): Verdict {
   return { status: "problem", found, remedy };
 }
