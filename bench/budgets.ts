@@ -1,12 +1,12 @@
 import type { FigureName } from "./session.ts";
 import { type Column, medianOf } from "./report.ts";
 
-/** Budget of a figure of nodens: a limit, and whether it must also be below every peer's. */
+/** A limit, and whether the figure must be below every peer's. */
 interface Budget {
   figure: FigureName;
   title: string;
   unit: string;
-  /** The limit, in the unit of the figure. */
+  /** In the unit of the figure. */
   limit: { floors: number } | { value: number } | { overheadBytes: number };
   belowPeers: boolean;
 }
@@ -77,7 +77,7 @@ const BUDGETS: Budget[] = [
   },
 ];
 
-/** One line for each budget: met, NOT MET, or not measured. */
+/** One line per budget: met, NOT MET, or not measured. */
 export function judgeBudgets(columns: readonly Column[]): string[] {
   const nodens = columns.find(({ name }) => name === "nodens");
   if (nodens === undefined) return ["nodens was not measured, so no budget is judged."];
@@ -85,7 +85,7 @@ export function judgeBudgets(columns: readonly Column[]): string[] {
   const peers = columns.filter(({ peer }) => peer);
   return BUDGETS.flatMap((budget) => {
     const measured = medianOf(nodens, budget.figure);
-    // No figure here can be zero or less: such a value is a failed measurement, not a good one.
+    // Zero or less indicates a failed measurement.
     const value = measured > 0 ? measured : NaN;
     const lines = [];
     const limit = limitOf(budget, floor, nodens);

@@ -1,6 +1,6 @@
 /**
- * Cost of compressing a reply on arrival, beside checking it and a plain copy, and
- * what it saves in the cache: nanoseconds, without sockets.
+ * Cost of compressing a reply on arrival, compared with checking and copying, and bytes saved.
+ * Nanoseconds, without sockets.
  *
  *   deno run -A bench/compress.ts [--rounds 50]
  */
@@ -15,7 +15,6 @@ import { describeReply } from "../src/upstream/message/reply.ts";
 import { print } from "./output.ts";
 
 const HEADER_SIZE = 12;
-/** Calls to one measurement. */
 const CALLS = 2000;
 const ROOM = MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS;
 
@@ -62,7 +61,7 @@ function message(rows: readonly Row[]): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** Least nanoseconds that a call takes. */
+/** Minimum nanoseconds of a call. */
 function measure(call: () => void): number {
   let least = Infinity;
   for (let round = 0; round < rounds; round++) {

@@ -1,11 +1,11 @@
 /**
- * Misses over TCP and TLS to a server that answers the queries of a connection one after the other,
- * as CoreDNS does: nodens, nodens with a connection for every query that is under way (as node-cache
- * does it), and unbound with `tcp-upstream`. dnsperf asks at a fixed rate, each name once.
+ * Misses over TCP and TLS to a server that answers a connection's queries in order, like CoreDNS:
+ * nodens, nodens with a connection per query (like node-cache), and unbound. dnsperf asks each name
+ * once at a fixed rate.
  *
  *     deno run -A bench/connections.ts [--seconds 10] [--rate 300]
  *
- * Needs dnsperf, go with the library miekg/dns, openssl; unbound is left out aloud where missing.
+ * Requires dnsperf, go with the library miekg/dns, and openssl.
  */
 import { parseArgs } from "node:util";
 import { type Authority, makeAuthority } from "../tests/support/servers/certificates.ts";
@@ -16,25 +16,24 @@ import { have } from "../tests/support/run/require.ts";
 import { startNodens } from "../tests/support/processes/nodens.ts";
 import { note, print } from "./output.ts";
 
-/** Clock ticks a second in /proc/PID/stat, as the kernel shows them to programs. */
+/** Clock ticks per second in /proc/PID/stat. */
 const TICKS = 100;
-/** More than ever are under way here: a connection for each query. */
+/** Allows a connection per query. */
 const UNBOUNDED = 4096;
-/** As many connections as nodens opens over TCP; unbound's own default is 10. */
+/** As many as nodens opens over TCP; unbound's default is 10. */
 const UNBOUND_CONNECTIONS = 64;
-/** Share of slow names in the mixed load, in percent. */
+/** Percentage of slow names. */
 const SLOW_PERCENT = 10;
 
 type Transport = "TCP" | "TLS";
 
-/** How the server treats a name, by its number. */
+/** Delay of a name, by its number. */
 const DELAYS: Readonly<Record<string, (i: number) => number>> = {
   "10 ms": () => 10,
   "100 ms": () => 100,
   "10 ms, 10 % 1 s": (i) => i % (100 / SLOW_PERCENT) === 0 ? 1000 : 10,
 };
 
-/** A server under test that runs. */
 interface Running {
   readonly port: number;
   readonly pid: number;
@@ -46,7 +45,6 @@ interface Subject {
   start(transport: Transport, upstream: ClusterServer, authority: Authority): Promise<Running>;
 }
 
-/** Result of one run. */
 interface Figures {
   answered: number;
   asked: number;

@@ -1,6 +1,6 @@
 /**
- * Cost of a miss over plain UDP, DNS over TLS and DNS over HTTPS, with named as the upstream on
- * this machine: CPU of nodens (all threads) and latency as dnsperf sees it.
+ * Cost of a miss over plain UDP, DNS over TLS and DNS over HTTPS to a local named: CPU of nodens
+ * (all threads) and latency measured by dnsperf.
  *
  *     deno run -A bench/encrypted.ts [QUERIES]
  */
@@ -12,7 +12,7 @@ import { startNamed } from "../tests/support/servers/named.ts";
 import { freePort } from "../tests/support/servers/ports.ts";
 
 const queries = Number(Deno.args[0] ?? 50_000);
-/** Clock ticks a second in /proc/PID/stat, as the kernel shows them to programs. */
+/** Clock ticks per second in /proc/PID/stat. */
 const TICKS = 100;
 const OUTSTANDING = 50;
 
@@ -65,7 +65,7 @@ async function perf(
   return new TextDecoder().decode(stdout);
 }
 
-/** The median latency in microseconds of queries that are asked one after the other. */
+/** Median latency of sequential queries in microseconds. */
 async function askInTurn(port: number, count: number): Promise<number> {
   const socket = createSocket("udp4");
   const times: number[] = [];

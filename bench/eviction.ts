@@ -1,6 +1,6 @@
 /**
- * Compares eviction policies on names that follow a Zipf distribution, with and without scans and
- * expiry. Prints one table of hit ratios; `deno run bench/eviction.ts [LOOKUPS]`.
+ * Compares the hit ratios of eviction policies on Zipf-distributed names, with and without scans
+ * and expiry: `deno run bench/eviction.ts [LOOKUPS]`.
  */
 import { print } from "./output.ts";
 import { LruPolicy } from "./policies/lru.ts";
@@ -14,7 +14,7 @@ import { replayTrace, seededRandom, type TraceOptions } from "./trace.ts";
 const SEED = 20261;
 const NAMES = 100_000;
 const DEFAULT_LOOKUPS = 1_000_000;
-/** The first lookups fill the cache and are not counted. */
+/** The first lookups fill the cache uncounted. */
 const WARM_UP_SHARE = 0.2;
 
 const EXPONENTS = [0.8, 0.9, 1.0, 1.1];

@@ -1,6 +1,6 @@
 /**
- * Shows what clients see of nodens and its peers when one of two upstreams fails, or both, in
- * its network namespaces. Needs root.
+ * Shows clients' view of nodens and its peers when one or both upstreams fail, in separate network
+ * namespaces. Requires root.
  *
  *   deno run -A bench/failures.ts [--only killed,slow] [--servers nodens,unbound] [--seconds 6]
  *                                 [--rate 500] [--nodens "COMMAND"] [--forward "policy fastest"]
@@ -21,9 +21,8 @@ import type { ServerKind } from "./servers/server.ts";
 import { unbound } from "./servers/unbound.ts";
 
 const CLIENT = new URL("./failures/client.ts", import.meta.url).pathname;
-/** Of the server under test, in its own namespace. */
+/** Of the server under test, in a separate namespace. */
 const PORT = 1053;
-/** Share of a run that passes before the failure. */
 const HEALTHY_SHARE = 1 / 3;
 
 const { values: flags } = parseArgs({
@@ -38,7 +37,7 @@ const { values: flags } = parseArgs({
   },
 });
 const seconds = wholeNumber("seconds", { text: flags.seconds, min: 3, max: 100 });
-// Ids are not used twice in a run, so there are fewer queries than ids.
+// Ids are unique within a run.
 const rate = wholeNumber("rate", { text: flags.rate, min: 1, max: Math.floor(65535 / seconds) });
 const scenarios = choose("only", { all: SCENARIOS, names: flags.only });
 const servers = choose("servers", {
@@ -46,7 +45,7 @@ const servers = choose("servers", {
   names: flags.servers,
 });
 
-/** Removed when the program ends, in every way. */
+/** Removed at every kind of exit. */
 const processes = new Processes();
 let network: Network | null = null;
 let directory = "";
@@ -79,10 +78,10 @@ if (Deno.uid() !== 0) {
   }
 }
 
-/** Runs everything; false if a query failed that must not fail. */
+/** Returns false if a query failed that must not. */
 async function measure(): Promise<boolean> {
   directory = Deno.makeTempDirSync({ prefix: "nodens_failures_" });
-  // named drops its privileges, and must still find its files.
+  // named drops its privileges, but must still find its files.
   Deno.chmodSync(directory, 0o755);
   const runs: Run[] = [];
   for (const failing of [1, 2] as const) {
@@ -110,7 +109,7 @@ async function measure(): Promise<boolean> {
   return !flags.check || !verdicts.some(({ failed }) => failed);
 }
 
-/** One server over two fresh upstreams, of which one or both fail. */
+/** Runs one server while one or both fresh upstreams fail. */
 async function runOnce(
   server: ServerKind,
   { scenario, failing }: { scenario: Scenario; failing: 1 | 2 },

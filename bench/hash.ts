@@ -1,6 +1,6 @@
 /**
- * Cost of hashes of questions, and their share of a cache hit: nanoseconds of the engine
- * alone, without sockets, in which a hit of the whole server takes 2.5 to 5 microseconds.
+ * Cost of hashing questions, and its share of a cache hit: nanoseconds of the engine alone, without
+ * sockets. A hit of the whole server takes 2.5 to 5 microseconds.
  *
  *   deno run -A bench/hash.ts [--rounds 50]
  */
@@ -22,7 +22,6 @@ import { print } from "./output.ts";
 import { buildQuery } from "./persist_probe.ts";
 
 const NAMES = 1000;
-/** Passes over all names to one measurement. */
 const PASSES = 100;
 const HEADER_SIZE = 12;
 const LENGTHS = {
@@ -42,7 +41,7 @@ if (!Number.isInteger(rounds) || rounds < 1) {
 const random = () => crypto.getRandomValues(new Uint32Array(1))[0]!;
 const key = HashKey.draw(random);
 
-/** Where results go, so that no call can be left out. */
+/** Prevents the compiler from eliminating calls. */
 let sink = 0;
 
 const HASHES: Readonly<Record<string, (exchange: Exchange) => void>> = {
@@ -72,7 +71,7 @@ function exchangeOf(name: string): Exchange {
   return exchange;
 }
 
-/** An engine with a full cache: queries come in and answers go out in memory. */
+/** An engine with a full cache, queried in memory. */
 function makeEngine(names: readonly Exchange[]): (exchange: Exchange) => void {
   const entries = names.map(({ memory, qnameLength }) => {
     const labels: string[] = [];
@@ -96,12 +95,12 @@ function makeEngine(names: readonly Exchange[]): (exchange: Exchange) => void {
   const ask = ({ memory, length }: Exchange) => {
     sink ^= engine.datagram(0, 0, memory, 0, length, out, 0);
   };
-  // The first answer comes from `hosts`, and every further one from the cache.
+  // The first answer comes from `hosts`, later ones from the cache.
   for (const exchange of names) ask(exchange);
   return ask;
 }
 
-/** Nanoseconds a call. */
+/** Nanoseconds per call. */
 function measure(work: (exchange: Exchange) => void, names: readonly Exchange[]): number {
   const beganMs = performance.now();
   for (let pass = 0; pass < PASSES; pass++) for (const exchange of names) work(exchange);
@@ -116,7 +115,7 @@ for (const [title, nameOf] of Object.entries(LENGTHS)) {
   for (let round = -2; round < rounds; round++) {
     for (const [i, work] of Object.values(works).entries()) {
       const ns = measure(work, names);
-      // The first rounds are for the compiler.
+      // Earlier rounds warm up the compiler.
       if (round >= 0) lowest[i] = Math.min(lowest[i]!, ns);
     }
   }

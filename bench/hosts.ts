@@ -1,6 +1,6 @@
 /**
- * Cost of block lists in hosts files, beside dnsmasq if it is installed: memory, time until
- * they are served, and lookups.
+ * Cost of block lists in hosts files, compared with dnsmasq if installed: memory, time until
+ * served, and lookups.
  *
  *   deno run -A bench/hosts.ts [--names 10000,150000,500000,1000000] [--reloads 10]
  *     [--nodens "COMMAND"]
@@ -16,9 +16,8 @@ import { installed, pinSelf, type RunningServer, startServer } from "./process.t
 const ROOT = new URL("../", import.meta.url).pathname;
 const PORT = 15_311;
 const QUERIES = 20_000;
-/** Queries under way at a time. */
 const WINDOW = 32;
-/** nodens gives back what reading left behind 10 s later. */
+/** nodens returns memory used for reading after 10 s. */
 const REST_MS = 12_000;
 const LIMIT_MS = 60_000;
 
@@ -38,11 +37,10 @@ if (!Number.isInteger(reloads) || reloads < 0) {
   throw new RangeError(`--reloads: "${flags.reloads}" is not a whole number`);
 }
 
-/** A server with a hosts file. */
 interface Contender {
   readonly name: string;
   readonly command: (folder: string, list: string) => string[];
-  /** Makes it read the file again; does nothing if it polls the file. */
+  /** Triggers a reload, if the server does not poll. */
   readonly reload: (pid: number) => void;
 }
 
@@ -72,14 +70,14 @@ const CONTENDERS: readonly Contender[] = [
   },
 ];
 
-/** A name as block lists have them: 28 octets in the middle. */
+/** Typical for block lists: 28 octets on average. */
 function nameOf(i: number): string {
   const mixed = Math.imul(i + 1, 2654435761) >>> 0;
   const kind = ["track", "metrics", "cdn", "click", "pixel"][mixed % 5]!;
   return `ads${mixed.toString(36)}.${kind}${mixed % 9973}.example`;
 }
 
-/** Writes a list; the last line holds the name that `startServer` asks for. */
+/** Writes a list ending with `startServer`'s name. */
 function writeList(path: string, names: number): void {
   const encoder = new TextEncoder();
   using file = Deno.openSync(path, { write: true, create: true, truncate: true });
@@ -91,7 +89,7 @@ function writeList(path: string, names: number): void {
   file.writeSync(encoder.encode("192.0.2.1 probe.example.org\n"));
 }
 
-/** Asks for names, several at a time; returns how many had an address. */
+/** Returns how many names had an address. */
 function askAll(name: (i: number) => string, count: number): Promise<number> {
   const socket = createSocket("udp4");
   const done = Promise.withResolvers<number>();
@@ -114,7 +112,6 @@ function askAll(name: (i: number) => string, count: number): Promise<number> {
   });
 }
 
-/** Waits until a name has an address. */
 async function untilServed(name: string): Promise<void> {
   for (const end = performance.now() + LIMIT_MS; performance.now() < end;) {
     if (await askAll(() => name, 1) === 1) return;

@@ -1,14 +1,14 @@
 /** Options of dnsperf. */
 export interface LoadOptions {
   port: number;
-  /** File with one `NAME TYPE` a line. */
+  /** File with one `NAME TYPE` per line. */
   dataFile: string;
   transport?: "udp" | "tcp";
-  /** Stops after so long; without it, after one pass over the file. */
+  /** Duration; default: one pass over the file. */
   seconds?: number;
-  /** One pass over the file even where seconds are given. */
+  /** One pass even with `seconds`. */
   once?: boolean;
-  /** Queries a second at most; full rate without it. */
+  /** Maximum queries per second; default: unlimited. */
   rate?: number;
 }
 
@@ -17,12 +17,11 @@ export interface LoadResult {
   sent: number;
   completed: number;
   lost: number;
-  /** Completed with another response code than NOERROR. */
+  /** Completed with a code other than NOERROR. */
   failed: number;
   seconds: number;
   queriesPerSecond: number;
   latencyMicroseconds: number;
-  /** Mean size of an answer in bytes. */
   answerBytes: number;
 }
 
@@ -47,7 +46,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   return parseReport(text);
 }
 
-/** Reads the statistics at the end of dnsperf's output. */
+/** Parses the final statistics of dnsperf. */
 export function parseReport(text: string): LoadResult {
   const completed = figure(text, "Queries completed");
   const noError = /Response codes:.*?NOERROR (\d+)/.exec(text);

@@ -1,10 +1,10 @@
 /**
- * Measures nodens beside its peers and a floor in C, on loopback, and prints one table.
+ * Compares nodens with its peers and a floor in C, on loopback, in one table.
  *
  *   deno task bench [--only nodens,floor] [--seconds 5] [--rounds 3] [--entries 200000]
  *                   [--nodens "COMMAND"]
  *
- * nodens counts with `prometheus`; `--only nodens,nodens-bare` shows what that costs.
+ * nodens runs `prometheus`; `--only nodens,nodens-bare` shows its cost.
  */
 import { parseArgs } from "node:util";
 import { judgeBudgets } from "./budgets.ts";
@@ -25,7 +25,7 @@ const HOT_NAMES = 10_000;
 const STARTS = 5;
 const UPSTREAM_PORT = 15_301;
 const FIRST_PORT = 15_310;
-/** Room in every cache beyond the names that are asked, so that nothing is evicted. */
+/** Extra room in every cache, to prevent eviction. */
 const CAPACITY_MARGIN = 100_000;
 
 const { values: flags } = parseArgs({
@@ -41,7 +41,6 @@ const seconds = wholeNumber("seconds", flags.seconds);
 const rounds = wholeNumber("rounds", flags.rounds);
 const entries = wholeNumber("entries", flags.entries);
 const DEFAULT = [nodens(flags.nodens), floor, unbound, dnsmasq, pdns];
-/** Only on request: the cost of `prometheus` and `errors`. */
 const bare = nodens(flags.nodens, [], true);
 const servers = chooseServers(DEFAULT, flags.only);
 

@@ -1,7 +1,7 @@
-/** Clock ticks a second that /proc counts CPU time in: 100 on every Linux that Deno runs on. */
+/** Ticks per second in /proc: 100 wherever Deno runs. */
 const TICKS_PER_SECOND = 100;
 
-/** CPU seconds that a process, its threads and its children have used, up to now. */
+/** CPU seconds used so far by a process, its threads and its children. */
 export function cpuSeconds(pid: number): number {
   let ticks = 0;
   for (const member of family(pid)) ticks += member;
@@ -11,13 +11,13 @@ export function cpuSeconds(pid: number): number {
 /** Memory of a process in megabytes (10^6 bytes). */
 export interface ProcessMemory {
   resident: number;
-  /** Its anonymous part: neither program text nor other files. */
+  /** Excludes program text and other files. */
   anonymous: number;
-  /** The most that was ever resident. */
+  /** Peak resident memory. */
   peak: number;
 }
 
-/** Reads the memory of a process from /proc. */
+/** Reads the memory from /proc. */
 export function processMemory(pid: number): ProcessMemory {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const field = (name: string): number => {
@@ -28,7 +28,7 @@ export function processMemory(pid: number): ProcessMemory {
   return { resident: field("VmRSS"), anonymous: field("RssAnon"), peak: field("VmHWM") };
 }
 
-/** Median; the mean of the two middle values for an even number. */
+/** Median, or the mean of two middle values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -36,7 +36,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Ticks of the process and of each living child; dead children are in the process's own count. */
+/** Ticks of the process and living children; its own count includes dead ones. */
 function family(pid: number): number[] {
   const ticks: number[] = [];
   for (const { name } of Deno.readDirSync("/proc")) {
@@ -50,11 +50,11 @@ function family(pid: number): number[] {
   return ticks;
 }
 
-/** Fields of /proc/PID/stat from the third on (state, ppid, …), or null if it has ended. */
+/** Fields of /proc/PID/stat from the third on (state, ppid, …); null after its end. */
 function statFields(pid: string): string[] | null {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    // The name in parentheses may hold anything, parentheses too.
+    // The name in parentheses may itself contain parentheses.
     return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     return null;

@@ -1,14 +1,14 @@
-/** Files of queries for dnsperf; the names are the same in every run. */
+/** Query files for dnsperf; the names are constant across runs. */
 export interface NameFiles {
-  /** The names that the hit rows ask. */
+  /** Names for hits. */
   readonly hot: string;
-  /** New names, for the miss row and to fill the cache. */
+  /** Names for misses and for filling the cache. */
   readonly cold: string;
   readonly hotCount: number;
   readonly coldCount: number;
 }
 
-/** Writes both files into a directory; together they hold `entries` names. */
+/** Writes both files, `entries` names in total. */
 export function writeNames(
   directory: string,
   options: { hot: number; entries: number },

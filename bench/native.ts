@@ -3,14 +3,14 @@ import { note } from "./output.ts";
 const BUILD = new URL("./.build/", import.meta.url).pathname;
 const SOURCES = new URL("./native/", import.meta.url).pathname;
 
-/** Program that answers every query with one A record: the floor, and the upstream of the others. */
+/** Answers every query with one A record: the floor, and the others' upstream. */
 export const ANSWER_PROGRAM = `${BUILD}answer`;
-/** Program that times ways to come by a fresh source port. */
+/** Times ways to obtain a fresh source port. */
 export const PORTS_PROGRAM = `${BUILD}ports`;
-/** TTL of what it answers: an hour, so that nothing expires in a run. */
+/** An hour, so that nothing expires during a run. */
 export const TTL_SECONDS = 3600;
 
-/** Builds a C program (default: the floor) with gcc; reports why and returns false if it cannot. */
+/** Builds a C program (default: the floor) with gcc; reports a failure and returns false. */
 export function buildNative(program: string = ANSWER_PROGRAM): boolean {
   Deno.mkdirSync(BUILD, { recursive: true });
   try {

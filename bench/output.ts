@@ -1,11 +1,11 @@
 const encoder = new TextEncoder();
 
-/** Writes a line of results to standard output. */
+/** Writes a result to standard output. */
 export function print(line: string): void {
   writeAll(Deno.stdout, `${line}\n`);
 }
 
-/** Writes a line about the run itself (skips, progress) to standard error. */
+/** Writes a note about the run to standard error. */
 export function note(line: string): void {
   writeAll(Deno.stderr, `${line}\n`);
 }

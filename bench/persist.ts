@@ -1,6 +1,6 @@
 /**
- * Cost of a warm start: writing and reading a cache of many entries, the slices that queries
- * wait for, and the first answer of a process that starts with it.
+ * Cost of a warm start: writing and reading a large cache, the slices that delay queries, and the
+ * first answer of a restored process.
  *
  *   deno run -A bench/persist.ts [--entries 200000] [--nodens "COMMAND"]
  */
@@ -18,7 +18,7 @@ import { print } from "./output.ts";
 import { buildQuery, lowestLatency, type Probed, probeWhile } from "./persist_probe.ts";
 
 const PORT = 15_304;
-/** As many as a process that serves is asked to take at once (`plugins/cache/companion/persistence.ts`). */
+/** The batch sizes of a serving process (`plugins/cache/companion/persistence.ts`). */
 const BATCH = { first: 32, most: 1000 };
 const KEY = new HashKey(0x5eed, 0xbead);
 const TTL_SECONDS = 3600;
@@ -31,7 +31,6 @@ if (!Number.isInteger(entries) || entries < 1) {
   throw new RangeError(`--entries: "${flags.entries}" is not a whole number above 0`);
 }
 
-/** A cache, and a snapshot of it that reads and writes. */
 function makeCache(): { success: Store; snapshot: Snapshot } {
   const success = new Store(entries);
   const snapshot = new Snapshot({
@@ -47,7 +46,6 @@ function makeCache(): { success: Store; snapshot: Snapshot } {
   return { success, snapshot };
 }
 
-/** The question and an answer with one A record. */
 function fill(store: Store): void {
   const memory = new Memory(512);
   const exchange = new Exchange(memory);
@@ -71,7 +69,7 @@ function nameOf(i: number): string {
   return `name-${String(i).padStart(7, "0")}.bench.example.org`;
 }
 
-/** Figures of slices: their sum, the usual one and the longest, in milliseconds. */
+/** Sum and quantiles of slices in milliseconds. */
 function describe(slicesMs: number[]): string {
   const sorted = slicesMs.toSorted((a, b) => a - b);
   const sum = sorted.reduce((total, ms) => total + ms, 0);

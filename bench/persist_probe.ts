@@ -2,22 +2,22 @@ import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
 
 const ROOT = new URL("../", import.meta.url).pathname;
-/** How long a server is asked after its start, and how often. */
+/** Duration and interval of queries after a start. */
 const PROBE = { lengthMs: 1500, everyMs: 1 } as const;
 
-/** Times of one start in milliseconds. */
+/** Times of one start. */
 export interface Probed {
   /** From spawn to the first answer. */
   firstAnswerMs: number;
-  /** From query to answer, of the queries that were sent after the first answer. */
+  /** Of queries sent after the first answer. */
   latenciesMs: number[];
-  /** Time that reading took by the server's log; null if it read nothing. */
+  /** From the log; null if nothing was read. */
   readMs: number | null;
-  /** From spawn to the first answer for the last name of the file. */
+  /** From spawn to the answer for the file's last name. */
   warmMs: number | null;
 }
 
-/** A query for the A record of a name. */
+/** Builds a query for an A record. */
 export function buildQuery(name: string, id = 0): Uint8Array {
   const labels = name.split(".").flatMap((label) => [label.length, ...Buffer.from(label)]);
   return Uint8Array.from([
@@ -45,7 +45,7 @@ export function buildQuery(name: string, id = 0): Uint8Array {
 /** Starts nodens and continuously queries a name of `whoami` and one of the file. */
 export async function probeWhile(options: {
   folder: string;
-  /** The cache that is kept, or null for none. */
+  /** The persisted cache, or null. */
   file: string | null;
   port: number;
   entries: number;
@@ -53,7 +53,7 @@ export async function probeWhile(options: {
   name: string;
 }): Promise<Probed> {
   const { folder, file, port, entries, command, name } = options;
-  // It writes at stop, and the next round is to find the same.
+  // Stopping overwrites the file, which the next round needs.
   const own = `${folder}/own`;
   if (file !== null) Deno.copyFileSync(file, own);
   Deno.writeTextFileSync(
@@ -88,7 +88,7 @@ export async function probeWhile(options: {
     }
     sent.delete(id);
   });
-  // Odd ids ask for the name in the file, even ones for what no cache needs to know.
+  // Odd ids ask for the name in the file, even ones for an uncached name.
   const [other, known] = [buildQuery("who.example.com"), buildQuery(name)];
   for (let id = 0; performance.now() - spawnedMs < PROBE.lengthMs; id++) {
     const query = id % 2 === 1 ? known : other;

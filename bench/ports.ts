@@ -1,5 +1,5 @@
 /**
- * Prints what a fresh source port for every query to an upstream costs.
+ * Measures the cost of a fresh source port per upstream query.
  *
  *   deno run -A bench/ports.ts [--rounds 5]
  */

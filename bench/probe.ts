@@ -12,10 +12,10 @@ const QUERY = (() => {
 })();
 
 /**
- * Asks the server on 127.0.0.1 over UDP, every millisecond again, until it answers right.
+ * Asks the server on 127.0.0.1 over UDP every millisecond until it answers correctly.
  *
- * @returns when the answer came (by `performance.now`), or null where `gone` says that the server
- * ended or nothing came within ten seconds
+ * @returns the time of the answer (by `performance.now`), or null if `gone` reports the server's
+ * exit or ten seconds have passed
  */
 export async function probe(port: number, gone: () => boolean): Promise<number | null> {
   const socket = createSocket("udp4");
@@ -23,7 +23,7 @@ export async function probe(port: number, gone: () => boolean): Promise<number |
   socket.on("message", (bytes: Uint8Array) => {
     if (answeredMs === null && isAnswer(bytes)) answeredMs = performance.now();
   });
-  // Nobody listens at first, which some systems report as an error of the socket.
+  // Some systems report a missing listener as a socket error.
   socket.on("error", () => {});
   const limitMs = performance.now() + LIMIT_MS;
   while (answeredMs === null && !gone() && performance.now() < limitMs) {

@@ -1,21 +1,21 @@
 import { probe } from "./probe.ts";
 
-/** Core that servers run on; the load comes from the other one. */
+/** Core of the servers. */
 const SERVER_CORE = "0";
-/** Core of the load generator, the upstream and this program. */
+/** Core of everything else. */
 const LOAD_CORE = "1";
 const STOP_MS = 5_000;
 
-/** A server process that runs, and answered already. */
+/** A running server process that has answered. */
 export interface RunningServer {
   readonly pid: number;
   /** From spawn to the first correct answer over UDP. */
   readonly firstAnswerMs: number;
-  /** Stops the process with SIGTERM, then SIGKILL, and waits until it has ended. */
+  /** Sends SIGTERM, then SIGKILL, and waits for the end. */
   stop(): Promise<void>;
 }
 
-/** Whether an executable is there, by path or in PATH. */
+/** Whether an executable exists, by path or in PATH. */
 export function installed(binary: string): boolean {
   const candidates = binary.includes("/")
     ? [binary]
@@ -29,17 +29,17 @@ export function installed(binary: string): boolean {
   });
 }
 
-/** Whether processes can be pinned to cores. */
+/** Whether processes can be pinned. */
 export const canPin: boolean = installed("taskset") && navigator.hardwareConcurrency >= 2;
 
-/** Moves this program, and with it all it starts unpinned, away from the servers' core. */
+/** Pins this program and its children away from the servers' core. */
 export function pinSelf(): void {
   if (!canPin) return;
   new Deno.Command("taskset", { args: ["-a", "-c", "-p", LOAD_CORE, String(Deno.pid)] })
     .outputSync();
 }
 
-/** Starts a server on the core for servers, or on that for the load, and waits for an answer. */
+/** Starts a server on either core, and waits for an answer. */
 export async function startServer(
   command: readonly string[],
   options: { port: number; core: "server" | "load" },

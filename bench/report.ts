@@ -1,7 +1,7 @@
 import { median } from "./measure.ts";
 import type { FigureName, Figures } from "./session.ts";
 
-/** The rounds of one server, as the table shows them. */
+/** The rounds of one server. */
 export interface Column {
   name: string;
   peer: boolean;
@@ -42,7 +42,7 @@ function rows(hot: number, entries: number): Row[] {
   ];
 }
 
-/** The median of a column's rounds for one figure; NaN if it was not measured. */
+/** Median of one figure; NaN if not measured. */
 export function medianOf(column: Column | undefined, figure: FigureName): number {
   const values =
     column?.rounds.map((round) => round[figure]).filter((value) =>
@@ -51,7 +51,7 @@ export function medianOf(column: Column | undefined, figure: FigureName): number
   return median(values as number[]);
 }
 
-/** The table in Markdown: a row a figure, a column a server, in brackets the ratio to the floor. */
+/** A Markdown table: figures by servers, ratios to the floor in brackets. */
 export function formatTable(
   columns: readonly Column[],
   options: { hot: number; entries: number },

@@ -4,10 +4,10 @@ import type { NameFiles } from "./names.ts";
 import { note } from "./output.ts";
 import type { RunningServer } from "./process.ts";
 
-/** Measurements of one server in one round, without those that do not apply to it. */
+/** Measurements of one server in one round, if applicable. */
 export type Figures = Partial<Record<FigureName, number>>;
 
-/** One measured quantity: a row of the table. */
+/** A row of the table. */
 export type FigureName =
   | "hitCpu"
   | "hitRate"
@@ -36,26 +36,26 @@ export type FigureName =
 /** Options of a session. */
 export interface SessionOptions {
   port: number;
-  /** Process that the server forwards to. */
+  /** Process of the server's upstream. */
   upstreamPid: number;
   names: NameFiles;
   seconds: number;
-  /** The server keeps answers: misses and memory are measured too. */
+  /** The server caches, so misses and memory are measured too. */
   caches: boolean;
 }
 
 /**
- * Rate at which servers are compared for CPU. At full rate a slower server finds more queries at
- * each wake-up and so pays less for each, which flatters it; at one rate all wake up alike.
+ * Rate for comparing CPU. At full rate a slower server finds more queries per wake-up and pays less
+ * for each; at one rate all wake up alike.
  */
 const STEADY_RATE = 50_000;
-/** Above this an upstream has answered queries that should have been hits. */
+/** Above this, the upstream answered queries that should have been hits. */
 const MAX_UPSTREAM_CPU_MICROSECONDS = 0.2;
 
-/** How long a server may idle before its memory is read a second time. */
+/** Idle time before the second memory reading. */
 const SETTLE_MS = 3_000;
 
-/** Puts a server that has just started through every row but the start, in one fixed order. */
+/** Measures every figure except the start, in a fixed order. */
 export async function measureServer(
   server: RunningServer,
   options: SessionOptions,
@@ -71,7 +71,7 @@ export async function measureServer(
     return { ...result, cpu };
   }
 
-  // Twice, so that what was lost on the way is there as well.
+  // The second pass covers lost queries.
   await load({ dataFile: names.hot });
   await load({ dataFile: names.hot });
   const hot = processMemory(server.pid);
@@ -111,13 +111,13 @@ export async function measureServer(
     const miss = await load({ dataFile: names.cold, seconds, once: true });
     figures.missCpu = miss.cpu;
     figures.missRate = miss.queriesPerSecond;
-    // Names for which time ran out, so that every server ends with the same entries.
+    // Gives all servers equal entries.
     await load({ dataFile: names.cold });
     await load({ dataFile: names.cold });
     const full = processMemory(server.pid);
     figures.residentFull = full.resident;
     figures.anonymousFull = full.anonymous;
-    // Program text comes and goes; only what the process alone owns can be laid to the entries.
+    // Program text varies; only private memory counts.
     figures.bytesPerEntry = (full.anonymous - hot.anonymous) * 1e6 / names.coldCount;
   }
   figures.residentPeak = processMemory(server.pid).peak;

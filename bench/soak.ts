@@ -1,5 +1,5 @@
 /**
- * Drives nodens at full rate and fails when a single query is lost or fails.
+ * Drives nodens at full rate; any lost or failed query is an error.
  *
  *   deno run -A bench/soak.ts [--seconds 60] [--nodens "COMMAND"]
  */
@@ -43,7 +43,7 @@ async function soak(): Promise<boolean> {
     const server = await startServer(command, { port: PORT, core: "server" });
     try {
       const names = writeNames(directory, { hot: HOT_NAMES, entries: HOT_NAMES });
-      // From an empty cache: the first pass is all misses, and none of those may be lost either.
+      // The first pass is all misses.
       const result = await runLoad({ port: PORT, dataFile: names.hot, seconds });
       print(
         `${result.sent} queries in ${result.seconds.toFixed(1)} s ` +

@@ -1,24 +1,22 @@
-/** How the names of a trace come about. */
+/** Options of a trace. */
 export interface TraceOptions {
   seed: number;
   lookups: number;
-  /** Distinct names that the Zipf distribution draws from. */
+  /** Distinct names of the Zipf distribution. */
   names: number;
-  /** Exponent of the Zipf distribution. */
   exponent: number;
-  /** Share of all lookups that belong to scans, 0 to below 1. */
+  /** Share of scans in all lookups, below 1. */
   scanShare: number;
-  /** Names in one scan, each asked once and never again. */
   scanLength: number;
   lookupsPerSecond: number;
-  /** TTLs that names have, in seconds; which name has which is fixed. */
+  /** TTLs, assigned to names deterministically. */
   ttlsSeconds: readonly number[];
 }
 
 /** One lookup: the name (by number), whether a scan asked, the time and the TTL. */
 export type Visit = (name: number, scan: boolean, nowSeconds: number, ttlSeconds: number) => void;
 
-/** Uniform random numbers in [0, 1) that a seed repeats (mulberry32). */
+/** Seeded uniform random numbers in [0, 1) (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -29,12 +27,12 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Replays the trace that the options describe; the same options give the same trace. */
+/** Replays a trace, which depends only on the options. */
 export function replayTrace(options: TraceOptions, visit: Visit): void {
   const random = seededRandom(options.seed);
   const cumulative = zipf(options.names, options.exponent);
   const ttls = options.ttlsSeconds;
-  // Starting a scan with this chance before a lookup makes the share come out as asked.
+  // This chance of a scan yields the requested share.
   const scanChance = options.scanShare / (1 - options.scanShare) / options.scanLength;
   let scanLeft = 0;
   let scanName = options.names;

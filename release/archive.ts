@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { mustRun } from "./command.ts";
 
-/** Options of tar that make the archive independent of the machine. */
+/** Make the archive independent of the machine. */
 const TAR = [
   ...["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"],
   ...["--mode=u=rwX,go=rX", "--use-compress-program", "gzip --no-name"],
 ];
 
-/** Packs a folder under its own name. The same files give the same archive. */
+/** Packs a folder under its own name, reproducibly. */
 export async function packFolder(
   folder: string,
   { archive, epochSeconds }: { archive: string; epochSeconds: number },

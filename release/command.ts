@@ -9,7 +9,6 @@ export interface CommandResult {
 interface CommandOptions {
   cwd?: string;
   env?: Record<string, string>;
-  /** Ends the command before its time. */
   signal?: AbortSignal;
 }
 
@@ -31,7 +30,7 @@ export async function runCommand(
   }
 }
 
-/** Runs a command and returns its standard output. Throws an error with all its output if it fails. */
+/** Runs a command and returns its standard output. Throws an error with all output. */
 export async function mustRun(
   command: string,
   args: readonly string[],

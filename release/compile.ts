@@ -1,4 +1,4 @@
-/** Makes a release's executable like `deno task compile`, but reproducibly, from a staged copy. */
+/** Compiles like `deno task compile`, but reproducibly, from a staged copy. */
 import { Buffer } from "node:buffer";
 import { mustRun, runCommand } from "./command.ts";
 import { type Graph, ROOTS } from "./graph.ts";
@@ -7,7 +7,7 @@ import { PERMISSIONS } from "./permissions.ts";
 import { stage, type Staging } from "./staging.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 
-/** The folder with deno.json, with a slash at its end. */
+/** The folder with deno.json; ends with a slash. */
 export const ROOT: string = new URL("../", import.meta.url).pathname;
 
 export interface Target {
@@ -26,15 +26,15 @@ export const NO_RUNTIME = "the runtime to embed (denort) cannot be downloaded he
 /**
  * Options of every executable besides permissions and modules.
  *
- * Deno would cache V8's code in /tmp under a name that anybody can create before a nodens that runs as
- * root, and trust it: hence `--no-code-cache`. `deno task check` checks the types.
+ * Without `--no-code-cache`, Deno would trust V8 code in /tmp under a name that anybody can create
+ * first. `deno task check` checks the types.
  */
 const OPTIONS = ["--frozen", "--no-check", "--no-code-cache", "--exclude-unused-npm"];
 
 const NEAR_BYTES = 8 * 1024 * 1024;
 const FAILED_DOWNLOAD = /denort|download|error sending request|dns error/i;
 
-/** Arguments of `deno`; without `more` the command of `deno task compile`, which a test compares. */
+/** Arguments of `deno`, by default those of `deno task compile`. */
 export function compileArguments(output: string, more: readonly string[] = []): string[] {
   const [main, ...others] = ROOTS;
   const included = others.flatMap((path) => ["--include", path]);
@@ -45,11 +45,10 @@ export function compileArguments(output: string, more: readonly string[] = []): 
 }
 
 /**
- * Compiles a staged copy, and compares the embedded files with the graph of imports.
+ * Compiles a staged copy, and compares the embedded files with the import graph.
  *
- * If the runtime cannot be downloaded, Deno itself replaces it: everything is embedded and compared,
- * but the file does not run as nodens. Returns whether it does. Throws an error with Deno's output or
- * with the wrong files.
+ * If the runtime cannot be downloaded, Deno itself replaces it, and the file does not run as
+ * nodens. Returns whether it runs. Throws an error with Deno's output or the wrong files.
  */
 export async function compile(
   staging: Staging,
@@ -63,7 +62,7 @@ export async function compile(
     });
   const deno = realPath(Deno.execPath());
   let result = await run({});
-  // DENORT_BIN may name a runtime that was downloaded by other means, or Deno itself.
+  // Possibly downloaded separately, or Deno itself.
   let runnable = result.ok && realPath(Deno.env.get("DENORT_BIN") ?? "") !== deno;
   if (!result.ok && FAILED_DOWNLOAD.test(result.text)) {
     runnable = false;
@@ -79,8 +78,8 @@ export async function compile(
 }
 
 /**
- * A module whose text is not in the executable: Deno's listing is only its intention. Texts are close
- * together, in the order of their paths.
+ * A module missing from the executable; Deno's listing only states intentions. Texts are close
+ * together, in path order.
  */
 function notInside(executable: Buffer, { sources }: Staging, graph: Graph): string | undefined {
   const read = (path: string) => Buffer.from(Deno.readFileSync(sources + path));
@@ -95,7 +94,7 @@ function notInside(executable: Buffer, { sources }: Staging, graph: Graph): stri
   });
 }
 
-/** Stages the sources, compiles them, and starts the result if this machine can. */
+/** Stages, compiles, and if possible starts the result. */
 export async function compileOnce(
   work: string,
   options: { graph: Graph; origin: Origin; target: Target; output: string },
@@ -119,13 +118,10 @@ function realPath(path: string): string | null {
   }
 }
 
-/** A row of the listing, `├── name (1KB)`, with `│ ` or two spaces for each folder around it. */
+/** A row of the listing, `├── name (1KB)`, with two characters per enclosing folder. */
 const ROW = /^((?:│ | {2})*)[├└]─[─┬] (.+?) \([^()]*\)$/;
 
-/**
- * The embedded paths, from the root of the sources, by the output of `deno compile`; `name/*` is a
- * whole folder.
- */
+/** Embedded paths in the output of `deno compile`; `name/*` is a whole folder. */
 export function parseListing(text: string): string[] {
   const paths: string[] = [];
   const folders: string[] = [];
@@ -147,7 +143,7 @@ export function compareEmbedded(listing: readonly string[], graph: Graph): strin
       `.deno_compile_node_modules/localhost/${name}/${version}/*`
     ),
   ];
-  // The staged copy has nothing superfluous, so a folder stands for all its files.
+  // Nothing staged is superfluous, so a folder covers all its files.
   const covers = (listed: string, path: string) =>
     listed === path || (listed.endsWith("/*") && path.startsWith(listed.slice(0, -1)));
   return [

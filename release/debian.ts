@@ -1,7 +1,4 @@
-/**
- * Debian packages: executable, units, account, manual page and completions. A package starts nothing:
- * port 53 may be in use, and there is no Corefile yet.
- */
+/** Debian packages. They start nothing: port 53 may be in use, and the Corefile is missing. */
 import { gzipSync } from "node:zlib";
 import { COMMANDS } from "../src/cli/commands.ts";
 import { completionScript } from "../src/cli/shell/scripts.ts";
@@ -27,7 +24,7 @@ export function debianName({ version, target }: Pick<DebianPackage, "version" | 
   return `nodens_${version}_${target.debian}.deb`;
 }
 
-/** Makes a package by dpkg-deb, in the new folder `work`. The same files give the same package. */
+/** Builds a package in the new folder `work`, reproducibly. */
 export async function packDebian(
   made: DebianPackage,
   { work, file }: { work: string; file: string },
@@ -51,7 +48,7 @@ export async function packDebian(
     "usr/share/doc/nodens/CHANGELOG.md.gz": packed(read("CHANGELOG.md")),
     "usr/share/doc/nodens/examples/Corefile": read("Corefile.example"),
   };
-  // Everybody may read files and folders.
+  // Files and folders must be world-readable.
   const umask = Deno.umask(0o022);
   for (const [path, text] of Object.entries(texts)) put(`${work}/${path}`, text);
   put(`${work}${PACKAGED}`, Deno.readFileSync(executable), 0o755);

@@ -8,13 +8,13 @@ export interface Package {
 }
 
 export interface Graph {
-  /** Paths from the root of the sources, sorted. */
+  /** Paths relative to the sources' root, sorted. */
   readonly modules: readonly string[];
   readonly packages: readonly Package[];
   readonly imported: readonly string[];
 }
 
-/** The entry modules of all threads. */
+/** Entry modules of all threads. */
 export const ROOTS = [
   "main.ts",
   "src/control/plane/worker.ts",
@@ -38,14 +38,14 @@ export interface Info {
 
 export async function readGraph(root: string): Promise<Graph> {
   const infos = await Promise.all(ROOTS.map(async (path) => {
-    // Deno resolves types as well, which only this lock file has.
+    // Deno resolves types too; only this lock file has them.
     const args = ["info", "--json", "--lock=dev.lock", "--frozen", path];
     return JSON.parse(await mustRun(Deno.execPath(), args, { cwd: root })) as Info;
   }));
   return follow(infos, new URL(`file://${root}`).href);
 }
 
-/** Follows the imports of each root. `base` is the URL of the sources, with a slash at its end. */
+/** Follows each root's imports. `base` ends with a slash. */
 export function follow(infos: readonly Info[], base: string): Graph {
   const modules = new Set<string>();
   const imported = new Set<string>();

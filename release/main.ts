@@ -1,9 +1,9 @@
 /**
- * Makes a release in dist/ (or `--output FOLDER`): for each kind of machine an archive and a Debian
- * package, a bill of materials, and checksums.
+ * Builds a release in dist/ (or `--output FOLDER`): an archive and a Debian package per machine
+ * type, a bill of materials, and checksums.
  *
- * If the runtime to embed cannot be downloaded, a stand-in replaces the executable: all else is made
- * and checked, only the bill of materials is published, and the last lines say what is missing.
+ * If the runtime cannot be downloaded, a stand-in replaces the executable: only the bill of
+ * materials is published, and the last lines list what is missing.
  */
 import manifest from "../deno.json" with { type: "json" };
 import { checksums, packFolder } from "./archive.ts";

@@ -1,20 +1,20 @@
 import { runCommand } from "./command.ts";
 
 export interface Origin {
-  /** Twelve digits of the commit, with `-dirty` for changed files; or "unknown". */
+  /** Twelve digits, with `-dirty` for changed files; or "unknown". */
   readonly commit: string;
-  /** Time of the commit in seconds since 1970, which all files get. */
+  /** Given to all files. */
   readonly epochSeconds: number;
 }
 
-/** 1 January 1980: the first time that every format has. */
+/** 1 January 1980: the earliest time in every format. */
 const UNKNOWN_EPOCH_SECONDS = 315_532_800;
 const COMMIT = /^([0-9a-f]{7,64})(-dirty)?$/;
 const COMMIT_DIGITS = 12;
 
 /**
- * Reads the origin of the sources in `root`: from `NODENS_COMMIT` and `SOURCE_DATE_EPOCH`, for builds
- * without git, or from git. Throws for wrong values of these variables.
+ * Reads the origin from git or, without it, `NODENS_COMMIT` and `SOURCE_DATE_EPOCH`. Throws if
+ * these are invalid.
  */
 export async function readOrigin(
   root: string,
@@ -39,7 +39,7 @@ export async function readOrigin(
 }
 
 async function readCommit(root: string): Promise<string> {
-  // A folder within another project's checkout has no commit of its own.
+  // A folder inside another checkout has no commit.
   if (await git(root, "rev-parse", "--show-prefix") !== "") return "unknown";
   const commit = await git(root, "rev-parse", "HEAD");
   if (commit === null) return "unknown";

@@ -1,9 +1,9 @@
 /**
- * Permissions of nodens, as arguments of `deno run` and `deno compile`; docs/install.md explains each.
+ * Permissions for `deno run` and `deno compile`; see docs/install.md.
  *
- * Narrower ones are of no use: names and files come from the Corefile, and the C library can do all
- * that the process can. `--allow-run` does not name iptables: Deno would look for each program at every
- * start, and report those that are missing.
+ * Narrower ones are useless: the Corefile determines names and files, and the C library is
+ * unrestricted. `--allow-run` does not name iptables: Deno would search for each program at every
+ * start, and report missing ones.
  */
 
 const ALWAYS = [
@@ -22,5 +22,5 @@ export const NEEDS = {
   node: [...ALWAYS, "--allow-ffi", "--allow-write", "--allow-run"],
 } as const satisfies Record<string, readonly string[]>;
 
-/** Permissions of the executable: those for every way of serving. */
+/** Permissions of the executable, for every way of serving. */
 export const PERMISSIONS: readonly string[] = NEEDS.node;

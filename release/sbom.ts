@@ -14,7 +14,7 @@ export interface PackageFacts extends Omit<Package, "folder"> {
   readonly homepage: string | undefined;
 }
 
-/** Reads the facts of all packages. Throws for one without a licence or a line in the lock file. */
+/** Reads all packages. Throws if a licence or lock entry is missing. */
 export function readPackages(root: string, graph: Graph): PackageFacts[] {
   const lock = JSON.parse(Deno.readTextFileSync(`${root}deno.lock`)) as {
     npm: Record<string, { integrity: string }>;
@@ -58,8 +58,8 @@ export interface Materials {
 }
 
 /**
- * The bill of materials in CycloneDX JSON 1.6: nodens, its packages, the runtime. The same materials
- * give the same text. Dependencies of tests and tools are not part of nodens; glibc is the machine's.
+ * The bill of materials in CycloneDX JSON 1.6: nodens, its packages, the runtime; reproducible.
+ * Omits test and tool dependencies, and the machine's glibc.
  */
 export function billOfMaterials(materials: Materials): string {
   const { version, origin, packages, imported, runtime } = materials;
@@ -146,7 +146,7 @@ function packageOf({ name, version, license, sha512, homepage }: PackageFacts): 
   return one;
 }
 
-/** A UUID made of a text (RFC 9562, section 5.8). */
+/** A UUID derived from a text (RFC 9562, section 5.8). */
 function uuidOf(text: string): string {
   const bytes = createHash("sha256").update(text).digest().subarray(0, 16);
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;

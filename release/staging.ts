@@ -8,11 +8,11 @@ export interface Staging {
   readonly denoDir: string;
 }
 
-/** Not a LICENSE, which Deno takes for code: it would embed the error with local paths. */
+/** Excludes LICENSE: Deno would embed a parse error with local paths. */
 const CODE = /\.(?:[cm]?js|json)$/;
 const COMMIT_FILE = "src/cli/commit.ts";
 
-/** Copies modules and packages and writes the commit. Times are equal: `deno compile` embeds them. */
+/** Copies modules and packages and writes the commit. Times are equal, for `deno compile`. */
 export async function stage(
   folder: string,
   { root, graph, origin }: { root: string; graph: Graph; origin: Origin },
@@ -42,7 +42,7 @@ export async function stage(
     copyCode(folder, denoDir + folder.slice(info.denoDir.length));
   }
   setTimes(folder, origin.epochSeconds);
-  // The runtime to embed is downloaded once, not for each staging.
+  // Download the runtime once.
   Deno.mkdirSync(`${info.denoDir}/dl`, { recursive: true });
   Deno.symlinkSync(`${info.denoDir}/dl`, `${denoDir}/dl`);
   return { sources, denoDir };
@@ -60,7 +60,7 @@ interface Lock {
 
 const KEPT = ["name", "version", "license", "exports", "nodeModulesDir", "unstable"];
 
-/** Leaves out imports of tests and tools: Deno wants every package in these two files. */
+/** Removes test and tool imports: Deno requires every package in these files. */
 export function reduceManifest(
   manifest: Manifest,
   lock: Lock,

@@ -4,18 +4,17 @@ interface Entry {
   readonly run: () => void;
 }
 
-/** Virtual time: events in order, equal times in the order of insertion. */
+/** Virtual time: events in order; simultaneous ones in insertion order. */
 export class Agenda {
   nowMs = 0;
   readonly #heap: Entry[] = [];
   #order = 0;
 
-  /** Has `run` called once `delayMs` have passed. */
   after(delayMs: number, run: () => void): void {
     this.at(this.nowMs + delayMs, run);
   }
 
-  /** Has `run` called at a time; a time that has passed counts as now. */
+  /** Schedules `run`; a past time means now. */
   at(atMs: number, run: () => void): void {
     const heap = this.#heap;
     const entry = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run };
@@ -30,7 +29,7 @@ export class Agenda {
     heap[place] = entry;
   }
 
-  /** Lets everything happen that is due before `untilMs`. */
+  /** Runs all events due before `untilMs`. */
   run(untilMs: number): void {
     while (this.#heap.length > 0 && this.#heap[0]!.atMs < untilMs) {
       const { atMs, run } = this.#take();

@@ -9,21 +9,19 @@ import { type Event, EVENTS } from "./events.ts";
 import type { Servers } from "./servers.ts";
 import type { NodeDns } from "./stub.ts";
 
-/** A cache on the nodes, as named in tables and plots. */
+/** A cache on the nodes, with its name in tables and plots. */
 export interface Behaviour {
   readonly name: string;
-  /** Description. */
   readonly text: string;
-  /** Events that it differs in from the behaviour before. */
+  /** Events in which it differs from the previous behaviour. */
   readonly events: readonly Event[];
   create(world: { agenda: Agenda; servers: Servers; book: NameBook }): (seed: number) => NodeDns;
 }
 
 /**
- * node-cache's Corefile, as nodens runs it; directives without a part in the model are left out.
+ * node-cache's Corefile for nodens, without directives irrelevant to the model.
  *
- * @param more - lines for both `cache` blocks
- * @param denialTtl - most seconds that denials below cluster.local are kept
+ * @param denialTtl - maximum TTL of denials below cluster.local in seconds
  */
 export function corefile(
   more: readonly string[] = [],
@@ -53,7 +51,7 @@ cluster.local:53 {
 const PREFETCH = "prefetch 2 1m 10%";
 const STALE = "serve_stale 1h immediate";
 
-/** The behaviours compared, in the order of the tables. */
+/** The compared behaviours, in table order. */
 export const BEHAVIOURS: readonly Behaviour[] = [
   {
     name: "no node cache",

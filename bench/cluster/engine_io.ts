@@ -5,12 +5,12 @@ import type { Agenda } from "./agenda.ts";
 import { type NameBook, type Outcome, outcomeOf } from "./names.ts";
 import type { Servers } from "./servers.ts";
 
-/** Where the Corefile of simulated nodes has its upstreams; the first octet tells them apart. */
+/** Upstreams in the nodes' Corefile, distinguished by their first octet. */
 export const CLUSTER_DNS = "10.96.0.11";
 export const OUTSIDE = "192.0.2.53";
 
 const CLUSTER_BYTES = parseAddress(CLUSTER_DNS)!;
-/** Room for a response of the model, and for the tables that the engine puts behind. */
+/** A response of the model, followed by the engine's tables. */
 const REPLY_SIZE = 512 + 8192;
 
 type Done = (outcome: Outcome) => void;
@@ -18,7 +18,7 @@ type Done = (outcome: Outcome) => void;
 interface Socket {
   endpoint: Endpoint;
   handler: DatagramHandler | null;
-  /** Number of times it was opened, so that answers to an earlier use are dropped. */
+  /** Answers to an earlier use are dropped. */
   life: number;
 }
 
@@ -28,12 +28,12 @@ interface Stream {
   buffer: Uint8Array;
 }
 
-/** The world of one engine: clients that are functions, upstreams that are a model. */
+/** The environment of one engine, with simulated clients and upstreams. */
 export class EngineIo implements Io {
-  /** The client whose query is handed over. */
+  /** Client of the present query. */
   client = 0;
   done: Done = () => {};
-  /** Clients that were answered, to be told when the engine has come out. */
+  /** Answered clients, notified once the engine has returned. */
   readonly answered: { done: Done; outcome: Outcome }[] = [];
 
   readonly #agenda: Agenda;
@@ -59,7 +59,7 @@ export class EngineIo implements Io {
     this.#enter = options.enter;
   }
 
-  /** The node goes down: nothing that is under way comes to an end. */
+  /** The node goes down; work in flight is lost. */
   stop(): void {
     this.#stopped = true;
   }
@@ -175,7 +175,7 @@ export class EngineIo implements Io {
     target.port = side === "client" ? 40_000 : 53;
   }
 
-  /** Hands a query to an upstream, and its answer to `take`, with the query's id. */
+  /** Queries an upstream; `take` receives the answer with the query's id. */
   #ask(endpoint: Endpoint, bytes: Uint8Array, take: (response: Uint8Array) => void): void {
     const query = this.#book.find(bytes);
     const inCluster = endpoint.address.bytes[0] === CLUSTER_BYTES[0];
@@ -198,7 +198,7 @@ export class EngineIo implements Io {
   }
 }
 
-/** An empty answer to a health check: its header and question. */
+/** Empty answer to a health check. */
 function answerOf(query: Uint8Array): Uint8Array {
   let end = 12;
   while (query[end] !== 0) end += query[end]! + 1;

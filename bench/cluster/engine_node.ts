@@ -13,11 +13,11 @@ import { type NameBook, OUTCOME, type Outcome, outcomeOf, type Query } from "./n
 import type { Servers } from "./servers.ts";
 import type { NodeDns } from "./stub.ts";
 
-/** Largest response over UDP, and the slack that word copies need. */
+/** Maximum UDP response plus slack for word copies. */
 const OUT_SIZE = 4096 + 8;
 const COUNTERS_SIZE = 8 * 4096;
 
-/** A machine of which nothing is asked, so that a run is the same on every one. */
+/** An empty machine, for reproducible runs. */
 const NO_HOST: HostView = {
   env: () => undefined,
   readTextFile: (path) => {
@@ -30,12 +30,12 @@ const NO_HOST: HostView = {
   interfaces: () => [],
 };
 
-/** Reads the Corefile of simulated nodes. */
+/** Reads the nodes' Corefile. */
 export function readCorefile(text: string): Config {
   return loadConfig({ file: "Corefile", text, defaultPort: 53 }, NO_HOST).config;
 }
 
-/** nodens itself: its engine, cache and forward, in virtual time. */
+/** nodens' engine, cache and forward in virtual time. */
 export class EngineNode implements NodeDns {
   readonly #agenda: Agenda;
   readonly #options: {
@@ -51,12 +51,10 @@ export class EngineNode implements NodeDns {
   #io!: EngineIo;
   #id = 0;
   #timerMs = Infinity;
-  /** Slices of each cache by block and place in its chain. */
+  /** Snapshots of each cache by block and position. */
   #kept: { block: number; position: number; bytes: Uint8Array }[] = [];
 
-  /**
-   * @param options.persists - the caches are written when the node stops, and read when it starts
-   */
+  /** @param options.persists - caches survive a restart */
   constructor(
     agenda: Agenda,
     options: {
@@ -112,7 +110,7 @@ export class EngineNode implements NodeDns {
     this.#load(downMs);
   }
 
-  /** Lets the engine work, then sees to its timers and to what it has answered meanwhile. */
+  /** Runs the engine, then updates timers and notifies clients. */
   #enter(work: () => void, io = this.#io): void {
     if (io !== this.#io) return;
     const engine = this.#engine;
@@ -120,7 +118,7 @@ export class EngineNode implements NodeDns {
     work();
     if (engine.nextDeadlineMs <= this.#agenda.nowMs) engine.runTimers();
     if (engine.nextDeadlineMs < this.#timerMs) this.#setTimer(engine.nextDeadlineMs, io);
-    // Clients that have their answer ask again at once, and the engine must not be in the middle.
+    // Clients may query again at once.
     for (const { done, outcome } of io.answered.splice(0)) done(outcome);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Event of a run: the cluster DNS is silent; all nodes restart; or only the caches do, all of
- * them at once, and pods ask the cluster DNS in the meantime.
+ * The cluster DNS is silent; all nodes restart; or all caches restart while pods ask the cluster
+ * DNS.
  */
 export const EVENTS = ["outage", "restart", "update"] as const;
 /** One of `EVENTS`. */

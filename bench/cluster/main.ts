@@ -1,6 +1,6 @@
 /**
- * Simulates clusters with and without node caches, and prints what reaches the cluster DNS in
- * steady state, after an outage of it, and while everything restarts. docs/scale.md explains it.
+ * Simulates clusters with and without node caches, and prints the load of the cluster DNS in steady
+ * state, after an outage, and during restarts. See docs/scale.md.
  *
  *   deno run -A bench/cluster/main.ts [--nodes 10,100,1000,10000] [--seed 1] [--sample 32]
  *                                     [--replicas NUMBER] [--svg FOLDER]

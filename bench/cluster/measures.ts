@@ -1,24 +1,24 @@
 import { CATEGORIES, type Category, type Query } from "./names.ts";
 
-/** Steps of the histogram of lookup times an octave, from a tenth of a millisecond. */
+/** Histogram steps per octave of lookup times, from 0.1 ms. */
 const STEPS = 8;
 const LEAST_MS = 0.1;
 const BUCKETS = 160;
-/** Time that many programs wait for a connection, including the name. */
+/** Common connection timeout of programs, including the lookup. */
 const LATE_MS = 5000;
 
-/** Counts of a run, by second of virtual time. */
+/** Counts of a run per second of virtual time. */
 export class Measures {
-  /** Queries that nodes or pods sent to the cluster DNS, whether it was there or not. */
+  /** Queries sent to the cluster DNS, even if it is down. */
   readonly cluster: Float64Array;
   readonly outside: Float64Array;
-  /** Queries of pods, and those of them that were answered at once on the node. */
+  /** Queries of pods, and those answered at once on the node. */
   readonly queries: Float64Array;
   readonly hits: Float64Array;
-  /** Lookups by the second in which they began, and those of them that failed in the end. */
+  /** Lookups by starting second, and those that failed. */
   readonly lookups: Float64Array;
   readonly failed: Float64Array;
-  /** Those that were good, but took longer than most programs wait. */
+  /** Successful, but slower than most programs wait. */
   readonly late: Float64Array;
   /** Queries to the cluster DNS in steady state by category. */
   readonly byCategory = new Map<Category, number>(CATEGORIES.map((category) => [category, 0]));
@@ -66,7 +66,7 @@ export class Measures {
     counts[Math.min(bucket, BUCKETS - 1)]!++;
   }
 
-  /** Time that a share of the lookups begun in a span of seconds took at most, within 9 %. */
+  /** Quantile of lookup times over a span of seconds, within 9 %. */
   quantileMs(share: number, from: number, until: number): number {
     const sums = new Float64Array(BUCKETS);
     let total = 0;
@@ -82,12 +82,12 @@ export class Measures {
   }
 }
 
-/** Mean of a series over a span of seconds. */
+/** Mean over seconds. */
 export function meanOf(series: Float64Array, from: number, until: number): number {
   return sumOf(series, from, until) / (until - from);
 }
 
-/** Sum of a series over a span of seconds. */
+/** Sum over seconds. */
 export function sumOf(series: Float64Array, from: number, until: number): number {
   return series.subarray(from, until).reduce((sum, value) => sum + value, 0);
 }

@@ -1,52 +1,46 @@
-/** A response as a client sees it. */
+/** A response as seen by a client. */
 export const OUTCOME = { WAITS: 0, ANSWER: 1, NODATA: 2, NXDOMAIN: 3, FAILED: 4 } as const;
 /** One of `OUTCOME`. */
 export type Outcome = typeof OUTCOME[keyof typeof OUTCOME];
 
-/** Kinds of queries, by why they are asked. */
+/** Categories of queries by purpose. */
 export const CATEGORIES = ["service A", "service AAAA", "search list", "outside"] as const;
 /** One of `CATEGORIES`. */
 export type Category = typeof CATEGORIES[number];
 
-/** A question with its true answer. */
+/** A question and its true answer. */
 export interface Query {
-  /** Number of the question. */
   readonly key: number;
   readonly outcome: Outcome;
-  /** TTL of the answer, or for how long a denial is good, as the authority says. */
   readonly ttlSeconds: number;
   readonly category: Category;
   /** Below cluster.local. */
   readonly inCluster: boolean;
-  /** Query and response in wire form, with id 0. */
+  /** In wire form, with id 0. */
   readonly wire: Uint8Array;
   readonly response: Uint8Array;
 }
 
-/** A name of the search list: both queries go out together. */
+/** A name of the search list, with its simultaneous queries. */
 export interface Step {
   readonly a: Query;
   readonly aaaa: Query;
 }
 
-/** Where the question of a message begins. */
+/** Offset of a message's question. */
 const QUESTION = 12;
 const TYPE_A = 1;
 const TYPE_AAAA = 28;
 const TYPE_SOA = 6;
 const CLUSTER = "cluster.local";
 
-/** Every question that is asked in a cluster, each made once. */
+/** All questions of a cluster, without duplicates. */
 export class NameBook {
   readonly #steps = new Map<string, Step>();
   readonly #byHash = new Map<number, Query[]>();
   #count = 0;
 
-  /**
-   * The step for a name.
-   *
-   * @param facts - how the name truly is; the first call for a name decides
-   */
+  /** @param facts - the true answer; fixed by the first call for a name */
   step(
     name: string,
     facts: { exists: boolean; ipv6?: boolean; ttlSeconds: number; searched?: boolean },
@@ -59,7 +53,7 @@ export class NameBook {
     return step;
   }
 
-  /** The question of a message, or undefined for a health check. */
+  /** A message's question, or undefined for a health check. */
   find(bytes: Uint8Array): Query | undefined {
     return this.#byHash.get(hashOf(bytes))?.find(({ wire }) => asksTheSame(wire, bytes));
   }
@@ -120,7 +114,7 @@ export class NameBook {
   }
 }
 
-/** Reads a response in wire form. */
+/** Outcome of a response. */
 export function outcomeOf(bytes: Uint8Array, offset: number): Outcome {
   const rcode = bytes[offset + 3]! & 15;
   if (rcode === 3) return OUTCOME.NXDOMAIN;
@@ -176,7 +170,7 @@ function u32(value: number): number[] {
   return [...u16(value >>> 16), ...u16(value & 0xffff)];
 }
 
-/** Hash of the name and type that a query asks for (FNV-1a). */
+/** FNV-1a hash of a query's name and type. */
 function hashOf(query: Uint8Array): number {
   let hash = 0x811c9dc5;
   let at = QUESTION;
@@ -184,7 +178,7 @@ function hashOf(query: Uint8Array): number {
   return hash ^ query[at + 2]!;
 }
 
-/** Whether the query asks what `wire`, which ends with its question, asks. */
+/** Whether `wire`, which ends with its question, asks the same. */
 function asksTheSame(wire: Uint8Array, query: Uint8Array): boolean {
   for (let i = QUESTION; i < wire.length; i++) {
     if (wire[i] !== query[i]) return false;

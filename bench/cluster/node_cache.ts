@@ -7,7 +7,7 @@ import type { NodeDns } from "./stub.ts";
 
 type Done = (outcome: Outcome) => void;
 
-/** No cache on the node: every query goes to the cluster DNS, names outside too. */
+/** No cache on the node: the cluster DNS gets every query, including outside names. */
 export class NoCache implements NodeDns {
   readonly #agenda: Agenda;
   readonly #servers: Servers;
@@ -34,8 +34,8 @@ interface Caches {
 }
 
 /**
- * CoreDNS in node-cache: two stores a server block, random eviction, every miss is a
- * separate query, failures are not cached (`forward` makes them), and a restart empties all.
+ * CoreDNS in node-cache: two stores per server block, random eviction, one query per miss, uncached
+ * `forward` failures, an empty start.
  */
 export class NodeCache implements NodeDns {
   readonly #agenda: Agenda;

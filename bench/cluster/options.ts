@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { replicasFor } from "./parameters.ts";
 
-/** Options of the program, as `parseArgs` has them. */
+/** Flags of the program. */
 export const FLAGS = {
   nodes: { type: "string", default: "10,100,1000,10000" },
   seed: { type: "string", default: "1" },
@@ -12,23 +12,22 @@ export const FLAGS = {
 
 const NODES = { min: 1, max: 10_000 } as const;
 const SEED = { min: 0, max: 0x7fffffff } as const;
-/** A node takes about 25 MB of memory and a second of a processor in all runs together. */
+/** A node takes about 25 MB and a CPU second in total. */
 const SAMPLE = { min: 1, max: 500 } as const;
 const REPLICAS = { min: 1, max: 10_000 } as const;
 
-/** Options of the program. */
+/** Parsed options. */
 export interface Options {
   readonly nodes: readonly number[];
   readonly seed: number;
-  /** Most nodes that are simulated of a cluster. */
+  /** Maximum simulated nodes of a cluster. */
   readonly sample: number;
-  /** Replicas of the cluster DNS for a cluster of so many nodes. */
+  /** Replicas of the cluster DNS by number of nodes. */
   readonly replicas: (nodes: number) => number;
-  /** Folder for the plots. */
   readonly svg: string | null;
 }
 
-/** Reads the program's arguments. Throws `RangeError` and `TypeError` that say what is wrong. */
+/** Parses the arguments. Throws `RangeError` or `TypeError` with the fault. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({ args: [...args], options: FLAGS });
   const fixed = values.replicas === undefined

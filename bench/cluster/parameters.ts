@@ -1,72 +1,63 @@
 /**
- * Assumptions of the model, with their sources. "Assumed" marks those without a source: they decide
- * the absolute figures more than the ratios between behaviours, but for the bursts, which decide what
- * coalescing saves in steady state. `docs/scale.md` lists it all.
+ * Assumptions of the model, with their sources. Those marked "Assumed" have none: they affect
+ * absolute figures more than ratios, except bursts, which decide the savings of coalescing in
+ * steady state. See `docs/scale.md`.
  */
 export const PARAMETERS = {
   /**
-   * Pods on a node, and services of the cluster a node: Kubernetes' own scale tests
-   * (coredns/deployment, Scaling_CoreDNS.md: 500 nodes, 15,000 pods, 820 services, and in
-   * proportion up to 5,000).
+   * Pods and services per node, as in Kubernetes' scale tests (coredns/deployment,
+   * Scaling_CoreDNS.md: 500 nodes, 15,000 pods, 820 services, proportionally up to 5,000).
    */
   podsPerNode: 30,
   servicesPerNode: 1.64,
   minServices: 20,
-  /** Services in a namespace. Assumed. */
+  /** Services per namespace. Assumed. */
   servicesPerNamespace: 20,
-  /** Pods of one workload, which look up the same names. Assumed. */
+  /** Pods of a workload, which share names. Assumed. */
   podsPerWorkload: 10,
-  /** Names that a workload looks up. Assumed. */
+  /** Names of a workload. Assumed. */
   namesPerWorkload: 8,
-  /** How a workload writes them, as shares. Assumed. */
+  /** Shares of spellings. Assumed. */
   forms: {
-    /** `api`: a service of the same namespace, found at the first suffix. */
+    /** `api`: same namespace, found at the first suffix. */
     short: 0.3,
     /** `api.shop`: found at the second suffix. */
     withNamespace: 0.28,
-    /**
-     * `api.shop.svc.cluster.local` without a final dot: found as written, after all suffixes.
-     */
+    /** `api.shop.svc.cluster.local` without a final dot: found as written, after all suffixes. */
     full: 0.14,
     /** `www.example.org`: the same. */
     outside: 0.28,
   },
   /**
-   * Exponent of the Zipf distribution of names over workloads, and of lookups over a workload's
-   * names. Names in DNS are asked for in that way (Jung et al., "DNS Performance and the
-   * Effectiveness of Caching", IEEE/ACM Transactions on Networking, 2002); the value is assumed.
+   * Zipf exponent of names over workloads, and of lookups over a workload's names (Jung et al.,
+   * "DNS Performance and the Effectiveness of Caching", IEEE/ACM Transactions on Networking, 2002);
+   * its value is assumed.
    */
   zipfExponent: 0.91,
-  /** Names outside of the cluster that are looked up at all. Assumed. */
+  /** Distinct names outside the cluster. Assumed. */
   outsideNames: 1000,
-  /** Lookups (getaddrinfo) of a pod a second, in the mean over all pods. Assumed. */
+  /** Mean lookups (getaddrinfo) per pod and second. Assumed. */
   lookupsPerPodSecond: 0.4,
-  /** Pods differ: their rates follow a lognormal distribution with this sigma. Assumed. */
+  /** Pods' rates follow a lognormal distribution with this sigma. Assumed. */
   rateSigma: 1,
   /**
-   * Share of lookups that come several at once for one name, as when a pool of connections
-   * fills, and how many at most (from 2, all alike). Assumed.
+   * Share of lookups in bursts for one name, such as a filling connection pool, and maximum size
+   * (uniform from 2). Assumed.
    */
   burst: { share: 0.05, most: 10 },
 
-  /**
-   * TTLs of outside names in seconds, with shares. Assumed; node-cache's `cache 30` cuts them at
-   * 30.
-   */
+  /** TTLs of outside names in seconds, with shares. Assumed; node-cache's `cache 30` caps them. */
   outsideTtls: [[5, 0.1], [20, 0.15], [60, 0.35], [300, 0.3], [3600, 0.1]],
-  /** Share of outside names that have IPv6 addresses. Assumed. */
+  /** Share of outside names with IPv6 addresses. Assumed. */
   outsideWithIpv6: 0.4,
-  /**
-   * `ttl 30` of the kubernetes plugin in the usual Corefile of CoreDNS (kubeadm's); denials the
-   * same.
-   */
+  /** `ttl 30` of the kubernetes plugin in kubeadm's Corefile; denials too. */
   clusterTtlSeconds: 30,
-  /** MINIMUM of the SOA record of other zones. Assumed. */
+  /** SOA MINIMUM of other zones. Assumed. */
   outsideDenialSeconds: 300,
 
   /**
-   * Search list: `NAMESPACE.svc.cluster.local`, these, and the host's own (kubelet, dnsPolicy
-   * ClusterFirst). Names with fewer dots than `ndots` go through it first.
+   * Search list: `NAMESPACE.svc.cluster.local`, these, and the host's (kubelet, dnsPolicy
+   * ClusterFirst). Names with fewer dots than `ndots` try it first.
    */
   ndots: 5,
   suffixes: ["svc.cluster.local", "cluster.local", "internal.example.net"],
@@ -75,60 +66,54 @@ export const PARAMETERS = {
   clientAttempts: 2,
 
   /**
-   * Queries a second of one CoreDNS replica with two processors, and its time for an answer
+   * Queries per second of a CoreDNS replica with two processors, and its latency
    * (Scaling_CoreDNS.md: 33,669 and 2.6 ms at that load; less when idle).
    */
   replicaPerSecond: 33_669,
-  /**
-   * Time from a node to the cluster DNS and back: the least, and the mean of what comes on top.
-   * Assumed.
-   */
+  /** Round trip to the cluster DNS: minimum, and mean of the rest. Assumed. */
   clusterLatencyMs: { least: 0.5, more: 1 },
-  /** cluster-proportional-autoscaler's values in Kubernetes' dns-horizontal-autoscaler add-on. */
+  /** Defaults of cluster-proportional-autoscaler in Kubernetes' dns-horizontal-autoscaler. */
   nodesPerReplica: 16,
   minReplicas: 2,
-  /** A query that would wait longer than this in the cluster DNS's queue is lost. Assumed. */
+  /** Longer waits in the cluster DNS's queue lose the query. Assumed. */
   maxQueueMs: 1000,
-  /** Resolver outside: near it, and for some queries the recursion on top. Assumed. */
+  /** Outside resolver: nearby, plus recursion for some queries. Assumed. */
   outsideLatencyMs: { least: 2, more: 3, recursionShare: 0.1, recursion: 60 },
 
   /** node-cache's Corefile (cluster/addons/dns/nodelocaldns in kubernetes/kubernetes). */
   nodeCache: {
     cluster: { success: 9984, successTtl: 30, denial: 9984, denialTtl: 5 },
     other: { success: 9984, successTtl: 30, denial: 9984, denialTtl: 30 },
-    /** CoreDNS's least TTL. */
+    /** CoreDNS's minimum TTL. */
     minTtl: 5,
-    /**
-     * CoreDNS's `forward` gives an attempt two seconds, and one attempt to an upstream that it
-     * knows to be down.
-     */
+    /** CoreDNS's `forward` allows two seconds per attempt, and one attempt to a down upstream. */
     failureMs: 2000,
   },
 } as const;
 
-/** Replicas of the cluster DNS that the autoscaler runs for a cluster of `nodes`. */
+/** Replicas of the cluster DNS chosen by the autoscaler. */
 export function replicasFor(nodes: number): number {
   return Math.max(PARAMETERS.minReplicas, Math.ceil(nodes / PARAMETERS.nodesPerReplica));
 }
 
-/** When what happens in a run, in seconds of virtual time. */
+/** Timeline of a run in seconds of virtual time. */
 export interface Timeline {
-  /** Caches fill before, and nothing is counted. Longer than any TTL that they keep. */
+  /** Earlier seconds fill caches uncounted. Above any cached TTL. */
   readonly steadyFrom: number;
   readonly eventFrom: number;
-  /** How long each event lasts. */
+  /** Duration of each event. */
   readonly outage: number;
   readonly restart: number;
   readonly update: number;
-  /** Length of a run after the event. */
+  /** Duration of the run after the event. */
   readonly after: number;
-  /** After a restart nodes come back within this time of each other. Assumed. */
+  /** Nodes restart within this time of each other. Assumed. */
   readonly nodesWithin: number;
-  /** The pods of a node start within this time, and look up all of their names. Assumed. */
+  /** A node's pods start and look up all their names within this time. Assumed. */
   readonly podsWithin: number;
 }
 
-/** The times that the tables are made with. */
+/** Timeline of the published tables. */
 export const TIMELINE: Timeline = {
   steadyFrom: 60,
   eventFrom: 150,

@@ -1,18 +1,18 @@
 /** A line of a plot. */
 export interface Series {
   readonly name: string;
-  /** Place in `LINES`: the same thing looks the same in all plots. */
+  /** Index in `LINES`, consistent across plots. */
   readonly look: number;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** One plot: lines over two axes. */
+/** Lines over two axes. */
 export interface Plot {
   readonly title: string;
   readonly x: { readonly label: string; readonly log?: boolean };
   readonly y: { readonly label: string; readonly log?: boolean };
   readonly series: readonly Series[];
-  /** A span of x to shade, with what it is. */
+  /** A shaded span of x, with a label. */
   readonly span?: { readonly from: number; readonly until: number; readonly name: string };
 }
 
@@ -23,7 +23,7 @@ const RIGHT = 20;
 const TOP = 66;
 const BOTTOM = 52;
 
-/** Colours on light and on dark paper; dashes tell lines apart as well. */
+/** Colours for light and dark backgrounds. */
 export const LINES = [
   { light: "#57606a", dark: "#9aa4ae", dash: "2 3" },
   { light: "#bc4c00", dark: "#f0883e", dash: "none" },
@@ -32,7 +32,7 @@ export const LINES = [
   { light: "#8250df", dark: "#bc8cff", dash: "7 2 2 2" },
 ] as const;
 
-/** A plot as an SVG document that follows the reader's light or dark setting. */
+/** Renders an SVG that follows the reader's light or dark setting. */
 export function drawPlot(plot: Plot): string {
   const { title, x, y, series, span } = plot;
   const points = series.flatMap(({ points }) => points);
@@ -104,7 +104,7 @@ ${parts.join("\n")}
 `;
 }
 
-/** Where values lie on an axis (0 to 1), and which are written at it. */
+/** Positions of values on an axis (0 to 1), and its labels. */
 function axis(
   values: readonly number[],
   { log = false, tight }: { log?: boolean | undefined; tight: boolean },

@@ -3,14 +3,13 @@ import { type Plot, type Series } from "./plot.ts";
 import type { Result } from "./run.ts";
 import type { Run } from "./tables.ts";
 
-/** A run with its series. */
+/** A run with series. */
 export interface PlottedRun extends Run {
   readonly result: Result;
 }
 
-/** Seconds of steady state that a plot shows before the event. */
+/** Seconds of steady state shown before the event. */
 const BEFORE = 30;
-/** How behaviours look in plots. */
 const LOOKS: Record<string, number> = {
   "no node cache": 0,
   "node-cache": 1,
@@ -18,10 +17,10 @@ const LOOKS: Record<string, number> = {
   "nodens, all": 3,
   "nodens, persist": 4,
 };
-/** Behaviours in most plots: all at once are unreadable. */
+/** Behaviours in most plots; all together are unreadable. */
 const SHOWN = ["no node cache", "node-cache", "nodens", "nodens, all"];
 
-/** The plots of a run by file name. */
+/** Plots of a run by file name. */
 export function plotsOf(runs: readonly PlottedRun[]): Map<string, Plot> {
   const most = Math.max(...runs.map(({ nodes }) => nodes));
   const at = `${most.toLocaleString("en-US")} nodes`;

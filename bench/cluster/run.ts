@@ -9,7 +9,7 @@ import { Servers } from "./servers.ts";
 import { Lookup, type NodeDns } from "./stub.ts";
 import { mix, type Pod, Workloads } from "./workload.ts";
 
-/** A cluster, and how much of it is simulated. */
+/** Options of a simulated cluster. */
 export interface ClusterOptions {
   readonly nodes: number;
   /** Simulated nodes; each represents `nodes / sample`. */
@@ -20,22 +20,22 @@ export interface ClusterOptions {
   readonly timeline?: Timeline;
 }
 
-/** Result of a run; series are of the sample, times `scale` of the cluster. */
+/** Result of a run; `scale` converts series to the cluster. */
 export interface Result {
   readonly measures: Measures;
   readonly scale: number;
   readonly timeline: Timeline;
-  /** Second in which the event is over. */
+  /** Second of the event's end. */
   readonly overAt: number;
-  /** Second in which the run ends. */
+  /** Second of the run's end. */
   readonly endsAt: number;
 }
 
 /**
  * Runs one behaviour through one event.
  *
- * Nodes know nothing of each other but the time that the cluster DNS takes, so a sample of them
- * asks a cluster DNS of as small a share of its capacity.
+ * Nodes interact only through the latency of the cluster DNS, so a sample queries a proportional
+ * share of its capacity.
  */
 export function runCluster(
   behaviour: Behaviour,
@@ -83,7 +83,7 @@ class Node {
   #dns: NodeDns;
   readonly #pods: readonly Pod[];
   readonly #random: () => number;
-  /** Counts starts; what was begun before the last one is over. */
+  /** Counts starts; earlier work is discarded. */
   #life = 0;
 
   constructor(
@@ -97,12 +97,11 @@ class Node {
     this.#random = random;
   }
 
-  /** The pods begin to look up names. */
   run(): void {
     this.#pods.forEach((_, pod) => this.#wait(pod));
   }
 
-  /** Everything on the node stops, and comes back empty but for what `persist` keeps. */
+  /** Restarts the node; only what `persist` writes survives. */
   restart(stopsAt: number, options: { startsAt: number; podsWithin: number }): void {
     const { startsAt, podsWithin } = options;
     this.#agenda.at(1000 * stopsAt, () => {
@@ -120,7 +119,7 @@ class Node {
     });
   }
 
-  /** The cache alone stops and comes back; meanwhile its rules are gone, and pods ask `direct`. */
+  /** Restarts the cache; meanwhile, without its rules, pods ask `direct`. */
   update(stopsAt: number, startsAt: number, direct: NodeDns): void {
     const own = this.#dns;
     this.#agenda.at(1000 * stopsAt, () => {
@@ -133,7 +132,6 @@ class Node {
     });
   }
 
-  /** Waits until a pod's next lookup. */
   #wait(pod: number): void {
     const life = this.#life;
     const { ratePerSecond, draw } = this.#pods[pod]!;

@@ -3,9 +3,9 @@ import type { Measures } from "./measures.ts";
 import type { Query } from "./names.ts";
 import { PARAMETERS } from "./parameters.ts";
 
-/** The servers that nodes query: the cluster DNS and a resolver outside. */
+/** Servers queried by nodes: the cluster DNS and an outside resolver. */
 export class Servers {
-  /** The cluster DNS is down: queries to it are lost. */
+  /** Queries to the cluster DNS are lost. */
   down = false;
   readonly #agenda: Agenda;
   readonly #random: () => number;
@@ -13,7 +13,6 @@ export class Servers {
   readonly #serviceMs: number;
   #busyUntilMs = 0;
 
-  /** @param perSecond - queries that the cluster DNS can answer a second */
   constructor(
     agenda: Agenda,
     options: { perSecond: number; random: () => number; measures: Measures },
@@ -24,11 +23,7 @@ export class Servers {
     this.#measures = options.measures;
   }
 
-  /**
-   * Takes a query to the cluster DNS; the time until its answer is back, or -1 if it is lost.
-   *
-   * @param query - undefined for a health check
-   */
+  /** Time until the answer, or -1 if lost; `query` is undefined for a health check. */
   askCluster(query: Query | undefined): number {
     const { nowMs } = this.#agenda;
     this.#measures.sentToCluster(nowMs, query);
@@ -40,12 +35,12 @@ export class Servers {
     return this.#busyUntilMs - nowMs + least + exponential(more, this.#random);
   }
 
-  /** Time for a round trip to the cluster DNS without work there, or -1. */
+  /** Round-trip time to an idle cluster DNS, or -1. */
   knock(): number {
     return this.down ? -1 : PARAMETERS.clusterLatencyMs.least;
   }
 
-  /** Takes a query to the resolver outside; the time until its answer is back. */
+  /** Time until the outside resolver's answer. */
   askOutside(): number {
     this.#measures.sentOutside(this.#agenda.nowMs);
     const { least, more, recursionShare, recursion } = PARAMETERS.outsideLatencyMs;

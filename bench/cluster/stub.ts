@@ -4,24 +4,23 @@ import { OUTCOME, type Outcome, type Query } from "./names.ts";
 import { PARAMETERS } from "./parameters.ts";
 import type { Target } from "./workload.ts";
 
-/** Whom the pods of a node ask. */
+/** DNS service for a node's pods. */
 export interface NodeDns {
   /**
-   * Takes a query of pod `client`. Returns the outcome if it is known at once, or `WAITS`; then
-   * `done` is called later, or never if the query is lost.
+   * Returns an immediate outcome, or `WAITS`; `done` then follows, or never if the query is lost.
    */
   ask(query: Query, client: number, done: (outcome: Outcome) => void): Outcome;
-  /** The node goes down; queries that wait are forgotten. */
+  /** The node goes down; waiting queries are dropped. */
   stop(): void;
-  /** The node is back, `downMs` later. */
+  /** The node returns after `downMs`. */
   start(downMs: number): void;
 }
 
 /**
- * A lookup as glibc's getaddrinfo does it: A and AAAA together, name by name of the search list.
+ * A lookup by glibc's getaddrinfo: A and AAAA together, for each name of the search list.
  *
- * A failure or silence is asked once more; after SERVFAIL twice the next name has its turn, after
- * silence twice only the last one, which is the name as written. No `single-request`, no cache.
+ * A failure or silence is retried once; two SERVFAILs lead to the next name, two silences to the
+ * last. No `single-request`, no cache.
  */
 export class Lookup {
   readonly #world: { agenda: Agenda; measures: Measures; dns: NodeDns; alive: () => boolean };
@@ -30,7 +29,7 @@ export class Lookup {
   readonly #startMs: number;
   #step = 0;
   #attempt = 0;
-  /** Counts what was sent, so that late answers and old timers are told apart. */
+  /** Counts attempts, to ignore late answers and old timers. */
   #round = 0;
   #pending = 0;
   #answered = false;
@@ -46,7 +45,6 @@ export class Lookup {
     this.#startMs = world.agenda.nowMs;
   }
 
-  /** Asks for the name whose turn it is. */
   send(): void {
     const { agenda } = this.#world;
     const { a, aaaa } = this.#target.steps[this.#step]!;

@@ -2,40 +2,35 @@ import { meanOf, sumOf } from "./measures.ts";
 import type { Category } from "./names.ts";
 import type { Result } from "./run.ts";
 
-/** Summary of a run; rates are the whole cluster's per second. */
+/** Summary of a run; rates are per second for the whole cluster. */
 export interface Summary {
   readonly steady: {
     readonly cluster: number;
     readonly outside: number;
-    /** Queries of pods. */
     readonly queries: number;
-    /** Share of those that were answered at once, on the node. */
+    /** Share answered at once, on the node. */
     readonly hits: number;
-    /** Times that lookups take. */
     readonly medianMs: number;
     readonly p99Ms: number;
     readonly byCategory: ReadonlyMap<Category, number>;
   };
   readonly during: {
     readonly cluster: number;
-    /** Of the lookups begun in it, those that failed. */
+    /** Failed lookups, by start. */
     readonly failed: number;
-    /** Of them, those that took longer than five seconds. */
+    /** Of them, those over five seconds. */
     readonly late: number;
     readonly medianMs: number;
     readonly p99Ms: number;
   };
   readonly after: {
-    /** Most queries to the cluster DNS in one second. */
+    /** Peak queries to the cluster DNS in one second. */
     readonly peak: number;
-    /** Queries to the cluster DNS in the first minute, as a multiple of a steady minute. */
+    /** First minute's queries to the cluster DNS, relative to a steady minute. */
     readonly firstMinute: number;
-    /**
-     * Seconds until the load, by the mean of five seconds, stays below one and a half times the
-     * steady one.
-     */
+    /** Seconds until the five-second mean stays below 1.5 times the steady load. */
     readonly settled: number;
-    /** Seconds until no lookup that begins fails. */
+    /** Seconds until all new lookups succeed. */
     readonly healed: number;
     /** In the first minute. */
     readonly hits: number;
@@ -43,13 +38,13 @@ export interface Summary {
   };
 }
 
-/** Limit of the usual load, as a multiple of it. */
+/** Limit relative to the steady load. */
 const SETTLED = 1.5;
-/** Seconds over which that is looked at, so that the noise of a small sample does not count. */
+/** Averaging window in seconds, against noise. */
 const SMOOTH = 5;
 const MINUTE = 60;
 
-/** Sums up a run. */
+/** Summarizes a run. */
 export function summarize({ measures, scale, timeline, overAt, endsAt }: Result): Summary {
   const { cluster, outside, queries, hits, lookups, failed, late, byCategory } = measures;
   const { steadyFrom, eventFrom } = timeline;

@@ -152,7 +152,7 @@ function namesOf(runs: readonly Run[]): string[] {
   return [...new Set(runs.map(({ behaviour }) => behaviour))];
 }
 
-/** A table in Markdown: the first column to the left, numbers to the right. */
+/** Formats a Markdown table with right-aligned numbers. */
 function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, i) => Math.max(3, ...rows.map((row) => row[i]!.length)));
   const lines = rows.map((row) =>
@@ -167,7 +167,7 @@ function table(rows: readonly (readonly string[])[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Three digits are more than a simulation knows. */
+/** Rounded to the precision of a simulation. */
 function count(value: number): string {
   const rounded = value < 1000 ? Math.round(value) : Number(value.toPrecision(3));
   return rounded.toLocaleString("en-US");

@@ -2,7 +2,7 @@ import { seededRandom } from "../trace.ts";
 import { NameBook, type Step } from "./names.ts";
 import { PARAMETERS } from "./parameters.ts";
 
-/** A name as a pod looks it up: what the search list makes of it, in order. */
+/** The search list's names for one lookup, in order. */
 export interface Target {
   readonly steps: readonly Step[];
 }
@@ -10,13 +10,12 @@ export interface Target {
 /** Behaviour of a pod. */
 export interface Pod {
   readonly targets: readonly Target[];
-  /** Draws one of them. */
   readonly draw: (at: number) => Target;
-  /** Lookups a second, those of a burst counted as one. */
+  /** Lookups per second; a burst counts as one. */
   readonly ratePerSecond: number;
 }
 
-/** Draws numbers from 0 to below `count` by the Zipf distribution, from numbers in [0, 1). */
+/** Maps numbers in [0, 1) to Zipf-distributed integers below `count`. */
 export function zipfDraw(count: number, exponent: number): (at: number) => number {
   const cumulative = new Float64Array(count);
   let sum = 0;
@@ -33,7 +32,7 @@ export function zipfDraw(count: number, exponent: number): (at: number) => numbe
   };
 }
 
-/** The workloads of a cluster and the pods that they put on its nodes, as a seed has it. */
+/** A seeded cluster's workloads and their pods. */
 export class Workloads {
   readonly book = new NameBook();
   readonly #seed: number;
@@ -54,7 +53,7 @@ export class Workloads {
     this.#drawService = zipfDraw(this.#services, PARAMETERS.zipfExponent);
   }
 
-  /** The pods of a node: any of the cluster's workloads. */
+  /** Pods of a node, from any workload. */
   podsOf(node: number): Pod[] {
     const random = seededRandom(mix(this.#seed, node, 1));
     const { podsPerNode, lookupsPerPodSecond, rateSigma, burst, zipfExponent } = PARAMETERS;
@@ -93,7 +92,7 @@ export class Workloads {
       return this.#outside(this.#drawOutside(at), namespace);
     }
     if (form < short) {
-      // Service i lives in namespace i modulo their number.
+      // Service i is in namespace i modulo their number.
       const own = Math.ceil((this.#services - namespace) / this.#namespaces);
       const service = namespace + this.#namespaces * Math.floor(at * own);
       return { steps: this.#search(`s${service}`, namespace) };
@@ -119,7 +118,7 @@ export class Workloads {
     };
   }
 
-  /** The names that the search list makes of one with fewer dots than `ndots`, up to the found one. */
+  /** The search list's names for a short one, up to the existing one. */
   #search(name: string, namespace: number): Step[] {
     const { suffixes, clusterTtlSeconds, outsideDenialSeconds } = PARAMETERS;
     const steps: Step[] = [];
@@ -137,14 +136,14 @@ export class Workloads {
   }
 }
 
-/** A distinct seed by number and kind. */
+/** Derives a seed. */
 export function mix(seed: number, number: number, sort: number): number {
   let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(number + 1, 0xc2b2ae35);
   hash = Math.imul(hash ^ (hash >>> 15) ^ Math.imul(sort, 0x27d4eb2f), 0x2c1b3c6d);
   return hash ^ (hash >>> 13);
 }
 
-/** A number of the standard normal distribution (Box and Muller). */
+/** A standard normal random number (Box and Muller). */
 function gauss(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -1,17 +1,17 @@
 /**
- * Asks a server on 127.0.0.1 for one new name after the other at a fixed rate, over UDP, once each,
- * and prints what became of every query.
+ * Asks a server on 127.0.0.1 for new names at a fixed rate, over UDP, once each, and prints the
+ * outcomes.
  *
  *   deno run -A bench/failures/client.ts PORT RATE SECONDS
  *
- * Writes `started EPOCH_MS` once the server has answered, and at the end a JSON array of
- * [sent, in ms since then; latency in ms, or -1 for none; response code].
+ * Writes `started EPOCH_MS` after the first answer, and at the end a JSON array of
+ * [ms sent since then, latency in ms or -1 for none, response code].
  */
 import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
 import { CLIENT_TIMEOUT_MS, type Outcome, ZONE } from "./outcome.ts";
 
-/** Queries that bring the server up to speed before anything counts. */
+/** Uncounted initial queries. */
 const WARM_UP = 200;
 const WARM_UP_MS = 10_000;
 const TICK_MS = 1;
@@ -19,11 +19,11 @@ const TICK_MS = 1;
 const [port = 0, rate = 0, seconds = 0] = Deno.args.map(Number);
 const socket = createSocket("udp4");
 const outcomes: Outcome[] = [];
-/** Queries under way by id. */
+/** Queries in flight by id. */
 const waiting = new Map<number, { index: number; sentMs: number }>();
-/** Makes the names of this run unique, so that no cache has them. */
+/** Makes this run's names unique, hence uncached. */
 const run = crypto.randomUUID().slice(0, 8);
-/** Offset in a message of the letter that distinguishes warm-up and run. */
+/** Offset of the letter that distinguishes warm-up and run. */
 const KIND_AT = 12 + 1 + run.length + 1;
 const WARM_UP_KIND = "w".charCodeAt(0);
 let warmedUp = 0;
@@ -54,7 +54,7 @@ for (const { index, sentMs } of waiting.values()) outcomes[index] = [sentMs - st
 socket.close();
 write(`${JSON.stringify(outcomes.map(([at, took, code]) => [round(at), round(took), code]))}\n`);
 
-/** Waits for the server, then for the last of some answers from it. */
+/** Waits for `WARM_UP` answers. */
 async function warmUp(): Promise<void> {
   const giveUpMs = performance.now() + WARM_UP_MS;
   for (let i = 0; warmedUp < WARM_UP; i++) {

@@ -1,15 +1,13 @@
-/** An upstream's end of the network: its namespace and address. */
+/** An upstream's namespace and address. */
 export interface Site {
   readonly namespace: string;
-  /** Of RFC 2544's range for benchmarks; reachable from the middle alone. */
+  /** In RFC 2544's benchmark range; reachable only from the middle. */
   readonly address: string;
 }
 
 /**
- * Three network namespaces: the middle, where a server and its client run, and two upstreams, each
- * at the other end of a veth pair. No traffic leaves them.
- *
- * Names carry the process id, so that runs beside each other do not meet.
+ * Three isolated network namespaces: the middle, for a server and its client, and two upstreams,
+ * each behind a veth pair. Names include the process id, for concurrent runs.
  */
 export class Network {
   readonly middle: string;
@@ -24,7 +22,7 @@ export class Network {
     ];
   }
 
-  /** Creates the network; throws, leaving nothing behind, if the system does not allow it. */
+  /** Creates the network; throws, leaving nothing behind, if forbidden. */
   static create(): Network {
     const network = new Network();
     try {
@@ -51,10 +49,10 @@ export class Network {
     }
   }
 
-  /** Removes it; the processes inside must have ended. */
+  /** Removes the network; inner processes must have ended. */
   remove(): void {
     for (const namespace of this.#namespaces()) {
-      // Not there, where creating it failed half way.
+      // Absent after a partial creation.
       new Deno.Command("ip", { args: ["netns", "delete", namespace], stderr: "null" }).outputSync();
     }
   }
@@ -64,7 +62,7 @@ export class Network {
   }
 }
 
-/** Adds a firewall rule to what comes in at an upstream. */
+/** Adds a firewall rule for an upstream's incoming packets. */
 export function addRule(site: Site, ...rule: string[]): void {
   run("ip", "netns", "exec", site.namespace, "iptables", "-w", "-A", "INPUT", ...rule);
 }

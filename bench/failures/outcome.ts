@@ -1,28 +1,28 @@
-/** Zone whose every name both upstreams know. */
+/** Zone whose names both upstreams answer. */
 export const ZONE = "failures.example";
 
-/** How long the client waits for an answer: as long as a stub resolver (`timeout:5`). */
+/** As in a stub resolver (`timeout:5`). */
 export const CLIENT_TIMEOUT_MS = 5_000;
 
-/** Outcome of a query: when it was sent, the time to its answer (-1 without one), and its code. */
+/** Outcome of a query; latency is -1 without an answer. */
 export type Outcome = [sentMs: number, latencyMs: number, rcode: number];
 
-/** A span of a run by what clients saw in it. */
+/** Clients' view of a span of a run. */
 export interface Span {
   sent: number;
   /** Answered NOERROR. */
   answered: number;
   /** Answered with another code. */
   failed: number;
-  /** Not answered within the client's timeout. */
+  /** Unanswered within the client's timeout. */
   lost: number;
-  /** Of all queries, lost ones counted with the client's timeout; NaN if none were sent. */
+  /** Over all queries, with the timeout for lost ones; NaN without queries. */
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
 }
 
-/** Sums up the queries sent from `fromMs` until before `untilMs`. */
+/** Summarizes queries sent from `fromMs` until before `untilMs`. */
 export function spanOf(outcomes: readonly Outcome[], fromMs: number, untilMs: number): Span {
   const some = outcomes.filter(([sentMs]) => sentMs >= fromMs && sentMs < untilMs);
   const latencies = some.map(([, latencyMs]) =>

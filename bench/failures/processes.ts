@@ -1,36 +1,36 @@
-/** A process that runs in a network namespace. */
+/** A process in a network namespace. */
 export interface InsideProcess {
   readonly pid: number;
-  /** Its standard output so far. */
+  /** Standard output so far. */
   readonly output: string;
-  /** The beginning of what it has written to standard error. */
+  /** The beginning of standard error. */
   readonly complaints: string;
-  /** Writes a line to its standard input. */
+  /** Writes a line to standard input. */
   tell(line: string): Promise<void>;
-  /** Settles when it has ended; `output` is whole then. */
+  /** Resolves at exit, when `output` is complete. */
   readonly ended: Promise<Deno.CommandStatus>;
 }
 
-/** How to start a process. */
+/** Options of a process. */
 export interface StartOptions {
   namespace: string;
   command: readonly string[];
-  /** Says from what was written so far (both streams) that it is ready; at once without it. */
+  /** Whether the output indicates readiness; default: at once. */
   ready?: (written: string) => boolean;
 }
 
 const READY_WITHIN_MS = 15_000;
 const POLL_MS = 10;
-/** Complaints that are kept to be shown. */
+/** Maximum length of `complaints`. */
 const KEPT_CHARACTERS = 20_000;
 
-/** Starts processes in namespaces and ends those that it started. */
+/** Starts processes in namespaces, and ends them. */
 export class Processes {
   readonly #running = new Set<Deno.ChildProcess>();
 
   /** Starts a process; throws with its output if it does not become ready. */
   async start({ namespace, command, ready }: StartOptions): Promise<InsideProcess> {
-    // `ip netns exec` becomes the command, so the pid is the command's own.
+    // `ip netns exec` becomes the command and keeps the pid.
     const child = new Deno.Command("ip", {
       args: ["netns", "exec", namespace, ...command],
       stdin: "piped",
@@ -85,18 +85,18 @@ export class Processes {
     };
   }
 
-  /** Kills what still runs, stopped or not, without waiting. */
+  /** Kills remaining processes, stopped or not, without waiting. */
   kill(): void {
     for (const child of this.#running) {
       try {
         child.kill("SIGKILL");
       } catch {
-        // It has ended meanwhile.
+        // Already ended.
       }
     }
   }
 
-  /** Kills what still runs and waits until it is gone. */
+  /** Kills remaining processes and waits for them. */
   async end(): Promise<void> {
     const statuses = [...this.#running].map((child) => child.status);
     this.kill();

@@ -1,10 +1,10 @@
 /**
- * Passes DNS on to port TO on 127.0.0.1 and back, over UDP and TCP; `delay MS` on standard input
- * sets how long answers are held back from then on.
+ * Forwards DNS to port TO on 127.0.0.1, over UDP and TCP; `delay MS` on standard input delays
+ * answers.
  *
  *   deno run -A bench/failures/proxy.ts ADDRESS PORT TO
  *
- * It replaces `tc netem`, which not every kernel has.
+ * Replaces `tc netem`, which some kernels lack.
  */
 import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
@@ -15,7 +15,7 @@ let delayMs = 0;
 
 const clients = createSocket("udp4");
 const upstream = createSocket("udp4");
-/** Client and its id, by the id of the forwarded question. */
+/** Client and its id, by forwarded id. */
 const asked = new Array<{ port: number; address: string; id: number } | undefined>(65536);
 let nextId = 0;
 

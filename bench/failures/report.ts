@@ -1,20 +1,20 @@
 import type { Scenario } from "./scenarios.ts";
 import { type Outcome, type Span, spanOf } from "./outcome.ts";
 
-/** One run: a server, what happened to how many upstreams, and what the client saw. */
+/** One run with its failure and outcomes. */
 export interface Run {
   readonly server: string;
   readonly scenario: Scenario;
-  /** Upstreams of the two that failed. */
+  /** Failed upstreams of the two. */
   readonly failing: 1 | 2;
   readonly outcomes: readonly Outcome[];
-  /** When the failure began, in milliseconds since the first query. */
+  /** Start of the failure since the first query. */
   readonly failedAtMs: number;
 }
 
-/** After the failure began: the time that a server has to find out. */
+/** Time allowed for detecting the failure. */
 export const FIRST_MS = 1_000;
-/** The promise with one of two upstreams dead, after the first second. */
+/** Promised with one of two upstreams dead, after the first second. */
 export const P99_LIMIT_MS = 50;
 
 const HEADINGS = [
@@ -43,7 +43,7 @@ export function formatRuns(runs: readonly Run[]): string {
   return lines.join("\n");
 }
 
-/** The spans of a run. */
+/** Spans of a run. */
 export function spansOf({ outcomes, failedAtMs }: Run): Record<
   "all" | "before" | "first" | "after",
   Span
@@ -73,7 +73,7 @@ function milliseconds(value: number): string {
   return value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en-US");
 }
 
-/** A line about the promise for a run of nodens, and whether a query broke it. */
+/** Verdict on nodens' promise, and whether a query broke it. */
 export function judgeRun(run: Run): { line: string; failed: boolean } | null {
   if (run.server !== "nodens" || run.failing !== 1) return null;
   const { all, after } = spansOf(run);

@@ -1,14 +1,14 @@
 import { addRule } from "./network.ts";
 import type { RunningUpstream } from "./upstreams.ts";
 
-/** One way for an upstream to fail. */
+/** A way for an upstream to fail. */
 export interface Scenario {
   readonly name: string;
-  /** Does it to the upstream. */
+  /** Description of the failure. */
   readonly text: string;
-  /** It answers nothing any more, so the promise about dead upstreams applies. */
+  /** Silent, so the promise about dead upstreams applies. */
   readonly dead: boolean;
-  /** The upstream must stand behind the proxy. */
+  /** Requires the proxy. */
   readonly proxied?: boolean;
   inject(upstream: RunningUpstream): void | Promise<void>;
 }
@@ -16,7 +16,7 @@ export interface Scenario {
 const SLOW_MS = 500;
 const LOSS = 0.2;
 
-/** The ways to fail, in the order of the table. */
+/** The ways to fail, in table order. */
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: "killed",

@@ -6,16 +6,16 @@ const PROXY = new URL("./proxy.ts", import.meta.url).pathname;
 const PORT = 53;
 const HIDDEN_PORT = 5353;
 
-/** A named that answers every name of the zone, and the proxy in front of it. */
+/** A named that answers the whole zone, and its proxy. */
 export interface RunningUpstream {
   readonly site: Site;
   readonly port: number;
   readonly server: InsideProcess;
-  /** The proxy that can delay answers, if there is one. */
+  /** Can delay answers. */
   readonly proxy: InsideProcess | null;
 }
 
-/** Starts the upstream of a site, behind a proxy or not. */
+/** Starts a site's upstream, optionally behind a proxy. */
 export async function startUpstream(
   site: Site,
   options: { processes: Processes; directory: string; proxied: boolean },

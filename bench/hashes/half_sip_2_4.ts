@@ -1,7 +1,7 @@
 import { upperMask } from "../../src/engine/question/fold.ts";
 import { type HashKey, INITIAL } from "../../src/engine/question/keyed_hash.ts";
 
-/** HalfSipHash-2-4 of a type and a name: with twice the rounds, the one meant for authentication. */
+/** HalfSipHash-2-4 of a type and a name; twice the rounds, for authentication. */
 export function halfSip24(
   view: DataView,
   at: number,

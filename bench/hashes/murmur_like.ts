@@ -1,6 +1,6 @@
 import { upperMask } from "../../src/engine/question/fold.ts";
 
-/** MurmurHash3's mixing of a name's words and a type: fast, but its collisions can be prepared. */
+/** MurmurHash3's mixing of a name's words and a type: fast, but collisions can be prepared. */
 export function murmurLike(view: DataView, at: number, length: number, type: number): number {
   let hash = 0x5eed;
   let next = at;

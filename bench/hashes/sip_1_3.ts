@@ -2,8 +2,8 @@ import { upperMask } from "../../src/engine/question/fold.ts";
 import type { HashKey } from "../../src/engine/question/keyed_hash.ts";
 
 /**
- * SipHash-1-3 of a type and a name, its words of 64 bits in halves, as JavaScript has no others
- * that cost no object. The upper half of the key is zero: it is here for its time alone.
+ * SipHash-1-3 of a type and a name. 64-bit words are split, to avoid allocation.
+ * The key's upper half is zero; only the time matters.
  */
 export function sip13(
   view: DataView,
@@ -29,7 +29,7 @@ export function sip13(
     }
     d ^= m;
     D ^= M;
-    // Each line: one step of SipRound, low and high half; a sum below a part has carried.
+    // Each line: one step of SipRound, low and high half, with carry.
     let low = (a + b) | 0;
     A = (A + B + (low >>> 0 < a >>> 0 ? 1 : 0)) | 0;
     a = low;
@@ -66,7 +66,7 @@ export function sip13(
   return a ^ b ^ c ^ d;
 }
 
-/** Four octets of the name in lower case, those behind its end as zeros. */
+/** Four octets of the name in lower case, padded with zeros. */
 function fold(view: DataView, at: number, from: number, length: number): number {
   if (from >= length) return 0;
   let word = view.getInt32(at + from, true);

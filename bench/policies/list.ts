@@ -1,20 +1,20 @@
-/** An entry of a `List`. */
+/** Entry of a `List`. */
 export interface Node {
   readonly key: number;
   value: number;
-  /** Uses since the entry was last looked at by the policy. */
+  /** Uses since the policy's last visit. */
   uses: number;
   newer: Node | null;
   older: Node | null;
 }
 
-/** A doubly linked list from newest to oldest, as the queues of the policies need it. */
+/** A doubly linked list from newest to oldest. */
 export class List {
   newest: Node | null = null;
   oldest: Node | null = null;
   size = 0;
 
-  /** Puts a node at the newest end. */
+  /** Adds a node at the newest end. */
   push(node: Node): void {
     node.older = this.newest;
     node.newer = null;
@@ -24,7 +24,6 @@ export class List {
     this.size++;
   }
 
-  /** Removes a node from its list. */
   remove(node: Node): void {
     if (node.newer === null) this.newest = node.older;
     else node.newer.older = node.older;
@@ -35,7 +34,7 @@ export class List {
     this.size--;
   }
 
-  /** Takes out the oldest node; the list must not be empty. */
+  /** Removes the oldest node; the list must not be empty. */
   shift(): Node {
     const node = this.oldest!;
     this.remove(node);
@@ -43,7 +42,7 @@ export class List {
   }
 }
 
-/** Makes a node that is not in a list. */
+/** Creates a node outside any list. */
 export function createNode(key: number, value: number): Node {
   return { key, value, uses: 0, newer: null, older: null };
 }

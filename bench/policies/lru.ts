@@ -1,7 +1,7 @@
 import { createNode, List, type Node } from "./list.ts";
 import type { Policy } from "./policy.ts";
 
-/** Least recently used goes first. */
+/** Evicts the least recently used entry. */
 export class LruPolicy implements Policy {
   readonly #nodes = new Map<number, Node>();
   readonly #list = new List();

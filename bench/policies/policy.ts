@@ -1,7 +1,7 @@
-/** An eviction policy at work: a bounded map from names (as numbers) to the time they expire. */
+/** An eviction policy: a bounded map from names (as numbers) to expiry times. */
 export interface Policy {
-  /** When the entry expires in seconds, or undefined; counts as a use of it. */
+  /** Expiry in seconds, or undefined; counts as a use. */
   get(key: number, nowSeconds: number): number | undefined;
-  /** Inserts or renews an entry, and evicts another if there is no room. */
+  /** Inserts or renews an entry, evicting another if full. */
   put(key: number, expiresSeconds: number, nowSeconds: number): void;
 }

@@ -11,7 +11,7 @@ const MESSAGE_LENGTH = HEADER_SIZE + QNAME_LENGTH + 4;
 const RESPONSE_FLAGS = 0x8180;
 const MAX_TTL_SECONDS = 0x7fffffff;
 
-/** The store of nodens' own cache plugin, asked as the plugin asks it. */
+/** The store of nodens' cache plugin. */
 export class ProductPolicy implements Policy {
   readonly #store: Store;
   readonly #memory = new Memory(64);
@@ -61,7 +61,7 @@ export class ProductPolicy implements Policy {
     );
   }
 
-  /** Makes the key the name of the question, and mixes it as a hash of the name would. */
+  /** Uses the key as the question's name, and mixes it like a hash. */
   #ask(key: number): void {
     const { bytes } = this.#memory;
     for (let i = 0; i < LABEL_SIZE; i++) {

@@ -4,9 +4,8 @@ const SHARDS = 256;
 const MIN_SHARD = 4;
 
 /**
- * CoreDNS's eviction: 256 shards of equal size, and a full shard drops any one of its entries.
- *
- * A capacity that 256 does not divide is rounded down, as there, and a shard holds at least four.
+ * CoreDNS's eviction: 256 equal shards; a full shard drops any of its entries. Capacity is rounded
+ * down to a multiple of 256, at least four per shard.
  */
 export class RandomPolicy implements Policy {
   readonly #shards: { keys: number[]; values: Map<number, number> }[] = [];
@@ -38,7 +37,7 @@ export class RandomPolicy implements Policy {
   }
 
   #shard(key: number) {
-    // Numbers in sequence would fill the shards evenly, which hashes of names do not.
+    // Sequential numbers would fill the shards evenly, unlike hashes of names.
     const hash = Math.imul(key ^ (key >>> 15), 0x85ebca6b);
     return this.#shards[(hash ^ (hash >>> 13)) & (SHARDS - 1)]!;
   }

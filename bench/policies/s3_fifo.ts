@@ -5,10 +5,10 @@ const SMALL_SHARE = 0.1;
 const MAX_USES = 3;
 
 /**
- * S3-FIFO (Yang et al., SOSP 2023): a small queue for newcomers, a main queue, and a ghost queue.
+ * S3-FIFO (Yang et al., SOSP 2023): a small queue for new entries, a main queue, and a ghost queue.
  *
- * An entry evicted from the small queue without a use leaves its key in the ghost queue, which is as
- * long as the main one. If the key comes back, its entry goes straight into the main queue.
+ * Entries evicted unused from the small queue leave their keys in the ghost queue, which is as long
+ * as the main one; a returning key found there goes to the main queue.
  */
 export class S3FifoPolicy implements Policy {
   readonly #nodes = new Map<number, Node>();

@@ -4,8 +4,8 @@ import type { Policy } from "./policy.ts";
 /**
  * SIEVE (Zhang et al., NSDI 2024): one queue in order of arrival and a hand.
  *
- * The hand moves from the oldest towards the newest; an entry used since its last visit stays
- * in its place, and the first unused entry is evicted.
+ * The hand moves from oldest to newest; entries used since its last visit stay, the first unused
+ * one is evicted.
  */
 export class SievePolicy implements Policy {
   readonly #nodes = new Map<number, Node>();

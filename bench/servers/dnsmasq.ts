@@ -1,6 +1,6 @@
 import { FIRST_SOURCE_PORT, type ServerKind } from "./server.ts";
 
-/** dnsmasq as a forwarding cache; it forks for every TCP connection. */
+/** dnsmasq as a forwarding cache; it forks per TCP connection. */
 export const dnsmasq: ServerKind = {
   name: "dnsmasq",
   binary: "dnsmasq",
@@ -28,7 +28,7 @@ log-facility=/dev/null
   },
 };
 
-/** The current user by name or number; otherwise dnsmasq would change to another. */
+/** The current user's name or number, because dnsmasq would switch users. */
 function userName(): string {
   const uid = String(Deno.uid() ?? 0);
   const entry = Deno.readTextFileSync("/etc/passwd").split("\n")

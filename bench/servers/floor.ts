@@ -1,7 +1,7 @@
 import { ANSWER_PROGRAM, TTL_SECONDS } from "../native.ts";
 import type { ServerKind } from "./server.ts";
 
-/** The least that a server can do, in C: no cache, no configuration, one fixed answer. */
+/** Minimal server in C: no cache, no configuration, one fixed answer. */
 export const floor: ServerKind = {
   name: "floor",
   binary: ANSWER_PROGRAM,

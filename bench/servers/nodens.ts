@@ -3,14 +3,14 @@ import type { ServerKind } from "./server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** Metrics are served at the port of DNS plus this. */
+/** Offset of the metrics port from the DNS port. */
 const METRICS_ABOVE = 1000;
 
 /**
- * nodens from source, or the command given (a compiled executable, say).
+ * nodens from source, or another command.
  *
  * @param forward - lines for the block of `forward`
- * @param bare - without `prometheus`, `errors` and `log`, to see what they cost
+ * @param bare - without `prometheus`, `errors` and `log`
  */
 export function nodens(
   command: string | undefined,

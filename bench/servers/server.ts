@@ -1,20 +1,17 @@
 import type { LaunchOptions } from "./launch_options.ts";
 
-/**
- * The first port that a server's own sockets may take towards upstreams: listeners of benchmarks and
- * tests have ports below.
- */
+/** Lowest source port towards upstreams; listeners of benchmarks and tests are below. */
 export const FIRST_SOURCE_PORT = 32_768;
 
-/** A server that the benchmark can measure: a column of its table. */
+/** A server in the benchmark: a column of its table. */
 export interface ServerKind {
-  /** Name in the table and in `--only`. */
+  /** In the table and in `--only`. */
   readonly name: string;
-  /** Required executable; without it the server is left out, which is reported. */
+  /** Required executable; a missing one is reported and the server skipped. */
   readonly binary: string;
-  /** It keeps answers, so filling it and missing it mean something. */
+  /** Caches answers, so fills and misses are meaningful. */
   readonly caches: boolean;
-  /** It is measured as one to be beaten. */
+  /** Serves as a competitor in the budgets. */
   readonly peer: boolean;
   /** Writes the configuration and returns the command line. */
   prepare(options: LaunchOptions): string[];

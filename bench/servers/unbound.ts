@@ -8,7 +8,7 @@ export const unbound: ServerKind = {
   peer: true,
   prepare({ port, upstreams, directory, capacity }) {
     const file = `${directory}/unbound.conf`;
-    // Unbound bounds its caches in bytes; a kilobyte an entry is more than it needs.
+    // Unbound bounds its caches in bytes; a kilobyte per entry suffices.
     const cacheBytes = capacity * 1024;
     Deno.writeTextFileSync(
       file,

@@ -13,17 +13,17 @@ import type { Signals } from "./signals.ts";
 
 /** An argument that is not a flag. */
 export interface Operand {
-  /** Name in usage lines: `FILE`, or `[ADDRESS]` if it may be left out. */
+  /** For usage lines: `FILE`, or `[ADDRESS]` if optional. */
   readonly name: string;
-  /** The only accepted words; of a command that reads its own arguments, common ones. */
+  /** Accepted words; common ones with custom syntax. */
   readonly values?: readonly string[];
 }
 
-/** The surroundings of a command. */
+/** Environment of a command. */
 export interface CommandIo {
   readonly output: Output;
   readonly commands: () => Promise<readonly Command[]>;
-  /** Signal handlers, for serving; null for other commands. */
+  /** Null unless serving. */
   readonly signals: Signals | null;
   readonly exit: (code: number) => never;
 }
@@ -33,32 +33,31 @@ export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends Par
   readonly args: readonly string[];
 }
 
-/** The code of a command. */
+/** Code of a command. */
 export interface Program<V> {
-  /** Returns the exit code. Throws `FlagError` for a wrong command line. */
+  /** Returns the exit code. Throws `FlagError`. */
   run(call: Call<V>, io: CommandIo): number | Promise<number>;
 }
 
 type ExitCode = readonly [code: number, meaning: string];
 
-/** A command as data. Parser, help, manual page and completion are made from it. */
+/** Description of a command for parser, help, manual and completion. */
 export interface Command<F extends Flags = Flags> {
-  /** First argument of nodens; "" for serving, which needs none. */
+  /** First argument of nodens; "" for serving. */
   readonly name: string;
   readonly summary: string;
-  /** Ways to call it: what follows the name; the summary is shown if there are several. */
+  /** Usage after the name; several have summaries. */
   readonly forms: readonly { readonly args: string; readonly summary?: string }[];
   readonly description?: readonly string[];
   readonly flags: F;
-  /** Flags that help and completion leave out. */
   readonly hiddenFlags?: readonly string[];
-  /** Options that begin with a plus sign, as dig has them. */
+  /** dig's options with a plus sign. */
   readonly plusOptions?: Flags;
-  /** The command reads its arguments itself: dig's flags have one dash, and may touch their value. */
+  /** Parses its own arguments, like dig's: one dash, values may follow directly. */
   readonly ownSyntax?: boolean;
   readonly operands?: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];
-  /** Exit code for a wrong command line; default: 2. */
+  /** For a wrong command line; default: 2. */
   readonly usageCode?: number;
   load(): Promise<Program<FlagValues<F>>>;
 }
@@ -71,14 +70,14 @@ export function command<const F extends Flags>(description: Command<F>): Command
   return description as unknown as Command;
 }
 
-/** Runs a command; answers `-h` and wrong command lines itself. `program` replaces what it loads. */
+/** Runs a command; handles `-h` and errors. `program` replaces loaded code. */
 export async function runCommand(
   command: Command,
   args: readonly string[],
   { io, program }: { io: CommandIo; program?: Program<never> },
 ): Promise<number> {
   const { name, usageCode = USAGE_EXIT[0] } = command;
-  // Serving has -h among its flags, and prints the help of all commands.
+  // Serving has its own -h.
   if (name !== "" && "h" in command.flags && args.some((word) => /^--?h(elp)?$/.test(word))) {
     io.output.out(commandHelp(command));
     return 0;
@@ -118,7 +117,7 @@ function parseCall(
   throw new FlagError(`unexpected argument ${JSON.stringify(extra)}${hint}`);
 }
 
-/** `unknown command "chekc" (did you mean "check"?)`, or all known words if none is similar. */
+/** Message for an unknown word, with suggestions. */
 export function unknownWord(name: string, word: string, known: readonly string[]): string {
   const hint = didYouMean(word, known) || ` (${known.join(", ")})`;
   return `unknown ${name.replace(/[[\]]/g, "").toLowerCase()} ${JSON.stringify(word)}${hint}`;
@@ -132,7 +131,7 @@ function usageText({ name, forms }: Command): string {
   return `Usage: ${lines.join("\n       ").trimEnd()}\n`;
 }
 
-/** What `nodens COMMAND -h` prints. */
+/** Output of `nodens COMMAND -h`. */
 export function commandHelp(command: Command): string {
   const { summary, plusOptions } = command;
   const parts = [`${usageText(command)}\n${sentence(summary)}\n`];
@@ -141,17 +140,17 @@ export function commandHelp(command: Command): string {
   return parts.join("\n");
 }
 
-/** The flags in help and completion. */
+/** Flags shown in help and completion. */
 export function shownFlags({ flags, hiddenFlags = [] }: Command): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([name]) => !hiddenFlags.includes(name)));
 }
 
-/** Words as a sentence. */
+/** Formats words as a sentence. */
 export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
-/** A table of flags as help. */
+/** Formats a table of flags as help. */
 export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   return Object.entries(table).map(([name, flag]) => {
     const { default: value, help } = flag;
@@ -160,7 +159,7 @@ export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   }).join("\n");
 }
 
-/** `-dns.port, -p PORT`, `+bufsize=N`. */
+/** Formats a flag: `-dns.port, -p PORT`, `+bufsize=N`. */
 export function spelling(name: string, flag: Flag, sign: "-" | "+"): string {
   const names = namesOf(name, flag).map((one) => sign + one).join(", ");
   return flag.value === "" ? names : `${names}${sign === "+" ? "=" : " "}${flag.value}`;

@@ -11,7 +11,7 @@ import { STATUS } from "./status/command.ts";
 
 const OTHERS = [CHECK, QUERY, STATUS, DOCTOR, HEALTHCHECK, REDIRECT, MANIFEST, COMPLETION, MAN];
 
-/** All commands in the order of help; serving is first. */
+/** All commands in help order. */
 export const COMMANDS: readonly Command[] = [SERVE, ...OTHERS, helpCommand(OTHERS)];
 
 /** Commands for programs. */

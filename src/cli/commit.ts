@@ -1,2 +1,2 @@
-/** Commit of the sources. Compiling replaces "unknown". */
+/** Commit of the sources, inserted when compiling. */
 export const COMMIT: string = "unknown";

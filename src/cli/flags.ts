@@ -6,11 +6,11 @@ export interface Range {
   readonly max: number;
 }
 
-/** One flag. The parser, help, completion and the manual page read the same tables. */
+/** One flag of a table. */
 export interface Flag<V extends string | number | boolean = string | number | boolean> {
   readonly default: V;
   readonly help: string;
-  /** Name of the value in help (`FILE`); "" for a boolean. */
+  /** For help (`FILE`); "" for a boolean. */
   readonly value: string;
   readonly alias?: string;
   readonly choices?: readonly string[];
@@ -33,7 +33,7 @@ export const HELP_FLAG: Flag<boolean> = {
   alias: "help",
 };
 
-/** A wrong command line. The message names the argument and a remedy. */
+/** A wrong command line, with argument and remedy. */
 export class FlagError extends Error {}
 
 /** A flag with any text. */
@@ -41,7 +41,7 @@ export function text(value: string, help: string, fallback = ""): Flag<string> {
   return { default: fallback, help, value };
 }
 
-/** A flag with one of several words; the first is the default. */
+/** A flag with one of several words; default: the first. */
 export function choice<const C extends string>(
   value: string,
   choices: readonly [C, ...C[]],
@@ -50,7 +50,7 @@ export function choice<const C extends string>(
   return { default: choices[0], help, value, choices };
 }
 
-/** A flag with a whole number. */
+/** A flag with an integer. */
 export function number(value: string, fallback: number, help: string, range?: Range): Flag<number> {
   return { default: fallback, help, value, ...range && { range } };
 }
@@ -60,7 +60,7 @@ export function port(fallback: number, help: string, alias?: string): Flag<numbe
   return { ...number("PORT", fallback, help, PORT_RANGE), ...alias !== undefined && { alias } };
 }
 
-/** A flag that is on or off. */
+/** A boolean flag. */
 export function boolean(help: string, fallback = false): Flag<boolean> {
   return { default: fallback, help, value: "" };
 }
@@ -72,7 +72,7 @@ export interface ParsedFlags<V> {
   readonly rest: readonly string[];
 }
 
-/** Reads Go-style flags: `-flag value`, `--flag=value`; `-quiet` alone is true. Throws `FlagError`. */
+/** Parses Go-style flags: `-flag value`, `--flag=value`, `-quiet`. Throws `FlagError`. */
 export function parseFlags<T extends Flags>(
   args: readonly string[],
   table: T,
@@ -117,12 +117,12 @@ export function flagNames(table: Flags): string[] {
   return Object.entries(table).flatMap(([name, flag]) => namesOf(name, flag));
 }
 
-/** A flag and its first name, by any of its names. */
+/** Finds a flag and its first name. */
 export function findFlag(table: Flags, name: string): [name: string, flag: Flag] | undefined {
   return Object.entries(table).find(([first, flag]) => namesOf(first, flag).includes(name));
 }
 
-/** The values of a table without a command line. */
+/** Default values of a table. */
 export function defaultsOf(table: Flags): Record<string, Flag["default"]> {
   return Object.fromEntries(Object.entries(table).map(([name, flag]) => [name, flag.default]));
 }

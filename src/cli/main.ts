@@ -2,12 +2,12 @@ import { type CommandIo, runCommand, unknownWord } from "./command.ts";
 import { processOutput } from "./output.ts";
 import { SERVE } from "./serve/command.ts";
 
-/** Runs the command in the arguments; returns the exit code. */
+/** Runs a command; returns the exit code. */
 export async function runMain(
   args: readonly string[],
   { signals, exit }: Pick<CommandIo, "signals" | "exit">,
 ): Promise<number> {
-  // Loaded on demand: serving must start fast.
+  // On demand: serving must start fast.
   const load = async () => await import("./commands.ts");
   const commands = async () => (await load()).COMMANDS;
   const io: CommandIo = { output: processOutput, commands, signals, exit };

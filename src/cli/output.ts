@@ -1,10 +1,10 @@
-/** Where commands write. */
+/** Output of commands. */
 export interface Output {
   out(text: string): void;
   err(text: string): void;
 }
 
-/** The process's standard output and error, written whole. */
+/** Standard output and error, without partial writes. */
 export const processOutput: Output = {
   out: (text) => writeAll(Deno.stdout, text),
   err: (text) => writeAll(Deno.stderr, text),

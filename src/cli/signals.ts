@@ -2,7 +2,7 @@ import { type Cancel, type Clock, systemClock } from "../base/clock.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { DebuggerSignal } from "../sys/debugger_signal.ts";
 
-/** SIGUSR1 raises no event (`DebuggerSignal`), so it is polled. */
+/** SIGUSR1 raises no event (`DebuggerSignal`). */
 const USR1_POLL_MS = 500;
 
 interface SignalActions {
@@ -11,7 +11,7 @@ interface SignalActions {
   log: (level: LogLevel, line: string) => void;
 }
 
-/** Signal handlers. Signals before nodens serves are kept, and act once it does. */
+/** Signal handlers; early signals act once nodens serves. */
 export class Signals {
   readonly #usr1: DebuggerSignal;
   readonly #exit: (code: number) => never;
@@ -20,7 +20,6 @@ export class Signals {
   readonly #hurried = Promise.withResolvers<void>();
   #stops = 0;
   #firstStop: Deno.Signal | null = null;
-  /** The last reload signal before nodens served. */
   #earlyReload: Deno.Signal | null = null;
   #actions: SignalActions | null = null;
   #stopPolling: Cancel = () => {};
@@ -36,8 +35,8 @@ export class Signals {
   }
 
   /**
-   * Acts on signals, also on earlier ones. `ended` resolves with the first signal to stop (after the
-   * report, for SIGQUIT), `hurried` with the second; a third ends the process.
+   * Acts on past and future signals. `ended` resolves with the first stop signal (after the report,
+   * for SIGQUIT), `hurried` with the second; a third ends the process.
    */
   watch(actions: SignalActions): { ended: Promise<void>; hurried: Promise<void> } {
     this.#actions = actions;

@@ -1,4 +1,4 @@
-/** Breaks a line between words, at most `width` characters each if words allow it. */
+/** Wraps a line between words. */
 export function wrap(text: string, width: number): string[] {
   const lines = [""];
   for (const word of text.split(" ")) {

@@ -3,8 +3,8 @@ import type { Config, ListenerConfig } from "./types.ts";
 const REMOVED: ListenerConfig = { address: "", port: 0, zones: [] };
 
 /**
- * Reorders listeners so that those of `previous` keep their index, to which sockets and connections
- * refer. New ones fill gaps.
+ * Reorders listeners to preserve the indices of `previous`, used by sockets and connections. New
+ * ones fill gaps.
  */
 export function alignListeners(config: Config, previous: readonly ListenerConfig[]): Config {
   const left = new Map(config.listeners.map((listener) => [keyOf(listener), listener]));
@@ -21,7 +21,7 @@ export function alignListeners(config: Config, previous: readonly ListenerConfig
   return { ...config, listeners: aligned.map((listener) => listener ?? REMOVED) };
 }
 
-/** Whether it is a listener and not a gap. */
+/** Whether this listener is not a gap. */
 export function isOpen({ port }: ListenerConfig): boolean {
   return port !== REMOVED.port;
 }

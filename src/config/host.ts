@@ -1,11 +1,11 @@
-/** The machine, as configurations see it. */
+/** View of the machine for configurations. */
 export interface HostView {
   env(name: string): string | undefined;
-  /** Throws `Deno.errors.NotFound` and the like. */
+  /** Throws errors like `Deno.errors.NotFound`. */
   readTextFile(path: string): string;
-  /** "other" is a FIFO, a device or a socket; null if nothing is there. */
+  /** "other" is a FIFO, device or socket. */
   kindOf(path: string): "file" | "directory" | "other" | null;
-  /** Sorted names; empty if the directory cannot be read. */
+  /** Sorted; empty if unreadable. */
   readDirectory(path: string): string[];
   absolute(path: string): string;
   hostname(): string;

@@ -2,25 +2,25 @@ import type { HostView } from "./host.ts";
 import type { Config } from "./types.ts";
 
 const MI = 2 ** 20;
-/** The program without its caches: measured, with a margin. */
+/** Without caches: measured, with a margin. */
 const PROGRAM_BYTES = 96 * MI;
-/** Shares of the rest, and their least. */
+/** Shares of the rest, and minimums. */
 const SHARES = {
   /** V8 returns memory late. */
   caches: { share: 1 / 2, least: 4 * MI },
-  /** The least is for some hundred slow readers. */
+  /** Minimum: a few hundred slow readers. */
   streams: { share: 1 / 8, least: 16 * MI },
-  /** A new table exists beside the old one. */
+  /** During a reload, two tables exist. */
   hosts: { share: 3 / 8, least: 4 * MI },
-  /** The least is for two hundred long answers. */
+  /** Minimum: two hundred long answers. */
   tls: { share: 1 / 8, least: 12 * MI },
 } as const;
-/** Garbage of buffers before it is collected: 12 MiB of 192. */
+/** Uncollected buffers: 12 MiB of 192. */
 const GARBAGE_SHARE = 1 / 16;
-/** Version 1 of control groups has a huge number for no limit. */
+/** "Unlimited" in cgroups v1. */
 const NO_LIMIT = 2 ** 60;
 
-/** Memory limit of the control group in bytes (cgroups(7)), or null. */
+/** Memory limit in bytes (cgroups(7)), or null. */
 export function readMemoryLimit(host: HostView): number | null {
   let limit = Infinity;
   for (const line of read(host, "/proc/self/cgroup").split("\n")) {
@@ -36,13 +36,13 @@ export function readMemoryLimit(host: HostView): number | null {
   return limit === Infinity ? null : limit;
 }
 
-/** Bytes for one purpose of a process with this memory limit. */
+/** Bytes for one purpose under this memory limit. */
 export function memoryShare(purpose: keyof typeof SHARES, limit: number): number {
   const { share, least } = SHARES[purpose];
   return Math.floor(Math.max(least, (limit - PROGRAM_BYTES) * share));
 }
 
-/** Bytes for each of `caches` caches. */
+/** Bytes for each cache. */
 export function shareOf(limit: number, caches: number): number {
   return Math.floor(memoryShare("caches", limit) / caches);
 }
@@ -52,12 +52,12 @@ export function hostsTableShareOf(limit: number): number {
   return Math.floor(memoryShare("hosts", limit) / 2);
 }
 
-/** The memory limit at which these tables would fit. */
+/** Memory limit needed for these tables. */
 export function hostsLimitFor(tableBytes: number): number {
   return PROGRAM_BYTES + Math.ceil(2 * tableBytes / SHARES.hosts.share);
 }
 
-/** Sets the limits that follow from the memory limit. */
+/** Sets limits derived from the memory limit. */
 export function limitMemory(config: Config, host: HostView): void {
   const limit = readMemoryLimit(host);
   if (limit === null) return;
@@ -69,7 +69,7 @@ export function limitMemory(config: Config, host: HostView): void {
 
 function lowestLimit(host: HostView, root: string, path: string, file: string): number {
   let limit = Infinity;
-  // Of a path outside of this namespace (`/../…`), only the root can be read.
+  // Outside this namespace (`/../…`), only the root is readable.
   const names = path.split("/").filter((name) => name !== "");
   for (let depth = names.includes("..") ? 0 : names.length; depth >= 0; depth--) {
     const folder = [root, ...names.slice(0, depth)].join("/");

@@ -1,16 +1,12 @@
 import { Address, parseAddress } from "../dns/address.ts";
 import type { ListenerConfig } from "./types.ts";
 
-/** An address in one spelling. */
 interface Destination {
   host: string;
   scope: string | undefined;
 }
 
-/**
- * The listeners that receive what this machine sends to an address and port; as in the kernel, those
- * on the address itself precede wildcards.
- */
+/** Local listeners for an address and port; as in the kernel, exact addresses precede wildcards. */
 export function listenersAt(
   listeners: readonly ListenerConfig[],
   { address, port }: { address: string; port: number },
@@ -28,7 +24,7 @@ export function listenersAt(
   return isLoopback || interfaces().some((own) => same(parse(own), wanted)) ? all : [];
 }
 
-/** Linux sends packets for the unspecified address to this machine. */
+/** Linux delivers packets for the unspecified address locally. */
 function destination(text: string): Destination {
   const found = parse(text);
   if (found.host === "0.0.0.0") return { ...found, host: "127.0.0.1" };
@@ -46,7 +42,7 @@ function parse(text: string): Destination {
   return { host: address.hostname(), scope };
 }
 
-/** fe80::1 is a common address of routers and of local bridges, so known scopes must agree. */
+/** fe80::1 is common, so known scopes must agree. */
 function same(one: Destination, other: Destination): boolean {
   if (one.host !== other.host) return false;
   return one.scope === undefined || other.scope === undefined || one.scope === other.scope;

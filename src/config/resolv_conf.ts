@@ -1,8 +1,8 @@
 import { parseAddress } from "../dns/address.ts";
 
-/** Servers of one file; the C library takes three. */
+/** The C library uses only three. */
 const MAX_SERVERS = 100;
-/** The C library clamps to these (RES_MAXRETRANS, RES_MAXRETRY). */
+/** The C library's bounds (RES_MAXRETRANS, RES_MAXRETRY). */
 const TIMEOUT_SECONDS = { min: 1, max: 30 } as const;
 const ATTEMPTS = { min: 1, max: 5 } as const;
 
@@ -16,11 +16,11 @@ export interface ResolvConf {
 
 /** `ResolvConf` with faults. */
 export interface ReadResolvConf extends ResolvConf {
-  /** Words of `nameserver` lines that are not addresses. */
+  /** Invalid addresses of `nameserver` lines. */
   invalid: string[];
 }
 
-/** Reads a resolv.conf(5). Never throws. */
+/** Parses a resolv.conf(5). Never throws. */
 export function parseResolvConf(text: string): ReadResolvConf {
   const found: ReadResolvConf = {
     servers: [],
@@ -44,7 +44,7 @@ export function parseResolvConf(text: string): ReadResolvConf {
   return found;
 }
 
-/** As in the C library, the last value counts. */
+/** As in the C library, the last value wins. */
 function readOption(option: string, found: ResolvConf): void {
   const [, name, digits] = /^(timeout|attempts):([0-9]{1,9})$/.exec(option) ?? [];
   if (name === "timeout") found.timeoutMs = clamp(Number(digits), TIMEOUT_SECONDS) * 1000;

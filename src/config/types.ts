@@ -1,42 +1,41 @@
-/** A configuration as plain data, for `nodens check --json` and the data planes. */
+/** A configuration as plain data. */
 export interface Config {
   file: string;
   blocks: BlockConfig[];
   listeners: ListenerConfig[];
   debug: boolean;
-  /** Several may share an address; `host` is "" for all addresses of both families. */
+  /** Several may share an address; `host` is "" for all of both families. */
   endpoints?: (EndpointKind & { host: string; port: number; block: number })[];
-  /** Memory limit; like the shares below absent if it is not known. */
+  /** Absent if unknown, like the shares below. */
   memoryBytes?: number;
   streamBytes?: number;
-  /** Bytes of buffers that a thread allocates before it collects garbage. */
+  /** Buffer bytes a thread allocates before collecting garbage. */
   garbageBytes?: number;
   tlsBytes?: number;
   reload?: ReloadConfig;
 }
 
-/** How often the Corefile is checked for changes. */
+/** Interval of Corefile checks. */
 export interface ReloadConfig {
   intervalMs: number;
-  /** Largest random deviation of the interval. */
   jitterMs: number;
 }
 
 /** Kind of an HTTP endpoint. */
 export type EndpointKind =
   | { kind: "prometheus" }
-  /** `lameduckMs`: delay of a shutdown, for others to notice. */
+  /** `lameduckMs`: shutdown delay. */
   | { kind: "health"; lameduckMs: number }
-  /** `continuously`: check plugins again that were ready once. */
+  /** `continuously`: also recheck plugins that were ready once. */
   | { kind: "ready"; continuously: boolean };
 
-/** One server block: its zones share the handlers. */
+/** One server block; its zones share handlers. */
 export interface BlockConfig {
   file: string;
   line: number;
-  /** Lower case, with the closing dot, in the order of the Corefile. */
+  /** Lower case, with a trailing dot, in Corefile order. */
   zones: string[];
-  /** In the order of the chain (`plugins/chain.ts`). */
+  /** In chain order (`plugins/chain.ts`). */
   plugins: PluginConfig[];
 }
 
@@ -44,11 +43,11 @@ export interface BlockConfig {
 export interface PluginConfig {
   name: string;
   line: number;
-  /** Plain data; each plugin's `setup.ts` exports the type. */
+  /** Typed by each plugin's `setup.ts`. */
   options: unknown;
 }
 
-/** One address and port to listen on, over UDP and TCP. */
+/** An address and port for UDP and TCP. */
 export interface ListenerConfig {
   /** With a scope (`%eth0`); "" for all of both families. */
   address: string;
@@ -59,14 +58,14 @@ export interface ListenerConfig {
 
 /** Values of `timeouts`; the defaults are in `engine/`. */
 export interface StreamTimeouts {
-  /** Until the first query of a connection is complete. */
+  /** Until the first query is complete. */
   readMs?: number;
-  /** Period over which the rate of a slow reader is measured. */
+  /** Period for measuring a slow reader's rate. */
   writeMs?: number;
   /** Until each further query is complete. */
   idleMs?: number;
-  /** Queries of one connection; -1 for any number. */
+  /** Queries per connection; -1 for unlimited. */
   queries?: number;
-  /** How long a UDP query may wait and still be answered; 0 for any time. */
+  /** Maximum age of an answerable UDP query; 0 for unlimited. */
   discardMs?: number;
 }

@@ -2,26 +2,25 @@ import { didYouMean } from "../corefile/nearest.ts";
 import { quote } from "../corefile/quote.ts";
 import { expandZone } from "../dns/zone.ts";
 
-/** A zone and port in the key of a server block. */
+/** Zone and port from a server block's key. */
 export interface ZoneKey {
-  /** Lower case, with its closing dot. */
   zone: string;
   port: number;
 }
 
-/** Schemes of CoreDNS's listeners; only the first is supported. */
+/** CoreDNS's schemes; only the first is supported. */
 const SCHEMES = ["dns", "tls", "https", "https3", "grpc", "quic"];
 
 /**
- * Reads a server block's key: `example.org`, `example.org:1053`, `:1053`, `dns://.`,
- * `10.0.0.0/24` (one or more reverse zones). Throws `SyntaxError` or `RangeError`.
+ * Parses a server block's key: `example.org:1053`, `:1053`, `dns://.`, or `10.0.0.0/24` (reverse
+ * zones). Throws `SyntaxError` or `RangeError`.
  */
 export function parseZoneKey(key: string, defaultPort: number): ZoneKey[] {
   const [, scheme = "dns", rest = ""] = /^(?:([a-zA-Z0-9]+):\/\/)?(.*)$/s.exec(key)!;
   checkScheme(scheme, key);
   const parts = /^(.*):([^:/]*)$/s.exec(rest);
   const [, before = "", digits = ""] = parts ?? [];
-  // After an IPv6 address, a port needs a prefix length before it.
+  // After IPv6, a port requires a prefix length.
   const hasPort = parts !== null && (!before.includes(":") || before.includes("/"));
   if (hasPort && !(/^[0-9]+$/.test(digits) && Number(digits) >= 1 && Number(digits) <= 65535)) {
     throw new RangeError(`${quote(digits)} in ${quote(key)} is not a port number (1 to 65535)`);

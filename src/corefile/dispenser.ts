@@ -3,10 +3,7 @@ import { unknownOption, unknownWord } from "./nearest.ts";
 import type { Line } from "./parser.ts";
 import { quote } from "./quote.ts";
 
-/**
- * Hands out the words of one directive to its `setup.ts`. What iterates continues after a fault, and
- * reports words that were not consumed.
- */
+/** Reader of one directive's words. Continues after a fault, and reports unread words. */
 export class Dispenser {
   readonly #plugin: string;
   readonly #uses: readonly [Line, ...Line[]];
@@ -53,7 +50,7 @@ export class Dispenser {
     }
   }
 
-  /** Calls `read` with the name of each option in the block of the directive. */
+  /** Calls `read` with each option name in the directive's block. */
   eachInBlock(read: (option: string) => void): void {
     const line = this.#line;
     const at = this.#at;
@@ -64,8 +61,7 @@ export class Dispenser {
   }
 
   /**
-   * As `eachInBlock`, with a reader for each option; others are faults. Returns the number of
-   * options, with faulty ones.
+   * As `eachInBlock`, with a reader per option; others are faults. Returns the number of options.
    */
   options(readers: Readonly<Record<string, (option: string) => void>>): number {
     let count = 0;
@@ -79,13 +75,12 @@ export class Dispenser {
     return count;
   }
 
-  /** As `options`; no option is a fault. */
+  /** As `options`; options are not required. */
   someOptions(readers: Readonly<Record<string, (option: string) => void>>): void {
     if (this.options(readers) > 0) return;
     throw this.error(`it needs at least one option (${Object.keys(readers).join(", ")})`);
   }
 
-  /** Moves to the next word of this line; false at its end. */
   nextArg(): boolean {
     if (this.#at + 1 >= this.#line.words.length) return false;
     this.#at++;

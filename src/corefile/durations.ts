@@ -15,8 +15,7 @@ const MAX_LENGTH = 64;
 const MAX_MS = 2 ** 63 / 1e6;
 
 /**
- * Milliseconds of a duration as Go writes them (`300ms`, `1.5h`, `2h45m`); a bare number means
- * seconds. Null for anything else, and for more than Go can express (292 years).
+ * Milliseconds of a Go duration (`300ms`, `1.5h`, `2h45m`) or a number of seconds; otherwise null.
  */
 export function parseDuration(text: string): number | null {
   if (text.length > MAX_LENGTH) return null;
@@ -30,7 +29,7 @@ export function parseDuration(text: string): number | null {
   return text.startsWith("-") && total !== 0 ? -total : total;
 }
 
-/** Text of a duration for messages: `5m`, `1h30m`, `500ms`. */
+/** Formats a duration: `5m`, `1h30m`, `500ms`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
   if (ms === 0) return "0s";

@@ -1,21 +1,16 @@
-/** A line of a Corefile or an imported file, counted from 1. */
+/** A line of a Corefile or imported file, counted from 1. */
 export interface Place {
   file: string;
   line: number;
 }
 
-/**
- * A fault in a Corefile: `Corefile:12: forward: unknown option "force-tcp" (did you mean "force_tcp"?)`.
- */
+/** A fault in a Corefile, with place and remedy. */
 export class CorefileError extends SyntaxError {
   override readonly name = "CorefileError";
   readonly file: string;
   readonly line: number;
 
-  /**
-   * @param plugin - the directive; empty for a fault of the grammar
-   * @param what - the fault and, in brackets, its remedy
-   */
+  /** @param plugin - the directive; empty for a grammar fault */
   constructor(place: Place, plugin: string, what: string) {
     super(`${place.file}:${place.line}: ${plugin === "" ? "" : `${plugin}: `}${what}`);
     this.file = place.file;
@@ -23,7 +18,7 @@ export class CorefileError extends SyntaxError {
   }
 }
 
-/** All faults of a configuration; the message has one line for each. */
+/** All faults of a configuration, one per line of the message. */
 export class CorefileErrors extends AggregateError {
   override readonly name = "CorefileErrors";
   declare readonly errors: CorefileError[];
@@ -41,7 +36,7 @@ const MAX_WARNINGS = 100;
 /** Stops reading; the faults are in `Faults`. */
 export class TooManyFaults extends Error {}
 
-/** Collects faults and warnings, so that one fault does not hide the others. */
+/** Collects faults and warnings. */
 export class Faults {
   readonly #errors: CorefileError[] = [];
   readonly #warnings = new Set<string>();
@@ -55,12 +50,11 @@ export class Faults {
     return [...this.#warnings];
   }
 
-  /** Ranks a file after those added before. */
   addFile(file: string): void {
     if (!this.#ranks.has(file)) this.#ranks.set(file, this.#ranks.size);
   }
 
-  /** Throws `TooManyFaults` with the hundredth fault. */
+  /** Throws `TooManyFaults` at the hundredth fault. */
   add(error: CorefileError): void {
     this.#errors.push(error);
     if (this.#errors.length >= MAX_FAULTS) throw new TooManyFaults();
@@ -70,12 +64,11 @@ export class Faults {
     this.add(new CorefileError(place, plugin, what));
   }
 
-  /** For what is legal but probably not meant. */
+  /** Reports something legal but probably unintended. */
   warn({ file, line }: Place, text: string): void {
     if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(`${file}:${line}: ${text}`);
   }
 
-  /** Adds the `CorefileError` that `read` throws. */
   collect(read: () => void): void {
     try {
       read();

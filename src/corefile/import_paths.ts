@@ -1,4 +1,4 @@
-/** The part of `HostView` that imports need. */
+/** The part of `HostView` needed for imports. */
 export interface ImportView {
   env(name: string): string | undefined;
   readTextFile(path: string): string;
@@ -8,8 +8,8 @@ export interface ImportView {
 }
 
 /**
- * Absolute, sorted paths of the files that `import PATTERN` in the file `from` names. A pattern is
- * relative to that file, and may contain one `*` and one `?`. Throws `SyntaxError`.
+ * Absolute, sorted paths matched by an import pattern relative to the file `from`, with at most one
+ * `*` and one `?`. Throws `SyntaxError`.
  */
 export function findImports(pattern: string, from: string, view: ImportView): string[] {
   const directory = cleanPath(view.absolute(from)).replace(/\/[^/]*$/, "");
@@ -30,7 +30,7 @@ export function findImports(pattern: string, from: string, view: ImportView): st
           .map((name) => `${parent}/${name}`)
     );
   }
-  // Directories match too (a mounted ConfigMap has hidden ones), but cannot be meant.
+  // A mounted ConfigMap has hidden directories that match too.
   return found.filter((path) => !["directory", null].includes(view.kindOf(path))).sort();
 }
 

@@ -1,10 +1,10 @@
 import type { Faults, Place } from "./error.ts";
 import { quote } from "./quote.ts";
 
-/** A word of a Corefile; `first` of its line. */
+/** A word of a Corefile. */
 export interface Token extends Place {
   text: string;
-  /** A quoted brace is only text. */
+  /** A quoted brace is plain text. */
   quoted: boolean;
   first: boolean;
 }
@@ -12,7 +12,6 @@ export interface Token extends Place {
 /** White space as in Go's `unicode.IsSpace`, without CR and LF. */
 const SPACE = /[\t\v\f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 const TYPOGRAPHIC = /[\u2018-\u201f\u00ab\u00bb]/;
-/** Soft hyphen, zero width, direction marks, byte order mark. */
 const INVISIBLE = /[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/;
 /** Placeholders of node-cache's published manifest. */
 const PLACEHOLDER = /__[A-Z]+(?:__[A-Z]+)+__/;
@@ -26,9 +25,8 @@ export function isBrace(token: Token, brace: "{" | "}"): boolean {
 /**
  * Splits a Corefile into words.
  *
- * CR is skipped. An unquoted `#` starts a comment, even within a word. A quoted word starts where a
- * word may start, and ends with the closing quote, whatever follows; `\"` is a quote, another
- * backslash is literal. If the quote is never closed, the word ends with its line.
+ * CR is skipped. An unquoted `#` starts a comment, even within a word. A quoted word ends at the
+ * closing quote, or at the end of the line; `\"` is a quote, another backslash is literal.
  */
 export function splitWords(text: string, file: string, faults: Faults): Token[] {
   const tokens: Token[] = [];
@@ -57,7 +55,7 @@ export function splitWords(text: string, file: string, faults: Faults): Token[] 
       line++;
       first = true;
     } else if (character === "#") {
-      // Caddy reads on after such a comment's first space, against its own documentation.
+      // Undocumented in Caddy: reading resumes after such a comment's first space.
       if (word !== "") {
         const [rest] = /^\S*/.exec(text.slice(at, at + MAX_SHOWN))!;
         const what = `# starts a comment, so only ${quote(word)} of ${quote(word + rest)} is read`;

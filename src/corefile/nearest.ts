@@ -1,6 +1,6 @@
 import { quote } from "./quote.ts";
 
-/** Longest word that is compared; a longer one is not a misspelling. */
+/** Longest compared word; a longer one is not a misspelling. */
 const MAX_LENGTH = 40;
 
 /** The known word that was probably meant, or null. */
@@ -12,7 +12,7 @@ export function nearest(word: string, known: Iterable<string>): string | null {
     const length = Math.max(word.length, candidate.length);
     const limit = length < 5 ? 1 : Math.max(2, Math.floor(length / 3));
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    // Every other word of one letter is within that limit.
+    // Otherwise every one-letter word would match.
     if (distance <= limit && distance < candidate.length && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -21,23 +21,22 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   return best;
 }
 
-/** ` (did you mean "cache"?)`, or nothing if no known word is near. */
+/** A hint such as ` (did you mean "cache"?)`, or "". */
 export function didYouMean(word: string, known: Iterable<string>): string {
   const candidate = nearest(word, known);
   return candidate === null ? "" : ` (did you mean "${candidate}"?)`;
 }
 
-/** A word with the known one that was probably meant, or with all of them. */
+/** An unknown word with a suggestion, or all known words. */
 export function unknownWord(word: string, known: readonly string[]): string {
   return `${quote(word)}${didYouMean(word, known) || ` (${known.join(", ")})`}`;
 }
 
-/** Text of the fault for an unknown option. */
+/** Message for an unknown option. */
 export function unknownOption(option: string, known: readonly string[]): string {
   return `unknown option ${unknownWord(option, known)}`;
 }
 
-/** Damerau-Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -22,10 +22,7 @@ export interface ServerBlock extends Place {
   lines: Line[];
 }
 
-/**
- * Parses a Corefile; `files` are the absolute paths of its imports. Continues after a fault, so that
- * directives can be checked too.
- */
+/** Parses a Corefile and continues after faults; `files` are the absolute paths of its imports. */
 export function parseCorefile(
   source: { file: string; text: string; view: ImportView },
   faults: Faults,
@@ -50,7 +47,7 @@ export function parseCorefile(
   return { blocks, files: stream.files };
 }
 
-/** Reads the keys of a server block; returns its brace, or null. */
+/** Returns the opening brace, or null. */
 function readKeys(stream: TokenStream, keys: Token[]): Token | null {
   let comma: Token | null = null;
   let some = false;
@@ -71,7 +68,6 @@ function readKeys(stream: TokenStream, keys: Token[]): Token | null {
     if (text === "") continue;
     comma = text.endsWith(",") ? token : null;
     if (comma !== null) text = text.slice(0, -1);
-    // A fault, but clear enough to read on.
     const attached = text.length > 1 && text.endsWith("{") && !token.quoted;
     if (attached) {
       text = text.slice(0, -1);
@@ -103,7 +99,7 @@ function readSnippet(stream: TokenStream, key: Token, opening: Token | null): vo
   }
 }
 
-/** Reads lines up to the closing brace; without an opening one, to the end. */
+/** Reads lines up to the closing brace, or to the end without an opening one. */
 function readLines(stream: TokenStream, opening: Token | null, depth: number): Line[] {
   const lines: Line[] = [];
   for (let token = stream.peek(); token !== null; token = stream.peek()) {
@@ -131,7 +127,7 @@ function readLine(stream: TokenStream, depth: number): Line {
   for (let token = stream.peek(); token !== null; token = stream.peek()) {
     if (token.first) break;
     if (isBrace(token, "}")) {
-      // A directive's block may end on the line of its last option, a server block may not.
+      // A directive's block may end on the line of its last option; a server block may not.
       if (depth === 0) stream.fault(token, CLOSE_ALONE);
       break;
     }
@@ -173,7 +169,6 @@ function readBlock(stream: TokenStream, opening: Token, depth: number): Line[] {
   return lines;
 }
 
-/** Consumes the words of a block with its closing brace. */
 function takeBlock(stream: TokenStream): { tokens: Token[]; closed: boolean } {
   const tokens: Token[] = [];
   let depth = 1;

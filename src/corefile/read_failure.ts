@@ -1,4 +1,4 @@
-/** Why a file could not be read, in words for an operator. */
+/** Why a file could not be read, for an operator. */
 export function readFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   switch (error.name) {

@@ -9,18 +9,18 @@ const MAX_WORDS = 500_000;
 const MAX_FILE_SIZE = 16 * 1024 * 1024;
 /** CoreDNS's limit for snippets. */
 const MAX_IMPORTS = 10_000;
-/** Circles are found earlier; this is for ever longer paths. */
+/** Circles are found earlier; this stops ever longer paths. */
 const MAX_DEPTH = 100;
 
-/** The Corefile, or an import being read in its place. */
+/** The Corefile, or an import being read. */
 interface Frame {
   readonly tokens: readonly Token[];
   at: number;
-  /** Text for messages: `snippet (log)`, or paths. */
+  /** For messages: `snippet (log)`, or paths. */
   readonly names: readonly string[];
 }
 
-/** The words of a Corefile, with each `import` replaced by what it names. */
+/** The words of a Corefile with imports replaced. */
 export class TokenStream {
   readonly #view: ImportView;
   readonly #faults: Faults;
@@ -30,12 +30,12 @@ export class TokenStream {
   #words = 0;
   #imports = 0;
 
-  /** Throws `TooManyFaults` if the text is too long for a Corefile. */
+  /** Throws `TooManyFaults` if the text is too long. */
   constructor(source: { file: string; text: string; view: ImportView }, faults: Faults) {
     const { file, text, view } = source;
     this.#view = view;
     this.#faults = faults;
-    // The path as imports name it, so that a file that imports the Corefile is seen as a circle.
+    // As imports name it, so that importing the Corefile itself is detected.
     const names = [findImports(file, file, view)[0] ?? file];
     this.#push(this.#split(text, file), names, { file, line: 1 });
   }
@@ -48,7 +48,6 @@ export class TokenStream {
     this.#faults.at(place, what);
   }
 
-  /** The next word without consuming it. */
   peek(): Token | null {
     for (let i = this.#stack.length - 1; i >= 0; i--) {
       const token = this.#stack[i]!.tokens[this.#stack[i]!.at];
@@ -66,7 +65,7 @@ export class TokenStream {
     return null;
   }
 
-  /** `peek` within the line; a brace that closes a block ends it. */
+  /** `peek` within the line; a closing brace ends it. */
   peekInLine(): Token | null {
     const token = this.peek();
     return token === null || token.first || isBrace(token, "}") ? null : token;
@@ -97,7 +96,6 @@ export class TokenStream {
     return this.#snippets.get(name)?.place ?? null;
   }
 
-  /** Inserts what an `import` names, after that word. */
   import(directive: Token): void {
     const needs = "import needs the name of a snippet or the path of a file";
     const argument = this.peekInLine();
@@ -200,7 +198,7 @@ export class TokenStream {
   }
 }
 
-/** Replaces `{%NAME%}` and `{$NAME}`. Values are not searched for further references. */
+/** Replaces `{%NAME%}` and `{$NAME}`, not recursively. */
 function replaceEnvironment(text: string, value: (name: string) => string): string {
   for (const [start, end] of [["{%", "%}"], ["{$", "}"]] as const) {
     let result = "";

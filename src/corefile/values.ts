@@ -9,10 +9,10 @@ export interface Bounds {
   readonly max: number;
 }
 
-/** Longest duration in milliseconds: 24 days, which fits a timer of 31 bits. */
+/** Longest duration: 24 days, which fits a 31-bit timer. */
 export const MAX_DURATION_MS = 2_073_600_000;
 
-/** A duration in milliseconds, like its bounds. Throws `CorefileError`. */
+/** Reads a duration in milliseconds. Throws `CorefileError`. */
 export function readDuration(tokens: Dispenser, text: string, bounds: Bounds): number {
   const { name, min, max } = bounds;
   const value = parseDuration(text);
@@ -26,7 +26,7 @@ export function readDuration(tokens: Dispenser, text: string, bounds: Bounds): n
   return value;
 }
 
-/** A whole number within bounds. Throws `CorefileError`. */
+/** Reads a bounded integer. Throws `CorefileError`. */
 export function readInteger(tokens: Dispenser, text: string, bounds: Bounds): number {
   const { name, min, max } = bounds;
   if (!/^[+-]?[0-9]+$/.test(text)) {

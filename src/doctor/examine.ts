@@ -35,7 +35,7 @@ import { askTargets, namesOf } from "./probe/queries.ts";
 import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
 
-/** What the doctor found. */
+/** Result of an examination. */
 export interface Diagnosis {
   readonly running: Running;
   readonly findings: readonly Finding[];
@@ -45,7 +45,7 @@ const PERMISSIONS = ["net", "ffi", "read", "write", "env", "run", "sys"] as cons
 const UNPRIVILEGED_PORT = 1024;
 const WILDCARDS = ["", "0.0.0.0", "::"];
 
-/** Probes and judges everything; changes nothing on the host, unless `pod` is requested. */
+/** Probes and judges everything; changes the host only if `pod` is set. */
 export async function examine(
   options: DoctorOptions,
   surroundings: Surroundings,
@@ -67,7 +67,7 @@ export async function examine(
     standIns: [STAND_IN],
   });
   const rules = await probeAllRules(running, options, surroundings);
-  // Last and alone, so that the times are not those of the doctor's other work.
+  // Last and alone, for undisturbed times.
   const answers = await askTargets(targets, { ask, timeoutMs });
   const forPods = podTarget(targets, localIps);
   const pod = options.pod
@@ -135,7 +135,7 @@ function finding(id: string, title: string, verdict: Verdict): Finding {
 
 function isGranted(name: typeof PERMISSIONS[number]): boolean {
   if (Deno.permissions.querySync({ name }).state === "granted") return true;
-  // The compiled program has this one for the names that it needs.
+  // The compiled program has partial permission.
   return name === "sys" &&
     (["networkInterfaces", "hostname", "uid"] as const).every((kind) =>
       Deno.permissions.querySync({ name, kind }).state === "granted"

@@ -1,10 +1,9 @@
 import type { Config } from "../config/types.ts";
 import { SETUPS } from "../plugins/setups.ts";
 
-/** Zones and addresses that are named one by one. */
 const MAX_NAMED = 3;
 
-/** Describes a configuration in plain words, one line for each server block. */
+/** Describes a configuration, one line per server block. */
 export function describeConfig({ blocks, listeners }: Config): string[] {
   return blocks.map(({ zones, plugins }, block) => {
     const places = listeners.filter(({ zones }) => zones.some((zone) => zone.block === block))

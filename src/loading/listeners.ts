@@ -3,12 +3,11 @@ import type { ZoneKey } from "../config/zone_key.ts";
 import type { Faults, Place } from "../corefile/error.ts";
 import { canonicalAddress } from "../dns/address.ts";
 
-/** What a server block serves. */
+/** Zones and addresses of a server block. */
 export interface Served {
   keys: (ZoneKey & Place)[];
-  /** Addresses of `bind`; null listens on all. */
+  /** Addresses of `bind`; null means all. */
   addresses: string[] | null;
-  /** Place and values of the directive. */
   timeouts: (Place & { values: StreamTimeouts }) | null;
 }
 
@@ -22,7 +21,7 @@ interface Entry extends Place {
   block: number;
 }
 
-/** Groups the zones of all blocks by address and port; reports zones with two blocks. */
+/** Groups zones by address and port; reports zones with two blocks. */
 export function collectListeners(served: readonly Served[], faults: Faults): ListenerConfig[] {
   const listeners = new Map<string, ListenerConfig>();
   const timeoutsOf = new Map<ListenerConfig, NonNullable<Served["timeouts"]>>();
@@ -75,7 +74,7 @@ export function collectListeners(served: readonly Served[], faults: Faults): Lis
   return [...listeners.values()];
 }
 
-/** The kernel prefers a socket bound to the destination address over a wildcard one. */
+/** The kernel prefers a socket on the destination address to a wildcard one. */
 function warnOfSplits(
   listeners: readonly ListenerConfig[],
   served: readonly Served[],
@@ -113,7 +112,7 @@ function differ(one: StreamTimeouts, other: StreamTimeouts): boolean {
   );
 }
 
-/** The kernel would choose one of the two sockets for each IPv4 query. */
+/** The kernel would choose either socket for each IPv4 query. */
 function wildcardText(port: number, kind: "all" | "ipv4", { file, line }: Place): string {
   const [own, other] = kind === "all"
     ? ["all addresses", "all of IPv4"]

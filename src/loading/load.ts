@@ -12,16 +12,15 @@ import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import { collectListeners, type Served } from "./listeners.ts";
 
-/** A configuration with the warnings of reading it. */
+/** A configuration and its warnings. */
 export interface LoadedConfig {
   config: Config;
-  /** Legal, but probably not meant: `Corefile:3: hosts: …`. */
   warnings: string[];
   imports: string[];
 }
 
 const MAX_ZONES = 50_000;
-/** Comments and empty lines before a Kubernetes manifest. */
+/** Comments and blank lines before a Kubernetes manifest. */
 const MAX_LINES_BEFORE = 1000;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
@@ -34,7 +33,7 @@ interface Context {
   zones: number;
 }
 
-/** Reads a Corefile. Throws `CorefileErrors`, and `LibraryMissing` (see `readConfig`). */
+/** Reads a Corefile. Throws `CorefileErrors`, or `LibraryMissing` (see `readConfig`). */
 export function loadConfig(source: Context["source"], host: HostView): LoadedConfig {
   const faults = new Faults();
   const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };
@@ -47,7 +46,7 @@ export function loadConfig(source: Context["source"], host: HostView): LoadedCon
   throw faults.toErrors();
 }
 
-/** Fills in the configuration; returns the files that the Corefile imports. */
+/** Returns imported files. */
 function load(context: Context): string[] {
   const { source: { file, text }, host, faults, config } = context;
   const manifestLine = lineOfManifest(text);
@@ -102,7 +101,7 @@ function readBlock(context: Context, source: ServerBlock): Served {
   const directives = group(source.lines, faults);
   const answering = NAMES.filter((name) => directives.has(name) && SETUPS.get(name)?.answers);
   let root: string | null = null;
-  // The order of the chain is that of the handlers.
+  // Directives are read in chain order.
   for (const name of NAMES) {
     const uses = directives.get(name);
     const plugin = SETUPS.get(name);
@@ -131,7 +130,6 @@ function readBlock(context: Context, source: ServerBlock): Served {
       })
     );
   }
-  // A faulty directive may be one that answers.
   if (answering.length === 0 && directives.size > 0 && faults.empty) {
     const what = "this server block answers nothing: every query is SERVFAIL or REFUSED (add a " +
       "directive that answers: forward . ADDRESS)";
@@ -140,7 +138,7 @@ function readBlock(context: Context, source: ServerBlock): Served {
   return served;
 }
 
-/** Lets each plugin check and decide what depends on other directives. */
+/** Lets each plugin check what depends on other directives. */
 function complete({ config, host, faults }: Context): void {
   for (const { name, complete } of SETUPS.values()) {
     if (complete === undefined) continue;
@@ -159,7 +157,6 @@ function complete({ config, host, faults }: Context): void {
   }
 }
 
-/** The uses of each supported directive. */
 function group(lines: readonly Line[], faults: Faults): Map<string, [Line, ...Line[]]> {
   const directives = new Map<string, [Line, ...Line[]]>();
   for (const line of lines) {
@@ -184,7 +181,7 @@ function group(lines: readonly Line[], faults: Faults): Map<string, [Line, ...Li
   return directives;
 }
 
-/** Addresses of this machine; none if they cannot be read, which leaves loopback. */
+/** Loopback remains if they cannot be read. */
 function addressesOf(host: HostView): string[] {
   try {
     return host.interfaces().map(({ address }) => address);

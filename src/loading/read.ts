@@ -2,7 +2,7 @@ import { LibraryMissing } from "../plugins/controller.ts";
 import type { HostView } from "../config/host.ts";
 import { loadConfig, type LoadedConfig } from "./load.ts";
 
-/** As `loadConfig`, but loads the libraries that it needs. Throws `CorefileErrors`. */
+/** As `loadConfig`, but loads required libraries. Throws `CorefileErrors`. */
 export async function readConfig(
   source: { file: string; text: string; defaultPort: number },
   host: HostView,

@@ -24,11 +24,11 @@ import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
 
 const MAX_FAULTS = 100;
-/** Stands in for the address of the upstream service, which only the cluster knows (RFC 5737). */
+/** Placeholder for the upstream service's address (RFC 5737). */
 const CLUSTER_DNS = "192.0.2.10";
-/** Filled at start, too, but only if the arguments name the domain. */
+/** Filled at start only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
-/** A server of an address for documentation (RFC 5737), while a Corefile is read. */
+/** Placeholder server (RFC 5737). */
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
 
 const REMEDIES: Record<string, string> = {
@@ -55,7 +55,7 @@ interface ServedCorefile {
   node: NodeArguments;
 }
 
-/** Finds what would fail at start: variables, arguments, addresses, and faults of the Corefile. */
+/** Finds what would fail at start, including faults of the Corefile. */
 export async function checkManifest(
   manifest: CheckedManifest,
   expected: Expected,
@@ -106,7 +106,7 @@ function isWithin(at: number, { start, end }: ConfigText): boolean {
   return at >= start && at < end;
 }
 
-/** Variables outside of comments that nodens does not fill at start. */
+/** Variables outside comments left unfilled at start. */
 function findVariables(
   text: string,
   templates: ReadonlyMap<ConfigText, NodeArguments>,
@@ -139,7 +139,7 @@ async function checkCorefile(
 ): Promise<void> {
   const { localIps, target, dnsPort } = node;
   const { literal } = corefile;
-  // Empty lines before a literal block make its line numbers those of the manifest.
+  // Empty lines align a literal block's line numbers with the manifest's.
   const name = literal ? file : "Corefile";
   const lead = literal ? "\n".repeat(corefile.line) : "";
   const lineOf = (line: number) => literal ? line : corefile.line;
@@ -157,7 +157,7 @@ async function checkCorefile(
   try {
     const { text } = fillTemplate(lead + corefile.text, {
       file: name,
-      // Missing local addresses have been reported.
+      // Missing local addresses were already reported.
       localIps: localIps.length > 0 ? localIps : [STAND_IN],
       clusterDns: { address: CLUSTER_DNS },
       upstreamNameservers: [],
@@ -196,7 +196,7 @@ function domainFault({ config }: LoadedConfig, domain: string | null): ManifestF
   };
 }
 
-/** The container as a Corefile sees it: mounted ConfigMaps, environment, and a resolv.conf. */
+/** The container's mounted ConfigMaps, environment, and resolv.conf. */
 function podView(
   files: ReadonlyMap<string, { text: string }>,
   { corefile, env }: {

@@ -3,10 +3,10 @@ import type { CheckResult, Located, NodeContainer } from "./documents.ts";
 import { VARIABLE } from "./fill.ts";
 import { localAddressFault, type Network } from "./networks.ts";
 
-/** Stands in for an unknown local address (RFC 5737). */
+/** Placeholder for an unknown local address (RFC 5737). */
 export const STAND_IN = "192.0.2.1";
 
-/** What the manifest should say; null for anything. */
+/** Expected values of a manifest; null for any. */
 export interface Expected {
   localDns: string | null;
   kubeDns: string | null;
@@ -14,17 +14,17 @@ export interface Expected {
   ranges: readonly Network[];
 }
 
-/** Arguments of nodens that a manifest must agree with. */
+/** Arguments of nodens relevant to a manifest. */
 export interface NodeArguments {
   localIps: readonly string[];
   baseFile: string;
   target: string;
   dnsPort: number;
-  /** Value of the domain's variable; null if the arguments do not have it. */
+  /** Null if absent from the arguments. */
   domain: string | null;
 }
 
-/** For arguments that cannot be read. */
+/** For unreadable arguments. */
 export const DEFAULT_NODE: NodeArguments = {
   localIps: [],
   baseFile: "/etc/coredns/Corefile.base",
@@ -33,10 +33,10 @@ export const DEFAULT_NODE: NodeArguments = {
   domain: null,
 };
 
-/** Reads a command line as nodens does. Throws an error whose message names the fault. */
+/** Parses a command line. Throws an error with the fault. */
 export type ReadArguments = (args: readonly string[]) => NodeArguments;
 
-/** Checks and returns the arguments of a container. */
+/** Checks and returns a container's arguments. */
 export function checkArguments(
   container: NodeContainer,
   expected: Expected,
@@ -56,7 +56,7 @@ export function checkArguments(
   try {
     node = readArguments(words.map((text) => text.replaceAll(VARIABLE, STAND_IN)));
   } catch (error) {
-    // Unfilled variables are reported as such.
+    // Unfilled variables are reported elsewhere.
     if (!unfilled) {
       const what = (error as Error).message;
       result.faults.push({ line: lineOfFault(args, what, readArguments) ?? container.line, what });
@@ -93,7 +93,7 @@ function checkAddresses(
   const flag = args.findIndex(({ text }) => /^--?localip(=|$)/.test(text));
   const value = args[flag]?.text.includes("=") ? args[flag] : args[flag + 1];
   const line = value?.line ?? 1;
-  // The first address of each family is nodens's own, the others are those of services.
+  // The first address of each family is nodens' own.
   const services = new Set(kubeDns === null ? [] : [canonicalAddress(kubeDns)]);
   const families = new Set<boolean>();
   for (const address of localIps.filter((one) => !services.has(one))) {

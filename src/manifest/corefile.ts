@@ -1,6 +1,6 @@
 import { listenAddresses, type ManifestOptions, PORTS } from "./options.ts";
 
-/** Bridges failures and pauses, with comments for readers of the Corefile. */
+/** Bridges failures and pauses. */
 const BRIDGING = [
   "# Asked 5 times with gaps below a minute: fetched again before it expires.",
   "prefetch 5 1m 10%",
@@ -9,8 +9,8 @@ const BRIDGING = [
 ];
 
 /**
- * The Corefile of a new manifest: zones and caches of the published one, `ready` for a probe, and
- * unless it is plain, caches that bridge failures. nodens fills the variables at start.
+ * A new manifest's Corefile: the published zones and caches, `ready`, and unless plain, caches that
+ * bridge failures. Variables are filled at start.
  */
 export function corefileText(options: ManifestOptions): string {
   const { domain, kubeDns, localDns, mode, plain } = options;
@@ -27,7 +27,7 @@ export function corefileText(options: ManifestOptions): string {
       "loop",
       `bind ${listenAddresses(options).join(" ")}`,
       ...forward,
-      // Brackets are for IPv6; IPv4 may have them too.
+      // IPv6 requires brackets, and IPv4 allows them.
       `prometheus [{$POD_IP}]:${PORTS.metrics}`,
       ...more,
     ]);

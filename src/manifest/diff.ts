@@ -1,8 +1,7 @@
 const CONTEXT = 3;
 
 /**
- * A unified diff of two texts with equally many lines, for `patch`; empty for equal texts. Filling a
- * manifest adds and removes no lines, so each line is compared with its counterpart.
+ * A unified diff of texts with equally many lines, compared pairwise, as filling preserves lines.
  */
 export function unifiedDiff(
   before: { name: string; text: string },
@@ -16,7 +15,7 @@ export function unifiedDiff(
   let text = `--- ${before.name}\n+++ ${after.name}\n`;
   for (let i = 0; i < changed.length; i++) {
     const from = Math.max(0, changed[i]! - CONTEXT);
-    // Changes whose contexts would touch share a hunk.
+    // Changes with adjacent contexts share a hunk.
     while (i + 1 < changed.length && changed[i + 1]! - changed[i]! <= 2 * CONTEXT) i++;
     const to = Math.min(old.length, changed[i]! + CONTEXT + 1);
     const range = `${from + 1},${to - from}`;

@@ -11,7 +11,7 @@ import {
   type YAMLMap,
 } from "yaml";
 
-/** A fault and its remedy at a line, counted from 1. */
+/** A fault and its remedy; lines count from 1. */
 export interface ManifestFault {
   line: number;
   what: string;
@@ -27,7 +27,7 @@ export interface CheckResult {
 export interface Located {
   text: string;
   line: number;
-  /** Offsets of its characters, quotes included; `end` is exclusive. */
+  /** Offsets including quotes; `end` is exclusive. */
   start: number;
   end: number;
 }
@@ -36,7 +36,7 @@ export interface Located {
 export interface ConfigText extends Located {
   configMap: string;
   key: string;
-  /** A literal block: line n of the text is line `line + n` of the file. */
+  /** Line n of a literal block is line `line + n` of the file. */
   literal: boolean;
 }
 
@@ -48,25 +48,25 @@ export interface NodeContainer {
   command: Located[];
   args: Located[];
   memoryLimit: Located | null;
-  /** Environment variables; null for values from elsewhere (`valueFrom`). */
+  /** Null for values from elsewhere (`valueFrom`). */
   env: Map<string, string | null>;
-  /** Files from mounted ConfigMaps of this manifest, by path. */
+  /** Mounted files by path. */
   files: Map<string, ConfigText>;
 }
 
-/** The parts of a manifest that concern nodens. */
+/** Parts of a manifest relevant to nodens. */
 export interface ManifestContent {
   configTexts: ConfigText[];
   containers: NodeContainer[];
-  /** Names of containers if several are there and none is recognized. */
+  /** Names of containers, if none is recognized. */
   strangers: string[];
   faults: ManifestFault[];
 }
 
-/** Longest manifest; the API server's limit is lower. */
+/** Above the API server's limit. */
 const MAX_LENGTH = 4 * 2 ** 20;
 
-/** Reads a manifest; collects the faults of its text. */
+/** Parses a manifest and collects faults. */
 export function readManifest(text: string): ManifestContent {
   const failed = (what: string): ManifestContent => ({
     ...{ configTexts: [], containers: [], strangers: [], faults: [{ line: 1, what }] },
@@ -77,7 +77,7 @@ export function readManifest(text: string): ManifestContent {
   const lines = new LineCounter();
   try {
     const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-    // A text without documents gives an empty list with properties of a document.
+    // Without documents, it also has a document's properties.
     return new Reader(text, lines).read(Array.isArray(documents) ? documents : []);
   } catch (error) {
     // The library recurses for each level.
@@ -165,7 +165,7 @@ class Reader {
   #located(node: unknown): Located | null {
     if (!isScalar(node) || node.value === null) return null;
     const [start, end] = (node as ParsedNode & Node).range;
-    // Numbers and truth values keep their spelling.
+    // Numbers and booleans keep their spelling.
     const text = typeof node.value === "string" ? node.value : this.#text.slice(start, end);
     return { text, line: this.#line(start), start, end };
   }
@@ -206,7 +206,7 @@ function stringAt(map: YAMLMap, key: string): string {
   return typeof value === "string" ? value : "";
 }
 
-/** By the image, or by an argument that only node-cache and nodens have. */
+/** By image, or by a distinctive argument. */
 function isRecognized({ image, args }: NodeContainer): boolean {
   return /node-cache|nodens/.test(image?.text ?? "") ||
     args.some(({ text }) => /^--?localip(=|$)/.test(text));

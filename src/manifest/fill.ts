@@ -8,23 +8,23 @@ export const FILLED_AT_START: readonly string[] = [
   "__PILLAR__DNS__SERVER__",
 ];
 
-/** Anything in the form of a variable. */
+/** Pattern of a variable. */
 export const VARIABLE = /__PILLAR__[A-Z0-9_]*/g;
 
 interface VariableValues {
   localDns: string;
   domain: string;
-  /** Null leaves the variables that need it. */
+  /** Null leaves dependent variables. */
   kubeDns: string | null;
   mode: "iptables" | "ipvs";
 }
 
 /**
- * Fills the variables of the published manifest like the `sed` commands in Kubernetes' documentation
- * ("Using NodeLocal DNSCache in Kubernetes Clusters"): everywhere in the text, and line by line.
+ * Fills the published manifest's variables like the `sed` commands in "Using NodeLocal DNSCache in
+ * Kubernetes Clusters": everywhere, line by line.
  *
- * In IPVS mode the service's address leaves the list of local ones, and cluster names are forwarded to
- * it. An IPv6 local address gets brackets before a port, as that page demands.
+ * In IPVS mode cluster names are forwarded to the service's address, which is not local. An IPv6
+ * local address gets brackets before a port.
  */
 export function fillVariables(
   text: string,
@@ -44,13 +44,13 @@ export function fillVariables(
   );
 }
 
-/** Replaces the images of the containers and keeps their quotes; all other text stays unchanged. */
+/** Replaces images, preserving quotes and other text. */
 export function setImage(
   text: string,
   containers: readonly NodeContainer[],
   image: string,
 ): string {
-  // Backwards, so that earlier offsets stay valid.
+  // Backwards, to keep earlier offsets valid.
   const places = containers.flatMap(({ image }) => image ?? []).sort((a, b) => b.start - a.start);
   return places.reduce((changed, { start, end }) => {
     const quote = /^["']/.exec(text.slice(start, end))?.[0] ?? "";
@@ -58,7 +58,7 @@ export function setImage(
   }, text);
 }
 
-/** Why nodes cannot pull an image, or null: a bare name is an official image of Docker Hub. */
+/** Why an image cannot be pulled: a bare name means Docker Hub's official one. */
 export function pullFault(image: string): string | null {
   if (image.includes("/")) return null;
   return `no node can pull "${image}": the name has no registry (write` +

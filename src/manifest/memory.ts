@@ -1,9 +1,9 @@
 import type { CheckResult, Located } from "./documents.ts";
 
-/** With less, the process is killed before it serves (measured: 30Mi never answers, 64Mi starts). */
+/** Below this, it is killed before serving (measured: 30Mi fails, 64Mi starts). */
 const STARTS_BYTES = 64 * 2 ** 20;
 
-/** The program takes up to 96 MiB (`config/memory_limit.ts`), and four caches need some room. */
+/** Up to 96 MiB (`config/memory_limit.ts`), plus four caches. */
 export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 
 const POWERS: Record<string, number> = { k: 1, K: 1, M: 2, G: 3, T: 4, P: 5, E: 6 };
@@ -21,7 +21,7 @@ export function parseQuantity(text: string): number | null {
   return number * (suffix.endsWith("i") ? 1024 : 1000) ** (POWERS[suffix[0] ?? ""] ?? 0);
 }
 
-/** Reports a memory limit that is too small. */
+/** Reports an insufficient memory limit. */
 export function checkMemory({ text, line }: Located, { faults, warnings }: CheckResult): void {
   const bytes = parseQuantity(text);
   const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;

@@ -7,7 +7,7 @@ export interface Network {
   prefix: number;
 }
 
-/** Reads `ADDRESS/LENGTH`, or returns null. */
+/** Parses `ADDRESS/LENGTH`, or returns null. */
 export function parseNetwork(text: string): Network | null {
   const [, address, length] = /^([0-9a-fA-F.:]+)\/([0-9]{1,3})$/.exec(text) ?? [];
   const bytes = address === undefined ? null : parseAddress(address);
@@ -38,10 +38,10 @@ const IMPOSSIBLE: readonly (readonly [range: string, why: string])[] = [
   ["169.254.169.253/32", "a cloud serves DNS there"],
 ];
 
-/** Least size of the service range, if it is not given. */
+/** Minimum service range, if unspecified. */
 const SERVICE_PREFIX = { 4: 24, 16: 112 } as const;
 
-/** Why `address` cannot be nodens's own on every node, or null: nothing else may have it. */
+/** Why nodens cannot use `address` on every node, or null. */
 export function localAddressFault(
   address: string,
   cluster: { ranges: readonly Network[]; kubeDns: readonly string[] },

@@ -1,13 +1,12 @@
-/** Options of a new manifest, checked. */
+/** Checked options of a new manifest. */
 export interface ManifestOptions {
-  /** Addresses of nodens on every node, one of each family; the first is for probes. */
+  /** One per family on every node; the first is for probes. */
   localDns: readonly string[];
   kubeDns: readonly string[];
   domain: string;
   /**
-   * How queries reach nodens. With `iptables` it listens on the kube-dns address too; with `ipvs`
-   * kube-proxy holds that address, so pods use the local one; with `redirect` rules of nodens
-   * redirect the kube-dns address to the local one.
+   * With `iptables`, nodens also listens on the kube-dns address; with `ipvs`, kube-proxy holds it,
+   * so pods use the local one; with `redirect`, rules redirect it to the local one.
    */
   mode: "iptables" | "ipvs" | "redirect";
   image: string;
@@ -17,7 +16,7 @@ export interface ManifestOptions {
   networkPolicies: readonly string[];
 }
 
-/** Ports on the node: those of the published manifest, and CoreDNS's for `ready`. */
+/** Ports of the published manifest, and CoreDNS's for `ready`. */
 export const PORTS = { metrics: 9253, own: 9353, health: 8080, ready: 8181 } as const;
 
 /** Addresses that nodens listens on. */

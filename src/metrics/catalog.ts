@@ -1,4 +1,4 @@
-/** Type of a metric in Prometheus. */
+/** Prometheus metric type. */
 export type MetricType = "counter" | "gauge" | "histogram";
 
 /** A family of metrics. */
@@ -7,11 +7,11 @@ export interface Metric {
   readonly type: MetricType;
   readonly help: string;
   readonly labels: readonly string[];
-  /** How the values of several data planes are combined. */
+  /** How values of several data planes are combined. */
   readonly merge: "sum" | "min" | "max";
 }
 
-/** Every metric that nodens exports; docs/metrics.md explains them. */
+/** Every exported metric, as explained in docs/metrics.md. */
 const TABLE = `
 gauge coredns_build_info{version,revision,goversion} Always 1; the labels identify the build.
 gauge nodens_build_info{version,deno} Always 1; the labels identify the build.
@@ -136,7 +136,7 @@ gauge process_resident_memory_bytes Resident memory.
 gauge process_start_time_seconds Start of the process since the Unix epoch.
 `;
 
-/** The catalog by name, in the order of the exposition. */
+/** The catalog by name, in exposition order. */
 export const METRICS: ReadonlyMap<string, Metric> = new Map(
   TABLE.split("\n").filter((line) => line !== "").map((line) => {
     const [, type, merge, name, labels, help] = /^(\w+)(?:\((min|max)\))? (\w+)(?:\{(.+)\})? (.+)$/

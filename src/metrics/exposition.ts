@@ -10,7 +10,7 @@ export const MEDIA_TYPES: Readonly<Record<Format, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-/** The format that a header Accept prefers (RFC 9110 section 12.5.1). */
+/** Chooses a format by Accept (RFC 9110 section 12.5.1). */
 export function chooseFormat(accept: string | null): Format {
   let best: Format = "text";
   let bestQuality = 0;
@@ -18,7 +18,7 @@ export function chooseFormat(accept: string | null): Format {
     const [type, ...parameters] = part.split(";").map((word) => word.trim().toLowerCase());
     const quality = Number(parameters.find((word) => word.startsWith("q="))?.slice(2) ?? "1");
     const version = parameters.find((word) => word.startsWith("version="))?.slice(8) ?? "1.0.0";
-    // OpenMetrics only if it is named; `*/*` gets the older format.
+    // OpenMetrics must be named; `*/*` gets the older format.
     const format = type === "application/openmetrics-text" && version.startsWith("1.")
       ? "openmetrics"
       : type === "text/plain" || type === "text/*" || type === "*/*"
@@ -31,7 +31,7 @@ export function chooseFormat(accept: string | null): Format {
   return best;
 }
 
-/** Whether a header Accept-Encoding allows gzip. */
+/** Whether Accept-Encoding allows gzip. */
 export function takesGzip(acceptEncoding: string | null): boolean {
   return (acceptEncoding ?? "").toLowerCase().split(",").some((part) => {
     const [coding, ...parameters] = part.split(";").map((word) => word.trim());
@@ -39,13 +39,13 @@ export function takesGzip(acceptEncoding: string | null): boolean {
   });
 }
 
-/** Writes all series in the order of the catalog. */
+/** Formats all series in catalog order. */
 export function expose(book: SeriesBook, format: Format): string {
   const lines: string[] = [];
   for (const metric of METRICS.values()) {
     const all = book.of(metric.name);
     if (all.length === 0) continue;
-    // In OpenMetrics, the family of a counter is named without the suffix.
+    // In OpenMetrics, a counter's family has no suffix.
     const family = format === "openmetrics" && metric.type === "counter"
       ? metric.name.replace(/_total$/, "")
       : metric.name;

@@ -5,30 +5,29 @@ import type { Labels, SeriesBook } from "./series.ts";
 interface Cell {
   readonly name: string;
   readonly labels: Labels;
-  /** Of a histogram, the buckets and the sum. */
+  /** For a histogram: buckets and sum. */
   readonly values: number[];
   readonly bounds: readonly number[] | null;
 }
 
-/** The control plane's own metrics. The same name and labels give the same series. */
+/** The control plane's metrics, one series per name and labels. */
 export class MetricRegistry {
   readonly #cells = new Map<string, Cell>();
   readonly #collectors: ((book: SeriesBook) => void)[] = [];
 
-  /** Throws `TypeError` if the catalog has no such counter. */
+  /** Throws `TypeError` for an unknown counter. */
   counter(name: string, labels: Labels = {}): { add(amount?: number): void } {
     const { values } = this.#cell(name, "counter", labels);
     values[0] ??= 0;
     return { add: (amount = 1) => void (values[0]! += amount) };
   }
 
-  /** As `counter`; not exported until it is set. */
+  /** As `counter`; exported once set. */
   gauge(name: string, labels: Labels = {}): { set(value: number): void } {
     const { values } = this.#cell(name, "gauge", labels);
     return { set: (value) => void (values[0] = value) };
   }
 
-  /** As `counter`. */
   histogram(
     name: string,
     bounds: readonly number[],
@@ -43,12 +42,10 @@ export class MetricRegistry {
     };
   }
 
-  /** Removes the series of a metric, for labels that change. */
   reset(name: string): void {
     for (const [key, cell] of this.#cells) if (cell.name === name) this.#cells.delete(key);
   }
 
-  /** Calls `collect` at every scrape to add series. */
   onScrape(collect: (book: SeriesBook) => void): void {
     this.#collectors.push(collect);
   }

@@ -4,12 +4,12 @@ import { METRICS } from "./catalog.ts";
 /** Labels by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** One series with its value. */
+/** A series and its value. */
 export interface Series {
   readonly labels: Labels;
-  /** Of a histogram, the sum. */
+  /** For a histogram: the sum. */
   value: number;
-  /** Not cumulative; the last one is above all bounds. */
+  /** Not cumulative; the last one exceeds all bounds. */
   buckets?: number[];
   readonly bounds?: readonly number[];
 }
@@ -27,7 +27,7 @@ export class SeriesBook {
     else series.value = Math[merge](series.value, value);
   }
 
-  /** Adds a histogram; `values` has the layout of `engine/buckets.ts`, from `index` on. */
+  /** Adds a histogram in the layout of `engine/buckets.ts`, starting at `index`. */
   addHistogram(
     name: string,
     labels: Labels,
@@ -52,7 +52,6 @@ export class SeriesBook {
     }
   }
 
-  /** The series of a metric that have a value. */
   of(name: string): Series[] {
     return [...this.#metrics.get(name)?.values() ?? []].filter(({ value }) => !Number.isNaN(value));
   }

@@ -3,16 +3,13 @@ import type { LogLevel } from "../engine/handler.ts";
 const COUNT_FILE = "/proc/sys/net/netfilter/nf_conntrack_count";
 const MAX_FILE = "/proc/sys/net/netfilter/nf_conntrack_max";
 
-/** Shares of the table at which a warning begins and ends. */
+/** Shares at which the warning begins and ends. */
 const FULL = 0.95;
 const FREE = 0.9;
 
 /**
- * Returns a check that warns once when the kernel's connection table is nearly full: the kernel
- * then drops new connections, also those of nodens to its upstreams. Queries to nodens are not
- * tracked.
- *
- * @param options - `read` returns the text of a kernel file, or throws
+ * Creates a check that warns once when the kernel's connection table is nearly full. The kernel
+ * then drops new connections, including those to upstreams.
  */
 export function conntrackCheck(
   { read, log }: { read: (path: string) => string; log: (level: LogLevel, line: string) => void },
@@ -30,7 +27,7 @@ export function conntrackCheck(
     } catch {
       return;
     }
-    // 0 means no limit; comparisons with NaN are false.
+    // 0 means no limit; NaN never matches.
     if (!(max > 0 && count >= 0)) return;
     if (!isFull && count >= FULL * max) {
       isFull = true;

@@ -7,10 +7,10 @@ import type { Family, Rule } from "./rules/rule_text.ts";
 import type { FailOpenLevel } from "./rules/rules.ts";
 import { nothingOf, type RuleSet } from "./rules/transaction.ts";
 
-/** Labels under which node-cache counts errors of rules. */
+/** node-cache's error labels. */
 type RuleErrorType = "iptables" | "iptables_lock";
 
-/** State of the rules of one family. */
+/** State of one family's rules. */
 export interface FamilyState {
   readonly family: Family;
   readonly level: FailOpenLevel;
@@ -41,12 +41,11 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
 };
 
 /**
- * Keeps and removes the iptables rules of one family. Errors are logged when new and counted each
- * time; no method rejects.
+ * Maintains the iptables rules of one family. Errors are counted, and logged when new; no method
+ * rejects.
  *
- * The level of fail-open is lowered only if the kernel refuses its rules in a separate chain too,
- * but accepts plain ones: a passing fault must not disable fail-open. Each check tries to raise it
- * again.
+ * Fail-open is lowered only if the kernel refuses its rules in a separate chain but accepts plain
+ * ones: a passing fault must not disable it. Each check tries to raise it.
  */
 export class FamilyRules {
   readonly family: Family;
@@ -68,7 +67,7 @@ export class FamilyRules {
     return this.#keeper.hasRules;
   }
 
-  /** Corrects the rules, at the best level that the kernel allows. */
+  /** Corrects the rules at the best supported level. */
   ensure(signal: AbortSignal): Promise<FamilyState> {
     return this.#ensure(signal, async () => {
       await this.#raise(signal);
@@ -76,7 +75,7 @@ export class FamilyRules {
     });
   }
 
-  /** Makes the rules plain, because the heartbeat fails. */
+  /** Removes the heartbeat condition. */
   doWithoutHeartbeat(why: string, signal: AbortSignal): Promise<FamilyState> {
     this.#lower("none", why);
     this.#lacksHeartbeat = true;
@@ -125,7 +124,7 @@ export class FamilyRules {
     }
   }
 
-  /** Removes all rules; tries until `signal`. Returns whether none is left. */
+  /** Removes all rules, retrying until `signal`; returns whether none is left. */
   async remove(signal: AbortSignal): Promise<boolean> {
     const { log, count, clock } = this.#options;
     const { family } = this;
@@ -190,7 +189,7 @@ export class FamilyRules {
     if (trial === null) return;
     for (const level of better) {
       if (await trial.put(this.#more(level, this.level)) !== null) continue;
-      // The tried rules create the lists, so that they can be written to.
+      // The trial created the lists, which are now writable.
       if (this.#lacksHeartbeat && await tryHeartbeat() !== null) continue;
       this.level = level;
       this.#lacksHeartbeat = false;
@@ -199,9 +198,7 @@ export class FamilyRules {
     }
   }
 
-  /**
-   * Rules of a level that another one lacks. The trial leaves tables in which both agree untouched.
-   */
+  /** Rules missing from the other level; only their tables need a trial. */
   #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
     const { rulesAt } = this.#options;
     const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));

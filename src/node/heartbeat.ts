@@ -1,4 +1,4 @@
-/** One entry that the data plane renews, and the target that must answer for it. */
+/** An entry and its target. */
 export interface Beat {
   readonly list: string;
   readonly entry: string;
@@ -6,8 +6,8 @@ export interface Beat {
 }
 
 /**
- * Has the data plane renew these entries, and no others. Resolves after a round with the faults of
- * lists; rejects if the data plane does not answer.
+ * Replaces the entries. Resolves after a round with the faults of lists; rejects if the data plane
+ * does not answer.
  */
 type KeepBeats = (
   beats: readonly Beat[],
@@ -15,9 +15,9 @@ type KeepBeats = (
 ) => Promise<Readonly<Record<string, string>>>;
 
 /**
- * The entries of `-m recent` from which the rules learn that nodens answers. The data plane renews
- * them while its own queries to these addresses are answered, so they expire with a crash or a
- * hang, but not while the control plane is busy.
+ * Maintains the `-m recent` entries that signal liveness to the rules. The data plane renews them
+ * while its queries are answered, so they expire after a crash or hang but not while the control
+ * plane is busy.
  */
 export class Heartbeat {
   readonly #keep: KeepBeats;
@@ -29,14 +29,14 @@ export class Heartbeat {
     this.#keep = keep;
   }
 
-  /** Renews these entries, and no others; resolves after a round. Never rejects. */
+  /** Replaces the entries; resolves after a round. Never rejects. */
   set(beats: readonly Beat[]): Promise<void> {
     this.#beats = beats;
     this.#beating = null;
     return this.beat();
   }
 
-  /** Queries and renews once, or joins the round in progress. Never rejects. */
+  /** Renews once, or joins the round in progress. Never rejects. */
   beat(): Promise<void> {
     if (this.#beating !== null) return this.#beating;
     const beating = this.#keep(this.#beats, { handedOver: false }).then(
@@ -52,7 +52,7 @@ export class Heartbeat {
     return this.#faults[list] ?? null;
   }
 
-  /** Stops renewing and removes the entries, unless another process renews them now. */
+  /** Removes the entries, unless another process now renews them. */
   stop({ handedOver = false } = {}): void {
     this.#beats = [];
     this.#beating = null;

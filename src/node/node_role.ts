@@ -3,7 +3,7 @@ import type { LogLevel } from "../engine/handler.ts";
 import type { NodeInterface } from "./interface/interface.ts";
 import type { NodeRules } from "./node_rules.ts";
 
-/** Labels of node-cache's set-up errors. */
+/** node-cache's labels of set-up errors. */
 export const SETUP_ERRORS = [
   "iptables",
   "iptables_lock",
@@ -17,13 +17,13 @@ export type SetupError = typeof SETUP_ERRORS[number];
 
 const PROBE_PAUSE_MS = 200;
 const SILENT_MS = 5000;
-/** Time for all steps at stop, even if iptables hangs; kubelet gives a pod thirty seconds. */
+/** Limit for all steps at stop; kubelet allows thirty seconds. */
 const STOP_MS = 9000;
-/** Time for turning queries away, and the least time for removing the rules after slow steps. */
+/** Limit for diverting queries; minimum for removing rules. */
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
 
-/** Time for answers to queries in flight from addresses that will be removed. */
+/** Grace period for queries in flight to removed addresses. */
 const IN_FLIGHT_MS = 500;
 
 type KeptInterface = Pick<
@@ -46,8 +46,8 @@ export interface NodeRoleOptions {
 }
 
 /**
- * What nodens does to the host, in order: the interface first, because sockets need its addresses;
- * the rules last, once a query has been answered; and the reverse at the end.
+ * Sets up the host, and undoes it in reverse: the interface first, because sockets need its
+ * addresses; the rules after the first answer.
  */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
@@ -73,7 +73,7 @@ export class NodeRole {
       const { adopted, changes } = this.#interface.ensure();
       this.#found = adopted || changes.length === 0;
     } catch (error) {
-      // The obstacle is not ours to remove, and everything else has been undone.
+      // A foreign obstacle remains; the rest has been undone.
       this.#found = true;
       count("interface_add");
       throw error;
@@ -81,7 +81,7 @@ export class NodeRole {
     this.#interface.watch(() => this.#checkInterface());
   }
 
-  /** Installs the rules once a query is answered, and keeps interface and rules from then on. */
+  /** Installs rules after the first answer; maintains rules and interface. */
   engage(): void {
     const { syncIntervalMs, checkHost } = this.#options;
     this.#cancelSync = this.#clock.every(syncIntervalMs, () => {
@@ -94,8 +94,8 @@ export class NodeRole {
   }
 
   /**
-   * After a failed start: removes the interface, unless it existed before or another process serves
-   * (`shared`) at its addresses.
+   * After a failed start: removes the interface, unless it existed before or another process uses
+   * it (`shared`).
    */
   async abandon({ shared = false } = {}): Promise<void> {
     if (this.#found || shared) await this.leave();
@@ -119,7 +119,7 @@ export class NodeRole {
     if (this.#interface?.yieldSource()) this.#freeMs = this.#clock.now() + IN_FLIGHT_MS;
   }
 
-  /** The last step of stopping, when all queries are answered: removes rules and interface. */
+  /** Removes rules and interface. */
   async release(): Promise<void> {
     this.#end();
     const { skipTeardown, log } = this.#options;

@@ -18,13 +18,13 @@ export interface NodeRulesOptions extends RuleRequest, RuleReports {
 }
 
 const RETRY_MS = 5000;
-/** At most 40 seconds: a check follows every `-syncinterval` (60 s) anyway. */
+/** At most 40 seconds: `-syncinterval` (60 s) triggers a check anyway. */
 const MAX_DOUBLINGS = 3;
-/** Heartbeats in a row that must fail before the rules do without, and the pause between them. */
+/** Consecutive failures before the condition is dropped, and their interval. */
 const FAULTY_BEATS = 3;
 const BEAT_PAUSE_MS = 500;
 
-/** The rules of this machine, with the heartbeat of the data plane. */
+/** Creates this machine's rules and heartbeat. */
 export function linuxNodeRules(
   checks: SelfChecks,
   options: Omit<NodeRulesOptions, "run" | "heartbeat">,
@@ -41,8 +41,8 @@ export function linuxNodeRules(
 }
 
 /**
- * Keeps the iptables rules of a node: installs missing ones, removes duplicates and leftovers, and
- * reports obstacles. Errors are logged when new, counted each time, and retried.
+ * Maintains a node's iptables rules and reports obstacles. Errors are retried, counted, and logged
+ * when new.
  */
 export class NodeRules {
   readonly #options: NodeRulesOptions;
@@ -70,7 +70,7 @@ export class NodeRules {
     );
   }
 
-  /** Corrects the rules. Never rejects; a call during another one joins it. */
+  /** Corrects the rules or joins a call in progress. Never rejects. */
   ensure(): Promise<FamilyState[]> {
     if (this.#stopped) return Promise.resolve([]);
     return this.#running ??= this.#ensureAll().finally(() => this.#running = null);
@@ -86,23 +86,23 @@ export class NodeRules {
   }
 
   /**
-   * Stops the heartbeat and kills commands; the rules stay (`-skipteardown`). The entries stay too
-   * if another nodens process has the same rules (`handedOver`).
+   * Stops the heartbeat and kills commands; rules stay (`-skipteardown`), and with `handedOver`
+   * their entries too.
    */
   async stop(options: { handedOver?: boolean } = {}): Promise<void> {
     this.#abort.abort();
     this.#cancelRetry?.();
     this.#options.heartbeat.stop(options);
     await this.#running;
-    // A check in progress may have started it again.
+    // A check in progress may have restarted it.
     this.#options.heartbeat.stop(options);
   }
 
   /**
-   * Sends new queries elsewhere, while received ones are answered; `remove` follows. Never rejects.
+   * Diverts new queries while received ones are answered; `remove` follows. Never rejects.
    *
-   * Rules without a heartbeat that lead to nodens are removed. Those about answers stay: a tracked
-   * answer creates a connection, and later queries from the same port would not be translated.
+   * Of the rules without a heartbeat, only those that lead to nodens are removed: without the
+   * others, answers would be tracked, and later queries from the same port not translated.
    */
   async turnAway(limitMs: number): Promise<void> {
     await this.stop();
@@ -122,7 +122,7 @@ export class NodeRules {
     );
   }
 
-  /** Stops the heartbeat and removes all rules. Never rejects; returns whether none is left. */
+  /** Removes all rules; returns whether none is left. Never rejects. */
   async remove(limitMs: number): Promise<boolean> {
     await this.stop();
     const gone = await this.#withinLimit(
@@ -145,7 +145,7 @@ export class NodeRules {
     }
     if (this.#stopped) return states;
     await heartbeat.set(this.#beats());
-    // Rules that require a heartbeat that fails would keep queries away for good.
+    // A failing heartbeat would divert queries forever.
     for (const [i, family] of this.#families.entries()) {
       if (family.level === "none" || family.problem !== null) continue;
       if (this.#heartbeatFault(family.family) === null) continue;
@@ -195,7 +195,7 @@ export class NodeRules {
     return fault;
   }
 
-  /** Heartbeats that the rules require at their present levels; and all of the family `also`. */
+  /** Required heartbeats, plus all of the family `also`. */
   #beats(also: Family | null = null): Beat[] {
     return this.#families.flatMap(({ family, level }) =>
       level === "none" && family !== also ? [] : ruleBeats(family, this.#options)

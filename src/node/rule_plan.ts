@@ -20,15 +20,15 @@ import {
 } from "./rules/rules.ts";
 import type { RuleSet } from "./rules/transaction.ts";
 
-/** Which iptables rules are wanted. */
+/** Options of the iptables rules. */
 export interface RuleRequest {
   readonly rules: RuleOptions;
-  /** Rules require a heartbeat, if the kernel has what that takes (`-failopen`). */
+  /** Requires a heartbeat if the kernel supports it (`-failopen`). */
   readonly failOpen: boolean;
   readonly redirect: RedirectOptions | null;
 }
 
-/** All levels of fail-open, the best one first. */
+/** Fail-open levels, best first. */
 export const LEVELS = ["socket", "heartbeat", "none"] as const satisfies readonly FailOpenLevel[];
 
 /** Families that have rules. */
@@ -39,7 +39,7 @@ export function ruleFamilies({ rules, redirect }: RuleRequest): Family[] {
   );
 }
 
-/** The rules of one family at a level. */
+/** Rules of one family at a level. */
 export function ruleSet(family: Family, level: FailOpenLevel, request: RuleRequest): RuleSet {
   const { rules, redirect } = request;
   const wanted = nodeRules(family, level, rules);
@@ -54,7 +54,7 @@ export function ruleSet(family: Family, level: FailOpenLevel, request: RuleReque
   };
 }
 
-/** Heartbeats that the rules of one family require at best; none without fail-open. */
+/** Heartbeats required by one family's best rules. */
 export function ruleBeats(family: Family, { rules, failOpen, redirect }: RuleRequest): Beat[] {
   if (!failOpen) return [];
   const beats = failOpenAddresses(family, rules).map((address): Beat => ({
@@ -68,7 +68,7 @@ export function ruleBeats(family: Family, { rules, failOpen, redirect }: RuleReq
   return [...beats, { list: REDIRECT_LIST[family], entry: REDIRECT_ENTRY[family], target }];
 }
 
-/** Whether a rule brings queries to nodens. */
+/** Whether a rule leads queries to nodens. */
 export function isSteering(rule: Rule, { rules }: RuleRequest): boolean {
   return leadsHere(rule, rules) || commentOf(rule.args) === REDIRECT_COMMENT;
 }

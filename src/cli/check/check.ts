@@ -8,7 +8,7 @@ import { describeConfig } from "../../loading/describe.ts";
 import { readConfig } from "../../loading/read.ts";
 import type { Call, CommandIo } from "../command.ts";
 
-/** `nodens check FILE`: 0 for a good Corefile, 1 with every fault of a bad one. */
+/** `nodens check FILE`: 0, or 1 with every fault. */
 export async function run(
   { values, rest }: Call<{ json: boolean; strict: boolean; "dns.port": number }>,
   { output }: CommandIo,

@@ -82,7 +82,7 @@ function terminalWidth(): number {
   }
 }
 
-/** Asks one server once; never rejects. */
+/** Never rejects. */
 async function askOnce(
   { name, address, port, transport, timeoutMs, source }: Question,
   clock: Clock = systemClock,

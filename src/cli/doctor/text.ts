@@ -4,17 +4,17 @@ import { wrap } from "../wrap.ts";
 interface DoctorTextOptions {
   readonly head: string;
   readonly color: boolean;
-  /** Columns of a line; longer lines are broken between words. */
+  /** Columns of a line. */
   readonly width: number;
 }
 
 const COLOR: Record<FindingStatus, number> = { ok: 32, warning: 33, problem: 31, skipped: 90 };
 const STATUS_WIDTH = 7;
 const GAP = "  ";
-/** With less room, lines stay whole. */
+/** Below this, lines stay whole. */
 const MIN_TEXT_WIDTH = 30;
 
-/** The findings as text. */
+/** Formats the findings. */
 export function doctorText(
   findings: readonly Finding[],
   { head, color, width }: DoctorTextOptions,

@@ -3,11 +3,11 @@ import type { Call, CommandIo } from "../command.ts";
 import { FlagError } from "../flags.ts";
 
 const DEFAULT = "http://127.0.0.1:8080/health";
-/** Longer than `health` waits for a silent data plane. */
+/** Longer than `health` waits for the data plane. */
 const LIMIT_MS = 3000;
 const MAX_TEXT = 300;
 
-/** `nodens healthcheck`, for containers without curl: 0 for status 200, else 1. */
+/** `nodens healthcheck`, for containers without curl. */
 export async function run({ rest: [target = DEFAULT] }: Call, { output }: CommandIo) {
   const url = toUrl(target);
   if (url === null) throw new FlagError(`"${target}" is neither a URL nor an address (HOST:PORT)`);
@@ -32,7 +32,7 @@ function toUrl(target: string): string | null {
   return `http://${httpAddressText({ ...address, host })}/health`;
 }
 
-/** The innermost cause: fetch wraps errors. */
+/** Innermost cause: fetch wraps errors. */
 function reason(error: Error): string {
   let innermost = error;
   while (innermost.cause instanceof Error) innermost = innermost.cause;

@@ -14,7 +14,7 @@ import {
 } from "../flags.ts";
 import { VERSION } from "../version.ts";
 
-/** Flags of `nodens manifest`; the chart's values.yaml has the same defaults. */
+/** Flags of `nodens manifest`; defaults match the chart's values.yaml. */
 export const MANIFEST_FLAGS = {
   localdns: text("ADDRESS", "address of nodens on every node", "169.254.20.10"),
   domain: text("DOMAIN", "domain of the cluster", "cluster.local"),
@@ -57,7 +57,7 @@ export interface FileArguments {
   given: ReadonlySet<string>;
 }
 
-/** What the command is to do. */
+/** Requested action. */
 export type ManifestArguments =
   | { action: "render"; options: ManifestOptions }
   | { action: "fill"; options: FileArguments; diff: boolean }
@@ -182,7 +182,7 @@ function readDomain({ domain }: ManifestValues): string {
   }
 }
 
-/** An image as container runtimes accept it; none of the characters ends a word of YAML. */
+/** No allowed character ends a word of YAML. */
 function readImage({ image }: ManifestValues): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._/@:-]{0,511}(?<!:)$/.test(image)) return image;
   throw new FlagError(

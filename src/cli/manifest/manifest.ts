@@ -13,7 +13,7 @@ import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 import { VERSION } from "../version.ts";
 import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
 
-/** `nodens manifest`: 0, or 1 if a manifest has faults; then nothing is printed. */
+/** `nodens manifest`: 0, or 1 without output if a manifest has faults. */
 export async function run(
   call: Call<ManifestValues>,
   { output }: CommandIo,
@@ -69,7 +69,7 @@ async function check(text: string, options: FileArguments): Promise<CheckResult>
   const content = readManifest(text);
   if (content.faults.length > 0) return { faults: content.faults, warnings: [] };
   const expected = {
-    // Defaults are not expected: a file may have other values.
+    // A file may differ from the defaults.
     localDns: given.has("localdns") ? localDns : null,
     kubeDns,
     domain: given.has("domain") ? domain : null,
@@ -83,7 +83,7 @@ async function check(text: string, options: FileArguments): Promise<CheckResult>
   return result;
 }
 
-/** Reads a container's arguments as nodens does. Throws `FlagError`. */
+/** Parses a container's arguments. Throws `FlagError`. */
 function readNodeArguments(args: readonly string[]): NodeArguments {
   const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
   if (rest.length > 0) throw new FlagError(`unexpected argument "${rest[0]}" (flags begin with -)`);

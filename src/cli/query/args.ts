@@ -18,13 +18,13 @@ import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
 export interface QueryRequest {
   name: Uint8Array;
   type: number;
-  /** Address or host name; null for the first server of resolv.conf. */
+  /** Null for resolv.conf's first server. */
   server: string | null;
   port: number;
   options: FlagValues<typeof QUERY_OPTIONS>;
 }
 
-/** Reads the arguments of `nodens query`, in dig's syntax. Throws `FlagError`. */
+/** Parses dig's syntax. Throws `FlagError`. */
 export function parseQueryArgs(args: readonly string[]): QueryRequest {
   let server: string | null = null;
   let port = PORT_FLAG.default;
@@ -110,7 +110,7 @@ function readType(text: string): number {
   throw new FlagError(`unknown type "${text}"${hint}`);
 }
 
-/** Name of the reverse look-up of an address (RFC 1035 section 3.5, RFC 3596 section 2.5). */
+/** Reverse lookup (RFC 1035 section 3.5, RFC 3596 section 2.5). */
 function reverseName(text: string): string {
   const address = parseAddress(text);
   if (address === null) {

@@ -7,13 +7,12 @@ const OPT_SIZE = 11;
 interface QueryParts {
   readonly name: Uint8Array;
   readonly type: number;
-  /** UDP payload size to announce. */
   readonly bufsize?: number;
   readonly dnssec?: boolean;
   readonly norec?: boolean;
 }
 
-/** A query with a random id and AD, as dig sends it. */
+/** Builds a query with random id and AD, like dig. */
 export function buildQuery(
   { name, type, bufsize = EDNS_PAYLOAD, dnssec = false, norec = false }: QueryParts,
 ): Uint8Array {
@@ -33,7 +32,7 @@ export function buildQuery(
   return bytes;
 }
 
-/** Why a message is not the reply to the query, or null if it is. */
+/** Why a message is not the query's reply, or null. */
 export function mismatch(query: Uint8Array, reply: Uint8Array): string | null {
   if (reply.length < HEADER_SIZE) return `message of ${reply.length} bytes is too short`;
   const asked = new WireReader(query, 0).u16();
@@ -41,7 +40,7 @@ export function mismatch(query: Uint8Array, reply: Uint8Array): string | null {
   const [id, flags, questions] = [header.u16(), header.u16(), header.u16()];
   if (id !== asked) return `ID mismatch: expected ID ${asked}, got ${id}`;
   if ((flags & FLAG.QR) === 0) return "not a response (QR is not set)";
-  // A server that could not read the question may leave it out.
+  // Servers may omit unreadable questions.
   if (questions === 0 && (flags & FLAG.RCODE) !== 0) return null;
   const got = questionText(reply);
   if (got.toLowerCase() === questionText(query).toLowerCase()) return null;

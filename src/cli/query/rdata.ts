@@ -3,7 +3,7 @@ import { typeText } from "../../dns/mnemonics.ts";
 import { SERVICE_KEYS } from "../../dns/service_keys.ts";
 import type { WireReader } from "./wire.ts";
 
-/** Fields of the data by type; data of other types is printed as RFC 3597 section 5 has it. */
+/** Fields by type; others are printed as in RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
   A: "ipv4",
   AAAA: "ipv6",
@@ -30,7 +30,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   TXT: "strings",
 };
 
-/** Presentation format by field. Each reads its octets; those without a length read all that is left. */
+/** Presentation format by field; without a length, it reads to the end. */
 const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   u8: (data) => String(data.u8()),
   u16: (data) => String(data.u16()),
@@ -53,7 +53,7 @@ const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   parameters: (data) => repeated(data, () => parameterText(data)).join(" "),
 };
 
-/** Data in presentation format. Throws `RangeError` if it is malformed. */
+/** Formats data. Throws `RangeError`. */
 export function rdataText(type: number, data: WireReader): string {
   const name = typeText(type);
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name]! : null;
@@ -70,7 +70,7 @@ export function rdataText(type: number, data: WireReader): string {
   }
 }
 
-/** A character string in quotation marks (RFC 1035 section 5.1). */
+/** Quotes a character string (RFC 1035 section 5.1). */
 export function quoted(octets: Uint8Array): string {
   const text = Array.from(octets, (octet) => {
     if (octet < 0x20 || octet > 0x7e) return `\\${String(octet).padStart(3, "0")}`;
@@ -81,7 +81,7 @@ export function quoted(octets: Uint8Array): string {
   return `"${text.join("")}"`;
 }
 
-/** A parameter of an SVCB or HTTPS record (RFC 9460 section 2.1). */
+/** SVCB or HTTPS parameter (RFC 9460 section 2.1). */
 function parameterText(data: WireReader): string {
   const key = keyText(data.u16());
   const value = data.part(data.u16());
@@ -90,7 +90,7 @@ function parameterText(data: WireReader): string {
     case "mandatory":
       return list(() => keyText(value.u16()));
     case "alpn": {
-      // Commas within a name are escaped twice (RFC 9460 appendix A.1).
+      // Commas are escaped twice (RFC 9460 appendix A.1).
       const names = repeated(value, () => FIELDS["tag"]!(value).replaceAll(",", "\\\\,"));
       return `alpn="${names.join(",")}"`;
     }
@@ -115,7 +115,7 @@ function keyText(key: number): string {
   return SERVICE_KEYS[key] ?? `key${key}`;
 }
 
-/** A type bitmap (RFC 4034 section 4.1.2). */
+/** Type bitmap (RFC 4034 section 4.1.2). */
 function typesText(data: WireReader): string {
   const windows = repeated(data, () => {
     const first = data.u8() * 256;
@@ -140,7 +140,7 @@ function hexText(octets: Uint8Array): string {
   return grouped(octets.toHex().toUpperCase());
 }
 
-/** Base 32 with the extended hexadecimal alphabet, unpadded (RFC 4648 section 7). */
+/** Base32hex, unpadded (RFC 4648 section 7). */
 function base32Text(octets: Uint8Array): string {
   const bits = Array.from(octets, (octet) => octet.toString(2).padStart(8, "0")).join("");
   return (bits.match(/.{1,5}/g) ?? [])

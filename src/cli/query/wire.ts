@@ -1,7 +1,7 @@
 import { HEADER_SIZE, MAX_NAME_SIZE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
 
-/** Reads a message, or a part of one. Throws `RangeError` for reading beyond its end. */
+/** Reads a message. Throws `RangeError` beyond its end. */
 export class WireReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -35,7 +35,7 @@ export class WireReader {
     return this.#bytes.subarray(this.#skip(count), this.at);
   }
 
-  /** The next octets as a message part of their own, in which names may be compressed. */
+  /** The next octets as a part that allows compressed names. */
   part(count: number): WireReader {
     return new WireReader(this.#bytes, this.#skip(count), this.at);
   }
@@ -44,7 +44,7 @@ export class WireReader {
     const octets: number[] = [];
     let at = this.at;
     let after: number | null = null;
-    // Pointers must lead backwards, so that the name ends (RFC 1035 section 4.1.4).
+    // Only backward pointers, so that names end (RFC 1035 section 4.1.4).
     for (let limit = at;;) {
       const size = this.#bytes[at];
       if (size === undefined || octets.length > MAX_NAME_SIZE) {

@@ -32,7 +32,7 @@ export function readRedirectOptions(values: RedirectValues): RedirectOptions {
   });
 }
 
-/** Checks a redirect. Throws `FlagError` with the names of the flags. */
+/** Checks a redirect. Throws `FlagError`. */
 export function checkRedirect(
   words: RedirectArguments,
   names: RedirectFlagNames,

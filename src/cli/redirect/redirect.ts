@@ -11,7 +11,7 @@ import type { Call, CommandIo } from "../command.ts";
 import type { Output } from "../output.ts";
 import { readRedirectOptions, type RedirectValues } from "./options.ts";
 
-/** `nodens redirect`: 0, or 1 if that failed or rules are missing. */
+/** `nodens redirect`: 0, or 1 on failure or missing rules. */
 export async function run(
   { values, rest: [action] }: Call<RedirectValues>,
   { output }: CommandIo,
@@ -41,7 +41,7 @@ export async function run(
       if (plans.length === 0) output.err(`IPv${family}: nothing to do\n`);
     } catch (error) {
       if (!(error instanceof IptablesError)) throw error;
-      // A host without IPv6 may lack ip6tables, which matters only if IPv6 was asked for.
+      // ip6tables may be missing unless IPv6 was requested.
       if (error.fault === "missing" && !(wanted && action === "install")) continue;
       output.err(`nodens redirect: IPv${family}: ${error.message}\n`);
       code = 1;

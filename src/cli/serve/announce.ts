@@ -12,15 +12,15 @@ function listenerNames({ listeners }: Config): string[] {
   return [...new Set(names)];
 }
 
-/** The state for the service manager. */
+/** State for the service manager. */
 export function servingText(config: Config): string {
   return `serving ${listenerNames(config).join(", ")}`;
 }
 
-/** Logs listeners, versions, and a command that gets an answer. */
+/** Logs listeners, versions, and a sample command. */
 export function announce(config: Config, logger: Logger): void {
   const hint = config.listeners.slice(0, 1).map(({ address, port, zones }) => {
-    // A name that needs no upstream, if there is one.
+    // Prefers a name that needs no upstream.
     const name = ownName({ blocks: zones.map(({ block }) => config.blocks[block]!) });
     return `Try: dig @${address || "127.0.0.1"} -p ${port} ${name ?? "example.org"}`;
   });
@@ -30,7 +30,7 @@ export function announce(config: Config, logger: Logger): void {
   logger.print([...listeners, versions, ...hint], versions, { version: VERSION, listeners });
 }
 
-/** Logs the state (SIGQUIT): as text, or as one JSON message with the member `status`. */
+/** Logs the state (SIGQUIT) as text, or as a JSON message's `status`. */
 export async function printState(
   source: { collect(): Promise<Status> },
   logger: Logger,

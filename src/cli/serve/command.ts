@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { SERVE_FLAGS } from "./flags.ts";
 
-/** nodens without a command. */
+/** The command for serving, without a name. */
 export const SERVE = command({
   name: "",
   summary: "serve a Corefile",

@@ -6,18 +6,17 @@ import type { TemplateOptions } from "../../node/template/options.ts";
 import type { NodeContext } from "./node.ts";
 import type { ServeOutput } from "./output.ts";
 
-/** CoreDNS's own configuration without a Corefile. */
+/** CoreDNS's default configuration. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** Where the Corefile comes from. */
+/** Source of the Corefile. */
 export interface CorefileOrigin {
   readonly source: ConfigSource;
   readonly base: BaseCorefile | null;
-  /** Called when the filled template changes. */
   readonly listener: { onChange: (summary: string) => void };
 }
 
-/** Finds the Corefile; null if there is none, which is reported. */
+/** Finds the Corefile; reports its absence and returns null. */
 export async function openCorefile(
   context: NodeContext,
   output: ServeOutput,

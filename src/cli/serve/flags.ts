@@ -45,7 +45,7 @@ export type ServeValues = FlagValues<typeof SERVE_FLAGS>;
 /** A checked command line. */
 export interface ServeOptions {
   readonly values: ServeValues;
-  /** The Corefile to serve; "" if the command line names none. */
+  /** Path of the Corefile; "" if unset. */
   readonly corefile: string;
   readonly node: NodeOptions;
   readonly rules: ReturnType<typeof readRuleOptions>;

@@ -16,7 +16,7 @@ import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;
 
-/** Shared by the parts of the node role. */
+/** Dependencies shared by the node role. */
 export interface NodeContext {
   options: ServeOptions;
   logger: Logger;
@@ -24,7 +24,7 @@ export interface NodeContext {
   onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
 }
 
-/** Counts set-up errors under node-cache's name; every series exists from the start. */
+/** Counts set-up errors under node-cache's name. */
 export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
   const name = "coredns_nodecache_setup_errors_total";
   const counters = new Map(
@@ -45,7 +45,7 @@ function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 
-/** Socket marks by which rules recognize nodens' own queries to upstreams and listeners; 0 for none. */
+/** Socket marks of nodens' own queries for rules; 0 for none. */
 export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
   const { redirect, failOpen } = options.rules;
   if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
@@ -58,7 +58,7 @@ export function ownMarks({ options, logger }: NodeContext): { upstream: number; 
   return { upstream: redirect === null ? 0 : OWN_MARK, probe: failOpen ? OWN_MARK : 0 };
 }
 
-/** The part of nodens that changes the host, or null; `checks` is called once nodens serves. */
+/** Creates the node role, or null; `checks` is called while serving. */
 export async function makeNodeRole(
   context: NodeContext,
   checks: () => SelfChecks,
@@ -98,7 +98,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   try {
     return await askMarked(openLibc(), target, { mark: OWN_MARK, timeoutMs: ASK_LIMIT_MS });
   } catch {
-    // Without the right to set marks, an unmarked query follows.
+    // An unmarked query follows.
   }
   try {
     const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);

@@ -8,14 +8,14 @@ import { boolean, FlagError, type FlagValues, port, text } from "../flags.ts";
 
 const CONFIG_DIRECTORY = "/etc/kube-dns";
 const METRICS_ADDRESS = "0.0.0.0:9353";
-/** A bound on rules: each address takes a dozen. */
+/** Each address adds a dozen rules. */
 const MAX_LOCAL_IPS = 16;
-/** Octets of an interface's name (Linux: IFNAMSIZ without the closing zero). */
+/** Linux: IFNAMSIZ without the final zero. */
 const MAX_INTERFACE_NAME = 15;
 const SYNC_INTERVAL_MS = { min: 1000, max: MAX_DURATION_MS } as const;
 const NODE_CACHE_SECONDS = /^([0-9]+)ns$/;
 
-/** Flags of the node role, with node-cache's names and defaults. */
+/** Flags of the node role, compatible with node-cache. */
 export const NODE_FLAGS = {
   localip: text(
     "ADDRESSES",
@@ -35,14 +35,14 @@ export const NODE_FLAGS = {
   reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
 };
 
-/** Values of its own flags, and of some of serving. */
+/** Values of these flags and some others. */
 export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
   readonly conf: string;
   readonly "dns.port": number;
   readonly "metrics-listen-address": string;
 }
 
-/** Checks the flags. A template needs `-localip` or `-basecorefile`. Throws `FlagError`. */
+/** Checks the flags. A template requires `-localip` or `-basecorefile`. Throws `FlagError`. */
 export function readNodeOptions(values: NodeValues, given: ReadonlySet<string>): NodeOptions {
   const localIps = readLocalIps(values.localip, given.has("localip"));
   const onNode = localIps.length > 0;
@@ -152,7 +152,7 @@ function readInterfaceName(name: string): string {
 }
 
 function readSyncInterval(text: string): number {
-  // node-cache multiplies a duration by a second: 60ns means a minute.
+  // node-cache multiplies by a second: 60ns means a minute.
   const seconds = NODE_CACHE_SECONDS.exec(text)?.[1];
   const ms = parseDuration(seconds ?? text);
   const { min, max } = SYNC_INTERVAL_MS;

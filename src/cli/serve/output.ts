@@ -5,10 +5,10 @@ import { inContainer, type LogOptions, needsTime } from "../../control/log/log_t
 import { Logger } from "../../control/log/logger.ts";
 import { processOutput } from "../output.ts";
 
-/** Time for the last message. */
+/** Limit for writing the last message. */
 const LAST_WORDS_MS = 500;
 
-/** Output of a serving nodens: the log on standard output, faults on standard error. */
+/** Output while serving: log on standard output, faults on standard error. */
 export class ServeOutput {
   readonly logger: Logger;
   readonly format: LogFormat;
@@ -44,14 +44,13 @@ export class ServeOutput {
     processOutput.err(this.#lines("warning", text));
   }
 
-  /** Prints why nodens does not serve, a line for each fault. */
   fail(text: string): void {
     const { format, journal } = this.#errors;
     const plain = format === "text" && !journal;
     processOutput.err(plain ? `${text}\n` : this.#lines("error", text));
   }
 
-  /** Prints why the process ends, and ends it, even if nobody reads that. */
+  /** Ends the process with a message, even if output blocks. */
   die(text: string, code: number): void {
     this.#clock.after(LAST_WORDS_MS, () => this.#exit(code));
     this.fatal(text).finally(() => this.#exit(code));

@@ -3,7 +3,7 @@ import { readRegularTextSync } from "../../sys/regular_file.ts";
 
 const MAX_BYTES = 32;
 
-/** Writes the process id. Renaming follows no link. As in CoreDNS, a failure is only logged. */
+/** Writes the process id without following links. As in CoreDNS, failures are only logged. */
 export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
   const temporary = `${path}.${crypto.getRandomValues(new Uint8Array(8)).toHex()}.tmp`;
   try {
@@ -19,13 +19,13 @@ export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
   }
 }
 
-/** Removes the file if it has the id of this process; another nodens may have written its own. */
+/** Removes the file unless another nodens has overwritten it. */
 export function removePidFile(path: string): void {
   try {
     if (!Deno.lstatSync(path).isFile) return;
     if (Number(readRegularTextSync(path, MAX_BYTES)) === Deno.pid) Deno.removeSync(path);
   } catch {
-    // Removed or replaced by somebody else.
+    // Already removed or replaced.
   }
 }
 

@@ -6,7 +6,7 @@ import { type Destination, familyOf } from "../../node/rules/rules.ts";
 import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
 import { checkRedirect } from "../redirect/options.ts";
 
-/** Flags that node-cache does not have. */
+/** Flags without a counterpart in node-cache. */
 export const RULE_FLAGS = {
   failopen: boolean("queries go elsewhere while nodens is silent, if the kernel can do that", true),
   "failopen-to": text("ADDRESSES", "servers for that without kube-proxy, with ports if not 53"),

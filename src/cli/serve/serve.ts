@@ -28,7 +28,7 @@ import { ServeOutput } from "./output.ts";
 import type { Signals } from "../signals.ts";
 import { VERSION, versionText } from "../version.ts";
 
-/** `nodens`: serves until a signal ends it. Returns the exit code. */
+/** `nodens`: serves until a signal ends it. */
 export async function run(
   call: Call<ServeValues>,
   { output: { out }, commands, signals, exit }: CommandIo,
@@ -147,7 +147,7 @@ async function serve(
       onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
-        // In order: interface and rules must go, too.
+        // In order, to remove interface and rules.
         void output.fatal(`${why}; ending because of -loop-exit`);
         looped.resolve(1);
       },
@@ -189,7 +189,7 @@ async function serve(
   });
   manager.ready(servingText(loaded.config));
   const watchdog = manager.watchdog();
-  // A data plane that does not answer is detected by the heartbeat watch.
+  // The heartbeat watch detects a hung data plane.
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
   const code = await Promise.race([ended.then(() => 0), looped.promise]);
   manager.stopping();
@@ -202,7 +202,7 @@ async function serve(
     await role?.turnAway();
   }
   await server.stop(hurried, { succeeded });
-  // The other process may have stopped meanwhile.
+  // The other process may have stopped.
   if (server.hasNeighbours()) {
     await role?.leave();
   } else {

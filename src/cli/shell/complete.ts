@@ -3,10 +3,10 @@ import { findFlag, type Flag, namesOf } from "../flags.ts";
 
 type Candidate = readonly [word: string, help: string];
 
-/** Printed instead of words if the shell is to complete the names of files. */
+/** Tells the shell to complete file names. */
 const FILES = ":files";
 
-/** `nodens __complete WORD...`: one candidate a line, its help behind a tab. */
+/** `nodens __complete WORD...`: prints candidates with help. */
 export async function run({ args }: Call, { output, commands }: CommandIo): Promise<number> {
   const found = completions(await commands(), args);
   const lines = found === FILES ? [FILES] : found.map((candidate) => candidate.join("\t"));
@@ -14,7 +14,7 @@ export async function run({ args }: Call, { output, commands }: CommandIo): Prom
   return 0;
 }
 
-/** Candidates for the last word, which may be empty. */
+/** Candidates for the last word, possibly empty. */
 export function completions(
   [serve, ...named]: readonly Command[],
   words: readonly string[],

@@ -11,7 +11,7 @@ export async function run(
   return 0;
 }
 
-/** What `nodens -h` prints. */
+/** Output of `nodens -h`. */
 export function mainHelp([serve, ...named]: readonly Command[]): string {
   const width = Math.max(...named.map(({ name }) => name.length));
   return [

@@ -158,12 +158,12 @@ function list(items: [head: string, body: string][]): string[] {
 
 function meaning({ help, choices = [], default: value }: Flag): string {
   const shown = value === "" || value === false ? "" : ` The default is ${value}.`;
-  // A value at the beginning of a sentence keeps its spelling.
+  // A value that begins a sentence keeps its case.
   const words = choices.includes(help.split(/[ ,]/)[0]!) ? `${help}.` : sentence(help);
   return `${words}${shown}`;
 }
 
-/** Text without requests; every sentence begins a line. */
+/** Escapes requests; each sentence begins a line. */
 function text(words: string): string {
   return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap((line) =>
     wrap(line, MAX_WIDTH)
@@ -171,7 +171,7 @@ function text(words: string): string {
     .map((line) => escaped(line).replace(/^[.']/, "\\&$&")).join("\n");
 }
 
-/** One argument of a macro, which is not a macro itself. */
+/** Escapes an argument against macros. */
 function argument(words: string): string {
   const safe = escaped(words).replaceAll('"', "\\(dq");
   return /\s/.test(safe) ? `"${safe}"` : `\\&${safe}`;

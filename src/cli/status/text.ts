@@ -1,7 +1,7 @@
 import type { Status } from "../../control/endpoints/status.ts";
 import { statusTables } from "../../plugins/statuses.ts";
 
-/** A status as text. */
+/** Formats a status. */
 export function statusText(status: Status): string {
   const { version, pid, driver, corefile, uptimeSeconds, queries, listeners, blocks } = status;
   let text = `nodens ${version}, process ${pid}, up for ${spanText(uptimeSeconds)}, ` +
@@ -49,7 +49,7 @@ function spanText(seconds: number): string {
   return units.slice(first, first + 2).map(([unit, count]) => `${count}${unit}`).join(" ");
 }
 
-/** Rows of text in columns under a first row of heads; columns of `numbers` are right-aligned. */
+/** Aligns rows under a head; columns of `numbers` to the right. */
 function tableText(rows: readonly (readonly string[])[], numbers: readonly string[]): string {
   const heads = rows[0]!;
   const widths = heads.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));

@@ -5,7 +5,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 const ALL = "all addresses";
 const MAX_FAULTS = 10;
 
-/** Result of reading the Corefile, or of making it from the template. */
+/** The Corefile, or faults. */
 export interface CorefileFacts {
   readonly source: string;
   readonly faults: readonly string[];
@@ -13,7 +13,7 @@ export interface CorefileFacts {
   readonly config: Config | null;
 }
 
-/** Checks that nodens would accept the Corefile, and listen on all local addresses. */
+/** Checks that the Corefile is valid and covers local addresses. */
 export function judgeCorefile(
   { source, faults, warnings, config }: CorefileFacts,
   localIps: readonly string[],
@@ -45,20 +45,20 @@ export function judgeCorefile(
   );
 }
 
-/** The first lines, and how many more there are. */
+/** The first lines, and the number omitted. */
 export function limited(lines: readonly string[], max: number): string[] {
   const more = lines.length - max;
   return more > 0 ? [...lines.slice(0, max), `and ${more} more`] : [...lines];
 }
 
-/** The Service to which the template forwards the cluster's names. */
+/** The template's Service for cluster names. */
 export interface ServiceFacts {
   readonly service: string | null;
   readonly address: AddressOrWhy;
   readonly needed: boolean;
 }
 
-/** Checks that the Service's address is known, and not an address of nodens. */
+/** Checks that the Service's address is known and not ours. */
 export function judgeService(
   { service, address, needed }: ServiceFacts,
   localIps: readonly string[],

@@ -1,7 +1,7 @@
 /** Outcome of a check. */
 export type FindingStatus = "ok" | "warning" | "problem" | "skipped";
 
-/** Outcome of a check. */
+/** Outcome of a check, with its text. */
 export interface Verdict {
   readonly status: FindingStatus;
   readonly found: string;
@@ -10,32 +10,32 @@ export interface Verdict {
 
 /** A verdict with its check. */
 export interface Finding extends Verdict {
-  /** For scripts; never changes. */
+  /** Stable, for scripts. */
   readonly id: string;
   readonly title: string;
 }
 
-/** All is well. */
+/** Verdict of a passed check. */
 export function ok(found: string): Verdict {
   return { status: "ok", found, remedy: "" };
 }
 
-/** The check does not apply, or cannot be made; `found` says why. */
+/** Verdict of an inapplicable or impossible check. */
 export function skipped(found: string): Verdict {
   return { status: "skipped", found, remedy: "" };
 }
 
-/** nodens works, but not as well as it could, or not for long. */
+/** Verdict if nodens works, but not optimally. */
 export function warning(found: string, remedy: string): Verdict {
   return { status: "warning", found, remedy };
 }
 
-/** nodens does not start, or queries are lost or go to the wrong server. */
+/** Verdict if nodens cannot start, or queries are lost or misdirected. */
 export function problem(found: string, remedy: string): Verdict {
   return { status: "problem", found, remedy };
 }
 
-/** Number of findings of each status. */
+/** Number of findings by status. */
 export function countStatuses(findings: readonly Finding[]): Record<FindingStatus, number> {
   const counts = { ok: 0, warning: 0, problem: 0, skipped: 0 };
   for (const { status } of findings) counts[status]++;

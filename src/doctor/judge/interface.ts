@@ -2,14 +2,14 @@ import type { LinkKind } from "../../node/interface/options.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 
-/** An address on a link of this machine. */
+/** An address on a local link. */
 export interface LocalAddress {
   readonly address: string;
   readonly link: string;
   readonly duplicate: boolean;
 }
 
-/** Links of this machine, and the wanted one. */
+/** Local links, and the wanted one. */
 export interface InterfaceFacts {
   readonly wanted: readonly string[];
   readonly setupInterface: boolean;

@@ -3,7 +3,7 @@ import type { Family } from "../../node/rules/rule_text.ts";
 import { ownership, type RuleSet } from "../../node/rules/transaction.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** The rules of one family, or why they cannot be read. */
+/** Rules of one family, or why they are unreadable. */
 export type FamilyRules =
   & { readonly family: Family }
   & (
@@ -20,12 +20,12 @@ const REMEDY: Record<IptablesFault, string> = {
   other: "run iptables-save by hand to see what fails",
 };
 
-/** Name of the commands of a family. */
+/** Command name of a family. */
 export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
 
-/** Checks that iptables works, and that only one kind of it is in use. */
+/** Checks that one kind of iptables is in use. */
 export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   if ("fault" in rules) return problem(rules.message, REMEDY[rules.fault]);
   const program = programOf(rules.family);
@@ -57,7 +57,7 @@ export interface LockFacts {
   readonly backend: BackendName | null;
 }
 
-/** Checks that nodens shares the lock with kube-proxy and others. */
+/** Checks that the lock is shared with kube-proxy. */
 export function judgeLock(facts: LockFacts): Verdict {
   const { path, exists, container, mounted, wantsRules, backend } = facts;
   if (!wantsRules) return skipped("nodens makes no rules");
@@ -78,7 +78,7 @@ export interface MatchFacts {
   readonly failOpen: boolean;
 }
 
-/** Checks that the kernel has the matches that the rules need. */
+/** Checks for the required matches. */
 export function judgeMatches({ failOpen, test, loaded, modules }: MatchFacts): Verdict {
   const needed = failOpen ? ["comment", "recent", "socket"] : ["comment"];
   if (test?.accepted === true) {

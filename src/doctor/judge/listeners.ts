@@ -1,10 +1,10 @@
 import { destinationText, familyOf } from "../../node/rules/rules.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** The server at our addresses; "unknown": no visible process; "unseen": no visible sockets. */
+/** The server at our addresses; "unknown": invisible process; "unseen": invisible sockets. */
 export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown" | "unseen";
 
-/** Whether silence is acceptable: perhaps nobody serves. */
+/** Whether silence is acceptable. */
 export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
@@ -18,7 +18,7 @@ export interface Socket {
   readonly owner: { readonly pid: number; readonly name: string } | null;
 }
 
-/** An address to listen on; "" for all of both families. */
+/** An address to listen on; "" for all. */
 export interface Wanted {
   readonly address: string;
   readonly port: number;
@@ -43,7 +43,7 @@ const ADVICE: Record<string, string> = {
   coredns: "give it bind with its own addresses, or stop it",
 };
 
-/** The present server at the addresses of nodens. */
+/** The server currently at our addresses. */
 export function whoRuns(facts: ListenerFacts): Running {
   const { dns, sockets, status } = facts;
   if (sockets === null) return status === null ? "unseen" : "nodens";
@@ -58,7 +58,7 @@ export function whoRuns(facts: ListenerFacts): Running {
 
 const UNREADABLE = "/proc/net cannot be read, so listening sockets are not known";
 
-/** Checks that no other process has the DNS addresses. */
+/** Checks that DNS addresses are available. */
 export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   const { dns, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -66,7 +66,7 @@ export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   return judge(dns, sockets, { facts, advice: ADVICE });
 }
 
-/** Checks that no other process has the addresses of health and metrics. */
+/** Checks that HTTP addresses are available. */
 export function judgeHttpPorts(facts: ListenerFacts): Verdict {
   const { http, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -120,14 +120,14 @@ function judge(
   return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
-/** The process that listens at an address, or null. */
+/** The listening process. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);
 }
 
 function isNodens({ owner }: Socket, { status }: ListenerFacts): boolean {
-  // An invisible process is taken for the nodens that answers at our HTTP addresses.
+  // Presumably the nodens that answers at our HTTP addresses.
   if (owner === null) return status !== null;
   return owner.name === "nodens" || owner.pid === status?.pid;
 }
@@ -154,7 +154,7 @@ function isAt({ address, port }: Wanted, socket: Socket): boolean {
     familyOf(address) === familyOf(socket.address) || socket.address === "::");
 }
 
-/** Whether both perhaps cannot be bound at once: /proc does not say whether "::" takes IPv4. */
+/** Whether both may conflict: /proc does not say whether "::" includes IPv4. */
 function collides({ address, port }: Wanted, socket: Socket): boolean {
   if (port !== socket.port) return false;
   if (address === "" || address === socket.address) return true;

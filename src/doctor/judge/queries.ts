@@ -21,20 +21,20 @@ export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];
   readonly running: Running;
-  /** The process on this machine that listens at that address, in words, or null. */
+  /** The local process at that address, or null. */
   readonly holder: string | null;
 }
 
 const WHAT = { cluster: "cluster name", outside: "outside name" } as const;
 const TITLE = { listener: "Ask", cluster: "Ask the cluster at", upstream: "Ask upstream" } as const;
 
-/** Id and title of the check of a server. */
+/** Id and title of a server's check. */
 export function checkOf({ role, ...server }: Target): { id: string; title: string } {
   const where = destinationText(server);
   return { id: `${role}:${where}`, title: `${TITLE[role]} ${where}` };
 }
 
-/** Checks that one server answers over every path. */
+/** Checks that a server answers over every path. */
 export function judgeQueries(facts: QueryFacts): Verdict {
   const { target, asked, running, holder } = facts;
   const nobody = target.role === "listener" && maybeNobody(running);
@@ -122,7 +122,7 @@ function remedyOf({ target, running, holder }: QueryFacts, bad: readonly Asked[]
   return steps.join("; ") || "see the log of the server that answers";
 }
 
-/** Result of queries from a pod's position in the network, or a similar one. */
+/** Result of queries from a pod's position. */
 export type PodFacts =
   | { readonly how: "namespace"; readonly asked: readonly Asked[]; readonly server: string }
   | { readonly how: "failed"; readonly why: string }

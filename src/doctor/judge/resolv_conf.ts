@@ -13,7 +13,7 @@ export interface ResolvConfFacts {
 export interface KubeletFacts {
   readonly path: string;
   readonly clusterDns: readonly string[];
-  /** `resolvConf`: the file for pods with dnsPolicy Default, such as kube-dns. */
+  /** `resolvConf`: for pods with dnsPolicy Default, such as kube-dns. */
   readonly resolvConf: ResolvConfFacts | null;
 }
 
@@ -21,7 +21,7 @@ const REMEDY = "forward to servers by their addresses, or to a file that names t
   " /run/systemd/resolve/resolv.conf (in the Corefile, or upstreamNameservers of the kube-dns" +
   " config map)";
 
-/** Checks that nodens does not forward to itself. */
+/** Checks for forwarding loops. */
 export function judgeResolvConf(
   files: readonly ResolvConfFacts[],
   { own }: { own: readonly string[] },
@@ -70,7 +70,7 @@ export function judgeResolvConf(
   );
 }
 
-/** Checks that pods query nodens, and kube-dns does not. */
+/** Checks that pods query nodens but kube-dns does not. */
 export function judgeKubelet(
   kubelet: KubeletFacts | null,
   { own, localIps }: { own: readonly string[]; localIps: readonly string[] },
@@ -103,7 +103,7 @@ export function judgeKubelet(
   return ok(`pods ask ${clusterDns.join(", ")} (${path})`);
 }
 
-/** `clusterDNS` and `resolvConf` of kubelet's configuration (YAML or JSON). */
+/** Parses `clusterDNS` and `resolvConf` (YAML or JSON). */
 export function parseKubeletConfig(
   text: string,
 ): { clusterDns: string[]; resolvConf: string | null } {

@@ -22,7 +22,7 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
   none: "without fail-open",
 };
 
-/** The level that the present rules resemble most. */
+/** The level most similar to the present rules. */
 export function levelOf(facts: Pick<RuleFacts, "rules" | "levels">): FailOpenLevel {
   return nearest(facts)?.level ?? "none";
 }
@@ -34,7 +34,7 @@ function nearest({ rules, levels }: Pick<RuleFacts, "rules" | "levels">) {
     .toSorted((a, b) => a.changes.length - b.changes.length)[0];
 }
 
-/** Checks that the rules of nodens are present and complete. */
+/** Checks that nodens' rules are complete. */
 export function judgeOwnRules(facts: RuleFacts): Verdict {
   const { rules, levels, running, failOpen } = facts;
   const present = nearest(facts);
@@ -92,7 +92,7 @@ export function judgeOwnRules(facts: RuleFacts): Verdict {
   );
 }
 
-/** Checks that no other program's rules above ours match our traffic. */
+/** Checks for foreign rules above ours. */
 export function judgeForeignRules(facts: RuleFacts): Verdict {
   const { rules } = facts;
   const set = nearest(facts)?.set;
@@ -120,7 +120,7 @@ export interface BeatFacts {
   readonly texts: readonly [string | null, string | null];
 }
 
-/** Checks that the entries are renewed, if present rules require them (`asked`). */
+/** Checks that required entries (`asked`) are renewed. */
 export function judgeHeartbeat(
   beats: readonly BeatFacts[],
   { running, asked }: { running: Running; asked: boolean },
@@ -144,7 +144,7 @@ export function judgeHeartbeat(
   );
 }
 
-/** When an entry was last renewed, by the kernel's clock; null if it does not exist. */
+/** An entry's last renewal by the kernel's clock. */
 export function lastSeen(text: string | null, address: string): string | null {
   for (const line of text?.split("\n") ?? []) {
     const match = /^src=(\S+) .*\blast_seen: (\d+)/.exec(line);

@@ -54,12 +54,12 @@ export function parseEffective(status: string): bigint | null {
   return digits === undefined ? null : BigInt(`0x${digits}`);
 }
 
-/** Whether NET_ADMIN is among these capabilities; null if they are unknown. */
+/** Whether NET_ADMIN is included; null if unknown. */
 export function mayAdminister(effective: bigint | null): boolean | null {
   return effective === null ? null : (effective >> BIT.NET_ADMIN & 1n) === 1n;
 }
 
-/** Checks that nodens would have enough capabilities with those of this process. */
+/** Checks that this process's capabilities suffice. */
 export function judgeCapabilities(facts: CapabilityFacts): Verdict {
   const { effective, lowestPort, setupInterface, setupRules, backend, unprivilegedPort } = facts;
   if (effective === null) return skipped("/proc/self/status cannot be read");

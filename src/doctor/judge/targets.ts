@@ -20,7 +20,7 @@ export interface Name {
 const MAX_TARGETS = 16;
 const BOTH = ["UDP", "TCP"] as const;
 
-/** The servers to query, with their names: listeners, the cluster's DNS, and upstreams. */
+/** Plans queries to listeners, the cluster's DNS, and upstreams. */
 export function planTargets(
   { config, names, clusterDns, standIns = [] }: {
     config: Config | null;

@@ -12,11 +12,11 @@ interface CorefileProbe {
 }
 
 const CLUSTER_DNS = "__PILLAR__CLUSTER__DNS__";
-/** Placeholder for an unknown address of the Service, so that the rest can be checked. */
+/** Placeholder for the Service's unknown address. */
 export const STAND_IN = "192.0.2.53";
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** Reads the Corefile as nodens would, or fills the template; writes nothing. */
+/** Reads the Corefile, or fills the template in memory. */
 export async function probeCorefile(
   { template, corefile, defaultPort }: {
     template: TemplateOptions | null;
@@ -62,7 +62,7 @@ async function probeTemplate(
   const address = serviceAddress(upstreamService, (name) => host.env(name));
   const unneeded: ServiceFacts = { service: upstreamService, address, needed: false };
   const { base, config: kubeDns } = await readInputs(template, files);
-  // The Corefile of an earlier start is still served.
+  // The previous Corefile is still served.
   const before = await findFile(target, files);
   const readBefore = async () => "text" in before ? await read(target, before.text) : null;
   if ("why" in base) {

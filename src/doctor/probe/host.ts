@@ -9,7 +9,7 @@ import {
 } from "../judge/resolv_conf.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";
-/** Kubelet's configuration: of kubeadm, of k3s, and of some clouds' images. */
+/** Of kubeadm, k3s, and some cloud images. */
 const KUBELET_CONFIGS = [
   "/var/lib/kubelet/config.yaml",
   "/etc/kubernetes/kubelet/config.json",
@@ -18,7 +18,7 @@ const KUBELET_CONFIGS = [
 ];
 const STATUS_LIMIT_MS = 1000;
 
-/** /etc/resolv.conf and every such file that the Corefile forwards to. */
+/** Reads /etc/resolv.conf and others used by the Corefile. */
 export function probeResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
   const leftOut = new Map<string, Set<string>>();
   for (const { files, servers } of config === null ? [] : forwardings(config)) {
@@ -38,7 +38,7 @@ export function probeResolvConfs(config: Config | null, host: HostView): ResolvC
     .filter(({ forwarded, servers }) => forwarded || servers !== null);
 }
 
-/** Kubelet's configuration, if it is visible here. */
+/** Kubelet's configuration, if visible. */
 export function probeKubelet(host: HostView): KubeletFacts | null {
   for (const path of KUBELET_CONFIGS) {
     const text = textOf(path, host);
@@ -50,7 +50,7 @@ export function probeKubelet(host: HostView): KubeletFacts | null {
   return null;
 }
 
-/** Requests the status that only nodens has from the addresses for metrics. */
+/** Requests nodens' status page. */
 export async function probeStatus(
   addresses: readonly string[],
 ): Promise<{ pid: number; version: string } | null> {

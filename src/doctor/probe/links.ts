@@ -50,7 +50,7 @@ export function probeLinks(
   }
 }
 
-/** Names of the modules that the kernel has or could load; null if unknown. */
+/** Available kernel modules; null if unknown. */
 export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] | null {
   const release = tree.read("/proc/sys/kernel/osrelease")?.trim();
   const texts = ["modules.dep", "modules.builtin"].map((file) =>
@@ -60,19 +60,19 @@ export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] 
   return [...texts.flatMap((text) => moduleNames(text ?? "")), ...tree.list("/sys/module")];
 }
 
-/** Names of modules in modules.dep or modules.builtin: `kernel/net/xt_recent.ko.xz: …`. */
+/** Module names in modules.dep or modules.builtin: `kernel/net/xt_recent.ko.xz: …`. */
 export function moduleNames(text: string): string[] {
   return [...text.matchAll(/([^/:\s]+)\.ko(?:\.[a-z0-9]+)?(?::.*)?$/gm)]
     .map(([, name]) => name!.replaceAll("-", "_"));
 }
 
-/** Interfaces of the default routes in /proc/net/route: name, destination, …, mask in column 8. */
+/** Default routes' interfaces in /proc/net/route: name, destination, …, mask in column 8. */
 export function defaultLinks(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) => words[1] === "00000000" && words[7] === "00000000" ? [words[0]!] : []);
 }
 
-/** The same for /proc/net/ipv6_route: destination, prefix length, …, name at the end. */
+/** The same for ipv6_route: destination, prefix length, …, name. */
 export function defaultLinks6(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) =>

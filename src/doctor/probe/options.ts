@@ -6,7 +6,7 @@ import type { NodeOptions } from "../../node/template/options.ts";
 import type { KernelTree } from "../../sys/kernel_tree.ts";
 import type { Answer } from "../judge/queries.ts";
 
-/** What `nodens doctor` examines. */
+/** Options of an examination. */
 export interface DoctorOptions {
   readonly node: NodeOptions;
   readonly rules: RuleRequest;
@@ -19,7 +19,7 @@ export interface DoctorOptions {
   readonly pod: boolean;
 }
 
-/** Whether nodens would make iptables rules. */
+/** Whether iptables rules are wanted. */
 export function wantsRules({ node, rules }: DoctorOptions): boolean {
   return node.setupIptables || rules.redirect !== null;
 }
@@ -31,11 +31,11 @@ export interface Question {
   readonly port: number;
   readonly transport: "UDP" | "TCP";
   readonly timeoutMs: number;
-  /** Source address (UDP only); default: the kernel's choice. */
+  /** UDP only; default: the kernel's choice. */
   readonly source?: string | undefined;
 }
 
-/** The probes' access to the machine. It changes nothing, except by `run` with `--pod`. */
+/** Access to the machine; read-only, except `run` with `--pod`. */
 export interface Surroundings {
   readonly host: HostView;
   readonly tree: Pick<KernelTree, "read" | "list" | "readLink"> | null;

@@ -4,14 +4,14 @@ import type { LinkFacts } from "./links.ts";
 import type { Surroundings } from "./options.ts";
 import { askTargets } from "./queries.ts";
 
-/** Addresses of the veth pair: link-local ones that no cloud uses. */
+/** Link-local addresses of the veth pair, unused by any cloud. */
 const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
 const NAMESPACE = "nodens-doctor";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const COMMAND_LIMIT_MS = 10_000;
 const START_MS = 10_000;
 
-/** Queries a server from an address of the host that faces pods. */
+/** Queries a server from a pod-facing address. */
 export async function askFromGateway(
   target: Target | undefined,
   { links, ask, timeoutMs, own }: {
@@ -41,7 +41,7 @@ export async function askFromGateway(
   return { how: "gateway", source, link, asked, server: `${target.address}:${target.port}` };
 }
 
-/** Queries from a temporary network namespace, through PREROUTING and INPUT as a pod's queries. */
+/** Queries from a temporary network namespace, through PREROUTING and INPUT. */
 export async function askFromNamespace(
   target: Target | undefined,
   { run, self, tree, timeoutMs }: Pick<Surroundings, "run" | "self" | "tree"> & {
@@ -106,7 +106,7 @@ export async function askFromNamespace(
   }
 }
 
-/** Removes namespaces that killed doctors have left; their veth pairs go with them. */
+/** Also removes their veth pairs. */
 async function removeStale({ run, tree }: Pick<Surroundings, "run" | "tree">): Promise<void> {
   const list = await run("ip", { args: ["netns", "list"], timeoutMs: COMMAND_LIMIT_MS });
   if (list === null || tree === null) return;

@@ -2,10 +2,10 @@ import type { Asked } from "../judge/queries.ts";
 import type { Name, Target } from "../judge/targets.ts";
 import type { Surroundings } from "./options.ts";
 
-/** A slower answer is not measured again: its time is accurate enough. */
+/** Slower answers need no second measurement. */
 const ASK_AGAIN_BELOW_MS = 250;
 
-/** How servers are queried. */
+/** Dependencies of the queries. */
 export interface AskOptions {
   readonly ask: Surroundings["ask"];
   readonly timeoutMs: number;
@@ -13,8 +13,8 @@ export interface AskOptions {
 }
 
 /**
- * Queries servers for all names over all transports: first all at once, so that silent ones cost
- * only one time limit; then answered ones one by one, to measure the times.
+ * Queries all servers: concurrently, so that silence costs one timeout; then, if answered, one by
+ * one for accurate times.
  */
 export async function askTargets(
   targets: readonly Pick<Target, "address" | "port" | "transports" | "names">[],

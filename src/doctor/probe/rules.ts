@@ -13,18 +13,18 @@ import type { DoctorOptions, Surroundings } from "./options.ts";
 const BEAT_MS = 1100;
 const TRIAL_LIMIT_MS = 20_000;
 
-/** The wanted rules at each level of fail-open, the best one first. */
+/** Wanted rules at each level, best first. */
 export function ruleLevels(family: Family, { rules }: DoctorOptions): RuleFacts["levels"] {
   const levels = ruleBeats(family, rules).length > 0 ? LEVELS : ["none" as const];
   return levels.map((level) => ({ level, set: ruleSet(family, level, rules) }));
 }
 
-/** The present rules, of both kinds of iptables. */
+/** Reads both kinds of iptables. */
 export async function probeRules(
   family: Family,
   { run, tree }: Pick<Surroundings, "run" | "tree">,
 ): Promise<FamilyRules> {
-  // Without the capability, legacy iptables prints no rules and no error.
+  // Without it, legacy iptables silently prints no rules.
   if (mayAdminister(parseEffective(tree?.read("/proc/self/status") ?? "")) === false) {
     const message = "rules cannot be read without the capability NET_ADMIN";
     return { family, fault: "permission", message };
@@ -37,7 +37,7 @@ export async function probeRules(
   }
 }
 
-/** What the kernel has for the rules; tries them only if that leaves no trace. */
+/** Finds the kernel's matches, by trial if necessary. */
 export async function probeMatches(
   rules: FamilyRules,
   best: RuleSet,
@@ -57,7 +57,7 @@ export async function probeMatches(
   };
 }
 
-/** Has iptables-restore check rules. Null if that would load modules or create tables. */
+/** Tests rules with iptables-restore; null if that would load modules or create tables. */
 export async function tryRules(
   { rules, set, tables, loaded }: {
     rules: FamilyRules;
@@ -71,7 +71,7 @@ export async function tryRules(
   const { family, backends: { used } } = rules;
   const needed = set.wanted.flatMap(({ args }) => args.filter((_, i) => args[i - 1] === "-m"));
   if (!needed.every((match) => loaded?.includes(match))) return null;
-  // Legacy iptables creates a table when it reads it.
+  // Legacy iptables creates tables on reading.
   if (used.name !== "nft" && !set.wanted.every(({ table }) => tables?.includes(table))) return null;
   const changes = planChanges(used.saved.rules, set);
   if (changes.length === 0) return { accepted: true, said: "" };
@@ -87,7 +87,7 @@ export async function tryRules(
   return { accepted: result.code === 0, said: said.trim().slice(0, 300) };
 }
 
-/** Matches that kernel modules add: xt_recent, ipt_ah, ip6t_rt. */
+/** Matches of kernel modules: xt_recent, ipt_ah, ip6t_rt. */
 export function matchesOfModules(names: Iterable<string>): string[] {
   const found = new Set<string>();
   for (const name of names) {
@@ -97,7 +97,7 @@ export function matchesOfModules(names: Iterable<string>): string[] {
   return [...found];
 }
 
-/** The heartbeats of some families, read twice with more than their interval between. */
+/** Reads heartbeats twice. */
 export async function probeHeartbeat(
   families: readonly Family[],
   { rules }: DoctorOptions,

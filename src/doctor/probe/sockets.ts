@@ -3,10 +3,10 @@ import type { Socket } from "../judge/listeners.ts";
 import type { Surroundings } from "./options.ts";
 
 const FILES = [["udp", "udp"], ["udp6", "udp"], ["tcp", "tcp"], ["tcp6", "tcp"]] as const;
-/** States in /proc/net: a listening TCP socket, a UDP socket without a peer. */
+/** Listening TCP socket, and UDP socket without a peer. */
 const STATE = { tcp: "0A", udp: "07" } as const;
 
-/** Sockets that listen at some ports, with their processes if visible; null without /proc. */
+/** Listening sockets, with processes if visible; null without /proc. */
 export function probeSockets(
   ports: readonly number[],
   tree: Surroundings["tree"],
@@ -42,7 +42,7 @@ function findOwners(
   return owners;
 }
 
-/** Listening sockets in /proc/net/udp, tcp, udp6 or tcp6; malformed lines are ignored. */
+/** Parses listening sockets from /proc/net; skips malformed lines. */
 export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
   return text.split("\n").slice(1).flatMap((line) => {
     const words = line.trim().split(/\s+/);
@@ -54,7 +54,7 @@ export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
   });
 }
 
-/** Addresses are words of 32 bits in the machine's byte order, which is little-endian. */
+/** Little-endian words of 32 bits. */
 function socketAddress(hex: string): string {
   const bytes = Uint8Array.fromHex(hex);
   for (let i = 0; i < bytes.length; i += 4) bytes.subarray(i, i + 4).reverse();
@@ -65,7 +65,7 @@ function socketAddress(hex: string): string {
 /** Name of a process, from /proc/PID/cmdline and comm. */
 export function processName(cmdline: string, comm: string): string {
   const program = (cmdline.split("\0", 1)[0] ?? "").split("/").at(-1) ?? "";
-  // Kernel threads and zombies have no command line; that of a script begins with its interpreter.
+  // Kernel threads and zombies have no command line; a script's begins with its interpreter.
   const short = comm.trim();
   return program === "" || short.startsWith("systemd-") ? short : program;
 }

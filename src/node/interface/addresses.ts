@@ -5,13 +5,11 @@ import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts"
 /** An address of the interface. */
 export interface WantedAddress extends Omit<AddressRequest, "index"> {
   readonly text: string;
-  /** In 127.0.0.0/8, or ::1: one of the system's own, on lo. */
+  /** On lo: 127.0.0.0/8 or ::1. */
   readonly loopback: boolean;
 }
 
-/**
- * Parses addresses and removes duplicates. Throws a RangeError for an invalid or unspecified one.
- */
+/** Parses and deduplicates addresses. Throws `RangeError` if invalid or unspecified. */
 export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   const wanted = new Map<string, WantedAddress>();
   for (const address of addresses) {
@@ -31,15 +29,15 @@ export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   return [...wanted.values()];
 }
 
-/** Text of 4 or 16 bytes. */
+/** Formats 4 or 16 bytes as an address. */
 export function addressText(bytes: Uint8Array): string {
   return bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
 }
 
-/** The link with the addresses of all Services, if kube-proxy uses IPVS. */
+/** With IPVS, kube-proxy puts all Service addresses here. */
 const IPVS_LINK = "kube-ipvs0";
 
-/** Describes wanted addresses that other links have too, which keep them when nodens stops. */
+/** Describes wanted addresses that remain on other links. */
 export function describeElsewhere(
   wanted: readonly WantedAddress[],
   others: readonly LinkAddress[],
@@ -61,14 +59,13 @@ export function describeElsewhere(
   });
 }
 
-/** Documentation addresses (RFC 5737, RFC 3849): packets to them take the default route. */
+/** Documentation addresses (RFC 5737, RFC 3849), routed by default. */
 const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"]
   .map((text) => parseAddress(text)!);
 
 /**
- * Makes the host's own queries to an address leave from another one: by default the kernel chooses
- * the queried address, and an answer that arrives after its removal is lost. Returns null if there
- * is no other address that stays, or no default route; else the step that changes the route.
+ * Plans another source address for the host's queries; by default it is the queried address, and
+ * answers after its removal are lost. Returns null without an alternative or a default route.
  */
 export function planOtherSource(
   kernel: Rtnetlink,
@@ -82,10 +79,10 @@ export function planOtherSource(
   return () => kernel.setLocalSource(address, source);
 }
 
-/** Makes them leave from the queried address again. */
+/** Restores the queried address as the source. */
 export function restoreSource(kernel: Rtnetlink, address: AddressRequest): void {
   if (address.bytes.length === 4) return kernel.setLocalSource(address, address.bytes);
-  // The kernel removes only routes of its own with their address: have it make this one again.
+  // The kernel removes only routes it made, so recreate it.
   kernel.deleteLocalRoute(address);
   kernel.deleteAddress(address);
   kernel.addAddress(address);

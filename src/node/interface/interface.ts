@@ -20,7 +20,7 @@ import { InterfaceWatch, RepairPace } from "./watch.ts";
 
 const LOOK_MS = 100;
 
-/** What `ensure` found and did. */
+/** Result of `ensure`. */
 export interface EnsureResult {
   readonly kind: InterfaceKind;
   readonly adopted: boolean;
@@ -33,9 +33,8 @@ interface Work {
 }
 
 /**
- * Makes or adopts, keeps and removes the link with the addresses that the node's clients query: a
- * dummy link, or else a bridge without ports, or else lo. An existing dummy or bridge without ports
- * of that name is adopted and then treated as made here.
+ * Maintains the link with the node's addresses: dummy, else bridge without ports, else lo. Adopts
+ * an existing suitable link of that name as if created here.
  */
 export class NodeInterface {
   readonly #name: string;
@@ -53,7 +52,7 @@ export class NodeInterface {
   readonly #strays = new Set<number>();
   #elsewhere: readonly string[] = [];
 
-  /** Throws a RangeError for an invalid name or address; touches nothing yet. */
+  /** Throws `RangeError` for an invalid name or address. */
   constructor({ name, addresses, log, kernelKinds, clock = systemClock }: InterfaceOptions) {
     checkInterfaceName(name);
     this.#name = name;
@@ -65,8 +64,8 @@ export class NodeInterface {
   }
 
   /**
-   * Makes or repairs the interface. Throws an Error with cause and remedy; the first call then
-   * leaves nothing behind, and a later one has done what it could.
+   * Creates or repairs the interface. Throws an Error with cause and remedy; a failed first call
+   * leaves nothing behind, a later one may be partial.
    */
   ensure(): EnsureResult {
     const first = this.#link === null;
@@ -96,8 +95,8 @@ export class NodeInterface {
   }
 
   /**
-   * Calls back once, and soon after each change to the interface, less often if repairs follow each
-   * other. The callback must not throw. Throws if no netlink socket can be opened.
+   * Calls back once and after changes, more slowly if repairs repeat. The callback must not throw.
+   * Throws if no netlink socket can be opened.
    */
   watch(onNotice: () => void): void {
     this.#endWatch();
@@ -114,8 +113,8 @@ export class NodeInterface {
   }
 
   /**
-   * Makes the host's own queries to the addresses leave from another address of the host. Returns
-   * whether earlier ones may be in flight, whose answers would be lost with the addresses.
+   * Changes the source of the host's queries to the addresses. Returns whether earlier queries may
+   * be in flight, whose answers removal would lose.
    */
   yieldSource(): boolean {
     this.#endWatch();
@@ -137,13 +136,12 @@ export class NodeInterface {
   }
 
   /**
-   * Removes the link, or the addresses from lo, unless another program turned the link into
-   * something else. Returns what was removed, in words. A second call does nothing.
+   * Removes the link, or the addresses from lo, unless another program repurposed the link. Returns
+   * what was removed.
    */
   remove(): string[] {
     this.#endWatch();
     try {
-      // The kernel removes only routes of its own with their address.
       for (const route of this.#yielded) this.#open().deleteLocalRoute(route);
       this.#yielded = [];
       const ours = this.#link !== null && this.#kindOf(this.#link) !== "lo" ? this.#link.index : 0;
@@ -195,7 +193,7 @@ export class NodeInterface {
     const link = this.#open().getLink(this.#name);
     if (link === null) return this.#onLo ? this.#lo() : null;
     const isOurKind = this.#kindOf(link) !== "lo";
-    // If our own link gets ports, somebody needs it, with the addresses.
+    // Once our link has ports, another program needs it.
     const known = this.#link?.index === link.index;
     if (!isOurKind || (!known && this.#hasPorts(link))) {
       const what = isOurKind
@@ -217,7 +215,7 @@ export class NodeInterface {
         kernel.addLink(this.#name, kernelKind);
       } catch (error) {
         if (!(error instanceof NetlinkError)) throw error;
-        // Another process may have made it since `#find`.
+        // Another process may have created it since `#find`.
         const found = error.errno === ERRNO.EXIST ? this.#find() : null;
         if (found !== null) return found;
         if (error.errno !== ERRNO.OPNOTSUPP) throw error;
@@ -314,7 +312,7 @@ export class NodeInterface {
     }
   }
 
-  /** Removes links, but only the addresses of a bridge that has ports now. */
+  /** A bridge with ports loses only its addresses. */
   #removeLinks(isIncluded: (link: Link) => boolean): string[] {
     const kernel = this.#open();
     return kernel.listLinks().filter(isIncluded).flatMap((link) => {

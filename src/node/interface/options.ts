@@ -17,11 +17,11 @@ export interface InterfaceOptions {
   addresses: readonly string[];
   log(level: LogLevel, line: string): void;
   clock?: Clock;
-  /** Kinds to request instead of a dummy or a bridge, so that tests need no kernel modules. */
+  /** Substitutes that tests use without kernel modules. */
   kernelKinds?: Partial<Record<LinkKind, string>>;
 }
 
-/** Throws a RangeError if the kernel would refuse the name of a link. */
+/** Throws `RangeError` for an invalid link name. */
 export function checkInterfaceName(name: string): void {
   const length = new TextEncoder().encode(name).length;
   const problem = length === 0
@@ -38,7 +38,7 @@ export function checkInterfaceName(name: string): void {
   );
 }
 
-/** What went wrong with an interface, and the remedy. */
+/** Describes an interface fault and its remedy. */
 export function explain(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(({ message }) => message).join("; ");
   const text = error instanceof Error ? error.message : String(error);
@@ -50,7 +50,7 @@ const REMEDIES: Record<number, string> = {
   [ERRNO.PERM]: "give nodens the capability NET_ADMIN (in Kubernetes: " +
     "securityContext.capabilities.add), or leave the interface to others with " +
     "-setupinterface=false",
-  // Only IPv6 addresses are refused with these two: IPv6 is switched off, or the kernel lacks it.
+  // IPv6 is switched off, or missing from the kernel.
   [ERRNO.ACCES]: 'allow IPv6 with "sysctl net.ipv6.conf.all.disable_ipv6=0", or leave the address' +
     " out of -localip",
   [ERRNO.OPNOTSUPP]: "this kernel has no IPv6: leave the address out of -localip",

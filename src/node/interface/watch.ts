@@ -6,10 +6,10 @@ const MAX_NOTICES = 256;
 const FREE_REPAIRS = 3;
 const MIN_DELAY_MS = 1000;
 const MAX_DELAY_MS = 30_000;
-/** Time without a repair after which all are forgotten; longer than any delay. */
+/** Quiet period before repairs are forgotten; exceeds any delay. */
 const CALM_MS = 60_000;
 
-/** Slows down repairs if two programs undo each other's changes. Times are monotonic. */
+/** Slows repairs if two programs undo each other's changes. Times are monotonic. */
 export class RepairPace {
   count = 0;
   #lastMs = -Infinity;
@@ -28,11 +28,11 @@ export class RepairPace {
   }
 }
 
-/** Reads the kernel's notices of changes to one link and its addresses, without blocking. */
+/** Reads kernel notices for one link without blocking. */
 export class InterfaceWatch {
   readonly #socket = new NetlinkSocket(NOTICE_GROUPS);
   readonly #pace: RepairPace;
-  // Changes before the socket was opened are not reported.
+  // Earlier changes were not reported.
   #pending = true;
 
   constructor(pace: RepairPace) {
@@ -40,8 +40,8 @@ export class InterfaceWatch {
   }
 
   /**
-   * Whether to check the link now: there was a notice of it, or notices were lost, and the pace
-   * allows it. Notices that must wait are remembered.
+   * Whether to check the link now: notices arrived or were lost, and the pace allows it. Delayed
+   * ones are remembered.
    */
   look(watched: { name: string; index: number }, nowMs: number): boolean {
     const messages = this.#socket.takeNotices(MAX_NOTICES);

@@ -22,12 +22,12 @@ export type RedirectFlagNames = Readonly<
 >;
 
 const MAX_SERVERS = 64;
-/** 4294967295 is no user: as an argument of setuid(2) it means "unchanged". */
+/** 4294967295 means "unchanged" in setuid(2). */
 const MAX_UID = 4294967294;
-/** IFNAMSIZ without the final zero; includes a + at the end. */
+/** IFNAMSIZ without the final zero; includes a trailing +. */
 const MAX_INTERFACE_NAME = 15;
 
-/** Parses the flags. Throws a `RangeError` with flag, value and remedy. */
+/** Parses the flags. Throws `RangeError` with flag, value and remedy. */
 export function readRedirectArguments(
   args: RedirectArguments,
   names: RedirectFlagNames,
@@ -69,7 +69,7 @@ export function readRedirectArguments(
       `for "${address}" an address of its family is missing in -${names.to} ("${args.to}")`;
     check(to[familyOf(address)] !== undefined, "only", why);
   }
-  // Servers of one family alone do not redirect the other.
+  // One family's servers do not redirect the other.
   for (const family of [4, 6] as const) {
     if (only.length > 0 && !only.some((one) => familyOf(one) === family)) delete to[family];
   }
@@ -89,7 +89,7 @@ export function readRedirectArguments(
   };
 }
 
-/** Number of a user of this machine, as text; an unknown name is returned unchanged. */
+/** User id; an unknown name is returned unchanged. */
 export function userIdOf(
   name: string,
   readUsers = () => readRegularTextSync("/etc/passwd", MAX_SYSTEM_FILE_BYTES),

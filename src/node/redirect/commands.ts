@@ -4,14 +4,13 @@ import { type Family, joinWords, ruleKey } from "../rules/rule_text.ts";
 import { ownership, planChanges, restoreInput } from "../rules/transaction.ts";
 import { type RedirectOptions, redirectSet } from "./redirect.ts";
 
-/** State of the redirect of one family. */
 interface RedirectState {
   readonly backend: BackendChanges["backend"];
   readonly present: readonly string[];
   readonly missing: readonly string[];
 }
 
-/** Changes that install a redirect, or remove it (`null`), by backend. Throws `IptablesError`. */
+/** Plans an installation, or removal (`null`), by backend. Throws `IptablesError`. */
 export async function planRedirect(
   family: Family,
   options: RedirectOptions | null,
@@ -28,13 +27,13 @@ export async function planRedirect(
   })).filter(({ changes }) => changes.length > 0);
 }
 
-/** A plan as a shell would run it. */
+/** Formats a plan as a shell command. */
 export function commandText({ family, backend, changes }: BackendChanges): string {
   const command = restoreCommand(family, backend).join(" ");
   return `${command} <<'EOF'\n${restoreInput(changes)}EOF\n`;
 }
 
-/** Compares the installed redirect of one family with this one. Throws `IptablesError`. */
+/** Compares the installed redirect with the wanted one. Throws `IptablesError`. */
 export async function redirectState(
   family: Family,
   options: RedirectOptions,

@@ -3,21 +3,21 @@ import type { Family, Rule } from "../rules/rule_text.ts";
 import { destinationText, familyOf, OWN_MARK, recent, rule } from "../rules/rules.ts";
 import type { RuleSet } from "../rules/transaction.ts";
 
-/** Comment of every rule of a redirect. */
+/** Comment of every redirect rule. */
 export const REDIRECT_COMMENT = "nodens: redirect";
 
-/** Lists of `-m recent` with a single entry. */
+/** Single-entry lists of `-m recent`. */
 export const REDIRECT_LIST: Record<Family, string> = {
   4: "nodens-redirect",
   6: "nodens-redirect6",
 };
 
-/** The single entry of such a list, and its mask, which maps every address to it. */
+/** The entry of such a list, and a mask that maps every address to it. */
 export const REDIRECT_ENTRY: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
 
-/** What is redirected, and where to. */
+/** Options of a redirect. */
 export interface RedirectOptions {
-  /** By family: null if nodens listens on all addresses; a missing family is not redirected. */
+  /** Null if nodens listens on all addresses; a missing family is not redirected. */
   readonly to: Partial<Record<Family, string | null>>;
   readonly port: number;
   readonly only: readonly string[];
@@ -36,7 +36,7 @@ export function redirectFamilies({ to }: RedirectOptions): Family[] {
   return ([4, 6] as const).filter((family) => to[family] !== undefined);
 }
 
-/** The rules of a redirect of one family, and what an earlier one may have left. */
+/** One family's redirect rules, including possible leftovers. */
 export function redirectSet(family: Family, options: RedirectOptions | null): RuleSet {
   return {
     wanted: options === null ? [] : redirectRules(family, options),
@@ -49,9 +49,7 @@ export function redirectSet(family: Family, options: RedirectOptions | null): Ru
   };
 }
 
-/**
- * In the order of installation: each is inserted above the one before, so exceptions come first.
- */
+/** In installation order, each above the previous one, so exceptions come first. */
 export function redirectRules(family: Family, options: RedirectOptions): Rule[] {
   const { to, port, exceptUid, failOpen } = options;
   const address = to[family];
@@ -95,7 +93,7 @@ export function redirectRules(family: Family, options: RedirectOptions): Rule[] 
   return [...rules, ...allow];
 }
 
-/** Why containers are not redirected although this was requested, or null. */
+/** Why requested containers are not redirected, or null. */
 export function containersLeftOut({ to, interfaces }: RedirectOptions): string | null {
   const loopback = Object.values(to).filter((address) => address !== null && isLoopback(address));
   if (interfaces === null || loopback.length === 0) return null;

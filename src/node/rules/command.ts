@@ -15,23 +15,23 @@ export interface CommandOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a command; null if there is no such executable. */
+/** Runs a command; null if the executable is missing. */
 export type RunCommand = (binary: string, options: CommandOptions) => Promise<CommandResult | null>;
 
-/** Exit code of a command that was killed for taking too long, as of timeout(1). */
+/** timeout(1)'s exit code for a killed command. */
 export const TIMED_OUT = 124;
-/** As of shells. */
+/** The shells' exit code. */
 const NOT_STARTED = 126;
-/** Over 200,000 rules, which take some 150 octets each; kube-proxy has 50,000 at 5,000 services. */
+/** 200,000 rules of 150 octets; kube-proxy has 50,000 for 5,000 services. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
-/** Time to read the rest of a full pipe, 64 KiB. */
+/** Time to drain a full pipe, 64 KiB. */
 const LAST_OUTPUT_MS = 500;
-/** Time for a command to end after SIGKILL: only one that is stuck in the kernel needs longer. */
+/** Only a command stuck in the kernel outlasts this after SIGKILL. */
 const KILL_MS = 500;
 
 /**
  * Runs a command in a process group, which is killed as a whole. Returns soon after `timeoutMs` or
- * `signal`, even if the command cannot be killed or left a child that holds its pipes open.
+ * `signal`, even if the command is unkillable or a child holds its pipes.
  */
 export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, signal }) => {
   if (signal?.aborted) return { code: TIMED_OUT, stdout: "", stderr: "" };
@@ -64,7 +64,6 @@ export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, s
     killGroup(child.pid);
     await doneWithin(child.status, KILL_MS);
   } else if (!await doneWithin(finished, LAST_OUTPUT_MS)) {
-    // A child that the command left behind holds the pipes open.
     killGroup(child.pid);
   }
   const [stdout = "", stderr = ""] = outputs.map((output) => output.take());
@@ -76,7 +75,7 @@ export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, s
   return { code: outcome.code, stdout, stderr };
 };
 
-/** Reads an output as it comes; `take` stops reading and returns the text so far. */
+/** Collects output; `take` stops and returns it. */
 function collect(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   onOverflow: () => void,
@@ -109,7 +108,7 @@ async function write(child: Deno.ChildProcess, text: string): Promise<void> {
     await writer.write(new TextEncoder().encode(text));
     await writer.close();
   } catch {
-    // It ended without reading; its exit code and output say why.
+    // It ended without reading; its output says why.
   }
 }
 

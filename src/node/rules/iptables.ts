@@ -2,17 +2,17 @@ import { type CommandResult, type RunCommand, TIMED_OUT } from "./command.ts";
 import { type Family, parseSaved, type SavedRules } from "./rule_text.ts";
 import { type Change, restoreInput } from "./transaction.ts";
 
-/** How long iptables-restore waits for the lock. */
+/** Seconds that iptables-restore waits for the lock. */
 export const LOCK_WAIT_SECONDS = 5;
-/** The same at stop, which must be over within seconds. */
+/** Shorter at stop. */
 export const LOCK_WAIT_AT_STOP_SECONDS = 1;
-/** 50,000 rules take some seconds on a tenth of a processor. */
+/** 50,000 rules take seconds on a tenth of a processor. */
 const COMMAND_LIMIT_MS = 20_000;
 
-/** Why rules cannot be read or changed; "busy": they change again at once, or a command hangs. */
+/** Kind of error; "busy": rules change again at once, or a command hangs. */
 export type IptablesFault = "missing" | "permission" | "lock" | "busy" | "other";
 
-/** Message with cause and remedy. */
+/** An iptables error with cause and remedy. */
 export class IptablesError extends Error {
   readonly fault: IptablesFault;
 
@@ -22,7 +22,7 @@ export class IptablesError extends Error {
   }
 }
 
-/** One of the two kinds of iptables, or the command `iptables`, which is one of them. */
+/** Kind of iptables, or the command `iptables`. */
 export type BackendName = "nft" | "legacy" | "default";
 
 /** One kind of iptables. */
@@ -31,12 +31,12 @@ export interface Backend {
   readonly saved: SavedRules;
 }
 
-/** Both kinds, and which of them the node uses. */
+/** Both kinds, and the one in use. */
 export interface Backends {
   readonly used: Backend;
   readonly other: Backend | null;
   readonly reason: string;
-  /** Why the other one, which never had our rules, cannot be read; null if it can. */
+  /** Why the other one is unreadable, if so; it never had our rules. */
   readonly unread: string | null;
 }
 
@@ -52,11 +52,11 @@ const NO_SUCH_BACKEND =
   /protocol not supported|address family not supported|generation id: invalid argument/i;
 
 /**
- * Reads the rules of one family in both backends, and finds the one that the node uses: that of
- * kubelet and kube-proxy, else the one with more rules, else the one that `iptables` is.
+ * Reads both backends of one family and finds the one in use: that of kubelet and kube-proxy, else
+ * the one with more rules, else that of `iptables`.
  *
- * A backend that exists must be readable, or rules could end up in both; once that of our rules is
- * known (`known`), only that one. Throws `IptablesError`.
+ * All must be readable, or rules could end up in both; once the backend of our rules is `known`,
+ * only that one. Throws `IptablesError`.
  */
 export async function readBackends(
   family: Family,
@@ -66,7 +66,7 @@ export async function readBackends(
   const absent: IptablesError[] = [];
   const backends: Backend[] = [];
   for (const name of ["nft", "legacy", "default"] as const) {
-    // The command without a name is one of the two: it is read only if neither exists.
+    // An alias of one of the two: read only if neither exists.
     if (name === "default" && backends.length + failures.length + absent.length > 0) break;
     const command = commandOf(family, name, "save");
     const saved = await readSaved(command, options);
@@ -133,7 +133,7 @@ async function choose(
   return pick(isLegacy ? legacy : nft, `${command} is of this kind`);
 }
 
-/** A command that changes rules. */
+/** Builds a command that changes rules. */
 export function restoreCommand(
   family: Family,
   backend: BackendName,
@@ -150,7 +150,7 @@ export interface BackendChanges {
   readonly changes: readonly Change[];
 }
 
-/** Makes the changes, all of a table or none. Throws `IptablesError`. */
+/** Applies changes atomically per table. Throws `IptablesError`. */
 export async function applyChanges(
   { family, backend, changes }: BackendChanges,
   { run, signal, lockWaitSeconds = LOCK_WAIT_SECONDS }: RunOptions & { lockWaitSeconds?: number },
@@ -164,7 +164,7 @@ export async function applyChanges(
   if (result.code !== 0) throw failureOf(command, result);
 }
 
-/** A command that removes the rules by hand, for the log. */
+/** Command for manual removal, for the log. */
 export function removalCommand(family: Family, backend: BackendName): string {
   const save = commandOf(family, backend, "save");
   const restore = commandOf(family, backend, "restore");

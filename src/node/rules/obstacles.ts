@@ -1,7 +1,7 @@
 import { parseAddress } from "../../dns/address.ts";
 import { readOptions, type Rule, ruleKey, type RuleOption, type SavedRule } from "./rule_text.ts";
 
-/** Targets that keep traffic from the rules below, by table. In filter our rules accept too. */
+/** Targets that stop traffic before later rules, by table. In filter our rules accept too. */
 const ENDS: Record<string, readonly string[]> = {
   raw: ["ACCEPT", "DROP", "CT", "NOTRACK"],
   filter: ["DROP", "REJECT"],
@@ -21,8 +21,8 @@ interface Traffic {
 }
 
 /**
- * Describes foreign rules above ours that match the same traffic. Rules with other conditions than
- * protocol, addresses, ports and interfaces (a mark, a set, a state) are ignored as uncertain.
+ * Describes foreign rules above ours for the same traffic. Rules with conditions other than
+ * protocol, addresses, ports and interfaces are uncertain, and ignored.
  */
 export function findObstacles(
   present: readonly SavedRule[],
@@ -90,7 +90,7 @@ function matches(options: readonly RuleOption[], traffic: Traffic): boolean {
     if (name === "--dport" || name === "--dports") {
       return value.split(",").some((range) => inRange(range, traffic.port)) !== negated;
     }
-    // Packets from other machines do not arrive on a loopback device.
+    // Remote packets do not arrive on a loopback device.
     if (name === "-i" && value === "lo") return negated;
     return NARROWING.includes(name) || TARGET_OPTIONS.test(name);
   });

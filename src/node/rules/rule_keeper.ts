@@ -17,11 +17,11 @@ import type { Family } from "./rule_text.ts";
 import { pause, planTrialRemoval, RuleTrial } from "./rule_trial.ts";
 import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./transaction.ts";
 
-/** Other programs may change the rules between reading and changing; then both are repeated. */
+/** Concurrent changes require reading and changing again. */
 const ATTEMPTS = 3;
 const ATTEMPT_PAUSE_MS = 200;
 
-/** What was done to the rules of one family. */
+/** Changes to one family's rules. */
 export interface KeptRules {
   readonly changes: number;
   readonly warnings: readonly string[];
@@ -35,14 +35,11 @@ export interface RuleKeeperOptions {
 
 interface KeepOptions {
   readonly signal: AbortSignal;
-  /** The process is stopping: the wait for locks is short. */
+  /** Shortens the wait for locks. */
   readonly atStop?: boolean;
 }
 
-/**
- * Keeps the rules of one family in the backend that the node uses. A backend that may have rules of
- * ours must be readable.
- */
+/** Maintains one family's rules in one backend; any that may have our rules must be readable. */
 export class RuleKeeper {
   readonly #family: Family;
   readonly #options: RuleKeeperOptions;
@@ -62,8 +59,8 @@ export class RuleKeeper {
   }
 
   /**
-   * Installs the wanted rules, removes ours from the other backend, and reads both again. Throws
-   * `IptablesError`; then nothing, or all of some tables, has been changed.
+   * Installs wanted rules, removes ours from the other backend, and verifies both. Throws
+   * `IptablesError`; each table is then changed entirely or not at all.
    */
   async keep(set: RuleSet, { signal, atStop = false }: KeepOptions): Promise<KeptRules> {
     const { run, clock } = this.#options;
@@ -78,7 +75,7 @@ export class RuleKeeper {
     for (let attempt = 1;; attempt++) {
       const backends = await readBackends(family, { run, signal, known: this.#known });
       const { used, other } = backends;
-      // The other one first, so that rules are never in both.
+      // The other one first: rules are never in both.
       const plans = [...other === null ? [] : [plan(other, nothingOf(set))], plan(used, set)]
         .filter(({ changes }) => changes.length > 0);
       if (plans.length === 0) {
@@ -96,7 +93,7 @@ export class RuleKeeper {
       }
       try {
         for (const one of plans) {
-          // Known even if it fails: a command that was killed may have done its work.
+          // A killed command may have done its work.
           this.#known.delete(one.backend);
           this.#known.add(one.backend);
           await applyChanges(one, { run, signal, lockWaitSeconds });
@@ -110,14 +107,14 @@ export class RuleKeeper {
     }
   }
 
-  /** Tries rules in the backend that has ours; null if none has. */
+  /** Creates a trial in the backend with our rules, if any. */
   trial(signal: AbortSignal): RuleTrial | null {
     const backend = [...this.#known].at(-1);
     if (backend === undefined) return null;
     return new RuleTrial({ ...this.#options, family: this.#family, backend, signal });
   }
 
-  /** Reverts changes that cannot be read back, so that rules do not pile up with each check. */
+  /** Reverts unverifiable changes, lest they accumulate. */
   async #revert(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
     for (const one of done.toReversed()) {
       const changes = inverseOf(one.changes);

@@ -1,6 +1,6 @@
 import { canonicalAddress } from "../../dns/address.ts";
 
-/** IP version. iptables and ip6tables are separate. */
+/** IP version; iptables and ip6tables are separate. */
 export type Family = 4 | 6;
 
 /** A table of iptables. */
@@ -14,14 +14,14 @@ export interface Rule {
   readonly place?: "first" | "last";
 }
 
-/** One option of a rule: `! -s 10.0.0.0/8` is `{ name: "-s", negated: true, … }`. */
+/** An option of a rule: `! -s 10.0.0.0/8` is `{ name: "-s", negated: true, … }`. */
 export interface RuleOption {
   readonly name: string;
   readonly negated: boolean;
   readonly values: readonly string[];
 }
 
-/** Splits a line of iptables-save; a word in double quotes may hold `\"` and `\\`. */
+/** Splits a line of iptables-save; double-quoted words may contain `\"` and `\\`. */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
   for (const [, quoted, bare] of line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
@@ -30,14 +30,14 @@ export function splitWords(line: string): string[] {
   return words;
 }
 
-/** Joins words to a line for iptables-restore, which a shell reads the same way. */
+/** Joins words for iptables-restore or a shell. */
 export function joinWords(words: readonly string[]): string {
   return words.map((word) =>
     /^[\w.:,/+@%=!\[\]-]+$/.test(word) ? word : `"${word.replaceAll(/["\\]/g, "\\$&")}"`
   ).join(" ");
 }
 
-/** The options among a rule's arguments, in order. */
+/** Parses a rule's options in order. */
 export function readOptions(args: readonly string[]): RuleOption[] {
   const options: { name: string; negated: boolean; values: string[] }[] = [];
   let negated = false;
@@ -84,14 +84,14 @@ export const ALL_ONES: Record<Family, string> = {
   6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 };
 
-/** Equal for rules that do the same, however they were written. */
+/** Key that is equal for equivalent rules. */
 export function ruleKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter((option) => !isImplied(option)));
 }
 
 const CORE = ["-p", "-s", "-d", "--sport", "--dport", "-j", "--comment"];
 
-/** Equal for rules that send the same traffic to the same target under any conditions. */
+/** Key of a rule's traffic and target. */
 export function coreKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter(({ name }) => CORE.includes(name)));
 }
@@ -115,7 +115,7 @@ export function commentOf(args: readonly string[]): string {
   return readOptions(args).find(({ name }) => name === "--comment")?.values[0] ?? "";
 }
 
-/** A rule that iptables-save printed. */
+/** A rule printed by iptables-save. */
 export class SavedRule {
   readonly table: string;
   readonly chain: string;
@@ -128,19 +128,19 @@ export class SavedRule {
     this.text = text;
   }
 
-  /** Split on first use: a node has tens of thousands of rules. */
+  /** Split lazily: a node has tens of thousands of rules. */
   get args(): readonly string[] {
     return this.#args ??= splitWords(this.text);
   }
 }
 
-/** Rules and chains of one family in one backend. */
+/** Rules and chains in one backend. */
 export interface SavedRules {
   readonly rules: readonly SavedRule[];
   readonly chains: ReadonlySet<string>;
 }
 
-/** Parses the output of iptables-save. Returns null if it ends within a table. */
+/** Parses iptables-save output; null if it ends within a table. */
 export function parseSaved(text: string): SavedRules | null {
   const rules: SavedRule[] = [];
   const chains = new Set<string>();

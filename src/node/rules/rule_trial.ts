@@ -3,14 +3,12 @@ import { applyChanges, type BackendName, IptablesError, type RunOptions } from "
 import { type Family, joinWords, type Rule, type SavedRules } from "./rule_text.ts";
 import type { Change } from "./transaction.ts";
 
-/** A chain that nothing jumps to, so that its rules affect no packet. */
+/** Unreferenced, so its rules affect no packet. */
 const TRIAL_CHAIN = "NODENS-TRIAL";
 
-/**
- * How often rules must be refused, with plain ones accepted in between: a passing fault hits both.
- */
+/** A passing fault also hits plain rules. */
 const ROUNDS = 3;
-/** Pause between two rounds; passing faults were seen to last some 60 ms. */
+/** Observed faults lasted some 60 ms. */
 const ROUND_PAUSE_MS = 300;
 
 const PASSING =
@@ -23,7 +21,7 @@ interface RuleTrialOptions extends RunOptions {
   readonly clock: Clock;
 }
 
-/** Tries rules in a separate chain, to tell what a kernel lacks from a passing fault. */
+/** Tries rules in a separate chain, to distinguish missing features from passing faults. */
 export class RuleTrial implements AsyncDisposable {
   readonly #options: RuleTrialOptions;
   readonly #tables = new Set<string>();
@@ -41,7 +39,7 @@ export class RuleTrial implements AsyncDisposable {
     ]);
   }
 
-  /** Whether the kernel refuses rules permanently, though it accepts plain ones. */
+  /** Whether the kernel consistently refuses only these rules. */
   async isRefused(rules: readonly Rule[], plain: readonly Rule[]): Promise<boolean> {
     const { clock, signal } = this.#options;
     for (let round = 1;; round++) {
@@ -53,7 +51,7 @@ export class RuleTrial implements AsyncDisposable {
     }
   }
 
-  /** Removes the chain. If that fails, the next check of the rules does it. */
+  /** Removes the chain; on failure, the next check does. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const table of this.#tables) await this.#apply(removeChain(table));
     this.#tables.clear();
@@ -70,7 +68,7 @@ export class RuleTrial implements AsyncDisposable {
   }
 }
 
-/** Removes chains that an interrupted trial has left. */
+/** Removes chains of interrupted trials. */
 export function planTrialRemoval({ chains }: SavedRules): Change[] {
   return [...chains].flatMap((chain) => {
     const [table = "", name] = chain.split(" ");

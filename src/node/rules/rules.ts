@@ -1,7 +1,7 @@
 import { canonicalAddress } from "../../dns/address.ts";
 import { ALL_ONES, type Family, type Rule, type Table } from "./rule_text.ts";
 
-/** Comments of the rules. Those of node-cache are kept verbatim: scripts search for them. */
+/** Comments of the rules; scripts search for node-cache's. */
 export const COMMENT = {
   skip: "NodeLocal DNS Cache: skip conntrack",
   allow: "NodeLocal DNS Cache: allow DNS traffic",
@@ -9,17 +9,17 @@ export const COMMENT = {
   failOpen: "nodens: fail-open",
 } as const;
 
-/** Mark (SO_MARK) of what nodens itself sends; without the bits that kube-proxy uses (14, 15). */
+/** Mark (SO_MARK) of nodens' packets; avoids kube-proxy's bits (14, 15). */
 export const OWN_MARK = 0x53;
 
 const HEARTBEAT_SECONDS = 2;
 
-/** Lists of `-m recent`: one for each family, because a list has one mask. */
+/** Lists of `-m recent`: one per family, as a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
 /**
- * What rules for service addresses require: a heartbeat and, for packets from other machines, a
- * listening socket; a heartbeat; or nothing, as with node-cache.
+ * Condition of service address rules: a heartbeat and, for remote packets, a listening socket; a
+ * heartbeat; or nothing, as in node-cache.
  */
 export type FailOpenLevel = "socket" | "heartbeat" | "none";
 
@@ -29,13 +29,13 @@ export interface Destination {
   readonly port: number;
 }
 
-/** What rules are made from. */
+/** Options of the rules. */
 export interface RuleOptions {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly healthPort: number;
   readonly failOpenTo: readonly Destination[];
-  /** Addresses whose connections must be tracked, because a redirect leads to them. */
+  /** Redirect targets, whose connections must be tracked. */
   readonly tracked: readonly string[];
 }
 
@@ -44,7 +44,7 @@ export function familyOf(address: string): Family {
   return address.includes(":") ? 6 : 4;
 }
 
-/** Addresses of one family whose rules depend on the heartbeat. */
+/** Addresses of one family that depend on the heartbeat. */
 export function failOpenAddresses(family: Family, options: RuleOptions): string[] {
   const instead = options.failOpenTo.some(({ address }) => familyOf(address) === family);
   return ownAddresses(family, options).filter((address) =>
@@ -52,7 +52,7 @@ export function failOpenAddresses(family: Family, options: RuleOptions): string[
   );
 }
 
-/** The rules of one family; those that node-cache has too come first, in its order. */
+/** Rules of one family, beginning with node-cache's. */
 export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOptions): Rule[] {
   const open = level === "none" ? [] : failOpenAddresses(family, options);
   return ownAddresses(family, options).flatMap((address) =>
@@ -62,20 +62,20 @@ export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOpt
   );
 }
 
-/** Whether a rule of `nodeRules` brings queries to nodens. */
+/** Whether a rule of `nodeRules` leads queries to nodens. */
 export function leadsHere({ table, args }: Rule, { port }: RuleOptions): boolean {
   return table === "raw" && args.includes("-d") &&
     args[args.indexOf("--dport") + 1] === String(port);
 }
 
-/** Rules that other versions or modes may have left for these addresses. */
+/** Possible leftovers of other versions or modes. */
 export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   const target = { address: family === 4 ? "192.0.2.1" : "2001:db8::1", port: 53 };
   const all = { ...options, failOpenTo: [target], tracked: [] };
   return ownAddresses(family, all).flatMap((address) => [
     ...addressRules(address, "socket", all),
     ...insteadRules(address, all),
-    // Older versions of node-cache wrote no comments. Accepting rules do no harm.
+    // Older node-cache versions wrote no comments. Accepting rules do no harm.
     ...addressRules(address, "none", all).filter(({ table }) => table === "raw").map((rule) => ({
       ...rule,
       args: rule.args.slice(0, rule.args.indexOf("comment") - 1),
@@ -111,7 +111,7 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
   return isTracked(address, options) ? rules.filter(({ table }) => table === "filter") : rules;
 }
 
-/** Rules for servers that answer while the heartbeat is missing, and for the probe of nodens. */
+/** Rules for fallback servers without a heartbeat, and for the probe. */
 function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[] {
   const to = (protocol: string) => ["-p", protocol, "-d", address, "--dport", String(port)];
   const mark = ["-m", "mark", "--mark", `0x${OWN_MARK.toString(16)}`];
@@ -131,22 +131,22 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
   const masquerade = ["-s", address, "!", "-o", "lo", "-j", "MASQUERADE"];
   return [
     rule("raw", "OUTPUT", [...to("udp"), ...mark, "-j", "NOTRACK"], COMMENT.probe),
-    // Without masquerading, replies to the host's own queries would not find their way back.
+    // Otherwise, replies to the host's queries would be lost.
     rule("nat", "POSTROUTING", masquerade, COMMENT.failOpen),
     ...instead,
   ];
 }
 
-/** The condition that an entry of a list was renewed within the last seconds. */
+/** Condition that a list entry was renewed recently. */
 export function recent(list: string, mask: string): string[] {
   return [
     ...["-m", "recent", "--rcheck", "--seconds", `${HEARTBEAT_SECONDS}`],
-    // The mask may be the default, but iptables-save prints it, and `-D` must match that.
+    // `-D` must match the printed default mask.
     ...["--name", list, "--mask", mask, "--rdest"],
   ];
 }
 
-/** One rule, with its comment behind the target as node-cache writes it. */
+/** One rule; the comment follows the target, as in node-cache. */
 export function rule(
   table: Table,
   chain: string,
@@ -157,7 +157,7 @@ export function rule(
   return { table, chain, args: [...args, "-m", "comment", "--comment", comment], place };
 }
 
-/** Address and port as DNAT takes them. */
+/** Address and port in DNAT syntax. */
 export function destinationText({ address, port }: Destination): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

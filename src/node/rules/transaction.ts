@@ -1,14 +1,14 @@
 import { commentOf, coreKey, joinWords, type Rule, ruleKey, type SavedRule } from "./rule_text.ts";
 
-/** Which rules are ours, and which of them must be present. */
+/** Owned rules, and the wanted ones among them. */
 export interface RuleSet {
   readonly wanted: readonly Rule[];
-  /** Rules of other modes and versions: whatever resembles one of these is removed. */
+  /** Rules of other modes and versions; anything similar is removed. */
   readonly owned: readonly Rule[];
   readonly comments: readonly string[];
 }
 
-/** The same set with nothing wanted: it removes all our rules. */
+/** The same set without wanted rules, for removal. */
 export function nothingOf({ wanted, owned, comments }: RuleSet): RuleSet {
   return { wanted: [], owned: [...wanted, ...owned], comments };
 }
@@ -20,11 +20,10 @@ export interface Change {
 }
 
 /**
- * The commands that turn the present rules into the wanted ones. Correct rules stay in place.
+ * Commands that turn present rules into wanted ones. Correct rules stay.
  *
  * Duplicates are removed and inserted once: `-D` deletes the first, and the last may be below a
- * foreign rule. In the table nat the first match decides, so all our rules of a chain are replaced
- * if their order is wrong.
+ * foreign rule. In nat the first match decides, so a misordered chain of ours is replaced.
  */
 export function planChanges(present: readonly SavedRule[], set: RuleSet): Change[] {
   const keyed = <T extends Rule | SavedRule>(rules: readonly T[]) =>
@@ -64,7 +63,7 @@ function chainOf({ table, chain }: Rule | SavedRule): string {
   return `${table} ${chain}`;
 }
 
-/** Returns a test for our rules. */
+/** Creates a test for our rules. */
 export function ownership({ wanted, owned, comments }: RuleSet): (rule: SavedRule) => boolean {
   const chains = new Set<string>();
   const cores = new Set<string>();
@@ -83,13 +82,13 @@ export function ownership({ wanted, owned, comments }: RuleSet): (rule: SavedRul
   };
 }
 
-/** The commands that delete what some commands have installed. */
+/** Commands that delete what others installed. */
 export function inverseOf(changes: readonly Change[]): Change[] {
   return changes.filter(({ line }) => /^-[AI] /.test(line))
     .map(({ table, line }) => ({ table, line: line.replace(/^-[AI]/, "-D") }));
 }
 
-/** The input of `iptables-restore --noflush`, with a transaction for each table. */
+/** Input of `iptables-restore --noflush`, one transaction per table. */
 export function restoreInput(changes: readonly Change[]): string {
   return [...Map.groupBy(changes, ({ table }) => table)].map(([table, some]) =>
     `*${table}\n${some.map(({ line }) => line).join("\n")}\nCOMMIT\n`

@@ -18,11 +18,11 @@ import {
   serviceAddress,
 } from "./template.ts";
 
-/** What a `BaseCorefile` uses. */
+/** Dependencies of a `BaseCorefile`. */
 export interface BaseCorefileSurroundings {
   env: (name: string) => string | undefined;
   check: (text: string) => Promise<string | null>;
-  /** The Corefile has changed; not called for the one that `start` returns. */
+  /** Called after each change since `start`. */
   onChange: (text: string, summary: string) => void | Promise<void>;
   onFault: (message: string) => void;
   files?: ConfigFiles;
@@ -30,8 +30,8 @@ export interface BaseCorefileSurroundings {
 }
 
 /**
- * Makes the Corefile from the template, the kube-dns config map and the environment, and writes it,
- * again after each change. Faults are reported, and the previous config map or Corefile stays.
+ * Generates the Corefile from template, kube-dns config map and environment, again after each
+ * change. Faults are reported, and the previous config map or Corefile stays.
  */
 export class BaseCorefile {
   text: string | null = null;
@@ -59,8 +59,8 @@ export class BaseCorefile {
   }
 
   /**
-   * Makes and writes the first Corefile, and starts polling. Null after a fault, or if the template
-   * is missing, was not named by a flag, and there is a Corefile to serve at the target.
+   * Writes the first Corefile and starts polling. Null after a fault, or if the optional template
+   * is missing and the target exists.
    */
   async start(): Promise<string | null> {
     await this.#enqueue(await this.#poll.first(), false);
@@ -68,7 +68,7 @@ export class BaseCorefile {
     return this.text;
   }
 
-  /** Reads everything again now, for a reload by signal. Reports the config map's faults again. */
+  /** Reads everything and reports faults again, for a reload by signal. */
   async refresh(): Promise<void> {
     this.#lastConfig = "";
     await this.#enqueue(await this.#poll.first(), true);
@@ -111,7 +111,6 @@ export class BaseCorefile {
     else this.#fault(`The kube-dns config map is not used: ${faults.join("\n")}`);
   }
 
-  /** Fills a template, with the previous config map if the present one makes it unservable. */
   async #makeServable(template: string): Promise<string | null> {
     const made = await this.#make(template, this.#config);
     if ("text" in made) {
@@ -176,7 +175,7 @@ export class BaseCorefile {
 }
 
 const POLL_MS = 2000;
-/** A change counts once it has lasted this long: writers need a while. */
+/** Writers need a while. */
 const SETTLE_MS = 200;
 
 interface SettledPollOptions<T> {
@@ -186,9 +185,8 @@ interface SettledPollOptions<T> {
 }
 
 /**
- * Polls a value, and reports changes that last for two reads. There are no notifications for a
- * symbolic link that is swapped further up the path, as kubelet does with the volumes of config
- * maps.
+ * Polls a value, and reports changes seen twice. Symbolic links swapped further up the path, as in
+ * config map volumes, cause no notification.
  */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;
@@ -214,7 +212,7 @@ export class SettledPoll<T> {
     this.#after(POLL_MS);
   }
 
-  /** Stops polling; resolves when nothing is in progress. */
+  /** Stops polling; resolves when idle. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();

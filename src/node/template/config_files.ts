@@ -8,10 +8,10 @@ import {
 } from "./kube_dns_config.ts";
 import type { TemplateOptions } from "./options.ts";
 
-/** Errors of a directory that refuses a new file, though the target itself may be writable. */
+/** The directory refuses new files, but the target may be writable. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
 
-/** Access to the files that a Corefile is made from, and the one that it becomes. */
+/** Access to template, config map and target. */
 export interface ConfigFiles {
   read(path: string): Promise<string>;
   isDirectory(path: string): Promise<boolean>;
@@ -48,9 +48,7 @@ export const denoSteps = {
   remove: (path: string): Promise<void> => Deno.remove(path),
 };
 
-/**
- * Replaces a file, or overwrites it if its directory does not allow that (a file mounted alone).
- */
+/** Replaces a file, or overwrites one mounted alone, whose directory forbids that. */
 export async function writeAtomically(
   path: string,
   text: string,
@@ -66,7 +64,7 @@ export async function writeAtomically(
     await steps.rename(beside, target);
   } catch (error) {
     await steps.remove(beside).catch(() => {});
-    // After any other error, such as a full disk, overwriting would leave half of a file.
+    // After other errors, such as a full disk, overwriting would truncate the file.
     if (!IN_PLACE_CODES.includes(codeOf(error))) throw error;
     try {
       await steps.overwrite(target, text);
@@ -81,10 +79,10 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Text of a file, or why there is none. */
+/** Text of a file, or the reason for its absence. */
 export type Found = { text: string } | { why: string; absent: boolean };
 
-/** The files that a Corefile is made from. */
+/** Sources of a Corefile. */
 export interface Inputs {
   readonly base: Found;
   readonly config: Readonly<Record<typeof KUBE_DNS_FILES[number], Found>> | null;
@@ -115,7 +113,7 @@ export async function readInputs(
   };
 }
 
-/** Content of the config map, or null and its faults. */
+/** The config map, or null and its faults. */
 export function readKubeDns(
   found: Inputs["config"],
   { configDirectory, configRequired }: TemplateOptions,

@@ -1,12 +1,12 @@
 import { quote } from "../../corefile/quote.ts";
 import { parseEndpoint } from "../../upstream/endpoint.ts";
 
-/** Most servers of a stub domain: the limit of `forward`. */
+/** The limit of `forward`. */
 const MAX_SERVERS = 15;
 /** kube-dns's limit. */
 const MAX_UPSTREAMS = 3;
 const MAX_NAME_SIZE = 253;
-/** A label of a DNS-1123 subdomain, which Kubernetes requires. */
+/** A label of a DNS-1123 subdomain. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const STUB_DOMAINS_EXAMPLE = '{"acme.local": ["10.0.0.10"]}';
@@ -21,7 +21,7 @@ export interface StubDomain {
 
 /** Content of the kube-dns config map. */
 export interface KubeDnsConfig {
-  /** Sorted by name, so that the order of keys changes nothing. */
+  /** Sorted by name, for a stable result. */
   readonly stubDomains: readonly StubDomain[];
   readonly upstreamNameservers: readonly string[];
 }
@@ -33,8 +33,8 @@ export const NO_KUBE_DNS_CONFIG: KubeDnsConfig = { stubDomains: [], upstreamName
 export const KUBE_DNS_FILES = ["stubDomains", "upstreamNameservers"] as const;
 
 /**
- * Parses the files of a mounted kube-dns config map (null: missing) and checks them as kube-dns
- * does. With any fault, `config` is null.
+ * Parses and checks the mounted files (null: missing) as kube-dns does. With any fault, `config` is
+ * null.
  */
 export function parseKubeDnsConfig(
   files: Readonly<Record<typeof KUBE_DNS_FILES[number], string | null>>,
@@ -113,7 +113,7 @@ function checkName(name: string, fault: Fault): void {
   fault(`${quote(name)} is not a domain name as Kubernetes requires it (${remedy})`);
 }
 
-/** @param options - `names`: host names are allowed, as kube-dns does for stub domains */
+/** @param options - `names`: allow host names, as kube-dns does for stub domains */
 function checkServer(text: string, { names }: { names: boolean }, fault: Fault): void {
   const wrong = `${quote(text)} is not an IP address with an optional port`;
   try {

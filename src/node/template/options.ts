@@ -1,28 +1,27 @@
-/** What the flags of the node role say. */
+/** Flags of the node role. */
 export interface NodeOptions {
-  /** In canonical form, of both families; if empty, nothing of the host is changed. */
+  /** Canonical; if empty, the host is not changed. */
   localIps: string[];
   dnsPort: number;
-  /** Port of `health` on those addresses; not tracked either. */
+  /** Port of `health` on those addresses; untracked too. */
   healthPort: number;
   setupInterface: boolean;
   interfaceName: string;
   setupIptables: boolean;
   syncIntervalMs: number;
   skipTeardown: boolean;
-  /** Address for metrics besides those of the Corefile; empty for none. */
+  /** Additional metrics address; may be empty. */
   metricsListenAddress: string;
   template: TemplateOptions | null;
 }
 
-/** How a Corefile is made from a template. */
+/** Options of a template. */
 export interface TemplateOptions {
   baseFile: string;
-  /** It was named by a flag, so it is always a fault if it is missing. */
+  /** Named by a flag, so its absence is a fault. */
   baseRequired: boolean;
   target: string;
   configDirectory: string;
-  /** It was named by a flag, so it is a fault if it is missing. */
   configRequired: boolean;
   upstreamService: string;
   domain: string;

@@ -12,15 +12,15 @@ const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN] as const;
 
 const RESOLV_CONF = "/etc/resolv.conf";
-/** TTL of cached answers for stub domains (node-cache's value). */
+/** node-cache's TTL for stub domains. */
 const STUB_DOMAIN_TTL_SECONDS = 30;
-/** Most variables reported; a file with more of them is hardly a template. */
+/** A file with more is hardly a template. */
 const MAX_FAULTS = 20;
 
 const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*`, "g");
-/** Tokens of the Corefile lexer: quoted words, comments, words, white space, an unclosed quote. */
+/** Corefile tokens, including comments, white space and an unclosed quote. */
 const PIECE = /"(?:\\[\s\S]|[^"\\])*"|#[^\n]*|[^\s"#][^\s#]*|\s+|"[^\n]*/g;
-/** A `forward` to the upstream servers with nothing in its block but `force_tcp`. */
+/** A `forward` to the upstreams with only `force_tcp` in its block. */
 const FORCED_TCP = new RegExp(
   `^([ \\t]*forward[ \\t]+\\S+[ \\t]+${UPSTREAMS})[ \\t]*\\{[ \\t]*\\r?\\n` +
     "[ \\t]*force_tcp[ \\t]*\\r?\\n[ \\t]*\\}[ \\t]*\\r?$",
@@ -41,20 +41,20 @@ export interface TemplateValues extends KubeDnsConfig {
 
 /** A filled template. */
 export interface FilledTemplate {
-  /** With the template's line numbers, so that faults have them too. */
+  /** With the template's line numbers, for faults. */
   text: string;
   stubDomainsLine: number | null;
 }
 
 /**
- * Fills the variables of a template and appends a server block for each stub domain, as node-cache
- * does (kubernetes/dns, updateCorefile). Throws `CorefileErrors`.
+ * Fills a template and appends a server block per stub domain, as node-cache does (kubernetes/dns,
+ * updateCorefile). Throws `CorefileErrors`.
  */
 export function fillTemplate(template: string, values: TemplateValues): FilledTemplate {
   const { file, upstreamNameservers, stubDomains } = values;
   const faults = new Map<string, CorefileError>();
   let line = 1;
-  // Custom servers are queried over UDP. Empty lines preserve the line numbers.
+  // Custom servers are queried over UDP. Empty lines preserve line numbers.
   const source = upstreamNameservers.length > 0 ? template.replace(FORCED_TCP, "$1\n\n") : template;
   let text = source.replace(PIECE, (piece) => {
     const place = { file, line };
@@ -78,7 +78,7 @@ export function fillTemplate(template: string, values: TemplateValues): FilledTe
   return { text, stubDomainsLine };
 }
 
-/** The address of a service in the pod's namespace, from the variable that kubelet sets. */
+/** A service's address from kubelet's variable. */
 export function serviceAddress(
   service: string,
   env: (name: string) => string | undefined,
@@ -110,7 +110,7 @@ function valueOf(
       if (first === undefined) {
         return { why: "no local address is given (-localip 169.254.20.10,10.96.0.10)" };
       }
-      // node-cache inserts all of them before a port too, which no directive accepts.
+      // node-cache inserts all of them before a port too, which is invalid.
       return alone ? localIps.join(" ") : single(first);
     }
     case SERVER:
