@@ -5,7 +5,6 @@ import * as codec from "dns-packet";
 export function queryBytes(options: {
   name: string;
   type?: string;
-  /** Class of the question as a number; default IN. */
   qclass?: number;
   id?: number;
   flags?: number;
@@ -57,11 +56,10 @@ export function responseBytes(
     additionals?: codec.Answer[];
     rcode?: number;
     truncated?: boolean;
-    /** Bits of the header; default RD and RA. */
+    /** Header bits; default RD and RA. */
     flags?: number;
     question?: codec.Question;
     edns?: boolean;
-    /** EDNS options, as octets. */
     options?: { code: number; data: Uint8Array }[];
     extendedRcode?: number;
   } = {},
@@ -100,7 +98,7 @@ export function cname(name: string, data: string, ttl = 300): codec.Answer {
   return { type: "CNAME", name, ttl, data, class: "IN" };
 }
 
-/** An NS record of a zone, as in referrals. */
+/** A zone's NS record, as in referrals. */
 export function ns(name: string, ttl = 518_400): codec.Answer {
   return { type: "NS", name, ttl, data: `ns.${name}`, class: "IN" };
 }
@@ -124,13 +122,13 @@ export function soa(name: string, ttl = 60): codec.Answer {
   };
 }
 
-/** Extended DNS Error codes of a decoded answer. */
+/** Extended DNS Error codes of an answer. */
 export function errorCodes(answer: Decoded): number[] {
   return optionsOf(answer).filter(({ code }) => code === 15)
     .map(({ data }) => (data[0]! << 8) | data[1]!);
 }
 
-/** EDNS options of a decoded message. */
+/** EDNS options of a message. */
 export function optionsOf(message: codec.DecodedPacket): { code: number; data: Uint8Array }[] {
   const opt = message.additionals!.find(({ type }) => type === "OPT") as
     | { options: { code: number; data: Uint8Array }[] }

@@ -1,6 +1,6 @@
-/** Builds messages octet by octet, for tests of how names are placed in them. */
+/** Builds messages octet by octet, for tests of compression. */
 
-/** A name in full. */
+/** An uncompressed name. */
 export function name(text: string): number[] {
   const labels = text.split(".").filter(Boolean);
   return [...labels.flatMap((label) => [label.length, ...new TextEncoder().encode(label)]), 0];
@@ -25,7 +25,6 @@ export function response(question: number[], answers: readonly number[][]): Uint
   return Uint8Array.from([0, 1, 0x81, 0x80, ...counts, ...question, ...answers.flat()]);
 }
 
-/** A view of a message. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -52,7 +52,7 @@ export class InterfaceChild {
     return value;
   }
 
-  /** Changes that `ensure` made after the next notice. */
+  /** Changes made by `ensure` after the next notice. */
   notice(): Promise<readonly string[]> {
     return this.#next(this.#notices, "a notice");
   }

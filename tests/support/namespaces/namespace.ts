@@ -1,9 +1,7 @@
 import { linuxReasons, missing } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
-/**
- * Why no network namespace can be made here, or programs are missing; empty if all is available.
- */
+/** Reasons why network namespaces or programs are unavailable; empty if there are none. */
 export function namespaceReasons(...binaries: string[]): string[] {
   const reasons = [...linuxReasons(), ...missing(["ip", ...binaries])];
   if (reasons.length > 0) return reasons;
@@ -32,12 +30,10 @@ export class Namespace {
     return JSON.parse(this.ip("-json", ...args) || "[]");
   }
 
-  /** Whether an `ip` command succeeds inside. */
   can(...args: string[]): boolean {
     return ip("-n", this.name, ...args).success;
   }
 
-  /** Sets a sysctl inside. */
   sysctl(path: string, value: string): void {
     const script = `echo ${value} > /proc/sys/net/${path}`;
     this.#must("netns", "exec", this.name, "sh", "-c", script);

@@ -33,11 +33,10 @@ export interface RigOptions {
   readonly nodes?: number;
   /** Replicas of kube-dns; default 1, at most 9. */
   readonly replicas?: number;
-  /** Kind of `iptables`; default "nft". */
+  /** Default "nft". */
   readonly backend?: Backend;
-  /** Adds IPv6; default false. */
   readonly ipv6?: boolean;
-  /** A folder that precedes PATH. */
+  /** A folder before PATH. */
   readonly programs?: string;
 }
 
@@ -53,7 +52,7 @@ export interface RigNode {
   readonly namespace: string;
   readonly addresses: plan.Addresses;
   readonly pods: readonly RigPod[];
-  /** The file that programs in the node see as /etc/resolv.conf; write it in place. */
+  /** The node's /etc/resolv.conf; write it in place. */
   readonly resolvConf: string;
 }
 
@@ -62,7 +61,7 @@ export interface Reply {
   readonly code: number;
   /** Null without an answer. */
   readonly answer: Answer | null;
-  /** Data of the records in the answer section, in order. */
+  /** Data of the answer records, in order. */
   readonly data: readonly string[];
   readonly text: string;
 }
@@ -121,7 +120,7 @@ export class NodeRig {
   readonly #programs: Programs;
   #files = 0;
 
-  /** Makes the network and starts the resolvers; leaves nothing behind if that fails. */
+  /** Makes the network and starts the resolvers; cleans up after a failure. */
   static async create(options: RigOptions = {}): Promise<NodeRig> {
     for (const name of ["nodes", "replicas"] as const) {
       const value = options[name] ?? 1;
@@ -194,7 +193,7 @@ export class NodeRig {
   }
 
   async #setUp(): Promise<void> {
-    // Waits for all, so that nothing starts after a failure was cleaned up.
+    // Waits for all, so that nothing starts after the clean-up.
     const results = await Promise.allSettled([
       ...[this.outside, ...this.replicas].map((resolver) => resolver.start()),
       this.#applyRules(foundationRules).then(() => this.setEndpoints(this.replicas.keys())),
@@ -225,7 +224,7 @@ export class NodeRig {
     return added;
   }
 
-  /** Sets the endpoints of both services on all nodes; without any, the services refuse. */
+  /** Sets the endpoints of both services on all nodes; without endpoints, the services refuse. */
   async setEndpoints(replicas: Iterable<number>): Promise<void> {
     const endpoints = [...replicas].map((i) => this.#replica(i).addresses);
     await this.#applyRules((family) => serviceRules(family, endpoints));
@@ -240,7 +239,7 @@ export class NodeRig {
     await this.#replica(i).start();
   }
 
-  /** Runs a program to its end, by default for 30 seconds at most. */
+  /** Runs a program to its end; default limit: 30 seconds. */
   exec(
     namespace: string,
     command: string,
@@ -307,7 +306,6 @@ export class NodeRig {
     return { code, answer, data: answer?.answer.map(({ data }) => data) ?? [], text };
   }
 
-  /** Runs dnsperf. */
   async dnsperf(
     namespace: string,
     options: dnsperf.DnsperfOptions,
@@ -321,20 +319,20 @@ export class NodeRig {
     return dnsperf.parseDnsperf(stdout);
   }
 
-  /** Names of its namespaces; none after `remove`. */
+  /** Names of its namespaces; empty after `remove`. */
   get namespaces(): readonly string[] {
     return this.#network.namespaces;
   }
 
   /** Ends all programs and removes the network. */
   async remove(): Promise<void> {
-    // First what programs left behind: it may hold their output open.
+    // First, because leftover processes may hold the programs' output open.
     await this.#network.remove();
     await this.#programs.end();
     try {
       Deno.removeSync(this.#directory, { recursive: true });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error; // removed before
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // already removed
     }
   }
 
@@ -380,7 +378,7 @@ export class NodeRig {
   }
 }
 
-/** A test with a rig; skipped if there is no root, or if programs are missing (`needs`). */
+/** A test with a rig; skipped without root or the programs in `needs`. */
 export function rigTest(
   name: string,
   { needs = [], ...options }: RigOptions & { needs?: readonly string[] },

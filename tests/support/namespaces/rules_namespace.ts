@@ -2,19 +2,18 @@ import { type RunCommand, runCommand } from "../../../src/node/rules/command.ts"
 import { missing, rootReasons } from "../run/require.ts";
 import { Namespace } from "./namespace.ts";
 
-/** Why no network namespace with iptables can be made here; empty if it can. */
+/** Reasons why namespaces with iptables are unavailable; empty if there are none. */
 export function namespaceReasons(): string[] {
   const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
   return [...rootReasons(), ...missing(binaries)];
 }
 
-/** A network namespace with a separate lock file of iptables. */
+/** A network namespace with a separate iptables lock file. */
 export class NetNamespace {
   readonly #namespace = new Namespace();
   /** /run of the programs inside. */
   readonly runDirectory: string = Deno.makeTempDirSync({ prefix: "nodens_run_" });
 
-  /** The command line that runs another inside. */
   wrap(binary: string, args: readonly string[]): [string, ...string[]] {
     const script = 'mount --bind "$0" /run && exec "$@"';
     const command = ["sh", "-c", script, this.runDirectory, binary, ...args];
@@ -54,7 +53,6 @@ export class NetNamespace {
     });
   }
 
-  /** Deletes the namespace. */
   remove(): void {
     this.#namespace.remove();
     Deno.removeSync(this.runDirectory, { recursive: true });

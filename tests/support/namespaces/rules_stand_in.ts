@@ -16,7 +16,7 @@ export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOp
   skipTeardown?: boolean;
 }
 
-/** How long SIGUSR2 blocks the control plane; a heartbeat is valid for two seconds. */
+/** Time that SIGUSR2 blocks the control plane; a heartbeat is valid for two seconds. */
 const BUSY_MS = 4000;
 
 if (import.meta.main) {

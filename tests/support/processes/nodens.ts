@@ -1,7 +1,6 @@
 import { freePort } from "../servers/ports.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 
-/** The main module. */
 export const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 
 /** The start-up line: name, version, runtime. */
@@ -10,7 +9,7 @@ export const STARTED = /^.*\bnodens\b.*\d+\.\d+\.\d+.*\bDeno\b.*$/mi;
 /** A running nodens. */
 export interface Nodens extends TestProcess {
   readonly port: number;
-  /** Path of its Corefile; changed through `rewrite`. */
+  /** Path of its Corefile; change it through `rewrite`. */
   readonly file: string;
   /** Replaces the Corefile atomically. */
   rewrite(corefile: string): void;

@@ -9,7 +9,7 @@ export function folderWith(files: Record<string, string>): string {
   return folder;
 }
 
-/** Runs nodens for the length of `use`; returns its exit code. */
+/** Runs nodens during `use`; returns its exit code. */
 export async function serving(
   args: string[],
   use: (out: () => string, child: Deno.ChildProcess) => Promise<void>,

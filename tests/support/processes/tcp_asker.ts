@@ -1,6 +1,6 @@
 /**
- * Asks a server over one TCP connection, fifty times a second, until SIGTERM or for a minute; replaces
- * a connection that breaks. Then prints the results as JSON.
+ * Queries a server over one TCP connection, fifty times a second, until SIGTERM or for a minute;
+ * replaces broken connections. Then prints the results as JSON.
  */
 import * as codec from "dns-packet";
 import type { NodeRig } from "../namespaces/node_rig.ts";

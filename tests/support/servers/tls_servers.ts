@@ -9,15 +9,15 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** A TLS server that hands over each connection, or answers every frame where `answer` is given. */
+/** A TLS server that passes on each connection, or answers every frame if `answer` is given. */
 export async function startTls(
   certificate: Certificate,
   use: {
     connection?(socket: tls.TLSSocket): void;
-    /** Is given each TCP connection, whatever becomes of the handshake. */
+    /** Called for each TCP connection, before its handshake. */
     accepted?(socket: net.Socket): void;
     answer?(query: Uint8Array): Uint8Array | null;
-    /** What it speaks by ALPN, "dot" by default. */
+    /** ALPN protocol, "dot" by default. */
     alpn?: string;
   },
 ): Promise<TestServer> {
@@ -33,7 +33,7 @@ export async function startTls(
   return await listen(server);
 }
 
-/** A TCP server that hands over each connection. */
+/** A TCP server that passes on each connection. */
 export async function startTcp(use: (socket: net.Socket) => void): Promise<TestServer> {
   return await listen(net.createServer((socket) => {
     socket.on("error", () => {});
@@ -41,17 +41,17 @@ export async function startTcp(use: (socket: net.Socket) => void): Promise<TestS
   }));
 }
 
-/** One request that a DNS over HTTPS server got. */
+/** A request to a DNS over HTTPS server. */
 export interface HttpRequest {
   readonly headers: http2.IncomingHttpHeaders;
   readonly body: Uint8Array;
   readonly stream: http2.ServerHttp2Stream;
   readonly session: http2.ServerHttp2Session;
-  /** Breaks the connection off. */
+  /** Breaks the connection. */
   cut(): void;
 }
 
-/** An HTTP/2 server over TLS that hands over each request. */
+/** An HTTP/2 server over TLS that passes on each request. */
 export async function startHttp(
   certificate: Certificate,
   use: (request: HttpRequest) => void,

@@ -3,7 +3,7 @@ import type * as codec from "dns-packet";
 import { CLIENT_SUBNET, type Reply, subnet, subnetIn } from "./subnets.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "./simulation.ts";
 
-/** The name that `CacheWorld` asks for by default. */
+/** The default name of `CacheWorld`. */
 export const NAME = "www.example.org";
 
 type Query = Partial<Parameters<typeof queryBytes>[0]>;
@@ -28,7 +28,6 @@ export class CacheWorld {
     this.simulation.upstream("10.0.0.1:53", (...args) => this.behaviour(...args));
   }
 
-  /** Sends a query. */
   send(query: Query = {}, client?: string): Asked {
     return this.simulation.ask(queryBytes({ name: NAME, ...query }), 0, client);
   }
@@ -48,12 +47,12 @@ export class CacheWorld {
     return this.simulation.count(metric);
   }
 
-  /** Packets that the upstream has seen. */
+  /** Packets received by the upstream. */
   get upstreamQueries(): number {
     return this.simulation.seen.length;
   }
 
-  /** Questions that `forward` has asked, whatever the packets. */
+  /** Lookups by `forward`, regardless of packets. */
   get lookups(): number {
     return this.count("nodens_forward_lookups_total");
   }
@@ -84,17 +83,15 @@ export function denying(ttl = 30): Behaviour {
   return replying({ rcode: 3, authorities: [soa("example.org", ttl)] });
 }
 
-/** Replies SERVFAIL. */
 export const failing: Behaviour = replying({ rcode: 2 });
-/** Never replies. */
 export const silent: Behaviour = () => [];
 
-/** TTL of the first record of an answer. */
+/** TTL of an answer's first record. */
 export function ttlOf(answer: Decoded): number {
   return (answer.answers![0] as { ttl: number }).ttl;
 }
 
-/** Data of the first record of an answer, or the response code. */
+/** Data of an answer's first record, or the response code. */
 export function dataOf(answer: Decoded): string {
   return (answer.answers?.[0] as { data: string } | undefined)?.data ?? answer.rcode;
 }
@@ -111,7 +108,10 @@ export function replyOptions(query: codec.DecodedPacket, reply: Reply) {
   return sent === null ? [] : [{ code: CLIENT_SUBNET, data: sent }];
 }
 
-/** Asks for a client in a subnet, or without one: last octet of the address, and the scope. */
+/**
+ * Queries for a client in a subnet, or without one; returns the address's last octet and the
+ * scope.
+ */
 export function askFrom(
   world: CacheWorld,
   from: string | null,

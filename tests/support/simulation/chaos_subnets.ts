@@ -20,13 +20,13 @@ interface Word {
   /** Option data of the query. */
   asked: Uint8Array | null;
   scope: number | null;
-  /** The subnet of the first client, if the upstream was sent none. */
+  /** The first client's subnet, if the upstream received none. */
   source?: string;
 }
 
 /**
- * Client subnets in a simulation. Each answer has a unique address that tells for which subnet it
- * was asked. Uses its own dice.
+ * Client subnets in a simulation. Each answer has a unique address that identifies the subnet of
+ * its query. Uses its own dice.
  */
 export class SubnetOracle {
   readonly #words: Word[] = [];
@@ -39,7 +39,6 @@ export class SubnetOracle {
     this.#passes = passes;
   }
 
-  /** The options of a client's query. */
   draw(): { code: number; data: Uint8Array }[] {
     if (this.#dice() % 4 === 0) return [];
     return [{ code: CLIENT_SUBNET, data: subnet(this.#one(NETWORKS)) }];
@@ -66,7 +65,7 @@ export class SubnetOracle {
     return { address, options: [{ code: CLIENT_SUBNET, data: echoed }] };
   }
 
-  /** Sometimes the option of a reply for another subnet, which must be dropped; else null. */
+  /** Sometimes another subnet's option, whose reply must be dropped; else null. */
   wrong(query: codec.DecodedPacket): { code: number; data: Uint8Array } | null {
     const data = subnetIn(query);
     if (data === null || data[2] === 0 || this.#dice() % 8 !== 0) return null;

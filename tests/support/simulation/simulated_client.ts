@@ -6,7 +6,7 @@ const READ_SIZE = 2048;
 /** Options of a simulated client. */
 export interface ClientOptions {
   client?: string;
-  /** Bytes of responses that it reads before `take` is called; default: unlimited. */
+  /** Bytes of responses read before `take` is called; default: unlimited. */
   takes?: number;
   /** Bytes that the kernel buffers before the driver has to queue. */
   kernelBytes?: number;
@@ -22,10 +22,8 @@ export class SimulatedClient {
   /** How nodens closed it, or null. */
   closing: "in order" | "abrupt" | null = null;
   finished = false;
-  /** It has sent a reset. */
   broken = false;
   readonly #kernelBytes: number;
-  /** Bytes that it will still read. */
   #room: number;
   /** Sent by the client, not yet read. */
   #inbox = new Uint8Array();
@@ -48,7 +46,6 @@ export class SimulatedClient {
     return Math.min(this.#unread.length, this.#kernelBytes);
   }
 
-  /** The driver has something to read. */
   get readable(): boolean {
     return !this.paused && this.handler !== null && (this.#inbox.length > 0 || this.#ended);
   }

@@ -16,7 +16,6 @@ import { type ClientOptions, SimulatedClient } from "./simulated_client.ts";
 
 /** Wall clock at virtual time zero: 2026-01-01. */
 export const WALL_MS = 1_767_225_600_000;
-/** The default client address. */
 const CLIENT = "192.0.2.99";
 
 /** How a query arrived at a simulated upstream. */
@@ -29,8 +28,8 @@ export interface Arrival {
 }
 
 /**
- * Returns an upstream's replies to a query, each with a delay. On a stream, `close` closes it after
- * the message, or instead of an empty one.
+ * Returns an upstream's replies to a query, each with a delay. On a stream, `close` closes it
+ * after the message, or instead of an empty one.
  */
 export type Behaviour = (
   query: codec.DecodedPacket,
@@ -47,7 +46,7 @@ export interface Asked {
   onAnswer?: (bytes: Uint8Array) => void;
 }
 
-/** How datagrams to an address come back to nodens. */
+/** Return path of datagrams to an address. */
 interface WayBack {
   listener: number;
   client: string;
@@ -78,7 +77,6 @@ export interface ClientStreamControl {
   /** Reads more, if the client does not read everything at once. */
   take(bytes: number): void;
   readonly received: Uint8Array[];
-  /** nodens has half-closed. */
   finished(): boolean;
   closed(): boolean;
   /** How nodens closed it, or null. */
@@ -99,13 +97,11 @@ export class Simulation implements Io {
   nowMs: number;
   /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
-  /** Size of the last query that an upstream saw. */
+  /** Size of the last query at an upstream. */
   lastSize = 0;
-  /** Streams opened to upstreams. */
   connects = 0;
-  /** Time until a stream is connected, including its handshake. */
+  /** Time to connect a stream, including its handshake. */
   connectMs = 1;
-  /** Lost datagrams per thousand. */
   lossPerMille = 0;
 
   readonly #behaviours = new Map<string, Behaviour>();
@@ -170,7 +166,6 @@ export class Simulation implements Io {
     this.#waysBack.set(address, { listener, client, change });
   }
 
-  /** Sends a UDP query. */
   ask(bytes: Uint8Array, listener = 0, client = CLIENT): Asked {
     const asked: Asked = { bytes, atMs: this.nowMs, client, answers: [] };
     this.#enter(() => {
@@ -218,7 +213,7 @@ export class Simulation implements Io {
     };
   }
 
-  /** Lets the engine read what a client has sent, one turn of the loop per piece. */
+  /** Lets the engine read a client's bytes, one turn of the loop per piece. */
   #read(id: number, client: SimulatedClient): void {
     while (client.readable && this.#streams[id] === client) {
       const bytes = client.read();
@@ -255,13 +250,12 @@ export class Simulation implements Io {
     this.nowMs += durationMs;
   }
 
-  /** Open sockets and streams to upstreams. */
   get openUpstream(): number {
     return this.#sockets.filter(({ handler }) => handler !== null).length +
       this.#streams.filter((stream) => stream !== null && !isClient(stream)).length;
   }
 
-  /** What is in use, by kind; it must stay small however long the engine runs. */
+  /** Resources in use by kind; must stay small. */
   get held(): Record<string, number> {
     return {
       waiting: this.engine.waiting,
@@ -280,7 +274,6 @@ export class Simulation implements Io {
     };
   }
 
-  /** Return addresses in use. */
   get keptCount(): number {
     return this.#kept.filter((asked) => asked !== null).length;
   }
@@ -531,7 +524,7 @@ export function onlyAnswer(asked: Asked): Decoded {
   return decode(asked.answers[0]!.bytes);
 }
 
-/** A frame of a DNS message over TCP. */
+/** A DNS message framed for TCP. */
 export function frame(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(
     Buffer.concat([Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes]),

@@ -17,7 +17,7 @@ export function subnet(text: string, scope = 0): Uint8Array {
   return Uint8Array.of(0, six ? 2 : 1, Number(length), scope, ...octets.slice(0, size));
 }
 
-/** Data of the client subnet option of a message, or null. */
+/** Data of a message's client subnet option, or null. */
 export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
   const opt = message.additionals!.find(({ type }) => type === "OPT") as unknown as
     | { options: { code: number; data: Uint8Array }[] }
@@ -25,7 +25,7 @@ export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
   return opt?.options.find(({ code }) => code === CLIENT_SUBNET)?.data ?? null;
 }
 
-/** Returns the option data that an upstream sends with its answer, or null for none. */
+/** Returns the option data of an upstream's answer, or null for none. */
 export type Reply = (asked: Uint8Array) => Uint8Array | null;
 
 /** Returns the subnet with a scope. */

@@ -6,22 +6,21 @@ import type { DaemonSetView, HttpProbe } from "./manifest.ts";
 
 /** Files of the host's /etc that a program in the container needs. */
 const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
-/** Factor by which times of the manifest are shortened. */
+/** Divisor of the manifest's times. */
 const SHORTER = 5;
 const LOOK_MS = 100;
 const READY_WITHIN_MS = 15_000;
-/** Time after which a kubelet restarts a container that ended. */
+/** Restart delay of a container that ended. */
 const RESTART_MS = 3000;
 /** Kubernetes's default. */
 const LIVENESS_FAILURES = 3;
 
 /**
- * The part of a kubelet that a rehearsal needs: it runs the container of a DaemonSet with the
- * arguments, files and probes of its manifest, and restarts it after a crash or failed liveness
- * probes.
+ * A kubelet for rehearsals: runs a DaemonSet's container with the arguments, files and probes of
+ * its manifest, and restarts it after a crash or failed liveness probes.
  */
 export class Kubelet {
-  /** Number of containers killed for failed liveness probes. */
+  /** Containers killed for failed liveness probes. */
   unhealthy = 0;
   readonly #rig: NodeRig;
   readonly #node: RigNode;
@@ -34,7 +33,7 @@ export class Kubelet {
   #look: ReturnType<typeof setTimeout> | undefined;
   #watching: Promise<void> = Promise.resolve();
 
-  /** @param env - variables of the cluster's Services, as Kubernetes gives them to containers */
+  /** @param env - variables of the cluster's Services */
   constructor(
     rig: NodeRig,
     node: RigNode,
@@ -83,7 +82,6 @@ export class Kubelet {
     await container.ended;
   }
 
-  /** Removes the containers' files. */
   clean(): void {
     for (const directory of this.#directories) Deno.removeSync(directory, { recursive: true });
   }
@@ -112,7 +110,7 @@ export class Kubelet {
     );
     this.#running = container;
     void container.ended.then(() => {
-      // Ignores containers that were replaced.
+      // Ignores replaced containers.
       if (this.#stopped || this.#running !== container) return;
       this.#restart = setTimeout(() => void this.#run().catch(() => {}), RESTART_MS);
     });
@@ -157,7 +155,7 @@ export class Kubelet {
     for (const { mountPath, files } of this.#view.files) {
       if (!mountPath.startsWith("/etc/")) throw new Error(`Cannot mount ${mountPath}: not in /etc`);
       const folder = etc + mountPath.slice("/etc".length);
-      // As kubelet does: a version of all files, and links that are swapped at once.
+      // As kubelet does: one version of all files, and links that are swapped at once.
       Deno.mkdirSync(`${folder}/..1`, { recursive: true });
       Deno.symlinkSync("..1", `${folder}/..data`);
       for (const [name, text] of Object.entries(files)) {

@@ -13,11 +13,11 @@ export interface ResolverOptions {
   readonly ipv6: boolean;
   /** An existing directory. */
   readonly directory: string;
-  /** Number of the replica of kube-dns; undefined for the resolver outside. */
+  /** Number of the kube-dns replica; undefined for the resolver outside. */
   readonly replica?: number;
 }
 
-/** A named of a rig, which can be killed and restarted. */
+/** A rig's named, which can be killed and restarted. */
 export class Resolver {
   readonly namespace: string;
   readonly addresses: Addresses;
@@ -40,7 +40,7 @@ export class Resolver {
     Deno.writeTextFileSync(`${options.directory}/named.conf`, configuration(zones, options));
   }
 
-  /** Null while it does not run. */
+  /** Null if it does not run. */
   get pid(): number | null {
     return this.#process?.pid ?? null;
   }
@@ -69,9 +69,7 @@ export class Resolver {
     await process.ended;
   }
 
-  /**
-   * Number of received queries, over all restarts. Throws if there were more than its log holds.
-   */
+  /** Number of received queries, over all restarts. Throws if its log overflowed. */
   queries(name?: string, type?: string): number {
     const text = this.#read("queries.log").toLowerCase();
     if (text.length >= QUERY_LOG_BYTES - 4096) {
