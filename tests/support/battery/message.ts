@@ -31,7 +31,7 @@ export interface AskedOpt {
 export interface Asked {
   /** Presentation form without escapes, or wire form. */
   name: string | Uint8Array;
-  /** Mnemonic or TYPEn; default A. */
+  /** Default A. */
   type?: string;
   qclass?: number;
   bits?: string;
@@ -55,7 +55,6 @@ export interface Told {
   opt: string | null;
   /** "same": octet for octet. */
   question: "same" | "other" | "none";
-  /** In octets. */
   size: number;
 }
 

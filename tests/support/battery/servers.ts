@@ -185,7 +185,6 @@ export async function startBattery(): Promise<BatteryServers & { close(): Promis
   }
 }
 
-/** Caches for at least a minute, so that nothing expires between the cold and the warm pass. */
 function batteryCorefile(
   port: number,
   upstreams: { named: number; validator: number; referring: number; dead: number },

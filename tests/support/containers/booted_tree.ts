@@ -16,7 +16,7 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
  * Executes systemd-nspawn in a new mount namespace, so that no mount outlives it, and in a control
- * group per machine. Changes stay in memory.
+ * group per machine.
  * $0 is the layers of the root, $1 the mount point, $2 the control group, $3 the host name.
  */
 const BOOT = `set -e
@@ -34,10 +34,8 @@ exec systemd-nspawn --quiet --directory="$1/root" --machine="$3" --register=no -
 
 /** A program of this machine in a tree's network. */
 export interface Guest {
-  /** Waits until the output matches. */
   printed(pattern: RegExp): Promise<void>;
   closeInput(): Promise<void>;
-  /** The whole output, available at its end. */
   readonly text: Promise<string>;
 }
 
@@ -135,7 +133,6 @@ export class BootedTree {
     return this.must(["set -e", ...commands].join("\n"));
   }
 
-  /** A property of a unit. */
   async show(name: string, unit = "nodens.service"): Promise<string> {
     return (await this.must(`systemctl show --value -p ${name} ${unit}`)).trim();
   }
@@ -148,7 +145,6 @@ export class BootedTree {
     }, async () => (await this.run(why)).text + await this.#journal());
   }
 
-  /** Starts a program of this machine in the tree's network. */
   inNetwork(command: string, ...args: string[]): Guest {
     const child = new Deno.Command("nsenter", {
       args: ["--target", `${this.#pid}`, "--net", command, ...args],

@@ -26,7 +26,6 @@ const SETTINGS = [`ENV PATH=${IMAGE.path}`, "ENV NO_COLOR=1"];
 /** This machine's certificates; Debian's image has none. */
 const CERTIFICATES = "/etc/own_certificates.crt";
 const LAUNCHER = "/opt/launcher";
-/** Deno's libraries, which the Containerfile copies. */
 const LIBRARIES = ["libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "librt.so.1"];
 /** Output of a build that cannot download the executable's runtime part. */
 const NO_RUNTIME = /Setting up base binary[^]*denort[^]*deno task compile/;
@@ -87,7 +86,6 @@ export class ImageBuild {
     }
   }
 
-  /** Builds an image with a command of a page. */
   async type(command: string): Promise<void> {
     assert.match(command, /^podman build /);
     const flags = BUILD_FLAGS.map((flag) => `'${flag}'`).join(" ");

@@ -1,4 +1,3 @@
-/** Paths and environment of the images. */
 export const IMAGE = {
   executable: "/usr/local/bin/nodens",
   denoDir: "/deno-dir",

@@ -56,7 +56,6 @@ export class Trees {
     this.what = what;
   }
 
-  /** Makes the layers in `folder`. */
   static async make(folder: string): Promise<Trees> {
     const layer = `${folder}/release`;
     Deno.mkdirSync(`${layer}/root`, { recursive: true });
@@ -79,7 +78,6 @@ export class Trees {
     return new Trees([layer, await baseTree(folder)], what);
   }
 
-  /** Boots a tree in a network; eth0 is still down. */
   async boot(): Promise<BootedTree> {
     const tree = await BootedTree.boot(this.#layers);
     try {
@@ -97,7 +95,6 @@ export function commandsOf(heading: string, page: string = INSTALL): string[] {
   return readPage(sectionOf(heading, page)).commands.map(({ text }) => text);
 }
 
-/** The file in a section of docs/install.md. */
 export function fileOf(heading: string): { name: string; text: string } {
   const saved = /Save this as\s`([^`]+)`[^]*?\n```\w*\n([^]*?)```\n/.exec(
     sectionOf(heading, INSTALL),

@@ -18,9 +18,9 @@ const DISK = "2g";
 const SHARED = ["/var/lib/containers", "/run/containers"];
 
 /**
- * A mount namespace for podman with a disk in memory: all mounts and files of containers end with
- * it, and other podman instances are unaffected. It ends at end of input. $0 is the disk's folder.
- * Mounts of `ip netns add` outside are visible inside.
+ * A mount namespace for podman with a disk in memory ($0): all mounts and files of containers end
+ * with it, and other podman instances are unaffected. It ends at end of input. Mounts of `ip netns
+ * add` outside are visible inside.
  */
 const HOLD = `set -e
 mount -t tmpfs -o mode=755,size=${DISK} tmpfs "$0"
@@ -126,12 +126,10 @@ export class Podman {
     return stdout;
   }
 
-  /** Runs a shell command in a folder. */
   type(line: string, folder: string, options: PodmanOptions = {}): Promise<CommandResult> {
     return this.#inside(["env", `--chdir=${folder}`, "sh", "-ec", line], options);
   }
 
-  /** Makes an image of a folder. */
   async import(
     folder: string,
     name: string,
@@ -150,7 +148,6 @@ export class Podman {
     assert.equal((await tar.status).code, 0);
   }
 
-  /** Makes an image of another one and a folder. */
   async add(
     folder: string,
     name: string,
@@ -161,7 +158,6 @@ export class Podman {
     await this.must(["build", "--quiet", "--tag", name, "--file", "-", folder], { input });
   }
 
-  /** Sets the node's /etc/resolv.conf for containers that start later. */
   async setResolvConf(text: string): Promise<void> {
     const file = `${this.folder}/resolv.conf`;
     Deno.writeTextFileSync(file, text);
@@ -178,7 +174,6 @@ export class Podman {
     }
   }
 
-  /** Removes all files; containers must have been removed. */
   async remove(): Promise<void> {
     await this.#holder.stdin.close();
     await this.#holder.status;

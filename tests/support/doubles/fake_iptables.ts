@@ -66,7 +66,6 @@ export class FakeIptables {
     this.#table(backend, table).push(rule);
   }
 
-  /** Removes all rules. */
   flush(): void {
     this.#rules.clear();
   }

@@ -30,7 +30,6 @@ export function testJudge<Facts>(
   testFindings(what, rows, ({ facts }) => judge({ ...base, ...facts }));
 }
 
-/** Compares a verdict with the expected one. */
 export function expectFinding(verdict: Verdict, expected: ExpectedFinding): void {
   const { status, found, remedy } = verdict;
   const patterns = expected[status];

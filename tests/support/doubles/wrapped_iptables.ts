@@ -57,7 +57,6 @@ export class WrappedIptables {
     return `${this.#directory}:${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
   }
 
-  /** Sets a command's behaviour; null restores it. */
   become(command: WrappedCommand, what: Misbehaviour | null): void {
     Deno.writeTextFileSync(`${this.#directory}/${command}.mode`, what ?? "");
   }

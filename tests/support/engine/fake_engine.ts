@@ -12,14 +12,11 @@ import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
 import type { Io } from "../../../src/engine/io.ts";
 import { decode, type Decoded, queryBytes } from "../messages/messages.ts";
 
-/** Engine with controllable addresses, time and log, for tests of one handler. */
 export interface FakeEngine extends EngineServices {
   nowMs: number;
   /** Logged lines with their level. */
   readonly lines: string[];
-  /** Sets the time and fires due timers. */
   advanceTo(nowMs: number): void;
-  /** A counter's value with any labels. */
   value(name: string): number;
 }
 

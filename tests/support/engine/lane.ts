@@ -15,7 +15,6 @@ import { frame } from "../simulation/simulation.ts";
 const LIMIT_MS = 60_000;
 const BUDGET_BYTES = 32 * 2 ** 20;
 
-/** Target of a test's stream. */
 export interface LaneTarget extends Partial<TlsEndpoint> {
   address?: string;
   port: number;
@@ -28,7 +27,6 @@ export class LanePair {
   readonly control: TlsLane;
   readonly budget: ByteBudget;
   readonly context: TlsContext;
-  /** Counted reasons, in order. */
   readonly counted: string[] = [];
   allocatedBytes = 0;
   nowMs = 0;
@@ -55,7 +53,6 @@ export class LanePair {
     this.lane.attach(plane, "");
   }
 
-  /** Schedules a turn of the data plane's loop. */
   turn(): void {
     if (this.#scheduled || this.held) return;
     this.#scheduled = true;
@@ -113,7 +110,6 @@ export class LaneClient implements StreamHandler {
     this.#lane = lane;
   }
 
-  /** Writes messages as frames in one turn. */
   send(...messages: Uint8Array[]): void {
     for (const message of messages) {
       const bytes = frame(message);
@@ -124,7 +120,6 @@ export class LaneClient implements StreamHandler {
     this.#lane.flush();
   }
 
-  /** Sends queries and waits for as many answers, in any order. */
   async ask(...messages: Uint8Array[]): Promise<Uint8Array[]> {
     const wanted = this.frames.length + messages.length;
     this.send(...messages);

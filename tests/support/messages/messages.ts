@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 
-/** A query in wire form. */
 export function queryBytes(options: {
   name: string;
   type?: string;
@@ -39,10 +38,8 @@ export function queryBytes(options: {
   return bytes;
 }
 
-/** A decoded message. */
 export type Decoded = codec.DecodedPacket & { rcode: string };
 
-/** Decodes with another codec. */
 export function decode(bytes: Uint8Array): Decoded {
   return codec.decode(Buffer.from(bytes)) as Decoded;
 }
@@ -88,12 +85,10 @@ export function responseBytes(
   }));
 }
 
-/** An A record. */
 export function a(name: string, data: string, ttl = 300): codec.Answer {
   return { type: "A", name, ttl, data, class: "IN" };
 }
 
-/** A CNAME record. */
 export function cname(name: string, data: string, ttl = 300): codec.Answer {
   return { type: "CNAME", name, ttl, data, class: "IN" };
 }
@@ -122,13 +117,11 @@ export function soa(name: string, ttl = 60): codec.Answer {
   };
 }
 
-/** Extended DNS Error codes of an answer. */
 export function errorCodes(answer: Decoded): number[] {
   return optionsOf(answer).filter(({ code }) => code === 15)
     .map(({ data }) => (data[0]! << 8) | data[1]!);
 }
 
-/** EDNS options of a message. */
 export function optionsOf(message: codec.DecodedPacket): { code: number; data: Uint8Array }[] {
   const opt = message.additionals!.find(({ type }) => type === "OPT") as
     | { options: { code: number; data: Uint8Array }[] }

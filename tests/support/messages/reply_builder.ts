@@ -3,13 +3,11 @@
 /** Labels of a name, as octets. */
 export type Labels = readonly (readonly number[])[];
 
-/** The question of a reply. */
 export interface ReplyQuestion {
   name: Labels;
   type: number;
 }
 
-/** Options of `buildReply`. */
 export interface ReplyOptions {
   dice: () => number;
   /** Allows malformed names. */
@@ -35,7 +33,6 @@ const KINDS = [
 const HOSTILE_KINDS = [...KINDS, ...Array<Kind>(15).fill([65283, "T"])];
 
 const text = (label: string) => [...label].map((letter) => letter.charCodeAt(0));
-/** Parses a name. */
 export const labelsOf = (name: string): Labels => name.split(".").filter(Boolean).map(text);
 
 const DEEP = [...Array(100).fill(text("a")), ...labelsOf("example.org")];
@@ -132,8 +129,8 @@ class Builder {
     }
     const targets = [
       at, // the name itself
-      octets.length, // the pointer
-      at + 2 + this.#dice() % 300, // what follows
+      octets.length,
+      at + 2 + this.#dice() % 300,
       this.#dice() % 12, // the header
       12 + this.#dice() % (this.#questionEnd - 8), // the question, half a label of it, its type
       Math.max(12, at - this.#dice() % 64), // recent octets
@@ -199,7 +196,6 @@ class Builder {
     } else this.random(Number(step));
   }
 
-  /** Opaque data that makes pointers into it malformed names. */
   #trap(): void {
     const { octets } = this;
     const at = octets.length;

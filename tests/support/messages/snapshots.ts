@@ -18,7 +18,6 @@ import * as ROW from "../../../src/plugins/cache/store/row.ts";
 import { Store } from "../../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
-/** A cache without its handler, with its snapshot. */
 export interface TestCache {
   success: Store;
   denial: Store;
@@ -58,7 +57,6 @@ export function makeCache(
   return { success, denial, snapshot, hashKey };
 }
 
-/** A question with its answer and cache state. */
 export interface TestEntry {
   name: string;
   type?: "A" | "AAAA" | "TXT";
@@ -77,7 +75,6 @@ export interface TestEntry {
   extendedError?: number;
 }
 
-/** Inserts an entry as an upstream's answer. */
 export function put(cache: TestCache, entry: TestEntry): void {
   const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0 } = entry;
   const { touches = 0, subnet = [] } = entry;
@@ -151,7 +148,6 @@ export function look(cache: TestCache, entry: TestEntry) {
   };
 }
 
-/** All slices of a cache. */
 export function saveAll(
   cache: TestCache,
   now = 0,

@@ -47,7 +47,6 @@ export function insert(store: Store, asked: KeyedQuestion, ttlSeconds = 36_000, 
   return store.insert(asked, response, 0x8180, ttlSeconds, now);
 }
 
-/** Queries as the handler does: touches a hit, stores a miss. Returns whether it was a hit. */
 export function request(store: Store, asked: KeyedQuestion, now = 0): boolean {
   const row = store.find(asked, 0);
   if (row >= 0) store.touch(row);

@@ -20,9 +20,7 @@ export interface ModelMessage {
   flags: number;
   question: string;
   qtype: number;
-  /** Answer, authority and additional section. */
   sections: ModelRecord[][];
-  /** End of the last record. */
   end: number;
 }
 
@@ -102,7 +100,6 @@ function readData(
   return text;
 }
 
-/** The name at `start`, and its end. */
 export function readName(bytes: Uint8Array, start: number): { name: string; end: number } {
   const labels: string[] = [];
   let lowest = start;

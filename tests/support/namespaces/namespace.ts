@@ -1,7 +1,6 @@
 import { linuxReasons, missing } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
-/** Reasons why network namespaces or programs are unavailable; empty if there are none. */
 export function namespaceReasons(...binaries: string[]): string[] {
   const reasons = [...linuxReasons(), ...missing(["ip", ...binaries])];
   if (reasons.length > 0) return reasons;
@@ -20,7 +19,6 @@ export class Namespace {
     this.ip("link", "set", "lo", "up");
   }
 
-  /** Runs `ip` inside. Throws its error output. */
   ip(...args: string[]): string {
     return this.#must("-n", this.name, ...args);
   }

@@ -1,4 +1,4 @@
-/** nodens instead of node-cache in a node of a rig, with the published DaemonSet's arguments. */
+/** nodens instead of node-cache in a node of a rig. */
 import assert from "node:assert/strict";
 import {
   KUBE_DNS,
@@ -27,7 +27,6 @@ const SLACK_MS = 4000 * PATIENCE;
 /** Options of the start; the defaults are the DaemonSet's. */
 export interface NodeCacheOptions {
   localIps?: readonly string[];
-  /** Additional flags. */
   more?: readonly string[];
   template?: string;
   env?: Readonly<Record<string, string>>;
@@ -126,7 +125,6 @@ export function everywhere(rig: NodeRig, server: string = KUBE_DNS.v4) {
   );
 }
 
-/** Queries everywhere until `who` answers; fails after the time that the rules promise. */
 export async function served(
   rig: NodeRig,
   who: "cache" | "cluster",
@@ -155,7 +153,6 @@ export interface HostState {
   readonly links: readonly string[];
 }
 
-/** The present state, without empty tables and counters. */
 export async function hostState(rig: NodeRig): Promise<HostState> {
   const { namespace } = rig.nodes[0]!;
   const rules: string[] = [];

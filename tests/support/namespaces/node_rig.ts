@@ -27,7 +27,6 @@ export type { Addresses } from "./rig/addresses.ts";
 export { rigReasons } from "./rig/require.ts";
 export type { Backend, ExecOptions, ExecResult, Resolver, StartOptions };
 
-/** Options of a rig. */
 export interface RigOptions {
   /** Default 1, at most 9. */
   readonly nodes?: number;
@@ -40,13 +39,11 @@ export interface RigOptions {
   readonly programs?: string;
 }
 
-/** A pod; its /etc/resolv.conf names kube-dns. */
 export interface RigPod {
   readonly namespace: string;
   readonly addresses: plan.Addresses;
 }
 
-/** A node; its /etc/resolv.conf names the resolver outside. */
 export interface RigNode {
   readonly index: number;
   readonly namespace: string;
@@ -56,7 +53,6 @@ export interface RigNode {
   readonly resolvConf: string;
 }
 
-/** Output of dig or kdig. */
 export interface Reply {
   readonly code: number;
   /** Null without an answer. */
@@ -66,11 +62,8 @@ export interface Reply {
   readonly text: string;
 }
 
-/** Options of nodens in a node. */
 export interface NodensOptions {
-  /** Text of `${directory}/Corefile`, for `-conf`. */
   readonly corefile?: string | ((directory: string) => string);
-  /** More files of that directory; names may have folders. */
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[] | ((directory: string) => readonly string[]);
   readonly env?: Readonly<Record<string, string>>;
@@ -78,10 +71,8 @@ export interface NodensOptions {
   readonly ready?: (output: string) => boolean;
 }
 
-/** A nodens process in a node. */
 export interface RigNodens extends TestProcess {
   readonly directory: string;
-  /** Replaces a file atomically. */
   rewrite(name: string, text: string): void;
 }
 
@@ -249,7 +240,6 @@ export class NodeRig {
     return this.#programs.exec(namespace, command, args, options);
   }
 
-  /** Starts a program; `remove` ends it. */
   startIn(
     namespace: string,
     command: string,
@@ -289,12 +279,10 @@ export class NodeRig {
     };
   }
 
-  /** Queries with dig: one try, five seconds. */
   dig(namespace: string, ...words: string[]): Promise<Reply> {
     return this.#ask(namespace, "dig", ["-r", "+tries=1", "+time=5", ...words]);
   }
 
-  /** Queries with kdig: one try, five seconds. */
   kdig(namespace: string, ...words: string[]): Promise<Reply> {
     return this.#ask(namespace, "kdig", ["+retry=0", "+time=5", ...words]);
   }
@@ -319,7 +307,6 @@ export class NodeRig {
     return dnsperf.parseDnsperf(stdout);
   }
 
-  /** Names of its namespaces; empty after `remove`. */
   get namespaces(): readonly string[] {
     return this.#network.namespaces;
   }
@@ -378,7 +365,6 @@ export class NodeRig {
   }
 }
 
-/** A test with a rig; skipped without root or the programs in `needs`. */
 export function rigTest(
   name: string,
   { needs = [], ...options }: RigOptions & { needs?: readonly string[] },

@@ -2,13 +2,11 @@ import { type RunCommand, runCommand } from "../../../src/node/rules/command.ts"
 import { missing, rootReasons } from "../run/require.ts";
 import { Namespace } from "./namespace.ts";
 
-/** Reasons why namespaces with iptables are unavailable; empty if there are none. */
 export function namespaceReasons(): string[] {
   const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
   return [...rootReasons(), ...missing(binaries)];
 }
 
-/** A network namespace with a separate iptables lock file. */
 export class NetNamespace {
   readonly #namespace = new Namespace();
   /** /run of the programs inside. */
@@ -20,7 +18,6 @@ export class NetNamespace {
     return ["ip", ...this.#namespace.exec(...command)];
   }
 
-  /** Runs a command inside; returns its output. Throws if it fails. */
   async exec(binary: string, ...args: string[]): Promise<string> {
     return await must(...this.wrap(binary, args));
   }

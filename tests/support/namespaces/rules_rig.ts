@@ -14,7 +14,6 @@ export const NAME = "host.example.org";
 /** Time to return; nothing is promised. */
 const RETURN_MS = 20_000;
 
-/** Families as the rig names them. */
 export type Family = "v4" | "v6";
 
 /** Adds the cache's addresses to a link, as the node role does. */
@@ -57,7 +56,6 @@ export async function startStandIn(
   ], { ready: (output) => output.includes("READY") });
 }
 
-/** The server that answers within a second (`+time=5`: five). */
 export async function whoAnswers(
   rig: NodeRig,
   namespace: string,

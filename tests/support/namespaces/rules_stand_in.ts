@@ -10,7 +10,6 @@ import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { OWN_MARK } from "../../../src/node/rules/rules.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 
-/** Options of the stand-in. */
 export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
   corefile: string;
   skipTeardown?: boolean;

@@ -1,9 +1,7 @@
 import { PATIENCE } from "../run/patience.ts";
 
-/** A process under test. */
 export interface TestProcess {
   readonly pid: number;
-  /** Output so far, both streams interleaved. */
   readonly output: string;
   readonly ended: Promise<Deno.CommandStatus>;
   /** Sends SIGTERM, after five seconds SIGKILL; resolves at its end. */
@@ -15,7 +13,6 @@ export interface ProcessOptions {
   args: string[];
   cwd?: string;
   env?: Record<string, string>;
-  /** Called every 20 ms. */
   ready(output: string): boolean;
   readyWithinMs?: number;
 }

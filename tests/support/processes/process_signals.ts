@@ -1,4 +1,3 @@
-/** Signal numbers. */
 export const SIGNAL = {
   HUP: 1,
   INT: 2,

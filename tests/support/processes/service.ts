@@ -8,7 +8,6 @@ import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
 /** Socket options; independent of the tested table. */
 const KERNEL = { SOL_SOCKET: 1, REUSEPORT: 15, IPV6: 41, V6ONLY: 26 } as const;
 
-/** A socket to open. */
 export interface Opened {
   kind: "udp" | "tcp";
   host?: string;

@@ -1,4 +1,3 @@
-/** Runs a function with a temporary folder. */
 export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   try {

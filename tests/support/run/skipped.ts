@@ -1,4 +1,3 @@
-/** Environment variable with the file that collects skipped tests; set by `tests/main.ts`. */
 export const SKIPPED_FILE = "NODENS_TEST_SKIPPED";
 
 interface Skipped {

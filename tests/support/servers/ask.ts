@@ -9,32 +9,26 @@ export interface PrintedRecord {
   data: string;
 }
 
-/** A client's parsed output. */
 export interface Answer {
   status: string;
-  /** Name, class and type. */
   question: string;
   answer: PrintedRecord[];
   authority: PrintedRecord[];
   additional: PrintedRecord[];
-  /** The whole output, for messages. */
   text: string;
 }
 
-/** Options of `ask`. */
 export interface AskOptions {
   server: string;
   port: number;
   name: string;
   type: string;
   transport?: "udp" | "tcp";
-  /** More arguments, such as `+dnssec`. */
   args?: string[];
 }
 
 /** Queries with dig or kdig and parses the output; throws without an answer. */
 export async function ask(client: Client, options: AskOptions): Promise<Answer> {
-  // One try: a retry would be a separate query in the peer's log.
   const tries = client === "dig" ? ["+tries=1", "+time=5"] : ["+retry=0", "+time=5"];
   const args = [`@${options.server}`, "-p", String(options.port), ...tries];
   if (client === "dig") args.unshift("-r"); // no ~/.digrc
@@ -46,7 +40,6 @@ export async function ask(client: Client, options: AskOptions): Promise<Answer> 
   return parseAnswer(text);
 }
 
-/** Parses the output of dig and kdig: status and three sections. */
 export function parseAnswer(text: string): Answer {
   const status = /status: (\w+)/.exec(text)?.[1];
   if (status === undefined) throw new Error(`Cannot read an answer: no status in it\n${text}`);

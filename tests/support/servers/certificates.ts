@@ -6,7 +6,6 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** A certificate authority for one test. */
 export interface Authority {
   readonly directory: string;
   readonly caFile: string;

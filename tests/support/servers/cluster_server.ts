@@ -14,7 +14,6 @@ export function skipUnlessCluster(...binaries: string[]): { ignore: boolean } {
   ]);
 }
 
-/** Counts of received queries and connections. */
 export interface ServerCounts {
   /** TCP and TLS connections: total, currently open, and maximum open. */
   accepted: number;

@@ -5,14 +5,11 @@ import { frame } from "../simulation/simulation.ts";
 /** A client's time limit: a little longer than nodens may take. */
 const LIMIT_MS = 7000;
 
-/** A client's question and its result. */
 export interface CrowdAnswer {
   readonly name: string;
-  /** Null if none came in time. */
   message: Decoded | null;
   /** Number of answers to other clients before it; Infinity without an answer. */
   place: number;
-  /** In octets. */
   size: number;
 }
 
@@ -37,7 +34,6 @@ export class Crowd {
     return one;
   }
 
-  /** Waits until every question is answered or has timed out. */
   async finish(): Promise<readonly CrowdAnswer[]> {
     await Promise.all(this.#running);
     return this.asked;

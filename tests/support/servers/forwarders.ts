@@ -22,7 +22,6 @@ const KINDS: Readonly<Record<Exclude<Forwarder, "named">, ServerKind>> = {
 /** Number and time limit of readiness queries. */
 const READY = { tries: 50, limitMs: 200 } as const;
 
-/** A running forwarder. */
 export interface RunningForwarder {
   readonly port: number;
   readonly pid: number | null;

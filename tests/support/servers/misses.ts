@@ -6,7 +6,6 @@ const LIMIT_MS = 8000;
 /** Queries uncached names at once over UDP; counts the response codes. */
 export async function askMisses(
   { port, count, from = 0, prefix = "miss" }: {
-    /** Of 127.0.0.1. */
     port: number;
     count: number;
     /** Source port; default: the kernel's choice. */

@@ -13,15 +13,12 @@ export interface Named {
 
 /** An additional zone of named. */
 export interface NamedZone {
-  /** Without a trailing dot. */
   readonly name: string;
-  /** Master file. */
   readonly text: string;
   /** More statements of the zone's block, each with its semicolon. */
   readonly statements?: string;
 }
 
-/** Options of `startNamed`. */
 export interface NamedOptions {
   /** The zones of `zones/` and `broken.example.`; default true. */
   readonly standardZones?: boolean;

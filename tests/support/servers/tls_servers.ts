@@ -3,7 +3,6 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Certificate } from "./certificates.ts";
 
-/** A server inside the test. */
 export interface TestServer {
   readonly port: number;
   close(): Promise<void>;
@@ -14,10 +13,8 @@ export async function startTls(
   certificate: Certificate,
   use: {
     connection?(socket: tls.TLSSocket): void;
-    /** Called for each TCP connection, before its handshake. */
     accepted?(socket: net.Socket): void;
     answer?(query: Uint8Array): Uint8Array | null;
-    /** ALPN protocol, "dot" by default. */
     alpn?: string;
   },
 ): Promise<TestServer> {
@@ -33,7 +30,6 @@ export async function startTls(
   return await listen(server);
 }
 
-/** A TCP server that passes on each connection. */
 export async function startTcp(use: (socket: net.Socket) => void): Promise<TestServer> {
   return await listen(net.createServer((socket) => {
     socket.on("error", () => {});
@@ -41,13 +37,11 @@ export async function startTcp(use: (socket: net.Socket) => void): Promise<TestS
   }));
 }
 
-/** A request to a DNS over HTTPS server. */
 export interface HttpRequest {
   readonly headers: http2.IncomingHttpHeaders;
   readonly body: Uint8Array;
   readonly stream: http2.ServerHttp2Stream;
   readonly session: http2.ServerHttp2Session;
-  /** Breaks the connection. */
   cut(): void;
 }
 

@@ -3,7 +3,6 @@ import type * as codec from "dns-packet";
 import { CLIENT_SUBNET, type Reply, subnet, subnetIn } from "./subnets.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "./simulation.ts";
 
-/** The default name of `CacheWorld`. */
 export const NAME = "www.example.org";
 
 type Query = Partial<Parameters<typeof queryBytes>[0]>;
@@ -32,7 +31,6 @@ export class CacheWorld {
     return this.simulation.ask(queryBytes({ name: NAME, ...query }), 0, client);
   }
 
-  /** Sends a query, and returns the answer after `waitMs`. */
   ask(query: Query = {}, { waitMs = 50, client }: { waitMs?: number; client?: string } = {}) {
     const asked = this.send(query, client);
     this.simulation.run(waitMs);
@@ -47,12 +45,10 @@ export class CacheWorld {
     return this.simulation.count(metric);
   }
 
-  /** Packets received by the upstream. */
   get upstreamQueries(): number {
     return this.simulation.seen.length;
   }
 
-  /** Lookups by `forward`, regardless of packets. */
   get lookups(): number {
     return this.count("nodens_forward_lookups_total");
   }
@@ -66,7 +62,6 @@ export function replying(
   return (query) => [{ bytes: responseBytes(query, options), delayMs }];
 }
 
-/** Answers every query with one address. */
 export function answering(
   { data = "192.0.2.7", ttl = 300, delayMs = 1 }: {
     data?: string;
@@ -78,7 +73,6 @@ export function answering(
     replying({ answers: [a(query.questions![0]!.name, data, ttl)] }, delayMs)(query, ...rest);
 }
 
-/** Denies every name, with an SOA record of this TTL. */
 export function denying(ttl = 30): Behaviour {
   return replying({ rcode: 3, authorities: [soa("example.org", ttl)] });
 }
@@ -86,7 +80,6 @@ export function denying(ttl = 30): Behaviour {
 export const failing: Behaviour = replying({ rcode: 2 });
 export const silent: Behaviour = () => [];
 
-/** TTL of an answer's first record. */
 export function ttlOf(answer: Decoded): number {
   return (answer.answers![0] as { ttl: number }).ttl;
 }

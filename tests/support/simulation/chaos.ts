@@ -14,16 +14,13 @@ const BOUND_MS = 5000;
 /** CoreDNS's lowest TTL: an answer with a lower one is cached for this long. */
 const MIN_TTL_SECONDS = 5;
 
-/** Configuration of a run, and parameters of its rules. */
 interface Setup {
   corefile: string;
-  /** UDP clients get no late answers. */
   discards: boolean;
   upstreams: string[];
   staleSeconds: number;
   stalePositive: boolean;
   packetsPerLookup: number;
-  /** Questions under one name with separate lookups. */
   questionsPerName: number;
   hedges: boolean;
 }

@@ -7,12 +7,9 @@ import * as kinds from "./upstream_kinds.ts";
 
 const HOURS = 24;
 const HOUR_MS = 3_600_000;
-/** Longest burst of queries; silence follows. */
 const BURST_MS = 60_000;
 const BURSTS_AN_HOUR = 4;
-/** Hours until all tables have reached their size. */
 const SETTLED_HOURS = 8;
-/** Names that are queried repeatedly. */
 const NAMES = 300;
 /** Longest lifetime without queries, of an idle connection, failed check or probe. */
 const QUIET_MS = 300_000;
@@ -21,7 +18,6 @@ const LOOKS = 4;
 const LOOK_MS = 16_000;
 const UPSTREAMS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
 
-/** Kinds that must be zero without queries. */
 const NOTHING = ["waiting", "clientStreams", "streamBytes", "upstreamSockets", "returnAddresses"];
 /** Chunk size of the cache's memory; each new size of message takes one. */
 const CHUNK = 65_536;
@@ -107,7 +103,6 @@ function leastHeld(simulation: Simulation): Record<string, number> {
   return held;
 }
 
-/** Lets clients query for at most a minute; returns the number of queries. */
 function runBurst(
   simulation: Simulation,
   { dice, moods, hour }: { dice: () => number; moods: readonly Mood[]; hour: number },

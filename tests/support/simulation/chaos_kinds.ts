@@ -4,9 +4,7 @@ import { seeded } from "../run/random.ts";
 import { type Asked, type Behaviour, Simulation } from "./simulation.ts";
 import * as kinds from "./upstream_kinds.ts";
 
-/** Longest delay of a query by other names. */
 const BOUND_MS = 2500;
-/** When servers change, in simulated milliseconds. */
 const TURN_MS = 8000;
 
 /**

@@ -8,19 +8,15 @@ const NETWORKS = [
   ...["10.1.2.129/32", "10.9.0.0/16", "10.9.9.0/24", "192.0.2.0/24", "32.1.13.0/24"],
   ...["2001:db8::/32", "2001:db8:1::/48"],
 ];
-/** Questions per name if subnets are passed on. */
 export const QUESTIONS_PER_NAME = NETWORKS.length + 1;
 /** Null for a reply without the option. */
 const SCOPES = [null, 0, 8, 16, 16, 24, 24, 28, 32, 48];
 /** An option that was not requested. */
 const UNASKED = subnet("10.1.2.0/24", 16);
 
-/** A reply of an upstream. */
 interface Word {
-  /** Option data of the query. */
   asked: Uint8Array | null;
   scope: number | null;
-  /** The first client's subnet, if the upstream received none. */
   source?: string;
 }
 

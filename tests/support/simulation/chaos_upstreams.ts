@@ -4,7 +4,6 @@ import { a, responseBytes, soa } from "../messages/messages.ts";
 import type { SubnetOracle } from "./chaos_subnets.ts";
 import type { Behaviour } from "./simulation.ts";
 
-/** A message of a simulated upstream. */
 export type UpstreamReply = { bytes: Uint8Array; delayMs?: number; close?: boolean };
 
 /** An address that no honest upstream sends. */
@@ -52,7 +51,6 @@ function hashOf(name: string): number {
 
 const MOODS = ["well", "well", "mixed", "mixed", "silent", "refusing", "slow", "servfail"] as const;
 
-/** How an upstream behaves for a while. */
 export class Mood {
   now: (typeof MOODS)[number] = "well";
   readonly cookies: boolean;

@@ -13,11 +13,8 @@ import { answering } from "./upstream_kinds.ts";
 /** The default of `expire`, and a margin. */
 const IDLE_MS = 20_000;
 
-/** A server block with `forward`. */
 export interface ForwardingOptions<S extends Simulation> {
-  /** Lines before `forward`. */
   before?: string;
-  /** Options of `forward` besides its policy. */
   options?: string;
   policy?: string;
   tls?: boolean;
@@ -58,7 +55,6 @@ export function startKinds(
 }
 
 type Query = Partial<Parameters<typeof queryBytes>[0]> & {
-  /** Time to let pass after each query. */
   forMs?: number;
   client?: string;
 };
@@ -82,7 +78,6 @@ export function askMany(
   );
 }
 
-/** Queries `n0.example.org` and so on every `everyMs`, until this simulated millisecond. */
 export function askUntil(simulation: Simulation, untilMs: number, everyMs: number): Asked[] {
   return askMany(simulation, Math.ceil((untilMs - simulation.nowMs) / everyMs), { forMs: everyMs });
 }
@@ -107,7 +102,6 @@ export const sentTo = (simulation: Simulation, address: string, from = 0) =>
 export const sentFor = (simulation: Simulation, name: string) =>
   simulation.seen.filter((line) => line.includes(` ${name}`)).length;
 
-/** Health checks that reached an upstream. */
 export const checksOf = (simulation: Simulation, address: string) =>
   simulation.seen.filter((line) => line.includes(` ${address}:`) && line.endsWith(" NS")).length;
 
@@ -133,7 +127,6 @@ export function deliver(
 
 const COOKIE = 10;
 
-/** Data of a query's cookie option, or null. */
 export const cookieOf = (query: codec.DecodedPacket) =>
   optionsOf(query).find(({ code }) => code === COOKIE)?.data ?? null;
 
@@ -177,7 +170,6 @@ export class FewSockets extends Simulation {
 /** Names that begin with "slow" take a second and a half, others two milliseconds. */
 export const bySpeed: Behaviour = answering((name) => name.startsWith("slow") ? 1500 : 2);
 
-/** Times of the answers with records. */
 export function answered(asked: readonly Asked[]): number[] {
   return asked.filter(({ answers }) =>
     answers.length === 1 && decode(answers[0]!.bytes).answers!.length > 0

@@ -6,7 +6,6 @@ import type { Behaviour } from "./simulation.ts";
 
 export interface KindServer {
   readonly endpoint: string;
-  /** Queries so far, and TCP connections: all, and open ones. */
   readonly counts: { udp: number; tcp: number; accepted: number; open: number };
   stop(): Promise<void>;
 }

@@ -18,7 +18,6 @@ import { type ClientOptions, SimulatedClient } from "./simulated_client.ts";
 export const WALL_MS = 1_767_225_600_000;
 const CLIENT = "192.0.2.99";
 
-/** How a query arrived at a simulated upstream. */
 export interface Arrival {
   /** Number of the TCP connection, or -1. */
   readonly connection: number;
@@ -37,7 +36,6 @@ export type Behaviour = (
   arrival?: Arrival,
 ) => { bytes: Uint8Array; delayMs?: number; close?: boolean }[] | "refuse";
 
-/** A simulated client's query and its answers. */
 export interface Asked {
   readonly bytes: Uint8Array;
   readonly atMs: number;
@@ -46,7 +44,6 @@ export interface Asked {
   onAnswer?: (bytes: Uint8Array) => void;
 }
 
-/** Return path of datagrams to an address. */
 interface WayBack {
   listener: number;
   client: string;
@@ -68,20 +65,15 @@ interface SimStream {
 
 /** A client's TCP connection under a test's control. */
 export interface ClientStreamControl {
-  /** Sends frames or parts of frames. */
   send(bytes: Uint8Array): void;
-  /** Half-closes (FIN). */
   end(): void;
-  /** Resets the connection (RST). */
   reset(): void;
   /** Reads more, if the client does not read everything at once. */
   take(bytes: number): void;
   readonly received: Uint8Array[];
   finished(): boolean;
   closed(): boolean;
-  /** How nodens closed it, or null. */
   closing(): "in order" | "abrupt" | null;
-  /** Bytes queued by the driver. */
   queued(): number;
 }
 
@@ -95,12 +87,9 @@ export class Simulation implements Io {
   readonly logs: string[] = [];
   readonly counters: CounterBook;
   nowMs: number;
-  /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
-  /** Size of the last query at an upstream. */
   lastSize = 0;
   connects = 0;
-  /** Time to connect a stream, including its handshake. */
   connectMs = 1;
   lossPerMille = 0;
 
@@ -139,7 +128,6 @@ export class Simulation implements Io {
   }
   #config: Config;
 
-  /** Reloads with another Corefile, as a data plane does. */
   reload(corefile: string): void {
     const old = this.#config.listeners;
     this.#config = alignListeners(read(corefile), old);
@@ -213,7 +201,6 @@ export class Simulation implements Io {
     };
   }
 
-  /** Lets the engine read a client's bytes, one turn of the loop per piece. */
   #read(id: number, client: SimulatedClient): void {
     while (client.readable && this.#streams[id] === client) {
       const bytes = client.read();
@@ -245,7 +232,6 @@ export class Simulation implements Io {
     this.#enter(() => {});
   }
 
-  /** Moves the clock without firing timers, as if the machine had been suspended. */
   leap(durationMs: number): void {
     this.nowMs += durationMs;
   }
@@ -255,7 +241,6 @@ export class Simulation implements Io {
       this.#streams.filter((stream) => stream !== null && !isClient(stream)).length;
   }
 
-  /** Resources in use by kind; must stay small. */
   get held(): Record<string, number> {
     return {
       waiting: this.engine.waiting,
@@ -278,7 +263,6 @@ export class Simulation implements Io {
     return this.#kept.filter((asked) => asked !== null).length;
   }
 
-  /** Value of a counter over all labels. */
   count(name: string): number {
     return this.counters.places.filter((place) => place.name === name)
       .reduce((sum, { index }) => sum + this.counters.values[index]!, 0);
@@ -414,7 +398,6 @@ export class Simulation implements Io {
 
   #deliver(socket: SimSocket, open: number, reply: Uint8Array, delayMs: number): void {
     this.#later(delayMs, () => {
-      // The port now belongs to another query.
       if (socket.open !== open || socket.handler === null) return;
       this.#reply.bytes.set(reply);
       socket.handler.reply(this.#reply, reply.length);

@@ -1,6 +1,5 @@
 import type * as codec from "dns-packet";
 
-/** Code of the client subnet option (RFC 7871). */
 export const CLIENT_SUBNET = 8;
 
 /** Data of a client subnet option: `192.0.2.0/24`, an IPv6 prefix in full groups, `/0`. */
@@ -25,7 +24,6 @@ export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
   return opt?.options.find(({ code }) => code === CLIENT_SUBNET)?.data ?? null;
 }
 
-/** Returns the option data of an upstream's answer, or null for none. */
 export type Reply = (asked: Uint8Array) => Uint8Array | null;
 
 /** Returns the subnet with a scope. */

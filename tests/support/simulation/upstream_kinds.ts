@@ -56,7 +56,6 @@ export function atMost(most: number, inner: Behaviour): Behaviour {
       : inner(query, transport, arrival);
 }
 
-/** Reads each TCP connection only this long after its first message. */
 export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
   const since = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -99,7 +98,6 @@ export function overTcp(tcp: Behaviour, udp: Behaviour): Behaviour {
 
 export const silent: Behaviour = () => [];
 
-/** Refuses, or resets. */
 export const refusing: Behaviour = () => "refuse";
 
 /** Truncates UDP answers, keeping the records that fit; with `bare`, only the header. */
@@ -166,7 +164,6 @@ export function folding(inner: Behaviour): Behaviour {
   };
 }
 
-/** A server without recursion that refers to the root, or sends an empty answer. */
 export function lame(kind: "referral" | "empty"): Behaviour {
   return (query) => {
     const ns = { type: "NS", name: ".", ttl: 518400, data: "a.root-servers.test" } as const;

@@ -16,11 +16,10 @@ const RESTART_MS = 3000;
 const LIVENESS_FAILURES = 3;
 
 /**
- * A kubelet for rehearsals: runs a DaemonSet's container with the arguments, files and probes of
- * its manifest, and restarts it after a crash or failed liveness probes.
+ * A kubelet for rehearsals: runs a DaemonSet's container by its manifest, and restarts it after a
+ * crash or failed liveness probes.
  */
 export class Kubelet {
-  /** Containers killed for failed liveness probes. */
   unhealthy = 0;
   readonly #rig: NodeRig;
   readonly #node: RigNode;
@@ -51,7 +50,6 @@ export class Kubelet {
     return this.#running;
   }
 
-  /** Starts the container, waits until it is ready, and watches it. */
   async start(): Promise<void> {
     await this.#run();
     await this.#ready(0);
@@ -66,7 +64,6 @@ export class Kubelet {
     return (await old.stop()).code;
   }
 
-  /** Stops the container, as when a pod is deleted. */
   async stop(): Promise<number> {
     this.#stopped = true;
     clearTimeout(this.#restart);
@@ -75,7 +72,6 @@ export class Kubelet {
     return (await this.container.stop()).code;
   }
 
-  /** Kills the container (SIGKILL); it is restarted. */
   async kill(): Promise<void> {
     const { container } = this;
     Deno.kill(container.pid, "SIGKILL");
@@ -116,7 +112,6 @@ export class Kubelet {
     });
   }
 
-  /** Waits until the readiness probe has succeeded for this long. */
   async #ready(forMs: number): Promise<void> {
     const limitMs = performance.now() + READY_WITHIN_MS;
     for (let sinceMs = Infinity;;) {
@@ -129,7 +124,6 @@ export class Kubelet {
     }
   }
 
-  /** Repeats the liveness probe, and kills a container that fails it. */
   #watch(failures: number): void {
     if (this.#stopped) return;
     const { liveness } = this.#view;

@@ -7,7 +7,6 @@ export interface HttpProbe {
   periodMs: number;
 }
 
-/** The parts of a DaemonSet that a kubelet needs. */
 export interface DaemonSetView {
   args: string[];
   /** Variables with the pod's address. */

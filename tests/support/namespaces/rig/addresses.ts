@@ -1,4 +1,3 @@
-/** An address of each family. */
 export interface Addresses {
   readonly v4: string;
   readonly v6: string;
@@ -8,7 +7,6 @@ export interface Addresses {
 export const KUBE_DNS: Addresses = { v4: "10.96.0.10", v6: "fd00:10:96::a" };
 /** Service with the same endpoints, which nodens queries. */
 export const KUBE_DNS_UPSTREAM: Addresses = { v4: "10.96.0.11", v6: "fd00:10:96::b" };
-/** Network of all pods and replicas. */
 export const POD_NETWORK: Addresses = { v4: "10.244.0.0/16", v6: "fd00:10:244::/48" };
 /** The resolver outside the cluster (RFC 2544's range). */
 export const OUTSIDE: Addresses = { v4: "198.18.0.53", v6: "fd00:198:18::53" };

@@ -1,19 +1,15 @@
-/** A bounded run of dnsperf. */
 export interface DnsperfOptions {
   readonly server: string;
   readonly port?: number;
-  /** Queries per second. */
   readonly qps: number;
   readonly seconds: number;
   /** Names, queried for addresses, or "name TYPE". */
   readonly names: readonly string[];
   readonly tcp?: boolean;
-  /** Number of sockets; default 1. */
   readonly clients?: number;
   readonly timeoutSeconds?: number;
 }
 
-/** Counters of dnsperf. */
 export interface DnsperfResult {
   readonly sent: number;
   readonly completed: number;
@@ -61,7 +57,6 @@ export function dnsperfArguments(options: DnsperfOptions, file: string): string[
   ];
 }
 
-/** Input file. */
 export function dnsperfInput(names: readonly string[]): string {
   return names.map((name) => `${name.includes(" ") ? name : `${name} A`}\n`).join("");
 }

@@ -4,7 +4,6 @@ import { kill } from "./programs.ts";
 
 const NAMESPACES = "/run/netns";
 const PREFIX = "nodens-rig";
-/** Rounds of killing processes, which may start others meanwhile. */
 const SWEEPS = 5;
 const SWEEP_PAUSE_MS = 20;
 
@@ -13,7 +12,6 @@ export interface End {
   readonly interface: string;
 }
 
-/** A veth pair from a routing parent to a child; the child's default route. */
 export interface Cable {
   readonly parent: End;
   readonly child: End;
@@ -23,7 +21,6 @@ export interface Cable {
   readonly behind?: Addresses;
 }
 
-/** Namespaces of a rig and the veth pairs between them. */
 export class RigNetwork {
   readonly #prefix: string;
   readonly #directory: string;
@@ -36,7 +33,6 @@ export class RigNetwork {
     this.#prefix = `${uniqueName(PREFIX)}-`;
   }
 
-  /** Makes a namespace; `routes` enables forwarding. */
   add(role: string, options: { routes: boolean }): string {
     const name = `${this.#prefix}${role}`;
     run("ip", "netns", "add", name);
@@ -62,7 +58,6 @@ export class RigNetwork {
     return name;
   }
 
-  /** Makes veth pairs between existing namespaces. */
   connect(cables: readonly Cable[]): void {
     const batches = new Map<string, string[]>();
     const batch = (namespace: string): string[] => {
@@ -166,7 +161,6 @@ async function removeAll(names: readonly string[]): Promise<void> {
   }
 }
 
-/** Inode of a path; null if it no longer exists, as for an ended process. */
 function inode(path: string): number | null {
   try {
     return Deno.statSync(path).ino;

@@ -2,10 +2,8 @@ import { type ProcessOptions, startProcess, type TestProcess } from "../../proce
 import { have } from "../../run/require.ts";
 import { PATIENCE } from "../../run/patience.ts";
 
-/** Kind of `iptables`. */
 export type Backend = "nft" | "legacy";
 
-/** Result of a program. */
 export interface ExecResult {
   /** Exit status; 128 plus the signal's number after a signal. */
   readonly code: number;
@@ -13,18 +11,15 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-/** Options of `exec`. */
 export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default 30,000; afterwards the program is killed and `exec` throws. */
   readonly timeoutMs?: number;
 }
 
-/** Options of `start`. */
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Whether the output shows that it is ready; default: at once. */
   readonly ready?: ProcessOptions["ready"];
 }
 
@@ -155,7 +150,6 @@ export class Programs {
   }
 }
 
-/** Kills a process if it still runs. */
 export function kill(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");
