@@ -1,4 +1,4 @@
-/** The parts of the attacks that can be tried without attacking anybody. */
+/** Tests of the frame that attack nothing. */
 import assert from "node:assert/strict";
 import { decode, optionsOf } from "../support/messages/messages.ts";
 import { ATTACKS } from "./attacks.ts";
@@ -42,7 +42,7 @@ Deno.test("colliding names: different names, one hash of the Murmur family under
   }
 });
 
-/** MurmurHash3 of 32 bits, as its author published it; whole words alone. */
+/** The published 32-bit MurmurHash3, for whole words only. */
 function murmur(bytes: Uint8Array, seed: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let h = seed;
