@@ -1,4 +1,4 @@
-/** Raises every alert with the labels that Prometheus gives to the pods of the manifest. */
+/** Raises every alert with the labels that Prometheus gives to the manifest's pods. */
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
 import { manifest } from "../manifest/support.ts";
@@ -23,8 +23,8 @@ const RULES: Rule[] = parse(Deno.readTextFileSync(RULES_FILE)).groups
 type Labels = Record<string, string>;
 
 /**
- * Labels of a pod's target by the PodMonitor that the command prints: job, pod and namespace are the
- * operator's, the instance is Prometheus's, the others come from relabelings.
+ * Labels of a pod's target by the printed PodMonitor: job, pod and namespace come from the
+ * operator, the instance from Prometheus, the others from relabelings.
  */
 async function podMonitorTarget(): Promise<Labels> {
   const { out } = await manifest(["-kubedns", "10.96.0.10", "-pod-monitor"]);

@@ -9,7 +9,7 @@ import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
 
-/** The Corefile of the node-local-dns add-on of Kubernetes, with its variables. */
+/** Corefile of Kubernetes's add-on node-local-dns, with its variables. */
 const NODE_LOCAL_DNS = await Deno.readTextFile(new URL("node_local_dns.corefile", import.meta.url));
 
 Deno.test("the Corefile of node-local-dns is read without warnings", () => {

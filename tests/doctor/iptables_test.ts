@@ -48,7 +48,6 @@ const set = (level: FailOpenLevel) => ({
 const LEVELS: RuleFacts["levels"] = (["socket", "heartbeat", "none"] as const)
   .map((level) => ({ level, set: set(level) }));
 
-/** What iptables-save would print of rules that were put in one after the other. */
 function saved(level: FailOpenLevel, keep: (i: number) => boolean = () => true): string {
   return set(level).wanted.filter((_, i) => keep(i)).reverse()
     .map(({ table, chain, args }) => `*${table}\n-A ${chain} ${joinWords(args)}\nCOMMIT\n`).join(

@@ -23,7 +23,7 @@ const PROGRAMS = ["dig", "curl", "dnsperf"];
 const QPS = 500;
 const NAMES = Array.from({ length: 200 }, (_, i) => `n${i}.load.cluster.local`);
 
-/** Constant load from both pods and the host on the Service's address while `work` is done. */
+/** Constant load from both pods and the host on the Service's address during `work`. */
 async function underLoad(
   rig: NodeRig,
   seconds: number,
@@ -107,7 +107,6 @@ Deno.test({
     assert.equal(Deno.readTextFileSync(`${nodens.directory}/Corefile`), corefile);
     assert.deepEqual(await setupErrors(rig), { ...NO_ERRORS, configmap: 1 });
 
-    // An invalid template is refused too.
     const template = Deno.readTextFileSync(`${nodens.directory}/coredns/Corefile.base`);
     nodens.rewrite("coredns/Corefile.base", `${template}\nbroken {\n nothing\n}\n`);
     await until(() => /\[ERROR\] .*unknown directive "nothing"/.test(nodens.output), nodens.output);

@@ -1,4 +1,3 @@
-/** A nodens that stops while pods send queries. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import { skipFor } from "../support/run/require.ts";

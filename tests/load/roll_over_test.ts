@@ -17,7 +17,6 @@ const BESIDE = /another process is bound to .*; starting beside it/;
 const ALONE = /the other process has stopped/;
 const LOAD = { server: "127.0.0.1", names: NAMES, timeoutSeconds: 2, clients: 4 };
 
-/** A test with a cache and its upstream, which it may start processes for. */
 function test(name: string, use: (rig: ReturnType<typeof house>) => Promise<void>): void {
   Deno.test({
     name,
@@ -33,10 +32,9 @@ function test(name: string, use: (rig: ReturnType<typeof house>) => Promise<void
   });
 }
 
-/** Fills the cache. */
 const warmUp = (port: number) => runDnsperf({ ...LOAD, port, qps: 1000, seconds: 1 });
 
-/** Load over UDP while `work` is done; prints what it has cost (docs/operations.md has such counts). */
+/** Load over UDP during `work`; prints its cost (counts as in docs/operations.md). */
 async function underLoad(
   port: number,
   what: string,
@@ -54,7 +52,9 @@ async function underLoad(
   return result;
 }
 
-/** Octets in the receive buffer of a UDP socket that is connected, that is, turned away (proc(5)). */
+/**
+ * Octets in the receive buffer of a UDP socket that is connected, that is, turned away (proc(5)).
+ */
 function unreadOctets(port: number): number {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const fields = Deno.readTextFileSync("/proc/net/udp").split("\n").map((line) =>
@@ -124,7 +124,7 @@ for (const [from, to] of [["1", "1"], ["2", "2"], ["3", "1"], ["1", "3"]] as con
     await clients.stop();
     say(`${from} to ${to} data planes: ${JSON.stringify(counts)}`);
     assert.deepEqual([counts.refused, counts.reset, counts.unserved], [0, 0, 0]);
-    // Each client's connection is closed once a turn, and a query may cross that.
+    // Each client's connection is closed once per turn, which may cross a query.
     assert.ok(counts.askedAgain <= 4 * 8, JSON.stringify(counts));
   });
 }
@@ -145,7 +145,7 @@ test("a new process killed before it serves loses nothing, one that serves only 
     for (let i = 0; i < 5; i++) await killed(await start());
     await calm();
   });
-  // Only what the socket's buffer held.
+  // Only the contents of the socket's buffer.
   assert.ok(after.lost < after.sent / 20, after.text);
   assertNoneLost(await runDnsperf({ ...LOAD, port, qps: QPS, seconds: 1 }));
   assert.equal((await first.stop()).code, 0, first.output);
@@ -154,7 +154,7 @@ test("a new process killed before it serves loses nothing, one that serves only 
 test("an old process killed while it drains loses no query over UDP", async ({ port, start }) => {
   let serving = await start();
   await warmUp(port);
-  // A client that asks all the time keeps the old process draining.
+  // A client that queries constantly keeps the old process draining.
   const clients = startTcpClients({ port, names: NAMES, fresh: 0, kept: KEPT_CLIENTS, pauseMs: 2 });
   const result = await underLoad(port, "three killed while they drained", async () => {
     for (let i = 0; i < 3; i++) {
@@ -162,7 +162,7 @@ test("an old process killed while it drains loses no query over UDP", async ({ p
       Deno.kill(serving.pid, "SIGTERM");
       const query = { family: 4, kind: "udp", port, states: [SOCKET_STATE.CLOSE] } as const;
       await until(() => listSockets([query]).length === 1, "turning away");
-      // It still answers what had reached it by then; its TCP clients show that a turn has passed.
+      // It still answers queries that had arrived; its TCP clients show that a turn has passed.
       await until(() => unreadOctets(port) === 0, "an empty receive buffer");
       const { answers } = clients.counts;
       await until(() => clients.counts.answers >= answers + 2 * KEPT_CLIENTS, "TCP answers");

@@ -5,7 +5,7 @@ import { TIMELINE, type Timeline } from "../../bench/cluster/parameters.ts";
 import { type ClusterOptions, runCluster } from "../../bench/cluster/run.ts";
 import { summarize, type Summary } from "../../bench/cluster/summary.ts";
 
-/** Shorter than that of the tables, and long enough for every TTL that is kept. */
+/** Shorter than the tables', and long enough for every retained TTL. */
 const SHORT: Timeline = {
   ...TIMELINE,
   steadyFrom: 40,
@@ -42,7 +42,9 @@ Deno.test("a seed gives the same figures every time, and another one others", ()
   );
 });
 
-/** Of node-cache in ten nodes: steady load, queries of pods, failed share, peak after the outage. */
+/**
+ * Of node-cache in ten nodes: steady load, queries of pods, failed share, peak after the outage.
+ */
 const GIVEN = [192.6, 666.25, 0.14968, 941];
 
 Deno.test("a sample of the nodes stands for all of them, with room at the cluster DNS and without", () => {
@@ -59,7 +61,7 @@ Deno.test("a sample of the nodes stands for all of them, with room at the cluste
       );
       const what = `${name}, ${replicas} replicas`;
       near(some!.steady.cluster, all!.steady.cluster, 0.1, `steady load, ${what}`);
-      // The busiest second scatters more than what is summed up.
+      // The busiest second scatters more than sums.
       near(some!.after.peak, all!.after.peak, 0.15, `peak, ${what}`);
       near(some!.during.failed, all!.during.failed, 0.1, `failures, ${what}`);
     }

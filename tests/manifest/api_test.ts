@@ -1,4 +1,4 @@
-/** Validates the manifests by the schemas of Kubernetes' API; unknown members are faults. */
+/** Validates the manifests by the Kubernetes API's schemas; unknown members are faults. */
 import assert from "node:assert/strict";
 import { objects } from "./chart.ts";
 import { apiFaults } from "./kubernetes_api.ts";

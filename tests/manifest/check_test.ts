@@ -6,7 +6,6 @@ import { manifest } from "./support.ts";
 
 const ARGS = '"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"';
 
-/** A small manifest: a ConfigMap with these entries, mounted at the template's path. */
 function small(data: string, { args = ARGS, more = "" } = {}): string {
   return `apiVersion: v1
 kind: ConfigMap

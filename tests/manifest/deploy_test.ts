@@ -22,7 +22,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const BASE = `${ROOT}deploy/kustomize/base`;
 const SCHEMA = JSON.parse(Deno.readTextFileSync(`${CHART}/values.schema.json`));
 
-/** The same manifest in flags of the command and in values of the chart. */
+/** The same manifest in the command's flags and the chart's values. */
 const CASES: { name: string; args: string[]; values: Json }[] = [
   { name: "defaults", args: [], values: {} },
   { name: "plain", args: ["-plain"], values: { plain: true } },

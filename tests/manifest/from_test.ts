@@ -17,7 +17,6 @@ function from(text: string, ...args: string[]) {
   return manifest(["-from", FILE, ...args, "-image", NEW_IMAGE], { [FILE]: text });
 }
 
-/** The output for a manifest without faults. */
 async function printed(text: string, ...args: string[]): Promise<string> {
   const { code, out, err } = await from(text, ...args);
   assert.deepEqual({ code, err }, { code: 0, err: "" });
@@ -117,7 +116,7 @@ const ARGS_LINE = lineOf(PUBLISHED, "        args: [");
 const IMAGE_LINE = lineOf(PUBLISHED, IMAGE);
 const VARIABLES = "__PILLAR__LOCAL__DNS__,__PILLAR__DNS__SERVER__";
 
-/** Manifests that cannot be filled, their error, and flags. */
+/** Invalid manifests, their error, and flags. */
 const FAULTS: [text: string, error: string, args?: string[]][] = [
   [
     edit(PUBLISHED, "host: __PILLAR__LOCAL__DNS__", "host: __PILLAR__LOCALDNS__"),
@@ -209,7 +208,7 @@ Deno.test("without -kubedns every line that needs it is reported", async () => {
   const lines = PUBLISHED.split("\n").flatMap((line, i) =>
     line.includes("__PILLAR__DNS__SERVER__") ? [`${i + 1}`] : []
   );
-  // nodens would fill the Corefile's, but nobody would listen on that address.
+  // nodens would fill the Corefile's, but not listen on that address.
   assert.deepEqual(err.trim().split("\n").map((line) => line.split(":")[1]), lines.slice(-1));
   assert.match(err, /give -kubedns ADDRESS, that of the kube-dns service/);
   assert.deepEqual({ code, out }, { code: 1, out: "" });

@@ -11,7 +11,7 @@ const parse = (text: string): Parsed[] => parseAllDocuments(text).map((one) => o
 
 const GOLDEN = new URL("golden/", import.meta.url).pathname;
 
-/** The golden text: a whole manifest for iptables, and its difference from that for the others. */
+/** The golden text: a whole manifest for iptables, and differences for the others. */
 function goldenOf(name: string, out: string): Promise<string> {
   return withFolder(async (folder) => {
     if (name === "iptables") return out;
@@ -104,7 +104,7 @@ Deno.test("the objects refer to each other", async () => {
     name: "POD_IP",
     valueFrom: { fieldRef: { fieldPath: "status.podIP" } },
   }]);
-  // The environment of the pods names the upstream service, so it comes first.
+  // The upstream service comes first, because its address is in the pods' environment.
   const kinds = objects.map(({ kind }) => kind);
   assert.ok(kinds.indexOf("Service") < kinds.indexOf("DaemonSet"));
 });

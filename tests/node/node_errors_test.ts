@@ -1,4 +1,4 @@
-/** The node role on a host that prevents its work. */
+/** The node role on a host with failures. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import {
@@ -18,7 +18,7 @@ import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.
 
 const PROGRAMS = ["dig", "curl"];
 
-/** A directory for PATH with only these programs. */
+/** A PATH directory with only these programs. */
 function onlyPrograms(...names: string[]): { path: string; remove: () => void } {
   const path = Deno.makeTempDirSync({ prefix: "nodens_path_" });
   for (const name of names) {

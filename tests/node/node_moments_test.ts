@@ -16,14 +16,12 @@ import { KUBE_DNS, NodeRig, type RigNodens, rigTest } from "../support/namespace
 
 const HOLD = new URL("../support/processes/hold_thread.ts", import.meta.url).pathname;
 
-/** All starting commands have become the process itself. */
+/** All starting commands have become the process. */
 const signal = ({ pid }: RigNodens, name: Deno.Signal) => Deno.kill(pid, name);
 
-/** Waits until the log has a line. */
 const log = (nodens: RigNodens, line: RegExp) =>
   until(() => line.test(nodens.output), `${line} in ${nodens.output}`);
 
-/** Starts nodens and waits for rules and heartbeat. */
 async function start(rig: NodeRig, ...more: string[]): Promise<RigNodens> {
   const nodens = await startNodeCache(rig, { more });
   await engaged(nodens);
@@ -65,7 +63,6 @@ rigTest(
     await served(rig, "cache");
     assert.doesNotMatch((await hostState(rig)).rules.join("\n"), /-m recent/);
     signal(nodens, "SIGSTOP");
-    // Longer than a heartbeat is valid.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     const answers = await Promise.all(everywhere(rig, KUBE_DNS.v4).map((ask) => ask()));
     assert.deepEqual([...new Set(answers)], ["nobody"]);
@@ -109,7 +106,7 @@ rigTest("-setupinterface=false and -setupiptables=false leave their part unchang
   signal(alone, "SIGKILL");
   await alone.ended;
 
-  // The interface of the killed process now counts as another program's.
+  // The killed process's interface now counts as another program's.
   const guest = await start(rig, "-setupinterface=false");
   await served(rig, "cache");
   await guest.stop();

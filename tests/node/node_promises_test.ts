@@ -32,7 +32,6 @@ const FILL = new URL("./fill_conntrack.ts", import.meta.url).pathname;
 const STOP_LIMIT_MS = 20_000;
 const LEVEL = 'nodens_failopen_level{family="4"}';
 
-/** Sends SIGTERM and waits for the end; kills a process that does not end. */
 async function terminate(nodens: RigNodens): Promise<void> {
   Deno.kill(nodens.pid, "SIGTERM");
   const timer = setTimeout(() => Deno.kill(nodens.pid, "SIGKILL"), STOP_LIMIT_MS);
@@ -53,7 +52,6 @@ async function inRig(
   }
 }
 
-/** What a command does after the rules are installed. */
 const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says: RegExp | null }[] =
   [
     {
@@ -87,7 +85,6 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
     await engaged(nodens);
     const during = ownRules(await hostState(rig));
     iptables.become(command, what);
-    // Makes the next check change something.
     await inNode(rig, "iptables-nft", "-w", "5", "-t", "raw", "-F");
     if (what === "fails") await until(() => /nft-save failed/.test(nodens.output));
     const pod = rig.nodes[0]!.pods[0]!.namespace;
@@ -109,7 +106,7 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
   });
 }
 
-/** Run in parallel, because most stops take the full time. */
+/** In parallel, because most stops take the full time. */
 for (const rows of [ROWS.slice(0, 2), ROWS.slice(2)]) {
   Deno.test({
     name: `${rows.map(({ command, what }) => `${command} ${what}`).join(", ")}: pods are served,` +

@@ -1,4 +1,4 @@
-/** nodens in the place of node-cache, with the published arguments and Corefile. */
+/** nodens instead of node-cache, with the published arguments and Corefile. */
 import assert from "node:assert/strict";
 import {
   engaged,
@@ -60,7 +60,6 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     const nodens = await startNodeCache(rig, { localIps: servers });
     await engaged(nodens, KUBE_DNS.v4);
     await engaged(nodens, KUBE_DNS.v6);
-    // Pods reach addresses of the node by their gateway.
     for (const from of [namespace, pods[0]!.namespace]) {
       for (const server of servers) {
         for (const transport of ["+notcp", "+tcp"]) {

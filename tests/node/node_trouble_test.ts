@@ -1,6 +1,4 @@
-/**
- * What becomes of queries when nodens in the place of node-cache dies, hangs or is worked against.
- */
+/** Queries while nodens dies, hangs or competes with other programs. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import {

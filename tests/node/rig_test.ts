@@ -12,7 +12,6 @@ import {
 } from "../support/namespaces/node_rig.ts";
 import { processesIn, rigNamespaces } from "../support/namespaces/rig/network.ts";
 
-/** Existing ones of these namespaces. */
 function present(names: readonly string[]): string[] {
   const all = rigNamespaces();
   return names.filter((name) => all.includes(name));
@@ -183,7 +182,6 @@ Deno.test({
       ["-c", "sleep 600 & trap '' TERM; echo ready; wait; wait"],
       { ready: (output) => output.includes("ready") },
     );
-    // As if it hung.
     Deno.kill(rig.outside.pid!, "SIGSTOP");
     const pids = processesIn(names);
     assert.ok(pids.includes(shell.pid) && pids.includes(rig.outside.pid!));

@@ -1,4 +1,3 @@
-/** Requests to the data plane, and its remembered answers. */
 import assert from "node:assert/strict";
 import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
 
@@ -6,7 +5,7 @@ function beat(entry: string): Beat {
   return { list: "nodens", entry, target: { address: entry, port: 53 } };
 }
 
-/** A heartbeat with a data plane whose answers the test gives. */
+/** A heartbeat with a data plane controlled by the test. */
 function make() {
   const told: string[] = [];
   const answers: PromiseWithResolvers<Record<string, string>>[] = [];

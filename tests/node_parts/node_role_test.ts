@@ -56,7 +56,6 @@ function notedRole(
     count: (error) => counted.push(error),
     ...rest,
   });
-  /** Prepares and engages; resolves once the rules are installed. */
   const start = () => {
     role.prepare();
     role.engage();

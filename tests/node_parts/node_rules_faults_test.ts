@@ -57,7 +57,6 @@ function make(changes: MadeOptions = {}) {
   return {
     iptables,
     ...makeRules(iptables.run, changes),
-    /** Sets what commands do from now on. */
     become(next: Fault | null, of: "save" | "restore" = "save"): void {
       [fault, which] = [next, of];
     },
@@ -69,7 +68,6 @@ type Made = ReturnType<typeof make>;
 const ours = (iptables: FakeIptables, backend: "nft" | "legacy" = "nft") =>
   iptables.rules(backend).filter((line) => /NodeLocal|nodens/.test(line) || /NODENS/.test(line));
 
-/** Invariants. */
 function checkAlways({ iptables, logs }: Made, row: string): void {
   assert.deepEqual(iptables.rules("legacy"), [], `${row}: rules in the other kind`);
   for (const line of logs) {
@@ -81,7 +79,6 @@ for (const failOpen of [true, false]) {
   const count = failOpen ? 14 : 12;
   for (const step of ["save", "restore"] as const) {
     for (const [name, fault] of Object.entries(FAULTS)) {
-      // Only reading has output.
       if (step === "restore" && name === "half of the output is missing") continue;
       const row = `${failOpen ? "fail-open" : "plain"}, ${step}: ${name}`;
 
@@ -128,7 +125,7 @@ for (const failOpen of [true, false]) {
         checkAlways(made, row);
         assert.ok(ours(iptables).length > 0, row);
         assert.ok(logs.every((line) => !line.includes("removed")), `${row}: ${logs.join("\n")}`);
-        // An empty list may also be one that another program has flushed.
+        // Another program may also have flushed the list.
         if (step === "save" && fault === FAULTS["it does nothing and says nothing"]) return;
         assert.equal(gone, false, row);
         assert.match(logs.join("\n"), /^error .*Cannot remove the rules for IPv4: .*; they stay/);

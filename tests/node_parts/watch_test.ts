@@ -50,7 +50,6 @@ async function watching(
     changes: string[];
     faults: string[];
     first: string | null;
-    /** Waits for a condition while the clock moves. */
     polled: (condition: () => boolean) => Promise<void>;
   }) => Promise<void>,
 ): Promise<void> {

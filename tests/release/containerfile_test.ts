@@ -28,18 +28,15 @@ function instructionsOf(stage: string, keyword: string): Instruction[] {
   return instructions.filter((one) => one.getKeyword() === keyword);
 }
 
-/** Arguments of a stage's instructions of a kind. */
 function all(stage: string, keyword: string): string[] {
   return instructionsOf(stage, keyword).map((one) => one.getArgumentsContent() ?? "");
 }
 
-/** The JSON array of an instruction. */
 function json(stage: string, keyword: string): string[] {
   const [one] = instructionsOf(stage, keyword) as JSONInstruction[];
   return one!.getJSONStrings().map((part) => part.getJSONValue());
 }
 
-/** Stages and sources of a stage's COPY instructions. */
 function copies(stage: string): { from: string | undefined; sources: string[] }[] {
   return instructionsOf(stage, "COPY").map((one) => {
     const from = (one as Copy).getFlags().find((flag) => flag.getName() === "from")?.getValue() ??

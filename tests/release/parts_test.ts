@@ -11,7 +11,6 @@ import { skipUnless } from "../support/run/require.ts";
 const BASE = "file:///nodens/";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-/** Output of `deno info` for modules with these imports; "type " marks imports of types. */
 function info(imports: Record<string, string[]>): Info {
   const modules = Object.entries(imports).map(([path, names]) => ({
     specifier: BASE + path,

@@ -13,10 +13,9 @@ import {
 
 const OPERATIONS = "docs/operations.md";
 const COREFILE = "/etc/nodens/Corefile";
-/** In tenths of `systemd-analyze security`: 0 allows nothing, 100 everything. */
+/** In tenths of `systemd-analyze security`: from 0 (confined) to 100 (exposed). */
 const MOST_EXPOSURE = 16;
 
-/** Adds a line to the `hosts` of the Corefile. */
 function withHost(tree: BootedTree, line: string): void {
   tree.write(COREFILE, tree.read(COREFILE).replace("    hosts {\n", `$&        ${line}\n`));
 }
@@ -33,7 +32,6 @@ async function assertRestarted(tree: BootedTree, script: string): Promise<void> 
   assert.notEqual(await tree.show("MainPID"), before);
 }
 
-/** Boots, installs, and tests all that the units promise. */
 export async function tryUnits(t: Deno.TestContext, trees: Trees): Promise<void> {
   const tree = await trees.boot();
   try {
@@ -146,7 +144,6 @@ async function withSockets(t: Deno.TestContext, tree: BootedTree): Promise<void>
     assert.equal(await tree.show("SubState", "nodens.socket"), "running");
     await tree.must(ANSWERS);
     const opened = await tree.must("ss -Hlntup '( sport = :53 )'");
-    // systemd holds each of them too.
     for (const line of opened.trim().split("\n")) assert.match(line, /"systemd"/, opened);
   });
   await t.step("a query starts a stopped nodens", async () => {
@@ -180,8 +177,8 @@ async function assertLosesNothing(tree: BootedTree, act: () => Promise<void>): P
 }
 
 /**
- * A boot with an address in the Corefile that is configured later: more starts fail than systemd's
- * default limit allows, and then the service is up.
+ * A boot with an address that is configured later: more starts fail than systemd's default limit
+ * allows, and then the service is up.
  */
 async function beforeNetwork(trees: Trees): Promise<void> {
   const tree = await trees.boot();

@@ -1,5 +1,5 @@
 /**
- * The node role on the kernel of a virtual machine, which has dummy links; `kernels_test.ts` boots it. A
+ * The node role on a virtual machine's kernel with dummy links, booted by `kernels_test.ts`. Each
  * step is a promise of docs/kubernetes.md.
  */
 import assert from "node:assert/strict";
@@ -99,7 +99,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
   });
 }
 
-/** A second process replaces the first, and a third one is killed. Returns the serving one. */
+/** A second process replaces the first, and a third is killed. Returns the serving one. */
 async function rollOver(
   t: Deno.TestContext,
   rig: NodeRig,

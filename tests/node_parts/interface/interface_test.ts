@@ -9,7 +9,7 @@ const LINK = "nodens0";
 const IPV4 = "169.254.20.10";
 const IPV6 = "fd00:10:96::a";
 const BOTH = { addresses: [IPV4, IPV6] };
-/** Every kernel that the tests run on makes bridges; not every one has the module for dummies. */
+/** All test kernels have bridges; some lack the module for dummies. */
 const ON_DUMMY = { ...BOTH, kernelKinds: { dummy: "bridge" } };
 const ON_BRIDGE = { ...BOTH, kernelKinds: { dummy: "nodens-none" } };
 const ON_LO = { ...BOTH, kernelKinds: { dummy: "nodens-none", bridge: "nodens-none" } };
@@ -18,7 +18,6 @@ const skip = skipFor(
   namespaceReasons("setpriv"),
 );
 
-/** A test in a network namespace. */
 function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>): void {
   Deno.test({
     name: `interface: ${name}`,
@@ -34,7 +33,6 @@ function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>)
   });
 }
 
-/** Runs a process with a NodeInterface during a function. */
 async function withChild(
   namespace: Namespace,
   options: ConstructorParameters<typeof InterfaceChild>[1],
@@ -57,7 +55,6 @@ function withInterface(
   inNamespace(name, (ns) => withChild(ns, options, (child) => run(child, ns)));
 }
 
-/** Global addresses of a link, with their prefix lengths. */
 function addressesOf(namespace: Namespace, link = LINK): string[] {
   const [found] = namespace.json("address", "show", "dev", link);
   return found.addr_info
@@ -73,7 +70,6 @@ function hasLink(namespace: Namespace): boolean {
   return namespace.can("link", "show", "dev", LINK);
 }
 
-/** All links and addresses, as one string. */
 function everything(namespace: Namespace): string {
   return JSON.stringify(
     namespace.json("address").map(({ ifname, operstate, addr_info }) => ({
@@ -129,7 +125,7 @@ withInterface("without dummy links, makes a bridge and warns", async (child, nam
 inNamespace("without dummies and bridges, uses lo", async (namespace) => {
   namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
   const before = everything(namespace);
-  // 127.0.0.1/8 and ::1/128 are on lo already, and must stay.
+  // Already on lo, and must stay.
   const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
   await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
     const made = await child.ensure();
@@ -212,7 +208,6 @@ for (const { what, damage, mended } of DAMAGES) {
     await child.ensure();
     await child.command("watch");
     assert.deepEqual(await child.notice(), [], "a first check, for earlier changes");
-    // Several commands at once.
     child.suspended(() => {
       for (const command of damage) namespace.ip(...command);
     });
@@ -306,7 +301,6 @@ withInterface("replaces an address taken for a duplicate", async (child, namespa
   }
 }, { ...ON_BRIDGE, addresses: [IPV6] });
 
-/** Adds addresses of 198.18.0.0/16 to lo. */
 function addMany(namespace: Namespace, count: number): void {
   const addresses = Array.from({ length: count }, (_, i) => `198.18.${i >> 8}.${i & 255}/32`);
   const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
@@ -477,7 +471,6 @@ for (const options of [ON_BRIDGE, ON_LO]) {
   inNamespace(
     `before removal, the host queries from another address: ${where}`,
     async (namespace) => {
-      // Default routes of both families.
       const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
       namespace.ip("link", "set", "lo", "up");
       namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");

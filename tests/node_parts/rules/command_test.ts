@@ -9,7 +9,6 @@ function shell(script: string, options: { timeoutMs: number; input?: string }) {
   return runCommand("sh", { args: ["-c", script], ...options });
 }
 
-/** Whether a process runs, and is not a zombie. */
 function isAlive(pid: number): boolean {
   try {
     return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
@@ -33,7 +32,6 @@ Deno.test("runCommand: returns a long output completely", async () => {
   assert.equal(result!.stdout.length, 300_000 * 11);
 });
 
-/** The kernel may need a moment after the kill. */
 const isGone = (pid: number) => until(() => !isAlive(pid), `the end of ${pid}`);
 
 Deno.test("runCommand: kills a command that hangs, with its children", async () => {

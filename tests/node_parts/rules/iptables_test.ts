@@ -23,7 +23,6 @@ const OPTIONS: RuleOptions = {
   tracked: [],
 };
 
-/** Keeps rules in a namespace; the heartbeat is tried elsewhere. */
 function keep(run: RunCommand, changes: Partial<NodeRulesOptions> = {}) {
   const logs: string[] = [];
   const counted: string[] = [];
@@ -37,7 +36,6 @@ function keep(run: RunCommand, changes: Partial<NodeRulesOptions> = {}) {
   return { rules, logs, counted };
 }
 
-/** A test in a network namespace. */
 function inNamespace(name: string, use: (namespace: NetNamespace) => Promise<void>): void {
   Deno.test({
     name,
@@ -181,7 +179,6 @@ for (const backend of BACKENDS) {
         [await namespace.rules(backend), await namespace.rules(backend, 6)],
         byHand,
       );
-      // Another redirect takes the place of the one before.
       assert.equal((await call("install", "-only", "192.0.2.53", "-failopen=false")).code, 0);
       assert.equal((await namespace.rules(backend)).length, 6);
       assert.deepEqual(await namespace.rules(backend, 6), []);
@@ -201,7 +198,7 @@ for (const backend of BACKENDS) {
         const plain = nodeRules(family, "none", OPTIONS);
         assert.equal(await trial.put(best), null);
         assert.equal(await trial.isRefused(best, plain), false);
-        // No kernel translates addresses in the table raw.
+        // The kernel does not translate addresses in the table raw.
         const to = ["--to-destination", family === 4 ? "192.0.2.1" : "2001:db8::1"];
         const unknown = { ...plain[0]!, args: ["-p", "udp", "-j", "DNAT", ...to] };
         const fault = await trial.put([unknown]);
@@ -229,7 +226,7 @@ inNamespace(
     const reader = holder.stdout.getReader();
     try {
       await reader.read();
-      // One second instead of five, to be done sooner.
+      // Instead of five, to finish sooner.
       const run = namespace.runner(["legacy"]);
       const impatient: RunCommand = (binary, options) =>
         run(binary, { ...options, args: options.args.map((arg) => arg === "5" ? "1" : arg) });

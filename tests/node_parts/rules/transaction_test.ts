@@ -25,7 +25,6 @@ function set(level: "none" | "socket" | "heartbeat" = "none"): RuleSet {
   };
 }
 
-/** As iptables-save prints a rule. */
 function printed({ chain, args }: Rule): string {
   const text = joinWords(args)
     .replace(/^-p (\w+) (-[sd]) (\S+) --/, "$2 $3/32 -p $1 -m $1 --")
@@ -33,7 +32,6 @@ function printed({ chain, args }: Rule): string {
   return `-A ${chain} ${text}`;
 }
 
-/** iptables-save's output with these rules of one table. */
 function saved(table: string, ...rules: string[]) {
   return parseSaved(`# Generated\n*${table}\n:INPUT ACCEPT [0:0]\n${rules.join("\n")}\nCOMMIT\n`)!;
 }

@@ -30,7 +30,7 @@ const OPTIONS: TemplateOptions = {
   dnsPort: 53,
 };
 
-/** Files in memory; an error instead of a text is thrown by `read`. */
+/** Files in memory; `read` throws an entry that is an error. */
 class FakeFiles implements ConfigFiles {
   readonly texts: Record<string, string | Error> = {};
   readonly #directories = new Set<string>();
@@ -63,7 +63,6 @@ class FakeFiles implements ConfigFiles {
   }
 }
 
-/** Starts with files in memory; records calls in `changes` and `faults`. */
 async function begin(
   texts: Record<string, string | Error>,
   { options = {}, check, prepare }: {
@@ -147,7 +146,6 @@ Deno.test("BaseCorefile: reports a faulty config map, and keeps the previous one
     "IP address with an optional port (write 10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053)",
   ]);
   assert.deepEqual(changes, []);
-  // The template still changes, with the previous config map.
   await change({ [BASE]: `errors\n${TEMPLATE}` });
   assert.deepEqual(changes, [`errors\n${CUSTOM}`]);
   assert.deepEqual(await change({ [STUBS]: new Error("os error 5") }), [
@@ -184,7 +182,6 @@ Deno.test("BaseCorefile: keeps the previous Corefile if the new one cannot be se
     "/etc/kube-dns/stubDomains, cannot be served: /etc/Corefile:3: something is wrong",
   ]);
   assert.deepEqual([changes, files.texts[TARGET]], [[], PLAIN]);
-  // The template still changes.
   assert.equal((await change({ [BASE]: `errors\n${TEMPLATE}` })).length, 1);
   assert.deepEqual(changes, [`errors\n${PLAIN}`]);
   assert.deepEqual(await change({ [STUBS]: '{"good": ["192.0.2.9"]}' }), []);
