@@ -88,7 +88,7 @@ function promtoolTest(one: AlertCase, target: Labels, fires: boolean) {
 
 for (const [name, targetOf] of Object.entries(TARGETS)) {
   Deno.test({
-    name: `every alert fires only for its reason (targets found ${name})`,
+    name: `alerts: each fires only for its reason (targets found ${name})`,
     ...skipUnless("promtool"),
     async fn() {
       const target = await targetOf();
@@ -105,7 +105,7 @@ for (const [name, targetOf] of Object.entries(TARGETS)) {
   });
 }
 
-Deno.test("the PodMonitor labels targets with their node", async () => {
+Deno.test("PodMonitor: targets are labelled with their node", async () => {
   assert.deepEqual(await podMonitorTarget(), {
     job: "kube-system/node-local-dns",
     namespace: "kube-system",
@@ -115,7 +115,7 @@ Deno.test("the PodMonitor labels targets with their node", async () => {
   });
 });
 
-Deno.test("every rule has a test, and a section of the page for operators", () => {
+Deno.test("alerts: each rule has a test, and a section in docs/operations.md", () => {
   assert.deepEqual(ALERTS.map(({ alert }) => alert), RULES.map(({ alert }) => alert));
   const page = Deno.readTextFileSync(`${ROOT}docs/operations.md`);
   const anchors = new Set(

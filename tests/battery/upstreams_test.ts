@@ -80,7 +80,7 @@ async function beside(
 }
 
 Deno.test({
-  name: "forty names at once that take 100 ms each are all answered, whatever the server",
+  name: "upstreams: forty concurrent names that take 100 ms each are answered by any server",
   ...skipUnlessCluster("openssl", ...FORWARDERS),
   async fn(t) {
     const authority = makeAuthority();
@@ -126,7 +126,7 @@ const PUBLISHED = `cache {
   }`;
 
 Deno.test({
-  name: "slow names do not delay other names, nor make their server count as down",
+  name: "upstreams: slow names do not delay others, and their server stays healthy",
   ...skipUnlessCluster("openssl"),
   async fn(t) {
     const authority = makeAuthority();
@@ -188,7 +188,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "slow names beside others, with servers of other software",
+  name: "upstreams: slow names do not delay others, with servers of other software",
   ...skipUnlessCluster(...FORWARDERS),
   async fn(t) {
     const cluster = await startCluster();
@@ -226,7 +226,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connections are not shared, stay open while used, and are closed when idle",
+  name: "upstreams: connections are not shared, stay open while used, and close when idle",
   ...skipUnlessCluster(),
   async fn() {
     const cluster: ClusterServer = await startCluster();

@@ -39,7 +39,7 @@ ${Object.entries(ANSWERS).map(([name, address]) => `        ${address} ${name}`)
 type Step = (name: string, run: () => void | Promise<void>) => Promise<void>;
 
 Deno.test({
-  name: "the images, built by the Containerfile and run by podman and as pods of the manifests",
+  name: "images: are built by the Containerfile, and run by podman and as pods of the manifests",
   ...skipFor([...helmReasons, ...reasons()]),
   fn: (t) =>
     withFolder(async (folder) => {

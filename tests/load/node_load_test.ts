@@ -71,7 +71,7 @@ function swapConfigMap(nodens: RigNodens, turn: number, files: Record<string, st
 }
 
 Deno.test({
-  name: "a stub domain added by the config map loses no query, and an invalid map changes nothing",
+  name: "config map: adding a stub domain loses no query, and an invalid map changes nothing",
   ...skipFor(rigReasons({ programs: PROGRAMS })),
   fn: async () => {
     await using rig = await NodeRig.create();
@@ -136,7 +136,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
   Deno.test({
-    name: `${backend}: start and stop close TCP connections instead of leaving them hanging`,
+    name: `${backend}: start and stop close TCP connections`,
     ...skipFor(rigReasons({ backend, programs: PROGRAMS })),
     fn: async () => {
       await using rig = await NodeRig.create({ backend });

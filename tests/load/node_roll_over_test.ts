@@ -108,7 +108,7 @@ async function answersAll(rig: NodeRig): Promise<void> {
   }
 }
 
-test("ten consecutive roll-overs on a node at 20,000 queries a second lose none", async (rig) => {
+test("roll-over: ten in a row on a node at 20,000 queries per second lose none", async (rig) => {
   const before = await hostState(rig);
   let serving = await start(rig);
   const whole = await hostState(rig);
@@ -132,7 +132,7 @@ test("ten consecutive roll-overs on a node at 20,000 queries a second lose none"
   assert.deepEqual(await hostState(rig), before);
 });
 
-test("either of two processes, stopped or killed, leaves everything to the other", async (rig) => {
+test("roll-over: of two processes, one stopped or killed leaves interface and rules to the other", async (rig) => {
   const before = await hostState(rig);
   let first = await start(rig);
   const whole = await hostState(rig);
@@ -150,7 +150,7 @@ test("either of two processes, stopped or killed, leaves everything to the other
   assert.deepEqual(await hostState(rig), before);
 });
 
-test("a new process killed before it serves removes and loses nothing", async (rig) => {
+test("roll-over: a new process killed before it serves removes and loses nothing", async (rig) => {
   const first = await start(rig);
   const whole = await hostState(rig);
   const results = await underLoad(rig, async () => {
@@ -169,7 +169,7 @@ test("a new process killed before it serves removes and loses nothing", async (r
   await stopped(first);
 });
 
-test("an old process killed while it drains removes and loses nothing", async (rig) => {
+test("roll-over: an old process killed while it drains removes and loses nothing", async (rig) => {
   let first = await start(rig);
   const whole = await hostState(rig);
   const results = await underLoad(rig, async () => {
@@ -192,7 +192,7 @@ test("an old process killed while it drains removes and loses nothing", async (r
   await stopped(first);
 });
 
-test("two processes that stop at once leave nothing behind", async (rig) => {
+test("roll-over: two processes that stop at once remove everything", async (rig) => {
   const before = await hostState(rig);
   for (let i = 0; i < 5; i++) {
     const [first, second] = [await start(rig), await start(rig)];
@@ -205,7 +205,7 @@ test("two processes that stop at once leave nothing behind", async (rig) => {
   }
 });
 
-test("two processes that start at once both serve, and the last one removes everything", async (rig) => {
+test("roll-over: two processes that start at once both serve, and the last removes everything", async (rig) => {
   const before = await hostState(rig);
   for (let i = 0; i < 3; i++) {
     const both = await Promise.all([start(rig), start(rig)]);
@@ -219,7 +219,7 @@ test("two processes that start at once both serve, and the last one removes ever
   }
 });
 
-test("another program on the metrics port is logged and keeps it", async (rig) => {
+test("metrics port: another program there is logged and keeps it", async (rig) => {
   const node = rig.nodes[0]!;
   const code = "Deno.listen({ port: 9353 }); console.log('UP'); setTimeout(() => {}, 120000);";
   await rig.startIn(node.namespace, Deno.execPath(), ["eval", code], {
@@ -235,7 +235,7 @@ test("another program on the metrics port is logged and keeps it", async (rig) =
 });
 
 Deno.test({
-  name: "root without capabilities cannot find a socket or share the addresses",
+  name: "root without capabilities cannot get a socket or share the addresses",
   ...skipFor(rigReasons({ programs: ["dig", "setpriv"] })),
   async fn() {
     await using rig = await NodeRig.create();

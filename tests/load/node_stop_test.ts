@@ -7,7 +7,7 @@ import { KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 
 Deno.test({
-  name: "stopping under load with -failopen=false loses no query of a pod",
+  name: "stop: under load with -failopen=false, loses no query of a pod",
   ...skipFor(rigReasons({ programs: ["dnsperf"] })),
   async fn() {
     await using rig = await NodeRig.create();

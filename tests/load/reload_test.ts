@@ -88,7 +88,7 @@ async function underLoad(
 const needs = skipUnless("dnsperf");
 
 Deno.test({
-  name: "a hundred reloads under load lose no query and no cache entry",
+  name: "reload: a hundred under load lose no query and no cache entry",
   ...needs,
   fn: async () => {
     const { upstreamQueries } = await underLoad(({ port, upstreams, metrics }, turn) =>
@@ -106,7 +106,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "changes of listeners and upstreams lose no query",
+  name: "reload: changes of listeners and upstreams lose no query",
   ...needs,
   fn: async () => {
     const { upstreamQueries, asked } = await underLoad(

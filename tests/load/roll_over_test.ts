@@ -87,7 +87,7 @@ async function killed(nodens: TestProcess): Promise<void> {
 
 const calm = () => new Promise((resolve) => setTimeout(resolve, CALM_MS));
 
-test("ten consecutive roll-overs at 20,000 queries a second over UDP lose none", async (rig) => {
+test("roll-over: ten in a row at 20,000 queries per second over UDP lose none", async (rig) => {
   const { port, upstream, start } = rig;
   let serving = await start();
   await warmUp(port);
@@ -129,7 +129,7 @@ for (const [from, to] of [["1", "1"], ["2", "2"], ["3", "1"], ["1", "3"]] as con
   });
 }
 
-test("a new process killed before it serves loses nothing, one that serves only what it had", async (rig) => {
+test("roll-over: a killed new process loses at most the queries that it received", async (rig) => {
   const { port, start } = rig;
   const first = await start();
   await warmUp(port);
@@ -151,7 +151,7 @@ test("a new process killed before it serves loses nothing, one that serves only 
   assert.equal((await first.stop()).code, 0, first.output);
 });
 
-test("an old process killed while it drains loses no query over UDP", async ({ port, start }) => {
+test("roll-over: an old process killed while it drains loses no query over UDP", async ({ port, start }) => {
   let serving = await start();
   await warmUp(port);
   // A client that queries constantly keeps the old process draining.
@@ -176,7 +176,7 @@ test("an old process killed while it drains loses no query over UDP", async ({ p
   assert.equal(clients.counts.refused, 0);
 });
 
-test("a new process that cannot start changes nothing", async ({ port, file, start }) => {
+test("roll-over: a new process that cannot start changes nothing", async ({ port, file, start }) => {
   const taken = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   try {
     const first = await start();
@@ -196,7 +196,7 @@ test("a new process that cannot start changes nothing", async ({ port, file, sta
   }
 });
 
-test("of three processes the middle one may stop first", async ({ port, start }) => {
+test("roll-over: of three processes, the middle one may stop first", async ({ port, start }) => {
   const [first, second, third] = [await start(), await start(), await start()];
   const clients = startTcpClients({ port, names: NAMES, fresh: 8, kept: 0, pauseMs: 2 });
   const result = await underLoad(port, "three at once", async () => {

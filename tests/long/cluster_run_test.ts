@@ -27,7 +27,7 @@ function near(one: number, other: number, share: number, what: string): void {
   assert.ok(Math.abs(one - other) <= share * other, `${what}: ${one} is far from ${other}`);
 }
 
-Deno.test("a seed gives the same figures every time, and another one others", () => {
+Deno.test("cluster model: the same seed gives the same figures, another seed different ones", () => {
   const figures = (seed: number) => {
     const { steady, during, after } = run("node-cache", "outage", { seed });
     return [steady.cluster, steady.queries, during.failed, after.peak].map((value) =>
@@ -47,7 +47,7 @@ Deno.test("a seed gives the same figures every time, and another one others", ()
  */
 const GIVEN = [192.6, 666.25, 0.14968, 941];
 
-Deno.test("a sample of the nodes stands for all of them, with room at the cluster DNS and without", () => {
+Deno.test("cluster model: a sample of nodes represents all, also if the cluster DNS is overloaded", () => {
   // A part of a replica is less than pods ask, and than node-cache asks after an outage.
   const cases = [
     ["no node cache", [2, 0.08]],
@@ -68,7 +68,7 @@ Deno.test("a sample of the nodes stands for all of them, with room at the cluste
   }
 });
 
-Deno.test("what nodens adds shows where it should", () => {
+Deno.test("cluster model: each feature of nodens improves its figure", () => {
   const cluster = { nodes: 8, sample: 8 };
   const of = (name: string, event: Event) => run(name, event, cluster);
   const plain = of("nodens", "outage");
@@ -90,7 +90,7 @@ Deno.test("what nodens adds shows where it should", () => {
   assert.ok(of("nodens, all", "update").after.hits > persist.after.hits + 0.2);
 });
 
-Deno.test("with more load than the cluster DNS takes, queries are lost and nothing runs away", () => {
+Deno.test("cluster model: overload of the cluster DNS loses queries without runaway growth", () => {
   const { steady, during, after } = run("no node cache", "outage", { replicas: 0.005 });
   assert.ok(steady.queries > 0.005 * 33_669, "more than there is room for");
   assert.ok(steady.p99Ms > 5000);

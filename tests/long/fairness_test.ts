@@ -4,7 +4,7 @@ import { Simulation } from "../support/simulation/simulation.ts";
 
 const ATTACKER = "198.51.100.7";
 
-Deno.test("a client with 100,000 names, each asked one to five times, leaves others theirs", () => {
+Deno.test("cache: a client that queries 100,000 names evicts few entries of others", () => {
   const corefile = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
   const simulation = new Simulation(corefile, { maxExchanges: 16384 });
   simulation.upstream("10.0.0.1:53", (query) => {

@@ -55,7 +55,7 @@ Deno.test({
       const arm64 = await Arm64.prepare(folder);
       const contract = runTests(arm64, CONTRACT).then(() => null, (error: Error) => error);
       await t.step(
-        "constants and layouts equal the C headers, here and on arm64",
+        "constants and layouts equal those of the C headers, here and on arm64",
         async () => {
           await assertAsInHeaders(constants);
           const code = `import * as all from "${CONSTANTS}"; console.log(JSON.stringify(all));`;
@@ -63,10 +63,12 @@ Deno.test({
           await assertAsInHeaders(JSON.parse(text), await arm64Flags(arm64.root));
         },
       );
-      await t.step("netlink makes, fills and removes an interface", () => makeInterface(arm64));
-      await t.step("a whole nodens answers dig", () => askWithDig(arm64, folder));
+      await t.step("netlink makes an interface, adds addresses, and removes it", () =>
+        makeInterface(arm64));
+      await t.step("a complete nodens answers dig", () =>
+        askWithDig(arm64, folder));
       await t.step("the tests of FFI and netlink pass", () => runTests(arm64, OTHERS));
-      await t.step("the linux driver keeps the drivers' contract", async () => {
+      await t.step("the linux driver meets the drivers' contract", async () => {
         const error = await contract;
         if (error !== null) throw error;
       });

@@ -93,7 +93,7 @@ async function addRules(rig: NodeRig): Promise<void> {
 }
 
 Deno.test({
-  name: "the doctor examines a node before nodens, beside it, and with faults",
+  name: "doctor: examines a node before nodens starts, while it runs, and with faults",
   ...require,
   async fn() {
     await using rig = await NodeRig.create();
@@ -225,7 +225,7 @@ Deno.test({
 });
 
 for (const backend of ["nft", "legacy"] as const) {
-  rigTest(`the doctor finds no problem beside the node role, iptables ${backend}`, {
+  rigTest(`doctor: finds no problem while the node role runs, iptables ${backend}`, {
     backend,
   }, async (rig) => {
     const node = rig.nodes[0]!;

@@ -29,7 +29,7 @@ async function start(rig: NodeRig, ...more: string[]): Promise<RigNodens> {
 }
 
 rigTest(
-  "a query that waits for its upstream when nodens stops is answered",
+  "stop: a query that waits for its upstream is answered",
   { needs: ["dig"] },
   async (rig) => {
     const node = rig.nodes[0]!;
@@ -55,7 +55,7 @@ rigTest(
 );
 
 rigTest(
-  "with -failopen=false nobody answers while nodens is stopped",
+  "with -failopen=false, queries are unanswered while nodens is stopped",
   { needs: ["dig"] },
   async (rig) => {
     const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
@@ -72,7 +72,7 @@ rigTest(
 );
 
 rigTest(
-  "a data plane that hangs is passed by, and the process ends",
+  "fail-open bypasses a hanging data plane, and the process ends",
   { needs: ["dig"] },
   async (rig) => {
     const node = rig.nodes[0]!;
@@ -94,7 +94,7 @@ rigTest(
   },
 );
 
-rigTest("-setupinterface=false and -setupiptables=false leave their part unchanged", {
+rigTest("-setupiptables=false makes no rules, and -setupinterface=false keeps the interface", {
   needs: ["dig"],
 }, async (rig) => {
   const before = await hostState(rig);

@@ -55,7 +55,7 @@ async function everywhere(rig: NodeRig, node: RigNode, who: "us" | "another"): P
 
 const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: string }[] = [
   {
-    name: "to its own addresses",
+    name: "to addresses of nodens",
     to: REDIRECT.to,
     bind: `bind ${LINK_LOCAL} ${OWN_V6}`,
     upstreams: OUTSIDE.v4,
@@ -73,7 +73,7 @@ const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: 
 for (const backend of ["nft", "legacy"] as const) {
   for (const { name, to, bind, upstreams } of rows) {
     Deno.test({
-      name: `${backend}: redirects host and containers ${name}, but not nodens itself`,
+      name: `redirect, ${backend}: host and containers are redirected ${name}, but not nodens`,
       ...skipFor(rigReasons({ backend, ipv6: true, programs: ["dig"] })),
       fn: () =>
         inRig({ backend, ipv6: true }, async (rig, node) => {

@@ -37,7 +37,7 @@ async function untilSeen(rig: NodeRig, from: string, ...expected: string[]): Pro
 }
 
 for (const backend of ["nft", "legacy"] as const) {
-  rigTest(`rig: services lead pods and nodes to kube-dns, iptables ${backend}`, {
+  rigTest(`rig: services route pods and nodes to kube-dns, iptables ${backend}`, {
     backend,
     ipv6: true,
     needs: ["dig", "kdig"],
@@ -68,7 +68,7 @@ for (const backend of ["nft", "legacy"] as const) {
   });
 }
 
-rigTest("rig: replicas of kube-dns share the queries, die and come back", {
+rigTest("rig: replicas of kube-dns share the queries, and can be killed and restarted", {
   needs: ["dig"],
   replicas: 2,
 }, async (rig) => {
@@ -133,7 +133,7 @@ forward . ${KUBE_DNS_UPSTREAM.v4}
   assert.equal((await nodens.stop()).code, 0, nodens.output);
 });
 
-rigTest("dnsperf: bounds and counts the load", { needs: ["dnsperf"] }, async (rig) => {
+rigTest("dnsperf: load is limited and counted", { needs: ["dnsperf"] }, async (rig) => {
   const pod = rig.nodes[0]!.pods[0]!.namespace;
   const names = Array.from({ length: 4 }, (_, i) => `n${i}.load.cluster.local`);
   const options = { server: KUBE_DNS.v4, qps: 100, seconds: 1, names: [...names, "gone.local"] };
@@ -150,23 +150,27 @@ rigTest("dnsperf: bounds and counts the load", { needs: ["dnsperf"] }, async (ri
   );
 });
 
-rigTest("rig: programs see their namespace's resolv.conf, and end in time", {}, async (rig) => {
-  const node: RigNode = rig.nodes[0]!;
-  const read = async (from: string) => (await rig.exec(from, "cat", ["/etc/resolv.conf"])).stdout;
-  assert.match(await read(node.pods[0]!.namespace), /nameserver 10\.96\.0\.10\noptions ndots:5/);
-  assert.equal(await read(node.namespace), "nameserver 198.18.0.53\n");
-  Deno.writeTextFileSync(node.resolvConf, "nameserver 192.0.2.1\n");
-  assert.equal(await read(node.namespace), "nameserver 192.0.2.1\n");
+rigTest(
+  "rig: programs see their namespace's resolv.conf, and end within their time limit",
+  {},
+  async (rig) => {
+    const node: RigNode = rig.nodes[0]!;
+    const read = async (from: string) => (await rig.exec(from, "cat", ["/etc/resolv.conf"])).stdout;
+    assert.match(await read(node.pods[0]!.namespace), /nameserver 10\.96\.0\.10\noptions ndots:5/);
+    assert.equal(await read(node.namespace), "nameserver 198.18.0.53\n");
+    Deno.writeTextFileSync(node.resolvConf, "nameserver 192.0.2.1\n");
+    assert.equal(await read(node.namespace), "nameserver 192.0.2.1\n");
 
-  const failed = await rig.exec(node.namespace, "sh", ["-c", "echo $WHAT >&2; exit 3"], {
-    env: { WHAT: "trouble" },
-  });
-  assert.deepEqual(failed, { code: 3, stdout: "", stderr: "trouble\n" });
-  await assert.rejects(
-    rig.exec(node.namespace, "sleep", ["600"], { timeoutMs: 100 }),
-    /Cannot wait for "sleep 600" in .*: it took more than 100 ms/,
-  );
-});
+    const failed = await rig.exec(node.namespace, "sh", ["-c", "echo $WHAT >&2; exit 3"], {
+      env: { WHAT: "trouble" },
+    });
+    assert.deepEqual(failed, { code: 3, stdout: "", stderr: "trouble\n" });
+    await assert.rejects(
+      rig.exec(node.namespace, "sleep", ["600"], { timeoutMs: 100 }),
+      /Cannot wait for "sleep 600" in .*: it took more than 100 ms/,
+    );
+  },
+);
 
 Deno.test({
   name: "rig: remove leaves nothing",

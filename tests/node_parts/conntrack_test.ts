@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { conntrackCheck } from "../../src/node/conntrack.ts";
 
-Deno.test("conntrackCheck: reports a full table once, and when it has room again", () => {
+Deno.test("conntrackCheck: reports a full table once, and its recovery", () => {
   const logs: string[] = [];
   let [count, max] = ["100\n", "1000\n"];
   const read = (path: string) => path.endsWith("_max") ? max : count;

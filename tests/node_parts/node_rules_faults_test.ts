@@ -82,7 +82,7 @@ for (const failOpen of [true, false]) {
       if (step === "restore" && name === "half of the output is missing") continue;
       const row = `${failOpen ? "fail-open" : "plain"}, ${step}: ${name}`;
 
-      Deno.test(`${row}: recovers once that has passed, at the start and later`, async () => {
+      Deno.test(`${row}: recovers afterwards, at the start and later`, async () => {
         // At the start this means a kernel without nf_tables, which is not a fault.
         const isAbsence = step === "save" && name === "no such backend any more";
         for (const first of isAbsence ? [false] : [true, false]) {
@@ -196,7 +196,7 @@ Deno.test("NodeRules: a kernel without nf_tables has one backend", async () => {
   assert.equal(ours(iptables, "legacy").length, 14);
 });
 
-Deno.test("NodeRules: turnAway removes rules, whatever the last check found", async () => {
+Deno.test("NodeRules: turnAway removes rules regardless of the last check", async () => {
   const { rules, check, iptables, become } = make({ failOpen: false });
   await rules.ensure();
   become(FAULTS["the lock is held"]!);
@@ -209,7 +209,7 @@ Deno.test("NodeRules: turnAway removes rules, whatever the last check found", as
   assert.equal(await rules.remove(), true);
 });
 
-Deno.test("NodeRules: without iptables, there is nothing to remove", async () => {
+Deno.test("NodeRules: without iptables, removes nothing", async () => {
   const { run } = new FakeIptables({ backends: [] });
   const counted: string[] = [];
   const { rules, logs } = make({ run, count: (error) => void counted.push(error) });
@@ -219,7 +219,7 @@ Deno.test("NodeRules: without iptables, there is nothing to remove", async () =>
   assert.deepEqual([logs.length, counted.length], before);
 });
 
-Deno.test("NodeRules: tries only the additional rules of a better level", async () => {
+Deno.test("NodeRules: tries only the rules that a better level adds", async () => {
   const restored: string[] = [];
   const made = new FakeIptables({
     refuse: (input) => {
@@ -274,7 +274,7 @@ Deno.test("NodeRules: unwritable lists make the rules plain, until they are writ
   assert.deepEqual(ours(iptables), []);
 });
 
-Deno.test("NodeRules: a list that is unwritable for a moment changes nothing", async () => {
+Deno.test("NodeRules: a briefly unwritable list changes nothing", async () => {
   let left = 2;
   const listFault = (list: string) => left-- > 0 ? `Cannot open "${list}" for writing` : null;
   const { rules, levels, logs } = make({ listFault });
@@ -283,7 +283,7 @@ Deno.test("NodeRules: a list that is unwritable for a moment changes nothing", a
   assert.deepEqual([...new Set(levels)], ["4 socket"], logs.join("\n"));
 });
 
-Deno.test("NodeRules: a failing command iptables decides nothing", async () => {
+Deno.test("NodeRules: a failing iptables command selects no backend", async () => {
   const both = new FakeIptables({ backends: ["nft", "legacy"] });
   const { check } = make({
     run: (binary, options) =>

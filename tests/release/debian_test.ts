@@ -27,7 +27,7 @@ async function make(folder: string, version: string, work = "tree"): Promise<str
 }
 
 Deno.test({
-  name: "a Debian package has units, manual page and completions, and is reproducible",
+  name: "Debian package: has units, manual page and completions, and is reproducible",
   ...skipUnless("dpkg-deb"),
   fn: () =>
     withFolder(async (folder) => {
@@ -85,7 +85,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a Debian package is installed, updated, and purged without a trace",
+  name: "Debian package: can be installed, updated, and purged without a trace",
   ...skipFor([
     ...NO_ROOT,
     ...["dpkg", "systemd-sysusers", "userdel"].filter((one) => !have(one)).map((one) =>

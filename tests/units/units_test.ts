@@ -11,7 +11,7 @@ import { RECIPES } from "./recipes.ts";
 import { tryUnits } from "./service.ts";
 
 Deno.test({
-  name: "the units and recipes of the page, in a Debian that systemd has booted",
+  name: "docs/install.md: units and recipes work in a Debian booted by systemd",
   ...skipFor(bootReasons()),
   fn: (t) =>
     withFolder(async (folder) => {

@@ -87,7 +87,7 @@ for (const backend of BACKENDS) {
   );
 
   inNamespace(
-    `${backend}: fail-open replaces node-cache's rules, and leaves nothing`,
+    `${backend}: fail-open replaces node-cache's rules, and is removed completely`,
     async (namespace) => {
       await asNodeCache(namespace, backend);
       const stranger = "-A INPUT -s 192.0.2.99/32 -j DROP";
@@ -143,7 +143,7 @@ for (const backend of BACKENDS) {
     },
   );
 
-  inNamespace(`${backend}: without NET_ADMIN the message says so`, async (namespace) => {
+  inNamespace(`${backend}: without NET_ADMIN, the message names it`, async (namespace) => {
     const drop = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
     const { rules, counted } = keep(namespace.runner([backend], drop));
     const states = await rules.ensure();
@@ -153,7 +153,7 @@ for (const backend of BACKENDS) {
   });
 
   inNamespace(
-    `${backend}: a redirect does what its dry run prints, and is removed completely`,
+    `${backend}: a redirect makes the changes that its dry run prints, and is removed completely`,
     async (namespace) => {
       const run = namespace.runner([backend]);
       const call = (...args: string[]) =>
@@ -188,7 +188,7 @@ for (const backend of BACKENDS) {
   );
 
   inNamespace(
-    `${backend}: a trial finds what the kernel lacks, and leaves nothing`,
+    `${backend}: a trial finds features that the kernel lacks, and leaves no rules`,
     async (namespace) => {
       for (const family of FAMILIES) {
         const { signal } = new AbortController();
@@ -215,7 +215,7 @@ for (const backend of BACKENDS) {
 }
 
 inNamespace(
-  "legacy: counts a lock held by another program, and gets it later",
+  "legacy: a lock held by another program is counted, and acquired later",
   async (namespace) => {
     const lock = `${namespace.runDirectory}/xtables.lock`;
     const holder = new Deno.Command("flock", {

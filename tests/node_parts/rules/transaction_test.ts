@@ -49,7 +49,7 @@ Deno.test("planChanges: installs all rules, each table in one transaction", () =
   assert.match(text, /^\*raw\n-I PREROUTING -p tcp -d 10.96.0.10 --dport 53 -j NOTRACK -m comment/);
 });
 
-Deno.test("planChanges: recognises rules as iptables-save prints them", () => {
+Deno.test("planChanges: recognises rules in the form of iptables-save", () => {
   assert.deepEqual(planChanges(savedOf(set().wanted), set()), []);
   const rows: [string, string][] = [
     [
@@ -159,7 +159,7 @@ Deno.test("planChanges: corrects the order of rules in the table nat", () => {
   assert.equal(planChanges(present(second), wanted).length, 3);
 });
 
-Deno.test("planChanges: with nothing wanted, removes our rules of every mode", () => {
+Deno.test("planChanges: without wanted rules, removes our rules of every mode", () => {
   const present = savedOf([...set().wanted, ...set("socket").wanted.slice(-1)]);
   const changes = planChanges(present, { ...set("none"), wanted: [] });
   assert.equal(changes.length, 13);

@@ -17,7 +17,7 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
 
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("denoConfigFiles: replaces a file as a whole, and leaves nothing beside it", async () => {
+Deno.test("denoConfigFiles: replaces a file atomically, without leftovers", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/Corefile`;
     await denoConfigFiles.write(path, "one");

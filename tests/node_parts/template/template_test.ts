@@ -149,7 +149,7 @@ const UNFILLABLE: { text: string; values?: Partial<TemplateValues>; message: Reg
   },
 ];
 
-Deno.test("fillTemplate: reports variables that cannot be filled, with place and reason", () => {
+Deno.test("fillTemplate: reports variables that cannot be filled, with position and reason", () => {
   for (const { text, values, message } of UNFILLABLE) {
     assert.throws(() => fill(text, values), { name: "CorefileErrors", message }, text);
   }
