@@ -66,7 +66,7 @@ Deno.test("client subnets: query and reply are valid; odd names get another subn
   }
 });
 
-Deno.test("looping reply: has 267 octets, and its last owner leads to a label that ends at 255", () => {
+Deno.test("looping reply: its last owner leads to a label that ends at octet 255", () => {
   const name = ["a".repeat(63), "b".repeat(63), "c".repeat(31), "evil.test"].join(".");
   assert.equal(wireName(name).length, 171);
   const reply = loopReply(query(name));

@@ -51,7 +51,7 @@ Deno.test({
       },
     );
 
-    await t.step("battery: a truncated answer is passed on if TCP returns nothing better", () => {
+    await t.step("a truncated answer is passed on if TCP returns nothing better", () => {
       const expected = {
         "TC, no TCP": "TC, 1 record",
         "TC, TCP resets": "TC, 1 record",

@@ -78,7 +78,7 @@ Deno.test("faults: an unreadable file is reported with its reason", () => {
   });
 });
 
-Deno.test("Corefile: a hundred thousand comments and empty lines before a server block are skipped", () => {
+Deno.test("Corefile: a hundred thousand leading comments and empty lines are skipped", () => {
   const text = `${"\n \n# x\n---\n".repeat(25_000)}. {\n whoami\n}\n`.replaceAll("---", "");
   const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost({}));
   assert.equal(config.blocks[0]!.line, 100_001);

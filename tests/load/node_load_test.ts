@@ -81,7 +81,7 @@ Deno.test({
     await engaged(nodens);
     const ask = (name: string) => rig.dig(pod, `@${KUBE_DNS.v4}`, name);
     assert.equal((await ask("a.example.org")).answer?.status, "NOERROR");
-    assert.equal(replica!.queries("a.example.org", "A"), 0, "asked elsewhere");
+    assert.equal(replica!.queries("a.example.org", "A"), 0, "queries to another server");
 
     const stub = { stubDomains: `{"example.org": ["${replica!.addresses.v4}"]}` };
     await underLoad(rig, 8, async () => {

@@ -132,7 +132,7 @@ test("roll-over: ten in a row on a node at 20,000 queries per second lose none",
   assert.deepEqual(await hostState(rig), before);
 });
 
-test("roll-over: of two processes, one stopped or killed leaves interface and rules to the other", async (rig) => {
+test("roll-over: a stopped or killed process leaves the rules to the other", async (rig) => {
   const before = await hostState(rig);
   let first = await start(rig);
   const whole = await hostState(rig);
@@ -205,7 +205,7 @@ test("roll-over: two processes that stop at once remove everything", async (rig)
   }
 });
 
-test("roll-over: two processes that start at once both serve, and the last removes everything", async (rig) => {
+test("roll-over: two processes start at once, and the last removes everything", async (rig) => {
   const before = await hostState(rig);
   for (let i = 0; i < 3; i++) {
     const both = await Promise.all([start(rig), start(rig)]);

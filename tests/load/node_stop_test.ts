@@ -15,7 +15,7 @@ Deno.test({
     const before = await hostState(rig);
     const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
     await until(() => /rules for IPv4 put in order/.test(nodens.output), nodens.output);
-    // The ports stay: one that is stuck would lose all further queries.
+    // The ports stay: a stuck port would lose all further queries.
     const running = Promise.all(node.pods.map(({ namespace }) =>
       rig.dnsperf(namespace, {
         ...{ server: KUBE_DNS.v4, names: NAMES, clients: 20, timeoutSeconds: 5 },

@@ -151,7 +151,7 @@ test("roll-over: a killed new process loses at most the queries that it received
   assert.equal((await first.stop()).code, 0, first.output);
 });
 
-test("roll-over: an old process killed while it drains loses no query over UDP", async ({ port, start }) => {
+test("roll-over: an old process killed while draining loses no UDP query", async ({ port, start }) => {
   let serving = await start();
   await warmUp(port);
   // A client that queries constantly keeps the old process draining.
@@ -176,7 +176,7 @@ test("roll-over: an old process killed while it drains loses no query over UDP",
   assert.equal(clients.counts.refused, 0);
 });
 
-test("roll-over: a new process that cannot start changes nothing", async ({ port, file, start }) => {
+test("roll-over: a new process that fails to start changes nothing", async ({ port, file, start }) => {
   const taken = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   try {
     const first = await start();

@@ -27,7 +27,7 @@ function near(one: number, other: number, share: number, what: string): void {
   assert.ok(Math.abs(one - other) <= share * other, `${what}: ${one} is far from ${other}`);
 }
 
-Deno.test("cluster model: the same seed gives the same figures, another seed different ones", () => {
+Deno.test("cluster model: equal seeds give equal figures, other seeds others", () => {
   const figures = (seed: number) => {
     const { steady, during, after } = run("node-cache", "outage", { seed });
     return [steady.cluster, steady.queries, during.failed, after.peak].map((value) =>
@@ -47,7 +47,7 @@ Deno.test("cluster model: the same seed gives the same figures, another seed dif
  */
 const GIVEN = [192.6, 666.25, 0.14968, 941];
 
-Deno.test("cluster model: a sample of nodes represents all, also if the cluster DNS is overloaded", () => {
+Deno.test("cluster model: a sample of nodes represents all, also under overload", () => {
   // A part of a replica is less than pods ask, and than node-cache asks after an outage.
   const cases = [
     ["no node cache", [2, 0.08]],
@@ -83,7 +83,7 @@ Deno.test("cluster model: each feature of nodens improves its figure", () => {
 
   const prefetch = of("nodens, prefetch", "outage");
   assert.ok(prefetch.steady.hits > plain.steady.hits + 0.01, "prefetch");
-  assert.ok(prefetch.steady.cluster > plain.steady.cluster, "and what it costs");
+  assert.ok(prefetch.steady.cluster > plain.steady.cluster, "cost of prefetch");
 
   const persist = of("nodens, persist", "update");
   assert.ok(persist.after.firstMinute < of("nodens", "update").after.firstMinute, "persist");

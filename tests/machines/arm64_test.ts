@@ -32,12 +32,12 @@ const OTHERS: Suite = {
     "open sockets are listed by port and state, and no others":
       "qemu-user has no netlink sockets of sock_diag, and no SO_COOKIE",
     "megabytes of the executable are given back, and it runs on":
-      "what qemu-user runs can start no program for arm64",
+      "programs under qemu-user cannot start arm64 programs",
   },
 };
 /** Excluded tests, with the reason. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
-  "tests/sys/descriptor_table_test.ts": "what qemu-user runs can start no program for arm64",
+  "tests/sys/descriptor_table_test.ts": "programs under qemu-user cannot start arm64 programs",
   "tests/io/steering_test.ts": "qemu-user has no SO_ATTACH_REUSEPORT_CBPF",
   "tests/node": "qemu-user has no SO_MARK, and starts no programs for arm64",
 };

@@ -91,7 +91,7 @@ Deno.test("check: a faulty argument is reported with its line", async () => {
   ]);
 });
 
-Deno.test("check: unfilled variables are faults, except in comments and those that nodens fills", async () => {
+Deno.test("check: variables are faults outside comments, unless nodens fills them", async () => {
   const text = small(
     GOOD.replace("cluster.local:53 {", "__PILLAR__DNS__DOMAIN__:53 {  # __PILLAR__X"),
   );

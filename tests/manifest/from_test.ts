@@ -195,7 +195,7 @@ const FAULTS: [text: string, error: string, args?: string[]][] = [
   ],
 ];
 
-Deno.test("-from: a manifest that cannot be filled is reported with its line, and not printed", async () => {
+Deno.test("-from: a manifest that cannot be filled is reported, not printed", async () => {
   for (const [text, error, args = []] of FAULTS) {
     const { code, out, err } = await from(text, ...KUBE_DNS, ...args);
     assert.equal(err, `${FILE}:${error}\n`);

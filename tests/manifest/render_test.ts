@@ -53,7 +53,7 @@ Deno.test("manifest: an image that no node can pull is a warning", async () => {
   );
 });
 
-Deno.test("manifest: -plain uses the published Corefile; the default bridges failures", async () => {
+Deno.test("manifest: without -plain, the Corefile has prefetch and serve_stale", async () => {
   const corefile = async (args: string[]) =>
     parse((await manifest(args)).out).find(({ kind }) => kind === "ConfigMap").data.Corefile;
   const [full, plain] = [await corefile(CASES.iptables!), await corefile(CASES.plain!)];

@@ -67,7 +67,7 @@ Deno.test("exposition: in OpenMetrics, a counter's family has no suffix", () => 
   assert.equal(lines[2], "coredns_panics_total 3");
 });
 
-Deno.test("exposition: gauges of several data planes are combined by sum, minimum or maximum", () => {
+Deno.test("exposition: gauges of data planes are combined by sum, minimum or maximum", () => {
   const book = new SeriesBook();
   for (const [up, rtt, count] of [[1, 0.2, 5], [0, 0.1, 6], [NaN, NaN, NaN]]) {
     book.add("nodens_upstream_up", { to: "a" }, up!);

@@ -18,7 +18,7 @@ const PROGRAMS = ["dig", "curl"];
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
   rigTest(
-    `${backend}: with the published arguments, nodens answers pods and host, and removes all its changes`,
+    `${backend}: with the published arguments, answers pods and host, and removes all its changes`,
     {
       backend,
       needs: PROGRAMS,

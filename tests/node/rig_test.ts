@@ -189,7 +189,7 @@ Deno.test({
     Deno.kill(rig.outside.pid!, "SIGSTOP");
     const pids = processesIn(names);
     assert.ok(pids.includes(shell.pid) && pids.includes(rig.outside.pid!));
-    assert.equal(pids.length, 6, "two named in each rig, the shell and what it started");
+    assert.equal(pids.length, 6, "two named in each rig, the shell and its child");
     const mounted = (await rig.exec(node.namespace, "cat", ["/proc/self/mountinfo"])).stdout;
     const directory = /(\S+)\/node0\.resolv\.conf /.exec(mounted)![1]!;
     assert.ok(Deno.statSync(directory).isDirectory);

@@ -151,7 +151,7 @@ for (const failOpen of [true, false]) {
   }
 }
 
-Deno.test("NodeRules: an existing backend that is unreadable at the start is an error", async () => {
+Deno.test("NodeRules: an unreadable backend at the start is an error", async () => {
   for (const broken of ["nft", "legacy"] as const) {
     const iptables = new FakeIptables({
       backends: ["nft", "legacy"],
@@ -165,7 +165,7 @@ Deno.test("NodeRules: an existing backend that is unreadable at the start is an 
   }
 });
 
-Deno.test("NodeRules: reports a later failure of the other backend, and keeps the rules", async () => {
+Deno.test("NodeRules: a later failure of the other backend keeps the rules", async () => {
   let broken = false;
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],

@@ -24,7 +24,7 @@ Deno.test("NodeRules: installs, keeps, restores and removes rules", async () => 
   assert.ok(logs.every((line) => line.startsWith("info ")), logs.join("\n"));
 });
 
-Deno.test("NodeRules: turnAway removes the rules for queries, and keeps those for answers", async () => {
+Deno.test("NodeRules: turnAway removes rules for queries, and keeps those for answers", async () => {
   const plain = new FakeIptables();
   const { rules } = makeRules(plain.run, { failOpen: false });
   await rules.ensure();
@@ -138,7 +138,7 @@ Deno.test("NodeRules: uses kubelet's backend, and removes leftovers from the oth
   assert.equal(countOf(logs, /^warning .*mixed: 0 in legacy and 1 in nft/), 1);
 });
 
-Deno.test("NodeRules: reports rules that another program keeps removing, without a loop", async () => {
+Deno.test("NodeRules: reports repeated removal by another program, without a loop", async () => {
   const iptables: FakeIptables = new FakeIptables({ afterRestore: () => iptables.flush() });
   const { check, counted } = makeRules(iptables.run);
   assert.match((await check()).problem!, /somebody else removes or repeats "-I /);

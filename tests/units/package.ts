@@ -57,7 +57,7 @@ export async function tryPackage(tree: BootedTree): Promise<void> {
   const pid = await tree.show("MainPID");
   await tree.must(`apt-get install ./nodens_${NEXT_VERSION}_$(dpkg --print-architecture).deb`);
   await tree.until(ANSWERS);
-  assert.notEqual(await tree.show("MainPID"), pid, "an update restarts what runs");
+  assert.notEqual(await tree.show("MainPID"), pid, "an update restarts nodens");
   assert.equal(await tree.show("UnitFileState"), "enabled");
   assert.equal(await tree.show("NRestarts"), "0");
 

@@ -8,7 +8,7 @@ const LABELS = ["a".repeat(63), "b".repeat(63)];
 
 /**
  * A name that points back into earlier data and from there passes, label by label, through its own
- * record into OPT: where a cache stores TTLs after removing OPT.
+ * record into OPT; a cache that removes OPT stores TTLs there.
  */
 export function loopReply(message: Uint8Array): Uint8Array {
   const label = record(QNAME, TYPE.UNKNOWN, 60, join(56, new Uint8Array(32).fill(0x61)));

@@ -328,7 +328,7 @@ class ChaosStreams {
       if (!stream.closed()) stream.end();
       for (const bytes of stream.received) {
         const question = own.find(({ id }) => id === decode(bytes).id);
-        assert.ok(question !== undefined, "an answer that nobody asked for");
+        assert.ok(question !== undefined, "an unsolicited answer");
         // A frame has no recorded time; its presence proves that it was in time.
         question.asked.answers.push({ bytes, atMs: question.asked.atMs });
       }
