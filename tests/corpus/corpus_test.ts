@@ -1,11 +1,11 @@
 /**
  * Corefiles of common shapes, with queries. A case is a file:
  *
- * a Corefile
- * === PATH          a further file, any number of times
- * ----------
- * warning: ...      a warning about the Corefile, any number of times
- * NAME TYPE [@ADDRESS[#PORT]] [from CLIENT] = RCODE [DATA...]
+ *     a Corefile
+ *     === PATH          a further file, any number of times
+ *     ----------
+ *     warning: ...      a warning about the Corefile, any number of times
+ *     NAME TYPE [@ADDRESS[#PORT]] [from CLIENT] = RCODE [DATA...]
  *
  * Every upstream is a stand-in that answers with its own address, which identifies it. Names that
  * begin with "nx" do not exist there, names that begin with "fail" fail.

@@ -88,6 +88,7 @@ function socketsOf(pid: number): number {
     try {
       if (Deno.readLinkSync(`/proc/${pid}/fd/${name}`).startsWith("socket:")) count++;
     } catch {
+      // Closed meanwhile.
     }
   }
   return count;

@@ -48,6 +48,7 @@ export class MemoryGroup {
         try {
           Deno.removeSync(folder);
         } catch {
+          // Not created.
         }
       }
     }
@@ -111,6 +112,7 @@ export class MemoryGroup {
     try {
       this.#write(file, value);
     } catch {
+      // Nothing to limit.
     }
   }
 

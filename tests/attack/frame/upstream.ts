@@ -73,6 +73,7 @@ async function serveTls(hostname: string): Promise<void> {
     try {
       void converse(await listener.accept());
     } catch {
+      // A failed handshake.
     }
   }
 }

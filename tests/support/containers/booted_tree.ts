@@ -216,6 +216,7 @@ function kill(nspawn: Deno.ChildProcess): void {
   try {
     nspawn.kill("SIGKILL");
   } catch {
+    // The process has ended.
   }
 }
 
