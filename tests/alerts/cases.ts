@@ -1,12 +1,11 @@
-/** An alert: series that raise it, series that do not, and its text. */
 export interface AlertCase {
   alert: string;
-  /** Series without the labels of the target. */
+  /** Series without the target's labels. */
   fires: Series[];
   quiet: Series[];
   /** Minute of the evaluation, long after the series began. */
   minute: number;
-  /** Labels of the alert beside those of the target. */
+  /** Labels besides the target's. */
   labels: Record<string, string>;
   /** WHERE stands for the node. */
   summary: string;
@@ -14,7 +13,6 @@ export interface AlertCase {
   description?: string;
 }
 
-/** A metric with its labels, and its values in promtool's notation, one a minute. */
 export interface Series {
   metric: string;
   values: string;
@@ -24,7 +22,6 @@ type Steps = readonly [fires: number, quiet: number];
 type Text = [summary: string, more?: Partial<Pick<AlertCase, "labels" | "minute" | "description">>];
 
 const s = (metric: string, values: string): Series => ({ metric, values });
-/** A counter that grows by `step` a minute. */
 const up = (metric: string, step: number) => s(metric, `0+${step}x120`);
 
 function raise(
@@ -45,7 +42,7 @@ function gauge(alert: string, metric: string, [fires, quiet]: Steps, ...text: Te
   return raise(alert, [s(metric, `${fires}x120`)], [s(metric, `${quiet}x120`)], ...text);
 }
 
-/** A histogram in which `slow` a minute are between `below` and `above`, and 1000 below. */
+/** A histogram with `slow` values a minute between `below` and `above`, and 1000 below. */
 function slow(name: string, labels: string, [below, above]: [string, string], slow: number) {
   const bucket = (le: string, step: number) =>
     up(`${name}_bucket{${labels === "" ? "" : `${labels},`}le="${le}"}`, step);
@@ -71,7 +68,6 @@ const hits = (requests: number) => [
 const STARTS = s("process_start_time_seconds", "1x20 100 200 300 400x20");
 const FILES = [s("process_open_fds", "95x120"), s("process_max_fds", "100x120")];
 
-/** Every alert of deploy/prometheus/nodens.rules.yml. */
 export const ALERTS: readonly AlertCase[] = [
   raise(
     "NodensDown",
@@ -233,7 +229,6 @@ export const ALERTS: readonly AlertCase[] = [
     [5, 0],
     "nodens on WHERE loses log lines: whoever reads them is too slow",
   ),
-  // Another program may have as many.
   raise(
     "NodensFileDescriptors",
     [...FILES, NODENS],

@@ -1,4 +1,4 @@
-/** Raises every alert with the labels that Prometheus gives to the pods of the manifest. */
+/** Raises every alert with the labels that Prometheus gives to the manifest's pods. */
 import assert from "node:assert/strict";
 import { parse, parseAllDocuments } from "yaml";
 import { manifest } from "../manifest/support.ts";
@@ -23,8 +23,8 @@ const RULES: Rule[] = parse(Deno.readTextFileSync(RULES_FILE)).groups
 type Labels = Record<string, string>;
 
 /**
- * Labels of a pod's target by the PodMonitor that the command prints: job, pod and namespace are the
- * operator's, the instance is Prometheus's, the others come from relabelings.
+ * Labels of a pod's target by the printed PodMonitor: job, pod and namespace come from the
+ * operator, the instance from Prometheus, the others from relabelings.
  */
 async function podMonitorTarget(): Promise<Labels> {
   const { out } = await manifest(["-kubedns", "10.96.0.10", "-pod-monitor"]);
@@ -88,7 +88,7 @@ function promtoolTest(one: AlertCase, target: Labels, fires: boolean) {
 
 for (const [name, targetOf] of Object.entries(TARGETS)) {
   Deno.test({
-    name: `every alert fires only for its reason (targets found ${name})`,
+    name: `alerts: each fires only for its reason (targets found ${name})`,
     ...skipUnless("promtool"),
     async fn() {
       const target = await targetOf();
@@ -105,7 +105,7 @@ for (const [name, targetOf] of Object.entries(TARGETS)) {
   });
 }
 
-Deno.test("the PodMonitor labels targets with their node", async () => {
+Deno.test("PodMonitor: targets are labelled with their node", async () => {
   assert.deepEqual(await podMonitorTarget(), {
     job: "kube-system/node-local-dns",
     namespace: "kube-system",
@@ -115,7 +115,7 @@ Deno.test("the PodMonitor labels targets with their node", async () => {
   });
 });
 
-Deno.test("every rule has a test, and a section of the page for operators", () => {
+Deno.test("alerts: each rule has a test, and a section in docs/operations.md", () => {
   assert.deepEqual(ALERTS.map(({ alert }) => alert), RULES.map(({ alert }) => alert));
   const page = Deno.readTextFileSync(`${ROOT}docs/operations.md`);
   const anchors = new Set(

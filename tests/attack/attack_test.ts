@@ -1,6 +1,6 @@
 /**
- * Attacks on nodens as shipped, each beside a client that behaves. Arguments follow `--`:
- * `--only NAME` (repeatable), `--seconds N`, `--check` to hold latencies to the promise too.
+ * Attacks on nodens as shipped, each beside a well-behaved client. Arguments follow `--`: `--only
+ * NAME` (repeatable), `--seconds N`, and `--check` to check latencies too.
  */
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
@@ -11,9 +11,9 @@ import { MemoryGroup } from "./frame/memory_group.ts";
 import { runAttack, SECONDS, type Verdict } from "./frame/run.ts";
 import { type Row, table } from "./frame/table.ts";
 
-/** How long the machine is watched idle where latencies are not held to the promise. */
+/** Idle measurement if latencies are not checked. */
 const IDLE_SECONDS = 0.5;
-/** An attack that is only slow is tried again, since others may use the machine too. */
+/** Other programs may make an attack slow. */
 const TRIES = 3;
 
 const { values: { only, seconds, check } } = parseArgs({

@@ -27,7 +27,7 @@ import {
 } from "./attacks/waiting.ts";
 import type { Attack } from "./frame/attack.ts";
 
-/** All attacks, by who attacks: an upstream, a client, a local process. */
+/** All attacks, by attacker: an upstream, a client, a local process. */
 export const ATTACKS: readonly Attack[] = [
   replyLoop,
   malformedReplies,
@@ -68,7 +68,6 @@ export const ATTACKS: readonly Attack[] = [
   hostsGrowth,
 ];
 
-/** An attack by its name; throws if there is none. */
 export function attackNamed(name: string): Attack {
   const found = ATTACKS.find((attack) => attack.name === name);
   if (found !== undefined) return found;

@@ -1,4 +1,4 @@
-/** The parts of the attacks that can be tried without attacking anybody. */
+/** Tests of the frame that attack nothing. */
 import assert from "node:assert/strict";
 import { decode, optionsOf } from "../support/messages/messages.ts";
 import { ATTACKS } from "./attacks.ts";
@@ -14,7 +14,7 @@ import { judge } from "./frame/run.ts";
 import { table } from "./frame/table.ts";
 import { query, questionOf, readdressed, wireName } from "./frame/wire.ts";
 
-Deno.test("attacks: each has a name of its own, a sentence, and something to do", () => {
+Deno.test("attacks: each has a unique name, a sentence, and an action", () => {
   const names = ATTACKS.map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
   for (const { name, summary, attack, beside } of ATTACKS) {
@@ -23,13 +23,13 @@ Deno.test("attacks: each has a name of its own, a sentence, and something to do"
   }
 });
 
-Deno.test("docs/security.md tells of every attack", () => {
+Deno.test("docs/security.md: documents every attack", () => {
   const page = Deno.readTextFileSync(new URL("../../docs/security.md", import.meta.url));
   const missing = ATTACKS.map(({ name }) => name).filter((name) => !page.includes(`\`${name}\``));
   assert.deepEqual(missing, []);
 });
 
-Deno.test("colliding names: different names, one hash of the Murmur family under every seed", () => {
+Deno.test("colliding names: different names have one Murmur hash under every seed", () => {
   for (const seed of [0, 1, 0x9747b28c, -5]) {
     const names = new Set<string>();
     const hashes = new Set<number>();
@@ -42,7 +42,7 @@ Deno.test("colliding names: different names, one hash of the Murmur family under
   }
 });
 
-/** MurmurHash3 of 32 bits, as its author published it; whole words alone. */
+/** The published 32-bit MurmurHash3, for whole words only. */
 function murmur(bytes: Uint8Array, seed: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let h = seed;
@@ -55,7 +55,7 @@ function murmur(bytes: Uint8Array, seed: number): number {
   return h;
 }
 
-Deno.test("client subnets: query and reply are whole; for odd names it is another's", () => {
+Deno.test("client subnets: query and reply are valid; odd names get another subnet", () => {
   for (const label of ["www", "odd4"]) {
     const asked = subnetQuery(`${label}.evil.test`, 7);
     const answer = decode(subnetReply(asked));
@@ -66,7 +66,7 @@ Deno.test("client subnets: query and reply are whole; for odd names it is anothe
   }
 });
 
-Deno.test("looping reply: 267 octets, and the last owner leads to a label that ends at 255", () => {
+Deno.test("looping reply: its last owner leads to a label that ends at octet 255", () => {
   const name = ["a".repeat(63), "b".repeat(63), "c".repeat(31), "evil.test"].join(".");
   assert.equal(wireName(name).length, 171);
   const reply = loopReply(query(name));
@@ -74,7 +74,7 @@ Deno.test("looping reply: 267 octets, and the last owner leads to a label that e
   assert.equal(199 + 1 + reply[199]!, 256);
 });
 
-Deno.test("scan cost: the answer is valid, of 62 KB, with eight aliases", () => {
+Deno.test("scan cost: the answer is valid, with 62 KB and eight aliases", () => {
   const { answers = [] } = decode(longAnswer(query("r0.evil.test")));
   const count = (type: string) => answers.filter((one) => one.type === type).length;
   assert.equal(count("CNAME"), 8);
@@ -84,7 +84,7 @@ Deno.test("scan cost: the answer is valid, of 62 KB, with eight aliases", () => 
   assert.equal(questionOf(readdressed(made, query("r2.evil.test"))).name, "r2.evil.test");
 });
 
-Deno.test("client's report: spans, kinds, what is lost, quantiles", () => {
+Deno.test("client report: separates spans and kinds, and counts losses and quantiles", () => {
   const samples: Sample[] = [
     ...Array.from({ length: 100 }, (_, i): Sample => [0, 10, i + 1]),
     ...[[0, 10, -1], [2, 10, -1], [1, 10, 7], [3, 10, 900], [0, 99, 5]] as Sample[],
@@ -95,7 +95,7 @@ Deno.test("client's report: spans, kinds, what is lost, quantiles", () => {
   assert.equal(quantile([], 0.5), 0);
 });
 
-Deno.test("counters: series of a family are added up, and only what rose is told", () => {
+Deno.test("counters: series of a family are summed, and only increases are reported", () => {
   const before = parseCounters('nodens_a_total 1\nnodens_b_total{x="1"} 2\n');
   const after = parseCounters(
     '# HELP nodens_a_total A.\nnodens_a_total 1\nnodens_b_total{x="1"} 3\nnodens_b_total{x="2"} 4\n',
@@ -103,7 +103,7 @@ Deno.test("counters: series of a family are added up, and only what rose is told
   assert.deepEqual(risen(before, after), { nodens_b_total: 5 });
 });
 
-Deno.test("memory group: the own group of version 1, version 2 and hybrid", () => {
+Deno.test("memory group: finds the process's group of version 1, version 2 and hybrid", () => {
   const hybrid = ownGroups("4:memory:/a\n2:cpu,cpuacct:/b\n0::/c\n");
   assert.deepEqual([hybrid.get("memory"), hybrid.get("cpuacct"), hybrid.get("")], [
     "/a",
@@ -128,7 +128,7 @@ const CALM: Outcome = {
   log: "",
 };
 
-Deno.test("judge: each promise, broken alone, is one fault", () => {
+Deno.test("judge: each single broken promise is one fault", () => {
   const attack = { name: "x", summary: "X." };
   const lost = { hits: { ...KIND, lost: 1 }, misses: KIND };
   const cases: [Partial<Outcome>, RegExp][] = [
@@ -156,7 +156,7 @@ Deno.test("judge: each promise, broken alone, is one fault", () => {
   assert.equal(judge(patient, 192, CALM).slow, "too late");
 });
 
-Deno.test("table: a line an attack, and what was found below", () => {
+Deno.test("table: has one line per attack, and findings below", () => {
   const verdict = judge({ name: "one", summary: "One." }, 192, {
     ...CALM,
     alive: false,

@@ -17,14 +17,14 @@ function outcomesOf(row: Row, clients: readonly (keyof typeof CLIENTS)[]): strin
 }
 
 Deno.test({
-  name: "nodens with every kind of server and every kind of client",
+  name: "battery: every kind of server with every kind of client",
   ...skipUnlessCluster(...FORWARDERS),
   async fn(t) {
     const rows = await runBattery(KINDS);
     const rowOf = (title: string) => rows.find((row) => row.title === title)!;
     const every = (title: string) => rows.filter((row) => row.title.startsWith(title));
 
-    await t.step("however a server treats EDNS, clients over UDP are answered", () => {
+    await t.step("clients over UDP get answers for any EDNS behaviour of the server", () => {
       const odd = [
         ...["leaves OPT out", "drops OPT", "drops options", "drops DO"].map(rowOf),
         ...["FORMERR to", "SERVFAIL to", "NOTIMP to", "REFUSED to", "BADVERS to"].flatMap(every),
@@ -39,13 +39,19 @@ Deno.test({
       }
     });
 
-    await t.step("forty names at once over TCP, however few connections there are", () => {
-      const titles = KINDS.slice(0, KINDS.findIndex(({ title }) => title === "slow to accept") + 1);
-      assert.equal(titles.length, 13);
-      for (const { title } of titles) assert.equal(rowOf(title).burst, BURST, title);
-    });
+    await t.step(
+      "battery: forty concurrent names over TCP are answered with any number of connections",
+      () => {
+        const titles = KINDS.slice(
+          0,
+          KINDS.findIndex(({ title }) => title === "slow to accept") + 1,
+        );
+        assert.equal(titles.length, 13);
+        for (const { title } of titles) assert.equal(rowOf(title).burst, BURST, title);
+      },
+    );
 
-    await t.step("a truncated answer is passed on if TCP brings nothing better", () => {
+    await t.step("a truncated answer is passed on if TCP returns nothing better", () => {
       const expected = {
         "TC, no TCP": "TC, 1 record",
         "TC, TCP resets": "TC, 1 record",
@@ -61,7 +67,7 @@ Deno.test({
       }
     });
 
-    await t.step("the table of docs/upstreams.md is correct except for times", () => {
+    await t.step("docs/upstreams.md: the table is correct except for times", () => {
       const page = Deno.readTextFileSync(new URL("../../docs/upstreams.md", import.meta.url));
       const told = readTable(page);
       const found = readTable(replaceTable(page, makeTable(rows)));
@@ -72,7 +78,7 @@ Deno.test({
   },
 });
 
-Deno.test("sixty names one by one, to a server that answers the first query of a connection", async () => {
+Deno.test("battery: sixty names reach a server that answers one query per connection", async () => {
   const server = await serveKind(kinds.firstOnly(kinds.answering()));
   const nodens = await startNodens({
     corefile: (port) =>

@@ -4,7 +4,6 @@ import { serveKind } from "../support/simulation/kind_server.ts";
 import type { Behaviour } from "../support/simulation/simulation.ts";
 import * as kinds from "../support/simulation/upstream_kinds.ts";
 
-/** The servers of one cell of the table. */
 export interface Started {
   /** TO of `forward`. */
   readonly to: readonly string[];
@@ -14,14 +13,13 @@ export interface Started {
 /** A kind of upstream: a row of the table. */
 export interface Kind {
   readonly title: string;
-  /** Options of `forward` for it. */
   readonly options: string;
-  /** A real server, one for the whole row, since starting takes time. */
+  /** One real server for the whole row, since starting takes time. */
   readonly shared: boolean;
   start(): Promise<Started>;
 }
 
-/** Label of names for which servers take 100 ms. */
+/** Label of names that take 100 ms. */
 export const SLOW_LABEL = "d100";
 
 const answering = () => kinds.answering((name) => name.startsWith(SLOW_LABEL) ? 100 : 1);
@@ -29,7 +27,6 @@ const serial = () => kinds.serial(answering());
 const plain = () => kinds.withoutEdns();
 const { failing, refusing, silent, toEdns, truncating } = kinds;
 
-/** A server in this process with this behaviour; one more for each of `others`. */
 function scripted(
   title: string,
   make: () => Behaviour,

@@ -1,7 +1,7 @@
 /**
- * What all kinds of clients get from nodens with all kinds of upstreams, over real sockets: `deno
- * task battery [--only TEXT]`. Prints a Markdown table, and writes it to docs/upstreams.md if all
- * kinds were tested.
+ * Answers from nodens to all kinds of clients with all kinds of upstreams, over real sockets:
+ * `deno task battery [--only TEXT]`. Prints a Markdown table, and writes it to docs/upstreams.md
+ * if all kinds were tested.
  */
 import { parseArgs } from "node:util";
 import { KINDS } from "./kinds.ts";

@@ -2,7 +2,6 @@ import { Crowd, type CrowdAnswer, served } from "../support/servers/crowd.ts";
 import { type Nodens, startNodens } from "../support/processes/nodens.ts";
 import { type Kind, SLOW_LABEL, type Started } from "./kinds.ts";
 
-/** Kinds of clients: columns of the table. */
 export const CLIENTS = {
   "plain": { transport: "udp", query: {} },
   "EDNS 1232": { transport: "udp", query: { edns: 1232 } },
@@ -10,40 +9,36 @@ export const CLIENTS = {
   "TCP": { transport: "tcp", query: {} },
 } as const;
 
-/** A kind of client. */
 export type Client = keyof typeof CLIENTS;
 
-/** Names asked at once for the last column. */
+/** Concurrent names in the last column. */
 export const BURST = 40;
-/** A later answer is late. */
+/** Limit of a timely answer. */
 const AT_ONCE_MS = 250;
 /** Pause between the two questions; longer than `kinds.ts` takes to change a server. */
 const BETWEEN_MS = 1100;
-/** Cells and bursts at the same time; more would delay each other. */
+/** Concurrent cells and bursts; more would delay each other. */
 const AT_ONCE = { cells: 24, bursts: 6 } as const;
 
-/** Answers of one client for its first and second name. */
 export interface Cell {
   /** "1 record", "TC", "TC, 1 record", "SERVFAIL" or "no answer". */
   readonly outcomes: readonly [first: string, second: string];
   readonly tookMs: readonly [first: number, second: number];
 }
 
-/** Results of one kind of upstream. */
 export interface Row {
   readonly title: string;
   readonly cells: Readonly<Record<Client, Cell>>;
-  /** Answered of forty names at once that take 100 ms each, over TCP. */
+  /** Answers to forty concurrent names that take 100 ms each, over TCP. */
   readonly burst: number;
 }
 
-/** Asks nodens with each kind of upstream, as each kind of client. */
+/** Queries nodens with each kind of upstream, as each kind of client. */
 export async function runBattery(kinds: readonly Kind[]): Promise<Row[]> {
   const clients = Object.keys(CLIENTS) as Client[];
   const started: Started[] = [];
   let nodens: Nodens | null = null;
   try {
-    // Each cell has its own servers, so that cells learn nothing from each other.
     const blocks: { zone: string; to: string; options: string }[] = [];
     for (const [row, kind] of kinds.entries()) {
       let server: Started | null = null;
@@ -85,7 +80,7 @@ export async function runBattery(kinds: readonly Kind[]): Promise<Row[]> {
   }
 }
 
-/** Processes items, this many at a time; keeps their order. */
+/** Processes this many items at a time; keeps their order. */
 async function eachOf<T, R>(
   items: readonly T[],
   atOnce: number,
@@ -157,7 +152,7 @@ function outcomeOf({ message }: CrowdAnswer): string {
   return count === 0 ? "TC" : `TC, ${records}`;
 }
 
-/** Time of an answer, coarse enough to be reproducible. */
+/** An answer's time, coarse enough to be reproducible. */
 export function timeText(tookMs: number): string {
   if (tookMs < AT_ONCE_MS) return "at once";
   return `after ${Math.max(0.5, Math.round(2 * tookMs / 1000) / 2)} s`;

@@ -21,20 +21,19 @@ export function makeTable(rows: readonly Row[]): string {
   return lines.map((cells) => `| ${cells.join(" | ")} |\n`).join("");
 }
 
-/** Text of a cell: outcomes, and remarkable times. */
+/** A cell's outcomes, and remarkable times. */
 function cellText({ outcomes: [first, second], tookMs }: Cell): string {
   const [sooner, later] = tookMs.map(timeText);
   if (first !== second) return `${first} ${sooner}, then ${second} ${later}`;
   return sooner === later ? `${first}, ${sooner}` : `${first}, ${sooner}, then ${later}`;
 }
 
-/** Throws if the page has no place for a table. */
+/** Throws if the page has no markers. */
 export function replaceTable(page: string, table: string): string {
   const [before, after] = around(page);
   return `${before}${MARKERS.begin}\n\n${table}\n${MARKERS.end}${after}`;
 }
 
-/** Rows of the page's table by their titles. */
 export function readTable(page: string): Map<string, string[]> {
   const [before, after] = around(page);
   const table = page.slice(before.length, page.length - after.length);
@@ -45,13 +44,12 @@ export function readTable(page: string): Map<string, string[]> {
   }));
 }
 
-/** A cell without its times, which must be reproducible. */
+/** A cell without its times. */
 export function withoutTimes(cell: string): string {
   return cell.replaceAll(/,? (?:at once|after [\d.]+ s)/g, "").replaceAll(", then", " then")
     .replace(/ then$/, "");
 }
 
-/** The page before and after the table. */
 function around(page: string): [before: string, after: string] {
   const begin = page.indexOf(MARKERS.begin);
   const end = page.indexOf(MARKERS.end);

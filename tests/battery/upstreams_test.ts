@@ -1,4 +1,4 @@
-/** nodens with real servers, above all one that behaves like CoreDNS. */
+/** nodens with real servers, especially one that behaves like CoreDNS. */
 import assert from "node:assert/strict";
 import { makeAuthority } from "../support/servers/certificates.ts";
 import {
@@ -14,10 +14,8 @@ import { freePort } from "../support/servers/ports.ts";
 const BURST = 40;
 /** Duration and interval of the fast queries beside slow names. */
 const BESIDE = { durationMs: 4000, everyMs: 50 } as const;
-/** The default of `max_conns`. */
 const MAX_CONNECTIONS = 64;
 
-/** A server block: a zone, its upstreams and options. */
 interface Block {
   zone: string;
   to: string;
@@ -51,14 +49,13 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Asks names that take the server 100 ms each, all at once. */
+/** Queries names that take the server 100 ms each, all at once. */
 async function burst(nodens: Nodens, zone: string): Promise<readonly CrowdAnswer[]> {
   const crowd = new Crowd(nodens.port);
   for (let i = 0; i < BURST; i++) crowd.ask(`d100.b${i}.${zone}`);
   return await crowd.finish();
 }
 
-/** One client asks slow names; others ask fast names. */
 async function beside(
   nodens: Nodens,
   zone: string,
@@ -68,7 +65,7 @@ async function beside(
   const crowd = new Crowd(nodens.port, options.transport);
   const fast: CrowdAnswer[] = [];
   const slow: CrowdAnswer[] = [];
-  /** Fast names, each with the slow one that is under way at the time. */
+  /** Fast names, each with the concurrent slow name. */
   const pairs: [CrowdAnswer, CrowdAnswer][] = [];
   for (let ms = 0; ms < BESIDE.durationMs; ms += everyMs) {
     if (ms % slowEveryMs === 0) slow.push(crowd.ask(`d${slowMs}.s${ms}.${zone}`));
@@ -83,7 +80,7 @@ async function beside(
 }
 
 Deno.test({
-  name: "forty names at once that take 100 ms each are all answered, whatever the server",
+  name: "upstreams: forty concurrent names that take 100 ms each are answered by any server",
   ...skipUnlessCluster("openssl", ...FORWARDERS),
   async fn(t) {
     const authority = makeAuthority();
@@ -122,14 +119,14 @@ Deno.test({
   },
 });
 
-/** The published block for the cluster's domain, without what needs a node. */
+/** The published block for the cluster's domain, without parts that need a node. */
 const PUBLISHED = `cache {
     success 9984 30
     denial 9984 5
   }`;
 
 Deno.test({
-  name: "slow names do not delay other names, nor make their server count as down",
+  name: "upstreams: slow names do not delay others, and their server stays healthy",
   ...skipUnlessCluster("openssl"),
   async fn(t) {
     const authority = makeAuthority();
@@ -163,7 +160,6 @@ Deno.test({
           ? [{ ...row, zone: `clients.${row.zone}`, transport: "tcp" as const }]
           : [],
       ]);
-      // The cases are independent, so they run at the same time.
       const all = await Promise.all(cases.map((one) => beside(nodens, one.zone, one)));
       for (const [i, { zone, transport }] of cases.entries()) {
         await t.step(`${zone}, clients over ${transport}`, () => {
@@ -192,7 +188,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "slow names beside others, with servers of other software",
+  name: "upstreams: slow names do not delay others, with servers of other software",
   ...skipUnlessCluster(...FORWARDERS),
   async fn(t) {
     const cluster = await startCluster();
@@ -205,7 +201,7 @@ Deno.test({
       options: "force_tcp",
     })));
     try {
-      // Shorter than what the slowest waits for its own upstream.
+      // Shorter than the slowest waits for its upstream.
       const load = { slowMs: 300, slowEveryMs: 250, everyMs: 125 };
       const all = await Promise.all(
         FORWARDERS.map((name) => beside(nodens, zoneOf(name), load)),
@@ -230,7 +226,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connections are not shared, stay open while used, and are closed when idle",
+  name: "upstreams: connections are not shared, stay open while used, and close when idle",
   ...skipUnlessCluster(),
   async fn() {
     const cluster: ClusterServer = await startCluster();

@@ -1,13 +1,13 @@
 /**
- * The randomised simulation for as long as one likes:
- * `deno task chaos [--seconds 60] [--seed N]`. Prints the seed that fails, which replays it.
+ * The randomised simulation for any duration:
+ * `deno task chaos [--seconds 60] [--seed N]`. Prints a failing seed, for replay.
  */
 import { parseArgs } from "node:util";
 import { runChaos } from "../support/simulation/chaos.ts";
 import { runDay } from "../support/simulation/chaos_day.ts";
 import { runKinds } from "../support/simulation/chaos_kinds.ts";
 
-/** Seeds of which one gets a day of virtual time as well. */
+/** Every this many seeds, one runs a day of virtual time. */
 const DAY_EVERY = 20;
 
 const { values } = parseArgs({
@@ -26,7 +26,7 @@ say(`seeds from ${first}`);
 do {
   try {
     const runs = [runChaos(seed), runKinds(seed)];
-    // It takes as long as some twenty of the others.
+    // A day takes as long as some twenty other runs.
     if (seed % DAY_EVERY === 0) runs.push(runDay(seed));
     for (const run of runs) {
       queries += run.queries;

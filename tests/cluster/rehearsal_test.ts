@@ -1,7 +1,7 @@
 /**
- * A small cluster, set up by the manifest that `nodens manifest` prints: three nodes with two pods
- * each, two replicas of the cluster DNS, and what happens to them in a year. Everything is real but
- * Kubernetes itself (`tests/support/namespaces/cluster/kubelet.ts`) and the container's image.
+ * A year of a small cluster set up by `nodens manifest`: three nodes with two pods each, and two
+ * replicas of the cluster DNS. Everything is real but Kubernetes
+ * (`tests/support/namespaces/cluster/kubelet.ts`) and the container's image.
  */
 import assert from "node:assert/strict";
 import { Kubelet } from "../support/namespaces/cluster/kubelet.ts";
@@ -16,12 +16,12 @@ import {
 } from "../support/namespaces/node_rig.ts";
 import { whoAnswers } from "../support/namespaces/node_cache.ts";
 
-/** Queries a second of each pod: the machine carries the whole cluster. */
+/** Per pod: the machine carries the whole cluster. */
 const POD_QPS = 200;
 const POPULAR = Array.from({ length: 50 }, (_, i) => `n${i}.load.cluster.local`);
 const OUTSIDE_NAMES = ["a.example.org", "two.example.org", "mail.example.org"];
 const NAMES = [...POPULAR, ...OUTSIDE_NAMES];
-/** As pods ask: search paths before names outside, and Services whose addresses are good for a second. */
+/** As pods query: search paths before names outside, and Services with a TTL of one second. */
 const EVERYDAY = [
   ...NAMES,
   ...["default.svc", "svc", ""].flatMap((path) =>
@@ -29,13 +29,13 @@ const EVERYDAY = [
   ),
   ...Array.from({ length: 10 }, (_, i) => `n${i}.brief.cluster.local`),
 ];
-/** What fail-open promises, and what a loaded machine may take longer. */
+/** Promised by fail-open, and a margin for a loaded machine. */
 const PROMISE_MS = 2000;
 const SLACK_MS = 4000;
 
 const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 
-/** What the cluster DNS has been asked, all replicas together. */
+/** Queries received by all replicas of the cluster DNS. */
 const seen = (rig: NodeRig) => rig.replicas.reduce((sum, replica) => sum + replica.queries(), 0);
 
 interface Cluster {
@@ -45,7 +45,7 @@ interface Cluster {
   pods: readonly string[];
 }
 
-/** All pods ask for some seconds; the sums over all of them. */
+/** Loads all pods for some seconds; returns the sums. */
 async function load(
   { rig, pods }: Cluster,
   options: { seconds: number; names?: readonly string[]; tcp?: boolean; only?: readonly string[] },
@@ -71,7 +71,7 @@ async function load(
 }
 
 Deno.test({
-  name: "a cluster of three nodes, from its manifest to the loss of half of its DNS",
+  name: "cluster: three nodes, from the manifest to the loss of half of the cluster DNS",
   ...skipFor(rigReasons({ programs: ["dig", "dnsperf", "curl"] })),
   fn: async (t) => {
     const view = await renderManifest(["-kubedns", KUBE_DNS.v4]);
@@ -85,15 +85,21 @@ Deno.test({
     const cluster: Cluster = { rig, kubelets, view, pods };
     try {
       await t.step(
-        "all nodes are ready, and every pod's queries are answered by its own node",
+        "all nodes are ready, and each pod's queries are answered by its node",
         () => ready(cluster),
       );
       await t.step("most queries do not reach the cluster DNS", () => measure(cluster));
       await t.step("a rolling update, node by node, loses no query", () => update(cluster));
-      await t.step("a killed nodens costs its node two seconds", () => killed(cluster));
-      await t.step("half of the cluster DNS is killed", () => halfGone(cluster));
       await t.step(
-        "without nodens, all queries reach the cluster DNS, and nothing is left",
+        "a killed nodens interrupts its node for at most two seconds",
+        () => killed(cluster),
+      );
+      await t.step(
+        "pods get answers after half of the cluster DNS is killed",
+        () => halfGone(cluster),
+      );
+      await t.step(
+        "without nodens, all queries reach the cluster DNS, and no changes remain",
         () => without(cluster),
       );
     } finally {
@@ -119,11 +125,10 @@ async function ready({ rig, kubelets, view, pods }: Cluster): Promise<void> {
   }
 }
 
-/** Figures of the load with nodens; those without are printed beside them at the end. */
+/** Figures of the load with nodens, printed at the end beside those without. */
 let withNodens = { queries: 0, upstream: 0, seconds: 1 };
 
 async function measure(cluster: Cluster): Promise<void> {
-  // As long as the shortest that nodens keeps anything.
   const seconds = 5;
   await load(cluster, { seconds: 1, names: EVERYDAY });
   const before = seen(cluster.rig);
@@ -178,7 +183,6 @@ async function killed(cluster: Cluster): Promise<void> {
     assert.ok(askedMs < PROMISE_MS + SLACK_MS, `${who} answers after ${askedMs} ms`);
   }
   say(`    killed: the cluster DNS answers after ${Math.round(performance.now() - start)} ms`);
-  // The kubelet starts it again.
   const limitMs = performance.now() + 20_000;
   while (await whoAnswers(rig, pods[0]!.namespace, KUBE_DNS.v4) !== "cache") {
     assert.ok(performance.now() < limitMs, kubelets[0]!.container.output);
@@ -194,7 +198,7 @@ async function halfGone(cluster: Cluster): Promise<void> {
   await load(cluster, { seconds: 1 });
   await rig.killReplica(0);
   try {
-    // Kubernetes notices after a while; until then half of what is asked goes nowhere.
+    // Kubernetes notices after a while; until then half of the queries get no answer.
     const known = load(cluster, { seconds: 3 });
     const fresh = Array.from({ length: 300 }, (_, i) => `fresh${i}.load.cluster.local`);
     const asked = await load(cluster, { seconds: 3, names: fresh, only: [cluster.pods[0]!] });

@@ -28,7 +28,7 @@ const cases: { what: string; old: number[]; next: number[]; aligned: number[] }[
 ];
 
 for (const { what, old, next, aligned } of cases) {
-  Deno.test(`listeners keep their index: ${what}`, () => {
+  Deno.test(`listeners: keep their index, ${what}`, () => {
     const before = old.map((port) => listener(port));
     const result = alignListeners(config(...next.map((port) => listener(port))), before);
     assert.deepEqual(result.listeners.map(({ port }) => port), aligned);
@@ -39,7 +39,7 @@ for (const { what, old, next, aligned } of cases) {
   });
 }
 
-Deno.test("the same port on another address is another listener", () => {
+Deno.test("listeners: the same port on another address is another listener", () => {
   const { listeners } = alignListeners(config(listener(53, "::1")), [listener(53, "127.0.0.1")]);
   assert.deepEqual(listeners, [listener(53, "::1")]);
 });

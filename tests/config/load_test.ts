@@ -9,10 +9,10 @@ import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
 
-/** The Corefile of the node-local-dns add-on of Kubernetes, with its variables. */
+/** Corefile of Kubernetes's add-on node-local-dns, with its variables. */
 const NODE_LOCAL_DNS = await Deno.readTextFile(new URL("node_local_dns.corefile", import.meta.url));
 
-Deno.test("the Corefile of node-local-dns is read without warnings", () => {
+Deno.test("configuration: the Corefile of node-local-dns has no warnings", () => {
   const variables: Record<string, string> = {
     __PILLAR__DNS__DOMAIN__: "cluster.local",
     __PILLAR__LOCAL__DNS__: "169.254.20.10",
@@ -38,7 +38,7 @@ Deno.test("the Corefile of node-local-dns is read without warnings", () => {
   }
 });
 
-Deno.test("a configuration is plain data", async () => {
+Deno.test("configuration: contains only plain data", async () => {
   await loadPatterns();
   const text = ". {\n errors {\n consolidate 1m x\n }\n log\n cache\n hosts\n forward . ::1\n}\n";
   const { config } = load(text);
@@ -46,7 +46,7 @@ Deno.test("a configuration is plain data", async () => {
   assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
 });
 
-Deno.test("regular expressions are compiled by readConfig", async () => {
+Deno.test("readConfig: compiles regular expressions", async () => {
   const read = (pattern: string) => {
     const text = `. {\n errors {\n  consolidate 1m ${pattern}\n }\n chache\n}\n`;
     return readConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
@@ -61,12 +61,12 @@ Deno.test("regular expressions are compiled by readConfig", async () => {
   await assert.rejects(() => read('"^failed .*$"'), /^CorefileErrors: Corefile:5: unknown/);
 });
 
-Deno.test("the supported directives of the chain are those with a setup", () => {
+Deno.test("directives: the supported ones are those with a setup", () => {
   const supported = CHAIN.filter(({ supported }) => supported).map(({ name }) => name);
   assert.deepEqual([...SETUPS.keys()].sort(), supported.sort());
 });
 
-Deno.test("a fault of an unreadable file names the file and the reason", () => {
+Deno.test("faults: an unreadable file is reported with its reason", () => {
   const host = fakeHost({ "/etc/resolv.conf": "", "/srv/secret": "" });
   host.readTextFile = () => {
     throw new Deno.errors.PermissionDenied("os error 13");
@@ -78,7 +78,7 @@ Deno.test("a fault of an unreadable file names the file and the reason", () => {
   });
 });
 
-Deno.test("a hundred thousand comments and empty lines before a server block are skipped", () => {
+Deno.test("Corefile: a hundred thousand leading comments and empty lines are skipped", () => {
   const text = `${"\n \n# x\n---\n".repeat(25_000)}. {\n whoami\n}\n`.replaceAll("---", "");
   const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost({}));
   assert.equal(config.blocks[0]!.line, 100_001);

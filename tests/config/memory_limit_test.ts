@@ -31,7 +31,7 @@ const LIMITS: [title: string, files: Record<string, string>, limit: number | nul
     256,
   ],
   [
-    "version 2, a path outside of the namespace",
+    "version 2, a path outside the namespace",
     { [GROUPS]: "0::/../other\n", [`${V2}/memory.max`]: "134217728\n" },
     128,
   ],
@@ -75,7 +75,7 @@ const SHARES: Record<string, { of: (limit: number) => number; shares: [number, n
 
 for (const [name, { of, shares }] of Object.entries(SHARES)) {
   for (const [limit, share] of shares) {
-    Deno.test(`memory limit: of ${limit} Mi, ${name} may use ${share} Mi`, () => {
+    Deno.test(`memory limit: ${name} may use ${share} of ${limit} Mi`, () => {
       assert.equal(of(limit * MI), share * MI);
     });
   }
@@ -87,7 +87,7 @@ Deno.test("memory limit: the limit for hosts files is the inverse of their share
   }
 });
 
-Deno.test("memory limit: caches, streams and two of each hosts table fit beside the program", () => {
+Deno.test("memory limit: the program, caches, streams and two of each hosts table fit", () => {
   const limit = 352 * MI;
   const parts = shareOf(limit, 1) + memoryShare("streams", limit) + 2 * hostsTableShareOf(limit);
   assert.equal(parts, limit - 96 * MI);

@@ -1,6 +1,6 @@
 /**
- * The images, built by the Containerfile and run by podman: by docs/install.md, and as pods of the
- * manifests of docs/kubernetes.md, on a node that is a network namespace.
+ * The images, built by the Containerfile, run by podman as in docs/install.md, and as pods of the
+ * manifests of docs/kubernetes.md on a node in a network namespace.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -19,7 +19,6 @@ import { CAPABILITIES, USER } from "./rights.ts";
 import { ANSWERS, Site } from "./site.ts";
 
 const { version }: { version: string } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
-/** Names on the page, and one for the format with HEALTHCHECK. */
 const IMAGES = {
   serving: `nodens:${version}`,
   forNodes: `nodens-node:${version}`,
@@ -37,11 +36,10 @@ ${Object.entries(ANSWERS).map(([name, address]) => `        ${address} ${name}`)
 }
 `;
 
-/** A step; the test ends if it fails. */
 type Step = (name: string, run: () => void | Promise<void>) => Promise<void>;
 
 Deno.test({
-  name: "the images, built by the Containerfile and run by podman and as pods of the manifests",
+  name: "images: are built by the Containerfile, and run by podman and as pods of the manifests",
   ...skipFor([...helmReasons, ...reasons()]),
   fn: (t) =>
     withFolder(async (folder) => {
@@ -67,7 +65,6 @@ function reasons(): string[] {
   return podmanReasons("debootstrap", "gcc", "git", "ip", "dig", "curl", "kubectl", ...saves);
 }
 
-/** Commands of docs/install.md for images. */
 function pageCommands(subcommand: "build" | "run"): string[] {
   return commandsOf("## The container image")
     .filter((line) => line.startsWith(`podman ${subcommand} `));
@@ -99,7 +96,9 @@ async function buildImages(step: Step, podman: Podman, tree: string): Promise<vo
   });
 }
 
-/** Runs the image for serving in three ways; the last container is the cluster's DNS of the pods. */
+/**
+ * Runs the image for serving in three ways; the last container is the cluster's DNS of the pods.
+ */
 async function runImages(step: Step, podman: Podman, folder: string): Promise<void> {
   Deno.writeTextFileSync(`${folder}/Corefile`, COREFILE);
   await using site = new Site(podman, new Network());

@@ -1,14 +1,12 @@
 import { mustRun } from "../../release/command.ts";
 import { Namespace } from "../support/namespaces/namespace.ts";
 
-/** Addresses of the node and the cluster's DNS. */
 export const ADDRESS = { node: "192.0.2.2", cluster: "192.0.2.53" } as const;
-/** Address of the Service kube-dns. */
 export const KUBE_DNS = "10.96.0.10";
 
 export type Where = "node" | "cluster";
 
-/** A node and the rest of a cluster: two network namespaces with a cable. */
+/** A node and the rest of a cluster: two connected network namespaces. */
 export class Network {
   readonly node = new Namespace();
   readonly cluster = new Namespace();
@@ -23,12 +21,11 @@ export class Network {
     this.cluster.ip("route", "add", KUBE_DNS, "via", ADDRESS.node);
   }
 
-  /** Runs a program in a namespace; it must succeed. */
   must(where: Where, ...command: string[]): Promise<string> {
     return mustRun("ip", this[where].exec(...command));
   }
 
-  /** The answer to a question from a namespace, as `name type data`. */
+  /** Answer to a question from a namespace, as `name type data`. */
   async ask(where: Where, server: string, question: string): Promise<string> {
     const options = ["+time=5", "+tries=2", "+noall", "+answer"];
     const words = [`@${server}`, ...options, ...question.split(" ")];

@@ -10,11 +10,9 @@ import type { Site } from "./site.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PUBLISHED = `${ROOT}tests/manifest/nodelocaldns.yaml`;
 
-/** A page's way to a DaemonSet. */
 interface Way {
   /** The page with commands for its pods. */
   readonly page: string;
-  /** Whether the manifest confines the pod. */
   readonly confined: boolean;
   render(image: string): Promise<string>;
 }
@@ -58,7 +56,6 @@ function nodens(...args: string[]): Promise<string> {
   return mustRun(Deno.execPath(), [...run, ...args]);
 }
 
-/** The page's overlay with an image. */
 function overlay(image: string): string {
   const page = Deno.readTextFileSync(`${ROOT}docs/kubernetes.md`);
   const [, text] = /An overlay [^]*?\n```yaml\n([^]*?)```\n/.exec(page)!;
@@ -68,13 +65,11 @@ function overlay(image: string): string {
   return filled;
 }
 
-/** A pod for `podman play kube`. */
 interface Pod {
   readonly text: string;
   readonly name: string;
   readonly container: string;
   readonly args: readonly string[];
-  /** URLs of its probes. */
   readonly probes: readonly string[];
 }
 
@@ -83,8 +78,8 @@ interface Probe {
 }
 
 /**
- * The pod of a DaemonSet with the manifest's config maps, and with what kubelet would add: the pod's
- * address and a Service's variable.
+ * The DaemonSet's pod with its config maps and kubelet's additions: the pod's address and a
+ * Service's variable.
  */
 function podOf(manifest: string): Pod {
   const all = objects(manifest);
@@ -119,7 +114,6 @@ function podOf(manifest: string): Pod {
   };
 }
 
-/** A page's commands of nodens in a pod. */
 function commandsIn(page: string): string[] {
   const text = Deno.readTextFileSync(ROOT + page);
   const found = [...text.matchAll(/ exec \S+ -- nodens ([^`\n]+)/g)].map(([, words]) => words!);

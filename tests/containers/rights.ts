@@ -9,7 +9,7 @@ export const CAPABILITIES = {
   node: "0000000000003400",
 } as const;
 
-/** The limit of the manifests. */
+/** The manifests' limit. */
 const MEMORY_BYTES = 192 * 1024 * 1024;
 export const USER = { uid: 65532, memoryBytes: MEMORY_BYTES } as const;
 export const ROOT_USER = { uid: 0, memoryBytes: MEMORY_BYTES } as const;
@@ -24,7 +24,7 @@ export interface Confinement {
   readonly memoryBytes: number;
 }
 
-/** A process has exactly these rights, a read-only root, and a memory limit. */
+/** Asserts a process's exact rights, a read-only root, and a memory limit. */
 export function assertConfined(pid: number, { uid, capabilities, memoryBytes }: Confinement): void {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   const line = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1];
@@ -38,7 +38,7 @@ export function assertConfined(pid: number, { uid, capabilities, memoryBytes }: 
   assert.equal(memoryLimit(pid), memoryBytes);
 }
 
-/** The limit of a process's control group, version 1 or 2. */
+/** Limit of a process's control group, version 1 or 2. */
 function memoryLimit(pid: number): number {
   const groups = Deno.readTextFileSync(`/proc/${pid}/cgroup`);
   const old = /^\d+:memory:(.*)$/m.exec(groups)?.[1];

@@ -4,7 +4,6 @@ import { eventually } from "../support/run/eventually.ts";
 import type { Network, Where } from "./network.ts";
 import { assertConfined, type Confinement } from "./rights.ts";
 
-/** Records of the cluster's DNS. */
 export const ANSWERS = {
   "kubernetes.default.svc.cluster.local": "10.96.0.1",
   "example.org": "192.0.2.80",
@@ -13,7 +12,7 @@ export const ANSWERS = {
 /** Seconds between SIGTERM and SIGKILL. */
 const GRACE = "30";
 
-/** Containers, and the network that they are in. */
+/** Containers and their network. */
 export class Site implements AsyncDisposable {
   readonly network: Network;
   readonly #podman: Podman;
@@ -23,7 +22,6 @@ export class Site implements AsyncDisposable {
     this.network = network;
   }
 
-  /** Runs podman, with its networks, in a namespace; it must succeed. */
   podman(args: readonly string[], where: Where = "cluster"): Promise<string> {
     return this.#podman.must(args, { namespace: this.network[where] });
   }
@@ -32,7 +30,6 @@ export class Site implements AsyncDisposable {
     await this.podman(["run", "--detach", "--name", name, ...args]);
   }
 
-  /** Runs nodens in a container; returns its output. */
   async nodens(container: string, line: string, where: Where = "cluster"): Promise<string> {
     const args = ["exec", container, "nodens", ...line.split(" ")];
     const { code, stdout, text } = await this.#podman.run(args, { namespace: this.network[where] });
@@ -57,26 +54,23 @@ export class Site implements AsyncDisposable {
     }
   }
 
-  /** A container's process has exactly these rights. */
   async assertConfined(container: string, confinement: Confinement): Promise<void> {
     assertConfined(Number(await this.#inspect(container, "{{.State.Pid}}")), confinement);
   }
 
-  /** Stops a container by SIGTERM and checks its end. */
   async stop(container: string): Promise<void> {
     await this.podman(["stop", "--time", GRACE, container]);
     await this.assertStopped(container);
     await this.podman(["rm", container]);
   }
 
-  /** Stops a pod by SIGTERM and checks the end of a container. */
   async stopPod(pod: string, container: string): Promise<void> {
     await this.podman(["pod", "stop", "--time", GRACE, pod]);
     await this.assertStopped(container);
     await this.podman(["pod", "rm", pod]);
   }
 
-  /** A container ended in order, with enough memory and without errors in its log. */
+  /** A container ended in order, with enough memory and without logged errors. */
   async assertStopped(container: string): Promise<void> {
     const state = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.RestartCount}}";
     const log = await this.#log(container);
@@ -84,7 +78,7 @@ export class Site implements AsyncDisposable {
     assert.doesNotMatch(log, /ERROR|panic/i, log);
   }
 
-  /** Removes containers, which keep namespaces alive, and then the network. */
+  /** Removes containers first: they keep namespaces alive. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.podman(["pod", "rm", "--all", "--force", "--time", "0"]);
     await this.podman(["rm", "--all", "--force", "--time", "0"]);

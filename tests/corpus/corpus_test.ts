@@ -1,16 +1,16 @@
 /**
- * Corefiles in the shapes that are met in the world, asked for names. A case is a file:
+ * Corefiles of common shapes, with queries. A case is a file:
  *
  *     a Corefile
  *     === PATH          a further file, any number of times
  *     ----------
- *     warning: ...      what the Corefile is warned of, any number of times
+ *     warning: ...      a warning about the Corefile, any number of times
  *     NAME TYPE [@ADDRESS[#PORT]] [from CLIENT] = RCODE [DATA...]
  *
- * Every upstream is a stand-in that answers with its own address, so the answer tells which one was
- * asked. Names that begin with "nx" do not exist there, names that begin with "fail" fail.
+ * Every upstream is a stand-in that answers with its own address, which identifies it. Names that
+ * begin with "nx" do not exist there, names that begin with "fail" fail.
  *
- * `UPDATE_CORPUS=1` writes what comes of the questions today; read the difference.
+ * `UPDATE_CORPUS=1` writes the current answers; review the difference.
  */
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
@@ -26,7 +26,7 @@ import { type Behaviour, Simulation } from "../support/simulation/simulation.ts"
 
 const FOLDER = new URL("./", import.meta.url).pathname;
 const RULE = "----------\n";
-/** An address for records of the family that an upstream's own is not of. */
+/** An address for records of the other family. */
 const OTHER = { A: "192.0.2.6", AAAA: "2001:db8::4" } as const;
 const RUN_MS = 12_000;
 const KEY = new HashKey(1, 2);
@@ -60,7 +60,6 @@ function parseQuestion(text: string): Question {
   return question;
 }
 
-/** The stand-in at an address. */
 function standIn(own: string): Behaviour {
   return (query) => {
     const { name, type } = query.questions![0]!;
@@ -86,7 +85,6 @@ function standIn(own: string): Behaviour {
   };
 }
 
-/** A listener's index by address and port; the first one of the port without an address. */
 function listenerOf({ listeners }: Config, { address, port }: Question): number {
   const wanted = listeners.findIndex((one) =>
     one.port === port && (address === null || one.address === address)
@@ -106,7 +104,7 @@ function dataText(record: codec.Answer): string {
   return record.type;
 }
 
-/** Hands every hosts table over, as the control plane does. */
+/** Delivers every hosts table, as the control plane does. */
 function deliverHosts(simulation: Simulation, config: Config, files: Record<string, string>): void {
   for (const [block, { plugins }] of config.blocks.entries()) {
     for (const [position, { name, options }] of plugins.entries()) {
@@ -119,7 +117,6 @@ function deliverHosts(simulation: Simulation, config: Config, files: Record<stri
   }
 }
 
-/** Answers a question line as the stand-ins and the Corefile have it. */
 async function answersTo(corefile: string, questions: readonly string[]): Promise<string[]> {
   const [text, ...sections] = corefile.split(/^(?==== )/m);
   const files = Object.fromEntries(sections.map((section) => {

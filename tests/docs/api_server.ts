@@ -1,6 +1,6 @@
 /**
- * A minimal Kubernetes API server for the commands of the pages: it stores objects without validation,
- * starts nothing, and reports every DaemonSet as rolled out.
+ * A minimal Kubernetes API server for the commands of the pages: stores objects without
+ * validation, starts nothing, and reports every DaemonSet as rolled out.
  */
 // deno-lint-ignore no-explicit-any
 type Json = any;
@@ -42,7 +42,6 @@ async function answer(request: Request): Promise<Response> {
   if (request.method === "GET") {
     const about = discovery(pathname);
     if (about !== null) return Response.json(about);
-    // An empty schema: kubectl validates nothing.
     if (pathname === "/openapi/v2") {
       const type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
       return new Response(new Uint8Array(0), { headers: { "content-type": type } });
@@ -85,7 +84,6 @@ function discovery(path: string): Json {
   return null;
 }
 
-/** All objects of a kind; a watch reports no changes. */
 function list(path: string, parameters: URLSearchParams): Response {
   if (parameters.get("watch") !== null) {
     return new Response(new ReadableStream({}), {
@@ -133,7 +131,6 @@ function merged(target: Json, patch: Json): Json {
   if (patch === null || typeof patch !== "object" || Array.isArray(patch)) return patch;
   const result: Json = target !== null && typeof target === "object" ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
-    // Directives of a strategic patch.
     if (key.startsWith("$")) continue;
     if (value === null) delete result[key];
     else result[key] = merged(result[key], value);

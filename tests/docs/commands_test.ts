@@ -27,7 +27,7 @@ for (const planned of PAGES) {
   });
 
   Deno.test({
-    name: `${path}: the commands do what the page says`,
+    name: `${path}: the commands have the documented results`,
     ...skipFor(sandboxReasons(...planned.needs)),
     async fn() {
       const run = steps.flatMap((step, i) =>
@@ -46,7 +46,7 @@ for (const planned of PAGES) {
   });
 
   if (files.length > 0) {
-    Deno.test(`${path}: every Corefile is good`, async () => {
+    Deno.test(`${path}: every Corefile is valid`, async () => {
       for (const { line, text } of files) {
         const { warnings } = await readConfig({ file: path, text, defaultPort: 53 }, host);
         assert.deepEqual(warnings, [], `${path}:${line}`);
@@ -55,14 +55,14 @@ for (const planned of PAGES) {
   }
 }
 
-Deno.test("docs/install.md: the Corefile of the Nomad job is good", async () => {
+Deno.test("docs/install.md: the Corefile of the Nomad job is valid", async () => {
   const page = Deno.readTextFileSync(`${ROOT}docs/install.md`);
   const text = /<<EOT\n([\s\S]*?)\nEOT\n/.exec(page)![1]!;
   const { config } = await readConfig({ file: "job", text, defaultPort: 53 }, host);
   assert.deepEqual(config.listeners.map(({ address }) => address), ["127.0.0.1", "172.26.64.1"]);
 });
 
-Deno.test("commands and files are read from fences, without remarks", () => {
+Deno.test("readPage: reads commands and files from fences, without remarks", () => {
   const page = [
     "## One",
     "Save this as `a.conf`:",

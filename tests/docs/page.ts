@@ -1,20 +1,16 @@
-/** Commands and files of a page. */
 export interface Page {
   commands: PageCommand[];
-  /** Files to save; the sentence before has their names in backticks. */
+  /** The previous sentence has their names in backticks. */
   files: PageFile[];
 }
 
-/** A command of an `sh` fence, continued lines joined. */
 export interface PageCommand {
   line: number;
   /** The second-level heading above it; "" before the first. */
   section: string;
-  /** Without its remark. */
   text: string;
 }
 
-/** A `corefile` fence. */
 export interface PageFile {
   line: number;
   section: string;
@@ -23,7 +19,7 @@ export interface PageFile {
   text: string;
 }
 
-/** Reads the fences of a page in Markdown. */
+/** Parses the fences of a Markdown page. */
 export function readPage(markdown: string): Page {
   const page: Page = { commands: [], files: [] };
   const lines = markdown.split("\n");

@@ -1,11 +1,9 @@
 /** What the test does with each command of a page. Page and plan must have the same commands. */
 export interface PlannedPage {
   path: string;
-  /** Programs of its commands. */
   needs: readonly string[];
-  /** Shell that prepares the machine. */
   setup: string;
-  /** Replacements in each command, for what a reader fills in. */
+  /** Replacements in each command, for values chosen by the reader. */
   replace: Readonly<Record<string, string>>;
   steps: readonly Step[];
 }
@@ -15,9 +13,8 @@ export type Step =
   | {
     run: string;
     prints?: RegExp;
-    /** Default: 0. */
     code?: number;
-    /** The command runs until a later one ends it; it is ready when it has printed this. */
+    /** The command runs until a later one ends it; this output shows that it is ready. */
     serves?: RegExp;
     /** Shell that runs before, for the reader's editor or other terminal. */
     before?: string;
@@ -29,12 +26,11 @@ export function run(...commands: string[]): Step[] {
   return commands.map((run) => ({ run }));
 }
 
-/** Commands that are not run, for one reason. */
 export function skip(why: string, ...commands: string[]): Step[] {
   return commands.map((skip) => ({ skip, why }));
 }
 
-/** Starts a server in the background, and waits for conditions; both at most for twenty seconds. */
+/** Starts a server in the background, and waits for conditions; both for at most twenty seconds. */
 export const SERVE = `
 wait_for() {
   for ((i = 0; i < 200; i++)); do

@@ -12,7 +12,7 @@ rm -f /etc/resolv.conf && echo nameserver 127.0.0.153 >/etc/resolv.conf
 ${UPSTREAM}`,
   replace: {
     IMAGE: "example.org/nodens-node:0.1.0",
-    // No systemd runs in a test: units are enabled there, and what they start is started below.
+    // Without systemd, units are only enabled; their programs are started below.
     " --now": "",
   },
   steps: [
@@ -54,7 +54,6 @@ ${UPSTREAM}`,
     },
     {
       run: "nodens query example.org @127.0.0.1 +short",
-      // What systemd would have started.
       before: `serve '^nodens [0-9]' $(sed -n s/^ExecStart=//p /etc/systemd/system/nodens.service)`,
       prints: /^192\.0\.2\.80\n$/,
     },
@@ -124,7 +123,7 @@ ${UPSTREAM}`,
     ...skip(NO_SYSTEMD, "systemctl reload NetworkManager.service"),
     {
       run: "rm /etc/dhcp/dhclient-enter-hooks.d/nodens",
-      // No Corefile, so that it is not saved by itself.
+      // No Corefile, so that it is not saved automatically.
       before:
         "mkdir -p /etc/dhcp/dhclient-enter-hooks.d; : >/etc/dhcp/dhclient-enter-hooks.d/nodens",
     },

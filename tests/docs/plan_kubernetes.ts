@@ -2,7 +2,7 @@ import { type PlannedPage, run, skip } from "./plan.ts";
 
 const PODS = "needs a cluster that runs pods";
 
-/** kubectl is the real one; what it talks to keeps objects and starts nothing. */
+/** The real kubectl with a server that stores objects and starts nothing. */
 const CLUSTER = `
 serve '^listening' deno run -A tests/docs/api_server.ts
 export KUBECONFIG=/root/kubeconfig

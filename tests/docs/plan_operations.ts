@@ -1,6 +1,6 @@
 import { BOOTED, type PlannedPage, READY, run, skip, UPSTREAM } from "./plan.ts";
 
-/** Names below broken.example.org cannot be asked for. */
+/** Names below broken.example.org cannot be queried. */
 const COREFILE = `
 cat >Corefile <<'END'
 .:1053 {
@@ -35,7 +35,7 @@ export SYSTEMD_OFFLINE=1
 echo nameserver 127.0.0.153 >/etc/resolv.conf
 ${UPSTREAM}
 ${COREFILE}`,
-  // No systemd runs in a test: units are enabled, and nothing is started.
+  // Without systemd, units are only enabled.
   replace: { " --now": "" },
   steps: [
     {

@@ -1,9 +1,8 @@
 import { type PlannedPage, READY, run, skip, UPSTREAM } from "./plan.ts";
 
-/** The same version, which is here already: the registry is not asked. */
+/** The same version, without the registry. */
 const WITHOUT_NPX = { "npx -y deno@2.9.6": "deno" } as const;
 
-/** An answer without a warning. */
 const HELLO =
   /^(?![\s\S]*WARNING)[\s\S]*;; ANSWER SECTION:\nhello\.nodens\.test\.\s.*\s192\.0\.2\.53\n/;
 
@@ -56,7 +55,7 @@ export const TRY: PlannedPage = {
     },
     {
       run: "nodens healthcheck",
-      // nodens asks itself once a second.
+      // nodens queries itself once a second.
       before: "grep -E 'A IN example.org. udp .* [0-9.]+s$' $log; wait_for nodens healthcheck",
       prints: /\/health: 200 OK\n$/,
     },

@@ -3,18 +3,14 @@ import { withFolder } from "../support/run/folder.ts";
 import { missing, rootReasons } from "../support/run/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
-/** Longer than the slowest page needs on a busy machine. */
 const LIMIT_MS = 120_000;
 const TOOLS = ["unshare", "mount", "chroot", "bash", "ip"];
 
-/** Outcome of a piece of a script. */
 export interface Outcome {
   code: number;
-  /** Both streams. */
   output: string;
 }
 
-/** Why no sandbox can be made here. */
 export function sandboxReasons(...binaries: string[]): string[] {
   const reasons = [...rootReasons(), ...missing([...TOOLS, ...binaries])];
   if (reasons.length > 0) return reasons;
@@ -27,8 +23,9 @@ export function sandboxReasons(...binaries: string[]): string[] {
 }
 
 /**
- * Runs pieces of shell in one bash, as root of a temporary machine: a copy of this one's files, a network
- * with a loopback interface alone, and its own processes. It starts in this checkout, with its `nodens`.
+ * Runs pieces of shell in one bash, as root of a temporary machine: a copy of this one's files, a
+ * network with only a loopback interface, and its own processes. It starts in this checkout, with
+ * its `nodens`.
  */
 export async function runInSandbox(
   pieces: readonly string[],

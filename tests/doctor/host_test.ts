@@ -35,12 +35,12 @@ const SERVING: InterfaceFacts = {
 testJudge("interface", SERVING, judgeInterface, [
   { name: "as it should be", ok: `nodelocaldns has ${LOCAL}, ${DNS}` },
   {
-    name: "not there before the start",
+    name: "missing before the start",
     facts: { running: "nobody", link: null, addresses: [] },
     ok: /^nodens will make "nodelocaldns" with 169/,
   },
   {
-    name: "an address is gone",
+    name: "a missing address",
     facts: { addresses: [on(LOCAL, "nodelocaldns")] },
     problem: [/^no interface has 10\.96\.0\.10/, /syncinterval/],
   },
@@ -55,12 +55,12 @@ testJudge("interface", SERVING, judgeInterface, [
     problem: [/of the kind "real device"$/, /-interfacename/],
   },
   {
-    name: "a bridge of somebody else",
+    name: "another program's bridge",
     facts: { link: { kind: "bridge", up: true, ports: 2 } },
     problem: [/a bridge with 2 ports/, /-interfacename/],
   },
   {
-    name: "an address elsewhere",
+    name: "an address on another link",
     facts: { addresses: [on(LOCAL, "nodelocaldns"), on(DNS, "eth0")] },
     problem: /10\.96\.0\.10 on eth0$/,
   },
@@ -84,7 +84,7 @@ testJudge("interface", SERVING, judgeInterface, [
     facts: { setupInterface: false, addresses: [], running: "nobody" },
     problem: [/./, /ip address add 169\.254\.20\.10 dev/],
   },
-  { name: "no node", facts: { wanted: [] }, skipped: /./ },
+  { name: "no node role", facts: { wanted: [] }, skipped: /./ },
 ]);
 
 testJudge("kind of link", SERVING, judgeLinkKind, [
@@ -99,7 +99,7 @@ testJudge("kind of link", SERVING, judgeLinkKind, [
     facts: { link: null, kinds: { dummy: false, bridge: false } },
     warning: [/./, /modprobe dummy/],
   },
-  { name: "not known", facts: { kinds: null }, skipped: /./ },
+  { name: "unknown", facts: { kinds: null }, skipped: /./ },
   { name: "with -setupinterface=false", facts: { setupInterface: false }, skipped: /./ },
 ]);
 
@@ -112,7 +112,7 @@ const file = (servers: string[] | null, forwarded = true): ResolvConfFacts => ({
 testFindings("resolv.conf", [
   { name: "another server", files: [file(["192.0.2.1"])], ok: "/etc/resolv.conf: 192.0.2.1" },
   {
-    name: "itself beside another",
+    name: "nodens and another server",
     files: [{ ...file(["192.0.2.1", LOCAL]), leftOut: [LOCAL] }],
     warning: [
       "/etc/resolv.conf names 169.254.20.10, which is nodens itself and left out",
@@ -120,7 +120,7 @@ testFindings("resolv.conf", [
     ],
   },
   {
-    name: "itself alone",
+    name: "only nodens",
     files: [file(null), { ...file([LOCAL]), leftOut: [LOCAL] }],
     problem: [
       /^\/etc\/resolv\.conf names 169\.254\.20\.10 alone, .* SERVFAIL until/,
@@ -128,21 +128,25 @@ testFindings("resolv.conf", [
     ],
   },
   {
-    name: "itself, through a block that does not forward back",
+    name: "nodens, through a block without a loop",
     files: [file([LOCAL])],
     ok: /no loop$/,
   },
-  { name: "itself, but not forwarded to", files: [file([LOCAL], false)], ok: /no loop$/ },
+  {
+    name: "nodens, without forwarding to resolv.conf",
+    files: [file([LOCAL], false)],
+    ok: /no loop$/,
+  },
   { name: "no server", files: [file([])], warning: /no server: nodens/ },
   {
-    name: "not there yet",
+    name: "missing",
     files: [file(null), file(["192.0.2.1"])],
     warning: /^\/etc\/resolv\.conf cannot be read: nodens waits/,
   },
   { name: "none", files: [], skipped: /./ },
 ], ({ files }) => judgeResolvConf(files, { own: [LOCAL] }));
 
-Deno.test("resolv.conf: takes from the configuration which servers are nodens itself", () => {
+Deno.test("resolv.conf: the configuration determines which servers are nodens", () => {
   const host = fakeHost({
     "/etc/resolv.conf": "nameserver 127.0.0.1\n",
     "/run/resolv.conf": "nameserver 127.0.0.1\nnameserver 127.0.0.2\nnameserver 192.0.2.9\n",
@@ -170,21 +174,21 @@ const KUBELET: KubeletFacts = {
 
 testFindings("kubelet", [
   {
-    name: "pods ask nodens",
+    name: "pods query nodens",
     kubelet: KUBELET,
     ok: "pods ask 10.96.0.10 (/var/lib/kubelet/config.yaml)",
   },
   {
-    name: "pods ask somebody else",
+    name: "pods query another server",
     kubelet: { ...KUBELET, clusterDns: ["10.43.0.10"] },
     warning: [/./, /^add it to -localip .*have pods ask 169\.254\.20\.10/],
   },
   {
-    name: "kube-dns would ask nodens",
+    name: "kube-dns would query nodens",
     kubelet: { ...KUBELET, resolvConf: file([LOCAL], false) },
     problem: [/./, /^set resolvConf to a file/],
   },
-  { name: "not seen", kubelet: null, skipped: /./ },
+  { name: "invisible", kubelet: null, skipped: /./ },
 ], ({ kubelet }) => judgeKubelet(kubelet, { own: [LOCAL, DNS], localIps: [LOCAL, DNS] }));
 
 Deno.test("parseKubeletConfig: reads YAML and JSON", () => {
@@ -221,7 +225,7 @@ testJudge("service", SERVICE, (facts) => judgeService(facts, [LOCAL, DNS]), [
     skipped: /the template does not need it$/,
   },
   {
-    name: "nodens's own address",
+    name: "an address of nodens",
     facts: { address: { address: DNS } },
     problem: [/nodens would forward to itself$/, /^make a second/],
   },

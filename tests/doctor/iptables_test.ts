@@ -48,7 +48,6 @@ const set = (level: FailOpenLevel) => ({
 const LEVELS: RuleFacts["levels"] = (["socket", "heartbeat", "none"] as const)
   .map((level) => ({ level, set: set(level) }));
 
-/** What iptables-save would print of rules that were put in one after the other. */
 function saved(level: FailOpenLevel, keep: (i: number) => boolean = () => true): string {
   return set(level).wanted.filter((_, i) => keep(i)).reverse()
     .map(({ table, chain, args }) => `*${table}\n-A ${chain} ${joinWords(args)}\nCOMMIT\n`).join(
@@ -92,7 +91,7 @@ testFindings("iptables", [
   },
   { name: "missing", rules: UNREADABLE, problem: ["there is no iptables", /^install iptables/] },
   {
-    name: "not allowed",
+    name: "without permission",
     rules: { family: 6, fault: "permission", message: "it may not" } as FamilyRules,
     problem: [/./, /NET_ADMIN/],
   },
@@ -112,7 +111,7 @@ testJudge("lock", LOCK, judgeLock, [
   { name: "mounted", facts: { mounted: true }, ok: /./ },
   { name: "no container", facts: { container: false }, ok: /./ },
   {
-    name: "not there yet",
+    name: "missing",
     facts: { container: false, exists: false },
     ok: /is made when it is first needed$/,
   },
@@ -184,7 +183,7 @@ const facts = (nft: string, running: Running = "nodens", legacy: string | null =
 });
 
 testJudge("rules", RULES, judgeOwnRules, [
-  { name: "all there", ok: "14, fail-open by heartbeat and socket (nft)" },
+  { name: "complete", ok: "14, fail-open by heartbeat and socket (nft)" },
   {
     name: "without fail-open, though requested",
     facts: facts(saved("none")),
@@ -199,7 +198,7 @@ testJudge("rules", RULES, judgeOwnRules, [
     ],
   },
   {
-    name: "none, though nodens serves",
+    name: "none while nodens serves",
     facts: facts(FOREIGN),
     problem: /^none of the 14 rules is there, though nodens serves/,
   },
@@ -214,17 +213,17 @@ testJudge("rules", RULES, judgeOwnRules, [
     ok: "12 of node-cache, which nodens takes over",
   },
   {
-    name: "left over, and nobody serves",
+    name: "leftovers without a server",
     facts: facts(saved("none"), "nobody"),
     warning: [/nobody answers queries to these addresses$/, /^start nodens/],
   },
   {
-    name: "left over with fail-open",
+    name: "leftovers with fail-open",
     facts: facts(saved("socket"), "nobody"),
     ok: /queries pass by them meanwhile$/,
   },
   {
-    name: "left in the other kind",
+    name: "leftovers in the other kind",
     facts: facts(saved("socket"), "nodens", saved("none")),
     warning: /^12 rules of nodens are left in legacy/,
   },
@@ -245,7 +244,7 @@ testJudge("foreign rules", RULES, judgeForeignRules, [
   { name: "none of ours", facts: facts(DROP, "nobody"), skipped: /./ },
 ]);
 
-Deno.test("levelOf: the nearest level", () => {
+Deno.test("levelOf: finds the nearest level", () => {
   for (const level of ["socket", "heartbeat", "none"] as const) {
     assert.equal(levelOf(facts(saved(level))), level);
   }
@@ -270,7 +269,7 @@ testFindings("heartbeat", [
   { name: "no list", beats: beat(null, null), problem: /no list/ },
 ], ({ beats }) => judgeHeartbeat(beats, { running: "nodens", asked: true }));
 
-Deno.test("heartbeat: skipped if not required, and IPv6", () => {
+Deno.test("heartbeat: skipped if not required, and checked for IPv6", () => {
   expectFinding(judgeHeartbeat([], { running: "nodens", asked: false }), { skipped: /./ });
   expectFinding(judgeHeartbeat(beat("", ""), { running: "nobody", asked: true }), { skipped: /./ });
   const text = "src=fd00:0010:0096:0000:0000:0000:0000:000a ttl: 0 last_seen: 7 oldest_pkt: 1 7\n";
@@ -278,7 +277,7 @@ Deno.test("heartbeat: skipped if not required, and IPv6", () => {
   assert.equal(lastSeen(text, "fd00:10:96::b"), null);
 });
 
-Deno.test("tryRules: tries rules only if that leaves no trace", async () => {
+Deno.test("tryRules: tries rules only if no trace remains", async () => {
   const calls: string[] = [];
   const attempt = (changes: Partial<Parameters<typeof tryRules>[0]>) =>
     tryRules({

@@ -32,7 +32,7 @@ testJudge("listeners", NODE, judgeDnsPorts, [
     ok: /./,
   },
   {
-    name: "systemd-resolved beside a server of all addresses",
+    name: "systemd-resolved beside a server on all addresses",
     facts: { ...HOST, sockets: [socket("systemd-resolve", "127.0.0.53")] },
     problem: [
       "systemd-resolve (12) has 127.0.0.53:53/udp",
@@ -50,7 +50,7 @@ testJudge("listeners", NODE, judgeDnsPorts, [
     problem: [/./, "mydns: stop it, or give it or nodens another address"],
   },
   {
-    name: "an IPv6 wildcard socket may take IPv4",
+    name: "an IPv6 wildcard socket that may accept IPv4",
     facts: { sockets: [socket("unbound", "::")] },
     warning: "unbound (12) has [::]:53/udp, which may take IPv4 too",
   },
@@ -75,7 +75,7 @@ testJudge("listeners", NODE, judgeDnsPorts, [
     warning: [/./, /^expected before the migration/],
   },
   {
-    name: "a port beside ours",
+    name: "another port",
     facts: { sockets: [socket("other", LOCAL, { port: 5353 })] },
     ok: /./,
   },
@@ -101,7 +101,7 @@ Deno.test("http-ports: only TCP conflicts", () => {
   expectFinding(judgeDnsPorts({ ...NODE, dns: [] }), { skipped: /./ });
 });
 
-Deno.test("whoRuns: the server at our addresses", () => {
+Deno.test("whoRuns: identifies the server at our addresses", () => {
   const run = (facts: Partial<ListenerFacts>) => whoRuns({ ...NODE, ...facts });
   const status = { pid: 12, version: "0.1.0" };
   assert.equal(run({}), "nobody");

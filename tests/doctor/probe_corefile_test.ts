@@ -100,7 +100,7 @@ Deno.test("probeCorefile: reports faults of template, config map and Corefile", 
   assert.equal(plain.service.service, null);
 });
 
-Deno.test("probeCorefile: if the template fails, uses the present Corefile", async () => {
+Deno.test("probeCorefile: uses the existing Corefile if the template fails", async () => {
   const served = ". {\n    bind 169.254.20.10\n    whoami\n}\n";
   const broken = await look({ "/base": "__PILLAR__X__ {\n}\n", "/made": served }, { env });
   assert.equal(broken.corefile.faults.length, 1);

@@ -9,7 +9,7 @@ const target = (address: string): Target => ({
   ...{ role: "listener", address, port: 53, transports: ["UDP", "TCP"], names: NAMES },
 });
 
-Deno.test("askTargets: repeats answered queries one by one, for their times", async () => {
+Deno.test("askTargets: repeats answered queries one by one to measure their times", async () => {
   const log: string[] = [];
   let open = 0;
   const ask = async ({ address, transport, name }: Question) => {
@@ -70,7 +70,7 @@ Deno.test("askFromGateway: queries from an address that faces pods", async () =>
   assert.equal((await askFromGateway(undefined, options)).how, "none");
 });
 
-Deno.test("askFromNamespace: removes the namespace, whatever fails", async () => {
+Deno.test("askFromNamespace: removes the namespace after any failure", async () => {
   for (const failing of ["link set", "query", "nothing"]) {
     const calls: string[] = [];
     const facts = await askFromNamespace(target("10.96.0.10"), {

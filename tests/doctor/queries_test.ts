@@ -76,7 +76,7 @@ testJudge("queries", FACTS, judgeQueries, [
     problem: [/./, /^TCP is answered and UDP is not/],
   },
   {
-    name: "nobody listens any more",
+    name: "no listener any more",
     facts: { asked: asked(SILENT, SILENT, SILENT, SILENT), holder: null },
     problem: [/./, /^nobody listens there/],
   },
@@ -86,12 +86,12 @@ testJudge("queries", FACTS, judgeQueries, [
     skipped: /nobody serves there yet/,
   },
   {
-    name: "silent, and sockets are invisible",
+    name: "no answer, with invisible sockets",
     facts: { asked: asked(SILENT, SILENT), running: "unseen", holder: null },
     skipped: /^nobody answers there/,
   },
   {
-    name: "before the start, and kube-dns answers at that address",
+    name: "before the start, with kube-dns at that address",
     facts: { running: "nobody", holder: null },
     ok: /; no socket of this node is there, so it comes from elsewhere$/,
   },
@@ -121,7 +121,7 @@ testJudge("queries", FACTS, judgeQueries, [
     problem: [/./, /^see whether that server runs/],
   },
   {
-    name: "an upstream that fails",
+    name: "a failing upstream",
     facts: { ...UPSTREAM, asked: asked(code("SERVFAIL"), code("SERVFAIL")) },
     problem: [/./, "that server cannot resolve the name: find out why there"],
   },
@@ -130,10 +130,10 @@ testJudge("queries", FACTS, judgeQueries, [
     facts: { ...UPSTREAM, target: { ...LISTENER, role: "cluster" }, asked: asked(SILENT, SILENT) },
     problem: [/./, /^see whether kube-dns has endpoints/],
   },
-  { name: "nothing to ask", facts: { asked: [] }, skipped: /./ },
+  { name: "nothing to query", facts: { asked: [] }, skipped: /./ },
 ]);
 
-Deno.test("checkOf: the id has role and address", () => {
+Deno.test("checkOf: the id contains role and address", () => {
   assert.equal(checkOf(FACTS.target).id, "listener:169.254.20.10:53");
   assert.deepEqual(checkOf(UPSTREAM.target), {
     id: "upstream:[fd00::a]:53",
@@ -149,22 +149,22 @@ const NAMESPACE: PodFacts = { how: "namespace", server: "10.96.0.10:53", asked: 
 
 testFindings("pod", [
   {
-    name: "by the host's path",
+    name: "over the host's path",
     facts: GATEWAY,
     ok: /^from 10\.244\.0\.1 \(cni0\) to 10\.96\.0\.10:53: .*--pod/,
   },
   {
-    name: "by a pod's path",
+    name: "over a pod's path",
     facts: NAMESPACE,
     ok: `from a namespace beside the node to 10.96.0.10:53: cluster name ${CLUSTER}: UDP 0.4 ms`,
   },
   {
-    name: "pods are not answered",
+    name: "no answer for pods",
     facts: { ...NAMESPACE, asked: asked(SILENT) },
     problem: [/./, /PREROUTING, network policies of the CNI.*rp_filter/],
   },
   {
-    name: "answered, but wrong",
+    name: "a wrong answer",
     facts: { ...GATEWAY, asked: asked(code("SERVFAIL")) },
     warning: [/./, /^replies arrive, so the path is open/],
   },
@@ -174,7 +174,7 @@ testFindings("pod", [
     problem: ["there is no command ip", /iproute2/],
   },
   {
-    name: "nowhere to ask from",
+    name: "no address to query from",
     facts: { how: "none", why: "no bridge" } as PodFacts,
     skipped: "no bridge",
   },

@@ -36,7 +36,7 @@ testJudge("runtime", LINUX, judgeRuntime, [
 ]);
 
 testJudge("permissions", LINUX, judgePermissions, [
-  { name: "all granted", ok: /./ },
+  { name: "all permissions", ok: /./ },
   {
     name: "a server without FFI and run",
     facts: { denied: ["ffi", "run"], touchesHost: false },
@@ -73,7 +73,7 @@ testJudge("capabilities", NODE, judgeCapabilities, [
     ],
   },
   {
-    name: "no NET_ADMIN, and nothing to set up",
+    name: "no NET_ADMIN, without set-up",
     facts: { effective: BIND, setupInterface: false, setupRules: false },
     ok: "NET_BIND_SERVICE",
   },
@@ -83,7 +83,7 @@ testJudge("capabilities", NODE, judgeCapabilities, [
     problem: "this process lacks NET_BIND_SERVICE (for port 53)",
   },
   {
-    name: "a low port that is open to all",
+    name: "a low port that is open to all users",
     facts: { effective: NET_ADMIN | RAW, unprivilegedPort: 53 },
     ok: /./,
   },
@@ -102,7 +102,7 @@ testJudge("capabilities", NODE, judgeCapabilities, [
     facts: { effective: NET_ADMIN | BIND, backend: null },
     warning: /./,
   },
-  { name: "not known", facts: { effective: null }, skipped: "/proc/self/status cannot be read" },
+  { name: "unknown", facts: { effective: null }, skipped: "/proc/self/status cannot be read" },
 ]);
 
 Deno.test("parseEffective: reads /proc/self/status", () => {

@@ -15,7 +15,7 @@ const REPLY = responseBytes(query, {
   ],
 });
 
-Deno.test("a reply as it should be: rcode, addresses, lowest TTL of the chain", () => {
+Deno.test("lookup reply: rcode, addresses and the chain's lowest TTL are read", () => {
   assert.deepEqual(readHostReply(REPLY, QUESTION), {
     rcode: "NOERROR",
     truncated: false,
@@ -24,7 +24,7 @@ Deno.test("a reply as it should be: rcode, addresses, lowest TTL of the chain", 
   });
 });
 
-Deno.test("damaged replies never throw, and give addresses or nothing", () => {
+Deno.test("lookup reply: damaged replies never throw, and give addresses or nothing", () => {
   const damage = fc.array(fc.tuple(fc.nat(REPLY.length - 1), fc.nat(255)), { maxLength: 6 });
   const cut = fc.option(fc.nat(REPLY.length));
   fc.assert(
@@ -40,7 +40,7 @@ Deno.test("damaged replies never throw, and give addresses or nothing", () => {
   );
 });
 
-Deno.test("a reply full of records and links ends", () => {
+Deno.test("lookup reply: parsing terminates for a reply full of records and links", () => {
   const links = Array.from({ length: 1000 }, (_, i) => ({
     type: "CNAME" as const,
     name: i === 0 ? HOST : `n${i}.example.net`,
@@ -52,7 +52,7 @@ Deno.test("a reply full of records and links ends", () => {
   assert.deepEqual([reply?.addresses, reply?.ttlSeconds], [[], 0]);
 });
 
-Deno.test("a reply whose names are chains of pointers is no reply", () => {
+Deno.test("lookup reply: a reply with chains of pointers is rejected", () => {
   const bytes = new Uint8Array(65_535);
   const view = new DataView(bytes.buffer);
   const question = queryBytes({ name: HOST, id: QUESTION.id });

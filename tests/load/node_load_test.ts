@@ -23,7 +23,7 @@ const PROGRAMS = ["dig", "curl", "dnsperf"];
 const QPS = 500;
 const NAMES = Array.from({ length: 200 }, (_, i) => `n${i}.load.cluster.local`);
 
-/** Constant load from both pods and the host on the Service's address while `work` is done. */
+/** Constant load from both pods and the host on the Service's address during `work`. */
 async function underLoad(
   rig: NodeRig,
   seconds: number,
@@ -71,7 +71,7 @@ function swapConfigMap(nodens: RigNodens, turn: number, files: Record<string, st
 }
 
 Deno.test({
-  name: "a stub domain added by the config map loses no query, and an invalid map changes nothing",
+  name: "config map: adding a stub domain loses no query, and an invalid map changes nothing",
   ...skipFor(rigReasons({ programs: PROGRAMS })),
   fn: async () => {
     await using rig = await NodeRig.create();
@@ -81,7 +81,7 @@ Deno.test({
     await engaged(nodens);
     const ask = (name: string) => rig.dig(pod, `@${KUBE_DNS.v4}`, name);
     assert.equal((await ask("a.example.org")).answer?.status, "NOERROR");
-    assert.equal(replica!.queries("a.example.org", "A"), 0, "asked elsewhere");
+    assert.equal(replica!.queries("a.example.org", "A"), 0, "queries to another server");
 
     const stub = { stubDomains: `{"example.org": ["${replica!.addresses.v4}"]}` };
     await underLoad(rig, 8, async () => {
@@ -107,7 +107,6 @@ Deno.test({
     assert.equal(Deno.readTextFileSync(`${nodens.directory}/Corefile`), corefile);
     assert.deepEqual(await setupErrors(rig), { ...NO_ERRORS, configmap: 1 });
 
-    // An invalid template is refused too.
     const template = Deno.readTextFileSync(`${nodens.directory}/coredns/Corefile.base`);
     nodens.rewrite("coredns/Corefile.base", `${template}\nbroken {\n nothing\n}\n`);
     await until(() => /\[ERROR\] .*unknown directive "nothing"/.test(nodens.output), nodens.output);
@@ -137,7 +136,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
   Deno.test({
-    name: `${backend}: start and stop close TCP connections instead of leaving them hanging`,
+    name: `${backend}: start and stop close TCP connections`,
     ...skipFor(rigReasons({ backend, programs: PROGRAMS })),
     fn: async () => {
       await using rig = await NodeRig.create({ backend });

@@ -16,7 +16,7 @@ import type { DnsperfResult } from "../support/namespaces/rig/dnsperf.ts";
 import { startAsker } from "../support/processes/tcp_asker.ts";
 
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
-/** Queries a second from each of two pods. */
+/** Per second, from each of two pods. */
 const QPS = 10_000;
 const BESIDE = /another process is bound to .*; starting beside it/;
 const ALONE = /the other process has stopped; serving alone/;
@@ -30,11 +30,9 @@ function test(name: string, use: (rig: NodeRig) => Promise<void>): void {
   });
 }
 
-/** Waits until the log has a line. */
 const log = (nodens: RigNodens, line: RegExp) =>
   until(() => line.test(nodens.output), `${line} in ${nodens.output}`);
 
-/** Starts a process and waits for its rules and heartbeat. */
 async function start(rig: NodeRig): Promise<RigNodens> {
   const nodens = await startNodeCache(rig);
   await engaged(nodens);
@@ -60,7 +58,7 @@ async function turnedAway(rig: NodeRig): Promise<void> {
   }
 }
 
-/** Load from both pods over UDP while `work` is done, in runs of three seconds. */
+/** Load from both pods over UDP during `work`, in runs of three seconds. */
 async function underLoad(rig: NodeRig, work: () => Promise<void>): Promise<DnsperfResult[]> {
   const pods = rig.nodes[0]!.pods.map(({ namespace }) => namespace);
   const load = { server: KUBE_DNS.v4, names: NAMES, clients: 4, timeoutSeconds: 5 };
@@ -110,7 +108,7 @@ async function answersAll(rig: NodeRig): Promise<void> {
   }
 }
 
-test("ten consecutive roll-overs on a node at 20,000 queries a second lose none", async (rig) => {
+test("roll-over: ten in a row on a node at 20,000 queries per second lose none", async (rig) => {
   const before = await hostState(rig);
   let serving = await start(rig);
   const whole = await hostState(rig);
@@ -129,13 +127,12 @@ test("ten consecutive roll-overs on a node at 20,000 queries a second lose none"
   assertNoneLost(results);
   assert.deepEqual(await hostState(rig), whole);
   const { ended } = await asker.stop();
-  // Each old process closes the connection.
   assert.ok(ended <= 10, `${ended} connections ended`);
   await stopped(serving);
   assert.deepEqual(await hostState(rig), before);
 });
 
-test("either of two processes, stopped or killed, leaves everything to the other", async (rig) => {
+test("roll-over: a stopped or killed process leaves the rules to the other", async (rig) => {
   const before = await hostState(rig);
   let first = await start(rig);
   const whole = await hostState(rig);
@@ -153,7 +150,7 @@ test("either of two processes, stopped or killed, leaves everything to the other
   assert.deepEqual(await hostState(rig), before);
 });
 
-test("a new process killed before it serves removes and loses nothing", async (rig) => {
+test("roll-over: a new process killed before it serves removes and loses nothing", async (rig) => {
   const first = await start(rig);
   const whole = await hostState(rig);
   const results = await underLoad(rig, async () => {
@@ -172,12 +169,12 @@ test("a new process killed before it serves removes and loses nothing", async (r
   await stopped(first);
 });
 
-test("an old process killed while it drains removes and loses nothing", async (rig) => {
+test("roll-over: an old process killed while it drains removes and loses nothing", async (rig) => {
   let first = await start(rig);
   const whole = await hostState(rig);
   const results = await underLoad(rig, async () => {
     for (let i = 0; i < 3; i++) {
-      // A client that asks all the time keeps the old process draining.
+      // A client that queries constantly keeps the old process draining.
       const asker = await startAsker(rig, KUBE_DNS.v4, NAMES[0]!);
       const next = await start(rig);
       Deno.kill(first.pid, "SIGTERM");
@@ -195,11 +192,11 @@ test("an old process killed while it drains removes and loses nothing", async (r
   await stopped(first);
 });
 
-test("two processes that stop at once leave nothing behind", async (rig) => {
+test("roll-over: two processes that stop at once remove everything", async (rig) => {
   const before = await hostState(rig);
   for (let i = 0; i < 5; i++) {
     const [first, second] = [await start(rig), await start(rig)];
-    // From the same moment to well after each other.
+    // From simultaneous to well separated.
     const ending = first.stop();
     await new Promise((resolve) => setTimeout(resolve, 20 * i));
     const ended = await Promise.all([ending, second.stop()]);
@@ -208,7 +205,7 @@ test("two processes that stop at once leave nothing behind", async (rig) => {
   }
 });
 
-test("two processes that start at once both serve, and the last one removes everything", async (rig) => {
+test("roll-over: two processes start at once, and the last removes everything", async (rig) => {
   const before = await hostState(rig);
   for (let i = 0; i < 3; i++) {
     const both = await Promise.all([start(rig), start(rig)]);
@@ -222,7 +219,7 @@ test("two processes that start at once both serve, and the last one removes ever
   }
 });
 
-test("another program on the metrics port is logged and keeps it", async (rig) => {
+test("metrics port: another program there is logged and keeps it", async (rig) => {
   const node = rig.nodes[0]!;
   const code = "Deno.listen({ port: 9353 }); console.log('UP'); setTimeout(() => {}, 120000);";
   await rig.startIn(node.namespace, Deno.execPath(), ["eval", code], {
@@ -238,7 +235,7 @@ test("another program on the metrics port is logged and keeps it", async (rig) =
 });
 
 Deno.test({
-  name: "root without capabilities cannot find a socket or share the addresses",
+  name: "root without capabilities cannot get a socket or share the addresses",
   ...skipFor(rigReasons({ programs: ["dig", "setpriv"] })),
   async fn() {
     await using rig = await NodeRig.create();

@@ -1,4 +1,3 @@
-/** A nodens that stops while pods send queries. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import { skipFor } from "../support/run/require.ts";
@@ -8,7 +7,7 @@ import { KUBE_DNS, NodeRig, rigReasons } from "../support/namespaces/node_rig.ts
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
 
 Deno.test({
-  name: "stopping under load with -failopen=false loses no query of a pod",
+  name: "stop: under load with -failopen=false, loses no query of a pod",
   ...skipFor(rigReasons({ programs: ["dnsperf"] })),
   async fn() {
     await using rig = await NodeRig.create();
@@ -16,7 +15,7 @@ Deno.test({
     const before = await hostState(rig);
     const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
     await until(() => /rules for IPv4 put in order/.test(nodens.output), nodens.output);
-    // The ports stay: one that is stuck would lose all further queries.
+    // The ports stay: a stuck port would lose all further queries.
     const running = Promise.all(node.pods.map(({ namespace }) =>
       rig.dnsperf(namespace, {
         ...{ server: KUBE_DNS.v4, names: NAMES, clients: 20, timeoutSeconds: 5 },

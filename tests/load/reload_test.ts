@@ -1,4 +1,4 @@
-/** Load while the configuration changes over and over. */
+/** Load while the configuration changes repeatedly. */
 import assert from "node:assert/strict";
 import { freePort } from "../support/servers/ports.ts";
 import { startNodens } from "../support/processes/nodens.ts";
@@ -10,7 +10,6 @@ const RELOADS = 100;
 const QPS = 10_000;
 const NAMES = Array.from({ length: 2000 }, (_, i) => `n${i}.example.org`);
 
-/** An upstream that knows every name. */
 async function upstream() {
   const port = await freePort();
   return { ...startUpstream(port, answerWith("192.0.2.1", 3600)), port };
@@ -49,7 +48,6 @@ async function underLoad(
   const finished = Promise.withResolvers<void>();
   try {
     const load = { server: "127.0.0.1", port: ports.port, names: NAMES, timeoutSeconds: 5 };
-    // Fills the cache.
     await runDnsperf({ ...load, qps: 2000, seconds: 2 });
     const before = queriesOf(servers);
     const runs = Promise.all([
@@ -65,7 +63,6 @@ async function underLoad(
         assert.doesNotMatch(nodens.output, /not taken over/);
         await new Promise((wake) => setTimeout(wake, 2));
       }
-      // Queries arrive between two reloads as well.
       await new Promise((wake) => setTimeout(wake, 20));
     }
     finished.resolve();
@@ -91,7 +88,7 @@ async function underLoad(
 const needs = skipUnless("dnsperf");
 
 Deno.test({
-  name: "a hundred reloads under load lose no query and no cache entry",
+  name: "reload: a hundred under load lose no query and no cache entry",
   ...needs,
   fn: async () => {
     const { upstreamQueries } = await underLoad(({ port, upstreams, metrics }, turn) =>
@@ -104,13 +101,12 @@ Deno.test({
         # ${turn}
       }\n`
     );
-    // Every name was cached before.
     assert.equal(upstreamQueries, 0);
   },
 });
 
 Deno.test({
-  name: "changes of listeners and upstreams lose no query",
+  name: "reload: changes of listeners and upstreams lose no query",
   ...needs,
   fn: async () => {
     const { upstreamQueries, asked } = await underLoad(

@@ -17,7 +17,6 @@ const BESIDE = /another process is bound to .*; starting beside it/;
 const ALONE = /the other process has stopped/;
 const LOAD = { server: "127.0.0.1", names: NAMES, timeoutSeconds: 2, clients: 4 };
 
-/** A test with a cache and its upstream, which it may start processes for. */
 function test(name: string, use: (rig: ReturnType<typeof house>) => Promise<void>): void {
   Deno.test({
     name,
@@ -33,10 +32,9 @@ function test(name: string, use: (rig: ReturnType<typeof house>) => Promise<void
   });
 }
 
-/** Fills the cache. */
 const warmUp = (port: number) => runDnsperf({ ...LOAD, port, qps: 1000, seconds: 1 });
 
-/** Load over UDP while `work` is done; prints what it has cost (docs/operations.md has such counts). */
+/** Load over UDP during `work`; prints its cost (counts as in docs/operations.md). */
 async function underLoad(
   port: number,
   what: string,
@@ -54,7 +52,9 @@ async function underLoad(
   return result;
 }
 
-/** Octets in the receive buffer of a UDP socket that is connected, that is, turned away (proc(5)). */
+/**
+ * Octets in the receive buffer of a UDP socket that is connected, that is, turned away (proc(5)).
+ */
 function unreadOctets(port: number): number {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const fields = Deno.readTextFileSync("/proc/net/udp").split("\n").map((line) =>
@@ -87,7 +87,7 @@ async function killed(nodens: TestProcess): Promise<void> {
 
 const calm = () => new Promise((resolve) => setTimeout(resolve, CALM_MS));
 
-test("ten consecutive roll-overs at 20,000 queries a second over UDP lose none", async (rig) => {
+test("roll-over: ten in a row at 20,000 queries per second over UDP lose none", async (rig) => {
   const { port, upstream, start } = rig;
   let serving = await start();
   await warmUp(port);
@@ -124,12 +124,12 @@ for (const [from, to] of [["1", "1"], ["2", "2"], ["3", "1"], ["1", "3"]] as con
     await clients.stop();
     say(`${from} to ${to} data planes: ${JSON.stringify(counts)}`);
     assert.deepEqual([counts.refused, counts.reset, counts.unserved], [0, 0, 0]);
-    // Each client's connection is closed once a turn, and a query may cross that.
+    // Each client's connection is closed once per turn, which may cross a query.
     assert.ok(counts.askedAgain <= 4 * 8, JSON.stringify(counts));
   });
 }
 
-test("a new process killed before it serves loses nothing, one that serves only what it had", async (rig) => {
+test("roll-over: a killed new process loses at most the queries that it received", async (rig) => {
   const { port, start } = rig;
   const first = await start();
   await warmUp(port);
@@ -145,16 +145,16 @@ test("a new process killed before it serves loses nothing, one that serves only 
     for (let i = 0; i < 5; i++) await killed(await start());
     await calm();
   });
-  // Only what the socket's buffer held.
+  // Only the contents of the socket's buffer.
   assert.ok(after.lost < after.sent / 20, after.text);
   assertNoneLost(await runDnsperf({ ...LOAD, port, qps: QPS, seconds: 1 }));
   assert.equal((await first.stop()).code, 0, first.output);
 });
 
-test("an old process killed while it drains loses no query over UDP", async ({ port, start }) => {
+test("roll-over: an old process killed while draining loses no UDP query", async ({ port, start }) => {
   let serving = await start();
   await warmUp(port);
-  // A client that asks all the time keeps the old process draining.
+  // A client that queries constantly keeps the old process draining.
   const clients = startTcpClients({ port, names: NAMES, fresh: 0, kept: KEPT_CLIENTS, pauseMs: 2 });
   const result = await underLoad(port, "three killed while they drained", async () => {
     for (let i = 0; i < 3; i++) {
@@ -162,7 +162,7 @@ test("an old process killed while it drains loses no query over UDP", async ({ p
       Deno.kill(serving.pid, "SIGTERM");
       const query = { family: 4, kind: "udp", port, states: [SOCKET_STATE.CLOSE] } as const;
       await until(() => listSockets([query]).length === 1, "turning away");
-      // It still answers what had reached it by then; its TCP clients show that a turn has passed.
+      // It still answers queries that had arrived; its TCP clients show that a turn has passed.
       await until(() => unreadOctets(port) === 0, "an empty receive buffer");
       const { answers } = clients.counts;
       await until(() => clients.counts.answers >= answers + 2 * KEPT_CLIENTS, "TCP answers");
@@ -176,7 +176,7 @@ test("an old process killed while it drains loses no query over UDP", async ({ p
   assert.equal(clients.counts.refused, 0);
 });
 
-test("a new process that cannot start changes nothing", async ({ port, file, start }) => {
+test("roll-over: a new process that fails to start changes nothing", async ({ port, file, start }) => {
   const taken = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   try {
     const first = await start();
@@ -196,7 +196,7 @@ test("a new process that cannot start changes nothing", async ({ port, file, sta
   }
 });
 
-test("of three processes the middle one may stop first", async ({ port, start }) => {
+test("roll-over: of three processes, the middle one may stop first", async ({ port, start }) => {
   const [first, second, third] = [await start(), await start(), await start()];
   const clients = startTcpClients({ port, names: NAMES, fresh: 8, kept: 0, pauseMs: 2 });
   const result = await underLoad(port, "three at once", async () => {

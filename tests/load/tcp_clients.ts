@@ -2,7 +2,6 @@
 import * as codec from "dns-packet";
 import { readFrames } from "../support/processes/drivers.ts";
 
-/** Results of connections and queries. */
 export interface TcpCounts {
   connections: number;
   answers: number;
@@ -21,9 +20,7 @@ export function startTcpClients(
   { port, names, fresh, kept, pauseMs }: {
     port: number;
     names: readonly string[];
-    /** Clients with a connection for each query. */
     fresh: number;
-    /** Clients that keep their connections. */
     kept: number;
     /** Pause between two queries of the latter. */
     pauseMs: number;
@@ -68,7 +65,6 @@ export function startTcpClients(
         counts.answers++;
         if (!keep) return;
         next = frames.next();
-        // Awaited in the next turn, if there is one.
         next.catch(() => {});
         // Detects the end of the connection at once, as event-driven programs do.
         if (await endsWithin(next, pauseMs)) {

@@ -5,7 +5,7 @@ import { TIMELINE, type Timeline } from "../../bench/cluster/parameters.ts";
 import { type ClusterOptions, runCluster } from "../../bench/cluster/run.ts";
 import { summarize, type Summary } from "../../bench/cluster/summary.ts";
 
-/** Shorter than that of the tables, and long enough for every TTL that is kept. */
+/** Shorter than the tables', and long enough for every retained TTL. */
 const SHORT: Timeline = {
   ...TIMELINE,
   steadyFrom: 40,
@@ -27,7 +27,7 @@ function near(one: number, other: number, share: number, what: string): void {
   assert.ok(Math.abs(one - other) <= share * other, `${what}: ${one} is far from ${other}`);
 }
 
-Deno.test("a seed gives the same figures every time, and another one others", () => {
+Deno.test("cluster model: equal seeds give equal figures, other seeds others", () => {
   const figures = (seed: number) => {
     const { steady, during, after } = run("node-cache", "outage", { seed });
     return [steady.cluster, steady.queries, during.failed, after.peak].map((value) =>
@@ -42,10 +42,12 @@ Deno.test("a seed gives the same figures every time, and another one others", ()
   );
 });
 
-/** Of node-cache in ten nodes: steady load, queries of pods, failed share, peak after the outage. */
+/**
+ * Of node-cache in ten nodes: steady load, queries of pods, failed share, peak after the outage.
+ */
 const GIVEN = [192.6, 666.25, 0.14968, 941];
 
-Deno.test("a sample of the nodes stands for all of them, with room at the cluster DNS and without", () => {
+Deno.test("cluster model: a sample of nodes represents all, also under overload", () => {
   // A part of a replica is less than pods ask, and than node-cache asks after an outage.
   const cases = [
     ["no node cache", [2, 0.08]],
@@ -59,14 +61,14 @@ Deno.test("a sample of the nodes stands for all of them, with room at the cluste
       );
       const what = `${name}, ${replicas} replicas`;
       near(some!.steady.cluster, all!.steady.cluster, 0.1, `steady load, ${what}`);
-      // The busiest second scatters more than what is summed up.
+      // The busiest second scatters more than sums.
       near(some!.after.peak, all!.after.peak, 0.15, `peak, ${what}`);
       near(some!.during.failed, all!.during.failed, 0.1, `failures, ${what}`);
     }
   }
 });
 
-Deno.test("what nodens adds shows where it should", () => {
+Deno.test("cluster model: each feature of nodens improves its figure", () => {
   const cluster = { nodes: 8, sample: 8 };
   const of = (name: string, event: Event) => run(name, event, cluster);
   const plain = of("nodens", "outage");
@@ -81,14 +83,14 @@ Deno.test("what nodens adds shows where it should", () => {
 
   const prefetch = of("nodens, prefetch", "outage");
   assert.ok(prefetch.steady.hits > plain.steady.hits + 0.01, "prefetch");
-  assert.ok(prefetch.steady.cluster > plain.steady.cluster, "and what it costs");
+  assert.ok(prefetch.steady.cluster > plain.steady.cluster, "cost of prefetch");
 
   const persist = of("nodens, persist", "update");
   assert.ok(persist.after.firstMinute < of("nodens", "update").after.firstMinute, "persist");
   assert.ok(of("nodens, all", "update").after.hits > persist.after.hits + 0.2);
 });
 
-Deno.test("with more load than the cluster DNS takes, queries are lost and nothing runs away", () => {
+Deno.test("cluster model: overload of the cluster DNS loses queries without runaway growth", () => {
   const { steady, during, after } = run("no node cache", "outage", { replicas: 0.005 });
   assert.ok(steady.queries > 0.005 * 33_669, "more than there is room for");
   assert.ok(steady.p99Ms > 5000);

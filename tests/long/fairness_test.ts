@@ -4,7 +4,7 @@ import { Simulation } from "../support/simulation/simulation.ts";
 
 const ATTACKER = "198.51.100.7";
 
-Deno.test("a client with 100,000 names, each asked one to five times, leaves others theirs", () => {
+Deno.test("cache: a client that queries 100,000 names evicts few entries of others", () => {
   const corefile = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
   const simulation = new Simulation(corefile, { maxExchanges: 16384 });
   simulation.upstream("10.0.0.1:53", (query) => {
@@ -13,7 +13,7 @@ Deno.test("a client with 100,000 names, each asked one to five times, leaves oth
   });
   const clients = Array.from({ length: 20 }, (_, i) => `192.0.2.${i + 1}`);
   let next = 0;
-  /** Everybody asks for his names, the attacker for new ones; returns misses of all but him. */
+  /** Everybody queries their own names, the attacker new ones; returns the others' misses. */
   const round = (): number => {
     let misses = 0;
     for (const [i, client] of clients.entries()) {

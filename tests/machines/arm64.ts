@@ -1,4 +1,4 @@
-/** Programs for arm64 on other machines: qemu emulates a process, with Debian's C library. */
+/** Runs arm64 programs elsewhere: qemu emulates a process, with Debian's C library. */
 import { type CommandResult, mustRun, runCommand } from "../../release/command.ts";
 import { missing } from "../support/run/require.ts";
 
@@ -9,10 +9,10 @@ const PACKAGES = ["libc6", "libgcc-s1", "libc6-dev", "linux-libc-dev"];
 const EMULATOR = "qemu-aarch64-static";
 const DENO_PACKAGE = `@deno/linux-arm64-glibc@${Deno.version.deno}`;
 
-/** A download takes seconds; a silent mirror is given up. */
+/** A download takes seconds; a silent mirror fails. */
 const PREPARED_WITHIN_MS = 300_000;
 
-/** Why nothing for arm64 can run here; for `skipFor`. */
+/** Reasons why nothing for arm64 can run here; for `skipFor`. */
 export function arm64Reasons(): string[] {
   const reasons = missing([EMULATOR, "apt-get", "dpkg-deb", "npm", "tar", "dig", "gcc", "unshare"]);
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
@@ -21,9 +21,7 @@ export function arm64Reasons(): string[] {
   return reasons;
 }
 
-/** Deno for arm64. */
 export class Arm64 {
-  /** Folder of the C library and its headers. */
   readonly root: string;
   readonly #env: Readonly<Record<string, string>>;
 
@@ -55,7 +53,6 @@ export class Arm64 {
     });
   }
 
-  /** A command line of Deno, in the project's folder. */
   command(
     args: readonly string[],
   ): { command: string; args: string[]; env: Record<string, string> } {

@@ -1,4 +1,4 @@
-/** A whole nodens on arm64, asked by this machine's dig. */
+/** A complete nodens on arm64, queried by this machine's dig. */
 import assert from "node:assert/strict";
 import { eventually } from "../support/run/eventually.ts";
 import { startUpstream } from "../support/processes/drivers.ts";
@@ -9,7 +9,6 @@ import { STARTED } from "../support/processes/nodens.ts";
 import { startProcess } from "../support/processes/process.ts";
 import type { Arm64 } from "./arm64.ts";
 
-/** A question to the emulated nodens, and properties of the answer. */
 interface Row {
   readonly what: string;
   readonly server?: string;
@@ -17,7 +16,6 @@ interface Row {
   readonly type?: string;
   readonly args?: readonly string[];
   readonly status?: string;
-  /** Records in the answer section. */
   readonly records?: number;
   readonly shows?: RegExp;
   /** Repeats the question: an emulated nodens may be too slow at first. */
@@ -62,7 +60,7 @@ const ROWS: readonly Row[] = [
   { what: "another EDNS", name: "example.org", args: ["+edns=1", "+noednsneg"], status: "BADVERS" },
 ];
 
-/** Asks a nodens with hosts, a cache and an upstream, and stops it. */
+/** Queries a nodens with hosts, a cache and an upstream, and stops it. */
 export async function askWithDig(arm64: Arm64, folder: string): Promise<void> {
   const port = freePort();
   const upstreamPort = freePort();

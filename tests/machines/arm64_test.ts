@@ -1,6 +1,6 @@
 /**
- * nodens on emulated arm64: FFI and netlink, the contract of the linux driver, and a whole nodens. The
- * test prints what the emulator cannot do.
+ * nodens on emulated arm64: FFI, netlink, the contract of the linux driver, and a complete nodens.
+ * Prints the emulator's limitations.
  */
 import assert from "node:assert/strict";
 import { withFolder } from "../support/run/folder.ts";
@@ -13,7 +13,6 @@ import { arm64Flags, assertAsInHeaders } from "./headers.ts";
 const CONSTANTS = new URL("../../src/sys/constants.ts", import.meta.url).href;
 const INTERFACE = new URL("../../src/node/interface/interface.ts", import.meta.url).href;
 
-/** Test files; `fails` has tests that the emulator cannot run, with the reason. */
 interface Suite {
   readonly files: readonly string[];
   readonly filter?: string;
@@ -21,7 +20,7 @@ interface Suite {
 }
 
 const CONTRACT: Suite = { files: ["tests/io/contract_test.ts"], filter: "/^linux: /", fails: {} };
-/** All else that uses FFI. */
+/** All other uses of FFI. */
 const OTHERS: Suite = {
   files: [
     ...["linux_streams", "poller", "upstream_sockets"].map((name) => `tests/io/${name}_test.ts`),
@@ -33,12 +32,12 @@ const OTHERS: Suite = {
     "open sockets are listed by port and state, and no others":
       "qemu-user has no netlink sockets of sock_diag, and no SO_COOKIE",
     "megabytes of the executable are given back, and it runs on":
-      "what qemu-user runs can start no program for arm64",
+      "programs under qemu-user cannot start arm64 programs",
   },
 };
-/** Not run, and why. */
+/** Excluded tests, with the reason. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
-  "tests/sys/descriptor_table_test.ts": "what qemu-user runs can start no program for arm64",
+  "tests/sys/descriptor_table_test.ts": "programs under qemu-user cannot start arm64 programs",
   "tests/io/steering_test.ts": "qemu-user has no SO_ATTACH_REUSEPORT_CBPF",
   "tests/node": "qemu-user has no SO_MARK, and starts no programs for arm64",
 };
@@ -54,10 +53,9 @@ Deno.test({
         Deno.stdout.writeSync(new TextEncoder().encode(`not on arm64: ${what} (${why})\n`));
       }
       const arm64 = await Arm64.prepare(folder);
-      // In the background: it takes half of the time.
       const contract = runTests(arm64, CONTRACT).then(() => null, (error: Error) => error);
       await t.step(
-        "constants and layouts equal the C headers, here and on arm64",
+        "constants and layouts equal those of the C headers, here and on arm64",
         async () => {
           await assertAsInHeaders(constants);
           const code = `import * as all from "${CONSTANTS}"; console.log(JSON.stringify(all));`;
@@ -65,10 +63,12 @@ Deno.test({
           await assertAsInHeaders(JSON.parse(text), await arm64Flags(arm64.root));
         },
       );
-      await t.step("netlink makes, fills and removes an interface", () => makeInterface(arm64));
-      await t.step("a whole nodens answers dig", () => askWithDig(arm64, folder));
+      await t.step("netlink makes an interface, adds addresses, and removes it", () =>
+        makeInterface(arm64));
+      await t.step("a complete nodens answers dig", () =>
+        askWithDig(arm64, folder));
       await t.step("the tests of FFI and netlink pass", () => runTests(arm64, OTHERS));
-      await t.step("the linux driver keeps the drivers' contract", async () => {
+      await t.step("the linux driver meets the drivers' contract", async () => {
         const error = await contract;
         if (error !== null) throw error;
       });
@@ -86,7 +86,6 @@ async function runTests(arm64: Arm64, { files, filter, fails }: Suite): Promise<
   assert.ok(passed >= files.length, text);
 }
 
-/** Makes the node's interface in a new network namespace. */
 async function makeInterface(arm64: Arm64): Promise<void> {
   const code = `
     import { NodeInterface } from "${INTERFACE}";

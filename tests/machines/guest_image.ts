@@ -1,35 +1,33 @@
 /**
- * Files of a virtual machine: an initramfs with programs of this machine, Deno and the project with its
- * modules, and another one with a kernel's modules.
+ * Files of a virtual machine: an initramfs with programs, Deno and the project with its modules,
+ * and another with a kernel's modules.
  */
 import { mustRun } from "../../release/command.ts";
 import { ROOTS } from "../../release/graph.ts";
 import { have } from "../support/run/require.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
-/** Parts of the project for the guest's tests. */
 const SOURCES = [
   ...["main.ts", "deno.json", "deno.lock", "dev.lock", "src", "release", "bench/servers"],
   ...["tests/support", "tests/machines/guest", "tests/config/node_local_dns.corefile"],
 ];
-/** The node role, and what else depends on the kernel. */
+/** The node role, and other code that depends on the kernel. */
 const TESTS = [
   "tests/machines/guest/node_role.ts",
   ...["linux_streams", "steering", "upstream_sockets"].map((name) => `tests/io/${name}_test.ts`),
   "tests/sys/netlink/sock_diag_test.ts",
 ];
 const PROGRAMS = ["ip", "dig", "named", "curl", "xtables-nft-multi", "xtables-legacy-multi"];
-/** Extensions of iptables, which it loads by name. */
+/** Extensions that iptables loads by name. */
 const EXTENSIONS = "/usr/lib/x86_64-linux-gnu/xtables";
 const SETTINGS = ["hosts", "protocols", "services", "passwd", "group", "nsswitch.conf"];
 const APPLETS = ["/bin/cp", "/bin/mount", "/bin/sleep", "/sbin/modprobe", "/sbin/poweroff"];
-/** Folders of modules that a node's network needs. */
+/** Module folders for a node's network. */
 const MODULES = [
   ...["net/netfilter", "net/ipv4", "net/ipv6", "net/bridge", "net/802", "net/llc", "net/netlink"],
   ...["drivers/net/dummy", "drivers/net/veth", "lib", "crypto/crc32c", "arch/x86/crypto/crc32"],
 ];
 
-/** Programs to make and boot the images. */
 export const TOOLS = ["qemu-system-x86_64", "busybox", "ldd", "xz", ...PROGRAMS];
 
 /** Writes the programs' initramfs; `folder` gets its files and the cache of modules. */
@@ -80,7 +78,7 @@ export async function writePrograms(path: string, folder: string): Promise<void>
 
 export interface Kernel {
   readonly image: string;
-  /** In `uname -r`. */
+  /** As in `uname -r`. */
   readonly release: string;
 }
 
@@ -110,7 +108,6 @@ export async function writeModules(folder: string, path: string): Promise<Kernel
   return { image: `${folder}/boot/${image.name}`, release };
 }
 
-/** Files below a folder whose path begins with `name`. */
 function filesBelow(folder: string, name: string): string[] {
   const found: string[] = [];
   const walk = (path: string) => {
@@ -125,7 +122,7 @@ function filesBelow(folder: string, name: string): string[] {
   return found;
 }
 
-/** Copies a file or folder; links are followed. Parts of it may exist. */
+/** Copies a file or folder and follows links. Parts of it may exist. */
 function copy(from: string, to: string): void {
   if (Deno.statSync(from).isDirectory) {
     for (const { name } of Deno.readDirSync(from)) copy(`${from}/${name}`, `${to}/${name}`);
@@ -140,7 +137,9 @@ function link(target: string, path: string): void {
   Deno.symlinkSync(target, path);
 }
 
-/** Packs a folder, as root's, into an archive that a kernel unpacks before it starts `/init`. */
+/**
+ * Packs a folder, owned by root, into an archive that a kernel unpacks before it starts `/init`.
+ */
 async function packInitramfs(root: string, archive: string): Promise<void> {
   const script = 'cd "$0" && find . | busybox cpio -o -H newc -R 0:0 >"$1"';
   await mustRun("sh", ["-ec", script, root, archive]);

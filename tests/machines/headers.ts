@@ -1,14 +1,13 @@
-/** Checks `src/sys/constants.ts` by a C program of static assertions about a machine's headers. */
+/** Checks `src/sys/constants.ts` against headers by static assertions in C. */
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
 import { withFolder } from "../support/run/folder.ts";
 
 export type Constants = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 
-/** Prefixes in C of groups; by default the group's name with an underscore. */
+/** C prefixes of groups; default: the group's name with an underscore. */
 const PREFIXES: Readonly<Record<string, string>> = { ERRNO: "E", SOCKET_STATE: "TCP_" };
 const EPOLL_OPERATIONS = ["ADD", "DEL", "MOD"];
-/** Other names in C. */
 const NAMES: Readonly<Record<string, string>> = {
   "SK_MEMINFO.WORDS": "SK_MEMINFO_VARS",
   "EPOLL_EVENT.size": "sizeof(struct epoll_event)",

@@ -1,6 +1,6 @@
 /**
- * The node role on the kernels of Debian 11, 12 and 13, each in an emulated machine. It runs
- * `guest/node_role.ts`; each step there is a step here.
+ * The node role on the kernels of Debian 11, 12 and 13, each in an emulated machine. Runs
+ * `guest/node_role.ts` and reports its steps.
  */
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
@@ -18,11 +18,9 @@ const KERNELS = [
 const PACKAGE = "linux-image-cloud-amd64";
 /** The image takes 200 MB in memory, the programs as much. */
 const MEMORY_MIB = 2048;
-/** One or two minutes on idle cores; ten on busy ones. */
 const WITHIN_MS = 1_200_000;
 /** Output to the serial line, and no check of timers, which an emulator may fail. */
 const COMMAND_LINE = "console=ttyS0 quiet panic=-1 no_timer_check";
-/** Steps of the guest: eight with nft, six with legacy. */
 const STEPS = 14;
 const STEP = /^ {2}(\S.*) \.\.\. (ok|FAILED) \(/;
 
@@ -62,7 +60,7 @@ Deno.test({
     }),
 });
 
-/** Boots a kernel; returns the output until the machine is switched off. */
+/** Boots a kernel; returns the output until power-off. */
 function boot(image: string, initrd: string): Promise<string> {
   return run("qemu-system-x86_64", [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"],

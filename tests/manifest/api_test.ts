@@ -1,18 +1,18 @@
-/** Validates the manifests by the schemas of Kubernetes' API; unknown members are faults. */
+/** Validates the manifests by the Kubernetes API's schemas; unknown members are faults. */
 import assert from "node:assert/strict";
 import { objects } from "./chart.ts";
 import { apiFaults } from "./kubernetes_api.ts";
 import { CASES, manifest, PUBLISHED } from "./support.ts";
 
 for (const [name, args] of Object.entries(CASES)) {
-  Deno.test(`Kubernetes accepts every object: ${name}`, async () => {
+  Deno.test(`Kubernetes API: accepts every object, ${name}`, async () => {
     const all = objects((await manifest(args)).out);
     assert.ok(all.length >= 5);
     assert.deepEqual(all.flatMap(apiFaults), []);
   });
 }
 
-Deno.test("a fault in an object is found at any depth", async () => {
+Deno.test("Kubernetes API: reports faults of an object at any depth", async () => {
   const { out } = await manifest(["-kubedns", "10.96.0.10", "-pod-monitor"]);
   const rows: [from: string, to: string, fault: RegExp][] = [
     [
@@ -46,7 +46,7 @@ Deno.test("a fault in an object is found at any depth", async () => {
   }
 });
 
-Deno.test("Kubernetes accepts the filled published manifest", async () => {
+Deno.test("Kubernetes API: accepts the filled published manifest", async () => {
   const { out } = await manifest(
     ["-from", "m.yaml", "-kubedns", "10.96.0.10", "-image", "example.org/nodens:1"],
     { "m.yaml": PUBLISHED },

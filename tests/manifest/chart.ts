@@ -4,19 +4,18 @@ import { missing, skipFor } from "../support/run/require.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 export const CHART = `${ROOT}deploy/helm/nodens`;
-/** Debian's Go libraries; Debian does not have Helm itself. */
+/** Debian's Go libraries; Debian does not package Helm. */
 const GO_PATH = "/usr/share/gocode";
 
 export type Json = Record<string, unknown>;
-/** The chart's own values. */
 export const DEFAULTS = parse(Deno.readTextFileSync(`${CHART}/values.yaml`)) as Json;
 
 const SPRIG = `${GO_PATH}/src/github.com/Masterminds/sprig`;
-/** Why the chart cannot be rendered here; a library is found by one of its files. */
+/** Reasons why the chart cannot be rendered here; a library is found by one of its files. */
 export const helmReasons = missing(["go", `${SPRIG}/functions.go`]);
 export const needsHelm = skipFor(helmReasons);
 
-/** The objects of a manifest, sorted by kind, namespace and name. */
+/** Objects of a manifest, sorted by kind, namespace and name. */
 export function objects(text: string): Json[] {
   const key = ({ kind, metadata }: Json) => {
     const { namespace, name } = metadata as Json;
@@ -28,7 +27,6 @@ export function objects(text: string): Json[] {
   }).filter((one) => one !== null).sort((a, b) => key(a) < key(b) ? -1 : 1);
 }
 
-/** The values of an installation. */
 export function withDefaults(values: Json): Json {
   return { ...structuredClone(DEFAULTS), kubeDns: "10.96.0.10", ...values };
 }

@@ -6,7 +6,6 @@ import { manifest } from "./support.ts";
 
 const ARGS = '"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"';
 
-/** A small manifest: a ConfigMap with these entries, mounted at the template's path. */
 function small(data: string, { args = ARGS, more = "" } = {}): string {
   return `apiVersion: v1
 kind: ConfigMap
@@ -54,11 +53,11 @@ async function check(text: string, ...args: string[]) {
   return { code, lines: err.split("\n").slice(0, -1) };
 }
 
-Deno.test("a manifest whose variables nodens fills has no faults", async () => {
+Deno.test("check: a manifest with variables that nodens fills has no faults", async () => {
   assert.deepEqual(await check(small(GOOD), "-domain", "cluster.local"), { code: 0, lines: [] });
 });
 
-Deno.test("every fault of Corefile and arguments is reported with its line", async () => {
+Deno.test("check: every fault of Corefile and arguments is reported with its line", async () => {
   const text = small(
     GOOD.replace(
       "        forward . __PILLAR__CLUSTER",
@@ -84,7 +83,7 @@ Deno.test("every fault of Corefile and arguments is reported with its line", asy
   });
 });
 
-Deno.test("an argument is reported with its own line", async () => {
+Deno.test("check: a faulty argument is reported with its line", async () => {
   const args = '\n          "-localip",\n          "169.254.20.300"\n        ';
   const { lines } = await check(small(GOOD, { args }));
   assert.deepEqual(lines.filter((line) => line.includes("-localip:")), [
@@ -92,7 +91,7 @@ Deno.test("an argument is reported with its own line", async () => {
   ]);
 });
 
-Deno.test("unfilled variables are faults, except in comments and those that nodens fills", async () => {
+Deno.test("check: variables are faults outside comments, unless nodens fills them", async () => {
   const text = small(
     GOOD.replace("cluster.local:53 {", "__PILLAR__DNS__DOMAIN__:53 {  # __PILLAR__X"),
   );
@@ -106,7 +105,7 @@ Deno.test("unfilled variables are faults, except in comments and those that node
   assert.deepEqual(await check(given, "-domain", "example.org"), { code: 0, lines: [] });
 });
 
-Deno.test("a quoted Corefile is read, too", async () => {
+Deno.test("check: a quoted Corefile is read", async () => {
   const quoted = '  Corefile: ". {\\n whoamy\\n}\\n"\n';
   assert.deepEqual(await check(small(quoted)), {
     code: 1,
@@ -114,7 +113,7 @@ Deno.test("a quoted Corefile is read, too", async () => {
   });
 });
 
-Deno.test("a Corefile can import files of the ConfigMap, and no others", async () => {
+Deno.test("check: a Corefile can import only files of the ConfigMap", async () => {
   const data = `  Corefile: |
     . {
         import /etc/coredns/more.conf
@@ -136,7 +135,7 @@ Deno.test("a Corefile can import files of the ConfigMap, and no others", async (
   );
 });
 
-Deno.test("a listener that -localip lacks is a warning", async () => {
+Deno.test("check: a listener missing in -localip is a warning", async () => {
   const text = small(GOOD.replace("bind __PILLAR__LOCAL__DNS__", "bind 169.254.20.11"));
   assert.deepEqual(await check(text), {
     code: 0,
@@ -147,7 +146,7 @@ Deno.test("a listener that -localip lacks is a warning", async () => {
   });
 });
 
-Deno.test("a Corefile outside of the manifest is a warning", async () => {
+Deno.test("check: a Corefile outside the manifest is a warning", async () => {
   const text = small("  more: whoami\n", {
     args: `${ARGS}, "-basecorefile", "/etc/other/Corefile"`,
   });
@@ -160,7 +159,7 @@ Deno.test("a Corefile outside of the manifest is a warning", async () => {
   });
 });
 
-Deno.test("a ConfigMap alone is checked, other manifests are refused", async () => {
+Deno.test("check: a single ConfigMap is accepted, other manifests are refused", async () => {
   const alone = small(GOOD).split("---\n")[0]!.replaceAll(
     "bind __PILLAR__LOCAL__DNS__",
     "bind ::1",
@@ -177,7 +176,7 @@ Deno.test("a ConfigMap alone is checked, other manifests are refused", async () 
   assert.equal((await check("")).code, 1);
 });
 
-Deno.test("strange manifests are read without exceptions", () => {
+Deno.test("check: malformed manifests cause no exceptions", () => {
   const texts = [
     "",
     "---\n---\n",
@@ -198,7 +197,7 @@ Deno.test("strange manifests are read without exceptions", () => {
   assert.match(long.faults[0]!.what, /characters are too many/);
 });
 
-Deno.test("a range contains addresses of its family", () => {
+Deno.test("check: a range contains addresses of its family", () => {
   const rows: [string, string, boolean][] = [
     ["10.96.0.0/12", "10.111.255.255", true],
     ["10.96.0.0/12", "10.112.0.0", false],
@@ -216,7 +215,7 @@ Deno.test("a range contains addresses of its family", () => {
   }
 });
 
-Deno.test("a memory limit that is too small is a fault or a warning", async () => {
+Deno.test("check: a memory limit that is too small is a fault or a warning", async () => {
   const limited = (memory: string) =>
     small(GOOD).replace(
       "        volumeMounts:",
@@ -246,7 +245,7 @@ Deno.test("a memory limit that is too small is a fault or a warning", async () =
   }
 });
 
-Deno.test("an image that no node can pull is a warning", async () => {
+Deno.test("check: an image that no node can pull is a warning", async () => {
   const pulled = (image: string) => check(small(GOOD).replace("example.org/nodens:1", image));
   for (const image of ["localhost:5000/nodens", "somebody/nodens:1"]) {
     assert.deepEqual(await pulled(image), { code: 0, lines: [] });
@@ -256,7 +255,7 @@ Deno.test("an image that no node can pull is a warning", async () => {
   assert.match(lines[0]!, /^warning: m\.yaml:25: no node can pull "nodens-node:0\.1\.0": /);
 });
 
-Deno.test("the program checks a file", async () => {
+Deno.test("check: the command checks a file", async () => {
   const run = async (...args: string[]) => {
     const { code, stderr } = await runCommand(
       Deno.execPath(),

@@ -22,7 +22,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const BASE = `${ROOT}deploy/kustomize/base`;
 const SCHEMA = JSON.parse(Deno.readTextFileSync(`${CHART}/values.schema.json`));
 
-/** The same manifest in flags of the command and in values of the chart. */
+/** The same manifest in the command's flags and the chart's values. */
 const CASES: { name: string; args: string[]; values: Json }[] = [
   { name: "defaults", args: [], values: {} },
   { name: "plain", args: ["-plain"], values: { plain: true } },
@@ -59,7 +59,7 @@ const CASES: { name: string; args: string[]; values: Json }[] = [
 
 for (const { name, args, values } of CASES) {
   Deno.test({
-    name: `the chart renders the command's output: ${name}`,
+    name: `chart: renders the command's output, ${name}`,
     ...needsHelm,
     async fn() {
       const { code, out, err } = await renderChart(withDefaults(values));
@@ -72,7 +72,7 @@ for (const { name, args, values } of CASES) {
 }
 
 Deno.test({
-  name: "the chart accepts another Corefile, and only the namespace kube-system",
+  name: "chart: accepts another Corefile, and only the namespace kube-system",
   ...needsHelm,
   async fn() {
     const corefile = ".:53 {\n    whoami\n}\n";
@@ -86,7 +86,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "further values of the chart are put where Kubernetes reads them",
+  name: "chart: further values appear in the fields that Kubernetes reads",
   ...needsHelm,
   async fn() {
     const values = {
@@ -125,7 +125,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the chart adds alert rules and dashboard on demand",
+  name: "chart: adds alert rules and dashboard on request",
   ...needsHelm,
   async fn() {
     const runbook = "https://docs.example.org/nodens/operations";
@@ -148,7 +148,7 @@ Deno.test({
   },
 });
 
-Deno.test("the chart's rules and dashboard equal those of deploy", () => {
+Deno.test("chart: rules and dashboard equal those in deploy", () => {
   for (const [folder, name] of [["prometheus", "nodens.rules.yml"], ["grafana", "nodens.json"]]) {
     const text = Deno.readTextFileSync(`${ROOT}deploy/${folder}/${name}`);
     const copy = `${CHART}/files/${name}`;
@@ -157,7 +157,7 @@ Deno.test("the chart's rules and dashboard equal those of deploy", () => {
   }
 });
 
-Deno.test("the Kustomize base equals the command's output", async () => {
+Deno.test("Kustomize: the base equals the command's output", async () => {
   const { out } = await manifest(["-kubedns", "10.96.0.10"]);
   const path = `${BASE}/nodens.yaml`;
   if (Deno.args.includes("--update")) Deno.writeTextFileSync(path, out);
@@ -167,7 +167,7 @@ Deno.test("the Kustomize base equals the command's output", async () => {
 });
 
 Deno.test({
-  name: "kubectl builds the base, and changes the image in it",
+  name: "Kustomize: kubectl builds the base, and changes its image",
   ...skipUnless("kubectl"),
   async fn() {
     const build = async (folder: string) =>
@@ -187,12 +187,12 @@ Deno.test({
   },
 });
 
-Deno.test("the chart has the version of nodens", () => {
+Deno.test("chart: has the version of nodens", () => {
   const { version, appVersion } = parse(Deno.readTextFileSync(`${CHART}/Chart.yaml`));
   assert.deepEqual({ version, appVersion }, { version: VERSION, appVersion: VERSION });
 });
 
-Deno.test("the schema describes every value, and accepts the chart's", () => {
+Deno.test("chart: the schema describes every value, and accepts the defaults", () => {
   const { global: _, ...properties } = SCHEMA.properties;
   assert.deepEqual(Object.keys(properties).sort(), Object.keys(DEFAULTS).sort());
   const isValid = new Ajv({ strict: false }).compile(SCHEMA);
@@ -224,7 +224,7 @@ Deno.test("the schema describes every value, and accepts the chart's", () => {
   }
 });
 
-Deno.test("the page for Kubernetes has every flag and every value", async () => {
+Deno.test("docs/kubernetes.md: documents every flag and every value", async () => {
   const page = Deno.readTextFileSync(`${ROOT}docs/kubernetes.md`);
   const { out } = await manifest(["-h"]);
   const flags = [...out.matchAll(/^ {2}(-[a-z-]+)/gm)].map(([, flag]) => flag!);

@@ -17,7 +17,6 @@ function from(text: string, ...args: string[]) {
   return manifest(["-from", FILE, ...args, "-image", NEW_IMAGE], { [FILE]: text });
 }
 
-/** The output for a manifest without faults. */
 async function printed(text: string, ...args: string[]): Promise<string> {
   const { code, out, err } = await from(text, ...args);
   assert.deepEqual({ code, err }, { code: 0, err: "" });
@@ -25,7 +24,7 @@ async function printed(text: string, ...args: string[]): Promise<string> {
 }
 
 Deno.test({
-  name: "variables are filled like the documented sed commands do",
+  name: "-from: fills variables like the documented sed commands",
   ...skipUnless("sed"),
   fn: () =>
     withFolder(async (folder) => {
@@ -43,7 +42,7 @@ Deno.test({
     }),
 });
 
-Deno.test("-from fills the published manifest and changes only its image", async () => {
+Deno.test("-from: fills the published manifest and changes only its image", async () => {
   for (const mode of ["iptables", "ipvs"] as const) {
     const out = await printed(PUBLISHED, ...KUBE_DNS, "-mode", mode);
     const filled = fillVariables(PUBLISHED, { ...VALUES, mode });
@@ -56,7 +55,7 @@ Deno.test("-from fills the published manifest and changes only its image", async
   }
 });
 
-Deno.test("-from keeps comments, order, unknown fields, quotes and line ends", async () => {
+Deno.test("-from: keeps comments, order, unknown fields, quotes and line ends", async () => {
   const network = "      hostNetwork: true\n";
   let text = edit(PUBLISHED, IMAGE, `"${IMAGE}"  # pinned`);
   text = edit(text, network, `${network}      novelty: {a: 1 ,b: [x]}\n`);
@@ -70,14 +69,14 @@ Deno.test("-from keeps comments, order, unknown fields, quotes and line ends", a
   assert.ok(kept.includes("# kept\r\nspec:"));
 });
 
-Deno.test("-from puts an IPv6 address in brackets before a port", async () => {
+Deno.test("-from: puts an IPv6 address in brackets before a port", async () => {
   const out = await printed(PUBLISHED, "-localdns", "fd00::10", "-kubedns", "fd00:10:96::a");
   assert.ok(out.includes("        health [fd00::10]:8080\n"));
   assert.ok(out.includes("        bind fd00::10 fd00:10:96::a\n"));
   assert.ok(out.includes("            host: fd00::10\n"));
 });
 
-Deno.test("-diff prints a unified diff", async () => {
+Deno.test("-diff: prints a unified diff", async () => {
   const out = await printed(PUBLISHED, ...KUBE_DNS, "-diff");
   assert.ok(out.startsWith(`--- ${FILE}\n+++ ${FILE} (nodens)\n@@ -54,7 +54,7 @@\n`));
   assert.ok(out.includes(`\n-        image: ${IMAGE}\n+        image: ${NEW_IMAGE}\n`));
@@ -88,7 +87,7 @@ Deno.test("-diff prints a unified diff", async () => {
 });
 
 Deno.test({
-  name: "patch applies a diff and gets the output without -diff",
+  name: "-diff: patch applies it and gets the output without -diff",
   ...skipUnless("patch"),
   fn: () =>
     withFolder(async (folder) => {
@@ -100,7 +99,7 @@ Deno.test({
     }),
 });
 
-Deno.test("a diff has hunks with context, and marks a last line without an end", () => {
+Deno.test("unifiedDiff: has hunks with context, and marks a missing final newline", () => {
   const before = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
   const after = ["A", "B", "c", "d", "e", "f", "g", "h", "i", "j", "k", "L"];
   const diff = (one: string[], two: string[]) =>
@@ -117,7 +116,7 @@ const ARGS_LINE = lineOf(PUBLISHED, "        args: [");
 const IMAGE_LINE = lineOf(PUBLISHED, IMAGE);
 const VARIABLES = "__PILLAR__LOCAL__DNS__,__PILLAR__DNS__SERVER__";
 
-/** Manifests that cannot be filled, their error, and flags. */
+/** Invalid manifests, their error, and flags. */
 const FAULTS: [text: string, error: string, args?: string[]][] = [
   [
     edit(PUBLISHED, "host: __PILLAR__LOCAL__DNS__", "host: __PILLAR__LOCALDNS__"),
@@ -196,7 +195,7 @@ const FAULTS: [text: string, error: string, args?: string[]][] = [
   ],
 ];
 
-Deno.test("a manifest that cannot be filled is reported with its line, and not printed", async () => {
+Deno.test("-from: a manifest that cannot be filled is reported, not printed", async () => {
   for (const [text, error, args = []] of FAULTS) {
     const { code, out, err } = await from(text, ...KUBE_DNS, ...args);
     assert.equal(err, `${FILE}:${error}\n`);
@@ -204,18 +203,18 @@ Deno.test("a manifest that cannot be filled is reported with its line, and not p
   }
 });
 
-Deno.test("without -kubedns every line that needs it is reported", async () => {
+Deno.test("-from: without -kubedns, every line that needs it is reported", async () => {
   const { code, out, err } = await from(PUBLISHED);
   const lines = PUBLISHED.split("\n").flatMap((line, i) =>
     line.includes("__PILLAR__DNS__SERVER__") ? [`${i + 1}`] : []
   );
-  // nodens would fill the Corefile's, but nobody would listen on that address.
+  // nodens would fill the Corefile's, but not listen on that address.
   assert.deepEqual(err.trim().split("\n").map((line) => line.split(":")[1]), lines.slice(-1));
   assert.match(err, /give -kubedns ADDRESS, that of the kube-dns service/);
   assert.deepEqual({ code, out }, { code: 1, out: "" });
 });
 
-Deno.test("text that is not YAML, and a missing file, are reported", async () => {
+Deno.test("-from: invalid YAML and a missing file are reported", async () => {
   const { code, err } = await from("a: [\n", ...KUBE_DNS);
   assert.equal(code, 1);
   assert.match(err, /^nodelocaldns\.yaml:2: Flow sequence /);

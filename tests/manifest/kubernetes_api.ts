@@ -1,6 +1,6 @@
 /**
- * Validates objects like the API server and `kubectl --validate=strict`, by compiled schemas of Kubernetes
- * and the Prometheus operator.
+ * Validates objects like `kubectl --validate=strict`, by schemas of Kubernetes and the Prometheus
+ * operator.
  */
 import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
 import { PrometheusRule } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule";
@@ -20,7 +20,6 @@ const KINDS = [
   ServiceAccount,
 ];
 
-/** Faults of an object with their places. */
 export function apiFaults(object: Record<string, unknown>): string[] {
   const kind = `${object["apiVersion"]} ${object["kind"]}`;
   const model = KINDS.find((one) => `${one.apiVersion} ${one.kind}` === kind);
@@ -36,7 +35,10 @@ export function apiFaults(object: Record<string, unknown>): string[] {
   return [...faults, ...reader.unread(object, "")].map((fault) => `${kind}: ${fault}`);
 }
 
-/** Notes which members a validator reads: exactly those of its schema. Kubernetes drops the others. */
+/**
+ * Records the members that a validator reads: exactly those of its schema. Kubernetes drops the
+ * others.
+ */
 class Reader {
   readonly #read = new Map<object, Set<string>>();
 

@@ -11,7 +11,7 @@ const parse = (text: string): Parsed[] => parseAllDocuments(text).map((one) => o
 
 const GOLDEN = new URL("golden/", import.meta.url).pathname;
 
-/** The golden text: a whole manifest for iptables, and its difference from that for the others. */
+/** The golden text: a whole manifest for iptables, and differences for the others. */
 function goldenOf(name: string, out: string): Promise<string> {
   return withFolder(async (folder) => {
     if (name === "iptables") return out;
@@ -24,7 +24,7 @@ function goldenOf(name: string, out: string): Promise<string> {
 
 for (const [name, args] of Object.entries(CASES)) {
   Deno.test({
-    name: `a new manifest: ${name}`,
+    name: `manifest: equals the golden file, ${name}`,
     ...skipUnless("diff"),
     async fn() {
       const { code, out, err } = await manifest(args);
@@ -36,14 +36,14 @@ for (const [name, args] of Object.entries(CASES)) {
     },
   });
 
-  Deno.test(`a new manifest has no faults: ${name}`, async () => {
+  Deno.test(`manifest: has no faults, ${name}`, async () => {
     const { out } = await manifest(args);
     const { code, err } = await manifest(["-check", "m.yaml"], { "m.yaml": out });
     assert.deepEqual({ code, err }, { code: 0, err: "" });
   });
 }
 
-Deno.test("an image that no node can pull is a warning", async () => {
+Deno.test("manifest: an image that no node can pull is a warning", async () => {
   const { code, out, err } = await manifest(["-kubedns", "10.96.0.10"]);
   assert.equal(code, 0);
   assert.match(out, /^ +image: nodens-node:/m);
@@ -53,7 +53,7 @@ Deno.test("an image that no node can pull is a warning", async () => {
   );
 });
 
-Deno.test("a plain Corefile is the published one; the default bridges failures", async () => {
+Deno.test("manifest: without -plain, the Corefile has prefetch and serve_stale", async () => {
   const corefile = async (args: string[]) =>
     parse((await manifest(args)).out).find(({ kind }) => kind === "ConfigMap").data.Corefile;
   const [full, plain] = [await corefile(CASES.iptables!), await corefile(CASES.plain!)];
@@ -62,7 +62,7 @@ Deno.test("a plain Corefile is the published one; the default bridges failures",
   assert.doesNotMatch(plain, /prefetch|serve_stale|#/);
 });
 
-Deno.test("the objects refer to each other", async () => {
+Deno.test("manifest: references between objects are valid", async () => {
   const { out } = await manifest(CASES.extras!);
   const objects = parse(out);
   const find = (kind: string) => objects.filter((one) => one.kind === kind);
@@ -104,12 +104,12 @@ Deno.test("the objects refer to each other", async () => {
     name: "POD_IP",
     valueFrom: { fieldRef: { fieldPath: "status.podIP" } },
   }]);
-  // The environment of the pods names the upstream service, so it comes first.
+  // The upstream service comes first, because its address is in the pods' environment.
   const kinds = objects.map(({ kind }) => kind);
   assert.ok(kinds.indexOf("Service") < kinds.indexOf("DaemonSet"));
 });
 
-Deno.test("wrong flags are reported", async () => {
+Deno.test("manifest: wrong flags are reported", async () => {
   const rows: [string[], string | RegExp][] = [
     [[], /flag -kubedns is needed: the address of the kube-dns service \(kubectl .*\)$/],
     [["-kubedns", "ten"], 'flag -kubedns: "ten" is not an IP address (write it like 10.96.0.10)'],
@@ -169,7 +169,7 @@ Deno.test("wrong flags are reported", async () => {
   }
 });
 
-Deno.test("help names every flag", async () => {
+Deno.test("manifest: help names every flag", async () => {
   const { code, out } = await manifest(["-h"]);
   assert.equal(code, 0);
   for (const flag of ["-kubedns", "-dual-stack", "-from", "-diff", "-check", "-network-policy"]) {

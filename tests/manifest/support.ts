@@ -2,7 +2,6 @@ import { MANIFEST } from "../../src/cli/manifest/command.ts";
 import { run } from "../../src/cli/manifest/manifest.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 
-/** The manifest that Kubernetes publishes. */
 export const PUBLISHED: string = Deno.readTextFileSync(
   new URL("nodelocaldns.yaml", import.meta.url),
 );
@@ -10,7 +9,6 @@ export const PUBLISHED: string = Deno.readTextFileSync(
 const KUBE_DNS = ["-kubedns", "10.96.0.10"];
 const IMAGE = ["-image", "registry.example.org/dns/nodens:1"];
 
-/** Flags of new manifests, by golden file. */
 export const CASES: Record<string, string[]> = {
   iptables: [...KUBE_DNS, ...IMAGE],
   plain: [...KUBE_DNS, "-plain", ...IMAGE],
@@ -24,7 +22,6 @@ export const CASES: Record<string, string[]> = {
   ],
 };
 
-/** Runs `nodens manifest` over these files. */
 export function manifest(args: readonly string[], files: Record<string, string> = {}) {
   const host = {
     readTextFile(path: string) {
@@ -36,13 +33,11 @@ export function manifest(args: readonly string[], files: Record<string, string> 
   return callCommand(MANIFEST, args, (call, io) => run(call, io, host));
 }
 
-/** Replaces a text that occurs once. */
 export function edit(text: string, from: string, to: string): string {
   if (text.split(from).length !== 2) throw new Error(`not there exactly once: ${from}`);
   return text.replace(from, () => to);
 }
 
-/** Number of the first line with a text. */
 export function lineOf(text: string, part: string): number {
   const index = text.split("\n").findIndex((line) => line.includes(part));
   if (index < 0) throw new Error(`not there: ${part}`);

@@ -22,17 +22,18 @@ const FORMATS: [accept: string | null, format: string][] = [
 ];
 
 for (const [accept, format] of FORMATS) {
-  Deno.test(`Accept: ${accept} gets ${format}`, () => assert.equal(chooseFormat(accept), format));
+  Deno.test(`exposition: Accept: ${accept} returns ${format}`, () =>
+    assert.equal(chooseFormat(accept), format));
 }
 
-Deno.test("gzip needs the client's consent", () => {
+Deno.test("exposition: gzip requires the client's consent", () => {
   for (const header of ["gzip", "deflate, gzip;q=1.0", "GZIP"]) {
     assert.ok(takesGzip(header), header);
   }
   for (const header of [null, "", "br", "gzip;q=0", "x-gzip"]) assert.ok(!takesGzip(header));
 });
 
-Deno.test("labels are escaped and written in the catalog's order", () => {
+Deno.test("exposition: labels are escaped, in the catalog's order", () => {
   const book = new SeriesBook();
   book.add("nodens_cache_bytes", { zones: 'a"b\\c\nd', server: "dns://:53" }, 12);
   const [help, type, line] = expose(book, "text").split("\n");
@@ -41,7 +42,7 @@ Deno.test("labels are escaped and written in the catalog's order", () => {
   assert.equal(line, 'nodens_cache_bytes{server="dns://:53",zones="a\\"b\\\\c\\nd"} 12');
 });
 
-Deno.test("a histogram's buckets are cumulative, and those of data planes are added", () => {
+Deno.test("exposition: a histogram's buckets are cumulative, and summed over data planes", () => {
   const book = new SeriesBook();
   const bounds = [1, 2.5];
   for (const values of [[1, 2, 3, 40.5], [10, 0, 0, 5]]) {
@@ -58,7 +59,7 @@ Deno.test("a histogram's buckets are cumulative, and those of data planes are ad
   assert.match(expose(book, "openmetrics"), /bucket\{le="1\.0"\} 11\n[^]*# EOF\n$/);
 });
 
-Deno.test("OpenMetrics: the family of a counter has no suffix", () => {
+Deno.test("exposition: in OpenMetrics, a counter's family has no suffix", () => {
   const book = new SeriesBook();
   book.add("coredns_panics_total", {}, 3);
   const lines = expose(book, "openmetrics").split("\n");
@@ -66,7 +67,7 @@ Deno.test("OpenMetrics: the family of a counter has no suffix", () => {
   assert.equal(lines[2], "coredns_panics_total 3");
 });
 
-Deno.test("gauges of several data planes are combined: sum, minimum or maximum", () => {
+Deno.test("exposition: gauges of data planes are combined by sum, minimum or maximum", () => {
   const book = new SeriesBook();
   for (const [up, rtt, count] of [[1, 0.2, 5], [0, 0.1, 6], [NaN, NaN, NaN]]) {
     book.add("nodens_upstream_up", { to: "a" }, up!);
@@ -78,14 +79,14 @@ Deno.test("gauges of several data planes are combined: sum, minimum or maximum",
   assert.equal(book.of("nodens_upstream_replies_total")[0]!.value, 11);
 });
 
-Deno.test("series without a value, and metrics outside of the catalog, are not exported", () => {
+Deno.test("exposition: series without a value and metrics outside the catalog are omitted", () => {
   const book = new SeriesBook();
   book.add("nodens_upstream_up", { to: "a" }, NaN);
   book.add("nodens_of_nobody", {}, 1);
   assert.equal(expose(book, "text"), "\n");
 });
 
-Deno.test("the registry has counters, gauges and histograms, and removes series", () => {
+Deno.test("registry: supports counters, gauges and histograms, and removes series", () => {
   const registry = new MetricRegistry();
   const failed = registry.counter("coredns_reload_failed_total");
   failed.add();
@@ -113,7 +114,7 @@ Deno.test("the registry has counters, gauges and histograms, and removes series"
   assert.throws(() => registry.gauge("coredns_reload_failed_total"), /no such gauge/);
 });
 
-Deno.test("names and help texts follow Prometheus's conventions", () => {
+Deno.test("catalog: names and help texts follow Prometheus's conventions", () => {
   const names = new Set<string>();
   for (const { name, type, help, labels } of METRICS.values()) {
     assert.ok(!names.has(name), name);
@@ -125,7 +126,7 @@ Deno.test("names and help texts follow Prometheus's conventions", () => {
   }
 });
 
-Deno.test("a value is in the first bucket whose bound is not below it", () => {
+Deno.test("histogram: a value is in the first bucket whose bound is not below it", () => {
   const search = (bounds: readonly number[], value: number) => {
     const found = bounds.findIndex((bound) => value <= bound);
     return found < 0 ? bounds.length : found;
@@ -142,7 +143,7 @@ Deno.test("a value is in the first bucket whose bound is not below it", () => {
   assert.equal(timeBucket(-1), 0);
 });
 
-Deno.test("the kernel's numbers of a process with spaces and brackets in its name", () => {
+Deno.test("process metrics: a process name with spaces and brackets is parsed", () => {
   const rest =
     "S 1 1 1 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 9 0 12345 20480 3 18446744073709551615";
   assert.deepEqual(parseStat(`4242 (a ) b) ${rest}`), {

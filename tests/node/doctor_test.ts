@@ -39,13 +39,11 @@ const COREFILE = `cluster.local {
 `;
 const TEMPLATE = COREFILE.replaceAll(KUBE_DNS_UPSTREAM.v4, "__PILLAR__CLUSTER__DNS__");
 
-/** Takes UDP port 53 of all addresses. */
 const HOLDER = 'Deno.listenDatagram({ hostname: "0.0.0.0", port: 53, transport: "udp" });' +
   'console.log("ready"); setInterval(() => {}, 1e6)';
 
 const require = skipFor(rigReasons({ programs: ["setpriv"] }));
 
-/** Output of `nodens doctor --json` in a namespace. */
 interface Diagnosis {
   code: number;
   running: string;
@@ -77,7 +75,7 @@ async function doctor(
   return { code, running, findings, of, problems };
 }
 
-/** The interface as the node role makes it. */
+/** Makes the interface as the node role does. */
 async function addInterface(rig: NodeRig): Promise<void> {
   await inNode(rig, "ip", "link", "add", "nodelocaldns", "type", "bridge");
   await inNode(rig, "ip", "link", "set", "nodelocaldns", "up");
@@ -86,7 +84,7 @@ async function addInterface(rig: NodeRig): Promise<void> {
   }
 }
 
-/** The rules as node-cache makes them. */
+/** Adds node-cache's rules. */
 async function addRules(rig: NodeRig): Promise<void> {
   const lines = nodeRules(4, "none", RULES).map(({ table, chain, args }) =>
     `iptables -w 5 -t ${table} -I ${chain} ${joinWords(args)}`
@@ -95,7 +93,7 @@ async function addRules(rig: NodeRig): Promise<void> {
 }
 
 Deno.test({
-  name: "the doctor examines a node before nodens, beside it, and with faults",
+  name: "doctor: examines a node before nodens starts, while it runs, and with faults",
   ...require,
   async fn() {
     await using rig = await NodeRig.create();
@@ -111,7 +109,6 @@ Deno.test({
       const service = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM.v4 };
       const plain = [...asTemplate, "-upstreamsvc", "kube-dns-upstream", "-failopen=false"];
 
-      // Before nodens.
       const rulesBefore = (await rig.exec(node.namespace, "iptables-save")).stdout;
       const before = await doctor(rig, node, plain, { env: service });
       assert.deepEqual(before.problems, []);
@@ -144,7 +141,6 @@ Deno.test({
       assert.match(weak.of("capabilities").found, /NET_ADMIN \(for the interface and the iptables/);
       assert.match(weak.of("iptables").remedy, /NET_ADMIN/);
 
-      // A conflicting server.
       const server = await rig.startIn(
         node.namespace,
         Deno.execPath(),
@@ -178,7 +174,6 @@ Deno.test({
       assert.equal(healthy.of("pod").status, "ok");
       assert.match(healthy.of("pod").found, /^from 10\.244\.0\.1 \(pod\d\) to 10\.96\.0\.10:53/);
 
-      // From a temporary namespace.
       const links = (await rig.exec(node.namespace, "ip", ["-o", "link"])).stdout;
       const pod = await doctor(rig, node, [...flags, "-failopen=false", "--pod"]);
       assert.equal(pod.of("pod").status, "ok", pod.of("pod").found);
@@ -230,7 +225,7 @@ Deno.test({
 });
 
 for (const backend of ["nft", "legacy"] as const) {
-  rigTest(`the doctor finds no problem beside the node role, iptables ${backend}`, {
+  rigTest(`doctor: finds no problem while the node role runs, iptables ${backend}`, {
     backend,
   }, async (rig) => {
     const node = rig.nodes[0]!;

@@ -1,6 +1,6 @@
 /**
- * Fills the table of connections of the network namespace that it was started in, by netlink, with
- * entries that the kernel does not give up for others; prints how many the table takes and FULL.
+ * Fills the connection table of its network namespace by netlink with entries that the kernel does
+ * not evict; prints their number and FULL.
  */
 import { openLibc } from "../../src/sys/libc.ts";
 import { readKernelFile } from "../../src/sys/kernel_file.ts";
@@ -13,7 +13,6 @@ const NESTED = 0x8000;
 const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, STATUS: 3, TIMEOUT: 7 };
 /** IPS_ASSURED, IPS_SEEN_REPLY, IPS_CONFIRMED. */
 const STATUS = 4 | 2 | 8;
-/** Messages of one send call. */
 const BATCH = 256;
 
 function attribute(type: number, ...parts: readonly (readonly number[])[]): number[] {
@@ -23,7 +22,7 @@ function attribute(type: number, ...parts: readonly (readonly number[])[]): numb
   return [length & 255, length >> 8, type & 255, type >> 8, ...body, ...padding];
 }
 
-/** A UDP flow between two hosts of 198.18.0.0/15, which RFC 2544 sets aside for such tests. */
+/** A UDP flow between two hosts of 198.18.0.0/15 (RFC 2544, for tests). */
 function tuple(type: number, from: number[], to: number[]): number[] {
   const [fromHost, fromPort] = [from.slice(0, 4), from.slice(4)];
   const [toHost, toPort] = [to.slice(0, 4), to.slice(4)];
@@ -34,7 +33,7 @@ function tuple(type: number, from: number[], to: number[]): number[] {
   );
 }
 
-/** One entry; host and port of its client are put in by `number`. */
+/** One entry, with the client's host and port from `number`. */
 function message(): number[] {
   const from = [198, 18, 0, 0, 0, 1];
   const to = [198, 19, 0, 1, 0, 53];
@@ -54,7 +53,6 @@ function message(): number[] {
   return [...bytes];
 }
 
-/** Where a message has the last two octets of the client's address, and the first of its port. */
 const PLACES = [{ host: 34, port: 60 }, { host: 94, port: 120 }];
 
 function number(messages: Uint8Array, size: number, first: number): void {
@@ -79,7 +77,7 @@ if (import.meta.main) {
   for (let n = 0; n < max + BATCH; n += BATCH) {
     number(bytes, one.length, n);
     if (libc.send(fd, bytes, bytes.length, 0) !== bytes.length) throw new Error("Cannot send");
-    // Refusals are of no interest: the last ones are those of a full table.
+    // Refusals are ignored: the last ones show a full table.
     while (libc.recv(fd, reply, reply.length, 0x40) > 0);
   }
   const text = `${count()} of ${max}\n${count() >= max ? "FULL" : "NOT FULL"}\n`;

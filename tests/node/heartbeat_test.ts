@@ -8,7 +8,7 @@ import { inRig, signal, startStandIn, until, whoAnswers } from "../support/names
 const skip = skipFor(rigReasons({ programs: ["dig"] }));
 
 Deno.test({
-  name: "a busy control plane keeps the heartbeat; a hanging data plane loses it",
+  name: "heartbeat: continues with a busy control plane, ends with a hanging data plane",
   ...skip,
   fn: () =>
     inRig({ backend: "nft" }, async (rig, node) => {
@@ -27,7 +27,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a removed address has no heartbeat until it returns",
+  name: "heartbeat: a removed address has none until it is added again",
   ...skip,
   fn: () =>
     inRig({ backend: "nft" }, async (rig, node) => {

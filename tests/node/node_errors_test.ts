@@ -1,4 +1,4 @@
-/** The node role on a host that prevents its work. */
+/** The node role on a host with failures. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import {
@@ -18,7 +18,7 @@ import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.
 
 const PROGRAMS = ["dig", "curl"];
 
-/** A directory for PATH with only these programs. */
+/** A PATH directory with only these programs. */
 function onlyPrograms(...names: string[]): { path: string; remove: () => void } {
   const path = Deno.makeTempDirSync({ prefix: "nodens_path_" });
   for (const name of names) {
@@ -29,7 +29,7 @@ function onlyPrograms(...names: string[]): { path: string; remove: () => void } 
 }
 
 rigTest(
-  "without iptables, serves, reports and counts it",
+  "without iptables, nodens serves, and reports and counts the error",
   { needs: PROGRAMS },
   async (rig) => {
     const { namespace, pods } = rig.nodes[0]!;
@@ -53,7 +53,7 @@ rigTest(
 );
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
-  rigTest(`${backend}: without NET_ADMIN, serves on an existing interface`, {
+  rigTest(`${backend}: without NET_ADMIN, nodens serves on an existing interface`, {
     backend,
     needs: [...PROGRAMS, "setpriv"],
   }, async (rig) => {
@@ -77,7 +77,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
   });
 }
 
-rigTest("a failure to make the interface ends the start", { needs: ["setpriv"] }, async (rig) => {
+rigTest("the start fails if the interface cannot be made", { needs: ["setpriv"] }, async (rig) => {
   const { namespace } = rig.nodes[0]!;
   const before = await hostState(rig);
   const by = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
@@ -97,7 +97,7 @@ rigTest("a failure to make the interface ends the start", { needs: ["setpriv"] }
   assert.deepEqual(await hostState(rig), taken);
 });
 
-rigTest("a failed start removes what it made, and nothing of a running nodens", {
+rigTest("a failed start removes its own changes, and nothing of a running nodens", {
   needs: PROGRAMS,
 }, async (rig) => {
   const before = await hostState(rig);
@@ -117,7 +117,7 @@ rigTest("a failed start removes what it made, and nothing of a running nodens", 
 });
 
 rigTest(
-  "reports a metrics port in use, and serves",
+  "nodens serves, and reports that the metrics port is in use",
   { needs: PROGRAMS },
   async (rig) => {
     const { namespace, pods } = rig.nodes[0]!;
@@ -137,7 +137,7 @@ rigTest(
   },
 );
 
-rigTest("waits for a lock held by another program, counts it, and then installs the rules", {
+rigTest("a lock held by another program is counted, and the rules are installed afterwards", {
   backend: "legacy",
   needs: [...PROGRAMS, "flock"],
 }, async (rig) => {

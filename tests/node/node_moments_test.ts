@@ -16,14 +16,12 @@ import { KUBE_DNS, NodeRig, type RigNodens, rigTest } from "../support/namespace
 
 const HOLD = new URL("../support/processes/hold_thread.ts", import.meta.url).pathname;
 
-/** All starting commands have become the process itself. */
+/** All starting commands have become the process. */
 const signal = ({ pid }: RigNodens, name: Deno.Signal) => Deno.kill(pid, name);
 
-/** Waits until the log has a line. */
 const log = (nodens: RigNodens, line: RegExp) =>
   until(() => line.test(nodens.output), `${line} in ${nodens.output}`);
 
-/** Starts nodens and waits for rules and heartbeat. */
 async function start(rig: NodeRig, ...more: string[]): Promise<RigNodens> {
   const nodens = await startNodeCache(rig, { more });
   await engaged(nodens);
@@ -31,7 +29,7 @@ async function start(rig: NodeRig, ...more: string[]): Promise<RigNodens> {
 }
 
 rigTest(
-  "a query that waits for its upstream when nodens stops is answered",
+  "stop: a query that waits for its upstream is answered",
   { needs: ["dig"] },
   async (rig) => {
     const node = rig.nodes[0]!;
@@ -57,7 +55,7 @@ rigTest(
 );
 
 rigTest(
-  "with -failopen=false nobody answers while nodens is stopped",
+  "with -failopen=false, queries are unanswered while nodens is stopped",
   { needs: ["dig"] },
   async (rig) => {
     const nodens = await startNodeCache(rig, { more: ["-failopen=false"] });
@@ -65,7 +63,6 @@ rigTest(
     await served(rig, "cache");
     assert.doesNotMatch((await hostState(rig)).rules.join("\n"), /-m recent/);
     signal(nodens, "SIGSTOP");
-    // Longer than a heartbeat is valid.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     const answers = await Promise.all(everywhere(rig, KUBE_DNS.v4).map((ask) => ask()));
     assert.deepEqual([...new Set(answers)], ["nobody"]);
@@ -75,7 +72,7 @@ rigTest(
 );
 
 rigTest(
-  "a data plane that hangs is passed by, and the process ends",
+  "fail-open bypasses a hanging data plane, and the process ends",
   { needs: ["dig"] },
   async (rig) => {
     const node = rig.nodes[0]!;
@@ -97,7 +94,7 @@ rigTest(
   },
 );
 
-rigTest("-setupinterface=false and -setupiptables=false leave their part unchanged", {
+rigTest("-setupiptables=false makes no rules, and -setupinterface=false keeps the interface", {
   needs: ["dig"],
 }, async (rig) => {
   const before = await hostState(rig);
@@ -109,7 +106,7 @@ rigTest("-setupinterface=false and -setupiptables=false leave their part unchang
   signal(alone, "SIGKILL");
   await alone.ended;
 
-  // The interface of the killed process now counts as another program's.
+  // The killed process's interface now counts as another program's.
   const guest = await start(rig, "-setupinterface=false");
   await served(rig, "cache");
   await guest.stop();

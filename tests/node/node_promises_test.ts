@@ -32,7 +32,6 @@ const FILL = new URL("./fill_conntrack.ts", import.meta.url).pathname;
 const STOP_LIMIT_MS = 20_000;
 const LEVEL = 'nodens_failopen_level{family="4"}';
 
-/** Sends SIGTERM and waits for the end; kills a process that does not end. */
 async function terminate(nodens: RigNodens): Promise<void> {
   Deno.kill(nodens.pid, "SIGTERM");
   const timer = setTimeout(() => Deno.kill(nodens.pid, "SIGKILL"), STOP_LIMIT_MS);
@@ -53,7 +52,6 @@ async function inRig(
   }
 }
 
-/** What a command does after the rules are installed. */
 const ROWS: { command: WrappedCommand; what: Misbehaviour; stays: boolean; says: RegExp | null }[] =
   [
     {
@@ -87,7 +85,6 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
     await engaged(nodens);
     const during = ownRules(await hostState(rig));
     iptables.become(command, what);
-    // Makes the next check change something.
     await inNode(rig, "iptables-nft", "-w", "5", "-t", "raw", "-F");
     if (what === "fails") await until(() => /nft-save failed/.test(nodens.output));
     const pod = rig.nodes[0]!.pods[0]!.namespace;
@@ -109,18 +106,18 @@ async function checkRow({ command, what, stays, says }: typeof ROWS[number]): Pr
   });
 }
 
-/** Run in parallel, because most stops take the full time. */
+/** In parallel, because most stops take the full time. */
 for (const rows of [ROWS.slice(0, 2), ROWS.slice(2)]) {
   Deno.test({
     name: `${rows.map(({ command, what }) => `${command} ${what}`).join(", ")}: pods are served,` +
-      " nodens stops, and reports remaining rules",
+      " nodens stops and reports remaining rules",
     ...skipFor(rigReasons({ programs: PROGRAMS })),
     fn: async () => void await Promise.all(rows.map(checkRow)),
   });
 }
 
 Deno.test({
-  name: "without -m recent, rules are plain until the kernel has it",
+  name: "without -m recent, rules are plain until the kernel supports it",
   ...skipFor(rigReasons({ programs: PROGRAMS })),
   fn: () =>
     inRig(async (rig, iptables) => {
@@ -145,7 +142,7 @@ Deno.test({
     }),
 });
 
-rigTest("with unwritable lists of -m recent, rules are plain and pods are served", {
+rigTest("with unwritable lists of -m recent, rules are plain and queries of pods are answered", {
   needs: [...PROGRAMS, "setpriv"],
 }, async (rig) => {
   // Only root may write to the lists; the user may read everything.
@@ -187,7 +184,7 @@ rigTest("legacy: with a lock held forever, the stop ends and reports remaining r
   assert.deepEqual(await hostState(rig), before);
 });
 
-rigTest("with a full connection table, serves cached answers and warns", {
+rigTest("with a full connection table, nodens serves cached answers and warns", {
   needs: PROGRAMS,
 }, async (rig) => {
   const { namespace, pods } = rig.nodes[0]!;
@@ -211,7 +208,7 @@ rigTest("with a full connection table, serves cached answers and warns", {
   assert.deepEqual(ownRules(await hostState(rig)), []);
 });
 
-rigTest("keeps other programs' rules between ours, and a similar one without a comment", {
+rigTest("other programs' rules between ours stay, as does a similar one without a comment", {
   needs: PROGRAMS,
 }, async (rig) => {
   const accept = ["INPUT", "-p", "udp", "-d", KUBE_DNS.v4, "--dport", "53", "-j", "ACCEPT"];
@@ -251,7 +248,7 @@ rigTest("keeps other programs' rules between ours, and a similar one without a c
   assert.deepEqual(ownRules(await hostState(rig)), []);
 });
 
-rigTest("repairs and reports a renamed interface and an address on another link", {
+rigTest("a renamed interface and an address on another link are repaired and reported", {
   needs: PROGRAMS,
 }, async (rig) => {
   const before = await hostState(rig);

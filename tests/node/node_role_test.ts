@@ -1,4 +1,4 @@
-/** nodens in the place of node-cache, with the published arguments and Corefile. */
+/** nodens instead of node-cache, with the published arguments and Corefile. */
 import assert from "node:assert/strict";
 import {
   engaged,
@@ -17,39 +17,43 @@ import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.
 const PROGRAMS = ["dig", "curl"];
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
-  rigTest(`${backend}: with the published arguments, answers pods and host, and leaves nothing`, {
-    backend,
-    needs: PROGRAMS,
-  }, async (rig) => {
-    const { namespace, pods } = rig.nodes[0]!;
-    const before = await hostState(rig);
-    const nodens = await startNodeCache(rig);
-    await engaged(nodens);
-    for (const from of [namespace, pods[0]!.namespace, pods[1]!.namespace]) {
-      for (const server of [KUBE_DNS.v4, LINK_LOCAL]) {
-        for (const transport of ["+notcp", "+tcp"]) {
-          const at = `${from} ${server} ${transport}`;
-          assert.equal(await whoAnswers(rig, from, server, transport), "cache", at);
-          for (const name of ["n1.load.cluster.local", "a.example.org"]) {
-            const { answer, text } = await rig.dig(from, `@${server}`, transport, name);
-            assert.equal(answer?.status, "NOERROR", `${at} ${name}\n${text}${nodens.output}`);
+  rigTest(
+    `${backend}: with the published arguments, answers pods and host, and removes all its changes`,
+    {
+      backend,
+      needs: PROGRAMS,
+    },
+    async (rig) => {
+      const { namespace, pods } = rig.nodes[0]!;
+      const before = await hostState(rig);
+      const nodens = await startNodeCache(rig);
+      await engaged(nodens);
+      for (const from of [namespace, pods[0]!.namespace, pods[1]!.namespace]) {
+        for (const server of [KUBE_DNS.v4, LINK_LOCAL]) {
+          for (const transport of ["+notcp", "+tcp"]) {
+            const at = `${from} ${server} ${transport}`;
+            assert.equal(await whoAnswers(rig, from, server, transport), "cache", at);
+            for (const name of ["n1.load.cluster.local", "a.example.org"]) {
+              const { answer, text } = await rig.dig(from, `@${server}`, transport, name);
+              assert.equal(answer?.status, "NOERROR", `${at} ${name}\n${text}${nodens.output}`);
+            }
           }
         }
       }
-    }
-    assert.equal(rig.replicas[0]!.queries("n1.load.cluster.local", "A"), 1, "the cache answers");
-    assert.deepEqual(await setupErrors(rig), NO_ERRORS);
-    const health = await rig.exec(namespace, "curl", ["-s", `http://${LINK_LOCAL}:8080/health`]);
-    assert.equal(health.stdout, "OK");
-    assert.ok((await metric(rig, "coredns_panics_total", 9253)) !== null, "the template's port");
-    assert.deepEqual(
-      ownRules(await hostState(rig)).filter((rule) => !rule.includes(` ${backend} `)),
-      [],
-    );
-    await stopped(rig, nodens, before);
-  });
+      assert.equal(rig.replicas[0]!.queries("n1.load.cluster.local", "A"), 1, "the cache answers");
+      assert.deepEqual(await setupErrors(rig), NO_ERRORS);
+      const health = await rig.exec(namespace, "curl", ["-s", `http://${LINK_LOCAL}:8080/health`]);
+      assert.equal(health.stdout, "OK");
+      assert.ok((await metric(rig, "coredns_panics_total", 9253)) !== null, "the template's port");
+      assert.deepEqual(
+        ownRules(await hostState(rig)).filter((rule) => !rule.includes(` ${backend} `)),
+        [],
+      );
+      await stopped(rig, nodens, before);
+    },
+  );
 
-  rigTest(`${backend}: serves IPv4 and IPv6 together, and leaves nothing`, {
+  rigTest(`${backend}: nodens serves IPv4 and IPv6 together, and removes all its changes`, {
     backend,
     ipv6: true,
     needs: PROGRAMS,
@@ -60,7 +64,6 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     const nodens = await startNodeCache(rig, { localIps: servers });
     await engaged(nodens, KUBE_DNS.v4);
     await engaged(nodens, KUBE_DNS.v6);
-    // Pods reach addresses of the node by their gateway.
     for (const from of [namespace, pods[0]!.namespace]) {
       for (const server of servers) {
         for (const transport of ["+notcp", "+tcp"]) {
@@ -76,7 +79,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
   });
 }
 
-rigTest("without -localip, nothing of the host changes", { needs: ["dig"] }, async (rig) => {
+rigTest("without -localip, the host does not change", { needs: ["dig"] }, async (rig) => {
   const node = rig.nodes[0]!;
   const before = await hostState(rig);
   const corefile = `. {\n bind ${node.addresses.v4}\n forward . ${KUBE_DNS.v4}\n}\n`;
@@ -89,7 +92,7 @@ rigTest("without -localip, nothing of the host changes", { needs: ["dig"] }, asy
   assert.deepEqual(await hostState(rig), before, "afterwards");
 });
 
-rigTest("-skipteardown leaves interface and rules, which the next run adopts", {
+rigTest("-skipteardown: interface and rules stay, and the next run adopts them", {
   needs: PROGRAMS,
 }, async (rig) => {
   const pod = rig.nodes[0]!.pods[0]!.namespace;
@@ -112,7 +115,7 @@ rigTest("-skipteardown leaves interface and rules, which the next run adopts", {
   await stopped(rig, second, before);
 });
 
-rigTest("with only the link-local address, as for IPVS, kube-dns keeps the Service", {
+rigTest("with only the link-local address, as for IPVS, kube-dns keeps serving the Service", {
   needs: PROGRAMS,
 }, async (rig) => {
   const { namespace, pods } = rig.nodes[0]!;

@@ -1,6 +1,4 @@
-/**
- * What becomes of queries when nodens in the place of node-cache dies, hangs or is worked against.
- */
+/** Queries while nodens dies, hangs or competes with other programs. */
 import assert from "node:assert/strict";
 import { until } from "../support/run/until.ts";
 import {
@@ -19,7 +17,7 @@ import { type Backend, KUBE_DNS, rigTest } from "../support/namespaces/node_rig.
 const PROGRAMS = ["dig", "curl"];
 
 for (const backend of ["nft", "legacy"] as Backend[]) {
-  rigTest(`${backend}: is stopped, killed and started again, with every rule in place`, {
+  rigTest(`${backend}: nodens is stopped, killed and restarted, with all rules installed`, {
     backend,
     ipv6: true,
     needs: PROGRAMS,
@@ -53,7 +51,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     await stopped(rig, next, before);
   });
 
-  rigTest(`${backend}: adopts and removes what node-cache left`, {
+  rigTest(`${backend}: nodens adopts and removes node-cache's leftovers`, {
     backend,
     needs: PROGRAMS,
   }, async (rig) => {
@@ -86,7 +84,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     await stopped(rig, nodens, before);
   });
 
-  rigTest(`${backend}: restores removed interface, addresses and rules`, {
+  rigTest(`${backend}: nodens restores removed interface, addresses and rules`, {
     backend,
     needs: PROGRAMS,
   }, async (rig) => {
@@ -117,7 +115,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
 }
 
 rigTest(
-  "reports a foreign rule above ours, and keeps it",
+  "a foreign rule above ours is reported and stays",
   { needs: PROGRAMS },
   async (rig) => {
     const nodens = await startNodeCache(rig, { more: ["-syncinterval", "1"] });

@@ -14,7 +14,6 @@ import {
   whoAnswers,
 } from "../support/namespaces/rules_rig.ts";
 
-/** The cache's IPv6 address. */
 const OWN_V6 = "fd00:53::53";
 const FAMILIES: readonly Family[] = ["v4", "v6"];
 
@@ -28,7 +27,7 @@ const REDIRECT: RedirectOptions = {
   failOpen: true,
 };
 
-/** A server that answers one name itself, and forwards others to the common server. */
+/** A server that answers one name, and forwards others to the common server. */
 function corefile(bind: string, upstreams: string): string {
   return `. {
     ${bind}
@@ -41,10 +40,7 @@ function corefile(bind: string, upstreams: string): string {
 `;
 }
 
-/**
- * From pods and from the node itself, both families, UDP and TCP: who answers for the server
- * outside.
- */
+/** From pods and the node, both families, UDP and TCP: the server that answers for the outside. */
 async function everywhere(rig: NodeRig, node: RigNode, who: "us" | "another"): Promise<void> {
   await Promise.all(
     [node.pods[0]!.namespace, node.namespace].flatMap((from) =>
@@ -59,7 +55,7 @@ async function everywhere(rig: NodeRig, node: RigNode, who: "us" | "another"): P
 
 const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: string }[] = [
   {
-    name: "to its own addresses",
+    name: "to addresses of nodens",
     to: REDIRECT.to,
     bind: `bind ${LINK_LOCAL} ${OWN_V6}`,
     upstreams: OUTSIDE.v4,
@@ -77,7 +73,7 @@ const rows: { name: string; to: RedirectOptions["to"]; bind: string; upstreams: 
 for (const backend of ["nft", "legacy"] as const) {
   for (const { name, to, bind, upstreams } of rows) {
     Deno.test({
-      name: `${backend}: redirects host and containers ${name}, but not nodens itself`,
+      name: `redirect, ${backend}: host and containers are redirected ${name}, but not nodens`,
       ...skipFor(rigReasons({ backend, ipv6: true, programs: ["dig"] })),
       fn: () =>
         inRig({ backend, ipv6: true }, async (rig, node) => {

@@ -12,7 +12,6 @@ import {
 } from "../support/namespaces/node_rig.ts";
 import { processesIn, rigNamespaces } from "../support/namespaces/rig/network.ts";
 
-/** Existing ones of these namespaces. */
 function present(names: readonly string[]): string[] {
   const all = rigNamespaces();
   return names.filter((name) => all.includes(name));
@@ -38,7 +37,7 @@ async function untilSeen(rig: NodeRig, from: string, ...expected: string[]): Pro
 }
 
 for (const backend of ["nft", "legacy"] as const) {
-  rigTest(`rig: services lead pods and nodes to kube-dns, iptables ${backend}`, {
+  rigTest(`rig: services route pods and nodes to kube-dns, iptables ${backend}`, {
     backend,
     ipv6: true,
     needs: ["dig", "kdig"],
@@ -69,7 +68,7 @@ for (const backend of ["nft", "legacy"] as const) {
   });
 }
 
-rigTest("rig: replicas of kube-dns share the queries, die and come back", {
+rigTest("rig: replicas of kube-dns share the queries, and can be killed and restarted", {
   needs: ["dig"],
   replicas: 2,
 }, async (rig) => {
@@ -134,7 +133,7 @@ forward . ${KUBE_DNS_UPSTREAM.v4}
   assert.equal((await nodens.stop()).code, 0, nodens.output);
 });
 
-rigTest("dnsperf: bounds and counts the load", { needs: ["dnsperf"] }, async (rig) => {
+rigTest("dnsperf: load is limited and counted", { needs: ["dnsperf"] }, async (rig) => {
   const pod = rig.nodes[0]!.pods[0]!.namespace;
   const names = Array.from({ length: 4 }, (_, i) => `n${i}.load.cluster.local`);
   const options = { server: KUBE_DNS.v4, qps: 100, seconds: 1, names: [...names, "gone.local"] };
@@ -151,23 +150,27 @@ rigTest("dnsperf: bounds and counts the load", { needs: ["dnsperf"] }, async (ri
   );
 });
 
-rigTest("rig: programs see their namespace's resolv.conf, and end in time", {}, async (rig) => {
-  const node: RigNode = rig.nodes[0]!;
-  const read = async (from: string) => (await rig.exec(from, "cat", ["/etc/resolv.conf"])).stdout;
-  assert.match(await read(node.pods[0]!.namespace), /nameserver 10\.96\.0\.10\noptions ndots:5/);
-  assert.equal(await read(node.namespace), "nameserver 198.18.0.53\n");
-  Deno.writeTextFileSync(node.resolvConf, "nameserver 192.0.2.1\n");
-  assert.equal(await read(node.namespace), "nameserver 192.0.2.1\n");
+rigTest(
+  "rig: programs see their namespace's resolv.conf, and end within their time limit",
+  {},
+  async (rig) => {
+    const node: RigNode = rig.nodes[0]!;
+    const read = async (from: string) => (await rig.exec(from, "cat", ["/etc/resolv.conf"])).stdout;
+    assert.match(await read(node.pods[0]!.namespace), /nameserver 10\.96\.0\.10\noptions ndots:5/);
+    assert.equal(await read(node.namespace), "nameserver 198.18.0.53\n");
+    Deno.writeTextFileSync(node.resolvConf, "nameserver 192.0.2.1\n");
+    assert.equal(await read(node.namespace), "nameserver 192.0.2.1\n");
 
-  const failed = await rig.exec(node.namespace, "sh", ["-c", "echo $WHAT >&2; exit 3"], {
-    env: { WHAT: "trouble" },
-  });
-  assert.deepEqual(failed, { code: 3, stdout: "", stderr: "trouble\n" });
-  await assert.rejects(
-    rig.exec(node.namespace, "sleep", ["600"], { timeoutMs: 100 }),
-    /Cannot wait for "sleep 600" in .*: it took more than 100 ms/,
-  );
-});
+    const failed = await rig.exec(node.namespace, "sh", ["-c", "echo $WHAT >&2; exit 3"], {
+      env: { WHAT: "trouble" },
+    });
+    assert.deepEqual(failed, { code: 3, stdout: "", stderr: "trouble\n" });
+    await assert.rejects(
+      rig.exec(node.namespace, "sleep", ["600"], { timeoutMs: 100 }),
+      /Cannot wait for "sleep 600" in .*: it took more than 100 ms/,
+    );
+  },
+);
 
 Deno.test({
   name: "rig: remove leaves nothing",
@@ -183,11 +186,10 @@ Deno.test({
       ["-c", "sleep 600 & trap '' TERM; echo ready; wait; wait"],
       { ready: (output) => output.includes("ready") },
     );
-    // As if it hung.
     Deno.kill(rig.outside.pid!, "SIGSTOP");
     const pids = processesIn(names);
     assert.ok(pids.includes(shell.pid) && pids.includes(rig.outside.pid!));
-    assert.equal(pids.length, 6, "two named in each rig, the shell and what it started");
+    assert.equal(pids.length, 6, "two named in each rig, the shell and its child");
     const mounted = (await rig.exec(node.namespace, "cat", ["/proc/self/mountinfo"])).stdout;
     const directory = /(\S+)\/node0\.resolv\.conf /.exec(mounted)![1]!;
     assert.ok(Deno.statSync(directory).isDirectory);

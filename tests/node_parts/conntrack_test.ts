@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { conntrackCheck } from "../../src/node/conntrack.ts";
 
-Deno.test("conntrackCheck: reports a full table once, and when it has room again", () => {
+Deno.test("conntrackCheck: reports a full table once, and its recovery", () => {
   const logs: string[] = [];
   let [count, max] = ["100\n", "1000\n"];
   const read = (path: string) => path.endsWith("_max") ? max : count;
@@ -21,7 +21,6 @@ Deno.test("conntrackCheck: reports a full table once, and when it has room again
   count = "100\n";
   check();
   assert.match(logs[1]!, /^info .*room again \(100 of 1000\)/);
-  // No limit, and malformed files.
   for (const [next, limit] of [["9", "0"], ["", ""], ["9", "-1"], ["x", "1"], ["1", "1e0"]]) {
     [count, max] = [next!, limit!];
     check();

@@ -1,4 +1,3 @@
-/** Requests to the data plane, and its remembered answers. */
 import assert from "node:assert/strict";
 import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
 
@@ -6,7 +5,7 @@ function beat(entry: string): Beat {
   return { list: "nodens", entry, target: { address: entry, port: 53 } };
 }
 
-/** A heartbeat with a data plane whose answers the test gives. */
+/** A heartbeat with a data plane controlled by the test. */
 function make() {
   const told: string[] = [];
   const answers: PromiseWithResolvers<Record<string, string>>[] = [];
@@ -19,7 +18,7 @@ function make() {
   return { heartbeat, told, answers };
 }
 
-Deno.test("Heartbeat: a beat joins the round in progress, and remembers faults", async () => {
+Deno.test("Heartbeat: a beat joins the current round, and remembers faults", async () => {
   const { heartbeat, told, answers } = make();
   void heartbeat.set([beat("10.96.0.10")]);
   const joined = [heartbeat.beat(), heartbeat.beat()];
@@ -34,7 +33,7 @@ Deno.test("Heartbeat: a beat joins the round in progress, and remembers faults",
   assert.equal(heartbeat.faultOf("nodens"), null);
 });
 
-Deno.test("Heartbeat: new entries do not wait for a round of the previous ones", async () => {
+Deno.test("Heartbeat: new entries do not wait for a round of previous entries", async () => {
   const { heartbeat, told, answers } = make();
   void heartbeat.set([beat("10.96.0.10")]);
   void heartbeat.set([beat("169.254.20.10")]);
@@ -55,7 +54,7 @@ Deno.test("Heartbeat: a data plane that does not answer causes no fault", async 
   assert.equal(heartbeat.faultOf("nodens"), null);
 });
 
-Deno.test("Heartbeat: stop removes the entries, or leaves them to another process", () => {
+Deno.test("Heartbeat: stop removes the entries, unless another process has taken over", () => {
   const { heartbeat, told, answers } = make();
   void heartbeat.set([beat("10.96.0.10")]);
   heartbeat.stop();

@@ -4,25 +4,22 @@ import type { FamilyState } from "../../src/node/family_rules.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
 import { VirtualClock } from "../support/run/virtual_clock.ts";
 
-/** Changes to the options of `makeRules`. */
 export interface MadeOptions extends Partial<NodeRulesOptions> {
-  /** Why a list of `-m recent` cannot be written to, or null. */
   listFault?: (list: string) => string | null;
 }
 
-/** `NodeRules` whose pauses take no real time, with a record of what it reports. */
+/** `NodeRules` with virtual pauses and recorded reports. */
 export interface MadeRules {
   rules: Pick<NodeRules, "ensure" | "stop"> & {
     turnAway(limitMs?: number): Promise<void>;
     remove(limitMs?: number): Promise<boolean>;
   };
-  /** Calls `ensure`; returns the state of IPv4. */
   check(): Promise<FamilyState>;
   clock: VirtualClock;
   logs: string[];
   counted: string[];
   levels: string[];
-  /** Entries of lists that were renewed (+) and removed (-). */
+  /** Renewed (+) and removed (-) list entries. */
   written: string[];
 }
 
@@ -79,12 +76,10 @@ async function during<T>(clock: VirtualClock, work: Promise<T>): Promise<T> {
   return await finished;
 }
 
-/** Result of a command that fails. */
 export function fails(stderr: string, code = 1): CommandResult {
   return { code, stdout: "", stderr };
 }
 
-/** Number of lines that match. */
 export function countOf(lines: readonly string[], pattern: RegExp): number {
   return lines.filter((line) => pattern.test(line)).length;
 }

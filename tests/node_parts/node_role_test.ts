@@ -56,7 +56,6 @@ function notedRole(
     count: (error) => counted.push(error),
     ...rest,
   });
-  /** Prepares and engages; resolves once the rules are installed. */
   const start = () => {
     role.prepare();
     role.engage();
@@ -67,7 +66,7 @@ function notedRole(
   return { role, clock, done, limits, logs, counted, start, release, notice: () => notice() };
 }
 
-Deno.test("NodeRole: the interface is first at start and last at stop", async () => {
+Deno.test("NodeRole: makes the interface first at start, and removes it last at stop", async () => {
   const { role, done, limits, start, release } = notedRole();
   await start();
   await role.turnAway();
@@ -78,7 +77,7 @@ Deno.test("NodeRole: the interface is first at start and last at stop", async ()
   assert.deepEqual(limits, [2000, 9000]);
 });
 
-Deno.test("NodeRole: installs no rules before an answer, and none after the end", async () => {
+Deno.test("NodeRole: installs no rules before the first answer or after the end", async () => {
   const answer = Promise.withResolvers<boolean>();
   const { role, done, start, release } = notedRole({ answers: () => answer.promise });
   void start();
@@ -98,14 +97,14 @@ Deno.test("NodeRole: with -skipteardown, everything stays", async () => {
   assert.deepEqual(done, ["interface", "rules", "rules left", "interface closed"]);
 });
 
-Deno.test("NodeRole: leaves everything to another process", async () => {
+Deno.test("NodeRole: removes nothing if another process has taken over", async () => {
   const { role, done, start } = notedRole();
   await start();
   await role.leave();
   assert.deepEqual(done.slice(2), ["rules handed over", "interface closed"]);
 });
 
-Deno.test("NodeRole: returns everything to a process that starts while it stops", async () => {
+Deno.test("NodeRole: restores everything for a process that starts while it stops", async () => {
   const { role, done, start } = notedRole();
   await start();
   await role.turnAway();
@@ -123,7 +122,7 @@ Deno.test("NodeRole: warns once if no address answers within five seconds", asyn
   await role.leave();
 });
 
-Deno.test("NodeRole: a failed start removes what it made, and nothing that existed", async () => {
+Deno.test("NodeRole: a failed start removes only its own changes", async () => {
   const made = notedRole();
   made.role.prepare();
   await made.role.abandon();

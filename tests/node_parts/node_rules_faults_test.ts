@@ -57,7 +57,6 @@ function make(changes: MadeOptions = {}) {
   return {
     iptables,
     ...makeRules(iptables.run, changes),
-    /** Sets what commands do from now on. */
     become(next: Fault | null, of: "save" | "restore" = "save"): void {
       [fault, which] = [next, of];
     },
@@ -69,7 +68,6 @@ type Made = ReturnType<typeof make>;
 const ours = (iptables: FakeIptables, backend: "nft" | "legacy" = "nft") =>
   iptables.rules(backend).filter((line) => /NodeLocal|nodens/.test(line) || /NODENS/.test(line));
 
-/** Invariants. */
 function checkAlways({ iptables, logs }: Made, row: string): void {
   assert.deepEqual(iptables.rules("legacy"), [], `${row}: rules in the other kind`);
   for (const line of logs) {
@@ -81,11 +79,10 @@ for (const failOpen of [true, false]) {
   const count = failOpen ? 14 : 12;
   for (const step of ["save", "restore"] as const) {
     for (const [name, fault] of Object.entries(FAULTS)) {
-      // Only reading has output.
       if (step === "restore" && name === "half of the output is missing") continue;
       const row = `${failOpen ? "fail-open" : "plain"}, ${step}: ${name}`;
 
-      Deno.test(`${row}: recovers once that has passed, at the start and later`, async () => {
+      Deno.test(`${row}: recovers afterwards, at the start and later`, async () => {
         // At the start this means a kernel without nf_tables, which is not a fault.
         const isAbsence = step === "save" && name === "no such backend any more";
         for (const first of isAbsence ? [false] : [true, false]) {
@@ -128,7 +125,7 @@ for (const failOpen of [true, false]) {
         checkAlways(made, row);
         assert.ok(ours(iptables).length > 0, row);
         assert.ok(logs.every((line) => !line.includes("removed")), `${row}: ${logs.join("\n")}`);
-        // An empty list may also be one that another program has flushed.
+        // Another program may also have flushed the list.
         if (step === "save" && fault === FAULTS["it does nothing and says nothing"]) return;
         assert.equal(gone, false, row);
         assert.match(logs.join("\n"), /^error .*Cannot remove the rules for IPv4: .*; they stay/);
@@ -154,7 +151,7 @@ for (const failOpen of [true, false]) {
   }
 }
 
-Deno.test("NodeRules: an existing backend that is unreadable at the start is an error", async () => {
+Deno.test("NodeRules: an unreadable backend at the start is an error", async () => {
   for (const broken of ["nft", "legacy"] as const) {
     const iptables = new FakeIptables({
       backends: ["nft", "legacy"],
@@ -168,7 +165,7 @@ Deno.test("NodeRules: an existing backend that is unreadable at the start is an 
   }
 });
 
-Deno.test("NodeRules: reports a later failure of the other backend, and keeps the rules", async () => {
+Deno.test("NodeRules: a later failure of the other backend keeps the rules", async () => {
   let broken = false;
   const iptables = new FakeIptables({
     backends: ["nft", "legacy"],
@@ -199,7 +196,7 @@ Deno.test("NodeRules: a kernel without nf_tables has one backend", async () => {
   assert.equal(ours(iptables, "legacy").length, 14);
 });
 
-Deno.test("NodeRules: turnAway removes rules, whatever the last check found", async () => {
+Deno.test("NodeRules: turnAway removes rules regardless of the last check", async () => {
   const { rules, check, iptables, become } = make({ failOpen: false });
   await rules.ensure();
   become(FAULTS["the lock is held"]!);
@@ -212,7 +209,7 @@ Deno.test("NodeRules: turnAway removes rules, whatever the last check found", as
   assert.equal(await rules.remove(), true);
 });
 
-Deno.test("NodeRules: without iptables, there is nothing to remove", async () => {
+Deno.test("NodeRules: without iptables, removes nothing", async () => {
   const { run } = new FakeIptables({ backends: [] });
   const counted: string[] = [];
   const { rules, logs } = make({ run, count: (error) => void counted.push(error) });
@@ -222,7 +219,7 @@ Deno.test("NodeRules: without iptables, there is nothing to remove", async () =>
   assert.deepEqual([logs.length, counted.length], before);
 });
 
-Deno.test("NodeRules: tries only the additional rules of a better level", async () => {
+Deno.test("NodeRules: tries only the rules that a better level adds", async () => {
   const restored: string[] = [];
   const made = new FakeIptables({
     refuse: (input) => {
@@ -277,7 +274,7 @@ Deno.test("NodeRules: unwritable lists make the rules plain, until they are writ
   assert.deepEqual(ours(iptables), []);
 });
 
-Deno.test("NodeRules: a list that is unwritable for a moment changes nothing", async () => {
+Deno.test("NodeRules: a briefly unwritable list changes nothing", async () => {
   let left = 2;
   const listFault = (list: string) => left-- > 0 ? `Cannot open "${list}" for writing` : null;
   const { rules, levels, logs } = make({ listFault });
@@ -286,7 +283,7 @@ Deno.test("NodeRules: a list that is unwritable for a moment changes nothing", a
   assert.deepEqual([...new Set(levels)], ["4 socket"], logs.join("\n"));
 });
 
-Deno.test("NodeRules: a failing command iptables decides nothing", async () => {
+Deno.test("NodeRules: a failing iptables command selects no backend", async () => {
   const both = new FakeIptables({ backends: ["nft", "legacy"] });
   const { check } = make({
     run: (binary, options) =>

@@ -24,7 +24,7 @@ Deno.test("NodeRules: installs, keeps, restores and removes rules", async () => 
   assert.ok(logs.every((line) => line.startsWith("info ")), logs.join("\n"));
 });
 
-Deno.test("NodeRules: turnAway removes rules that lead here, and keeps those for answers", async () => {
+Deno.test("NodeRules: turnAway removes rules for queries, and keeps those for answers", async () => {
   const plain = new FakeIptables();
   const { rules } = makeRules(plain.run, { failOpen: false });
   await rules.ensure();
@@ -47,7 +47,7 @@ Deno.test("NodeRules: turnAway removes rules that lead here, and keeps those for
   await failOpen.remove();
 });
 
-Deno.test("NodeRules: concurrent calls of ensure are one", async () => {
+Deno.test("NodeRules: concurrent calls of ensure share one check", async () => {
   const iptables = new FakeIptables();
   const { rules } = makeRules(iptables.run);
   const [first, second] = await Promise.all([rules.ensure(), rules.ensure()]);
@@ -89,7 +89,7 @@ Deno.test("NodeRules: retries the best level if the kernel refuses all rules", a
   assert.deepEqual((await check()).level, "socket");
 });
 
-Deno.test("a lock held by another program is counted, and the rules are retried soon", async () => {
+Deno.test("NodeRules: counts a lock held by another program, and retries soon", async () => {
   let held = true;
   const iptables = new FakeIptables({
     refuse: () =>
@@ -138,7 +138,7 @@ Deno.test("NodeRules: uses kubelet's backend, and removes leftovers from the oth
   assert.equal(countOf(logs, /^warning .*mixed: 0 in legacy and 1 in nft/), 1);
 });
 
-Deno.test("NodeRules: rules that another program keeps removing are an error, not a loop", async () => {
+Deno.test("NodeRules: reports repeated removal by another program, without a loop", async () => {
   const iptables: FakeIptables = new FakeIptables({ afterRestore: () => iptables.flush() });
   const { check, counted } = makeRules(iptables.run);
   assert.match((await check()).problem!, /somebody else removes or repeats "-I /);

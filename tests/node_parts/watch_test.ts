@@ -50,7 +50,6 @@ async function watching(
     changes: string[];
     faults: string[];
     first: string | null;
-    /** Waits for a condition while the clock moves. */
     polled: (condition: () => boolean) => Promise<void>;
   }) => Promise<void>,
 ): Promise<void> {
@@ -97,7 +96,7 @@ async function watching(
   }
 }
 
-Deno.test("BaseCorefile: follows a template that kubelet swaps, reports a faulty one once", async () => {
+Deno.test("BaseCorefile: follows a template swapped by kubelet, and reports a faulty one once", async () => {
   await watching({}, async ({ template, target, changes, faults, first, polled }) => {
     assert.equal(first, PLAIN);
     assert.equal(Deno.readTextFileSync(target), PLAIN);
@@ -132,7 +131,7 @@ Deno.test("BaseCorefile: follows a config map that kubelet mounts, swaps and emp
   });
 });
 
-Deno.test("only a value that lasts for two reads is reported", async () => {
+Deno.test("SettledPoll: reports only a value that lasts for two reads", async () => {
   const clock = new VirtualClock();
   const found = ["a", "a", "b", "c", "a", "d", "d", "d"];
   const reported: string[] = [];

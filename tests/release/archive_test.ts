@@ -3,7 +3,7 @@ import { checksums, packFolder } from "../../release/archive.ts";
 import { mustRun, runCommand } from "../../release/command.ts";
 import { withFolder } from "../support/run/folder.ts";
 
-Deno.test("the same files give the same archive on every machine", async () => {
+Deno.test("archive: the same files give the same archive on every machine", async () => {
   await withFolder(async (folder) => {
     const files = { "b": "second", "a": "first", "sub/c": "third" };
     const places = ["one", "two"].map((name) => `${folder}/${name}`);
@@ -41,7 +41,7 @@ Deno.test("the same files give the same archive on every machine", async () => {
   });
 });
 
-Deno.test("sha256sum accepts the checksums, and refuses a changed file", async () => {
+Deno.test("checksums: sha256sum accepts them, and refuses a changed file", async () => {
   await withFolder(async (folder) => {
     for (const name of ["b", "a"]) Deno.writeTextFileSync(`${folder}/${name}`, name);
     const text = checksums(folder, ["b", "a"]);

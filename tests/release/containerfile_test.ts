@@ -28,18 +28,15 @@ function instructionsOf(stage: string, keyword: string): Instruction[] {
   return instructions.filter((one) => one.getKeyword() === keyword);
 }
 
-/** Arguments of a stage's instructions of a kind. */
 function all(stage: string, keyword: string): string[] {
   return instructionsOf(stage, keyword).map((one) => one.getArgumentsContent() ?? "");
 }
 
-/** The JSON array of an instruction. */
 function json(stage: string, keyword: string): string[] {
   const [one] = instructionsOf(stage, keyword) as JSONInstruction[];
   return one!.getJSONStrings().map((part) => part.getJSONValue());
 }
 
-/** Stages and sources of a stage's COPY instructions. */
 function copies(stage: string): { from: string | undefined; sources: string[] }[] {
   return instructionsOf(stage, "COPY").map((one) => {
     const from = (one as Copy).getFlags().find((flag) => flag.getName() === "from")?.getValue() ??
@@ -49,17 +46,17 @@ function copies(stage: string): { from: string | undefined; sources: string[] }[
   });
 }
 
-Deno.test("a linter finds no fault in the Containerfile", () => {
+Deno.test("Containerfile: a linter finds no faults", () => {
   const found = validate(TEXT).map(({ range, message }) => `${range.start.line + 1}: ${message}`);
   assert.deepEqual(found, []);
 });
 
-Deno.test("the linter finds faults", () => {
+Deno.test("Containerfile: the linter detects faults", () => {
   const wrong = TEXT.replace("ENTRYPOINT", "ENTRYPONT").replace("EXPOSE 53/udp", "EXPOSE 53/upd");
   assert.equal(validate(wrong).length, 2);
 });
 
-Deno.test("every base has a tag with a version or variant, and a digest", () => {
+Deno.test("Containerfile: every base has a tag with a version or variant, and a digest", () => {
   for (const { name, image } of STAGES) {
     assert.match(image, /^[a-z0-9.]+\.[a-z]+\/[a-z0-9/-]+:[\w.-]+@sha256:[0-9a-f]{64}$/, name);
     assert.doesNotMatch(image, /:(latest|debug|stable)[@-]/, name);
@@ -67,7 +64,7 @@ Deno.test("every base has a tag with a version or variant, and a digest", () => 
   assert.deepEqual(STAGES.map(({ name }) => name), ["deno", "build", "node", "nodens"]);
 });
 
-Deno.test("the images have the same Debian, and the Deno of the tests", () => {
+Deno.test("Containerfile: the images have the same Debian, and the Deno of the tests", () => {
   const image = (stage: string) => STAGES.find(({ name }) => name === stage)!.image;
   assert.match(image("build"), /debian:trixie-slim@/);
   assert.match(image("nodens"), /\/cc-debian13:nonroot@/);
@@ -77,7 +74,7 @@ Deno.test("the images have the same Debian, and the Deno of the tests", () => {
   assert.ok(image("deno").includes(`/deno:${version}@`), version);
 });
 
-Deno.test("sources of COPY exist, and .dockerignore allows them", () => {
+Deno.test("Containerfile: sources of COPY exist, and .dockerignore allows them", () => {
   const ignored = Deno.readTextFileSync(`${ROOT}.dockerignore`).split("\n");
   assert.ok(ignored.includes("*"));
   let count = 0;
@@ -98,7 +95,7 @@ Deno.test("sources of COPY exist, and .dockerignore allows them", () => {
   assert.ok(count >= 5);
 });
 
-Deno.test("the images have the executable in PATH, and run it directly", () => {
+Deno.test("Containerfile: the executable is in PATH, and is run directly", () => {
   for (const stage of ["nodens", "node"]) {
     assert.deepEqual(json(stage, "ENTRYPOINT"), [IMAGE.executable], stage);
     assert.deepEqual(all(stage, "RUN"), [], `${stage}: there is no shell to run anything with`);
@@ -113,7 +110,7 @@ Deno.test("the images have the executable in PATH, and run it directly", () => {
   assert.ok(all("nodens", "HEALTHCHECK")[0]!.endsWith(health));
 });
 
-Deno.test("labels describe the images, with the version of deno.json", () => {
+Deno.test("Containerfile: labels describe the images, with the version of deno.json", () => {
   for (const stage of ["nodens", "node"]) {
     const { image } = STAGES.find(({ name }) => name === stage)!;
     const prefix = "org.opencontainers.image.";
@@ -132,7 +129,7 @@ Deno.test("labels describe the images, with the version of deno.json", () => {
   }
 });
 
-Deno.test("images are compiled like releases, with the same permissions", () => {
+Deno.test("Containerfile: images are compiled like releases, with the same permissions", () => {
   const [compile] = all("build", "RUN");
   assert.match(compile!, /\bdeno task compile && test -x dist\/nodens$/);
   assert.doesNotMatch(TEXT, /deno compile|--allow-/, "rights are given in one place");

@@ -27,7 +27,7 @@ async function make(folder: string, version: string, work = "tree"): Promise<str
 }
 
 Deno.test({
-  name: "a Debian package has units, manual page and completions, and is reproducible",
+  name: "Debian package: has units, manual page and completions, and is reproducible",
   ...skipUnless("dpkg-deb"),
   fn: () =>
     withFolder(async (folder) => {
@@ -78,14 +78,14 @@ Deno.test({
         (await mustRun("dpkg-deb", ["--field", one, name])).trim();
       assert.equal(await field("Architecture"), "amd64");
       assert.equal(await field("Version"), "1.2.3");
-      // Small installations have no /bin/kill.
+      // Small installations lack /bin/kill.
       assert.doesNotMatch(service, /^Exec.*\/bin\/kill/m);
       assert.doesNotMatch(await field("Depends"), /\bprocps\b/);
     }),
 });
 
 Deno.test({
-  name: "a Debian package is installed, updated, and purged without a trace",
+  name: "Debian package: can be installed, updated, and purged without a trace",
   ...skipFor([
     ...NO_ROOT,
     ...["dpkg", "systemd-sysusers", "userdel"].filter((one) => !have(one)).map((one) =>
@@ -117,7 +117,7 @@ Deno.test({
       await dpkg("--install", await make(folder, "1.2.3"));
       assert.match(accounts(), /^nodens:.*:\/var\/lib\/nodens:\/usr\/sbin\/nologin$/m);
       assert.equal(await mustRun(`${root}/usr/bin/nodens`, []), "nodens-1.2.3\n");
-      // What the service would make, and the operator.
+      // Files of the service and the operator.
       for (const path of ["etc/nodens", "var/lib/nodens", "var/cache/nodens"]) {
         Deno.mkdirSync(`${root}/${path}`);
         Deno.writeTextFileSync(`${root}/${path}/file`, "");

@@ -26,7 +26,7 @@ async function needed(): Promise<string[]> {
   return packages.map(({ name, version }) => `${name}@${version}`).sort();
 }
 
-Deno.test("deno task compile fetches and embeds what runs, and nothing else", async () => {
+Deno.test("deno task compile: fetches and embeds only the modules that run", async () => {
   await withFolder(async (folder) => {
     await withCache(async (cache) => {
       const command = manifest.tasks.compile.command.replace("dist/nodens", `${folder}/nodens`);
@@ -41,7 +41,7 @@ Deno.test("deno task compile fetches and embeds what runs, and nothing else", as
   });
 });
 
-Deno.test("deno task compile, release and start report an unreachable registry", async () => {
+Deno.test("deno task compile, release and start: report an unreachable registry", async () => {
   await withCache(async (cache) => {
     const env = { ...cache.env, NPM_CONFIG_REGISTRY: `http://127.0.0.1:${freePort()}/` };
     for (const task of ["compile", "release", "start"]) {
@@ -53,7 +53,7 @@ Deno.test("deno task compile, release and start report an unreachable registry",
   });
 });
 
-Deno.test("deno task start fetches what runs and nothing else, and serves", async () => {
+Deno.test("deno task start: fetches only the modules that run, and serves", async () => {
   await withFolder(async (folder) => {
     await withCache(async (cache) => {
       const { command } = manifest.tasks.start;

@@ -11,7 +11,6 @@ import { skipUnless } from "../support/run/require.ts";
 const BASE = "file:///nodens/";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-/** Output of `deno info` for modules with these imports; "type " marks imports of types. */
 function info(imports: Record<string, string[]>): Info {
   const modules = Object.entries(imports).map(([path, names]) => ({
     specifier: BASE + path,
@@ -48,7 +47,7 @@ const GRAPH: Graph = follow([
   info({ "src/control/encrypted/worker.ts": ["src/b.ts"], "src/b.ts": [] }),
 ], BASE);
 
-Deno.test("the graph has modules and packages of all threads, and no types", () => {
+Deno.test("module graph: has modules and packages of all threads, and no types", () => {
   assert.deepEqual(GRAPH.modules, [
     "main.ts",
     "src/a.ts",
@@ -65,7 +64,7 @@ Deno.test("the graph has modules and packages of all threads, and no types", () 
   );
 });
 
-Deno.test("a module that Deno cannot load is reported with the reason", () => {
+Deno.test("module graph: a module that Deno cannot load is reported with the reason", () => {
   const broken = (specifier: string, error: string): Info => {
     const all = info({ "main.ts": [specifier] });
     return { ...all, modules: [...all.modules, { specifier, error }] };
@@ -82,7 +81,7 @@ Deno.test("a module that Deno cannot load is reported with the reason", () => {
   );
 });
 
-Deno.test("embedded files are read from Deno's listing", () => {
+Deno.test("embedded files: are parsed from Deno's listing", () => {
   const listing = parseListing(`
 Embedded Files
 
@@ -129,7 +128,7 @@ Files: 3.12MB
   assert.equal(compareEmbedded([], GRAPH).length, 9);
 });
 
-Deno.test("manifest and lock file are reduced to the packages of nodens", () => {
+Deno.test("manifest and lock file: contain only the packages of nodens", () => {
   const { manifest, lock } = reduceManifest(
     {
       version: "1.2.3",
@@ -161,7 +160,7 @@ Deno.test("manifest and lock file are reduced to the packages of nodens", () => 
 });
 
 Deno.test({
-  name: "the commit comes from the environment, else from git, else it is unknown",
+  name: "commit: comes from the environment, else from git, else it is unknown",
   ...skipUnless("git"),
   async fn() {
     await withFolder(async (folder) => {
@@ -204,7 +203,7 @@ Deno.test({
   },
 });
 
-Deno.test("a missing program is named", async () => {
+Deno.test("commands: a missing program is named", async () => {
   const why = new Error('Cannot run "no-such-program": it is not installed');
   await assert.rejects(runCommand("no-such-program", []), why);
 });
@@ -220,7 +219,7 @@ const PACKAGES: PackageFacts[] = [
   },
 ];
 
-Deno.test("the bill of materials lists packages, runtime and dependencies", () => {
+Deno.test("bill of materials: lists packages, runtime and dependencies", () => {
   const materials = {
     version: "1.2.3",
     origin: { commit: "0123456789ab", epochSeconds: 1_700_000_000 },
@@ -266,7 +265,7 @@ Deno.test("the bill of materials lists packages, runtime and dependencies", () =
   assert.notEqual(JSON.parse(other).serialNumber, bom.serialNumber);
 });
 
-Deno.test("the notice has each package's licence in full", () => {
+Deno.test("notice: has the full licence of each package", () => {
   const text = noticeText(PACKAGES);
   assert.match(text, /^nodens contains these packages/);
   assert.match(text, /\n@scope\/one 1\.0\.0 \(MIT\)\n\nDo what you like\.\n/);

@@ -11,7 +11,7 @@ import { withFolder } from "../support/run/folder.ts";
 
 const ORIGIN = { commit: "0123456789ab", epochSeconds: 1_700_000_000 };
 
-Deno.test("the same sources give the same executable at any place and time", async () => {
+Deno.test("release: the same sources give the same executable in any folder at any time", async () => {
   await withFolder(async (folder) => {
     const graph = await readGraph(ROOT);
     assert.ok(graph.modules.length > 200 && graph.packages.length >= 4);
@@ -32,13 +32,13 @@ Deno.test("the same sources give the same executable at any place and time", asy
   });
 });
 
-Deno.test("permissions are exact: not all, and callers cannot add any", () => {
+Deno.test("release: the executable has limited permissions, and callers cannot add any", () => {
   assert.ok(PERMISSIONS.includes("--no-prompt"));
   assert.ok(PERMISSIONS.includes("--deny-import"));
   for (const right of PERMISSIONS) assert.doesNotMatch(right, /-A|allow-all|allow-import/, right);
 });
 
-Deno.test("a release with an empty cache is complete, or reports what is missing", async () => {
+Deno.test("release: with an empty cache, is complete or reports missing parts", async () => {
   await withFolder(async (folder) => {
     const cache = new EmptyCache();
     const { DENO_DIR, HOME, NO_COLOR } = cache.env;
@@ -78,7 +78,7 @@ Deno.test("a release with an empty cache is complete, or reports what is missing
   });
 });
 
-Deno.test("a wrong call of the release command prints its usage", async () => {
+Deno.test("release: wrong arguments print the usage", async () => {
   const { ok, stdout } = await runCommand(Deno.execPath(), ["task", "release", "--ouptut"], {
     cwd: ROOT,
   });

@@ -1,19 +1,19 @@
 // deno-lint-ignore-file no-console
 /**
- * Asks a server example.org over UDP, a query every few milliseconds, each from a socket of its own
- * and never again, until standard input closes; prints how many were asked, were answered, and got an
- * error or no address.
+ * Queries example.org over UDP every few milliseconds, each query from its own socket and only
+ * once, until standard input closes; prints the numbers of queries, answers, and errors or answers
+ * without an address.
  *
  * Arguments: address.
  */
 const [hostname] = Deno.args;
 const PAUSE_MS = 5;
-/** Bounds sockets and time, if nobody closes standard input: a minute. */
+/** Limits sockets and time (a minute) if standard input stays open. */
 const LIMIT = 12_000;
-/** What is not answered after this long never is. */
+/** Time after which a query is lost. */
 const PATIENCE_MS = 15_000;
 
-/** So many addresses ask in turn, since what waits for one answer is bounded for each client. */
+/** Source addresses, since queries that wait for one answer are limited per client. */
 const CLIENTS = 200;
 
 let asked = 0;
@@ -28,7 +28,6 @@ async function ask(id: number): Promise<void> {
     ...[7, ...new TextEncoder().encode("example"), 3, ...new TextEncoder().encode("org"), 0],
     ...[0, 1, 0, 1],
   ]);
-  // Nothing but a reply comes to it.
   const socket = Deno.listenDatagram({
     transport: "udp",
     hostname: `127.0.1.${1 + id % CLIENTS}`,
@@ -43,7 +42,7 @@ async function ask(id: number): Promise<void> {
     clearTimeout(timer);
     socket.close();
   } catch {
-    // Closed after its time, or refused: not answered.
+    // Timed out or refused.
     clearTimeout(timer);
   }
 }

@@ -10,7 +10,7 @@ import {
   NEXT_VERSION,
 } from "../support/containers/installed_tree.ts";
 
-/** Files that dpkg, apt and systemd write for any package, and Deno for the sources. */
+/** Files that dpkg, apt, systemd and Deno write for any package. */
 const NOT_OURS = [
   /^\/(?:dev|proc|run|sys|root|tmp)\//,
   /^\/var\/(?:tmp|log|cache\/apt|lib\/apt|lib\/systemd)\//,
@@ -19,7 +19,10 @@ const NOT_OURS = [
   new RegExp(`^${IMAGE.denoDir}/`),
 ];
 
-/** The Debian package: installed by the page, started, updated, removed, and purged without a trace. */
+/**
+ * The Debian package: installed by the page, started, updated, removed, and purged without a
+ * trace.
+ */
 export async function tryPackage(tree: BootedTree): Promise<void> {
   const [install, ...more] = commandsOf("### As a package");
   assert.deepEqual(more, []);
@@ -54,7 +57,7 @@ export async function tryPackage(tree: BootedTree): Promise<void> {
   const pid = await tree.show("MainPID");
   await tree.must(`apt-get install ./nodens_${NEXT_VERSION}_$(dpkg --print-architecture).deb`);
   await tree.until(ANSWERS);
-  assert.notEqual(await tree.show("MainPID"), pid, "an update restarts what runs");
+  assert.notEqual(await tree.show("MainPID"), pid, "an update restarts nodens");
   assert.equal(await tree.show("UnitFileState"), "enabled");
   assert.equal(await tree.show("NRestarts"), "0");
 
@@ -70,7 +73,7 @@ export async function tryPackage(tree: BootedTree): Promise<void> {
 /** The package depends on the packages of the executable's libraries. */
 async function assertDependsOnWhatItLoads(tree: BootedTree): Promise<void> {
   const depends = await tree.must("dpkg-query --show -f '${Depends}' nodens");
-  // Without a runtime to embed, Deno itself has the same libraries.
+  // Without a runtime to embed, Deno has the same libraries.
   const loads = "$(command -v deno || command -v nodens)";
   const owners = await tree.must(
     `ldd ${loads} | grep -o '/[^ ]*' | xargs dpkg --search | cut -d: -f1 | sort -u`,
@@ -83,7 +86,7 @@ async function assertDependsOnWhatItLoads(tree: BootedTree): Promise<void> {
   assert.ok(depends.includes(`libc6 (>= ${newest.trim().slice("GLIBC_".length)})`), newest);
 }
 
-/** All files but those of package managers, and the accounts. */
+/** All files except package managers', and the accounts. */
 async function state(tree: BootedTree): Promise<string[]> {
   const files = await tree.must("find / -xdev ! -type d -print -o -type d -printf '%p/\\n'");
   const accounts = await tree.must("cat /etc/passwd /etc/group /etc/shadow /etc/gshadow");

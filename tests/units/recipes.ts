@@ -14,8 +14,8 @@ const OWN = "nameserver 127.0.0.1\noptions edns0\n";
 const RESOLVES = `getent ahostsv4 example.org | grep -q '^${EXAMPLE} '`;
 
 /**
- * Sections of docs/install.md for programs that write /etc/resolv.conf or have port 53: afterwards the
- * host asks nodens, nodens asks the network's server and follows changes as promised, and the way back
+ * Sections of docs/install.md for programs that write /etc/resolv.conf or own port 53: the host
+ * queries nodens, nodens queries the network's server and follows changes, and the way back
  * restores the host.
  */
 export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void>>> = {
@@ -93,13 +93,12 @@ export const RECIPES: Readonly<Record<string, (tree: BootedTree) => Promise<void
     replace(tree, {
       unit: "unbound.service",
       file: "/etc/unbound/unbound.conf.d/test.conf",
-      // What it forwards to is not signed, and has no root.
+      // Its upstream is unsigned, and has no root.
       text: `server:\n  module-config: "iterator"\n  interface: 127.0.0.1\n` +
         `forward-zone:\n  name: "."\n  forward-addr: ${NETWORK_SERVER}\n`,
     }),
 };
 
-/** Installs nodens by the page and starts it. */
 async function begin(tree: BootedTree, servers: string): Promise<void> {
   await install(tree, servers);
   for (const command of commandsOf("### Start")) await tree.must(command);
@@ -109,19 +108,19 @@ async function follow(tree: BootedTree, heading: string): Promise<void> {
   await tree.type(commandsOf(heading));
 }
 
-/** Types the way back, with the commands of a section instead of those that restore a copy. */
+/** Types the way back, with a section's commands instead of those that restore a copy. */
 async function goBack(tree: BootedTree, heading: string): Promise<void> {
   await follow(tree, heading);
   await tree.must(commandsOf("### The way back").at(-1)!);
 }
 
-/** The host asks nodens, and nodens, whose cache is empty, the network. */
+/** The host queries nodens, and nodens, with an empty cache, the network. */
 async function assertHandedOver(tree: BootedTree): Promise<void> {
   assert.equal(tree.read("/etc/resolv.conf"), OWN);
   await tree.must(`systemctl restart nodens.service && ${RESOLVES}`);
 }
 
-/** nodens asks only this server of the network. */
+/** nodens queries only this server of the network. */
 async function assertAsks(tree: BootedTree, server: string): Promise<void> {
   const other = server === NETWORK_SERVER ? OTHER_SERVER : NETWORK_SERVER;
   await tree.until(`nodens status | grep -q ' ${server}:53 ' &&
@@ -137,7 +136,6 @@ async function offer(tree: BootedTree, server: string): Promise<void> {
       --dhcp-range=192.0.2.100,192.0.2.110,1h --dhcp-option=option:dns-server,${server}`);
 }
 
-/** Replaces a resolver of the host by nodens. */
 async function replace(
   tree: BootedTree,
   { unit, file, text }: { unit: string; file: string; text: string },

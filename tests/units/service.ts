@@ -13,10 +13,9 @@ import {
 
 const OPERATIONS = "docs/operations.md";
 const COREFILE = "/etc/nodens/Corefile";
-/** In tenths of `systemd-analyze security`: 0 allows nothing, 100 everything. */
+/** In tenths of `systemd-analyze security`: from 0 (confined) to 100 (exposed). */
 const MOST_EXPOSURE = 16;
 
-/** Adds a line to the `hosts` of the Corefile. */
 function withHost(tree: BootedTree, line: string): void {
   tree.write(COREFILE, tree.read(COREFILE).replace("    hosts {\n", `$&        ${line}\n`));
 }
@@ -33,7 +32,6 @@ async function assertRestarted(tree: BootedTree, script: string): Promise<void> 
   assert.notEqual(await tree.show("MainPID"), before);
 }
 
-/** Boots, installs, and tests all that the units promise. */
 export async function tryUnits(t: Deno.TestContext, trees: Trees): Promise<void> {
   const tree = await trees.boot();
   try {
@@ -44,14 +42,14 @@ export async function tryUnits(t: Deno.TestContext, trees: Trees): Promise<void>
       for (const command of commandsOf("### Start")) await tree.must(command);
     });
     await serving(t, tree);
-    await t.step("the host is handed over by the page", async () => {
+    await t.step("the host uses nodens after the page's commands", async () => {
       const commands = commandsOf("### Hand the host over");
       const text = await tree.type(commands);
       assert.match(text, new RegExp(`^${EXAMPLE} +example\\.org$`, "m"));
     });
     await failing(t, tree);
     await withSockets(t, tree);
-    await t.step("the way back by the page leaves the host as it was", async () => {
+    await t.step("the way back by the page restores the host", async () => {
       // The recipe does not have the socket unit; there is no iptables.
       await tree.must("systemctl disable --now nodens.socket");
       const [, ...commands] = commandsOf("### The way back");
@@ -60,19 +58,19 @@ export async function tryUnits(t: Deno.TestContext, trees: Trees): Promise<void>
       assert.equal(await tree.show("ActiveState"), "inactive");
     });
   } finally {
-    await t.step("the machine is switched off, and nothing is left", () => tree.off());
+    await t.step("the machine powers off without leftovers", () => tree.off());
   }
-  await t.step("nodens comes up at boot before the network does", () => beforeNetwork(trees));
+  await t.step("nodens starts at boot before the network", () => beforeNetwork(trees));
 }
 
 async function serving(t: Deno.TestContext, tree: BootedTree): Promise<void> {
-  await t.step("systemd knows the state and the listeners", async () => {
+  await t.step("systemd shows the state and the listeners", async () => {
     assert.equal(await tree.show("ActiveState"), "active");
     assert.equal(await tree.show("SubState"), "running");
     assert.equal(await tree.show("StatusText"), "serving .:53 on 127.0.0.1, .:53 on [::1]");
     await tree.must(ANSWERS);
   });
-  await t.step("the process has the unit's user and few rights", async () => {
+  await t.step("the process has the unit's user and minimal rights", async () => {
     const status = await tree.must(`cat /proc/$(systemctl show --value -p MainPID nodens)/status`);
     const uid = (await tree.must("id -u nodens")).trim();
     assert.match(status, new RegExp(`^Uid:\\t${uid}\\t${uid}\\t`, "m"));
@@ -111,15 +109,15 @@ async function serving(t: Deno.TestContext, tree: BootedTree): Promise<void> {
 }
 
 async function failing(t: Deno.TestContext, tree: BootedTree): Promise<void> {
-  await t.step("kill -9: another process is started", async () => {
+  await t.step("kill -9: systemd restarts the process", async () => {
     await assertRestarted(tree, "systemctl kill -s KILL nodens.service");
   });
-  await t.step("SIGSTOP: the watchdog replaces the process", async () => {
+  await t.step("SIGSTOP: the watchdog restarts the process", async () => {
     await assertRestarted(tree, "systemctl kill -s STOP nodens.service");
     await tree.must("journalctl -u nodens.service | grep -q 'Watchdog timeout'");
   });
   await t.step(
-    "nodens starts without upstreams, and follows the file once it has one",
+    "nodens starts without upstreams, and uses those added to the file later",
     async () => {
       await tree.must(": >/etc/nodens/upstreams.conf && systemctl restart nodens.service");
       assert.match(await tree.must("nodens query example.org @127.0.0.1"), /SERVFAIL/);
@@ -141,12 +139,11 @@ async function withSockets(t: Deno.TestContext, tree: BootedTree): Promise<void>
         await tree.type(commands.slice(first));
       }),
   );
-  await t.step("nodens serves on the page's sockets", async () => {
+  await t.step("nodens serves on the sockets of the page's unit", async () => {
     await tree.type(commandsOf("### Sockets that systemd opens", OPERATIONS));
     assert.equal(await tree.show("SubState", "nodens.socket"), "running");
     await tree.must(ANSWERS);
     const opened = await tree.must("ss -Hlntup '( sport = :53 )'");
-    // systemd holds each of them too.
     for (const line of opened.trim().split("\n")) assert.match(line, /"systemd"/, opened);
   });
   await t.step("a query starts a stopped nodens", async () => {
@@ -180,8 +177,8 @@ async function assertLosesNothing(tree: BootedTree, act: () => Promise<void>): P
 }
 
 /**
- * A boot with an address in the Corefile that is configured later: more starts fail than systemd's
- * default limit allows, and then the service is up.
+ * A boot with an address that is configured later: more starts fail than systemd's default limit
+ * allows, and then the service is up.
  */
 async function beforeNetwork(trees: Trees): Promise<void> {
   const tree = await trees.boot();

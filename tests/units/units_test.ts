@@ -1,6 +1,6 @@
 /**
- * The units of deploy/systemd in a bare Debian that systemd has booted, installed by the commands of
- * docs/install.md as they stand there; and that page's recipes for what writes /etc/resolv.conf.
+ * The units of deploy/systemd in a bare Debian booted by systemd, installed by the commands of
+ * docs/install.md; and that page's recipes for programs that write /etc/resolv.conf.
  */
 import { type BootedTree, bootReasons } from "../support/containers/booted_tree.ts";
 import { withFolder } from "../support/run/folder.ts";
@@ -11,12 +11,12 @@ import { RECIPES } from "./recipes.ts";
 import { tryUnits } from "./service.ts";
 
 Deno.test({
-  name: "the units and recipes of the page, in a Debian that systemd has booted",
+  name: "docs/install.md: units and recipes work in a Debian booted by systemd",
   ...skipFor(bootReasons()),
   fn: (t) =>
     withFolder(async (folder) => {
       const trees = await Trees.make(folder);
-      // Beside the units, which spend most of their time waiting; one after the other, for memory.
+      // Beside the units, which mostly wait; one after the other, for memory.
       let last: Promise<unknown> = Promise.resolve();
       const recipes = Object.entries(RECIPES).map(([name, recipe]) => {
         const outcome = last.then(() => tryRecipe(trees, recipe)).then(
@@ -37,7 +37,6 @@ Deno.test({
     }),
 });
 
-/** Tries a recipe in a tree of its own. */
 async function tryRecipe(trees: Trees, recipe: (tree: BootedTree) => Promise<void>): Promise<void> {
   const tree = await trees.boot();
   try {

@@ -3,18 +3,18 @@ import type { Attack, Hands } from "../frame/attack.ts";
 import { EVIL_ZONES, GOOD_ZONES } from "../frame/places.ts";
 import { address, query, questionOf, reply, u32 } from "../frame/wire.ts";
 
-/** Entries of each cache in this attack: fewer than shipped, so that seconds suffice to fill it. */
+/** Fewer cache entries than shipped, so that seconds suffice to fill the cache. */
 const CAPACITY = 1_024;
 const FLUSH = 5_000;
-/** Names of a neighbour, asked for before and after: less than half of a fair share of three clients. */
+/** Less than half of a fair share of three clients. */
 const NEIGHBOUR_NAMES = 120;
-/** The store passes over 32 spared entries in a row and then takes one, in each of its rounds. */
+/** Per round, the store skips 32 protected entries in a row and then evicts one. */
 const MAX_EVICTED = NEIGHBOUR_NAMES / 10;
 const NEIGHBOUR = "10.244.0.3";
-/** The neighbour's time, at either end of the attack. */
+/** The neighbour's time before and after the attack. */
 const NEIGHBOUR_MS = 400;
 
-/** Asks for each of the neighbour's names, so that they are cached if they were not. */
+/** Queries all of the neighbour's names, and so caches them. */
 async function askAll({ udp, pause }: Hands): Promise<number> {
   const socket = udp({ address: NEIGHBOUR });
   let answered = 0;
@@ -31,7 +31,7 @@ async function askAll({ udp, pause }: Hands): Promise<number> {
   return answered;
 }
 
-/** The shipped Corefile with other options of the caches that keep everything for 30 seconds. */
+/** The shipped Corefile with other options for the caches of 30 seconds. */
 function withCache(corefile: string, options: readonly string[]): string {
   const shipped = /^( *)cache 30(?: \{\n(?:.*\n)*?\1\})?$/gm;
   const lines = options.map((option) => `$1    ${option}\n`).join("");
@@ -69,14 +69,14 @@ export const cacheFlush: Attack = {
 
 const FROZEN = `frozen.${EVIL_ZONES.udp}`;
 const FROZEN_TTL = 1;
-/** So long does its server think: time for a hostile query to be the first that wants a refresh. */
+/** Delay of its server: time for a hostile query to trigger the refresh first. */
 const FROZEN_DELAY_MS = 200;
-/** Beyond its TTL an answer may be as old as a refresh takes, and the clock's seconds are whole. */
+/** An answer may outlive its TTL by the time of a refresh, and the clock has whole seconds. */
 const MAX_AGE_SECONDS = FROZEN_TTL + 2;
 const FREEZE_RATE = 200;
 const MASK = 0xffffff;
 
-/** The name's address at a moment: the time. */
+/** An address that encodes the time. */
 function addressNow(): number {
   return Math.floor(Date.now() / 1000) & MASK;
 }

@@ -3,10 +3,12 @@ import { EVIL_ZONES } from "../frame/places.ts";
 import { join, query, u32, wireName } from "../frame/wire.ts";
 
 const RATE = 2_000;
-/** Pairs of words, so 2 to this power of names. */
+/** Pairs of words: 2 to this power of names. */
 const PAIRS = 18;
 const PAIRS_A_LABEL = 6;
-/** One label's length octet and three letters, so that what follows is aligned to words. */
+/**
+ * One label's length octet and three letters, so that the following octets are aligned to words.
+ */
 const LABEL_START = Uint8Array.of(0x33, 0x78, 0x78, 0x78);
 
 // Constants of MurmurHash3's mixing of a word, and their inverses modulo 2^32.
@@ -31,7 +33,7 @@ function unmixWord(word: number): number {
   return Math.imul(rotate(Math.imul(word, I2), 17), I1);
 }
 
-/** Whether no octet is a capital letter, which would be folded. */
+/** Capital letters would be folded. */
 function hasNoCapital(word: number): boolean {
   return [0, 8, 16, 24].every((shift) => {
     const octet = (word >>> shift) & 255;
@@ -41,7 +43,7 @@ function hasNoCapital(word: number): boolean {
 
 type Pair = readonly [first: number, second: number, otherFirst: number, otherSecond: number];
 
-/** Pairs of words that leave MurmurHash3's state equal, whatever it was before. */
+/** Pairs of words that leave MurmurHash3's state equal for any previous state. */
 function makePairs(): Pair[] {
   const pairs: Pair[] = [];
   let state = 777;
@@ -49,7 +51,7 @@ function makePairs(): Pair[] {
   while (pairs.length < PAIRS) {
     const first = next();
     const second = next();
-    // A change of bit 18 becomes one of bit 31 by the rotation, and stays alone in the multiplication.
+    // By rotation, a change of bit 18 becomes one of bit 31, which the multiplication keeps.
     const pair: Pair = [
       first,
       second,
@@ -63,7 +65,9 @@ function makePairs(): Pair[] {
 
 const pairs = makePairs();
 
-/** One of 262,144 names with one hash in the Murmur family, under every seed; little-endian words. */
+/**
+ * One of 262,144 names with one hash in the Murmur family, under every seed; little-endian words.
+ */
 export function collidingName(n: number, zone: string): Uint8Array {
   const labels: Uint8Array[] = [];
   pairs.forEach(([first, second, otherFirst, otherSecond], i) => {

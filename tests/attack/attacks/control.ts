@@ -7,7 +7,7 @@ import { listeningPorts } from "../frame/listening.ts";
 const SIGHUP = 1;
 const SIGUSR1 = 10;
 const INSPECTOR = 9229;
-/** Grace time of Kubernetes is 30 s; nodens is to need a fraction of it. */
+/** Kubernetes allows 30 s; nodens must need a fraction of it. */
 const STOP_SECONDS = 10;
 
 const pause = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
@@ -30,7 +30,7 @@ export const reloadStorm: Attack = {
   },
 };
 
-/** A little of everything, until nodens has gone. */
+/** Mixed queries until nodens has ended. */
 async function mixed({ tcp, udp, paced }: Hands): Promise<{ asked: number }> {
   const socket = udp();
   const pipelined = join(...Array.from({ length: 500 }, () => framed(query("h1.good.test"))));
@@ -68,12 +68,11 @@ export const terminated: Attack = {
   ],
 };
 
-/** Signals that end a process by default and need not be survived. */
+/** Signals that end a process by default and are not tested here. */
 const ALL_SIGNALS = Array.from({ length: 64 }, (_, i) => i + 1)
   .filter((signal) => ![9, 19, 32, 33].includes(signal)); // KILL, STOP; two are glibc's own
-/** Signals that must not end nodens: reload, a hang-up of a pipe, and those that nothing heeds. */
+/** Signals that must not end nodens: reload, SIGPIPE, and those ignored by default. */
 const HARMLESS = [SIGHUP, SIGUSR1, 13, 17, 18, 23, 28];
-/** Processes that are tried at a time. */
 const AT_A_TIME = 4;
 const LOOK_MS = 250;
 

@@ -10,16 +10,14 @@ const AHEAD = 50;
 const REQUESTS = new TextEncoder().encode(
   "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(AHEAD),
 );
-/** A kubelet's default `timeoutSeconds` of a probe. */
 const PROBE_LIMIT_MS = 1_000;
-/** Pause between two probes: a kubelet asks every few seconds. */
+/** kubelet probes every few seconds. */
 const PROBE_PAUSE_MS = 20;
-/** Probes take no longer than this at the 99th percentile. */
+/** Limit of probes at the 99th percentile. */
 const PROBE_P99_MS = 100;
 
 const pause = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
 
-/** Keeps connections open that send requests ahead and take all answers. */
 async function pipeline({ tcp, left, pause }: Hands) {
   let open: Socket[] = [];
   const fresh = new Set<Socket>();
@@ -45,7 +43,7 @@ async function pipeline({ tcp, left, pause }: Hands) {
   return { opened, "MB of metrics": Math.round(bytes / 1e6) };
 }
 
-/** Asks /health all the time, as several kubelets would. */
+/** Probes /health continuously, as several kubelets would. */
 async function probe({ seconds }: Stage) {
   const end = performance.now() + seconds * 1000;
   const took: number[] = [];

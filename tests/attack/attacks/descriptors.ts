@@ -6,12 +6,10 @@ import { healthy } from "./http.ts";
 
 const METRICS = { address: PLACES.node, port: HTTP.metrics };
 const HEALTH = { address: PLACES.dns, port: HTTP.health };
-/** Connections beyond the limit. */
 const BEYOND = 200;
-/** Names a second of a slow zone, each of which keeps a socket to the upstream. */
 const MISSES = 200;
 const SLOW_MS = 500;
-/** Connections opened, or opened again, in one turn of some milliseconds. */
+/** Connections per turn of some milliseconds. */
 const OPENED_A_TURN = 10;
 const FREE_PORTS = 20;
 const FIRST_PORT = 40_000;
@@ -21,7 +19,7 @@ const slowly = (message: Uint8Array) => ({
   message: reply(message, { answers: [address(5, u32(0x0a420001))] }),
 });
 
-/** Idle connections, to DNS and to HTTP, until none is left, and misses that need sockets too. */
+/** Exhausts descriptors by idle DNS and HTTP connections, and by misses. */
 export function outOfDescriptors(files: number): Attack {
   return {
     name: `descriptors-${files}`,

@@ -16,13 +16,11 @@ import {
   u32,
 } from "../frame/wire.ts";
 
-/** Questions a second for names of the attacker's. */
 const RATE = 300;
 const PIECE_BYTES = 65_536;
 const MIB = 2 ** 20;
 const HOSTILE_DOT = `tls://${PLACES.attacker}:${TLS_PORT.dot}`;
 
-/** Asks for names of the attacker's, so that nodens connects again and again. */
 function ask({ udp, paced }: Hands): Promise<number> {
   const socket = udp();
   return paced(
@@ -32,12 +30,11 @@ function ask({ udp, paced }: Hands): Promise<number> {
   );
 }
 
-/** As many of the same as a piece holds. */
 function repeated(one: Uint8Array): Uint8Array {
   return join(...Array.from({ length: Math.ceil(PIECE_BYTES / one.length) }, () => one));
 }
 
-/** An answer to a question that is not nodens's. */
+/** An answer to a question that nodens did not ask. */
 const UNASKED = framed(
   reply(query(`unasked.${EVIL_ZONES.udp}`), {
     answers: [address(60, Uint8Array.of(10, 66, 0, 1))],
@@ -66,7 +63,6 @@ export const unaskedAnswers: Attack = {
   ],
 };
 
-/** Octets of data in a long answer. */
 const LONG = 60_000;
 let made: Uint8Array | null = null;
 
@@ -88,7 +84,6 @@ export const longAnswers: Attack = {
   attack: async (hands) => ({ asked: await ask(hands) }),
 };
 
-/** A frame of HTTP/2. */
 function frame(type: number, flags: number, stream: number, payload: Uint8Array): Uint8Array {
   const length = u32(payload.length).subarray(1);
   return join(length, type, flags, u32(stream), payload);
@@ -103,7 +98,7 @@ const HEADERS = join(
 );
 const OPEN = frame(1, 4, 1, HEADERS);
 
-/** Ways to send much that carries nothing: what comes first, and what comes again and again. */
+/** Ways to send much without content: the first octets, and the repeated ones. */
 const FRAMES: Readonly<Record<string, readonly [first: Uint8Array, again: Uint8Array]>> = {
   "one-octet DATA": [OPEN, frame(0, 0, 1, Uint8Array.of(0))],
   "empty DATA": [OPEN, frame(0, 0, 1, NOTHING)],
@@ -133,10 +128,10 @@ const FRAMES: Readonly<Record<string, readonly [first: Uint8Array, again: Uint8A
   "header table": [NOTHING, frame(1, 4, 1, join(...Array(16_000).fill(0x20)))],
 };
 
-/** Octets of a client's beginning, with the acknowledgement of settings. */
+/** Octets of a client's preface, with the acknowledgement of settings. */
 const PREFACE_BYTES = 110;
 const WAYS = Object.values(FRAMES);
-/** One server each, because nodens avoids a server that it cut off for a while. */
+/** One server each, because nodens avoids a server after a disconnect. */
 const HOSTILE_HTTPS = WAYS.map((_, i) => `https://${PLACES.attacker}:${TLS_PORT.https + i}`)
   .join(" ");
 
@@ -153,7 +148,7 @@ export const http2Frames: Attack = {
         socket.write(SETTINGS);
         let octets = 0;
         socket.on("data", ({ length }: Uint8Array) => {
-          // A request has come once there is more than the beginning.
+          // More octets than the preface show a request.
           const before = octets;
           octets += length;
           if (before >= PREFACE_BYTES || octets < PREFACE_BYTES) return;
@@ -172,7 +167,7 @@ export const http2Frames: Attack = {
   ],
 };
 
-/** Each attempt is two connections, of as many as are begun at a time; there are some in this time. */
+/** Each attempt is two connections, and attempts are limited. */
 const MOST_CONNECTIONS = 100;
 
 export const wrongCertificate: Attack = {

@@ -6,7 +6,6 @@ const BIND = "bind 10.0.1.1";
 interface Case {
   readonly name: string;
   readonly corefile: string;
-  /** Whether nodens has dealt with it, from what it wrote and its exit code. */
   readonly done: (one: Another) => boolean;
 }
 
@@ -50,7 +49,7 @@ export const hostileFiles: Attack = {
     facts["taken or hung"] === "none" ? [] : [`taken, or waited for: ${facts["taken or hung"]}`],
 };
 
-/** An error at the start, or a word about it. */
+/** An error at the start, or a log line about it. */
 function spoke(one: Another): boolean {
   return (one.code() ?? 0) !== 0 || /fifo/.test(one.log());
 }

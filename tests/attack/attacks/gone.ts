@@ -1,4 +1,4 @@
-/** Connections and sockets that are gone, or should be soon. */
+/** Closed connections and sockets. */
 import type { Attack, Facts, Hands } from "../frame/attack.ts";
 import { EVIL_ZONES } from "../frame/places.ts";
 import type { Socket } from "../frame/sockets.ts";
@@ -24,12 +24,10 @@ const SMALL_WINDOW = 4_096;
 const CONNECTIONS_A_SECOND = 3_000;
 const AT_A_TIME = 3;
 const QUERIES = 2;
-/** Time in which the answers come into the cache. */
 const WARM_UP_MS = 200;
-/** The ways to go: at once, after one's own FIN, and while an answer is being written. */
+/** Closed at once, after the client's FIN, or during an answer. */
 const WAYS = ["reset", "half-closed", "midway"] as const;
 
-/** A connection with queries whose answers are not read; `leave` ends it. */
 function abandoned(way: typeof WAYS[number], { tcp }: Hands): { leave: () => void } {
   const name = way === "midway" ? LARGE_NAME : MIDDLE_NAME;
   const one = framed(query(name, TYPE.TXT));
@@ -76,23 +74,21 @@ export const abandonedConnections: Attack = {
 };
 const BURST = 1_500;
 const BURST_MS = 400;
-/** Clients of the burst: one alone has its share of questions that may wait. */
+/** Many clients, because each has a limit of waiting questions. */
 const SOURCES = 32;
-/** All of them are answered so long after they were asked. */
 const HELD_MS = 600;
-/** Time in which sockets are given up again, at 64 a second. */
+/** Time in which sockets are closed, at 64 a second. */
 const SHRINK_SECONDS = 5;
-/** Least number of exchanges given up a second or two after the burst. */
+/** Least number of exchanges released within two seconds after the burst. */
 const GIVEN_UP = 128;
 
-/** Sockets that a process has open. */
 function socketsOf(pid: number): number {
   let count = 0;
   for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
     try {
       if (Deno.readLinkSync(`/proc/${pid}/fd/${name}`).startsWith("socket:")) count++;
     } catch {
-      // It was closed meanwhile.
+      // Closed meanwhile.
     }
   }
   return count;

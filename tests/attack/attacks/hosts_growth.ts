@@ -2,9 +2,8 @@ import { changed } from "../frame/shipped.ts";
 import type { Attack, Stage } from "../frame/attack.ts";
 
 const SIGHUP = 1;
-/** The shipped limit of memory has room for the first three, and is to have none for the last. */
+/** The shipped memory limit must allow the first three and refuse the last. */
 const NAMES = [20_000, 150_000, 300_000, 1_000_000] as const;
-/** Time for one reload on a busy machine. */
 const RELOAD_MS = 5_000;
 
 export const hostsGrowth: Attack = {

@@ -7,7 +7,6 @@ const HEALTH = { address: PLACES.dns, port: HTTP.health };
 const HALF_SENT = 2_200;
 const PIPELINED = 60;
 const encoder = new TextEncoder();
-/** A header without an end, by the kilobyte. */
 const HALF = encoder.encode(`GET /metrics HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(1_000)}`);
 const WHOLE = encoder.encode("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
 const ODD = [
@@ -20,7 +19,7 @@ const ODD = [
   `GET /${"a".repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
 ].map((text) => encoder.encode(text));
 
-/** Whether /health answers a client that behaves, as a probe of the kubelet asks. */
+/** Whether /health answers a well-behaved client, as for a probe of kubelet. */
 export async function healthy(): Promise<boolean> {
   try {
     const response = await fetch(`http://${HEALTH.address}:${HEALTH.port}/health`, {

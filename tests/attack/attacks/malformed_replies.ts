@@ -18,16 +18,16 @@ import {
 
 const RATE = 40;
 const ADDRESS = Uint8Array.of(10, 66, 0, 1);
-/** Data of the record that holds the pointers; a pointer reaches 16,383. */
+/** Data of the record with the pointers; a pointer reaches 16,383. */
 const CHAIN_BYTES = 16_000;
 const HEADER = 12;
 const RR_FIXED = 10;
 
 type Make = (message: Uint8Array) => Uint8Array;
 
-/** Ways to lie, by the first label of the name. */
+/** Malformations, by the first label of the name. */
 const LIES: Readonly<Record<string, Make>> = {
-  /** Each pointer points to the one before: thousands of hops a name, for thousands of names. */
+  /** Each pointer leads to the previous one: thousands of hops for each of thousands of names. */
   chain(message) {
     const start = questionOf(message).end + 2 + RR_FIXED;
     const hops: Uint8Array[] = [QNAME];
@@ -40,7 +40,6 @@ const LIES: Readonly<Record<string, Make>> = {
       ],
     });
   },
-  /** 48 KiB of aliases whose owners are long chains of pointers. */
   aliases(message) {
     const { end, name } = questionOf(message);
     const start = end + 2 + RR_FIXED;
@@ -59,7 +58,6 @@ const LIES: Readonly<Record<string, Make>> = {
       ],
     });
   },
-  /** Two names that point to each other. */
   circle(message) {
     const { end } = questionOf(message);
     const second = end + 2 + RR_FIXED + 2;
@@ -70,17 +68,16 @@ const LIES: Readonly<Record<string, Make>> = {
       ],
     });
   },
-  /** A name that points to itself, in the data of a type that has names. */
+  /** A name that points to itself, in the data of a type with names. */
   itself(message) {
     const { end } = questionOf(message);
     return reply(message, {
       answers: [record(QNAME, TYPE.CNAME, 60, pointer(end + 2 + RR_FIXED))],
     });
   },
-  /** A pointer to the header, whose counts read as labels. */
+  /** A pointer to the header, whose counts look like labels. */
   header: (message) =>
     reply(message, { answers: [record(pointer(4), TYPE.A, 60, ADDRESS)], opt: true }),
-  /** A pointer into the fields of an earlier record. */
   fields(message) {
     const { end } = questionOf(message);
     return reply(message, {
@@ -90,10 +87,9 @@ const LIES: Readonly<Record<string, Make>> = {
       ],
     });
   },
-  /** A name that begins in the middle of a label. */
   middle: (message) =>
     reply(message, { answers: [record(pointer(HEADER + 3), TYPE.A, 60, ADDRESS)] }),
-  /** A name of 127 labels, and one of more octets than names may have. */
+  /** A name of 127 labels, and one longer than names may be. */
   long(message) {
     const { end } = questionOf(message);
     const labels = join(...repeat(120, () => join(1, 0x61)), QNAME);
@@ -106,7 +102,6 @@ const LIES: Readonly<Record<string, Make>> = {
       ],
     });
   },
-  /** Types that may have compressed names in their data, with a signature to take off before them. */
   compressed: (message) =>
     reply(message, {
       answers: [
@@ -127,21 +122,17 @@ const LIES: Readonly<Record<string, Make>> = {
       authority: [record(pointer(end + 12 + 18 + 1 + RR_FIXED + 4), TYPE.NS, 60, QNAME)],
     });
   },
-  /** Counts that promise more than there is. */
   counts(message) {
     const lie = reply(message, { answers: [record(QNAME, TYPE.A, 60, ADDRESS)] });
     lie.set(u16(0xffff), 6);
     return lie;
   },
-  /** Data that ends beyond the message. */
   length(message) {
     const lie = reply(message, { answers: [record(QNAME, TYPE.A, 60, ADDRESS)] });
     lie.set(u16(0xffff), lie.length - 6);
     return lie;
   },
-  /** TXT without data. */
   empty: (message) => reply(message, { answers: [record(QNAME, TYPE.TXT, 60, new Uint8Array(0))] }),
-  /** Many OPT records. */
   opts: (message) =>
     reply(message, {
       answers: repeat(500, () => record(Uint8Array.of(0), TYPE.OPT, 0, new Uint8Array(0))),
@@ -151,7 +142,6 @@ const LIES: Readonly<Record<string, Make>> = {
 
 const NAMES = Object.keys(LIES);
 
-/** Replies by kind and length of the name. */
 const made = new Map<string, Uint8Array>();
 
 const lie: UpstreamScript = (message, transport) => {
@@ -188,7 +178,7 @@ export const malformedReplies: Attack = {
       const flags = n % 3 === 0 ? FLAG.RD | 0x10 : FLAG.RD; // CD
       const message = query(name, types[(n >> 3) % types.length], { flags, edns: 4096 });
       socket.send(message);
-      // Again at once: from the cache, if it was kept.
+      // Repeated at once: answered from the cache if it was stored.
       socket.send(message);
     }, () => socket.drain());
     return { asked: asked * 2, kinds: NAMES.length };

@@ -16,19 +16,18 @@ import {
 } from "../frame/wire.ts";
 
 const ALIASES = 8;
-/** Below the largest message by what a resolver adds. */
+/** Leaves room for a resolver's additions to the largest message. */
 const BYTES = 62_500;
-/** How much of it must pass the resolver, and how often that is checked. */
+/** Octets that must pass the resolver, and how often that is checked. */
 const LEAST_BYTES = 60_000;
 const PROBE_TRIES = 50;
 const TTL = 3600;
 const HEADER = 12;
-/** Octets of an address record with a compressed owner. */
 const ADDRESS_RECORD = 16;
 const TAIL = `${Array.from({ length: 110 }, () => "a").join(".")}.${EVIL_ZONES.udp}`;
 const CHAIN = Array.from({ length: ALIASES }, (_, i) => `${String.fromCharCode(98 + i)}.${TAIL}`);
 
-/** Eight aliases with names of 120 labels, and as many addresses at the end as fit: all of it valid. */
+/** Eight aliases with names of 120 labels, and as many addresses as fit: all valid. */
 export function longAnswer(message: Uint8Array): Uint8Array {
   const { name, end } = questionOf(message);
   const place = CHAIN.indexOf(name);
@@ -48,7 +47,7 @@ export function longAnswer(message: Uint8Array): Uint8Array {
   return reply(message, { answers });
 }
 
-/** Answers by the name they are for: those of the chain, and one for all names at its start. */
+/** Answers by name: those of the chain, and one for all names at its start. */
 const made = new Map<string, Uint8Array>();
 
 function answerOnce(message: Uint8Array): Uint8Array {
@@ -61,7 +60,7 @@ function answerOnce(message: Uint8Array): Uint8Array {
 
 const SETTING: Setting = { unbound: true };
 
-/** The attack at a rate of queries a second. */
+/** The attack at a rate of queries per second. */
 export function scanCost(rate: number): Attack {
   return {
     name: `scan-cost-${rate}`,
@@ -76,7 +75,7 @@ export function scanCost(rate: number): Attack {
     async attack({ udp, tcp, paced, pause }) {
       const run = String(Math.random()).slice(2, 10);
       const name = (n: number) => `r${String(n).padStart(4, "0")}-${run}.${EVIL_ZONES.udp}`;
-      // Once over TCP, to see that the large answer gets through at all.
+      // Once over TCP, to check that the large answer arrives at all.
       const whole = tcp();
       await pause(20);
       whole.send(framed(query(name(0))));

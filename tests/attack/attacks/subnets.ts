@@ -5,7 +5,6 @@ import { address, join, query, questionOf, reply, TYPE, u16, u32 } from "../fram
 
 const RATE = 2_000;
 const CLIENT_SUBNET = 8;
-/** Octets in front of the options in an OPT record. */
 const OPT_HEAD = 11;
 
 /** A query with a client subnet: 10.x.y.0/24. */
@@ -14,7 +13,7 @@ export function subnetQuery(name: string, n: number): Uint8Array {
   return withOption(query(name, TYPE.A), data);
 }
 
-/** The upstream's answers: each subnet has its own; odd names get another's. */
+/** The upstream's answers: each subnet has its own; odd names get another subnet's. */
 export function subnetReply(message: Uint8Array): Uint8Array {
   const answer = reply(message, { answers: [address(60, Uint8Array.of(10, 6, 6, 6))] });
   const data = subnetOf(message);
@@ -24,7 +23,6 @@ export function subnetReply(message: Uint8Array): Uint8Array {
   return withOption(answer, data);
 }
 
-/** Appends an OPT record with the option to a message without any. */
 function withOption(message: Uint8Array, data: Uint8Array): Uint8Array {
   const option = join(u16(CLIENT_SUBNET), u16(data.length), data);
   const opt = join(0, u16(TYPE.OPT), u16(1232), u32(0), u16(option.length), option);
@@ -33,7 +31,7 @@ function withOption(message: Uint8Array, data: Uint8Array): Uint8Array {
   return whole;
 }
 
-/** Data of the subnet in a query, whose only other record is its OPT; null without. */
+/** Subnet data of a query whose only other record is its OPT; null without. */
 function subnetOf(message: Uint8Array): Uint8Array | null {
   const word = (at: number) => (message[at]! << 8) | message[at + 1]!;
   for (let at = questionOf(message).end + OPT_HEAD; at + 4 <= message.length;) {

@@ -5,7 +5,6 @@ import { framed, join, query, reply, text, truncated, TYPE } from "../frame/wire
 
 const BIG_NAME = `big.${EVIL_ZONES.udp}`;
 const BIG_BYTES = 4_000;
-/** Sent on a connection at once. */
 const PIPELINE_BYTES = 65_000;
 const SMALL_WINDOW = 4_096;
 
@@ -14,9 +13,8 @@ const HOARDED_CONNECTIONS = 5_000;
 const SHORT_CONNECTIONS = 33_500;
 const SHORT_AT_A_TIME = 3;
 const SHORT_QUERIES = 2;
-/** Connections that are opened, or opened again, in one turn of some milliseconds. */
 const OPENED_A_TURN = 20;
-/** Source addresses where an attacker has more than one. */
+/** Source addresses of a distributed attacker. */
 const MANY_SOURCES = 32;
 
 function bigAnswer(message: Uint8Array, transport: "udp" | "tcp"): Uint8Array {
@@ -25,7 +23,7 @@ function bigAnswer(message: Uint8Array, transport: "udp" | "tcp"): Uint8Array {
     : reply(message, { answers: [text(300, BIG_BYTES)] });
 }
 
-/** Opens connections whose answers are read one octet now and then. */
+/** Opens connections that read their answers one octet at a time. */
 async function pipelineUnread(
   { tcp, left, pause }: Hands,
   sourceOf: (n: number) => string,
@@ -34,7 +32,7 @@ async function pipelineUnread(
   const load = join(...Array.from({ length: Math.floor(PIPELINE_BYTES / one.length) }, () => one));
   const first = tcp();
   await pause(20);
-  first.send(one); // the answer comes into the cache
+  first.send(one); // caches the answer
   await pause(150);
   let open: Socket[] = [];
   let closed = 0;
@@ -88,7 +86,6 @@ export const connectionHoarding: Attack = {
       closed += gone.size;
       gone.forEach((socket) => socket.close());
       open = open.filter((socket) => !gone.has(socket));
-      // Some begin a query, so that they are not idle.
       for (let i = opened % 7; i < open.length; i += 7) {
         if (Math.random() < 0.02) open[i]!.send(half);
       }

@@ -6,18 +6,18 @@ import { query, questionOf, reply, text, truncated, TYPE } from "../frame/wire.t
 const SUBDOMAINS = 2_000;
 /** Queries of one DNSBomb. */
 const BOMB = 5_000;
-/** All that is asked is answered at the same moment, so long after the first. */
+/** Delay from the first query to the simultaneous answers. */
 const BOMB_HELD_MS = 1_500;
 const BOMB_BYTES = 4_000;
-/** The span in which bytes towards the victim are counted. */
+/** Window for counting bytes to the victim. */
 const WINDOW_MS = 400;
-/** More than this in one window is a pulse. */
+/** More per window is a pulse. */
 const WINDOW_BYTES = 512 * 1024;
 const REFLECTED = 2_000;
-/** One answer above 512 octets, and one below: only the first kind is limited. */
+/** One answer above 512 octets and one below: only larger ones are limited. */
 const REFLECTED_BYTES = { large: 1_100, small: 430 } as const;
 const LARGE_OCTETS = 512;
-/** Large answers a second to one address, as `rrl` has it by default; as many more at once. */
+/** Default of `rrl`: large answers per second to one address, with a burst of as many more. */
 const LARGE_A_SECOND = 200;
 
 async function subdomains(
@@ -51,7 +51,7 @@ export const randomSubdomainsFromTwo: Attack = {
   attack: (hands) => subdomains(hands, [PLACES.attacker, "10.244.0.67"]),
 };
 
-/** Counts what comes to the victim, by the time of its coming. */
+/** Counts octets that reach the victim, by arrival time. */
 class Victim {
   readonly #arrivals: { at: number; bytes: number }[] = [];
   readonly #socket: Socket;
@@ -61,7 +61,6 @@ class Victim {
     this.#socket = udp({ address, port: 80 }, { receiveBytes: 32 << 20 });
   }
 
-  /** Sends a query with the victim's address as its source. */
   ask(message: Uint8Array): void {
     this.sent += message.length;
     this.#socket.send(message);
@@ -74,7 +73,6 @@ class Victim {
     }
   }
 
-  /** Answers that came above 512 octets. */
   get large(): number {
     return this.#arrivals.filter(({ bytes }) => bytes > LARGE_OCTETS).length;
   }
@@ -99,7 +97,6 @@ class Victim {
 
 let heldSince = 0;
 
-/** Holds every answer until the same moment. */
 function heldReply(message: Uint8Array) {
   const now = performance.now();
   if (now - heldSince > BOMB_HELD_MS) heldSince = now;
@@ -117,7 +114,7 @@ export const dnsBomb: Attack = {
     const victim = new Victim(hands);
     const rate = BOMB / (BOMB_HELD_MS / 1000);
     await hands.paced(rate, (n) => {
-      // The second half asks for the same few names, so that many wait for one question.
+      // The second half repeats a few names, so that many clients wait for one question.
       const name = n % 2 === 0 ? `b${n}` : `b${n % 10}-same`;
       if (n < BOMB) {
         victim.ask(query(`${name}.${EVIL_ZONES.tcp}`, TYPE.TXT, { edns: 4096 }));

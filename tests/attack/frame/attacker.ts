@@ -1,6 +1,6 @@
 /**
- * The attacker's process: waits for a line on standard input, attacks, and prints what it
- * found as JSON. It ends soon after its time.
+ * The attacker's process: waits for a line on standard input, attacks, and prints its findings as
+ * JSON. It ends soon after its time.
  */
 import { attackNamed } from "../attacks.ts";
 import type { Hands } from "./attack.ts";
@@ -8,7 +8,6 @@ import { PLACES, SERVER } from "./places.ts";
 import { say } from "./say.ts";
 import { Socket } from "./sockets.ts";
 
-/** How often a paced attack looks at the clock. */
 const TICK_MS = 4;
 
 function hands(seconds: number): Hands {

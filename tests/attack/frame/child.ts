@@ -1,7 +1,7 @@
-/** Exit code where Deno cannot say what ended a process. */
+/** Exit code if Deno does not know how a process ended. */
 const UNKNOWN_CODE = 255;
 
-/** A process of the stage, what it writes, and how it ends. */
+/** A process of the stage, with its output and end. */
 export class Child {
   readonly pid: number;
   readonly #process: Deno.ChildProcess;
@@ -10,7 +10,6 @@ export class Child {
   #output = "";
   #code: number | null = null;
 
-  /** Starts it; standard input is a pipe where `input` is set. */
   constructor(command: readonly string[], options: { input?: boolean } = {}) {
     const [program = "", ...args] = command;
     this.#process = new Deno.Command(program, {
@@ -26,7 +25,7 @@ export class Child {
         new WritableStream({ write: (text) => void (this.#output += text) }),
       )
     );
-    // Deno knows no real-time signals, and rejects if one ended the process.
+    // Deno does not know real-time signals, and rejects after one.
     this.#ended = this.#process.status.then(({ code }) => code, () => UNKNOWN_CODE)
       .then(async (code) => {
         this.#code = code;
@@ -35,40 +34,38 @@ export class Child {
       });
   }
 
-  /** Everything written so far, both streams mixed as they came. */
+  /** Output so far, both streams interleaved. */
   get output(): string {
     return this.#output;
   }
 
-  /** Exit code; null while it runs. 128 plus the signal's number if a signal ended it. */
+  /** Null while it runs; 128 plus the signal's number after a signal. */
   get code(): number | null {
     return this.#code;
   }
 
-  /** Waits for a line "ready". */
   async ready(ms = 10_000): Promise<void> {
     if (await this.until(() => /^ready$/m.test(this.#output), ms)) return;
     throw new Error(`Cannot go on: a part of the stage is not ready\n${this.#output}`);
   }
 
-  /** Waits until `done` holds or it has ended; returns whether `done` holds. */
+  /**
+   * Waits until `done` returns true or the process has ended; returns the last result of `done`.
+   */
   async until(done: () => boolean, ms: number): Promise<boolean> {
     const end = performance.now() + ms;
     while (!done() && this.#code === null && performance.now() < end) await sleep(10);
     return done();
   }
 
-  /** Writes a line to its standard input. */
   async tell(line: string): Promise<void> {
     await this.#input?.write(new TextEncoder().encode(`${line}\n`));
   }
 
-  /** Ends its standard input. */
   async hangUp(): Promise<void> {
     await this.#input?.close();
   }
 
-  /** Waits for its end; kills it after `ms`. Resolves with its exit code. */
   async end(ms: number): Promise<number> {
     const timer = setTimeout(() => this.signal("SIGKILL"), ms);
     const code = await this.#ended;
@@ -76,7 +73,7 @@ export class Child {
     return code;
   }
 
-  /** Waits for its end, and reads the JSON of its last line. */
+  /** Waits for its end, and parses the JSON in its last line. */
   async result<T>(ms: number): Promise<T> {
     const code = await this.end(ms);
     const line = this.#output.trimEnd().split("\n").at(-1) ?? "";
@@ -87,7 +84,6 @@ export class Child {
     }
   }
 
-  /** Sends a signal; false if it has ended. */
   signal(signal: Deno.Signal): boolean {
     if (this.#code !== null) return false;
     try {
@@ -99,7 +95,6 @@ export class Child {
   }
 }
 
-/** Waits. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((wake) => setTimeout(wake, ms));
 }

@@ -1,8 +1,7 @@
 /**
- * The well-behaved client's process: hits and misses over UDP, a few over TCP, at a
- * steady pace from when it starts until its standard input ends; then prints its samples as JSON.
- *
- * One thread that blocks in poll, so that what it measures is nodens and not its own event loop.
+ * The well-behaved client's process: hits and misses over UDP, some over TCP, at a steady pace
+ * until its standard input ends; then prints its samples as JSON. One thread that blocks in poll,
+ * so that it measures nodens and not its own event loop.
  */
 import { KINDS, type Sample } from "./client_report.ts";
 import { GOOD_ZONES, HONEST_ADDRESS, PLACES, SERVER } from "./places.ts";
@@ -10,13 +9,11 @@ import { POLL, poll, Socket } from "./sockets.ts";
 import { say } from "./say.ts";
 import { framed, headerOf, query, questionOf } from "./wire.ts";
 
-/** Questions a second, by kind. */
+/** Questions per second, by kind. */
 const RATES = [200, 20, 5, 5];
-/** Names that are asked for again and again. */
 const HIT_NAMES = 100;
-/** A query without an answer for this long is lost. */
 const PATIENCE_MS = 3_000;
-/** Source ports over TCP, so that none is needed of the kernel's own, which an attack may use up. */
+/** Source ports over TCP, outside the kernel's range, which an attack may exhaust. */
 const TCP_PORTS = { first: 21_000, count: 8_000 } as const;
 const STDIN = 0;
 
@@ -39,7 +36,7 @@ const waiting = new Map<number, Waiting>();
 let connections: Connection[] = [];
 let serial = 0;
 
-for (let i = 0; i < HIT_NAMES; i++) ask(1, hitName(i)); // so that later they are hits
+for (let i = 0; i < HIT_NAMES; i++) ask(1, hitName(i)); // so that later queries are hits
 settle(1_000);
 samples.length = 0;
 say("ready");
@@ -62,7 +59,6 @@ function run(): void {
   settle(PATIENCE_MS);
 }
 
-/** Waits for outstanding answers; the rest is lost. */
 function settle(ms: number): void {
   const end = performance.now() + ms;
   while (waiting.size + connections.length > 0 && performance.now() < end) turn(20, false);
@@ -94,7 +90,7 @@ function ask(kind: number, name: string): void {
   udp.send(message);
 }
 
-/** Handles what has come, after at most `ms`; false once standard input has ended. */
+/** Handles input for at most `ms`; false once standard input has ended. */
 function turn(ms: number, stoppable: boolean): boolean {
   const events = poll([
     { fd: stoppable ? STDIN : -1, events: POLL.IN },

@@ -1,21 +1,16 @@
-/** Kinds of questions of the well-behaved client. */
 export const KINDS = ["hit", "miss", "tcp hit", "tcp miss"] as const;
-/** One of them. */
 export type Kind = (typeof KINDS)[number];
 
-/** A question: kind, when it was asked (milliseconds since the epoch), latency (-1 if lost). */
 export type Sample = readonly [kind: number, askedAt: number, latencyMs: number];
 
-/** Answers of one kind. */
 export interface KindReport {
   readonly asked: number;
-  /** Not answered, or not with what the upstream said. */
   readonly lost: number;
   readonly p50: number;
   readonly p99: number;
 }
 
-/** Results of the client in a span of time: hits and misses, over UDP and TCP. */
+/** The client's results in a time span: hits and misses, over UDP and TCP. */
 export interface ClientReport {
   readonly hits: KindReport;
   readonly misses: KindReport;
@@ -27,7 +22,6 @@ export function reportOn(samples: readonly Sample[], from: number, to: number): 
   return { hits: reportKind(within, "hit"), misses: reportKind(within, "miss") };
 }
 
-/** Latencies are of UDP; losses are of both. */
 function reportKind(samples: readonly Sample[], kind: "hit" | "miss"): KindReport {
   const both = samples.filter(([index]) => KINDS[index]!.endsWith(kind));
   const latencies = both.filter(([index, , ms]) => KINDS[index] === kind && ms >= 0)

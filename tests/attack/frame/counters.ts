@@ -2,7 +2,7 @@ import { HTTP, PLACES } from "./places.ts";
 
 const SCRAPE_MS = 2_000;
 
-/** Families that rise with every query and restart, and say nothing of an attack. */
+/** Families that rise with every query and restart. */
 const ORDINARY = new Set([
   "nodens_heartbeats_total",
   "nodens_queries_total",
@@ -10,7 +10,7 @@ const ORDINARY = new Set([
   "nodens_upstream_replies_total",
 ]);
 
-/** Counters of nodens by family, all series added up; empty if they cannot be read. */
+/** nodens's counters by family, series added up; empty if they are unreadable. */
 export async function counters(): Promise<Record<string, number>> {
   try {
     const response = await fetch(`http://${PLACES.node}:${HTTP.metrics}/metrics`, {
@@ -22,7 +22,6 @@ export async function counters(): Promise<Record<string, number>> {
   }
 }
 
-/** Reads the exposition format. */
 export function parseCounters(text: string): Record<string, number> {
   const found: Record<string, number> = {};
   for (const [, family, value] of text.matchAll(/^(nodens_\w+_total)(?:\{.*\})? (\S+)$/gm)) {
@@ -31,7 +30,6 @@ export function parseCounters(text: string): Record<string, number> {
   return found;
 }
 
-/** Those that rose, by how much. */
 export function risen(
   before: Readonly<Record<string, number>>,
   after: Readonly<Record<string, number>>,

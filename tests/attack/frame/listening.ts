@@ -1,4 +1,3 @@
-/** TCP ports on which a process listens, as /proc has them; empty if it has ended. */
 export function listeningPorts(pid: number): Set<number> {
   const sockets = new Set<string>();
   const ports = new Set<number>();
@@ -20,7 +19,7 @@ export function listeningPorts(pid: number): Set<number> {
   return ports;
 }
 
-/** State of a socket that listens, in /proc/net/tcp. */
+/** State of a listening socket in /proc/net/tcp. */
 const LISTEN = "0A";
 
 function linkOf(path: string): string {

@@ -1,10 +1,11 @@
-/** Memory of what ran in a group, in MiB. */
+/** Memory used in a group, in MiB. */
 export interface MemoryUse {
-  /** Peak of the group. */
   readonly peak: number;
-  /** Peak of its TCP buffers, if the kernel counts them separately (version 1); otherwise part of `peak`. */
+  /**
+   * Peak of its TCP buffers, if the kernel counts them separately (version 1); otherwise part of
+   * `peak`.
+   */
   readonly sockets: number;
-  /** Processes that were killed for want of memory. */
   readonly kills: number;
 }
 
@@ -12,13 +13,9 @@ const MIB = 2 ** 20;
 const REMOVE_TRIES = 50;
 const REMOVE_PAUSE_MS = 20;
 
-/**
- * A control group with a limit of memory, of version 1 (also beside version 2, as on hybrid systems)
- * or 2.
- */
+/** A memory-limited control group of version 1 (also beside version 2) or 2. */
 export class MemoryGroup {
   static #count = 0;
-  /** Where a process writes 0 to become a member. */
   readonly entrance: string;
   readonly #folder: string;
   readonly #version: 1 | 2;
@@ -29,13 +26,12 @@ export class MemoryGroup {
     this.entrance = `${folder}/cgroup.procs`;
   }
 
-  /** Makes a group; throws where none can be made. */
   static make(limitBytes: number): MemoryGroup {
     const own = ownGroups(Deno.readTextFileSync("/proc/self/cgroup"));
     const name = `nodens-attack-${Deno.pid}-${++MemoryGroup.#count}`;
     const v1 = own.get("memory");
-    // The unified hierarchy gives controllers only to groups whose parents hold no process, which a
-    // group's own parent does: so the root is tried.
+    // The unified hierarchy gives controllers only to groups whose parents have no processes,
+    // unlike our parent: so the root is tried.
     const places = v1 !== undefined
       ? [`/sys/fs/cgroup/memory${v1}`, "/sys/fs/cgroup/memory"]
       : [`/sys/fs/cgroup${own.get("") ?? ""}`, "/sys/fs/cgroup"];
@@ -52,14 +48,14 @@ export class MemoryGroup {
         try {
           Deno.removeSync(folder);
         } catch {
-          // It was not made.
+          // Not created.
         }
       }
     }
     throw new Error(`Cannot make a control group with a memory limit: ${reasons.join("; ")}`);
   }
 
-  /** Why no group can be made here; empty if one can. */
+  /** Reasons why groups are unavailable here; empty if there are none. */
   static async reasons(): Promise<string[]> {
     try {
       await MemoryGroup.make(64 * MIB).remove();
@@ -69,7 +65,7 @@ export class MemoryGroup {
     }
   }
 
-  /** CPU time of its members so far. */
+  /** Memory use of its members so far. */
   use(): MemoryUse {
     const mib = (file: string) => Number(this.#read(file) ?? 0) / MIB;
     const events = this.#read(this.#version === 1 ? "memory.oom_control" : "memory.events") ?? "";
@@ -83,7 +79,6 @@ export class MemoryGroup {
       : { peak: mib("memory.peak"), sockets: 0, kills };
   }
 
-  /** Removes it; its members have ended. */
   async remove(): Promise<void> {
     for (let i = 0; i < REMOVE_TRIES; i++) {
       try {
@@ -117,7 +112,7 @@ export class MemoryGroup {
     try {
       this.#write(file, value);
     } catch {
-      // Then there is nothing to limit.
+      // Nothing to limit.
     }
   }
 
@@ -130,7 +125,7 @@ export class MemoryGroup {
   }
 }
 
-/** The own group in each hierarchy, by controller; that of the unified hierarchy is "". */
+/** The process's group in each hierarchy, by controller; "" for the unified hierarchy. */
 export function ownGroups(text: string): Map<string, string> {
   const groups = new Map<string, string>();
   for (const line of text.trim().split("\n")) {

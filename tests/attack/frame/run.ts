@@ -3,32 +3,27 @@ import { MemoryGroup } from "./memory_group.ts";
 import { readShipped, type Shipped } from "./shipped.ts";
 import type { StageOutcome } from "./stage.ts";
 
-/** How to run an attack. */
 export interface RunOptions {
-  /** How long it attacks. */
   readonly seconds: number;
-  /** How long the machine is watched idle before; as long as the attack by default. */
+  /** Duration of the idle measurement; default: `seconds`. */
   readonly idleSeconds?: number;
 }
 
-/** Verdict on an attack, and what a busy machine makes uncertain. */
+/** Verdict on an attack. */
 export interface Verdict {
   readonly outcome: Outcome;
-  /** Broken promises. */
   readonly faults: readonly string[];
-  /** What took longer than promised: hits compared with the idle machine, or what the attack names. */
+  /** Excessive times: hits compared with the idle machine, or an operation named by the attack. */
   readonly slow: string | null;
 }
 
-/** Longest and shortest time of an attack. */
 export const SECONDS = { default: 2.5, min: 2, max: 10 } as const;
-/** Hits stay within this much of what the idle machine shows at the 99th percentile. */
+/** Margin of hits over the idle machine at the 99th percentile. */
 export const LATENCY_BEYOND_IDLE_MS = 3;
 
 const STAGE = new URL("./stage.ts", import.meta.url).pathname;
 const MIB = 2 ** 20;
 
-/** Read once. */
 let manifest: Promise<Shipped> | null = null;
 
 /** Runs an attack in its own namespaces and memory group, and judges the result. */
@@ -65,7 +60,7 @@ export async function runAttack(attack: Attack, options: RunOptions): Promise<Ve
   }
 }
 
-/** Holds an outcome to the promises. */
+/** Compares an outcome with the promises. */
 export function judge(attack: Attack, limitMiB: number, outcome: Outcome): Verdict {
   const { alive, code, idle, attacked, memory, outOfMemory } = outcome;
   const faults: string[] = [];

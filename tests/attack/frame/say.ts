@@ -1,4 +1,4 @@
-/** Writes a line to standard output, whole; who started this program reads it. */
+/** Writes a whole line to standard output, for the parent process. */
 export function say(line: string): void {
   let rest = new TextEncoder().encode(`${line}\n`);
   while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));

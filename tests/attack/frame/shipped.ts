@@ -9,18 +9,15 @@ const UNITS: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30 };
 
 /** The parts of `nodens manifest`'s output that the stage uses. */
 export interface Shipped {
-  /** Its Corefile, the variables filled for this stage. */
   readonly corefile: string;
-  /** Limit of memory in bytes. */
   readonly memoryBytes: number;
-  /** Capabilities that the container keeps, as setpriv names them. */
+  /** The container's capabilities, as setpriv names them. */
   readonly capabilities: readonly string[];
 }
 
-/** Asks nodens for its manifest. */
 export async function readShipped(): Promise<Shipped> {
-  // Its imports must be cached: it starts without a network. Types are cached too, and would
-  // be added to deno.lock.
+  // Caches its imports, since it starts without a network. Types are cached too, and would be added
+  // to deno.lock.
   await new Deno.Command(Deno.execPath(), {
     args: ["cache", "--quiet", `--lock=${DEV_LOCK}`, "--frozen", MAIN],
   }).output();
@@ -51,27 +48,22 @@ function fill(corefile: string): string {
     .replaceAll(/^( *)errors$/gm, `$1errors\n$1prometheus ${PLACES.node}:${HTTP.metrics}`);
 }
 
-/** A Corefile with a replacement; throws if the text to replace is missing. */
 export function changed(corefile: string, from: string | RegExp, to: string): string {
   const result = corefile.replaceAll(from, to);
   if (result === corefile) throw new Error(`Cannot find ${from} in the Corefile`);
   return result;
 }
 
-/** How to start a nodens. */
 export interface StartOptions {
-  /** Path of its Corefile. */
   readonly corefile: string;
   readonly capabilities: readonly string[];
-  /** Limit of open files. */
   readonly files: number;
-  /** The memory group's cgroup.procs; null for the current group. */
   readonly entrance: string | null;
 }
 
 /**
- * The command that runs nodens from source as the manifest runs the image: a root file system that
- * cannot be written, the manifest's capabilities alone, the executable's permissions.
+ * The command that runs nodens from source as the manifest runs the image: a read-only root, only
+ * the manifest's capabilities, the executable's permissions.
  */
 export function shippedCommand(options: StartOptions): string[] {
   const { corefile, capabilities, files, entrance } = options;

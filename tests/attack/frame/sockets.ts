@@ -1,6 +1,6 @@
 /**
- * Sockets by the C library's own calls: from any source address, with receive buffers of any size,
- * closed by a reset, and by the thousand in one thread.
+ * Sockets by the C library: any source address, receive buffers of any size, resets, and thousands
+ * in one thread.
  */
 
 const SYMBOLS = {
@@ -43,34 +43,28 @@ const MAX_MESSAGE = 65535;
 const { symbols: libc } = Deno.dlopen("libc.so.6", SYMBOLS);
 const scratch = new Uint8Array(MAX_MESSAGE + 2);
 
-/** An IPv4 address and a port. */
 export interface Endpoint {
   readonly address: string;
   /** For a source, 0 lets the kernel choose. */
   readonly port: number;
 }
 
-/** How a socket differs from the kernel's defaults. */
 export interface SocketOptions {
-  /** Size of the receive buffer. */
   readonly receiveBytes?: number;
 }
 
-/** A socket that never blocks, connected or on its way there. */
+/** A non-blocking socket, connected or connecting. */
 export class Socket {
-  /** Its descriptor, for `poll`. */
   readonly fd: number;
 
   private constructor(fd: number) {
     this.fd = fd;
   }
 
-  /** A UDP socket that talks to one peer. */
   static udp(source: Endpoint, peer: Endpoint, options: SocketOptions = {}): Socket {
     return Socket.#open(SOCK.DGRAM, source, { peer, ...options });
   }
 
-  /** A TCP connection, perhaps still under way. */
   static tcp(source: Endpoint, peer: Endpoint, options: SocketOptions = {}): Socket {
     return Socket.#open(SOCK.STREAM, source, { peer, ...options });
   }
@@ -102,7 +96,7 @@ export class Socket {
     return new Socket(fd);
   }
 
-  /** Octets that were taken; -1 where none could be. */
+  /** Returns the number of sent octets, or -1 on failure. */
   send(bytes: Uint8Array): number {
     return libc.send(this.fd, bytes as Uint8Array<ArrayBuffer>, bytes.length, MSG_NOSIGNAL);
   }
@@ -113,7 +107,7 @@ export class Socket {
     return count < 0 ? null : scratch.slice(0, count);
   }
 
-  /** Reads and drops what has come; returns how many messages or reads that were and their octets. */
+  /** Discards input; returns the number of reads and octets. */
   drain(): { count: number; bytes: number } {
     let count = 0;
     let bytes = 0;
@@ -125,30 +119,26 @@ export class Socket {
     }
   }
 
-  /** Ends sending (FIN); what comes is still taken. */
   finish(): void {
     libc.shutdown(this.fd, SHUT_WR);
   }
 
-  /** Closes it in the ordinary way. */
   close(): void {
     libc.close(this.fd);
   }
 
-  /** Closes a TCP connection by a reset. */
   reset(): void {
     libc.setsockopt(this.fd, SOL_SOCKET, SO.LINGER, Int32Array.of(1, 0), 8);
     libc.close(this.fd);
   }
 }
 
-/** Events to wait for on a descriptor. */
 export interface Interest {
   readonly fd: number;
   readonly events: number;
 }
 
-/** Blocks until something happens, at most `timeoutMs`; returns the events of each in order. */
+/** Blocks until an event, at most `timeoutMs`; returns the events of each in order. */
 export function poll(interests: readonly Interest[], timeoutMs: number): number[] {
   const view = new DataView(new ArrayBuffer(POLLFD * interests.length));
   interests.forEach(({ fd, events }, i) => {
@@ -159,7 +149,7 @@ export function poll(interests: readonly Interest[], timeoutMs: number): number[
   return interests.map((_, i) => view.getInt16(POLLFD * i + 6, true));
 }
 
-/** Those of many connections that are closed by the peer or broken. */
+/** Connections that are broken or closed by the peer. */
 export function closedOf(sockets: readonly Socket[]): Set<Socket> {
   const events = poll(sockets.map(({ fd }) => ({ fd, events: 0x2000 })), 0); // POLLRDHUP
   return new Set(sockets.filter((_, i) => (events[i]! & (0x2000 | POLL.ERR | POLL.HUP)) !== 0));

@@ -1,10 +1,10 @@
 /**
- * One attack, from the start of everything to its end: a program that runs as the first process of
- * its own namespaces (network, mounts, processes), so that nothing outlives it.
+ * One attack from start to end: the first process of its own namespaces (network, mounts,
+ * processes), so that nothing outlives it.
  *
- * Arguments: the attack's name, seconds of it and before it, the memory group's entrance ("" for
- * none), a folder.
- * Prints its outcome as JSON, memory of the group aside, which who started it reads.
+ * Arguments: the attack's name, its duration and that of the idle measurement, the memory group's
+ * entrance ("" for none), a folder.
+ * Prints its outcome as JSON, without the memory group's figures.
  */
 import { attackNamed } from "../attacks.ts";
 import type { Another, Attack, Facts, Outcome, Setting, Stage } from "./attack.ts";
@@ -19,20 +19,18 @@ import { say } from "./say.ts";
 import { makeCertificates } from "./tls.ts";
 import { query } from "./wire.ts";
 
-/** State of the stage; the memory group belongs to the caller. */
 export type StageOutcome = Omit<Outcome, "memory" | "outOfMemory"> & { readonly peakMiB: number };
 
 const START_MS = 10_000;
-/** Time that the client runs after the attack. */
 const TAIL_MS = 200;
-/** An attacker that takes this much longer than its time is killed. */
+/** Time after which an attacker that does not end is killed. */
 const ATTACKER_GRACE_MS = 10_000;
-/** The manifest sets no grace time, so it is Kubernetes' default. */
+/** Kubernetes's default, since the manifest sets no grace time. */
 const STOP_MS = 30_000;
 const LOG_LENGTH = 1_500;
 /**
- * How parts run beside nodens: the client before everybody, since its own delays would count as those
- * of nodens; the attacker gets the rest, because it would run on another machine.
+ * Priorities of parts beside nodens: the client is first, since its own delays would count as
+ * nodens's; the attacker gets the rest, because it would run on another machine.
  */
 const SCHEDULE = {
   client: ["nice", "-n", "-15"],
@@ -115,7 +113,7 @@ async function perform(attack: Attack): Promise<StageOutcome> {
   };
 }
 
-/** All of 10.0.0.0/8, and the address of nodens, are this machine's. */
+/** Routes 10.0.0.0/8 and the address of nodens to this machine. */
 function prepareNetwork({ ports }: Setting): void {
   run("ip", "link", "set", "lo", "up");
   run("ip", "route", "add", "local", "10.0.0.0/8", "dev", "lo");
@@ -124,7 +122,6 @@ function prepareNetwork({ ports }: Setting): void {
   Deno.writeTextFileSync("/proc/sys/net/ipv4/ip_local_port_range", ports.join(" "));
 }
 
-/** Starts a program of the frame. */
 function part(name: keyof typeof SCHEDULE, args: string[], setting: Setting = {}): Child {
   const path = new URL(`./${name}.ts`, import.meta.url).pathname;
   const bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
@@ -135,7 +132,7 @@ function part(name: keyof typeof SCHEDULE, args: string[], setting: Setting = {}
   ], { input: true });
 }
 
-/** An honest resolver that asks the servers of the zones itself. */
+/** An honest resolver that queries the zones' servers. */
 function startUnbound(): Child {
   const zones = [EVIL_ZONES.udp, GOOD_ZONES[0]];
   const stubs = zones.map((zone) =>
@@ -238,7 +235,7 @@ function startAnother(text: string): Another {
   };
 }
 
-/** The highest limit of files that this process may give. */
+/** The highest file limit that this process may set. */
 function openFiles(): number {
   const line = /^Max open files +\d+ +(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));
   return Number(line?.[1] ?? 1024);

@@ -1,7 +1,6 @@
 import type { KindReport } from "./client_report.ts";
 import type { Verdict } from "./run.ts";
 
-/** An attack and its result, or why it could not be performed. */
 export interface Row {
   readonly name: string;
   readonly verdict: Verdict | string;
@@ -21,10 +20,9 @@ const HEADINGS = [
 ];
 
 /**
- * The table of attacks, one a line, and below it what each found and what nodens counted.
- *
- * Latencies are p50/p99 in milliseconds; "lost" is hits and misses of the other client; memory is the
- * group's peak, and that of TCP buffers if it is counted separately.
+ * Formats attacks, one per line, with findings and nodens's counters below. Latencies are p50/p99
+ * in milliseconds; "lost" is hits and misses of the other client; memory is the group's peak, and
+ * that of TCP buffers if it is counted separately.
  */
 export function table(rows: readonly Row[]): string {
   const cells = [HEADINGS, ...rows.map(row)];

@@ -1,20 +1,17 @@
-/** TLS on the stage: certificates, an honest upstream over TLS, and servers of the attacker's. */
+/** TLS on the stage: certificates, an honest upstream over TLS, and servers of the attacker. */
 import * as tls from "node:tls";
 import { makeAuthority } from "../../support/servers/certificates.ts";
 import { changed } from "./shipped.ts";
 import { PLACES } from "./places.ts";
 
-/** Folder of the stage's certificates, if it has some. */
 const VARIABLE = "NODENS_ATTACK_CERTIFICATES";
-/** Whom they are for. */
 const SERVER_NAME = "dns.example.org";
-/** Whom they are not for. */
 const OTHER_NAME = "other.example.org";
 
 /** Ports of DNS over TLS and over HTTPS. */
 export const TLS_PORT = { dot: 853, https: 443 } as const;
 
-/** Makes certificates for the parts of this stage, in a folder. */
+/** Makes the stage's certificates in a folder. */
 export function makeCertificates(folder: string): void {
   const authority = makeAuthority();
   try {
@@ -30,7 +27,7 @@ export function makeCertificates(folder: string): void {
   Deno.env.set(VARIABLE, folder);
 }
 
-/** PEM texts of a server that is who it should be, or of another one; null on a stage without. */
+/** PEM texts of the right server, or of another; null on a stage without TLS. */
 export function certificate(ofAnother = false): { cert: string; key: string } | null {
   const folder = Deno.env.get(VARIABLE);
   if (folder === undefined) return null;
@@ -39,7 +36,7 @@ export function certificate(ofAnother = false): { cert: string; key: string } | 
 }
 
 /**
- * The manifest's Corefile with the honest upstream over TLS, and another one for the attacker's zone.
+ * The manifest's Corefile with the honest upstream over TLS, and another for the attacker's zone.
  */
 export function overTls(zone: string, to: string): (corefile: string) => string {
   return (corefile) => {
@@ -63,7 +60,6 @@ ${zone}:53 {
   };
 }
 
-/** A TLS server of the attacker. Errors of its connections are ignored. */
 export function serveTls(
   port: number,
   use: (socket: tls.TLSSocket) => void,
@@ -82,7 +78,7 @@ export function serveTls(
   server.listen(port, PLACES.attacker);
 }
 
-/** Sends the same again and again, as fast as it is taken, until the connection ends. */
+/** Sends octets repeatedly until the connection ends. */
 export function pour(socket: tls.TLSSocket, bytes: Uint8Array, sent: (size: number) => void): void {
   const more = () => {
     while (socket.writable) {

@@ -1,6 +1,6 @@
 /**
- * The upstream's process: honest for the client's names, by the attack's script for the
- * others. Serves until its standard input ends, then prints what it counted as JSON.
+ * The upstream's process: honest for the client's names, by the attack's script for others. Serves
+ * until its standard input ends, then prints its counts as JSON.
  */
 import { attackNamed } from "../attacks.ts";
 import type { UpstreamReply } from "./attack.ts";
@@ -11,22 +11,21 @@ import { address, framed, questionOf, reply, soa, TYPE } from "./wire.ts";
 
 /** TTL of honest answers; longer than an attack. */
 const TTL = 600;
-/** A query that comes again within this time was sent again because no reply had come. */
+/** A query repeated within this time is a resend. */
 const RESEND_MS = 1_000;
 const MAX_DATAGRAM = 65_535;
 
-/** Printed at the end. */
 export interface UpstreamReport {
   readonly udp: number;
   readonly tcp: number;
-  /** Queries for names of hits that had been answered long enough before to be no resend. */
+  /** Queries for hits that were answered too long ago to be a resend. */
   readonly hitsAskedAgain: number;
 }
 
 const [name = "", ...addresses] = Deno.args;
 const { upstream: script } = attackNamed(name);
 const count = { udp: 0, tcp: 0 };
-/** When each name of a hit was asked for last. */
+/** Time of the last query for each hit. */
 const hits = new Map<string, number>();
 let hitsAskedAgain = 0;
 
@@ -66,7 +65,6 @@ async function serveTcp(hostname: string): Promise<void> {
   for await (const connection of Deno.listen({ hostname, port: 53 })) void converse(connection);
 }
 
-/** DNS over TLS, on a stage that has certificates. */
 async function serveTls(hostname: string): Promise<void> {
   const pair = certificate();
   if (pair === null) return;
@@ -75,7 +73,7 @@ async function serveTls(hostname: string): Promise<void> {
     try {
       void converse(await listener.accept());
     } catch {
-      // A handshake that failed.
+      // A failed handshake.
     }
   }
 }

@@ -1,8 +1,5 @@
-/**
- * DNS messages as octets, for messages that a codec would refuse to make.
- */
+/** DNS messages as octets, including those that a codec refuses to encode. */
 
-/** Types of records, by number. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -18,14 +15,13 @@ export const TYPE = {
 /** The question's name, as a compression pointer. */
 export const QNAME: Uint8Array = Uint8Array.of(0xc0, 12);
 
-/** Header flags. */
 export const FLAG = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080 } as const;
 
 const HEADER = 12;
 const RESPONSE_FLAGS = FLAG.QR | FLAG.AA | FLAG.RD | FLAG.RA;
 const encoder = new TextEncoder();
 
-/** Octets one after the other; numbers are single octets. */
+/** Joins octets; numbers are single octets. */
 export function join(...parts: readonly (Uint8Array | number)[]): Uint8Array {
   const length = parts.reduce<number>((sum, p) => sum + (typeof p === "number" ? 1 : p.length), 0);
   const out = new Uint8Array(length);
@@ -40,17 +36,14 @@ export function join(...parts: readonly (Uint8Array | number)[]): Uint8Array {
   return out;
 }
 
-/** A number of 16 bits. */
 export function u16(value: number): Uint8Array {
   return Uint8Array.of(value >> 8, value);
 }
 
-/** A number of 32 bits. */
 export function u32(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >> 16, value >> 8, value);
 }
 
-/** A name in wire form. */
 export function wireName(name: string): Uint8Array {
   const labels = name.split(".").filter((label) => label !== "");
   return join(
@@ -59,12 +52,10 @@ export function wireName(name: string): Uint8Array {
   );
 }
 
-/** A compression pointer. */
 export function pointer(offset: number): Uint8Array {
   return u16(0xc000 | offset);
 }
 
-/** A resource record of class IN. */
 export function record(
   owner: Uint8Array,
   type: number,
@@ -74,12 +65,10 @@ export function record(
   return join(owner, u16(type), u16(1), u32(ttl), u16(data.length), data);
 }
 
-/** Further options of a query. */
 export interface QueryOptions {
   readonly id?: number;
-  /** Default: RD. */
   readonly flags?: number;
-  /** Payload size of an OPT record; none without. */
+  /** Payload size of an OPT record; default: no OPT. */
   readonly edns?: number;
 }
 
@@ -103,27 +92,22 @@ export function query(
   );
 }
 
-/** A random message id. */
 export function randomId(): number {
   return Math.floor(Math.random() * 0x10000);
 }
 
-/** A message behind its length, as it goes over TCP. */
 export function framed(message: Uint8Array): Uint8Array {
   return join(u16(message.length), message);
 }
 
-/** The question of a message. */
 export interface Question {
-  /** Lower-case, without a dot at the end; octets as Latin-1. */
   readonly name: string;
   readonly labels: readonly string[];
   readonly type: number;
-  /** Where the question section ends. */
   readonly end: number;
 }
 
-/** Reads the question of a well-formed query. */
+/** Parses the question of a well-formed query. */
 export function questionOf(message: Uint8Array): Question {
   const labels: string[] = [];
   let at = HEADER;
@@ -135,18 +119,15 @@ export function questionOf(message: Uint8Array): Question {
   return { name: labels.join("."), labels, type, end: at + 5 };
 }
 
-/** The sections of a reply. */
 export interface ReplyOptions {
   readonly answers?: readonly Uint8Array[];
   readonly authority?: readonly Uint8Array[];
   readonly rcode?: number;
-  /** More header flags. */
   readonly flags?: number;
-  /** Whether an OPT record ends the message; default false. */
   readonly opt?: boolean;
 }
 
-/** A reply to a query, its question repeated. */
+/** A reply to a query, with its question. */
 export function reply(message: Uint8Array, options: ReplyOptions = {}): Uint8Array {
   const { answers = [], authority = [], rcode = 0, flags = 0, opt = false } = options;
   return join(
@@ -164,8 +145,8 @@ export function reply(message: Uint8Array, options: ReplyOptions = {}): Uint8Arr
 }
 
 /**
- * A reply made for one query, for another one whose name is as long: large messages are made once, so
- * that the upstream's own work is not what delays others.
+ * A reply for one query, reused for another whose name is as long: large messages are made once,
+ * so that the upstream's own work does not delay others.
  */
 export function readdressed(made: Uint8Array, message: Uint8Array): Uint8Array {
   const out = made.slice();
@@ -174,17 +155,15 @@ export function readdressed(made: Uint8Array, message: Uint8Array): Uint8Array {
   return out;
 }
 
-/** A reply that says: ask over TCP. */
+/** A truncated reply (TC). */
 export function truncated(message: Uint8Array): Uint8Array {
   return reply(message, { flags: FLAG.TC });
 }
 
-/** A SOA record of the question's name. */
 export function soa(ttl: number): Uint8Array {
   return record(QNAME, TYPE.SOA, ttl, join(0, 0, ...[1, 2, 3, 4, ttl].map(u32)));
 }
 
-/** An address record of the question's name. */
 export function address(ttl: number, octets: Uint8Array): Uint8Array {
   return record(QNAME, TYPE.A, ttl, octets);
 }
@@ -199,7 +178,6 @@ export function text(ttl: number, size: number): Uint8Array {
   return record(QNAME, TYPE.TXT, ttl, join(...strings));
 }
 
-/** Header fields of a reply that came back. */
 export function headerOf(message: Uint8Array): { id: number; rcode: number; answers: number } {
   return {
     id: (message[0]! << 8) | message[1]!,

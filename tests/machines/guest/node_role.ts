@@ -1,5 +1,5 @@
 /**
- * The node role on the kernel of a virtual machine, which has dummy links; `kernels_test.ts` boots it. A
+ * The node role on a virtual machine's kernel with dummy links, booted by `kernels_test.ts`. Each
  * step is a promise of docs/kubernetes.md.
  */
 import assert from "node:assert/strict";
@@ -54,7 +54,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     let nodens = await start(rig);
     const whole = await hostState(rig);
 
-    await t.step("the interface is a dummy link with the addresses", async () => {
+    await t.step("the interface is a dummy link with the role's addresses", async () => {
       const list = await rig.exec(namespace, "ip", ["-details", "link", "show", "nodelocaldns"]);
       assert.match(list.stdout, /\bdummy\b/, list.stderr);
       for (const address of [LINK_LOCAL, KUBE_DNS.v4]) {
@@ -63,7 +63,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
       }
       assert.match(nodens.output, /made the link, a dummy/);
     });
-    await t.step("the rules are in this backend alone, with the best fail-open", async () => {
+    await t.step("the rules are only in this backend, with the best fail-open", async () => {
       const own = ownRules(whole);
       assert.ok(own.some((rule) => /-m recent/.test(rule) && /-m socket/.test(rule)), "fail-open");
       assert.deepEqual(own.filter((rule) => !rule.includes(` ${backend} `)), []);
@@ -77,7 +77,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
         assert.equal(reply.answer?.status, "NOERROR", reply.text);
       }
     });
-    await t.step("after kill -9 the cluster's DNS answers, with all rules in place", async () => {
+    await t.step("after kill -9, the cluster's DNS answers with all rules installed", async () => {
       await killed(nodens);
       await answered(rig, "cluster");
       assert.deepEqual(await hostState(rig), whole);
@@ -90,7 +90,7 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
     });
     // The backend makes no difference to two processes.
     if (backend === "nft") nodens = await rollOver(t, rig, { old: nodens, whole });
-    await t.step("SIGTERM leaves the node as it was", async () => {
+    await t.step("SIGTERM restores the node", async () => {
       assert.equal((await nodens.stop()).code, 0, nodens.output);
       assert.doesNotMatch(nodens.output, /\[(ERROR|FATAL)\]/);
       assert.deepEqual(await hostState(rig), before);
@@ -99,14 +99,14 @@ for (const backend of ["nft", "legacy"] as Backend[]) {
   });
 }
 
-/** A second process replaces the first, and a third one is killed. Returns the serving one. */
+/** A second process replaces the first, and a third is killed. Returns the serving one. */
 async function rollOver(
   t: Deno.TestContext,
   rig: NodeRig,
   { old, whole }: { old: RigNodens; whole: HostState },
 ): Promise<RigNodens> {
   let serving = old;
-  await t.step("roll-over: the old process stops and removes nothing", async () => {
+  await t.step("roll-over: the old process stops without removing anything", async () => {
     const next = await start(rig);
     assert.match(next.output, /another process is bound to .*; starting beside it/);
     assert.equal((await old.stop()).code, 0, old.output);

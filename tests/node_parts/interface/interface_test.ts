@@ -9,7 +9,7 @@ const LINK = "nodens0";
 const IPV4 = "169.254.20.10";
 const IPV6 = "fd00:10:96::a";
 const BOTH = { addresses: [IPV4, IPV6] };
-/** Every kernel that the tests run on makes bridges; not every one has the module for dummies. */
+/** All test kernels have bridges; some lack the module for dummies. */
 const ON_DUMMY = { ...BOTH, kernelKinds: { dummy: "bridge" } };
 const ON_BRIDGE = { ...BOTH, kernelKinds: { dummy: "nodens-none" } };
 const ON_LO = { ...BOTH, kernelKinds: { dummy: "nodens-none", bridge: "nodens-none" } };
@@ -18,7 +18,6 @@ const skip = skipFor(
   namespaceReasons("setpriv"),
 );
 
-/** A test in a network namespace. */
 function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>): void {
   Deno.test({
     name: `interface: ${name}`,
@@ -34,7 +33,6 @@ function inNamespace(name: string, run: (namespace: Namespace) => Promise<void>)
   });
 }
 
-/** Runs a process with a NodeInterface during a function. */
 async function withChild(
   namespace: Namespace,
   options: ConstructorParameters<typeof InterfaceChild>[1],
@@ -57,7 +55,6 @@ function withInterface(
   inNamespace(name, (ns) => withChild(ns, options, (child) => run(child, ns)));
 }
 
-/** Global addresses of a link, with their prefix lengths. */
 function addressesOf(namespace: Namespace, link = LINK): string[] {
   const [found] = namespace.json("address", "show", "dev", link);
   return found.addr_info
@@ -73,7 +70,6 @@ function hasLink(namespace: Namespace): boolean {
   return namespace.can("link", "show", "dev", LINK);
 }
 
-/** All links and addresses, as one string. */
 function everything(namespace: Namespace): string {
   return JSON.stringify(
     namespace.json("address").map(({ ifname, operstate, addr_info }) => ({
@@ -129,7 +125,7 @@ withInterface("without dummy links, makes a bridge and warns", async (child, nam
 inNamespace("without dummies and bridges, uses lo", async (namespace) => {
   namespace.ip("address", "add", "192.0.2.7/32", "dev", "lo");
   const before = everything(namespace);
-  // 127.0.0.1/8 and ::1/128 are on lo already, and must stay.
+  // Already on lo, and must stay.
   const addresses = [IPV4, "127.0.0.1", "::1", IPV6];
   await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
     const made = await child.ensure();
@@ -150,27 +146,30 @@ inNamespace("without dummies and bridges, uses lo", async (namespace) => {
   });
 });
 
-inNamespace("adopts what a killed process left, and removes it at the end", async (namespace) => {
-  const first = new InterfaceChild(namespace, BOTH);
-  await first.ensure();
-  await first.kill();
-  assert.ok(hasLink(namespace));
-  namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
-  namespace.ip("address", "add", "192.0.2.7/32", "dev", LINK);
-  await withChild(namespace, BOTH, async (child) => {
-    const found = await child.ensure();
-    assert.equal(found.adopted, true);
-    assert.deepEqual(found.changes, [`added ${IPV4}/32`]);
-    assert.match(child.log[0]!, /^info: .*adopted the link that was there/);
-    assert.deepEqual(
-      addressesOf(namespace).sort(),
-      [`${IPV4}/32`, "192.0.2.7/32", `${IPV6}/128`].sort(),
-      "others' addresses stay",
-    );
-    await child.command("remove");
-    assert.equal(hasLink(namespace), false);
-  });
-});
+inNamespace(
+  "adopts leftovers of a killed process, and removes them at the end",
+  async (namespace) => {
+    const first = new InterfaceChild(namespace, BOTH);
+    await first.ensure();
+    await first.kill();
+    assert.ok(hasLink(namespace));
+    namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
+    namespace.ip("address", "add", "192.0.2.7/32", "dev", LINK);
+    await withChild(namespace, BOTH, async (child) => {
+      const found = await child.ensure();
+      assert.equal(found.adopted, true);
+      assert.deepEqual(found.changes, [`added ${IPV4}/32`]);
+      assert.match(child.log[0]!, /^info: .*adopted the link that was there/);
+      assert.deepEqual(
+        addressesOf(namespace).sort(),
+        [`${IPV4}/32`, "192.0.2.7/32", `${IPV6}/128`].sort(),
+        "others' addresses stay",
+      );
+      await child.command("remove");
+      assert.equal(hasLink(namespace), false);
+    });
+  },
+);
 
 const DAMAGES: { what: string; damage: string[][]; mended: string[] }[] = [
   {
@@ -212,7 +211,6 @@ for (const { what, damage, mended } of DAMAGES) {
     await child.ensure();
     await child.command("watch");
     assert.deepEqual(await child.notice(), [], "a first check, for earlier changes");
-    // Several commands at once.
     child.suspended(() => {
       for (const command of damage) namespace.ip(...command);
     });
@@ -230,7 +228,7 @@ for (const { what, damage, mended } of DAMAGES) {
   }, ON_DUMMY);
 }
 
-withInterface("its own changes cause no further ones", async (child, namespace) => {
+withInterface("its own changes trigger no further changes", async (child, namespace) => {
   await child.ensure();
   assert.equal(await child.command("look"), true, "a first check, for earlier changes");
   namespace.ip("address", "delete", `${IPV4}/32`, "dev", LINK);
@@ -261,18 +259,22 @@ withInterface("slows down if another program reverts its repairs", async (child,
   assert.ok(waitedMs >= 1000, `${waitedMs} ms after the fourth mend`);
 }, { addresses: [IPV4] });
 
-withInterface("ignores notices of other links, unless some were lost", async (child, namespace) => {
-  assert.equal(await child.command("look"), true, "a first check, for earlier changes");
-  addMany(namespace, 3);
-  assert.equal(await child.command("look"), false);
-  addMany(namespace, 4000);
-  assert.equal(await child.command("look"), true, "notices were lost (ENOBUFS)");
-  while (await child.command("look"));
-  namespace.ip("link", "add", "absent", "type", "bridge");
-  assert.equal(await child.command("look"), true, "a link of that name was made");
-}, { addresses: [IPV4], name: "absent" });
+withInterface(
+  "ignores notices of other links, unless notices were lost",
+  async (child, namespace) => {
+    assert.equal(await child.command("look"), true, "a first check, for earlier changes");
+    addMany(namespace, 3);
+    assert.equal(await child.command("look"), false);
+    addMany(namespace, 4000);
+    assert.equal(await child.command("look"), true, "notices were lost (ENOBUFS)");
+    while (await child.command("look"));
+    namespace.ip("link", "add", "absent", "type", "bridge");
+    assert.equal(await child.command("look"), true, "a link of that name was made");
+  },
+  { addresses: [IPV4], name: "absent" },
+);
 
-inNamespace("reads a long list of addresses to its end", async (namespace) => {
+inNamespace("reads a long list of addresses completely", async (namespace) => {
   addMany(namespace, 3000);
   const addresses = ["198.18.0.0", "198.18.11.183"];
   await withChild(namespace, { ...ON_LO, addresses }, async (child) => {
@@ -282,31 +284,34 @@ inNamespace("reads a long list of addresses to its end", async (namespace) => {
   });
 });
 
-withInterface("replaces an address taken for a duplicate", async (child, namespace) => {
-  await child.ensure();
-  // Another host behind the bridge has the address.
-  const other = new Namespace();
-  try {
-    namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
-    namespace.ip("link", "set", "far", "netns", other.name);
-    other.ip("address", "add", `${IPV6}/128`, "dev", "far", "nodad");
-    other.ip("link", "set", "far", "up");
-    namespace.ip("link", "set", "port", "up", "master", LINK);
-    namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
-    namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
-    const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
-    await until(isDuplicate);
-    assert.deepEqual(
-      (await child.ensure()).changes,
-      [`added ${IPV6}/128, which was a duplicate`],
-    );
-    assert.equal(isDuplicate(), false);
-  } finally {
-    other.remove();
-  }
-}, { ...ON_BRIDGE, addresses: [IPV6] });
+withInterface(
+  "replaces an address that the kernel considers a duplicate",
+  async (child, namespace) => {
+    await child.ensure();
+    // Another host behind the bridge has the address.
+    const other = new Namespace();
+    try {
+      namespace.ip("link", "add", "port", "type", "veth", "peer", "name", "far");
+      namespace.ip("link", "set", "far", "netns", other.name);
+      other.ip("address", "add", `${IPV6}/128`, "dev", "far", "nodad");
+      other.ip("link", "set", "far", "up");
+      namespace.ip("link", "set", "port", "up", "master", LINK);
+      namespace.ip("address", "delete", `${IPV6}/128`, "dev", LINK);
+      namespace.ip("address", "add", `${IPV6}/128`, "dev", LINK);
+      const isDuplicate = () => namespace.ip("address", "show", "dev", LINK).includes("dadfailed");
+      await until(isDuplicate);
+      assert.deepEqual(
+        (await child.ensure()).changes,
+        [`added ${IPV6}/128, which was a duplicate`],
+      );
+      assert.equal(isDuplicate(), false);
+    } finally {
+      other.remove();
+    }
+  },
+  { ...ON_BRIDGE, addresses: [IPV6] },
+);
 
-/** Adds addresses of 198.18.0.0/16 to lo. */
 function addMany(namespace: Namespace, count: number): void {
   const addresses = Array.from({ length: count }, (_, i) => `198.18.${i >> 8}.${i & 255}/32`);
   const file = Deno.makeTempFileSync({ prefix: "nodens_test_" });
@@ -331,7 +336,7 @@ const TAKEN: { by: string; make: string[][]; kind: string }[] = [
 ];
 
 for (const { by, make, kind } of TAKEN) {
-  inNamespace(`refuses a name that ${by} has`, async (namespace) => {
+  inNamespace(`refuses a name used by ${by}`, async (namespace) => {
     for (const command of make) namespace.ip(...command);
     const before = everything(namespace);
     await withChild(namespace, BOTH, async (child) => {
@@ -345,12 +350,12 @@ for (const { by, make, kind } of TAKEN) {
   });
 }
 
-withInterface("refuses the system's own link", async (child) => {
+withInterface("refuses a link of the system", async (child) => {
   await assert.rejects(child.ensure(), /"lo": a link of the system's own has that name/);
   assert.deepEqual(await child.command("remove"), []);
 }, { ...BOTH, name: "lo" });
 
-withInterface("keeps a bridge that has ports now", async (child, namespace) => {
+withInterface("keeps a bridge that now has ports", async (child, namespace) => {
   await child.ensure();
   namespace.ip("link", "add", "port", "type", "veth");
   namespace.ip("link", "set", "port", "master", LINK);
@@ -440,7 +445,7 @@ inNamespace("without NET_ADMIN, fails with the remedy", async (namespace) => {
   });
 });
 
-inNamespace("with IPv6 switched off, fails with the remedy", async (namespace) => {
+inNamespace("with IPv6 disabled, fails with the remedy", async (namespace) => {
   namespace.sysctl("ipv6/conf/default/disable_ipv6", "1");
   await withChild(namespace, BOTH, async (child) => {
     await assert.rejects(
@@ -477,7 +482,6 @@ for (const options of [ON_BRIDGE, ON_LO]) {
   inNamespace(
     `before removal, the host queries from another address: ${where}`,
     async (namespace) => {
-      // Default routes of both families.
       const [own4, own6] = ["192.168.5.2", "fd00:5::2"];
       namespace.ip("link", "set", "lo", "up");
       namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");
@@ -516,7 +520,7 @@ for (const options of [ON_BRIDGE, ON_LO]) {
   );
 }
 
-inNamespace("never uses one of its addresses as source", async (namespace) => {
+inNamespace("its addresses are never used as source", async (namespace) => {
   // With only link-local addresses outside, the kernel would choose the interface's own.
   namespace.ip("link", "set", "lo", "up");
   namespace.ip("link", "add", "out0", "type", "veth", "peer", "name", "out1");

@@ -25,7 +25,7 @@ Deno.test("RepairPace: allows repairs at once after a quiet minute", () => {
   assert.equal(pace.count, 1);
 });
 
-Deno.test("RepairPace: bounds the repairs if another program reverts them", () => {
+Deno.test("RepairPace: limits repairs if another program reverts them", () => {
   const pace = new RepairPace();
   let repairs = 0;
   // The other program reverts every repair at once; notices are read ten times a second.

@@ -28,7 +28,7 @@ function lines(family: 4 | 6, changes: Partial<RedirectOptions> = {}): string[] 
     .map(({ table, chain, args }) => `${table} ${chain} ${joinWords(args)}`);
 }
 
-Deno.test("redirectRules: redirects host and containers while nodens answers", () => {
+Deno.test("redirectRules: host and containers are redirected while nodens answers", () => {
   assert.deepEqual(lines(4).filter((line) => line.includes("udp")), [
     `nat PREROUTING -p udp --dport 53 ! -i lo -m addrtype ! --dst-type LOCAL ${RECENT} -j DNAT --to-destination 169.254.20.10:5353 ${COMMENT}`,
     `nat OUTPUT -p udp --dport 53 -m mark ! --mark 0x53 -m addrtype ! --dst-type LOCAL ${RECENT} -j DNAT --to-destination 169.254.20.10:5353 ${COMMENT}`,
@@ -37,7 +37,7 @@ Deno.test("redirectRules: redirects host and containers while nodens answers", (
   assert.equal(lines(4).length, 6);
 });
 
-Deno.test("redirectRules: servers, exceptions, users and interfaces", () => {
+Deno.test("redirectRules: support servers, exceptions, users and interfaces", () => {
   const rules = lines(4, {
     to: { 4: null },
     only: ["127.0.0.53", "192.0.2.53"],
@@ -75,7 +75,7 @@ function call(iptables: Pick<FakeIptables, "run">, ...args: string[]) {
   return callCommand(REDIRECT, args, (call, io) => runRedirect(call, io, iptables.run));
 }
 
-Deno.test("redirect: reports what it did, and what it would do", async () => {
+Deno.test("redirect: reports its changes, and those of a dry run", async () => {
   const iptables = new FakeIptables();
   const dry = await call(iptables, "install", "-n", "-only", "192.0.2.53");
   assert.equal(iptables.restored.length, 0);

@@ -9,7 +9,6 @@ function shell(script: string, options: { timeoutMs: number; input?: string }) {
   return runCommand("sh", { args: ["-c", script], ...options });
 }
 
-/** Whether a process runs, and is not a zombie. */
 function isAlive(pid: number): boolean {
   try {
     return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
@@ -18,7 +17,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-Deno.test("runCommand: input, outputs and exit code", async () => {
+Deno.test("runCommand: passes input, and returns outputs and exit code", async () => {
   const result = await shell("cat; echo no >&2; exit 3", { ...FOREVER, input: "text" });
   assert.deepEqual(result, { code: 3, stdout: "text", stderr: "no\n" });
   assert.equal(await runCommand("no-such-program", { args: [], ...FOREVER }), null);
@@ -33,7 +32,6 @@ Deno.test("runCommand: returns a long output completely", async () => {
   assert.equal(result!.stdout.length, 300_000 * 11);
 });
 
-/** The kernel may need a moment after the kill. */
 const isGone = (pid: number) => until(() => !isAlive(pid), `the end of ${pid}`);
 
 Deno.test("runCommand: kills a command that hangs, with its children", async () => {
@@ -42,7 +40,7 @@ Deno.test("runCommand: kills a command that hangs, with its children", async () 
   await isGone(Number(result!.stdout));
 });
 
-Deno.test("runCommand: kills a child that holds the pipes, and succeeds", async () => {
+Deno.test("runCommand: succeeds after killing a child that holds the pipes", async () => {
   const result = await shell("sleep 1000 & echo $!", FOREVER);
   assert.equal(result!.code, 0);
   await isGone(Number(result!.stdout));

@@ -23,7 +23,6 @@ const OPTIONS: RuleOptions = {
   tracked: [],
 };
 
-/** Keeps rules in a namespace; the heartbeat is tried elsewhere. */
 function keep(run: RunCommand, changes: Partial<NodeRulesOptions> = {}) {
   const logs: string[] = [];
   const counted: string[] = [];
@@ -37,7 +36,6 @@ function keep(run: RunCommand, changes: Partial<NodeRulesOptions> = {}) {
   return { rules, logs, counted };
 }
 
-/** A test in a network namespace. */
 function inNamespace(name: string, use: (namespace: NetNamespace) => Promise<void>): void {
   Deno.test({
     name,
@@ -89,7 +87,7 @@ for (const backend of BACKENDS) {
   );
 
   inNamespace(
-    `${backend}: fail-open replaces node-cache's rules, and leaves nothing`,
+    `${backend}: fail-open replaces node-cache's rules, and is removed completely`,
     async (namespace) => {
       await asNodeCache(namespace, backend);
       const stranger = "-A INPUT -s 192.0.2.99/32 -j DROP";
@@ -145,7 +143,7 @@ for (const backend of BACKENDS) {
     },
   );
 
-  inNamespace(`${backend}: without NET_ADMIN the message says so`, async (namespace) => {
+  inNamespace(`${backend}: without NET_ADMIN, the message names it`, async (namespace) => {
     const drop = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"];
     const { rules, counted } = keep(namespace.runner([backend], drop));
     const states = await rules.ensure();
@@ -155,7 +153,7 @@ for (const backend of BACKENDS) {
   });
 
   inNamespace(
-    `${backend}: a redirect does what its dry run prints, and is removed completely`,
+    `${backend}: a redirect makes the changes that its dry run prints, and is removed completely`,
     async (namespace) => {
       const run = namespace.runner([backend]);
       const call = (...args: string[]) =>
@@ -181,7 +179,6 @@ for (const backend of BACKENDS) {
         [await namespace.rules(backend), await namespace.rules(backend, 6)],
         byHand,
       );
-      // Another redirect takes the place of the one before.
       assert.equal((await call("install", "-only", "192.0.2.53", "-failopen=false")).code, 0);
       assert.equal((await namespace.rules(backend)).length, 6);
       assert.deepEqual(await namespace.rules(backend, 6), []);
@@ -191,7 +188,7 @@ for (const backend of BACKENDS) {
   );
 
   inNamespace(
-    `${backend}: a trial finds what the kernel lacks, and leaves nothing`,
+    `${backend}: a trial finds features that the kernel lacks, and leaves no rules`,
     async (namespace) => {
       for (const family of FAMILIES) {
         const { signal } = new AbortController();
@@ -201,7 +198,7 @@ for (const backend of BACKENDS) {
         const plain = nodeRules(family, "none", OPTIONS);
         assert.equal(await trial.put(best), null);
         assert.equal(await trial.isRefused(best, plain), false);
-        // No kernel translates addresses in the table raw.
+        // The kernel does not translate addresses in the table raw.
         const to = ["--to-destination", family === 4 ? "192.0.2.1" : "2001:db8::1"];
         const unknown = { ...plain[0]!, args: ["-p", "udp", "-j", "DNAT", ...to] };
         const fault = await trial.put([unknown]);
@@ -218,7 +215,7 @@ for (const backend of BACKENDS) {
 }
 
 inNamespace(
-  "legacy: counts a lock held by another program, and gets it later",
+  "legacy: a lock held by another program is counted, and acquired later",
   async (namespace) => {
     const lock = `${namespace.runDirectory}/xtables.lock`;
     const holder = new Deno.Command("flock", {
@@ -229,7 +226,7 @@ inNamespace(
     const reader = holder.stdout.getReader();
     try {
       await reader.read();
-      // One second instead of five, to be done sooner.
+      // Instead of five, to finish sooner.
       const run = namespace.runner(["legacy"]);
       const impatient: RunCommand = (binary, options) =>
         run(binary, { ...options, args: options.args.map((arg) => arg === "5" ? "1" : arg) });

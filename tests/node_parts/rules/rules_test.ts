@@ -25,7 +25,7 @@ function lines(rules: ReturnType<typeof nodeRules>): string[] {
   return rules.map(({ table, chain, args }) => `${table} ${chain} ${joinWords(args)}`);
 }
 
-Deno.test("nodeRules: plain rules are node-cache's, in its order", () => {
+Deno.test("nodeRules: plain rules equal node-cache's, in the same order", () => {
   assert.deepEqual(lines(nodeRules(4, "none", options({ addresses: ["10.96.0.10"] }))), [
     `raw PREROUTING -p tcp -d 10.96.0.10 --dport 53 -j NOTRACK ${SKIP}`,
     `raw PREROUTING -p udp -d 10.96.0.10 --dport 53 -j NOTRACK ${SKIP}`,
@@ -68,13 +68,13 @@ Deno.test("nodeRules: with fail-open, queries require a heartbeat, replies do no
   assert.deepEqual(without, rules.map((rule) => rule.replace("-m socket --nowildcard ", "")));
 });
 
-Deno.test("nodeRules: IPv6 has a separate list, because a list has one mask", () => {
+Deno.test("nodeRules: IPv6 has a separate list, because a list has only one mask", () => {
   const rules = lines(nodeRules(6, "heartbeat", options()));
   const mask = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
   assert.match(rules[0]!, new RegExp(`--name nodens6 --mask ${mask} --rdest`));
 });
 
-Deno.test("failOpenAddresses: link-local only if another server answers instead", () => {
+Deno.test("failOpenAddresses: include link-local addresses only with -failopen-to", () => {
   const instead = [{ address: "192.0.2.7", port: 53 }];
   for (
     const [given, expected] of [
@@ -105,7 +105,7 @@ Deno.test("nodeRules: -failopen-to shares queries among servers, below kube-prox
   assert.ok(nat.every(({ place }) => place === "last"));
 });
 
-Deno.test("the target of a redirect keeps its connections tracked", () => {
+Deno.test("nodeRules: the target of a redirect keeps connection tracking", () => {
   const rules = nodeRules(4, "socket", options({ tracked: ["169.254.20.10"] }));
   const own = lines(rules).filter((line) => line.includes("169.254.20.10"));
   assert.equal(own.length, 4);

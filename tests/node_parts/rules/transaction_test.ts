@@ -25,7 +25,6 @@ function set(level: "none" | "socket" | "heartbeat" = "none"): RuleSet {
   };
 }
 
-/** As iptables-save prints a rule. */
 function printed({ chain, args }: Rule): string {
   const text = joinWords(args)
     .replace(/^-p (\w+) (-[sd]) (\S+) --/, "$2 $3/32 -p $1 -m $1 --")
@@ -33,7 +32,6 @@ function printed({ chain, args }: Rule): string {
   return `-A ${chain} ${text}`;
 }
 
-/** iptables-save's output with these rules of one table. */
 function saved(table: string, ...rules: string[]) {
   return parseSaved(`# Generated\n*${table}\n:INPUT ACCEPT [0:0]\n${rules.join("\n")}\nCOMMIT\n`)!;
 }
@@ -51,7 +49,7 @@ Deno.test("planChanges: installs all rules, each table in one transaction", () =
   assert.match(text, /^\*raw\n-I PREROUTING -p tcp -d 10.96.0.10 --dport 53 -j NOTRACK -m comment/);
 });
 
-Deno.test("planChanges: recognises rules as iptables-save prints them", () => {
+Deno.test("planChanges: recognises rules in the form of iptables-save", () => {
   assert.deepEqual(planChanges(savedOf(set().wanted), set()), []);
   const rows: [string, string][] = [
     [
@@ -161,7 +159,7 @@ Deno.test("planChanges: corrects the order of rules in the table nat", () => {
   assert.equal(planChanges(present(second), wanted).length, 3);
 });
 
-Deno.test("planChanges: with nothing wanted, removes our rules of every mode", () => {
+Deno.test("planChanges: without wanted rules, removes our rules of every mode", () => {
   const present = savedOf([...set().wanted, ...set("socket").wanted.slice(-1)]);
   const changes = planChanges(present, { ...set("none"), wanted: [] });
   assert.equal(changes.length, 13);

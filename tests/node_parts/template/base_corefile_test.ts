@@ -30,7 +30,7 @@ const OPTIONS: TemplateOptions = {
   dnsPort: 53,
 };
 
-/** Files in memory; an error instead of a text is thrown by `read`. */
+/** Files in memory; `read` throws an entry that is an error. */
 class FakeFiles implements ConfigFiles {
   readonly texts: Record<string, string | Error> = {};
   readonly #directories = new Set<string>();
@@ -63,7 +63,6 @@ class FakeFiles implements ConfigFiles {
   }
 }
 
-/** Starts with files in memory; records calls in `changes` and `faults`. */
 async function begin(
   texts: Record<string, string | Error>,
   { options = {}, check, prepare }: {
@@ -147,7 +146,6 @@ Deno.test("BaseCorefile: reports a faulty config map, and keeps the previous one
     "IP address with an optional port (write 10.0.0.10, 10.0.0.10:1053 or [2001:db8::1]:1053)",
   ]);
   assert.deepEqual(changes, []);
-  // The template still changes, with the previous config map.
   await change({ [BASE]: `errors\n${TEMPLATE}` });
   assert.deepEqual(changes, [`errors\n${CUSTOM}`]);
   assert.deepEqual(await change({ [STUBS]: new Error("os error 5") }), [
@@ -172,7 +170,7 @@ Deno.test("BaseCorefile: ignores a config map that is faulty at the start", asyn
 const check = (text: string) =>
   Promise.resolve(/^bad|chache/m.test(text) ? `${TARGET}:3: something is wrong` : null);
 
-Deno.test("BaseCorefile: keeps the previous Corefile if the new one cannot be served", async () => {
+Deno.test("BaseCorefile: keeps the previous Corefile if the new one is invalid", async () => {
   const { files, changes, change } = await begin({ [BASE]: TEMPLATE }, { check });
   assert.deepEqual(await change({ [BASE]: `chache\n${TEMPLATE}` }), [
     "/etc/Corefile, made of /etc/coredns/Corefile.base, cannot be served: " +
@@ -184,14 +182,13 @@ Deno.test("BaseCorefile: keeps the previous Corefile if the new one cannot be se
     "/etc/kube-dns/stubDomains, cannot be served: /etc/Corefile:3: something is wrong",
   ]);
   assert.deepEqual([changes, files.texts[TARGET]], [[], PLAIN]);
-  // The template still changes.
   assert.equal((await change({ [BASE]: `errors\n${TEMPLATE}` })).length, 1);
   assert.deepEqual(changes, [`errors\n${PLAIN}`]);
   assert.deepEqual(await change({ [STUBS]: '{"good": ["192.0.2.9"]}' }), []);
   assert.deepEqual(changes.slice(1), [`errors\n${PLAIN}${stub("good")}`]);
 });
 
-Deno.test("BaseCorefile: ignores a config map that makes the first Corefile unservable", async () => {
+Deno.test("BaseCorefile: ignores a config map that makes the first Corefile invalid", async () => {
   const { first, faults } = await begin(
     { [BASE]: TEMPLATE, [STUBS]: '{"bad": ["192.0.2.9"]}' },
     { check },
@@ -204,7 +201,7 @@ Deno.test("BaseCorefile: ignores a config map that makes the first Corefile unse
   assert.deepEqual(spoilt.files.writes, []);
 });
 
-Deno.test("BaseCorefile: reports a variable that cannot be filled, with its place", async () => {
+Deno.test("BaseCorefile: reports a variable that cannot be filled, with its position", async () => {
   const { first, faults, changes, change } = await begin({
     [BASE]: "errors\nforward . __PILLAR__CLUSTER__DNS__\n",
   });
@@ -256,7 +253,7 @@ const MISSING: {
   },
 ];
 
-Deno.test("BaseCorefile: reports missing files that were requested", async () => {
+Deno.test("BaseCorefile: reports requested files that are missing", async () => {
   for (const { what, files, options, first, fault } of MISSING) {
     const begun = await begin(files, { options: options ?? {} });
     assert.equal(begun.first, first, what);
@@ -271,7 +268,7 @@ Deno.test("BaseCorefile: reports a template that disappears, and keeps its Coref
   assert.deepEqual([changes, base.text], [[], PLAIN]);
 });
 
-Deno.test("BaseCorefile: serves a Corefile that cannot be written", async () => {
+Deno.test("BaseCorefile: a Corefile that cannot be written is served", async () => {
   const { first, faults, files, changes, change } = await begin({ [BASE]: TEMPLATE }, {
     prepare: (files) => files.writeError = new Deno.errors.PermissionDenied("os error 13"),
   });
@@ -284,7 +281,7 @@ Deno.test("BaseCorefile: serves a Corefile that cannot be written", async () => 
   assert.deepEqual([changes, files.texts[TARGET]], [[CUSTOM], CUSTOM]);
 });
 
-Deno.test("BaseCorefile: survives a callback that throws", async () => {
+Deno.test("BaseCorefile: continues after a callback that throws", async () => {
   const files = new FakeFiles({ [BASE]: "one" });
   const faults: string[] = [];
   const told: string[] = [];

@@ -6,7 +6,6 @@ import {
 } from "../../../src/node/template/config_files.ts";
 import { missing, rootReasons, skipFor } from "../../support/run/require.ts";
 
-/** Calls a function with a temporary folder. */
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   try {
@@ -18,12 +17,12 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
 
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("denoConfigFiles: replaces a file as a whole, and leaves nothing beside it", async () => {
+Deno.test("denoConfigFiles: replaces a file atomically, without leftovers", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/Corefile`;
     await denoConfigFiles.write(path, "one");
     const before = await Deno.open(path);
-    // A process with the same id may have been killed.
+    // A killed process may have had the same id.
     Deno.writeTextFileSync(`${folder}/.Corefile.${Deno.pid}.tmp`, "rest of another");
     await denoConfigFiles.write(path, "two");
     assert.equal(Deno.readTextFileSync(path), "two");

@@ -108,7 +108,7 @@ Deno.test("parseKubeDnsConfig: reports faults with file, value and remedy", () =
   assert.match(more[0]!, /^\/etc\/kube-dns\/upstreamNameservers: it is not JSON: /);
 });
 
-Deno.test("values of a config map cannot break the syntax of the Corefile", () => {
+Deno.test("parseKubeDnsConfig: values cannot break the syntax of the Corefile", () => {
   const texts = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'a1.:[]%{}"#\n $') }));
   fc.assert(fc.property(texts, texts, (name, server) => {
     const { config } = parse(JSON.stringify({ [name]: [server] }), JSON.stringify([server]));

@@ -10,7 +10,7 @@ import type { ForwardOptions } from "../../../src/plugins/forward/options.ts";
 import { CHAIN } from "../../../src/plugins/chain.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 
-/** The Corefile of the published manifest, unchanged. */
+/** The published manifest's Corefile, unchanged. */
 const PUBLISHED = await Deno.readTextFile(
   new URL("../../config/node_local_dns.corefile", import.meta.url),
 );
@@ -149,7 +149,7 @@ const UNFILLABLE: { text: string; values?: Partial<TemplateValues>; message: Reg
   },
 ];
 
-Deno.test("fillTemplate: reports variables that cannot be filled, with place and reason", () => {
+Deno.test("fillTemplate: reports variables that cannot be filled, with position and reason", () => {
   for (const { text, values, message } of UNFILLABLE) {
     assert.throws(() => fill(text, values), { name: "CorefileErrors", message }, text);
   }
@@ -197,7 +197,6 @@ Deno.test("serviceAddress: reads kubelet's variable", () => {
   assert.match("why" in empty ? empty.why : "", /^the environment variable EMPTY_SERVICE_HOST is/);
 });
 
-/** Without unsupported directives. */
 function supported(text: string): string {
   const missing: string[] = CHAIN.filter(({ supported }) => !supported).map(({ name }) => name);
   return text.split("\n").filter((line) => !missing.includes(line.trim().split(" ")[0]!))
@@ -220,7 +219,7 @@ function load(text: string) {
 
 const BOTH = ["169.254.20.10 53", "10.96.0.10 53"];
 
-/** Values from the manifest's own instructions. */
+/** Values from the manifest's instructions. */
 const IPTABLES = { __PILLAR__LOCAL__DNS__: "169.254.20.10", __PILLAR__DNS__SERVER__: "10.96.0.10" };
 const IPVS = { __PILLAR__LOCAL__DNS__: "169.254.20.10", __PILLAR__CLUSTER__DNS__: "10.96.0.10" };
 

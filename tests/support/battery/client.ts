@@ -1,7 +1,7 @@
-/** Time for a response; nothing waits this long if all is well. */
+/** Only a hang takes this long. */
 const LIMIT_MS = 10_000;
 
-/** Sends messages to one server over UDP and TCP without checking them. */
+/** Sends messages to one server over UDP and TCP. */
 export class BatteryClient {
   readonly #port: number;
   readonly #socket: Deno.DatagramConn;
@@ -13,9 +13,8 @@ export class BatteryClient {
   }
 
   /**
-   * Sends a message and then `marker`; returns the responses up to that to the marker. So there is
-   * no need to wait for an answer that does not come. A closed connection means no answer; the next
-   * message uses a new one.
+   * Sends a message and then `marker`; returns the responses that arrive before the marker's. A
+   * closed connection means no answer; the next message opens another.
    */
   async ask(
     transport: "udp" | "tcp",
@@ -55,7 +54,6 @@ export class BatteryClient {
     const frame = Uint8Array.from([message.length >> 8, message.length & 255, ...message]);
     for (let at = 0; at < frame.length;) {
       const count = await stream.write(frame.subarray(at)).catch(closedOf);
-      // Reading reports the end.
       if (count === null) return;
       at += count;
     }

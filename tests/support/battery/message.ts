@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 import { rcodeText, typeNumber } from "../../../src/dns/mnemonics.ts";
 
-/** Bits of a header's second word by name. */
+/** Header flags by name. */
 const BITS: Readonly<Record<string, number>> = {
   qr: 0x8000,
   aa: 0x0400,
@@ -22,21 +22,18 @@ export interface AskedOpt {
   size: number;
   version?: number;
   do?: boolean;
-  /** Flags other than DO. */
   z?: number;
-  /** Option codes and data in hexadecimal. */
+  /** Codes, and data in hexadecimal. */
   options?: readonly (readonly [code: number, data: string])[];
 }
 
 /** A query of a battery row. */
 export interface Asked {
-  /** Presentation form without escapes, or the name in wire form. */
+  /** Presentation form without escapes, or wire form. */
   name: string | Uint8Array;
-  /** Mnemonic or TYPEn; default A. */
+  /** Default A. */
   type?: string;
-  /** Default 1 (IN). */
   qclass?: number;
-  /** Bits of the header; default "rd". */
   bits?: string;
   opcode?: number;
   edns?: AskedOpt;
@@ -47,18 +44,17 @@ export interface Asked {
 /** A response in the form of the rows' expectations. */
 export interface Told {
   rcode: string;
-  /** Bits that are set, in the order of the header: "qr aa rd ra". */
+  /** Set bits in header order: "qr aa rd ra". */
   bits: string;
   opcode: number;
-  /** Records in the answer, authority and additional sections, without OPT: "1/0/0". */
+  /** Records per section, without OPT: "1/0/0". */
   counts: string;
-  /** The different TTLs of all records but OPT, in ascending order. */
+  /** Distinct TTLs of all records but OPT, ascending. */
   ttls: number[];
-  /** Size, version unless 0, do, and each option's code; an extended error as ede=N. */
+  /** Size, version unless 0, do, and option codes; an extended error as ede=N. */
   opt: string | null;
-  /** "same" if the question is the query's octet for octet; "none" if there is none. */
+  /** "same": octet for octet. */
   question: "same" | "other" | "none";
-  /** Length of the message in octets. */
   size: number;
 }
 
@@ -103,7 +99,7 @@ export function optBytes(opt: AskedOpt): Uint8Array {
   ]);
 }
 
-/** Reads a response with a foreign codec; throws if that cannot read it. */
+/** Parses a response with another codec; throws if it is malformed. */
 export function tellOf(bytes: Uint8Array, query: Uint8Array): Told {
   const message = codec.decode(Buffer.from(bytes)) as codec.DecodedPacket;
   const header = new DataView(bytes.buffer, bytes.byteOffset);

@@ -4,28 +4,28 @@ import { freePort } from "../servers/ports.ts";
 
 /** All servers of the battery, on loopback. */
 export interface BatteryServers {
-  /** Authoritative for the battery's zones, and recursive: RA in its answers. */
+  /** Authoritative for the battery's zones and recursive (RA). */
   readonly named: Named;
-  /** Validates what it forwards to `named`: the only one that sets AD. */
+  /** Validates answers of `named`; the only server that sets AD. */
   readonly validator: Named;
-  /** Does not recurse: refers to the name servers of a delegated zone. */
+  /** Not recursive: returns referrals for a delegated zone. */
   readonly referring: Named;
-  /** Asked over UDP first. */
+  /** Queried over UDP first. */
   readonly first: Nodens;
-  /** Asked over TCP first. */
+  /** Queried over TCP first. */
   readonly second: Nodens;
 }
 
-/** Addresses below `*.many.battery.example`: more than a datagram of 1232 octets can carry. */
+/** Addresses below `*.many.battery.example`: too many for a datagram of 1232 octets. */
 export const MANY = 100;
-/** TTL of most records in the battery's zones. */
+/** TTL of most records. */
 export const TTL_SECONDS = 300;
-/** TTL of denials, from the zones' SOA records. */
+/** TTL of denials (SOA). */
 export const DENIAL_TTL_SECONDS = 120;
 
 /**
- * Options of `forward`, by the label of their zone below `option.battery.example`. Clients must not
- * see a difference.
+ * Options of `forward` by zone label below `option.battery.example`. Clients must not see a
+ * difference.
  */
 export const OPTIONS: Readonly<Record<string, string>> = {
   "x20": "x20",
@@ -122,7 +122,7 @@ link    100  IN CNAME end
 end          IN A     192.0.2.2
 `;
 
-/** Starts all servers; `close` ends them, in whatever state they are. */
+/** Starts all servers; `close` stops them in any state. */
 export async function startBattery(): Promise<BatteryServers & { close(): Promise<void> }> {
   const running: { stop(): Promise<unknown> }[] = [];
   async function close(): Promise<void> {
@@ -154,7 +154,7 @@ export async function startBattery(): Promise<BatteryServers & { close(): Promis
         standardZones: false,
         statements: `recursion yes; dnssec-validation yes; forward only;
   forwarders { 127.0.0.1 port ${named.port}; };`,
-        // The wrong key for bogus.example, so that everything from there is bogus.
+        // A wrong key for bogus.example, so that its answers are bogus.
         global: `trust-anchors {
   trusted.example. static-key ${trusted.key};
   bogus.example. static-key ${trusted.key};
@@ -185,7 +185,6 @@ export async function startBattery(): Promise<BatteryServers & { close(): Promis
   }
 }
 
-/** Caches for at least a minute, so that nothing expires between the cold and the warm pass. */
 function batteryCorefile(
   port: number,
   upstreams: { named: number; validator: number; referring: number; dead: number },
@@ -223,12 +222,12 @@ empty.example:${port} {
 `;
 }
 
-/** Strings of a TXT record with this many octets in all, a hundred each. */
+/** A TXT record's strings, a hundred octets each. */
 function text(octets: number): string {
   return `( ${Array.from({ length: octets / 100 }, () => `"${"t".repeat(100)}"`).join(" ")} )`;
 }
 
-/** Signs a zone with a fresh key; `key` is its data in a trust anchor. */
+/** Signs a zone with a new key; `key` is the data of its trust anchor. */
 function signZone(origin: string, zone: string): { text: string; key: string } {
   const directory = Deno.makeTempDirSync({ prefix: "nodens_zone_" });
   try {
@@ -238,7 +237,6 @@ function signZone(origin: string, zone: string): { text: string; key: string } {
       if (success) return new TextDecoder().decode(stdout).trim();
       throw new Error(`Cannot sign "${origin}": ${new TextDecoder().decode(stderr)}`);
     };
-    // A combined signing key, so that there is one trust anchor.
     const key = run("dnssec-keygen", "-q", "-a", "ECDSAP256SHA256", "-f", "KSK", origin);
     const keyText = Deno.readTextFileSync(`${directory}/${key}.key`);
     Deno.writeTextFileSync(`${directory}/zone`, `$ORIGIN ${origin}.\n${zone}${keyText}`);

@@ -5,20 +5,19 @@ import { missing, rootReasons } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
 const TOOLS = ["debootstrap", "systemd-nspawn", "nsenter", "unshare", "mount", "ip"];
-/** Making a tree took 50 s on two cores; a slow mirror may take longer. */
+/** Creation took 50 s on two cores; a slow mirror may take longer. */
 const MAKE_WITHIN_MS = 400_000;
 const OFF_WITHIN_MS = 60_000;
-/** More than the slowest command needs: by the unit, a stop takes up to 30 s. */
+/** A stop may take 30 s by the unit. */
 const RUN_WITHIN_SECONDS = 60;
 /** Control group hierarchies that systemd may use in a container. */
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"];
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * Becomes systemd-nspawn in a new mount namespace, so that no mount outlives it, and in a new control
- * group for each machine. Changes stay in memory.
- *
- * $0 is the layers of the root, $1 the folder to mount at, $2 the control group, $3 the host's name.
+ * Executes systemd-nspawn in a new mount namespace, so that no mount outlives it, and in a control
+ * group per machine.
+ * $0 is the layers of the root, $1 the mount point, $2 the control group, $3 the host name.
  */
 const BOOT = `set -e
 for hierarchy in ${CGROUPS.join(" ")}; do
@@ -33,26 +32,24 @@ mount -t overlay -o "lowerdir=$0,upperdir=$1/upper,workdir=$1/work" overlay "$1/
 exec systemd-nspawn --quiet --directory="$1/root" --machine="$3" --register=no --keep-unit \\
   --private-network --resolv-conf=off --timezone=off --link-journal=no --console=pipe --boot`;
 
-/** A program of this machine that runs in a tree's network. */
+/** A program of this machine in a tree's network. */
 export interface Guest {
-  /** Waits until the output matches. */
   printed(pattern: RegExp): Promise<void>;
   closeInput(): Promise<void>;
-  /** The whole output, once it has ended. */
   readonly text: Promise<string>;
 }
 
-/** Why no tree can be made and booted here; for `skipFor`. */
+/** Reasons why no tree can be booted here; for `skipFor`. */
 export function bootReasons(): string[] {
   return [...rootReasons(), ...missing(TOOLS)];
 }
 
-/** A bare Debian that boots: the tree in NODENS_TREE (from .ci/run), or a new one in `folder`. */
+/** A bare bootable Debian: the tree in NODENS_TREE (from .ci/run), or a new one in `folder`. */
 export function baseTree(folder: string): Promise<string> {
   return madeTree(folder, { variable: "NODENS_TREE", script: "tests/units/make_tree" });
 }
 
-/** A Debian: the tree that an environment variable names, or a new one that a script makes. */
+/** A Debian tree named by an environment variable, or a new one made by a script. */
 export async function madeTree(
   folder: string,
   { variable, script }: { variable: string; script: string },
@@ -67,12 +64,11 @@ export async function madeTree(
   return tree;
 }
 
-/** A machine that systemd has booted, with its own processes, files and network. */
+/** A machine booted by systemd, with its own processes, files and network. */
 export class BootedTree {
-  /** Its process 1. */
   readonly #pid: number;
   readonly #nspawn: Deno.ChildProcess;
-  /** Removes what it leaves on this machine; returns the processes still in it. */
+  /** Removes leftovers on this machine; returns the processes still in it. */
   readonly #sweep: () => string[];
   readonly #console: Promise<string>;
 
@@ -86,7 +82,7 @@ export class BootedTree {
     this.#console = at.console;
   }
 
-  /** Boots a machine from layers of files, the top one first; they stay unchanged. */
+  /** Boots a machine from layers of files, top first; the layers stay unchanged. */
   static async boot(layers: readonly string[]): Promise<BootedTree> {
     const name = uniqueName("nodens-test");
     const folder = Deno.makeTempDirSync({ prefix: "nodens_boot_" });
@@ -104,7 +100,7 @@ export class BootedTree {
     try {
       const pid = await eventually(() => initOf(nspawn.pid));
       const tree = new BootedTree(nspawn, { pid, sweep: swept, console });
-      // "degraded": a unit of Debian cannot run in a container, which does not concern nodens.
+      // "degraded": one of Debian's units cannot run in a container.
       const up = "systemctl is-system-running | grep -qxE 'running|degraded'";
       await tree.until(up, "systemctl list-jobs --no-pager");
       return tree;
@@ -116,7 +112,7 @@ export class BootedTree {
     }
   }
 
-  /** Runs a script by bash, as root in /root. */
+  /** Runs a script in bash, as root in /root. */
   run(script: string): Promise<CommandResult> {
     return runCommand("nsenter", [
       ...["--target", `${this.#pid}`, "--all", "env", "-i", "HOME=/root", "NO_COLOR=1"],
@@ -132,12 +128,11 @@ export class BootedTree {
     return text;
   }
 
-  /** Runs commands in one shell, as they are typed; each must succeed. */
+  /** Runs commands in one shell; each must succeed. */
   type(commands: readonly (string | undefined)[]): Promise<string> {
     return this.must(["set -e", ...commands].join("\n"));
   }
 
-  /** A property of a unit. */
   async show(name: string, unit = "nodens.service"): Promise<string> {
     return (await this.must(`systemctl show --value -p ${name} ${unit}`)).trim();
   }
@@ -150,7 +145,6 @@ export class BootedTree {
     }, async () => (await this.run(why)).text + await this.#journal());
   }
 
-  /** Starts a program of this machine in the network of the tree. */
   inNetwork(command: string, ...args: string[]): Guest {
     const child = new Deno.Command("nsenter", {
       args: ["--target", `${this.#pid}`, "--net", command, ...args],
@@ -177,7 +171,7 @@ export class BootedTree {
     return Deno.readTextFileSync(`/proc/${this.#pid}/root${path}`);
   }
 
-  /** Switches it off; fails if it does not end in order, or leaves processes. */
+  /** Powers off; fails if shutdown fails or leaves processes. */
   async off(): Promise<void> {
     await this.run("systemctl poweroff");
     const timer = setTimeout(() => kill(this.#nspawn), OFF_WITHIN_MS);
@@ -202,7 +196,7 @@ function exists(path: string): boolean {
   }
 }
 
-/** The systemd of a container, a child of nspawn. Throws while there is none. */
+/** Process id of the container's systemd, a child of nspawn. Throws if it does not exist. */
 function initOf(nspawn: number): number {
   const children = readText(`/proc/${nspawn}/task/${nspawn}/children`).split(" ");
   const init = children.find((pid) => pid !== "" && readText(`/proc/${pid}/comm`) === "systemd\n");
@@ -222,7 +216,7 @@ function kill(nspawn: Deno.ChildProcess): void {
   try {
     nspawn.kill("SIGKILL");
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 
@@ -234,7 +228,7 @@ function sweep(group: string, folder: string): string[] {
       if (isDirectory) remove(`${path}/${name}`);
     }
     left.push(...readText(`${path}/cgroup.procs`).split("\n").filter((pid) => pid !== ""));
-    // `Deno.removeSync` would look at the files in it. A group with processes stays.
+    // `Deno.removeSync` would inspect the files in it. A group with processes stays.
     new Deno.Command("rmdir", { args: [path], stderr: "null" }).outputSync();
   };
   for (const path of CGROUPS.map((one) => `${one}/${group}`).filter(exists)) remove(path);

@@ -2,8 +2,8 @@
 export class EmptyCache {
   readonly #folder = Deno.makeTempDirSync({ prefix: "nodens_cache_" });
   /**
-   * Environment of `deno`. Deno itself stands in for the runtime part of executables, which may not be
-   * downloadable: a test sees what is embedded, and never runs the result.
+   * Deno replaces the runtime part of executables, which may not be downloadable: tests inspect
+   * the embedded files and never run the result.
    */
   readonly env: Record<"DENO_DIR" | "HOME" | "DENORT_BIN" | "NO_COLOR" | "PATH", string>;
 

@@ -6,13 +6,12 @@ import { IMAGE, ImageRoot } from "./image_root.ts";
 import { type Program, putSources } from "./image_program.ts";
 import type { Podman } from "./podman.ts";
 
-/** Bases of the Containerfile by stage. */
 const BASES: Readonly<Record<string, string>> = Object.fromEntries(
   [...Deno.readTextFileSync(`${ROOT}Containerfile`).matchAll(/^FROM (\S+) AS (\w+)$/gm)]
     .map(([, image, stage]) => [stage, image]),
 );
 const standIn = (stage: string) => `localhost/stand-in/${stage}`;
-/** Nothing is pulled; packages of npm come through the host's network. */
+/** Nothing is pulled; npm packages come through the host's network. */
 const BUILD_FLAGS = [
   ...["--pull-never", "--network", "host"],
   ...Object.entries(BASES).flatMap(([stage, image]) => [
@@ -21,24 +20,22 @@ const BUILD_FLAGS = [
   ]),
 ];
 
-/** Most of a small Debian, which no build needs. */
+/** Unnecessary parts of a small Debian. */
 const UNUSED = ["/usr/share/doc", "/usr/share/locale", "/usr/share/man", "/var/cache", "/var/lib"];
 const SETTINGS = [`ENV PATH=${IMAGE.path}`, "ENV NO_COLOR=1"];
-/** Certificates of this machine; Debian's image has none. */
+/** This machine's certificates; Debian's image has none. */
 const CERTIFICATES = "/etc/own_certificates.crt";
 const LAUNCHER = "/opt/launcher";
-/** Libraries of Deno, so that the Containerfile finds what it copies. */
 const LIBRARIES = ["libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "librt.so.1"];
-/** Output of a build that cannot download the runtime part of the executable. */
+/** Output of a build that cannot download the executable's runtime part. */
 const NO_RUNTIME = /Setting up base binary[^]*denort[^]*deno task compile/;
 
 /**
- * Builds the images by the unchanged Containerfile. Its bases are made of Debian's packages, since their
- * registries may be out of reach. If the runtime part of the executable cannot be downloaded, a second
- * build has a launcher instead, which executes Deno with the sources in the bases.
+ * Builds the images by the unchanged Containerfile. The bases consist of Debian's packages, since
+ * their registries may be unreachable. If the executable's runtime part cannot be downloaded, a
+ * second build uses a launcher that executes Deno with the sources in the bases.
  */
 export class ImageBuild {
-  /** Description of the nodens in the images. */
   readonly what: string;
   /** Output of compiling. */
   readonly listing: string;
@@ -89,7 +86,6 @@ export class ImageBuild {
     }
   }
 
-  /** Makes an image with a command of a page. */
   async type(command: string): Promise<void> {
     assert.match(command, /^podman build /);
     const flags = BUILD_FLAGS.map((flag) => `'${flag}'`).join(" ");
@@ -99,7 +95,6 @@ export class ImageBuild {
   }
 }
 
-/** Makes the images of Deno and Debian that build the executable. */
 async function importBuilders(
   podman: Podman,
   { tree, folder }: { tree: string; folder: string },

@@ -11,13 +11,13 @@ export interface Program {
   args: string[];
 }
 
-/** Deno and the sources, with the same permissions and without a network. */
+/** Deno and the sources, with the executable's permissions and without a network. */
 const SOURCES: Program = {
   command: "/usr/bin/deno",
   args: ["run", "--cached-only", "--frozen", ...PERMISSIONS, `${IMAGE.sources}main.ts`],
 };
 
-/** Copies nodens into a root: the executable, or Deno and the sources if it cannot be made. */
+/** Copies nodens into a root: the executable, or Deno and the sources if it cannot be compiled. */
 export function putNodens(root: Pick<ImageRoot, "copy">): Promise<Program> {
   return withStaging(async (staging, { work, graph }) => {
     const output = `${work}/nodens`;

@@ -1,4 +1,3 @@
-/** Paths in the images, and their environment. */
 export const IMAGE = {
   executable: "/usr/local/bin/nodens",
   denoDir: "/deno-dir",
@@ -8,15 +7,15 @@ export const IMAGE = {
 
 /** Packages of a distroless base with glibc and libgcc. */
 const BASE_PACKAGES = ["libc6", "libgcc-s1"] as const;
-/** Top folders, which are links to those in /usr, and files that nothing needs. */
+/** Top folders that are links to /usr, and unnecessary files. */
 const LEFT_OUT = /^\/\w+$|^\/(?:etc|usr\/share|var)(?:\/|$)|\/gconv\//;
 
-/** The root of a distroless base without a shell: libraries of a Debian, and files of a test. */
+/** Root of a distroless base without a shell, with Debian's libraries and a test's files. */
 export class ImageRoot {
   readonly path: string = Deno.makeTempDirSync({ prefix: "nodens_root_" });
   readonly #debian: string;
 
-  /** @param debian - the root of the Debian that packages are copied from */
+  /** @param debian - root of the Debian from which packages are copied */
   constructor(debian: string, packages: readonly (typeof BASE_PACKAGES)[number][] = BASE_PACKAGES) {
     this.#debian = debian;
     try {
@@ -36,11 +35,10 @@ export class ImageRoot {
     }
   }
 
-  /** Copies a file or folder. */
   copy(from: string, to: string): void {
     if (Deno.statSync(from).isDirectory) {
       for (const { name } of Deno.readDirSync(from)) {
-        // The link to the runtime's downloads is no part of an image.
+        // The link to the runtime's downloads is not part of an image.
         if (Deno.lstatSync(`${from}/${name}`).isSymlink) continue;
         this.copy(`${from}/${name}`, `${to.replace(/\/$/, "")}/${name}`);
       }
@@ -50,7 +48,7 @@ export class ImageRoot {
     Deno.copyFileSync(from, this.path + to);
   }
 
-  /** Adds iptables with modules and libraries; the commands are those of nft. */
+  /** Adds iptables with modules and libraries; the commands are nft's. */
   addIptables(): void {
     this.#addPackages(this.#libraryPackages("iptables"));
     this.#addPackages(["iptables"]);
@@ -65,7 +63,6 @@ export class ImageRoot {
     Deno.removeSync(this.path, { recursive: true });
   }
 
-  /** Copies the files of packages that programs need. */
   #addPackages(names: readonly string[]): void {
     for (const path of this.#query("--listfiles", ...names).split("\n")) {
       if (!path.startsWith("/") || LEFT_OUT.test(path)) continue;
@@ -78,7 +75,7 @@ export class ImageRoot {
     }
   }
 
-  /** Library packages that a package needs, directly or not. */
+  /** Direct and indirect library dependencies of a package. */
   #libraryPackages(name: string, found: Set<string> = new Set()): string[] {
     const text = this.#query("--show", "--showformat=${Depends}", name);
     for (const part of text.split(/[,|]/)) {

@@ -9,14 +9,12 @@ import { type Program, putNodens } from "./image_program.ts";
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const VERSION: string = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)).version;
 const INSTALL = "docs/install.md";
-/** nodens of the other machines in the network. */
 const NETWORK_NODENS = "/opt/nodens";
 
-/** DNS server of the network; it knows example.org. */
+/** DNS server of the network, which knows example.org. */
 export const NETWORK_SERVER = "192.0.2.53";
 /** Its other address, for changes of the network. */
 export const OTHER_SERVER = "192.0.2.54";
-/** Address of example.org. */
 export const EXAMPLE = "192.0.2.80";
 /** A script that succeeds if nodens answers. */
 export const ANSWERS = `nodens query example.org @127.0.0.1 +short | grep -qx ${EXAMPLE}`;
@@ -30,8 +28,8 @@ const NETWORK_COREFILE = `. {
 `;
 
 /**
- * Connects a tree to a network with a DNS server, and perhaps a DHCP server, by eth0, which is down and
- * has no address.
+ * Connects a tree by eth0 to a network with a DNS server and optionally a DHCP server. eth0 is
+ * down and has no address.
  */
 const NETWORK = `set -e
 ip netns add network
@@ -43,16 +41,14 @@ ip -n network link set eth0 up
 systemd-run --quiet --unit network-dns -p Type=notify -p NetworkNamespacePath=/run/netns/network \\
   ${NETWORK_NODENS} -conf /opt/network.Corefile`;
 
-/** Gives eth0 an address. */
 export const NETWORK_UP = "ip address add 192.0.2.2/24 dev eth0 && ip link set eth0 up";
 
-/** Version of the package in /root that is an update. */
+/** Version of the update package in /root. */
 export const NEXT_VERSION = `${VERSION}+next`;
 
-/** The layers of trees: Debian, and the release's files in /root. */
+/** Layers of trees: Debian, and the release's files in /root. */
 export class Trees {
   readonly #layers: readonly string[];
-  /** Description of the nodens. */
   readonly what: string;
 
   private constructor(layers: readonly string[], what: string) {
@@ -60,7 +56,6 @@ export class Trees {
     this.what = what;
   }
 
-  /** Makes the layers in `folder`. */
   static async make(folder: string): Promise<Trees> {
     const layer = `${folder}/release`;
     Deno.mkdirSync(`${layer}/root`, { recursive: true });
@@ -83,7 +78,6 @@ export class Trees {
     return new Trees([layer, await baseTree(folder)], what);
   }
 
-  /** Boots a tree in a network; eth0 is still down. */
   async boot(): Promise<BootedTree> {
     const tree = await BootedTree.boot(this.#layers);
     try {
@@ -96,12 +90,11 @@ export class Trees {
   }
 }
 
-/** The commands of a section of a page. */
+/** Commands in a section of a page. */
 export function commandsOf(heading: string, page: string = INSTALL): string[] {
   return readPage(sectionOf(heading, page)).commands.map(({ text }) => text);
 }
 
-/** The file in a section of docs/install.md. */
 export function fileOf(heading: string): { name: string; text: string } {
   const saved = /Save this as\s`([^`]+)`[^]*?\n```\w*\n([^]*?)```\n/.exec(
     sectionOf(heading, INSTALL),

@@ -3,24 +3,24 @@ import type { CommandResult } from "../../../release/command.ts";
 import { missing } from "../run/require.ts";
 import type { Namespace } from "../namespaces/namespace.ts";
 
-/** Programs of podman and of this file. */
+/** Programs that podman and this file need. */
 const PROGRAMS = [
   ...["podman", "runc", "conmon", "/usr/lib/podman/netavark", "catatonit"],
   ...["unshare", "nsenter", "mount", "tar", "env"],
 ];
-/** Longer than the slowest command: a build on a busy machine. */
+/** Longer than the slowest build on a busy machine. */
 const RUN_WITHIN_MS = 300_000;
 
 const CGROUPS = "/sys/fs/cgroup";
-/** Memory that images and containers may take; those of the tests take 0.9 GB. */
+/** Limit of memory for images and containers; the tests use 0.9 GB. */
 const DISK = "2g";
-/** Folders that podman and its libraries use in spite of their settings. */
+/** Folders that podman and its libraries use despite their settings. */
 const SHARED = ["/var/lib/containers", "/run/containers"];
 
 /**
- * A mount namespace for podman with a disk in memory: all mounts and files of containers end with it,
- * and other podmans of this machine are unaffected. It ends with its input. $0 is the folder of the
- * disk. Mounts of `ip netns add` outside are visible inside.
+ * A mount namespace for podman with a disk in memory ($0): all mounts and files of containers end
+ * with it, and other podman instances are unaffected. It ends at end of input. Mounts of `ip netns
+ * add` outside are visible inside.
  */
 const HOLD = `set -e
 mount -t tmpfs -o mode=755,size=${DISK} tmpfs "$0"
@@ -34,7 +34,7 @@ exec cat >/dev/null`;
 
 /**
  * runc, since crun refuses a mixture of control group versions; no systemd; limits that need no
- * privilege; and locks in files, since podman's usual ones are shared by the whole machine.
+ * privilege; and locks in files, since podman's default locks are machine-wide.
  */
 const containersConf = (disk: string) =>
   `[containers]
@@ -58,12 +58,12 @@ runroot = "${disk}/run"
 `;
 
 export interface PodmanOptions {
-  /** The network of the command, and the host's network of its containers. */
+  /** Network of the command, and "host" network of its containers. */
   readonly namespace?: Namespace;
   readonly input?: ReadableStream<Uint8Array>;
 }
 
-/** Why no container can run here; for `skipFor`. */
+/** Reasons why containers cannot run here; for `skipFor`. */
 export function podmanReasons(...programs: string[]): string[] {
   const reasons = missing([...PROGRAMS, ...programs]);
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) reasons.push("containers need root on Linux");
@@ -79,7 +79,7 @@ function removeEmptyGroups(): void {
   new Deno.Command("find", { args, stderr: "null" }).outputSync();
 }
 
-/** A podman with its own images, containers and settings, all in one folder. */
+/** A podman with its own images, containers and settings in one folder. */
 export class Podman {
   readonly folder: string;
   readonly #holder: Deno.ChildProcess;
@@ -91,13 +91,12 @@ export class Podman {
     this.#env = {
       CONTAINERS_CONF: `${folder}/containers.conf`,
       CONTAINERS_STORAGE_CONF: `${folder}/storage.conf`,
-      // Health checks need timers of systemd, which may not run here.
+      // Health checks need systemd timers, which may not run here.
       DISABLE_HC_SYSTEMD: "true",
       TMPDIR: `${folder}/disk/tmp`,
     };
   }
 
-  /** Makes the folder and the mount namespace. */
   static async create(): Promise<Podman> {
     const folder = Deno.makeTempDirSync({ prefix: "nodens_podman_" });
     const disk = `${folder}/disk`;
@@ -116,7 +115,6 @@ export class Podman {
     throw new Error("Cannot make a mount namespace for podman");
   }
 
-  /** Runs podman to its end. */
   run(args: readonly string[], options: PodmanOptions = {}): Promise<CommandResult> {
     return this.#inside(["podman", ...args], options);
   }
@@ -128,12 +126,10 @@ export class Podman {
     return stdout;
   }
 
-  /** Runs a shell command in a folder. */
   type(line: string, folder: string, options: PodmanOptions = {}): Promise<CommandResult> {
     return this.#inside(["env", `--chdir=${folder}`, "sh", "-ec", line], options);
   }
 
-  /** Makes an image of a folder. */
   async import(
     folder: string,
     name: string,
@@ -152,7 +148,6 @@ export class Podman {
     assert.equal((await tar.status).code, 0);
   }
 
-  /** Makes an image of another one and a folder. */
   async add(
     folder: string,
     name: string,
@@ -163,7 +158,6 @@ export class Podman {
     await this.must(["build", "--quiet", "--tag", name, "--file", "-", folder], { input });
   }
 
-  /** Sets the /etc/resolv.conf of the node, for containers that start later. */
   async setResolvConf(text: string): Promise<void> {
     const file = `${this.folder}/resolv.conf`;
     Deno.writeTextFileSync(file, text);
@@ -171,7 +165,6 @@ export class Podman {
     assert.equal(code, 0, said);
   }
 
-  /** Reads a file of an image. */
   async readImage(name: string, path: string): Promise<Uint8Array> {
     const at = (await this.must(["image", "mount", name])).trim();
     try {
@@ -181,7 +174,6 @@ export class Podman {
     }
   }
 
-  /** Removes all files; containers must have been removed. */
   async remove(): Promise<void> {
     await this.#holder.stdin.close();
     await this.#holder.status;
@@ -200,7 +192,7 @@ export class Podman {
       stderr: "piped",
       signal: AbortSignal.timeout(RUN_WITHIN_MS),
     }).spawn();
-    // A command that fails may not read all of its input; its output has the reason.
+    // A failing command may not read all of its input; its output has the reason.
     if (input !== undefined) await input.pipeTo(child.stdin).catch(() => {});
     const output = await child.output();
     const [stdout, stderr] = [output.stdout, output.stderr].map((bytes) =>

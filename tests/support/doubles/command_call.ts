@@ -6,7 +6,7 @@ import {
 } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 
-/** What a command printed, and its exit code. */
+/** Output and exit code of a command. */
 export interface Called {
   code: number;
   out: string;

@@ -1,6 +1,6 @@
 import type { HostView } from "../../../src/config/host.ts";
 
-/** A machine made of the files and variables given. */
+/** A machine with the given files and variables. */
 export function fakeHost(
   files: Record<string, string> = {},
   environment: Record<string, string> = {},

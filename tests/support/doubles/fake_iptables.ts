@@ -1,24 +1,24 @@
 import type { CommandOptions, CommandResult, RunCommand } from "../../../src/node/rules/command.ts";
 import { splitWords } from "../../../src/node/rules/rule_text.ts";
 
-/** What a fake iptables does beside keeping rules. */
+/** Options of a `FakeIptables`. */
 export interface FakeIptablesOptions {
-  /** Kinds that are there; default: nft alone. */
+  /** Default: nft only. */
   backends?: readonly ("nft" | "legacy")[];
-  /** Looks at the input of every restore; a result keeps it from being done. */
+  /** Sees the input of each restore; a result prevents it. */
   refuse?: (input: string) => CommandResult | null;
-  /** Does what it likes in place of any command; null has the command done. */
+  /** Replaces any command; null executes it. */
   instead?: (
     command: { backend: "nft" | "legacy"; what: "save" | "restore"; input: string },
     options: CommandOptions,
   ) => Promise<CommandResult> | null;
-  /** Called when a restore has been done. */
+  /** Called after each restore. */
   afterRestore?: () => void;
 }
 
-/** An iptables in memory, which understands what nodens says to it. */
+/** An in-memory iptables for the commands that nodens sends. */
 export class FakeIptables {
-  /** Inputs of the restores that were done, in order. */
+  /** Inputs of completed restores, in order. */
   readonly restored: string[] = [];
   readonly #options: FakeIptablesOptions;
   readonly #rules = new Map<string, string[]>();
@@ -61,12 +61,11 @@ export class FakeIptables {
       .flatMap(([key, rules]) => rules.map((rule) => `${key.split(" ")[1]}: ${rule}`));
   }
 
-  /** Adds a rule of somebody else's, at the end of its chain. */
+  /** Appends another program's rule to its chain. */
   add(backend: "nft" | "legacy", table: string, rule: string): void {
     this.#table(backend, table).push(rule);
   }
 
-  /** Takes every rule out. */
   flush(): void {
     this.#rules.clear();
   }
@@ -82,7 +81,7 @@ export class FakeIptables {
       .map(([name, rules]) => `*${name.split(" ")[1]}\n${rules.join("\n")}\nCOMMIT\n`).join("");
   }
 
-  /** Does the commands of each table as a whole or not at all; null, or why not. */
+  /** Applies each table's commands atomically; null, or the failure. */
   #restore(key: string, input: string): CommandResult | null {
     for (const part of input.split("COMMIT\n").filter((text) => text !== "")) {
       const [head = "", ...lines] = part.trimEnd().split("\n");
@@ -96,7 +95,7 @@ export class FakeIptables {
   }
 }
 
-/** Does one command; false where it cannot be done. Chains are kept as iptables-save prints them. */
+/** Applies one command; false if it is invalid. Chains have the form of iptables-save. */
 function change(rules: string[], line: string): boolean {
   const [word = "", chain = ""] = line.split(" ");
   const rule = line.replace(/^-[AID]/, "-A");

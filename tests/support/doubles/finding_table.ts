@@ -3,7 +3,7 @@ import type { Verdict } from "../../../src/doctor/judge/finding.ts";
 
 type Pattern = string | RegExp;
 
-/** The expected status with the pattern of `found`, and perhaps that of the remedy. */
+/** Expected status, and patterns of `found` and optionally of the remedy. */
 export interface ExpectedFinding {
   readonly ok?: Pattern;
   readonly skipped?: Pattern;
@@ -11,7 +11,7 @@ export interface ExpectedFinding {
   readonly problem?: Pattern | readonly [Pattern, Pattern];
 }
 
-/** Tests a judgement by rows of facts and verdicts, one test for each row. */
+/** Tests a judgement by rows of facts and verdicts, one test per row. */
 export function testFindings<Row extends { name: string } & ExpectedFinding>(
   what: string,
   rows: readonly Row[],
@@ -20,7 +20,7 @@ export function testFindings<Row extends { name: string } & ExpectedFinding>(
   for (const row of rows) Deno.test(`${what}: ${row.name}`, () => expectFinding(judge(row), row));
 }
 
-/** Tests a judge by rows of changes to its facts, one test for each row. */
+/** Tests a judge by rows of changes to its facts, one test per row. */
 export function testJudge<Facts>(
   what: string,
   base: Facts,
@@ -30,7 +30,6 @@ export function testJudge<Facts>(
   testFindings(what, rows, ({ facts }) => judge({ ...base, ...facts }));
 }
 
-/** Compares a verdict with the expected one. */
 export function expectFinding(verdict: Verdict, expected: ExpectedFinding): void {
   const { status, found, remedy } = verdict;
   const patterns = expected[status];

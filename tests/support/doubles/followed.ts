@@ -6,10 +6,10 @@ import type { UpstreamsUpdate } from "../../../src/plugins/forward/options.ts";
 import { PATIENCE } from "../run/patience.ts";
 import type { VirtualClock } from "../run/virtual_clock.ts";
 
-/** Only what hangs takes this long. */
+/** Only a hang takes this long. */
 const LIMIT_MS = 60_000 * PATIENCE;
 
-/** What a data plane was handed, addresses and ports as text. */
+/** Addresses and ports delivered to a data plane, as text. */
 export interface Delivery {
   block: number;
   position: number;
@@ -31,7 +31,7 @@ export async function advanceUntil(
   }
 }
 
-/** Follows the upstreams of a Corefile for the length of `use`, with a data plane that only records. */
+/** Follows a Corefile's upstreams during `use`, with a data plane that only records. */
 export async function following(
   corefile: string,
   options: Pick<UpstreamsOptions, "clock" | "resolvConfPath" | "hostTiming">,

@@ -1,7 +1,7 @@
-/** Things in a folder that are no regular files, by what they are. */
+/** Files that are not regular. */
 export const SPECIALS = ["a FIFO", "a device", "a socket", "a directory"] as const;
 
-/** Makes one of them in a folder, or names one that is there. */
+/** Creates a special file in a folder, or returns the path of an existing one. */
 export function specialFile(
   what: typeof SPECIALS[number],
   folder: string,
@@ -16,7 +16,7 @@ export function specialFile(
   return { path, ...made };
 }
 
-/** Makes a FIFO: opening it waits for somebody who writes. */
+/** Creates a FIFO; opening it blocks until a writer opens it. */
 export function makeFifo(path: string): void {
   const { success } = new Deno.Command("mkfifo", { args: [path] }).outputSync();
   if (!success) throw new Error(`Cannot make a FIFO "${path}"`);

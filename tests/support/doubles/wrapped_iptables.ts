@@ -1,15 +1,14 @@
-/** What a command of iptables does instead of its work. */
+/** Faulty behaviours of an iptables command. */
 export type Misbehaviour =
-  /** It never ends. */
   | "hangs"
-  /** It does its work, and leaves a child that has its pipes. */
+  /** Works, and leaves a child that holds its pipes. */
   | "leaves a child"
-  /** It fails as for want of something that comes back. */
+  /** Fails with a temporary error. */
   | "fails"
-  /** It has no `-m recent`, as the kernel would say it. */
+  /** Reports the kernel's error for a missing `-m recent`. */
   | "lacks recent";
 
-/** The commands that may be told to misbehave. */
+/** Commands that can misbehave. */
 export type WrappedCommand = `iptables-${"nft" | "legacy"}-${"save" | "restore"}`;
 
 const COMMANDS: readonly WrappedCommand[] = ["nft", "legacy"].flatMap((backend) =>
@@ -37,7 +36,7 @@ fails) echo "${command}: line 3: Resource temporarily unavailable" >&2; exit 4 ;
 esac
 `;
 
-/** The machine's iptables behind scripts that misbehave when they are told to. */
+/** The machine's iptables behind scripts that misbehave on request. */
 export class WrappedIptables {
   readonly #directory: string;
 
@@ -53,17 +52,15 @@ export class WrappedIptables {
     }
   }
 
-  /** A PATH that has them first. */
+  /** A PATH that starts with the scripts. */
   get path(): string {
     return `${this.#directory}:${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
   }
 
-  /** Tells a command what to do from now on; null to do its work. */
   become(command: WrappedCommand, what: Misbehaviour | null): void {
     Deno.writeTextFileSync(`${this.#directory}/${command}.mode`, what ?? "");
   }
 
-  /** Takes the scripts away. */
   remove(): void {
     Deno.removeSync(this.#directory, { recursive: true });
   }

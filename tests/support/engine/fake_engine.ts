@@ -12,18 +12,15 @@ import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
 import type { Io } from "../../../src/engine/io.ts";
 import { decode, type Decoded, queryBytes } from "../messages/messages.ts";
 
-/** The engine with controllable addresses, time and log, for tests of one handler. */
 export interface FakeEngine extends EngineServices {
   nowMs: number;
   /** Logged lines with their level. */
   readonly lines: string[];
-  /** Sets the time and fires due timers. */
   advanceTo(nowMs: number): void;
-  /** The value of a counter with any labels. */
   value(name: string): number;
 }
 
-/** Makes an engine whose client has this address and asks 127.0.0.1 or ::1, port 53. */
+/** Makes an engine whose client has this address and queries 127.0.0.1 or ::1, port 53. */
 export function fakeEngine(client = { address: "192.0.2.7", port: 40212 }): FakeEngine {
   const lines: string[] = [];
   const counters = new CounterBook(new SharedArrayBuffer(8 * 256));
@@ -69,7 +66,7 @@ function fakeConnection(): StreamOrigin {
   };
 }
 
-/** A query as handlers get it. */
+/** A query as handlers receive it. */
 export function exchangeFor(
   options: Parameters<typeof queryBytes>[0] & { transport?: "udp" | "tcp" },
 ): Exchange {

@@ -4,8 +4,7 @@ import { upperMask } from "../../../src/engine/question/fold.ts";
 import { seeded } from "../run/random.ts";
 
 /**
- * HalfSipHash-c-d with a tag of 32 bits, written from its definition with BigInt as a reference.
- *
+ * HalfSipHash-c-d with a 32-bit tag, a BigInt reference written from its definition.
  * @param key - eight octets
  */
 export function halfSipHash(
@@ -68,7 +67,6 @@ function mixed(word: number): number {
   return Math.imul((k << 15) | (k >>> 17), 0x1b873593);
 }
 
-/** Inverse of `mixed`. */
 function unmixed(value: number): number {
   const k = Math.imul(value, inverse(0x1b873593));
   return Math.imul((k << 17) | (k >>> 15), inverse(0xcc9e2d51));
@@ -82,12 +80,10 @@ function inverse(odd: number): number {
 }
 
 /**
- * Names in wire form, at most 2^18, that have one `murmurLike` hash under every seed.
- *
- * A flip of bit 18 after mixing one word becomes, by rotation and multiplication, a flip of bit 31,
- * which a flip of bit 31 after mixing the next word reverts. So each pair of words has a second form
- * with the same effect, and n pairs make 2^n names.
- *
+ * Up to 2^18 names in wire form with one `murmurLike` hash under every seed.
+ * A flip of bit 18 after mixing one word becomes, by rotation and multiplication, a flip of bit
+ * 31, which a flip of bit 31 after mixing the next word reverts. So each pair of words has a
+ * second form with the same effect, and n pairs make 2^n names.
  * @param zone - in wire form
  */
 export function collidingNames(count: number, zone: Uint8Array): Uint8Array[] {

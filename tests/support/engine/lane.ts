@@ -15,7 +15,6 @@ import { frame } from "../simulation/simulation.ts";
 const LIMIT_MS = 60_000;
 const BUDGET_BYTES = 32 * 2 ** 20;
 
-/** Target of a test's stream. */
 export interface LaneTarget extends Partial<TlsEndpoint> {
   address?: string;
   port: number;
@@ -28,13 +27,9 @@ export class LanePair {
   readonly control: TlsLane;
   readonly budget: ByteBudget;
   readonly context: TlsContext;
-  /** Reasons counted, in order. */
   readonly counted: string[] = [];
-  /** Reported allocations. */
   allocatedBytes = 0;
-  /** Virtual time for remembered refusals. */
   nowMs = 0;
-  /** The data plane is busy. */
   held = false;
   #scheduled = false;
   readonly #port: MessagePort;
@@ -58,7 +53,6 @@ export class LanePair {
     this.lane.attach(plane, "");
   }
 
-  /** Schedules a turn of the data plane's loop. */
   turn(): void {
     if (this.#scheduled || this.held) return;
     this.#scheduled = true;
@@ -76,14 +70,12 @@ export class LanePair {
     for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve));
   }
 
-  /** Closes both ends. */
   close(): void {
     this.control.close();
     this.lane.attach(null, "closed");
     this.#port.close();
   }
 
-  /** Opens a stream. */
   open(target: LaneTarget): LaneClient {
     const client = new LaneClient(this.lane);
     client.stream = this.lane.connect(endpointOf(target), client);
@@ -96,7 +88,7 @@ export class LanePair {
   async refusal(target: LaneTarget): Promise<string> {
     const client = this.open(target);
     await client.until(() => client.connects > 0 || client.why !== null);
-    // The peer may refuse after the handshake, as for a missing certificate in TLS 1.3.
+    // The peer may refuse after the handshake (a missing certificate in TLS 1.3).
     client.send(new Uint8Array(12));
     await client.until(() => client.why !== null);
     return client.why!;
@@ -118,7 +110,6 @@ export class LaneClient implements StreamHandler {
     this.#lane = lane;
   }
 
-  /** Writes messages as frames, all in one turn. */
   send(...messages: Uint8Array[]): void {
     for (const message of messages) {
       const bytes = frame(message);
@@ -129,7 +120,6 @@ export class LaneClient implements StreamHandler {
     this.#lane.flush();
   }
 
-  /** Sends queries and waits for as many answers, in any order. */
   async ask(...messages: Uint8Array[]): Promise<Uint8Array[]> {
     const wanted = this.frames.length + messages.length;
     this.send(...messages);

@@ -2,7 +2,7 @@ import type { Decoded } from "../messages/messages.ts";
 import { a, queryBytes, responseBytes } from "../messages/messages.ts";
 import { type Behaviour, onlyAnswer, type Simulation } from "../simulation/simulation.ts";
 
-/** Asks, lets time pass, and returns the only answer. */
+/** Sends a query, lets time pass, and returns the only answer. */
 export function ask(
   simulation: Simulation,
   query: Parameters<typeof queryBytes>[0],
@@ -13,7 +13,6 @@ export function ask(
   return onlyAnswer(asked);
 }
 
-/** An upstream that answers every question with one address. */
 export function answering(data = "192.0.2.7", { delayMs = 1, ttl = 300 } = {}): Behaviour {
   return (query) => [{
     bytes: responseBytes(query, { answers: [a(query.questions![0]!.name, data, ttl)] }),
@@ -21,7 +20,6 @@ export function answering(data = "192.0.2.7", { delayMs = 1, ttl = 300 } = {}): 
   }];
 }
 
-/** Streams that nodens closed, by reason. */
 export function closings(simulation: Simulation): Record<string, number> {
   return Object.fromEntries(
     simulation.counters.places.flatMap(({ name, labels, index }) => {

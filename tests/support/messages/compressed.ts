@@ -3,22 +3,21 @@ import { readMessage, readName } from "./wire_model.ts";
 
 /** Types of RFC 1035 section 3.3 with names in their data. */
 const COMPRESSED = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15];
-/** Number of labels up to which a writer must remember all. */
+/** Up to this number of labels, a writer must remember all. */
 const MANY_LABELS = 256;
 
 /**
- * Throws unless names that may be compressed are, as far as possible, others are not, and pointers lead
- * to labels of names that may be compressed.
+ * Throws unless compressible names are compressed as far as possible, others are not, and pointers
+ * lead to labels of compressible names.
  */
 export function assertCompressed(bytes: Uint8Array, where = ""): void {
-  /** Positions of suffixes that a pointer may lead to. */
   const places = new Map<string, number>();
   const learn = (at: number) => {
     const labels = [];
     for (let label = at; bytes[label]! > 0 && bytes[label]! < 0xc0; label += bytes[label]! + 1) {
       labels.push(label);
     }
-    // A name is remembered from its end, and so not at all if that is out of reach.
+    // Suffixes are remembered from the last label, so none if that is out of reach.
     if (labels.length === 0 || labels.at(-1)! >= 0x4000) return;
     for (const label of labels) {
       const key = readName(bytes, label).name;

@@ -1,11 +1,9 @@
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 
-/** A query in wire form. */
 export function queryBytes(options: {
   name: string;
   type?: string;
-  /** Class of the question as a number; default IN. */
   qclass?: number;
   id?: number;
   flags?: number;
@@ -40,10 +38,8 @@ export function queryBytes(options: {
   return bytes;
 }
 
-/** A decoded message. */
 export type Decoded = codec.DecodedPacket & { rcode: string };
 
-/** Decodes with another codec. */
 export function decode(bytes: Uint8Array): Decoded {
   return codec.decode(Buffer.from(bytes)) as Decoded;
 }
@@ -57,11 +53,10 @@ export function responseBytes(
     additionals?: codec.Answer[];
     rcode?: number;
     truncated?: boolean;
-    /** Bits of the header; default RD and RA. */
+    /** Header bits; default RD and RA. */
     flags?: number;
     question?: codec.Question;
     edns?: boolean;
-    /** EDNS options, as octets. */
     options?: { code: number; data: Uint8Array }[];
     extendedRcode?: number;
   } = {},
@@ -90,17 +85,15 @@ export function responseBytes(
   }));
 }
 
-/** An A record. */
 export function a(name: string, data: string, ttl = 300): codec.Answer {
   return { type: "A", name, ttl, data, class: "IN" };
 }
 
-/** A CNAME record. */
 export function cname(name: string, data: string, ttl = 300): codec.Answer {
   return { type: "CNAME", name, ttl, data, class: "IN" };
 }
 
-/** An NS record of a zone, as in referrals. */
+/** A zone's NS record, as in referrals. */
 export function ns(name: string, ttl = 518_400): codec.Answer {
   return { type: "NS", name, ttl, data: `ns.${name}`, class: "IN" };
 }
@@ -124,13 +117,11 @@ export function soa(name: string, ttl = 60): codec.Answer {
   };
 }
 
-/** Extended DNS Error codes of a decoded answer. */
 export function errorCodes(answer: Decoded): number[] {
   return optionsOf(answer).filter(({ code }) => code === 15)
     .map(({ data }) => (data[0]! << 8) | data[1]!);
 }
 
-/** EDNS options of a decoded message. */
 export function optionsOf(message: codec.DecodedPacket): { code: number; data: Uint8Array }[] {
   const opt = message.additionals!.find(({ type }) => type === "OPT") as
     | { options: { code: number; data: Uint8Array }[] }

@@ -1,27 +1,25 @@
-/** Builds replies with every kind of record, compressed in every good or bad way. */
+/** Builds replies with every kind of record and every valid or invalid compression. */
 
 /** Labels of a name, as octets. */
 export type Labels = readonly (readonly number[])[];
 
-/** The question of a reply. */
 export interface ReplyQuestion {
   name: Labels;
   type: number;
 }
 
-/** Options of `buildReply`. */
 export interface ReplyOptions {
   dice: () => number;
-  /** Names may be malformed. */
+  /** Allows malformed names. */
   hostile: boolean;
-  /** Maximum number of records in a section. */
+  /** Maximum per section. */
   records?: number;
 }
 
 const RRSIG = 46;
 type Kind = readonly [type: number, data: string];
 
-/** Types with their data: digits are octets, `N` a name that may be compressed, `F` one that may not. */
+/** Types with their data: digits are octets, `N` a compressible name, `F` another name. */
 const KINDS = [
   "1:4 28:16 2:N 3:N 4:N 5:N 6:NN20 7:N 8:N 9:N 12:N 13:SS 14:NN 15:2N 16: 16:S",
   "16:SSS 17:NN 18:2N 21:2N 24:18N9 26:2NN 30:N4 33:6N 35:4SSSN 36:2N 38:17 39:N",
@@ -35,11 +33,10 @@ const KINDS = [
 const HOSTILE_KINDS = [...KINDS, ...Array<Kind>(15).fill([65283, "T"])];
 
 const text = (label: string) => [...label].map((letter) => letter.charCodeAt(0));
-/** A name from its text. */
 export const labelsOf = (name: string): Labels => name.split(".").filter(Boolean).map(text);
 
 const DEEP = [...Array(100).fill(text("a")), ...labelsOf("example.org")];
-/** Names in replies beside those near the question's. */
+/** Names in replies that are not near the question's. */
 const FAR: readonly Labels[] = [
   labelsOf("example.org"),
   labelsOf("www.Example.ORG"),
@@ -58,9 +55,8 @@ class Builder {
   /** Positions of names that a pointer may lead to, by their labels. */
   readonly #places = new Map<string, number[]>();
   readonly #names: Labels[];
-  /** Positions of TTLs. */
   readonly #ttls: number[] = [];
-  /** Positions in opaque data of what is nearly a name. */
+  /** Positions of malformed names in opaque data. */
   readonly #traps: number[] = [];
   #questionEnd = 0;
 
@@ -108,14 +104,14 @@ class Builder {
       return;
     }
     const keys = keysOf(labels);
-    // Sometimes not the longest suffix, or none at all.
+    // Sometimes a shorter suffix than possible, or none.
     const least = this.chance(4) ? this.#dice() % (labels.length + 1) : 0;
     for (let i = 0; i < labels.length; i++) {
       const places = this.#places.get(keys[i]!) ?? [];
       const at = this.octets.length;
       if (compressed && i >= least && places.length > 0) {
         this.uint16(0xc000 | this.one(places));
-        // A pointer to a pointer is a name too.
+        // A pointer to a pointer is valid too.
         if (at < 0x4000 && this.chance(3)) places.push(at);
         return;
       }
@@ -133,11 +129,11 @@ class Builder {
     }
     const targets = [
       at, // the name itself
-      octets.length, // the pointer
-      at + 2 + this.#dice() % 300, // what follows
+      octets.length,
+      at + 2 + this.#dice() % 300,
       this.#dice() % 12, // the header
       12 + this.#dice() % (this.#questionEnd - 8), // the question, half a label of it, its type
-      Math.max(12, at - this.#dice() % 64), // what was just written
+      Math.max(12, at - this.#dice() % 64), // recent octets
       this.#dice() % (at + 1),
       ...[this.#ttls, this.#traps].flatMap((list) => list.length === 0 ? [] : [this.one(list)]),
       ...this.#traps.slice(-2),
@@ -151,7 +147,7 @@ class Builder {
         octets.push(0);
         return;
       case 2: {
-        // A chain of pointers, each to the one before.
+        // A chain of pointers, each to the previous one.
         let target = 12;
         const length = this.one([3, 125, 126, 127, 200]);
         for (let i = 0; i < length; i++) {
@@ -172,7 +168,6 @@ class Builder {
     this.#ttls.push(octets.length + 4);
     this.uint16(type);
     this.uint16(this.chance(30) ? 3 : 1);
-    // Some TTLs look like pointers or labels.
     const ttl = this.one([60, 300, 3600, 0xc00c, 0x0161_0000, 0xc00c_c00c, 0]);
     this.uint16(ttl >>> 16);
     this.uint16(ttl);
@@ -201,7 +196,6 @@ class Builder {
     } else this.random(Number(step));
   }
 
-  /** Opaque data that makes a bad name of a pointer into it. */
   #trap(): void {
     const { octets } = this;
     const at = octets.length;
@@ -211,14 +205,14 @@ class Builder {
       .flat() as number[];
     switch (this.#dice() % 4) {
       case 0:
-        // A label that runs over what follows.
+        // A label that extends over the following data.
         octets.push(...labels, 1 + this.#dice() % 63, 97);
         break;
       case 1:
         octets.push(...labels, 0xc0 | (target >> 8), target & 255);
         break;
       case 2:
-        // Labels within which others begin and lead back.
+        // Labels that contain labels with pointers back.
         this.#traps.push(at + 1);
         octets.push(4, 1, 97, 0xc0 | (target >> 8), target & 255, 0);
         break;
@@ -233,7 +227,7 @@ class Builder {
     this.uint16(1232);
     this.uint16(0);
     this.uint16(0x8000);
-    // An option that looks like names.
+    // An option that resembles names.
     const size = this.#dice() % 60;
     this.uint16(size + 4);
     this.uint16(65001);
@@ -247,7 +241,7 @@ class Builder {
   }
 }
 
-/** A reply to the question; `dice` determines everything else. */
+/** A reply to the question, otherwise determined by `dice`. */
 export function buildReply(question: ReplyQuestion, options: ReplyOptions): Uint8Array {
   const { dice, hostile, records = 6 } = options;
   const builder = new Builder(options, question);
@@ -296,7 +290,7 @@ function sizeOf(labels: Labels): number {
   return labels.reduce((sum, label) => sum + label.length + 1, 1);
 }
 
-/** A key for each suffix of a name, the whole first; case matters. */
+/** A key for each suffix of a name, longest first; case matters. */
 function keysOf(labels: Labels): readonly string[] {
   let keys = known.get(labels);
   if (keys === undefined) {

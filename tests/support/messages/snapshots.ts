@@ -18,7 +18,6 @@ import * as ROW from "../../../src/plugins/cache/store/row.ts";
 import { Store } from "../../../src/plugins/cache/store/store.ts";
 import { a, decode, queryBytes, responseBytes, soa } from "./messages.ts";
 
-/** A cache without its handler, with its snapshot. */
 export interface TestCache {
   success: Store;
   denial: Store;
@@ -58,7 +57,6 @@ export function makeCache(
   return { success, denial, snapshot, hashKey };
 }
 
-/** A question with its answer and cache state. */
 export interface TestEntry {
   name: string;
   type?: "A" | "AAAA" | "TXT";
@@ -70,14 +68,13 @@ export interface TestEntry {
   ttlSeconds?: number;
   storedAt?: number;
   touches?: number;
-  /** Data of the client subnet, and the scope of the answer; default 24. */
+  /** Client subnet data, and the answer's scope; default 24. */
   subnet?: number[];
   scope?: number;
-  /** Extended error that the answer came with, -1 for none. */
+  /** Extended error of the answer; -1 for none. */
   extendedError?: number;
 }
 
-/** Inserts an entry as an upstream's answer. */
 export function put(cache: TestCache, entry: TestEntry): void {
   const { denial = false, records = 1, ttlSeconds = 300, storedAt = 0 } = entry;
   const { touches = 0, subnet = [] } = entry;
@@ -127,7 +124,7 @@ export function exchangeFor(cache: TestCache, entry: TestEntry): Exchange {
   return exchange;
 }
 
-/** Everything about an entry in a cache; null if it is not there. */
+/** All state of an entry in a cache; null if it is missing. */
 export function look(cache: TestCache, entry: TestEntry) {
   const store = entry.denial === true ? cache.denial : cache.success;
   const row = store.find(exchangeFor(cache, entry), 0);
@@ -151,7 +148,6 @@ export function look(cache: TestCache, entry: TestEntry) {
   };
 }
 
-/** All slices of a cache. */
 export function saveAll(
   cache: TestCache,
   now = 0,
@@ -168,7 +164,7 @@ export function saveAll(
   return slices;
 }
 
-/** Loads a slice into a cache; the sum of all replies. */
+/** Loads a slice into a cache; returns the sum of all replies. */
 export function loadSlice(
   cache: TestCache,
   bytes: Uint8Array,
@@ -191,7 +187,7 @@ export function loadSlice(
   return sum;
 }
 
-/** Message and ttl table of each entry of a store. */
+/** Message and TTL table of each entry of a store. */
 export function* entriesOf(store: Store): Generator<{ message: Uint8Array; ttlsAt: number[] }> {
   const response = new Response(new Memory(8));
   for (let row = 0; row < store.rows.length; row += ROW.STRIDE) {

@@ -6,10 +6,10 @@ import type { KeyedQuestion } from "../../../src/plugins/cache/store/subnets.ts"
 const memory = new Memory(65536 + 16);
 const out = new Response(new Memory(8));
 
-/** The response to the last question that `entry` has made. */
+/** Response to the last question made by `entry`. */
 export const response: Response = new Response(memory);
 
-/** A question by its number, and in `response` an answer of that size. */
+/** A question by its number, with an answer of that size in `response`. */
 export function entry(
   number: number,
   size = 60,
@@ -47,7 +47,6 @@ export function insert(store: Store, asked: KeyedQuestion, ttlSeconds = 36_000, 
   return store.insert(asked, response, 0x8180, ttlSeconds, now);
 }
 
-/** Asks as the handler does: a hit is touched, a miss is stored. Returns whether it was a hit. */
 export function request(store: Store, asked: KeyedQuestion, now = 0): boolean {
   const row = store.find(asked, 0);
   if (row >= 0) store.touch(row);
@@ -55,7 +54,7 @@ export function request(store: Store, asked: KeyedQuestion, now = 0): boolean {
   return row >= 0;
 }
 
-/** Whether the store has an entry; throws if its message is not the one that was stored. */
+/** Whether the store has an entry; throws if its message has changed. */
 export function isWhole(store: Store, number: number, size = 60): boolean {
   const row = store.find(entry(number, size), 0);
   if (row < 0) return false;

@@ -1,17 +1,14 @@
-/** Builds messages octet by octet, for tests of how names are placed in them. */
+/** Builds messages octet by octet, for tests of compression. */
 
-/** A name in full. */
 export function name(text: string): number[] {
   const labels = text.split(".").filter(Boolean);
   return [...labels.flatMap((label) => [label.length, ...new TextEncoder().encode(label)]), 0];
 }
 
-/** A compression pointer. */
 export function pointer(target: number): number[] {
   return [0xc0 | (target >> 8), target & 255];
 }
 
-/** A record of class IN. */
 export function record(owner: number[], type: number, data: number[], ttl = 60): number[] {
   return [
     ...[...owner, type >> 8, type & 255, 0, 1, 0, 0, ttl >> 8, ttl & 255],
@@ -25,7 +22,6 @@ export function response(question: number[], answers: readonly number[][]): Uint
   return Uint8Array.from([0, 1, 0x81, 0x80, ...counts, ...question, ...answers.flat()]);
 }
 
-/** A view of a message. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

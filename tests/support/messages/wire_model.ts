@@ -1,11 +1,11 @@
 /**
- * Reads DNS messages in the simplest way, as a reference: names in full and in lower case, data in
- * hexadecimal. It shares nothing with the sources, and knows more types than dns-packet.
+ * A simple reference parser of DNS messages: uncompressed names in lower case, data in
+ * hexadecimal. Independent of the sources, with more types than dns-packet.
  */
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 
-/** A record in a form that can be compared. */
+/** A record in comparable form. */
 export interface ModelRecord {
   owner: string;
   type: number;
@@ -15,19 +15,17 @@ export interface ModelRecord {
   data: string;
 }
 
-/** A message as `readMessage` reads it. */
+/** Result of `readMessage`. */
 export interface ModelMessage {
   flags: number;
   question: string;
   qtype: number;
-  /** Answer, authority and additional section. */
   sections: ModelRecord[][];
-  /** End of the last record. */
   end: number;
 }
 
 /**
- * Layout of data with names: a digit or two for octets, `N` a name, `S` a string, `*` what follows.
+ * Layout of data with names: a digit or two for octets, `N` a name, `S` a string, `*` the rest.
  * Types of RFC 3597 section 4, and KX, DNAME, RRSIG and NSEC.
  */
 const WITH_NAMES: ReadonlyMap<number, string> = new Map(
@@ -44,10 +42,10 @@ const WITH_NAMES: ReadonlyMap<number, string> = new Map(
   ] as const).flatMap(([layout, types]) => types.map((type) => [type, layout])),
 );
 
-/** Called for each name: an owner (type 0), or in the data of a record of the type. */
+/** Called for each name: an owner (type 0), or a name in the data of a record of the type. */
 export type NameVisitor = (at: number, type: number) => void;
 
-/** Reads a message; throws if it is malformed. */
+/** Parses a message; throws if it is malformed. */
 export function readMessage(bytes: Uint8Array, visit: NameVisitor = () => {}): ModelMessage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const question = readName(bytes, 12);
@@ -102,7 +100,6 @@ function readData(
   return text;
 }
 
-/** The name at `start`, and its end. */
 export function readName(bytes: Uint8Array, start: number): { name: string; end: number } {
   const labels: string[] = [];
   let lowest = start;
@@ -127,7 +124,7 @@ export function readName(bytes: Uint8Array, start: number): { name: string; end:
   }
 }
 
-/** The records that nodens should send: no OPT, nothing behind it, no DNSSEC unless asked for. */
+/** Records that nodens should send: no OPT, nothing after it, no DNSSEC unless requested. */
 export function expectedRecords(message: ModelMessage, dnssecOk: boolean): ModelRecord[][] {
   const all = message.sections[2]!;
   const optAt = all.findIndex(({ type }) => type === 41);
@@ -139,7 +136,7 @@ export function expectedRecords(message: ModelMessage, dnssecOk: boolean): Model
   );
 }
 
-/** Throws if another codec cannot read a message, except for types that it does not support. */
+/** Throws if another codec cannot parse a message, except for unsupported types. */
 export function assertParses(bytes: Uint8Array): void {
   try {
     codec.decode(Buffer.from(bytes));

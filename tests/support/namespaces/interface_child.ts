@@ -5,7 +5,6 @@ import type { Namespace } from "./namespace.ts";
 const SCRIPT = new URL("interface_script.ts", import.meta.url).pathname;
 const WAIT_MS = 30_000;
 
-/** Options of the interface and its process. */
 export interface ChildOptions {
   name?: string;
   addresses: readonly string[];
@@ -39,12 +38,10 @@ export class InterfaceChild {
     this.#reading = this.#read();
   }
 
-  /** Calls `ensure`; throws its error message. */
   ensure(): Promise<EnsureResult> {
     return this.command("ensure") as Promise<EnsureResult>;
   }
 
-  /** Runs a command of the script; returns its value or throws its error. */
   async command(command: string): Promise<unknown> {
     await this.#input.write(new TextEncoder().encode(`${command}\n`));
     const { error, value } = await this.#next(this.#values, command);
@@ -52,7 +49,7 @@ export class InterfaceChild {
     return value;
   }
 
-  /** Changes that `ensure` made after the next notice. */
+  /** Changes made by `ensure` after the next notice. */
   notice(): Promise<readonly string[]> {
     return this.#next(this.#notices, "a notice");
   }

@@ -1,4 +1,4 @@
-/** Runs a NodeInterface: reads commands, one a line, and answers each with a line of JSON. */
+/** Runs a NodeInterface: reads one command per line and answers each with a line of JSON. */
 import { NodeInterface } from "../../../src/node/interface/interface.ts";
 import { InterfaceWatch, RepairPace } from "../../../src/node/interface/watch.ts";
 import { Rtnetlink } from "../../../src/sys/netlink/rtnetlink.ts";
@@ -34,7 +34,7 @@ function run(): (command: string) => unknown {
     reclaimSource: () => node.reclaimSource(),
     watch: () => node.watch(() => say({ notice: node.ensure().changes })),
     close: () => node.close(),
-    // Without the timer, at a time when every repair is allowed.
+    // Without the timer, when every repair is allowed.
     look: () => {
       watch ??= { socket: new InterfaceWatch(new RepairPace()), index: indexOf(options.name) };
       return watch.socket.look({ name: options.name, index: watch.index }, 0);

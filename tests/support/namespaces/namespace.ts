@@ -1,9 +1,6 @@
 import { linuxReasons, missing } from "../run/require.ts";
 import { uniqueName } from "../run/unique_name.ts";
 
-/**
- * Why no network namespace can be made here, or programs are missing; empty if all is available.
- */
 export function namespaceReasons(...binaries: string[]): string[] {
   const reasons = [...linuxReasons(), ...missing(["ip", ...binaries])];
   if (reasons.length > 0) return reasons;
@@ -22,7 +19,6 @@ export class Namespace {
     this.ip("link", "set", "lo", "up");
   }
 
-  /** Runs `ip` inside. Throws its error output. */
   ip(...args: string[]): string {
     return this.#must("-n", this.name, ...args);
   }
@@ -32,12 +28,10 @@ export class Namespace {
     return JSON.parse(this.ip("-json", ...args) || "[]");
   }
 
-  /** Whether an `ip` command succeeds inside. */
   can(...args: string[]): boolean {
     return ip("-n", this.name, ...args).success;
   }
 
-  /** Sets a sysctl inside. */
   sysctl(path: string, value: string): void {
     const script = `echo ${value} > /proc/sys/net/${path}`;
     this.#must("netns", "exec", this.name, "sh", "-c", script);

@@ -1,6 +1,4 @@
-/**
- * nodens instead of node-cache in a node of a rig, with the arguments of the published DaemonSet.
- */
+/** nodens instead of node-cache in a node of a rig. */
 import assert from "node:assert/strict";
 import {
   KUBE_DNS,
@@ -22,14 +20,13 @@ export const TEMPLATE = Deno.readTextFileSync(
 export const LINK_LOCAL = "169.254.20.10";
 /** Files of the host's /etc that a program in the node needs. */
 const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
-/** Time that the rules promise, and what a loaded machine may add. */
+/** Time promised by the rules, and a margin for a loaded machine. */
 const PROMISE_MS = 2000;
 const SLACK_MS = 4000 * PATIENCE;
 
-/** Options of the start; the defaults are those of the DaemonSet. */
+/** Options of the start; the defaults are the DaemonSet's. */
 export interface NodeCacheOptions {
   localIps?: readonly string[];
-  /** Additional flags. */
   more?: readonly string[];
   template?: string;
   env?: Readonly<Record<string, string>>;
@@ -38,10 +35,7 @@ export interface NodeCacheOptions {
   ready?: (output: string) => boolean;
 }
 
-/**
- * Starts nodens with a separate `/etc` (`nodens.directory`), so that paths are those of the
- * container.
- */
+/** Starts nodens with a separate `/etc` (`nodens.directory`), so that paths are the container's. */
 export async function startNodeCache(
   rig: NodeRig,
   options: NodeCacheOptions = {},
@@ -59,7 +53,7 @@ export async function startNodeCache(
   const command = [
     ...["sh", "-c", 'mount --bind "$0" /etc && exec "$@"', directory],
     ...options.by ?? [],
-    // With the rights of the executable.
+    // With the executable's permissions.
     ...[Deno.execPath(), "run", ...PERMISSIONS, MAIN],
     ...["-localip", localIps.join(","), "-conf", "/etc/Corefile"],
     ...["-upstreamsvc", "kube-dns-upstream", "-pidfile", "/etc/node-cache.pid", ...more],
@@ -107,7 +101,7 @@ export async function whoAnswers(
   return answer.status === "NOTIMP" ? "cache" : "cluster";
 }
 
-/** Queries until `who` answers; fails if that takes longer than the rules promise. */
+/** Queries until `who` answers; fails after the time that the rules promise. */
 export async function untilAnswers<Who extends string>(
   who: Who,
   ask: () => Promise<Who | "nobody">,
@@ -131,7 +125,6 @@ export function everywhere(rig: NodeRig, server: string = KUBE_DNS.v4) {
   );
 }
 
-/** Queries everywhere until `who` answers; fails if that takes longer than the rules promise. */
 export async function served(
   rig: NodeRig,
   who: "cache" | "cluster",
@@ -148,19 +141,18 @@ export async function inNode(rig: NodeRig, command: string, ...args: string[]): 
   return stdout;
 }
 
-/** Stops nodens; it must succeed and, if `state` is given, leave that state. */
+/** Stops nodens, which must succeed and, if `state` is given, leave that state. */
 export async function stopped(rig: NodeRig, nodens: RigNodens, state?: HostState): Promise<void> {
   assert.equal((await nodens.stop()).code, 0, nodens.output);
   if (state !== undefined) assert.deepEqual(await hostState(rig), state, nodens.output);
 }
 
-/** What nodens changes on a node. */
+/** Everything that nodens changes on a node. */
 export interface HostState {
   readonly rules: readonly string[];
   readonly links: readonly string[];
 }
 
-/** The present state, without empty tables and counters. */
 export async function hostState(rig: NodeRig): Promise<HostState> {
   const { namespace } = rig.nodes[0]!;
   const rules: string[] = [];
@@ -175,8 +167,7 @@ export async function hostState(rig: NodeRig): Promise<HostState> {
       }
     }
   }
-  // With its index, which a link that went and came back does not keep. Addresses that the kernel
-  // gives by itself come when it pleases.
+  // The index shows that a link was recreated. The kernel assigns some addresses at any time.
   const { stdout } = await rig.exec(namespace, "ip", ["-oneline", "address"]);
   const links = stdout.split("\n").flatMap((line) => {
     const [index, name, family, address] = line.trim().split(/\s+/);
@@ -195,7 +186,7 @@ export function ownRules({ rules }: HostState): string[] {
 const COPY_MS = 1000;
 const readMs = new WeakMap<NodeRig, number>();
 
-/** Metrics of the node's nodens, newer than the last ones. */
+/** Metrics of the node's nodens, newer than the previous ones. */
 async function scrape(rig: NodeRig, port: number): Promise<string> {
   const waitMs = (readMs.get(rig) ?? -Infinity) + COPY_MS - performance.now();
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -210,7 +201,6 @@ function valueOf(text: string, series: string): number | null {
   return line === undefined ? null : Number(line.slice(series.length + 1));
 }
 
-/** Value of a series. */
 export async function metric(rig: NodeRig, name: string, port = 9353): Promise<number | null> {
   return valueOf(await scrape(rig, port), name);
 }

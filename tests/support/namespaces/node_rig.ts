@@ -27,51 +27,43 @@ export type { Addresses } from "./rig/addresses.ts";
 export { rigReasons } from "./rig/require.ts";
 export type { Backend, ExecOptions, ExecResult, Resolver, StartOptions };
 
-/** Options of a rig. */
 export interface RigOptions {
   /** Default 1, at most 9. */
   readonly nodes?: number;
   /** Replicas of kube-dns; default 1, at most 9. */
   readonly replicas?: number;
-  /** Kind of `iptables`; default "nft". */
+  /** Default "nft". */
   readonly backend?: Backend;
-  /** Adds IPv6; default false. */
   readonly ipv6?: boolean;
-  /** A folder that precedes PATH. */
+  /** A folder before PATH. */
   readonly programs?: string;
 }
 
-/** A pod; its /etc/resolv.conf names kube-dns. */
 export interface RigPod {
   readonly namespace: string;
   readonly addresses: plan.Addresses;
 }
 
-/** A node; its /etc/resolv.conf names the resolver outside. */
 export interface RigNode {
   readonly index: number;
   readonly namespace: string;
   readonly addresses: plan.Addresses;
   readonly pods: readonly RigPod[];
-  /** The file that programs in the node see as /etc/resolv.conf; write it in place. */
+  /** The node's /etc/resolv.conf; write it in place. */
   readonly resolvConf: string;
 }
 
-/** Output of dig or kdig. */
 export interface Reply {
   readonly code: number;
   /** Null without an answer. */
   readonly answer: Answer | null;
-  /** Data of the records in the answer section, in order. */
+  /** Data of the answer records, in order. */
   readonly data: readonly string[];
   readonly text: string;
 }
 
-/** Options of nodens in a node. */
 export interface NodensOptions {
-  /** Text of `${directory}/Corefile`, for `-conf`. */
   readonly corefile?: string | ((directory: string) => string);
-  /** More files of that directory; names may have folders. */
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[] | ((directory: string) => readonly string[]);
   readonly env?: Readonly<Record<string, string>>;
@@ -79,10 +71,8 @@ export interface NodensOptions {
   readonly ready?: (output: string) => boolean;
 }
 
-/** A nodens process in a node. */
 export interface RigNodens extends TestProcess {
   readonly directory: string;
-  /** Replaces a file atomically. */
   rewrite(name: string, text: string): void;
 }
 
@@ -121,7 +111,7 @@ export class NodeRig {
   readonly #programs: Programs;
   #files = 0;
 
-  /** Makes the network and starts the resolvers; leaves nothing behind if that fails. */
+  /** Makes the network and starts the resolvers; cleans up after a failure. */
   static async create(options: RigOptions = {}): Promise<NodeRig> {
     for (const name of ["nodes", "replicas"] as const) {
       const value = options[name] ?? 1;
@@ -194,7 +184,7 @@ export class NodeRig {
   }
 
   async #setUp(): Promise<void> {
-    // Waits for all, so that nothing starts after a failure was cleaned up.
+    // Waits for all, so that nothing starts after the clean-up.
     const results = await Promise.allSettled([
       ...[this.outside, ...this.replicas].map((resolver) => resolver.start()),
       this.#applyRules(foundationRules).then(() => this.setEndpoints(this.replicas.keys())),
@@ -225,7 +215,7 @@ export class NodeRig {
     return added;
   }
 
-  /** Sets the endpoints of both services on all nodes; without any, the services refuse. */
+  /** Sets the endpoints of both services on all nodes; without endpoints, the services refuse. */
   async setEndpoints(replicas: Iterable<number>): Promise<void> {
     const endpoints = [...replicas].map((i) => this.#replica(i).addresses);
     await this.#applyRules((family) => serviceRules(family, endpoints));
@@ -240,7 +230,7 @@ export class NodeRig {
     await this.#replica(i).start();
   }
 
-  /** Runs a program to its end, by default for 30 seconds at most. */
+  /** Runs a program to its end; default limit: 30 seconds. */
   exec(
     namespace: string,
     command: string,
@@ -250,7 +240,6 @@ export class NodeRig {
     return this.#programs.exec(namespace, command, args, options);
   }
 
-  /** Starts a program; `remove` ends it. */
   startIn(
     namespace: string,
     command: string,
@@ -290,12 +279,10 @@ export class NodeRig {
     };
   }
 
-  /** Queries with dig: one try, five seconds. */
   dig(namespace: string, ...words: string[]): Promise<Reply> {
     return this.#ask(namespace, "dig", ["-r", "+tries=1", "+time=5", ...words]);
   }
 
-  /** Queries with kdig: one try, five seconds. */
   kdig(namespace: string, ...words: string[]): Promise<Reply> {
     return this.#ask(namespace, "kdig", ["+retry=0", "+time=5", ...words]);
   }
@@ -307,7 +294,6 @@ export class NodeRig {
     return { code, answer, data: answer?.answer.map(({ data }) => data) ?? [], text };
   }
 
-  /** Runs dnsperf. */
   async dnsperf(
     namespace: string,
     options: dnsperf.DnsperfOptions,
@@ -321,20 +307,19 @@ export class NodeRig {
     return dnsperf.parseDnsperf(stdout);
   }
 
-  /** Names of its namespaces; none after `remove`. */
   get namespaces(): readonly string[] {
     return this.#network.namespaces;
   }
 
   /** Ends all programs and removes the network. */
   async remove(): Promise<void> {
-    // First what programs left behind: it may hold their output open.
+    // First, because leftover processes may hold the programs' output open.
     await this.#network.remove();
     await this.#programs.end();
     try {
       Deno.removeSync(this.#directory, { recursive: true });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error; // removed before
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // already removed
     }
   }
 
@@ -380,7 +365,6 @@ export class NodeRig {
   }
 }
 
-/** A test with a rig; skipped if there is no root, or if programs are missing (`needs`). */
 export function rigTest(
   name: string,
   { needs = [], ...options }: RigOptions & { needs?: readonly string[] },

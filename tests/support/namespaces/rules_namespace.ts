@@ -2,26 +2,22 @@ import { type RunCommand, runCommand } from "../../../src/node/rules/command.ts"
 import { missing, rootReasons } from "../run/require.ts";
 import { Namespace } from "./namespace.ts";
 
-/** Why no network namespace with iptables can be made here; empty if it can. */
 export function namespaceReasons(): string[] {
   const binaries = ["ip", "flock", "setpriv", "iptables-nft-save", "iptables-legacy-save"];
   return [...rootReasons(), ...missing(binaries)];
 }
 
-/** A network namespace with a separate lock file of iptables. */
 export class NetNamespace {
   readonly #namespace = new Namespace();
   /** /run of the programs inside. */
   readonly runDirectory: string = Deno.makeTempDirSync({ prefix: "nodens_run_" });
 
-  /** The command line that runs another inside. */
   wrap(binary: string, args: readonly string[]): [string, ...string[]] {
     const script = 'mount --bind "$0" /run && exec "$@"';
     const command = ["sh", "-c", script, this.runDirectory, binary, ...args];
     return ["ip", ...this.#namespace.exec(...command)];
   }
 
-  /** Runs a command inside; returns its output. Throws if it fails. */
   async exec(binary: string, ...args: string[]): Promise<string> {
     return await must(...this.wrap(binary, args));
   }
@@ -54,7 +50,6 @@ export class NetNamespace {
     });
   }
 
-  /** Deletes the namespace. */
   remove(): void {
     this.#namespace.remove();
     Deno.removeSync(this.runDirectory, { recursive: true });

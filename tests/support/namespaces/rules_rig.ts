@@ -8,17 +8,15 @@ import type { StandInOptions } from "./rules_stand_in.ts";
 const STAND_IN = new URL("./rules_stand_in.ts", import.meta.url).pathname;
 /** Addresses that only the stand-in answers for `NAME`. */
 export const OURS = { v4: "192.0.2.77", v6: "2001:db8::77" };
-/** The link-local address of the cache. */
+/** The cache's link-local address. */
 export const LINK_LOCAL = "169.254.20.10";
-/** The name to query. */
 export const NAME = "host.example.org";
-/** Time to return, for which there is no promise. */
+/** Time to return; nothing is promised. */
 const RETURN_MS = 20_000;
 
-/** Families as the rig names them. */
 export type Family = "v4" | "v6";
 
-/** Adds the addresses of the cache on a link, as the node role does. */
+/** Adds the cache's addresses to a link, as the node role does. */
 async function addAddresses(rig: NodeRig, node: RigNode): Promise<void> {
   const ip = async (...args: string[]) => {
     const { code, stderr } = await rig.exec(node.namespace, "ip", args);
@@ -58,7 +56,6 @@ export async function startStandIn(
   ], { ready: (output) => output.includes("READY") });
 }
 
-/** The server that answers within a second (`+time=5`: five). */
 export async function whoAnswers(
   rig: NodeRig,
   namespace: string,
@@ -70,7 +67,7 @@ export async function whoAnswers(
   return reply.data.includes(OURS.v4) ? "us" : "another";
 }
 
-/** Queries until `who` answers; fails if that takes longer than promised. */
+/** Queries until `who` answers; fails after the promised time. */
 export function until(
   who: "us" | "another",
   ask: () => Promise<"us" | "another" | "nobody">,
@@ -78,7 +75,7 @@ export function until(
   return untilAnswers(who, ask, who === "us" ? RETURN_MS : undefined);
 }
 
-/** `ip netns exec` has become the process itself. */
+/** `ip netns exec` has become the process. */
 export const signal = (process: TestProcess, name: Deno.Signal) => Deno.kill(process.pid, name);
 
 /** Makes a rig with the cache's addresses on its node. */

@@ -10,13 +10,12 @@ import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { OWN_MARK } from "../../../src/node/rules/rules.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 
-/** Options of the stand-in. */
 export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
   corefile: string;
   skipTeardown?: boolean;
 }
 
-/** How long SIGUSR2 blocks the control plane; a heartbeat is valid for two seconds. */
+/** Time that SIGUSR2 blocks the control plane; a heartbeat is valid for two seconds. */
 const BUSY_MS = 4000;
 
 if (import.meta.main) {

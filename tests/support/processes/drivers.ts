@@ -8,7 +8,7 @@ import { freePort } from "../servers/ports.ts";
 import { frame } from "../simulation/simulation.ts";
 import { PATIENCE } from "../run/patience.ts";
 
-/** Runs a data plane with real sockets for the length of `use`. */
+/** Runs a data plane with real sockets during `use`. */
 export async function withDataPlane(
   options: {
     driver: DriverKind;
@@ -44,7 +44,7 @@ export async function withDataPlane(
   }
 }
 
-/** As `withDataPlane`, for one server block on a free port of 127.0.0.1 with these directives. */
+/** `withDataPlane` for one server block on a free port of 127.0.0.1 with these directives. */
 export async function withServer(
   options: { driver: DriverKind; directives: string; memoryBytes?: number },
   use: (port: number, plane: DataPlane, logs: string[]) => Promise<void>,
@@ -70,7 +70,7 @@ export async function askUdp(
     });
     for (;;) {
       const [answer, from] = await Promise.race([socket.receive(), limit]);
-      // The socket may have a port to which others still send queries.
+      // The port may still receive queries for its previous owner.
       const isResponse = (answer[2]! & 0x80) !== 0 && answer[0] === bytes[0] &&
         answer[1] === bytes[1];
       if (!isResponse) continue;
@@ -84,10 +84,9 @@ export async function askUdp(
   }
 }
 
-/** Time limit of `askTcp`. */
 const TCP_LIMIT_MS = 15_000 * PATIENCE;
 
-/** Sends bytes over TCP, ends the sending side, and reads frames until the server closes. */
+/** Sends bytes over TCP, half-closes, and reads frames until the server closes. */
 export async function askTcp(
   pieces: Uint8Array[],
   to: { hostname?: string; port: number },
@@ -103,7 +102,7 @@ export async function askTcp(
   return answers;
 }
 
-/** Reads messages, each after its length, until the peer ends sending. */
+/** Reads length-prefixed messages until the end of the stream. */
 export async function* readFrames(connection: Deno.Conn): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(65536);
   let rest = new Uint8Array();
@@ -123,7 +122,7 @@ async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void>
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
-/** What an upstream answers; null for nothing. If it throws, a TCP connection is closed. */
+/** An upstream's answer; null for none. If it throws, a TCP connection is closed. */
 export type UpstreamAnswer = (
   query: Uint8Array,
   transport: "udp" | "tcp",

@@ -1,7 +1,7 @@
 /**
- * Stops the data plane's thread of a process, which waits in epoll, as if it hung. It uses ptrace,
- * since a signal stops all threads. It prints HELD, and releases the thread when it ends; a process
- * that ends meanwhile is reaped only then.
+ * Stops a process's data plane thread, which waits in epoll, as if it hung. It uses ptrace, since
+ * a signal stops all threads. It prints HELD, and releases the thread when it ends; a process that
+ * ends meanwhile is reaped only then.
  */
 const PTRACE_ATTACH = 16;
 /** Numbers of epoll_wait, epoll_pwait and epoll_pwait2. */
@@ -10,7 +10,7 @@ const WAITS: Readonly<Record<string, readonly string[]>> = {
   aarch64: ["22", "441"],
 };
 
-/** The only thread of a Worker that waits in epoll; throws if there is not exactly one. */
+/** The only Worker thread that waits in epoll; throws if there is not exactly one. */
 function dataPlaneThread(pid: number): number {
   const waits = WAITS[Deno.build.arch] ?? [];
   const found = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {

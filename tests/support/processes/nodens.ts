@@ -1,24 +1,19 @@
 import { freePort } from "../servers/ports.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 
-/** The main module. */
 export const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 
 /** The start-up line: name, version, runtime. */
 export const STARTED = /^.*\bnodens\b.*\d+\.\d+\.\d+.*\bDeno\b.*$/mi;
 
-/** A running nodens. */
 export interface Nodens extends TestProcess {
   readonly port: number;
-  /** Path of its Corefile; changed through `rewrite`. */
   readonly file: string;
-  /** Replaces the Corefile atomically. */
   rewrite(corefile: string): void;
 }
 
 /** Starts nodens from source with a Corefile and waits for its start-up line. */
 export async function startNodens(options: {
-  /** Corefile for a free port. */
   corefile(port: number): string;
   args?: string[];
   env?: Record<string, string>;

@@ -1,32 +1,28 @@
 import { PATIENCE } from "../run/patience.ts";
 
-/** A process under test. */
 export interface TestProcess {
   readonly pid: number;
-  /** Everything that it has written so far, both streams interleaved. */
   readonly output: string;
-  /** Resolves when it has ended. */
   readonly ended: Promise<Deno.CommandStatus>;
-  /** Sends SIGTERM, after five seconds SIGKILL; resolves when it has ended. */
+  /** Sends SIGTERM, after five seconds SIGKILL; resolves at its end. */
   stop(): Promise<Deno.CommandStatus>;
 }
 
-/** How to start a process, and when it is ready. */
+/** Options of `startProcess`. */
 export interface ProcessOptions {
   args: string[];
   cwd?: string;
   env?: Record<string, string>;
-  /** Called every 20 ms. */
   ready(output: string): boolean;
   readyWithinMs?: number;
 }
 
-/** Only a process that hangs takes this long. */
+/** Only a hang takes this long. */
 const READY_WITHIN_MS = 60_000 * PATIENCE;
 const POLL_MS = 20;
 const STOP_MS = 5_000 * PATIENCE;
 
-/** Starts a process and waits until it is ready; if it fails, throws with its output. */
+/** Starts a process and waits until it is ready; throws its output on failure. */
 export async function startProcess(
   command: string,
   options: ProcessOptions,

@@ -1,4 +1,3 @@
-/** Signal numbers. */
 export const SIGNAL = {
   HUP: 1,
   INT: 2,
@@ -10,7 +9,7 @@ export const SIGNAL = {
   SETXID: 33,
 } as const;
 
-/** Numbers of the signals for which the process has a handler; empty if it has ended. */
+/** Numbers of the signals that the process handles; empty if it has ended. */
 export function caughtSignals(pid: number): number[] {
   let text: string;
   try {
@@ -23,7 +22,7 @@ export function caughtSignals(pid: number): number[] {
     .filter((number) => (mask >> BigInt(number - 1) & 1n) === 1n);
 }
 
-/** TCP ports of listeners in the network namespace of the process, sorted. */
+/** TCP ports of listeners in the process's network namespace, sorted. */
 export function listeningPorts(pid: number): number[] {
   const ports = new Set<number>();
   for (const table of ["tcp", "tcp6"]) {
@@ -35,7 +34,7 @@ export function listeningPorts(pid: number): number[] {
   return [...ports].sort((a, b) => a - b);
 }
 
-/** Sends a signal by number, which may be a real-time signal; returns false if it fails. */
+/** Sends a signal by number, also a real-time signal; returns false if it fails. */
 export function send(pid: number, signal: number): boolean {
   const args = ["-c", `kill -${signal} ${pid}`];
   return new Deno.Command("sh", { args, stdin: "null", stderr: "null" }).outputSync().success;

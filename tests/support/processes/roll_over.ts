@@ -7,7 +7,6 @@ import { startProcess, type TestProcess } from "./process.ts";
 /** Names for queries to `house`. */
 export const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
 
-/** A Corefile with a persisted cache, its upstream, and the nodens processes that a test starts. */
 export function house(more = "") {
   const [port, http, upstreamPort] = [freePort(), freePort(), freePort()];
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });

@@ -1,14 +1,13 @@
-/** A service manager's part: sockets to hand over, and one for notifications. */
+/** A service manager's inherited sockets and notification socket. */
 import assert from "node:assert/strict";
 import { Address, parseAddress } from "../../../src/dns/address.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { withFolder } from "../run/folder.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
 
-/** Socket options; not from the tested table. */
+/** Socket options; independent of the tested table. */
 const KERNEL = { SOL_SOCKET: 1, REUSEPORT: 15, IPV6: 41, V6ONLY: 26 } as const;
 
-/** A socket to open. */
 export interface Opened {
   kind: "udp" | "tcp";
   host?: string;

@@ -1,6 +1,5 @@
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 
-/** Creates a temporary folder with these files. */
 export function folderWith(files: Record<string, string>): string {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   for (const [name, text] of Object.entries(files)) {
@@ -9,7 +8,6 @@ export function folderWith(files: Record<string, string>): string {
   return folder;
 }
 
-/** Runs nodens for the length of `use`; returns its exit code. */
 export async function serving(
   args: string[],
   use: (out: () => string, child: Deno.ChildProcess) => Promise<void>,

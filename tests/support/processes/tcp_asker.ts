@@ -1,20 +1,18 @@
 /**
- * Asks a server over one TCP connection, fifty times a second, until SIGTERM or for a minute; replaces
- * a connection that breaks. Then prints the results as JSON.
+ * Queries a server over one TCP connection, fifty times a second, until SIGTERM or for a minute;
+ * reconnects. Then prints the results as JSON.
  */
 import * as codec from "dns-packet";
 import type { NodeRig } from "../namespaces/node_rig.ts";
 
-/** Results of the questions and connections. */
 export interface Asked {
   answers: number;
-  /** Connections that the peer closed or refused. */
+  /** Closed or refused by the peer. */
   ended: number;
-  /** Questions without an answer or a close within three seconds. */
+  /** No answer or close within three seconds. */
   hung: number;
 }
 
-/** Starts this program in the first pod of a node. */
 export async function startAsker(rig: NodeRig, server: string, name: string) {
   const { pathname } = new URL(import.meta.url);
   const asker = await rig.startIn(

@@ -3,7 +3,7 @@ import { PATIENCE } from "./patience.ts";
 const LIMIT_MS = 60_000 * PATIENCE;
 const PAUSE_MS = 50;
 
-/** Repeats an attempt until it succeeds; after a minute throws its last error, with what `why` adds. */
+/** Repeats an attempt until it succeeds; after a minute throws its last error with `why`. */
 export async function eventually<T>(
   attempt: () => T | Promise<T>,
   why: () => string | Promise<string> = () => "",

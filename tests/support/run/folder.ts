@@ -1,4 +1,3 @@
-/** Runs something with a folder of its own, which is taken away behind it. */
 export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   try {

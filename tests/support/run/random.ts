@@ -1,4 +1,4 @@
-/** Seeded pseudo-random unsigned 32-bit numbers (mulberry32), so that a failure replays. */
+/** Seeded pseudo-random unsigned 32-bit numbers (mulberry32), so that failures replay. */
 export function seeded(seed: number): () => number {
   let state = seed | 0;
   return () => {

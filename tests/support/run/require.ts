@@ -1,6 +1,6 @@
 import { recordSkipped } from "./skipped.ts";
 
-/** Whether an executable is in PATH (or, with a slash in it, is there). */
+/** Whether an executable is in PATH, or a path with a slash exists. */
 export function have(binary: string): boolean {
   const folders = binary.includes("/") ? [""] : (Deno.env.get("PATH") ?? "").split(":");
   return folders.some((folder) => {
@@ -12,7 +12,7 @@ export function have(binary: string): boolean {
   });
 }
 
-/** Debian's packages, where an executable or a file is not in the package of its own name. */
+/** Debian packages of executables and files with other names. */
 const PACKAGES: Readonly<Record<string, string>> = {
   "/usr/share/gocode/src/github.com/Masterminds/sprig/functions.go":
     "golang-github-masterminds-sprig-dev",
@@ -63,50 +63,49 @@ const PACKAGES: Readonly<Record<string, string>> = {
   xz: "xz-utils",
 };
 
-/** Why a test cannot run, for each executable or file that is not there; with Debian's package. */
+/** A reason for each missing executable or file, with Debian's package. */
 export function missing(binaries: readonly string[]): string[] {
   return binaries.filter((binary) => !have(binary))
     .map((binary) => `${binary} is missing (package ${PACKAGES[binary] ?? binary})`);
 }
 
 /**
- * Options for `Deno.test` that skip it, saying what is missing, where an executable is not there.
- *
- * Throws where the environment variable CI is "true": nothing may be skipped there.
+ * Options for `Deno.test` that skip it with a reason if an executable is missing. Throws if the
+ * environment variable CI is "true", because nothing may be skipped there.
  */
 export function skipUnless(...binaries: string[]): { ignore: boolean } {
   return skipFor(missing(binaries));
 }
 
-/** Why a test of what only Linux has, by way of its C library, cannot run here; for `skipFor`. */
+/** Reasons why tests of Linux through its C library cannot run here; for `skipFor`. */
 export function linuxReasons(): string[] {
   if (Deno.build.os !== "linux") return ["this is not Linux"];
   const { state } = Deno.permissions.querySync({ name: "ffi" });
   return state === "granted" ? [] : ["FFI is denied"];
 }
 
-/** Why a test that needs Linux and root cannot run here; for `skipFor`. */
+/** Reasons why tests that need Linux and root cannot run here; for `skipFor`. */
 export function rootReasons(): string[] {
   const reasons = linuxReasons();
   return reasons.length > 0 || Deno.uid() === 0 ? reasons : ["it needs root"];
 }
 
-/** Like `skipUnless`, where this is not Linux. */
+/** Like `skipUnless`, if this is not Linux. */
 export function skipUnlessLinux(): { ignore: boolean } {
   return skipFor(linuxReasons());
 }
 
-/** Whether this is Linux, for files that make fewer tests elsewhere; that is listed as skipped. */
+/** Whether this is Linux, for files that define fewer tests elsewhere; listed as skipped. */
 export function isLinux(): boolean {
   return !skipUnlessLinux().ignore;
 }
 
-/** The drivers that run here: elsewhere the portable one alone, and that is listed as skipped. */
+/** The drivers available here: only portable outside Linux, listed as skipped. */
 export function driversHere(): readonly ("linux" | "portable")[] {
   return isLinux() ? ["linux", "portable"] : ["portable"];
 }
 
-/** Like `skipUnless`, for reasons that the caller found; skips nothing where there are none. */
+/** Like `skipUnless`, for reasons that the caller found; without reasons, skips nothing. */
 export function skipFor(reasons: readonly string[]): { ignore: boolean } {
   if (reasons.length === 0) return { ignore: false };
   const text = reasons.join(", ");

@@ -1,14 +1,11 @@
-/** Names the file that collects what was skipped; set by `tests/main.ts`. */
 export const SKIPPED_FILE = "NODENS_TEST_SKIPPED";
 
-/** What a test file skipped. */
 interface Skipped {
-  /** Path of the test file. */
   file: string;
   reasons: readonly string[];
 }
 
-/** Notes that tests of this file are skipped; without a file to collect that, prints it at once. */
+/** Records that tests of this file are skipped; prints the reasons if no file collects them. */
 export function recordSkipped(reasons: readonly string[]): void {
   const path = Deno.env.get(SKIPPED_FILE);
   if (path === undefined) {
@@ -16,13 +13,13 @@ export function recordSkipped(reasons: readonly string[]): void {
     return;
   }
   const file = Deno.mainModule.replace(/^.*\/(?=tests\/)/, "");
-  // Test files run side by side: a line is appended by one write.
+  // Test files run concurrently: one write appends a line.
   Deno.writeTextFileSync(path, `${JSON.stringify({ file, reasons } satisfies Skipped)}\n`, {
     append: true,
   });
 }
 
-/** What was skipped, one reason a line, with the test files that it concerns; "" for nothing. */
+/** Skipped tests, one reason per line with its test files; "" if none. */
 export function skippedReport(collected: string): string {
   const files = new Map<string, Set<string>>();
   for (const line of collected.split("\n")) {

@@ -1,6 +1,6 @@
 /**
- * A name that carries the process id, and that nothing else on this machine has: files of a run share
- * a process but no module, so a counter would start anew in each.
+ * A name with the process id, unique on this machine. Test files share a process but no modules,
+ * so a counter would restart in each.
  */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;

@@ -1,9 +1,9 @@
 import { PATIENCE } from "./patience.ts";
 
-/** Only what hangs takes this long: a machine with other work may need ten times what a test does. */
+/** Only a hang takes this long: a busy machine may be ten times slower. */
 const UNTIL_MS = 60_000 * PATIENCE;
 
-/** Waits for something that happens in the background; throws after a minute. */
+/** Waits for a condition; throws after a minute. */
 export async function until(condition: () => boolean, what = "it"): Promise<void> {
   const limitMs = performance.now() + UNTIL_MS;
   while (!condition()) {

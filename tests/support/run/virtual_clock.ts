@@ -1,16 +1,16 @@
 import type { Cancel, Clock } from "../../../src/base/clock.ts";
 
-/** Most timers that one call of `advance` may fire: a timer that re-arms itself at once never ends. */
+/** Limit of timers fired by one `advance`: a timer that re-arms at once never ends. */
 const MAX_FIRED = 100_000;
 
 interface Pending {
   dueMs: number;
-  /** Milliseconds between two calls; 0 for a timer that fires once. */
+  /** Milliseconds between two calls; 0 for a one-shot timer. */
   everyMs: number;
   fn: () => void;
 }
 
-/** A clock that stands still until a test moves it. Both its times begin at the same value. */
+/** A clock that only tests move. Both its times begin at the same value. */
 export class VirtualClock implements Clock {
   #nowMs: number;
   readonly #wallOffsetMs: number;
@@ -27,14 +27,14 @@ export class VirtualClock implements Clock {
   every = (ms: number, fn: () => void): Cancel => this.#add(ms, Math.max(ms, 1), fn);
   sleep = (ms: number): Promise<void> => new Promise((resolve) => this.after(ms, resolve));
 
-  /** Number of timers that have not fired or been cancelled. */
+  /** Number of pending timers. */
   get timers(): number {
     return this.#pending.size;
   }
 
   /**
-   * Moves the clock and fires what falls due, in order. Promises that a timer resolves, and what
-   * follows from them without I/O, run before the next timer fires.
+   * Moves the clock and fires due timers in order. Promises resolved by a timer, and their
+   * consequences without I/O, run before the next timer fires.
    */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
@@ -51,7 +51,7 @@ export class VirtualClock implements Clock {
     this.#nowMs = endMs;
   }
 
-  /** The timer that is due first, or null if none is due by then. Equal times keep their order. */
+  /** The first due timer, or null if none is due by then. Equal times keep their order. */
   #next(endMs: number): Pending | null {
     let next: Pending | null = null;
     for (const timer of this.#pending) {
@@ -67,7 +67,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets everything run that waits for settled promises: a macrotask follows all microtasks. */
+/** Runs everything that waits for resolved promises: a macrotask follows all microtasks. */
 function settlePromises(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

@@ -1,7 +1,7 @@
-/** A program that asks DNS questions. */
+/** A DNS query program. */
 export type Client = "dig" | "kdig";
 
-/** One resource record as the client printed it. */
+/** A resource record as printed by the client. */
 export interface PrintedRecord {
   owner: string;
   ttlSeconds: number;
@@ -9,33 +9,26 @@ export interface PrintedRecord {
   data: string;
 }
 
-/** What a client printed. */
 export interface Answer {
   status: string;
-  /** The question section: name, class and type. */
   question: string;
   answer: PrintedRecord[];
   authority: PrintedRecord[];
   additional: PrintedRecord[];
-  /** The whole output, for messages. */
   text: string;
 }
 
-/** One question. */
 export interface AskOptions {
-  /** IPv4 or IPv6 address of the server. */
   server: string;
   port: number;
   name: string;
   type: string;
   transport?: "udp" | "tcp";
-  /** More arguments, `+dnssec` for instance. */
   args?: string[];
 }
 
-/** Asks with dig or kdig and reads what it prints; throws where it got no answer. */
+/** Queries with dig or kdig and parses the output; throws without an answer. */
 export async function ask(client: Client, options: AskOptions): Promise<Answer> {
-  // One try: a retry would show up in the other side's query log as a query of its own.
   const tries = client === "dig" ? ["+tries=1", "+time=5"] : ["+retry=0", "+time=5"];
   const args = [`@${options.server}`, "-p", String(options.port), ...tries];
   if (client === "dig") args.unshift("-r"); // no ~/.digrc
@@ -47,7 +40,6 @@ export async function ask(client: Client, options: AskOptions): Promise<Answer> 
   return parseAnswer(text);
 }
 
-/** Reads the output of dig and kdig: the status and the three sections. */
 export function parseAnswer(text: string): Answer {
   const status = /status: (\w+)/.exec(text)?.[1];
   if (status === undefined) throw new Error(`Cannot read an answer: no status in it\n${text}`);

@@ -1,4 +1,4 @@
-/** What a test's server or client shows: PEM files, and their texts. */
+/** A test's certificate: PEM files, and their texts. */
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
@@ -6,14 +6,15 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** A certificate authority made for one test. */
 export interface Authority {
   readonly directory: string;
   readonly caFile: string;
   readonly ca: string;
-  /** Makes a certificate; the dates are openssl's (`20200101000000Z`), else it is good for ten days. */
+  /**
+   * Makes a certificate with dates in openssl's form (`20200101000000Z`); default: valid for ten
+   * days.
+   */
   issue(names: string, dates?: { from: string; until: string }): Certificate;
-  /** Removes all files. */
   remove(): void;
 }
 

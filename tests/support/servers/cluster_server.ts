@@ -6,7 +6,7 @@ import { freePort } from "./ports.ts";
 import { startProcess } from "../processes/process.ts";
 import { missing, skipFor } from "../run/require.ts";
 
-/** Options for `Deno.test` that skip it aloud where the server, or an executable, is not to be had. */
+/** Options for `Deno.test` that skip it if the server or an executable is unavailable. */
 export function skipUnlessCluster(...binaries: string[]): { ignore: boolean } {
   return skipFor([
     ...goReasons(),
@@ -14,18 +14,16 @@ export function skipUnlessCluster(...binaries: string[]): { ignore: boolean } {
   ]);
 }
 
-/** How a server was asked. */
 export interface ServerCounts {
-  /** TCP and TLS connections: all, those open now, and most that were open at a time. */
+  /** TCP and TLS connections: total, currently open, and maximum open. */
   accepted: number;
   open: number;
   most: number;
   queries: number;
 }
 
-/** A server that behaves as CoreDNS does on the wire (`go/cluster_dns.go` says what it answers). */
+/** A server that behaves like CoreDNS on the wire; `go/cluster_dns.go` documents its answers. */
 export interface ClusterServer {
-  /** UDP and TCP. */
   readonly port: number;
   /** DNS over TLS; 0 without a certificate. */
   readonly tlsPort: number;
@@ -34,7 +32,7 @@ export interface ClusterServer {
   stop(): Promise<unknown>;
 }
 
-/** Starts the server; built the first time. */
+/** Starts the server; builds it the first time. */
 export async function startCluster(certificate?: Certificate): Promise<ClusterServer> {
   const program = buildGo("cluster_dns");
   const port = await freePort();
@@ -61,7 +59,7 @@ export async function startCluster(certificate?: Certificate): Promise<ClusterSe
   };
 }
 
-/** The question for the counts: class CH, where the codec would have IN. */
+/** The question for the counts: class CH, which the codec cannot set. */
 function countsQuery(): Uint8Array {
   const query = queryBytes({ name: "counts", type: "TXT", id: 0x4321 });
   query[query.length - 1] = 3;

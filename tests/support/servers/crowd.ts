@@ -2,21 +2,18 @@ import { askTcp, askUdp } from "../processes/drivers.ts";
 import { decode, type Decoded, queryBytes } from "../messages/messages.ts";
 import { frame } from "../simulation/simulation.ts";
 
-/** How long a client waits: a little longer than nodens may take. */
+/** A client's time limit: a little longer than nodens may take. */
 const LIMIT_MS = 7000;
 
-/** One client's question, and what came of it. */
 export interface CrowdAnswer {
   readonly name: string;
-  /** Null where none came in time. */
   message: Decoded | null;
-  /** How many of the crowd were answered before it; Infinity where it was not. */
+  /** Number of answers to other clients before it; Infinity without an answer. */
   place: number;
-  /** Octets. */
   size: number;
 }
 
-/** Many clients of one server, each with one question from a socket of its own. */
+/** Many clients of one server, each with one question and its own socket. */
 export class Crowd {
   readonly asked: CrowdAnswer[] = [];
   readonly #port: number;
@@ -29,7 +26,7 @@ export class Crowd {
     this.#transport = transport;
   }
 
-  /** Asks without waiting for the answer, which will stand in the object returned. */
+  /** Sends a query without waiting; the returned object receives the answer. */
   ask(name: string, options: Omit<Parameters<typeof queryBytes>[0], "name"> = {}): CrowdAnswer {
     const one: CrowdAnswer = { name, message: null, place: Infinity, size: 0 };
     const id = this.asked.push(one);
@@ -37,7 +34,6 @@ export class Crowd {
     return one;
   }
 
-  /** Waits until every question is answered, or its client has given up. */
   async finish(): Promise<readonly CrowdAnswer[]> {
     await Promise.all(this.#running);
     return this.asked;
@@ -55,7 +51,7 @@ export class Crowd {
   }
 }
 
-/** Those that got so many records, by default at least one, and no error. */
+/** Answers without an error and with so many records, by default at least one. */
 export function served(answers: readonly CrowdAnswer[], records?: number): CrowdAnswer[] {
   return answers.filter(({ message }) =>
     message !== null && message.rcode === "NOERROR" && !message.flag_tc &&

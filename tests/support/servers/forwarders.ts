@@ -11,7 +11,7 @@ import { startProcess } from "../processes/process.ts";
 /** A caching forwarder of another project. */
 export type Forwarder = "named" | "unbound" | "dnsmasq" | "pdns_recursor";
 
-/** The forwarders, by the names of their executables. */
+/** The forwarders, by executable. */
 export const FORWARDERS: readonly Forwarder[] = ["named", "unbound", "dnsmasq", "pdns_recursor"];
 
 const KINDS: Readonly<Record<Exclude<Forwarder, "named">, ServerKind>> = {
@@ -19,10 +19,9 @@ const KINDS: Readonly<Record<Exclude<Forwarder, "named">, ServerKind>> = {
   dnsmasq,
   pdns_recursor: pdns,
 };
-/** How often a server is asked whether it serves, and how long a question waits. */
+/** Number and time limit of readiness queries. */
 const READY = { tries: 50, limitMs: 200 } as const;
 
-/** A running forwarder. */
 export interface RunningForwarder {
   readonly port: number;
   readonly pid: number | null;
@@ -30,8 +29,7 @@ export interface RunningForwarder {
 }
 
 /**
- * Starts a forwarder that asks one upstream on loopback.
- *
+ * Starts a forwarder to one upstream on loopback.
  * @param options.edit - changes its configuration file before the start; not for named
  */
 export async function startForwarder(
@@ -83,7 +81,7 @@ export async function startForwarder(
 async function ready(port: number): Promise<void> {
   for (let i = 0; i < READY.tries; i++) {
     const query = queryBytes({ name: `ready${i}.example.org`, id: i });
-    // Where nothing listens yet, the question is lost.
+    // Lost if nothing listens yet.
     if (await askUdp(query, { port, limitMs: READY.limitMs }).then(() => true, () => false)) return;
   }
   throw new Error(`Cannot use the server on port ${port}: it does not answer`);

@@ -1,18 +1,17 @@
 import { missing } from "../run/require.ts";
 
-/** Where Debian has Go libraries. */
 const GO_PATH = "/usr/share/gocode";
 const LIBRARY = `${GO_PATH}/src/github.com/miekg/dns`;
 
 /** Reasons why programs of `go/` cannot be built here; none in CI. */
 export function goReasons(): string[] {
-  // One of the library's files: `have` looks for files.
+  // A library is found by one of its files.
   return [...missing(["go"]), ...missing([`${LIBRARY}/server.go`])];
 }
 
 const built = new Map<string, string>();
 
-/** Builds a program of `go/` once, into a folder that lives as long as this test file's run. */
+/** Builds a program of `go/` once, into a folder that lasts for this test file's run. */
 export function buildGo(name: string): string {
   const before = built.get(name);
   if (before !== undefined) return before;
@@ -25,7 +24,7 @@ export function buildGo(name: string): string {
     env: {
       GO111MODULE: "off",
       GOPATH: GO_PATH,
-      // Where there is no home to keep compiled files in.
+      // Without a home for compiled files.
       ...Deno.env.has("HOME") ? {} : { GOCACHE: `${Deno.env.get("TMPDIR") ?? "/tmp"}/go-build` },
     },
   }).outputSync();

@@ -1,15 +1,14 @@
 import { decode, queryBytes } from "../messages/messages.ts";
 
-/** Time for all answers; a query that has none by then counts as "lost". */
+/** Time for all answers; a query without one counts as "lost". */
 const LIMIT_MS = 8000;
 
-/** Asks for names that no cache has, all at once over UDP; how often which response code came. */
+/** Queries uncached names at once over UDP; counts the response codes. */
 export async function askMisses(
   { port, count, from = 0, prefix = "miss" }: {
-    /** Of 127.0.0.1. */
     port: number;
     count: number;
-    /** Port to ask from; default: the kernel's choice. */
+    /** Source port; default: the kernel's choice. */
     from?: number;
     prefix?: string;
   },
@@ -23,7 +22,6 @@ export async function askMisses(
       rcodes.set(answer.id!, answer.rcode!);
     }
   })().catch(() => {
-    // Closed when the time was over.
   });
   for (let id = 0; id < count; id++) {
     const query = queryBytes({ name: `${prefix}${id}.example.org`, id });

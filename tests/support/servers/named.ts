@@ -3,25 +3,22 @@ import { startProcess } from "../processes/process.ts";
 
 const ZONES = new URL("./zones/", import.meta.url);
 
-/** A BIND that serves on 127.0.0.1, and counts who asked for what. */
+/** A BIND on 127.0.0.1 that counts its queries. */
 export interface Named {
   readonly port: number;
-  /** Queries that reached it so far for this name (no dot at the end) and type. */
+  /** Number of queries for this name (without a trailing dot) and type. */
   queries(name: string, type: string, qclass?: string): number;
   stop(): Promise<void>;
 }
 
-/** A zone that named serves beside the standard ones. */
+/** An additional zone of named. */
 export interface NamedZone {
-  /** Origin, without a dot at the end. */
   readonly name: string;
-  /** Master file. */
   readonly text: string;
-  /** More statements for the zone's block, each with its semicolon. */
+  /** More statements of the zone's block, each with its semicolon. */
   readonly statements?: string;
 }
 
-/** What a named is made of. */
 export interface NamedOptions {
   /** The zones of `zones/` and `broken.example.`; default true. */
   readonly standardZones?: boolean;
@@ -33,9 +30,8 @@ export interface NamedOptions {
 }
 
 /**
- * Starts named with `example.org`, `example.net` and a root zone of its own, so that it asks nobody.
- *
- * `broken.example.` is a zone that it cannot load: SERVFAIL.
+ * Starts named with `example.org`, `example.net` and its own root zone, so that it queries no
+ * other server. `broken.example.` is a zone that it cannot load: SERVFAIL.
  */
 export async function startNamed(options: NamedOptions = {}): Promise<Named> {
   const port = await freePort();

@@ -1,15 +1,15 @@
 import { tmpdir } from "node:os";
 import { FIRST_SOURCE_PORT } from "../../../bench/servers/server.ts";
 
-/** Below what sockets get that ask for any port: nobody takes one of these by chance. */
+/** Below the ports that the kernel assigns. */
 const PORTS = { first: 10_000, past: FIRST_SOURCE_PORT };
 const ATTEMPTS = 200;
 /** Longer than any test uses a port. */
 const KEPT_MS = 600_000;
 
 /**
- * A port that nothing has on any address over UDP or TCP, and that no test beside this one is given
- * for ten minutes: a server that a test takes for dead stays dead.
+ * A port that is free on all addresses over UDP and TCP, and reserved from other tests for ten
+ * minutes, so that stopped servers stay unreachable.
  */
 export function freePort(): number {
   const folder = `${tmpdir()}/nodens_test_ports_${Deno.uid() ?? 0}`;
@@ -21,7 +21,7 @@ export function freePort(): number {
   throw new Error(`Cannot find a free port: ${ATTEMPTS} were taken`);
 }
 
-/** Whether the file that stands for a port is made here, or was made too long ago to mean anything. */
+/** Creates the file that reserves a port, or replaces an expired one. */
 function keepForUs(file: string): boolean {
   try {
     Deno.openSync(file, { write: true, createNew: true }).close();
@@ -36,7 +36,7 @@ function keepForUs(file: string): boolean {
 }
 
 function isFree(port: number): boolean {
-  // Binding the wildcard fails where any address has the port.
+  // Binding the wildcard fails if any address has the port.
   return ["0.0.0.0", ...(haveIpv6() ? ["::"] : [])]
     .every((hostname) => canBindTcp(hostname, port) && canBindUdp(hostname, port));
 }

@@ -3,21 +3,18 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Certificate } from "./certificates.ts";
 
-/** A server inside the test. */
 export interface TestServer {
   readonly port: number;
   close(): Promise<void>;
 }
 
-/** A TLS server that hands over each connection, or answers every frame where `answer` is given. */
+/** A TLS server that passes on each connection, or answers every frame if `answer` is given. */
 export async function startTls(
   certificate: Certificate,
   use: {
     connection?(socket: tls.TLSSocket): void;
-    /** Is given each TCP connection, whatever becomes of the handshake. */
     accepted?(socket: net.Socket): void;
     answer?(query: Uint8Array): Uint8Array | null;
-    /** What it speaks by ALPN, "dot" by default. */
     alpn?: string;
   },
 ): Promise<TestServer> {
@@ -33,7 +30,6 @@ export async function startTls(
   return await listen(server);
 }
 
-/** A TCP server that hands over each connection. */
 export async function startTcp(use: (socket: net.Socket) => void): Promise<TestServer> {
   return await listen(net.createServer((socket) => {
     socket.on("error", () => {});
@@ -41,17 +37,15 @@ export async function startTcp(use: (socket: net.Socket) => void): Promise<TestS
   }));
 }
 
-/** One request that a DNS over HTTPS server got. */
 export interface HttpRequest {
   readonly headers: http2.IncomingHttpHeaders;
   readonly body: Uint8Array;
   readonly stream: http2.ServerHttp2Stream;
   readonly session: http2.ServerHttp2Session;
-  /** Breaks the connection off. */
   cut(): void;
 }
 
-/** An HTTP/2 server over TLS that hands over each request. */
+/** An HTTP/2 server over TLS that passes on each request. */
 export async function startHttp(
   certificate: Certificate,
   use: (request: HttpRequest) => void,

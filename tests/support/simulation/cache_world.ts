@@ -3,7 +3,6 @@ import type * as codec from "dns-packet";
 import { CLIENT_SUBNET, type Reply, subnet, subnetIn } from "./subnets.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "./simulation.ts";
 
-/** The name that `CacheWorld` asks for by default. */
 export const NAME = "www.example.org";
 
 type Query = Partial<Parameters<typeof queryBytes>[0]>;
@@ -28,12 +27,10 @@ export class CacheWorld {
     this.simulation.upstream("10.0.0.1:53", (...args) => this.behaviour(...args));
   }
 
-  /** Sends a query. */
   send(query: Query = {}, client?: string): Asked {
     return this.simulation.ask(queryBytes({ name: NAME, ...query }), 0, client);
   }
 
-  /** Sends a query, and returns the answer after `waitMs`. */
   ask(query: Query = {}, { waitMs = 50, client }: { waitMs?: number; client?: string } = {}) {
     const asked = this.send(query, client);
     this.simulation.run(waitMs);
@@ -48,12 +45,10 @@ export class CacheWorld {
     return this.simulation.count(metric);
   }
 
-  /** Packets that the upstream has seen. */
   get upstreamQueries(): number {
     return this.simulation.seen.length;
   }
 
-  /** Questions that `forward` has asked, whatever the packets. */
   get lookups(): number {
     return this.count("nodens_forward_lookups_total");
   }
@@ -67,7 +62,6 @@ export function replying(
   return (query) => [{ bytes: responseBytes(query, options), delayMs }];
 }
 
-/** Answers every query with one address. */
 export function answering(
   { data = "192.0.2.7", ttl = 300, delayMs = 1 }: {
     data?: string;
@@ -79,22 +73,18 @@ export function answering(
     replying({ answers: [a(query.questions![0]!.name, data, ttl)] }, delayMs)(query, ...rest);
 }
 
-/** Denies every name, with an SOA record of this TTL. */
 export function denying(ttl = 30): Behaviour {
   return replying({ rcode: 3, authorities: [soa("example.org", ttl)] });
 }
 
-/** Replies SERVFAIL. */
 export const failing: Behaviour = replying({ rcode: 2 });
-/** Never replies. */
 export const silent: Behaviour = () => [];
 
-/** TTL of the first record of an answer. */
 export function ttlOf(answer: Decoded): number {
   return (answer.answers![0] as { ttl: number }).ttl;
 }
 
-/** Data of the first record of an answer, or the response code. */
+/** Data of an answer's first record, or the response code. */
 export function dataOf(answer: Decoded): string {
   return (answer.answers?.[0] as { data: string } | undefined)?.data ?? answer.rcode;
 }
@@ -111,7 +101,10 @@ export function replyOptions(query: codec.DecodedPacket, reply: Reply) {
   return sent === null ? [] : [{ code: CLIENT_SUBNET, data: sent }];
 }
 
-/** Asks for a client in a subnet, or without one: last octet of the address, and the scope. */
+/**
+ * Queries for a client in a subnet, or without one; returns the address's last octet and the
+ * scope.
+ */
 export function askFrom(
   world: CacheWorld,
   from: string | null,

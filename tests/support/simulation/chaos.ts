@@ -9,22 +9,18 @@ import { type Asked, type Behaviour, frame, Simulation } from "./simulation.ts";
 import * as kinds from "./upstream_kinds.ts";
 
 const UPSTREAMS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
-/** The documented bound: five seconds over all attempts. */
+/** The documented bound over all attempts. */
 const BOUND_MS = 5000;
 /** CoreDNS's lowest TTL: an answer with a lower one is cached for this long. */
 const MIN_TTL_SECONDS = 5;
 
-/** The configuration of a run, and what its rules depend on. */
 interface Setup {
   corefile: string;
-  /** UDP clients get no late answers. */
   discards: boolean;
   upstreams: string[];
   staleSeconds: number;
   stalePositive: boolean;
-  /** Packets that one lookup may send. */
   packetsPerLookup: number;
-  /** Questions under one name that are looked up separately. */
   questionsPerName: number;
   hedges: boolean;
 }
@@ -32,7 +28,6 @@ interface Setup {
 export interface ChaosTimes {
   /** Monotonic milliseconds at the start of the engine. */
   startMs?: number;
-  /** Time until the first query. */
   idleMs?: number;
 }
 
@@ -43,13 +38,14 @@ interface Question {
 }
 
 /**
- * One run of clients, upstreams that hang, die, truncate and lie by turns, and a network that
+ * One run of clients, upstreams that by turns hang, die, truncate and lie, and a network that
  * loses, duplicates, reorders and forges, all from one seed. Throws if an invariant is violated;
  * the message begins with the seed. Every query gets exactly one answer within the bound (with
- * `discard`, UDP clients may get none, which is counted). The answer has the question, spelling and
- * id of its client. With `ecs pass` it is for a network of the client or for all. No forged data;
+ * `discard`, UDP clients may get none, which is counted). The answer has the question, spelling
+ * and id of its client. With `ecs pass` it is for the client's network or for all. No forged data;
  * none older than its TTL or than `serve_stale` allows, and stale data is marked. One question
- * sends no more packets than its rules allow, in any second and in all. Nothing is left at the end.
+ * sends no more packets than its rules allow, in any second and in all. Nothing is left at the
+ * end.
  */
 export function runChaos(
   seed: number,
@@ -109,7 +105,7 @@ export function runChaos(
   for (const { asked, name } of setup.discards ? answered : []) {
     const [{ bytes, atMs }] = asked.answers as [Asked["answers"][0]];
     const waitedMs = atMs - asked.atMs;
-    // Stale answers arrive late too, and only some clients are told.
+    // Stale answers may be late too, and only some clients see the mark.
     const records = setup.staleSeconds === 0 && decode(bytes).answers!.length > 0;
     assert.ok(waitedMs <= DISCARD_MS || !records, fault(`${name} after ${waitedMs} ms`));
   }
@@ -332,8 +328,8 @@ class ChaosStreams {
       if (!stream.closed()) stream.end();
       for (const bytes of stream.received) {
         const question = own.find(({ id }) => id === decode(bytes).id);
-        assert.ok(question !== undefined, "an answer that nobody asked for");
-        // The time of a frame is not recorded; that it is here proves that it was in time.
+        assert.ok(question !== undefined, "an unsolicited answer");
+        // A frame has no recorded time; its presence proves that it was in time.
         question.asked.answers.push({ bytes, atMs: question.asked.atMs });
       }
       this.questions.push(...own);

@@ -7,25 +7,21 @@ import * as kinds from "./upstream_kinds.ts";
 
 const HOURS = 24;
 const HOUR_MS = 3_600_000;
-/** Longest burst of queries; silence follows. */
 const BURST_MS = 60_000;
 const BURSTS_AN_HOUR = 4;
-/** Hours until all tables have reached their size. */
 const SETTLED_HOURS = 8;
-/** Names that are asked repeatedly. */
 const NAMES = 300;
-/** Longest that anything lives without queries: an idle connection, a failed check, a probe. */
+/** Longest lifetime without queries, of an idle connection, failed check or probe. */
 const QUIET_MS = 300_000;
-/** Samples of what is in use, further apart than an idle connection lives. */
+/** Samples of usage, further apart than an idle connection lives. */
 const LOOKS = 4;
 const LOOK_MS = 16_000;
 const UPSTREAMS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
 
-/** What must be gone without queries. */
 const NOTHING = ["waiting", "clientStreams", "streamBytes", "upstreamSockets", "returnAddresses"];
-/** A chunk of the cache's memory; each new size of message takes one. */
+/** Chunk size of the cache's memory; each new size of message takes one. */
 const CHUNK = 65_536;
-/** What grows to its size and then stays, except for this share and some more. */
+/** Kinds that grow to their size and then stay, except for this share and some more. */
 const LEVEL = {
   timers: { share: 0, more: 0 },
   // A new response code or failure gets its own series.
@@ -33,14 +29,13 @@ const LEVEL = {
   cacheBytes: { share: 0.25, more: CHUNK },
   arenaBytes: { share: 0.25, more: CHUNK },
 } as const;
-/** Queries in a burst. */
 const BURST = { least: 10, most: 60 } as const;
-/** Pools grow to what the busiest moment needs, which may be late. */
+/** Pools grow to the peak demand, which may be late. */
 const POOLS = ["exchanges", "returnPlaces", "socketPlaces"];
 
 /**
- * A day of virtual time: bursts of clients over UDP and TCP, upstreams that change, and hours of
- * silence. Throws if anything in use is not released, or grows.
+ * A day of virtual time: bursts of clients over UDP and TCP, changing upstreams, and hours of
+ * silence. Throws if anything leaks or grows.
  */
 export function runDay(seed: number): { queries: number; upstream: number } {
   const dice = seeded(seed ^ 0xda7);
@@ -96,7 +91,7 @@ export function runDay(seed: number): { queries: number; upstream: number } {
   return { queries, upstream: simulation.seen.length };
 }
 
-/** The minimum of each kind over a minute: a probe or refresh may be under way at any moment. */
+/** The minimum of each kind over a minute, because probes and refreshes come and go. */
 function leastHeld(simulation: Simulation): Record<string, number> {
   const { held } = simulation;
   for (let i = 0; i < LOOKS; i++) {
@@ -108,7 +103,6 @@ function leastHeld(simulation: Simulation): Record<string, number> {
   return held;
 }
 
-/** Lets clients ask for at most a minute; returns the number of queries. */
 function runBurst(
   simulation: Simulation,
   { dice, moods, hour }: { dice: () => number; moods: readonly Mood[]; hour: number },
@@ -116,7 +110,6 @@ function runBurst(
   const count = BURST.least + dice() % (BURST.most - BURST.least);
   const streams: ReturnType<Simulation["openStream"]>[] = [];
   for (let i = 0; i < count; i++) {
-    // One in four is asked only once.
     const name = dice() % 4 === 0
       ? `once${dice()}.example.org`
       : `n${dice() % NAMES}.h${hour % 3}.example.org`;

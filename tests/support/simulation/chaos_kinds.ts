@@ -4,15 +4,13 @@ import { seeded } from "../run/random.ts";
 import { type Asked, type Behaviour, Simulation } from "./simulation.ts";
 import * as kinds from "./upstream_kinds.ts";
 
-/** Other names must not delay a client's query longer than this. */
 const BOUND_MS = 2500;
-/** When servers change, in simulated milliseconds. */
 const TURN_MS = 8000;
 
 /**
- * One run of a healthy server of some kind beside unhealthy ones, with some slow names and some
- * that are never answered, all from one seed. Throws if a slow or broken name or server fails
- * another name that the healthy server could answer.
+ * One run of a healthy server of some kind beside unhealthy ones, with some slow and some
+ * unanswered names, all from one seed. Throws if a slow or broken name or server fails another
+ * name that the healthy server could answer.
  */
 export function runKinds(seed: number): { queries: number; upstream: number } {
   const dice = seeded(seed ^ 0x1234567);
@@ -61,7 +59,7 @@ export function runKinds(seed: number): { queries: number; upstream: number } {
   simulation.upstream("10.0.0.1:53", well);
   others.forEach((name, i) => simulation.upstream(`10.0.0.${i + 2}:53`, broken[name]!));
   const fast: Asked[] = [];
-  // What the server can do: ten queries at a time, plus four slow ones a second.
+  // Within the server's capacity: ten queries at a time, plus four slow ones a second.
   const everyMs = Math.max(one([2, 10, 50]), delayMs / 10);
   const slowShare = Math.min(dice() % 30, (kind === "twenty connections" ? 1 : 4) * everyMs / 10);
   // Detection may cost the first queries their answers.

@@ -8,25 +8,21 @@ const NETWORKS = [
   ...["10.1.2.129/32", "10.9.0.0/16", "10.9.9.0/24", "192.0.2.0/24", "32.1.13.0/24"],
   ...["2001:db8::/32", "2001:db8:1::/48"],
 ];
-/** Questions per name if subnets are passed on. */
 export const QUESTIONS_PER_NAME = NETWORKS.length + 1;
 /** Null for a reply without the option. */
 const SCOPES = [null, 0, 8, 16, 16, 24, 24, 28, 32, 48];
 /** An option that was not requested. */
 const UNASKED = subnet("10.1.2.0/24", 16);
 
-/** A reply of an upstream. */
 interface Word {
-  /** Option data of the query. */
   asked: Uint8Array | null;
   scope: number | null;
-  /** The subnet of the first client, if the upstream was sent none. */
   source?: string;
 }
 
 /**
- * Client subnets in a simulation. Each answer has a unique address that tells for which subnet it
- * was asked. Uses its own dice.
+ * Client subnets in a simulation. Each answer has a unique address that identifies the subnet of
+ * its query. Uses its own dice.
  */
 export class SubnetOracle {
   readonly #words: Word[] = [];
@@ -39,7 +35,6 @@ export class SubnetOracle {
     this.#passes = passes;
   }
 
-  /** The options of a client's query. */
   draw(): { code: number; data: Uint8Array }[] {
     if (this.#dice() % 4 === 0) return [];
     return [{ code: CLIENT_SUBNET, data: subnet(this.#one(NETWORKS)) }];
@@ -66,7 +61,7 @@ export class SubnetOracle {
     return { address, options: [{ code: CLIENT_SUBNET, data: echoed }] };
   }
 
-  /** Sometimes the option of a reply for another subnet, which must be dropped; else null. */
+  /** Sometimes another subnet's option, whose reply must be dropped; else null. */
   wrong(query: codec.DecodedPacket): { code: number; data: Uint8Array } | null {
     const data = subnetIn(query);
     if (data === null || data[2] === 0 || this.#dice() % 8 !== 0) return null;

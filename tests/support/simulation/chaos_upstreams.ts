@@ -4,10 +4,9 @@ import { a, responseBytes, soa } from "../messages/messages.ts";
 import type { SubnetOracle } from "./chaos_subnets.ts";
 import type { Behaviour } from "./simulation.ts";
 
-/** A message of a simulated upstream. */
 export type UpstreamReply = { bytes: Uint8Array; delayMs?: number; close?: boolean };
 
-/** An address that no honest upstream gives. */
+/** An address that no honest upstream sends. */
 export const LIE = "203.0.113.66";
 
 /**
@@ -21,7 +20,6 @@ export class Oracle {
     this.#now = now;
   }
 
-  /** The current address of a name. */
   address(name: string): string {
     const hash = hashOf(name) & 0xff;
     const second = Math.floor(this.#now() / 1000) % 0x10000;
@@ -29,8 +27,8 @@ export class Oracle {
   }
 
   /**
-   * When an address was valid that was asked for at `atMs`, in milliseconds; null for one that
-   * never was. Unambiguous within 18 hours; an answer may be some seconds younger than `atMs`.
+   * When an address queried at `atMs` was valid, in milliseconds; null if it never was.
+   * Unambiguous within 18 hours; an answer may be some seconds younger than `atMs`.
    */
   bornMs(name: string, address: string, atMs: number): number | null {
     const parts = address.split(".").map(Number);
@@ -40,7 +38,6 @@ export class Oracle {
     return (latest - before) * 1000;
   }
 
-  /** TTL of the name's address. */
   ttlSeconds(name: string): number {
     return [0, 1, 5, 20, 60][hashOf(name) % 5]!;
   }
@@ -54,7 +51,6 @@ function hashOf(name: string): number {
 
 const MOODS = ["well", "well", "mixed", "mixed", "silent", "refusing", "slow", "servfail"] as const;
 
-/** How an upstream behaves for a while. */
 export class Mood {
   now: (typeof MOODS)[number] = "well";
   readonly cookies: boolean;

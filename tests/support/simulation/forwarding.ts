@@ -10,17 +10,13 @@ import { decode, optionsOf, queryBytes } from "../messages/messages.ts";
 import { type Asked, type Behaviour, onlyAnswer, Simulation } from "./simulation.ts";
 import { answering } from "./upstream_kinds.ts";
 
-/** The default of `expire`, and some more. */
+/** The default of `expire`, and a margin. */
 const IDLE_MS = 20_000;
 
-/** A server block with `forward`. */
 export interface ForwardingOptions<S extends Simulation> {
-  /** Lines of the block before `forward`. */
   before?: string;
-  /** Options of `forward` besides its policy. */
   options?: string;
   policy?: string;
-  /** Upstreams over TLS. */
   tls?: boolean;
   seed?: number;
   maxExchanges?: number;
@@ -59,19 +55,18 @@ export function startKinds(
 }
 
 type Query = Partial<Parameters<typeof queryBytes>[0]> & {
-  /** Time to let pass after each query. */
   forMs?: number;
   client?: string;
 };
 
-/** Asks a name, `www.example.org` by default, then lets time pass. */
+/** Queries a name, `www.example.org` by default, then lets time pass. */
 export function ask(simulation: Simulation, { forMs = 0, client, ...query }: Query = {}): Asked {
   const asked = simulation.ask(queryBytes({ name: "www.example.org", ...query }), 0, client);
   if (forMs > 0) simulation.run(forMs);
   return asked;
 }
 
-/** Asks `n0.example.org` and so on, or another prefix. */
+/** Queries `n0.example.org` and so on, or another prefix. */
 export function askMany(
   simulation: Simulation,
   count: number,
@@ -83,7 +78,6 @@ export function askMany(
   );
 }
 
-/** Asks `n0.example.org` and so on every `everyMs`, until this simulated millisecond. */
 export function askUntil(simulation: Simulation, untilMs: number, everyMs: number): Asked[] {
   return askMany(simulation, Math.ceil((untilMs - simulation.nowMs) / everyMs), { forMs: everyMs });
 }
@@ -91,7 +85,7 @@ export function askUntil(simulation: Simulation, untilMs: number, everyMs: numbe
 /** Milliseconds from a query to its first answer. */
 export const waited = (asked: Asked) => asked.answers[0]!.atMs - asked.atMs;
 
-/** The different response codes of queries, each with one answer. */
+/** Distinct response codes of queries with one answer each. */
 export const rcodes = (asked: readonly Asked[]) => [
   ...new Set(asked.map((one) => onlyAnswer(one).rcode)),
 ];
@@ -104,15 +98,14 @@ export const sentTo = (simulation: Simulation, address: string, from = 0) =>
   simulation.seen.slice(from)
     .filter((line) => line.includes(` ${address}:53 `) && !line.endsWith(" . NS")).length;
 
-/** Queries for a name, or names with a prefix, that reached any upstream. */
+/** Queries for a name or prefix that reached any upstream. */
 export const sentFor = (simulation: Simulation, name: string) =>
   simulation.seen.filter((line) => line.includes(` ${name}`)).length;
 
-/** Health checks that reached an upstream. */
 export const checksOf = (simulation: Simulation, address: string) =>
   simulation.seen.filter((line) => line.includes(` ${address}:`) && line.endsWith(" NS")).length;
 
-/** Gives a `forward` at this position other upstreams. */
+/** Replaces the upstreams of the `forward` at this position. */
 export function deliver(
   simulation: Simulation,
   addresses: readonly string[],
@@ -132,14 +125,12 @@ export function deliver(
   });
 }
 
-/** Code of the cookie option (RFC 7873). */
 const COOKIE = 10;
 
-/** Data of the cookie option of a query, or null. */
 export const cookieOf = (query: codec.DecodedPacket) =>
   optionsOf(query).find(({ code }) => code === COOKIE)?.data ?? null;
 
-/** A cookie option with the client's part of a query's cookie and this server's part. */
+/** A cookie option with a query's client part and this server part. */
 export function serverCookie(
   query: codec.DecodedPacket,
   { size = 8, octet = 7 } = {},
@@ -151,7 +142,7 @@ export function serverCookie(
   return [{ code: COOKIE, data }];
 }
 
-/** Has a limited number of sockets, and streams only if `streams` is set. */
+/** Limits sockets; has streams only if `streams` is set. */
 export class FewSockets extends Simulation {
   sockets = Infinity;
   streams = true;
@@ -179,14 +170,13 @@ export class FewSockets extends Simulation {
 /** Names that begin with "slow" take a second and a half, others two milliseconds. */
 export const bySpeed: Behaviour = answering((name) => name.startsWith("slow") ? 1500 : 2);
 
-/** Times of the answers with records. */
 export function answered(asked: readonly Asked[]): number[] {
   return asked.filter(({ answers }) =>
     answers.length === 1 && decode(answers[0]!.bytes).answers!.length > 0
   ).map((one) => one.answers[0]!.atMs - one.atMs);
 }
 
-/** Fast names of other clients, one every 50 ms, while slow names are asked. */
+/** Fast names of other clients, one every 50 ms, during queries for slow names. */
 export function mixed(
   simulation: Simulation,
   slowEveryMs: number,

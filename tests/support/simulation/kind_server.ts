@@ -5,9 +5,7 @@ import { freePort } from "../servers/ports.ts";
 import type { Behaviour } from "./simulation.ts";
 
 export interface KindServer {
-  /** `address:port`. */
   readonly endpoint: string;
-  /** Queries so far, and TCP connections: all, and open ones. */
   readonly counts: { udp: number; tcp: number; accepted: number; open: number };
   stop(): Promise<void>;
 }
@@ -15,7 +13,7 @@ export interface KindServer {
 /**
  * Serves a simulated upstream's behaviour over real sockets, so that simulation and kernel see the
  * same kinds of servers. "refuse" resets a TCP connection and is silence over UDP. `udp` and `tcp`
- * say whether it listens there.
+ * enable its listeners.
  */
 export async function serveKind(
   behaviour: Behaviour,

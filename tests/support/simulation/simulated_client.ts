@@ -1,31 +1,24 @@
 import type { StreamHandler } from "../../../src/engine/io.ts";
 
-/** Bytes that a driver reads at a time. */
 const READ_SIZE = 2048;
 
-/** Options of a simulated client. */
 export interface ClientOptions {
   client?: string;
-  /** Bytes of responses that it reads before `take` is called; default: unlimited. */
+  /** Bytes of responses read before `take` is called; default: unlimited. */
   takes?: number;
-  /** Bytes that the kernel buffers before the driver has to queue. */
   kernelBytes?: number;
 }
 
 /** Both ends of a TCP connection between a simulated client and nodens. */
 export class SimulatedClient {
   readonly client: string;
-  /** Received messages, without their length. */
   readonly received: Uint8Array[] = [];
   handler: StreamHandler | null = null;
   paused = false;
-  /** How nodens closed it, or null. */
   closing: "in order" | "abrupt" | null = null;
   finished = false;
-  /** It has sent a reset. */
   broken = false;
   readonly #kernelBytes: number;
-  /** Bytes that it will still read. */
   #room: number;
   /** Sent by the client, not yet read. */
   #inbox = new Uint8Array();
@@ -48,7 +41,6 @@ export class SimulatedClient {
     return Math.min(this.#unread.length, this.#kernelBytes);
   }
 
-  /** The driver has something to read. */
   get readable(): boolean {
     return !this.paused && this.handler !== null && (this.#inbox.length > 0 || this.#ended);
   }
@@ -61,7 +53,6 @@ export class SimulatedClient {
     this.#ended = true;
   }
 
-  /** The next bytes for the driver; empty at the end of the stream. */
   read(): Uint8Array {
     if (this.#inbox.length === 0) this.#ended = false;
     const bytes = this.#inbox.slice(0, READ_SIZE);

@@ -16,10 +16,8 @@ import { type ClientOptions, SimulatedClient } from "./simulated_client.ts";
 
 /** Wall clock at virtual time zero: 2026-01-01. */
 export const WALL_MS = 1_767_225_600_000;
-/** The default client address. */
 const CLIENT = "192.0.2.99";
 
-/** How a query arrived at a simulated upstream. */
 export interface Arrival {
   /** Number of the TCP connection, or -1. */
   readonly connection: number;
@@ -29,8 +27,8 @@ export interface Arrival {
 }
 
 /**
- * Returns an upstream's replies to a query, each with a delay. On a stream, `close` closes it after
- * the message, or instead of an empty one.
+ * Returns an upstream's replies to a query, each with a delay. On a stream, `close` closes it
+ * after the message, or instead of an empty one.
  */
 export type Behaviour = (
   query: codec.DecodedPacket,
@@ -38,7 +36,6 @@ export type Behaviour = (
   arrival?: Arrival,
 ) => { bytes: Uint8Array; delayMs?: number; close?: boolean }[] | "refuse";
 
-/** A simulated client's query and its answers. */
 export interface Asked {
   readonly bytes: Uint8Array;
   readonly atMs: number;
@@ -47,7 +44,6 @@ export interface Asked {
   onAnswer?: (bytes: Uint8Array) => void;
 }
 
-/** How datagrams to an address come back to nodens. */
 interface WayBack {
   listener: number;
   client: string;
@@ -69,21 +65,15 @@ interface SimStream {
 
 /** A client's TCP connection under a test's control. */
 export interface ClientStreamControl {
-  /** Sends frames or parts of frames. */
   send(bytes: Uint8Array): void;
-  /** Half-closes (FIN). */
   end(): void;
-  /** Resets the connection (RST). */
   reset(): void;
   /** Reads more, if the client does not read everything at once. */
   take(bytes: number): void;
   readonly received: Uint8Array[];
-  /** nodens has half-closed. */
   finished(): boolean;
   closed(): boolean;
-  /** How nodens closed it, or null. */
   closing(): "in order" | "abrupt" | null;
-  /** Bytes queued by the driver. */
   queued(): number;
 }
 
@@ -97,15 +87,10 @@ export class Simulation implements Io {
   readonly logs: string[] = [];
   readonly counters: CounterBook;
   nowMs: number;
-  /** Queries that reached upstreams: `udp 10.0.0.1:53 name type`. */
   readonly seen: string[] = [];
-  /** Size of the last query that an upstream saw. */
   lastSize = 0;
-  /** Streams opened to upstreams. */
   connects = 0;
-  /** Time until a stream is connected, including its handshake. */
   connectMs = 1;
-  /** Lost datagrams per thousand. */
   lossPerMille = 0;
 
   readonly #behaviours = new Map<string, Behaviour>();
@@ -143,7 +128,6 @@ export class Simulation implements Io {
   }
   #config: Config;
 
-  /** Reloads with another Corefile, as a data plane does. */
   reload(corefile: string): void {
     const old = this.#config.listeners;
     this.#config = alignListeners(read(corefile), old);
@@ -170,7 +154,6 @@ export class Simulation implements Io {
     this.#waysBack.set(address, { listener, client, change });
   }
 
-  /** Sends a UDP query. */
   ask(bytes: Uint8Array, listener = 0, client = CLIENT): Asked {
     const asked: Asked = { bytes, atMs: this.nowMs, client, answers: [] };
     this.#enter(() => {
@@ -218,7 +201,6 @@ export class Simulation implements Io {
     };
   }
 
-  /** Lets the engine read what a client has sent, one turn of the loop per piece. */
   #read(id: number, client: SimulatedClient): void {
     while (client.readable && this.#streams[id] === client) {
       const bytes = client.read();
@@ -250,18 +232,15 @@ export class Simulation implements Io {
     this.#enter(() => {});
   }
 
-  /** Moves the clock without firing timers, as if the machine had been suspended. */
   leap(durationMs: number): void {
     this.nowMs += durationMs;
   }
 
-  /** Open sockets and streams to upstreams. */
   get openUpstream(): number {
     return this.#sockets.filter(({ handler }) => handler !== null).length +
       this.#streams.filter((stream) => stream !== null && !isClient(stream)).length;
   }
 
-  /** What is in use, by kind; it must stay small however long the engine runs. */
   get held(): Record<string, number> {
     return {
       waiting: this.engine.waiting,
@@ -280,12 +259,10 @@ export class Simulation implements Io {
     };
   }
 
-  /** Return addresses in use. */
   get keptCount(): number {
     return this.#kept.filter((asked) => asked !== null).length;
   }
 
-  /** Value of a counter over all labels. */
   count(name: string): number {
     return this.counters.places.filter((place) => place.name === name)
       .reduce((sum, { index }) => sum + this.counters.values[index]!, 0);
@@ -421,7 +398,6 @@ export class Simulation implements Io {
 
   #deliver(socket: SimSocket, open: number, reply: Uint8Array, delayMs: number): void {
     this.#later(delayMs, () => {
-      // The port now belongs to another query.
       if (socket.open !== open || socket.handler === null) return;
       this.#reply.bytes.set(reply);
       socket.handler.reply(this.#reply, reply.length);
@@ -531,7 +507,7 @@ export function onlyAnswer(asked: Asked): Decoded {
   return decode(asked.answers[0]!.bytes);
 }
 
-/** A frame of a DNS message over TCP. */
+/** A DNS message framed for TCP. */
 export function frame(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(
     Buffer.concat([Uint8Array.of(bytes.length >> 8, bytes.length & 255), bytes]),

@@ -1,6 +1,5 @@
 import type * as codec from "dns-packet";
 
-/** Code of the client subnet option (RFC 7871). */
 export const CLIENT_SUBNET = 8;
 
 /** Data of a client subnet option: `192.0.2.0/24`, an IPv6 prefix in full groups, `/0`. */
@@ -17,7 +16,7 @@ export function subnet(text: string, scope = 0): Uint8Array {
   return Uint8Array.of(0, six ? 2 : 1, Number(length), scope, ...octets.slice(0, size));
 }
 
-/** Data of the client subnet option of a message, or null. */
+/** Data of a message's client subnet option, or null. */
 export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
   const opt = message.additionals!.find(({ type }) => type === "OPT") as unknown as
     | { options: { code: number; data: Uint8Array }[] }
@@ -25,7 +24,6 @@ export function subnetIn(message: codec.DecodedPacket): Uint8Array | null {
   return opt?.options.find(({ code }) => code === CLIENT_SUBNET)?.data ?? null;
 }
 
-/** Returns the option data that an upstream sends with its answer, or null for none. */
 export type Reply = (asked: Uint8Array) => Uint8Array | null;
 
 /** Returns the subnet with a scope. */

@@ -20,7 +20,7 @@ export function answering(
   };
 }
 
-/** Answers the queries of a TCP connection in order, as CoreDNS and dnsmasq do. */
+/** Answers the queries of a TCP connection in order, like CoreDNS and dnsmasq. */
 export function serial(inner: Behaviour): Behaviour {
   const freeMs = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -36,7 +36,7 @@ export function serial(inner: Behaviour): Behaviour {
   };
 }
 
-/** Answers only the first messages of each TCP connection; reads and ignores the others. */
+/** Answers only the first messages of each TCP connection; ignores the others. */
 export function firstOnly(inner: Behaviour, most = 1): Behaviour {
   const counts = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -56,7 +56,6 @@ export function atMost(most: number, inner: Behaviour): Behaviour {
       : inner(query, transport, arrival);
 }
 
-/** Reads each TCP connection only this long after its first message. */
 export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
   const since = new Map<number, number>();
   return (query, transport, arrival) => {
@@ -64,7 +63,6 @@ export function slowAccept(waitMs: number, inner: Behaviour): Behaviour {
     const { connection, nowMs } = arrival!;
     const readyMs = since.get(connection) ?? nowMs + waitMs;
     since.set(connection, readyMs);
-    // Earlier messages are read then, in their order.
     const readMs = Math.max(nowMs, readyMs);
     const sent = inner(query, transport, { ...arrival!, nowMs: readMs });
     if (sent === "refuse") return sent;
@@ -100,7 +98,6 @@ export function overTcp(tcp: Behaviour, udp: Behaviour): Behaviour {
 
 export const silent: Behaviour = () => [];
 
-/** Refuses, or resets. */
 export const refusing: Behaviour = () => "refuse";
 
 /** Truncates UDP answers, keeping the records that fit; with `bare`, only the header. */
@@ -128,7 +125,7 @@ export function toDnssec(special: Behaviour, inner: Behaviour): Behaviour {
 }
 
 /**
- * Answers with a response code: whole, as a header alone, with OPT, or with the query's OPT
+ * Answers with a response code: complete, as a header alone, with OPT, or with the query's OPT
  * returned.
  */
 export function failing(
@@ -167,7 +164,6 @@ export function folding(inner: Behaviour): Behaviour {
   };
 }
 
-/** A server without recursion that refers to the root, or sends an empty answer. */
 export function lame(kind: "referral" | "empty"): Behaviour {
   return (query) => {
     const ns = { type: "NS", name: ".", ttl: 518400, data: "a.root-servers.test" } as const;
@@ -183,7 +179,6 @@ export function changing(untilMs: number, before: Behaviour, after: Behaviour): 
     (arrival!.nowMs < untilMs ? before : after)(query, transport, arrival);
 }
 
-/** Both replies. */
 export function both(first: Behaviour, second: Behaviour): Behaviour {
   return (query, transport, arrival) => [
     ...first(query, transport, arrival) as Sent,
@@ -210,7 +205,6 @@ function header(bytes: Uint8Array): Uint8Array {
   return bare;
 }
 
-/** Keeps OPT. */
 function withoutQuestion(bytes: Uint8Array, query: codec.DecodedPacket): Uint8Array {
   const nameSize = query.questions![0]!.name.length + 2;
   const whole = new Uint8Array([...bytes.slice(0, 12), ...bytes.slice(12 + nameSize + 4)]);

@@ -6,22 +6,20 @@ import type { DaemonSetView, HttpProbe } from "./manifest.ts";
 
 /** Files of the host's /etc that a program in the container needs. */
 const KEPT_OF_ETC = ["hosts", "protocols", "services", "passwd", "ld.so.cache", "alternatives"];
-/** Factor by which times of the manifest are shortened. */
+/** Divisor of the manifest's times. */
 const SHORTER = 5;
 const LOOK_MS = 100;
 const READY_WITHIN_MS = 15_000;
-/** Time after which a kubelet restarts a container that ended. */
+/** Restart delay of a container that ended. */
 const RESTART_MS = 3000;
 /** Kubernetes's default. */
 const LIVENESS_FAILURES = 3;
 
 /**
- * The part of a kubelet that a rehearsal needs: it runs the container of a DaemonSet with the
- * arguments, files and probes of its manifest, and restarts it after a crash or failed liveness
- * probes.
+ * A kubelet for rehearsals: runs a DaemonSet's container by its manifest, and restarts it after a
+ * crash or failed liveness probes.
  */
 export class Kubelet {
-  /** Number of containers killed for failed liveness probes. */
   unhealthy = 0;
   readonly #rig: NodeRig;
   readonly #node: RigNode;
@@ -34,7 +32,7 @@ export class Kubelet {
   #look: ReturnType<typeof setTimeout> | undefined;
   #watching: Promise<void> = Promise.resolve();
 
-  /** @param env - variables of the cluster's Services, as Kubernetes gives them to containers */
+  /** @param env - variables of the cluster's Services */
   constructor(
     rig: NodeRig,
     node: RigNode,
@@ -52,7 +50,6 @@ export class Kubelet {
     return this.#running;
   }
 
-  /** Starts the container, waits until it is ready, and watches it. */
   async start(): Promise<void> {
     await this.#run();
     await this.#ready(0);
@@ -67,7 +64,6 @@ export class Kubelet {
     return (await old.stop()).code;
   }
 
-  /** Stops the container, as when a pod is deleted. */
   async stop(): Promise<number> {
     this.#stopped = true;
     clearTimeout(this.#restart);
@@ -76,14 +72,12 @@ export class Kubelet {
     return (await this.container.stop()).code;
   }
 
-  /** Kills the container (SIGKILL); it is restarted. */
   async kill(): Promise<void> {
     const { container } = this;
     Deno.kill(container.pid, "SIGKILL");
     await container.ended;
   }
 
-  /** Removes the containers' files. */
   clean(): void {
     for (const directory of this.#directories) Deno.removeSync(directory, { recursive: true });
   }
@@ -112,13 +106,12 @@ export class Kubelet {
     );
     this.#running = container;
     void container.ended.then(() => {
-      // Ignores containers that were replaced.
+      // Ignores replaced containers.
       if (this.#stopped || this.#running !== container) return;
       this.#restart = setTimeout(() => void this.#run().catch(() => {}), RESTART_MS);
     });
   }
 
-  /** Waits until the readiness probe has succeeded for this long. */
   async #ready(forMs: number): Promise<void> {
     const limitMs = performance.now() + READY_WITHIN_MS;
     for (let sinceMs = Infinity;;) {
@@ -131,7 +124,6 @@ export class Kubelet {
     }
   }
 
-  /** Repeats the liveness probe, and kills a container that fails it. */
   #watch(failures: number): void {
     if (this.#stopped) return;
     const { liveness } = this.#view;
@@ -157,7 +149,7 @@ export class Kubelet {
     for (const { mountPath, files } of this.#view.files) {
       if (!mountPath.startsWith("/etc/")) throw new Error(`Cannot mount ${mountPath}: not in /etc`);
       const folder = etc + mountPath.slice("/etc".length);
-      // As kubelet does: a version of all files, and links that are swapped at once.
+      // As kubelet does: one version of all files, and links that are swapped at once.
       Deno.mkdirSync(`${folder}/..1`, { recursive: true });
       Deno.symlinkSync("..1", `${folder}/..data`);
       for (const [name, text] of Object.entries(files)) {

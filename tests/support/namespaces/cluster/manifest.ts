@@ -7,10 +7,9 @@ export interface HttpProbe {
   periodMs: number;
 }
 
-/** The part of a DaemonSet that a kubelet needs. */
 export interface DaemonSetView {
   args: string[];
-  /** Variables with the address of the pod. */
+  /** Variables with the pod's address. */
   podIpVariables: string[];
   minReadyMs: number;
   readiness: HttpProbe;
@@ -39,7 +38,7 @@ export async function renderManifest(flags: readonly string[]): Promise<DaemonSe
   return readManifest(decoder.decode(stdout));
 }
 
-/** Parses a DaemonSet with the config maps that it mounts. */
+/** Parses a DaemonSet with its mounted config maps. */
 export function readManifest(text: string): DaemonSetView {
   // deno-lint-ignore no-explicit-any -- Kubernetes defines manifests
   const objects = parseAllDocuments(text).map((document) => document.toJS()) as any[];
@@ -66,7 +65,7 @@ export function readManifest(text: string): DaemonSetView {
     if (volume.emptyDir !== undefined) view.emptyDirs.push(mountPath);
     const data = maps.get(volume.configMap?.name);
     if (volume.configMap === undefined) continue;
-    // An optional map that does not exist is an empty directory.
+    // A missing optional map is an empty directory.
     const items: { key: string; path: string }[] = volume.configMap.items ??
       Object.keys(data ?? {}).map((key) => ({ key, path: key }));
     const files = data === undefined

@@ -1,14 +1,12 @@
-/** An address of each family. */
 export interface Addresses {
   readonly v4: string;
   readonly v6: string;
 }
 
-/** The service that pods query, whose address nodens takes over. */
+/** Service that pods query, whose address nodens takes over. */
 export const KUBE_DNS: Addresses = { v4: "10.96.0.10", v6: "fd00:10:96::a" };
-/** A second service with the same endpoints, which nodens queries. */
+/** Service with the same endpoints, which nodens queries. */
 export const KUBE_DNS_UPSTREAM: Addresses = { v4: "10.96.0.11", v6: "fd00:10:96::b" };
-/** Network of all pods and replicas. */
 export const POD_NETWORK: Addresses = { v4: "10.244.0.0/16", v6: "fd00:10:244::/48" };
 /** The resolver outside the cluster (RFC 2544's range). */
 export const OUTSIDE: Addresses = { v4: "198.18.0.53", v6: "fd00:198:18::53" };
@@ -37,7 +35,7 @@ export function podAddresses(node: number, pod: number): Addresses {
   };
 }
 
-/** Address of a replica of kube-dns, which is on no node. */
+/** Address of a kube-dns replica, which is on no node. */
 export function replicaAddresses(replica: number): Addresses {
   return { v4: `10.244.200.${replica + 10}`, v6: `fd00:10:244:c8::${(replica + 10).toString(16)}` };
 }

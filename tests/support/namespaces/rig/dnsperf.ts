@@ -1,21 +1,15 @@
-/** A bounded run of dnsperf. */
 export interface DnsperfOptions {
   readonly server: string;
-  /** Default 53. */
   readonly port?: number;
-  /** Queries a second. */
   readonly qps: number;
   readonly seconds: number;
   /** Names, queried for addresses, or "name TYPE". */
   readonly names: readonly string[];
   readonly tcp?: boolean;
-  /** Number of sockets; default 1. */
   readonly clients?: number;
-  /** Default 2. */
   readonly timeoutSeconds?: number;
 }
 
-/** Counters of dnsperf. */
 export interface DnsperfResult {
   readonly sent: number;
   readonly completed: number;
@@ -30,7 +24,7 @@ const DEFAULT_TIMEOUT_SECONDS = 2;
 /** dnsperf checks for timeouts only occasionally. */
 const MARGIN_MS = 500;
 
-/** Bounds of the load on the machine. */
+/** Limits of the load on the machine. */
 export const DNSPERF_BOUNDS = { qps: { min: 1, max: 50_000 }, seconds: { min: 1, max: 60 } };
 
 /** Command line; throws RangeError beyond the bounds. */
@@ -63,12 +57,11 @@ export function dnsperfArguments(options: DnsperfOptions, file: string): string[
   ];
 }
 
-/** Input file. */
 export function dnsperfInput(names: readonly string[]): string {
   return names.map((name) => `${name.includes(" ") ? name : `${name} A`}\n`).join("");
 }
 
-/** Parses the final output; throws if it is something else. */
+/** Parses the final output; throws if it is malformed. */
 export function parseDnsperf(text: string): DnsperfResult {
   const count = (label: string): number => {
     const value = new RegExp(`^ *${label}: +(\\d+)`, "m").exec(text)?.[1];
@@ -90,10 +83,8 @@ export function parseDnsperf(text: string): DnsperfResult {
 }
 
 /**
- * Runs dnsperf; throws with what it printed where it could not run.
- *
- * @param until - ends it before its time, which then only is a bound, once everything that was sent
- * before has been answered or counted as lost
+ * Runs dnsperf; throws its output if it cannot run.
+ * @param until - ends the run early, once earlier queries have been answered or counted as lost
  */
 export async function runDnsperf(
   options: DnsperfOptions,
@@ -108,8 +99,7 @@ export async function runDnsperf(
   }).spawn();
   let running = true;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  // It asks on until whatever was lost before has timed out: what is outstanding when it is
-  // interrupted does not count as lost.
+  // Queries outstanding at an interrupt do not count as lost, so it continues until they time out.
   const lastsMs = (options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS) * 1000 + MARGIN_MS;
   void until?.then(() => timer = setTimeout(() => running && child.kill("SIGINT"), lastsMs));
   const { stdout, stderr } = await child.output();

@@ -3,19 +3,15 @@ import { uniqueName } from "../../run/unique_name.ts";
 import { kill } from "./programs.ts";
 
 const NAMESPACES = "/run/netns";
-/** Names are nodens-rig-PID-RANDOM-ROLE. */
 const PREFIX = "nodens-rig";
-/** Rounds of killing processes, which may start others meanwhile. */
 const SWEEPS = 5;
 const SWEEP_PAUSE_MS = 20;
 
-/** One end of a veth pair. */
 export interface End {
   readonly namespace: string;
   readonly interface: string;
 }
 
-/** A veth pair from a parent, which routes, to a child, whose default route it is. */
 export interface Cable {
   readonly parent: End;
   readonly child: End;
@@ -25,7 +21,6 @@ export interface Cable {
   readonly behind?: Addresses;
 }
 
-/** The namespaces of a rig and the veth pairs between them. */
 export class RigNetwork {
   readonly #prefix: string;
   readonly #directory: string;
@@ -38,7 +33,6 @@ export class RigNetwork {
     this.#prefix = `${uniqueName(PREFIX)}-`;
   }
 
-  /** Makes a namespace; `routes` enables forwarding. */
   add(role: string, options: { routes: boolean }): string {
     const name = `${this.#prefix}${role}`;
     run("ip", "netns", "add", name);
@@ -64,7 +58,6 @@ export class RigNetwork {
     return name;
   }
 
-  /** Makes veth pairs between existing namespaces. */
   connect(cables: readonly Cable[]): void {
     const batches = new Map<string, string[]>();
     const batch = (namespace: string): string[] => {
@@ -129,7 +122,7 @@ export async function removeStaleRigs(): Promise<void> {
   await removeAll(stale);
 }
 
-/** Namespaces of all rigs of this machine. */
+/** Namespaces of all rigs on this machine. */
 export function rigNamespaces(): string[] {
   return namespaces().filter((name) => name.startsWith(`${PREFIX}-`));
 }
@@ -168,7 +161,6 @@ async function removeAll(names: readonly string[]): Promise<void> {
   }
 }
 
-/** Inode of a path; null if it is gone, as of a process that has just ended. */
 function inode(path: string): number | null {
   try {
     return Deno.statSync(path).ino;

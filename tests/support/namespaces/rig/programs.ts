@@ -2,29 +2,24 @@ import { type ProcessOptions, startProcess, type TestProcess } from "../../proce
 import { have } from "../../run/require.ts";
 import { PATIENCE } from "../../run/patience.ts";
 
-/** The kind of `iptables`. */
 export type Backend = "nft" | "legacy";
 
-/** Result of a program. */
 export interface ExecResult {
-  /** Exit status; 128 plus the number of the signal that ended it. */
+  /** Exit status; 128 plus the signal's number after a signal. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Options of `exec`. */
 export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Default 30,000; then the program is killed and `exec` throws. */
+  /** Default 30,000; afterwards the program is killed and `exec` throws. */
   readonly timeoutMs?: number;
 }
 
-/** Options of `start`. */
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Whether the output shows that it is ready; default: at once. */
   readonly ready?: ProcessOptions["ready"];
 }
 
@@ -40,8 +35,8 @@ const EXEC_TIMEOUT_MS = 30_000 * PATIENCE;
 const LAST_OUTPUT_MS = 500;
 
 /**
- * Puts a file of our own in the place of another before the program starts, which happens in a
- * mount namespace that `ip netns exec` has made. The shell becomes the program, and keeps its pid.
+ * Mounts our resolv.conf in the mount namespace that `ip netns exec` made. The shell becomes the
+ * program and keeps its pid.
  */
 const WITH_RESOLV_CONF = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
 
@@ -52,8 +47,8 @@ export class Programs {
   readonly #running = new Map<number, Promise<unknown>>();
 
   /**
-   * Fills `${directory}/bin` with links to the backend's programs. Those of the folder `programs`
-   * come before those of PATH.
+   * Fills `${directory}/bin` with links to the backend's programs. Those in the folder `programs`
+   * precede those of PATH.
    */
   constructor(
     directory: string,
@@ -67,16 +62,15 @@ export class Programs {
     const folder = path.split(":").find((folder) => folder !== "" && have(`${folder}/${program}`));
     if (folder === undefined) throw new Error(`Cannot find "${program}" in ${path}`);
     for (const name of IPTABLES) Deno.symlinkSync(`${folder}/${program}`, `${bin}/${name}`);
-    // The usual lock, /run/xtables.lock, is that of the machine.
+    // The default lock, /run/xtables.lock, is machine-wide.
     this.#env = { PATH: `${bin}:${path}`, XTABLES_LOCKFILE: `${directory}/xtables.lock` };
   }
 
-  /** Sets the /etc/resolv.conf of a namespace. */
   setResolvConf(namespace: string, file: string): void {
     this.#resolvConfs.set(namespace, file);
   }
 
-  /** Runs a program to its end; throws if that takes too long. */
+  /** Runs a program to its end; throws after its time limit. */
   async exec(
     namespace: string,
     command: string,
@@ -156,7 +150,6 @@ export class Programs {
   }
 }
 
-/** Kills a process, if it still runs. */
 export function kill(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");

@@ -1,7 +1,7 @@
 import { missing, rootReasons } from "../../run/require.ts";
 import { type Backend, requiredBinaries } from "./programs.ts";
 
-/** Why a rig cannot be made here, or `programs` are missing; for `skipFor`. */
+/** Reasons why a rig or `programs` are unavailable; for `skipFor`. */
 export function rigReasons(
   options: { backend?: Backend; ipv6?: boolean; programs?: readonly string[] } = {},
 ): string[] {

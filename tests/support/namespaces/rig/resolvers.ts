@@ -6,18 +6,16 @@ const ZONES = new URL("../../servers/zones/", import.meta.url);
 /** Size at which named stops logging queries. */
 const QUERY_LOG_BYTES = 64 << 20;
 
-/** Options of a named process. */
 export interface ResolverOptions {
   readonly namespace: string;
   readonly addresses: Addresses;
   readonly ipv6: boolean;
-  /** An existing directory. */
   readonly directory: string;
-  /** Number of the replica of kube-dns; undefined for the resolver outside. */
+  /** Number of the kube-dns replica; undefined for the resolver outside. */
   readonly replica?: number;
 }
 
-/** A named of a rig, which can be killed and restarted. */
+/** A rig's named, which can be killed and restarted. */
 export class Resolver {
   readonly namespace: string;
   readonly addresses: Addresses;
@@ -40,12 +38,10 @@ export class Resolver {
     Deno.writeTextFileSync(`${options.directory}/named.conf`, configuration(zones, options));
   }
 
-  /** Null while it does not run. */
   get pid(): number | null {
     return this.#process?.pid ?? null;
   }
 
-  /** Starts named and waits until it serves; throws with its log. */
   async start(): Promise<void> {
     if (this.#process !== null) throw new Error(`Cannot start ${this.namespace}: it runs`);
     this.#remove("named.log");
@@ -60,7 +56,6 @@ export class Resolver {
     }
   }
 
-  /** Kills it (SIGKILL); the address stays, nothing listens. */
   async kill(): Promise<void> {
     const process = this.#process;
     if (process === null) throw new Error(`Cannot kill ${this.namespace}: it does not run`);
@@ -69,9 +64,7 @@ export class Resolver {
     await process.ended;
   }
 
-  /**
-   * Number of received queries, over all restarts. Throws if there were more than its log holds.
-   */
+  /** Number of received queries, over all restarts. Throws if its log overflowed. */
   queries(name?: string, type?: string): number {
     const text = this.#read("queries.log").toLowerCase();
     if (text.length >= QUERY_LOG_BYTES - 4096) {

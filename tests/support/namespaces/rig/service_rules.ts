@@ -42,7 +42,7 @@ COMMIT
 `;
 }
 
-/** Rules of the DNS services; they replace the previous ones. Without endpoints, they refuse. */
+/** Rules of the DNS services, replacing the previous ones. Without endpoints, they refuse. */
 export function serviceRules(family: keyof Addresses, endpoints: readonly Addresses[]): Ruleset {
   const chains = ["KUBE-SERVICES"];
   const rules: string[] = [];
@@ -61,7 +61,7 @@ export function serviceRules(family: keyof Addresses, endpoints: readonly Addres
       }
       rules.push(
         `-A KUBE-SERVICES ${to} ${comment} cluster IP" -j ${service}`,
-        // Replies to others than pods must return through this node.
+        // Replies to clients other than pods must return through this node.
         `-A ${service} ! -s ${POD_NETWORK[family]} ${to} -j KUBE-MARK-MASQ`,
       );
       endpoints.forEach((_, i) => {
