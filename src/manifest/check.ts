@@ -37,6 +37,7 @@ const REMEDIES: Record<string, string> = {
   [DOMAIN]: "give -domain NAME",
   __PILLAR__CLUSTER__DNS__: "nodens fills it in the mounted Corefile alone",
   __PILLAR__UPSTREAM__SERVERS__: "nodens fills it in the mounted Corefile alone",
+  __PROMETHEUS__ENDPOINT__: "nodens fills it in the mounted Corefile alone",
 };
 
 /** `readFailure` knows the name. */
@@ -137,7 +138,7 @@ async function checkCorefile(
   { corefile, container, node }: ServedCorefile,
   { expected, result: { faults, warnings } }: { expected: Expected; result: CheckResult },
 ): Promise<void> {
-  const { localIps, target, dnsPort } = node;
+  const { localIps, target, dnsPort, metricsEndpoint } = node;
   const { literal } = corefile;
   // Empty lines before a literal block make its line numbers those of the manifest.
   const name = literal ? file : "Corefile";
@@ -162,6 +163,7 @@ async function checkCorefile(
       clusterDns: { address: CLUSTER_DNS },
       upstreamNameservers: [],
       domain: node.domain ?? "",
+      metricsEndpoint,
       stubDomains: [],
       dnsPort,
     });

@@ -94,6 +94,7 @@ function readNodeArguments(args: readonly string[]): NodeArguments {
     baseFile: template?.baseFile ?? "",
     target: template?.target ?? (values.conf || "/Corefile"),
     domain: given.has("domain") ? template?.domain ?? null : null,
+    metricsEndpoint: template?.metricsEndpoint ?? values["prometheus-listen-address"],
   };
 }
 

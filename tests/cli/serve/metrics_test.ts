@@ -222,7 +222,7 @@ Deno.test({
 Deno.test("metrics are served at the flags' addresses without a directive", async () => {
   const corefile = ({ dns }: { dns: number }) => `.:${dns} {\n bind 127.0.0.1\n whoami\n}\n`;
   const metrics = freePort();
-  const args = ["-prometheus-listen-address", "localhost:OTHER", "-metrics-listen-address"];
+  const args = ["-extra-metrics-address", "localhost:OTHER", "-metrics-listen-address"];
   await withNodens({ corefile, args: [...args, `:${metrics}`] }, async ({ dns, other }) => {
     await askUdp(queryBytes({ name: "www.example.org" }), { port: dns });
     // A port alone is on all addresses, of both families where the host has both.
