@@ -25,7 +25,7 @@ import { checkMemory } from "./memory.ts";
 
 const MAX_FAULTS = 100;
 /** Stands in for the address of the upstream service, which only the cluster knows (RFC 5737). */
-const CLUSTER_DNS = "192.0.2.10";
+export const CLUSTER_DNS = "192.0.2.10";
 /** Filled at start, too, but only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 /** A server of an address for documentation (RFC 5737), while a Corefile is read. */
@@ -198,15 +198,20 @@ function domainFault({ config }: LoadedConfig, domain: string | null): ManifestF
   };
 }
 
-/** The container as a Corefile sees it: mounted ConfigMaps, environment, and a resolv.conf. */
-function podView(
+/** The container as a Corefile sees it: mounted ConfigMaps, environment, hosts and resolv.conf. */
+export function podView(
   files: ReadonlyMap<string, { text: string }>,
   { corefile, env }: {
     corefile: { name: string; path: string };
     env: ReadonlyMap<string, string | null>;
   },
 ): HostView {
-  const all = new Map([["/etc/resolv.conf", { text: RESOLV_CONF }], ...files]);
+  // kubelet gives each container both.
+  const all = new Map([
+    ["/etc/hosts", { text: "" }],
+    ["/etc/resolv.conf", { text: RESOLV_CONF }],
+    ...files,
+  ]);
   const directory = corefile.path.replace(/\/[^/]*$/, "");
   const within = (folder: string) => {
     const prefix = folder === "/" ? "/" : `${folder}/`;
