@@ -44,6 +44,8 @@ export interface Rewrite {
 
 /** What the cluster DNS does otherwise than a node's cache by itself. */
 export interface Inherited {
+  /** The cluster's domain; null if the ConfigMaps do not tell. */
+  readonly domain: string | null;
   readonly zones: readonly StubZone[];
   readonly hosts: readonly HostEntry[];
   readonly hostsTtl: string | null;
@@ -75,8 +77,8 @@ export async function readInherited(
   maps: readonly ConfigMap[],
   { skip }: { skip: string | null },
 ): Promise<Inherited> {
-  const data = new Map(maps.flatMap((map) => [...map.data]));
   const notes: string[] = [];
+  const data = dataOf(maps, notes);
   const blocks = readCluster(data, notes);
   const root = blocks.find(({ zones }) => zones.includes(".")) ?? null;
   const kube = maps.filter(({ name }) => name !== skip).map(readKubeDns);
@@ -93,6 +95,7 @@ export async function readInherited(
     notes.push(`the ConfigMap ${skip} is left out: nodens reads it itself where it is mounted`);
   }
   return {
+    domain: domainOf(blocks),
     // The first of several of a zone.
     zones: [...new Map(zones.toReversed().map((one) => [one.zone, one])).values()].toReversed(),
     ...readHosts(root, data, notes),
@@ -100,6 +103,30 @@ export async function readInherited(
     upstreams: kube.find(({ upstreams }) => upstreams !== null)?.upstreams ?? readUpstreams(root),
     notes,
   };
+}
+
+/** All keys as files. Of several Corefiles, that of CoreDNS counts, else the first. */
+function dataOf(maps: readonly ConfigMap[], notes: string[]): ReadonlyMap<string, string> {
+  const data = new Map(maps.toReversed().flatMap((map) => [...map.data]));
+  const mains = maps.filter((map) => map.data.has(COREFILE));
+  const main = mains.find(({ name }) => name === "coredns") ?? mains[0];
+  if (main !== undefined) data.set(COREFILE, main.data.get(COREFILE)!);
+  for (const { name } of mains.filter((map) => map !== main)) {
+    notes.push(`the Corefile of the ConfigMap ${name} is left out: ${main!.name} has one`);
+  }
+  return data;
+}
+
+/** The first zone of Kubernetes that is not a reverse one. */
+function domainOf(blocks: readonly Block[]): string | null {
+  for (const block of blocks) {
+    for (const { words } of linesOf(block, "kubernetes")) {
+      const zones = words.slice(1).flatMap(({ text }) => zonesOf(text, 53)).map(({ zone }) => zone);
+      const domain = zones.find((zone) => zone !== "." && !zone.endsWith(".arpa."));
+      if (domain !== undefined) return domain;
+    }
+  }
+  return null;
 }
 
 function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[] {
@@ -116,6 +143,7 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
     if (!(error instanceof TooManyFaults)) throw error;
   }
   if (!faults.empty) throw faults.toErrors();
+  notes.push(...faults.warnings);
   const imported = new Set(read.files.map(baseName));
   for (const key of custom) {
     if (!imported.has(key)) notes.push(`${key} is not imported by the Corefile`);

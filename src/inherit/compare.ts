@@ -23,7 +23,7 @@ export interface NodeCorefile {
   readonly file: string;
   readonly view: ImportView;
   readonly port: number;
-  /** The cluster's domain: who answers for it is the cluster DNS. */
+  /** The cluster's domain, where the ConfigMaps do not tell. */
   readonly domain: string;
 }
 
@@ -55,6 +55,8 @@ export function compare(inherited: Inherited, node: NodeCorefile): Comparison {
 class Comparer {
   readonly #inherited: Inherited;
   readonly #node: NodeCorefile;
+  /** Who answers for it is the cluster DNS. */
+  readonly #domain: string;
   readonly #blocks: Block[];
   /** The blocks before variables were filled, at the same indexes. */
   readonly #written: Block[];
@@ -65,9 +67,12 @@ class Comparer {
   constructor(inherited: Inherited, node: NodeCorefile) {
     this.#inherited = inherited;
     this.#node = node;
+    this.#domain = inherited.domain ?? zoneOf(node.domain) ?? ".";
     this.#blocks = this.#read(node.filled, node.view);
     this.#written = this.#read(node.text, { ...node.view, env: (name) => `{$${name}}` });
-    this.#cluster = this.#serversFor(zoneOf(node.domain) ?? ".");
+    const servers = this.#serversFor(this.#domain);
+    // The servers of a file are not the cluster's: the Corefile has no block for the domain.
+    this.#cluster = [...servers].some((one) => one.startsWith("/")) ? new Set() : servers;
   }
 
   compare(): Comparison {
@@ -115,8 +120,8 @@ class Comparer {
     }
     const toCluster = lines === null ? this.#clusterForward(".") : [];
     const left = toCluster === null
-      ? `only the cluster DNS can answer for it, and no block of the node forwards` +
-        ` ${this.#node.domain} to it`
+      ? "only the cluster DNS can answer for it, and no block of the node forwards" +
+        ` ${shortZone(this.#domain)} to it`
       : null;
     this.#missing.push({ where, what: `the zone ${name}${told}`, left });
     if (left !== null) return;
@@ -139,9 +144,8 @@ class Comparer {
     if (brought.length === 0) return [];
     // Rewritten names are often the cluster's own, which the block asks the wrong servers for.
     const root = this.#root(this.#blocks);
-    const domain = zoneOf(this.#node.domain);
-    const isThere = domain !== null && this.#asksClusterIn(root, domain);
-    const forward = isThere ? [] : this.#clusterForward(this.#node.domain) ?? [];
+    const isThere = this.#asksClusterIn(root, this.#domain);
+    const forward = isThere ? [] : this.#clusterForward(shortZone(this.#domain)) ?? [];
     return [...brought.flatMap(({ line }) => text(line)), ...forward].map(this.#indent());
   }
 
@@ -241,10 +245,10 @@ class Comparer {
 
   /** A `forward` to the cluster DNS for some names, as the node has it for the cluster's domain. */
   #clusterForward(from: string): string[] | null {
-    const domain = zoneOf(this.#node.domain) ?? ".";
-    const block = blockFor(this.#blocks, domain);
+    if (this.#cluster.size === 0) return null;
+    const block = blockFor(this.#blocks, this.#domain);
     const written = block === null ? null : this.#written[this.#blocks.indexOf(block)] ?? null;
-    const at = block === null ? -1 : block.lines.indexOf(forwardFor(block, domain)!);
+    const at = block === null ? -1 : block.lines.indexOf(forwardFor(block, this.#domain)!);
     const line = written?.lines[at];
     if (line === undefined) return null;
     const [directive, zone, ...servers] = line.words;

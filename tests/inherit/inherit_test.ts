@@ -271,6 +271,31 @@ const CASES: {
     added: [],
   },
   {
+    name: "the domain of Kubernetes tells which block asks the cluster DNS",
+    data: {
+      Corefile: root("rewrite name a.test web.k8s.test").replace("cluster.local", "k8s.test"),
+    },
+    options: { node: NODE.replace("cluster.local", "k8s.test") },
+    lines: ['Corefile:4: the rule "rewrite name a.test web.k8s.test"'],
+    added: [
+      "    rewrite name a.test web.k8s.test",
+      "    forward k8s.test __PILLAR__CLUSTER__DNS__ {",
+    ],
+  },
+  {
+    name: "a node without a block for the cluster's domain asks the cluster DNS for nothing",
+    data: {
+      Corefile: root() + "acme.local {\n    forward . 198.51.100.1\n}\ndb.test {\n    etcd\n}\n",
+    },
+    options: { node: NODE.slice(NODE.indexOf(".:53")) },
+    lines: [
+      "Corefile:7: the zone acme.local (198.51.100.1)",
+      "Corefile:10: the zone db.test; only the cluster DNS can answer for it, and no block of the" +
+      " node forwards cluster.local to it",
+    ],
+    added: ["acme.local:53 {", "    cache 30", "    forward . 198.51.100.1"],
+  },
+  {
     name: "what is for all names is left if the node has no block for them",
     data: { Corefile: root("rewrite name a.test b.test") },
     options: { node: NODE.slice(0, NODE.indexOf(".:53")) },
@@ -318,6 +343,18 @@ Deno.test("inherit: what is not compared is noted", async () => {
   const own = await bring({ stubDomains: '{"a.test": ["192.0.2.1"]}' }, {
     ...{ name: "kube-dns", skip: "kube-dns" },
   });
+  const several = await readConfigMaps(
+    ["node-local-dns", "coredns"].map((name) =>
+      JSON.stringify({
+        kind: "ConfigMap",
+        metadata: { name },
+        data: { Corefile: root(`# ${name}`) },
+      })
+    ).join("\n---\n"),
+  );
+  assert.deepEqual((await readInherited(several, { skip: null })).notes, [
+    "the Corefile of the ConfigMap node-local-dns is left out: coredns has one",
+  ]);
   assert.deepEqual(own.lines, []);
   assert.match(own.notes[0]!, /^the ConfigMap kube-dns is left out: nodens reads it itself/);
 });
