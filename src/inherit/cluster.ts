@@ -143,7 +143,8 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
     if (!(error instanceof TooManyFaults)) throw error;
   }
   if (!faults.empty) throw faults.toErrors();
-  notes.push(...faults.warnings);
+  // Imports that match nothing, and unset variables; only of what was given.
+  if (data.has(COREFILE)) notes.push(...faults.warnings);
   const imported = new Set(read.files.map(baseName));
   for (const key of custom) {
     if (!imported.has(key)) notes.push(`${key} is not imported by the Corefile`);

@@ -46,7 +46,7 @@ export function inheritInto(
   // Backwards, so that earlier offsets stay valid.
   const corefiles = [...found].sort(([a], [b]) => b.start - a.start);
   for (const [corefile, { container, node }] of corefiles) {
-    const filled = fill(corefile.text, node);
+    const filled = fill(corefile.text, node, domain);
     if (filled === null) continue;
     const view = podView(container?.files ?? new Map(), {
       corefile: { name: "Corefile", path: node.target },
@@ -75,13 +75,13 @@ function argumentsOf({ command, args }: NodeContainer, read: ReadArguments): Nod
   }
 }
 
-function fill(text: string, node: NodeArguments): string | null {
+function fill(text: string, node: NodeArguments, domain: string): string | null {
   try {
     return fillTemplate(text, {
       ...{ file: "Corefile", upstreamNameservers: [], stubDomains: [] },
       localIps: node.localIps.length > 0 ? node.localIps : [STAND_IN],
       clusterDns: { address: CLUSTER_DNS },
-      domain: node.domain ?? "",
+      domain: node.domain ?? domain,
       metricsEndpoint: node.metricsEndpoint,
       dnsPort: node.dnsPort,
     }).text;

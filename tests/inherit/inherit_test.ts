@@ -330,6 +330,16 @@ Deno.test("inherit: a new block has the node's addresses, logs errors and counts
   );
 });
 
+Deno.test("inherit: imports that match nothing are noted, if a Corefile has them", async () => {
+  const server = { "acme.server": "acme.local {\n    forward . 198.51.100.1\n}\n" };
+  assert.deepEqual((await bring(server)).notes, []);
+  const { notes } = await bring({
+    ...server,
+    Corefile: `${root("import custom/*.override")}import custom/*.server\n`,
+  });
+  assert.deepEqual(notes, ['Corefile:4: no file matches the import "custom/*.override"']);
+});
+
 Deno.test("inherit: what is not compared is noted", async () => {
   const { notes } = await bring({
     Corefile: root("template IN A a.test {", "    rcode NXDOMAIN", "}", "hosts /srv/hosts"),

@@ -89,6 +89,13 @@ Deno.test("-inherit: -check names what is missing, and has no fault for it", asy
   });
 });
 
+Deno.test("-inherit: -check takes an unfilled domain for that of -domain", async () => {
+  const { lines } = await check(PUBLISHED);
+  assert.deepEqual(lines.slice(0, 3).map((line) => line.split(" is not in")[0]), [
+    ...MISSING.map((line) => `warning: ${line}`),
+  ]);
+});
+
 Deno.test("-inherit: line ends and the text around the Corefile stay", async () => {
   const made = (await manifest(FLAGS.slice(0, 4))).out.replaceAll("\n", "\r\n");
   const files = { "m.yaml": made, "c.yaml": CONFIG_MAPS };

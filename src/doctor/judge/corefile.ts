@@ -11,8 +11,8 @@ export interface CorefileFacts {
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
   readonly config: Config | null;
-  /** As nodens would serve it; null if it cannot be read. */
-  readonly text: string | null;
+  /** What nodens would serve; null if it cannot be read. */
+  readonly served: { readonly file: string; readonly text: string } | null;
 }
 
 /** Checks that nodens would accept the Corefile, and listen on all local addresses. */

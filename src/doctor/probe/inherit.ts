@@ -10,7 +10,7 @@ import type { DoctorOptions } from "./options.ts";
 /** Compares the Corefile with the ConfigMaps of the cluster DNS. */
 export async function probeInherit(
   { inherit: file, domain, defaultPort: port }: DoctorOptions,
-  { text, source }: CorefileFacts,
+  { served }: CorefileFacts,
   host: HostView,
 ): Promise<InheritFacts> {
   if (file === "") return { file, why: "", isFault: false };
@@ -22,8 +22,9 @@ export async function probeInherit(
   }
   try {
     const inherited = await readInherited(await readConfigMaps(maps), { skip: null });
-    if (text === null) return { file, why: "the Corefile cannot be read", isFault: false };
-    const node = { text, filled: text, file: source, view: host, port, domain };
+    if (served === null) return { file, why: "the Corefile cannot be read", isFault: false };
+    const { file: path, text } = served;
+    const node = { text, filled: text, file: path, view: host, port, domain };
     return { file, missing: compare(inherited, node).missing, notes: inherited.notes };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof AggregateError)) throw error;
