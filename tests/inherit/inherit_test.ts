@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { readInherited } from "../../src/inherit/cluster.ts";
 import { compare } from "../../src/inherit/compare.ts";
 import { readConfigMaps } from "../../src/inherit/config_maps.ts";
@@ -392,4 +393,42 @@ Deno.test("inherit: a file without usable ConfigMaps is refused with the reason"
       text.slice(0, 80),
     );
   }
+});
+
+const WORDS = [
+  ...["{", "}", "\n", "\n", ".", ".:53", "acme.local", "forward", "hosts", "rewrite", "name", "#"],
+  ...['"', "regex", "192.0.2.1", "kubernetes", "cluster.local", "import", "*.server", "/etc/hosts"],
+  ...["__PILLAR__CLUSTER__DNS__", "template", "10.0.0.0/8", "(", ")", "a.test"],
+];
+
+Deno.test("inherit: strange Corefiles are compared, or refused with a place", async () => {
+  const text = fc.array(fc.constantFrom(...WORDS), { maxLength: 40 }).map((all) => all.join(" "));
+  const mixed = (whole: string) =>
+    fc.oneof(
+      text,
+      fc.tuple(fc.nat(whole.length), text).map(([at, more]) =>
+        `${whole.slice(0, at)} ${more} ${whole.slice(at)}`
+      ),
+    );
+  const cluster = root("hosts {", "    192.0.2.10 a.test", "}", "rewrite name a.test b.test");
+  await fc.assert(
+    fc.asyncProperty(mixed(cluster), mixed(NODE), text, async (Corefile, node, server) => {
+      const data = { Corefile, "a.server": server };
+      const map = { kind: "ConfigMap", metadata: { name: "coredns" }, data };
+      const view = fakeHost();
+      try {
+        const inherited = await readInherited(await readConfigMaps(JSON.stringify(map)), {
+          skip: null,
+        });
+        const { edits } = compare(inherited, {
+          ...{ text: node, filled: node, file: "Corefile", view, port: 53 },
+          domain: "cluster.local",
+        });
+        applyEdits(node, edits);
+      } catch (error) {
+        assert.ok(error instanceof SyntaxError || error instanceof AggregateError, `${error}`);
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });

@@ -236,6 +236,18 @@ Deno.test("metrics are served at the flags' addresses without a directive", asyn
   });
 });
 
+Deno.test("-prometheus-listen-address without a template is a warning, and serves nothing", async () => {
+  const corefile = ({ dns }: { dns: number }) => `.:${dns} {\n bind 127.0.0.1\n whoami\n}\n`;
+  const args = ["-prometheus-listen-address", "127.0.0.1:OTHER"];
+  await withNodens({ corefile, args }, async ({ other, process }) => {
+    assert.match(
+      process.output,
+      /\[WARNING\] -prometheus-listen-address has no effect: .*-extra-metrics/,
+    );
+    await assert.rejects(fetch(`http://127.0.0.1:${other}/metrics`));
+  });
+});
+
 Deno.test("health checks both of two workers, and metrics are their sums", async () => {
   await withNodens({ corefile: COREFILE, args: ["-workers", "2"] }, async ({ dns, http }) => {
     for (let i = 0; i < 20; i++) await askUdp(queryBytes({ name: "a.example.net" }), { port: dns });
