@@ -26,6 +26,8 @@ import {
   parseEffective,
 } from "./judge/runtime.ts";
 import { planTargets, type Target } from "./judge/targets.ts";
+import { probeInherit } from "./probe/inherit.ts";
+import { judgeInherit } from "./judge/inherit.ts";
 import { probeCorefile, STAND_IN } from "./probe/corefile.ts";
 import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
 import { type LinkFacts, probeLinks } from "./probe/links.ts";
@@ -55,6 +57,7 @@ export async function examine(
   const { localIps, setupInterface } = node;
   const { corefile, service } = await probeCorefile({ ...options, ...node }, host);
   const { config } = corefile;
+  const inherited = await probeInherit(options, corefile, host);
   const links = probeLinks(node.interfaceName, surroundings);
   const listeners = await probeListeners(config, options, surroundings);
   const running = whoRuns(listeners);
@@ -105,6 +108,9 @@ export async function examine(
       finding("permissions", "Deno permissions", judgePermissions(runtime)),
       finding("capabilities", "Capabilities", judgeCapabilities(capabilities)),
       finding("corefile", "Corefile", judgeCorefile(corefile, localIps)),
+      ...options.inherit === ""
+        ? []
+        : [finding("inherit", "Customization of CoreDNS", judgeInherit(inherited))],
       finding("service", "Service of kube-dns", judgeService(service, localIps)),
       finding(
         "resolv-conf",

@@ -24,9 +24,9 @@ import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
 
 const MAX_FAULTS = 100;
-/** Placeholder for the upstream service's address (RFC 5737). */
-const CLUSTER_DNS = "192.0.2.10";
-/** Filled at start only if the arguments name the domain. */
+/** Stands in for the address of the upstream service, which only the cluster knows (RFC 5737). */
+export const CLUSTER_DNS = "192.0.2.10";
+/** Filled at start, too, but only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 /** Placeholder server (RFC 5737). */
 const RESOLV_CONF = "nameserver 192.0.2.53\n";
@@ -37,6 +37,7 @@ const REMEDIES: Record<string, string> = {
   [DOMAIN]: "give -domain NAME",
   __PILLAR__CLUSTER__DNS__: "nodens fills it in the mounted Corefile alone",
   __PILLAR__UPSTREAM__SERVERS__: "nodens fills it in the mounted Corefile alone",
+  __PROMETHEUS__ENDPOINT__: "nodens fills it in the mounted Corefile alone",
 };
 
 /** `readFailure` knows the name. */
@@ -137,7 +138,7 @@ async function checkCorefile(
   { corefile, container, node }: ServedCorefile,
   { expected, result: { faults, warnings } }: { expected: Expected; result: CheckResult },
 ): Promise<void> {
-  const { localIps, target, dnsPort } = node;
+  const { localIps, target, dnsPort, metricsEndpoint } = node;
   const { literal } = corefile;
   // Empty lines align a literal block's line numbers with the manifest's.
   const name = literal ? file : "Corefile";
@@ -162,6 +163,7 @@ async function checkCorefile(
       clusterDns: { address: CLUSTER_DNS },
       upstreamNameservers: [],
       domain: node.domain ?? "",
+      metricsEndpoint,
       stubDomains: [],
       dnsPort,
     });
@@ -196,15 +198,20 @@ function domainFault({ config }: LoadedConfig, domain: string | null): ManifestF
   };
 }
 
-/** The container's mounted ConfigMaps, environment, and resolv.conf. */
-function podView(
+/** The container as a Corefile sees it: mounted ConfigMaps, environment, hosts and resolv.conf. */
+export function podView(
   files: ReadonlyMap<string, { text: string }>,
   { corefile, env }: {
     corefile: { name: string; path: string };
     env: ReadonlyMap<string, string | null>;
   },
 ): HostView {
-  const all = new Map([["/etc/resolv.conf", { text: RESOLV_CONF }], ...files]);
+  // kubelet gives each container both.
+  const all = new Map([
+    ["/etc/hosts", { text: "" }],
+    ["/etc/resolv.conf", { text: RESOLV_CONF }],
+    ...files,
+  ]);
   const directory = corefile.path.replace(/\/[^/]*$/, "");
   const within = (folder: string) => {
     const prefix = folder === "/" ? "/" : `${folder}/`;

@@ -22,6 +22,8 @@ export interface NodeArguments {
   dnsPort: number;
   /** Null if absent from the arguments. */
   domain: string | null;
+  /** Value of `__PROMETHEUS__ENDPOINT__`. */
+  metricsEndpoint: string;
 }
 
 /** For unreadable arguments. */
@@ -31,6 +33,7 @@ export const DEFAULT_NODE: NodeArguments = {
   target: "/etc/Corefile",
   dnsPort: 53,
   domain: null,
+  metricsEndpoint: ":9253",
 };
 
 /** Parses a command line. Throws an error with the fault. */
@@ -50,8 +53,8 @@ export function checkArguments(
     return DEFAULT_NODE;
   }
   const args = [...more, ...container.args];
-  const words = args.map(({ text }) => text);
-  const unfilled = words.some((text) => text.includes("__PILLAR__"));
+  const words = args.map(({ text }) => expand(text, container.env));
+  const unfilled = words.some((text) => text.search(VARIABLE) >= 0);
   let node: NodeArguments;
   try {
     node = readArguments(words.map((text) => text.replaceAll(VARIABLE, STAND_IN)));
@@ -59,7 +62,10 @@ export function checkArguments(
     // Unfilled variables are reported elsewhere.
     if (!unfilled) {
       const what = (error as Error).message;
-      result.faults.push({ line: lineOfFault(args, what, readArguments) ?? container.line, what });
+      result.faults.push({
+        line: lineOfFault(args, words, { message: what, readArguments }) ?? container.line,
+        what,
+      });
     }
     return DEFAULT_NODE;
   }
@@ -68,14 +74,22 @@ export function checkArguments(
   return node;
 }
 
+/** Replaces `$(NAME)` as kubelet does; a value from elsewhere (`valueFrom`) by a stand-in. */
+function expand(word: string, env: ReadonlyMap<string, string | null>): string {
+  return word.replace(/\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (written, name) => {
+    const value = env.get(name);
+    return value === undefined ? written : value ?? STAND_IN;
+  });
+}
+
 function lineOfFault(
   args: readonly Located[],
-  message: string,
-  readArguments: ReadArguments,
+  words: readonly string[],
+  { message, readArguments }: { message: string; readArguments: ReadArguments },
 ): number | null {
   for (let count = 1; count <= args.length; count++) {
     try {
-      readArguments(args.slice(0, count).map(({ text }) => text));
+      readArguments(words.slice(0, count));
     } catch (error) {
       if ((error as Error).message === message) return args[count - 1]!.line;
     }

@@ -6,10 +6,11 @@ export const FILLED_AT_START: readonly string[] = [
   "__PILLAR__UPSTREAM__SERVERS__",
   "__PILLAR__LOCAL__DNS__",
   "__PILLAR__DNS__SERVER__",
+  "__PROMETHEUS__ENDPOINT__",
 ];
 
-/** Pattern of a variable. */
-export const VARIABLE = /__PILLAR__[A-Z0-9_]*/g;
+/** Anything in the form of a variable. */
+export const VARIABLE = /__(?:PILLAR|PROMETHEUS)__[A-Z0-9_]*/g;
 
 interface VariableValues {
   localDns: string;

@@ -232,7 +232,7 @@ Deno.test("status over HTTP does not quote a refused Corefile", async () => {
 Deno.test("status finds a nodens by the address of prometheus or of a flag", async () => {
   const [metrics, more] = [freePort(), freePort()];
   const nodens = await startNodens({
-    args: ["-prometheus-listen-address", `127.0.0.1:${more}`],
+    args: ["-extra-metrics-address", `127.0.0.1:${more}`],
     corefile: (port) =>
       `.:${port} {\n bind 127.0.0.1\n prometheus 127.0.0.1:${metrics}\n log\n whoami\n}\n`,
   });

@@ -82,6 +82,26 @@ END`,
       prints: /^daemonset\.apps\/node-local-dns configured$/m,
     },
     {
+      run:
+        "kubectl -n kube-system get configmap coredns coredns-custom --ignore-not-found -o yaml" +
+        " > coredns.yaml",
+      before: `cat >custom.yaml <<'END'
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: coredns-custom, namespace: kube-system}
+data:
+  acme.server: "acme.local {\\n  forward . 198.51.100.1\\n}\\n"
+END
+kubectl apply -f custom.yaml`,
+    },
+    {
+      run: "nodens manifest -kubedns KUBE_DNS -image IMAGE -inherit coredns.yaml > nodens.yaml",
+      prints:
+        /^brought over: coredns\.yaml: acme\.server:1: the zone acme\.local \(198\.51\.100\.1\)$/m,
+    },
+    { run: "nodens manifest -check nodens.yaml -inherit coredns.yaml", prints: /^$/ },
+    ...skip("needs a node", "nodens doctor -inherit coredns.yaml ARGUMENTS"),
+    {
       run: "kubectl -n kube-system rollout status daemonset/node-local-dns",
       prints: /successfully rolled out$/m,
     },

@@ -14,6 +14,7 @@ const TEMPLATE: TemplateOptions = {
   configRequired: false,
   upstreamService: "kube-dns-upstream",
   domain: "cluster.local",
+  metricsEndpoint: ":9253",
   localIps: [LOCAL],
   dnsPort: 53,
 };

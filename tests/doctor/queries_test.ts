@@ -232,7 +232,7 @@ const { config: CONFIG } = loadConfig(
   fakeHost(),
 );
 const COREFILE_FACTS: CorefileFacts = {
-  ...{ source: "Corefile", faults: [], warnings: [], config: CONFIG },
+  ...{ source: "Corefile", faults: [], warnings: [], config: CONFIG, served: null },
 };
 const { config: BOUND } = loadConfig(
   {

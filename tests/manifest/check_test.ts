@@ -105,6 +105,34 @@ Deno.test("check: variables are faults outside comments, unless nodens fills the
   assert.deepEqual(await check(given, "-domain", "example.org"), { code: 0, lines: [] });
 });
 
+Deno.test("check: the address of metrics comes from the arguments, as kubelet expands them", async () => {
+  const text = GOOD.replace("    .:53 {", "        prometheus __PROMETHEUS__ENDPOINT__\n    .:53 {")
+    .replace("    }\n        prometheus", "        prometheus")
+    .replace("ENDPOINT__\n    .:53", "ENDPOINT__\n    }\n    .:53");
+  assert.deepEqual(await check(small(text)), { code: 0, lines: [] });
+  const args = (address: string) => `${ARGS}, "-prometheus-listen-address", "${address}"`;
+  const env = "        env: [{name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]\n";
+  assert.deepEqual(await check(small(text, { args: args("$(POD_IP):9253"), more: env })), {
+    code: 0,
+    lines: [],
+  });
+  assert.deepEqual(await check(small(text, { args: args("$(HOST_IP)/9253"), more: env })), {
+    code: 1,
+    lines: [
+      'm.yaml:27: flag -prometheus-listen-address: "$(HOST_IP)/9253" is not an address' +
+      " (HOST:PORT, [IPV6]:PORT or :PORT)",
+    ],
+  });
+  const unknown = small(text.replace("__PROMETHEUS__ENDPOINT__", "__PROMETHEUS__ENDPONT__"));
+  assert.deepEqual(await check(unknown), {
+    code: 1,
+    lines: [
+      "m.yaml:10: there is no variable __PROMETHEUS__ENDPONT__ (did you mean" +
+      ' "__PROMETHEUS__ENDPOINT__"?)',
+    ],
+  });
+});
+
 Deno.test("check: a quoted Corefile is read", async () => {
   const quoted = '  Corefile: ". {\\n whoamy\\n}\\n"\n';
   assert.deepEqual(await check(small(quoted)), {

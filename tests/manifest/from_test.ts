@@ -224,3 +224,11 @@ Deno.test("-from: invalid YAML and a missing file are reported", async () => {
     err: 'nodens manifest: cannot read "nowhere.yaml": there is no such file\n',
   });
 });
+
+Deno.test("-from leaves the address of metrics for nodens to fill", async () => {
+  const text = PUBLISHED.replaceAll("prometheus :9253", "prometheus __PROMETHEUS__ENDPOINT__");
+  const args = ["-from", "m.yaml", "-kubedns", "10.96.0.10", "-image", "example.org/nodens:1"];
+  const { code, out, err } = await manifest(args, { "m.yaml": text });
+  assert.deepEqual({ code, err }, { code: 0, err: "" });
+  assert.equal(out.split("prometheus __PROMETHEUS__ENDPOINT__\n").length, 5);
+});

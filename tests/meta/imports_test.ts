@@ -28,17 +28,18 @@ const ALLOWED: Record<string, string[]> = {
     ...["follow", "metrics", "plugins", "companion"],
   ],
   node: ["base", "dns", "sys", "config", "control", "corefile", "engine", "upstream"],
-  manifest: ["dns", "config", "corefile", "loading", "node"],
-  doctor: ["base", "dns", "sys", "config", "corefile", "loading", "plugins", "node"],
+  inherit: ["dns", "config", "corefile", "loading", "node"],
+  manifest: ["dns", "config", "corefile", "loading", "node", "inherit"],
+  doctor: ["base", "dns", "sys", "config", "corefile", "loading", "plugins", "node", "inherit"],
   cli: [
     ...["base", "dns", "engine", "sys", "config", "loading", "plugins", "corefile", "control"],
-    ...["follow", "metrics", "node", "manifest", "doctor"],
+    ...["follow", "metrics", "node", "manifest", "doctor", "inherit"],
   ],
 };
 /** Folders that must not touch the machine, which is passed to them. */
 const PURE = [
   ...["dns", "corefile", "engine", "upstream", "plugins"],
-  ...["config", "loading", "metrics", "manifest"],
+  ...["config", "loading", "metrics", "manifest", "inherit"],
 ];
 
 const SOURCES = sourcesIn("src").map(({ path, text }) => ({

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { SETUPS } from "../../src/plugins/setups.ts";
 import { sourcesIn } from "./sources.ts";
 
-/** Where plugins may be named; the second writes a Corefile. */
-const MAY = ["plugins/", "manifest/corefile.ts"];
+/** Where plugins may be named; the others write and compare Corefiles. */
+const MAY = ["plugins/", "manifest/corefile.ts", "inherit/"];
 const NAMES = [...SETUPS.keys()].join("|");
 const PATTERNS: { what: string; pattern: RegExp }[] = [
   { what: "imports from the folder of a plugin", pattern: new RegExp(`plugins/(${NAMES})/`, "g") },

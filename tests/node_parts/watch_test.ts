@@ -69,6 +69,7 @@ async function watching(
     configRequired: false,
     upstreamService: "kube-dns",
     domain: "cluster.local",
+    metricsEndpoint: ":9253",
     localIps: ["::1"],
     dnsPort: 53,
   }, {

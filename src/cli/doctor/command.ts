@@ -5,7 +5,7 @@ import { DOCTOR_FLAGS } from "./options.ts";
 export const DOCTOR = command({
   name: "doctor",
   summary: "examine whether nodens works on this node, or would",
-  forms: [{ args: "[--json] [--pod] [FLAGS of nodens]" }],
+  forms: [{ args: "[--json] [--pod] [-inherit FILE] [FLAGS of nodens]" }],
   description: ["Give it the flags of nodens, and it examines the machine for them."],
   flags: DOCTOR_FLAGS,
   hiddenFlags: [

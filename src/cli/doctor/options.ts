@@ -12,6 +12,7 @@ export const DOCTOR_FLAGS = {
   outside: text("NAME", "other name to ask for", "example.org"),
   timeout: number("SECONDS", 2, "seconds to wait for an answer", { min: 1, max: 60 }),
   pod: boolean("ask from a network namespace made for it: the host is changed for a moment"),
+  inherit: text("FILE", "compare with these ConfigMaps of CoreDNS (kubectl get configmap -o yaml)"),
   ...SERVE_FLAGS,
 };
 
@@ -38,6 +39,8 @@ export function readDoctorOptions(
     outsideName: readName("outside", values.outside) || "example.org",
     timeoutMs: values.timeout * 1000,
     pod: values.pod,
+    inherit: values.inherit,
+    domain: values.domain,
   };
 }
 

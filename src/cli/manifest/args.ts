@@ -34,6 +34,7 @@ export const MANIFEST_FLAGS = {
   from: text("FILE", "fill this manifest of Kubernetes instead, and change its image"),
   diff: boolean("with -from: print what changes"),
   check: text("FILE", "find the faults of this manifest"),
+  inherit: text("FILE", "bring over (-check: name) what these ConfigMaps of CoreDNS add"),
   h: HELP_FLAG,
 };
 
@@ -68,6 +69,9 @@ export function readManifestArguments(
   { values, given }: Pick<ParsedFlags<ManifestValues>, "values" | "given">,
 ): ManifestArguments {
   const action = given.has("from") ? "from" : given.has("check") ? "check" : null;
+  if (given.has("inherit") && values.inherit === "") {
+    throw new FlagError("flag -inherit needs a file (kubectl get configmap coredns -o yaml)");
+  }
   if (action === null) {
     if (given.has("diff")) throw new FlagError("flag -diff goes with -from FILE");
     return { action: "render", options: readOptions(values) };

@@ -9,6 +9,7 @@ export const MANIFEST = command({
     { args: "-kubedns ADDRESS [FLAGS]", summary: "print a manifest for Kubernetes" },
     { args: "-from FILE [FLAGS]", summary: "fill the one that Kubernetes publishes" },
     { args: "-check FILE [FLAGS]", summary: "find the faults of one" },
+    { args: "-inherit FILE …", summary: "with what CoreDNS is configured to add" },
   ],
   flags: MANIFEST_FLAGS,
   exitCodes: [

@@ -11,6 +11,7 @@ import { FlagError, parseFlags } from "../flags.ts";
 import type { Output } from "../output.ts";
 import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 import { VERSION } from "../version.ts";
+import { type Inheritance, inheritManifest, readInheritance } from "./inherit.ts";
 import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
 
 /** `nodens manifest`: 0, or 1 without output if a manifest has faults. */
@@ -20,12 +21,29 @@ export async function run(
   host: { readTextFile(path: string): string } = commandHost,
 ): Promise<number> {
   const asked = readManifestArguments(call);
+  const { inherit } = call.values;
+  const inheritance = inherit === "" ? null : await readInheritance(inherit, { host, output });
+  if (inherit !== "" && inheritance === null) return 1;
   if (asked.action === "render") {
     const why = pullFault(asked.options.image);
     if (why !== null) output.err(`warning: ${why}\n`);
     const comment = `nodens ${VERSION}: nodens manifest ${call.args.join(" ")}`;
-    output.out(renderManifest(asked.options, comment));
-    return 0;
+    const made = renderManifest(asked.options, comment);
+    if (inheritance === null) {
+      output.out(made);
+      return 0;
+    }
+    const { domain } = asked.options;
+    const text = inheritManifest(made, inheritance, {
+      ...{ output, bring: true, domain, readArguments: readNodeArguments },
+    });
+    const { containers, configTexts } = readManifest(text);
+    const expected = { localDns: null, kubeDns: null, domain: null, ranges: [] };
+    const manifest = { containers, configTexts, strangers: [], faults: [], file: inherit, text };
+    const { faults } = await checkManifest(manifest, expected, readNodeArguments);
+    const code = report({ faults, warnings: [] }, "manifest", output);
+    if (code === 0) output.out(text);
+    return code;
   }
   const { options } = asked;
   const { file } = options;
@@ -36,14 +54,35 @@ export async function run(
     output.err(`nodens manifest: cannot read "${file}": ${readFailure(error)}\n`);
     return 1;
   }
-  if (asked.action === "check") return report(await check(text, options), file, output);
-  const filled = fill(text, options);
+  if (asked.action === "check") {
+    takeOver(text, inheritance, { options, output, bring: false });
+    return report(await check(text, options), file, output);
+  }
+  const before = fill(text, options);
+  const filled = typeof before === "string"
+    ? takeOver(before, inheritance, { options, output, bring: true })
+    : before;
   const result = typeof filled === "string" ? await check(filled, options) : filled;
   const code = report(result, file, output);
   if (code !== 0 || typeof filled !== "string") return code;
   const after = { name: `${file} (nodens)`, text: filled };
   output.out(asked.diff ? unifiedDiff({ name: file, text }, after) : filled);
   return 0;
+}
+
+function takeOver(
+  text: string,
+  inheritance: Inheritance | null,
+  { options: { domain }, output, bring }: {
+    options: FileArguments;
+    output: Output;
+    bring: boolean;
+  },
+): string {
+  if (inheritance === null) return text;
+  return inheritManifest(text, inheritance, {
+    ...{ output, bring, domain, readArguments: readNodeArguments },
+  });
 }
 
 function fill(text: string, options: FileArguments): string | CheckResult {
@@ -94,6 +133,7 @@ function readNodeArguments(args: readonly string[]): NodeArguments {
     baseFile: template?.baseFile ?? "",
     target: template?.target ?? (values.conf || "/Corefile"),
     domain: given.has("domain") ? template?.domain ?? null : null,
+    metricsEndpoint: template?.metricsEndpoint ?? values["prometheus-listen-address"],
   };
 }
 

@@ -4,6 +4,7 @@ import { readConfig } from "../../loading/read.ts";
 import type { BaseCorefile } from "../../node/template/base_corefile.ts";
 import type { TemplateOptions } from "../../node/template/options.ts";
 import type { NodeContext } from "./node.ts";
+import { NODE_FLAGS } from "./node_flags.ts";
 import type { ServeOutput } from "./output.ts";
 
 /** CoreDNS's default configuration. */
@@ -36,7 +37,15 @@ export async function openCorefile(
       return null;
     }
     base = made;
-  } else if (corefile === "" && !exists()) {
+  }
+  const endpoint = "prometheus-listen-address";
+  if (node.template === null && context.options.values[endpoint] !== NODE_FLAGS[endpoint].default) {
+    output.warn(
+      `-${endpoint} has no effect: it fills a template, and there is none (-localip,` +
+        " -basecorefile); -extra-metrics-address ADDRESS serves metrics",
+    );
+  }
+  if (node.template === null && corefile === "" && !exists()) {
     output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
     text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
   }

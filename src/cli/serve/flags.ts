@@ -32,8 +32,8 @@ export const SERVE_FLAGS = {
   "loop-exit": boolean("end with exit code 1 when the plugin loop finds a forwarding loop"),
   takeover: text("NAME", "accepted and ignored: nodens processes on one host share addresses"),
   io: choice("KIND", ["auto", "linux", "portable"], "auto, linux (epoll) or portable"),
-  "prometheus-listen-address": text("ADDRESS", "serve metrics here, besides the Corefile's"),
-  "metrics-listen-address": text("ADDRESS", "the same, as node-cache has it"),
+  "metrics-listen-address": text("ADDRESS", "serve metrics here, besides the Corefile's"),
+  "extra-metrics-address": text("ADDRESS", "serve metrics here, too"),
   ...NODE_FLAGS,
   ...RULE_FLAGS,
   h: HELP_FLAG,
@@ -64,7 +64,7 @@ export function readServeOptions(
     node,
     rules: readRuleOptions(values, node),
     metricsAddresses: [
-      ...metricsAddress("prometheus-listen-address", values["prometheus-listen-address"]),
+      ...metricsAddress("extra-metrics-address", values["extra-metrics-address"]),
       ...metricsAddress("metrics-listen-address", node.metricsListenAddress),
     ],
   };

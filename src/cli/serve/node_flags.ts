@@ -4,6 +4,7 @@ import { MAX_DURATION_MS } from "../../corefile/values.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
+import { parseHttpAddress } from "../../plugins/http_address.ts";
 import { boolean, FlagError, type FlagValues, port, text } from "../flags.ts";
 
 const CONFIG_DIRECTORY = "/etc/kube-dns";
@@ -32,6 +33,11 @@ export const NODE_FLAGS = {
   kubednscm: text("FOLDER", `kube-dns config map; default: ${CONFIG_DIRECTORY} if it exists`),
   upstreamsvc: text("NAME", "Service whose address is __PILLAR__CLUSTER__DNS__", "kube-dns"),
   domain: text("DOMAIN", "value of __PILLAR__DNS__DOMAIN__", "cluster.local"),
+  "prometheus-listen-address": text(
+    "ADDRESS",
+    "value of __PROMETHEUS__ENDPOINT__ in the template",
+    ":9253",
+  ),
   reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
 };
 
@@ -97,6 +103,7 @@ function readTemplate(
     configRequired: config !== "",
     upstreamService: service,
     domain: readDomain(values.domain),
+    metricsEndpoint: readEndpoint(values["prometheus-listen-address"]),
     localIps,
     dnsPort,
   };
@@ -187,4 +194,16 @@ function readDomain(text: string): string {
       `flag -domain: ${quote(text)} is not a domain (like cluster.local): ${why}`,
     );
   }
+}
+
+/** An address, or one with variables of the environment, which the Corefile may have. */
+function readEndpoint(text: string): string {
+  // As in node-cache, an empty one leaves the directive without an address.
+  const isWord = !/[\s"#]/.test(text);
+  const withVariable = /\{[$%][^{}]+\}/.test(text);
+  if (text === "" || isWord && (withVariable || parseHttpAddress(text) !== null)) return text;
+  throw new FlagError(
+    `flag -prometheus-listen-address: ${quote(text)} is not an address (HOST:PORT, [IPV6]:PORT or` +
+      " :PORT)",
+  );
 }

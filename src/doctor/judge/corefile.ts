@@ -11,6 +11,8 @@ export interface CorefileFacts {
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
   readonly config: Config | null;
+  /** What nodens would serve; null if it cannot be read. */
+  readonly served: { readonly file: string; readonly text: string } | null;
 }
 
 /** Checks that the Corefile is valid and covers local addresses. */

@@ -28,7 +28,7 @@ export async function probeCorefile(
   const read = async (source: string, text: string): Promise<CorefileFacts> => {
     try {
       const { config, warnings } = await readConfig({ file: source, text, defaultPort }, host);
-      return { source, faults: [], warnings, config };
+      return { source, faults: [], warnings, config, served: { file: source, text } };
     } catch (error) {
       return faulty(source, (error as Error).message.split("\n"));
     }
@@ -98,6 +98,7 @@ async function probeTemplate(
       faults: [...faults, ...filled.faults],
       warnings: filled.warnings,
       config: filled.config ?? (await readBefore())?.config ?? null,
+      served: filled.served,
     },
     service: { ...unneeded, needed },
   };
@@ -111,5 +112,5 @@ function filesOf(host: HostView) {
 }
 
 function faulty(source: string, faults: readonly string[]): CorefileFacts {
-  return { source, faults, warnings: [], config: null };
+  return { source, faults, warnings: [], config: null, served: null };
 }

@@ -17,6 +17,9 @@ export interface DoctorOptions {
   readonly outsideName: string;
   readonly timeoutMs: number;
   readonly pod: boolean;
+  /** A file with ConfigMaps of the cluster DNS; "" for none. */
+  readonly inherit: string;
+  readonly domain: string;
 }
 
 /** Whether iptables rules are wanted. */

@@ -25,6 +25,8 @@ export interface TemplateOptions {
   configRequired: boolean;
   upstreamService: string;
   domain: string;
+  /** Value of `__PROMETHEUS__ENDPOINT__`. */
+  metricsEndpoint: string;
   localIps: string[];
   dnsPort: number;
 }

@@ -9,7 +9,9 @@ const SERVER = "__PILLAR__DNS__SERVER__";
 const CLUSTER = "__PILLAR__CLUSTER__DNS__";
 const UPSTREAMS = "__PILLAR__UPSTREAM__SERVERS__";
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
-const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN] as const;
+/** The only one without the prefix (kubernetes-sigs/node-local-dns). */
+const METRICS = "__PROMETHEUS__ENDPOINT__";
+const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN, METRICS] as const;
 
 const RESOLV_CONF = "/etc/resolv.conf";
 /** node-cache's TTL for stub domains. */
@@ -17,8 +19,8 @@ const STUB_DOMAIN_TTL_SECONDS = 30;
 /** A file with more is hardly a template. */
 const MAX_FAULTS = 20;
 
-const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*`, "g");
-/** Corefile tokens, including comments, white space and an unclosed quote. */
+const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*|__PROMETHEUS__\\w*`, "g");
+/** Tokens of the Corefile lexer: quoted words, comments, words, white space, an unclosed quote. */
 const PIECE = /"(?:\\[\s\S]|[^"\\])*"|#[^\n]*|[^\s"#][^\s#]*|\s+|"[^\n]*/g;
 /** A `forward` to the upstreams with only `force_tcp` in its block. */
 const FORCED_TCP = new RegExp(
@@ -36,6 +38,8 @@ export interface TemplateValues extends KubeDnsConfig {
   localIps: readonly string[];
   clusterDns: AddressOrWhy;
   domain: string;
+  /** Address of `-prometheus-listen-address`, as it is written there. */
+  metricsEndpoint: string;
   dnsPort: number;
 }
 
@@ -96,7 +100,7 @@ export function serviceAddress(
 
 function valueOf(
   variable: string,
-  { localIps, clusterDns, upstreamNameservers, domain }: TemplateValues,
+  { localIps, clusterDns, upstreamNameservers, domain, metricsEndpoint }: TemplateValues,
   { before, after }: { before: string; after: string },
 ): string | { why: string } {
   const alone = before === "" && after === "";
@@ -126,6 +130,8 @@ function valueOf(
       };
     case DOMAIN:
       return domain;
+    case METRICS:
+      return metricsEndpoint;
     default: {
       const hint = didYouMean(variable, VARIABLES) || ` (there are ${VARIABLES.join(", ")})`;
       return { why: `there is no such variable${hint}` };

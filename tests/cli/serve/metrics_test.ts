@@ -221,7 +221,7 @@ Deno.test({
 Deno.test("metrics are served at the flags' addresses without a directive", async () => {
   const corefile = ({ dns }: { dns: number }) => `.:${dns} {\n bind 127.0.0.1\n whoami\n}\n`;
   const metrics = freePort();
-  const args = ["-prometheus-listen-address", "localhost:OTHER", "-metrics-listen-address"];
+  const args = ["-extra-metrics-address", "localhost:OTHER", "-metrics-listen-address"];
   await withNodens({ corefile, args: [...args, `:${metrics}`] }, async ({ dns, other }) => {
     await askUdp(queryBytes({ name: "www.example.org" }), { port: dns });
     // A port alone is on all addresses, of both families where the host has both.
@@ -232,6 +232,18 @@ Deno.test("metrics are served at the flags' addresses without a directive", asyn
     const text = await (await fetch(`http://127.0.0.1:${other}/metrics`)).text();
     assert.match(text, /^nodens_queries_total\{proto="udp"\} 1$/m);
     assert.doesNotMatch(text, /^coredns_dns_requests_total/m);
+  });
+});
+
+Deno.test("-prometheus-listen-address without a template is a warning, and serves nothing", async () => {
+  const corefile = ({ dns }: { dns: number }) => `.:${dns} {\n bind 127.0.0.1\n whoami\n}\n`;
+  const args = ["-prometheus-listen-address", "127.0.0.1:OTHER"];
+  await withNodens({ corefile, args }, async ({ other, process }) => {
+    assert.match(
+      process.output,
+      /\[WARNING\] -prometheus-listen-address has no effect: .*-extra-metrics/,
+    );
+    await assert.rejects(fetch(`http://127.0.0.1:${other}/metrics`));
   });
 });
 

@@ -71,6 +71,7 @@ Deno.test("the arguments of the published manifest mean what they mean to node-c
       configRequired: false,
       upstreamService: "kube-dns-upstream",
       domain: "cluster.local",
+      metricsEndpoint: ":9253",
       localIps,
       dnsPort: 53,
     },
@@ -119,6 +120,9 @@ const TEMPLATES: [string[], Record<string, unknown>][] = [
   [["-upstreamsvc", "Dns_2"], { upstreamService: "Dns_2" }],
   [["-domain", "k8s.example.org."], { domain: "k8s.example.org." }],
   [["-p", "1053"], { dnsPort: 1053 }],
+  [["-prometheus-listen-address", "[::1]:9253"], { metricsEndpoint: "[::1]:9253" }],
+  [["-prometheus-listen-address", "{$POD_IP}:9253"], { metricsEndpoint: "{$POD_IP}:9253" }],
+  [["-prometheus-listen-address="], { metricsEndpoint: "" }],
 ];
 
 Deno.test("flags set the sources of the template", () => {
@@ -185,6 +189,13 @@ const BAD: [string[], string][] = [
     ["-domain="],
     'flag -domain: "" is not a domain (like cluster.local): Cannot parse an empty name',
   ],
+  [
+    ["-prometheus-listen-address=9253"],
+    'flag -prometheus-listen-address: "9253" is not an address (HOST:PORT, [IPV6]:PORT or :PORT)',
+  ],
+  [["-prometheus-listen-address={$A} b:1"], "is not an address"],
+  [["-prometheus-listen-address={$A}#:1"], "is not an address"],
+  [["-prometheus-listen-address=a#b:1"], "is not an address"],
   [["-domain=a b"], 'flag -domain: "a b" is not a domain'],
   [["-domain=a..b"], 'flag -domain: "a..b" is not a domain'],
   [["-domain=a:53"], 'flag -domain: "a:53" is not a domain'],

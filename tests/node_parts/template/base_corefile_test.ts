@@ -26,6 +26,7 @@ const OPTIONS: TemplateOptions = {
   configRequired: false,
   upstreamService: "kube-dns-upstream",
   domain: "cluster.local",
+  metricsEndpoint: ":9253",
   localIps: ["169.254.20.10"],
   dnsPort: 53,
 };

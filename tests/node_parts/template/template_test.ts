@@ -21,6 +21,7 @@ const VALUES: TemplateValues = {
   clusterDns: { address: "10.96.120.7" },
   upstreamNameservers: [],
   domain: "cluster.local",
+  metricsEndpoint: ":9253",
   stubDomains: [],
   dnsPort: 53,
 };
@@ -65,6 +66,17 @@ const FILLED: {
     text: "bind 169.254.20.10 __PILLAR__DNS__SERVER__\n",
     values: { localIps: ["169.254.20.10"] },
     filled: "bind 169.254.20.10 \n",
+  },
+  {
+    what: "the address of metrics",
+    text: "prometheus __PROMETHEUS__ENDPOINT__\n# __PROMETHEUS__ENDPOINT__\n",
+    filled: "prometheus :9253\n# __PROMETHEUS__ENDPOINT__\n",
+  },
+  {
+    what: "the address of metrics, with a variable of the environment",
+    text: "prometheus __PROMETHEUS__ENDPOINT__\n",
+    values: { metricsEndpoint: "{$POD_IP}:9253" },
+    filled: "prometheus {$POD_IP}:9253\n",
   },
   {
     what: "the domain within a word",

@@ -16,16 +16,21 @@ export class ScriptedServer {
     this.#socket = socket;
   }
 
-  static async start(script: Script): Promise<ScriptedServer> {
+  /** @param at - address on loopback; default: 127.0.0.1 with a free port */
+  static async start(
+    script: Script,
+    at: { hostname?: string; port?: number } = {},
+  ): Promise<ScriptedServer> {
     // Not a port that the kernel picks for TCP: another socket may have it for UDP.
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: freePort() });
+    const { hostname = "127.0.0.1", port = freePort() } = at;
+    const listener = Deno.listen({ hostname, port });
     const socket = createSocket("udp4");
     socket.on("message", (query: Uint8Array, from: { address: string; port: number }) => {
       for (const reply of script(query, "udp")) socket.send(reply, from.port, from.address);
     });
     await new Promise<void>((resolve, reject) => {
       socket.on("error", reject);
-      socket.bind(listener.addr.port, "127.0.0.1", resolve);
+      socket.bind(listener.addr.port, hostname, resolve);
     });
     serveTcp(listener, script);
     return new ScriptedServer(listener, socket);

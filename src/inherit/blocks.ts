@@ -1,0 +1,103 @@
+import { parseZoneKey } from "../config/zone_key.ts";
+import type { Faults, Place } from "../corefile/error.ts";
+import type { ImportView } from "../corefile/import_paths.ts";
+import { type Line, parseCorefile } from "../corefile/parser.ts";
+import { normalizeZone } from "../dns/zone.ts";
+
+/** A server block, with the zones of its port. */
+export interface Block extends Place {
+  readonly zones: readonly string[];
+  readonly lines: readonly Line[];
+}
+
+/**
+ * The server blocks of a port, by default of the first block for all names: a pod's port need not be
+ * the Service's. Keys that cannot be read have no zones.
+ */
+export function readBlocks(
+  source: { file: string; text: string; view: ImportView },
+  { port, defaultPort }: { port: number | null; defaultPort: number },
+  faults: Faults,
+): { blocks: Block[]; files: string[] } {
+  const { blocks, files } = parseCorefile(source, faults);
+  const keys = blocks.map((block) => block.keys.flatMap(({ text }) => zonesOf(text, defaultPort)));
+  const served = port ?? keys.flat().find(({ zone }) => zone === ".")?.port ?? defaultPort;
+  return {
+    blocks: blocks.map(({ file, line, lines }, i) => ({
+      ...{ file, line, lines },
+      zones: keys[i]!.filter((key) => key.port === served).map(({ zone }) => zone),
+    })),
+    files,
+  };
+}
+
+/** Zones and ports of a key; none if it cannot be read. */
+export function zonesOf(key: string, defaultPort: number): { zone: string; port: number }[] {
+  try {
+    return parseZoneKey(key, defaultPort);
+  } catch {
+    return [];
+  }
+}
+
+/** The block that answers for a name. */
+export function blockFor(blocks: readonly Block[], name: string): Block | null {
+  let best: Block | null = null;
+  let size = -1;
+  for (const block of blocks) {
+    for (const zone of block.zones) {
+      if (zone.length <= size || !isWithin(name, zone)) continue;
+      best = block;
+      size = zone.length;
+    }
+  }
+  return best;
+}
+
+/** The first `forward` of a block that takes a name. */
+export function forwardFor(block: Block | null, name: string): Line | null {
+  return linesOf(block, "forward").find(({ words }) =>
+    zonesOf(words[1]?.text ?? "", 53).some(({ zone }) => isWithin(name, zone))
+  ) ?? null;
+}
+
+/** Servers of a `forward`. */
+export function serversOf(forward: Line | null): string[] {
+  return forward === null ? [] : forward.words.slice(2).map(({ text }) => text);
+}
+
+/** Directives of a block with one of these names. */
+export function linesOf(block: Block | null, ...names: readonly string[]): Line[] {
+  return (block?.lines ?? []).filter(({ words }) => names.includes(words[0].text));
+}
+
+/** A name or zone as the tables have it; null if it is not one. */
+export function zoneOf(text: string): string | null {
+  try {
+    return normalizeZone(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a normalized name is in a zone. */
+export function isWithin(name: string, zone: string): boolean {
+  return zone === "." || name === zone || name.endsWith(`.${zone}`);
+}
+
+/** A zone as people write it. */
+export function shortZone(zone: string): string {
+  return zone.replace(/(?<=.)\.$/, "");
+}
+
+/** The lines of a directive, indented. */
+export function lineText({ words, block }: Line, indent: string): string[] {
+  const head = indent + words.map(wordText).join(" ");
+  if (block === null) return [head];
+  return [`${head} {`, ...block.flatMap((one) => lineText(one, `${indent}    `)), `${indent}}`];
+}
+
+function wordText({ text, quoted }: { text: string; quoted: boolean }): string {
+  const plain = !quoted && text !== "" && !/[\s"#]/.test(text) && text !== "{" && text !== "}";
+  return plain ? text : `"${text.replaceAll('"', '\\"')}"`;
+}

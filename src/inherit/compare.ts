@@ -1,0 +1,281 @@
+import { Faults, TooManyFaults } from "../corefile/error.ts";
+import type { ImportView } from "../corefile/import_paths.ts";
+import {
+  type Block,
+  blockFor,
+  forwardFor,
+  linesOf,
+  lineText,
+  readBlocks,
+  serversOf,
+  shortZone,
+  zoneOf,
+} from "./blocks.ts";
+import type { HostEntry, Inherited, Rewrite, StubZone } from "./cluster.ts";
+import { type Edit, endOf, indentAfter, openingLine } from "./edits.ts";
+
+/** A node's Corefile. */
+export interface NodeCorefile {
+  /** As written, with the variables of a template. */
+  readonly text: string;
+  /** The same lines with the variables filled. */
+  readonly filled: string;
+  readonly file: string;
+  readonly view: ImportView;
+  readonly port: number;
+  /** The cluster's domain, where the ConfigMaps do not tell. */
+  readonly domain: string;
+}
+
+/** Something that the node's Corefile does not have. */
+export interface Missing {
+  /** Place in the ConfigMap. */
+  readonly where: string;
+  readonly what: string;
+  /** Why the edits do not bring it over; null if they do. */
+  readonly left: string | null;
+}
+
+/** The difference, and the edits of `text` that remove it. */
+export interface Comparison {
+  readonly missing: readonly Missing[];
+  readonly edits: readonly Edit[];
+}
+
+/** Directives of the node's block for all names that each of its blocks needs. */
+const COMMON = ["errors", "reload", "loop", "bind", "prometheus"];
+/** Seconds for which answers of stub zones are cached (node-cache's value). */
+const CACHE = "cache 30";
+
+/** Finds what the cluster DNS does for names that the node does not ask it for. */
+export function compare(inherited: Inherited, node: NodeCorefile): Comparison {
+  return new Comparer(inherited, node).compare();
+}
+
+class Comparer {
+  readonly #inherited: Inherited;
+  readonly #node: NodeCorefile;
+  /** Who answers for it is the cluster DNS. */
+  readonly #domain: string;
+  readonly #blocks: Block[];
+  /** The blocks before variables were filled, at the same indexes. */
+  readonly #written: Block[];
+  readonly #cluster: ReadonlySet<string>;
+  readonly #missing: Missing[] = [];
+  readonly #edits: Edit[] = [];
+
+  constructor(inherited: Inherited, node: NodeCorefile) {
+    this.#inherited = inherited;
+    this.#node = node;
+    this.#domain = inherited.domain ?? zoneOf(node.domain) ?? ".";
+    this.#blocks = this.#read(node.filled, node.view);
+    this.#written = this.#read(node.text, { ...node.view, env: (name) => `{$${name}}` });
+    const servers = this.#serversFor(this.#domain);
+    // The servers of a file are not the cluster's: the Corefile has no block for the domain.
+    this.#cluster = [...servers].some((one) => one.startsWith("/")) ? new Set() : servers;
+  }
+
+  compare(): Comparison {
+    for (const stub of this.#inherited.zones) this.#compareZone(stub);
+    const top = [...this.#compareRewrites(), ...this.#compareHosts()];
+    if (top.length > 0) this.#edits.push({ at: this.#opening()! + 1, remove: 0, lines: top });
+    this.#compareUpstreams();
+    return { missing: this.#missing, edits: this.#edits };
+  }
+
+  #read(text: string, view: ImportView): Block[] {
+    const { file, port } = this.#node;
+    const faults = new Faults();
+    try {
+      return readBlocks({ file, text, view }, { port, defaultPort: port }, faults).blocks;
+    } catch (error) {
+      // Whoever checks the Corefile reports its faults.
+      if (!(error instanceof TooManyFaults)) throw error;
+      return [];
+    }
+  }
+
+  #serversFor(name: string): Set<string> {
+    return new Set(serversOf(forwardFor(blockFor(this.#blocks, name), name)));
+  }
+
+  /** Whether the node asks the cluster DNS for a name, which then does what it is configured to. */
+  #asksCluster(name: string): boolean {
+    return this.#cluster.size > 0 && sameSet(this.#serversFor(name), this.#cluster);
+  }
+
+  #compareZone({ zone, servers, lines, where }: StubZone): void {
+    if (this.#asksCluster(zone)) return;
+    const block = blockFor(this.#blocks, zone);
+    const from = forwardFor(block, zone)?.words[1]?.text ?? ".";
+    const name = shortZone(zone);
+    const told = servers.length === 0 ? "" : ` (${servers.join(" ")})`;
+    if (block?.zones.includes(zone) || zoneOf(from) === zone) {
+      const own = this.#serversFor(zone);
+      if (servers.length === 0 || sameSet(own, new Set(servers))) return;
+      const what = `the zone ${name} has other servers${told} than on the node`;
+      const left = `the node's Corefile has that zone (${[...own].join(" ") || "no forward"})`;
+      this.#missing.push({ where, what, left });
+      return;
+    }
+    const toCluster = lines === null ? this.#clusterForward(".") : [];
+    const left = toCluster === null
+      ? "only the cluster DNS can answer for it, and no block of the node forwards" +
+        ` ${shortZone(this.#domain)} to it`
+      : null;
+    this.#missing.push({ where, what: `the zone ${name}${told}`, left });
+    if (left !== null) return;
+    const common = linesOf(this.#root(this.#written), ...COMMON).flatMap(text);
+    const own = lines === null ? toCluster! : lines.flatMap(text);
+    const block_ = [`${name}:${this.#node.port} {`, ...[...common, CACHE, ...own].map(indented)];
+    this.#edits.push({ at: Infinity, remove: 0, lines: [...block_, "}"] });
+  }
+
+  #compareRewrites(): string[] {
+    const here = new Set(linesOf(this.#root(this.#blocks), "rewrite").map(ruleText));
+    const lost = this.#inherited.rewrites.filter(({ line, zone }) =>
+      !here.has(ruleText(line)) && !(zone !== null && this.#asksCluster(zone))
+    );
+    const brought = lost.filter((rewrite) => {
+      const left = rewrite.refused ?? this.#leftInRoot(rewrite.zone);
+      this.#missing.push({ where: rewrite.where, what: ruleOf(rewrite), left });
+      return left === null;
+    });
+    if (brought.length === 0) return [];
+    // Rewritten names are often the cluster's own, which the block asks the wrong servers for.
+    const root = this.#root(this.#blocks);
+    const isThere = this.#asksClusterIn(root, this.#domain);
+    const forward = isThere ? [] : this.#clusterForward(shortZone(this.#domain)) ?? [];
+    return [...brought.flatMap(({ line }) => text(line)), ...forward].map(this.#indent());
+  }
+
+  #asksClusterIn(block: Block | null, name: string): boolean {
+    return sameSet(new Set(serversOf(forwardFor(block, name))), this.#cluster);
+  }
+
+  #compareHosts(): string[] {
+    const root = this.#root(this.#blocks);
+    const [hosts] = linesOf(root, "hosts");
+    const here = new Set(
+      (hosts?.block ?? []).flatMap(({ words: [address, ...names] }) =>
+        names.map(({ text }) => `${address.text} ${zoneOf(text)}`)
+      ),
+    );
+    const lost = this.#inherited.hosts.filter(({ name, address }) =>
+      !this.#asksCluster(name) && !here.has(`${address} ${name}`)
+    );
+    const into = hosts === undefined ? null : this.#insideHosts();
+    const brought = lost.filter((entry) => {
+      const left = this.#leftInRoot(entry.name) ?? (typeof into === "string" ? into : null);
+      const what = `the host ${shortZone(entry.name)} (${entry.address})`;
+      this.#missing.push({ where: entry.where, what, left });
+      return left === null;
+    });
+    if (brought.length === 0) return [];
+    if (typeof into === "number") {
+      const lines = entryLines(brought).map((line) => this.#indent()(`    ${line}`));
+      this.#edits.push({ at: into, remove: 0, lines });
+      return [];
+    }
+    const names = [...new Set(brought.map(({ name }) => shortZone(name)))];
+    const { hostsTtl } = this.#inherited;
+    return [
+      // With the names as zones, nothing else of the node's own file is answered.
+      `hosts /etc/hosts ${names.join(" ")} {`,
+      ...[...entryLines(brought), ...hostsTtl === null ? [] : [`ttl ${hostsTtl}`], "fallthrough"]
+        .map(indented),
+      "}",
+    ].map(this.#indent());
+  }
+
+  /** The line behind the opening of the block's own `hosts`, or why it cannot have more entries. */
+  #insideHosts(): number | string {
+    const [hosts] = linesOf(this.#root(this.#written), "hosts");
+    const { file, line } = hosts!.words[0];
+    const isOpen = hosts!.block !== null && hosts!.words.length < 3 && file === this.#node.file &&
+      openingLine(this.#node.text, line - 1) === line - 1;
+    return isOpen ? line : "the node's block has a hosts of its own (add it there)";
+  }
+
+  #compareUpstreams(): void {
+    const { upstreams } = this.#inherited;
+    const forward = forwardFor(this.#root(this.#blocks), ".");
+    if (upstreams === null || this.#asksCluster(".")) return;
+    const { where, line, servers } = upstreams;
+    if (sameSet(new Set(servers), new Set(serversOf(forward)))) return;
+    const here = serversOf(forward).join(" ") || "none";
+    const what = `the upstream servers ${servers.join(" ")} (on the node: ${here})`;
+    const written = forwardFor(this.#root(this.#written), ".")?.words;
+    const left = written === undefined || written[0].file !== this.#node.file
+      ? "the node's Corefile has no forward for all names in its own text"
+      : null;
+    this.#missing.push({ where, what, left });
+    if (left !== null) return;
+    const at = written![0].line - 1;
+    const lines = line === null ? [`forward . ${servers.join(" ")}`] : text(line);
+    const remove = endOf(this.#node.text, at, forward!.block !== null) - at + 1;
+    this.#edits.push({ at, remove, lines: lines.map(this.#indent()) });
+  }
+
+  /** Why the block for all names cannot have it; null if it can. */
+  #leftInRoot(name: string | null): string | null {
+    const root = this.#root(this.#blocks);
+    if (root === null) return "the node's Corefile has no block for all names";
+    if (this.#opening() === null) return `the block for all names begins in ${root.file}`;
+    const block = name === null ? root : blockFor(this.#blocks, name);
+    if (block === root) return null;
+    return `the node's Corefile has a block for ${block!.zones.map(shortZone).join(" ")}`;
+  }
+
+  #root(blocks: readonly Block[]): Block | null {
+    return blocks.find(({ zones }) => zones.includes(".")) ?? null;
+  }
+
+  /** Index of the line that ends with the brace of the block for all names. */
+  #opening(): number | null {
+    const root = this.#root(this.#written);
+    if (root === null || root.file !== this.#node.file) return null;
+    return openingLine(this.#node.text, root.line - 1);
+  }
+
+  #indent(): (line: string) => string {
+    const indent = indentAfter(this.#node.text, this.#opening() ?? 0);
+    return (line) => indent + line;
+  }
+
+  /** A `forward` to the cluster DNS for some names, as the node has it for the cluster's domain. */
+  #clusterForward(from: string): string[] | null {
+    if (this.#cluster.size === 0) return null;
+    const block = blockFor(this.#blocks, this.#domain);
+    const written = block === null ? null : this.#written[this.#blocks.indexOf(block)] ?? null;
+    const at = block === null ? -1 : block.lines.indexOf(forwardFor(block, this.#domain)!);
+    const line = written?.lines[at];
+    if (line === undefined) return null;
+    const [directive, zone, ...servers] = line.words;
+    return text({ ...line, words: [directive, { ...zone!, text: from }, ...servers] });
+  }
+}
+
+function text(line: Parameters<typeof lineText>[0]): string[] {
+  return lineText(line, "");
+}
+
+function indented(line: string): string {
+  return `    ${line}`;
+}
+
+function ruleText(line: Parameters<typeof lineText>[0]): string {
+  return text(line).join("\n");
+}
+
+function ruleOf({ line }: Rewrite): string {
+  return `the rule "${ruleText(line).split("\n").map((one) => one.trim()).join(" ")}"`;
+}
+
+function entryLines(entries: readonly HostEntry[]): string[] {
+  return entries.map(({ address, name }) => `${address} ${shortZone(name)}`);
+}
+
+function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((one) => b.has(one));
+}

@@ -1,0 +1,54 @@
+/** A change of lines; `at` counts from 0, and is Infinity for the end. */
+export interface Edit {
+  readonly at: number;
+  readonly remove: number;
+  readonly lines: readonly string[];
+}
+
+/** Longest head of a server block that is searched for its brace. */
+const MAX_HEAD = 100;
+
+/** Applies edits that do not overlap. */
+export function applyEdits(text: string, edits: readonly Edit[]): string {
+  const lines = text.replace(/\n$/, "").split("\n");
+  const end = lines.length;
+  // From the end, so that earlier positions stay valid; at one position, the first edit comes first.
+  for (
+    const { at, remove, lines: added } of edits.toReversed().toSorted((a, b) => byPosition(b, a))
+  ) {
+    lines.splice(Math.min(at, end), remove, ...added);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function byPosition({ at: a }: Edit, { at: b }: Edit): number {
+  return a === b ? 0 : a - b;
+}
+
+/** Index of the first line from `start` on that ends with an opening brace; null for none. */
+export function openingLine(text: string, start: number): number | null {
+  const lines = text.split("\n", start + MAX_HEAD);
+  for (let at = start; at < lines.length; at++) {
+    if (/\{\s*$/.test(withoutComment(lines[at]!))) return at;
+    if (lines[at]!.includes("}")) return null;
+  }
+  return null;
+}
+
+/** Index of the last line of a directive that begins at `at`; its options have no blocks. */
+export function endOf(text: string, at: number, hasBlock: boolean): number {
+  if (!hasBlock) return at;
+  const lines = text.split("\n");
+  const end = lines.findIndex((line, i) => i >= at && /(^|\s)\}/.test(withoutComment(line)));
+  return end < 0 ? at : end;
+}
+
+/** White space before the first directive of a block whose brace ends line `at`. */
+export function indentAfter(text: string, at: number): string {
+  const next = text.split("\n").slice(at + 1).find((line) => line.trim() !== "") ?? "";
+  return /^[ \t]+(?=[^\s}])/.exec(next)?.[0] ?? "    ";
+}
+
+function withoutComment(line: string): string {
+  return line.replace(/(^|\s)#.*/, "");
+}
