@@ -66,7 +66,7 @@ function askInTurn(kind: "node-cache" | "nodens") {
   return { outcomes, cluster: measures.cluster, outside: measures.outside };
 }
 
-Deno.test("the model of node-cache asks what nodens' engine asks, where nothing is coalesced", () => {
+Deno.test("without coalescing, the model of node-cache sends the same queries as nodens", () => {
   const model = askInTurn("node-cache");
   const engine = askInTurn("nodens");
   assert.ok(!engine.outcomes.includes(OUTCOME.WAITS) && !engine.outcomes.includes(OUTCOME.FAILED));
@@ -77,7 +77,7 @@ Deno.test("the model of node-cache asks what nodens' engine asks, where nothing 
   assert.deepEqual(model.outside.map(Math.sign), engine.outside.map(Math.sign));
 });
 
-Deno.test("what comes at once is one query with nodens, and as many as there are with node-cache", () => {
+Deno.test("nodens coalesces simultaneous queries, node-cache does not", () => {
   for (const [kind, expected] of [["node-cache", 20], ["nodens", 2]] as const) {
     const { agenda, measures, workloads, dns } = makeWorld(kind);
     const target = findTarget(workloads, (steps) => steps === 1);
@@ -91,7 +91,7 @@ Deno.test("what comes at once is one query with nodens, and as many as there are
   }
 });
 
-Deno.test("a name outside costs ten queries, six of them at the cluster DNS", () => {
+Deno.test("an external name costs ten queries, six of them to the cluster DNS", () => {
   const { agenda, measures, workloads, dns } = makeWorld("node-cache");
   const target = findTarget(workloads, (steps) => steps === 5);
   assert.deepEqual(
@@ -106,7 +106,7 @@ Deno.test("a name outside costs ten queries, six of them at the cluster DNS", ()
   assert.equal(sum(measures.cluster) + sum(measures.outside), 10);
 });
 
-Deno.test("an outage fails lookups, except where something stale is left", () => {
+Deno.test("during an outage lookups fail, unless a stale answer exists", () => {
   const stale = ["serve_stale 1h immediate"];
   const cases = [["node-cache", [], 1], ["nodens", [], 1], ["nodens", stale, 0]] as const;
   for (const [kind, more, failed] of cases) {
@@ -132,7 +132,7 @@ Deno.test("an outage fails lookups, except where something stale is left", () =>
   }
 });
 
-Deno.test("a cache that is kept answers at once after a restart; node-cache asks again", () => {
+Deno.test("after a restart a persisted cache answers at once, and node-cache asks again", () => {
   for (const [kind, expected] of [["node-cache", 4], ["nodens", 2]] as const) {
     const { agenda, measures, workloads, dns } = makeWorld(kind);
     const target = findTarget(workloads, (steps) => steps === 1);
@@ -150,7 +150,7 @@ Deno.test("a cache that is kept answers at once after a restart; node-cache asks
   }
 });
 
-Deno.test("silence is borne twice for five seconds, then the name as it stands has its turn", () => {
+Deno.test("after two silent attempts of five seconds the resolver tries the name as given", () => {
   const { agenda, measures, servers, workloads } = makeWorld("node-cache");
   servers.down = true;
   const dns: NodeDns = { ask: () => OUTCOME.WAITS, stop() {}, start() {} };

@@ -32,7 +32,7 @@ function exchangeOf(bytes: Uint8Array): Exchange {
   return exchange;
 }
 
-Deno.test("a stored question has the hash of its query: name, type, class, DO, CD, whatever the case", () => {
+Deno.test("snapshot: a stored question has the hash of its query, whatever the case", () => {
   fc.assert(
     fc.property(
       name,
@@ -81,7 +81,7 @@ function keyOf({ name, type, qclass, dnssecOk, checkingDisabled }: TestEntry) {
   return `${name} ${type} ${qclass} ${dnssecOk} ${checkingDisabled}`;
 }
 
-Deno.test("every entry is restored in a process with another seed, and has aged", () => {
+Deno.test("snapshot: every entry is restored under another seed, with its age", () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(entry, { maxLength: 40, selector: keyOf }),
@@ -114,7 +114,7 @@ Deno.test("every entry is restored in a process with another seed, and has aged"
   );
 });
 
-Deno.test("more entries than fit into a slice are saved in several, each once", () => {
+Deno.test("snapshot: many entries are saved in several slices, each entry once", () => {
   const from = makeCache({ seed: 1 });
   // Large entries end a slice by their bytes, small ones by the number of rows.
   for (let i = 0; i < 2500; i++) {
@@ -209,7 +209,7 @@ for (
   });
 }
 
-Deno.test("entries stored since the start stay, whatever their class", () => {
+Deno.test("restoring does not replace entries stored since the start", () => {
   const one = { name: "www.example.org" };
   for (const denial of [false, true]) {
     const from = makeCache({ seed: 1 });
@@ -224,7 +224,7 @@ Deno.test("entries stored since the start stay, whatever their class", () => {
   }
 });
 
-Deno.test("an answer and a denial of one question are both restored if both are allowed", () => {
+Deno.test("the answer and the denial of one question are both restored if both are allowed", () => {
   const from = makeCache({ seed: 1 });
   const one = { name: "www.example.org" };
   put(from, one);
@@ -235,7 +235,7 @@ Deno.test("an answer and a denial of one question are both restored if both are 
   assert.ok(look(to, one) !== null && look(to, { ...one, denial: true }) !== null);
 });
 
-Deno.test("answers for client subnets are restored for these only, and only with ecs", () => {
+Deno.test("answers for client subnets are restored for these subnets, and only with ecs", () => {
   const name = "www.example.org";
   const entries: TestEntry[] = [
     { name },
@@ -378,7 +378,7 @@ const BAD_CONTENT: [title: string, change: (entry: Uint8Array) => void][] = [
   ["a wrong TTL offset", (entry) => entry[24 + 62]! ^= 1],
 ];
 
-Deno.test("only the malformed entry of a slice is skipped, and counted", () => {
+Deno.test("a malformed entry is skipped and counted, and the others are restored", () => {
   const from = makeCache({ seed: 1 });
   const names = ["a0.example.org", "a1.example.org", "a2.example.org"];
   for (const name of names) put(from, { name });
@@ -394,7 +394,7 @@ Deno.test("only the malformed entry of a slice is skipped, and counted", () => {
   }
 });
 
-Deno.test("a truncated slice gives the complete entries before the cut, and is refused then", () => {
+Deno.test("a truncated slice restores the complete entries before the cut, then is refused", () => {
   const from = makeCache({ seed: 1 });
   for (let i = 0; i < 3; i++) put(from, { name: `n${i}.example.org` });
   const { bytes } = saveAll(from)[0]!;

@@ -22,7 +22,7 @@ async function read(args: readonly string[], env: Record<string, string> = {}) {
   return { json, options: options! as DoctorOptions };
 }
 
-Deno.test("doctor: defaults, on a host and in a pod", async () => {
+Deno.test("doctor: the defaults on a host and in a pod are right", async () => {
   const plain = await read([]);
   assert.deepEqual([plain.json, plain.options.clusterName], [false, null]);
   assert.equal(plain.options.outsideName, "example.org");
@@ -77,7 +77,7 @@ const FINDINGS = [
   { ...B, ...skipped("not here") },
 ];
 
-Deno.test("doctor: text", () => {
+Deno.test("doctor: the report is printed as text", () => {
   assert.equal(
     doctorText(FINDINGS, { head: "HEAD", color: false, width: 52 }),
     `HEAD
@@ -103,13 +103,13 @@ skipped  The second  not here
   ));
 });
 
-Deno.test("doctor: exit codes", () => {
+Deno.test("doctor: the exit code is that of the worst finding", () => {
   assert.equal(exitCode(FINDINGS), 1);
   assert.equal(exitCode(FINDINGS.filter(({ status }) => status !== "problem")), 0);
   assert.equal(exitCode([]), 0);
 });
 
-Deno.test("doctor: help", async () => {
+Deno.test("doctor: -h prints the help", async () => {
   const { code, out } = await callCommand(DOCTOR, ["-h"]);
   assert.equal(code, 0);
   for (const flag of ["-json", "-pod", "-outside", "-localip", "-conf", "-failopen"]) {
@@ -117,7 +117,7 @@ Deno.test("doctor: help", async () => {
   }
 });
 
-Deno.test("doctor: JSON of a host without nodens", async () => {
+Deno.test("doctor: a host without nodens is reported as JSON", async () => {
   const file = Deno.makeTempFileSync({ prefix: "nodens_doctor_" });
   try {
     Deno.writeTextFileSync(file, "example.org {\n    bind 127.0.0.1\n    whoami\n}\n");

@@ -71,7 +71,7 @@ async function countingLooks(path: string, use: (looks: () => number) => Promise
   }
 }
 
-Deno.test("a file that changes during a reload reaches the right block", async () => {
+Deno.test("a file changed during a reload is delivered to the right block", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const port = freePort();
   const [first, second] = [`${folder}/first`, `${folder}/second`];

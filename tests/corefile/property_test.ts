@@ -18,7 +18,7 @@ const word = fc.oneof(
 );
 const soup = fc.array(word, { maxLength: 60 }).map((words) => words.join(" "));
 
-Deno.test("any text is read into a configuration or faults with places", () => {
+Deno.test("any text results in a configuration or in faults with positions", () => {
   fc.assert(
     fc.property(soup, soup, soup, (text, file, value) => {
       const host = fakeHost({ "/f": file, "/g/x.conf": text }, { A: value });

@@ -146,20 +146,20 @@ for (const [title, qname, rows, saved] of CASES) {
   });
 }
 
-Deno.test("compression: the question's case is preserved, and owners get it", () => {
+Deno.test("compression: the question keeps its case, and owners get the same", () => {
   const out = compress(new Compressor(), message("wWw.example.org", [["www.example.org"]]), 1);
   assert.deepEqual([...out.subarray(12, 29)], name("wWw.example.org"));
   assert.deepEqual([...out.subarray(33, 35)], pointer(12));
 });
 
-Deno.test("compression: names in full do not get the question's case", () => {
+Deno.test("compression: uncompressed names keep their own case", () => {
   const data = [...zeros(6), 1, 65, ...pointer(16)];
   const bytes = message("wwW.eXample.org", [[pointer(12), 33, data]]);
   const out = compress(new Compressor(), bytes, 1);
   assert.deepEqual([...out.subarray(-15)], [1, 65, ...name("example.org")]);
 });
 
-Deno.test("compression: nothing is remembered from earlier messages", () => {
+Deno.test("compression: earlier messages have no influence", () => {
   const compressor = new Compressor();
   const other = message("www.other.test", [["a.other.test"], ["a.other.test"]]);
   const own = message("example.org", [["a.other.test"], ["a.other.test"]]);
@@ -266,7 +266,7 @@ for (const [title, rows, qname = "www.example.org"] of HOSTILE) {
   });
 }
 
-Deno.test("cost of compression: few labels with colliding hashes are remembered", () => {
+Deno.test("cost of compression: few labels with colliding hashes are stored", () => {
   const labels = colliding(200);
   const bytes = message("www.example.org", [...labels, ...labels].map((owner): Row => [owner]));
   const compressor = new Compressor();
@@ -276,7 +276,7 @@ Deno.test("cost of compression: few labels with colliding hashes are remembered"
   assert.ok(compressor.octetsRead < 5 * bytes.length, `${compressor.octetsRead} octets read`);
 });
 
-Deno.test("cost of compression: labels of names compressed already are read once", () => {
+Deno.test("cost of compression: labels of already compressed names are read once", () => {
   const rows = times(4000, [pointer(12)]);
   const compressor = new Compressor();
   const bytes = message(deep("b"), rows);

@@ -65,7 +65,7 @@ const records = (
   message: codec.DecodedPacket,
 ) => [message.answers!, message.authorities!, message.additionals!];
 
-Deno.test("stripping leaves all other records unchanged, as another codec reads them", () => {
+Deno.test("stripping: all other records are unchanged, according to another codec", () => {
   const scanner = new ResponseScanner();
   const stripper = new Compressor();
   const out = new Uint8Array(65_536);
@@ -101,7 +101,7 @@ Deno.test("stripping leaves all other records unchanged, as another codec reads 
   assert.ok(stripped > 500, `${stripped} records`);
 });
 
-Deno.test("names that point into a stripped record are written out", () => {
+Deno.test("stripping: names that point into a stripped record are written in full", () => {
   // The signer is ns.example.org at 63; then 10 mail.ns.example.org.
   const signature = [...new Array(18).fill(0), 2, 110, 115, ...pointer(16)];
   const bytes = response([...nameOctets("www.example.org"), 0, 15, 0, 1], [
@@ -119,7 +119,7 @@ Deno.test("names that point into a stripped record are written out", () => {
   ]);
 });
 
-Deno.test("stripping damaged messages that pass a scan neither throws nor produces bad ones", () => {
+Deno.test("stripping: damaged messages that pass a scan give valid messages without an exception", () => {
   const scanner = new ResponseScanner();
   const stripper = new Compressor();
   const out = new Uint8Array(65_536);

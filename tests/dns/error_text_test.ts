@@ -60,7 +60,7 @@ Deno.test("text of an extended error: any two octets before a letter are refused
   }
 });
 
-Deno.test("text of an extended error: what Unicode calls invisible or reordering is refused", () => {
+Deno.test("text of an extended error: invisible and reordering characters are refused", () => {
   const hidden =
     /[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cc}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]/u;
   const encoder = new TextEncoder();

@@ -135,7 +135,7 @@ const scans = (bytes: Uint8Array, scanner = new ResponseScanner()) =>
   scanner.scan(bytes, viewOf(bytes), 0, bytes.length);
 
 for (const [title, records, question = QUESTION] of GOOD) {
-  Deno.test(`names in replies, good: ${title}`, () => {
+  Deno.test(`names in replies, valid: ${title}`, () => {
     const bytes = response(question, records);
     assert.ok(scans(bytes));
     codec.decode(Buffer.from(bytes));
@@ -147,12 +147,12 @@ for (const [title, records, question = QUESTION] of GOOD) {
 }
 
 for (const [title, records, question = QUESTION] of BAD) {
-  Deno.test(`names in replies, bad: ${title}`, () => {
+  Deno.test(`names in replies, invalid: ${title}`, () => {
     assert.ok(!scans(response(question, records)));
   });
 }
 
-Deno.test("names in replies: nothing is remembered from earlier messages", () => {
+Deno.test("names in replies: earlier messages have no influence", () => {
   const far = (octet: number) =>
     response(QUESTION, [
       record(QNAME, [...Array(200).fill(0), octet, 97, 0]),
@@ -167,7 +167,7 @@ Deno.test("names in replies: nothing is remembered from earlier messages", () =>
   }
 });
 
-Deno.test("the stripper terminates whatever its input", () => {
+Deno.test("names in replies: the stripper terminates for any input", () => {
   const out = new Uint8Array(65_536);
   const stripper = new Compressor();
   for (const [title, records, question = QUESTION] of [...GOOD, ...BAD]) {

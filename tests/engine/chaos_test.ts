@@ -15,7 +15,7 @@ Deno.test("a day of virtual time: resources are released when idle, and tables d
   runDay(1);
 });
 
-Deno.test("form trials do not overlap and lose no socket", () => {
+Deno.test("trials of query forms do not overlap and lose no socket", () => {
   // A seed that once started a second trial during the first.
   runChaos(742936283);
 });

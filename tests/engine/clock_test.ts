@@ -116,7 +116,7 @@ Deno.test("entries too old for the cache's clock are evicted", () => {
   assert.equal(success.size, 0);
 });
 
-Deno.test("the count for prefetching saturates", () => {
+Deno.test("the query count for prefetching saturates", () => {
   const cache = makeCache({ seed: 1 });
   const { success } = cache;
   put(cache, { name: "www.example.org" });
@@ -142,7 +142,7 @@ for (
 }
 
 for (const hours of [1, 8, 10_000]) {
-  Deno.test(`a machine suspended for ${hours} h: answers have aged, nothing is delayed`, () => {
+  Deno.test(`after ${hours} h of suspension answers have aged, and nothing is delayed`, () => {
     const { simulation, asked } = start("", 3000);
     assert.equal(ask(simulation).number, 1);
     const waiting = simulation.ask(queryBytes({ name: "waits.example.org" }));
@@ -161,7 +161,7 @@ for (const hours of [1, 8, 10_000]) {
   });
 }
 
-Deno.test("ages in a persisted cache, whatever the wall clock did meanwhile", () => {
+Deno.test("ages in a persisted cache are right whatever the wall clock did meanwhile", () => {
   const day = 86_400_000;
   const now = 1_767_225_600_000;
   for (

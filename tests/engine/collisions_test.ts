@@ -106,7 +106,7 @@ for (const cache of ["", "cache\n"]) {
   });
 }
 
-Deno.test("one client waits 64 times for one question; others and other questions are not affected", () => {
+Deno.test("one client waits at most 64 times for one question; others are not affected", () => {
   const simulation = start(". {\n cache\n forward . 10.0.0.1\n}", { delayMs: 200 });
   const ask = (name: string, client: string) =>
     simulation.ask(queryBytes({ name, edns: 1232 }), 0, client);
@@ -127,7 +127,7 @@ Deno.test("one client waits 64 times for one question; others and other question
   assert.equal(onlyAnswer(ask("www.example.org", ATTACKER)).answers!.length, 1);
 });
 
-Deno.test("one client waits 64 times for one verification, then gets stale answers at once", () => {
+Deno.test("one client waits at most 64 times for one verification, then gets stale answers", () => {
   const simulation = start(
     ". {\n cache {\n serve_stale 1h verify 500ms\n }\n forward . 10.0.0.1\n}",
   );

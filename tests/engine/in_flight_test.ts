@@ -191,7 +191,7 @@ Deno.test("in flight: nothing is added if no exchange can be parked", () => {
   assert.deepEqual(rig.refused, {});
 });
 
-Deno.test("in flight: agrees with a plain list of questions and waiters", () => {
+Deno.test("in flight: the table agrees with a plain list of questions and waiters", () => {
   const step = fc.record({
     end: fc.nat(199).map((one) => one === 77),
     // Two questions are asked often enough for a client to reach its bound.

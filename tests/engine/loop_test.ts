@@ -71,7 +71,7 @@ const refused = (asked: Asked) => {
   assert.deepEqual(errorCodes(answer), [14]);
 };
 
-Deno.test("without a loop probes are rare, and neither cached nor counted", () => {
+Deno.test("without a loop, probes are rare, not cached and not counted", () => {
   const simulation = start("prometheus\nerrors\nlog\ncache");
   simulation.upstream(UPSTREAM, good);
   assert.deepEqual(unready(simulation), [[0, "loop"]]);
@@ -92,7 +92,7 @@ Deno.test("without a loop probes are rare, and neither cached nor counted", () =
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a loop to itself is logged once and gets SERVFAIL; the cache continues, probes are few", () => {
+Deno.test("a loop to itself is logged once and gets SERVFAIL; the cache still answers", () => {
   const simulation = start("errors\nlog\ncache 3600");
   simulation.upstream(UPSTREAM, good);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
@@ -149,7 +149,7 @@ for (
     12_000,
   ]] as const
 ) {
-  Deno.test(`a loop ends: the upstream ${how}`, () => {
+  Deno.test(`a loop is over when the upstream ${how}`, () => {
     const simulation = start("cache");
     simulation.leadBack(UPSTREAM);
     simulation.run(20_000);
@@ -195,7 +195,7 @@ Deno.test("two blocks that forward to each other both find the loop and recover 
   assert.equal(simulation.logs.length, 4);
 });
 
-Deno.test("a block that loops to itself behind a block that does not", () => {
+Deno.test("a block that loops to itself behind another block is found", () => {
   const simulation = new Simulation(
     `.:53 {\nloop\nforward . ${UPSTREAM}\n}\n.:5353 {\nloop\nforward . ${OTHER}\n}`,
   );
@@ -206,7 +206,7 @@ Deno.test("a block that loops to itself behind a block that does not", () => {
   assert.equal(simulation.logs.length, 1);
 });
 
-Deno.test("a dead upstream is not a loop, and probes get rarer", () => {
+Deno.test("a dead upstream is not a loop, and its probes become rare", () => {
   for (const behaviour of [silent, "refuse"] as const) {
     const simulation = start("errors");
     simulation.upstream(UPSTREAM, behaviour === "refuse" ? () => "refuse" : behaviour);
@@ -223,7 +223,7 @@ Deno.test("a dead upstream is not a loop, and probes get rarer", () => {
   }
 });
 
-Deno.test("another client's query is not a loop, whatever its name", () => {
+Deno.test("a query of another client is not a loop, whatever its name", () => {
   const simulation = start("cache");
   simulation.upstream(UPSTREAM, good);
   simulation.run(10_000);
@@ -267,7 +267,7 @@ Deno.test("a probe's name sent ten thousand times, in either case, is not a loop
   assert.equal(simulation.engine.waiting, 1);
 });
 
-Deno.test("during a loop ten probes of others pass a second", () => {
+Deno.test("during a loop, ten probes of others a second are forwarded", () => {
   const simulation = start();
   simulation.leadBack(UPSTREAM);
   simulation.run(1000);
@@ -363,7 +363,7 @@ function reload(simulation: Simulation, text: string): void {
   simulation.engine.configure(config);
 }
 
-Deno.test("a reload with other upstreams serves at once; with the same, nothing changes", () => {
+Deno.test("a reload with other upstreams serves at once, and one with the same keeps the loop", () => {
   const simulation = start();
   simulation.leadBack(UPSTREAM);
   simulation.upstream(OTHER, good);

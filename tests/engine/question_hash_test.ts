@@ -72,7 +72,7 @@ Deno.test("the hash matches the published vectors", () => {
   }
 });
 
-Deno.test("the hash equals one written from its definition, at every offset", () => {
+Deno.test("the hash equals a direct implementation of its definition, at every offset", () => {
   const bytes = octets({ maxLength: 300 });
   fc.assert(
     fc.property(octets({ minLength: 8, maxLength: 8 }), bytes, fc.nat(9), (key, message, at) => {
@@ -85,7 +85,7 @@ Deno.test("the hash equals one written from its definition, at every offset", ()
   );
 });
 
-Deno.test("a question's hash is that of type, DO, CD and the name in lower case, then of its class", () => {
+Deno.test("a question's hash covers type, DO, CD, the name in lower case, and the class", () => {
   fc.assert(
     fc.property(
       wireName,
@@ -132,7 +132,7 @@ Deno.test("names with one MurmurHash under every seed have different hashes", ()
   }
 });
 
-Deno.test("names chosen to share a bucket under one key are spread under another", () => {
+Deno.test("names that share a bucket under one key are spread under another", () => {
   const names = Array.from({ length: 32_768 }, (_, i) => parseName(`n${i}.example.org.`));
   fc.assert(
     fc.property(hashKey, hashKey, fc.nat(1023), (known, secret, bucket) => {

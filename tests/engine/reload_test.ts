@@ -181,7 +181,7 @@ for (
   });
 }
 
-Deno.test("a block without a certain predecessor starts with an empty cache", () => {
+Deno.test("a block with several possible predecessors starts with an empty cache", () => {
   const simulation = start(twins("", ""));
   ask(simulation, "a.example.org", 0);
   ask(simulation, "a.example.org", 1);
@@ -210,7 +210,7 @@ Deno.test("a block with an added listener keeps its cache, beside others of its 
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("when a block is split in two, one keeps the cache, and they do not share it", () => {
+Deno.test("when a block is split in two, only one keeps the cache", () => {
   const both = corefile("", "bind 127.0.0.1 127.0.0.2");
   const simulation = start(both);
   ask(simulation, "a.example.org");

@@ -111,7 +111,7 @@ for (const [title, plugins, [name, type = "A"], expected, authorities = []] of C
   });
 }
 
-Deno.test("template: an alias of an unresolvable name is SERVFAIL, and nothing keeps waiting", () => {
+Deno.test("template: an alias of an unresolvable name gets SERVFAIL, and leaves nothing waiting", () => {
   const failing: Behaviour = (query) => [{ bytes: responseBytes(query, { rcode: 2 }) }];
   for (const upstream of [failing, () => []] as Behaviour[]) {
     const simulation = start(alias("www.test"), upstream);

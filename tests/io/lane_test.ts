@@ -57,7 +57,7 @@ function test(name: string, use: (ends: Ends) => void, limit = LIMIT): void {
   });
 }
 
-test("1 MiB is received in turns of a bounded size", ({ lane, events }) => {
+test("1 MiB is received in bounded turns", ({ lane, events }) => {
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
   const pieces = [60_000, 16_384, 1];
@@ -114,7 +114,7 @@ test("a stream that exceeds its queue is closed", ({ lane }) => {
   assert.equal(first.why, "the upstream does not read what it is sent");
 });
 
-test("while the thread reads nothing, streams stay open and have no room", ({ lane, commands }) => {
+test("while the thread reads nothing, streams stay open and cannot send", ({ lane, commands }) => {
   const heard = Array.from({ length: 4 }, () => new Heard());
   const streams = heard.map((one) => lane.connect(ENDPOINT, one));
   const memory = new Memory(64);
@@ -171,7 +171,7 @@ test("streams opened and closed while the ring is full wait in a bounded backlog
   assert.equal(lane.hasRoom(last, 60), true);
 });
 
-Deno.test("lane: without a thread streams fail with the reason, one per turn", () => {
+Deno.test("lane: without a thread, streams fail with the reason, one per turn", () => {
   const lane = new Lane(10);
   let told = 0;
   const heard = new Heard();

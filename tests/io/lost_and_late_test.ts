@@ -12,7 +12,7 @@ import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-Deno.test("responses that the kernel refuses are counted, and the others sent", onLinux, () => {
+Deno.test("responses that the kernel refuses are counted, and the others are sent", onLinux, () => {
   let queries = 3;
   let sent = 0;
   /** Refuses the second of three. */

@@ -94,7 +94,7 @@ class Thread {
   }
 }
 
-Deno.test("every answer renews its entry, and nothing else does", () => {
+Deno.test("self-check: every answer renews its entry, and nothing else does", () => {
   const thread = Thread.following(["10.96.0.10", "fd00::a"]);
   assert.deepEqual(thread.pass(490), ["nodens +10.96.0.10", "nodens +fd00::a"]);
   thread.alive.delete("10.96.0.10");
@@ -109,7 +109,7 @@ Deno.test("every answer renews its entry, and nothing else does", () => {
   ]);
 });
 
-Deno.test("an unreachable address counts as silent", () => {
+Deno.test("self-check: an unreachable address counts as silent", () => {
   const thread = new Thread();
   const verdicts = new SharedArrayBuffer(8 * 3);
   thread.check.follow(plan(["unreachable"], { verdicts }));
@@ -118,7 +118,7 @@ Deno.test("an unreachable address counts as silent", () => {
   assert.equal(new Float64Array(verdicts)[VERDICTS.FIRST_TARGET], VERDICT.SILENT);
 });
 
-Deno.test("a loop that hangs renews nothing, and renews again when it turns", () => {
+Deno.test("self-check: a loop that hangs renews nothing until it runs again", () => {
   const thread = Thread.following(["10.96.0.10"]);
   thread.pass(BEAT_MS);
   assert.deepEqual(thread.hang(60_000), []);
@@ -126,7 +126,7 @@ Deno.test("a loop that hangs renews nothing, and renews again when it turns", ()
   assert.equal(thread.logs.length, 1, "it was never silent");
 });
 
-Deno.test("an answer that came while the loop hung counts", () => {
+Deno.test("self-check: an answer that arrived during a hang counts", () => {
   const thread = new Thread();
   thread.check.follow(plan(["10.96.0.10"]));
   thread.hang(60_000);
@@ -134,7 +134,7 @@ Deno.test("an answer that came while the loop hung counts", () => {
   assert.deepEqual(thread.pass(1), ["nodens +10.96.0.10"]);
 });
 
-Deno.test("the loops of all data planes must turn", () => {
+Deno.test("self-check: the loops of all data planes must run", () => {
   const peers = [0, 1].map(() => new SharedArrayBuffer(8 * 32));
   const turns = (i: number) => new Float64Array(peers[i]!)[COUNTER.HEARTBEAT]!++;
   const watchdog = { socket: "/run/x", everyMs: 400 };
@@ -159,7 +159,7 @@ Deno.test("the loops of all data planes must turn", () => {
   assert.ok(thread.pass(4000, both).includes("nodens +10.96.0.10"));
 });
 
-Deno.test("the watchdog gets signs of life while the loop turns", () => {
+Deno.test("self-check: the watchdog is notified while the loop runs", () => {
   const thread = new Thread();
   const watchdog = { socket: "/run/x", everyMs: 100 };
   thread.check.follow(plan([], { watchdog }));
@@ -170,7 +170,7 @@ Deno.test("the watchdog gets signs of life while the loop turns", () => {
   assert.deepEqual(thread.pass(1000), []);
 });
 
-Deno.test("a watchdog socket that cannot be opened is tried again with the next sign", () => {
+Deno.test("self-check: opening the watchdog's socket is retried at the next notification", () => {
   const thread = new Thread();
   thread.missing = true;
   thread.check.follow(plan([], { watchdog: { socket: "/run/x", everyMs: 100 } }));
@@ -182,7 +182,7 @@ Deno.test("a watchdog socket that cannot be opened is tried again with the next 
   assert.equal(thread.pass(1000).length, 10);
 });
 
-Deno.test("verdicts, rounds and durations are written to shared memory", () => {
+Deno.test("self-check: verdicts, rounds and durations are written to shared memory", () => {
   const thread = new Thread();
   const verdicts = new SharedArrayBuffer(8 * 4);
   const values = new Float64Array(verdicts);
@@ -202,7 +202,7 @@ Deno.test("verdicts, rounds and durations are written to shared memory", () => {
   assert.ok(values[VERDICTS.DURATION_MS]! < 10);
 });
 
-Deno.test("an answer is not logged if its entry cannot be renewed", () => {
+Deno.test("self-check: an answer is not logged if its entry cannot be renewed", () => {
   const thread = new Thread();
   const found: unknown[] = [];
   thread.missing = true;
@@ -219,7 +219,7 @@ Deno.test("an answer is not logged if its entry cannot be renewed", () => {
   assert.deepEqual(found, [{}]);
 });
 
-Deno.test("faults of lists are reported per round", () => {
+Deno.test("self-check: faults of lists are reported for each round", () => {
   const thread = new Thread();
   const found: unknown[] = [];
   const follow = () => thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
@@ -235,7 +235,7 @@ Deno.test("faults of lists are reported per round", () => {
   assert.deepEqual(found, [{ nodens: 'Cannot open "nodens" for writing' }, {}]);
 });
 
-Deno.test("a list that was removed and recreated is opened again", () => {
+Deno.test("self-check: a list that was removed and recreated is opened again", () => {
   const thread = Thread.following(["10.96.0.10"]);
   thread.pass(10);
   thread.broken.add(1);
@@ -243,7 +243,7 @@ Deno.test("a list that was removed and recreated is opened again", () => {
   assert.deepEqual(thread.unwritable, []);
 });
 
-Deno.test("entries that a plan lacks are removed at once, unless another process renews them", () => {
+Deno.test("self-check: entries missing in a plan are removed, unless another process renews them", () => {
   const thread = Thread.following(["10.96.0.10", "169.254.20.10"]);
   thread.pass(10);
   thread.check.follow(plan(["169.254.20.10"]));
@@ -260,7 +260,7 @@ Deno.test("entries that a plan lacks are removed at once, unless another process
   assert.equal(thread.open, 0);
 });
 
-Deno.test("a process that cannot send probes reports a fault", () => {
+Deno.test("self-check: a process that cannot send probes reports a fault", () => {
   const thread = new Thread();
   thread.mayMark = false;
   const found: unknown[] = [];
@@ -269,7 +269,7 @@ Deno.test("a process that cannot send probes reports a fault", () => {
   assert.deepEqual([thread.written, thread.logs], [[], []]);
 });
 
-Deno.test("the end closes everything and lets the entries expire", () => {
+Deno.test("self-check: stopping closes everything, and entries expire", () => {
   const watchdog = { socket: "/run/x", everyMs: 100 };
   const thread = Thread.following(["10.96.0.10"], { watchdog });
   thread.pass(10);
@@ -281,7 +281,7 @@ Deno.test("the end closes everything and lets the entries expire", () => {
   assert.equal(thread.open, 0);
 });
 
-Deno.test("pauses between polls of a probe double up to a bound", () => {
+Deno.test("self-check: pauses between polls of a probe double up to a bound", () => {
   const pauses: number[] = [];
   for (let pauseMs = 0; pauses.length < 8;) pauses.push(pauseMs = nextPause(pauseMs));
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);

@@ -55,7 +55,7 @@ function test(name: string, limit: number, use: (rig: Rig) => Promise<void> | vo
   });
 }
 
-test("free sockets of one address family make room for the other", 4, ({ sockets, rest }) => {
+test("free sockets of one address family are closed to open others", 4, ({ sockets, rest }) => {
   const four = endpointOf("127.0.0.1", 9);
   const open = [1, 2, 3, 4].map(() => sockets.open(four, nobody));
   assert.equal(sockets.open(four, nobody), NO_SOCKET);
@@ -64,7 +64,7 @@ test("free sockets of one address family make room for the other", 4, ({ sockets
   assert.ok(sockets.open(endpointOf("::1", 9), nobody) >= 0, "no socket is in use");
 });
 
-test("datagrams for one query do not reach the next one on the same socket", 4, async (rig) => {
+test("datagrams for one query are not delivered to the next one on the same socket", 4, async (rig) => {
   const { sockets, server, endpoint, poll } = rig;
   const got: string[] = [];
   const socket = sockets.open(endpoint, {
@@ -126,7 +126,7 @@ test("a socket bound to a source address has a fresh port for each query", 4, as
   assert.ok([...seen].every((text) => text.startsWith("127.0.0.5 ")), [...seen].join(", "));
 });
 
-test("free sockets of a burst are closed gradually, those in use are not", 500, (rig) => {
+test("free sockets of a burst are closed gradually, and used ones stay open", 500, (rig) => {
   const { sockets, rest } = rig;
   const four = endpointOf("127.0.0.1", 9);
   const burst = Array.from({ length: 400 }, () => sockets.open(four, nobody));
@@ -151,7 +151,7 @@ test("free sockets of a burst are closed gradually, those in use are not", 500, 
   assert.equal(new Set([busy, ...again]).size, 201);
 });
 
-test("an unused source address keeps no sockets, others keep theirs", 500, (rig) => {
+test("sockets of an unused source address are closed, others stay open", 500, (rig) => {
   const { sockets, rest } = rig;
   // Before and after a reload that changed source_address.
   const [old, now] = ["127.0.0.5", "127.0.0.6"].map((from) => endpointOf("127.0.0.1", 9, from));
@@ -181,7 +181,7 @@ test("an unreachable upstream does not count as a lack of ports", 4, ({ sockets 
   assert.equal(sockets.open(endpointOf("127.0.0.1", 9, "192.0.2.1"), nobody), -1);
 });
 
-Deno.test("a query that the kernel has no room for counts as lost on the way", onLinux, () => {
+Deno.test("a query that does not fit into the kernel's buffer counts as lost", onLinux, () => {
   const libc = openLibc();
   const poller = new Poller(libc);
   const fd = libc.eventfd(0, EFD_NONBLOCK);

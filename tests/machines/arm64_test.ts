@@ -32,7 +32,7 @@ const OTHERS: Suite = {
   fails: {
     "open sockets are listed by port and state, and no others":
       "qemu-user has no netlink sockets of sock_diag, and no SO_COOKIE",
-    "megabytes of the executable are given back, and it runs on":
+    "megabytes of the executable are released, and it still runs":
       "what qemu-user runs can start no program for arm64",
   },
 };

@@ -27,7 +27,7 @@ async function check(dashboards: readonly string[]): Promise<{ refused: number[]
   });
 }
 
-Deno.test("the dashboard has Grafana's types, and faulty ones do not", async () => {
+Deno.test("the dashboard has Grafana's types, and faulty dashboards are rejected", async () => {
   const spoil = (right: string, wrong: string) => {
     assert.ok(TEXT.includes(right), right);
     return TEXT.replace(right, wrong);

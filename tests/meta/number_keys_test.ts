@@ -19,7 +19,7 @@ const HARMLESS: Readonly<Record<string, string>> = {
 };
 
 // V8 hashes integers without a seed, so a peer that chooses the keys can turn a map into a list.
-Deno.test("peers cannot choose numbers that are keys of a map in the data plane", () => {
+Deno.test("numbers chosen by peers are not keys of a map in the data plane", () => {
   for (const { path, text } of sourcesIn("src")) {
     if (!FOLDERS.includes(path.split("/")[0]!) || !/\b(?:Map|Set)<number\b/.test(text)) continue;
     assert.ok(path in HARMLESS, `${path}: say in this test why it is safe`);

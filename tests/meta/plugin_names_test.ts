@@ -45,7 +45,7 @@ Deno.test("uses of a plugin's name are found", () => {
   ) assert.deepEqual(find(text), [], text);
 });
 
-Deno.test("only its own folder and the lists of plugins know a plugin's name", () => {
+Deno.test("a plugin's name is used only in its folder and the lists of plugins", () => {
   for (const { path, text } of sourcesIn("src")) {
     if (!MAY.some((start) => path.startsWith(start))) assert.deepEqual(find(text), [], path);
   }

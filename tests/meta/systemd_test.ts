@@ -26,7 +26,7 @@ async function withUnits(use: (paths: string[]) => Promise<void>, more = ""): Pr
   );
 }
 
-Deno.test("the units agree with what nodens expects of them", () => {
+Deno.test("the units agree with nodens", () => {
   const service = Deno.readTextFileSync(`${UNITS}nodens.service`);
   for (
     const line of [
@@ -62,7 +62,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the exposure of the service is low",
+  name: "the service's exposure is low",
   ...skipUnless("systemd-analyze"),
   async fn() {
     await withUnits(async ([service]) => {

@@ -30,7 +30,7 @@ const read = (name: string): Workflow => parse(Deno.readTextFileSync(`${FOLDER}/
 const WORKFLOWS = [...Deno.readDirSync(FOLDER)].map(({ name }) => ({ name, ...read(name) }));
 
 for (const { name, permissions, jobs } of WORKFLOWS) {
-  Deno.test(`${name}: has few permissions, and pins actions to commits`, () => {
+  Deno.test(`${name}: permissions are few, and actions are pinned to commits`, () => {
     assert.deepEqual(permissions, { contents: "read" });
     for (const [job, { uses, needs, steps = [] }] of Object.entries(jobs)) {
       if (needs !== undefined) assert.ok(needs in jobs, `${job} needs ${needs}`);
@@ -47,7 +47,7 @@ for (const { name, permissions, jobs } of WORKFLOWS) {
     }
   });
 
-  Deno.test(`${name}: its scripts are valid, and contain no expressions`, async () => {
+  Deno.test(`${name}: scripts are valid and contain no expressions`, async () => {
     for (const [job, { steps = [] }] of Object.entries(jobs)) {
       for (const { run, name = "" } of steps) {
         if (run === undefined) continue;

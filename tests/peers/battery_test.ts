@@ -44,7 +44,7 @@ interface Occasion {
 }
 
 Deno.test({
-  name: "a battery of questions to named is answered as RFCs and CoreDNS require",
+  name: "the battery of questions to named is answered as RFCs and CoreDNS require",
   ...skipUnless("named", "dnssec-keygen", "dnssec-signzone"),
   fn: async (t) => {
     assertDistinct(ROWS);

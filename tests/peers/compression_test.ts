@@ -16,7 +16,7 @@ const ROWS = [
 ] as const;
 
 Deno.test({
-  name: "a headless Service over force_tcp is complete, at first and from the cache",
+  name: "a headless Service over force_tcp is complete, fresh and cached",
   ...skipUnlessCluster(),
   async fn(t) {
     const cluster = await startCluster();

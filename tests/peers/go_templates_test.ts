@@ -172,7 +172,7 @@ interface GoAnswer {
 }
 
 Deno.test({
-  name: "templates and records mean what they mean in CoreDNS",
+  name: "templates and records have the same results as in CoreDNS",
   ...skipFor(goReasons()),
   async fn(t) {
     const asked = [

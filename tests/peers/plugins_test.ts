@@ -46,7 +46,7 @@ async function withNodens(
 }
 
 Deno.test({
-  name: "dig from four addresses: acl allows, blocks, filters and drops",
+  name: "dig: acl allows, blocks, filters and drops by client address",
   ...skipUnless("dig"),
   fn: () =>
     withNodens(
@@ -88,7 +88,7 @@ for (const client of ["dig", "kdig"] as const) {
   });
 
   Deno.test({
-    name: `${client} +nsid: the name of the host, only where it is asked for`,
+    name: `${client} +nsid: the host's name, only if asked for`,
     ...skipUnless(client),
     fn: () =>
       withNodens("nsid\ncache", async (ask) => {

@@ -18,7 +18,7 @@ async function askNodens(
 }
 
 Deno.test({
-  name: "the upstream's query log shows one query for many equal ones",
+  name: "the upstream gets one query for many equal ones",
   ...skipUnless("named", "dig"),
   fn: async (t) => {
     const rows = [
@@ -45,7 +45,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the upstream's query log shows that a popular name is refreshed before it expires",
+  name: "the upstream is asked for a popular name before it expires",
   ...skipUnless("named", "dig"),
   fn: async () => {
     // Three queries within a minute make a name popular. It is refreshed in the last 90 % of its

@@ -180,7 +180,7 @@ for (const row of UPDATES) {
   });
 }
 
-Deno.test("a parsed endpoint is parsed again from its text", () => {
+Deno.test("forward to: a parsed endpoint survives formatting and parsing", () => {
   const piece = fc.constantFrom(
     ..."[|]|%|:|.|::|fe80::1|2001:db8::1|192.0.2.1|53|0|65536|eth0|a.example|-|é|_".split("|"),
   );

@@ -60,7 +60,7 @@ for (const [title, rcode, records, left] of CASES) {
   });
 }
 
-Deno.test("minimal takes the TTL of a response from the records that are left", () => {
+Deno.test("minimal computes the TTL from the remaining records", () => {
   const { handler, exchange, response } = answered(NOERROR, [a(90), a(60), ns, glue]);
   response.kind = KIND.SUCCESS;
   response.minTtlSeconds = 20;

@@ -38,7 +38,7 @@ for (const [title, data, ednsOptions, expected, extendedError = -1] of CASES) {
   });
 }
 
-Deno.test("nsid does not read beyond options with a wrong length", () => {
+Deno.test("nsid does not read past options with a wrong length", () => {
   const handler = makeHandler(createNsid, { data: "x" });
   const exchange = exchangeFor({ name: "example.org", edns: 1232, ednsOptions: [COOKIE, NSID] });
   const lengthAt = exchange.offset + exchange.optionsAt + 2;

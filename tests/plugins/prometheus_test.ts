@@ -97,7 +97,7 @@ Deno.test("a server block without the directive is not counted", () => {
   }
 });
 
-Deno.test("512 zones of a server block are counted separately, the others together", () => {
+Deno.test("512 zones of a server block are counted separately, further ones together", () => {
   const zones = Array.from({ length: 600 }, (_, i) => `z${i}.example`);
   const counters = new CounterBook(new SharedArrayBuffer(8 * 65536));
   const corefile = `${zones.join(" ")} {\n prometheus\n whoami\n}\n`;
@@ -134,7 +134,7 @@ Deno.test("the loop's lag is measured once a second", () => {
   ]);
 });
 
-Deno.test("counters without room are counted, and do not affect the others", () => {
+Deno.test("counters beyond the capacity are counted, and do not affect the others", () => {
   const book = new CounterBook(new SharedArrayBuffer(8 * 100));
   const first = book.counter("a");
   const indexes = new Set(Array.from({ length: 100 }, (_, i) => book.counter("b", { i: `${i}` })));

@@ -71,7 +71,7 @@ async function withLimit(
 
 for (const files of [256, 1024, 4096]) {
   Deno.test({
-    name: `clients that hoard connections at ${files} descriptors leave others what they need`,
+    name: `clients that hoard connections at ${files} descriptors do not exclude others`,
     ...skipUnlessLinux(),
     fn: () =>
       withLimit({ files }, async ({ port, http, out, hoard, rcode, get }) => {
@@ -91,7 +91,7 @@ for (const files of [256, 1024, 4096]) {
 }
 
 Deno.test({
-  name: "without a free descriptor nodens answers hits, and recovers when it gets some",
+  name: "without free descriptors nodens answers hits, and recovers later",
   ...skipUnless("prlimit"),
   fn: () =>
     withLimit({ files: 4096 }, async ({ port, http, hoard, limit, rcode, get }) => {
@@ -113,7 +113,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "portable: connections wait for descriptors, and are answered then",
+  name: "portable: connections wait for descriptors and are then answered",
   ...skipUnless("prlimit"),
   fn: () =>
     withLimit({ files: 4096, args: ["-io", "portable"] }, async (rig) => {

@@ -200,7 +200,7 @@ for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
   });
 }
 
-Deno.test("signals while nodens reloads or stops do not harm", onLinux, async () => {
+Deno.test("signals during a reload or stop do no harm", onLinux, async () => {
   await byTwos([0, 1, 2, 4, 6, 8, 10, 15, 20, 30], (ms) =>
     withCorefile(async (file) => {
       const nodens = await startEarly(file);

@@ -30,13 +30,13 @@ function misread(): string[] {
 }
 
 Deno.test({
-  name: "errno is that of the previous call, whatever V8 does meanwhile",
+  name: "errno belongs to the previous call, whatever V8 does meanwhile",
   ...skipUnlessLinux(),
   fn: () => assert.deepEqual(misread(), []),
 });
 
 Deno.test({
-  name: "errno is the thread's own, from its first call on",
+  name: "errno belongs to the thread, from its first call on",
   ...skipUnlessLinux(),
   async fn() {
     const path = new URL("./errno_worker.ts", import.meta.url);

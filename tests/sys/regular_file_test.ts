@@ -26,7 +26,7 @@ for (const special of SPECIALS) {
   });
 }
 
-Deno.test("a file may have the maximum size, and not an octet more", async () => {
+Deno.test("a file may have the maximum size, but not one octet more", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/file`;
     // Larger than the first buffer, with a character across its end.

@@ -55,7 +55,7 @@ test("the idle connection that was used last is used first", (streams) => {
   streams.answer("c", "d");
 });
 
-test("handshakes are limited, and no query fails because of that", (streams) => {
+test("the number of handshakes is limited, and no query fails because of that", (streams) => {
   streams.accepting = false;
   const names = Array.from({ length: 12 }, (_, i) => `n${i}`);
   const queries = streams.ask(...names);
@@ -69,7 +69,7 @@ test("handshakes are limited, and no query fails because of that", (streams) => 
   assert.deepEqual(outcomes(queries), queries.map(() => "answered"));
 }, { max: 16, maxHandshakes: 2 });
 
-Deno.test("a query that cannot be sent because TLS is busy fails alone; its connection stays", () => {
+Deno.test("a query that cannot be sent because TLS is busy fails alone, and its connection stays open", () => {
   const why = "too much is under way to upstreams over TLS";
   const streams = new FakeStreams({ max: 1 });
   streams.ask("a");
@@ -111,7 +111,7 @@ test("a query cancelled while another fails as busy does not fail as well", (str
   assert.equal(second!.outcome, "cancelled");
 }, { max: 1 });
 
-test("a query that cannot move because TLS is busy stays where it waits", (streams) => {
+test("a query that cannot move because TLS is busy stays on its connection", (streams) => {
   const queries = streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b c"]);
   streams.answer("a");
@@ -124,7 +124,7 @@ test("a query that cannot move because TLS is busy stays where it waits", (strea
   assert.deepEqual(outcomes(queries), ["answered", "answered", "answered"]);
 }, { max: 2 });
 
-test("each query gets its own connection up to the bound; then they share", (streams) => {
+test("queries get separate connections up to the bound, then share them", (streams) => {
   streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b", "c"]);
   streams.ask("d", "e");
@@ -164,7 +164,7 @@ Deno.test("DNS over HTTPS: queries share a connection from the start", () => {
   assertOver(streams);
 });
 
-test("a query is never sent behind a late one", (streams) => {
+test("a query is never sent after a late one on the same connection", (streams) => {
   streams.ask("slow");
   streams.run(PATIENCE_MS);
   streams.ask("a");
@@ -174,7 +174,7 @@ test("a query is never sent behind a late one", (streams) => {
   streams.answer("a", "b", "slow");
 }, { max: 2 });
 
-test("at the bound a late query makes room, and is sent again last", (streams) => {
+test("at the bound a late query gives up its connection, and is sent again last", (streams) => {
   const [slow] = streams.ask("slow") as [FakeQuery];
   streams.run(PATIENCE_MS);
   const fast = streams.ask("a", "b");
@@ -202,7 +202,7 @@ test("a query stuck behind a late one moves to a free connection", (streams) => 
   assert.ok(streams.late >= 1);
 }, { max: 2 });
 
-test("a query that moved is answered once, by whichever connection is first", (streams) => {
+test("a query that moved is answered once, by the faster connection", (streams) => {
   streams.ask("a", "b", "c");
   const [stuck] = streams.streams.filter(({ unanswered }) => unanswered.length === 2);
   const [first, second] = stuck!.unanswered.map(({ name }) => name) as [string, string];
@@ -219,7 +219,7 @@ test("a query that moved is answered once, by whichever connection is first", (s
   assert.equal(streams.late, 2);
 }, { max: 2 });
 
-Deno.test("queries on a connection that closes are sent on another", () => {
+Deno.test("queries on a connection that closes are sent again on another", () => {
   for (const reset of [false, true]) {
     const streams = new FakeStreams();
     const [a] = streams.ask("a") as [FakeQuery];
@@ -270,7 +270,7 @@ test("single use: closing after one answer is detected, and forgotten later", (s
   assert.equal(streams.streams.length, before + 4, "connections are kept again");
 }, { max: 1 });
 
-test("single use: a server that reads no second query is detected by asking elsewhere", (streams) => {
+test("single use: a server that ignores second queries is detected by another connection", (streams) => {
   streams.ask("a");
   streams.answer("a");
   streams.ask("b");
@@ -288,7 +288,7 @@ test("single use: a server that reads no second query is detected by asking else
   }
 });
 
-test("single use: detected from queries that made room", (streams) => {
+test("single use: detected from late queries that were sent again", (streams) => {
   streams.ask("a", "b", "c");
   answerAll(streams);
   // It has answered many on a connection; now it answers only the first of each.
@@ -330,7 +330,7 @@ test("a server's connection limit is detected, and forgotten after a minute", (s
   streams.answer("e", "f");
 }, { max: 4 });
 
-test("a server that is slow to serve a connection is not assumed to have a limit", (streams) => {
+test("a server that serves a connection late is not assumed to have a limit", (streams) => {
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
   streams.run(2 * PATIENCE_MS);
@@ -360,7 +360,7 @@ test("a server that resets connections beyond its limit is detected without wait
   assert.equal(streams.streams.length, length);
 }, { max: 4 });
 
-test("a query that times out does not close a connection on which others wait", (streams) => {
+test("a query that times out does not close a connection with other queries", (streams) => {
   streams.ask("a", "b", "c");
   streams.answer("b");
   assert.equal(streams.queries[1]!.outcome, "answered");
@@ -389,7 +389,7 @@ test("retired connections finish outstanding queries and take no new ones", (str
   assert.equal(streams.open, 0);
 });
 
-Deno.test("connections are closed when idle, when old, and if too many are idle", () => {
+Deno.test("connections are closed when idle or old, and if too many are idle", () => {
   const idle = new FakeStreams({ idleMs: 1000 });
   idle.ask("a");
   idle.answer("a");

@@ -275,14 +275,14 @@ Deno.test("race: unlimited attempts pause after each round and end in time", () 
   }
 });
 
-Deno.test("race: a resend that proves to be needed costs no budget", () => {
+Deno.test("race: a useful resend costs no budget", () => {
   const group = new FakeServers(serversOf("silent | 10 answer"), { resends: 1 });
   group.race();
   assert.equal(group.counts.resend, 1);
   assert.equal(group.resends.spend(group.engine.nowMs), true);
 });
 
-Deno.test("race: whatever servers do, it ends once and in time, and leaves nothing behind", () => {
+Deno.test("race: it ends once, in time, and leaves nothing behind, whatever servers do", () => {
   const events = ["answer", "REFUSED", "SERVFAIL", "failed", "suspected"];
   for (let seed = 1; seed <= 2000; seed++) {
     const random = seeded(seed);

@@ -131,7 +131,7 @@ Deno.test("query +short prints only data", async () => {
   assert.equal(out, "ns.example.org.\n192.0.2.1\n");
 });
 
-Deno.test("query repeats a truncated answer over TCP", async () => {
+Deno.test("query asks again over TCP after a truncated answer", async () => {
   const asked: string[] = [];
   const { out, code } = await query("www.example.org", (message, transport) => {
     asked.push(transport);
@@ -190,7 +190,7 @@ Deno.test("query dumps a malformed response", async () => {
   assert.match(err, /^;; Got bad packet: record ends at byte 64 of 61\n61 bytes\n/);
 });
 
-Deno.test("query prints response codes with bits of OPT", async () => {
+Deno.test("query prints extended response codes", async () => {
   const { out } = await query("www.example.org", (message) => [
     answer(message, {
       additionals: [{

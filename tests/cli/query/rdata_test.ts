@@ -110,7 +110,7 @@ for (const [type, hex, text] of HEX_CASES) {
   });
 }
 
-Deno.test("a compressed name ends, or is an error", () => {
+Deno.test("query: a compressed name ends or is rejected", () => {
   const name = (hex: string, at: number) => new WireReader(Uint8Array.fromHex(hex), at).name();
   assert.equal(name("03777777000161c000", 5), "a.www.");
   for (const hex of ["c000", "0161c000", "0161c004c002", "4061"]) {

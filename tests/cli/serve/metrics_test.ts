@@ -89,7 +89,7 @@ async function run(
 const curl = (...args: string[]) => run("curl", ["-sS", "--max-time", "10", ...args]);
 
 Deno.test({
-  name: "metrics by curl and promtool: both formats, gzip, health, ready, healthcheck",
+  name: "curl and promtool accept metrics in both formats, gzip, health, ready and healthcheck",
   ...skipUnless("curl", "promtool"),
   async fn() {
     await withNodens({ corefile: COREFILE }, async ({ dns, http }) => {
@@ -246,7 +246,7 @@ Deno.test("health checks both of two workers, and metrics are their sums", async
   });
 });
 
-Deno.test("an HTTP address in use is an error that names it", async () => {
+Deno.test("an HTTP address in use is an error that names the address", async () => {
   const http = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = http.addr as Deno.NetAddr;
   const dns = freePort();
@@ -265,7 +265,7 @@ Deno.test("an HTTP address in use is an error that names it", async () => {
   assert.match(flag.err, /flag -metrics-listen-address: "9353" is not an address/);
 });
 
-Deno.test("lameduck: healthy but not ready, then nodens ends", async () => {
+Deno.test("lameduck: nodens is healthy but not ready, then ends", async () => {
   const corefile = ({ dns, http }: { dns: number; http: number }) =>
     `.:${dns} {
       bind 127.0.0.1

@@ -42,7 +42,7 @@ Deno.test("without -localip nodens does not change the host", () => {
   assert.deepEqual([setupInterface, setupIptables, template], [false, false, null]);
 });
 
-Deno.test("the arguments of the published manifest mean what they mean to node-cache", () => {
+Deno.test("the arguments of the published manifest have the same effect as in node-cache", () => {
   const options = read(
     ...LOCAL,
     "-conf",

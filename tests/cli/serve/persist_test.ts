@@ -109,7 +109,7 @@ for (
   const args of linux ? [[], ["-workers", "2"], ["-io", "portable"]] : [["-io", "portable"]]
 ) {
   const title = args.length === 0 ? "" : ` with ${args.join(" ")}`;
-  Deno.test(`the cache survives SIGTERM and a start${title}`, async () => {
+  Deno.test(`the cache survives SIGTERM and a restart${title}`, async () => {
     const scene = new Scene({ args });
     const first = await scene.start();
     // The kernel chooses the worker, and the first one's cache is persisted.
@@ -131,7 +131,7 @@ for (
   });
 }
 
-Deno.test("the cache of the last interval survives SIGKILL", async () => {
+Deno.test("the cache saved last survives SIGKILL", async () => {
   const scene = new Scene({ interval: "1s" });
   const first = await scene.start();
   await scene.fill();
@@ -155,7 +155,7 @@ Deno.test("the cache of the last interval survives SIGKILL", async () => {
   await scene.remove();
 });
 
-Deno.test("an expired file is not restored, nor one from the future", async () => {
+Deno.test("a file that has expired or is from the future is not restored", async () => {
   const scene = new Scene();
   const first = await scene.start();
   await scene.fill();
@@ -178,7 +178,7 @@ Deno.test("an expired file is not restored, nor one from the future", async () =
   await scene.remove();
 });
 
-Deno.test("garbage instead of the file is a warning, and the cache starts empty", async () => {
+Deno.test("an invalid file causes a warning, and the cache starts empty", async () => {
   const scene = new Scene();
   Deno.writeFileSync(scene.file, crypto.getRandomValues(new Uint8Array(5000)));
   const first = await scene.start();
@@ -195,7 +195,7 @@ Deno.test("garbage instead of the file is a warning, and the cache starts empty"
   await scene.remove();
 });
 
-Deno.test("a missing folder is one warning, and the file is written once it exists", async () => {
+Deno.test("a missing folder causes one warning, and the file is written once it exists", async () => {
   const scene = new Scene({ file: "absent/cache", interval: "1s" });
   const server = await scene.start();
   await until(() => server.output.includes("Cannot write"), "it warns");

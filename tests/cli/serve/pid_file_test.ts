@@ -21,7 +21,7 @@ function write(prepare: (folder: string) => void, look: (folder: string) => void
 
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("the pid file has the process id, and no other file is left", () => {
+Deno.test("the pid file contains the process id, and no other file is left", () => {
   const lines = write(() => {}, (folder) => {
     assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${Deno.pid}\n`);
     assert.deepEqual(names(folder), ["pid"]);

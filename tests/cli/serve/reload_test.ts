@@ -164,7 +164,7 @@ Deno.test("a faulty Corefile is logged and shown in the status, and the old one 
 });
 
 for (const io of DRIVERS) {
-  Deno.test(`${io}: a reload that cannot open what it needs changes nothing`, async () => {
+  Deno.test(`${io}: a reload that cannot open a listener changes nothing`, async () => {
     const [udp, http] = [freePort(), freePort()];
     const taken = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: udp });
     const server = Deno.listen({ hostname: "127.0.0.1", port: http });
@@ -193,7 +193,7 @@ for (const io of DRIVERS) {
   });
 }
 
-Deno.test("a reload can widen an address to all, and back", async () => {
+Deno.test("a reload can widen an address to all addresses, and back", async () => {
   const corefile = (port: number) => names(port, "192.0.2.1");
   await withNodens({ corefile }, async (nodens) => {
     const { port } = nodens;
@@ -252,7 +252,7 @@ Deno.test("a persisted cache survives a reload that empties it", async () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("a second SIGTERM ends waiting", async () => {
+Deno.test("a second SIGTERM stops nodens at once", async () => {
   const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port: upstreamPort } = silent.addr as Deno.NetAddr;
   const nodens = await startNodens({

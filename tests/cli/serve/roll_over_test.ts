@@ -22,7 +22,7 @@ async function askAll(port: number): Promise<void> {
 }
 
 Deno.test({
-  name: "a new process restores the old one's cache, and both log who serves",
+  name: "a second process restores the first one's cache, and both log which one serves",
   ...onLinux,
   fn: async () => {
     const { port, http, upstream, start, end } = house();
@@ -54,7 +54,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "-takeover only logs that it does nothing",
+  name: "-takeover has no effect except a log line",
   ...onLinux,
   fn: async () => {
     const { port, start, end } = house();
@@ -71,7 +71,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an address that another user shares, or that is not shared, is an error",
+  name: "an address that is not shared, or shared by another user, is an error",
   ...asRoot,
   fn: async () => {
     for (const [uid, reusePort] of [["65534", true], ["0", false]] as const) {

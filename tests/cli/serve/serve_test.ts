@@ -21,7 +21,7 @@ Deno.test("an unknown flag is refused with the nearest known one", async () => {
   assert.match(err, /unknown flag -confg \(did you mean "-conf"\?\)/);
 });
 
-Deno.test("-version, -plugins and -h print and exit", async () => {
+Deno.test("-version, -plugins and -h print their text and exit", async () => {
   assert.match((await run(["--version"])).out, /^nodens-\d+\.\d+\.\d+\n\w+\/\w+, deno /);
   assert.match((await run(["-plugins"])).out, /^dns\.cache$/m);
   assert.match((await run(["-h"])).out, /-dns\.port, -p PORT/);
@@ -80,7 +80,7 @@ const STRANGER = [
 ];
 
 Deno.test({
-  name: "without permission for port 53 the message has a remedy",
+  name: "the error about missing permission for port 53 has a remedy",
   ...skipFor([...rootReasons(), ...missing(["setpriv"])]),
   async fn() {
     await inFolder({ Corefile: ". {\n bind 127.0.0.77\n whoami\n}\n" }, async (folder) => {
@@ -131,7 +131,7 @@ if (linux) {
     assert.ok(size >= shareFiles(limit, { listeners: 2 }).total, `${size} for a limit of ${limit}`);
   });
 
-  Deno.test("with a hundred descriptors and an upstream that hangs, TCP is served", async () => {
+  Deno.test("TCP is served with a hundred descriptors and an upstream that hangs", async () => {
     const port = freePort();
     const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     const upstream = (silent.addr as Deno.NetAddr).port;
@@ -195,7 +195,7 @@ for (const args of linux ? [["-io", "portable"], ["-workers", "2"]] : [["-io", "
   });
 }
 
-Deno.test("Corefile.example is served, and answers what needs no network", async () => {
+Deno.test("Corefile.example is served, and local queries are answered", async () => {
   const port = freePort();
   const example = Deno.readTextFileSync(new URL("../../../Corefile.example", import.meta.url))
     .replaceAll("1053", String(port))

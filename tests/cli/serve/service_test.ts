@@ -51,7 +51,7 @@ async function running(
 }
 
 if (linux) {
-  Deno.test("the service manager is notified of start, reloads, faults and stop, and the watchdog", async () => {
+  Deno.test("the service manager gets the start, reloads, faults, the stop, and watchdog notifications", async () => {
     const port = freePort();
     await receiving(async (path, next) => {
       /** The next notification that is not for the watchdog. */
@@ -119,7 +119,7 @@ if (linux) {
     });
   });
 
-  Deno.test("SIGQUIT prints the state and stops", async () => {
+  Deno.test("SIGQUIT prints the state and stops nodens", async () => {
     const port = freePort();
     let output = () => "";
     const text = await running({ corefile: whoami(port) }, async (process) => {
@@ -145,7 +145,7 @@ if (linux) {
     assert.equal(report.status.listeners[0].port, port);
   });
 
-  Deno.test("a log in the journal has priorities under a service manager too", async () => {
+  Deno.test("log lines in the journal have priorities under a service manager too", async () => {
     const port = freePort();
     await receiving(async (path, next) => {
       const script = "exec 5>&1; export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/5);" +
@@ -165,7 +165,7 @@ if (linux) {
     });
   });
 
-  Deno.test("the portable driver warns about sockets that were handed over", async () => {
+  Deno.test("the portable driver warns about handed-over sockets", async () => {
     const [port, other] = [freePort(), freePort()];
     const fds = [openBound({ kind: "udp", port: other }), openBound({ kind: "tcp", port: other })];
     const options = { corefile: whoami(port), args: ["-io", "portable"], by: handing(fds) };
@@ -272,7 +272,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd-notify reaches the socket that the tests read",
+  name: "systemd-notify writes to the tests' socket",
   ...skipUnless("systemd-notify"),
   async fn() {
     await receiving(async (path, next) => {

@@ -64,7 +64,7 @@ for (const { name, corefile, why } of ROWS) {
 }
 
 Deno.test(
-  "a FIFO or a device as the Corefile, or as a command's file, is an error",
+  "a FIFO or a device as a Corefile or as the file of a command is an error",
   onLinux,
   async () => {
     await withFifo(async (folder) => {
@@ -82,7 +82,7 @@ Deno.test(
 );
 
 Deno.test(
-  "files that become FIFOs while nodens serves are logged, and reloads still work",
+  "files that are replaced by FIFOs are logged, and reloads still work",
   onLinux,
   async () => {
     await withFifo(async (folder) => {

@@ -143,7 +143,7 @@ Deno.test({
   },
 });
 
-Deno.test("an upstream's name that cannot be resolved is SERVFAIL until it can", async () => {
+Deno.test("queries get SERVFAIL until the upstream's name is resolved", async () => {
   const port = freePort();
   let resolves = false;
   const resolver = await ScriptedServer.start((bytes) => {

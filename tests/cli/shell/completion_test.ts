@@ -97,11 +97,11 @@ const EQUALS: [line: string, end: string][] = [
   ["nodens -conf=C", "Corefile"],
 ];
 
-Deno.test("completion: commands, flags, values and operands", () => {
+Deno.test("completion: commands, flags, values and operands are offered", () => {
   for (const [line, words] of CASES) assert.deepEqual(offered(line), words, line);
 });
 
-Deno.test("completion: every flag of every command", () => {
+Deno.test("completion: every flag of every command is offered", () => {
   for (const command of COMMANDS) {
     const line = command.name === "" ? "nodens " : `nodens ${command.name} `;
     for (const name of Object.keys(shownFlags(command))) {
@@ -129,7 +129,7 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
   });
 }
 
-Deno.test("completion: a wrong command line gives 2", async () => {
+Deno.test("completion: a wrong command line exits with 2", async () => {
   const rows: [string[], string][] = [
     [[], "SHELL is missing (bash, zsh, fish)"],
     [["bsh"], 'unknown shell "bsh" (did you mean "bash"?)'],

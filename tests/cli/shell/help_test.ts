@@ -26,7 +26,7 @@ async function nodens(...args: string[]) {
 const HELP = COMMANDS.find(({ name }) => name === "help")!;
 const help = (...args: string[]) => callCommand(HELP, args);
 
-Deno.test("help: every command and every flag", async () => {
+Deno.test("help: every command and every flag is described", async () => {
   assert.deepEqual(await help(), { code: 0, out: mainHelp(COMMANDS), err: "" });
   for (const command of COMMANDS.filter(({ name }) => name !== "")) {
     assert.match(mainHelp(COMMANDS), new RegExp(`^  ${command.name} +\\S.* \\S`, "m"));
@@ -40,7 +40,7 @@ Deno.test("help: every command and every flag", async () => {
   assert.match((await help("-h")).out, /^Usage: nodens help \[COMMAND\]\n/);
 });
 
-Deno.test("help: an unknown command gives 2 and a suggestion", async () => {
+Deno.test("help: an unknown command exits with 2 and a suggestion", async () => {
   assert.deepEqual(await help("chekc"), {
     code: 2,
     out: "",
@@ -120,7 +120,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "text that looks like requests or escapes stays text in the manual page",
+  name: "man: text that looks like requests or escapes is printed literally",
   ...skipUnless("mandoc"),
   async fn() {
     const text = await rendered(manualPage([command({

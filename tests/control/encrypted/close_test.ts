@@ -32,7 +32,7 @@ function connect() {
   return { socket, transport, both: { socket, transport } as unknown as SecureConnection };
 }
 
-Deno.test("closing TLS connections: few linger, and the oldest are destroyed for new ones", () => {
+Deno.test("closing TLS connections: few linger, and new ones destroy the oldest", () => {
   const all = Array.from({ length: 3 * MAX_LINGERING }, connect);
   let most = 0;
   for (const { both } of all) {
@@ -56,7 +56,7 @@ Deno.test("closing TLS connections: few linger, and the oldest are destroyed for
   next.transport.destroy();
 });
 
-Deno.test("closing a TLS connection: one that is paused or keeps sending is destroyed", () => {
+Deno.test("closing a TLS connection: if it is paused or the peer keeps sending, it is destroyed", () => {
   const paused = connect();
   paused.transport.paused = true;
   closeConnection(paused.both, clock);
@@ -67,7 +67,7 @@ Deno.test("closing a TLS connection: one that is paused or keeps sending is dest
   assert.equal(flooding.transport.destroyed, true);
 });
 
-Deno.test("closing a TLS connection: one whose peer does not close is destroyed after a second", async () => {
+Deno.test("closing a TLS connection: if the peer does not close, it is destroyed after a second", async () => {
   const { transport, both } = connect();
   closeConnection(both, clock);
   await clock.advance(999);

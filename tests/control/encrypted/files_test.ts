@@ -79,7 +79,7 @@ Deno.test("the number of PEM files that hang is bounded", async () => {
   await system.resume();
 });
 
-Deno.test("the built-in authorities do not replace the system's if those hang", async () => {
+Deno.test("the built-in authorities do not replace the system's if reading these hangs", async () => {
   const system = new HangingFiles();
   const why = /Cannot read "\/etc\/.*: it could not be read within/;
   await system.rejects(system.files.read(pem(null)), why);

@@ -86,14 +86,14 @@ Deno.test("HTTP/2 response headers: malformed blocks are rejected", () => {
   }
 });
 
-Deno.test("HTTP/2 requests: the length of long strings takes several bytes", () => {
+Deno.test("HTTP/2 requests: lengths of long strings are encoded in several bytes", () => {
   const path = `/dns-query?dns=${"A".repeat(300)}`;
   const block = encodeRequest({ method: "GET", authority: "x", path, sizeBytes: 0 });
   // Indexed GET and https, authority, then the path: 315 is 127 + 188, in groups of seven bits.
   assert.deepEqual([...block.subarray(0, 9)], [0x82, 0x87, 0x01, 1, 0x78, 0x04, 0x7f, 0xbc, 0x01]);
 });
 
-Deno.test("HTTP/2: a conversation works in one piece and byte by byte", () => {
+Deno.test("HTTP/2: a conversation works whole and byte by byte", () => {
   const bytes = Uint8Array.from([
     ...SETTINGS,
     ...frame(6, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]),
@@ -127,7 +127,7 @@ Deno.test("HTTP/2: a conversation works in one piece and byte by byte", () => {
   }
 });
 
-Deno.test("HTTP/2: a peer that breaks the protocol is told once", () => {
+Deno.test("HTTP/2: a peer that breaks the protocol gets one error", () => {
   const rows: [bytes: number[], why: string][] = [
     [frame(5, 4, 1, [0, 0, 0, 2]), "it pushes"],
     [[0x7f, 0, 0, 0, 0, 0, 0, 0, 0], "too long"],
@@ -213,7 +213,7 @@ for (const { title, frame: one, first = frame(1, 4, 1, [0x88]) } of NOTHING) {
   });
 }
 
-Deno.test("HTTP/2: a peer that answers may send as many other frames as servers do", () => {
+Deno.test("HTTP/2: a peer that answers may send a usual number of other frames", () => {
   const { client, events } = connect();
   client.receive(Uint8Array.from(SETTINGS));
   const headers = { method: "POST", authority: "x", path: "/", sizeBytes: 40 } as const;

@@ -119,7 +119,7 @@ const FAULTS: [title: string, use: (request: HttpRequest) => void, why: string][
 ];
 
 for (const [title, use, why] of FAULTS) {
-  test(`${title} fails the query; three in a row, the connection`, async (scene) => {
+  test(`${title} fails the query; three in a row fail the connection`, async (scene) => {
     const server = await scene.startHttp((request) => {
       if (nameOf(request).startsWith("bad")) use(request);
       else respond(request);
@@ -147,7 +147,7 @@ for (const [title, use, why] of FAULTS) {
   });
 }
 
-test("a failed query gets a response to its question", async (scene) => {
+test("a failed query gets a response with its question", async (scene) => {
   const server = await scene.startHttp((request) => {
     if (nameOf(request) === "good") respond(request);
     else FAULTS[0]![1](request);
@@ -170,7 +170,7 @@ test("a failed query gets a response to its question", async (scene) => {
 });
 
 test(
-  "after GOAWAY requests in flight are answered, then the stream is closed",
+  "after GOAWAY, requests in flight are answered, then the stream is closed",
   async (scene) => {
     const server = await scene.startHttp((request) => {
       if (nameOf(request) !== "last") {
@@ -214,7 +214,7 @@ test("a connection that breaks during requests is closed once", async (scene) =>
 });
 
 test(
-  "a server without HTTP/2 is refused, or with another protocol inside TLS",
+  "a server without HTTP/2, or with another protocol inside TLS, is refused",
   async (scene) => {
     const dot = await scene.startTls({});
     assert.match(

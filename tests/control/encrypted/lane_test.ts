@@ -25,7 +25,7 @@ const FUTURE = {
 
 const test = scenes("DNS over TLS");
 
-test("a hundred queries share one connection, written before it is open", async (scene) => {
+test("a hundred queries share one connection, even before it is open", async (scene) => {
   const { pair } = scene;
   let connections = 0;
   const server = await scene.startTls({ connection: () => connections++, answer });
@@ -70,7 +70,7 @@ test("bad certificates are refused with the reason", async (scene) => {
   }
 });
 
-test("traffic counts as garbage, both ways", async (scene) => {
+test("sent and received octets count as garbage", async (scene) => {
   const { pair } = scene;
   const client = scene.open(await scene.startTls({ answer }));
   await client.until(() => client.connects === 1);
@@ -79,7 +79,7 @@ test("traffic counts as garbage, both ways", async (scene) => {
   assert.equal(pair.allocatedBytes - before, QUERY.length + 2 + 2 * (reply!.length + 2));
 });
 
-test("a refusal is explained from the source address as well", async (scene) => {
+test("the connection that explains a refusal uses the source address", async (scene) => {
   const { caFile } = scene.stranger();
   for (
     const { dates, more, why } of [EXPIRED, FUTURE, { more: { caFile }, why: UNKNOWN }] as {
@@ -97,7 +97,7 @@ test("a refusal is explained from the source address as well", async (scene) => 
   }
 });
 
-test("connections that are refused together share one explanation", async (scene) => {
+test("connections refused at the same time share one explanation", async (scene) => {
   let connections = 0;
   const use = { accepted: () => connections++, answer };
   const server = await scene.startTls(use, NAME, EXPIRED.dates);
@@ -124,7 +124,7 @@ test("a connection is made from the source address", async (scene) => {
   assert.equal(from, "127.0.0.9");
 });
 
-test("a handshake that hangs times out, and delays no other", async (scene) => {
+test("a handshake that hangs times out, and does not delay others", async (scene) => {
   const hanging = scene.open(await scene.startTcp(() => {}));
   hanging.send(QUERY);
   const client = scene.open(await scene.startTls({ answer }));
@@ -135,7 +135,7 @@ test("a handshake that hangs times out, and delays no other", async (scene) => {
   assert.equal(hanging.connects, 0);
 }, { handshakeMs: 1500 });
 
-test("ways of breaking the handshake are distinguished", async (scene) => {
+test("different failures of the handshake have different reasons", async (scene) => {
   const broken = /^(TLS handshake closed|connection reset) by the upstream$/;
   const rows: { title: string; use: (socket: Socket) => void; why: RegExp }[] = [
     { title: "at once", use: (socket) => void socket.destroy(), why: broken },
@@ -159,7 +159,7 @@ test("ways of breaking the handshake are distinguished", async (scene) => {
   assert.equal(await scene.refusal(closed), "connection refused");
 });
 
-test("a connection that ends or breaks later says so", async (scene) => {
+test("a connection that ends or breaks later has that reason", async (scene) => {
   const ends: ((socket: { end(): void; destroy(): void }) => void)[] = [
     (socket) => socket.end(),
     (socket) => socket.destroy(),
@@ -177,7 +177,7 @@ test("a connection that ends or breaks later says so", async (scene) => {
   assert.equal(scene.pair.control.size, 0);
 });
 
-test("files are read at every connect, and their faults are named", async (scene) => {
+test("PEM files are read for every connection, and their faults are reported", async (scene) => {
   const { caFile, directory } = scene.authority;
   const [{ certFile, keyFile }, other] = [scene.authority.issue(NAME), scene.authority.issue(NAME)];
   const server = await scene.startTls({ answer });
@@ -230,7 +230,7 @@ test("a peer that does not read is closed at the limit", async (scene) => {
   assert.equal(pair.control.size, 0);
 });
 
-test("input that the engine does not take slows the peer, and is not lost", async (scene) => {
+test("input that the engine does not read slows the peer, and is not lost", async (scene) => {
   const { pair } = scene;
   const flood = new Uint8Array(16 * 2 ** 20);
   let sent = 0;
@@ -271,7 +271,7 @@ test("input that the engine does not take slows the peer, and is not lost", asyn
   assert.equal(pair.budget.used, 0);
 });
 
-test("the largest holder is closed when all hold too much", async (scene) => {
+test("the stream with the most bytes is closed when the total exceeds the limit", async (scene) => {
   const { pair } = scene;
   const server = await scene.startTls({
     connection(socket) {
@@ -336,7 +336,7 @@ test("a server that sends unsolicited answers is avoided for a while", async (sc
   assert.equal(connections, 2);
 });
 
-test("a refused server is tried at once if the files have changed", async (scene) => {
+test("a refused server is tried again at once if the files have changed", async (scene) => {
   const { pair, authority } = scene;
   const server = await scene.startTls({ answer });
   const caFile = `${authority.directory}/changing.pem`;
@@ -377,7 +377,7 @@ test("closing the lane closes its connections, even unfinished ones", async (sce
   assert.equal(scene.pair.control.size, 0);
 });
 
-Deno.test("DNS over TLS: a reason waits for room, but not forever", async () => {
+Deno.test("DNS over TLS: the reason of a failure waits for room, but not forever", async () => {
   for (const room of [16, 100, 500, 5000]) {
     const { plane, thread } = makeLink();
     const filler = new RingWriter(thread.events);
@@ -431,7 +431,7 @@ Deno.test("DNS over TLS: a data plane that waits for room for a command is woken
 });
 
 for (const driver of driversHere()) {
-  test(`the ${driver} driver asks over TLS beside plain DNS, and stops`, async (scene) => {
+  test(`the ${driver} driver asks over TLS and plain DNS, and stops`, async (scene) => {
     const server = await scene.startTls({ answer });
     const port = freePort();
     const corefile = `.:${port} {

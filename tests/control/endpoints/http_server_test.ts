@@ -112,7 +112,7 @@ test("an address that was just closed can be opened again", async ({ apply, port
   assert.equal(await read(port), "here");
 });
 
-test("a foreign server's port is not shared, even beside another of ours", async (scene) => {
+test("the port of a foreign server is not shared, even beside another of nodens", async (scene) => {
   const { apply, port } = scene;
   const taken = freePort();
   using _foreign = Deno.listen({ hostname: "127.0.0.1", port: taken });
@@ -156,7 +156,7 @@ const CLOSED: typeof KEPT = [
   ["a header above 8 KiB", get("/metrics", `A: ${"x".repeat(9000)}\r\n`), 431],
 ];
 
-test("every request gets an answer, which never quotes it", async ({ apply, client, lines }) => {
+test("every request gets an answer that does not quote it", async ({ apply, client, lines }) => {
   const fails = () => Promise.reject(new Error("words of a file"));
   apply({}, { path: "/fails", handler: fails, localOnly: true });
   for (const table of [KEPT, CLOSED]) {
@@ -197,7 +197,7 @@ test("routes for the loopback interface are hidden from others", async ({ apply,
   }
 });
 
-test("a client that hoards connections locks nobody out", async (scene) => {
+test("a client that hoards connections does not exclude others", async (scene) => {
   const { apply, client, metric, port } = scene;
   apply({});
   const first = await client("GET /metrics HTTP/1.1\r\n");
@@ -243,7 +243,7 @@ test("the addresses share the limit of connections", async ({ apply, client, met
   assert.equal(metric("nodens_http_connections"), 16);
 }, { maxConnections: 16 });
 
-test("of pipelined requests one is answered", async ({ apply, client }) => {
+test("only the first of pipelined requests is answered", async ({ apply, client }) => {
   let answers = 0;
   apply({ handler: () => textReply(200, `here${++answers}`) });
   const one = await client(get("/metrics").repeat(150));

@@ -25,7 +25,7 @@ function names(kind: string, from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, i) => `${kind}${from + i}`);
 }
 
-Deno.test("HTTP scheduler: a request is not answered in the turn in which it comes", async () => {
+Deno.test("HTTP scheduler: a request is not answered in the turn in which it arrives", async () => {
   const { wait, turn, released } = make();
   wait("probe", "probe");
   await Promise.resolve();
@@ -33,7 +33,7 @@ Deno.test("HTTP scheduler: a request is not answered in the turn in which it com
   assert.deepEqual(await turn(), ["probe"]);
 });
 
-Deno.test("HTTP scheduler: a turn answers some probes and then one page, each in order", async () => {
+Deno.test("HTTP scheduler: each turn answers some probes, then one page, in order", async () => {
   const { wait, turn } = make();
   for (const page of names("page", 0, 3)) wait(page, "page");
   for (const probe of names("probe", 0, 10)) wait(probe, "probe");
@@ -58,7 +58,7 @@ Deno.test("HTTP scheduler: pages beyond the burst wait, probes do not", async ()
   assert.deepEqual(await turn(20), names("page", 10, 14));
 });
 
-Deno.test("HTTP scheduler: a connection that leaves takes nobody's place", async () => {
+Deno.test("HTTP scheduler: a closed connection frees its position", async () => {
   const { scheduler, wait, turn } = make({ pagesInARow: 1 });
   wait("page0", "page");
   wait("page1", "page");
@@ -67,7 +67,7 @@ Deno.test("HTTP scheduler: a connection that leaves takes nobody's place", async
   assert.deepEqual(await turn(), ["page0", "page1"], "released at once, and the turn is page1's");
 });
 
-Deno.test("a recent result is shared until it is too old, even a failure", async () => {
+Deno.test("shared result: a recent result or failure is reused until it is too old", async () => {
   let made = 0;
   const clock = new VirtualClock();
   const recent = new Recent(1000, () => {

@@ -98,7 +98,7 @@ const ONE = plane(
   ]),
 );
 
-Deno.test("status: what is served, and its figures", () => {
+Deno.test("status: listeners, zones and their figures are listed", () => {
   const status = statusOf([ONE]);
   // What is printed as JSON is what it is.
   assert.deepEqual(JSON.parse(JSON.stringify(status)), status);
@@ -148,7 +148,7 @@ Deno.test("status: what is served, and its figures", () => {
   });
 });
 
-Deno.test("status: sums of several data planes, their worst state and mean time", () => {
+Deno.test("status: several data planes show their sums, worst state and mean time", () => {
   const other = plane(
     COUNTERS,
     new Map([[keyOf(0), [
@@ -167,7 +167,7 @@ Deno.test("status: sums of several data planes, their worst state and mean time"
   assert.deepEqual(status.dataPlanes[2], { answers: false, heartbeatAgeMs: 4000, restarts: 2 });
 });
 
-Deno.test("status: printed as tables", () => {
+Deno.test("status: text output consists of tables", () => {
   assert.equal(
     statusText(statusOf([ONE])),
     `nodens 1.2.3, process 42, up for 1d 2h, driver linux, Corefile

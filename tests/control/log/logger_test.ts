@@ -67,7 +67,7 @@ const LINES: [title: string, message: Message, target: LogTarget, text: string][
 ];
 
 for (const [title, message, target, text] of LINES) {
-  Deno.test(`log lines as ${title}`, () => {
+  Deno.test(`log lines are written as ${title}`, () => {
     assert.equal(logLine({ ...message, timeMs }, target), text);
   });
 }
@@ -125,7 +125,7 @@ Deno.test("logger: lines dropped for a slow reader are counted and reported once
   assert.equal(lines.length, kept + 1);
 });
 
-Deno.test("logger: a closed reader drops lines and ends nothing", async () => {
+Deno.test("logger: after the reader has closed, lines are dropped", async () => {
   const reader = slowReader();
   reader.gone = true;
   reader.read();
@@ -139,7 +139,7 @@ Deno.test("logger: a closed reader drops lines and ends nothing", async () => {
   assert.equal(reader.text, "[INFO] read\n");
 });
 
-Deno.test("logger: lines without a level are printed as they are, or as one JSON message", async () => {
+Deno.test("logger: lines without a level are printed unchanged, or as one JSON message", async () => {
   const outputs: Record<string, string> = {};
   for (const format of ["text", "json"] as const) {
     for (const journal of [false, true]) {
@@ -159,7 +159,7 @@ Deno.test("logger: lines without a level are printed as they are, or as one JSON
   });
 });
 
-Deno.test("a survived exception is logged on one line, or with its stack if errors wants that", () => {
+Deno.test("a caught exception is logged on one line, or with its stack if errors is configured so", () => {
   const error = new RangeError("off\nby one");
   const panicLine = (thrown: unknown, wholeStack: boolean) => {
     const posted: DataPlaneMessage[] = [];

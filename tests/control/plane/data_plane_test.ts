@@ -10,7 +10,7 @@ import { until } from "../../support/run/until.ts";
 const linux = isLinux();
 
 if (linux) {
-  Deno.test("data plane: one that throws is restarted on the same sockets", async () => {
+  Deno.test("data plane: after an exception it is restarted on the same sockets", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane, logs) => {
@@ -22,7 +22,7 @@ if (linux) {
     });
   });
 
-  Deno.test("data plane: one that throws after retiring does not serve its sockets again", async () => {
+  Deno.test("data plane: after an exception a retired one is not restarted", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane) => {
@@ -72,7 +72,7 @@ if (linux) {
     });
   });
 
-  Deno.test("data plane: one that hangs is detected", async () => {
+  Deno.test("data plane: a hang is detected", async () => {
     const port = freePort();
     // In a process of its own: a thread that never yields ends with its process only.
     const file = new URL("./hang_probe.ts", import.meta.url);

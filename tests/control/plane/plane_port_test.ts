@@ -36,7 +36,7 @@ function delivery(sizeBytes: number) {
   return { message: { type: "deliver", block: 0, position: 1, data } as const, transfer: [table] };
 }
 
-Deno.test("a message of 1 MiB costs a data plane no more than one of 1 KiB", () => {
+Deno.test("plane port: a message of 1 MiB costs a data plane as little as one of 1 KiB", () => {
   const small = send(() => delivery(1024));
   const large = send(() => delivery(2 ** 20));
   assert.equal(
@@ -48,7 +48,7 @@ Deno.test("a message of 1 MiB costs a data plane no more than one of 1 KiB", () 
   assert.ok(ratio < 50, `${ratio.toFixed(1)} times`);
 });
 
-Deno.test("no message to a data plane holds a typed array", () => {
+Deno.test("plane port: messages to a data plane contain no typed arrays", () => {
   const { port1, port2 } = new MessageChannel();
   const rows: { data: unknown; where: string }[] = [
     { data: { table: new Uint8Array(8) }, where: "message.data.table" },
@@ -66,7 +66,7 @@ Deno.test("no message to a data plane holds a typed array", () => {
   port1.close();
 });
 
-Deno.test("data planes get messages only from postToPlane", () => {
+Deno.test("plane port: only postToPlane sends messages to data planes", () => {
   const text = ["data_plane", "plane_port"].map((name) =>
     Deno.readTextFileSync(`${ROOT}control/plane/${name}.ts`)
   ).join("");
@@ -75,7 +75,7 @@ Deno.test("data planes get messages only from postToPlane", () => {
   assert.deepEqual(sends, ["worker", "port"]);
 });
 
-Deno.test("a configuration is sent to a data plane as text, without loss", () => {
+Deno.test("plane port: a configuration is sent as text without loss", () => {
   let count = 0;
   for (const { name } of Deno.readDirSync(new URL("../../corefile/", import.meta.url))) {
     if (!name.endsWith(".corefiletest")) continue;

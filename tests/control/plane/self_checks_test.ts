@@ -25,7 +25,7 @@ function make(workers = 1) {
   return { checks, plans, planes, find };
 }
 
-Deno.test("self-checks: a listener is one target for all, and those of /health come first", async () => {
+Deno.test("self-checks: each listener is one target, and those of /health come first", async () => {
   const { checks, plans } = make();
   const entry = (address: string) => ({ list: "nodens", entry: address, target: marked(address) });
   await checks.keepEntries([entry("10.96.0.10"), entry("169.254.20.10")]);
@@ -60,7 +60,7 @@ Deno.test("self-checks: the first data plane runs them, and watches the others",
   assert.deepEqual(told, ["nodens"]);
 });
 
-Deno.test("self-checks: verdicts survive changes, but not of the listeners", async () => {
+Deno.test("self-checks: verdicts survive a reload unless the listeners change", async () => {
   const { checks, find } = make();
   const silent = () => checks.verdicts.silent?.address ?? null;
   assert.equal(silent(), null);

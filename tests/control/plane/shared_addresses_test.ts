@@ -12,7 +12,7 @@ const onLinux = skipUnlessLinux();
 const noLog = () => {};
 
 Deno.test({
-  name: "shared addresses: other sockets count until they are connected or closed",
+  name: "shared addresses: sockets of others count until they are connected or closed",
   ...onLinux,
   fn: () => {
     const libc = openLibc();
@@ -47,7 +47,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "shared addresses: sockets that were handed over are not another process's",
+  name: "shared addresses: handed-over sockets do not count as another process's",
   ...onLinux,
   fn: () => {
     const libc = openLibc();

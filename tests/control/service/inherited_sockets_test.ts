@@ -75,7 +75,7 @@ async function answers(port: number, hostname = "127.0.0.1"): Promise<void> {
 }
 
 if (linux) {
-  Deno.test("socket activation: queries that waited in the sockets are answered", async () => {
+  Deno.test("socket activation: queries already in the sockets are answered", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
     // Asked before anybody serves: the kernel keeps it.
@@ -228,7 +228,7 @@ if (linux) {
 }
 
 if (linux && haveIpv6()) {
-  Deno.test("socket activation: a dual-stack socket serves both families from the queried address", async () => {
+  Deno.test("socket activation: a dual-stack socket answers both families from the queried address", async () => {
     const port = freePort();
     const fds = (["udp", "tcp"] as const).map((kind) =>
       openBound({ kind, host: "::", port, dual: true })
@@ -243,7 +243,7 @@ if (linux && haveIpv6()) {
     });
   });
 
-  Deno.test("socket activation: IPv4 is opened beside an IPv6-only socket", async () => {
+  Deno.test("socket activation: with an IPv6-only socket the IPv4 socket is opened", async () => {
     const port = freePort();
     const fds = (["udp", "tcp"] as const).map((kind) => openBound({ kind, host: "::", port }));
     await serving({ corefile: `.:${port} {\n whoami\n}\n`, fds }, async () => {

@@ -75,7 +75,7 @@ Deno.test("a cached failure is a hit, and has an Extended DNS Error for clients 
   assert.equal(world.count("coredns_cache_entries"), 1);
 });
 
-Deno.test("an Extended DNS Error does not leak into the next answer", () => {
+Deno.test("an Extended DNS Error does not appear in the next answer", () => {
   const world = new CacheWorld(failing);
   world.ask();
   assert.deepEqual(errorCodes(world.ask({ edns: 1232 })), [13]);

@@ -48,7 +48,7 @@ for (
   }
 }
 
-Deno.test("a query without RD starts the prefetch of a popular name with RD", () => {
+Deno.test("a query without RD starts the refresh of a popular name with RD", () => {
   const world = new CacheWorld(resolving(OLD), "prefetch 1 1m 50%");
   world.ask({}, CLIENT);
   world.run(12_000);

@@ -170,7 +170,7 @@ Deno.test("ecs pass: a name has a hundred subnets at most, which evict only each
   assert.equal(one.asked.length, before);
 });
 
-Deno.test("ecs pass: the longest prefix counts while it is fresh", () => {
+Deno.test("ecs pass: the answer with the longest prefix is used while it is fresh", () => {
   let scope = 16;
   const one = world(() => scoped(scope), numbered(60));
   assert.equal(ask(one, "192.0.2.0/24").number, 1);

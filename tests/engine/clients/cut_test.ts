@@ -227,7 +227,7 @@ for (const [title, sections, left, truncated, { rcode, dnssecOk } = {}] of CASES
   });
 }
 
-Deno.test("cut: twenty addresses of a headless Service fit a client without EDNS, forwarded or local", () => {
+Deno.test("cut: twenty addresses of a headless Service fit without EDNS, forwarded or local", () => {
   const name = "my-headless-service.my-namespace.svc.cluster.local";
   const addresses = Array.from({ length: 20 }, (_, i) => `10.1.2.${i + 1}`);
   const hosts = addresses.map((address) => ` ${address} own.${name}`).join("\n");

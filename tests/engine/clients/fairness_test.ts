@@ -56,7 +56,7 @@ Deno.test("one client cannot use up all waiting queries", () => {
   assert.equal(simulation.engine.waiting, 300);
 });
 
-Deno.test("several such clients leave room for others", () => {
+Deno.test("several greedy clients leave room for others", () => {
   const simulation = start();
   for (const client of ["198.51.100.1", "198.51.100.2", "198.51.100.3"]) {
     for (let i = 0; i < 1000; i++) {
@@ -103,7 +103,7 @@ Deno.test("a client waits for one question at most 64 times, this host's program
   assert.equal(burst(ATTACKER, simulation), 64);
 });
 
-Deno.test("this host's programs leave room for others", () => {
+Deno.test("programs of this host leave room for others", () => {
   const simulation = start();
   for (let i = 0; i < 3000; i++) {
     simulation.ask(queryBytes({ name: "silent.example.org" }), 0, "127.0.0.1");

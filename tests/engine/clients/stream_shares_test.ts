@@ -74,7 +74,7 @@ for (const [opened, held] of SHARES) {
   });
 }
 
-Deno.test("one client with all it can hold neither excludes others nor loses everything", () => {
+Deno.test("one client with all connections does not exclude others, and keeps some", () => {
   const simulation = start({ streams: 64 });
   const hog = open(simulation, HOG, 200);
   for (let i = 0; i < 100; i++) {
@@ -103,7 +103,7 @@ Deno.test("the longest idle connection is closed first", () => {
   assert.deepEqual(order, [0, 3, 1]);
 });
 
-Deno.test("no waiting query is lost to a client that holds as many connections", () => {
+Deno.test("a client does not lose a waiting query to one with as many connections", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}", { limits: { streams: 4 } });
   simulation.upstream("10.0.0.1:53", answering("192.0.2.7", { delayMs: 500 }));
   const busy = [0, 1, 2, 3].map((n) => simulation.openStream(0, { client: `192.0.2.${n}` }));
@@ -171,7 +171,7 @@ Deno.test("many clients that do not read stay within the byte budget", () => {
   assert.ok((closings(simulation).budget ?? 0) > 100);
 });
 
-Deno.test("what a client has received meanwhile is not counted", () => {
+Deno.test("octets that a client has received are no longer counted", () => {
   const simulation = start({ bytes: 256 * 1024 });
   const streams = open(simulation, HOG, 100, { takes: 0, kernelBytes: 1 << 20 });
   for (const stream of streams) {
@@ -183,7 +183,7 @@ Deno.test("what a client has received meanwhile is not counted", () => {
   assert.equal(alive(streams), 100);
 });
 
-Deno.test("a stream leaves no counted memory behind, however it ends", () => {
+Deno.test("a stream's memory is released however it ends", () => {
   const simulation = start({ bytes: 256 * 1024 });
   const ends = [
     (one: ClientStreamControl) => one.reset(),
@@ -205,7 +205,7 @@ Deno.test("a stream leaves no counted memory behind, however it ends", () => {
   assert.equal(simulation.engine.streams.size, 0);
 });
 
-Deno.test("a client that pauses within large answers still gets all", () => {
+Deno.test("a client that pauses within large answers still gets all of them", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 5000, kernelBytes: 8192 });
   one.send(queries(1000));
@@ -218,7 +218,7 @@ Deno.test("a client that pauses within large answers still gets all", () => {
   assert.equal(one.closing(), "in order");
 });
 
-Deno.test("queries before FIN are answered, and FIN is sent once the answers are delivered", () => {
+Deno.test("queries before FIN are answered, and FIN follows the answers", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 0, kernelBytes: 1 << 20 });
   one.send(queries(300));
@@ -255,7 +255,7 @@ Deno.test("a client that receives nothing gets at most one batch of answers", ()
   assert.ok(one.queued() < 2 * 16 * 1024 + 128, `${one.queued()} bytes`);
 });
 
-Deno.test("a turn is bounded by the quantum, and a round by its own", () => {
+Deno.test("a turn and a round have their own bounds", () => {
   const simulation = start();
   const streams = open(simulation, HOG, 10);
   const counts = () => streams.map(({ received }) => received.length);
@@ -278,7 +278,7 @@ Deno.test("a turn is bounded by the quantum, and a round by its own", () => {
   assert.ok(rounds.length > 3000 / ROUND_QUANTUM / 2);
 });
 
-Deno.test("waiting queries and large answers use up a turn sooner", () => {
+Deno.test("waiting queries and large answers end a turn sooner", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}");
   simulation.upstream("10.0.0.1:53", () => []);
   const pieces = Array.from({ length: 40 }, (_, id) => [
@@ -414,7 +414,7 @@ Deno.test("answers that waited for an upstream are within the budget", () => {
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a query whose handling throws costs only its connection, and leaves nothing behind", () => {
+Deno.test("a query whose handler throws costs only its connection, and leaves nothing behind", () => {
   const simulation = start();
   const { engine } = simulation;
   const [bad, good] = [HOG, OTHER].map((client) => simulation.openStream(0, { client }));
@@ -431,7 +431,7 @@ Deno.test("a query whose handling throws costs only its connection, and leaves n
   assert.equal(engine.streams.bytes, 0);
 });
 
-Deno.test("a connection that exceeds the budget by its first response is closed once", () => {
+Deno.test("a connection whose first response exceeds the budget is closed once", () => {
   const simulation = start({ bytes: 20_000 });
   for (let i = 0; i < 50; i++) {
     const one = simulation.openStream(0, { client: HOG, takes: 0 });

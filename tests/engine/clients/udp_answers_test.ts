@@ -62,7 +62,7 @@ Deno.test("a late answer is cached and counted, but not sent over UDP", () => {
   assert.equal(simulation.seen.length, sent);
 });
 
-Deno.test("an answer for a removed listener is not discarded because of that", () => {
+Deno.test("an answer for a removed listener is not discarded", () => {
   const block = (zone: string) => `${zone} {\n forward . 10.0.0.1\n}\n`;
   const simulation = new Simulation(block(".:53") + block(".:54"));
   simulation.upstream("10.0.0.1:53", after(100));
@@ -72,7 +72,7 @@ Deno.test("an answer for a removed listener is not discarded because of that", (
   assert.equal(onlyAnswer(asked).answers!.length, 1);
 });
 
-Deno.test("a failure is sent however late, because it is no larger than the query", () => {
+Deno.test("a failure is sent however late, because it is not larger than the query", () => {
   const simulation = start();
   simulation.upstream("10.0.0.1:53", () => []);
   const asked = ask(simulation, "www.example.org");
@@ -102,7 +102,7 @@ for (
   });
 }
 
-Deno.test("large answers beyond the rate are sent without records, no larger than the query", () => {
+Deno.test("large answers above the rate are sent without records, not larger than the query", () => {
   const simulation = start();
   ask(simulation, "large.example.org");
   simulation.run(2000);
@@ -189,7 +189,7 @@ Deno.test("rrl applies to the names of its own block", () => {
   assert.equal(some("b.example", "192.0.2.2"), 0);
 });
 
-Deno.test("answers accumulated for a victim are few, short, or no larger than the queries", () => {
+Deno.test("accumulated answers for a victim are few, short, or not larger than the queries", () => {
   // The attacker's own server keeps all queries waiting, then answers all at once.
   for (const delayMs of [DISCARD_MS - 100, DISCARD_MS + 100]) {
     const simulation = start("", 0);
@@ -224,7 +224,7 @@ Deno.test("answers accumulated for a victim are few, short, or no larger than th
   }
 });
 
-Deno.test("random names of a silent zone, from one or two clients, do not cost others their misses", () => {
+Deno.test("random names of a silent zone do not prevent misses of other clients", () => {
   for (const attackers of [["198.51.100.1"], ["198.51.100.1", "198.51.100.2"]]) {
     const simulation = new Simulation(". {\n cache\n forward . 10.0.0.1\n}");
     simulation.upstream(

@@ -37,7 +37,7 @@ function send(simulation: Simulation, subnet: Uint8Array | null) {
   return simulation.ask(queryBytes({ name: "www.example.org", edns: 1232, ednsOptions }));
 }
 
-Deno.test("by default the client's subnet is not passed on, nor part of the key", () => {
+Deno.test("by default the client's subnet is not passed on and not part of the key", () => {
   const { simulation, subnets } = world("");
   const asked = [SUBNETS.one, SUBNETS.two, null].map((subnet) => send(simulation, subnet));
   simulation.run(100);

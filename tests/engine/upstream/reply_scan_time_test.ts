@@ -38,7 +38,7 @@ for (const { title, times, bucket, seconds } of CASES) {
   });
 }
 
-Deno.test("time of a scan: unusable replies count as well", () => {
+Deno.test("time of a scan: unusable replies are measured too", () => {
   const { usable, counts } = scanAt([0, 5000], 15);
   assert.ok(!usable);
   assert.equal(counts[2], 1);

@@ -22,7 +22,7 @@ const seen = (simulation: FewSockets, transport: string) =>
 const count = (simulation: FewSockets, name: string) =>
   simulation.counters.values[simulation.counters.counter(name, { from: "." })]!;
 
-Deno.test("queries without a socket wait for one, first come, first served", () => {
+Deno.test("queries without a socket wait for one, in order of arrival", () => {
   const simulation = start(20, { "10.0.0.1": answering(1) });
   const asked = askMany(simulation, 100);
   simulation.run(1000);
@@ -36,7 +36,7 @@ Deno.test("queries without a socket wait for one, first come, first served", () 
   assert.deepEqual(order, [...order].sort((x, y) => x - y));
 });
 
-Deno.test("queries that would wait long for a socket share connections", () => {
+Deno.test("queries share connections instead of waiting long for a socket", () => {
   const simulation = start(20, { "10.0.0.1": answering(500) });
   const asked = askMany(simulation, 100);
   simulation.run(2000);
@@ -59,7 +59,7 @@ Deno.test("without any socket, queries use connections", () => {
 
 for (const refuses of [true, false]) {
   const title = refuses ? "the upstream has no TCP" : "there are no descriptors for one";
-  Deno.test(`a query without a connection, because ${title}, waits for a socket again`, () => {
+  Deno.test(`a query waits for a socket again if ${title}`, () => {
     const upstream = refuses ? overTcp(refusing, answering(100)) : answering(100);
     const simulation = start(10, { "10.0.0.1": upstream });
     simulation.streams = refuses;
@@ -70,7 +70,7 @@ for (const refuses of [true, false]) {
   });
 }
 
-Deno.test("an upstream is not blamed if there is neither a socket nor a connection", () => {
+Deno.test("a lack of sockets and connections does not count as an upstream's failure", () => {
   const simulation = start(0, { "10.0.0.1": answering(1), "10.0.0.2": answering(1) });
   simulation.streams = false;
   const asked = askMany(simulation, 20);
@@ -102,7 +102,7 @@ Deno.test("a health check without a socket does not keep an upstream down", () =
   assert.deepEqual(rcodes(asked), ["NOERROR"]);
 });
 
-Deno.test("a client whose silent zone uses every socket does not fail the queries of others", () => {
+Deno.test("a client that uses every socket does not fail the queries of others", () => {
   const simulation = start(20, {
     "10.0.0.1": (query, transport) =>
       query.questions![0]!.name.startsWith("slow") ? [] : answering(2)(query, transport),

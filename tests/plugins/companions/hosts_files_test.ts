@@ -145,7 +145,7 @@ Deno.test("hosts: a large file is read in another thread, followed by the Corefi
   }, { inline: "192.0.2.1 inline.example" });
 });
 
-Deno.test("hosts: lost tables are built again", async () => {
+Deno.test("hosts: tables lost with a data plane are built again", async () => {
   await following({ small: OLD, large: blockList(5000) }, async ({ hosts }) => {
     const first = await hosts.prepare();
     for (const { data } of first) structuredClone(null, { transfer: [data as ArrayBuffer] });
@@ -201,7 +201,7 @@ Deno.test("hosts: skipped parts are counted and logged in one line", async () =>
   });
 });
 
-Deno.test("hosts: a hanging file system delays no other file, and at most two reads of it wait", async () => {
+Deno.test("hosts: a file system that hangs does not delay other files, and at most two reads wait", async () => {
   const clock = new VirtualClock();
   const builder = new HostsBuilder(clock);
   const { stat } = Deno;

@@ -80,7 +80,7 @@ function withFile(
   });
 }
 
-Deno.test("a stop while the file is being restored is bounded and does not change it", async () => {
+Deno.test("persistence: a stop during the restore is bounded and keeps the file", async () => {
   await withFile(async (file) => {
     const before = Deno.readFileSync(file);
     const asked: string[] = [];
@@ -99,7 +99,7 @@ Deno.test("a stop while the file is being restored is bounded and does not chang
   });
 });
 
-Deno.test("a stop before the missing file was looked for writes the cache", async () => {
+Deno.test("persistence: a stop before the search for a missing file writes the cache", async () => {
   await inFolder(async (file) => {
     const cache = makeCache({ seed: 2 });
     put(cache, { name: "www.example.org" });
@@ -109,7 +109,7 @@ Deno.test("a stop before the missing file was looked for writes the cache", asyn
   });
 });
 
-Deno.test("a stop with a data plane that does not answer is bounded and keeps the file", async () => {
+Deno.test("persistence: a stop with a silent data plane is bounded and keeps the file", async () => {
   await withFile(async (file) => {
     const before = Deno.readFileSync(file);
     const cache = makeCache({ seed: 2 });
@@ -136,7 +136,7 @@ Deno.test("a stop with a data plane that does not answer is bounded and keeps th
 });
 
 for (const when of ["before the file is written", "while it is written"] as const) {
-  Deno.test(`a data plane replaced ${when} is empty, so the file stays`, async () => {
+  Deno.test(`persistence: a data plane replaced ${when} is empty, so the file is kept`, async () => {
     await withFile(async (file) => {
       const before = Deno.readFileSync(file);
       const [full, empty] = [makeCache({ seed: 2 }), makeCache({ seed: 3 })];

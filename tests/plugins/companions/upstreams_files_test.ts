@@ -94,7 +94,7 @@ const CHANGES: {
 ];
 
 for (const { what, prepare, change } of CHANGES) {
-  Deno.test(`resolv.conf changes ${what}`, async () => {
+  Deno.test(`resolv.conf: a change ${what} is delivered`, async () => {
     await withFile(async ({ path, folder, deliveries, logs }) => {
       change(path, folder);
       await until(() => deliveries.length > 0);
@@ -156,7 +156,7 @@ const SPELLS: {
 ];
 
 for (const { what, spoil, why, worse } of SPELLS) {
-  Deno.test(`resolv.conf is ${what}: one warning, and its servers stay until there are others`, async () => {
+  Deno.test(`resolv.conf is ${what}: one warning, and the servers are kept until there are others`, async () => {
     // Another file, looked at as often, shows how time goes by.
     const other = `${folder()}/other`;
     Deno.writeTextFileSync(other, "nameserver 198.51.100.0\n");
@@ -192,7 +192,7 @@ for (const { what, spoil, why, worse } of SPELLS) {
   });
 }
 
-Deno.test("resolv.conf: options and servers change, comments do not count", async () => {
+Deno.test("resolv.conf: changed options and servers are delivered, changed comments are not", async () => {
   await withFile(async ({ path, deliveries, logs }) => {
     Deno.writeTextFileSync(path, `# said\n${OLD}options timeout:5 attempts:3 rotate\n`);
     await until(() => deliveries.length === 1);
@@ -215,7 +215,7 @@ Deno.test("resolv.conf: options and servers change, comments do not count", asyn
   });
 });
 
-Deno.test("resolv.conf: a line that names no address is told of, once for a change", async () => {
+Deno.test("resolv.conf: a line without an address is logged once per change", async () => {
   await withFile(async ({ path, deliveries, warnings }) => {
     Deno.writeTextFileSync(path, `nameserver dns\nnameserver 192.0.2.300\n${NEW}`);
     await until(() => deliveries.length === 1);
@@ -225,7 +225,7 @@ Deno.test("resolv.conf: a line that names no address is told of, once for a chan
   });
 });
 
-Deno.test("one file of two directives and two blocks: each gets its own update", async () => {
+Deno.test("resolv.conf: a file of two directives in two blocks updates each of them", async () => {
   const corefile = (path: string) =>
     `a.example {\n forward . ${path}\n}\n` +
     `. {\n errors\n forward b.example 192.0.2.9 ${path} {\n policy sequential\n }\n` +
@@ -275,7 +275,7 @@ const LOOPS = [
 ];
 
 for (const { what, corefile, loops } of LOOPS) {
-  Deno.test(`a block that forwards to ${what} ${loops ? "is warned of" : "is no loop"}`, async () => {
+  Deno.test(`a block that forwards to ${what} ${loops ? "causes a warning" : "does not loop"}`, async () => {
     await following(corefile, { clock }, ({ logs }) => {
       assert.equal(logs.length, loops ? 1 : 0, logs.join("\n"));
       if (loops) assert.match(logs[0]!, /^warning: .*:5399 is this server block itself/);
@@ -284,7 +284,7 @@ for (const { what, corefile, loops } of LOOPS) {
   });
 }
 
-Deno.test("a file that comes to name this server: left out, and the servers before stay", async () => {
+Deno.test("resolv.conf: this server's address is left out, and the previous servers are kept", async () => {
   const corefile = (path: string) => `. {\n forward . ${path}\n}\n`;
   await withFile(async ({ path, deliveries, logs, warnings }) => {
     const leftOut = (addresses: string, rest = "") =>
@@ -304,7 +304,7 @@ Deno.test("a file that comes to name this server: left out, and the servers befo
   }, { prepare: (folder) => Deno.writeTextFileSync(`${folder}/resolv.conf`, OLD), corefile });
 });
 
-Deno.test("two blocks whose files name each other: both leave it out, whichever comes second", async () => {
+Deno.test("resolv.conf: two blocks whose files name each other both leave that server out", async () => {
   const own = folder();
   Deno.writeTextFileSync(`${own}/a`, "nameserver 127.0.0.2\n");
   Deno.writeTextFileSync(`${own}/b`, "nameserver 192.0.2.1\n");
@@ -324,7 +324,7 @@ Deno.test("two blocks whose files name each other: both leave it out, whichever 
 for (
   const { what, text } of [{ what: "absent", text: null }, { what: "empty", text: "# none\n" }]
 ) {
-  Deno.test(`resolv.conf is ${what} at the start: its servers are taken up when they come`, async () => {
+  Deno.test(`resolv.conf is ${what} at the start: its servers are used once it has some`, async () => {
     const own = folder();
     const path = `${own}/later/resolv.conf`;
     const other = `${own}/other`;
@@ -372,7 +372,7 @@ const RELOADS = [
 ];
 
 for (const { what, text, listens, servers } of RELOADS) {
-  Deno.test(`a reload while resolv.conf is ${what}: servers from before stay if there are no others`, async () => {
+  Deno.test(`a reload while resolv.conf is ${what} keeps the previous servers if there are no others`, async () => {
     const own = folder();
     const path = `${own}/resolv.conf`;
     Deno.writeTextFileSync(path, OLD);
@@ -402,7 +402,7 @@ for (const { what, text, listens, servers } of RELOADS) {
   });
 }
 
-Deno.test("a block that keeps its handlers is told what its file says when it is taken over anew", async () => {
+Deno.test("a block that keeps its handlers gets its file's servers again after a reload", async () => {
   const own = folder();
   const path = `${own}/resolv.conf`;
   Deno.writeTextFileSync(path, OLD);
