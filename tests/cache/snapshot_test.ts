@@ -169,7 +169,7 @@ const CASES: Case[] = [
     remaining: 20,
   },
   {
-    title: "its class or zone is no longer cached",
+    title: "of a class or zone that is no longer cached",
     to: { keeps: false },
     remaining: null,
   },

@@ -92,7 +92,7 @@ const BAD: Case[] = [
     [record(QNAME, [3, 97, 2, 97, 0, ...pointer(DATA_AT)]), record(pointer(DATA_AT + 2))],
   ],
   [
-    "the same with a known end",
+    "a name that runs into the name that points at it, with a known end",
     [
       record(QNAME, [3, 97, 2, 97, 0, ...pointer(DATA_AT)]),
       record(pointer(DATA_AT)),

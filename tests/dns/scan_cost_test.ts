@@ -111,11 +111,14 @@ const CASES: [title: string, Message, { usable: boolean; kind?: number; most?: n
     { usable: true, kind: KIND.SUCCESS },
   ],
   [
-    "the same, and addresses of a name that is not at the end of the chain",
+    "names that differ at their ends, 32 aliases, and addresses of a name within the chain",
     chainOfLongNames(32, 99),
     { usable: true, kind: KIND.OTHER, most: 3 },
   ],
-  ["the same, 60 aliases", chainOfLongNames(60), { usable: true, kind: KIND.FAILURE }],
+  ["48 KiB of names that differ at their ends, 60 aliases", chainOfLongNames(60), {
+    usable: true,
+    kind: KIND.FAILURE,
+  }],
   ["125 pointers to every owner", pointerChain(125), { usable: true }],
   ["126 pointers to every owner", pointerChain(126), { usable: false }],
   ["8,000 pointers", pointerChain(8000), { usable: false }],

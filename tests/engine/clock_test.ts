@@ -89,7 +89,7 @@ Deno.test("prefetching continues across a wrap of the cache's clock", () => {
   assert.equal(simulation.count("coredns_cache_misses_total"), 1);
 });
 
-Deno.test("an answer with a TTL of 68 years never gets more than what is left", () => {
+Deno.test("an answer with a TTL of 68 years never has a TTL above the remaining one", () => {
   const { simulation } = start("", 0x7fffffff);
   assert.equal(ask(simulation).ttl, 0x7fffffff);
   let age = 0;

@@ -136,7 +136,7 @@ Deno.test("a thousand reloads leave no timer, socket or exchange behind", () => 
   assert.equal(simulation.count("coredns_cache_entries"), 1000);
 });
 
-Deno.test("a removed upstream is no longer exported; a remaining one is", () => {
+Deno.test("metrics of a removed upstream disappear, those of a remaining one stay", () => {
   const both = ". {\n cache\n forward . 10.0.0.1 10.0.0.2 {\n policy round_robin\n }\n}\n";
   const simulation = start(both);
   for (const name of ["a.example.org", "b.example.org", "c.example.org"]) ask(simulation, name);

@@ -51,9 +51,11 @@ const CASES: [
     ["Www.GONE.test"],
     "NXDOMAIN",
   ],
-  ["a filter of AAAA answers with nothing", NO_AAAA, ["www.test", "AAAA"], []],
-  ["a filter of AAAA lets A pass", NO_AAAA, ["www.test", "A"], [FORWARDED]],
-  ["a filter of AAAA has its SOA", NO_AAAA_WITH_SOA, ["www.test", "AAAA"], [], ["SOA"]],
+  ["a filter of AAAA sends an empty answer", NO_AAAA, ["www.test", "AAAA"], []],
+  ["a filter of AAAA does not affect A", NO_AAAA, ["www.test", "A"], [FORWARDED]],
+  ["a filter of AAAA answers with its SOA record", NO_AAAA_WITH_SOA, ["www.test", "AAAA"], [], [
+    "SOA",
+  ]],
   ["named groups make an address", MAPPED, ["ip-10-1-2-3.example"], ["10.1.2.3"], ["ns.example"]],
   [
     "the second pattern is tried, and an unused group is empty",

@@ -193,7 +193,7 @@ for (const driver of driversHere()) {
       }),
   );
 
-  run("when it stops, answers what it has read and ends streams with FIN", async () => {
+  run("when it stops, answers the queries it has read and ends streams with FIN", async () => {
     const upstream = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     const { port: upstreamPort } = upstream.addr as Deno.NetAddr;
     await serve(`forward . 127.0.0.1:${upstreamPort}`, async (port, plane) => {

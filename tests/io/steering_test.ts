@@ -50,7 +50,8 @@ const tcpOf = (sockets: readonly BoundSocket[]) => sockets.find(({ kind }) => ki
 for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
   for (const address of ["127.0.0.1", ...haveIpv6() ? ["::1"] : []]) {
     Deno.test({
-      name: `steering: of ${own} and ${others} sockets at ${address}, the others get all connections`,
+      name:
+        `steering: of ${own} and ${others} sockets at ${address}, the others get all connections`,
       ...onLinux,
       fn: async () => {
         const libc = openLibc();

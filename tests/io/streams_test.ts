@@ -144,7 +144,7 @@ for (const driver of driversHere()) {
   );
 
   run(
-    "a process that stops answers what it has read, then sends FIN and waits for the client's",
+    "a process that stops answers the queries it has read, sends FIN and waits for the client's",
     () =>
       serve(bigAnswers(), async (port, plane) => {
         const connection = await Deno.connect({ hostname: "127.0.0.1", port });

@@ -64,27 +64,31 @@ test("free sockets of one address family are closed to open others", 4, ({ socke
   assert.ok(sockets.open(endpointOf("::1", 9), nobody) >= 0, "no socket is in use");
 });
 
-test("datagrams for one query are not delivered to the next one on the same socket", 4, async (rig) => {
-  const { sockets, server, endpoint, poll } = rig;
-  const got: string[] = [];
-  const socket = sockets.open(endpoint, {
-    reply(memory) {
-      got.push(`first ${memory.bytes[0]}`);
-      sockets.release(socket);
-      // As a retry does, or the next query in the same turn of the loop.
-      sockets.open(endpoint, {
-        reply: (memory) => got.push(`second ${memory.bytes[0]}`),
-        failed() {},
-      });
-    },
-    failed() {},
-  });
-  sockets.send(socket, packet, 0, 20);
-  const [, from] = await server.receive();
-  for (let i = 1; i <= 4; i++) await server.send(Uint8Array.of(i, 0, 0, 0), from);
-  poll();
-  assert.deepEqual(got, ["first 1"]);
-});
+test(
+  "datagrams for one query are not delivered to the next one on the same socket",
+  4,
+  async (rig) => {
+    const { sockets, server, endpoint, poll } = rig;
+    const got: string[] = [];
+    const socket = sockets.open(endpoint, {
+      reply(memory) {
+        got.push(`first ${memory.bytes[0]}`);
+        sockets.release(socket);
+        // As a retry does, or the next query in the same turn of the loop.
+        sockets.open(endpoint, {
+          reply: (memory) => got.push(`second ${memory.bytes[0]}`),
+          failed() {},
+        });
+      },
+      failed() {},
+    });
+    sockets.send(socket, packet, 0, 20);
+    const [, from] = await server.receive();
+    for (let i = 1; i <= 4; i++) await server.send(Uint8Array.of(i, 0, 0, 0), from);
+    poll();
+    assert.deepEqual(got, ["first 1"]);
+  },
+);
 
 test(
   "an ICMP error for one query does not fail the next one on the same socket",

@@ -55,7 +55,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
   }),
 
   // Only the validator sets AD, for clients that ask for it (RFC 6840 section 5.7).
-  row("validated, nobody asked", { name: "nobody.trusted.example" }, { bits: "qr rd ra" }, {
+  row("validated, AD not requested", { name: "nobody.trusted.example" }, { bits: "qr rd ra" }, {
     warm: { bits: "qr aa rd ra" },
     aged: true,
   }),

@@ -62,12 +62,12 @@ const FAILURE = {
 
 const ROWS: readonly Row[] = [
   {
-    title: "a stale answer lives for no time",
+    title: "a stale answer has TTL 0",
     ask: { name: "a.immediate.stale.example", ...OPT },
     told: { ...STALE, ttls: [0] },
   },
   {
-    title: "a stale denial lives for no time",
+    title: "a stale denial has TTL 0",
     ask: { name: "gone.immediate.stale.example", ...OPT },
     told: { ...DENIAL, ttls: [0] },
   },
@@ -77,7 +77,7 @@ const ROWS: readonly Row[] = [
     told: { ...STALE, ttls: [0], opt: [null] },
   },
   {
-    title: "a stale answer lives no longer than its record did, whatever the Corefile says",
+    title: "a stale answer's TTL is not above the record's, whatever the Corefile says",
     ask: { name: "a.ttl.stale.example", ...OPT },
     told: { ...STALE, ttls: [TTL_SECONDS] },
   },
@@ -92,13 +92,13 @@ const ROWS: readonly Row[] = [
     told: { ...DENIAL, ttls: [TTL_SECONDS] },
   },
   {
-    title: "a name that nobody asked before",
+    title: "a name that was not queried before",
     ask: { name: "never.immediate.stale.example", ...OPT },
     known: false,
     told: { ...FAILURE, bits: "qr rd ra" },
   },
   {
-    title: "a stale answer where none may be served",
+    title: "a stale answer without serve_stale",
     ask: { name: "a.off.stale.example", ...OPT },
     told: { ...FAILURE, bits: "qr rd ra" },
   },

@@ -123,7 +123,7 @@ const UPDATES = [
     policy: "round_robin",
   },
   {
-    what: "an option that was removed from the file has its default",
+    what: "an option removed from the file has the default value",
     to: [file("/a")],
     files: { "/a": "nameserver 192.0.2.1" },
     open: ALL,

@@ -270,7 +270,7 @@ test("single use: closing after one answer is detected, and forgotten later", (s
   assert.equal(streams.streams.length, before + 4, "connections are kept again");
 }, { max: 1 });
 
-test("single use: a server that ignores second queries is detected by another connection", (streams) => {
+test("single use: a server that ignores second queries is detected over another connection", (streams) => {
   streams.ask("a");
   streams.answer("a");
   streams.ask("b");

@@ -26,8 +26,7 @@ const TABLE: readonly Row[] = [
       0 send options, 5 answer options, 10 send options, 105 send options`,
   },
   {
-    name:
-      "an unanswered name does not cost other names their EDNS",
+    name: "an unanswered name does not cost other names their EDNS",
     knowsEdns: true,
     events: `
       0 first options, 5 answer options, 1000 first options, 1100 send edns, 1300 send plain,

@@ -192,19 +192,19 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       { race: { intoLoops: true } },
     ],
     [
-      "a query for one server goes to it in any state",
+      "a query for one server is sent in any state",
       "10 answer / looping: 10 answer",
       "0 ask b; 10 answer of b",
       { race: { only: "b" } },
     ],
     [
-      "a query for one server goes to it once",
+      "a query for one server is sent once",
       "10 answer / 5 failed",
       "0 ask b; 5 failed: b: connection refused",
       { settings: { maxConnectAttempts: 0, hedgeMs: 1 }, race: { only: "b" } },
     ],
     [
-      "a query for one server goes to no server beside it",
+      "a query for one server is sent to no other",
       "10 answer / 100 suspected, 300 answer",
       "0 ask b; 300 answer of b",
       { race: { only: "b" } },

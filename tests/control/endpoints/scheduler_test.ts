@@ -58,7 +58,7 @@ Deno.test("HTTP scheduler: pages beyond the burst wait, probes do not", async ()
   assert.deepEqual(await turn(20), names("page", 10, 14));
 });
 
-Deno.test("HTTP scheduler: a closed connection frees its position", async () => {
+Deno.test("HTTP scheduler: a closed connection gives up its turn", async () => {
   const { scheduler, wait, turn } = make({ pagesInARow: 1 });
   wait("page0", "page");
   wait("page1", "page");

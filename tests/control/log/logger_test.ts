@@ -67,7 +67,7 @@ const LINES: [title: string, message: Message, target: LogTarget, text: string][
 ];
 
 for (const [title, message, target, text] of LINES) {
-  Deno.test(`log lines are written as ${title}`, () => {
+  Deno.test(`log lines, ${title}`, () => {
     assert.equal(logLine({ ...message, timeMs }, target), text);
   });
 }

@@ -22,7 +22,7 @@ if (linux) {
     });
   });
 
-  Deno.test("data plane: after an exception a retired one is not restarted", async () => {
+  Deno.test("data plane: after an exception a retired one is restarted without its sockets", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane) => {

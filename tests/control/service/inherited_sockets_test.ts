@@ -239,7 +239,7 @@ if (linux && haveIpv6()) {
       const query = queryBytes({ name: "www.example.org" });
       const answer = decode(await askUdp(query, { port }));
       const record = answer.additionals!.find(({ type }) => type === "A" || type === "AAAA");
-      assert.equal((record as { data: string }).data, "127.0.0.1", "IPv4 is told as such");
+      assert.equal((record as { data: string }).data, "127.0.0.1", "IPv4 is reported as IPv4");
     });
   });
 

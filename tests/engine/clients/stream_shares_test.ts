@@ -255,7 +255,7 @@ Deno.test("a client that receives nothing gets at most one batch of answers", ()
   assert.ok(one.queued() < 2 * 16 * 1024 + 128, `${one.queued()} bytes`);
 });
 
-Deno.test("a turn and a round have their own bounds", () => {
+Deno.test("turns and rounds are bounded", () => {
   const simulation = start();
   const streams = open(simulation, HOG, 10);
   const counts = () => streams.map(({ received }) => received.length);

@@ -24,7 +24,7 @@ const CASES: { title: string; type: number; records: number[][] }[] = [
     records: [BAIT, record(QNAME, 46), record([0xc0, 199], 65280)],
   },
   {
-    title: "the same for an unknown type",
+    title: "a name that continues into the OPT record, for an unknown type",
     type: 65280,
     records: [BAIT, record([0xc0, 199], 65280)],
   },

@@ -92,7 +92,7 @@ Deno.test("however a server treats EDNS, all kinds of clients are answered", asy
     ["BADVERS to OPT", kinds.toEdns(failing(16, "with-opt"), plain)],
     ["a new firewall drops OPT", kinds.changing(3000, answering(), kinds.toEdns(silent, plain))],
     [
-      "a firewall that dropped OPT goes",
+      "a firewall that dropped OPT disappears",
       kinds.changing(3000, kinds.toEdns(silent, plain), answering()),
     ],
   ];
@@ -197,7 +197,7 @@ Deno.test("a truncated answer is passed on if TCP brings nothing better", async 
       assert.ok(answer!.atMs - asked.atMs <= withinMs, `${answer!.atMs - asked.atMs} ms`);
     });
   }
-  await t.step("header only, TCP answers", () => {
+  await t.step("header alone, TCP answers", () => {
     const simulation = startKinds(kinds.truncating(answering(), { bare: true }));
     const asked = [ask(simulation)];
     simulation.run(100);

@@ -140,10 +140,10 @@ const FORGED = [
   { title: "a slice of the largest size", payload: slice(0xffffffff, TIME_MS, 8) },
   { title: "a slice that is not a multiple of eight", payload: slice(4, TIME_MS, 8) },
   {
-    title: "more slices than it says",
+    title: "more slices than the header counts",
     payload: Uint8Array.from([...slice(8, TIME_MS, 8), ...slice(8, TIME_MS, 8)]),
   },
-  { title: "fewer slices than it says", payload: new Uint8Array(0) },
+  { title: "fewer slices than the header counts", payload: new Uint8Array(0) },
   { title: "a slice without a time", payload: slice(8, NaN, 8) },
   { title: "a slice with an infinite time", payload: slice(8, Infinity, 8) },
 ];
@@ -181,7 +181,7 @@ for (
     { title: "older", agoMs: HOUR_MS + 1, why: /all of it has expired: it was written 60 minutes/ },
     { title: "a little ahead", agoMs: -300_000, why: null },
     { title: "further ahead", agoMs: -600_000, why: /10 minutes in the future \(is the clock/ },
-    { title: "at no time", agoMs: NaN, why: /it has no time/ },
+    { title: "at an unknown time", agoMs: NaN, why: /it has no time/ },
   ]
 ) {
   Deno.test(`snapshot file: written ${title}, it is ${why === null ? "useful" : "useless"}`, () => {

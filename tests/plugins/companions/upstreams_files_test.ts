@@ -55,7 +55,7 @@ const CHANGES: {
 }[] = [
   { what: "in place", change: (path) => Deno.writeTextFileSync(path, NEW) },
   {
-    what: "in place, with the times of before",
+    what: "in place, with unchanged times",
     change(path) {
       const { mtime } = Deno.statSync(path);
       Deno.writeTextFileSync(path, NEW);
@@ -70,14 +70,14 @@ const CHANGES: {
     },
   },
   {
-    what: "by removing and writing it anew",
+    what: "by removing and recreating it",
     change(path) {
       Deno.removeSync(path);
       Deno.writeTextFileSync(path, NEW);
     },
   },
   {
-    what: "by a symbolic link in its path that is swapped, as Kubernetes does with volumes",
+    what: "by replacing a symbolic link in its path, like Kubernetes volumes",
     prepare(folder) {
       for (const [name, text] of [["one", OLD], ["two", NEW]]) {
         Deno.mkdirSync(`${folder}/${name}`);
@@ -125,7 +125,7 @@ const SPELLS: {
 }[] = [
   { what: "removed", spoil: (path) => Deno.removeSync(path), why: /there is no such file/ },
   {
-    what: "removed, and is empty when it comes back",
+    what: "removed, then empty",
     spoil: (path) => Deno.removeSync(path),
     why: /there is no such file/,
     worse: (path) => Deno.writeTextFileSync(path, ""),
@@ -367,7 +367,12 @@ const RELOADS = [
   { what: "gone", text: null, listens: "192.0.2.77", servers: ["192.0.2.1"] },
   { what: "empty", text: "", listens: "192.0.2.77", servers: ["192.0.2.1"] },
   { what: "its own", text: "nameserver 192.0.2.77", listens: "192.0.2.77", servers: ["192.0.2.1"] },
-  { what: "gone, and its servers are its own now", text: null, listens: "192.0.2.1", servers: [] },
+  {
+    what: "missing, and nodens listens on its previous servers",
+    text: null,
+    listens: "192.0.2.1",
+    servers: [],
+  },
   { what: "another", text: NEW, listens: "192.0.2.77", servers: ["192.0.2.2"] },
 ];
 

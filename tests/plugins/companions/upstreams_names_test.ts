@@ -221,7 +221,7 @@ const ANSWERS: { what: string; records: Answer[]; servers: string[] }[] = [
     servers: ["192.0.2.5:1053"],
   },
   {
-    what: "records of other names, of other classes, and addresses that nobody has",
+    what: "records of other names and classes, and impossible addresses",
     records: [
       a("other.example.org", "198.51.100.1", 0),
       a(HOST, "0.0.0.0", 0),
