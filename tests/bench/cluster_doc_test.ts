@@ -27,7 +27,7 @@ const SHORT: Timeline = {
   podsWithin: 1,
 };
 
-/** Every run of the program, for two small clusters and a short time. */
+/** Runs for two small clusters and a short time. */
 function allRuns(): PlottedRun[] {
   return [1, 2].flatMap((nodes) =>
     EVENTS.flatMap((event) =>
@@ -40,7 +40,7 @@ function allRuns(): PlottedRun[] {
   );
 }
 
-/** Heads of the tables in a text; numbers of nodes do not matter. */
+/** Heads of the tables in a text; numbers of nodes are ignored. */
 function headsOf(text: string): Set<string> {
   return new Set(
     [...text.matchAll(/^\|(.*)\|\n\| ?-/gm)].map(([, cells]) =>
@@ -107,7 +107,7 @@ Deno.test("an option out of range is refused with the valid range", () => {
   assert.deepEqual([1, 32, 33].map(replicasFor), [2, 2, 3]);
 });
 
-/** Names and values of all that is in an object, as the tables of the document have them. */
+/** Names and values of an object's members, as in the document's tables. */
 function flatten(object: object, prefix = ""): [string, string][] {
   return Object.entries(object).flatMap(([key, value]): [string, string][] =>
     value !== null && typeof value === "object" && !Array.isArray(value)

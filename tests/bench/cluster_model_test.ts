@@ -43,14 +43,14 @@ function sum(series: Float64Array): number {
   return series.reduce((total, value) => total + value, 0);
 }
 
-/** One query after the other, so that nothing can be coalesced; the load by second. */
+/** Sends queries one after the other, so that none are coalesced; returns the load by second. */
 function askInTurn(kind: "node-cache" | "nodens") {
   const { agenda, measures, workloads, dns } = makeWorld(kind);
   const targets = workloads.podsOf(0).flatMap(({ targets }) => [...targets]);
   const draw = zipfDraw(targets.length, 1);
   const random = seededRandom(6);
   const outcomes: Outcome[] = [];
-  // No multiple of it is close to a TTL: nodens counts in tenths of a second, the model does not.
+  // Not close to a multiple of a TTL: nodens counts in tenths of a second, the model does not.
   const everyMs = 900;
   for (let i = 0; i < 1000 * SECONDS / everyMs - 4; i++) {
     const { steps } = targets[draw(random())]!;
@@ -73,7 +73,7 @@ Deno.test("without coalescing, the model of node-cache sends the same queries as
   assert.deepEqual(model.outcomes, engine.outcomes);
   assert.ok(sum(engine.cluster) > 300 && sum(engine.outside) > 50);
   assert.deepEqual(model.cluster, engine.cluster);
-  // nodens sends again what takes long; otherwise it asks the same.
+  // nodens sends slow queries again.
   assert.deepEqual(model.outside.map(Math.sign), engine.outside.map(Math.sign));
 });
 
@@ -101,7 +101,7 @@ Deno.test("an external name costs ten queries, six of them to the cluster DNS", 
   new Lookup({ agenda, measures, dns, alive: () => true }, { target, client: 0 }).send();
   agenda.run(1000);
   assert.equal(sum(measures.queries), 10);
-  // Three suffixes are the cluster's.
+  // The cluster has three suffixes.
   assert.equal(sum(measures.cluster), 6);
   assert.equal(sum(measures.cluster) + sum(measures.outside), 10);
 });
@@ -122,7 +122,7 @@ Deno.test("during an outage lookups fail, unless a stale answer exists", () => {
     agenda.run(120_000);
     assert.equal(sum(measures.lookups), 2, kind);
     assert.equal(sum(measures.failed), failed, `${kind} ${more}`);
-    // It is noticed that the outage is over.
+    // The end of the outage is detected.
     servers.down = false;
     agenda.run(130_000);
     lookUp();
@@ -162,7 +162,7 @@ Deno.test("after two silent attempts of five seconds the resolver tries the name
   assert.ok(Math.abs(measures.quantileMs(0.5, 0, SECONDS) - 20_000) < 2000);
 });
 
-/** A name of the workloads that takes so many steps; of those with five, one outside. */
+/** A name of the workloads that takes `steps` steps; with five steps an external one. */
 function findTarget(workloads: Workloads, wanted: (steps: number) => boolean): Target {
   for (let node = 0; node < 50; node++) {
     for (const { targets } of workloads.podsOf(node)) {

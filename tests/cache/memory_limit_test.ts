@@ -151,7 +151,7 @@ for (const attackers of [1, 2, 5]) {
         if (!request(store, entry(n, 80, { client: 7 })) && round > 0) lost++;
       }
       for (let i = 0; i < 20_000; i++, next++) {
-        // Twice each, so that they look popular.
+        // Twice each, to appear popular.
         const client = 100 + i % attackers;
         for (let ask = 0; ask < 2; ask++) request(store, entry(next, 80, { client }));
       }
@@ -172,7 +172,6 @@ Deno.test("fairness: a few large messages of one client evict no names of anothe
 
 Deno.test("fairness: with many equal clients the hit rate is unchanged", () => {
   const dice = seeded(7);
-  // A skewed distribution of names.
   const name = (): number => Math.floor((dice() / 2 ** 32) ** 4 * 50_000);
   const hits = (clients: number): number => {
     const store = new Store(1000);

@@ -116,7 +116,6 @@ Deno.test("snapshot: every entry is restored under another seed, with its age", 
 
 Deno.test("snapshot: many entries are saved in several slices, each entry once", () => {
   const from = makeCache({ seed: 1 });
-  // Large entries end a slice by their bytes, small ones by the number of rows.
   for (let i = 0; i < 2500; i++) {
     const records = i % 100 === 0 ? 1500 : 1;
     put(from, { name: `n${i}.example.org`, records, denial: i % 3 === 0 });
@@ -136,7 +135,7 @@ interface Case {
   saveAt?: number;
   to?: Partial<Parameters<typeof makeCache>[0]>;
   elapsedTenths?: number;
-  /** Remaining TTL when loaded at time 0; null if it is not restored. */
+  /** Remaining TTL when loaded at time 0; null if not restored. */
   remaining: number | null;
 }
 
@@ -258,7 +257,6 @@ Deno.test("answers for client subnets are restored for these subnets, and only w
     const scope = one.subnet === undefined ? NO_SCOPE.NEEDED : one.scope ?? 24;
     assert.equal(found.scope, Math.max(scope, NO_SCOPE.NEEDED));
   }
-  // Each is valid for the same clients as before.
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 9] })!.scope, 16);
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 1, 2] }), null);
   for (const subnet of [[], [0, 1, 24, 0, 10, 0, 0], [0, 2, 8, 0, 0x20]]) {
@@ -309,7 +307,7 @@ Deno.test("a smaller cache is filled to its capacity", () => {
   assert.equal(to.success.size, 100);
 });
 
-/** Checks what the query path assumes of every entry. */
+/** Asserts what the query path assumes of every entry. */
 function checkEntries(cache: TestCache): void {
   const scanner = new ResponseScanner();
   for (const store of [cache.success, cache.denial] as Store[]) {
@@ -365,7 +363,7 @@ Deno.test("slices with random damage leave only valid entries", () => {
   );
 });
 
-/** Changes that keep an entry's sizes: its message begins at 24, its record at 24 + 32. */
+/** Changes that keep an entry's sizes; its message begins at 24, its record at 24 + 32. */
 const BAD_CONTENT: [title: string, change: (entry: Uint8Array) => void][] = [
   ["an unknown class", (entry) => entry[16] = 2],
   ["the other class", (entry) => entry[16] = 1],

@@ -31,7 +31,6 @@ Deno.test("arena: blocks never overlap, and all memory is released", () => {
         }
       });
       for (const { address } of live) arena.free(address);
-      // Four spare chunks.
       assert.ok(arena.sizeBytes <= 4 * 65536);
     }),
     { numRuns: 60 },

@@ -9,7 +9,7 @@ import type { DoctorOptions } from "../../src/doctor/probe/options.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import { linuxReasons } from "../support/run/require.ts";
 
-/** What the doctor makes of these arguments, in this environment. */
+/** Report of the doctor for these arguments and environment. */
 async function read(args: readonly string[], env: Record<string, string> = {}) {
   let json = false;
   let options: DoctorOptions | null = null;
@@ -97,7 +97,6 @@ skipped  The second  not here
   const colored = doctorText(FINDINGS, { head: "HEAD", color: true, width: 10 });
   const lines = colored.split("\n");
   assert.equal(lines[2], "\x1b[32mok     \x1b[0m  First       all well");
-  // Too narrow to break lines.
   assert.ok(lines.includes(
     "\x1b[31mproblem\x1b[0m  First       a text that is longer than there is room for it",
   ));
@@ -130,7 +129,7 @@ Deno.test("doctor: a host without nodens is reported as JSON", async () => {
     ]);
     assert.equal(report.ok, code === 0);
     assert.equal(report.role, "host");
-    // Without the C library it cannot look who has the sockets.
+    // Without the C library the owner of the sockets is unknown.
     assert.equal(report.running, linuxReasons().length === 0 ? "nobody" : "unseen");
     const ids = report.findings.map(({ id }: { id: string }) => id);
     assert.equal(new Set(ids).size, ids.length, "each id once");

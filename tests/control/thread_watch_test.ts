@@ -1,4 +1,3 @@
-/** When a thread is taken for dead. */
 import assert from "node:assert/strict";
 import { CHECK_MS, ThreadWatch } from "../../src/control/thread_watch.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
@@ -6,7 +5,7 @@ import { VirtualClock } from "../support/run/virtual_clock.ts";
 
 const HANG = "has not answered for 5 s";
 
-/** A thread that beats when the test says so. */
+/** A thread with heartbeats controlled by the test. */
 class Thread {
   readonly values = new Float64Array(64);
   readonly clock = new VirtualClock({ nowMs: 1e6 });
@@ -20,7 +19,7 @@ class Thread {
     this.values[COUNTER.HEARTBEAT]!++;
   }
 
-  /** Checks after each of some seconds, until one finds a fault; returns that. */
+  /** Checks once a second until a fault is found; returns the fault. */
   async pass(seconds: number, { beats = false } = {}): Promise<string | null> {
     let fault: string | null = null;
     for (let i = 0; i < seconds && fault === null; i++) {

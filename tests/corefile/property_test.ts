@@ -35,7 +35,7 @@ Deno.test("any text results in a configuration or in faults with positions", () 
   );
 });
 
-/** Texts that careless reading would expand without end, or take very long for. */
+/** Texts that a careless reader would expand without end, or read very slowly. */
 const BOMBS: Record<string, string> = {
   "opening braces": ". " + "{\n".repeat(200_000),
   "closing braces": "}".repeat(50_000) + "\n}".repeat(50_000),

@@ -216,7 +216,7 @@ if (isLinux()) {
   Deno.test("log lines start with a priority only on the journal's stream", async () => {
     const corefile = () => `.:${freePort()} {\n bind 127.0.0.1\n hosts /nonexistent\n}\n`;
     const folder = folderWith({ one: corefile(), two: corefile(), bad: ". {\n cach\n}\n" });
-    /** Runs with one of the two outputs, which are different pipes, as the journal. */
+    /** Uses one of the two outputs, which are different pipes, as the journal. */
     const run = async (file: string, descriptor: number) => {
       const script = "exec 5>&1 6>&2; " +
         `export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/${descriptor + 4}); exec "$0" "$@"`;
@@ -272,7 +272,6 @@ if (isLinux()) {
       return !done;
     };
     while (!/^Try: /m.test(out)) assert.ok(await read());
-    // Nobody reads from here on.
     await askAll(port, queries);
     await askAll(port, 500);
     const url = `http://127.0.0.1:${metrics}`;
@@ -304,7 +303,7 @@ if (isLinux()) {
       Corefile: `.:${port} {\n bind 127.0.0.1\n log . "{name} ${"x".repeat(4000)}"\n whoami\n}\n`,
     });
     const child = new Deno.Command("sh", {
-      // The shell keeps the pipe open and never reads it; it says when nodens has ended.
+      // The shell keeps the pipe open without reading, and reports when nodens has ended.
       args: [
         "-c",
         'mkfifo "$1/pipe"; exec 3<>"$1/pipe"; "$2" run -A "$3" -pidfile "$1/pid" ' +
@@ -331,7 +330,7 @@ if (isLinux()) {
   });
 }
 
-/** Asks queries, forty at a time, and waits for each answer. */
+/** Sends the queries, forty at a time, and waits for all answers. */
 async function askAll(port: number, count: number): Promise<void> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };

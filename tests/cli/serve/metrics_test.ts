@@ -14,13 +14,13 @@ const MAIN = `${ROOT}main.ts`;
 interface Scene {
   process: TestProcess;
   folder: string;
-  /** Ports: DNS, and two for HTTP. */
+  /** Ports for DNS, and two for HTTP. */
   dns: number;
   http: number;
   other: number;
 }
 
-/** Runs nodens with a Corefile made of the scene's ports. */
+/** Runs nodens with a Corefile for the scene's ports. */
 async function withNodens(
   options: { corefile: (scene: Omit<Scene, "process" | "folder">) => string; args?: string[] },
   use: (scene: Scene) => Promise<void>,
@@ -113,7 +113,7 @@ Deno.test({
         ),
       );
       for (const [, name] of body.matchAll(/^# TYPE (\w+)/gm)) assert.ok(METRICS.has(name!), name!);
-      // The kernel's own numbers of this process.
+      // The kernel's figures for this process.
       const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(body)![1]);
       assert.ok(value("process_resident_memory_bytes") > 1e7);
       assert.ok(
@@ -224,7 +224,7 @@ Deno.test("metrics are served at the flags' addresses without a directive", asyn
   const args = ["-prometheus-listen-address", "localhost:OTHER", "-metrics-listen-address"];
   await withNodens({ corefile, args: [...args, `:${metrics}`] }, async ({ dns, other }) => {
     await askUdp(queryBytes({ name: "www.example.org" }), { port: dns });
-    // A port alone is on all addresses, of both families where the host has both.
+    // A port without an address means all addresses, of both families if the host has both.
     const hosts = haveIpv6() ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"];
     for (const host of hosts) {
       assert.equal((await fetch(`http://${host}:${metrics}/metrics`)).status, 200);

@@ -67,14 +67,13 @@ class Scene {
     this.#upstream = null;
   }
 
-  /** Ends a server, which writes the file. */
+  /** Stops a server, which writes the file. */
   async end(server: TestProcess): Promise<void> {
     assert.equal((await server.stop()).code, 0, server.output);
     const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
     assert.ok(names.includes("cache"), `${names}: ${server.output}`);
   }
 
-  /** Makes the file older. */
   age(seconds: number): void {
     const bytes = Deno.readFileSync(this.file);
     const view = new DataView(bytes.buffer);
@@ -112,7 +111,7 @@ for (
   Deno.test(`the cache survives SIGTERM and a restart${title}`, async () => {
     const scene = new Scene({ args });
     const first = await scene.start();
-    // The kernel chooses the worker, and the first one's cache is persisted.
+    // The kernel chooses the worker; the first one's cache is persisted.
     for (let i = 0; i < (args[0] === "-workers" ? 20 : 1); i++) await scene.fill();
     await scene.end(first);
     await scene.stopUpstream();
@@ -123,7 +122,7 @@ for (
       second.output,
       /\[INFO\] plugin\/cache: restored 30 entries from ".*\/cache" in \d+ ms/,
     );
-    // Many ports, so that both workers are asked.
+    // Many ports, to reach both workers.
     await assertWarm(scene);
     assert.equal(await scene.ask("other.example.org"), null);
     await second.stop();
@@ -142,7 +141,7 @@ Deno.test("the cache saved last survives SIGKILL", async () => {
       return 0;
     }
   };
-  // Each of the thirty takes about a hundred bytes; the first files may hold fewer.
+  // Each of the thirty takes about 100 bytes; the first files may contain fewer.
   await until(() => sizeOf() > 30 * 80, "thirty entries are written");
   Deno.kill(first.pid, "SIGKILL");
   await first.ended;

@@ -13,7 +13,6 @@ import { dataOf } from "./scene.ts";
 
 const DRIVERS = driversHere();
 
-/** A block that answers one name from the Corefile. */
 const names = (port: number, address: string, more = "bind 127.0.0.1") =>
   `.:${port} {\n ${more}\n hosts {\n ${address} www.example.org\n }\n}\n`;
 
@@ -23,7 +22,7 @@ async function addressOf(port: number, hostname = "127.0.0.1"): Promise<string |
   return dataOf(answer);
 }
 
-/** Has nodens reload and waits for how it goes: "complete" or "not taken over". */
+/** Reloads nodens; returns "complete" or "not taken over". */
 async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "SIGHUP") {
   const count = () => nodens.output.match(/Reloading complete|not taken over/g)?.length ?? 0;
   const before = count();
@@ -33,7 +32,7 @@ async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "S
   return [...nodens.output.matchAll(/Reloading complete|not taken over/g)].at(-1)![0];
 }
 
-/** Runs a nodens for the length of `use`; its exit code must be 0. */
+/** Runs nodens during `use`; its exit code must be 0. */
 async function withNodens(
   options: Parameters<typeof startNodens>[0],
   use: (nodens: Nodens) => Promise<void>,
@@ -157,7 +156,7 @@ Deno.test("a faulty Corefile is logged and shown in the status, and the old one 
     );
     assert.equal(await addressOf(port), "192.0.2.2");
     assert.equal((await status()).reload.ok, true);
-    // Figures are a second old at most.
+    // Metrics are up to a second old.
     const limitMs = performance.now() + 15_000;
     while (hash.exec(await scrape())![1] === before) assert.ok(performance.now() < limitMs);
   });

@@ -1,4 +1,4 @@
-/** A second process at the same addresses: what both say, and what goes from one to the other. */
+/** A second process on the same addresses: both logs, and the persisted cache. */
 import assert from "node:assert/strict";
 import { askUdp } from "../../support/processes/drivers.ts";
 import { until } from "../../support/run/until.ts";
@@ -43,7 +43,7 @@ Deno.test({
       await askAll(port);
       assert.deepEqual([upstream.counts.udp, upstream.counts.tcp], [udp, tcp]);
       assert.equal(await health(), "OK");
-      // The one that is left writes the file, and does not take its own for another's.
+      // The remaining process writes the file and recognizes it as its own.
       assert.equal((await second.stop()).code, 0);
       assert.equal(count(second.output, /entries from/g), 1, second.output);
       assert.doesNotMatch(first.output + second.output, /\[(WARNING|ERROR)\]/);

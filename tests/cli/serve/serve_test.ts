@@ -28,7 +28,7 @@ Deno.test("-version, -plugins and -h print their text and exit", async () => {
 });
 
 const port = freePort();
-/** Corefiles that cannot be served, and what standard error says. */
+/** Corefiles that are refused, and the error. */
 const REFUSED: { title: string; corefile: string; says: RegExp[] }[] = [
   {
     title: "faults",
@@ -73,7 +73,7 @@ Deno.test("a Corefile is refused: it cannot be read", async () => {
   assert.match(err, /Cannot read "\/nonexistent\/Corefile": /);
 });
 
-/** Another account, which may read files like root (Deno, the sources) and nothing else. */
+/** Another account, which can read files like root and has no other privilege. */
 const STRANGER = [
   ...["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all,+dac_read_search"],
   ...["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"],
@@ -84,7 +84,7 @@ Deno.test({
   ...skipFor([...rootReasons(), ...missing(["setpriv"])]),
   async fn() {
     await inFolder({ Corefile: ". {\n bind 127.0.0.77\n whoami\n}\n" }, async (folder) => {
-      // The account needs its own cache of compiled modules.
+      // The account needs a separate cache of compiled modules.
       const cache = `${folder}/cache`;
       Deno.mkdirSync(cache);
       Deno.chownSync(cache, 65534, 65534);
@@ -199,7 +199,7 @@ Deno.test("Corefile.example is served, and local queries are answered", async ()
   const port = freePort();
   const example = Deno.readTextFileSync(new URL("../../../Corefile.example", import.meta.url))
     .replaceAll("1053", String(port))
-    // This machine's may name no server.
+    // This machine's may have no server.
     .replace("/etc/resolv.conf", "FOLDER/resolv.conf");
   await serve(example, async (out) => {
     assert.match(out(), /Try: dig @127\.0\.0\.1 -p \d+ hello\.nodens\.test$/m);

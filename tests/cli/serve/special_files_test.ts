@@ -1,4 +1,4 @@
-/** Special files instead of regular ones: an error at once, never a wait. */
+/** Special files instead of regular ones: an error at once, without waiting. */
 import assert from "node:assert/strict";
 import { freePort } from "../../support/servers/ports.ts";
 import { until } from "../../support/run/until.ts";
@@ -9,7 +9,7 @@ import { inFolder, run } from "./scene.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Makes a folder with a FIFO that nobody writes to. */
+/** Makes a folder with a FIFO without a writer. */
 async function withFifo(use: (folder: string) => Promise<void>): Promise<void> {
   await inFolder({}, async (folder) => {
     makeFifo(`${folder}/fifo`);
@@ -19,7 +19,7 @@ async function withFifo(use: (folder: string) => Promise<void>): Promise<void> {
 
 const FIFO = "it is a FIFO, not a regular file";
 
-/** A FIFO in a Corefile, and the error. */
+/** Corefiles with a FIFO, and the errors. */
 const ROWS: { name: string; corefile: (folder: string) => string; why: RegExp }[] = [
   {
     name: "import",

@@ -78,15 +78,14 @@ Deno.test("query accepts the options in its help", () => {
   assert.throws(() => parseQueryArgs(["example.org", "+sh"]), FlagError);
 });
 
-/** A page as plain text; lint must be silent. */
+/** A page as plain text; lint must print nothing. */
 async function rendered(page: string): Promise<string> {
   return await withFolder(async (folder) => {
     const path = `${folder}/nodens.1`;
     Deno.writeTextFileSync(path, page);
     const lint = await runCommand("mandoc", ["-T", "lint", "-W", "warning", path]);
     assert.deepEqual([lint.text, lint.code], ["", 0]);
-    // Overstriking makes text bold or underlined.
-    // deno-lint-ignore no-control-regex
+    // Overstriking marks bold or underlined text.
     return (await runCommand("mandoc", ["-T", "utf8", path])).stdout.replace(/.\x08/g, "");
   });
 }

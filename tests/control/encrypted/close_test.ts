@@ -1,4 +1,3 @@
-/** How TLS connections are closed. */
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { SecureConnection } from "../../../src/control/encrypted/tls/connect.ts";

@@ -6,7 +6,7 @@ import {
   encodeRequest,
 } from "../../../src/control/encrypted/http/http2_headers.ts";
 
-/** A client, what it wrote, and what it reported. */
+/** A client, its output, and its events. */
 function connect() {
   const written: number[] = [];
   const events: string[] = [];
@@ -24,7 +24,7 @@ function connect() {
   return { client, written, events };
 }
 
-/** The same with some requests under way. */
+/** The same with some requests in flight. */
 function asking(requests = 1) {
   const { client, written, events } = connect();
   const headers = { method: "GET", authority: "x", path: "/", sizeBytes: 0 } as const;
@@ -32,7 +32,7 @@ function asking(requests = 1) {
   return { client, written, events };
 }
 
-/** What was written, as frames: type, flags, stream, payload. */
+/** The output as frames: type, flags, stream, payload. */
 function framesOf(written: readonly number[]): [number, number, number, number[]][] {
   const frames: [number, number, number, number[]][] = [];
   for (let at = 0; at < written.length;) {
@@ -54,7 +54,7 @@ function frame(type: number, flags: number, stream: number, payload: number[] = 
 }
 
 const SETTINGS = frame(4, 0, 0, [0, 3, 0, 0, 0, 7, 0, 4, 0, 0, 1, 0]);
-/** Header blocks of servers, and what is read of them. */
+/** Header blocks of servers, and the parsed result. */
 const BLOCKS: [title: string, block: number[], status: number | null, type: string | null][] = [
   ["status of the static table", [0x88], 200, null],
   ["another one", [0x8d], 404, null],
@@ -104,7 +104,7 @@ Deno.test("HTTP/2: a conversation works whole and byte by byte", () => {
     ...frame(0, 1, 1, [7]),
     ...frame(3, 0, 3, [0, 0, 0, 7]),
     ...frame(99, 0, 5, [1]),
-    // A stream that is closed.
+    // On a closed stream.
     ...frame(1, 4, 1, [0x88]),
     ...frame(7, 0, 0, [0, 0, 0, 3, 0, 0, 0, 0]),
   ]);
@@ -150,7 +150,7 @@ Deno.test("HTTP/2: a peer that breaks the protocol gets one error", () => {
     [frame(8, 0, 0, [0, 0, 0, 0]), "WINDOW_UPDATE"],
     [frame(8, 0, 0, [0x7f, 255, 255, 255]), "flow control"],
     [frame(8, 0, 1, [0x7f, 255, 255, 255]), "flow control"],
-    // The peer's own streams, and later ones of the client.
+    // The peer's streams, and later ones of the client.
     ...[0, 1, 3, 8].flatMap((type) =>
       [2, 3].map((stream): [number[], string] => [
         frame(type, 4, stream, [0, 0, 0, 1]),
@@ -172,7 +172,7 @@ Deno.test("HTTP/2: a peer that breaks the protocol gets one error", () => {
   }
 });
 
-/** Frames that do not advance an answer; stream 1 is open, 3 was cancelled. */
+/** Frames that do not advance an answer; stream 1 is open, 3 is cancelled. */
 const NOTHING = [
   { title: "empty DATA", frame: frame(0, 0, 1) },
   { title: "DATA of one octet", frame: frame(0, 0, 1, [7]) },
@@ -269,7 +269,7 @@ Deno.test("HTTP/2: a body is sent in pieces as the peer's windows allow", () => 
   const data = () => framesOf(written.slice(before)).filter(([type]) => type === 0);
   assert.deepEqual(data().map(([, flags, , payload]) => [flags, payload.length]), [[0, 10]]);
   client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 3])));
-  // A smaller window for all makes that of this stream smaller than nothing: 3 are to be made good.
+  // A smaller window makes this stream's negative: 3 octets must be made up.
   client.receive(Uint8Array.from(frame(4, 0, 0, [0, 4, 0, 0, 0, 7])));
   client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 3])));
   client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 20])));

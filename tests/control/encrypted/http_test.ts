@@ -91,7 +91,7 @@ function send(body: string | Uint8Array, headers: Record<string, string | number
 
 const OTHER = answer(queryBytes({ name: "other.example.org" }));
 const LOGIN = "<p>Welcome to this network. Please log in</p>";
-/** Faults of a server, and the reasons that are reported. */
+/** Faults of a server, and the reported reasons. */
 const FAULTS: [title: string, use: (request: HttpRequest) => void, why: string][] = [
   [
     "an HTTP status",
@@ -231,7 +231,6 @@ test(
   },
 );
 
-/** A frame without payload. */
 const frame = (
   type: number,
   flags: number,
@@ -251,7 +250,7 @@ test(
     });
     const client = scene.open(server, { http: "POST" });
     await client.until(() => client.connects === 1);
-    // Until the settings have been acknowledged.
+    // Until the settings are acknowledged.
     await until(() => octets >= 24 + 9 + 24 + 13 + 9);
     const before = octets;
     client.send(query("www"));

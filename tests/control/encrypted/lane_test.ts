@@ -88,7 +88,7 @@ test("the connection that explains a refusal uses the source address", async (sc
       why: string;
     }[]
   ) {
-    // The handshake that failed and the one that explains.
+    // The failed handshake and the explaining one.
     const from: (string | undefined)[] = [];
     const use = { accepted: (socket: Socket) => from.push(socket.remoteAddress), answer };
     const server = await scene.startTls(use, NAME, dates);
@@ -357,7 +357,7 @@ test("a refused server is tried again at once if the files have changed", async 
 test("closing the lane closes its connections, even unfinished ones", async (scene) => {
   const ended = Promise.withResolvers<void>();
   const server = await scene.startTls({
-    // A connection that is closed with unread input is reset.
+    // A connection closed with unread input is reset.
     connection: (socket) => socket.on("close", () => ended.resolve()),
     answer,
   });
@@ -394,7 +394,7 @@ Deno.test("DNS over TLS: the reason of a failure waits for room, but not forever
     commands.publish();
     lane.receive();
     const events = new RingReader(plane.events);
-    // The filling is read once the file has been found missing.
+    // The filling is read once the file turns out to be missing.
     while (events.kind !== EVENT.CLOSED) {
       while (events.next() && events.kind === EVENT.DATA);
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -450,7 +450,7 @@ for (const driver of driversHere()) {
         all.map((_, id) => `${id} NOERROR`),
       );
       if (driver === "portable") return;
-      // A replacement thread opens its own streams.
+      // A replacement thread opens new streams.
       plane.provoke("throw");
       await until(() => logs.some((line) => line.includes("the data plane failed")));
       assert.equal((await ask(99)).rcode, "NOERROR");

@@ -1,4 +1,4 @@
-/** The thread that speaks TLS: when it runs, and what its failure affects. */
+/** The thread for TLS: when it runs, and the effects of its failure. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Config } from "../../../src/config/types.ts";
@@ -79,9 +79,8 @@ function metric(tls: TlsThread, name: string): number {
 interface ThreadScene {
   tls: TlsThread;
   logs: string[];
-  /** The thread's clock. */
   clock: VirtualClock;
-  /** Response code of a new name, asked over TLS or plain DNS. */
+  /** Response code for a new name, asked over TLS or plain DNS. */
   ask(over: "tls" | "dns"): Promise<string>;
 }
 
@@ -126,7 +125,7 @@ for (const how of ["throw", "exhaust", "hang"] as const) {
   test(`a failed thread (${how}) is restarted, and plain DNS is not affected`, async (scene) => {
     const { tls, logs, clock, ask } = scene;
     assert.equal(await ask("tls"), "NOERROR");
-    // The watch sees that it has started.
+    // The watch detects the start.
     await clock.advance(1000);
     tls.provoke(how);
     do {
@@ -136,7 +135,7 @@ for (const how of ["throw", "exhaust", "hang"] as const) {
     assert.equal(tls.running, false);
     await clock.advance(100);
     assert.equal(tls.running, true);
-    // Health checks find the upstream again.
+    // Health checks detect the recovery.
     let rcode = "";
     for (let i = 0; i < 50 && rcode !== "NOERROR"; i++) rcode = await ask("tls");
     assert.equal(rcode, "NOERROR");
@@ -153,7 +152,7 @@ test("a reload changes the memory limit of all streams", async ({ tls, ask }) =>
   config.tlsBytes = 12 * 2 ** 20;
   tls.configure(config);
   await until(() => limit() === 12 * 2 ** 20);
-  // All traffic causes garbage collection.
+  // Any traffic triggers garbage collection.
   config.garbageBytes = 1;
   tls.configure(config);
   assert.equal(await ask("tls"), "NOERROR");

@@ -26,7 +26,10 @@ const route = (host: string, port: number): HttpRoute => ({
   handler: () => textReply(200, "here"),
 });
 
-/** Servers at a free port of 127.0.0.1, what they log and count, and clients that are closed at the end. */
+/**
+ * Servers on a free port of 127.0.0.1, their logs and counts, and clients that are closed at the
+ * end.
+ */
 interface Scene {
   servers: HttpServers;
   registry: MetricRegistry;
@@ -85,7 +88,7 @@ function test(
 
 const closed = (reason: string) => `nodens_http_connections_closed_total{reason="${reason}"}`;
 
-/** GETs /metrics; repeats it if a server that closes resets the connection. */
+/** GETs /metrics; repeats it if a closing server resets the connection. */
 async function read(port: number): Promise<string> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -126,7 +129,7 @@ const get = (path: string, headers = "") => `GET ${path} HTTP/1.1\r\n${host}${he
 const UPGRADE = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
   "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
 const NOT_FOUND = /not found; try \/metrics \/fails\n$/;
-/** A request, its answer's status, and what else the answer says. The server keeps the connection. */
+/** A request, the status of its answer, and text in the answer. The server keeps the connection. */
 const KEPT: [title: string, sent: string, status: number, has?: RegExp][] = [
   ["GET", get("/metrics"), 200],
   ["a query", get("/metrics?a=b"), 200],
@@ -318,7 +321,7 @@ Deno.test("HTTP: the kernel buffers little for a client that does not read", {
   const [listener, v6, other] = ["127.0.0.1", "::1", "127.0.0.1"].map((hostname) =>
     Deno.listen({ hostname, port })
   );
-  // Another server at the same port is not changed.
+  // Another server on the same port is unchanged.
   const neighbour = Deno.listen({ hostname: "127.0.0.2", port: addressOf(listener!).port });
   const all = [listener!, v6!, other!, neighbour];
   try {
@@ -334,7 +337,7 @@ Deno.test("HTTP: the kernel buffers little for a client that does not read", {
   }
 });
 
-/** SO_SNDBUF of the listening socket at an address. */
+/** SO_SNDBUF of the listening socket on an address. */
 function sendBuffer(libc: Libc, { hostname, port }: Deno.NetAddr): number {
   const name = new Uint8Array(SOCKADDR_SIZE);
   const address = new Address();

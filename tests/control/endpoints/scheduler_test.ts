@@ -1,4 +1,4 @@
-/** The order and rate of HTTP answers, in virtual time except for turns of the event loop. */
+/** Order and rate of HTTP answers, in virtual time except for turns of the event loop. */
 import assert from "node:assert/strict";
 import { Recent } from "../../../src/control/endpoints/http/recent.ts";
 import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
@@ -13,7 +13,7 @@ function make(limits: Partial<typeof LIMITS> = {}) {
   const released: string[] = [];
   const wait = (name: string, kind: "probe" | "page") =>
     void scheduler.wait(name, kind).then(() => released.push(name));
-  /** The requests released in one turn of the loop, or several. */
+  /** The requests released in one or more turns of the loop. */
   const turn = async (count = 1) => {
     for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
     return released.splice(0);
@@ -52,7 +52,7 @@ Deno.test("HTTP scheduler: pages beyond the burst wait, probes do not", async ()
   assert.deepEqual(await turn(20), ["page4", "page5"]);
   await clock.advance(1000);
   assert.deepEqual(await turn(20), names("page", 6, 10));
-  // An hour allows no larger burst.
+  // An hour does not allow a larger burst.
   await clock.advance(3_600_000);
   for (const page of names("page", 10, 20)) wait(page, "page");
   assert.deepEqual(await turn(20), names("page", 10, 14));

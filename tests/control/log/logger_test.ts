@@ -72,7 +72,7 @@ for (const [title, message, target, text] of LINES) {
   });
 }
 
-/** A reader that reads only when the test says so. */
+/** A reader controlled by the test. */
 function slowReader({ reading = false } = {}) {
   const decoder = new TextDecoder();
   const pending = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-/** What reading a message costs a data plane, which does nothing else meanwhile. */
+/** Cost of reading a message, which blocks the data plane. */
 import assert from "node:assert/strict";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { loadConfig } from "../../../src/loading/load.ts";
@@ -12,7 +12,7 @@ import { fakeHost } from "../../support/doubles/fake_host.ts";
 
 const ROOT = new URL("../../../src/", import.meta.url).pathname;
 
-/** Sends a message through a port; returns what was read, and the shortest time of some. */
+/** Sends a message through a port; returns the result and the shortest time of several reads. */
 function send(make: () => { message: ControlMessage; transfer: Transferable[] }) {
   let leastMs = Infinity;
   let read: ControlMessage | null = null;
@@ -43,7 +43,7 @@ Deno.test("plane port: a message of 1 MiB costs a data plane as little as one of
     (large.read as unknown as { data: { table: ArrayBuffer } }).data.table.byteLength,
     2 ** 20,
   );
-  // A view of as much takes five thousand times as long.
+  // A view of this size takes five thousand times as long.
   const ratio = large.leastMs / small.leastMs;
   assert.ok(ratio < 50, `${ratio.toFixed(1)} times`);
 });
@@ -71,7 +71,7 @@ Deno.test("plane port: only postToPlane sends messages to data planes", () => {
     Deno.readTextFileSync(`${ROOT}control/plane/${name}.ts`)
   ).join("");
   const sends = [...text.matchAll(/(\S+)\.postMessage\(/g)].map(([, who]) => who);
-  // That one starts the thread, which does not serve yet.
+  // This call starts the thread, which does not serve yet.
   assert.deepEqual(sends, ["worker", "port"]);
 });
 

@@ -1,4 +1,3 @@
-/** How the checks of a process are put together, and what is read of them. */
 import assert from "node:assert/strict";
 import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
@@ -7,7 +6,7 @@ import { type CheckPlan, VERDICT, VERDICTS } from "../../../src/io/check_plan.ts
 const target = (address: string) => ({ address, port: 53, mark: 0 });
 const marked = (address: string) => ({ address, port: 53, mark: 0x53 });
 
-/** Checks of data planes that only note what they are told. */
+/** Data plane checks that only record calls. */
 function make(workers = 1) {
   const plans: CheckPlan[] = [];
   const planes = Array.from({ length: workers }, () => ({
@@ -16,7 +15,7 @@ function make(workers = 1) {
     onUnwritable: (_list: string) => {},
   }));
   const checks = new SelfChecks(planes as unknown as DataPlane[]);
-  /** What the data plane finds out about the targets of the last plan, in a round. */
+  /** Sets the verdicts on the targets of the last plan, in a round. */
   const find = (...verdicts: number[]) => {
     const values = new Float64Array(plans.at(-1)!.verdicts);
     values[VERDICTS.ROUNDS]!++;

@@ -1,4 +1,4 @@
-/** Who else is bound to the same addresses, as the kernel tells it. */
+/** Other sockets bound to the same addresses, according to the kernel. */
 import assert from "node:assert/strict";
 import { neighboursText, SharedAddresses } from "../../../src/control/plane/shared_addresses.ts";
 import { bindListener, closeAll } from "../../../src/io/linux/listen.ts";

@@ -29,13 +29,13 @@ interface Started {
   warnings: string[];
 }
 
-/** Runs data planes on sockets that were handed over, for the length of `use`. */
+/** Runs data planes on handed-over sockets during `use`. */
 async function serving(
   options: {
     corefile: string;
     fds: number[];
     workers?: number;
-    /** No listener asks for them: they are closed at once, and the numbers are free for others. */
+    /** Without a listener: closed at once, so their numbers are free for others. */
     useless?: boolean;
   },
   use: (started: Started) => Promise<void>,
@@ -78,14 +78,14 @@ if (linux) {
   Deno.test("socket activation: queries already in the sockets are answered", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
-    // Asked before anybody serves: the kernel keeps it.
+    // Sent before any process serves: the kernel queues it.
     const early = askUdp(queryBytes({ name: "early.example.org" }), { port, limitMs: 30_000 });
     const corefile = whoami(port, "bind 127.0.0.1");
     await serving({ corefile, fds }, async ({ warnings, planes }) => {
       assert.equal(decode(await early).rcode, "NOERROR");
       await answers(port);
       assert.deepEqual(warnings, []);
-      // Stopping leaves the sockets to those who opened them.
+      // Stopping does not close handed-over sockets.
       await planes[0]!.stop(2000);
       assert.deepEqual(fds.map(isOpen), [true, true]);
     });
@@ -109,7 +109,7 @@ if (linux) {
     const corefile = whoami(port, "bind 127.0.0.1");
     await serving({ corefile, fds, useless: true }, async ({ warnings }) => {
       await answers(port);
-      // Free again, as nobody else has these.
+      // Free again, since no other process has these.
       Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: other }).close();
       Deno.listen({ hostname: "127.0.0.1", port: other }).close();
       assert.equal(warnings.length, 2);
@@ -174,7 +174,7 @@ if (linux) {
       libc.getsockopt(fd, 1, 8, value, new Uint32Array([4]));
       return value[0]!;
     };
-    // SO_RCVBUFFORCE, as a socket unit's ReceiveBuffer= has it; only root may.
+    // SO_RCVBUFFORCE, like ReceiveBuffer= of a socket unit; requires root.
     if (libc.setsockopt(fd, 1, 33, new Int32Array([32 * 1024 * 1024]), 4) === 0) {
       const before = size();
       libc.close(adopt(libc, found));
@@ -193,7 +193,7 @@ if (linux) {
     await serving({ corefile, fds, workers: 2 }, async ({ planes, warnings }) => {
       assert.equal(planes.length, 2);
       assert.deepEqual(warnings, []);
-      // The kernel chooses among three sockets; one that nobody served would keep its share.
+      // The kernel chooses among three sockets; an unserved one would keep its share.
       const ids = Array.from({ length: 40 }, (_, id) => id);
       await Promise.all(ids.map((id) => askUdp(queryBytes({ name: "a.test", id }), { port })));
     });

@@ -177,7 +177,7 @@ if (linux) {
       service.reloading();
       const usec = Number(/^RELOADING=1\nMONOTONIC_USEC=(\d+)\n$/.exec(await next())![1]);
       const uptime = Number(Deno.readTextFileSync("/proc/uptime").split(" ")[0]) * 1e6;
-      // A suspended machine's uptime goes on where the monotonic clock stands still.
+      // Uptime includes suspension, the monotonic clock does not.
       assert.ok(usec > 0 && usec <= uptime + 1e6, `${usec} of ${uptime}`);
       service.stopping();
       assert.equal(await next(), "WATCHDOG=1\n");
