@@ -29,7 +29,6 @@ class Thread {
     return fault;
   }
 
-  /** Checks after a pause of the control plane. */
   async check(pauseMs: number): Promise<string | null> {
     await this.clock.advance(pauseMs);
     return this.watch.check();

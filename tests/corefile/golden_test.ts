@@ -1,7 +1,7 @@
 /**
- * Golden Corefiles: a `*.corefiletest` contains a Corefile, a line of dashes, and the result:
- * warnings and the configuration as JSON, or the faults. A line `=== PATH` begins another file.
- * `UPDATE_GOLDEN=1 deno task test` writes the results; review the difference.
+ * A `*.corefiletest` contains a Corefile, a line of dashes, and the result: warnings and the
+ * configuration as JSON, or the faults. `=== PATH` begins another file. `UPDATE_GOLDEN=1 deno task
+ * test` writes the results; review the difference.
  */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";

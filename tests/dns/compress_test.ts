@@ -10,10 +10,10 @@ const HEADLESS = "my-headless-service.my-namespace.svc.cluster.local";
 
 const zeros = (count: number): number[] => Array(count).fill(0);
 
-/** An answer; an address unless type and data say otherwise. */
+/** An answer; an address unless type and data are given. */
 type Row = [owner: string | number[], type?: number, data?: number[]];
 
-/** A response to `qname` with these answers, names as given. */
+/** A response to `qname` with these answers, names unchanged. */
 function message(qname: string, rows: readonly Row[]): Uint8Array {
   return response(
     [...name(qname), 0, 1, 0, 1],
@@ -59,7 +59,6 @@ const CASES: [title: string, qname: string, rows: Row[], savedOctets: number][] 
       ["a.cdn.example.org", 5, name("b.cdn.example.org")],
       ["b.cdn.example.org"],
     ],
-    // Owners: 15 + 17 + 17. Data: a.cdn + pointer, b + pointer.
     15 + 17 + 17 + (19 - 8) + (19 - 4),
   ],
   [
@@ -83,7 +82,7 @@ const CASES: [title: string, qname: string, rows: Row[], savedOctets: number][] 
       ["p1.other.test"],
       ["p2.other.test"],
     ],
-    // The first address's owner is in full, so that the second can end like it.
+    // The first address has its owner in full, so that the second can point to its end.
     22 + 22 + 10,
   ],
   [
@@ -192,7 +191,7 @@ Deno.test("compression: a message that does not fit, ends early or has bad names
 const deep = (first: string) => `${first}.${Array(118).fill("a").join(".")}.test`;
 const numbered = (i: number) => `${i}`.padStart(4, "0");
 
-/** Labels of six letters whose hashes collide, whatever follows them. */
+/** Labels of six letters whose hashes collide, whatever follows. */
 function colliding(count: number): string[] {
   const hash = (text: string) => {
     let state = Math.imul(0x811c9dc5, 0x01000193);
@@ -209,7 +208,7 @@ function colliding(count: number): string[] {
   return found;
 }
 
-/** Position of the first record, and of its data, if its owner is "a". */
+/** Position of the first record, and of its data if its owner is "a". */
 const RECORDS_AT = 33;
 const DATA_AT = RECORDS_AT + 3 + 10;
 
@@ -271,7 +270,7 @@ Deno.test("cost of compression: few labels with colliding hashes are stored", ()
   const bytes = message("www.example.org", [...labels, ...labels].map((owner): Row => [owner]));
   const compressor = new Compressor();
   const out = compress(compressor, bytes, 400);
-  // Sixteen labels of six letters, each of which becomes a pointer once.
+  // Sixteen labels of six letters, each replaced by a pointer once.
   assert.equal(bytes.length - out.length, 16 * 6);
   assert.ok(compressor.octetsRead < 5 * bytes.length, `${compressor.octetsRead} octets read`);
 });

@@ -47,7 +47,7 @@ function randomRecord(dice: () => number): codec.Answer {
   return { ...base, ...kinds[dice() % kinds.length]! } as codec.Answer;
 }
 
-/** Compresses the first owner, if it ends like the question. */
+/** Compresses the first owner if it ends like the question. */
 function compress(bytes: Uint8Array): Uint8Array {
   const suffix = Buffer.from("\x07example\x03org\x00", "latin1");
   const buffer = Buffer.from(bytes);

@@ -3,7 +3,6 @@ import { ErrorText, MAX_ERROR_TEXT } from "../../src/dns/error_text.ts";
 
 const utf8 = (text: string) => [...new TextEncoder().encode(text)];
 
-/** What is kept of a text within a message. */
 function taken(octets: readonly number[]): string {
   const text = new ErrorText();
   text.copy(Uint8Array.of(0x7a), 0, 1);

@@ -12,12 +12,12 @@ import {
   viewOf,
 } from "../support/messages/wire.ts";
 
-/** The question is at 12 (its labels at 12, 16, 24), records start at 33. */
+/** The question is at 12 (its labels at 12, 16, 24); records start at 33. */
 const QUESTION = [...name("www.example.org"), 0, 1, 0, 1];
 const RECORDS_AT = 12 + QUESTION.length;
 const OPAQUE = 65280;
 const QNAME = pointer(12);
-/** Position of the first record's data, if its owner is the qname. */
+/** Position of the first record's data if its owner is the qname. */
 const DATA_AT = RECORDS_AT + 2 + 10;
 
 const record = (owner: number[], data: number[] = [], type = OPAQUE) =>
@@ -25,7 +25,7 @@ const record = (owner: number[], data: number[] = [], type = OPAQUE) =>
 const labels = (count: number) => Array(count).fill([1, 97]).flat() as number[];
 const chain = (length: number) =>
   Array.from({ length }, (_, i) => pointer(i === 0 ? 12 : DATA_AT + 2 * (i - 1))).flat();
-/** A name whose end is read first; its size is that of `count` labels more. */
+/** A name whose end is read first; it has `count` labels more. */
 const overKnownEnd = (count: number) => [
   record(QNAME, [...labels(59), ...pointer(12), ...labels(count), ...pointer(DATA_AT)]),
   record(pointer(DATA_AT)),
@@ -102,7 +102,7 @@ const BAD: Case[] = [
   [
     "a known label that is good alone, but not behind what precedes it here",
     [
-      // At 8: a pointer to 2, where a name ends at 5. At 0: a label of 7, then what is at 8.
+      // At 8: a pointer to 2, where a name ends at 5. At 0: a label of 7, followed by 8.
       record(QNAME, [7, 97, 1, 97, 0, 97, 97, 97, ...pointer(DATA_AT + 2)]),
       record(pointer(DATA_AT + 8)),
       record(pointer(DATA_AT)),
@@ -178,7 +178,7 @@ Deno.test("names in replies: the stripper terminates for any input", () => {
       assert.ok(stripper.octetsRead < 2000, `${title}: ${stripper.octetsRead} octets read`);
     }
   }
-  // A TTL written over a good name made it a pointer to itself.
+  // A TTL written over a valid name made it a pointer to itself.
   const looping = response(QUESTION, [record(QNAME), record(pointer(RECORDS_AT + 12))]);
   assert.equal(stripper.strip(looping, 2, out), false);
 });

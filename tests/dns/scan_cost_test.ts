@@ -19,7 +19,7 @@ class Message {
     this.at += octets.length;
   }
 
-  /** Adds an answer if it fits; returns whether another may. */
+  /** Adds an answer if it fits; returns whether another may fit. */
   answer(owner: number[], type: number, data: number[]): boolean {
     if (this.at + owner.length + 10 + data.length > this.bytes.length) return false;
     this.put(record(owner, type, data, 3600));
@@ -28,7 +28,7 @@ class Message {
     return this.records < 4096;
   }
 
-  /** Position of the next record's data, behind an owner of this size. */
+  /** Position of the next record's data, after an owner of this size. */
   dataAt(ownerSize: number): number {
     return this.at + ownerSize + 10;
   }
@@ -49,7 +49,9 @@ function aliasesAndAddresses(compressed: boolean): Message {
   return message;
 }
 
-/** Aliases of names that differ in their last but one label, in full, and addresses of `owner`. */
+/**
+ * Aliases of uncompressed names that differ in their second last label, and addresses of `owner`.
+ */
 function chainOfLongNames(aliases: number, owner = aliases - 1): Message {
   const message = new Message(deep("b"));
   const of = (i: number) => name(deep("b").replace(/evil/, `e${100 + i}`));
@@ -58,7 +60,7 @@ function chainOfLongNames(aliases: number, owner = aliases - 1): Message {
   return message;
 }
 
-/** A chain of pointers in opaque data, and as many owners as fit that begin at its far end. */
+/** A chain of pointers in opaque data, and owners that begin at its far end. */
 function pointerChain(length: number): Message {
   const message = new Message("www.example.org");
   const at = message.dataAt(2);
@@ -68,7 +70,7 @@ function pointerChain(length: number): Message {
   return message;
 }
 
-/** Labels in opaque data, each octet of which may begin a name, and owners that begin at each. */
+/** Labels in opaque data, and owners that begin at each octet of it. */
 function everyOctet(): Message {
   const message = new Message("www.example.org");
   const at = message.dataAt(2);

@@ -1,4 +1,3 @@
-/** Clocks: overflow after years, and suspended machines. */
 import assert from "node:assert/strict";
 import { CLOCK_SPAN, IN_MAIN, USES } from "../../src/plugins/cache/store/row.ts";
 import { tenthsSince, whyUseless } from "../../src/plugins/cache/persist/snapshot_file.ts";
@@ -11,7 +10,7 @@ import { makeCache, put } from "../support/messages/snapshots.ts";
 const SPAN_MS = 100 * CLOCK_SPAN;
 const YEAR_SECONDS = 31_556_952;
 
-/** Answers are numbered, with the TTL `ttl`. */
+/** Numbered answers with the TTL `ttl`. */
 function start(cache: string, ttl = 300): { simulation: Simulation; asked: () => number } {
   const simulation = new Simulation(`. {\ncache 2147483647 {\n${cache}\n}\nforward . 10.0.0.1\n}`);
   let asked = 0;
@@ -168,7 +167,7 @@ Deno.test("ages in a persisted cache are right whatever the wall clock did meanw
     const [writtenMs, tenths, useless] of [
       [now - 1234, 12, null],
       [now, 0, null],
-      // Set back a little: no entry gets younger than it was when written.
+      // Set back a little: no entry gets younger than when it was written.
       [now + 299_000, 0, null],
       [now + 301_000, 0, /^it was written 5 minutes in the future/],
       [now + 400 * day, 0, /^it was written 576000 minutes in the future/],

@@ -29,7 +29,7 @@ function start(corefile: string, { delayMs = 1, handlers = HANDLERS } = {}): Sim
   return simulation;
 }
 
-/** Counts comparisons of questions in flight while `work` runs. */
+/** Counts comparisons of questions in flight during `work`. */
 function comparisons(work: () => void): number {
   const original = Inquiry.prototype.equals;
   let count = 0;
@@ -99,7 +99,7 @@ for (const cache of ["", "cache\n"]) {
     simulation.run(20_000);
     assert.equal(simulation.engine.waiting, 0);
     assert.equal(onlyAnswer(asked[0]!).rcode, "SERVFAIL");
-    // A refusal says nothing about the name, and is not cached.
+    // A refusal is not about the name, and is not cached.
     const again = simulation.ask(queryBytes({ name: "n999.example.org" }));
     simulation.run(5);
     assert.equal(onlyAnswer(again).answers!.length, 1);
@@ -123,7 +123,6 @@ Deno.test("one client waits at most 64 times for one question; others are not af
   for (const one of [...greedy.filter((one) => !refused.includes(one)), ...others]) {
     assert.equal(onlyAnswer(one).answers!.length, 1);
   }
-  // The bound ends with the answer.
   assert.equal(onlyAnswer(ask("www.example.org", ATTACKER)).answers!.length, 1);
 });
 

@@ -147,7 +147,7 @@ for (const { title, dns64 = "dns64", name, type = "AAAA", rcode, answers, client
       for (let turn = 0; turn < 2; turn++) {
         const answer = ask(simulation, { name, type, ...client !== undefined && { client } });
         assert.equal(answer.rcode, rcode ?? "NOERROR");
-        // Answers from the cache have one TTL for all records.
+        // Cached answers have one TTL for all records.
         const plain = (line: string) => cache === "" ? line : line.replace(/ \d+ /, " ");
         assert.deepEqual(shown(answer.answers).map(plain), answers.map(plain));
       }

@@ -9,7 +9,7 @@ import { queryBytes } from "../support/messages/messages.ts";
 
 const KEY = new HashKey(1, 2);
 
-/** A query in a receive slot within the driver's memory. */
+/** A query in a receive slot in the driver's memory. */
 function receive(name: string): Exchange {
   const bytes = queryBytes({ name, edns: 1232, dnssecOk: true });
   const memory = new Memory(bytes.length + 80);
@@ -96,7 +96,7 @@ Deno.test("exchange: the origin determines the transport", () => {
   assert.deepEqual([exchange.transport, exchange.internal], [UDP, true]);
 });
 
-/** All fields except those that are set before each use. */
+/** All fields except those set before each use. */
 function stateOf(exchange: Exchange): Record<string, unknown> {
   const { position: _position, ecsAt: _ecsAt, optionsAt: _at, memory: _memory, ...rest } = {
     ...exchange,

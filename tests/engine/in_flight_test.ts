@@ -21,16 +21,14 @@ class Question extends PendingQuestion {
   }
 }
 
-/** A table with a fake engine. */
 class Rig {
   readonly values = new Float64Array(8);
   readonly reasons: string[] = [];
-  /** Addresses of the client and of what it asks. */
+  /** Addresses of the client and of the queried socket. */
   ends = { client: "192.0.2.99", local: "192.0.2.1" };
-  /** Exchanges that may still be parked. */
+  /** Number of exchanges that may still be parked. */
   places = Infinity;
   readonly table: InFlight<Question>;
-  /** Questions in flight. */
   readonly questions: Question[] = [];
 
   constructor() {
@@ -57,7 +55,7 @@ class Rig {
     return "begun";
   }
 
-  /** Ends a question; returns the clients that waited for it. */
+  /** Ends a question; returns its waiting clients. */
   end(id: number): number[] {
     const at = this.questions.findIndex((question) => question.id === id);
     const [question] = this.questions.splice(at, 1);
@@ -230,7 +228,7 @@ Deno.test("in flight: the table agrees with a plain list of questions and waiter
         }
       },
     ),
-    // Shrinking hundreds of steps takes minutes; the seed that is printed replays a failure.
+    // Shrinking hundreds of steps takes minutes; the printed seed replays a failure.
     { numRuns: 60, endOnFailure: true },
   );
 });

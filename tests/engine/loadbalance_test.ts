@@ -44,7 +44,7 @@ function start(directive: string, cache = "cache", seed = 1): Simulation {
   return simulation;
 }
 
-/** Data of the answers of each of `times` queries. */
+/** Data of the answers to each of `times` queries. */
 function ask(simulation: Simulation, times: number, name = "www.test", type = "A"): string[][] {
   return Array.from({ length: times }, () => {
     const asked = simulation.ask(queryBytes({ name, type }));
@@ -53,7 +53,7 @@ function ask(simulation: Simulation, times: number, name = "www.test", type = "A
   });
 }
 
-/** How often each text comes first. */
+/** Frequency of each text in the first position. */
 function firsts(orders: readonly string[][]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const [first] of orders) counts[first!] = (counts[first!] ?? 0) + 1;
@@ -138,7 +138,6 @@ for (const name of ["www.test", "alias.test"]) {
     const orders = ask(weighted(WEIGHTS), 1000, name)
       .map((order) => order.filter((data) => data !== "www.test"));
     const counts = firsts(orders);
-    // 6, 1, 2 and 1 of 10; seeded.
     assert.ok(Math.abs(counts["192.0.2.1"]! - 600) < 50, JSON.stringify(counts));
     assert.ok(Math.abs(counts["192.0.2.2"]! - 100) < 30, JSON.stringify(counts));
     assert.ok(Math.abs(counts["198.51.100.3"]! - 200) < 40, JSON.stringify(counts));

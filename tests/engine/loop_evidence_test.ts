@@ -1,4 +1,4 @@
-/** What is and is not evidence of a forwarding loop: chains, stripped options, replays. */
+/** Evidence of forwarding loops: chains, stripped options, replays. */
 import assert from "node:assert/strict";
 import { LOOP_MARK_SIZE } from "../../src/dns/constants.ts";
 import {
@@ -150,7 +150,6 @@ for (
     assert.ok(rounds.filter(({ lost }) => lost !== "").length > 50);
     assert.equal(found(simulation), 1);
     assert.deepEqual(simulation.logs.filter((line) => line.includes("plugin/loop")), []);
-    // No client's query went into the loop.
     assert.deepEqual(simulation.seen.slice(seen).filter((line) => line.endsWith(" A")), []);
   });
 }
@@ -177,7 +176,7 @@ Deno.test("without cookies, probes have no option, and a loop is found by repeat
   assert.equal(found(simulation), 1);
 });
 
-/** Two server blocks as two hosts that forward to each other. */
+/** Two server blocks, as two hosts that forward to each other. */
 function chain(options: { first?: string; second?: string } = {}): Simulation {
   const { first = "loop", second = "loop" } = options;
   const simulation = new Simulation(

@@ -1,4 +1,3 @@
-/** Forwarding loops: found, logged once, broken, and ended. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { SHARED_BYTES } from "../../src/plugins/shared_memory.ts";
@@ -24,7 +23,6 @@ const OTHER = "10.0.0.2:53";
 const PROBE = /HINFO$/;
 const NAME = / ([0-9a-f]{16}\.[0-9a-f]{16}(?:\.\S+)?) HINFO$/;
 
-/** Answers A queries; denies all others. */
 const good: Behaviour = (query) => {
   const { name, type } = query.questions![0]!;
   return [{
@@ -233,7 +231,6 @@ Deno.test("a query of another client is not a loop, whatever its name", () => {
     "0123456789abcdef.0123456789abcdef",
     "0123456789abcdef.0123456789abcdeg",
     "1.2",
-    // An old probe.
     own,
   ];
   for (const name of names) {
@@ -343,7 +340,7 @@ Deno.test("two data planes share their probes", () => {
   ];
   two.upstream(UPSTREAM, good);
   two.run(100);
-  // What one sends arrives at the other.
+  // Queries sent by one arrive at the other.
   one.upstream(UPSTREAM, (query) => {
     const { name, type } = query.questions![0]!;
     const ednsOptions = optionsOf(query);

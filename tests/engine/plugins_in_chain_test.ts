@@ -1,4 +1,4 @@
-/** Plugins that change what others see: their order matters. */
+/** Plugins that change the input of others, so their order matters. */
 import assert from "node:assert/strict";
 import { type Address, parseAddress } from "../../src/dns/address.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -10,7 +10,6 @@ import {
   Simulation,
 } from "../support/simulation/simulation.ts";
 
-/** A simulation with a configurable client address. */
 class Clients extends Simulation {
   client = "192.0.2.7";
 
@@ -132,7 +131,6 @@ Deno.test("the cache stores the records that minimal leaves, with their TTL", ()
     assert.deepEqual(answers!.map((record) => (record as { ttl?: number }).ttl), [60]);
   }
   assert.equal(simulation.seen.length, 1);
-  // A delegation is unchanged.
   assert.equal(onlyAnswer(ask(simulation, { type: "MX" })).authorities!.length, 1);
 });
 

@@ -43,7 +43,7 @@ function hashOf(name: Uint8Array, key: HashKey, type = 1): number {
   return exchange.hash;
 }
 
-/** Sizes of a power of two of buckets. */
+/** Powers of two as numbers of buckets. */
 function fill(hashes: Iterable<number>, buckets: number): Uint32Array {
   const sizes = new Uint32Array(buckets);
   for (const hash of hashes) sizes[hash & (buckets - 1)]!++;

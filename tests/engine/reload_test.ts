@@ -110,7 +110,7 @@ Deno.test("streams of a remaining listener continue; those of a removed one are 
   goes!.end();
   assert.equal(goes!.closed(), true);
   assert.equal(goes!.received.length, 1);
-  // A client that does not close its side is not waited for.
+  // Clients that do not close their side do not delay this.
   simulation.run(2000);
   assert.equal(idle!.closed(), true);
   assert.equal(stays!.received.length, 1);
@@ -152,7 +152,6 @@ Deno.test("metrics of a removed upstream disappear, those of a remaining one sta
   assert.deepEqual([up("10.0.0.1:53"), up("10.0.0.2:53")], [NaN, 1]);
 });
 
-/** Two blocks for the same zone on different ports. */
 const twins = (first: string, second: string) =>
   [[53, "10.0.0.1", first], [54, "10.0.0.2", second]].map(([port, upstream, more]) =>
     `.:${port} {\n cache\n forward . ${upstream}\n ${more}\n}\n`
@@ -176,7 +175,6 @@ for (
       const answers = [0, 1].map((on) => dataOf(ask(simulation, name, on)));
       assert.deepEqual(answers, ["192.0.2.1", "192.0.2.2"], name);
     }
-    // Upstreams saw only the new name.
     assert.equal(simulation.seen.length, 4);
   });
 }

@@ -1,4 +1,4 @@
-/** EDNS options that rules put into queries to upstreams. */
+/** EDNS options that rules add to upstream queries. */
 import assert from "node:assert/strict";
 import { a, optionsOf, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
@@ -13,7 +13,7 @@ interface Case {
   own?: string;
   client?: string;
   forward?: string;
-  /** Options of the query to the upstream by code, without cookies. */
+  /** Options of the upstream query by code, without cookies. */
   sent: Record<number, string | number[]>;
 }
 

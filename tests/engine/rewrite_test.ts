@@ -80,7 +80,7 @@ interface Case {
   title: string;
   rules: string;
   ask: [name: string, type?: string];
-  /** What the upstream is asked, `name type`, in order. */
+  /** Upstream queries, `name type`, in order. */
   seen: string[];
   rcode?: string;
   answers: string[];
@@ -264,7 +264,7 @@ for (const cache of ["", "cache\n "]) {
         assert.deepEqual(answer.questions!.map(({ name, type }) => [name, type]), [
           [name, type ?? "A"],
         ]);
-        // Answers from the cache have one TTL for all records.
+        // Cached answers have one TTL for all records.
         const withoutTtl = (line: string) => cache === "" ? line : line.replace(/ \d+ /, " ");
         assert.deepEqual(shown(answer.answers).map(withoutTtl), answers.map(withoutTtl));
       }

@@ -1,4 +1,3 @@
-/** What clients get from chaos, local and header. */
 import assert from "node:assert/strict";
 import { answering, ask } from "../support/engine/scenario.ts";
 import { Simulation } from "../support/simulation/simulation.ts";

@@ -35,7 +35,7 @@ const ADDRESS = 'template IN A example {\n answer "{{ .Name }} A 10.0.0.2"\n }';
 const alias = (to: string) =>
   `template IN ANY foo.test {\n answer "foo.test 60 IN CNAME ${to}"\n }`;
 
-/** Rows: data of the answers (the type if it is not text), and those of the authority section. */
+/** Rows: data of the answers and of the authority section, or the type if it is not text. */
 const CASES: [
   title: string,
   plugins: string,

@@ -16,7 +16,6 @@ function answer(query: Uint8Array, parts: Packet): Uint8Array {
   return encode({ type: "response", id: id!, questions: questions!, flags: 0x180, ...parts });
 }
 
-/** Runs `nodens query` against a script. */
 async function query(args: string, script: Script, options: Parameters<typeof run>[2] = {}) {
   const server = await ScriptedServer.start(script);
   const where = options.resolvConf === undefined ? ["@127.0.0.1"] : [];

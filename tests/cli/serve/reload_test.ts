@@ -1,4 +1,3 @@
-/** Reloads and stops of a real nodens. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";

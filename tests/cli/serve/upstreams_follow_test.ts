@@ -56,7 +56,6 @@ Deno.test({
   name: "no query is lost while resolv.conf changes its upstream",
   ...asRoot,
   async fn() {
-    // Unique to this run.
     const [x, y] = crypto.getRandomValues(new Uint8Array(2));
     const addresses = [`127.71.${x}.${y}`, `127.72.${x}.${y}`];
     const upstreams = addresses.map((address, i) => startSlowUpstream(address, `192.0.2.${i}`));

@@ -4,7 +4,6 @@ import type { SecureConnection } from "../../../src/control/encrypted/tls/connec
 import { closeConnection, MAX_LINGERING } from "../../../src/control/encrypted/tls/close.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
-/** A TLS socket or its transport. */
 class FakeSocket extends EventEmitter {
   paused = false;
   destroyed = false;

@@ -7,7 +7,6 @@ import { answer, scenes } from "./scene.ts";
 
 const HEADERS = { ":status": 200, "content-type": "application/dns-message" };
 
-/** The message of a GET or POST request. */
 function messageOf({ headers, body }: HttpRequest): Uint8Array {
   if (headers[":method"] === "POST") return body;
   const text = new URL(`https://x${headers[":path"]}`).searchParams.get("dns")!;
@@ -64,7 +63,6 @@ test("three hundred queries at once are answered in any order", async (scene) =>
   const server = await scene.startHttp((request) => {
     held.push(request);
     most = Math.max(most, held.length);
-    // In reverse order.
     setTimeout(() => {
       const all = held.reverse();
       held = [];
@@ -81,7 +79,6 @@ test("three hundred queries at once are answered in any order", async (scene) =>
   await client.until(() => scene.pair.lane.queued(client.stream) === 0);
 });
 
-/** A response with this body. */
 function send(body: string | Uint8Array, headers: Record<string, string | number> = HEADERS) {
   return ({ stream }: HttpRequest) => {
     stream.respond(headers);

@@ -254,7 +254,6 @@ test("input that the engine does not read slows the peer, and is not lost", asyn
   pair.held = true;
   client.send(QUERY);
   let most = 0;
-  // Until the kernel's buffers on both sides are full.
   for (let before = -1, still = 0; still < 20;) {
     await new Promise((resolve) => setTimeout(resolve, 10));
     most = Math.max(most, pair.budget.used);
@@ -310,7 +309,6 @@ test("a refused server is avoided for a while", async (scene) => {
   for (let i = 0; i < 50; i++) assert.equal(await scene.refusal(relay), why);
   assert.ok(connections <= 4, `${connections} connections for 50 queries`);
   assert.equal(pair.counted.filter((reason) => reason === "refused").length, 49);
-  // Longer each time, up to a limit.
   let attempts = 0;
   for (let second = 0; second < 60; second++) {
     pair.nowMs += 1000;

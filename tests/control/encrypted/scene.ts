@@ -34,7 +34,6 @@ export class Scene {
     this.pair = new LanePair(options);
   }
 
-  /** Another authority. */
   stranger(): Authority {
     const stranger = makeAuthority("somebody else");
     this.#authorities.push(stranger);
@@ -57,7 +56,6 @@ export class Scene {
     return this.#add(startTcp(use));
   }
 
-  /** Opens a stream. */
   open({ port }: TestServer, more: More = {}): LaneClient {
     return this.pair.open({ port, caFile: this.authority.caFile, ...more });
   }

@@ -50,7 +50,6 @@ export class RawHttp {
   async #read(): Promise<boolean> {
     if (this.#ended) return false;
     const buffer = new Uint8Array(65536);
-    // A reset is an end as well.
     const count = await this.conn.read(buffer).catch(() => null);
     if (count === null) this.#ended = true;
     else this.#text += String.fromCharCode(...buffer.subarray(0, count));

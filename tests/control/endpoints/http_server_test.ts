@@ -38,7 +38,6 @@ interface Scene {
   /** Serves "here" at /metrics, or these routes. */
   apply(...routes: Partial<HttpRoute>[]): void;
   metric(name: string): number;
-  /** Connects, and sends text. */
   client(sent?: string, at?: { port?: number; hostname?: string }): Promise<RawHttp>;
 }
 

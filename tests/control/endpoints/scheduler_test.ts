@@ -6,7 +6,6 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 const LIMITS = { probesATurn: 8, pagesASecond: 100, pagesInARow: 4 };
 
-/** A scheduler, and the requests it has released. */
 function make(limits: Partial<typeof LIMITS> = {}) {
   const clock = new VirtualClock({ nowMs: 1000 });
   const scheduler = new HttpScheduler({ ...LIMITS, ...limits }, clock);

@@ -21,7 +21,6 @@ function configOf(corefile: string) {
   return loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost()).config;
 }
 
-/** Whether a descriptor is open. */
 const isOpen = (fd: number) => openLibc().fcntl(fd, 1, 0) >= 0;
 
 interface Started {

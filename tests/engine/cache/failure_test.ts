@@ -11,7 +11,7 @@ import { onlyAnswer } from "../../support/simulation/simulation.ts";
 
 const good = answering({ ttl: 20 });
 
-/** Asks every 100 ms and returns the times, in seconds, at which the upstream was asked. */
+/** Asks every 100 ms; returns the times of upstream queries in seconds. */
 function askedAt(world: CacheWorld, seconds: number): number[] {
   const times: number[] = [];
   const startMs = world.simulation.nowMs;
@@ -55,7 +55,6 @@ for (
 for (const options of ["servfail 0", "servfail 500ms", "disable denial"]) {
   Deno.test(`${options} stores no failure`, () => {
     const world = new CacheWorld(failing, options);
-    // After the first failure, forward asks again without EDNS.
     world.ask();
     world.simulation.seen.length = 0;
     world.ask();

@@ -31,17 +31,16 @@ class World extends CacheWorld {
     return this;
   }
 
-  /** Sends a query with OPT. */
   query(): Asked {
     return this.send({ edns: 1232 });
   }
 
-  /** What a query gets within `waitMs`. */
+  /** Answers to a query within `waitMs`. */
   told(waitMs = 50): string {
     return told(this.ask({ edns: 1232 }, { waitMs }));
   }
 
-  /** What `clients` that ask at once get within 100 ms. */
+  /** Answers to `clients` that ask at once, within 100 ms. */
   toldAll(clients: number): string[] {
     const asked = Array.from({ length: clients }, () => this.query());
     this.run(100);
@@ -202,7 +201,6 @@ Deno.test("verify with a timeout serves stale after it, while the refresh contin
   assert.equal(told(onlyAnswer(during)), "192.0.2.1 ttl 15 ede 3");
   world.run(600);
   assert.equal(world.told(), NEW);
-  // One for the entry, one for its refresh.
   assert.equal(world.count("nodens_forward_lookups_total"), 2);
 });
 

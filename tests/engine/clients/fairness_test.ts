@@ -14,7 +14,6 @@ const ATTACKER = "198.51.100.7";
 /** Destination of the simulation's queries. */
 const SERVER = "192.0.2.1";
 
-/** Silent for the attacker's names. */
 const behaviour: Behaviour = (query, transport) =>
   query.questions![0]!.name.startsWith("silent")
     ? []
@@ -36,7 +35,7 @@ function flood(simulation: Simulation, count: number, client: string): Asked[] {
 Deno.test("one client cannot use up all waiting queries", () => {
   const simulation = start();
   const flooding = flood(simulation, 3000, ATTACKER);
-  // A third of all: half of what is then free.
+  // A third of all: half of the remaining ones.
   assert.equal(simulation.engine.waiting, 342);
   const shed = flooding.filter(({ answers }) => answers.length === 1);
   assert.equal(shed.length, 3000 - 342);
@@ -51,7 +50,7 @@ Deno.test("one client cannot use up all waiting queries", () => {
   }
   simulation.run(20_000);
   assert.equal(simulation.engine.waiting, 0);
-  // Everything is released: the client may wait again.
+  // All are released: the client may wait again.
   flood(simulation, 300, ATTACKER);
   assert.equal(simulation.engine.waiting, 300);
 });
@@ -63,7 +62,7 @@ Deno.test("several greedy clients leave room for others", () => {
       simulation.ask(queryBytes({ name: `silent${i}.${client}.example` }), 0, client);
     }
   }
-  // Each uses a third of what it finds free.
+  // Each uses a third of the free ones.
   assert.equal(simulation.engine.waiting, 722);
   const asked = simulation.ask(queryBytes({ name: "www.example.org" }), 0, "192.0.2.1");
   simulation.run(5);
@@ -79,7 +78,7 @@ Deno.test("addresses of one IPv6 network of 64 bits are one client", () => {
   assert.equal(simulation.engine.waiting, 342);
 });
 
-/** How many of a client's 300 simultaneous queries for one name get the answer. */
+/** Number of answered queries out of 300 simultaneous ones for one name. */
 function burst(client: string, simulation = start()): number {
   const asked = Array.from(
     { length: 300 },

@@ -1,11 +1,10 @@
-/** TCP streams when the process stops: queries that were read are answered, then FIN is sent. */
+/** TCP streams when the process stops: queries already read are answered, then FIN is sent. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { answering, closings } from "../../support/engine/scenario.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
-/** `delayMs` is the upstream's delay. */
 function start(delayMs = 1): Simulation {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}\n");
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs }));
@@ -34,12 +33,11 @@ Deno.test("drain: a client that never closes its side does not delay the stop", 
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
-  // It has not asked yet.
   simulation.run(900);
   assert.equal(stream.finished(), false);
   simulation.run(200);
   assert.equal(stream.finished(), true);
-  // Data behind the FIN is read, so that nothing is reset, but not answered.
+  // Data after the FIN is read to avoid a reset, but not answered.
   stream.send(query());
   simulation.run(1500);
   assert.equal(stream.closed(), false);
@@ -90,7 +88,6 @@ Deno.test("drain: the rest of a query has a time limit", () => {
   }
 });
 
-/** A block with answers of 1.6 KB. */
 const BIG = `. {\n hosts /dev/null {\n ${
   Array.from({ length: 100 }, (_, i) => `192.0.2.${i} big.example.org`).join("\n")
 }\n }\n}`;

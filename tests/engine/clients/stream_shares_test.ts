@@ -1,4 +1,3 @@
-/** How TCP clients share connections, memory and time. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import {
@@ -27,7 +26,6 @@ const SIZE = MANY[0]!.length;
 const ALL = new Uint8Array(MANY.length * SIZE);
 MANY.forEach((one, n) => ALL.set(one, n * SIZE));
 
-/** Queries in one piece. */
 function queries(count: number): Uint8Array {
   return ALL.slice(0, count * SIZE);
 }
@@ -193,7 +191,7 @@ Deno.test("a stream's memory is released however it ends", () => {
   ];
   for (const end of ends) {
     const one = simulation.openStream(0, { client: HOG, takes: 0, kernelBytes: 6000 });
-    // An incomplete frame behind queries whose answers are not received.
+    // An incomplete frame after queries with undelivered answers.
     one.send(Uint8Array.from([...queries(70), 0xff, 0xff, 1, 2, 3]));
     simulation.run(0);
     assert.ok(simulation.engine.streams.bytes > 0);
@@ -267,7 +265,7 @@ Deno.test("turns and rounds are bounded", () => {
     runTurns.call(engine.streams);
     rounds.push(counts().map((count, i) => count - before[i]!));
   };
-  // All at once, so that they are read in one round.
+  // All at once, to be read in one round.
   for (const stream of streams) stream.send(queries(300));
   simulation.run(0);
   assert.deepEqual(counts(), streams.map(() => 300));
@@ -285,7 +283,7 @@ Deno.test("waiting queries and large answers end a turn sooner", () => {
     ...frame(queryBytes({ name: `n${id}.example.org`, id })),
   ]);
   simulation.openStream().send(Uint8Array.from(pieces.flat()));
-  // One turn when they arrive, one at the end of that round.
+  // One turn on arrival, one at the end of that round.
   assert.equal(simulation.engine.waiting, 2 * QUANTUM / WAIT_COST);
   simulation.run(0);
   assert.equal(simulation.engine.waiting, 40);
@@ -314,7 +312,6 @@ Deno.test("answers are complete and in order, however queries are cut and read",
       simulation.run(100);
       one.take(9000);
     }
-    // The rest is in the kernel.
     one.take(1 << 20);
     assert.deepEqual(
       one.received.map((bytes) => decode(bytes).id),
@@ -493,7 +490,7 @@ Deno.test("a removed listener does not wait for a client that receives nothing",
   assert.equal(simulation.engine.streams.bytes, 0);
 });
 
-/** A query of 19 octets with its length: one read holds more than a turn. */
+/** A query of 19 octets with its length: one read contains more than a turn. */
 function shortQuery(id: number): Uint8Array {
   return frame(queryBytes({ name: ".", id }));
 }

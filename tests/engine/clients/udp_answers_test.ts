@@ -14,10 +14,9 @@ import {
 const VICTIM = "203.0.113.7";
 const CLIENT = "192.0.2.1";
 
-/** Addresses for an answer of about 1,000 octets. */
 const MANY = Array.from({ length: 30 }, (_, i) => `198.51.100.${i}`);
 
-/** Answers names that begin with "large" in about 1,000 octets, others shortly, after a delay. */
+/** Answers of about 1,000 octets for names that begin with "large", short ones for others. */
 const after = (delayMs: number): Behaviour => (query) => {
   const { name } = query.questions![0]!;
   const addresses = name.startsWith("large") ? MANY : MANY.slice(0, 1);
@@ -116,7 +115,7 @@ Deno.test("large answers above the rate are sent without records, not larger tha
     assert.deepEqual(answer.questions, decode(bytes).questions);
     assert.ok(answers[0]!.bytes.length <= bytes.length);
   }
-  // Short answers, answers over TCP and other clients' answers are not counted.
+  // Short answers, answers over TCP and answers to other clients are not counted.
   ask(simulation, "www.example.org");
   simulation.run(2);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).flag_tc, false);
@@ -124,7 +123,6 @@ Deno.test("large answers above the rate are sent without records, not larger tha
   stream.send(frame(queryBytes({ name: "large.example.org" })));
   assert.equal(decode(stream.received[0]!).answers!.length, MANY.length);
   assert.equal(truncated([ask(simulation, "large.example.org", "192.0.2.2")]), 0);
-  // The rate recovers with time.
   simulation.run(500);
   const half = Array.from({ length: perSecond }, () => ask(simulation, "large.example.org"));
   assert.ok(Math.abs(truncated(half) - perSecond / 2) <= 1, `${truncated(half)} truncated`);
@@ -190,7 +188,7 @@ Deno.test("rrl applies to the names of its own block", () => {
 });
 
 Deno.test("accumulated answers for a victim are few, short, or not larger than the queries", () => {
-  // The attacker's own server keeps all queries waiting, then answers all at once.
+  // The attacker's server delays all answers, then sends them at once.
   for (const delayMs of [DISCARD_MS - 100, DISCARD_MS + 100]) {
     const simulation = start("", 0);
     const releaseMs = simulation.nowMs + delayMs;

@@ -20,7 +20,7 @@ import {
 } from "../../support/simulation/simulation.ts";
 import { answering, refusing, silent } from "../../support/simulation/upstream_kinds.ts";
 
-/** Answers every query, however late, so that its outcome can be seen. */
+/** Answers every query, however late, so that its outcome is visible. */
 function world(
   upstreams: Record<string, Behaviour>,
   options: ForwardingOptions<Simulation> = {},
@@ -42,7 +42,6 @@ Deno.test("policy fastest prefers the upstreams with the shortest response times
   const from = simulation.seen.length;
   askMany(simulation, 200, { prefix: "m", forMs: 20 });
   assert.equal(sentTo(simulation, "10.0.0.1", from), 0);
-  // The two that are about as fast share the queries.
   assert.ok(sentTo(simulation, "10.0.0.2", from) > 40);
   assert.ok(sentTo(simulation, "10.0.0.3", from) > 40);
 });
@@ -241,7 +240,7 @@ Deno.test("a connection past max_age takes no new queries", () => {
   const options = "force_tcp\n expire 1s\n max_age 2s";
   const simulation = world({ "10.0.0.1": answering(5) }, { options });
   askMany(simulation, 1000, { forMs: 10 });
-  // Ten seconds in lives of 1.6 to 2 seconds.
+  // Ten seconds, with lifetimes of 1.6 to 2 seconds.
   assert.ok(simulation.connects >= 5 && simulation.connects <= 7, `${simulation.connects}`);
 });
 

@@ -1,4 +1,4 @@
-/** How servers treat connections, in virtual time, over TCP and TLS. */
+/** Servers that treat connections differently, in virtual time, over TCP and TLS. */
 import assert from "node:assert/strict";
 import {
   answered,
@@ -107,7 +107,7 @@ for (const transport of ["TCP", "TLS"] as const) {
   });
 }
 
-/** When servers change, and until when queries are sent, in simulated milliseconds. */
+/** Simulated milliseconds at which servers change, and at which queries end. */
 const CHANGE = { atMs: 6000, untilMs: 14_000 } as const;
 
 Deno.test("a server may change its treatment of connections, in each direction", async (t) => {

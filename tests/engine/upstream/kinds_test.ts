@@ -120,8 +120,8 @@ Deno.test("however a server treats EDNS, all kinds of clients are answered", asy
           const asked = askMany(simulation, 30, { ...options, forMs: 200 });
           simulation.run(6000);
           const times = answered(asked);
-          // Learnt soon. Over TCP, silence first looks like a slow answer, and after 1.9 s an answer
-          // is too late for a client over UDP.
+          // Detected soon. Over TCP, silence first looks like a slow answer, and after 1.9 s an
+          // answer is too late for a client over UDP.
           const least = transport === "" ? 30 : 26;
           assert.ok(times.length >= least, `${30 - times.length} of 30 got no answer`);
           const late = times.filter((ms) => ms > 100).length;

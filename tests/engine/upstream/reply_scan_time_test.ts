@@ -11,7 +11,7 @@ const reply = responseBytes(decode(queryBytes({ name: "www.example.org" })), {
   answers: [a("www.example.org", "192.0.2.1")],
 });
 
-/** Scans the reply, complete or cut, with a clock that gives these two times. */
+/** Scans the reply, complete or cut, with a clock that returns these two times. */
 function scanAt(times: number[], cut = 0): { usable: boolean; counts: number[] } {
   const engine = fakeEngine();
   engine.io.nanoseconds = () => times.shift()!;

@@ -41,11 +41,11 @@ Deno.test("queries share connections instead of waiting long for a socket", () =
   const asked = askMany(simulation, 100);
   simulation.run(2000);
   assert.deepEqual(rcodes(asked), ["NOERROR"]);
-  // The eighty, and some of the others once more.
+  // The eighty, and some of the others again.
   const fallbacks = count(simulation, "nodens_forward_socket_fallbacks_total");
   assert.ok(fallbacks >= 80 && fallbacks <= 100, `${fallbacks} went over TCP`);
   assert.ok(simulation.mostStreams <= 64, `${simulation.mostStreams} connections at a time`);
-  // At the bound, late queries made room for waiting ones.
+  // At the bound, late queries were moved for waiting ones.
   assert.ok(simulation.connects <= 80, `${simulation.connects} connections`);
 });
 
@@ -91,7 +91,7 @@ Deno.test("a health check without a socket does not keep an upstream down", () =
   const simulation = start(5, { "10.0.0.1": silent }, "max_fails 2");
   askMany(simulation, 5);
   simulation.run(3000);
-  // It has recovered, but checks without sockets cannot tell.
+  // It has recovered, but checks without sockets cannot detect that.
   simulation.upstream("10.0.0.1:53", answering(1));
   simulation.sockets = 0;
   simulation.run(5000);

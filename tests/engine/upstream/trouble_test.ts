@@ -77,7 +77,6 @@ for (const { title, second, withinMs } of BESIDE_SILENCE) {
       "10.0.0.2": second,
       "10.0.0.3": answering(),
     });
-    // More than the budget for resends covers.
     const asked = askMany(simulation, 150);
     simulation.run(6000);
     const longest = Math.max(...asked.map(waited));
@@ -160,7 +159,7 @@ Deno.test("a lack of sockets does not count as an upstream's failure", () => {
   assert.ok(checks + failed <= 4, `${checks} checks sent, ${failed} counted as failed`);
 });
 
-/** A greedy client asks names that are never answered; returns the queries of another client. */
+/** A greedy client asks for unanswered names; returns the queries of another client. */
 function besideGreed(simulation: Simulation, names: number, everyMs: number): Asked[] {
   const others: Asked[] = [];
   for (let i = 0; i < names; i++) {
@@ -181,10 +180,10 @@ Deno.test("one client cannot use all connections of an upstream", () => {
 Deno.test("one client cannot use all sockets", () => {
   const simulation = forwarding({ "10.0.0.1": silentFor("slow") }, {
     Class: FewSockets,
-    // As the driver sets it for so many sockets.
+    // As set by the driver for so many sockets.
     maxExchanges: 384,
   });
-  // What the Linux driver has if 1024 descriptors may be open.
+  // The Linux driver's number for 1024 descriptors.
   simulation.sockets = 512;
   assert.deepEqual(rcodes(besideGreed(simulation, 3000, 3)), ["NOERROR"]);
 });
@@ -216,7 +215,6 @@ Deno.test("an unanswered measurement does not close a working connection", () =>
     "10.0.0.2": answering(30),
   }, { options: "force_tcp", policy: "fastest" });
   askMany(simulation, 400, { forMs: 10 });
-  // A check that fails closes only its own connection.
   assert.ok(simulation.connects <= 12, `${simulation.connects} connections in four seconds`);
 });
 
@@ -272,7 +270,7 @@ Deno.test("an error response is passed on if no better one arrives", () => {
   }
 });
 
-/** Connections take 400 ms to be established, as TLS over a long distance does. */
+/** Connections take 400 ms to establish, as TLS does over a long distance. */
 class Far extends Simulation {
   readonly #waiting = new Map<number, { memory: Memory; length: number }[]>();
   override connect(endpoint: Endpoint, handler: StreamHandler): number {
