@@ -1,4 +1,4 @@
-/** A few seeds of each target; `tests/long` runs more, and `deno task fuzz` random ones. */
+/** A few seeds of each target; `tests/long` runs more, `deno task fuzz` random ones. */
 import assert from "node:assert/strict";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";

@@ -10,7 +10,6 @@ import { RingReader, RingWriter } from "../../src/io/ring.ts";
 const TLS = { serverName: "", certFile: null, keyFile: null, caFile: null, http: null };
 const ENDPOINT: Endpoint = { address: new Address(), scope: "", source: null, tls: TLS };
 
-/** Counts the calls of a stream's handler. */
 class Heard implements StreamHandler {
   bytes = 0;
   pieces = 0;
@@ -35,7 +34,6 @@ class Heard implements StreamHandler {
   }
 }
 
-/** Maximum number of streams of a test's lane. */
 const LIMIT = 10;
 
 interface Ends {

@@ -1,4 +1,3 @@
-/** The self-check of a data plane, in virtual time. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { Timers } from "../../src/engine/timers.ts";
@@ -22,11 +21,10 @@ function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): C
   };
 }
 
-/** A check whose loop turns every millisecond, with listeners and lists in memory. */
+/** A check whose loop runs every millisecond, with listeners and lists in memory. */
 class Thread {
   readonly timers = new Timers();
   nowMs = 1e6;
-  /** Addresses that answer. */
   readonly alive = new Set<string>();
   /** Writes to lists and to the service manager. */
   readonly written: string[] = [];
@@ -36,7 +34,6 @@ class Thread {
   readonly broken = new Set<number>();
   missing = false;
   mayMark = true;
-  /** Number of open probes. */
   open = 0;
   #lists = 0;
   readonly check = new SelfCheck({
@@ -75,7 +72,7 @@ class Thread {
     return thread;
   }
 
-  /** Moves the clock; returns what was written meanwhile. */
+  /** Moves the clock; returns the writes. */
   pass(ms: number, eachMs: () => void = () => {}): string[] {
     const before = this.written.length;
     for (let i = 0; i < ms; i++) {
@@ -150,7 +147,6 @@ Deno.test("self-check: the loops of all data planes must run", () => {
   hung = true;
   thread.pass(3000, both);
   assert.deepEqual(thread.pass(2000, both), []);
-  // A new plan does not change that.
   thread.check.follow(plan(["10.96.0.10"], { peers, watchdog }));
   assert.deepEqual(thread.pass(2000, both), []);
   assert.match(thread.logs.join("\n"), /10\.96\.0\.10 does not answer/);

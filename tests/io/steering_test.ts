@@ -1,4 +1,3 @@
-/** Steering new connections to other processes' sockets. */
 import type { BoundSocket } from "../../src/io/sockets.ts";
 import assert from "node:assert/strict";
 import { bindListener, closeAll } from "../../src/io/linux/listen.ts";
@@ -17,7 +16,7 @@ function listening(address: string, port: number, count: number): BoundSocket[] 
     .flat();
 }
 
-/** Accepts and closes the connections that wait at each socket; returns their numbers. */
+/** Accepts and closes the connections waiting at each socket; returns their numbers. */
 function accepted(sockets: readonly BoundSocket[]): number[] {
   const libc = openLibc();
   return sockets.filter(({ kind }) => kind === "tcp").map(({ fd }) => {

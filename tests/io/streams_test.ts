@@ -71,7 +71,7 @@ for (const driver of driversHere()) {
     const upstreamPort = freePort();
     let last = Promise.resolve();
     const upstream = startUpstream(upstreamPort, async (bytes) => {
-      // The client is gone by then: the first answer detects that, the others come one by one.
+      // By then the client is gone: the first answer detects that, the others come one by one.
       last = last.then(() => new Promise((resolve) => setTimeout(resolve, 10)));
       await last;
       return responseBytes(decode(bytes));

@@ -21,16 +21,16 @@ function endpointOf(host: string, port: number, from: string | null = null): End
 interface Rig {
   sockets: UpstreamSockets;
   server: Deno.DatagramConn;
-  /** Where `server` listens. */
+  /** Endpoint of `server`. */
   endpoint: Endpoint;
-  /** Two rounds of the poller, after which released sockets may be reused. */
+  /** Two rounds of the poller, after which released sockets can be reused. */
   rest(): void;
   poller: Poller;
-  /** Dispatches what has come, or comes within a moment. */
+  /** Dispatches events that are ready or arrive shortly. */
   poll(): void;
 }
 
-/** A test of at most `limit` sockets beside a server. */
+/** A test of at most `limit` sockets, with a server. */
 function test(name: string, limit: number, use: (rig: Rig) => Promise<void> | void): void {
   Deno.test(name, onLinux, async () => {
     const libc = openLibc();
@@ -74,7 +74,7 @@ test(
       reply(memory) {
         got.push(`first ${memory.bytes[0]}`);
         sockets.release(socket);
-        // As a retry does, or the next query in the same turn of the loop.
+        // Like a retry, or the next query in the same turn of the loop.
         sockets.open(endpoint, {
           reply: (memory) => got.push(`second ${memory.bytes[0]}`),
           failed() {},
@@ -138,7 +138,7 @@ test("free sockets of a burst are closed gradually, and used ones stay open", 50
   const [busy, ...done] = burst;
   for (const index of done) sockets.release(index);
   rest();
-  // Each second as many as take no time; the sockets that a second's traffic needs stay.
+  // As many each second as take no time; the sockets that a second's traffic needs stay.
   const sizes: number[] = [];
   for (let second = 1; second <= 10; second++) {
     const used = Array.from({ length: 30 }, () => sockets.open(four, nobody));
@@ -149,7 +149,6 @@ test("free sockets of a burst are closed gradually, and used ones stay open", 50
   }
   assert.deepEqual(sizes, [400, 336, 272, 208, 144, 95, 95, 95, 95, 95]);
   assert.equal(sockets.open(four, nobody) === busy, false);
-  // Numbers are reused.
   const again = Array.from({ length: 200 }, () => sockets.open(four, nobody));
   assert.ok(Math.max(...again) < 400);
   assert.equal(new Set([busy, ...again]).size, 201);
@@ -157,7 +156,6 @@ test("free sockets of a burst are closed gradually, and used ones stay open", 50
 
 test("sockets of an unused source address are closed, others stay open", 500, (rig) => {
   const { sockets, rest } = rig;
-  // Before and after a reload that changed source_address.
   const [old, now] = ["127.0.0.5", "127.0.0.6"].map((from) => endpointOf("127.0.0.1", 9, from));
   const use = (endpoint: Endpoint, count: number) => {
     const used = Array.from({ length: count }, () => sockets.open(endpoint, nobody));
@@ -181,7 +179,6 @@ test("an unreachable upstream does not count as a lack of ports", 4, ({ sockets 
   // Connecting to it requires SO_BROADCAST.
   assert.equal(sockets.open(endpointOf("255.255.255.255", 53), nobody), -1);
   assert.equal(sockets.open(endpointOf("127.0.0.1", 9), nobody) >= 0, true);
-  // Not an address of this machine.
   assert.equal(sockets.open(endpointOf("127.0.0.1", 9, "192.0.2.1"), nobody), -1);
 });
 

@@ -1,4 +1,3 @@
-/** Checks the dashboard against Grafana's types. */
 import assert from "node:assert/strict";
 import { runCommand } from "../../release/command.ts";
 import { withFolder } from "../support/run/folder.ts";
@@ -10,7 +9,7 @@ const TEXT = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
 async function check(dashboards: readonly string[]): Promise<{ refused: number[]; text: string }> {
   return await withFolder(async (folder) => {
     const model = new URL("./grafana_model.ts", import.meta.url).href;
-    // One line each, so that the line of a fault identifies the dashboard.
+    // One line each, so that a fault's line identifies the dashboard.
     const lines = dashboards.map((text, i) =>
       `export const n${i}: DashboardJson = ${JSON.stringify(JSON.parse(text))};`
     );

@@ -3,8 +3,8 @@ import { dirname, join } from "node:path/posix";
 import { sourcesIn } from "./sources.ts";
 
 /**
- * The rooms that a room may import from. A room is a folder of `src`; the companions of plugins,
- * which run in the control plane, are another room.
+ * Allowed imports of each room. A room is a folder of `src`; the companions of plugins, which run
+ * in the control plane, are another room.
  */
 const ALLOWED: Record<string, string[]> = {
   base: [],
@@ -102,7 +102,6 @@ Deno.test("pure folders use no files, sockets or clock", () => {
   }
 });
 
-/** Files of a folder. */
 const MAX_FILES = 16;
 
 Deno.test("folders have a bounded number of files", () => {

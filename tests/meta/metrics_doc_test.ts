@@ -6,7 +6,7 @@ const NAME = /\b(?:coredns|nodens|process)_[a-z_]+\b/g;
 /** Names that only look like metrics. */
 const OTHERS = new Set(["process_metrics"]);
 
-/** Name of the metric that a name in a query belongs to. */
+/** Metric of a name in a query. */
 function family(name: string): string {
   const base = name.replace(/_(bucket|sum|count)$/, "");
   return METRICS.get(base)?.type === "histogram" ? base : name;
@@ -29,7 +29,7 @@ Deno.test("docs/metrics.md lists every metric with its type, labels and meaning"
 Deno.test("the catalog contains every metric that the code or a README names", () => {
   for (const { path, text } of sourcesIn("src", /\.(ts|md)$/)) {
     for (const [name] of text.matchAll(NAME)) {
-      // A README, a comment or a template may name the beginning of several.
+      // A README, a comment or a template may name the common beginning of several.
       if (name.endsWith("_") || OTHERS.has(name)) continue;
       assert.ok(METRICS.has(family(name)), `${path}: ${name}`);
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sourcesIn } from "./sources.ts";
 
-/** Folders whose code runs in the data plane or on what peers send. */
+/** Folders whose code runs in the data plane or reads peer input. */
 const FOLDERS = ["dns", "engine", "upstream", "plugins", "io"];
 /** Files with such a map, and why peers cannot choose the keys. */
 const HARMLESS: Readonly<Record<string, string>> = {

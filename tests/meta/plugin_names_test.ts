@@ -1,9 +1,9 @@
-/** Everything of a plugin is in its folder: the rest of the program does not know its name. */
+/** Everything about a plugin is in its folder. */
 import assert from "node:assert/strict";
 import { SETUPS } from "../../src/plugins/setups.ts";
 import { sourcesIn } from "./sources.ts";
 
-/** Where plugins may be named; the second writes a Corefile. */
+/** Files that may name plugins; the second writes a Corefile. */
 const MAY = ["plugins/", "manifest/corefile.ts"];
 const NAMES = [...SETUPS.keys()].join("|");
 const PATTERNS: { what: string; pattern: RegExp }[] = [
@@ -17,7 +17,7 @@ const PATTERNS: { what: string; pattern: RegExp }[] = [
   },
 ];
 
-/** Every use of a plugin's name; endpoints, which have a `kind`, may be named alike. */
+/** Uses of a plugin's name; endpoints, which have a `kind`, may have the same name. */
 function find(text: string): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
   return PATTERNS.flatMap(({ what, pattern }) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
 import { sourcesIn } from "./sources.ts";
 
-/** For each node the nodes that it leads to, each with an import that makes this edge. */
+/** Edges from each node, each with an import that causes it. */
 type Graph = Map<string, Map<string, string>>;
 
 /** Static imports and exports, of types too, and dynamic imports of a literal path. */
@@ -25,7 +25,7 @@ function addEdge(graph: Graph, from: string, to: string, why: string): void {
 }
 
 /**
- * A graph of the files and folders: an import is an edge between two entries of the innermost folder
+ * A graph of files and folders: an import is an edge between two entries of the innermost folder
  * that contains both files. Every ring of files or folders is a ring of entries of one folder.
  */
 function entryGraph(imports: Map<string, string[]>): Graph {
@@ -61,7 +61,7 @@ function ringFrom(graph: Graph, start: string): string[] | null {
   return null;
 }
 
-/** The shortest ring of each node, once, as `a → b → a` from its first node in the alphabet. */
+/** The shortest ring of each node, once, as `a → b → a` from its alphabetically first node. */
 function ringsOf(graph: Graph): string[] {
   const rings = new Set<string>();
   for (const start of [...graph.keys()].sort()) {
@@ -74,7 +74,7 @@ function ringsOf(graph: Graph): string[] {
   return [...rings].sort();
 }
 
-/** Each step of a ring with the import that makes it. */
+/** Each step of a ring with its import. */
 function explain(graph: Graph, ring: string): string {
   const nodes = ring.split(" → ");
   const steps = nodes.slice(1).map((to, i) => graph.get(nodes[i]!)!.get(to)!);

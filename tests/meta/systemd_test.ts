@@ -81,7 +81,6 @@ Deno.test({
   async fn() {
     const { ok, text } = await run("systemd-sysusers", "--dry-run", `${UNITS}nodens.sysusers`);
     assert.ok(ok, text);
-    // It is silent if the account exists.
     const known = /^nodens:/m.test(Deno.readTextFileSync("/etc/passwd"));
     assert.match(text, known ? /^/ : /Creating user 'nodens' \(nodens DNS cache\)/);
   },

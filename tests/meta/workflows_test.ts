@@ -1,4 +1,3 @@
-/** Checks the workflows without running them. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { loadWorkflowLinter } from "./workflow_linter.ts";

@@ -1,12 +1,11 @@
 import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, row, UNSERVED } from "./battery_row.ts";
 import { wireName } from "../support/battery/message.ts";
 
-/** Record types below the wildcard, with the records beside the one of the answer. */
+/** Record types below the wildcard, with additional records. */
 const TYPES: readonly { type: string; counts?: string }[] = [
   { type: "A" },
   { type: "AAAA" },
   { type: "TXT" },
-  // With the exchange's address.
   { type: "MX", counts: "1/0/1" },
   { type: "SRV", counts: "1/0/1" },
   { type: "CAA" },
@@ -49,7 +48,7 @@ const LONGEST = (() => {
   return below(...labels, label("m".repeat(room - 3 * 64 - 1)));
 })();
 
-/** What a cache passes on, by type and name. */
+/** Answers that a cache passes on, by type and name. */
 export const ANSWER_ROWS: readonly Row[] = [
   ...TYPES.map(({ type, counts }): Row => ({
     title: `type ${type}`,
@@ -90,7 +89,6 @@ export const ANSWER_ROWS: readonly Row[] = [
     { upstream: "never" },
   ),
 
-  // Names.
   { title: "name of the root", ask: { name: ".", type: "SOA" }, cold: { ttls: [3600] } },
   row("name without data at the root", { name: ".", type: "TXT" }, { ...DENIAL, ttls: [300] }),
   { title: "name of 255 octets", ask: { name: LONGEST } },
@@ -154,7 +152,6 @@ export const ANSWER_ROWS: readonly Row[] = [
     counts: "0/1/1",
   }, { upstream: "always" }),
 
-  // Failures of the upstream.
   // The first failure is cached for a second, so the warm pass asks again once.
   row("SERVFAIL", { name: "servfail.broken.example" }, {
     ...EMPTY,

@@ -89,7 +89,7 @@ export const EDNS_ROWS: readonly Row[] = [
     bits: "qr aa tc rd ra",
     counts: `${Math.floor((512 - AROUND + 11) / RECORD)}/0/0`,
   }, { tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` } }),
-  // What one client could not receive is cached complete.
+  // Records that one client could not receive are cached.
   row("size 512 and then 1232", { name: "short1.many.battery.example", edns: { size: 512 } }, {
     bits: "qr aa tc rd ra",
     counts: `${Math.floor((512 - AROUND) / RECORD)}/0/0`,
@@ -175,7 +175,6 @@ export const EDNS_ROWS: readonly Row[] = [
     },
   ),
 
-  // Malformed OPT records.
   row("two OPT records", { name: name("two"), edit: additional(2, [...OPT, ...OPT]) }, {
     ...FORMERR,
     opt: OURS,
@@ -229,7 +228,6 @@ export const EDNS_ROWS: readonly Row[] = [
     edit: additional(2, [...OPT, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1]),
   }, { opt: OURS }),
 
-  // Codes of the upstream and of nodens with OPT.
   row("NXDOMAIN with OPT", { name: "edns.battery.example", edns: { size: 1232 } }, {
     ...DENIAL,
     rcode: "NXDOMAIN",
@@ -238,7 +236,7 @@ export const EDNS_ROWS: readonly Row[] = [
   {
     title: "REFUSED with OPT",
     ask: { name: "edns.refused.example", edns: { size: 1232 } },
-    // named gives the reason, which is passed on: prohibited.
+    // named's reason is passed on: prohibited.
     cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
     warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
     upstream: "always",
@@ -259,7 +257,6 @@ export const EDNS_ROWS: readonly Row[] = [
     opt: OURS,
   }, { upstream: "never" }),
 
-  // Extended errors are only for clients with OPT.
   row("upstream dead, no OPT", { name: "plain.dead.example" }, { ...OWN, rcode: "SERVFAIL" }, {
     warmTcp: KEPT_FAILURE,
     upstream: "unseen",

@@ -73,7 +73,7 @@ export const HEADER_ROWS: readonly Row[] = [
     ask: { name: name(bits.replaceAll(" ", "-")), bits },
     cold: { bits: told },
   })),
-  // named adds the zone's name server to answers for clients that do not want recursion.
+  // named adds the zone's name server to answers for clients without RD.
   row("bits none", { name: name("norecurse"), bits: "" }, { bits: "qr aa ra", counts: "1/1/1" }, {
     upstream: "always",
   }),
@@ -132,7 +132,7 @@ export const HEADER_ROWS: readonly Row[] = [
     rcode: "REFUSED",
   }, { upstream: "never" }),
 
-  // Counts (RFC 9619: a query has one question).
+  // RFC 9619: a query has one question.
   row("no question", { name: name("none"), edit: (m) => count(m, 4, 0) }, UNREADABLE, {
     upstream: "never",
   }),
@@ -177,7 +177,7 @@ export const HEADER_ROWS: readonly Row[] = [
     FORMERR,
     { upstream: "never" },
   ),
-  // Nobody has the key, and nothing is signed (CoreDNS without its tsig plugin).
+  // No server has the key, and nothing is signed (CoreDNS without its tsig plugin).
   row("a transaction signature", {
     name: name("tsig"),
     edit: (m) => count(appended(...TSIG)(m), 10, 1),
@@ -196,7 +196,6 @@ export const HEADER_ROWS: readonly Row[] = [
   }, { opt: "1232" }),
   row("a record behind the counted ones", { name: name("uncounted"), edit: appended(...OPT) }),
 
-  // Messages that get no answer.
   ...[0, 1, 2, 11].map((size): Row => ({
     title: `${size} octets`,
     ask: { name: name("short"), edit: (m) => m.slice(0, size) },
@@ -208,7 +207,6 @@ export const HEADER_ROWS: readonly Row[] = [
     upstream: "never",
   }),
 
-  // Unreadable questions.
   ...[
     { title: "a header alone", edit: (m: Uint8Array) => m.slice(0, 12) },
     { title: "a name cut off", edit: (m: Uint8Array) => m.slice(0, 20) },

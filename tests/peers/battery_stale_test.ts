@@ -124,7 +124,7 @@ async function compare(t: Deno.TestContext): Promise<void> {
     await askAll(nodens, (row, transport, { rcode, bits, counts, ttls, opt }) => {
       const { opt: choice, ...expected } = row.told;
       const title = `${row.title}: ${transport}`;
-      // A failure from the cache has AA, like everything from it.
+      // Cached failures have AA, like every cached answer.
       const ownBits = rcode === "SERVFAIL" ? bits.replace("qr aa rd", "qr rd") : bits;
       checks.push({
         title,

@@ -30,7 +30,7 @@ const MARKER: Asked = { name: "marker.empty.example" };
 const FIRST_ID = 0x4000;
 const MARKER_ID = 0x3fff;
 
-/** Where and when a row was asked. */
+/** Phase, transport and time of a query. */
 interface Occasion {
   phase: Phase;
   transport: Transport;

@@ -1,4 +1,4 @@
-/** Plugins as clients see them, with dig and kdig and a real process. */
+/** Plugins seen by dig and kdig, with a real process. */
 import assert from "node:assert/strict";
 import { askTcp, startUpstream } from "../support/processes/drivers.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -24,7 +24,7 @@ function answer(bytes: Uint8Array, transport: "udp" | "tcp"): Uint8Array {
   return responseBytes(query, { answers: [a(name, "192.0.2.1")], authorities: [server] });
 }
 
-/** Serves `directives`, with an upstream, for the length of `use`. */
+/** Serves `directives` with an upstream during `use`. */
 async function withNodens(
   directives: string,
   use: (ask: Ask, port: number) => Promise<void>,
@@ -171,7 +171,7 @@ Deno.test("a TCP connection is closed after its last query, and when idle", () =
     await connection.write(queries[0]!);
     const buffer = new Uint8Array(512);
     assert.ok((await connection.read(buffer))! > 0);
-    // nodens closes it; without `idle`, this would wait for a day.
+    // nodens closes it; without `idle`, this would take a day.
     assert.equal(await connection.read(buffer), null);
     connection.close();
   }));

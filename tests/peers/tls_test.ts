@@ -29,8 +29,8 @@ async function status(nodens: Nodens, zone: string, host = "a"): Promise<string>
 }
 
 /**
- * Asks for all names at once. Not with dig: its sockets have SO_REUSEPORT, so two may get the same
- * port and each other's answers.
+ * Asks for all names at once. dig's sockets have SO_REUSEPORT, so two may get the same port and
+ * each other's answers.
  */
 function statusOfAll(nodens: Nodens, names: readonly string[]): Promise<string[]> {
   return Promise.all(names.map(async (name, id) => {

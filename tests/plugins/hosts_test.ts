@@ -70,7 +70,7 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
     handler.receive!(buildHostsTable(all, { zones, autoReverse, key: KEY }));
   };
   deliver(text);
-  /** The data of the answers, or the response code, or "next". */
+  /** Data of the answers, or the response code, or "next". */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
     const verdict = handler.query!(exchange);
@@ -141,7 +141,6 @@ const CASES: Case[] = [
   },
   { ask: ["1.0.0.127.in-addr.arpa", "PTR"], options: { zones: ["example.org."] }, gets: "next" },
 
-  // Zones and fallthrough.
   { ask: ["localhost"], options: { zones: ["example.org."] }, gets: "next" },
   { ask: ["upper.example.net"], options: { zones: ["example.org."] }, gets: "next" },
   { ask: ["a.nope.example.org"], options: { zones: ["example.org."] }, gets: "SERVFAIL" },

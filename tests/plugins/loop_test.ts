@@ -105,7 +105,7 @@ interface Step {
   outcome: Outcome;
   pauseMs: number;
   looping?: true;
-  /** Probes of the round after this one: one, or several. */
+  /** Number of probes in the next round: one, or several. */
   next: "one" | "several";
 }
 

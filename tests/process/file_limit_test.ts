@@ -1,4 +1,4 @@
-/** Few file descriptors, and clients that take as many as they can get. */
+/** Few file descriptors, and clients that take as many as they can. */
 import assert from "node:assert/strict";
 import { shareFiles } from "../../src/io/file_shares.ts";
 import { decode, queryBytes } from "../support/messages/messages.ts";
@@ -96,7 +96,7 @@ Deno.test({
   fn: () =>
     withLimit({ files: 4096 }, async ({ port, http, hoard, limit, rcode, get }) => {
       assert.equal(await rcode("hit.example.org"), "NOERROR");
-      // Below the open ones: nothing can be opened at all.
+      // Below the number of open ones: nothing can be opened.
       await limit(10);
       await hoard(http, 10, SCRAPE);
       await hoard(port, 10);

@@ -16,16 +16,18 @@ import {
 } from "../support/processes/process_signals.ts";
 
 const { HUP, INT, QUIT, BUS, USR1, SEGV, TERM, SETXID } = SIGNAL;
-/** Signals that do not end nodens; SETXID is the C library's own. */
+/** Signals that do not end nodens; SETXID is used by the C library. */
 const GOES_ON: readonly number[] = [HUP, USR1, SETXID];
 const DEBUGGER_PORT = 9229;
-/** Deno handles SIGUSR1 from 500 ms after the start on. */
+/** Deno handles SIGUSR1 from 500 ms after the start. */
 const DENO_LISTENS_MS = 700;
 
 const inNamespace = skipFor(namespaceReasons());
 const onLinux = skipUnlessLinux();
 
-/** Ways to run nodens. The last one cannot replace signal handlers, and occupies the port instead. */
+/**
+ * Ways to run nodens. The last one cannot replace signal handlers, and occupies the port instead.
+ */
 const WAYS = [
   { name: "from source", flags: ["-A"], args: [], holdsPort: false },
   { name: "portable", flags: ["-A"], args: ["-io", "portable"], holdsPort: false },
@@ -35,7 +37,6 @@ const WAYS = [
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-/** Runs `use` with a Corefile. */
 function withCorefile(use: (file: string) => Promise<void>): Promise<void> {
   return withFolder((folder) => {
     const file = `${folder}/Corefile`;
@@ -135,7 +136,7 @@ for (const { name, flags, args, holdsPort } of WAYS) {
   });
 }
 
-/** Starts nodens and does not wait for it. */
+/** Starts nodens without waiting for it. */
 function startEarly(file: string): Promise<TestProcess> {
   // A shell ignores SIGINT and SIGQUIT for tests in the background.
   const args = ["--default-signal", Deno.execPath(), "run", "-A", MAIN, "-conf", file];
@@ -149,12 +150,10 @@ function sendEarly({ pid }: TestProcess, signal: Deno.Signal): boolean {
   try {
     Deno.kill(pid, signal);
   } catch {
-    // It has ended.
   }
   return ready;
 }
 
-/** Runs two at a time. */
 async function byTwos<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
   const left = [...items];
   const lane = async () => {

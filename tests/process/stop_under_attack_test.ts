@@ -14,7 +14,6 @@ const PAUSE_MS = 5;
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-/** A nodens under attack. */
 interface Target {
   port: number;
   http: number;
@@ -85,7 +84,6 @@ const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
       try {
         Deno.kill(pid, n % 2 === 0 ? "SIGHUP" : "SIGUSR1");
       } catch {
-        // It has ended.
       }
       await pause(PAUSE_MS);
     }
@@ -121,7 +119,6 @@ for (const io of driversHere()) {
       const attacks = names.map((name) => ATTACKS[name]!(target));
       await pause(500);
       Deno.kill(nodens.pid, "SIGTERM");
-      // As Kubernetes and systemd do.
       const timer = setTimeout(() => Deno.kill(nodens.pid, "SIGKILL"), GRACE_MS);
       const status = await nodens.ended;
       clearTimeout(timer);

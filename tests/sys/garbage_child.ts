@@ -1,4 +1,4 @@
-/** Drops 400 MiB of buffers under a garbage watch; prints by how many MB the process grew. */
+/** Drops 400 MiB of buffers under a garbage watch; prints the process's growth in MB. */
 import { Memory } from "../../src/engine/memory.ts";
 import { GarbageWatch } from "../../src/sys/garbage.ts";
 import { readKernelFile } from "../../src/sys/kernel_file.ts";

@@ -8,7 +8,7 @@ const ROUNDS = Math.ceil(2000 / PATIENCE);
 const BAD_DESCRIPTOR = 9;
 const INVALID = 22;
 
-/** Calls that fail in three ways while V8 collects garbage; returns what was misread. */
+/** Calls that fail in three ways while V8 collects garbage; returns wrong error numbers. */
 function misread(): string[] {
   const libc = openLibc();
   const fd = libc.eventfd(0, EFD_NONBLOCK);

@@ -20,7 +20,7 @@ function answerAll(streams: FakeStreams): void {
   }
 }
 
-/** Every query has ended, and no stream, connection or timer is left. */
+/** Asserts that every query has ended, without open streams or timers. */
 function assertOver(streams: FakeStreams, message = "at the end"): void {
   streams.run(READ_TIMEOUT_MS);
   assert.deepEqual(streams.queries.filter(({ outcome }) => outcome === null), [], message);
@@ -31,7 +31,7 @@ function assertOver(streams: FakeStreams, message = "at the end"): void {
   assert.ok(streams.idle, message);
 }
 
-/** Tests connections to one server, which must all be closed in the end. */
+/** Tests connections to one server, which must all be closed at the end. */
 function test(
   title: string,
   run: (streams: FakeStreams) => void,
@@ -80,7 +80,6 @@ Deno.test("a query that cannot be sent because TLS is busy fails alone, and its 
   queries.push(...streams.ask("d"));
   assert.deepEqual(streams.layout, ["a d"]);
   streams.answer("a", "d");
-  // The same on a connection that is being established.
   const fresh = new FakeStreams({ max: 1 });
   fresh.accepting = false;
   const early = fresh.ask("e", "f");
@@ -106,7 +105,6 @@ test("a query cancelled while another fails as busy does not fail as well", (str
   };
   streams.busy = true;
   streams.accepting = true;
-  // A query that ends twice throws.
   streams.run(1);
   assert.equal(second!.outcome, "cancelled");
 }, { max: 1 });
@@ -146,7 +144,6 @@ test("once a server has answered out of order, queries share a connection", (str
   const shared = streams.streams.find(({ unanswered }) => unanswered.length === 2)!;
   streams.answerOn(shared, shared.unanswered[1]!.name);
   answerAll(streams);
-  // Until the idle connections are closed.
   streams.run(11_000);
   streams.ask("d", "e", "f");
   assert.deepEqual(streams.layout, ["d e f"]);
@@ -197,7 +194,7 @@ test("a query stuck behind a late one moves to a free connection", (streams) => 
   assert.equal(streams.layout.filter((names) => names.split(" ").includes("stuck")).length, 2);
   streams.answer("stuck");
   assert.equal(streams.queries[2]!.outcome, "answered");
-  // The first connection owes two answers; the one that is not needed is ignored.
+  // The first connection owes two answers; the unneeded one is ignored.
   answerAll(streams);
   assert.ok(streams.late >= 1);
 }, { max: 2 });
@@ -243,7 +240,7 @@ test("if a server closes every connection unanswered, the query fails after few 
 });
 
 test("single use: closing after one answer is detected, and forgotten later", (streams) => {
-  // Two at a time on one connection, which is closed behind the first answer.
+  // Two at a time on one connection, which is closed after the first answer.
   for (const names of [["a", "b"], ["c", "d"]]) {
     streams.ask(...names);
     const [stream] = streams.streams.filter(({ state }) => state === "open");
@@ -279,7 +276,7 @@ test("single use: a server that ignores second queries is detected over another 
   assert.deepEqual(streams.layout, ["b", "b"]);
   streams.answer("b");
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
-  // From now on each query gets a fresh connection.
+  // From now on each query gets a new connection.
   for (const name of ["c", "d", "e"]) {
     streams.ask(name);
     const stream = streams.streams.at(-1)!;
@@ -291,7 +288,7 @@ test("single use: a server that ignores second queries is detected over another 
 test("single use: detected from late queries that were sent again", (streams) => {
   streams.ask("a", "b", "c");
   answerAll(streams);
-  // It has answered many on a connection; now it answers only the first of each.
+  // After many answers on a connection, it answers only the first of each.
   const answeredOn = new Set(streams.streams);
   for (let i = 0; i < 60; i++) {
     streams.ask(`n${i}`);
@@ -319,7 +316,7 @@ test("a server's connection limit is detected, and forgotten after a minute", (s
   streams.answerOn(streams.streams[0]!, "b");
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
   streams.ask("c", "d");
-  // The unserved connection stays for a while, in case it is served after all.
+  // The unserved connection stays for a while, in case it is served later.
   assert.deepEqual(streams.layout.filter((names) => names !== ""), ["c d", "b"]);
   streams.answer("c", "d");
   streams.run(READ_TIMEOUT_MS + PATIENCE_MS);
@@ -339,7 +336,7 @@ test("a server that serves a connection late is not assumed to have a limit", (s
   assert.equal(streams.late, 1);
   streams.ask("c", "d", "e");
   assert.deepEqual(streams.layout.sort(), ["c", "d", "e"]);
-  // Nor for the next minute: queries there wait.
+  // Queries wait there also in the next minute.
   streams.answer("c", "d");
   streams.run(2 * PATIENCE_MS);
   assert.deepEqual(streams.layout.sort(), ["", "", "e"]);
@@ -513,7 +510,6 @@ test("a stuck query moves as soon as it is late, however the timer was set", (st
   const copies = () => streams.layout.filter((names) => names === "stuck").length;
   streams.run(PATIENCE_MS - 2);
   assert.equal(copies(), 1);
-  // Connecting takes a moment.
   streams.run(4);
   assert.equal(copies(), 2);
   streams.answer("stuck");

@@ -15,8 +15,8 @@ import { Race } from "../../src/upstream/race/race.ts";
 import type { Reply } from "../../src/upstream/message/reply.ts";
 
 /**
- * Results of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (it
- * could not be sent), or "100 suspected, 300 answer".
+ * Results of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (not
+ * sent), or "100 suspected, 300 answer".
  */
 export type Script = string;
 
@@ -40,7 +40,7 @@ export interface RaceOptions {
 /** Refusals that are about the server, not the question. */
 const ELSEWHERE: readonly number[] = [RCODE.REFUSED, RCODE.NOTIMP];
 
-/** Servers that answer by script, for one race at a time; `trace` records what happens. */
+/** Servers that answer by script, for one race at a time; `trace` records events. */
 export class FakeServers implements RaceGroup {
   readonly trace: string[] = [];
   readonly settings: RaceSettings;

@@ -6,11 +6,11 @@ import { EdnsLadder } from "../../src/upstream/server/ladder.ts";
 const PATIENCE_MS = 100;
 
 /**
- * Events of one server's ladder, with their times in milliseconds: "0 send options" requires the form
- * of a question that the server has left unanswered before; "0 first options" that of another one;
- * "5 answer options" and "5 refuse options" are replies, with the evidence of the same question after
- * them ("6 answer plain refused", "105 answer edns again"); "5000 try edns" requires the form to try,
- * "5001 tried edns" and "5001 failed edns" are the results.
+ * Events of one server's ladder, with times in milliseconds. "0 send options" requires the form for
+ * a question that the server has left unanswered before, "0 first options" for another one. "5
+ * answer options" and "5 refuse options" are replies, followed by the evidence of the same question
+ * ("6 answer plain refused", "105 answer edns again"). "5000 try edns" requires the form to try;
+ * "5001 tried edns" and "5001 failed edns" are results.
  */
 interface Row {
   name: string;

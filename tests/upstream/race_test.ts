@@ -4,8 +4,8 @@ import { FakeServers, type RaceOptions } from "./fake_servers.ts";
 import { seeded } from "../support/run/random.ts";
 
 /**
- * Name; the servers `a / b / …`, each with the results of its asks (`first | second`) and a state if it
- * is not healthy; the expected trace.
+ * Name; the servers `a / b / …`, each with the results of its asks (`first | second`) and a state
+ * if it is not healthy; the expected trace.
  */
 type Row = readonly [
   name: string,

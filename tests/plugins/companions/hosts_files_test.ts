@@ -14,7 +14,7 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 const OLD = "192.0.2.1 www.example.org\n";
 const NEW = "192.0.2.2 www.example.org\n";
-/** Long enough ago that the times of a file identify its content. */
+/** Old enough that the times of a file identify its content. */
 const LONG_AGO = new Date("2026-01-01T00:00:00Z");
 
 interface Following {
@@ -23,7 +23,6 @@ interface Following {
   log: string[];
   /** Tables delivered after `prepare`. */
   tables: ArrayBuffer[];
-  /** The metrics as text. */
   metrics: () => string;
   /** Waits until every file has been checked once more. */
   check: () => Promise<void>;
@@ -73,7 +72,6 @@ async function following(
   }
 }
 
-/** Puts another file in a file's place, in one step. */
 function replace(path: string, text: string, time?: Date): void {
   Deno.writeTextFileSync(`${path}.new`, text);
   if (time !== undefined) Deno.utimeSync(`${path}.new`, time, time);
@@ -117,12 +115,10 @@ for (const { what, old, change } of CHANGES) {
   });
 }
 
-/** Lines of a block list. */
 function blockList(names: number): string {
   return Array.from({ length: names }, (_, i) => `0.0.0.0 n${i}.blocked.example\n`).join("");
 }
 
-/** Whether a table has an IPv4 address for the name. */
 function holds(table: unknown, name: string): boolean {
   const lookup = new HostsLookup(table as ArrayBuffer);
   const wire = parseName(name);

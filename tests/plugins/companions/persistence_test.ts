@@ -21,14 +21,14 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 type Request = LoadRequest | SaveRequest;
 
-/** What the data plane of `cache` answers. */
+/** Answers of the data plane of `cache`. */
 function answer({ snapshot }: TestCache, request: Request): Promise<unknown> {
   return Promise.resolve(
     request.type === "save" ? snapshot.save(request, 0) : snapshot.load(request, 0),
   );
 }
 
-/** A persistence over data planes, whose file is due every second. */
+/** A persistence over data planes, with a file due every second. */
 function start(planes: Plane[], corefile: string) {
   const lines: string[] = [];
   const clock = new VirtualClock({ wallMs: Date.now() });
@@ -158,7 +158,6 @@ for (const when of ["before the file is written", "while it is written"] as cons
 const DAMAGE: { title: string; change: (bytes: Uint8Array) => void; lines: RegExp[] }[] = [
   {
     title: "a malformed entry is skipped with a warning",
-    // The type of its question.
     change: (bytes) => bytes[24 + 12 + 16]! ^= 0xff,
     lines: [
       /^warning: plugin\/cache: skipped 1 malformed entries of ".*"$/,

@@ -37,7 +37,6 @@ async function write(path: string): Promise<void> {
   await writer.finish();
 }
 
-/** Reads a file to its end. */
 async function read(path: string) {
   using reader = await SnapshotReader.open(path);
   if (reader === null) return null;
@@ -118,7 +117,6 @@ Deno.test("snapshot file: truncated and longer files are refused", async () => {
   });
 });
 
-/** A file with a correct checksum. */
 function sealed(payload: Uint8Array): Uint8Array {
   const header = encodeFileHeader({ slices: 1, timeMs: TIME_MS, sizeBytes: payload.length });
   setChecksum(header, crc32(header.subarray(0, FILE_SUMMED_SIZE), crc32(payload)));

@@ -9,7 +9,7 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 const OLD = "nameserver 192.0.2.1\n";
 const NEW = "nameserver 192.0.2.2\n";
 
-/** Moved while a test waits. */
+/** Advanced while a test waits. */
 const clock = new VirtualClock();
 const until = (condition: () => boolean) => advanceUntil(clock, condition);
 
@@ -17,7 +17,7 @@ function folder(): string {
   return Deno.makeTempDirSync({ prefix: "nodens_test_" });
 }
 
-/** Follows `resolv.conf` of a fresh folder, which `prepare` may lay out otherwise. */
+/** Follows `resolv.conf` of a new folder, which `prepare` can change. */
 async function withFile(
   use: (context: {
     path: string;
@@ -34,7 +34,7 @@ async function withFile(
   else options.prepare(own);
   const corefile = (options.corefile ?? ((path) => `. {\n forward . ${path}\n}\n`))(path);
   await following(corefile, { clock }, async ({ deliveries, logs }) => {
-    // What is written before the first look is no change; a first change shows that it was taken.
+    // Writes before the first check are not changes; the first change shows that it is over.
     Deno.writeTextFileSync(path, "nameserver 192.0.2.77\n");
     const directives = corefile.split(path).length - 1;
     await until(() => deliveries.length === directives);
@@ -157,7 +157,7 @@ const SPELLS: {
 
 for (const { what, spoil, why, worse } of SPELLS) {
   Deno.test(`resolv.conf is ${what}: one warning, and the servers are kept until there are others`, async () => {
-    // Another file, looked at as often, shows how time goes by.
+    // Another file, checked as often, shows that time passes.
     const other = `${folder()}/other`;
     Deno.writeTextFileSync(other, "nameserver 198.51.100.0\n");
     const corefile = (path: string) => `. {\n forward a. ${path}\n forward . ${other}\n}\n`;
@@ -336,14 +336,14 @@ for (
     const corefile = `. {\n forward a. ${path}\n forward . ${path} ${other}\n}\n`;
     await following(corefile, { clock }, async ({ deliveries, logs }) => {
       const of = (position: number) => deliveries.filter((one) => one.position === position);
-      // Updates from other files go on meanwhile.
+      // Updates from other files continue meanwhile.
       for (let i = 1; i <= 3; i++) {
         Deno.writeTextFileSync(other, `nameserver 198.51.100.${i}\n`);
         await until(() => of(1).length === i);
         assert.deepEqual(of(1).at(-1)!.servers, [`198.51.100.${i}:53`]);
       }
       assert.equal(of(0).length, 0);
-      // Reading the configuration has warned already.
+      // Reading the configuration has already warned.
       assert.deepEqual(logs.filter((line) => line.startsWith("warning: ")), []);
       Deno.mkdirSync(`${own}/later`, { recursive: true });
       Deno.writeTextFileSync(path, OLD);
@@ -354,7 +354,7 @@ for (
         logs.at(-1)!,
         /resolv\.conf changed: upstreams were 198\.51\.100\.3:53, are 192\.0/,
       );
-      // From now on it is as with any other.
+      // From now on it is followed like any other.
       Deno.removeSync(path);
       await until(() => logs.at(-1)!.startsWith("warning: "));
       assert.match(logs.at(-1)!, /there is no such file; its servers stay$/);
@@ -419,7 +419,7 @@ Deno.test("a block that keeps its handlers gets its file's servers again after a
   const previous = new Upstreams(config, options);
   const upstreams = new Upstreams(config, { ...options, previous });
   try {
-    // They may have been told something else since they were made of the same options.
+    // They may have got another update since.
     const deliveries = await upstreams.prepare();
     assert.equal(deliveries.length, 1);
     const { block, position, data } = deliveries[0]!;

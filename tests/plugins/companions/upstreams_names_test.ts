@@ -7,7 +7,7 @@ import { a, decode, responseBytes } from "../../support/messages/messages.ts";
 import { ScriptedServer } from "../../support/simulation/scripted_server.ts";
 
 const HOST = "dns.example.org";
-/** The real times divided by a hundred or so, in the same order. */
+/** About a hundredth of the real times, in the same order. */
 const TIMING: HostTiming = {
   minRefreshMs: 20,
   maxRefreshMs: 60,
@@ -18,7 +18,7 @@ const TIMING: HostTiming = {
 };
 
 type Transport = "udp" | "tcp";
-/** Makes the replies to a query; none is silence. */
+/** Makes the replies to a query; none means silence. */
 type Reply = (query: DecodedPacket, transport: Transport) => Uint8Array[];
 
 const aaaa = (name: string, data: string, ttl = 0): Answer => ({
@@ -37,7 +37,7 @@ const cname = (name: string, data: string): Answer => ({
 });
 const typeOf = (query: DecodedPacket) => query.questions![0]!.type;
 
-/** Answers with those of the records that are of the type asked for, and with all CNAME. */
+/** Answers with the records of the queried type, and with all CNAME records. */
 function zone(records: () => Answer[], options = {}): Reply {
   return (query) => [
     responseBytes(query, {
@@ -80,7 +80,7 @@ async function withResolver(
   await resolver.stop();
 }
 
-/** Until the resolver has been asked some more times. */
+/** Waits for more queries to the resolver. */
 async function rounds(script: { asked: unknown[] }, count: number): Promise<void> {
   const end = script.asked.length + 2 * count;
   await until(() => script.asked.length >= end, "asking again");
@@ -278,7 +278,7 @@ Deno.test("upstream name: the next lookup is after the TTL, within bounds", asyn
   await withResolver(async ({ script }) => {
     await rounds(script, 2);
     ttl = 2 ** 31 - 1;
-    // A day would pass without the upper bound.
+    // Without the upper bound, a day would pass.
     await rounds(script, 3);
   }, zone(() => [a(HOST, "192.0.2.1", ttl)]));
 });
@@ -328,7 +328,7 @@ for (const { what, resolvConf, why } of BOOTSTRAPS) {
     const path = Deno.makeTempFileSync();
     Deno.writeTextFileSync(path, resolvConf);
     const surroundings = {
-      // Port 53 of this machine may have a server: it is not waited for.
+      // Port 53 of this machine may have a server: the test does not wait for it.
       hostTiming: { ...TIMING, timeoutMs: 1 },
       resolvConfPath: path,
     };

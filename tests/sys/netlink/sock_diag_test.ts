@@ -7,7 +7,6 @@ import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Octets in hexadecimal; spaces are ignored. */
 const bytes = (hex: string) => Uint8Array.fromHex(hex.replace(/\s/g, ""));
 
 Deno.test("sock_diag: a request contains family, protocol, states and port", () => {
@@ -46,7 +45,7 @@ Deno.test({
   fn: () => {
     for (const hostname of ["127.0.0.1", "::1"]) {
       const family = hostname === "::1" ? 6 : 4;
-      // One that no other address has either.
+      // An address without other sockets.
       const port = freePort();
       const tcp = Deno.listen({ hostname, port });
       const udp = Deno.listenDatagram({ transport: "udp", hostname, port });
