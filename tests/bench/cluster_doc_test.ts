@@ -107,7 +107,6 @@ Deno.test("an option out of range is refused with the valid range", () => {
   assert.deepEqual([1, 32, 33].map(replicasFor), [2, 2, 3]);
 });
 
-/** Names and values of an object's members, as in the document's tables. */
 function flatten(object: object, prefix = ""): [string, string][] {
   return Object.entries(object).flatMap(([key, value]): [string, string][] =>
     value !== null && typeof value === "object" && !Array.isArray(value)

@@ -73,7 +73,6 @@ Deno.test("without coalescing, the model of node-cache sends the same queries as
   assert.deepEqual(model.outcomes, engine.outcomes);
   assert.ok(sum(engine.cluster) > 300 && sum(engine.outside) > 50);
   assert.deepEqual(model.cluster, engine.cluster);
-  // nodens sends slow queries again.
   assert.deepEqual(model.outside.map(Math.sign), engine.outside.map(Math.sign));
 });
 
@@ -101,7 +100,6 @@ Deno.test("an external name costs ten queries, six of them to the cluster DNS", 
   new Lookup({ agenda, measures, dns, alive: () => true }, { target, client: 0 }).send();
   agenda.run(1000);
   assert.equal(sum(measures.queries), 10);
-  // The cluster has three suffixes.
   assert.equal(sum(measures.cluster), 6);
   assert.equal(sum(measures.cluster) + sum(measures.outside), 10);
 });
@@ -122,7 +120,6 @@ Deno.test("during an outage lookups fail, unless a stale answer exists", () => {
     agenda.run(120_000);
     assert.equal(sum(measures.lookups), 2, kind);
     assert.equal(sum(measures.failed), failed, `${kind} ${more}`);
-    // The end of the outage is detected.
     servers.down = false;
     agenda.run(130_000);
     lookUp();

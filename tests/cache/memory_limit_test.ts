@@ -151,7 +151,6 @@ for (const attackers of [1, 2, 5]) {
         if (!request(store, entry(n, 80, { client: 7 })) && round > 0) lost++;
       }
       for (let i = 0; i < 20_000; i++, next++) {
-        // Twice each, to appear popular.
         const client = 100 + i % attackers;
         for (let ask = 0; ask < 2; ask++) request(store, entry(next, 80, { client }));
       }

@@ -9,7 +9,6 @@ import type { DoctorOptions } from "../../src/doctor/probe/options.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import { linuxReasons } from "../support/run/require.ts";
 
-/** Report of the doctor for these arguments and environment. */
 async function read(args: readonly string[], env: Record<string, string> = {}) {
   let json = false;
   let options: DoctorOptions | null = null;

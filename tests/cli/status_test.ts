@@ -165,7 +165,6 @@ for (const driver of driversHere()) {
           await askUdp(queryBytes({ name }), { port });
         }
         await askUdp(queryBytes({ name: "x.bad.test" }), { port, limitMs: 10_000 });
-        // Probes do not count as clients.
         await askUdp(probeQuery(7), { port });
         const { code, out, err } = await status("--json", address);
         assert.equal(err, "");

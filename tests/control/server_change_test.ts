@@ -1,4 +1,3 @@
-/** Messages of the control plane to data planes during a reload. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
@@ -17,7 +16,6 @@ const driver = isLinux() ? "linux" : "portable";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost);
 
-/** Runs a server during `use`. */
 async function withServer(
   corefile: string,
   use: (server: Server) => Promise<void>,
@@ -56,7 +54,6 @@ async function addressOf(name: string, port: number): Promise<string | undefined
   return (answer.answers?.[0] as { data: string } | undefined)?.data;
 }
 
-/** Counts checks of a file during `use`. */
 async function countingLooks(path: string, use: (looks: () => number) => Promise<void>) {
   const { stat } = Deno;
   let looks = 0;
@@ -93,7 +90,6 @@ Deno.test("a file changed during a reload is delivered to the right block", asyn
       };
       await server.change(load(blocks.toReversed().join("")));
       assert.equal(await addressOf("www.b.test", port), "192.0.2.2");
-      // Followers for the new configuration notice it, too.
       let address: string | undefined;
       for (let i = 0; i < 500 && address !== "192.0.2.11"; i++) {
         address = await addressOf("www.a.test", port);
@@ -113,7 +109,6 @@ for (const workers of driver === "linux" ? [1, 2] : []) {
     const path = `${folder}/hosts`;
     const corefile = (ttl: number) =>
       `.:${port} {\n bind 127.0.0.1\n hosts ${path} {\n ttl ${ttl}\n reload 20ms\n }\n}\n`;
-    // Large enough to be read by another thread.
     const list = Array.from({ length: 5000 }, (_, i) => `192.0.2.1 n${i}.test\n`).join("");
     const askAll = async (name: string, address: string) => {
       // The kernel spreads source ports over the data planes.

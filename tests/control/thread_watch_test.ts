@@ -5,7 +5,6 @@ import { VirtualClock } from "../support/run/virtual_clock.ts";
 
 const HANG = "has not answered for 5 s";
 
-/** A thread with heartbeats controlled by the test. */
 class Thread {
   readonly values = new Float64Array(64);
   readonly clock = new VirtualClock({ nowMs: 1e6 });
@@ -19,7 +18,6 @@ class Thread {
     this.values[COUNTER.HEARTBEAT]!++;
   }
 
-  /** Checks once a second until a fault is found; returns the fault. */
   async pass(seconds: number, { beats = false } = {}): Promise<string | null> {
     let fault: string | null = null;
     for (let i = 0; i < seconds && fault === null; i++) {

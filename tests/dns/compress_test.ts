@@ -10,10 +10,8 @@ const HEADLESS = "my-headless-service.my-namespace.svc.cluster.local";
 
 const zeros = (count: number): number[] => Array(count).fill(0);
 
-/** An answer; an address unless type and data are given. */
 type Row = [owner: string | number[], type?: number, data?: number[]];
 
-/** A response to `qname` with these answers, names unchanged. */
 function message(qname: string, rows: readonly Row[]): Uint8Array {
   return response(
     [...name(qname), 0, 1, 0, 1],
@@ -178,7 +176,6 @@ Deno.test("compression: a message that does not fit, ends early or has bad names
   }
   assert.ok(compressor.compress(good, 1, out));
   assert.equal(compressor.compress(good, 2, out), false);
-  // Names that must be in full, each a pointer to a long one.
   const long = "x".repeat(63);
   const rows = times(2000, [pointer(12), 39, pointer(12)]);
   assert.equal(compressor.compress(message(`${long}.${long}`, rows), 2000, out), false);
@@ -270,7 +267,6 @@ Deno.test("cost of compression: few labels with colliding hashes are stored", ()
   const bytes = message("www.example.org", [...labels, ...labels].map((owner): Row => [owner]));
   const compressor = new Compressor();
   const out = compress(compressor, bytes, 400);
-  // Sixteen labels of six letters, each replaced by a pointer once.
   assert.equal(bytes.length - out.length, 16 * 6);
   assert.ok(compressor.octetsRead < 5 * bytes.length, `${compressor.octetsRead} octets read`);
 });

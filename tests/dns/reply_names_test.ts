@@ -17,7 +17,6 @@ const QUESTION = [...name("www.example.org"), 0, 1, 0, 1];
 const RECORDS_AT = 12 + QUESTION.length;
 const OPAQUE = 65280;
 const QNAME = pointer(12);
-/** Position of the first record's data if its owner is the qname. */
 const DATA_AT = RECORDS_AT + 2 + 10;
 
 const record = (owner: number[], data: number[] = [], type = OPAQUE) =>
@@ -82,7 +81,6 @@ const BAD: Case[] = [
     [
       record(QNAME, [0, 4, 97, 97, ...pointer(DATA_AT + 1), 97, 0]),
       record(QNAME),
-      // Its chunk is a label over its own pointer.
       record(pointer(DATA_AT + 4)),
     ],
   ],

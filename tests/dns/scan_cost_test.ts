@@ -19,7 +19,6 @@ class Message {
     this.at += octets.length;
   }
 
-  /** Adds an answer if it fits; returns whether another may fit. */
   answer(owner: number[], type: number, data: number[]): boolean {
     if (this.at + owner.length + 10 + data.length > this.bytes.length) return false;
     this.put(record(owner, type, data, 3600));
@@ -28,7 +27,6 @@ class Message {
     return this.records < 4096;
   }
 
-  /** Position of the next record's data, after an owner of this size. */
   dataAt(ownerSize: number): number {
     return this.at + ownerSize + 10;
   }
@@ -95,7 +93,6 @@ function honestDelegation(): Message {
   return message;
 }
 
-/** `most` is the maximum of octets read for names per octet of the message. */
 const CASES: [title: string, Message, { usable: boolean; kind?: number; most?: number }][] = [
   [
     "8 aliases of 120 labels, 3,890 addresses, compressed",

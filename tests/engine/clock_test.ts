@@ -10,7 +10,6 @@ import { makeCache, put } from "../support/messages/snapshots.ts";
 const SPAN_MS = 100 * CLOCK_SPAN;
 const YEAR_SECONDS = 31_556_952;
 
-/** Numbered answers with the TTL `ttl`. */
 function start(cache: string, ttl = 300): { simulation: Simulation; asked: () => number } {
   const simulation = new Simulation(`. {\ncache 2147483647 {\n${cache}\n}\nforward . 10.0.0.1\n}`);
   let asked = 0;
@@ -147,7 +146,6 @@ for (const hours of [1, 8, 10_000]) {
     const waiting = simulation.ask(queryBytes({ name: "waits.example.org" }));
     simulation.leap(hours * 3_600_000);
     simulation.run(10_000);
-    // Its reply was in the socket, or it was abandoned.
     assert.ok(waiting.answers.length <= 1);
     assert.equal(ask(simulation).ttl, 3000);
     const before = asked();
@@ -172,7 +170,6 @@ Deno.test("ages in a persisted cache are right whatever the wall clock did meanw
       [now + 301_000, 0, /^it was written 5 minutes in the future/],
       [now + 400 * day, 0, /^it was written 576000 minutes in the future/],
       [now - 2 * day, 1_728_000, /^all of it has expired/],
-      // A machine without a battery starts in 1970, and is corrected later.
       [0, 0x3fffffff, /^all of it has expired/],
       [-1, 0x3fffffff, /^all of it has expired/],
       [Infinity, 0, /^it is damaged/],

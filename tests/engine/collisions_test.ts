@@ -65,7 +65,6 @@ Deno.test("a thousand names a second that collide under MurmurHash do not delay 
     assert.equal(answer.answers!.length, 1);
     assert.ok(asked.answers[0]!.atMs - asked.atMs <= 5);
   }
-  // Only equal hashes are compared, and these names have different ones.
   assert.ok(count <= 8, `${count} comparisons`);
   assert.equal(simulation.count("nodens_in_flight_refused_total"), 0);
 });

@@ -9,7 +9,6 @@ import { queryBytes } from "../support/messages/messages.ts";
 
 const KEY = new HashKey(1, 2);
 
-/** A query in a receive slot in the driver's memory. */
 function receive(name: string): Exchange {
   const bytes = queryBytes({ name, edns: 1232, dnssecOk: true });
   const memory = new Memory(bytes.length + 80);
@@ -23,7 +22,6 @@ function receive(name: string): Exchange {
   return exchange;
 }
 
-/** The key of an exchange, read from its memory. */
 function keyOf(exchange: Exchange): unknown[] {
   const { memory, offset, qnameLength, qtype, hash, dnssecOk } = exchange;
   const name = memory.bytes.slice(offset + 12, offset + 12 + qnameLength);

@@ -26,7 +26,6 @@ class Rig {
   readonly reasons: string[] = [];
   /** Addresses of the client and of the queried socket. */
   ends = { client: "192.0.2.99", local: "192.0.2.1" };
-  /** Number of exchanges that may still be parked. */
   places = Infinity;
   readonly table: InFlight<Question>;
   readonly questions: Question[] = [];
@@ -55,7 +54,6 @@ class Rig {
     return "begun";
   }
 
-  /** Ends a question; returns its waiting clients. */
   end(id: number): number[] {
     const at = this.questions.findIndex((question) => question.id === id);
     const [question] = this.questions.splice(at, 1);
@@ -126,7 +124,6 @@ Deno.test("in flight: a client's waits for one question are bounded", () => {
   assert.equal(rig.ask(2, { client: 7 }), "begun");
   assert.equal(rig.ask(1, { client: 7, internal: true }), "joined");
   assert.equal(rig.end(1).filter((client) => client === 7).length, most + 1);
-  // The counts are cleared with the question.
   assert.equal(rig.ask(1, { client: 9 }), "begun");
   for (let i = 1; i < most; i++) assert.equal(rig.ask(1, { client: 9 }), "joined");
   for (let i = 0; i < most; i++) assert.equal(rig.ask(1, { client: 7 }), "joined");
@@ -185,7 +182,6 @@ Deno.test("in flight: nothing is added if no exchange can be parked", () => {
   assert.equal(rig.ask(2), "too many queries are waiting");
   assert.equal(rig.table.size, 1);
   assert.equal(rig.end(1).length, 1);
-  // The engine counts those.
   assert.deepEqual(rig.refused, {});
 });
 

@@ -44,7 +44,6 @@ function start(directive: string, cache = "cache", seed = 1): Simulation {
   return simulation;
 }
 
-/** Data of the answers to each of `times` queries. */
 function ask(simulation: Simulation, times: number, name = "www.test", type = "A"): string[][] {
   return Array.from({ length: times }, () => {
     const asked = simulation.ask(queryBytes({ name, type }));

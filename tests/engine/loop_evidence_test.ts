@@ -1,4 +1,3 @@
-/** Evidence of forwarding loops: chains, stripped options, replays. */
 import assert from "node:assert/strict";
 import { LOOP_MARK_SIZE } from "../../src/dns/constants.ts";
 import {
@@ -73,7 +72,6 @@ function ask(simulation: Simulation, listener = 0): string {
   return onlyAnswer(asked).rcode;
 }
 
-/** Servers that strip options, or all of EDNS. */
 const without = {
   options: (bytes: Uint8Array) => rebuilt(bytes, { edns: 1232 }),
   edns: (bytes: Uint8Array) => rebuilt(bytes, {}),
@@ -170,7 +168,6 @@ Deno.test("without cookies, probes have no option, and a loop is found by repeat
   simulation.run(100);
   assert.deepEqual(probes.map(({ mark }) => mark), [null]);
   simulation.leadBack(FIRST);
-  // Its missing answer starts a round.
   simulation.ask(queryBytes({ name: "www.example.org" }));
   simulation.run(60_000);
   assert.equal(found(simulation), 1);

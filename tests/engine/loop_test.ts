@@ -95,7 +95,6 @@ Deno.test("a loop to itself is logged once and gets SERVFAIL; the cache still an
   simulation.upstream(UPSTREAM, good);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
   simulation.leadBack(UPSTREAM, { client: "127.0.0.5" });
-  // Missing answers start a probe long before the next is due.
   simulation.run(40_000);
   simulation.logs.length = 0;
   ask(simulation, "first.example.org");
@@ -163,7 +162,6 @@ for (
     assert.equal(simulation.count("nodens_loop_present"), 0);
     simulation.upstream(UPSTREAM, good);
     simulation.run(2000);
-    // The earlier failure is not cached.
     assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
   });
 }
@@ -179,7 +177,6 @@ Deno.test("two blocks that forward to each other both find the loop and recover 
   assert.equal(simulation.count("nodens_loop_detected_total"), 2);
   assert.equal(simulation.logs.length, 2);
   assert.match(simulation.logs.join("\n"), /forwarded to 10\.0\.0\.1:53 .*\n.* to 10\.0\.0\.2:53 /);
-  // Each probe passes both upstreams once.
   assert.ok(simulation.seen.length <= 120, `${simulation.seen.length} queries`);
   assert.equal(simulation.count("coredns_cache_entries"), 0);
   for (const listener of [0, 1]) refused(ask(simulation, "www.example.org", {}, listener));
@@ -395,7 +392,6 @@ for (const options of ["serve_stale 1h", "serve_stale 1h verify", "prefetch 1 1h
     assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
     simulation.leadBack(UPSTREAM);
     simulation.run(60_000);
-    // A missing answer starts a probe.
     ask(simulation, "away.example.org");
     simulation.run(10_000);
     assert.deepEqual(unready(simulation), [[0, "loop"]]);

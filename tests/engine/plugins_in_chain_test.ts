@@ -1,4 +1,3 @@
-/** Plugins that change the input of others, so their order matters. */
 import assert from "node:assert/strict";
 import { type Address, parseAddress } from "../../src/dns/address.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -57,7 +56,6 @@ function ask(
   return asked;
 }
 
-/** The OPT record of an answer: announced size and options. */
 function optOf(asked: Asked): { size: number; options: { code: number; data: string }[] } | null {
   const opt = onlyAnswer(asked).additionals!.find(({ type }) => type === "OPT");
   if (opt === undefined) return null;
@@ -80,7 +78,6 @@ Deno.test("acl decides before the cache, whatever is cached", () => {
   assert.equal(onlyAnswer(blocked).rcode, "REFUSED");
   assert.deepEqual(optOf(blocked)!.options.map(({ code }) => code), [15]);
   assert.equal(onlyAnswer(blocked).answers!.length, 0);
-  // An allowed client still gets it from the cache.
   simulation.client = "192.0.2.8";
   assert.equal(onlyAnswer(ask(simulation)).answers!.length, 1);
   assert.equal(simulation.seen.length, 1);

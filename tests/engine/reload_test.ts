@@ -104,7 +104,6 @@ Deno.test("streams of a remaining listener continue; those of a removed one are 
   simulation.run(1000);
   assert.equal(goes!.received.length, 1);
   assert.equal(goes!.finished(), true);
-  // Later data is read, but not answered.
   goes!.send(frame(queryBytes({ name: "late.example.org" })));
   assert.equal(goes!.closed(), false);
   goes!.end();
@@ -118,7 +117,6 @@ Deno.test("streams of a remaining listener continue; those of a removed one are 
   simulation.run(1000);
   assert.equal(stays!.received.length, 2);
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1"));
-  // The new listener has the index of the removed one.
   assert.equal(dataOf(ask(simulation, "new.example.org", 1)), "192.0.2.1");
 });
 

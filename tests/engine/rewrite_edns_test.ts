@@ -1,4 +1,3 @@
-/** EDNS options that rules add to upstream queries. */
 import assert from "node:assert/strict";
 import { a, optionsOf, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { onlyAnswer, Simulation } from "../support/simulation/simulation.ts";

@@ -65,7 +65,6 @@ function ask(simulation: Simulation, name: string, type = "A") {
   return onlyAnswer(asked);
 }
 
-/** `owner ttl type data` of the answers. */
 function shown(records: readonly codec.Answer[] | undefined): string[] {
   return (records ?? []).filter(({ type }) => type !== "OPT").map((record) => {
     const { name, ttl, type, data } = record as { name: string; ttl: number } & {
@@ -80,7 +79,6 @@ interface Case {
   title: string;
   rules: string;
   ask: [name: string, type?: string];
-  /** Upstream queries, `name type`, in order. */
   seen: string[];
   rcode?: string;
   answers: string[];

@@ -11,7 +11,6 @@ function start(plugins: string): Simulation {
   return simulation;
 }
 
-/** Data of records, or the type if the data is not text. */
 function texts(records: unknown): string[] {
   return (records as { type: string; data: unknown }[]).map(({ type, data }) =>
     Array.isArray(data) ? data.join("|") : typeof data === "string" ? data : type

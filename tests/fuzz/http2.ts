@@ -18,7 +18,6 @@ const REQUEST_BYTES = 250;
 /** Events allowed per frame: content, and the end of its request. */
 const EVENTS_PER_FRAME = 2;
 
-/** Events and output of a client. */
 interface Run {
   events: string[];
   bodies: Map<number, number[]>;
@@ -27,7 +26,6 @@ interface Run {
   broken: boolean;
 }
 
-/** Feeds a server's octets in pieces to a client with `requests` requests. */
 function run(bytes: Uint8Array, requests: number, cut: () => number): Run {
   const events: string[] = [];
   const bodies = new Map<number, number[]>();
@@ -68,7 +66,6 @@ function run(bytes: Uint8Array, requests: number, cut: () => number): Run {
   return { events, bodies, written, copied: client.copied, broken };
 }
 
-/** A valid response: padded or continued, cut anywhere. */
 function response(stream: number, body: Uint8Array, dice: () => number): Uint8Array[] {
   const block = [0x88, 0x0f, 0x10, 3, 0x61, 0x2f, 0x62];
   const cut = dice() % block.length;
@@ -96,7 +93,6 @@ function response(stream: number, body: Uint8Array, dice: () => number): Uint8Ar
   return frames;
 }
 
-/** A frame beside responses, perhaps a hostile one. */
 function other(dice: () => number): Uint8Array {
   const stream = [0, 1, 3, 5, 7, 9, 2, 1001][dice() % 8]!;
   const payload = Uint8Array.from({ length: dice() % 4 === 0 ? dice() % 300 : dice() % 9 }, dice);

@@ -27,7 +27,6 @@ import {
 } from "../support/messages/wire_model.ts";
 import { mutate } from "./engine.ts";
 
-/** Names of questions; some contain octets that look like pointers. */
 const NAMES: Labels[] = [
   labelsOf("www.example.org"),
   labelsOf("WWW.Example.Org"),
@@ -84,7 +83,6 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
     const question = randomQuestion(dice);
     const built = buildReply(question, { dice, hostile });
     const reply = hostile && dice() % 4 === 0 ? mutate(built, dice) : built;
-    // Octets after the message are not part of it.
     memory.bytes.fill(0xc0);
     memory.bytes.set(reply);
     const usable = scanner.scan(memory.bytes, memory.view, 0, reply.length);
@@ -145,7 +143,6 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
       [...stripper.ttls.subarray(0, stripper.ttlCount)],
       where,
     );
-    // Any input terminates within the bounds.
     stripper.strip(mutate(reply, dice).subarray(0, dice() % (reply.length + 1)), dice() % 40, out);
     assert.ok(stripper.length <= 65_535);
     assert.ok(stripper.octetsRead <= bound + 65_535, `${where}: ${stripper.octetsRead} read`);

@@ -1,4 +1,3 @@
-/** The data plane's end of the lane; these tests act as the TLS thread. */
 import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";

@@ -89,7 +89,6 @@ const chunk = new Memory(32 * 1024);
 /** Reason after a client's reset: it depends on the call that detects it. */
 const GONE = /^closed: (connection reset by peer|broken pipe)$/;
 
-/** Writes until something is queued; returns the written size. */
 function fill(stream: Stream): number {
   let written = 0;
   while (stream.queued === 0) {

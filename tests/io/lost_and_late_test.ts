@@ -15,7 +15,6 @@ const onLinux = skipUnlessLinux();
 Deno.test("responses that the kernel refuses are counted, and the others are sent", onLinux, () => {
   let queries = 3;
   let sent = 0;
-  /** Refuses the second of three. */
   const libc = {
     recvmmsg() {
       const count = queries;

@@ -4,7 +4,6 @@ import { EFD_NONBLOCK, EPOLL } from "../../src/sys/constants.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
-/** Runs `use` with ready descriptors; `calls` counts the events of each. */
 function withReady(count: number, use: (poller: Poller, calls: number[]) => void): void {
   const libc = openLibc();
   const poller = new Poller(libc);

@@ -4,7 +4,6 @@ import { seeded } from "../support/run/random.ts";
 
 const SIZE = 256;
 
-/** A ring after this many octets. */
 function makeRing(seen = 0) {
   const memory = ringMemory(SIZE);
   const marks = new Int32Array(memory);

@@ -8,7 +8,6 @@ import { SelfCheck } from "../../src/io/self_check.ts";
 const BEAT_MS = 500;
 const target = (address: string) => ({ address, port: 53, mark: 0x53 });
 
-/** A plan for entries of the same address, all in one list. */
 function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): CheckPlan {
   return {
     targets: addresses.map(target),
@@ -26,7 +25,6 @@ class Thread {
   readonly timers = new Timers();
   nowMs = 1e6;
   readonly alive = new Set<string>();
-  /** Writes to lists and to the service manager. */
   readonly written: string[] = [];
   readonly logs: string[] = [];
   readonly unwritable: string[] = [];
@@ -64,7 +62,6 @@ class Thread {
     onUnwritable: (list) => void this.unwritable.push(list),
   });
 
-  /** A thread that follows a plan for these addresses, which answer. */
   static following(addresses: readonly string[], changes?: Partial<CheckPlan>): Thread {
     const thread = new Thread();
     for (const address of addresses) thread.alive.add(address);
@@ -72,7 +69,6 @@ class Thread {
     return thread;
   }
 
-  /** Moves the clock; returns the writes. */
   pass(ms: number, eachMs: () => void = () => {}): string[] {
     const before = this.written.length;
     for (let i = 0; i < ms; i++) {
@@ -223,7 +219,6 @@ Deno.test("self-check: faults of lists are reported for each round", () => {
   thread.alive.add("10.96.0.10");
   follow();
   thread.pass(BEAT_MS);
-  // The list is back, but there is no answer to write.
   thread.missing = false;
   thread.alive.clear();
   follow();
@@ -249,7 +244,6 @@ Deno.test("self-check: entries missing in a plan are removed, unless another pro
   thread.check.follow(plan([], { leaveEntries: true }));
   assert.deepEqual(thread.written.slice(before), ["nodens closed"]);
   thread.check.follow(plan(["10.96.0.10"]));
-  // Stopped before the answer: the entry must not come back.
   thread.check.follow(plan([]));
   assert.deepEqual(thread.written.slice(before + 1), ["nodens -10.96.0.10", "nodens closed"]);
   assert.deepEqual(thread.pass(2000), []);

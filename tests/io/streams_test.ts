@@ -1,4 +1,3 @@
-/** TCP clients that disappear, do not read, or read slowly, with both drivers over real sockets. */
 import assert from "node:assert/strict";
 import type { DataPlane } from "../../src/control/plane/data_plane.ts";
 import { decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -16,14 +15,12 @@ import { frame } from "../support/simulation/simulation.ts";
 
 const MI = 2 ** 20;
 
-/** Directives whose answers for `big.example.org` have 1.6 KB. */
 function bigAnswers(timeouts = ""): string {
   const addresses = Array.from({ length: 100 }, (_, i) => `192.0.2.${i} big.example.org`);
   return `timeouts {\n idle 24h\n ${timeouts}\n }\n` +
     ` hosts /dev/null {\n ${addresses.join("\n")}\n }`;
 }
 
-/** Many queries for that name, numbered by their ids. */
 function pipeline(count: number): Uint8Array<ArrayBuffer> {
   const one = frame(queryBytes({ name: "big.example.org" }));
   const all = new Uint8Array(count * one.length);

@@ -21,16 +21,13 @@ function endpointOf(host: string, port: number, from: string | null = null): End
 interface Rig {
   sockets: UpstreamSockets;
   server: Deno.DatagramConn;
-  /** Endpoint of `server`. */
   endpoint: Endpoint;
   /** Two rounds of the poller, after which released sockets can be reused. */
   rest(): void;
   poller: Poller;
-  /** Dispatches events that are ready or arrive shortly. */
   poll(): void;
 }
 
-/** A test of at most `limit` sockets, with a server. */
 function test(name: string, limit: number, use: (rig: Rig) => Promise<void> | void): void {
   Deno.test(name, onLinux, async () => {
     const libc = openLibc();
@@ -165,7 +162,6 @@ test("sockets of an unused source address are closed, others stay open", 500, (r
   use(old!, 70);
   use(now!, 70);
   for (let second = 1; second <= 62; second++) {
-    // An occasional query suffices to keep sockets.
     if (second % 30 === 0) use(now!, 1);
     sockets.endRound(second * 1000);
     assert.ok(sockets.size >= 64);

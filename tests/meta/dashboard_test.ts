@@ -5,7 +5,6 @@ import { ROOT } from "./sources.ts";
 
 const TEXT = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
 
-/** Indices of the dashboards that the type checker rejects, and its output. */
 async function check(dashboards: readonly string[]): Promise<{ refused: number[]; text: string }> {
   return await withFolder(async (folder) => {
     const model = new URL("./grafana_model.ts", import.meta.url).href;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-/** Folders with which a backticked path can begin. */
 const TOP = /^(?:src|tests|bench|deploy|release|docs|\.ci|\.github)\//;
 /** Pages of architecture name files below src/ without it. */
 const IN_SRC =

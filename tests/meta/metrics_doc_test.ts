@@ -3,7 +3,6 @@ import { METRICS } from "../../src/metrics/catalog.ts";
 import { ROOT, sourcesIn } from "./sources.ts";
 
 const NAME = /\b(?:coredns|nodens|process)_[a-z_]+\b/g;
-/** Names that only look like metrics. */
 const OTHERS = new Set(["process_metrics"]);
 
 /** Metric of a name in a query. */

@@ -3,7 +3,6 @@ import { sourcesIn } from "./sources.ts";
 
 /** Folders whose code runs in the data plane or reads peer input. */
 const FOLDERS = ["dns", "engine", "upstream", "plugins", "io"];
-/** Files with such a map, and why peers cannot choose the keys. */
 const HARMLESS: Readonly<Record<string, string>> = {
   "dns/record_layout.ts": "a constant table",
   "dns/record_text/data.ts": "a constant table",

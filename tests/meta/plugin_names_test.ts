@@ -1,4 +1,3 @@
-/** Everything about a plugin is in its folder. */
 import assert from "node:assert/strict";
 import { SETUPS } from "../../src/plugins/setups.ts";
 import { sourcesIn } from "./sources.ts";

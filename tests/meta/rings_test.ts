@@ -8,7 +8,6 @@ type Graph = Map<string, Map<string, string>>;
 /** Static imports and exports, of types too, and dynamic imports of a literal path. */
 const IMPORT = /\b(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"']+)["']/g;
 
-/** The files under src/ with the files there that each imports. */
 function readImports(): Map<string, string[]> {
   const files = sourcesIn("src").map(({ path, text }) => ({ path: `src/${path}`, text }));
   const paths = new Set(files.map(({ path }) => path));
@@ -74,7 +73,6 @@ function ringsOf(graph: Graph): string[] {
   return [...rings].sort();
 }
 
-/** Each step of a ring with its import. */
 function explain(graph: Graph, ring: string): string {
   const nodes = ring.split(" → ");
   const steps = nodes.slice(1).map((to, i) => graph.get(nodes[i]!)!.get(to)!);

@@ -6,7 +6,6 @@ import { withFolder } from "../support/run/folder.ts";
 import { sourcesIn } from "./sources.ts";
 
 const TESTS = new URL("../", import.meta.url).pathname;
-/** A test that reports skipping. */
 const BY_ITSELF = new RegExp(`SKIPPED${":"}`);
 /** A test that silently skips, or has fewer cases on other systems. */
 const SILENT = /\bignore:|^\s+ignore,$|Deno\.test\.ignore|Deno\.build\.os [!=]== "linux"/m;

@@ -13,7 +13,6 @@ function run(command: string, ...args: string[]) {
   return runCommand(command, args, { env });
 }
 
-/** Copies the units to a folder, with an executable that exists on this machine. */
 async function withUnits(use: (paths: string[]) => Promise<void>, more = ""): Promise<void> {
   await withFolder((folder) =>
     use(NAMES.map((name) => {

@@ -1,4 +1,3 @@
-/** All ways to run nodens have the same V8 flags, and some task runs each test. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { compileArguments } from "../../release/compile.ts";

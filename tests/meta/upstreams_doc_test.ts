@@ -9,7 +9,6 @@ Deno.test("the table of upstreams has a row for each kind, in the order of the b
 });
 
 Deno.test("docs/upstreams.md explains each kind of upstream", () => {
-  // Titles may be wrapped.
   const text = page.slice(0, page.indexOf("<!-- table")).replaceAll(/\s+/g, " ");
   for (const { title } of KINDS) assert.ok(text.includes(`**${title}**`), title);
 });

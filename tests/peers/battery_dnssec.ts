@@ -30,7 +30,6 @@ export const DNSSEC_ROWS: readonly Row[] = [
     ...DENIAL,
     rcode: "NXDOMAIN",
   }),
-  // SOA and two NSEC records, each with its signature.
   row("signed NXDOMAIN, DO", { name: "nothing.signed.example", edns: DO }, {
     rcode: "NXDOMAIN",
     counts: "0/6/0",
@@ -74,7 +73,6 @@ export const DNSSEC_ROWS: readonly Row[] = [
     warm: { bits: "qr aa rd ra" },
     aged: true,
   }),
-  // Data not requested by the first client is cached for the second.
   row("validated, AD in the second query only", { name: "later.trusted.example" }, {
     bits: "qr rd ra",
   }, {

@@ -9,7 +9,6 @@ const OURS = "1232";
 
 /** Header, question for `sNNNNN.many.battery.example` and OPT. */
 const AROUND = 12 + (6 + 1 + "many.battery.example".length + 2 + 4) + 11;
-/** An address record whose owner is a pointer. */
 const RECORD = 16;
 
 /** Sizes offered by clients, and the resulting limit of a datagram. */
@@ -58,7 +57,6 @@ const OPTIONS: readonly { title: string; option: readonly [number, string] }[] =
   { title: "reserved", option: [65535, ""] },
 ];
 
-/** Appends bytes and sets the number of additional records. */
 const additional = (count: number, bytes: readonly number[]) => (message: Uint8Array) => {
   const longer = Uint8Array.from([...message, ...bytes]);
   longer[11] = count;

@@ -21,7 +21,6 @@ function count(message: Uint8Array, at: 4 | 6 | 8 | 10, value: number): Uint8Arr
   return message;
 }
 
-/** `. 0 IN A 192.0.2.1`. */
 const ADDRESS = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1];
 /** An empty transaction signature (RFC 8945). */
 const TSIG = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 17, 0, ...new Array(16).fill(0)];
@@ -73,7 +72,6 @@ export const HEADER_ROWS: readonly Row[] = [
     ask: { name: name(bits.replaceAll(" ", "-")), bits },
     cold: { bits: told },
   })),
-  // named adds the zone's name server to answers for clients without RD.
   row("bits none", { name: name("norecurse"), bits: "" }, { bits: "qr aa ra", counts: "1/1/1" }, {
     upstream: "always",
   }),
@@ -83,7 +81,6 @@ export const HEADER_ROWS: readonly Row[] = [
   }),
   row("a response code in the query", { name: name("rcode"), edit: changed((m) => m[3]! |= 5) }),
   ...[0, 1, 0xff00, 0xffff].map((id): Row => ({
-    // Every row checks that the id is returned.
     title: `id ${id}`,
     ask: {
       name: name(`id${id}`),

@@ -4,7 +4,6 @@ import type { Asked, Told } from "../support/battery/message.ts";
 export type Expected = Pick<Told, "rcode" | "bits" | "counts" | "ttls" | "question"> & {
   /** As in `Told`; several if RFCs leave a choice. */
   opt: string | null | readonly string[];
-  /** Length of the message. */
   size?: number;
 };
 

@@ -5,9 +5,7 @@ import { type Nodens, startNodens } from "../support/processes/nodens.ts";
 import { skipUnless } from "../support/run/require.ts";
 import { type Named, startNamed } from "../support/servers/named.ts";
 
-/** TTL of every record and denial of the zone. */
 const TTL_SECONDS = 1;
-/** Time after which all entries have expired. */
 const STALE_MS = 2_200;
 
 /** Ways to serve stale answers, by zone. */
@@ -110,7 +108,6 @@ Deno.test({
   fn: compare,
 });
 
-/** Fills the cache, stops the upstream, and asks again. */
 async function compare(t: Deno.TestContext): Promise<void> {
   await withServers(async ({ named, nodens }) => {
     await askAll(nodens, (row, transport, told) => {
@@ -124,7 +121,6 @@ async function compare(t: Deno.TestContext): Promise<void> {
     await askAll(nodens, (row, transport, { rcode, bits, counts, ttls, opt }) => {
       const { opt: choice, ...expected } = row.told;
       const title = `${row.title}: ${transport}`;
-      // Cached failures have AA, like every cached answer.
       const ownBits = rcode === "SERVFAIL" ? bits.replace("qr aa rd", "qr rd") : bits;
       checks.push({
         title,

@@ -1,4 +1,3 @@
-/** Replies of servers that do not compress names, like CoreDNS, are sent complete. */
 import assert from "node:assert/strict";
 import { skipUnlessCluster, startCluster } from "../support/servers/cluster_server.ts";
 import { Crowd } from "../support/servers/crowd.ts";

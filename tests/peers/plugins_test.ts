@@ -1,4 +1,3 @@
-/** Plugins seen by dig and kdig, with a real process. */
 import assert from "node:assert/strict";
 import { askTcp, startUpstream } from "../support/processes/drivers.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -24,7 +23,6 @@ function answer(bytes: Uint8Array, transport: "udp" | "tcp"): Uint8Array {
   return responseBytes(query, { answers: [a(name, "192.0.2.1")], authorities: [server] });
 }
 
-/** Serves `directives` with an upstream during `use`. */
 async function withNodens(
   directives: string,
   use: (ask: Ask, port: number) => Promise<void>,

@@ -4,7 +4,6 @@ import { skipUnless } from "../support/run/require.ts";
 import { ask } from "../support/servers/ask.ts";
 import { withServers } from "./compare.ts";
 
-/** TTL of `*.short.example.org`. */
 const SHORT_TTL_SECONDS = 30;
 const POLL_MS = 100;
 
@@ -61,7 +60,6 @@ Deno.test({
         assert.ok(lifeMs < SHORT_TTL_SECONDS * 1_000, `not fetched again in its life: ${ttls}`);
         await new Promise((wake) => setTimeout(wake, POLL_MS));
       }
-      // Still served from the cache, and later clients get the new TTL.
       assert.ok(Math.min(...ttls) > 0, `TTLs ran out: ${ttls}`);
       const { answer } = await askNodens(nodens, name);
       assert.ok(answer[0]!.ttlSeconds > ttls.at(-1)!, `no fresh TTL after ${ttls}`);

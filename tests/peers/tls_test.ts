@@ -14,7 +14,6 @@ import { startTcp } from "../support/servers/tls_servers.ts";
 const PARENT = "wild.example.org";
 const NAME = "dns.example.org";
 
-/** A server block: its upstream and the expected result. */
 interface Row {
   zone: string;
   to: string;
@@ -131,7 +130,6 @@ Deno.test({
       {
         zone: "silent",
         to: `tls://127.0.0.1:${silent.port}`,
-        // The handshake may take 2.5 seconds; otherwise the query ends first.
         options: `${named(caFile)}\n    read_timeout 3s\n    max_connect_attempts 1`,
         refused: /TLS handshake timed out/,
       },
@@ -172,7 +170,6 @@ Deno.test({
           assert.deepEqual(new Set(got), new Set([wanted]), nodens.output);
           const lines = () =>
             nodens.output.split("\n").filter((line) => line.includes(`.${zone}.`));
-          // The log line follows the answer.
           if (refused !== undefined) await until(() => refused.test(lines().join("\n")), zone);
           else assert.deepEqual(lines(), []);
         });

@@ -17,14 +17,12 @@ function start(...consolidate: Partial<ConsolidateOptions>[]) {
     ...rule,
   }));
   const handler = makeHandler(createErrors, { stacktrace: false, consolidate: rules }, engine);
-  /** Passes a response with this error to the handler. */
   const fail = (error: string, name = "example.org") => {
     const exchange = exchangeFor({ name });
     exchange.error = error;
     exchange.response = engine.failure(exchange, 2);
     handler.response!(exchange);
   };
-  /** Lines logged since the last call. */
   const logged = (nowMs = engine.nowMs) => {
     engine.advanceTo(nowMs);
     return engine.lines.splice(0);

@@ -52,7 +52,6 @@ const server = (address: string, port = 53): ForwardTo => ({
   kind: "server",
   upstream: { address, port, transport: "dns", serverName: "" },
 });
-/** Content of the files when the configuration was read. */
 const BEFORE = parseResolvConf("nameserver 192.0.2.99");
 const file = (path: string): ForwardTo => ({ kind: "file", path, content: BEFORE });
 const name = (host: string): ForwardTo => ({

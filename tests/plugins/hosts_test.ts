@@ -70,7 +70,6 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
     handler.receive!(buildHostsTable(all, { zones, autoReverse, key: KEY }));
   };
   deliver(text);
-  /** Data of the answers, or the response code, or "next". */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
     const verdict = handler.query!(exchange);
@@ -181,7 +180,6 @@ const CASES: Case[] = [
 for (const { ask: question, options, gets } of CASES) {
   const with_ = options === undefined ? "" : ` with ${JSON.stringify(options)}`;
   Deno.test(`hosts: ${question.join(" ")} gets ${gets || "no data"}${with_}`, () => {
-    // dns-packet does not know HTTPS.
     const [name, type] = question;
     const { ask } = handlerOf(options);
     assert.deepEqual(ask(name, type === "HTTPS" ? "UNKNOWN_65" : type), gets);

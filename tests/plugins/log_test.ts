@@ -29,7 +29,6 @@ function partsOf(format: string): LogPart[] {
   );
 }
 
-/** Log lines for one query. */
 function lines(options: Case): string[] {
   const { wallMs = NaN, zone = ".", format = COMMON, classes = ["all"] } = options;
   const engine = Object.assign(fakeEngine(options.client), { wallMs: () => wallMs });

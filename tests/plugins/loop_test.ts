@@ -44,7 +44,6 @@ Deno.test("loop: other names are not recognized", () => {
 
 type Boards = [ProbeBoard, ProbeBoard, ProbeBoard];
 
-/** A query whose mark is `words`, at offset 4. */
 function marked(words: ArrayLike<number>): [Memory, number] {
   const memory = new Memory(32);
   Array.from(words).forEach((word, i) => memory.view.setUint32(4 + 4 * i, word));

@@ -24,7 +24,6 @@ const glue: AddRecord = (writer) =>
   writer.record("additional", SERVER, TYPE.A, CLASS.IN, 20).raw(new Uint8Array(4), 0, 4);
 
 const { NOERROR, NXDOMAIN, SERVFAIL, REFUSED } = RCODE;
-/** Numbers of records left in the three sections. */
 const CASES: [title: string, rcode: number, records: AddRecord[], left: number[]][] = [
   ["an answer", NOERROR, [a(60), ns, glue], [1, 0, 0]],
   ["a minimal answer", NOERROR, [a(60)], [1, 0, 0]],

@@ -11,7 +11,6 @@ function load(text: string): Config {
   return loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost()).config;
 }
 
-/** Servers of the first `forward` that lead back to its block. */
 function ledBack(text: string): string[] {
   const config = load(text);
   const named = ({ upstreams }: ForwardOptions) => upstreams;

@@ -5,7 +5,6 @@ import { SeriesBook } from "../../src/metrics/series.ts";
 import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { frame, Simulation } from "../support/simulation/simulation.ts";
 
-/** Exported lines that match, sorted. */
 function exported({ counters }: Simulation, only: RegExp): string[] {
   const book = new SeriesBook();
   book.addPlaces(counters.places, counters.values);
@@ -157,7 +156,6 @@ Deno.test("a data plane that replaces another continues its counters", () => {
   const unpublished = before.counter("unpublished");
   before.values[unpublished] = 9;
   const after = new CounterBook(buffer, known);
-  // In another order, as when series are created at their first event.
   const three = after.counter("three");
   assert.equal(after.histogram("two", { a: "b" }, [1, 2]), two);
   assert.equal(after.counter("one"), one);

@@ -1,4 +1,3 @@
-/** Few file descriptors, and clients that take as many as they can. */
 import assert from "node:assert/strict";
 import { shareFiles } from "../../src/io/file_shares.ts";
 import { decode, queryBytes } from "../support/messages/messages.ts";
@@ -14,18 +13,15 @@ const SCRAPE = new TextEncoder().encode("GET /metrics HTTP/1.1\r\n");
 
 interface Rig {
   port: number;
-  /** Port of health and metrics. */
   http: number;
   out: () => string;
   /** Opens connections and sends `bytes` on each; the server may close them. */
   hoard(port: number, count: number, bytes?: Uint8Array): Promise<Deno.TcpConn[]>;
-  /** Changes the soft limit of descriptors. */
   limit(files: number): Promise<void>;
   rcode(name: string): Promise<string>;
   get(path: string): Promise<{ status: number; text: string }>;
 }
 
-/** Runs nodens with a cache and an upstream under a limit of descriptors. */
 async function withLimit(
   { files, args = [] }: { files: number; args?: string[] },
   use: (rig: Rig) => Promise<void>,
@@ -107,7 +103,6 @@ Deno.test({
       await limit(4096);
       assert.deepEqual(await askMisses({ port, count: 100 }), { NOERROR: 100 });
       assert.match((await get("/metrics")).text, /^nodens_http_accept_failures_total [1-9]/m);
-      // The previous verdict is valid for a second.
       while ((await get("/health")).status !== 200);
     }),
 });

@@ -1,4 +1,3 @@
-/** Signals to a real nodens: none opens the debugger, and none is lost. */
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { freePort } from "../support/servers/ports.ts";
@@ -136,7 +135,6 @@ for (const { name, flags, args, holdsPort } of WAYS) {
   });
 }
 
-/** Starts nodens without waiting for it. */
 function startEarly(file: string): Promise<TestProcess> {
   // A shell ignores SIGINT and SIGQUIT for tests in the background.
   const args = ["--default-signal", Deno.execPath(), "run", "-A", MAIN, "-conf", file];
@@ -173,7 +171,6 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
         const ready = sendEarly(nodens, signal);
         const status = await nodens.ended;
         if (ready || status.signal === null) assert.equal(status.code, 0, nodens.output);
-        // Before the first line of nodens, the default action applies.
         else assert.equal(status.signal, signal, nodens.output);
       }));
   });

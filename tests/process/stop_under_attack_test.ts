@@ -6,7 +6,6 @@ import { startNodens } from "../support/processes/nodens.ts";
 import { frame } from "../support/simulation/simulation.ts";
 import { driversHere } from "../support/run/require.ts";
 
-/** Grace time of Kubernetes and the systemd unit. */
 const GRACE_MS = 30_000;
 /** Messages per burst; pauses let others run on a shared machine. */
 const BURST = 200;
@@ -21,7 +20,6 @@ interface Target {
   ended: () => boolean;
 }
 
-/** Adds a connection if nodens accepts one. */
 async function connect(port: number, to: Deno.Conn[]): Promise<Deno.Conn | null> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
   if (connection !== null) to.push(connection);

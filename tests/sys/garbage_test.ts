@@ -39,7 +39,6 @@ Deno.test("garbage watch: a heap that has grown by megabytes is collected once",
   assert.deepEqual(counts, [1, 1, 1, 2, 3, 3]);
 });
 
-/** Allows for the test's garbage and V8's own. */
 const BOUND_MB = 48;
 
 for (const flags of [[], [V8_FLAGS]]) {

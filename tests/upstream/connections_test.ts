@@ -9,7 +9,6 @@ function outcomes(queries: readonly FakeQuery[]): (string | null)[] {
   return queries.map(({ outcome }) => outcome);
 }
 
-/** Answers all queries on all streams. */
 function answerAll(streams: FakeStreams): void {
   while (streams.layout.some((names) => names !== "")) {
     for (const stream of [...streams.streams]) {
@@ -31,7 +30,6 @@ function assertOver(streams: FakeStreams, message = "at the end"): void {
   assert.ok(streams.idle, message);
 }
 
-/** Tests connections to one server, which must all be closed at the end. */
 function test(
   title: string,
   run: (streams: FakeStreams) => void,
@@ -62,7 +60,6 @@ test("the number of handshakes is limited, and no query fails because of that", 
   assert.equal(streams.streams.length, 2);
   streams.accepting = true;
   streams.run(1);
-  // Those two are established, so others may follow.
   queries.push(...streams.ask("m0", "m1", "m2"));
   assert.ok(streams.streams.length <= 4);
   answerAll(streams);
@@ -240,7 +237,6 @@ test("if a server closes every connection unanswered, the query fails after few 
 });
 
 test("single use: closing after one answer is detected, and forgotten later", (streams) => {
-  // Two at a time on one connection, which is closed after the first answer.
   for (const names of [["a", "b"], ["c", "d"]]) {
     streams.ask(...names);
     const [stream] = streams.streams.filter(({ state }) => state === "open");
@@ -276,7 +272,6 @@ test("single use: a server that ignores second queries is detected over another 
   assert.deepEqual(streams.layout, ["b", "b"]);
   streams.answer("b");
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
-  // From now on each query gets a new connection.
   for (const name of ["c", "d", "e"]) {
     streams.ask(name);
     const stream = streams.streams.at(-1)!;
@@ -308,7 +303,6 @@ test("single use: detected from late queries that were sent again", (streams) =>
 }, { max: 2 });
 
 test("a server's connection limit is detected, and forgotten after a minute", (streams) => {
-  // It serves one connection and never reads the others.
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
   streams.run(2 * PATIENCE_MS);
@@ -485,7 +479,6 @@ Deno.test("whatever a server does with connections, every query ends once and no
         if (dice < habits.resets) streams.end(stream, true);
         else if (dice < habits.resets + habits.ends) streams.end(stream);
         else if (unanswered[place] !== undefined && dice > 100 - 10 * habits.silent) {
-          // The server is silent this time.
         } else if (unanswered[place] !== undefined) {
           streams.answerOn(stream, unanswered[place]!.name);
         }

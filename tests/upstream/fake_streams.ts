@@ -58,7 +58,6 @@ export class FakeQuery implements TransportHandler {
 export interface FakeStream {
   readonly handler: StreamHandler;
   state: "connecting" | "open" | "closed";
-  /** Unanswered queries, oldest first: name and frame. */
   readonly unanswered: { name: string; frame: Uint8Array }[];
 }
 
@@ -129,7 +128,6 @@ export class FakeStreams {
     return this.#timers.nextMs === Infinity;
   }
 
-  /** Unanswered names on each open stream. */
   get layout(): string[] {
     return this.streams.filter(({ state }) => state !== "closed")
       .map(({ unanswered }) => unanswered.map(({ name }) => name).join(" "));

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { FORM } from "../../src/upstream/message/edns.ts";
 import { EdnsLadder } from "../../src/upstream/server/ladder.ts";
 
-/** Usual time of the server in these tables, in milliseconds. */
 const PATIENCE_MS = 100;
 
 /**

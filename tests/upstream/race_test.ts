@@ -242,7 +242,6 @@ function serversOf(servers: string) {
   });
 }
 
-/** The race has ended once and has left nothing behind. */
 function assertOver(servers: FakeServers, message: string): void {
   assert.equal(servers.ends, 1, message);
   assert.equal(servers.open, 0, message);

@@ -3,7 +3,6 @@ import type { EngineServices } from "../../src/engine/handler.ts";
 import type { Connection } from "../../src/upstream/transport/connection.ts";
 import { ConnectionSlots, type SlotHolder } from "../../src/upstream/transport/slots.ts";
 
-/** A server with this many connections that records closed ones. */
 class Holder implements SlotHolder {
   constructor(
     private readonly slots: ConnectionSlots,

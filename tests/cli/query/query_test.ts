@@ -10,7 +10,6 @@ import { type Script, ScriptedServer } from "../../support/simulation/scripted_s
 
 const A: Answer = { type: "A", name: "www.example.org", ttl: 300, data: "192.0.2.1" };
 
-/** Response to a query, with its id and question. */
 function answer(query: Uint8Array, parts: Packet): Uint8Array {
   const { id, questions } = decode(Buffer.from(query));
   return encode({ type: "response", id: id!, questions: questions!, flags: 0x180, ...parts });

@@ -330,7 +330,6 @@ if (isLinux()) {
   });
 }
 
-/** Sends the queries, forty at a time, and waits for all answers. */
 async function askAll(port: number, count: number): Promise<void> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };

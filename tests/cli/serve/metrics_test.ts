@@ -14,7 +14,6 @@ const MAIN = `${ROOT}main.ts`;
 interface Scene {
   process: TestProcess;
   folder: string;
-  /** Ports for DNS, and two for HTTP. */
   dns: number;
   http: number;
   other: number;
@@ -113,7 +112,6 @@ Deno.test({
         ),
       );
       for (const [, name] of body.matchAll(/^# TYPE (\w+)/gm)) assert.ok(METRICS.has(name!), name!);
-      // The kernel's figures for this process.
       const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(body)![1]);
       assert.ok(value("process_resident_memory_bytes") > 1e7);
       assert.ok(

@@ -4,7 +4,6 @@ import { FlagError, parseFlags, port, text } from "../../../src/cli/flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "../../../src/cli/serve/node_flags.ts";
 import type { NodeOptions } from "../../../src/node/template/options.ts";
 
-/** Flags of the program that these flags depend on. */
 const OTHERS = {
   conf: text("FILE", ""),
   "dns.port": port(53, "", "p"),
@@ -78,7 +77,6 @@ Deno.test("the arguments of the published manifest have the same effect as in no
   assert.deepEqual(structuredClone(options), options);
 });
 
-/** Arguments added to `-localip`, and their effects. */
 const CHANGES: [string[], Partial<NodeOptions>][] = [
   [["-setupinterface=false"], { setupInterface: false }],
   [["--setupinterface=0"], { setupInterface: false }],

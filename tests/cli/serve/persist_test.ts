@@ -51,7 +51,6 @@ class Scene {
     });
   }
 
-  /** TTL of the answer; null for a failure. */
   async ask(name: string): Promise<number | null> {
     const answer = decode(await askUdp(queryBytes({ name }), { port: this.port, limitMs: 15_000 }));
     if (answer.rcode !== "NOERROR") return null;
@@ -67,7 +66,6 @@ class Scene {
     this.#upstream = null;
   }
 
-  /** Stops a server, which writes the file. */
   async end(server: TestProcess): Promise<void> {
     assert.equal((await server.stop()).code, 0, server.output);
     const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);

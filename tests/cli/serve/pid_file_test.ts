@@ -5,7 +5,6 @@ import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Writes the file in a folder changed by `prepare`; returns the log. */
 function write(prepare: (folder: string) => void, look: (folder: string) => void): string[] {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const lines: string[] = [];

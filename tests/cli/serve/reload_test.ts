@@ -31,7 +31,6 @@ async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "S
   return [...nodens.output.matchAll(/Reloading complete|not taken over/g)].at(-1)![0];
 }
 
-/** Runs nodens during `use`; its exit code must be 0. */
 async function withNodens(
   options: Parameters<typeof startNodens>[0],
   use: (nodens: Nodens) => Promise<void>,
@@ -155,7 +154,6 @@ Deno.test("a faulty Corefile is logged and shown in the status, and the old one 
     );
     assert.equal(await addressOf(port), "192.0.2.2");
     assert.equal((await status()).reload.ok, true);
-    // Metrics are up to a second old.
     const limitMs = performance.now() + 15_000;
     while (hash.exec(await scrape())![1] === before) assert.ok(performance.now() < limitMs);
   });

@@ -28,7 +28,6 @@ Deno.test("-version, -plugins and -h print their text and exit", async () => {
 });
 
 const port = freePort();
-/** Corefiles that are refused, and the error. */
 const REFUSED: { title: string; corefile: string; says: RegExp[] }[] = [
   {
     title: "faults",
@@ -199,7 +198,6 @@ Deno.test("Corefile.example is served, and local queries are answered", async ()
   const port = freePort();
   const example = Deno.readTextFileSync(new URL("../../../Corefile.example", import.meta.url))
     .replaceAll("1053", String(port))
-    // This machine's may have no server.
     .replace("/etc/resolv.conf", "FOLDER/resolv.conf");
   await serve(example, async (out) => {
     assert.match(out(), /Try: dig @127\.0\.0\.1 -p \d+ hello\.nodens\.test$/m);

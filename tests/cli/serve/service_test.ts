@@ -27,7 +27,6 @@ async function running(
     corefile: string;
     args?: string[];
     env?: Record<string, string>;
-    /** Command that starts nodens. */
     by?: string[];
     ready?: ProcessOptions["ready"];
   },
@@ -227,7 +226,6 @@ if (linux) {
     }
     going = false;
     await asking;
-    // Another start answers the last ones.
     await running({ corefile: whoami(port), by }, async () => {
       for (const answer of await Promise.all(answers)) {
         assert.equal(decode(answer).rcode, "NOERROR");

@@ -9,7 +9,6 @@ import { inFolder, run } from "./scene.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Makes a folder with a FIFO without a writer. */
 async function withFifo(use: (folder: string) => Promise<void>): Promise<void> {
   await inFolder({}, async (folder) => {
     makeFifo(`${folder}/fifo`);
@@ -19,7 +18,6 @@ async function withFifo(use: (folder: string) => Promise<void>): Promise<void> {
 
 const FIFO = "it is a FIFO, not a regular file";
 
-/** Corefiles with a FIFO, and the errors. */
 const ROWS: { name: string; corefile: (folder: string) => string; why: RegExp }[] = [
   {
     name: "import",

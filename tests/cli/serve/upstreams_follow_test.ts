@@ -129,7 +129,6 @@ Deno.test({
         () => out().includes(`upstreams were none, are ${address}:53`),
         "a line in the log",
       );
-      // The earlier failure is not cached.
       let answer = await ask("first.test");
       for (let i = 0; i < 100 && answer.rcode !== "NOERROR"; i++) {
         await new Promise((resolve) => setTimeout(resolve, 50));

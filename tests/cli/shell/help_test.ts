@@ -78,7 +78,6 @@ Deno.test("query accepts the options in its help", () => {
   assert.throws(() => parseQueryArgs(["example.org", "+sh"]), FlagError);
 });
 
-/** A page as plain text; lint must print nothing. */
 async function rendered(page: string): Promise<string> {
   return await withFolder(async (folder) => {
     const path = `${folder}/nodens.1`;

@@ -30,7 +30,6 @@ class HangingFiles {
     return call;
   }
 
-  /** Completes all calls. */
   async resume(): Promise<void> {
     this.#resumed.resolve();
     for (let settled = -1; settled !== this.#calls.length;) {

@@ -6,7 +6,6 @@ import {
   encodeRequest,
 } from "../../../src/control/encrypted/http/http2_headers.ts";
 
-/** A client, its output, and its events. */
 function connect() {
   const written: number[] = [];
   const events: string[] = [];
@@ -24,7 +23,6 @@ function connect() {
   return { client, written, events };
 }
 
-/** The same with some requests in flight. */
 function asking(requests = 1) {
   const { client, written, events } = connect();
   const headers = { method: "GET", authority: "x", path: "/", sizeBytes: 0 } as const;
@@ -54,7 +52,6 @@ function frame(type: number, flags: number, stream: number, payload: number[] = 
 }
 
 const SETTINGS = frame(4, 0, 0, [0, 3, 0, 0, 0, 7, 0, 4, 0, 0, 1, 0]);
-/** Header blocks of servers, and the parsed result. */
 const BLOCKS: [title: string, block: number[], status: number | null, type: string | null][] = [
   ["status of the static table", [0x88], 200, null],
   ["another one", [0x8d], 404, null],
@@ -104,7 +101,6 @@ Deno.test("HTTP/2: a conversation works whole and byte by byte", () => {
     ...frame(0, 1, 1, [7]),
     ...frame(3, 0, 3, [0, 0, 0, 7]),
     ...frame(99, 0, 5, [1]),
-    // On a closed stream.
     ...frame(1, 4, 1, [0x88]),
     ...frame(7, 0, 0, [0, 0, 0, 3, 0, 0, 0, 0]),
   ]);

@@ -247,13 +247,11 @@ test(
     });
     const client = scene.open(server, { http: "POST" });
     await client.until(() => client.connects === 1);
-    // Until the settings are acknowledged.
     await until(() => octets >= 24 + 9 + 24 + 13 + 9);
     const before = octets;
     client.send(query("www"));
     await client.until(() => client.why !== null);
     assert.equal(client.why, "the upstream takes no requests");
-    // At most a close.
     assert.ok(octets - before < 30, `${octets - before} octets`);
   },
 );

@@ -88,7 +88,6 @@ test("the connection that explains a refusal uses the source address", async (sc
       why: string;
     }[]
   ) {
-    // The failed handshake and the explaining one.
     const from: (string | undefined)[] = [];
     const use = { accepted: (socket: Socket) => from.push(socket.remoteAddress), answer };
     const server = await scene.startTls(use, NAME, dates);
@@ -275,7 +274,6 @@ test("the stream with the most bytes is closed when the total exceeds the limit"
   const server = await scene.startTls({
     connection(socket) {
       socket.once("data", (bytes: Uint8Array) => {
-        // A large request gets a large answer.
         socket.write(bytes.length > 100 ? new Uint8Array(8 * 2 ** 20) : bytes);
       });
     },
@@ -392,7 +390,6 @@ Deno.test("DNS over TLS: the reason of a failure waits for room, but not forever
     commands.publish();
     lane.receive();
     const events = new RingReader(plane.events);
-    // The filling is read once the file turns out to be missing.
     while (events.kind !== EVENT.CLOSED) {
       while (events.next() && events.kind === EVENT.DATA);
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,4 +1,3 @@
-/** The thread for TLS: when it runs, and the effects of its failure. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Config } from "../../../src/config/types.ts";

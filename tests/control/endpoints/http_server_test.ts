@@ -87,7 +87,6 @@ function test(
 
 const closed = (reason: string) => `nodens_http_connections_closed_total{reason="${reason}"}`;
 
-/** GETs /metrics; repeats it if a closing server resets the connection. */
 async function read(port: number): Promise<string> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -140,7 +139,6 @@ const KEPT: [title: string, sent: string, status: number, has?: RegExp][] = [
   ["a handler that fails", get("/fails"), 500, /log says more\n$/],
 ];
 const POST = `POST /metrics HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`;
-/** The same, but the server closes the connection. */
 const CLOSED: typeof KEPT = [
   ["lines without CR", "GET /metrics HTTP/1.0\n\n", 200],
   ["HTTP/1.0", "GET /metrics HTTP/1.0\r\n\r\n", 200],
@@ -320,7 +318,6 @@ Deno.test("HTTP: the kernel buffers little for a client that does not read", {
   const [listener, v6, other] = ["127.0.0.1", "::1", "127.0.0.1"].map((hostname) =>
     Deno.listen({ hostname, port })
   );
-  // Another server on the same port is unchanged.
   const neighbour = Deno.listen({ hostname: "127.0.0.2", port: addressOf(listener!).port });
   const all = [listener!, v6!, other!, neighbour];
   try {
@@ -336,7 +333,6 @@ Deno.test("HTTP: the kernel buffers little for a client that does not read", {
   }
 });
 
-/** SO_SNDBUF of the listening socket on an address. */
 function sendBuffer(libc: Libc, { hostname, port }: Deno.NetAddr): number {
   const name = new Uint8Array(SOCKADDR_SIZE);
   const address = new Address();

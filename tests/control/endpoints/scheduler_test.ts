@@ -1,4 +1,3 @@
-/** Order and rate of HTTP answers, in virtual time except for turns of the event loop. */
 import assert from "node:assert/strict";
 import { Recent } from "../../../src/control/endpoints/http/recent.ts";
 import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
@@ -12,7 +11,6 @@ function make(limits: Partial<typeof LIMITS> = {}) {
   const released: string[] = [];
   const wait = (name: string, kind: "probe" | "page") =>
     void scheduler.wait(name, kind).then(() => released.push(name));
-  /** The requests released in one or more turns of the loop. */
   const turn = async (count = 1) => {
     for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
     return released.splice(0);

@@ -33,7 +33,6 @@ example.net {
 
 const config = loadConfig({ file: "Corefile", text: COREFILE, defaultPort: 53 }, fakeHost()).config;
 
-/** Position of a block's `forward`. */
 const keyOf = (block: number) =>
   placeKey(block, config.blocks[block]!.plugins.findIndex(({ name }) => name === "forward"));
 
@@ -55,7 +54,6 @@ function plane(
 }
 
 const to = (label: string) => ({ to: label });
-/** Labels of a cache on its two listeners. */
 const V4 = { server: "dns://127.0.0.1:1053", zones: ".", view: "" };
 const V6 = { server: "dns://[::1]:1053", zones: ".", view: "" };
 const COUNTERS: [string, Record<string, string>, number][] = [
@@ -100,7 +98,6 @@ const ONE = plane(
 
 Deno.test("status: listeners, zones and their figures are listed", () => {
   const status = statusOf([ONE]);
-  // The JSON is printed unchanged.
   assert.deepEqual(JSON.parse(JSON.stringify(status)), status);
   const { blocks, listeners, ...rest } = status;
   assert.deepEqual(rest, {

@@ -72,7 +72,6 @@ for (const [title, message, target, text] of LINES) {
   });
 }
 
-/** A reader controlled by the test. */
 function slowReader({ reading = false } = {}) {
   const decoder = new TextDecoder();
   const pending = Promise.withResolvers<void>();
@@ -85,7 +84,6 @@ function slowReader({ reading = false } = {}) {
       if (!reader.reading) await pending.promise;
       if (reader.gone) throw new Deno.errors.BrokenPipe();
       reader.writes++;
-      // A partial write, as to a nearly full pipe.
       const taken = Math.ceil(bytes.length / 2);
       reader.text += decoder.decode(bytes.subarray(0, taken), { stream: true });
       return taken;

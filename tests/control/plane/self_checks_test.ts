@@ -6,7 +6,6 @@ import { type CheckPlan, VERDICT, VERDICTS } from "../../../src/io/check_plan.ts
 const target = (address: string) => ({ address, port: 53, mark: 0 });
 const marked = (address: string) => ({ address, port: 53, mark: 0x53 });
 
-/** Data plane checks that only record calls. */
 function make(workers = 1) {
   const plans: CheckPlan[] = [];
   const planes = Array.from({ length: workers }, () => ({
@@ -15,7 +14,6 @@ function make(workers = 1) {
     onUnwritable: (_list: string) => {},
   }));
   const checks = new SelfChecks(planes as unknown as DataPlane[]);
-  /** Sets the verdicts on the targets of the last plan, in a round. */
   const find = (...verdicts: number[]) => {
     const values = new Float64Array(plans.at(-1)!.verdicts);
     values[VERDICTS.ROUNDS]!++;

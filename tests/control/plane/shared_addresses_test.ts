@@ -1,4 +1,3 @@
-/** Other sockets bound to the same addresses, according to the kernel. */
 import assert from "node:assert/strict";
 import { neighboursText, SharedAddresses } from "../../../src/control/plane/shared_addresses.ts";
 import { bindListener, closeAll } from "../../../src/io/linux/listen.ts";
@@ -38,7 +37,6 @@ Deno.test({
     assert.equal(libc.connect(udp!.fd, name, writeSockaddr(nobody, name)), 0);
     closeAll(libc, [tcp!]);
     assert.deepEqual(shared.neighbours().map(({ count }) => count), [1, 1]);
-    // Also once the own sockets are closed.
     closeAll(libc, own);
     assert.deepEqual(shared.neighbours().map(({ count }) => count), [1, 1]);
     closeAll(libc, [udp!, ...others.slice(2), ...elsewhere]);

@@ -28,7 +28,6 @@ interface Started {
   warnings: string[];
 }
 
-/** Runs data planes on handed-over sockets during `use`. */
 async function serving(
   options: {
     corefile: string;
@@ -108,7 +107,6 @@ if (linux) {
     const corefile = whoami(port, "bind 127.0.0.1");
     await serving({ corefile, fds, useless: true }, async ({ warnings }) => {
       await answers(port);
-      // Free again, since no other process has these.
       Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: other }).close();
       Deno.listen({ hostname: "127.0.0.1", port: other }).close();
       assert.equal(warnings.length, 2);

@@ -67,7 +67,6 @@ Deno.test("service manager: a status is one line", () => {
   assert.equal(new TextDecoder().decode(bytes), "READY=1\nSTATUS=serving\n");
 });
 
-/** A socket that records what it accepts. */
 function fakeSocket() {
   const sent: string[] = [];
   const socket = {

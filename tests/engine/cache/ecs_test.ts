@@ -9,7 +9,6 @@ import { dataOf, NAME } from "../../support/simulation/cache_world.ts";
 import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 import { CLIENT_SUBNET, subnetIn } from "../../support/simulation/subnets.ts";
 
-/** Client subnets seen by the handler below the cache, in hexadecimal. */
 let seen: string[] = [];
 const SCOPE = 16;
 

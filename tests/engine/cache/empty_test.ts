@@ -44,7 +44,6 @@ for (const { title, behaviour } of WITHOUT_DATA) {
     world.run(20_000);
     for (let i = 0; i < 5; i++) assert.equal(world.ask().answers!.length, 1);
     assert.equal(world.lookups, 2);
-    // Retried after a pause, like any failed refresh.
     world.run(1100);
     assert.equal(world.ask().answers!.length, 1);
     assert.equal(world.lookups, 3);

@@ -11,7 +11,6 @@ import {
 } from "../../support/simulation/cache_world.ts";
 import { scoped } from "../../support/simulation/subnets.ts";
 
-/** A reply of the upstream, for a subnet or without one. */
 interface Word {
   to: string | null;
   says: "answer" | "denial";
@@ -90,7 +89,6 @@ for (
       world.run(60_000);
       word = then;
       ask(then.to);
-      // Only the cache answers now.
       world.behaviour = silent;
       for (const [from, says] of expected) assert.equal(ask(from), says, `${from}`);
     });

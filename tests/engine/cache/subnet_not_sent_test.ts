@@ -18,7 +18,6 @@ type Odd = (
   transport: "udp" | "tcp",
 ) => Uint8Array | "nothing" | "usual";
 
-/** Longer than all attempts of a question. */
 const WAIT = { waitMs: 4900 };
 
 /** An upstream that usually scopes its answers to the source; `asked` are the subnets it got. */

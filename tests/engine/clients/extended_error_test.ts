@@ -44,7 +44,6 @@ for (const [kind, options] of Object.entries(kinds)) {
     const simulation = start(replying({ ...options, options: [extendedError(6)] }));
     assert.deepEqual(codes(simulation), [6]);
     const lookups = simulation.count("nodens_forward_lookups_total");
-    // A cached failure adds another.
     assert.deepEqual(codes(simulation), failure ? [13, 6] : [6]);
     assert.equal(simulation.count("nodens_forward_lookups_total"), lookups);
   });
@@ -130,7 +129,6 @@ Deno.test("a failure forwarded after other upstreams were silent keeps its error
   assert.deepEqual(errorCodes(onlyAnswer(asked)), [18]);
 });
 
-/** Texts of the client's extended errors, in order. */
 function texts(simulation: Simulation, options: Partial<Parameters<typeof queryBytes>[0]> = {}) {
   const query = { name: "www.example.org", edns: 1232, ...options };
   const asked = simulation.ask(queryBytes(query));

@@ -11,7 +11,6 @@ import {
 
 const COREFILE = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
 const ATTACKER = "198.51.100.7";
-/** Destination of the simulation's queries. */
 const SERVER = "192.0.2.1";
 
 const behaviour: Behaviour = (query, transport) =>
@@ -35,7 +34,6 @@ function flood(simulation: Simulation, count: number, client: string): Asked[] {
 Deno.test("one client cannot use up all waiting queries", () => {
   const simulation = start();
   const flooding = flood(simulation, 3000, ATTACKER);
-  // A third of all: half of the remaining ones.
   assert.equal(simulation.engine.waiting, 342);
   const shed = flooding.filter(({ answers }) => answers.length === 1);
   assert.equal(shed.length, 3000 - 342);
@@ -50,7 +48,6 @@ Deno.test("one client cannot use up all waiting queries", () => {
   }
   simulation.run(20_000);
   assert.equal(simulation.engine.waiting, 0);
-  // All are released: the client may wait again.
   flood(simulation, 300, ATTACKER);
   assert.equal(simulation.engine.waiting, 300);
 });
@@ -62,7 +59,6 @@ Deno.test("several greedy clients leave room for others", () => {
       simulation.ask(queryBytes({ name: `silent${i}.${client}.example` }), 0, client);
     }
   }
-  // Each uses a third of the free ones.
   assert.equal(simulation.engine.waiting, 722);
   const asked = simulation.ask(queryBytes({ name: "www.example.org" }), 0, "192.0.2.1");
   simulation.run(5);

@@ -8,13 +8,11 @@ const RD = 0x0100;
 const CD = 0x0010;
 const AA = 0x0400;
 
-/** An authoritative server without recursion. */
 const authoritative: Behaviour = (query) => {
   const answers = [a(query.questions![0]!.name, "192.0.2.7")];
   return [{ bytes: responseBytes(query, { flags: AA, answers }) }];
 };
 
-/** RD, RA and CD of an answer. */
 function bitsOf({ flag_rd, flag_ra, flag_cd }: Decoded): string {
   return [flag_rd && "rd", flag_ra && "ra", flag_cd && "cd"].filter(Boolean).join(" ");
 }

@@ -1,4 +1,3 @@
-/** Timeouts and query limits of TCP connections (`timeouts`). */
 import assert from "node:assert/strict";
 import { closings } from "../../support/engine/scenario.ts";
 import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";

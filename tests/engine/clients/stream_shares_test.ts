@@ -265,7 +265,6 @@ Deno.test("turns and rounds are bounded", () => {
     runTurns.call(engine.streams);
     rounds.push(counts().map((count, i) => count - before[i]!));
   };
-  // All at once, to be read in one round.
   for (const stream of streams) stream.send(queries(300));
   simulation.run(0);
   assert.deepEqual(counts(), streams.map(() => 300));
@@ -283,7 +282,6 @@ Deno.test("waiting queries and large answers end a turn sooner", () => {
     ...frame(queryBytes({ name: `n${id}.example.org`, id })),
   ]);
   simulation.openStream().send(Uint8Array.from(pieces.flat()));
-  // One turn on arrival, one at the end of that round.
   assert.equal(simulation.engine.waiting, 2 * QUANTUM / WAIT_COST);
   simulation.run(0);
   assert.equal(simulation.engine.waiting, 40);
@@ -446,7 +444,6 @@ Deno.test("a removed listener answers every query that was read", () => {
   const simulation = new Simulation(block(53) + block(1053));
   const one = simulation.openStream(1);
   const read = Array.from({ length: QUANTUM + 20 }, (_, id) => [...shortQuery(id)]).flat();
-  // They arrive in one piece, more than one turn.
   assert.ok(read.length < 2048 * 2);
   one.send(Uint8Array.from(read));
   simulation.reload(block(53));

@@ -79,7 +79,6 @@ Deno.test("a failure is sent however late, because it is not larger than the que
   assert.equal(onlyAnswer(asked).rcode, "SERVFAIL");
   const { bytes, atMs } = asked.answers[0]!;
   assert.ok(atMs - asked.atMs > DISCARD_MS);
-  // An extended error takes six octets.
   assert.ok(bytes.length <= asked.bytes.length + 6);
   assert.equal(counter(simulation, COUNTER.DISCARDED), 0);
 });
@@ -115,7 +114,6 @@ Deno.test("large answers above the rate are sent without records, not larger tha
     assert.deepEqual(answer.questions, decode(bytes).questions);
     assert.ok(answers[0]!.bytes.length <= bytes.length);
   }
-  // Short answers, answers over TCP and answers to other clients are not counted.
   ask(simulation, "www.example.org");
   simulation.run(2);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).flag_tc, false);
@@ -266,6 +264,5 @@ Deno.test("a reply over TCP with an unused id is counted and ignored", () => {
   const asked = ask(simulation, "www.example.org");
   simulation.run(100);
   assert.equal(onlyAnswer(asked).answers!.length, 1);
-  // One before the answer, and the answer repeated.
   assert.equal(counter(simulation, COUNTER.UNEXPECTED_TCP), 2);
 });

@@ -20,7 +20,6 @@ import {
 } from "../../support/simulation/simulation.ts";
 import { answering, refusing, silent } from "../../support/simulation/upstream_kinds.ts";
 
-/** Answers every query, however late, so that its outcome is visible. */
 function world(
   upstreams: Record<string, Behaviour>,
   options: ForwardingOptions<Simulation> = {},
@@ -240,7 +239,6 @@ Deno.test("a connection past max_age takes no new queries", () => {
   const options = "force_tcp\n expire 1s\n max_age 2s";
   const simulation = world({ "10.0.0.1": answering(5) }, { options });
   askMany(simulation, 1000, { forMs: 10 });
-  // Ten seconds, with lifetimes of 1.6 to 2 seconds.
   assert.ok(simulation.connects >= 5 && simulation.connects <= 7, `${simulation.connects}`);
 });
 

@@ -1,4 +1,3 @@
-/** Servers that treat connections differently, in virtual time, over TCP and TLS. */
 import assert from "node:assert/strict";
 import {
   answered,
@@ -33,7 +32,6 @@ function startOver(
   return simulation;
 }
 
-/** Serves this many connections at a time, and resets others. */
 function resetsBeyond(most: number, inner: Behaviour): Behaviour {
   return (query, transport, arrival) =>
     arrival!.connections.indexOf(arrival!.connection) >= most

@@ -62,7 +62,6 @@ Deno.test("ecs pass: each subnet is asked for once, and cached separately", () =
       "192.0.2.3",
       "192.0.2.1",
     ]);
-    // A client without a subnet gets no scope.
     assert.deepEqual([...subnetIn(onlyAnswer(asked[0]!))!], [0, 1, 24, 20, 192, 0, 2]);
     assert.equal(subnetIn(onlyAnswer(asked[2]!)), null);
   }

@@ -77,7 +77,6 @@ for (const [transport, options] of [["udp", ""], ["tcp", "force_tcp"]] as const)
     assert.equal(sentTo(simulation, "10.0.0.1"), before);
     assert.ok(simulation.seen.includes(`${transport} 10.0.0.1:53 . NS`));
     up = true;
-    // It gets queries again over some seconds.
     simulation.run(8000);
     ask(simulation, { forMs: 500 });
     assert.equal(simulation.seen.at(-1), `${transport} 10.0.0.1:53 www.example.org A`);

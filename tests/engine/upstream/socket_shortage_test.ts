@@ -41,7 +41,6 @@ Deno.test("queries share connections instead of waiting long for a socket", () =
   const asked = askMany(simulation, 100);
   simulation.run(2000);
   assert.deepEqual(rcodes(asked), ["NOERROR"]);
-  // The eighty, and some of the others again.
   const fallbacks = count(simulation, "nodens_forward_socket_fallbacks_total");
   assert.ok(fallbacks >= 80 && fallbacks <= 100, `${fallbacks} went over TCP`);
   assert.ok(simulation.mostStreams <= 64, `${simulation.mostStreams} connections at a time`);

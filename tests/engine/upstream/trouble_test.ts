@@ -51,7 +51,6 @@ Deno.test("a query that would time out at once is not sent, and is not a failure
   const simulation = forwarding({ "10.0.0.1": silentFor("never"), "10.0.0.2": answering(5) }, {
     options,
   });
-  // Both are known to be quick, and reply all the time.
   askMany(simulation, 50, { forMs: 10 });
   const asked = ask(simulation, { name: "never.example.org" });
   askMany(simulation, 30, { prefix: "m", forMs: 10 });
@@ -180,7 +179,6 @@ Deno.test("one client cannot use all connections of an upstream", () => {
 Deno.test("one client cannot use all sockets", () => {
   const simulation = forwarding({ "10.0.0.1": silentFor("slow") }, {
     Class: FewSockets,
-    // As set by the driver for so many sockets.
     maxExchanges: 384,
   });
   // The Linux driver's number for 1024 descriptors.
@@ -263,7 +261,6 @@ Deno.test("an error response is passed on if no better one arrives", () => {
     "10.0.0.1": (query) => [{ bytes: responseBytes(query, { rcode: 5 }), delayMs: 30 }],
     "10.0.0.2": silent,
   }, { options: "hedge 20ms" });
-  // Enough to earn hedges.
   for (const [i, asked] of askMany(simulation, 60, { forMs: 7000 }).entries()) {
     assert.ok(waited(asked) < 2000, `query ${i} waited ${waited(asked)} ms`);
     assert.equal(onlyAnswer(asked).rcode, "REFUSED", `query ${i}`);

@@ -21,7 +21,6 @@ interface Following {
   hosts: HostsFiles;
   folder: string;
   log: string[];
-  /** Tables delivered after `prepare`. */
   tables: ArrayBuffer[];
   metrics: () => string;
   /** Waits until every file has been checked once more. */

@@ -21,14 +21,12 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 type Request = LoadRequest | SaveRequest;
 
-/** Answers of the data plane of `cache`. */
 function answer({ snapshot }: TestCache, request: Request): Promise<unknown> {
   return Promise.resolve(
     request.type === "save" ? snapshot.save(request, 0) : snapshot.load(request, 0),
   );
 }
 
-/** A persistence over data planes, with a file due every second. */
 function start(planes: Plane[], corefile: string) {
   const lines: string[] = [];
   const clock = new VirtualClock({ wallMs: Date.now() });
@@ -44,7 +42,6 @@ function corefile(file: string, port = 53, upstream = 53): string {
     ` forward . 127.0.0.1:${upstream}\n}\n`;
 }
 
-/** A persistence over a data plane that is a function. */
 function persistenceOver(file: string, ask: (request: Request) => Promise<unknown>) {
   const plane = {
     restarts: 0,
@@ -62,7 +59,6 @@ async function inFolder(use: (file: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** Runs with the path of a file with a hundred entries, which `change` may damage. */
 function withFile(
   use: (file: string) => Promise<void>,
   change: (bytes: Uint8Array) => void = () => {},

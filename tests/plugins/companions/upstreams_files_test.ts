@@ -9,7 +9,6 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 const OLD = "nameserver 192.0.2.1\n";
 const NEW = "nameserver 192.0.2.2\n";
 
-/** Advanced while a test waits. */
 const clock = new VirtualClock();
 const until = (condition: () => boolean) => advanceUntil(clock, condition);
 
@@ -336,14 +335,12 @@ for (
     const corefile = `. {\n forward a. ${path}\n forward . ${path} ${other}\n}\n`;
     await following(corefile, { clock }, async ({ deliveries, logs }) => {
       const of = (position: number) => deliveries.filter((one) => one.position === position);
-      // Updates from other files continue meanwhile.
       for (let i = 1; i <= 3; i++) {
         Deno.writeTextFileSync(other, `nameserver 198.51.100.${i}\n`);
         await until(() => of(1).length === i);
         assert.deepEqual(of(1).at(-1)!.servers, [`198.51.100.${i}:53`]);
       }
       assert.equal(of(0).length, 0);
-      // Reading the configuration has already warned.
       assert.deepEqual(logs.filter((line) => line.startsWith("warning: ")), []);
       Deno.mkdirSync(`${own}/later`, { recursive: true });
       Deno.writeTextFileSync(path, OLD);
@@ -354,7 +351,6 @@ for (
         logs.at(-1)!,
         /resolv\.conf changed: upstreams were 198\.51\.100\.3:53, are 192\.0/,
       );
-      // From now on it is followed like any other.
       Deno.removeSync(path);
       await until(() => logs.at(-1)!.startsWith("warning: "));
       assert.match(logs.at(-1)!, /there is no such file; its servers stay$/);
@@ -419,7 +415,6 @@ Deno.test("a block that keeps its handlers gets its file's servers again after a
   const previous = new Upstreams(config, options);
   const upstreams = new Upstreams(config, { ...options, previous });
   try {
-    // They may have got another update since.
     const deliveries = await upstreams.prepare();
     assert.equal(deliveries.length, 1);
     const { block, position, data } = deliveries[0]!;

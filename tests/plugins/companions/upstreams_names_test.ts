@@ -18,7 +18,6 @@ const TIMING: HostTiming = {
 };
 
 type Transport = "udp" | "tcp";
-/** Makes the replies to a query; none means silence. */
 type Reply = (query: DecodedPacket, transport: Transport) => Uint8Array[];
 
 const aaaa = (name: string, data: string, ttl = 0): Answer => ({
@@ -48,7 +47,6 @@ function zone(records: () => Answer[], options = {}): Reply {
   ];
 }
 
-/** Follows a directive that names the host, with a scripted resolver. */
 async function withResolver(
   use: (context: {
     script: { reply: Reply; asked: DecodedPacket[] };
@@ -80,7 +78,6 @@ async function withResolver(
   await resolver.stop();
 }
 
-/** Waits for more queries to the resolver. */
 async function rounds(script: { asked: unknown[] }, count: number): Promise<void> {
   const end = script.asked.length + 2 * count;
   await until(() => script.asked.length >= end, "asking again");
@@ -278,7 +275,6 @@ Deno.test("upstream name: the next lookup is after the TTL, within bounds", asyn
   await withResolver(async ({ script }) => {
     await rounds(script, 2);
     ttl = 2 ** 31 - 1;
-    // Without the upper bound, a day would pass.
     await rounds(script, 3);
   }, zone(() => [a(HOST, "192.0.2.1", ttl)]));
 });

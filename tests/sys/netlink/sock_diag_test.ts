@@ -45,7 +45,6 @@ Deno.test({
   fn: () => {
     for (const hostname of ["127.0.0.1", "::1"]) {
       const family = hostname === "::1" ? 6 : 4;
-      // An address without other sockets.
       const port = freePort();
       const tcp = Deno.listen({ hostname, port });
       const udp = Deno.listenDatagram({ transport: "udp", hostname, port });
