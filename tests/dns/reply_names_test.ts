@@ -98,9 +98,9 @@ const BAD: Case[] = [
     ],
   ],
   [
-    "a known label that is good alone, but not behind what precedes it here",
+    "a known label that is valid alone, but not after the preceding labels",
     [
-      // At 8: a pointer to 2, where a name ends at 5. At 0: a label of 7, followed by 8.
+      // At 8: a pointer to 2, with a name that ends at 5. At 0: a label of 7, followed by 8.
       record(QNAME, [7, 97, 1, 97, 0, 97, 97, 97, ...pointer(DATA_AT + 2)]),
       record(pointer(DATA_AT + 8)),
       record(pointer(DATA_AT)),

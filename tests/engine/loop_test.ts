@@ -327,7 +327,7 @@ Deno.test("unanswered queries start a round of probes, at most twice a minute", 
   assert.ok(more >= 2 && more <= 8, `${more} probes`);
 });
 
-Deno.test("two data planes share their probes", () => {
+Deno.test("two data planes recognize each other's probes", () => {
   const shared = new SharedArrayBuffer(SHARED_BYTES);
   const said: string[] = [];
   const handlers = handlersWith({ shared, onHarm: (why) => said.push(why) });

@@ -77,6 +77,7 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
     try {
       client.close();
     } catch {
+      // The test has closed it.
     }
   }
 }

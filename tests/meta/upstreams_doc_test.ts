@@ -13,7 +13,7 @@ Deno.test("docs/upstreams.md explains each kind of upstream", () => {
   for (const { title } of KINDS) assert.ok(text.includes(`**${title}**`), title);
 });
 
-Deno.test("cells are compared without times", () => {
+Deno.test("cells of the table of upstreams are compared without times", () => {
   const table = {
     "1 record, at once": "1 record",
     "TC, 1 record, after 2 s, then at once": "TC, 1 record",

@@ -15,7 +15,7 @@ import { type Expected, type Row, USUAL } from "./battery_row.ts";
 type Transport = "udp" | "tcp";
 type Phase = "cold" | "warm";
 
-/** Time between the passes in which every TTL goes down by at least one. */
+/** Time between the passes: every TTL decreases by at least one. */
 const AGE_MS = 1_200;
 /** Rows are asked one by one in this order, pass by pass. */
 const ROWS: readonly Row[] = [

@@ -148,6 +148,7 @@ function sendEarly({ pid }: TestProcess, signal: Deno.Signal): boolean {
   try {
     Deno.kill(pid, signal);
   } catch {
+    // It has ended.
   }
   return ready;
 }

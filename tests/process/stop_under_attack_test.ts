@@ -82,6 +82,7 @@ const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
       try {
         Deno.kill(pid, n % 2 === 0 ? "SIGHUP" : "SIGUSR1");
       } catch {
+        // It has ended.
       }
       await pause(PAUSE_MS);
     }

@@ -479,6 +479,7 @@ Deno.test("whatever a server does with connections, every query ends once and no
         if (dice < habits.resets) streams.end(stream, true);
         else if (dice < habits.resets + habits.ends) streams.end(stream);
         else if (unanswered[place] !== undefined && dice > 100 - 10 * habits.silent) {
+          // The server is silent this time.
         } else if (unanswered[place] !== undefined) {
           streams.answerOn(stream, unanswered[place]!.name);
         }

@@ -85,6 +85,7 @@ async function rendered(page: string): Promise<string> {
     const lint = await runCommand("mandoc", ["-T", "lint", "-W", "warning", path]);
     assert.deepEqual([lint.text, lint.code], ["", 0]);
     // Overstriking marks bold or underlined text.
+    // deno-lint-ignore no-control-regex
     return (await runCommand("mandoc", ["-T", "utf8", path])).stdout.replace(/.\x08/g, "");
   });
 }

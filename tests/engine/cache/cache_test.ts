@@ -89,7 +89,7 @@ Deno.test("cache: SERVFAIL does not replace a fresh positive answer", () => {
   for (let i = 0; i < 3; i++) assert.equal(world.ask().rcode, "NOERROR");
 });
 
-Deno.test("cache: DO and CD have separate entries", () => {
+Deno.test("cache: queries with DO or CD have separate entries", () => {
   const world = new CacheWorld(answering());
   world.ask();
   world.ask({ edns: 1232, dnssecOk: true });

@@ -31,7 +31,7 @@ function flood(simulation: Simulation, count: number, client: string): Asked[] {
   );
 }
 
-Deno.test("one client cannot use up all waiting queries", () => {
+Deno.test("one client cannot use all slots for waiting queries", () => {
   const simulation = start();
   const flooding = flood(simulation, 3000, ATTACKER);
   assert.equal(simulation.engine.waiting, 342);

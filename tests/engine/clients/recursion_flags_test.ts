@@ -65,7 +65,7 @@ Deno.test("RA is set if the block forwards, whichever plugin answers", async (t)
     for (const flags of [0, RD, CD, RD | CD]) {
       const told = [(flags & RD) !== 0 && "rd", "ra", (flags & CD) !== 0 && "cd"]
         .filter(Boolean).join(" ");
-      await t.step(`${title}: ${told}`, () => {
+      await t.step(`flags of an answer: ${title}: ${told}`, () => {
         const bytes = queryBytes({ ...query, flags });
         edit?.(bytes);
         const simulation = start(FORWARDING);
@@ -78,7 +78,7 @@ Deno.test("RA is set if the block forwards, whichever plugin answers", async (t)
   }
 });
 
-Deno.test("RA with an upstream without recursion: fresh, cached and failed answers have it", () => {
+Deno.test("RA is set in fresh, cached and failed answers of an upstream without recursion", () => {
   const simulation = start(FORWARDING);
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");

@@ -56,7 +56,7 @@ for (const [opened, held] of SHARES) {
   Deno.test(`64 connections: ${held.join(" and ")} of ${opened.join(" and ")} opened are kept`, () => {
     const simulation = start({ streams: 64 });
     const clients = opened.map((): ClientStreamControl[] => []);
-    // In turn, so that no client opens all of its own first.
+    // In turn, so that no client opens all its connections first.
     for (let i = 0; i < Math.max(...opened); i++) {
       opened.forEach((count, n) => {
         if (i >= count) return;

@@ -192,7 +192,7 @@ class Narrow extends Simulation {
   }
 }
 
-Deno.test("an idle connection makes room for a query to another server", () => {
+Deno.test("an idle connection is closed for a query to another server", () => {
   const simulation = new Narrow(
     "a.test {\n forward . 10.0.0.1 {\n force_tcp\n }\n}\n" +
       "b.test {\n forward . 10.0.0.2 {\n force_tcp\n }\n}",
