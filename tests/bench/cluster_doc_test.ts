@@ -27,7 +27,7 @@ const SHORT: Timeline = {
   podsWithin: 1,
 };
 
-/** Every run of the program, for two small clusters and a short time. */
+/** Runs for two small clusters and a short time. */
 function allRuns(): PlottedRun[] {
   return [1, 2].flatMap((nodes) =>
     EVENTS.flatMap((event) =>
@@ -40,7 +40,7 @@ function allRuns(): PlottedRun[] {
   );
 }
 
-/** Heads of the tables in a text; numbers of nodes do not matter. */
+/** Heads of the tables in a text; numbers of nodes are ignored. */
 function headsOf(text: string): Set<string> {
   return new Set(
     [...text.matchAll(/^\|(.*)\|\n\| ?-/gm)].map(([, cells]) =>
@@ -49,7 +49,7 @@ function headsOf(text: string): Set<string> {
   );
 }
 
-Deno.test("the commands in docs/scale.md are what the program takes, and it tells of every option", () => {
+Deno.test("docs/scale.md has valid commands, and documents every option", () => {
   const commands = [...DOC.matchAll(/^deno run -A bench\/cluster\/main\.ts(.*)$/gm)]
     .map(([, args]) => args!.split(" ").filter((word) => word !== ""));
   assert.ok(commands.length >= 2);
@@ -62,7 +62,7 @@ Deno.test("the commands in docs/scale.md are what the program takes, and it tell
   }
 });
 
-Deno.test("docs/scale.md has the tables and plots that the program makes", () => {
+Deno.test("docs/scale.md has the program's tables and plots", () => {
   const runs = allRuns();
   const made = headsOf(formatTables(runs));
   assert.ok(made.size >= 7);
@@ -90,7 +90,7 @@ Deno.test("docs/scale.md lists every assumption with its value", () => {
   assert.deepEqual(told, [...flatten(PARAMETERS), ...flatten(TIMELINE)]);
 });
 
-Deno.test("options out of range say what may be", () => {
+Deno.test("an option out of range is refused with the valid range", () => {
   const cases: [string[], RegExp][] = [
     [["--nodes", "10,ten"], /--nodes: "ten" is not a whole number from 1 to 10000/],
     [["--nodes", "10001"], /--nodes: "10001" is not a whole number from 1 to 10000/],
@@ -107,7 +107,6 @@ Deno.test("options out of range say what may be", () => {
   assert.deepEqual([1, 32, 33].map(replicasFor), [2, 2, 3]);
 });
 
-/** Names and values of all that is in an object, as the tables of the document have them. */
 function flatten(object: object, prefix = ""): [string, string][] {
   return Object.entries(object).flatMap(([key, value]): [string, string][] =>
     value !== null && typeof value === "object" && !Array.isArray(value)

@@ -43,14 +43,14 @@ function sum(series: Float64Array): number {
   return series.reduce((total, value) => total + value, 0);
 }
 
-/** One query after the other, so that nothing can be coalesced; the load by second. */
+/** Sends queries one after the other, so that none are coalesced; returns the load by second. */
 function askInTurn(kind: "node-cache" | "nodens") {
   const { agenda, measures, workloads, dns } = makeWorld(kind);
   const targets = workloads.podsOf(0).flatMap(({ targets }) => [...targets]);
   const draw = zipfDraw(targets.length, 1);
   const random = seededRandom(6);
   const outcomes: Outcome[] = [];
-  // No multiple of it is close to a TTL: nodens counts in tenths of a second, the model does not.
+  // Not close to a multiple of a TTL: nodens counts in tenths of a second, the model does not.
   const everyMs = 900;
   for (let i = 0; i < 1000 * SECONDS / everyMs - 4; i++) {
     const { steps } = targets[draw(random())]!;
@@ -66,18 +66,17 @@ function askInTurn(kind: "node-cache" | "nodens") {
   return { outcomes, cluster: measures.cluster, outside: measures.outside };
 }
 
-Deno.test("the model of node-cache asks what nodens' engine asks, where nothing is coalesced", () => {
+Deno.test("without coalescing, the model of node-cache sends the same queries as nodens", () => {
   const model = askInTurn("node-cache");
   const engine = askInTurn("nodens");
   assert.ok(!engine.outcomes.includes(OUTCOME.WAITS) && !engine.outcomes.includes(OUTCOME.FAILED));
   assert.deepEqual(model.outcomes, engine.outcomes);
   assert.ok(sum(engine.cluster) > 300 && sum(engine.outside) > 50);
   assert.deepEqual(model.cluster, engine.cluster);
-  // nodens sends again what takes long; otherwise it asks the same.
   assert.deepEqual(model.outside.map(Math.sign), engine.outside.map(Math.sign));
 });
 
-Deno.test("what comes at once is one query with nodens, and as many as there are with node-cache", () => {
+Deno.test("nodens coalesces simultaneous queries, node-cache does not", () => {
   for (const [kind, expected] of [["node-cache", 20], ["nodens", 2]] as const) {
     const { agenda, measures, workloads, dns } = makeWorld(kind);
     const target = findTarget(workloads, (steps) => steps === 1);
@@ -91,7 +90,7 @@ Deno.test("what comes at once is one query with nodens, and as many as there are
   }
 });
 
-Deno.test("a name outside costs ten queries, six of them at the cluster DNS", () => {
+Deno.test("an external name costs ten queries, six of them to the cluster DNS", () => {
   const { agenda, measures, workloads, dns } = makeWorld("node-cache");
   const target = findTarget(workloads, (steps) => steps === 5);
   assert.deepEqual(
@@ -101,12 +100,11 @@ Deno.test("a name outside costs ten queries, six of them at the cluster DNS", ()
   new Lookup({ agenda, measures, dns, alive: () => true }, { target, client: 0 }).send();
   agenda.run(1000);
   assert.equal(sum(measures.queries), 10);
-  // Three suffixes are the cluster's.
   assert.equal(sum(measures.cluster), 6);
   assert.equal(sum(measures.cluster) + sum(measures.outside), 10);
 });
 
-Deno.test("an outage fails lookups, except where something stale is left", () => {
+Deno.test("during an outage lookups fail, unless a stale answer exists", () => {
   const stale = ["serve_stale 1h immediate"];
   const cases = [["node-cache", [], 1], ["nodens", [], 1], ["nodens", stale, 0]] as const;
   for (const [kind, more, failed] of cases) {
@@ -122,7 +120,6 @@ Deno.test("an outage fails lookups, except where something stale is left", () =>
     agenda.run(120_000);
     assert.equal(sum(measures.lookups), 2, kind);
     assert.equal(sum(measures.failed), failed, `${kind} ${more}`);
-    // It is noticed that the outage is over.
     servers.down = false;
     agenda.run(130_000);
     lookUp();
@@ -132,7 +129,7 @@ Deno.test("an outage fails lookups, except where something stale is left", () =>
   }
 });
 
-Deno.test("a cache that is kept answers at once after a restart; node-cache asks again", () => {
+Deno.test("after a restart a persisted cache answers at once, and node-cache asks again", () => {
   for (const [kind, expected] of [["node-cache", 4], ["nodens", 2]] as const) {
     const { agenda, measures, workloads, dns } = makeWorld(kind);
     const target = findTarget(workloads, (steps) => steps === 1);
@@ -150,7 +147,7 @@ Deno.test("a cache that is kept answers at once after a restart; node-cache asks
   }
 });
 
-Deno.test("silence is borne twice for five seconds, then the name as it stands has its turn", () => {
+Deno.test("after two silent attempts of five seconds the resolver tries the name as given", () => {
   const { agenda, measures, servers, workloads } = makeWorld("node-cache");
   servers.down = true;
   const dns: NodeDns = { ask: () => OUTCOME.WAITS, stop() {}, start() {} };
@@ -162,7 +159,7 @@ Deno.test("silence is borne twice for five seconds, then the name as it stands h
   assert.ok(Math.abs(measures.quantileMs(0.5, 0, SECONDS) - 20_000) < 2000);
 });
 
-/** A name of the workloads that takes so many steps; of those with five, one outside. */
+/** A name of the workloads that takes `steps` steps; with five steps an external one. */
 function findTarget(workloads: Workloads, wanted: (steps: number) => boolean): Target {
   for (let node = 0; node < 50; node++) {
     for (const { targets } of workloads.podsOf(node)) {

@@ -64,7 +64,7 @@ for (
   });
 }
 
-Deno.test("capacity_bytes: a message too large for the limit is not stored, and evicts nothing", () => {
+Deno.test("capacity_bytes: a message above the limit is not stored, and evicts nothing", () => {
   const memory = new MemoryLimit(MI);
   const store = new Store(1000, { memory });
   assert.ok(insert(store, entry(1, 100)) >= 0);
@@ -76,7 +76,7 @@ Deno.test("capacity_bytes: a message too large for the limit is not stored, and 
   assert.ok(isWhole(tight, 1, 100));
 });
 
-Deno.test("capacity_bytes: a flood of denials leaves half of the memory to answers", () => {
+Deno.test("capacity_bytes: denials take at most half of the memory", () => {
   const memory = new MemoryLimit(4 * MI);
   const success = new Store(1e6, { memory });
   const denial = new Store(1e6, { memory });
@@ -85,7 +85,7 @@ Deno.test("capacity_bytes: a flood of denials leaves half of the memory to answe
   assert.ok(success.size >= 0.9 * denial.size, `${success.size} of ${denial.size}`);
 });
 
-Deno.test("capacity_bytes: client subnets move with their entries", () => {
+Deno.test("capacity_bytes: an entry that moves keeps its client subnets", () => {
   const store = new Store(1e6, { subnets: "scope", memory: new MemoryLimit(MI) });
   const ask = (number: number, size: number, subnet: number): KeyedQuestion => {
     const question = entry(number, size);
@@ -135,7 +135,7 @@ for (const asks of [1, 2, 3, 5]) {
   });
 }
 
-Deno.test("fairness: a single client may use the whole store", () => {
+Deno.test("fairness: a single client can fill the whole store", () => {
   const alone = new Store(1000);
   for (let i = 0; i < 5000; i++) insert(alone, entry(i, 80, { client: 5 }));
   assert.equal(alone.size, 1000);
@@ -151,7 +151,6 @@ for (const attackers of [1, 2, 5]) {
         if (!request(store, entry(n, 80, { client: 7 })) && round > 0) lost++;
       }
       for (let i = 0; i < 20_000; i++, next++) {
-        // Twice each, so that they look popular.
         const client = 100 + i % attackers;
         for (let ask = 0; ask < 2; ask++) request(store, entry(next, 80, { client }));
       }
@@ -160,7 +159,7 @@ for (const attackers of [1, 2, 5]) {
   });
 }
 
-Deno.test("fairness: few large messages of one client evict no names of another", () => {
+Deno.test("fairness: a few large messages of one client evict no names of another", () => {
   const store = new Store(9984, { memory: new MemoryLimit(4 * MI) });
   for (let n = 0; n < 500; n++) insert(store, entry(n, 80, { client: 7 }));
   for (let n = 0; n < 2000; n++) insert(store, entry(10_000 + n, 40_000, { client: 8 }));
@@ -170,9 +169,8 @@ Deno.test("fairness: few large messages of one client evict no names of another"
   assert.ok(left >= 480, `${left} of 500 left`);
 });
 
-Deno.test("fairness: many equal clients cost no hits", () => {
+Deno.test("fairness: with many equal clients the hit rate is unchanged", () => {
   const dice = seeded(7);
-  // A skewed distribution of names.
   const name = (): number => Math.floor((dice() / 2 ** 32) ** 4 * 50_000);
   const hits = (clients: number): number => {
     const store = new Store(1000);

@@ -32,7 +32,7 @@ function exchangeOf(bytes: Uint8Array): Exchange {
   return exchange;
 }
 
-Deno.test("a stored question has the hash of its query: name, type, class, DO, CD, whatever the case", () => {
+Deno.test("snapshot: a stored question has the hash of its query, whatever the case", () => {
   fc.assert(
     fc.property(
       name,
@@ -81,7 +81,7 @@ function keyOf({ name, type, qclass, dnssecOk, checkingDisabled }: TestEntry) {
   return `${name} ${type} ${qclass} ${dnssecOk} ${checkingDisabled}`;
 }
 
-Deno.test("every entry is restored in a process with another seed, and has aged", () => {
+Deno.test("snapshot: every entry is restored under another seed, with its age", () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(entry, { maxLength: 40, selector: keyOf }),
@@ -114,9 +114,8 @@ Deno.test("every entry is restored in a process with another seed, and has aged"
   );
 });
 
-Deno.test("more entries than fit into a slice are saved in several, each once", () => {
+Deno.test("snapshot: many entries are saved in several slices, each entry once", () => {
   const from = makeCache({ seed: 1 });
-  // Large entries end a slice by their bytes, small ones by the number of rows.
   for (let i = 0; i < 2500; i++) {
     const records = i % 100 === 0 ? 1500 : 1;
     put(from, { name: `n${i}.example.org`, records, denial: i % 3 === 0 });
@@ -136,7 +135,7 @@ interface Case {
   saveAt?: number;
   to?: Partial<Parameters<typeof makeCache>[0]>;
   elapsedTenths?: number;
-  /** Remaining TTL when loaded at time 0; null if it is not restored. */
+  /** Remaining TTL when loaded at time 0; null if not restored. */
   remaining: number | null;
 }
 
@@ -169,7 +168,7 @@ const CASES: Case[] = [
     remaining: 20,
   },
   {
-    title: "its class or zone is no longer cached",
+    title: "of a class or zone that is no longer cached",
     to: { keeps: false },
     remaining: null,
   },
@@ -209,7 +208,7 @@ for (
   });
 }
 
-Deno.test("entries stored since the start stay, whatever their class", () => {
+Deno.test("restoring does not replace entries stored since the start", () => {
   const one = { name: "www.example.org" };
   for (const denial of [false, true]) {
     const from = makeCache({ seed: 1 });
@@ -224,7 +223,7 @@ Deno.test("entries stored since the start stay, whatever their class", () => {
   }
 });
 
-Deno.test("an answer and a denial of one question are both restored if both are allowed", () => {
+Deno.test("the answer and the denial of one question are both restored if both are allowed", () => {
   const from = makeCache({ seed: 1 });
   const one = { name: "www.example.org" };
   put(from, one);
@@ -235,7 +234,7 @@ Deno.test("an answer and a denial of one question are both restored if both are 
   assert.ok(look(to, one) !== null && look(to, { ...one, denial: true }) !== null);
 });
 
-Deno.test("answers for client subnets are restored for these only, and only with ecs", () => {
+Deno.test("answers for client subnets are restored for these subnets, and only with ecs", () => {
   const name = "www.example.org";
   const entries: TestEntry[] = [
     { name },
@@ -258,7 +257,6 @@ Deno.test("answers for client subnets are restored for these only, and only with
     const scope = one.subnet === undefined ? NO_SCOPE.NEEDED : one.scope ?? 24;
     assert.equal(found.scope, Math.max(scope, NO_SCOPE.NEEDED));
   }
-  // Each is valid for the same clients as before.
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 0, 9] })!.scope, 16);
   assert.equal(look(to, { name: "wide.example.org", subnet: [0, 1, 24, 0, 192, 1, 2] }), null);
   for (const subnet of [[], [0, 1, 24, 0, 10, 0, 0], [0, 2, 8, 0, 0x20]]) {
@@ -309,7 +307,7 @@ Deno.test("a smaller cache is filled to its capacity", () => {
   assert.equal(to.success.size, 100);
 });
 
-/** Checks what the query path assumes of every entry. */
+/** Asserts what the query path assumes of every entry. */
 function checkEntries(cache: TestCache): void {
   const scanner = new ResponseScanner();
   for (const store of [cache.success, cache.denial] as Store[]) {
@@ -365,7 +363,7 @@ Deno.test("slices with random damage leave only valid entries", () => {
   );
 });
 
-/** Changes that keep an entry's sizes: its message begins at 24, its record at 24 + 32. */
+/** Changes that keep an entry's sizes; its message begins at 24, its record at 24 + 32. */
 const BAD_CONTENT: [title: string, change: (entry: Uint8Array) => void][] = [
   ["an unknown class", (entry) => entry[16] = 2],
   ["the other class", (entry) => entry[16] = 1],
@@ -378,7 +376,7 @@ const BAD_CONTENT: [title: string, change: (entry: Uint8Array) => void][] = [
   ["a wrong TTL offset", (entry) => entry[24 + 62]! ^= 1],
 ];
 
-Deno.test("only the malformed entry of a slice is skipped, and counted", () => {
+Deno.test("a malformed entry is skipped and counted, and the others are restored", () => {
   const from = makeCache({ seed: 1 });
   const names = ["a0.example.org", "a1.example.org", "a2.example.org"];
   for (const name of names) put(from, { name });
@@ -394,7 +392,7 @@ Deno.test("only the malformed entry of a slice is skipped, and counted", () => {
   }
 });
 
-Deno.test("a truncated slice gives the complete entries before the cut, and is refused then", () => {
+Deno.test("a truncated slice restores the complete entries before the cut, then is refused", () => {
   const from = makeCache({ seed: 1 });
   for (let i = 0; i < 3; i++) put(from, { name: `n${i}.example.org` });
   const { bytes } = saveAll(from)[0]!;

@@ -31,14 +31,13 @@ Deno.test("arena: blocks never overlap, and all memory is released", () => {
         }
       });
       for (const { address } of live) arena.free(address);
-      // Four spare chunks.
       assert.ok(arena.sizeBytes <= 4 * 65536);
     }),
     { numRuns: 60 },
   );
 });
 
-Deno.test("store: it finds its entries, and never exceeds its capacity", () => {
+Deno.test("store: entries are found, and the capacity is never exceeded", () => {
   const store = new Store(50);
   for (let i = 0; i < 500; i++) {
     const size = 60 + i % 200;
@@ -59,7 +58,7 @@ Deno.test("store: names with the same hash are distinguished, in a bounded bucke
   assert.ok(store.size <= 24);
 });
 
-Deno.test("store: a signed and an unsigned hash are the same", () => {
+Deno.test("store: signed and unsigned forms of a hash are equal", () => {
   const store = new Store(10);
   insert(store, entry(1, 60, { hash: 0xf000_0001 }), 100);
   for (const hash of [0xf000_0001, 0xf000_0001 | 0]) {

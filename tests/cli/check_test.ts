@@ -22,7 +22,7 @@ function check(...args: string[]) {
   return callCommand(CHECK, args, (call, io) => run(call, io, fakeHost(FILES)));
 }
 
-Deno.test("check: a good Corefile gives 0, with its warnings", async () => {
+Deno.test("check: a valid Corefile exits with 0 and prints warnings", async () => {
   assert.deepEqual(await check("plain"), {
     code: 0,
     out: "every name on port 53 of all addresses: clients are told their own address.\n",
@@ -39,7 +39,7 @@ Deno.test("check: a good Corefile gives 0, with its warnings", async () => {
   });
 });
 
-Deno.test("check: a missing file of servers is a warning", async () => {
+Deno.test("check: a missing file of servers causes a warning", async () => {
   assert.deepEqual(await check("later"), {
     code: 0,
     out: "every name on port 53 of all addresses: all else goes to the servers of " +
@@ -49,7 +49,7 @@ Deno.test("check: a missing file of servers is a warning", async () => {
   });
 });
 
-Deno.test("check: a bad Corefile gives 1, with every fault", async () => {
+Deno.test("check: an invalid Corefile exits with 1 and prints every fault", async () => {
   assert.deepEqual(await check("bad"), {
     code: 1,
     out: "",
@@ -64,20 +64,20 @@ Deno.test("check: a bad Corefile gives 1, with every fault", async () => {
   );
 });
 
-Deno.test("check: -strict gives 1 for warnings", async () => {
+Deno.test("check: -strict exits with 1 for warnings", async () => {
   for (const [file, code] of [["plain", 0], ["good", 1], ["bad", 1]] as const) {
     assert.equal((await check("-strict", file)).code, code, file);
   }
 });
 
-Deno.test("check: an address that no interface has is a warning, except loopback", async () => {
+Deno.test("check: an address of no interface causes a warning, except loopback", async () => {
   const { code, err } = await check("away");
   assert.equal(code, 0);
   assert.match(err, /^warning: away: no interface of this machine has the address 203\.0\.113\.9 /);
   assert.equal(err.split("\n").length, 2);
 });
 
-Deno.test("check: a line describes each server block", async () => {
+Deno.test("check: each server block is described in one line", async () => {
   const { out } = await check("whole");
   assert.deepEqual(out.trim().split("\n"), [
     "example.org., example.net., example.com. and 1 more on 127.0.0.1:53, [::1]:53: names of " +
@@ -98,13 +98,13 @@ Deno.test("check: --json prints the configuration", async () => {
   assert.deepEqual(listeners, [{ address: "", port: 5300, zones: [{ zone: ".", block: 0 }] }]);
 });
 
-Deno.test("check: a file that cannot be read gives 1", async () => {
+Deno.test("check: an unreadable file exits with 1", async () => {
   const { code, err } = await check("nothing");
   assert.equal(code, 1);
   assert.equal(err, 'nodens check: cannot read "nothing": there is no such file\n');
 });
 
-Deno.test("check: a wrong command line gives 2", async () => {
+Deno.test("check: a wrong command line exits with 2", async () => {
   const usage = "\nUsage: nodens check [--json] [-strict] [-dns.port PORT] FILE\n";
   const cases: [string[], string][] = [
     [[], "FILE is missing"],

@@ -9,7 +9,6 @@ import type { DoctorOptions } from "../../src/doctor/probe/options.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import { linuxReasons } from "../support/run/require.ts";
 
-/** What the doctor makes of these arguments, in this environment. */
 async function read(args: readonly string[], env: Record<string, string> = {}) {
   let json = false;
   let options: DoctorOptions | null = null;
@@ -22,7 +21,7 @@ async function read(args: readonly string[], env: Record<string, string> = {}) {
   return { json, options: options! as DoctorOptions };
 }
 
-Deno.test("doctor: defaults, on a host and in a pod", async () => {
+Deno.test("doctor: the defaults on a host and in a pod are right", async () => {
   const plain = await read([]);
   assert.deepEqual([plain.json, plain.options.clusterName], [false, null]);
   assert.equal(plain.options.outsideName, "example.org");
@@ -77,7 +76,7 @@ const FINDINGS = [
   { ...B, ...skipped("not here") },
 ];
 
-Deno.test("doctor: text", () => {
+Deno.test("doctor: the report is printed as text", () => {
   assert.equal(
     doctorText(FINDINGS, { head: "HEAD", color: false, width: 52 }),
     `HEAD
@@ -97,19 +96,18 @@ skipped  The second  not here
   const colored = doctorText(FINDINGS, { head: "HEAD", color: true, width: 10 });
   const lines = colored.split("\n");
   assert.equal(lines[2], "\x1b[32mok     \x1b[0m  First       all well");
-  // Too narrow to break lines.
   assert.ok(lines.includes(
     "\x1b[31mproblem\x1b[0m  First       a text that is longer than there is room for it",
   ));
 });
 
-Deno.test("doctor: exit codes", () => {
+Deno.test("doctor: the exit code is 1 if a finding is a problem", () => {
   assert.equal(exitCode(FINDINGS), 1);
   assert.equal(exitCode(FINDINGS.filter(({ status }) => status !== "problem")), 0);
   assert.equal(exitCode([]), 0);
 });
 
-Deno.test("doctor: help", async () => {
+Deno.test("doctor: -h prints the help", async () => {
   const { code, out } = await callCommand(DOCTOR, ["-h"]);
   assert.equal(code, 0);
   for (const flag of ["-json", "-pod", "-outside", "-localip", "-conf", "-failopen"]) {
@@ -117,7 +115,7 @@ Deno.test("doctor: help", async () => {
   }
 });
 
-Deno.test("doctor: JSON of a host without nodens", async () => {
+Deno.test("doctor: a host without nodens is reported as JSON", async () => {
   const file = Deno.makeTempFileSync({ prefix: "nodens_doctor_" });
   try {
     Deno.writeTextFileSync(file, "example.org {\n    bind 127.0.0.1\n    whoami\n}\n");
@@ -130,7 +128,7 @@ Deno.test("doctor: JSON of a host without nodens", async () => {
     ]);
     assert.equal(report.ok, code === 0);
     assert.equal(report.role, "host");
-    // Without the C library it cannot look who has the sockets.
+    // Without the C library the owner of the sockets is unknown.
     assert.equal(report.running, linuxReasons().length === 0 ? "nobody" : "unseen");
     const ids = report.findings.map(({ id }: { id: string }) => id);
     assert.equal(new Set(ids).size, ids.length, "each id once");

@@ -51,7 +51,7 @@ for (const { args, message } of USAGE) {
   });
 }
 
-Deno.test("status names a remedy if nothing listens", async () => {
+Deno.test("status suggests a remedy if nothing listens", async () => {
   const port = freePort();
   const { code, out, err } = await status(`127.0.0.1:${port}`);
   assert.deepEqual({ code, out }, { code: 1, out: "" });
@@ -146,7 +146,7 @@ function sourceOf(config: Config, plane: DataPlane): StatusSource {
 }
 
 for (const driver of driversHere()) {
-  Deno.test(`status of a real data plane (${driver}): cache and failing upstreams`, async () => {
+  Deno.test(`status of a real data plane (${driver}) shows the cache and failing upstreams`, async () => {
     const [port, good, bad] = [freePort(), freePort(), freePort()];
     const upstream = startUpstream(
       good,
@@ -165,7 +165,6 @@ for (const driver of driversHere()) {
           await askUdp(queryBytes({ name }), { port });
         }
         await askUdp(queryBytes({ name: "x.bad.test" }), { port, limitMs: 10_000 });
-        // A probe is not a client.
         await askUdp(probeQuery(7), { port });
         const { code, out, err } = await status("--json", address);
         assert.equal(err, "");
@@ -229,7 +228,7 @@ Deno.test("status over HTTP does not quote a refused Corefile", async () => {
   });
 });
 
-Deno.test("status finds a nodens by the address of prometheus or of a flag", async () => {
+Deno.test("status finds nodens by the address of prometheus or of a flag", async () => {
   const [metrics, more] = [freePort(), freePort()];
   const nodens = await startNodens({
     args: ["-extra-metrics-address", `127.0.0.1:${more}`],

@@ -7,7 +7,6 @@ function configOf(file: string): Config {
   return { file, blocks: [], listeners: [], debug: false };
 }
 
-/** A companion that records its calls. */
 function companion(name: string, calls: string[]): Companion {
   const names = new Map<Follower, string>();
   return {

@@ -11,7 +11,7 @@ function counted(registry: MetricRegistry): number {
   return book.of("nodens_unhandled_errors_total")[0]!.value;
 }
 
-Deno.test("uncaught exceptions and rejections are counted and logged, and end nothing", async () => {
+Deno.test("uncaught exceptions and rejections are counted and logged, and the process survives", async () => {
   const registry = new MetricRegistry();
   const lines: string[] = [];
   const restore = surviveErrors({

@@ -93,7 +93,7 @@ Deno.test("reload: a change is applied once", async () => {
   await world.reloader.stop();
 });
 
-Deno.test("reload: faults are logged and counted once a text; the next text is tried", async () => {
+Deno.test("reload: faults are logged and counted once for each text; the next text is tried", async () => {
   const world = make("one", PERIOD);
   world.text = "bad";
   await world.clock.advance(2 * THREE_MS);
@@ -119,7 +119,7 @@ Deno.test("reload: a change that fails is reported with the reason", async () =>
   await world.reloader.stop();
 });
 
-Deno.test("reload: one at a time; signals during a reload cause one more", async () => {
+Deno.test("reload: signals during a reload cause one more reload", async () => {
   const world = make("one");
   const gate = Promise.withResolvers<void>();
   let running = 0;
@@ -140,7 +140,7 @@ Deno.test("reload: one at a time; signals during a reload cause one more", async
   await world.reloader.stop();
 });
 
-Deno.test("reload: stopping waits for the current reload and starts none", async () => {
+Deno.test("reload: stopping waits for the current reload and starts no other", async () => {
   const world = make("one", PERIOD);
   const gate = Promise.withResolvers<void>();
   world.applying = () => gate.promise;

@@ -54,7 +54,7 @@ for (
   });
 }
 
-Deno.test("memory use is parsed from /proc/self/status, or null", () => {
+Deno.test("memory use is parsed from /proc/self/status, and is null without it", () => {
   const text = "Name:\tdeno\nVmHWM:\t  90000 kB\nVmRSS:\t   62000 kB\nRssAnon:\t   40000 kB\n";
   assert.deepEqual(parseMemoryUse(text), {
     anonymousBytes: 40000 * 1024,

@@ -1,4 +1,3 @@
-/** What the control plane tells the data planes while they change over. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
@@ -17,7 +16,6 @@ const driver = isLinux() ? "linux" : "portable";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, denoHost);
 
-/** Runs a server for the length of `use`. */
 async function withServer(
   corefile: string,
   use: (server: Server) => Promise<void>,
@@ -56,7 +54,6 @@ async function addressOf(name: string, port: number): Promise<string | undefined
   return (answer.answers?.[0] as { data: string } | undefined)?.data;
 }
 
-/** Counts looks at a file for the length of `use`. */
 async function countingLooks(path: string, use: (looks: () => number) => Promise<void>) {
   const { stat } = Deno;
   let looks = 0;
@@ -71,7 +68,7 @@ async function countingLooks(path: string, use: (looks: () => number) => Promise
   }
 }
 
-Deno.test("a file that changes during a reload reaches the right block", async () => {
+Deno.test("a file changed during a reload is delivered to the right block", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const port = freePort();
   const [first, second] = [`${folder}/first`, `${folder}/second`];
@@ -93,7 +90,6 @@ Deno.test("a file that changes during a reload reaches the right block", async (
       };
       await server.change(load(blocks.toReversed().join("")));
       assert.equal(await addressOf("www.b.test", port), "192.0.2.2");
-      // Those who follow the files for the new configuration notice it, too.
       let address: string | undefined;
       for (let i = 0; i < 500 && address !== "192.0.2.11"; i++) {
         address = await addressOf("www.a.test", port);
@@ -113,10 +109,9 @@ for (const workers of driver === "linux" ? [1, 2] : []) {
     const path = `${folder}/hosts`;
     const corefile = (ttl: number) =>
       `.:${port} {\n bind 127.0.0.1\n hosts ${path} {\n ttl ${ttl}\n reload 20ms\n }\n}\n`;
-    // One that is read by another thread.
     const list = Array.from({ length: 5000 }, (_, i) => `192.0.2.1 n${i}.test\n`).join("");
     const askAll = async (name: string, address: string) => {
-      // The kernel spreads the ports that are asked from over the data planes.
+      // The kernel spreads source ports over the data planes.
       for (let i = 0; i < 8; i++) assert.equal(await addressOf(name, port), address);
     };
     try {
@@ -131,7 +126,7 @@ for (const workers of driver === "linux" ? [1, 2] : []) {
         await askAll("n4999.test", "192.0.2.1");
         await server.change(load(corefile(120)));
         await askAll("n4999.test", "192.0.2.1");
-        // A file that cannot be read any more: the table is served on, across a reload.
+        // An unreadable file: the table is still served, also after a reload.
         Deno.removeSync(path);
         await server.change(load(corefile(30)));
         await askAll("n4999.test", "192.0.2.1");
@@ -151,7 +146,7 @@ for (const workers of driver === "linux" ? [1, 2] : []) {
 Deno.test({
   name: "the TLS thread runs while the configuration has an upstream over TLS",
   ...skipUnless("openssl"),
-  // Sockets of node:tls are let go of a moment after their close event.
+  // Sockets of node:tls are released shortly after their close event.
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {

@@ -1,4 +1,3 @@
-/** When a thread is taken for dead. */
 import assert from "node:assert/strict";
 import { CHECK_MS, ThreadWatch } from "../../src/control/thread_watch.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
@@ -6,7 +5,6 @@ import { VirtualClock } from "../support/run/virtual_clock.ts";
 
 const HANG = "has not answered for 5 s";
 
-/** A thread that beats when the test says so. */
 class Thread {
   readonly values = new Float64Array(64);
   readonly clock = new VirtualClock({ nowMs: 1e6 });
@@ -20,7 +18,6 @@ class Thread {
     this.values[COUNTER.HEARTBEAT]!++;
   }
 
-  /** Checks after each of some seconds, until one finds a fault; returns that. */
   async pass(seconds: number, { beats = false } = {}): Promise<string | null> {
     let fault: string | null = null;
     for (let i = 0; i < seconds && fault === null; i++) {
@@ -30,14 +27,13 @@ class Thread {
     return fault;
   }
 
-  /** Checks after a pause of the control plane. */
   async check(pauseMs: number): Promise<string | null> {
     await this.clock.advance(pauseMs);
     return this.watch.check();
   }
 }
 
-Deno.test("thread watch: a thread may be slow to start, and then has the full limit", async () => {
+Deno.test("thread watch: a thread may start slowly, and has the full limit afterwards", async () => {
   const thread = new Thread({ started: false });
   assert.equal(await thread.pass(29), null);
   assert.equal(thread.watch.ageMs, 29_000);
@@ -47,13 +43,13 @@ Deno.test("thread watch: a thread may be slow to start, and then has the full li
   assert.equal(await thread.pass(1), HANG);
 });
 
-Deno.test("thread watch: a thread that never starts is dead after 30 s", async () => {
+Deno.test("thread watch: a thread that never starts counts as dead after 30 s", async () => {
   const thread = new Thread({ started: false });
   assert.equal(await thread.pass(30), null);
   assert.equal(await thread.pass(1), "has not started within 30 s");
 });
 
-Deno.test("thread watch: a thread that beats is alive, and dead when it stops", async () => {
+Deno.test("thread watch: a thread is alive while it sends heartbeats", async () => {
   const thread = new Thread({ started: true });
   assert.equal(await thread.pass(100, { beats: true }), null);
   assert.equal(await thread.pass(5), null);
@@ -62,14 +58,14 @@ Deno.test("thread watch: a thread that beats is alive, and dead when it stops", 
   assert.equal(await thread.pass(1), HANG);
 });
 
-Deno.test("thread watch: the replacement of a hung thread may be slow to start", async () => {
+Deno.test("thread watch: the replacement of a hung thread may start slowly", async () => {
   const thread = new Thread({ started: true });
   assert.equal(await thread.pass(6), HANG);
   thread.watch.begin(false);
   assert.equal(await thread.pass(30), null);
 });
 
-Deno.test("thread watch: a suspended machine kills no thread", async () => {
+Deno.test("thread watch: no thread counts as dead because the machine was suspended", async () => {
   for (const started of [false, true]) {
     const thread = new Thread({ started });
     assert.equal(await thread.check(3_600_000), null);
@@ -79,7 +75,7 @@ Deno.test("thread watch: a suspended machine kills no thread", async () => {
   }
 });
 
-Deno.test("thread watch: a control plane that is always late blames no thread that beats", async () => {
+Deno.test("thread watch: a slow control plane does not report a thread with heartbeats", async () => {
   const thread = new Thread({ started: true });
   for (let i = 0; i < 50; i++) {
     if (i % 3 === 0) thread.beat();
@@ -87,7 +83,7 @@ Deno.test("thread watch: a control plane that is always late blames no thread th
   }
 });
 
-Deno.test("thread watch: a control plane that is always late finds a dead thread", async () => {
+Deno.test("thread watch: a slow control plane reports a dead thread", async () => {
   for (const pauseMs of [2500, 7000]) {
     const thread = new Thread({ started: true });
     const faults: (string | null)[] = [];

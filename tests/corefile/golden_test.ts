@@ -1,8 +1,7 @@
 /**
- * Golden Corefiles: a `*.corefiletest` contains a Corefile, a line of dashes, and the result:
- * warnings and the configuration as JSON, or the faults. A line `=== PATH` begins another file.
- *
- * `UPDATE_GOLDEN=1 deno task test` writes the results; read the difference.
+ * A `*.corefiletest` contains a Corefile, a line of dashes, and the result: warnings and the
+ * configuration as JSON, or the faults. `=== PATH` begins another file. `UPDATE_GOLDEN=1 deno task
+ * test` writes the results; review the difference.
  */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
@@ -54,4 +53,4 @@ for (const name of names) {
   });
 }
 
-Deno.test("corefile: there are golden cases", () => assert.ok(names.length >= 60));
+Deno.test("corefile: golden cases exist", () => assert.ok(names.length >= 60));

@@ -5,7 +5,7 @@ import { splitWords } from "../../src/corefile/lexer.ts";
 interface Case {
   name: string;
   text: string;
-  /** `line:word`, with `>` before the first word of a line and quotes around quoted ones. */
+  /** `line:word`, with `>` before the first word of a line and quotes around quoted words. */
   words: string[];
   faults?: string[];
 }

@@ -18,7 +18,7 @@ const word = fc.oneof(
 );
 const soup = fc.array(word, { maxLength: 60 }).map((words) => words.join(" "));
 
-Deno.test("any text is read into a configuration or faults with places", () => {
+Deno.test("any text results in a configuration or in faults with positions", () => {
   fc.assert(
     fc.property(soup, soup, soup, (text, file, value) => {
       const host = fakeHost({ "/f": file, "/g/x.conf": text }, { A: value });
@@ -35,7 +35,7 @@ Deno.test("any text is read into a configuration or faults with places", () => {
   );
 });
 
-/** Texts that careless reading would expand without end, or take very long for. */
+/** Texts that a careless reader would expand without end, or read very slowly. */
 const BOMBS: Record<string, string> = {
   "opening braces": ". " + "{\n".repeat(200_000),
   "closing braces": "}".repeat(50_000) + "\n}".repeat(50_000),

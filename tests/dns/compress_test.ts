@@ -10,10 +10,8 @@ const HEADLESS = "my-headless-service.my-namespace.svc.cluster.local";
 
 const zeros = (count: number): number[] => Array(count).fill(0);
 
-/** An answer; an address unless type and data say otherwise. */
 type Row = [owner: string | number[], type?: number, data?: number[]];
 
-/** A response to `qname` with these answers, names as given. */
 function message(qname: string, rows: readonly Row[]): Uint8Array {
   return response(
     [...name(qname), 0, 1, 0, 1],
@@ -59,7 +57,6 @@ const CASES: [title: string, qname: string, rows: Row[], savedOctets: number][] 
       ["a.cdn.example.org", 5, name("b.cdn.example.org")],
       ["b.cdn.example.org"],
     ],
-    // Owners: 15 + 17 + 17. Data: a.cdn + pointer, b + pointer.
     15 + 17 + 17 + (19 - 8) + (19 - 4),
   ],
   [
@@ -83,7 +80,7 @@ const CASES: [title: string, qname: string, rows: Row[], savedOctets: number][] 
       ["p1.other.test"],
       ["p2.other.test"],
     ],
-    // The first address's owner is in full, so that the second can end like it.
+    // The first address has its owner in full, so that the second can point to its end.
     22 + 22 + 10,
   ],
   [
@@ -146,20 +143,20 @@ for (const [title, qname, rows, saved] of CASES) {
   });
 }
 
-Deno.test("compression: the question's case is preserved, and owners get it", () => {
+Deno.test("compression: the question keeps its case, and owners get the same", () => {
   const out = compress(new Compressor(), message("wWw.example.org", [["www.example.org"]]), 1);
   assert.deepEqual([...out.subarray(12, 29)], name("wWw.example.org"));
   assert.deepEqual([...out.subarray(33, 35)], pointer(12));
 });
 
-Deno.test("compression: names in full do not get the question's case", () => {
+Deno.test("compression: uncompressed names keep their own case", () => {
   const data = [...zeros(6), 1, 65, ...pointer(16)];
   const bytes = message("wwW.eXample.org", [[pointer(12), 33, data]]);
   const out = compress(new Compressor(), bytes, 1);
   assert.deepEqual([...out.subarray(-15)], [1, 65, ...name("example.org")]);
 });
 
-Deno.test("compression: nothing is remembered from earlier messages", () => {
+Deno.test("compression: earlier messages have no influence", () => {
   const compressor = new Compressor();
   const other = message("www.other.test", [["a.other.test"], ["a.other.test"]]);
   const own = message("example.org", [["a.other.test"], ["a.other.test"]]);
@@ -179,7 +176,6 @@ Deno.test("compression: a message that does not fit, ends early or has bad names
   }
   assert.ok(compressor.compress(good, 1, out));
   assert.equal(compressor.compress(good, 2, out), false);
-  // Names that must be in full, each a pointer to a long one.
   const long = "x".repeat(63);
   const rows = times(2000, [pointer(12), 39, pointer(12)]);
   assert.equal(compressor.compress(message(`${long}.${long}`, rows), 2000, out), false);
@@ -192,7 +188,7 @@ Deno.test("compression: a message that does not fit, ends early or has bad names
 const deep = (first: string) => `${first}.${Array(118).fill("a").join(".")}.test`;
 const numbered = (i: number) => `${i}`.padStart(4, "0");
 
-/** Labels of six letters whose hashes collide, whatever follows them. */
+/** Labels of six letters whose hashes collide, whatever follows. */
 function colliding(count: number): string[] {
   const hash = (text: string) => {
     let state = Math.imul(0x811c9dc5, 0x01000193);
@@ -209,7 +205,7 @@ function colliding(count: number): string[] {
   return found;
 }
 
-/** Position of the first record, and of its data, if its owner is "a". */
+/** Position of the first record, and of its data if its owner is "a". */
 const RECORDS_AT = 33;
 const DATA_AT = RECORDS_AT + 3 + 10;
 
@@ -266,17 +262,16 @@ for (const [title, rows, qname = "www.example.org"] of HOSTILE) {
   });
 }
 
-Deno.test("cost of compression: few labels with colliding hashes are remembered", () => {
+Deno.test("cost of compression: few labels with colliding hashes are stored", () => {
   const labels = colliding(200);
   const bytes = message("www.example.org", [...labels, ...labels].map((owner): Row => [owner]));
   const compressor = new Compressor();
   const out = compress(compressor, bytes, 400);
-  // Sixteen labels of six letters, each of which becomes a pointer once.
   assert.equal(bytes.length - out.length, 16 * 6);
   assert.ok(compressor.octetsRead < 5 * bytes.length, `${compressor.octetsRead} octets read`);
 });
 
-Deno.test("cost of compression: labels of names compressed already are read once", () => {
+Deno.test("cost of compression: labels of already compressed names are read once", () => {
   const rows = times(4000, [pointer(12)]);
   const compressor = new Compressor();
   const bytes = message(deep("b"), rows);

@@ -47,7 +47,7 @@ function randomRecord(dice: () => number): codec.Answer {
   return { ...base, ...kinds[dice() % kinds.length]! } as codec.Answer;
 }
 
-/** Compresses the first owner, if it ends like the question. */
+/** Compresses the first owner if it ends like the question. */
 function compress(bytes: Uint8Array): Uint8Array {
   const suffix = Buffer.from("\x07example\x03org\x00", "latin1");
   const buffer = Buffer.from(bytes);
@@ -65,7 +65,7 @@ const records = (
   message: codec.DecodedPacket,
 ) => [message.answers!, message.authorities!, message.additionals!];
 
-Deno.test("stripping leaves all other records unchanged, as another codec reads them", () => {
+Deno.test("stripping: all other records are unchanged, according to another codec", () => {
   const scanner = new ResponseScanner();
   const stripper = new Compressor();
   const out = new Uint8Array(65_536);
@@ -101,7 +101,7 @@ Deno.test("stripping leaves all other records unchanged, as another codec reads 
   assert.ok(stripped > 500, `${stripped} records`);
 });
 
-Deno.test("names that point into a stripped record are written out", () => {
+Deno.test("stripping: names that point into a stripped record are written in full", () => {
   // The signer is ns.example.org at 63; then 10 mail.ns.example.org.
   const signature = [...new Array(18).fill(0), 2, 110, 115, ...pointer(16)];
   const bytes = response([...nameOctets("www.example.org"), 0, 15, 0, 1], [
@@ -119,7 +119,7 @@ Deno.test("names that point into a stripped record are written out", () => {
   ]);
 });
 
-Deno.test("stripping damaged messages that pass a scan neither throws nor produces bad ones", () => {
+Deno.test("stripping: damaged messages that pass a scan give valid messages without an exception", () => {
   const scanner = new ResponseScanner();
   const stripper = new Compressor();
   const out = new Uint8Array(65_536);
@@ -135,7 +135,6 @@ Deno.test("stripping damaged messages that pass a scan neither throws nor produc
     scanned++;
     if (!stripper.strip(bytes.subarray(0, scanner.length), scanner.ttlCount, out)) continue;
     assert.ok(stripper.length <= 65_535);
-    // A truncated message counts missing records.
     if (scanner.truncated) continue;
     assert.ok(scanner.scan(out, viewOf(out), 0, stripper.length), `seed ${seed}`);
   }

@@ -3,7 +3,6 @@ import { ErrorText, MAX_ERROR_TEXT } from "../../src/dns/error_text.ts";
 
 const utf8 = (text: string) => [...new TextEncoder().encode(text)];
 
-/** What is kept of a text within a message. */
 function taken(octets: readonly number[]): string {
   const text = new ErrorText();
   text.copy(Uint8Array.of(0x7a), 0, 1);
@@ -60,7 +59,7 @@ Deno.test("text of an extended error: any two octets before a letter are refused
   }
 });
 
-Deno.test("text of an extended error: what Unicode calls invisible or reordering is refused", () => {
+Deno.test("text of an extended error: invisible and reordering characters are refused", () => {
   const hidden =
     /[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cc}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]/u;
   const encoder = new TextEncoder();

@@ -9,7 +9,7 @@ import {
   typeText,
 } from "../../src/dns/mnemonics.ts";
 
-Deno.test("types have names, or numbers", () => {
+Deno.test("types are written as names or numbers", () => {
   const types = { A: 1, AAAA: 28, HTTPS: 65, ANY: 255, TYPE65280: 65280 };
   for (const [text, number] of Object.entries(types)) {
     assert.equal(typeText(number), text);
@@ -22,7 +22,7 @@ Deno.test("types have names, or numbers", () => {
   }
 });
 
-Deno.test("classes, response codes and opcodes have names", () => {
+Deno.test("classes, response codes and opcodes are written as names", () => {
   assert.equal(classText(1), "IN");
   assert.equal(classText(32), "CLASS32");
   assert.equal(opcodeText(0), "QUERY");

@@ -24,7 +24,7 @@ const NAMES: [text: string, wire: Uint8Array, formatted?: string][] = [
   [`${"a".repeat(63)}.`, bytes(63, "a".repeat(63), 0)],
 ];
 
-Deno.test("names are parsed and formatted", () => {
+Deno.test("names: text and wire form are converted both ways", () => {
   for (const [text, wire, formatted = text] of NAMES) {
     assert.deepEqual(parseName(text), wire, text);
     assert.equal(formatName(wire), formatted);
@@ -35,7 +35,7 @@ Deno.test("names are parsed and formatted", () => {
 
 const longest = `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.`;
 
-Deno.test("names have limits", () => {
+Deno.test("names: the limits of labels and names are enforced", () => {
   assert.equal(parseName(`${longest}${"d".repeat(61)}.`).length, 255);
   const wrong: [string, new () => Error, RegExp][] = [
     ["", SyntaxError, /empty name/],
@@ -56,19 +56,19 @@ Deno.test("names have limits", () => {
   }
 });
 
-Deno.test("formatting refuses names without an end", () => {
+Deno.test("names: a name without an end is not formatted", () => {
   for (const wire of [bytes(), bytes(1), bytes(1, "a"), bytes(3, "ab", 0), bytes(64, 0)]) {
     assert.throws(() => formatName(wire), RangeError);
   }
 });
 
-Deno.test("zones are normalized", () => {
+Deno.test("names: zones are normalized", () => {
   assert.equal(normalizeZone("EXAMPLE.Org"), "example.org.");
   assert.equal(normalizeZone("\\065.\\."), "a.\\..");
   assert.equal(normalizeZone("."), ".");
 });
 
-Deno.test("networks are expanded to reverse zones", () => {
+Deno.test("names: networks are expanded to reverse zones", () => {
   assert.deepEqual(expandZone("10.1.2.3/32"), ["3.2.1.10.in-addr.arpa."]);
   assert.deepEqual(expandZone("10.1.2.3/16"), ["1.10.in-addr.arpa."]);
   assert.deepEqual(expandZone("10.1.254.0/23"), [

@@ -12,12 +12,11 @@ import {
   viewOf,
 } from "../support/messages/wire.ts";
 
-/** The question is at 12 (its labels at 12, 16, 24), records start at 33. */
+/** The question is at 12 (its labels at 12, 16, 24); records start at 33. */
 const QUESTION = [...name("www.example.org"), 0, 1, 0, 1];
 const RECORDS_AT = 12 + QUESTION.length;
 const OPAQUE = 65280;
 const QNAME = pointer(12);
-/** Position of the first record's data, if its owner is the qname. */
 const DATA_AT = RECORDS_AT + 2 + 10;
 
 const record = (owner: number[], data: number[] = [], type = OPAQUE) =>
@@ -25,7 +24,7 @@ const record = (owner: number[], data: number[] = [], type = OPAQUE) =>
 const labels = (count: number) => Array(count).fill([1, 97]).flat() as number[];
 const chain = (length: number) =>
   Array.from({ length }, (_, i) => pointer(i === 0 ? 12 : DATA_AT + 2 * (i - 1))).flat();
-/** A name whose end is read first; its size is that of `count` labels more. */
+/** A name whose end is read first; it has `count` labels more. */
 const overKnownEnd = (count: number) => [
   record(QNAME, [...labels(59), ...pointer(12), ...labels(count), ...pointer(DATA_AT)]),
   record(pointer(DATA_AT)),
@@ -82,7 +81,6 @@ const BAD: Case[] = [
     [
       record(QNAME, [0, 4, 97, 97, ...pointer(DATA_AT + 1), 97, 0]),
       record(QNAME),
-      // Its chunk is a label over its own pointer.
       record(pointer(DATA_AT + 4)),
     ],
   ],
@@ -92,7 +90,7 @@ const BAD: Case[] = [
     [record(QNAME, [3, 97, 2, 97, 0, ...pointer(DATA_AT)]), record(pointer(DATA_AT + 2))],
   ],
   [
-    "the same with a known end",
+    "a name that runs into the name that points at it, with a known end",
     [
       record(QNAME, [3, 97, 2, 97, 0, ...pointer(DATA_AT)]),
       record(pointer(DATA_AT)),
@@ -100,9 +98,9 @@ const BAD: Case[] = [
     ],
   ],
   [
-    "a known label that is good alone, but not behind what precedes it here",
+    "a known label that is valid alone, but not after the preceding labels",
     [
-      // At 8: a pointer to 2, where a name ends at 5. At 0: a label of 7, then what is at 8.
+      // At 8: a pointer to 2, with a name that ends at 5. At 0: a label of 7, followed by 8.
       record(QNAME, [7, 97, 1, 97, 0, 97, 97, 97, ...pointer(DATA_AT + 2)]),
       record(pointer(DATA_AT + 8)),
       record(pointer(DATA_AT)),
@@ -135,7 +133,7 @@ const scans = (bytes: Uint8Array, scanner = new ResponseScanner()) =>
   scanner.scan(bytes, viewOf(bytes), 0, bytes.length);
 
 for (const [title, records, question = QUESTION] of GOOD) {
-  Deno.test(`names in replies, good: ${title}`, () => {
+  Deno.test(`names in replies, valid: ${title}`, () => {
     const bytes = response(question, records);
     assert.ok(scans(bytes));
     codec.decode(Buffer.from(bytes));
@@ -147,12 +145,12 @@ for (const [title, records, question = QUESTION] of GOOD) {
 }
 
 for (const [title, records, question = QUESTION] of BAD) {
-  Deno.test(`names in replies, bad: ${title}`, () => {
+  Deno.test(`names in replies, invalid: ${title}`, () => {
     assert.ok(!scans(response(question, records)));
   });
 }
 
-Deno.test("names in replies: nothing is remembered from earlier messages", () => {
+Deno.test("names in replies: earlier messages have no influence", () => {
   const far = (octet: number) =>
     response(QUESTION, [
       record(QNAME, [...Array(200).fill(0), octet, 97, 0]),
@@ -167,7 +165,7 @@ Deno.test("names in replies: nothing is remembered from earlier messages", () =>
   }
 });
 
-Deno.test("the stripper terminates whatever its input", () => {
+Deno.test("names in replies: the stripper terminates for any input", () => {
   const out = new Uint8Array(65_536);
   const stripper = new Compressor();
   for (const [title, records, question = QUESTION] of [...GOOD, ...BAD]) {
@@ -178,7 +176,7 @@ Deno.test("the stripper terminates whatever its input", () => {
       assert.ok(stripper.octetsRead < 2000, `${title}: ${stripper.octetsRead} octets read`);
     }
   }
-  // A TTL written over a good name made it a pointer to itself.
+  // A TTL written over a valid name made it a pointer to itself.
   const looping = response(QUESTION, [record(QNAME), record(pointer(RECORDS_AT + 12))]);
   assert.equal(stripper.strip(looping, 2, out), false);
 });

@@ -24,7 +24,6 @@ interface Parts {
   rcode?: number;
   answers?: codec.Answer[];
   authorities?: codec.Answer[];
-  /** Expected `minTtlSeconds`. */
   ttl?: number;
 }
 

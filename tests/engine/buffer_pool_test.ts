@@ -10,7 +10,7 @@ const SIZES = [
 ];
 
 for (const { asked, got } of SIZES) {
-  Deno.test(`a buffer for ${asked} bytes has ${got}, and is reused`, () => {
+  Deno.test(`buffer pool: a buffer for ${asked} bytes has ${got}, and is reused`, () => {
     const pool = new BufferPool(1 << 20);
     const memory = pool.take(asked);
     assert.equal(memory.bytes.length, got);
@@ -21,7 +21,7 @@ for (const { asked, got } of SIZES) {
   });
 }
 
-Deno.test("the pool stays within its limit and keeps no very large buffers", () => {
+Deno.test("buffer pool: the limit is kept, and very large buffers are not reused", () => {
   const pool = new BufferPool(10_000);
   const all = Array.from({ length: 6 }, () => pool.take(2048));
   for (const one of all) pool.give(one);
@@ -30,7 +30,7 @@ Deno.test("the pool stays within its limit and keeps no very large buffers", () 
   assert.equal(pool.bytes, 8192);
 });
 
-Deno.test("a buffer is never taken twice", () => {
+Deno.test("buffer pool: a buffer has only one user", () => {
   const pool = new BufferPool(1 << 20);
   const taken = new Set(Array.from({ length: 50 }, (_, i) => pool.take(2048 + 100 * i)));
   for (const one of taken) pool.give(one);

@@ -1,4 +1,4 @@
-/** A few seeds of each randomized run; `tests/long` has many, and `deno task chaos` random ones. */
+/** A few seeds of each randomized run; `tests/long` has many, `deno task chaos` random ones. */
 import { runChaos } from "../support/simulation/chaos.ts";
 import { runDay } from "../support/simulation/chaos_day.ts";
 import { runKinds } from "../support/simulation/chaos_kinds.ts";
@@ -15,7 +15,7 @@ Deno.test("a day of virtual time: resources are released when idle, and tables d
   runDay(1);
 });
 
-Deno.test("form trials do not overlap and lose no socket", () => {
-  // A seed that once started a second trial during the first.
+Deno.test("trials of query forms do not overlap and lose no socket", () => {
+  // With this seed, a second trial once started during the first.
   runChaos(742936283);
 });

@@ -40,7 +40,7 @@ Deno.test("every class is forwarded and cached separately", () => {
   assert.equal(simulation.count("coredns_cache_entries"), 3);
 });
 
-Deno.test("NONE and ANY are forwarded as well", () => {
+Deno.test("classes NONE and ANY are forwarded", () => {
   for (const qclass of [0, 254, 255, 65535]) {
     const simulation = start(undefined, (query) => [{ bytes: responseBytes(query, { rcode: 4 }) }]);
     const asked = simulation.ask(queryBytes({ name: "example.org", qclass }));
@@ -104,7 +104,7 @@ Deno.test("plugins with local data answer class IN only", () => {
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("any answers in the class that was asked", () => {
+Deno.test("any answers in the class of the question", () => {
   const simulation = start(". {\n any\n forward . 10.0.0.1\n}");
   for (const [qclass, text] of [[1, "IN"], [CH, "CH"]] as const) {
     const [record] = ask(simulation, { type: "ANY", qclass }).answers!;

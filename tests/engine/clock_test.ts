@@ -1,4 +1,3 @@
-/** Clocks: overflow after years, and suspended machines. */
 import assert from "node:assert/strict";
 import { CLOCK_SPAN, IN_MAIN, USES } from "../../src/plugins/cache/store/row.ts";
 import { tenthsSince, whyUseless } from "../../src/plugins/cache/persist/snapshot_file.ts";
@@ -11,7 +10,6 @@ import { makeCache, put } from "../support/messages/snapshots.ts";
 const SPAN_MS = 100 * CLOCK_SPAN;
 const YEAR_SECONDS = 31_556_952;
 
-/** Answers are numbered, with the TTL `ttl`. */
 function start(cache: string, ttl = 300): { simulation: Simulation; asked: () => number } {
   const simulation = new Simulation(`. {\ncache 2147483647 {\n${cache}\n}\nforward . 10.0.0.1\n}`);
   let asked = 0;
@@ -89,7 +87,7 @@ Deno.test("prefetching continues across a wrap of the cache's clock", () => {
   assert.equal(simulation.count("coredns_cache_misses_total"), 1);
 });
 
-Deno.test("an answer with a TTL of 68 years never gets more than what is left", () => {
+Deno.test("an answer with a TTL of 68 years never has a TTL above the remaining one", () => {
   const { simulation } = start("", 0x7fffffff);
   assert.equal(ask(simulation).ttl, 0x7fffffff);
   let age = 0;
@@ -116,7 +114,7 @@ Deno.test("entries too old for the cache's clock are evicted", () => {
   assert.equal(success.size, 0);
 });
 
-Deno.test("the count for prefetching saturates", () => {
+Deno.test("the query count for prefetching saturates", () => {
   const cache = makeCache({ seed: 1 });
   const { success } = cache;
   put(cache, { name: "www.example.org" });
@@ -142,13 +140,12 @@ for (
 }
 
 for (const hours of [1, 8, 10_000]) {
-  Deno.test(`a machine suspended for ${hours} h: answers have aged, nothing is delayed`, () => {
+  Deno.test(`after ${hours} h of suspension answers have aged, and nothing is delayed`, () => {
     const { simulation, asked } = start("", 3000);
     assert.equal(ask(simulation).number, 1);
     const waiting = simulation.ask(queryBytes({ name: "waits.example.org" }));
     simulation.leap(hours * 3_600_000);
     simulation.run(10_000);
-    // Its reply was in the socket, or it was abandoned.
     assert.ok(waiting.answers.length <= 1);
     assert.equal(ask(simulation).ttl, 3000);
     const before = asked();
@@ -161,19 +158,18 @@ for (const hours of [1, 8, 10_000]) {
   });
 }
 
-Deno.test("ages in a persisted cache, whatever the wall clock did meanwhile", () => {
+Deno.test("ages in a persisted cache are right whatever the wall clock did meanwhile", () => {
   const day = 86_400_000;
   const now = 1_767_225_600_000;
   for (
     const [writtenMs, tenths, useless] of [
       [now - 1234, 12, null],
       [now, 0, null],
-      // Set back a little: no entry gets younger than it was when written.
+      // Set back a little: no entry gets younger than when it was written.
       [now + 299_000, 0, null],
       [now + 301_000, 0, /^it was written 5 minutes in the future/],
       [now + 400 * day, 0, /^it was written 576000 minutes in the future/],
       [now - 2 * day, 1_728_000, /^all of it has expired/],
-      // A machine without a battery starts in 1970, and is corrected later.
       [0, 0x3fffffff, /^all of it has expired/],
       [-1, 0x3fffffff, /^all of it has expired/],
       [Infinity, 0, /^it is damaged/],

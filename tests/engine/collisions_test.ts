@@ -29,7 +29,7 @@ function start(corefile: string, { delayMs = 1, handlers = HANDLERS } = {}): Sim
   return simulation;
 }
 
-/** Counts comparisons of questions in flight while `work` runs. */
+/** Counts comparisons of questions in flight during `work`. */
 function comparisons(work: () => void): number {
   const original = Inquiry.prototype.equals;
   let count = 0;
@@ -65,7 +65,6 @@ Deno.test("a thousand names a second that collide under MurmurHash do not delay 
     assert.equal(answer.answers!.length, 1);
     assert.ok(asked.answers[0]!.atMs - asked.atMs <= 5);
   }
-  // Only equal hashes are compared, and these names have different ones.
   assert.ok(count <= 8, `${count} comparisons`);
   assert.equal(simulation.count("nodens_in_flight_refused_total"), 0);
 });
@@ -99,14 +98,14 @@ for (const cache of ["", "cache\n"]) {
     simulation.run(20_000);
     assert.equal(simulation.engine.waiting, 0);
     assert.equal(onlyAnswer(asked[0]!).rcode, "SERVFAIL");
-    // A refusal says nothing about the name, and is not cached.
+    // A refusal is not about the name, and is not cached.
     const again = simulation.ask(queryBytes({ name: "n999.example.org" }));
     simulation.run(5);
     assert.equal(onlyAnswer(again).answers!.length, 1);
   });
 }
 
-Deno.test("one client waits 64 times for one question; others and other questions are not affected", () => {
+Deno.test("one client waits at most 64 times for one question; others are not affected", () => {
   const simulation = start(". {\n cache\n forward . 10.0.0.1\n}", { delayMs: 200 });
   const ask = (name: string, client: string) =>
     simulation.ask(queryBytes({ name, edns: 1232 }), 0, client);
@@ -123,11 +122,10 @@ Deno.test("one client waits 64 times for one question; others and other question
   for (const one of [...greedy.filter((one) => !refused.includes(one)), ...others]) {
     assert.equal(onlyAnswer(one).answers!.length, 1);
   }
-  // The bound ends with the answer.
   assert.equal(onlyAnswer(ask("www.example.org", ATTACKER)).answers!.length, 1);
 });
 
-Deno.test("one client waits 64 times for one verification, then gets stale answers at once", () => {
+Deno.test("one client waits at most 64 times for one verification, then gets stale answers", () => {
   const simulation = start(
     ". {\n cache {\n serve_stale 1h verify 500ms\n }\n forward . 10.0.0.1\n}",
   );

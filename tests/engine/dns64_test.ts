@@ -147,7 +147,7 @@ for (const { title, dns64 = "dns64", name, type = "AAAA", rcode, answers, client
       for (let turn = 0; turn < 2; turn++) {
         const answer = ask(simulation, { name, type, ...client !== undefined && { client } });
         assert.equal(answer.rcode, rcode ?? "NOERROR");
-        // Answers from the cache have one TTL for all records.
+        // Cached answers have one TTL for all records.
         const plain = (line: string) => cache === "" ? line : line.replace(/ \d+ /, " ");
         assert.deepEqual(shown(answer.answers).map(plain), answers.map(plain));
       }
@@ -155,14 +155,14 @@ for (const { title, dns64 = "dns64", name, type = "AAAA", rcode, answers, client
   }
 }
 
-Deno.test("dns64: a client that validates itself gets the data as they are", () => {
+Deno.test("dns64: a validating client gets unchanged data", () => {
   const simulation = start("dns64");
   const flags = 0x0110;
   const query = { name: "www.test", type: "AAAA", edns: 1232, dnssecOk: true, flags };
   assert.deepEqual(shown(ask(simulation, query).answers), []);
 });
 
-Deno.test("dns64: with the cache, two upstream queries serve all clients", () => {
+Deno.test("dns64: with the cache, five equal queries cause two upstream queries", () => {
   const simulation = start("dns64", "cache");
   for (let i = 0; i < 5; i++) ask(simulation, { name: "www.test", type: "AAAA" });
   assert.equal(simulation.seen.length, 2);

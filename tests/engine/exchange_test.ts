@@ -9,7 +9,6 @@ import { queryBytes } from "../support/messages/messages.ts";
 
 const KEY = new HashKey(1, 2);
 
-/** A query in a receive slot within the driver's memory. */
 function receive(name: string): Exchange {
   const bytes = queryBytes({ name, edns: 1232, dnssecOk: true });
   const memory = new Memory(bytes.length + 80);
@@ -23,14 +22,13 @@ function receive(name: string): Exchange {
   return exchange;
 }
 
-/** The key of an exchange, read from its memory. */
 function keyOf(exchange: Exchange): unknown[] {
   const { memory, offset, qnameLength, qtype, hash, dnssecOk } = exchange;
   const name = memory.bytes.slice(offset + 12, offset + 12 + qnameLength);
   return [String.fromCharCode(...name), qtype, hash, dnssecOk];
 }
 
-Deno.test("exchange: a parked one keeps its question when the receive slot is reused", () => {
+Deno.test("exchange: a parked exchange keeps its question when the receive slot is reused", () => {
   const exchange = receive("Example.org");
   const { memory: slot } = exchange;
   const key = keyOf(exchange);
@@ -43,7 +41,7 @@ Deno.test("exchange: a parked one keeps its question when the receive slot is re
   assert.equal(exchange.transport, UDP);
 });
 
-Deno.test("exchange: an internal query has only the key of its source", () => {
+Deno.test("exchange: an internal query has the key of its source only", () => {
   const from = receive("example.org");
   from.error = "it failed";
   from.extendedError = 3;
@@ -60,7 +58,7 @@ Deno.test("exchange: an internal query has only the key of its source", () => {
   assert.equal(keyOf(own)[0], "\x07example\x03org\0");
 });
 
-Deno.test("exchange: nothing is left of an earlier query", () => {
+Deno.test("exchange: a reused exchange has no state of an earlier query", () => {
   const pool = new ExchangePool(4, new Exchange(new Memory(0)).chain);
   const first = pool.fresh();
   first.beginOwn(receive("a.example.org"), 5);
@@ -86,7 +84,7 @@ Deno.test("exchange: nothing is left of an earlier query", () => {
   assert.deepEqual(stateOf(second), stateOf(fresh));
 });
 
-Deno.test("exchange: the transport follows from the origin", () => {
+Deno.test("exchange: the origin determines the transport", () => {
   const exchange = receive("example.org");
   assert.deepEqual([exchange.transport, exchange.internal], [UDP, false]);
   const stream = { id: 1, listener: 0, family: 4, outstanding: 0, gone: false } as const;
@@ -96,7 +94,7 @@ Deno.test("exchange: the transport follows from the origin", () => {
   assert.deepEqual([exchange.transport, exchange.internal], [UDP, true]);
 });
 
-/** All fields except those that are set before each use. */
+/** All fields except those set before each use. */
 function stateOf(exchange: Exchange): Record<string, unknown> {
   const { position: _position, ecsAt: _ecsAt, optionsAt: _at, memory: _memory, ...rest } = {
     ...exchange,

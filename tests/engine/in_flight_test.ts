@@ -21,16 +21,13 @@ class Question extends PendingQuestion {
   }
 }
 
-/** A table with a fake engine. */
 class Rig {
   readonly values = new Float64Array(8);
   readonly reasons: string[] = [];
-  /** Addresses of the client and of what it asks. */
+  /** Addresses of the client and of the queried socket. */
   ends = { client: "192.0.2.99", local: "192.0.2.1" };
-  /** Exchanges that may still be parked. */
   places = Infinity;
   readonly table: InFlight<Question>;
-  /** Questions in flight. */
   readonly questions: Question[] = [];
 
   constructor() {
@@ -57,7 +54,6 @@ class Rig {
     return "begun";
   }
 
-  /** Ends a question; returns the clients that waited for it. */
   end(id: number): number[] {
     const at = this.questions.findIndex((question) => question.id === id);
     const [question] = this.questions.splice(at, 1);
@@ -128,7 +124,6 @@ Deno.test("in flight: a client's waits for one question are bounded", () => {
   assert.equal(rig.ask(2, { client: 7 }), "begun");
   assert.equal(rig.ask(1, { client: 7, internal: true }), "joined");
   assert.equal(rig.end(1).filter((client) => client === 7).length, most + 1);
-  // The counts are cleared with the question.
   assert.equal(rig.ask(1, { client: 9 }), "begun");
   for (let i = 1; i < most; i++) assert.equal(rig.ask(1, { client: 9 }), "joined");
   for (let i = 0; i < most; i++) assert.equal(rig.ask(1, { client: 7 }), "joined");
@@ -187,11 +182,10 @@ Deno.test("in flight: nothing is added if no exchange can be parked", () => {
   assert.equal(rig.ask(2), "too many queries are waiting");
   assert.equal(rig.table.size, 1);
   assert.equal(rig.end(1).length, 1);
-  // The engine counts those.
   assert.deepEqual(rig.refused, {});
 });
 
-Deno.test("in flight: agrees with a plain list of questions and waiters", () => {
+Deno.test("in flight: the table agrees with a plain list of questions and waiters", () => {
   const step = fc.record({
     end: fc.nat(199).map((one) => one === 77),
     // Two questions are asked often enough for a client to reach its bound.
@@ -230,7 +224,7 @@ Deno.test("in flight: agrees with a plain list of questions and waiters", () => 
         }
       },
     ),
-    // Shrinking hundreds of steps takes minutes; the seed that is printed replays a failure.
+    // Shrinking hundreds of steps takes minutes; the printed seed replays a failure.
     { numRuns: 60, endOnFailure: true },
   );
 });

@@ -44,7 +44,6 @@ function start(directive: string, cache = "cache", seed = 1): Simulation {
   return simulation;
 }
 
-/** Data of the answers of each of `times` queries. */
 function ask(simulation: Simulation, times: number, name = "www.test", type = "A"): string[][] {
   return Array.from({ length: times }, () => {
     const asked = simulation.ask(queryBytes({ name, type }));
@@ -53,7 +52,7 @@ function ask(simulation: Simulation, times: number, name = "www.test", type = "A
   });
 }
 
-/** How often each text comes first. */
+/** Frequency of each text in the first position. */
 function firsts(orders: readonly string[][]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const [first] of orders) counts[first!] = (counts[first!] ?? 0) + 1;
@@ -61,7 +60,7 @@ function firsts(orders: readonly string[][]): Record<string, number> {
 }
 
 for (const cache of ["", "cache"]) {
-  Deno.test(`loadbalance: every order of addresses comes about as often as others ${cache}`, () => {
+  Deno.test(`loadbalance: all orders of addresses are about equally frequent ${cache}`, () => {
     const orders = ask(start("loadbalance", cache), 2400);
     const counts = new Map<string, number>();
     for (const order of orders) {
@@ -100,11 +99,11 @@ Deno.test("loadbalance: other types keep their order", () => {
   }
 });
 
-Deno.test("without loadbalance the stored order stays", () => {
+Deno.test("without loadbalance the stored order is kept", () => {
   for (const order of ask(start(""), 20)) assert.deepEqual(order, ADDRESSES);
 });
 
-Deno.test("loadbalance: preferred networks come first, in their order", () => {
+Deno.test("loadbalance: addresses of preferred networks come first, in the configured order", () => {
   const simulation = start(
     "loadbalance {\n prefer 203.0.113.0/24 198.51.100.0/24 2001:db8:1::/48\n }",
   );
@@ -138,7 +137,6 @@ for (const name of ["www.test", "alias.test"]) {
     const orders = ask(weighted(WEIGHTS), 1000, name)
       .map((order) => order.filter((data) => data !== "www.test"));
     const counts = firsts(orders);
-    // 6, 1, 2 and 1 of 10; seeded.
     assert.ok(Math.abs(counts["192.0.2.1"]! - 600) < 50, JSON.stringify(counts));
     assert.ok(Math.abs(counts["192.0.2.2"]! - 100) < 30, JSON.stringify(counts));
     assert.ok(Math.abs(counts["198.51.100.3"]! - 200) < 40, JSON.stringify(counts));
@@ -146,12 +144,12 @@ for (const name of ["www.test", "alias.test"]) {
   });
 }
 
-Deno.test("loadbalance: weights of a name are not those of names below it", () => {
+Deno.test("loadbalance: weights of a name do not apply to names below it", () => {
   const counts = firsts(ask(weighted("test\n192.0.2.1 255\n"), 400));
   for (const address of ADDRESSES) assert.ok(counts[address]! > 60, JSON.stringify(counts));
 });
 
-Deno.test("loadbalance: weights that arrive later count from then on", () => {
+Deno.test("loadbalance: weights that arrive later apply from then on", () => {
   const simulation = weighted(WEIGHTS);
   simulation.engine.deliver(0, 0, readWeights("www.test\n203.0.113.4 255\n"));
   const counts = firsts(ask(simulation, 200));

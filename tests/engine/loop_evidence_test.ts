@@ -1,4 +1,3 @@
-/** What is and is not evidence of a forwarding loop: chains, stripped options, replays. */
 import assert from "node:assert/strict";
 import { LOOP_MARK_SIZE } from "../../src/dns/constants.ts";
 import {
@@ -73,7 +72,6 @@ function ask(simulation: Simulation, listener = 0): string {
   return onlyAnswer(asked).rcode;
 }
 
-/** Servers that strip options, or all of EDNS. */
 const without = {
   options: (bytes: Uint8Array) => rebuilt(bytes, { edns: 1232 }),
   edns: (bytes: Uint8Array) => rebuilt(bytes, {}),
@@ -95,7 +93,7 @@ Deno.test("each probe has a unique mark", () => {
   assert.ok(probes.every(({ mark }) => mark!.length === LOOP_MARK_SIZE));
 });
 
-Deno.test("each upstream gets its own probes", () => {
+Deno.test("each upstream gets separate probes", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy sequential");
   const probes = record(simulation, [FIRST, SECOND]);
   simulation.run(100);
@@ -125,7 +123,7 @@ for (const [what, change] of Object.entries(without)) {
 for (
   const [what, change] of Object.entries({ nothing: (bytes: Uint8Array) => bytes, ...without })
 ) {
-  Deno.test(`a loop that strips ${what} and loses some probes stays found`, () => {
+  Deno.test(`a loop that strips ${what} and loses some probes is still reported`, () => {
     const simulation = start("10.0.0.1");
     // Never two rounds in a row; a lost name is always lost.
     const rounds: { atMs: number; lost: string }[] = [];
@@ -150,7 +148,6 @@ for (
     assert.ok(rounds.filter(({ lost }) => lost !== "").length > 50);
     assert.equal(found(simulation), 1);
     assert.deepEqual(simulation.logs.filter((line) => line.includes("plugin/loop")), []);
-    // No client's query went into the loop.
     assert.deepEqual(simulation.seen.slice(seen).filter((line) => line.endsWith(" A")), []);
   });
 }
@@ -165,19 +162,18 @@ Deno.test("a loop through a server that drops queries with options is found", ()
   assert.equal(ask(simulation), "SERVFAIL");
 });
 
-Deno.test("without cookies probes have no option: a loop is found by repeated probes", () => {
+Deno.test("without cookies, probes have no option, and a loop is found by repeated probes", () => {
   const simulation = start("10.0.0.1", "no_cookies");
   const probes = record(simulation);
   simulation.run(100);
   assert.deepEqual(probes.map(({ mark }) => mark), [null]);
   simulation.leadBack(FIRST);
-  // Its missing answer starts a round.
   simulation.ask(queryBytes({ name: "www.example.org" }));
   simulation.run(60_000);
   assert.equal(found(simulation), 1);
 });
 
-/** Two server blocks as two hosts that forward to each other. */
+/** Two server blocks, as two hosts that forward to each other. */
 function chain(options: { first?: string; second?: string } = {}): Simulation {
   const { first = "loop", second = "loop" } = options;
   const simulation = new Simulation(
@@ -206,7 +202,7 @@ for (
   });
 }
 
-Deno.test("if one of two upstreams leads back without options, the other is asked", () => {
+Deno.test("if one of two upstreams loops without options, the other is asked", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy round_robin");
   simulation.leadBack(FIRST, { change: without.edns });
   simulation.upstream(SECOND, good);
@@ -253,7 +249,7 @@ Deno.test("an upstream that replays every first probe's name is not a loop", () 
   assert.ok(simulation.count("nodens_loop_replays_total") > 0);
 });
 
-Deno.test("an upstream that replays every probe with its mark only excludes itself", () => {
+Deno.test("an upstream that replays every probe with its mark excludes only itself", () => {
   const simulation = start("10.0.0.1 10.0.0.2", "policy round_robin");
   record(simulation, [FIRST], (probe) => replay(simulation, probe));
   simulation.upstream(SECOND, good);
@@ -265,7 +261,7 @@ Deno.test("an upstream that replays every probe with its mark only excludes itse
   assert.deepEqual(simulation.engine.unready(), []);
 });
 
-Deno.test("recorded marks prove nothing later, nor with another probe's name", () => {
+Deno.test("recorded marks are not evidence later or with another probe's name", () => {
   const simulation = start("10.0.0.1");
   const probes = record(simulation);
   for (let round = 0; round < 20; round++) {
@@ -302,7 +298,7 @@ Deno.test("queries without an upstream outside loops are counted, with a tempora
   assert.deepEqual(simulation.engine.unready(), [[0, "loop"]]);
 });
 
-Deno.test("only the forward whose server leads back refuses its queries", () => {
+Deno.test("only the forward whose server loops refuses queries", () => {
   const simulation = new Simulation(
     ". {\nloop\nforward cluster.local 10.0.0.2\nforward . 10.0.0.1\n}",
   );

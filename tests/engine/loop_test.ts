@@ -1,4 +1,3 @@
-/** Forwarding loops: found, logged once, broken, and ended. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { SHARED_BYTES } from "../../src/plugins/shared_memory.ts";
@@ -24,7 +23,6 @@ const OTHER = "10.0.0.2:53";
 const PROBE = /HINFO$/;
 const NAME = / ([0-9a-f]{16}\.[0-9a-f]{16}(?:\.\S+)?) HINFO$/;
 
-/** Answers A queries; denies all others. */
 const good: Behaviour = (query) => {
   const { name, type } = query.questions![0]!;
   return [{
@@ -71,7 +69,7 @@ const refused = (asked: Asked) => {
   assert.deepEqual(errorCodes(answer), [14]);
 };
 
-Deno.test("without a loop probes are rare, and neither cached nor counted", () => {
+Deno.test("without a loop, probes are rare, not cached and not counted", () => {
   const simulation = start("prometheus\nerrors\nlog\ncache");
   simulation.upstream(UPSTREAM, good);
   assert.deepEqual(unready(simulation), [[0, "loop"]]);
@@ -92,12 +90,11 @@ Deno.test("without a loop probes are rare, and neither cached nor counted", () =
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a loop to itself is logged once and gets SERVFAIL; the cache continues, probes are few", () => {
+Deno.test("a loop to itself is logged once and gets SERVFAIL; the cache still answers", () => {
   const simulation = start("errors\nlog\ncache 3600");
   simulation.upstream(UPSTREAM, good);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
   simulation.leadBack(UPSTREAM, { client: "127.0.0.5" });
-  // Missing answers start a probe long before the next is due.
   simulation.run(40_000);
   simulation.logs.length = 0;
   ask(simulation, "first.example.org");
@@ -149,7 +146,7 @@ for (
     12_000,
   ]] as const
 ) {
-  Deno.test(`a loop ends: the upstream ${how}`, () => {
+  Deno.test(`a loop is over when the upstream ${how}`, () => {
     const simulation = start("cache");
     simulation.leadBack(UPSTREAM);
     simulation.run(20_000);
@@ -165,7 +162,6 @@ for (
     assert.equal(simulation.count("nodens_loop_present"), 0);
     simulation.upstream(UPSTREAM, good);
     simulation.run(2000);
-    // The earlier failure is not cached.
     assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
   });
 }
@@ -181,7 +177,6 @@ Deno.test("two blocks that forward to each other both find the loop and recover 
   assert.equal(simulation.count("nodens_loop_detected_total"), 2);
   assert.equal(simulation.logs.length, 2);
   assert.match(simulation.logs.join("\n"), /forwarded to 10\.0\.0\.1:53 .*\n.* to 10\.0\.0\.2:53 /);
-  // Each probe passes both upstreams once.
   assert.ok(simulation.seen.length <= 120, `${simulation.seen.length} queries`);
   assert.equal(simulation.count("coredns_cache_entries"), 0);
   for (const listener of [0, 1]) refused(ask(simulation, "www.example.org", {}, listener));
@@ -195,7 +190,7 @@ Deno.test("two blocks that forward to each other both find the loop and recover 
   assert.equal(simulation.logs.length, 4);
 });
 
-Deno.test("a block that loops to itself behind a block that does not", () => {
+Deno.test("a block that loops to itself behind another block is found", () => {
   const simulation = new Simulation(
     `.:53 {\nloop\nforward . ${UPSTREAM}\n}\n.:5353 {\nloop\nforward . ${OTHER}\n}`,
   );
@@ -206,7 +201,7 @@ Deno.test("a block that loops to itself behind a block that does not", () => {
   assert.equal(simulation.logs.length, 1);
 });
 
-Deno.test("a dead upstream is not a loop, and probes get rarer", () => {
+Deno.test("a dead upstream is not a loop, and its probes become rare", () => {
   for (const behaviour of [silent, "refuse"] as const) {
     const simulation = start("errors");
     simulation.upstream(UPSTREAM, behaviour === "refuse" ? () => "refuse" : behaviour);
@@ -223,7 +218,7 @@ Deno.test("a dead upstream is not a loop, and probes get rarer", () => {
   }
 });
 
-Deno.test("another client's query is not a loop, whatever its name", () => {
+Deno.test("a query of another client is not a loop, whatever its name", () => {
   const simulation = start("cache");
   simulation.upstream(UPSTREAM, good);
   simulation.run(10_000);
@@ -233,7 +228,6 @@ Deno.test("another client's query is not a loop, whatever its name", () => {
     "0123456789abcdef.0123456789abcdef",
     "0123456789abcdef.0123456789abcdeg",
     "1.2",
-    // An old probe.
     own,
   ];
   for (const name of names) {
@@ -267,7 +261,7 @@ Deno.test("a probe's name sent ten thousand times, in either case, is not a loop
   assert.equal(simulation.engine.waiting, 1);
 });
 
-Deno.test("during a loop ten probes of others pass a second", () => {
+Deno.test("during a loop, ten probes of others a second are forwarded", () => {
   const simulation = start();
   simulation.leadBack(UPSTREAM);
   simulation.run(1000);
@@ -333,7 +327,7 @@ Deno.test("unanswered queries start a round of probes, at most twice a minute", 
   assert.ok(more >= 2 && more <= 8, `${more} probes`);
 });
 
-Deno.test("two data planes share their probes", () => {
+Deno.test("two data planes recognize each other's probes", () => {
   const shared = new SharedArrayBuffer(SHARED_BYTES);
   const said: string[] = [];
   const handlers = handlersWith({ shared, onHarm: (why) => said.push(why) });
@@ -343,7 +337,7 @@ Deno.test("two data planes share their probes", () => {
   ];
   two.upstream(UPSTREAM, good);
   two.run(100);
-  // What one sends arrives at the other.
+  // Queries sent by one arrive at the other.
   one.upstream(UPSTREAM, (query) => {
     const { name, type } = query.questions![0]!;
     const ednsOptions = optionsOf(query);
@@ -363,7 +357,7 @@ function reload(simulation: Simulation, text: string): void {
   simulation.engine.configure(config);
 }
 
-Deno.test("a reload with other upstreams serves at once; with the same, nothing changes", () => {
+Deno.test("a reload with other upstreams serves at once, and one with the same keeps the loop", () => {
   const simulation = start();
   simulation.leadBack(UPSTREAM);
   simulation.upstream(OTHER, good);
@@ -398,7 +392,6 @@ for (const options of ["serve_stale 1h", "serve_stale 1h verify", "prefetch 1 1h
     assert.equal(onlyAnswer(ask(simulation, "www.example.org")).rcode, "NOERROR");
     simulation.leadBack(UPSTREAM);
     simulation.run(60_000);
-    // A missing answer starts a probe.
     ask(simulation, "away.example.org");
     simulation.run(10_000);
     assert.deepEqual(unready(simulation), [[0, "loop"]]);

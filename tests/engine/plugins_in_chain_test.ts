@@ -1,4 +1,3 @@
-/** Plugins that change what others see: their order matters. */
 import assert from "node:assert/strict";
 import { type Address, parseAddress } from "../../src/dns/address.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -10,7 +9,6 @@ import {
   Simulation,
 } from "../support/simulation/simulation.ts";
 
-/** A simulation with a configurable client address. */
 class Clients extends Simulation {
   client = "192.0.2.7";
 
@@ -58,7 +56,6 @@ function ask(
   return asked;
 }
 
-/** The OPT record of an answer: announced size and options. */
 function optOf(asked: Asked): { size: number; options: { code: number; data: string }[] } | null {
   const opt = onlyAnswer(asked).additionals!.find(({ type }) => type === "OPT");
   if (opt === undefined) return null;
@@ -72,7 +69,7 @@ function optOf(asked: Asked): { size: number; options: { code: number; data: str
   };
 }
 
-Deno.test("acl is asked before the cache, whatever is cached", () => {
+Deno.test("acl decides before the cache, whatever is cached", () => {
   const simulation = start("cache\nacl {\n allow net 192.0.2.0/25\n block\n}");
   assert.equal(onlyAnswer(ask(simulation)).rcode, "NOERROR");
   assert.equal(simulation.count("coredns_cache_entries"), 1);
@@ -81,7 +78,6 @@ Deno.test("acl is asked before the cache, whatever is cached", () => {
   assert.equal(onlyAnswer(blocked).rcode, "REFUSED");
   assert.deepEqual(optOf(blocked)!.options.map(({ code }) => code), [15]);
   assert.equal(onlyAnswer(blocked).answers!.length, 0);
-  // An allowed client still gets it from the cache.
   simulation.client = "192.0.2.8";
   assert.equal(onlyAnswer(ask(simulation)).answers!.length, 1);
   assert.equal(simulation.seen.length, 1);
@@ -116,7 +112,7 @@ Deno.test("acl drops over UDP and TCP without closing the stream", () => {
   assert.equal(simulation.count("coredns_acl_dropped_requests_total"), 2);
 });
 
-Deno.test("any answers before acl, cache and upstreams", () => {
+Deno.test("any answers before acl, the cache and upstreams", () => {
   const simulation = start("cache\nany\nacl {\n block\n}");
   const answer = onlyAnswer(ask(simulation, { type: "ANY" }));
   assert.equal(answer.rcode, "NOERROR");
@@ -124,7 +120,7 @@ Deno.test("any answers before acl, cache and upstreams", () => {
   assert.deepEqual(simulation.seen, []);
 });
 
-Deno.test("the cache stores what minimal leaves, with its own TTL", () => {
+Deno.test("the cache stores the records that minimal leaves, with their TTL", () => {
   const simulation = start("cache\nminimal");
   for (let i = 0; i < 2; i++) {
     const { answers, authorities } = onlyAnswer(ask(simulation));
@@ -132,7 +128,6 @@ Deno.test("the cache stores what minimal leaves, with its own TTL", () => {
     assert.deepEqual(answers!.map((record) => (record as { ttl?: number }).ttl), [60]);
   }
   assert.equal(simulation.seen.length, 1);
-  // A delegation is unchanged.
   assert.equal(onlyAnswer(ask(simulation, { type: "MX" })).authorities!.length, 1);
 });
 
@@ -164,7 +159,7 @@ for (const { bufsize, edns, truncated, announced } of SIZES) {
   });
 }
 
-Deno.test("the announced size is that of the query's block", () => {
+Deno.test("the announced size is configured by the query's block", () => {
   const simulation = new Simulation(
     "a.example.org {\n bufsize 600\n whoami\n}\nb.example.org {\n whoami\n}\n",
   );
@@ -174,7 +169,7 @@ Deno.test("the announced size is that of the query's block", () => {
   }
 });
 
-Deno.test("nsid is sent to clients that ask for it, with waiting queries and with hits", () => {
+Deno.test("nsid is sent to clients that ask for it, with misses and hits", () => {
   const simulation = start("nsid Use The Force\ncache");
   const ednsOptions = [{ code: 3, data: new Uint8Array(0) }];
   const asking = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232, ednsOptions }));
@@ -189,7 +184,7 @@ Deno.test("nsid is sent to clients that ask for it, with waiting queries and wit
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("the longest nsid, name and error fit into 512 octets", () => {
+Deno.test("the longest nsid, name and error text fit into 512 octets", () => {
   const label = "a".repeat(63);
   const name = `${label}.${label}.${label}.${"a".repeat(61)}`;
   const simulation = start(`nsid ${"n".repeat(128)}\nacl {\n block\n}`);

@@ -43,7 +43,6 @@ function hashOf(name: Uint8Array, key: HashKey, type = 1): number {
   return exchange.hash;
 }
 
-/** Sizes of a power of two of buckets. */
 function fill(hashes: Iterable<number>, buckets: number): Uint32Array {
   const sizes = new Uint32Array(buckets);
   for (const hash of hashes) sizes[hash & (buckets - 1)]!++;
@@ -72,7 +71,7 @@ Deno.test("the hash matches the published vectors", () => {
   }
 });
 
-Deno.test("the hash equals one written from its definition, at every offset", () => {
+Deno.test("the hash equals a direct implementation of its definition, at every offset", () => {
   const bytes = octets({ maxLength: 300 });
   fc.assert(
     fc.property(octets({ minLength: 8, maxLength: 8 }), bytes, fc.nat(9), (key, message, at) => {
@@ -85,7 +84,7 @@ Deno.test("the hash equals one written from its definition, at every offset", ()
   );
 });
 
-Deno.test("a question's hash is that of type, DO, CD and the name in lower case, then of its class", () => {
+Deno.test("a question's hash covers type, DO, CD, the name in lower case, and the class", () => {
   fc.assert(
     fc.property(
       wireName,
@@ -132,7 +131,7 @@ Deno.test("names with one MurmurHash under every seed have different hashes", ()
   }
 });
 
-Deno.test("names chosen to share a bucket under one key are spread under another", () => {
+Deno.test("names that share a bucket under one key are spread under another", () => {
   const names = Array.from({ length: 32_768 }, (_, i) => parseName(`n${i}.example.org.`));
   fc.assert(
     fc.property(hashKey, hashKey, fc.nat(1023), (known, secret, bucket) => {
@@ -142,7 +141,6 @@ Deno.test("names chosen to share a bucket under one key are spread under another
       const sizes = fill(family.map((name) => hashOf(name, secret)), 1024);
       assert.ok(Math.max(...sizes) <= 8, `${Math.max(...sizes)} of ${family.length} together`);
     }),
-    // One bit of the key makes another key.
     { numRuns: 10, examples: [[new HashKey(1, 2), new HashKey(0, 2), 7]] },
   );
 });
@@ -163,7 +161,6 @@ Deno.test("names with equal hashes under one key have different ones under anoth
     pairs++;
     assert.notEqual(hashOf(name, secret), hashOf(other, secret));
   }
-  // As among random numbers: 4.7 on average.
   assert.ok(pairs >= 1 && pairs <= 14, `${pairs} pairs`);
 });
 
@@ -188,7 +185,6 @@ for (const [title, make] of Object.entries(KINDS)) {
     const hashes = Array.from({ length: 32_768 }, (_, i) => make(i));
     for (const shift of [0, 22]) {
       const value = unevenness(fill(hashes.map((hash) => hash >>> shift), 1024));
-      // Six standard deviations.
       assert.ok(Math.abs(value - 1) < 6 * Math.sqrt(2 / 1023), `shift ${shift}: ${value}`);
     }
   });

@@ -104,13 +104,12 @@ Deno.test("streams of a remaining listener continue; those of a removed one are 
   simulation.run(1000);
   assert.equal(goes!.received.length, 1);
   assert.equal(goes!.finished(), true);
-  // Later data is read, but not answered.
   goes!.send(frame(queryBytes({ name: "late.example.org" })));
   assert.equal(goes!.closed(), false);
   goes!.end();
   assert.equal(goes!.closed(), true);
   assert.equal(goes!.received.length, 1);
-  // A client that does not close its side is not waited for.
+  // Clients that do not close their side do not delay this.
   simulation.run(2000);
   assert.equal(idle!.closed(), true);
   assert.equal(stays!.received.length, 1);
@@ -118,7 +117,6 @@ Deno.test("streams of a remaining listener continue; those of a removed one are 
   simulation.run(1000);
   assert.equal(stays!.received.length, 2);
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1"));
-  // The new listener has the index of the removed one.
   assert.equal(dataOf(ask(simulation, "new.example.org", 1)), "192.0.2.1");
 });
 
@@ -136,7 +134,7 @@ Deno.test("a thousand reloads leave no timer, socket or exchange behind", () => 
   assert.equal(simulation.count("coredns_cache_entries"), 1000);
 });
 
-Deno.test("a removed upstream is no longer exported; a remaining one is", () => {
+Deno.test("metrics of a removed upstream disappear, those of a remaining one stay", () => {
   const both = ". {\n cache\n forward . 10.0.0.1 10.0.0.2 {\n policy round_robin\n }\n}\n";
   const simulation = start(both);
   for (const name of ["a.example.org", "b.example.org", "c.example.org"]) ask(simulation, name);
@@ -152,7 +150,6 @@ Deno.test("a removed upstream is no longer exported; a remaining one is", () => 
   assert.deepEqual([up("10.0.0.1:53"), up("10.0.0.2:53")], [NaN, 1]);
 });
 
-/** Two blocks for the same zone on different ports. */
 const twins = (first: string, second: string) =>
   [[53, "10.0.0.1", first], [54, "10.0.0.2", second]].map(([port, upstream, more]) =>
     `.:${port} {\n cache\n forward . ${upstream}\n ${more}\n}\n`
@@ -176,12 +173,11 @@ for (
       const answers = [0, 1].map((on) => dataOf(ask(simulation, name, on)));
       assert.deepEqual(answers, ["192.0.2.1", "192.0.2.2"], name);
     }
-    // Upstreams saw only the new name.
     assert.equal(simulation.seen.length, 4);
   });
 }
 
-Deno.test("a block without a certain predecessor starts with an empty cache", () => {
+Deno.test("a block with several possible predecessors starts with an empty cache", () => {
   const simulation = start(twins("", ""));
   ask(simulation, "a.example.org", 0);
   ask(simulation, "a.example.org", 1);
@@ -210,7 +206,7 @@ Deno.test("a block with an added listener keeps its cache, beside others of its 
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("when a block is split in two, one keeps the cache, and they do not share it", () => {
+Deno.test("when a block is split in two, only one keeps the cache", () => {
   const both = corefile("", "bind 127.0.0.1 127.0.0.2");
   const simulation = start(both);
   ask(simulation, "a.example.org");

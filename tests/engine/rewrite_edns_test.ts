@@ -1,4 +1,3 @@
-/** EDNS options that rules put into queries to upstreams. */
 import assert from "node:assert/strict";
 import { a, optionsOf, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
@@ -13,7 +12,7 @@ interface Case {
   own?: string;
   client?: string;
   forward?: string;
-  /** Options of the query to the upstream by code, without cookies. */
+  /** Options of the upstream query by code, without cookies. */
   sent: Record<number, string | number[]>;
 }
 
@@ -89,7 +88,7 @@ const CASES: Case[] = [
     sent: { [LOCAL]: "udp" },
   },
   {
-    title: "a subnet of the client goes to upstreams that get subnets",
+    title: "a client's subnet is sent to upstreams that get subnets",
     rules: "rewrite edns0 subnet set 24 56",
     client: "192.0.2.77",
     forward: "ecs pass",
@@ -110,7 +109,7 @@ const CASES: Case[] = [
     sent: { 8: [0, 2, 48, 0, 0x20, 0x01, 0x0d, 0xb8, 0, 1] },
   },
   {
-    title: "a subnet stays here without ecs pass",
+    title: "a subnet is not sent without ecs pass",
     rules: "rewrite edns0 subnet set 24 56",
     sent: {},
   },

@@ -65,7 +65,6 @@ function ask(simulation: Simulation, name: string, type = "A") {
   return onlyAnswer(asked);
 }
 
-/** `owner ttl type data` of the answers. */
 function shown(records: readonly codec.Answer[] | undefined): string[] {
   return (records ?? []).filter(({ type }) => type !== "OPT").map((record) => {
     const { name, ttl, type, data } = record as { name: string; ttl: number } & {
@@ -80,7 +79,6 @@ interface Case {
   title: string;
   rules: string;
   ask: [name: string, type?: string];
-  /** What the upstream is asked, `name type`, in order. */
   seen: string[];
   rcode?: string;
   answers: string[];
@@ -264,7 +262,7 @@ for (const cache of ["", "cache\n "]) {
         assert.deepEqual(answer.questions!.map(({ name, type }) => [name, type]), [
           [name, type ?? "A"],
         ]);
-        // Answers from the cache have one TTL for all records.
+        // Cached answers have one TTL for all records.
         const withoutTtl = (line: string) => cache === "" ? line : line.replace(/ \d+ /, " ");
         assert.deepEqual(shown(answer.answers).map(withoutTtl), answers.map(withoutTtl));
       }
@@ -272,7 +270,7 @@ for (const cache of ["", "cache\n "]) {
   }
 }
 
-Deno.test("rewrite: a rewritten name and the other name share a cache entry", () => {
+Deno.test("rewrite: a rewritten name and its target share a cache entry", () => {
   const simulation = start("cache\n rewrite name old.example.org new.cluster.local");
   ask(simulation, "old.example.org");
   const answer = ask(simulation, "new.cluster.local");
@@ -280,7 +278,7 @@ Deno.test("rewrite: a rewritten name and the other name share a cache entry", ()
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("rewrite: acl sees the rewritten name, and its refusal has the client's", () => {
+Deno.test("rewrite: acl sees the rewritten name, and its refusal has the client's name", () => {
   const simulation = start(
     "rewrite name old.example.org new.cluster.local\n acl cluster.local {\n block net *\n }",
   );
@@ -290,7 +288,7 @@ Deno.test("rewrite: acl sees the rewritten name, and its refusal has the client'
   assert.equal(ask(simulation, "www.example.org").rcode, "NOERROR");
 });
 
-Deno.test("rewrite: a query that is dropped leaves nothing for the next one", () => {
+Deno.test("rewrite: a dropped query does not affect the next one", () => {
   const simulation = start(
     "rewrite name old.example.org new.cluster.local\n acl cluster.local {\n drop net *\n }",
   );
@@ -299,7 +297,7 @@ Deno.test("rewrite: a query that is dropped leaves nothing for the next one", ()
   assert.deepEqual(shown(answer.answers), ["www.example.org 300 A 192.0.2.7"]);
 });
 
-Deno.test("rewrite: queries that join one upstream query get their own names", () => {
+Deno.test("rewrite: queries that share an upstream query get their own names", () => {
   const simulation = start("cache\n rewrite name suffix .example.org .cluster.local answer auto");
   const asked = ["www.example.org", "www.cluster.local", "WWW.example.org"].map((name) =>
     simulation.ask(queryBytes({ name }))

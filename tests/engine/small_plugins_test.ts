@@ -1,4 +1,3 @@
-/** What clients get from chaos, local and header. */
 import assert from "node:assert/strict";
 import { answering, ask } from "../support/engine/scenario.ts";
 import { Simulation } from "../support/simulation/simulation.ts";
@@ -12,7 +11,6 @@ function start(plugins: string): Simulation {
   return simulation;
 }
 
-/** Data of records, or the type if the data is not text. */
 function texts(records: unknown): string[] {
   return (records as { type: string; data: unknown }[]).map(({ type, data }) =>
     Array.isArray(data) ? data.join("|") : typeof data === "string" ? data : type
@@ -52,7 +50,7 @@ for (
   });
 }
 
-Deno.test("chaos: answers queries about the server, and passes others on", () => {
+Deno.test("chaos: queries about the server are answered, others passed on", () => {
   const simulation = start('chaos v1 "zoe" adam\n forward . 10.0.0.1');
   const text = (name: string, type = "TXT") =>
     texts(ask(simulation, { name, type, qclass: CH }).answers);
@@ -66,12 +64,12 @@ Deno.test("chaos: answers queries about the server, and passes others on", () =>
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("chaos: a name that no plugin answers is SERVFAIL", () => {
+Deno.test("chaos: a name without an answering plugin gets SERVFAIL", () => {
   const simulation = start("chaos\n whoami");
   assert.equal(ask(simulation, { name: "x.bind", type: "TXT", qclass: CH }).rcode, "SERVFAIL");
 });
 
-Deno.test("header: responses have its flags, from the cache too", () => {
+Deno.test("header: responses have its flags, also from the cache", () => {
   const rules = "header {\n response set aa\n response clear ra rd\n }\n";
   const simulation = start(`cache\n ${rules} forward . 10.0.0.1`);
   for (let i = 0; i < 2; i++) {
@@ -81,7 +79,7 @@ Deno.test("header: responses have its flags, from the cache too", () => {
   assert.equal(simulation.seen.length, 1);
 });
 
-Deno.test("header: the plugins behind it see its flags in queries", () => {
+Deno.test("header: later plugins see its flags in queries", () => {
   for (const [rule, wanted] of [["query set rd", true], ["query clear rd", false]] as const) {
     const simulation = new Simulation(
       `. {\n header {\n ${rule}\n }\n forward . 10.0.0.1\n}`,

@@ -35,7 +35,7 @@ const ADDRESS = 'template IN A example {\n answer "{{ .Name }} A 10.0.0.2"\n }';
 const alias = (to: string) =>
   `template IN ANY foo.test {\n answer "foo.test 60 IN CNAME ${to}"\n }`;
 
-/** Rows: data of the answers (the type if it is not text), and those of the authority section. */
+/** Rows: data of the answers and of the authority section, or the type if it is not text. */
 const CASES: [
   title: string,
   plugins: string,
@@ -51,9 +51,11 @@ const CASES: [
     ["Www.GONE.test"],
     "NXDOMAIN",
   ],
-  ["a filter of AAAA answers with nothing", NO_AAAA, ["www.test", "AAAA"], []],
-  ["a filter of AAAA lets A pass", NO_AAAA, ["www.test", "A"], [FORWARDED]],
-  ["a filter of AAAA has its SOA", NO_AAAA_WITH_SOA, ["www.test", "AAAA"], [], ["SOA"]],
+  ["a filter of AAAA sends an empty answer", NO_AAAA, ["www.test", "AAAA"], []],
+  ["a filter of AAAA does not affect A", NO_AAAA, ["www.test", "A"], [FORWARDED]],
+  ["a filter of AAAA answers with its SOA record", NO_AAAA_WITH_SOA, ["www.test", "AAAA"], [], [
+    "SOA",
+  ]],
   ["named groups make an address", MAPPED, ["ip-10-1-2-3.example"], ["10.1.2.3"], ["ns.example"]],
   [
     "the second pattern is tried, and an unused group is empty",
@@ -111,7 +113,7 @@ for (const [title, plugins, [name, type = "A"], expected, authorities = []] of C
   });
 }
 
-Deno.test("template: an alias of an unresolvable name is SERVFAIL, and nothing keeps waiting", () => {
+Deno.test("template: an alias of an unresolvable name gets SERVFAIL, and leaves nothing waiting", () => {
   const failing: Behaviour = (query) => [{ bytes: responseBytes(query, { rcode: 2 }) }];
   for (const upstream of [failing, () => []] as Behaviour[]) {
     const simulation = start(alias("www.test"), upstream);

@@ -16,10 +16,8 @@ const WORDS = [
 ];
 
 /**
- * Loads Corefiles of random words.
- *
- * Oracles: only `CorefileErrors` are thrown, every fault has a place, and an accepted configuration
- * survives JSON.
+ * Loads Corefiles of random words. Oracles: only `CorefileErrors` are thrown, every fault has a
+ * position, and an accepted configuration survives JSON.
  */
 export function fuzzCorefile(seed: number, iterations: number): void {
   const dice = seeded(seed);

@@ -8,7 +8,6 @@ import { assertParses, readMessage } from "../support/messages/wire_model.ts";
 
 const TYPES = ["A", "AAAA", "TXT", "MX", "SRV", "SOA", "PTR", "NS", "CNAME"];
 
-/** Options of the cache, by seed. */
 const CACHES = [
   "",
   "serve_stale 1h immediate\n success 1024 20 0",
@@ -17,7 +16,6 @@ const CACHES = [
   "serve_stale 1m verify 30ms\n servfail 0\n success 1024 5 0\n denial 1024 5 0",
 ];
 
-/** A query, perhaps damaged. */
 function randomQuery(dice: () => number): Uint8Array {
   const labels = Array.from({ length: dice() % 5 }, () => "abcXYZ-_09".slice(dice() % 9));
   const edns = dice() % 2 === 0 ? dice() % 65536 : undefined;
@@ -54,11 +52,9 @@ export function mutate(bytes: Uint8Array, dice: () => number): Uint8Array {
 }
 
 /**
- * Feeds queries and upstream replies, whole and damaged, to the engine.
- *
- * Oracles: nothing throws; only queries are answered; every answer parses with another codec, repeats
- * id, question, RD and CD of its query and is within bounds; data of one class never answers another;
- * nothing is left at the end.
+ * Feeds queries and upstream replies, whole and damaged, to the engine. Oracles: nothing throws;
+ * only queries are answered; every answer parses with another codec, repeats id, question, RD and
+ * CD, and is within bounds; classes are separate; nothing is left at the end.
  */
 export function fuzzEngine(seed: number, iterations: number): void {
   const dice = seeded(seed);
@@ -72,7 +68,6 @@ export function fuzzEngine(seed: number, iterations: number): void {
   for (const address of ["10.0.0.1:53", "10.0.0.2:53"]) {
     simulation.upstream(address, (query) => {
       const { name, type, class: asked } = query.questions![0]!;
-      // Its last octet is the class.
       const data = `192.0.2.${asked === "CH" ? CLASS.CH : CLASS.IN}`;
       const record = { type: "A", name, class: asked, ttl: dice() % 100, data } as codec.Answer;
       const whole = responseBytes(query, {
@@ -126,7 +121,6 @@ function checkAnswer(query: Uint8Array, answer: Uint8Array, where: string): void
   assert.deepEqual(question, query.slice(12, 12 + question.length), `${where}: another question`);
 }
 
-/** Checks the class in the last octet of each address. */
 function checkClass(answer: Uint8Array, where: string): void {
   const question = questionOf(answer);
   if (question.length === 0) return;
@@ -137,7 +131,6 @@ function checkClass(answer: Uint8Array, where: string): void {
   }
 }
 
-/** The octets of a message's question, if it has one. */
 function questionOf(message: Uint8Array): Uint8Array {
   if (message[5] === 0) return new Uint8Array();
   let at = 12;

@@ -1,4 +1,4 @@
-/** A few seeds of each target; `tests/long` runs more, and `deno task fuzz` random ones. */
+/** A few seeds of each target; `tests/long` runs more, `deno task fuzz` random ones. */
 import assert from "node:assert/strict";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";
@@ -24,14 +24,14 @@ Deno.test("fuzz: Corefile, five seeds", () => {
   for (let seed = 1; seed <= 5; seed++) fuzzCorefile(seed, 300);
 });
 
-Deno.test("fuzz: HTTP/2 from servers, honest and hostile, ten seeds", () => {
+Deno.test("fuzz: HTTP/2 of valid and hostile servers, ten seeds", () => {
   for (let seed = 1; seed <= 10; seed++) {
     const { answered, broken } = fuzzHttp2(seed, 40);
     assert.ok(answered > 20 && broken > 5, `${answered} answered, ${broken} broken`);
   }
 });
 
-Deno.test("fuzz: replies, scanned and stripped, one seed", () => {
+Deno.test("fuzz: scanned and stripped replies, one seed", () => {
   const { taken, refused } = fuzzScan(1, 300);
   assert.ok(taken > 60 && refused > 30, `${taken} taken, ${refused} refused`);
 });

@@ -32,7 +32,7 @@ const BETWEEN = [" ", "  ", "\t", "\r", "\v", "\f", "\0", "#", "\\", "%", "\u00f
 const ENDS = ["\n", "\n", "\n", "\r\n", "\n\n", " # comment\n", "#", "\r", ""];
 const ZONES: readonly (readonly string[])[] = [["."], ["."], ["zone.test.", "example.org."]];
 
-/** The content of a hosts file; names in wire form, in hexadecimal. */
+/** Content of a hosts file; names in wire form, in hexadecimal. */
 interface Model {
   entries: Map<string, string[][]>;
   items: number;
@@ -44,10 +44,9 @@ interface Model {
 }
 
 /**
- * Builds tables of hosts files, some of them damaged, in pieces.
- *
- * Oracles: a table contains exactly what a reader of strings and maps finds, in its order; it stays
- * within its bound; and a smaller bound refuses it rather than leaving something out.
+ * Builds tables of hosts files, some damaged, in pieces. Oracles: a table contains exactly what a
+ * reader of strings and maps finds, in its order, within its bound; a smaller bound refuses it
+ * whole.
  */
 export function fuzzHosts(seed: number, iterations: number): { entries: number } {
   const dice = seeded(seed);
@@ -238,7 +237,6 @@ function reverseOf(address: Uint8Array): string {
     : `${[...address.toHex()].reverse().join(".")}.ip6.arpa.`;
 }
 
-/** Whether the name ends with the zone. */
 function isBelow(hex: string, zone: string): boolean {
   const end = parseName(zone).toHex();
   for (let at = 0; at < hex.length;) {

@@ -18,7 +18,6 @@ const REQUEST_BYTES = 250;
 /** Events allowed per frame: content, and the end of its request. */
 const EVENTS_PER_FRAME = 2;
 
-/** What a client reported and wrote. */
 interface Run {
   events: string[];
   bodies: Map<number, number[]>;
@@ -27,7 +26,6 @@ interface Run {
   broken: boolean;
 }
 
-/** Feeds a server's octets in pieces to a client with `requests` requests. */
 function run(bytes: Uint8Array, requests: number, cut: () => number): Run {
   const events: string[] = [];
   const bodies = new Map<number, number[]>();
@@ -68,7 +66,6 @@ function run(bytes: Uint8Array, requests: number, cut: () => number): Run {
   return { events, bodies, written, copied: client.copied, broken };
 }
 
-/** A valid response: padded or continued, cut anywhere. */
 function response(stream: number, body: Uint8Array, dice: () => number): Uint8Array[] {
   const block = [0x88, 0x0f, 0x10, 3, 0x61, 0x2f, 0x62];
   const cut = dice() % block.length;
@@ -96,7 +93,6 @@ function response(stream: number, body: Uint8Array, dice: () => number): Uint8Ar
   return frames;
 }
 
-/** A frame beside responses, perhaps a hostile one. */
 function other(dice: () => number): Uint8Array {
   const stream = [0, 1, 3, 5, 7, 9, 2, 1001][dice() % 8]!;
   const payload = Uint8Array.from({ length: dice() % 4 === 0 ? dice() % 300 : dice() % 9 }, dice);
@@ -115,10 +111,9 @@ function other(dice: () => number): Uint8Array {
 }
 
 /**
- * Feeds honest and hostile servers' frames to the HTTP/2 client.
- *
- * Oracles: the events do not depend on how the octets are cut; work and output are proportional to the
- * input; no event follows the end; honest responses arrive whole.
+ * Feeds valid and hostile servers' frames to the HTTP/2 client. Oracles: events do not depend on
+ * how the octets are cut; work and output are proportional to the input; no event follows the end;
+ * valid responses arrive whole.
  */
 export function fuzzHttp2(seed: number, rounds: number): { answered: number; broken: number } {
   const dice = seeded(seed);
@@ -138,7 +133,6 @@ export function fuzzHttp2(seed: number, rounds: number): { answered: number; bro
       frames.push(...one);
       if (hostile && dice() % 8 === 0) frames.splice(dice() % frames.length, 1);
     }
-    // Sometimes one frame many times.
     if (hostile && dice() % 4 === 0) {
       const again = other(dice);
       for (let i = 0; i < 400; i++) frames.push(again);
@@ -152,7 +146,6 @@ export function fuzzHttp2(seed: number, rounds: number): { answered: number; bro
     assert.deepEqual(cut.bodies, whole.bodies);
     for (const { copied, written, events } of [whole, cut]) {
       assert.ok(copied <= COPIES * bytes.length, `${copied} octets copied of ${bytes.length}`);
-      // Requests, and hardly more than a frame for each frame.
       const most = REQUEST_BYTES * (requests + 1) + 2 * bytes.length;
       assert.ok(written <= most, `${written} octets written for ${bytes.length}`);
       assert.ok(events.length <= EVENTS_PER_FRAME * (bytes.length / FRAME_HEADER + 1));

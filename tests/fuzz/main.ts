@@ -1,6 +1,4 @@
-/**
- * Seeded fuzzing: `deno task fuzz [--seconds 20] [--seed N]`. Prints a failing seed.
- */
+/** Seeded fuzzing: `deno task fuzz [--seconds 20] [--seed N]`. Prints a failing seed. */
 import { parseArgs } from "node:util";
 import { fuzzCorefile } from "./corefile.ts";
 import { fuzzEngine } from "./engine.ts";

@@ -27,7 +27,6 @@ import {
 } from "../support/messages/wire_model.ts";
 import { mutate } from "./engine.ts";
 
-/** Names of questions; some contain octets that look like pointers. */
 const NAMES: Labels[] = [
   labelsOf("www.example.org"),
   labelsOf("WWW.Example.Org"),
@@ -64,11 +63,9 @@ function resent(message: Uint8Array, { ttls, ttlCount }: ResponseScanner): Uint8
 }
 
 /**
- * Scans, compresses and strips replies of every kind, good and bad.
- *
- * Oracles: a good reply is accepted; an accepted one and its copies parse with another codec and equal
- * the model; the octets read are within the bound; copies are compressed as far as possible, and
- * compressing one again changes nothing; a forwarded reply never grows.
+ * Scans, compresses and strips replies, good and bad. Oracles: good replies are accepted; an
+ * accepted reply and its copies parse with another codec and equal the model; reads are within the
+ * bound; copies are compressed as far as possible, once; a forwarded reply never grows.
  */
 export function fuzzScan(seed: number, iterations: number): { taken: number; refused: number } {
   const dice = seeded(seed);
@@ -86,7 +83,6 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
     const question = randomQuestion(dice);
     const built = buildReply(question, { dice, hostile });
     const reply = hostile && dice() % 4 === 0 ? mutate(built, dice) : built;
-    // Octets behind the message are not part of it.
     memory.bytes.fill(0xc0);
     memory.bytes.set(reply);
     const usable = scanner.scan(memory.bytes, memory.view, 0, reply.length);
@@ -147,7 +143,6 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
       [...stripper.ttls.subarray(0, stripper.ttlCount)],
       where,
     );
-    // Any input terminates within the bounds.
     stripper.strip(mutate(reply, dice).subarray(0, dice() % (reply.length + 1)), dice() % 40, out);
     assert.ok(stripper.length <= 65_535);
     assert.ok(stripper.octetsRead <= bound + 65_535, `${where}: ${stripper.octetsRead} read`);
@@ -158,11 +153,9 @@ export function fuzzScan(seed: number, iterations: number): { taken: number; ref
 const CACHE = `. {\n cache {\n success 1024 3600\n }\n forward . 10.0.0.1\n}`;
 
 /**
- * Asks a forwarding cache whose upstream sends replies of every kind; asks again, and then another
- * cache that was filled from a snapshot of the first.
- *
- * Oracles: every answer parses with another codec and equals the model of the reply, or is a failure;
- * a good reply never makes a failure; a snapshot is loaded whole.
+ * Asks a forwarding cache with replies of every kind; asks again, then asks a second cache filled
+ * from its snapshot. Oracles: every answer parses with another codec and equals the model, or is a
+ * failure; a good reply is never a failure; the snapshot is loaded whole.
  */
 export function fuzzReplies(seed: number, questions: number): { good: number; failed: number } {
   const dice = seeded(seed);
@@ -180,7 +173,6 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
   for (let i = 0; i < questions; i++) {
     const where = `seed ${seed}, question ${i}`;
     const hostile = dice() % 2 === 0;
-    // A new name, so that each reply is asked for.
     const { name, type } = randomQuestion(dice);
     const fresh = name.length > 30 ? name.slice(0, -1) : name;
     asked = { name: [[0x66, 0x41 + i % 26, 0x30 + (i / 26) % 64], ...fresh], type };
@@ -192,7 +184,6 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
       const stream = dice() % 2 === 0;
       const answer = askOne(simulation, { ...asked, dnssecOk, stream });
       if (answer === null) {
-        // The second cache has no upstream.
         assert.ok(simulation === second, `${where}: no answer`);
         continue;
       }
@@ -209,7 +200,7 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
       const records = expectedRecords(got, true);
       const all = withoutTtl(records.flat());
       const expected = withoutTtl(wanted.flat());
-      // Over UDP the end may be missing, without TC only optional records.
+      // Over UDP the end may be missing; without TC only optional records.
       assert.deepEqual(all, stream ? expected : expected.slice(0, all.length), where);
       if ((got.flags & 0x0200) !== 0) continue;
       assert.equal(records[0]!.length, wanted[0]!.length, `${where}: answers cut without TC`);
@@ -223,7 +214,6 @@ export function fuzzReplies(seed: number, questions: number): { good: number; fa
   return counts;
 }
 
-/** Asks as a client; the answer, or null for none. */
 function askOne(
   simulation: Simulation,
   { name, type, dnssecOk, stream }: ReplyQuestion & { dnssecOk: boolean; stream: boolean },
@@ -246,7 +236,6 @@ function askOne(
   return client.received[0] ?? null;
 }
 
-/** Copies one cache to the other, as a restart does. */
 function copyCache(from: Simulation, to: Simulation, where: string): void {
   const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   for (let next: SaveReply["next"] = SNAPSHOT_START; next !== null;) {

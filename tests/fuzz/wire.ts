@@ -8,10 +8,8 @@ import { seeded } from "../support/run/random.ts";
 import { mutate } from "./engine.ts";
 
 /**
- * Scans responses, whole and damaged.
- *
- * Oracles: never throws, never reads beyond the message, TTL offsets are in order and inside, and a
- * whole message has as many records as with another codec.
+ * Scans responses, whole and damaged. Oracles: nothing throws or reads beyond the message; TTL
+ * offsets are ordered and inside; a whole message has as many records as with another codec.
  */
 export function fuzzWire(seed: number, iterations: number): void {
   const dice = seeded(seed);

@@ -1,4 +1,3 @@
-/** What every driver does, over real sockets. */
 import assert from "node:assert/strict";
 import { decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import {
@@ -56,7 +55,6 @@ for (const driver of driversHere()) {
       const query = frame(queryBytes({ name: "big.example.org" }));
       const queries = new Uint8Array(10_000 * query.length);
       for (let at = 0; at < queries.length; at += query.length) queries.set(query, at);
-      // Fails when nodens closes the connection.
       await assert.rejects(async () => {
         for (;;) await connection.write(queries);
       });
@@ -145,7 +143,6 @@ for (const driver of driversHere()) {
       ) {
         assert.equal(decode(answer).rcode, "SERVFAIL");
       }
-      // The last attempt is over UDP, and the runtime's sockets do not report refusals.
       const why = driver === "linux" ? /:\d+: connection refused/ : /:\d+: i\/o timeout/;
       assert.match(logs.join("\n"), why);
     });
@@ -174,7 +171,7 @@ for (const driver of driversHere()) {
           assert.equal((record as { data: string }).data, hostname);
         }
       }
-      // The Linux driver answers from the address that was asked.
+      // The Linux driver answers from the queried address.
       if (driver === "linux") await askUdp(WHO, { hostname: "127.0.0.5", port });
       const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.9", port: 0 });
       await socket.send(WHO, { transport: "udp", hostname: "127.0.0.1", port });
@@ -193,7 +190,7 @@ for (const driver of driversHere()) {
       }),
   );
 
-  run("when it stops, answers what it has read and ends streams with FIN", async () => {
+  run("when it stops, answers the queries it has read and ends streams with FIN", async () => {
     const upstream = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     const { port: upstreamPort } = upstream.addr as Deno.NetAddr;
     await serve(`forward . 127.0.0.1:${upstreamPort}`, async (port, plane) => {
@@ -201,7 +198,7 @@ for (const driver of driversHere()) {
       const query = frame(queryBytes({ name: "www.example.org" }));
       await connection.write(query);
       const datagram = askUdp(queryBytes({ name: "udp.example.org" }), { port });
-      // A health check of the upstream, or a repeated query, may come in between.
+      // A health check or a repeated query may come in between.
       const asked = new Map<string, [Uint8Array, Deno.Addr]>();
       while (!asked.has("www.example.org") || !asked.has("udp.example.org")) {
         const [bytes, from] = await upstream.receive();

@@ -3,7 +3,7 @@ import { describeShares, FILE_SHARES, MIN_FILES, shareFiles } from "../../src/io
 
 for (const planes of [1, 2, 8]) {
   for (const limit of [64, 128, 256, 512, 1024, 4096, 20_000, 65_536, 1_048_576]) {
-    Deno.test(`${limit} descriptors for ${planes} data planes: the parts fit, and each has some`, () => {
+    Deno.test(`shares of ${limit} descriptors for ${planes} data planes fit, and none is empty`, () => {
       const { http, ...each } = shareFiles(limit, { planes, listeners: 4 * planes });
       const { encryptedStreams, upstreamStreams, upstreamSockets, clientStreams } = each;
       const open = 4 * planes + http +
@@ -20,7 +20,7 @@ for (const planes of [1, 2, 8]) {
   }
 }
 
-Deno.test("the shares at 256, 1024 and 4096 descriptors, and without a limit", () => {
+Deno.test("shares are as documented at 256, 1024 and 4096 descriptors, and without a limit", () => {
   const columns = [
     ...["limit", "total", "http", "encryptedStreams", "upstreamStreams", "upstreamSockets"],
     "clientStreams",
@@ -37,7 +37,7 @@ Deno.test("the shares at 256, 1024 and 4096 descriptors, and without a limit", (
   }
 });
 
-Deno.test("the log describes shares that a limit makes small", () => {
+Deno.test("shares made small by a limit are logged", () => {
   assert.match(
     describeShares(shareFiles(1024))!,
     /^1024 file descriptors .* 363 TCP connections of clients, 341 UDP sockets .* 128 HTTP/,

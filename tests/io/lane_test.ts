@@ -1,4 +1,3 @@
-/** The data plane's end of the lane; these tests act as the TLS thread. */
 import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
 import { Memory } from "../../src/engine/memory.ts";
@@ -10,7 +9,6 @@ import { RingReader, RingWriter } from "../../src/io/ring.ts";
 const TLS = { serverName: "", certFile: null, keyFile: null, caFile: null, http: null };
 const ENDPOINT: Endpoint = { address: new Address(), scope: "", source: null, tls: TLS };
 
-/** Counts the calls of a stream's handler. */
 class Heard implements StreamHandler {
   bytes = 0;
   pieces = 0;
@@ -35,7 +33,6 @@ class Heard implements StreamHandler {
   }
 }
 
-/** Maximum number of streams of a test's lane. */
 const LIMIT = 10;
 
 interface Ends {
@@ -57,7 +54,7 @@ function test(name: string, use: (ends: Ends) => void, limit = LIMIT): void {
   });
 }
 
-test("1 MiB is received in turns of a bounded size", ({ lane, events }) => {
+test("1 MiB is received in bounded turns", ({ lane, events }) => {
   const heard = new Heard();
   const stream = lane.connect(ENDPOINT, heard);
   const pieces = [60_000, 16_384, 1];
@@ -114,7 +111,7 @@ test("a stream that exceeds its queue is closed", ({ lane }) => {
   assert.equal(first.why, "the upstream does not read what it is sent");
 });
 
-test("while the thread reads nothing, streams stay open and have no room", ({ lane, commands }) => {
+test("while the thread reads nothing, streams stay open and cannot send", ({ lane, commands }) => {
   const heard = Array.from({ length: 4 }, () => new Heard());
   const streams = heard.map((one) => lane.connect(ENDPOINT, one));
   const memory = new Memory(64);
@@ -171,7 +168,7 @@ test("streams opened and closed while the ring is full wait in a bounded backlog
   assert.equal(lane.hasRoom(last, 60), true);
 });
 
-Deno.test("lane: without a thread streams fail with the reason, one per turn", () => {
+Deno.test("lane: without a thread, streams fail with the reason, one per turn", () => {
   const lane = new Lane(10);
   let told = 0;
   const heard = new Heard();

@@ -1,4 +1,3 @@
-/** TCP streams of the Linux driver, without an engine. */
 import assert from "node:assert/strict";
 import { Address } from "../../src/dns/address.ts";
 import { BufferPool } from "../../src/engine/buffer_pool.ts";
@@ -17,19 +16,16 @@ import { skipUnlessLinux } from "../support/run/require.ts";
 import { until } from "../support/run/until.ts";
 import { freePort } from "../support/servers/ports.ts";
 
-/** One accepted connection, and its client. */
 interface Rig {
-  /** The C library of the streams; its functions may be replaced. */
+  /** The C library of the streams; its functions can be replaced. */
   libc: { -readonly [Call in keyof Libc]: Libc[Call] };
   timers: Timers;
   streams: Streams;
   listener: PollTarget;
-  /** Number of accepted connections. */
   accepted(): number;
   buffers: BufferPool;
   stream: Stream;
   client: Deno.TcpConn;
-  /** Calls of the stream's handler. */
   told: string[];
   /** Dispatches events until `holds`. */
   loop(holds: () => boolean): Promise<void>;
@@ -91,10 +87,9 @@ const run = (name: string, use: (rig: Rig) => Promise<void>) =>
   Deno.test({ name, ...onLinux, fn: () => withStream(use) });
 
 const chunk = new Memory(32 * 1024);
-/** Why a stream closes after a client's reset: it depends on which call detects it. */
+/** Reason after a client's reset: it depends on the call that detects it. */
 const GONE = /^closed: (connection reset by peer|broken pipe)$/;
 
-/** Writes until something has to be queued; returns how much was written. */
 function fill(stream: Stream): number {
   let written = 0;
   while (stream.queued === 0) {

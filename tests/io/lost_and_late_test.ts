@@ -12,10 +12,9 @@ import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-Deno.test("responses that the kernel refuses are counted, and the others sent", onLinux, () => {
+Deno.test("responses that the kernel refuses are counted, and the others are sent", onLinux, () => {
   let queries = 3;
   let sent = 0;
-  /** Refuses the second of three. */
   const libc = {
     recvmmsg() {
       const count = queries;

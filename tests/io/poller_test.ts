@@ -4,7 +4,6 @@ import { EFD_NONBLOCK, EPOLL } from "../../src/sys/constants.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
-/** Runs `use` with as many descriptors that are ready; `calls` counts the events of each. */
 function withReady(count: number, use: (poller: Poller, calls: number[]) => void): void {
   const libc = openLibc();
   const poller = new Poller(libc);
@@ -18,7 +17,7 @@ function withReady(count: number, use: (poller: Poller, calls: number[]) => void
 
 const skip = skipUnlessLinux();
 
-Deno.test("a round ends after one wait if few descriptors are ready", skip, () => {
+Deno.test("poller: a round ends after one wait if few descriptors are ready", skip, () => {
   for (const ready of [5, 31]) {
     withReady(ready, (poller, calls) => {
       assert.equal(poller.wait(0), ready);
@@ -29,7 +28,7 @@ Deno.test("a round ends after one wait if few descriptors are ready", skip, () =
   }
 });
 
-Deno.test("if many are ready, waits are short, each is dispatched, and rounds end", skip, () => {
+Deno.test("poller: many ready descriptors are all dispatched, in bounded rounds", skip, () => {
   withReady(200, (poller, calls) => {
     const rounds: boolean[] = [];
     for (let turn = 0; turn < 16; turn++) {

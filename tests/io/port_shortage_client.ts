@@ -1,8 +1,7 @@
 /**
- * A client and an upstream of nodens, to be run in its network namespace, where ports are few. Prints
- * the results of the client's queries as JSON.
- *
- * Arguments: port of nodens, port of the upstream, queries, milliseconds that the upstream takes.
+ * A client and an upstream of nodens for its network namespace, in which ports are few. Prints the
+ * results as JSON. Arguments: port of nodens, port of the upstream, queries, the upstream's delay
+ * in milliseconds.
  */
 import { answerWith, startUpstream } from "../support/processes/drivers.ts";
 import { askMisses } from "../support/servers/misses.ts";

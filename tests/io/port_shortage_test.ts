@@ -6,7 +6,6 @@ import { withFolder } from "../support/run/folder.ts";
 import { skipFor } from "../support/run/require.ts";
 
 const CLIENT = new URL("./port_shortage_client.ts", import.meta.url).pathname;
-/** Nothing else is in the namespace. */
 const [PORT, UPSTREAM] = [5300, 5301];
 const QUERIES = 100;
 

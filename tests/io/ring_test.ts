@@ -4,7 +4,6 @@ import { seeded } from "../support/run/random.ts";
 
 const SIZE = 256;
 
-/** A ring through which so many octets have passed. */
 function makeRing(seen = 0) {
   const memory = ringMemory(SIZE);
   const marks = new Int32Array(memory);
@@ -42,7 +41,7 @@ Deno.test("ring: records are read as written, across its end and the wrap of its
   assert.ok(read > 1500, `${read} records`);
 });
 
-Deno.test("ring: publish makes records visible, release frees their room", () => {
+Deno.test("ring: publish makes records visible, and release frees them", () => {
   const { writer, reader } = makeRing();
   assert.equal(writer.room, SIZE - 8);
   assert.equal(writer.write(1, 2, new Uint8Array(SIZE)), false);
@@ -56,7 +55,7 @@ Deno.test("ring: publish makes records visible, release frees their room", () =>
   assert.equal(writer.room, SIZE - 8);
 });
 
-Deno.test("ring: a part of a payload can be copied, also across the end", () => {
+Deno.test("ring: part of a payload can be copied, also across the end", () => {
   const { writer, reader } = makeRing(SIZE - 32);
   writer.write(1, 1, Uint8Array.from({ length: 100 }, (_, i) => i));
   writer.publish();
@@ -66,7 +65,7 @@ Deno.test("ring: a part of a payload can be copied, also across the end", () => 
   assert.deepEqual([...part], Array.from({ length: 30 }, (_, i) => 10 + i));
 });
 
-Deno.test("ring: the reader is woken once until it reads, the writer once it waits", () => {
+Deno.test("ring: the reader is woken once until it reads, and the writer when it waits", () => {
   const { writer, reader } = makeRing();
   assert.equal(writer.publish(), false);
   writer.write(1, 1);

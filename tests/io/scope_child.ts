@@ -1,6 +1,6 @@
 /**
- * Opens upstream sockets to a link-local address in its network namespace: for each line of standard
- * input it prints the index of the interface that such a socket uses, or -1. The argument is the scope.
+ * Opens upstream sockets to a link-local address with the scope in the argument. For each line of
+ * standard input, prints the index of the socket's interface, or -1.
  */
 import { Poller } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";

@@ -1,4 +1,3 @@
-/** The self-check of a data plane, in virtual time. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { Timers } from "../../src/engine/timers.ts";
@@ -9,7 +8,6 @@ import { SelfCheck } from "../../src/io/self_check.ts";
 const BEAT_MS = 500;
 const target = (address: string) => ({ address, port: 53, mark: 0x53 });
 
-/** A plan for entries of the same address, all in one list. */
 function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): CheckPlan {
   return {
     targets: addresses.map(target),
@@ -22,13 +20,11 @@ function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): C
   };
 }
 
-/** A check whose loop turns every millisecond, with listeners and lists in memory. */
+/** A check whose loop runs every millisecond, with listeners and lists in memory. */
 class Thread {
   readonly timers = new Timers();
   nowMs = 1e6;
-  /** Addresses that answer. */
   readonly alive = new Set<string>();
-  /** Writes to lists and to the service manager. */
   readonly written: string[] = [];
   readonly logs: string[] = [];
   readonly unwritable: string[] = [];
@@ -36,7 +32,6 @@ class Thread {
   readonly broken = new Set<number>();
   missing = false;
   mayMark = true;
-  /** Number of open probes. */
   open = 0;
   #lists = 0;
   readonly check = new SelfCheck({
@@ -67,7 +62,6 @@ class Thread {
     onUnwritable: (list) => void this.unwritable.push(list),
   });
 
-  /** A thread that follows a plan for these addresses, which answer. */
   static following(addresses: readonly string[], changes?: Partial<CheckPlan>): Thread {
     const thread = new Thread();
     for (const address of addresses) thread.alive.add(address);
@@ -75,7 +69,6 @@ class Thread {
     return thread;
   }
 
-  /** Moves the clock; returns what was written meanwhile. */
   pass(ms: number, eachMs: () => void = () => {}): string[] {
     const before = this.written.length;
     for (let i = 0; i < ms; i++) {
@@ -94,7 +87,7 @@ class Thread {
   }
 }
 
-Deno.test("every answer renews its entry, and nothing else does", () => {
+Deno.test("self-check: every answer renews its entry, and nothing else does", () => {
   const thread = Thread.following(["10.96.0.10", "fd00::a"]);
   assert.deepEqual(thread.pass(490), ["nodens +10.96.0.10", "nodens +fd00::a"]);
   thread.alive.delete("10.96.0.10");
@@ -109,7 +102,7 @@ Deno.test("every answer renews its entry, and nothing else does", () => {
   ]);
 });
 
-Deno.test("an unreachable address counts as silent", () => {
+Deno.test("self-check: an unreachable address counts as silent", () => {
   const thread = new Thread();
   const verdicts = new SharedArrayBuffer(8 * 3);
   thread.check.follow(plan(["unreachable"], { verdicts }));
@@ -118,7 +111,7 @@ Deno.test("an unreachable address counts as silent", () => {
   assert.equal(new Float64Array(verdicts)[VERDICTS.FIRST_TARGET], VERDICT.SILENT);
 });
 
-Deno.test("a loop that hangs renews nothing, and renews again when it turns", () => {
+Deno.test("self-check: a loop that hangs renews nothing until it runs again", () => {
   const thread = Thread.following(["10.96.0.10"]);
   thread.pass(BEAT_MS);
   assert.deepEqual(thread.hang(60_000), []);
@@ -126,7 +119,7 @@ Deno.test("a loop that hangs renews nothing, and renews again when it turns", ()
   assert.equal(thread.logs.length, 1, "it was never silent");
 });
 
-Deno.test("an answer that came while the loop hung counts", () => {
+Deno.test("self-check: an answer that arrived during a hang counts", () => {
   const thread = new Thread();
   thread.check.follow(plan(["10.96.0.10"]));
   thread.hang(60_000);
@@ -134,7 +127,7 @@ Deno.test("an answer that came while the loop hung counts", () => {
   assert.deepEqual(thread.pass(1), ["nodens +10.96.0.10"]);
 });
 
-Deno.test("the loops of all data planes must turn", () => {
+Deno.test("self-check: the loops of all data planes must run", () => {
   const peers = [0, 1].map(() => new SharedArrayBuffer(8 * 32));
   const turns = (i: number) => new Float64Array(peers[i]!)[COUNTER.HEARTBEAT]!++;
   const watchdog = { socket: "/run/x", everyMs: 400 };
@@ -150,7 +143,6 @@ Deno.test("the loops of all data planes must turn", () => {
   hung = true;
   thread.pass(3000, both);
   assert.deepEqual(thread.pass(2000, both), []);
-  // A new plan does not change that.
   thread.check.follow(plan(["10.96.0.10"], { peers, watchdog }));
   assert.deepEqual(thread.pass(2000, both), []);
   assert.match(thread.logs.join("\n"), /10\.96\.0\.10 does not answer/);
@@ -159,7 +151,7 @@ Deno.test("the loops of all data planes must turn", () => {
   assert.ok(thread.pass(4000, both).includes("nodens +10.96.0.10"));
 });
 
-Deno.test("the watchdog gets signs of life while the loop turns", () => {
+Deno.test("self-check: the watchdog is notified while the loop runs", () => {
   const thread = new Thread();
   const watchdog = { socket: "/run/x", everyMs: 100 };
   thread.check.follow(plan([], { watchdog }));
@@ -170,7 +162,7 @@ Deno.test("the watchdog gets signs of life while the loop turns", () => {
   assert.deepEqual(thread.pass(1000), []);
 });
 
-Deno.test("a watchdog socket that cannot be opened is tried again with the next sign", () => {
+Deno.test("self-check: opening the watchdog's socket is retried at the next notification", () => {
   const thread = new Thread();
   thread.missing = true;
   thread.check.follow(plan([], { watchdog: { socket: "/run/x", everyMs: 100 } }));
@@ -182,7 +174,7 @@ Deno.test("a watchdog socket that cannot be opened is tried again with the next 
   assert.equal(thread.pass(1000).length, 10);
 });
 
-Deno.test("verdicts, rounds and durations are written to shared memory", () => {
+Deno.test("self-check: verdicts, rounds and durations are written to shared memory", () => {
   const thread = new Thread();
   const verdicts = new SharedArrayBuffer(8 * 4);
   const values = new Float64Array(verdicts);
@@ -202,7 +194,7 @@ Deno.test("verdicts, rounds and durations are written to shared memory", () => {
   assert.ok(values[VERDICTS.DURATION_MS]! < 10);
 });
 
-Deno.test("an answer is not logged if its entry cannot be renewed", () => {
+Deno.test("self-check: an answer is not logged if its entry cannot be renewed", () => {
   const thread = new Thread();
   const found: unknown[] = [];
   thread.missing = true;
@@ -219,7 +211,7 @@ Deno.test("an answer is not logged if its entry cannot be renewed", () => {
   assert.deepEqual(found, [{}]);
 });
 
-Deno.test("faults of lists are reported per round", () => {
+Deno.test("self-check: faults of lists are reported for each round", () => {
   const thread = new Thread();
   const found: unknown[] = [];
   const follow = () => thread.check.follow(plan(["10.96.0.10"]), (faults) => found.push(faults));
@@ -227,7 +219,6 @@ Deno.test("faults of lists are reported per round", () => {
   thread.alive.add("10.96.0.10");
   follow();
   thread.pass(BEAT_MS);
-  // The list is back, but there is no answer to write.
   thread.missing = false;
   thread.alive.clear();
   follow();
@@ -235,7 +226,7 @@ Deno.test("faults of lists are reported per round", () => {
   assert.deepEqual(found, [{ nodens: 'Cannot open "nodens" for writing' }, {}]);
 });
 
-Deno.test("a list that was removed and recreated is opened again", () => {
+Deno.test("self-check: a list that was removed and recreated is opened again", () => {
   const thread = Thread.following(["10.96.0.10"]);
   thread.pass(10);
   thread.broken.add(1);
@@ -243,7 +234,7 @@ Deno.test("a list that was removed and recreated is opened again", () => {
   assert.deepEqual(thread.unwritable, []);
 });
 
-Deno.test("entries that a plan lacks are removed at once, unless another process renews them", () => {
+Deno.test("self-check: entries missing in a plan are removed, unless another process renews them", () => {
   const thread = Thread.following(["10.96.0.10", "169.254.20.10"]);
   thread.pass(10);
   thread.check.follow(plan(["169.254.20.10"]));
@@ -253,14 +244,13 @@ Deno.test("entries that a plan lacks are removed at once, unless another process
   thread.check.follow(plan([], { leaveEntries: true }));
   assert.deepEqual(thread.written.slice(before), ["nodens closed"]);
   thread.check.follow(plan(["10.96.0.10"]));
-  // Stopped before the answer: the entry must not come back.
   thread.check.follow(plan([]));
   assert.deepEqual(thread.written.slice(before + 1), ["nodens -10.96.0.10", "nodens closed"]);
   assert.deepEqual(thread.pass(2000), []);
   assert.equal(thread.open, 0);
 });
 
-Deno.test("a process that cannot send probes reports a fault", () => {
+Deno.test("self-check: a process that cannot send probes reports a fault", () => {
   const thread = new Thread();
   thread.mayMark = false;
   const found: unknown[] = [];
@@ -269,7 +259,7 @@ Deno.test("a process that cannot send probes reports a fault", () => {
   assert.deepEqual([thread.written, thread.logs], [[], []]);
 });
 
-Deno.test("the end closes everything and lets the entries expire", () => {
+Deno.test("self-check: stopping closes everything, and entries expire", () => {
   const watchdog = { socket: "/run/x", everyMs: 100 };
   const thread = Thread.following(["10.96.0.10"], { watchdog });
   thread.pass(10);
@@ -281,7 +271,7 @@ Deno.test("the end closes everything and lets the entries expire", () => {
   assert.equal(thread.open, 0);
 });
 
-Deno.test("pauses between polls of a probe double up to a bound", () => {
+Deno.test("self-check: pauses between polls of a probe double up to a bound", () => {
   const pauses: number[] = [];
   for (let pauseMs = 0; pauses.length < 8;) pauses.push(pauseMs = nextPause(pauseMs));
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);

@@ -1,4 +1,3 @@
-/** Steering new connections to other processes' sockets. */
 import type { BoundSocket } from "../../src/io/sockets.ts";
 import assert from "node:assert/strict";
 import { bindListener, closeAll } from "../../src/io/linux/listen.ts";
@@ -17,7 +16,7 @@ function listening(address: string, port: number, count: number): BoundSocket[] 
     .flat();
 }
 
-/** Accepts and closes the connections that wait at each socket; returns their numbers. */
+/** Accepts and closes the connections waiting at each socket; returns their numbers. */
 function accepted(sockets: readonly BoundSocket[]): number[] {
   const libc = openLibc();
   return sockets.filter(({ kind }) => kind === "tcp").map(({ fd }) => {
@@ -50,7 +49,8 @@ const tcpOf = (sockets: readonly BoundSocket[]) => sockets.find(({ kind }) => ki
 for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
   for (const address of ["127.0.0.1", ...haveIpv6() ? ["::1"] : []]) {
     Deno.test({
-      name: `of ${own} and ${others} sockets at ${address} the others get all connections`,
+      name:
+        `steering: of ${own} and ${others} sockets at ${address}, the others get all connections`,
       ...onLinux,
       fn: async () => {
         const libc = openLibc();
@@ -80,7 +80,7 @@ for (const [own, others] of [[1, 1], [1, 3], [3, 1], [2, 2], [4, 3]] as const) {
 }
 
 Deno.test({
-  name: "in another order, a connection waits until the socket is closed",
+  name: "steering: in another order, a connection waits until the socket is closed",
   ...skipFor(
     takesFilters() ? [] : ["the kernel requires NET_ADMIN for a filter at a TCP socket"],
   ),

@@ -1,4 +1,3 @@
-/** TCP clients that disappear, do not read, or read slowly, with both drivers over real sockets. */
 import assert from "node:assert/strict";
 import type { DataPlane } from "../../src/control/plane/data_plane.ts";
 import { decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -16,14 +15,12 @@ import { frame } from "../support/simulation/simulation.ts";
 
 const MI = 2 ** 20;
 
-/** Directives whose answers for `big.example.org` have 1.6 KB. */
 function bigAnswers(timeouts = ""): string {
   const addresses = Array.from({ length: 100 }, (_, i) => `192.0.2.${i} big.example.org`);
   return `timeouts {\n idle 24h\n ${timeouts}\n }\n` +
     ` hosts /dev/null {\n ${addresses.join("\n")}\n }`;
 }
 
-/** Many queries for that name, numbered by their ids. */
 function pipeline(count: number): Uint8Array<ArrayBuffer> {
   const one = frame(queryBytes({ name: "big.example.org" }));
   const all = new Uint8Array(count * one.length);
@@ -71,7 +68,7 @@ for (const driver of driversHere()) {
     const upstreamPort = freePort();
     let last = Promise.resolve();
     const upstream = startUpstream(upstreamPort, async (bytes) => {
-      // The client is gone by then: the first answer detects that, the others come one by one.
+      // By then the client is gone: the first answer detects that, the others come one by one.
       last = last.then(() => new Promise((resolve) => setTimeout(resolve, 10)));
       await last;
       return responseBytes(decode(bytes));
@@ -144,7 +141,7 @@ for (const driver of driversHere()) {
   );
 
   run(
-    "a process that stops answers what it has read, then sends FIN and waits for the client's",
+    "a process that stops answers the queries it has read, sends FIN and waits for the client's",
     () =>
       serve(bigAnswers(), async (port, plane) => {
         const connection = await Deno.connect({ hostname: "127.0.0.1", port });

@@ -21,16 +21,13 @@ function endpointOf(host: string, port: number, from: string | null = null): End
 interface Rig {
   sockets: UpstreamSockets;
   server: Deno.DatagramConn;
-  /** Where `server` listens. */
   endpoint: Endpoint;
-  /** Two rounds of the poller, after which released sockets may be reused. */
+  /** Two rounds of the poller, after which released sockets can be reused. */
   rest(): void;
   poller: Poller;
-  /** Dispatches what has come, or comes within a moment. */
   poll(): void;
 }
 
-/** A test of at most `limit` sockets beside a server. */
 function test(name: string, limit: number, use: (rig: Rig) => Promise<void> | void): void {
   Deno.test(name, onLinux, async () => {
     const libc = openLibc();
@@ -55,7 +52,7 @@ function test(name: string, limit: number, use: (rig: Rig) => Promise<void> | vo
   });
 }
 
-test("free sockets of one address family make room for the other", 4, ({ sockets, rest }) => {
+test("free sockets of one address family are closed to open others", 4, ({ sockets, rest }) => {
   const four = endpointOf("127.0.0.1", 9);
   const open = [1, 2, 3, 4].map(() => sockets.open(four, nobody));
   assert.equal(sockets.open(four, nobody), NO_SOCKET);
@@ -64,27 +61,31 @@ test("free sockets of one address family make room for the other", 4, ({ sockets
   assert.ok(sockets.open(endpointOf("::1", 9), nobody) >= 0, "no socket is in use");
 });
 
-test("datagrams for one query do not reach the next one on the same socket", 4, async (rig) => {
-  const { sockets, server, endpoint, poll } = rig;
-  const got: string[] = [];
-  const socket = sockets.open(endpoint, {
-    reply(memory) {
-      got.push(`first ${memory.bytes[0]}`);
-      sockets.release(socket);
-      // As a retry does, or the next query in the same turn of the loop.
-      sockets.open(endpoint, {
-        reply: (memory) => got.push(`second ${memory.bytes[0]}`),
-        failed() {},
-      });
-    },
-    failed() {},
-  });
-  sockets.send(socket, packet, 0, 20);
-  const [, from] = await server.receive();
-  for (let i = 1; i <= 4; i++) await server.send(Uint8Array.of(i, 0, 0, 0), from);
-  poll();
-  assert.deepEqual(got, ["first 1"]);
-});
+test(
+  "datagrams for one query are not delivered to the next one on the same socket",
+  4,
+  async (rig) => {
+    const { sockets, server, endpoint, poll } = rig;
+    const got: string[] = [];
+    const socket = sockets.open(endpoint, {
+      reply(memory) {
+        got.push(`first ${memory.bytes[0]}`);
+        sockets.release(socket);
+        // Like a retry, or the next query in the same turn of the loop.
+        sockets.open(endpoint, {
+          reply: (memory) => got.push(`second ${memory.bytes[0]}`),
+          failed() {},
+        });
+      },
+      failed() {},
+    });
+    sockets.send(socket, packet, 0, 20);
+    const [, from] = await server.receive();
+    for (let i = 1; i <= 4; i++) await server.send(Uint8Array.of(i, 0, 0, 0), from);
+    poll();
+    assert.deepEqual(got, ["first 1"]);
+  },
+);
 
 test(
   "an ICMP error for one query does not fail the next one on the same socket",
@@ -126,7 +127,7 @@ test("a socket bound to a source address has a fresh port for each query", 4, as
   assert.ok([...seen].every((text) => text.startsWith("127.0.0.5 ")), [...seen].join(", "));
 });
 
-test("free sockets of a burst are closed gradually, those in use are not", 500, (rig) => {
+test("free sockets of a burst are closed gradually, and used ones stay open", 500, (rig) => {
   const { sockets, rest } = rig;
   const four = endpointOf("127.0.0.1", 9);
   const burst = Array.from({ length: 400 }, () => sockets.open(four, nobody));
@@ -134,7 +135,7 @@ test("free sockets of a burst are closed gradually, those in use are not", 500, 
   const [busy, ...done] = burst;
   for (const index of done) sockets.release(index);
   rest();
-  // Each second as many as take no time; the sockets that a second's traffic needs stay.
+  // As many each second as take no time; the sockets that a second's traffic needs stay.
   const sizes: number[] = [];
   for (let second = 1; second <= 10; second++) {
     const used = Array.from({ length: 30 }, () => sockets.open(four, nobody));
@@ -145,15 +146,13 @@ test("free sockets of a burst are closed gradually, those in use are not", 500, 
   }
   assert.deepEqual(sizes, [400, 336, 272, 208, 144, 95, 95, 95, 95, 95]);
   assert.equal(sockets.open(four, nobody) === busy, false);
-  // Numbers are reused.
   const again = Array.from({ length: 200 }, () => sockets.open(four, nobody));
   assert.ok(Math.max(...again) < 400);
   assert.equal(new Set([busy, ...again]).size, 201);
 });
 
-test("an unused source address keeps no sockets, others keep theirs", 500, (rig) => {
+test("sockets of an unused source address are closed, others stay open", 500, (rig) => {
   const { sockets, rest } = rig;
-  // Before and after a reload that changed source_address.
   const [old, now] = ["127.0.0.5", "127.0.0.6"].map((from) => endpointOf("127.0.0.1", 9, from));
   const use = (endpoint: Endpoint, count: number) => {
     const used = Array.from({ length: count }, () => sockets.open(endpoint, nobody));
@@ -163,7 +162,6 @@ test("an unused source address keeps no sockets, others keep theirs", 500, (rig)
   use(old!, 70);
   use(now!, 70);
   for (let second = 1; second <= 62; second++) {
-    // An occasional query suffices to keep sockets.
     if (second % 30 === 0) use(now!, 1);
     sockets.endRound(second * 1000);
     assert.ok(sockets.size >= 64);
@@ -177,11 +175,10 @@ test("an unreachable upstream does not count as a lack of ports", 4, ({ sockets 
   // Connecting to it requires SO_BROADCAST.
   assert.equal(sockets.open(endpointOf("255.255.255.255", 53), nobody), -1);
   assert.equal(sockets.open(endpointOf("127.0.0.1", 9), nobody) >= 0, true);
-  // Not an address of this machine.
   assert.equal(sockets.open(endpointOf("127.0.0.1", 9, "192.0.2.1"), nobody), -1);
 });
 
-Deno.test("a query that the kernel has no room for counts as lost on the way", onLinux, () => {
+Deno.test("a query that does not fit into the kernel's buffer counts as lost", onLinux, () => {
   const libc = openLibc();
   const poller = new Poller(libc);
   const fd = libc.eventfd(0, EFD_NONBLOCK);

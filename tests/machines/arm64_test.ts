@@ -31,7 +31,7 @@ const OTHERS: Suite = {
   fails: {
     "open sockets are listed by port and state, and no others":
       "qemu-user has no netlink sockets of sock_diag, and no SO_COOKIE",
-    "megabytes of the executable are given back, and it runs on":
+    "megabytes of the executable are released, and it still runs":
       "programs under qemu-user cannot start arm64 programs",
   },
 };

@@ -1,4 +1,3 @@
-/** Checks the dashboard against Grafana's types. */
 import assert from "node:assert/strict";
 import { runCommand } from "../../release/command.ts";
 import { withFolder } from "../support/run/folder.ts";
@@ -6,11 +5,10 @@ import { ROOT } from "./sources.ts";
 
 const TEXT = Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`);
 
-/** Indices of the dashboards that the type checker rejects, and its output. */
 async function check(dashboards: readonly string[]): Promise<{ refused: number[]; text: string }> {
   return await withFolder(async (folder) => {
     const model = new URL("./grafana_model.ts", import.meta.url).href;
-    // One line each, so that the line of a fault identifies the dashboard.
+    // One line each, so that a fault's line identifies the dashboard.
     const lines = dashboards.map((text, i) =>
       `export const n${i}: DashboardJson = ${JSON.stringify(JSON.parse(text))};`
     );
@@ -27,7 +25,7 @@ async function check(dashboards: readonly string[]): Promise<{ refused: number[]
   });
 }
 
-Deno.test("the dashboard has Grafana's types, and faulty ones do not", async () => {
+Deno.test("the dashboard has Grafana's types, and faulty dashboards are rejected", async () => {
   const spoil = (right: string, wrong: string) => {
     assert.ok(TEXT.includes(right), right);
     return TEXT.replace(right, wrong);

@@ -1,8 +1,6 @@
-/** Paths and links that the pages name lead somewhere. */
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-/** Folders that a backticked path may begin with. */
 const TOP = /^(?:src|tests|bench|deploy|release|docs|\.ci|\.github)\//;
 /** Pages of architecture name files below src/ without it. */
 const IN_SRC =
@@ -25,7 +23,6 @@ function* pages(folder = ""): Generator<string> {
   }
 }
 
-/** The anchors that a page's headings get. */
 function anchors(text: string): Set<string> {
   const withoutCode = text.replace(/^```[\s\S]*?^```/gm, "");
   return new Set(

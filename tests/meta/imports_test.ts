@@ -3,8 +3,8 @@ import { dirname, join } from "node:path/posix";
 import { sourcesIn } from "./sources.ts";
 
 /**
- * The rooms that a room may import from. A room is a folder of `src`; the companions of plugins,
- * which run in the control plane, are another room.
+ * Allowed imports of each room. A room is a folder of `src`; the companions of plugins, which run
+ * in the control plane, are another room.
  */
 const ALLOWED: Record<string, string[]> = {
   base: [],
@@ -54,7 +54,7 @@ function roomOf(path: string): string {
     : path.split("/")[0]!;
 }
 
-Deno.test("imports point one way", () => {
+Deno.test("imports between folders of src/ follow the allowed directions", () => {
   for (const { path, text } of SOURCES) {
     const own = roomOf(path);
     for (const [, specifier] of text.matchAll(/from "(\.[^"]+)"/g)) {
@@ -68,7 +68,7 @@ Deno.test("imports point one way", () => {
   }
 });
 
-Deno.test("types of Linux stay in io/linux", () => {
+Deno.test("types of Linux are used only in io/linux", () => {
   const types = new Set<string>();
   for (const { path, text } of SOURCES) {
     if (!path.startsWith("io/linux/")) continue;
@@ -86,7 +86,7 @@ Deno.test("types of Linux stay in io/linux", () => {
   }
 });
 
-Deno.test("libraries are loaded when needed, not with the program", () => {
+Deno.test("libraries are loaded only when needed", () => {
   // The room manifest as a whole is loaded for its command only.
   for (const { path, text } of SOURCES) {
     if (!PURE.includes(roomOf(path)) || roomOf(path) === "manifest") continue;
@@ -95,7 +95,7 @@ Deno.test("libraries are loaded when needed, not with the program", () => {
   }
 });
 
-Deno.test("the engine touches neither the machine nor the clock", () => {
+Deno.test("pure folders use no files, sockets or clock", () => {
   const forbidden = /\bDeno\.|\bDate\b[.(]|Math\.random|performance\.|setTimeout|setInterval/;
   for (const { path, code } of SOURCES) {
     if (!PURE.includes(roomOf(path))) continue;
@@ -103,10 +103,9 @@ Deno.test("the engine touches neither the machine nor the clock", () => {
   }
 });
 
-/** Files of a folder. */
 const MAX_FILES = 16;
 
-Deno.test("no folder is crowded", () => {
+Deno.test("folders have a bounded number of files", () => {
   const counts = new Map<string, number>();
   for (const { path } of SOURCES) {
     const folder = path.slice(0, path.lastIndexOf("/"));
@@ -116,7 +115,7 @@ Deno.test("no folder is crowded", () => {
   assert.deepEqual(crowded, []);
 });
 
-Deno.test("files stay short", () => {
+Deno.test("files have a bounded number of lines", () => {
   for (const { path, text } of SOURCES) {
     const lines = text.split("\n").length;
     assert.ok(lines <= 460, `${path} has ${lines} lines`);

@@ -15,14 +15,14 @@ function readLock(name: string): Lock {
   return JSON.parse(Deno.readTextFileSync(ROOT + name));
 }
 
-Deno.test("deno.lock has the packages that nodens runs with, and no others", async () => {
+Deno.test("deno.lock contains exactly the packages of nodens", async () => {
   const { packages } = await readGraph(ROOT);
   const wanted = packages.map(({ name, version }) => `${name}@${version}`).sort();
   // `deno task` fetches all of them before any task starts.
   assert.deepEqual(Object.keys(readLock("deno.lock").npm).sort(), wanted, REMEDY);
 });
 
-Deno.test("dev.lock has the packages of deno.lock and deno.json", () => {
+Deno.test("dev.lock contains the packages of deno.lock and deno.json", () => {
   const all = readLock("dev.lock").npm;
   for (const [id, entry] of Object.entries(readLock("deno.lock").npm)) {
     assert.deepEqual(all[id], entry, id);

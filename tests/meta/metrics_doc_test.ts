@@ -3,10 +3,9 @@ import { METRICS } from "../../src/metrics/catalog.ts";
 import { ROOT, sourcesIn } from "./sources.ts";
 
 const NAME = /\b(?:coredns|nodens|process)_[a-z_]+\b/g;
-/** Names that only look like metrics. */
 const OTHERS = new Set(["process_metrics"]);
 
-/** Name of the metric that a name in a query belongs to. */
+/** Metric of a name in a query. */
 function family(name: string): string {
   const base = name.replace(/_(bucket|sum|count)$/, "");
   return METRICS.get(base)?.type === "histogram" ? base : name;
@@ -29,14 +28,14 @@ Deno.test("docs/metrics.md lists every metric with its type, labels and meaning"
 Deno.test("the catalog contains every metric that the code or a README names", () => {
   for (const { path, text } of sourcesIn("src", /\.(ts|md)$/)) {
     for (const [name] of text.matchAll(NAME)) {
-      // A README, a comment or a template may name the beginning of several.
+      // A README, a comment or a template may name the common beginning of several.
       if (name.endsWith("_") || OTHERS.has(name)) continue;
       assert.ok(METRICS.has(family(name)), `${path}: ${name}`);
     }
   }
 });
 
-Deno.test("alert rules and dashboard use metrics of the catalog, and many of them", () => {
+Deno.test("alert rules and dashboard use many metrics, all in the catalog", () => {
   const rules = Deno.readTextFileSync(`${ROOT}deploy/prometheus/nodens.rules.yml`);
   const dashboard = JSON.parse(Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`));
   const queries = dashboard.panels.flatMap((panel: { targets?: { expr: string }[] }) =>
@@ -69,7 +68,7 @@ Deno.test("the dashboard's panels have distinct ids and do not overlap", () => {
   }
 });
 
-Deno.test("the dashboard filters by cluster, job and node, and no panel has a line for each node", () => {
+Deno.test("the dashboard filters by cluster, job and node, without a line for each node", () => {
   const { panels, templating } = JSON.parse(
     Deno.readTextFileSync(`${ROOT}deploy/grafana/nodens.json`),
   );

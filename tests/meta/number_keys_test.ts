@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { sourcesIn } from "./sources.ts";
 
-/** Folders whose code runs in the data plane or on what peers send. */
+/** Folders whose code runs in the data plane or reads peer input. */
 const FOLDERS = ["dns", "engine", "upstream", "plugins", "io"];
-/** Files with such a map, and why peers cannot choose the keys. */
 const HARMLESS: Readonly<Record<string, string>> = {
   "dns/record_layout.ts": "a constant table",
   "dns/record_text/data.ts": "a constant table",
@@ -19,7 +18,7 @@ const HARMLESS: Readonly<Record<string, string>> = {
 };
 
 // V8 hashes integers without a seed, so a peer that chooses the keys can turn a map into a list.
-Deno.test("peers cannot choose numbers that are keys of a map in the data plane", () => {
+Deno.test("numbers chosen by peers are not keys of a map in the data plane", () => {
   for (const { path, text } of sourcesIn("src")) {
     if (!FOLDERS.includes(path.split("/")[0]!) || !/\b(?:Map|Set)<number\b/.test(text)) continue;
     assert.ok(path in HARMLESS, `${path}: say in this test why it is safe`);

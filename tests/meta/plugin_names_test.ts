@@ -1,9 +1,8 @@
-/** Everything of a plugin is in its folder: the rest of the program does not know its name. */
 import assert from "node:assert/strict";
 import { SETUPS } from "../../src/plugins/setups.ts";
 import { sourcesIn } from "./sources.ts";
 
-/** Where plugins may be named; the others write and compare Corefiles. */
+/** Files that may name plugins: they write and compare Corefiles. */
 const MAY = ["plugins/", "manifest/corefile.ts", "inherit/"];
 const NAMES = [...SETUPS.keys()].join("|");
 const PATTERNS: { what: string; pattern: RegExp }[] = [
@@ -17,7 +16,7 @@ const PATTERNS: { what: string; pattern: RegExp }[] = [
   },
 ];
 
-/** Every use of a plugin's name; endpoints, which have a `kind`, may be named alike. */
+/** Uses of a plugin's name; endpoints, which have a `kind`, may have the same name. */
 function find(text: string): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
   return PATTERNS.flatMap(({ what, pattern }) =>
@@ -45,7 +44,7 @@ Deno.test("uses of a plugin's name are found", () => {
   ) assert.deepEqual(find(text), [], text);
 });
 
-Deno.test("only its own folder and the lists of plugins know a plugin's name", () => {
+Deno.test("a plugin's name is used only in its folder and the lists of plugins", () => {
   for (const { path, text } of sourcesIn("src")) {
     if (!MAY.some((start) => path.startsWith(start))) assert.deepEqual(find(text), [], path);
   }

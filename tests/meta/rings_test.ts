@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
 import { sourcesIn } from "./sources.ts";
 
-/** For each node the nodes that it leads to, each with an import that makes this edge. */
+/** Edges from each node, each with an import that causes it. */
 type Graph = Map<string, Map<string, string>>;
 
 /** Static imports and exports, of types too, and dynamic imports of a literal path. */
 const IMPORT = /\b(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"']+)["']/g;
 
-/** The files under src/ with the files there that each imports. */
 function readImports(): Map<string, string[]> {
   const files = sourcesIn("src").map(({ path, text }) => ({ path: `src/${path}`, text }));
   const paths = new Set(files.map(({ path }) => path));
@@ -25,7 +24,7 @@ function addEdge(graph: Graph, from: string, to: string, why: string): void {
 }
 
 /**
- * A graph of the files and folders: an import is an edge between two entries of the innermost folder
+ * A graph of files and folders: an import is an edge between two entries of the innermost folder
  * that contains both files. Every ring of files or folders is a ring of entries of one folder.
  */
 function entryGraph(imports: Map<string, string[]>): Graph {
@@ -61,7 +60,7 @@ function ringFrom(graph: Graph, start: string): string[] | null {
   return null;
 }
 
-/** The shortest ring of each node, once, as `a → b → a` from its first node in the alphabet. */
+/** The shortest ring of each node, once, as `a → b → a` from its alphabetically first node. */
 function ringsOf(graph: Graph): string[] {
   const rings = new Set<string>();
   for (const start of [...graph.keys()].sort()) {
@@ -74,14 +73,13 @@ function ringsOf(graph: Graph): string[] {
   return [...rings].sort();
 }
 
-/** Each step of a ring with the import that makes it. */
 function explain(graph: Graph, ring: string): string {
   const nodes = ring.split(" → ");
   const steps = nodes.slice(1).map((to, i) => graph.get(nodes[i]!)!.get(to)!);
   return [ring, ...steps.map((step) => `    ${step}`)].join("\n");
 }
 
-Deno.test("no files and no folders import each other, directly or in a ring", () => {
+Deno.test("files and folders do not import each other, directly or in a ring", () => {
   const graph = entryGraph(readImports());
   const rings = ringsOf(graph).map((ring) => explain(graph, ring));
   assert.equal(rings.join("\n"), "", "a ring of imports");

@@ -1,4 +1,4 @@
-/** Tests skip with `skipFor`, which lists what is skipped at the end, and fails in CI. */
+/** Tests skip with `skipFor`, which lists skipped tests at the end, and fails in CI. */
 import assert from "node:assert/strict";
 import { missing } from "../support/run/require.ts";
 import { SKIPPED_FILE, skippedReport } from "../support/run/skipped.ts";
@@ -6,9 +6,8 @@ import { withFolder } from "../support/run/folder.ts";
 import { sourcesIn } from "./sources.ts";
 
 const TESTS = new URL("../", import.meta.url).pathname;
-/** A test that prints what it skips. */
 const BY_ITSELF = new RegExp(`SKIPPED${":"}`);
-/** A test that skips, or has fewer cases on other systems, without a word. */
+/** A test that silently skips, or has fewer cases on other systems. */
 const SILENT = /\bignore:|^\s+ignore,$|Deno\.test\.ignore|Deno\.build\.os [!=]== "linux"/m;
 
 Deno.test("test files skip only with skipFor", () => {
@@ -63,7 +62,7 @@ Deno.test("the runner prints the list last, and exits with the code of the tests
     assert.equal(failed.code, 1);
     const both = `${why}tests/bad_test.ts, tests/good_test.ts\n`;
     assert.ok(failed.stdout.endsWith(`\n${both}`), failed.stdout);
-    // The runs after a failed one run too, and there is one list.
+    // Runs after a failed one still run, and there is one list.
     for (const [first, second] of [[bad, good], [good, bad]] as const) {
       const { code, stdout } = await run(first, "--then", second);
       assert.equal(code, 1);

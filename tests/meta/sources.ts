@@ -1,7 +1,7 @@
 /** The project's folder. */
 export const ROOT: string = new URL("../../", import.meta.url).pathname;
 
-/** The files below a folder of the project, with their paths in it. */
+/** The files below a folder of the project, by their paths in it. */
 export function sourcesIn(folder: string, names = /\.ts$/): { path: string; text: string }[] {
   const read = (inner: string): { path: string; text: string }[] =>
     [...Deno.readDirSync(`${ROOT}${folder}/${inner}`)].flatMap(({ name, isDirectory }) => {

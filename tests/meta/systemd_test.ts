@@ -13,7 +13,6 @@ function run(command: string, ...args: string[]) {
   return runCommand(command, args, { env });
 }
 
-/** Copies the units to a folder, with an executable that exists on this machine. */
 async function withUnits(use: (paths: string[]) => Promise<void>, more = ""): Promise<void> {
   await withFolder((folder) =>
     use(NAMES.map((name) => {
@@ -26,7 +25,7 @@ async function withUnits(use: (paths: string[]) => Promise<void>, more = ""): Pr
   );
 }
 
-Deno.test("the units agree with what nodens expects of them", () => {
+Deno.test("the units agree with nodens", () => {
   const service = Deno.readTextFileSync(`${UNITS}nodens.service`);
   for (
     const line of [
@@ -62,7 +61,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the exposure of the service is low",
+  name: "the service's exposure is low",
   ...skipUnless("systemd-analyze"),
   async fn() {
     await withUnits(async ([service]) => {
@@ -81,7 +80,6 @@ Deno.test({
   async fn() {
     const { ok, text } = await run("systemd-sysusers", "--dry-run", `${UNITS}nodens.sysusers`);
     assert.ok(ok, text);
-    // It is silent if the account exists.
     const known = /^nodens:/m.test(Deno.readTextFileSync("/etc/passwd"));
     assert.match(text, known ? /^/ : /Creating user 'nodens' \(nodens DNS cache\)/);
   },

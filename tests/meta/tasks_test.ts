@@ -1,4 +1,3 @@
-/** All ways to run nodens have the same V8 flags, and some task runs each test. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { compileArguments } from "../../release/compile.ts";
@@ -16,7 +15,7 @@ Deno.test("deno task compile has the options, permissions and modules of a relea
   assert.ok(page.replaceAll(" \\\n  ", " ").includes(`\n${compile.command}\n`), "docs/install.md");
 });
 
-Deno.test("test-system, test-arm64 or attack runs what deno task test ignores", () => {
+Deno.test("test-system, test-arm64 and attack run the tests that deno task test ignores", () => {
   const left = /--ignore=(\S+) tests\/$/.exec(test.command)![1]!.split(",");
   const others = [manifest.tasks["test-system"], manifest.tasks["test-arm64"], attack]
     .flatMap(({ command }) => command.match(/(?<= )tests\/\w+(?=\/| |$)/g)!);

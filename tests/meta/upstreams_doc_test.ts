@@ -9,12 +9,11 @@ Deno.test("the table of upstreams has a row for each kind, in the order of the b
 });
 
 Deno.test("docs/upstreams.md explains each kind of upstream", () => {
-  // Titles may be wrapped.
   const text = page.slice(0, page.indexOf("<!-- table")).replaceAll(/\s+/g, " ");
   for (const { title } of KINDS) assert.ok(text.includes(`**${title}**`), title);
 });
 
-Deno.test("cells are compared without times", () => {
+Deno.test("cells of the table of upstreams are compared without times", () => {
   const table = {
     "1 record, at once": "1 record",
     "TC, 1 record, after 2 s, then at once": "TC, 1 record",

@@ -1,4 +1,3 @@
-/** Checks the workflows without running them. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { loadWorkflowLinter } from "./workflow_linter.ts";
@@ -30,7 +29,7 @@ const read = (name: string): Workflow => parse(Deno.readTextFileSync(`${FOLDER}/
 const WORKFLOWS = [...Deno.readDirSync(FOLDER)].map(({ name }) => ({ name, ...read(name) }));
 
 for (const { name, permissions, jobs } of WORKFLOWS) {
-  Deno.test(`${name}: has few permissions, and pins actions to commits`, () => {
+  Deno.test(`${name}: permissions are few, and actions are pinned to commits`, () => {
     assert.deepEqual(permissions, { contents: "read" });
     for (const [job, { uses, needs, steps = [] }] of Object.entries(jobs)) {
       if (needs !== undefined) assert.ok(needs in jobs, `${job} needs ${needs}`);
@@ -47,7 +46,7 @@ for (const { name, permissions, jobs } of WORKFLOWS) {
     }
   });
 
-  Deno.test(`${name}: its scripts are valid, and contain no expressions`, async () => {
+  Deno.test(`${name}: scripts are valid and contain no expressions`, async () => {
     for (const [job, { steps = [] }] of Object.entries(jobs)) {
       for (const { run, name = "" } of steps) {
         if (run === undefined) continue;

@@ -1,12 +1,10 @@
 import { DENIAL, EMPTY, KEPT_FAILURE, OWN, type Row, row, UNSERVED } from "./battery_row.ts";
 import { wireName } from "../support/battery/message.ts";
 
-/** Record types below the wildcard, with the records beside the one of the answer. */
 const TYPES: readonly { type: string; counts?: string }[] = [
   { type: "A" },
   { type: "AAAA" },
   { type: "TXT" },
-  // With the exchange's address.
   { type: "MX", counts: "1/0/1" },
   { type: "SRV", counts: "1/0/1" },
   { type: "CAA" },
@@ -22,7 +20,6 @@ const TYPES: readonly { type: string; counts?: string }[] = [
   { type: "TYPE65280" },
 ];
 
-/** Types that the wildcard lacks, and unassigned numbers. */
 const NO_DATA = ["CNAME", "NS", "SOA", "DS", "DNSKEY", "LOC", "URI", "TYPE0", "TYPE65535"];
 
 /** Types that are special requests (RFC 6895 section 3.1), with named's answers. */
@@ -39,7 +36,6 @@ const label = (text: string) => new TextEncoder().encode(text);
 const below = (...labels: Uint8Array[]) =>
   wireName([...labels, label("w"), label("battery"), label("example")]);
 
-/** Octets of "w.battery.example" in wire form. */
 const ZONE_OCTETS = below().length;
 
 /** The longest possible name: 255 octets (RFC 1035 section 2.3.4). */
@@ -49,7 +45,7 @@ const LONGEST = (() => {
   return below(...labels, label("m".repeat(room - 3 * 64 - 1)));
 })();
 
-/** What a cache passes on, by type and name. */
+/** Answers that a cache passes on, by type and name. */
 export const ANSWER_ROWS: readonly Row[] = [
   ...TYPES.map(({ type, counts }): Row => ({
     title: `type ${type}`,
@@ -90,7 +86,6 @@ export const ANSWER_ROWS: readonly Row[] = [
     { upstream: "never" },
   ),
 
-  // Names.
   { title: "name of the root", ask: { name: ".", type: "SOA" }, cold: { ttls: [3600] } },
   row("name without data at the root", { name: ".", type: "TXT" }, { ...DENIAL, ttls: [300] }),
   { title: "name of 255 octets", ask: { name: LONGEST } },
@@ -113,7 +108,6 @@ export const ANSWER_ROWS: readonly Row[] = [
   row("name with an underscore and a hyphen first", { name: "_dns._udp.-x-.w.battery.example" }),
   { title: "name of many labels", ask: { name: `${"a.".repeat(110)}w.battery.example` } },
 
-  // Aliases.
   row("alias to data", { name: "x.chain.battery.example" }, { counts: "3/0/0", ttls: [100] }),
   { title: "alias asked for itself", ask: { name: "y.chain.battery.example", type: "CNAME" } },
   row("alias to no data", { name: "x.nodata.battery.example", type: "AAAA" }, {
@@ -154,7 +148,6 @@ export const ANSWER_ROWS: readonly Row[] = [
     counts: "0/1/1",
   }, { upstream: "always" }),
 
-  // Failures of the upstream.
   // The first failure is cached for a second, so the warm pass asks again once.
   row("SERVFAIL", { name: "servfail.broken.example" }, {
     ...EMPTY,

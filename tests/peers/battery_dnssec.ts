@@ -30,7 +30,6 @@ export const DNSSEC_ROWS: readonly Row[] = [
     ...DENIAL,
     rcode: "NXDOMAIN",
   }),
-  // SOA and two NSEC records, each with its signature.
   row("signed NXDOMAIN, DO", { name: "nothing.signed.example", edns: DO }, {
     rcode: "NXDOMAIN",
     counts: "0/6/0",
@@ -55,7 +54,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
   }),
 
   // Only the validator sets AD, for clients that ask for it (RFC 6840 section 5.7).
-  row("validated, nobody asked", { name: "nobody.trusted.example" }, { bits: "qr rd ra" }, {
+  row("validated, AD not requested", { name: "nobody.trusted.example" }, { bits: "qr rd ra" }, {
     warm: { bits: "qr aa rd ra" },
     aged: true,
   }),
@@ -74,7 +73,6 @@ export const DNSSEC_ROWS: readonly Row[] = [
     warm: { bits: "qr aa rd ra" },
     aged: true,
   }),
-  // What the first client did not ask for is known and cached for the second.
   row("validated, AD in the second query only", { name: "later.trusted.example" }, {
     bits: "qr rd ra",
   }, {
@@ -98,7 +96,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
   row("bogus, checking disabled", { name: "cd.bogus.example", bits: "rd cd" }, {
     bits: "qr rd ra cd",
   }, { warm: { bits: "qr aa rd ra cd" }, aged: true }),
-  // A validation failure is not for a client that validates itself.
+  // A validation failure is not sent to a client that validates itself.
   row("bogus, then checking disabled", { name: "both.bogus.example" }, {
     ...EMPTY,
     rcode: "SERVFAIL",
@@ -111,7 +109,7 @@ export const DNSSEC_ROWS: readonly Row[] = [
     upstream: "unseen",
     aged: true,
   }),
-  // An unvalidated answer is not for a client that relies on validation.
+  // An unvalidated answer is not sent to a client that relies on validation.
   row("bogus, checking disabled and then not", { name: "back.bogus.example", bits: "rd cd" }, {
     bits: "qr rd ra cd",
   }, {

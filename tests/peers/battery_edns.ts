@@ -9,7 +9,6 @@ const OURS = "1232";
 
 /** Header, question for `sNNNNN.many.battery.example` and OPT. */
 const AROUND = 12 + (6 + 1 + "many.battery.example".length + 2 + 4) + 11;
-/** An address record whose owner is a pointer. */
 const RECORD = 16;
 
 /** Sizes offered by clients, and the resulting limit of a datagram. */
@@ -58,7 +57,6 @@ const OPTIONS: readonly { title: string; option: readonly [number, string] }[] =
   { title: "reserved", option: [65535, ""] },
 ];
 
-/** Appends bytes and sets the number of additional records. */
 const additional = (count: number, bytes: readonly number[]) => (message: Uint8Array) => {
   const longer = Uint8Array.from([...message, ...bytes]);
   longer[11] = count;
@@ -89,7 +87,7 @@ export const EDNS_ROWS: readonly Row[] = [
     bits: "qr aa tc rd ra",
     counts: `${Math.floor((512 - AROUND + 11) / RECORD)}/0/0`,
   }, { tcp: { bits: "qr aa rd ra", counts: `${MANY}/0/0` } }),
-  // What one client could not receive is cached complete.
+  // Records that one client could not receive are cached.
   row("size 512 and then 1232", { name: "short1.many.battery.example", edns: { size: 512 } }, {
     bits: "qr aa tc rd ra",
     counts: `${Math.floor((512 - AROUND) / RECORD)}/0/0`,
@@ -175,7 +173,6 @@ export const EDNS_ROWS: readonly Row[] = [
     },
   ),
 
-  // Malformed OPT records.
   row("two OPT records", { name: name("two"), edit: additional(2, [...OPT, ...OPT]) }, {
     ...FORMERR,
     opt: OURS,
@@ -229,7 +226,6 @@ export const EDNS_ROWS: readonly Row[] = [
     edit: additional(2, [...OPT, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1]),
   }, { opt: OURS }),
 
-  // Codes of the upstream and of nodens with OPT.
   row("NXDOMAIN with OPT", { name: "edns.battery.example", edns: { size: 1232 } }, {
     ...DENIAL,
     rcode: "NXDOMAIN",
@@ -238,7 +234,7 @@ export const EDNS_ROWS: readonly Row[] = [
   {
     title: "REFUSED with OPT",
     ask: { name: "edns.refused.example", edns: { size: 1232 } },
-    // named gives the reason, which is passed on: prohibited.
+    // named's reason is passed on: prohibited.
     cold: { ...EMPTY, rcode: "REFUSED", bits: "qr rd ra", opt: `${OURS} ede=18` },
     warmTcp: { ...KEPT_FAILURE, opt: `${OURS} ede=13 ede=18` },
     upstream: "always",
@@ -259,7 +255,6 @@ export const EDNS_ROWS: readonly Row[] = [
     opt: OURS,
   }, { upstream: "never" }),
 
-  // Extended errors are only for clients with OPT.
   row("upstream dead, no OPT", { name: "plain.dead.example" }, { ...OWN, rcode: "SERVFAIL" }, {
     warmTcp: KEPT_FAILURE,
     upstream: "unseen",

@@ -21,7 +21,6 @@ function count(message: Uint8Array, at: 4 | 6 | 8 | 10, value: number): Uint8Arr
   return message;
 }
 
-/** `. 0 IN A 192.0.2.1`. */
 const ADDRESS = [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1];
 /** An empty transaction signature (RFC 8945). */
 const TSIG = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 17, 0, ...new Array(16).fill(0)];
@@ -73,7 +72,6 @@ export const HEADER_ROWS: readonly Row[] = [
     ask: { name: name(bits.replaceAll(" ", "-")), bits },
     cold: { bits: told },
   })),
-  // named adds the zone's name server to answers for clients that do not want recursion.
   row("bits none", { name: name("norecurse"), bits: "" }, { bits: "qr aa ra", counts: "1/1/1" }, {
     upstream: "always",
   }),
@@ -83,7 +81,6 @@ export const HEADER_ROWS: readonly Row[] = [
   }),
   row("a response code in the query", { name: name("rcode"), edit: changed((m) => m[3]! |= 5) }),
   ...[0, 1, 0xff00, 0xffff].map((id): Row => ({
-    // Every row checks that the id is returned.
     title: `id ${id}`,
     ask: {
       name: name(`id${id}`),
@@ -132,7 +129,7 @@ export const HEADER_ROWS: readonly Row[] = [
     rcode: "REFUSED",
   }, { upstream: "never" }),
 
-  // Counts (RFC 9619: a query has one question).
+  // RFC 9619: a query has one question.
   row("no question", { name: name("none"), edit: (m) => count(m, 4, 0) }, UNREADABLE, {
     upstream: "never",
   }),
@@ -177,7 +174,7 @@ export const HEADER_ROWS: readonly Row[] = [
     FORMERR,
     { upstream: "never" },
   ),
-  // Nobody has the key, and nothing is signed (CoreDNS without its tsig plugin).
+  // No server has the key, and nothing is signed (CoreDNS without its tsig plugin).
   row("a transaction signature", {
     name: name("tsig"),
     edit: (m) => count(appended(...TSIG)(m), 10, 1),
@@ -196,7 +193,6 @@ export const HEADER_ROWS: readonly Row[] = [
   }, { opt: "1232" }),
   row("a record behind the counted ones", { name: name("uncounted"), edit: appended(...OPT) }),
 
-  // Messages that get no answer.
   ...[0, 1, 2, 11].map((size): Row => ({
     title: `${size} octets`,
     ask: { name: name("short"), edit: (m) => m.slice(0, size) },
@@ -208,7 +204,6 @@ export const HEADER_ROWS: readonly Row[] = [
     upstream: "never",
   }),
 
-  // Unreadable questions.
   ...[
     { title: "a header alone", edit: (m: Uint8Array) => m.slice(0, 12) },
     { title: "a name cut off", edit: (m: Uint8Array) => m.slice(0, 20) },

@@ -4,7 +4,6 @@ import type { Asked, Told } from "../support/battery/message.ts";
 export type Expected = Pick<Told, "rcode" | "bits" | "counts" | "ttls" | "question"> & {
   /** As in `Told`; several if RFCs leave a choice. */
   opt: string | null | readonly string[];
-  /** Length of the message, if it matters. */
   size?: number;
 };
 
@@ -12,7 +11,7 @@ export type Expected = Pick<Told, "rcode" | "bits" | "counts" | "ttls" | "questi
 export interface Row {
   title: string;
   ask: Asked;
-  /** Query of the warm pass, if it is another one that finds the same entry. */
+  /** Query of the warm pass, if another one finds the same entry. */
   again?: Asked;
   /** First answer, over UDP or TCP, from an empty cache; null for no answer. */
   cold?: Partial<Expected> | null;
@@ -23,7 +22,7 @@ export interface Row {
   /** Differences over TCP in the warm pass, after `warm` and `tcp`. */
   warmTcp?: Partial<Expected>;
   /**
-   * Queries at the upstream: one per nodens ("once", and TTLs age), one per query ("always"), none
+   * Upstream queries: one per nodens ("once", and TTLs age), one per query ("always"), none
    * ("never"); "unseen" without a log. Default: once.
    */
   upstream?: "once" | "always" | "never" | "unseen";

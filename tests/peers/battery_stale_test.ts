@@ -5,9 +5,7 @@ import { type Nodens, startNodens } from "../support/processes/nodens.ts";
 import { skipUnless } from "../support/run/require.ts";
 import { type Named, startNamed } from "../support/servers/named.ts";
 
-/** TTL of every record and denial of the zone. */
 const TTL_SECONDS = 1;
-/** Time after which all entries have expired. */
 const STALE_MS = 2_200;
 
 /** Ways to serve stale answers, by zone. */
@@ -62,12 +60,12 @@ const FAILURE = {
 
 const ROWS: readonly Row[] = [
   {
-    title: "a stale answer lives for no time",
+    title: "a stale answer has TTL 0",
     ask: { name: "a.immediate.stale.example", ...OPT },
     told: { ...STALE, ttls: [0] },
   },
   {
-    title: "a stale denial lives for no time",
+    title: "a stale denial has TTL 0",
     ask: { name: "gone.immediate.stale.example", ...OPT },
     told: { ...DENIAL, ttls: [0] },
   },
@@ -77,7 +75,7 @@ const ROWS: readonly Row[] = [
     told: { ...STALE, ttls: [0], opt: [null] },
   },
   {
-    title: "a stale answer lives no longer than its record did, whatever the Corefile says",
+    title: "a stale answer's TTL is not above the record's, whatever the Corefile says",
     ask: { name: "a.ttl.stale.example", ...OPT },
     told: { ...STALE, ttls: [TTL_SECONDS] },
   },
@@ -92,13 +90,13 @@ const ROWS: readonly Row[] = [
     told: { ...DENIAL, ttls: [TTL_SECONDS] },
   },
   {
-    title: "a name that nobody asked before",
+    title: "a name that was not queried before",
     ask: { name: "never.immediate.stale.example", ...OPT },
     known: false,
     told: { ...FAILURE, bits: "qr rd ra" },
   },
   {
-    title: "a stale answer where none may be served",
+    title: "a stale answer without serve_stale",
     ask: { name: "a.off.stale.example", ...OPT },
     told: { ...FAILURE, bits: "qr rd ra" },
   },
@@ -110,7 +108,6 @@ Deno.test({
   fn: compare,
 });
 
-/** Fills the cache, stops the upstream, and asks again. */
 async function compare(t: Deno.TestContext): Promise<void> {
   await withServers(async ({ named, nodens }) => {
     await askAll(nodens, (row, transport, told) => {
@@ -124,7 +121,6 @@ async function compare(t: Deno.TestContext): Promise<void> {
     await askAll(nodens, (row, transport, { rcode, bits, counts, ttls, opt }) => {
       const { opt: choice, ...expected } = row.told;
       const title = `${row.title}: ${transport}`;
-      // A failure from the cache has AA, like everything from it.
       const ownBits = rcode === "SERVFAIL" ? bits.replace("qr aa rd", "qr rd") : bits;
       checks.push({
         title,

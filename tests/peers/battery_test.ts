@@ -15,7 +15,7 @@ import { type Expected, type Row, USUAL } from "./battery_row.ts";
 type Transport = "udp" | "tcp";
 type Phase = "cold" | "warm";
 
-/** Time between the passes in which every TTL goes down by at least one. */
+/** Time between the passes: every TTL decreases by at least one. */
 const AGE_MS = 1_200;
 /** Rows are asked one by one in this order, pass by pass. */
 const ROWS: readonly Row[] = [
@@ -30,12 +30,10 @@ const MARKER: Asked = { name: "marker.empty.example" };
 const FIRST_ID = 0x4000;
 const MARKER_ID = 0x3fff;
 
-/** Where and when a row was asked. */
 interface Occasion {
   phase: Phase;
   transport: Transport;
   nodens: "first" | "second";
-  /** Null for no answer. */
   answer: Uint8Array | null;
   query: Uint8Array;
   /** Time since the entry may have been made, and since the battery began. */
@@ -44,7 +42,7 @@ interface Occasion {
 }
 
 Deno.test({
-  name: "a battery of questions to named is answered as RFCs and CoreDNS require",
+  name: "the battery of questions to named is answered as RFCs and CoreDNS require",
   ...skipUnless("named", "dnssec-keygen", "dnssec-signzone"),
   fn: async (t) => {
     assertDistinct(ROWS);
@@ -73,7 +71,6 @@ class Battery {
   readonly occasions: Occasion[][] = ROWS.map(() => []);
   readonly #servers: BatteryServers;
   readonly #startMs = performance.now();
-  /** Earliest time of each row's entry. */
   readonly #entryMs: number[] = [];
 
   constructor(servers: BatteryServers) {
@@ -105,7 +102,6 @@ class Battery {
     }
   }
 
-  /** Queries of every row so far in the upstreams' logs. */
   countQueries(): number[] {
     const { named, validator, referring } = this.#servers;
     return ROWS.map(({ ask: { name, type, qclass }, upstream }) => {
@@ -139,7 +135,6 @@ class Battery {
   }
 }
 
-/** The usual expectation with the row's differences for this occasion. */
 function expectedOf(row: Row, { phase, transport }: Occasion): Expected {
   return {
     ...USUAL,
@@ -201,7 +196,6 @@ function assertUpstream(row: Row, cold: number, warm: number): void {
   else assert.ok(warm > cold, "the upstream was not asked again");
 }
 
-/** Rows must not find each other's entries. */
 function assertDistinct(rows: readonly Row[]): void {
   const titles = new Set<string>();
   const keys = new Map<string, string>();

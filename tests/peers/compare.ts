@@ -69,7 +69,6 @@ export async function compareAnswers(t: Deno.TestContext, client: Client): Promi
 /** Same status and records in the same sections, with no longer TTLs. */
 export function assertSameAnswer(actual: Answer, expected: Answer): void {
   assert.equal(actual.status, expected.status, actual.text);
-  // The question is returned in the client's spelling, whatever the cache has.
   assert.equal(actual.question, expected.question, actual.text);
   for (const section of ["answer", "authority", "additional"] as const) {
     assert.deepEqual(

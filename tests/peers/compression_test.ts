@@ -1,4 +1,3 @@
-/** Replies of servers that do not compress names, like CoreDNS, reach clients complete. */
 import assert from "node:assert/strict";
 import { skipUnlessCluster, startCluster } from "../support/servers/cluster_server.ts";
 import { Crowd } from "../support/servers/crowd.ts";
@@ -16,7 +15,7 @@ const ROWS = [
 ] as const;
 
 Deno.test({
-  name: "a headless Service over force_tcp is complete, at first and from the cache",
+  name: "a headless Service over force_tcp is complete, fresh and cached",
   ...skipUnlessCluster(),
   async fn(t) {
     const cluster = await startCluster();

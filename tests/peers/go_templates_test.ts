@@ -11,7 +11,7 @@ import { skipFor } from "../support/run/require.ts";
 const GROUPS = { name: "www.example.org.", groups: ["www.example.org.", "www", "0a"] };
 const NAMES = new Map([["host", 1], ["hex", 2]]);
 
-/** Both evaluate each; if Go fails, so must nodens, at parsing or evaluation. */
+/** Evaluated by both; if Go fails, nodens must fail at parsing or evaluation. */
 const TEMPLATES = [
   "plain text",
   "{{ .Name }} 60 IN A 10.0.0.1",
@@ -104,9 +104,7 @@ const TEMPLATES = [
   "{{ index 1 1 }}",
 ];
 
-/**
- * Templates that Go accepts and nodens rejects with a message, because they need several templates.
- */
+/** Templates that Go accepts and nodens rejects, because they need several templates. */
 const REFUSED = ['{{ define "a" }}{{ end }}', "{{ html .Name }}", "{{ urlquery .Name }}"];
 
 const RECORDS = [
@@ -172,7 +170,7 @@ interface GoAnswer {
 }
 
 Deno.test({
-  name: "templates and records mean what they mean in CoreDNS",
+  name: "templates and records have the same results as in CoreDNS",
   ...skipFor(goReasons()),
   async fn(t) {
     const asked = [

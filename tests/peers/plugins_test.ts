@@ -1,4 +1,3 @@
-/** Plugins as clients see them, with dig and kdig and a real process. */
 import assert from "node:assert/strict";
 import { askTcp, startUpstream } from "../support/processes/drivers.ts";
 import { a, decode, queryBytes, responseBytes } from "../support/messages/messages.ts";
@@ -24,7 +23,6 @@ function answer(bytes: Uint8Array, transport: "udp" | "tcp"): Uint8Array {
   return responseBytes(query, { answers: [a(name, "192.0.2.1")], authorities: [server] });
 }
 
-/** Serves `directives`, with an upstream, for the length of `use`. */
 async function withNodens(
   directives: string,
   use: (ask: Ask, port: number) => Promise<void>,
@@ -46,7 +44,7 @@ async function withNodens(
 }
 
 Deno.test({
-  name: "dig from four addresses: acl allows, blocks, filters and drops",
+  name: "dig: acl allows, blocks, filters and drops by client address",
   ...skipUnless("dig"),
   fn: () =>
     withNodens(
@@ -88,7 +86,7 @@ for (const client of ["dig", "kdig"] as const) {
   });
 
   Deno.test({
-    name: `${client} +nsid: the name of the host, only where it is asked for`,
+    name: `${client} +nsid: the host's name, only if asked for`,
     ...skipUnless(client),
     fn: () =>
       withNodens("nsid\ncache", async (ask) => {
@@ -171,7 +169,7 @@ Deno.test("a TCP connection is closed after its last query, and when idle", () =
     await connection.write(queries[0]!);
     const buffer = new Uint8Array(512);
     assert.ok((await connection.read(buffer))! > 0);
-    // nodens closes it; without `idle`, this would wait for a day.
+    // nodens closes it; without `idle`, this would take a day.
     assert.equal(await connection.read(buffer), null);
     connection.close();
   }));

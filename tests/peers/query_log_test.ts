@@ -4,7 +4,6 @@ import { skipUnless } from "../support/run/require.ts";
 import { ask } from "../support/servers/ask.ts";
 import { withServers } from "./compare.ts";
 
-/** TTL of `*.short.example.org`. */
 const SHORT_TTL_SECONDS = 30;
 const POLL_MS = 100;
 
@@ -18,7 +17,7 @@ async function askNodens(
 }
 
 Deno.test({
-  name: "the upstream's query log shows one query for many equal ones",
+  name: "the upstream gets one query for many equal ones",
   ...skipUnless("named", "dig"),
   fn: async (t) => {
     const rows = [
@@ -45,7 +44,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the upstream's query log shows that a popular name is refreshed before it expires",
+  name: "the upstream is asked for a popular name before it expires",
   ...skipUnless("named", "dig"),
   fn: async () => {
     // Three queries within a minute make a name popular. It is refreshed in the last 90 % of its
@@ -61,7 +60,6 @@ Deno.test({
         assert.ok(lifeMs < SHORT_TTL_SECONDS * 1_000, `not fetched again in its life: ${ttls}`);
         await new Promise((wake) => setTimeout(wake, POLL_MS));
       }
-      // Still served from the cache, and later clients get the new TTL.
       assert.ok(Math.min(...ttls) > 0, `TTLs ran out: ${ttls}`);
       const { answer } = await askNodens(nodens, name);
       assert.ok(answer[0]!.ttlSeconds > ttls.at(-1)!, `no fresh TTL after ${ttls}`);

@@ -14,7 +14,6 @@ import { startTcp } from "../support/servers/tls_servers.ts";
 const PARENT = "wild.example.org";
 const NAME = "dns.example.org";
 
-/** A server block: its upstream and the expected result. */
 interface Row {
   zone: string;
   to: string;
@@ -29,8 +28,8 @@ async function status(nodens: Nodens, zone: string, host = "a"): Promise<string>
 }
 
 /**
- * Asks for all names at once. Not with dig: its sockets have SO_REUSEPORT, so two may get the same
- * port and each other's answers.
+ * Asks for all names at once. dig's sockets have SO_REUSEPORT, so two may get the same port and
+ * each other's answers.
  */
 function statusOfAll(nodens: Nodens, names: readonly string[]): Promise<string[]> {
   return Promise.all(names.map(async (name, id) => {
@@ -131,7 +130,6 @@ Deno.test({
       {
         zone: "silent",
         to: `tls://127.0.0.1:${silent.port}`,
-        // The handshake may take 2.5 seconds; otherwise the query ends first.
         options: `${named(caFile)}\n    read_timeout 3s\n    max_connect_attempts 1`,
         refused: /TLS handshake timed out/,
       },
@@ -154,7 +152,7 @@ Deno.test({
     });
     const nodens = await startNodens({ corefile });
     try {
-      await t.step("a handshake that hangs delays no other query", async () => {
+      await t.step("a handshake that hangs does not delay other queries", async () => {
         let hanging = true;
         const slow = status(nodens, "silent").finally(() => hanging = false);
         assert.equal(await status(nodens, "dot"), "NOERROR");
@@ -172,12 +170,11 @@ Deno.test({
           assert.deepEqual(new Set(got), new Set([wanted]), nodens.output);
           const lines = () =>
             nodens.output.split("\n").filter((line) => line.includes(`.${zone}.`));
-          // The log line follows the answer.
           if (refused !== undefined) await until(() => refused.test(lines().join("\n")), zone);
           else assert.deepEqual(lines(), []);
         });
       }
-      await t.step("the log shows no key and no recovered failure", () => {
+      await t.step("the log contains no key and no recovered failure", () => {
         assert.doesNotMatch(nodens.output, /PRIVATE KEY|Recovered|Uncaught/);
       });
     } finally {

@@ -24,7 +24,6 @@ interface Query {
   type?: string;
 }
 
-/** Title, directives of the block `example.org`, outcome, and the query if it is another one. */
 const CASES: [title: string, acl: string, outcome: Outcome, query?: Query][] = [
   ["a client in a blocked network", "block net 192.0.2.0/24", "block"],
   ["a client in another network", "block net 192.0.3.0/24", "pass"],

@@ -20,7 +20,7 @@ for (const name of ["Example.org", "."]) {
 }
 
 for (const type of ["A", "HINFO"]) {
-  Deno.test(`any passes a query for ${type}`, () => {
+  Deno.test(`any passes on a query for ${type}`, () => {
     const exchange = exchangeFor({ name: "example.org", type });
     assert.equal(makeHandler(createAny, {}).query!(exchange), NEXT);
   });

@@ -17,14 +17,12 @@ function start(...consolidate: Partial<ConsolidateOptions>[]) {
     ...rule,
   }));
   const handler = makeHandler(createErrors, { stacktrace: false, consolidate: rules }, engine);
-  /** Passes a response with this error to the handler. */
   const fail = (error: string, name = "example.org") => {
     const exchange = exchangeFor({ name });
     exchange.error = error;
     exchange.response = engine.failure(exchange, 2);
     handler.response!(exchange);
   };
-  /** Lines logged since the last call. */
   const logged = (nowMs = engine.nowMs) => {
     engine.advanceTo(nowMs);
     return engine.lines.splice(0);
@@ -32,7 +30,7 @@ function start(...consolidate: Partial<ConsolidateOptions>[]) {
   return { engine, handler, fail, logged };
 }
 
-Deno.test("errors logs response code, name, type and error", () => {
+Deno.test("errors logs the response code, name, type and error", () => {
   const { fail, logged } = start();
   fail(TIMEOUT);
   fail("no next plugin found", "Wx\nY.example");
@@ -43,7 +41,7 @@ Deno.test("errors logs response code, name, type and error", () => {
   ]);
 });
 
-Deno.test("errors counts what a rule matches, and logs the count after the period", () => {
+Deno.test("errors counts matches of a rule, and logs the count after the period", () => {
   const { fail, logged } = start({ level: "warning" });
   assert.deepEqual(logged(1000), []);
   fail(TIMEOUT);
@@ -80,7 +78,7 @@ Deno.test("errors applies the first rule that matches", () => {
   ]);
 });
 
-Deno.test("errors logs its counts when it stops, and counts no more", () => {
+Deno.test("errors logs its counts when it stops, and stops counting", () => {
   const { engine, handler, fail, logged } = start({ periodMs: 500 });
   fail(TIMEOUT);
   handler.stop!();

@@ -52,7 +52,6 @@ const server = (address: string, port = 53): ForwardTo => ({
   kind: "server",
   upstream: { address, port, transport: "dns", serverName: "" },
 });
-/** Content of the files when the configuration was read. */
 const BEFORE = parseResolvConf("nameserver 192.0.2.99");
 const file = (path: string): ForwardTo => ({ kind: "file", path, content: BEFORE });
 const name = (host: string): ForwardTo => ({
@@ -123,7 +122,7 @@ const UPDATES = [
     policy: "round_robin",
   },
   {
-    what: "an option that was removed from the file has its default",
+    what: "an option removed from the file has the default value",
     to: [file("/a")],
     files: { "/a": "nameserver 192.0.2.1" },
     open: ALL,
@@ -180,7 +179,7 @@ for (const row of UPDATES) {
   });
 }
 
-Deno.test("a parsed endpoint is parsed again from its text", () => {
+Deno.test("forward to: a parsed endpoint survives formatting and parsing", () => {
   const piece = fc.constantFrom(
     ..."[|]|%|:|.|::|fe80::1|2001:db8::1|192.0.2.1|53|0|65536|eth0|a.example|-|é|_".split("|"),
   );

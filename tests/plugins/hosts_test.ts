@@ -41,7 +41,7 @@ fe80::1%eth0 link.example.org
 192.0.2.14 *
 `;
 
-Deno.test("hosts: a table finds its names with any key, which determines their slots", () => {
+Deno.test("hosts: a table finds its names with any hash key", () => {
   const names = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
   const text = names.map((name) => `192.0.2.1 ${name}`).join("\n");
   const slots = [1, 2].map((k0) => {
@@ -70,7 +70,6 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
     handler.receive!(buildHostsTable(all, { zones, autoReverse, key: KEY }));
   };
   deliver(text);
-  /** The data of the answers, or the response code, or "next". */
   const ask = (name: string, type = "A") => {
     const exchange = exchangeFor({ name, type });
     const verdict = handler.query!(exchange);
@@ -141,7 +140,6 @@ const CASES: Case[] = [
   },
   { ask: ["1.0.0.127.in-addr.arpa", "PTR"], options: { zones: ["example.org."] }, gets: "next" },
 
-  // Zones and fallthrough.
   { ask: ["localhost"], options: { zones: ["example.org."] }, gets: "next" },
   { ask: ["upper.example.net"], options: { zones: ["example.org."] }, gets: "next" },
   { ask: ["a.nope.example.org"], options: { zones: ["example.org."] }, gets: "SERVFAIL" },
@@ -182,14 +180,13 @@ const CASES: Case[] = [
 for (const { ask: question, options, gets } of CASES) {
   const with_ = options === undefined ? "" : ` with ${JSON.stringify(options)}`;
   Deno.test(`hosts: ${question.join(" ")} gets ${gets || "no data"}${with_}`, () => {
-    // dns-packet does not know HTTPS.
     const [name, type] = question;
     const { ask } = handlerOf(options);
     assert.deepEqual(ask(name, type === "HTTPS" ? "UNKNOWN_65" : type), gets);
   });
 }
 
-Deno.test("hosts: a delivered table replaces the last one, and its entries are counted", () => {
+Deno.test("hosts: a delivered table replaces the previous one, and its entries are counted", () => {
   const { engine, deliver, ask } = handlerOf({ inline: ["192.0.2.4 inline.example.net"] }, "");
   assert.equal(engine.value("coredns_hosts_entries"), 2);
   assert.equal(ask("www.example.org"), "SERVFAIL");
@@ -199,7 +196,7 @@ Deno.test("hosts: a delivered table replaces the last one, and its entries are c
   assert.equal(engine.value("coredns_hosts_entries"), 4);
 });
 
-Deno.test("hosts: every name of a block list is found, and the names of an address are bounded", () => {
+Deno.test("hosts: every name of a block list is found, and an address has a bounded number of names", () => {
   const names = Array.from({ length: 20_000 }, (_, i) => `host${i}.example.org`);
   const { ask, engine } = handlerOf({}, names.map((name) => `192.0.2.1 ${name}`).join("\n"));
   for (const name of names) assert.deepEqual(ask(name), ["192.0.2.1"]);
@@ -211,7 +208,7 @@ Deno.test("hosts: every name of a block list is found, and the names of an addre
 });
 
 for (const address of ["0.0.0.0", "127.0.0.1", "127.1.2.3", "::", "::1"]) {
-  Deno.test(`hosts: ${address}, which block lists assign to all names, gets no reverse names`, () => {
+  Deno.test(`hosts: ${address}, which block lists use for all names, has no reverse names`, () => {
     const { ask, engine } = handlerOf({}, `${address} one.example.org two.example.org`);
     assert.deepEqual(ask("two.example.org", address.includes(":") ? "AAAA" : "A"), [address]);
     assert.equal(engine.value("coredns_hosts_entries"), 2);

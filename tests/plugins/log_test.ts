@@ -15,7 +15,6 @@ interface Case {
   query?: Partial<Parameters<typeof exchangeFor>[0]>;
   rcode?: number;
   flags?: number;
-  /** Adds records to the response. */
   records?: (writer: ResponseWriter) => void;
   elapsedMs?: number;
   wallMs?: number;
@@ -30,7 +29,6 @@ function partsOf(format: string): LogPart[] {
   );
 }
 
-/** The lines that `log` writes for one query. */
 function lines(options: Case): string[] {
   const { wallMs = NaN, zone = ".", format = COMMON, classes = ["all"] } = options;
   const engine = Object.assign(fakeEngine(options.client), { wallMs: () => wallMs });

@@ -7,7 +7,7 @@ import { exchangeFor } from "../support/engine/fake_engine.ts";
 import { decode } from "../support/messages/messages.ts";
 import { seeded } from "../support/run/random.ts";
 
-Deno.test("loop: a probe's name is read back, in either case", () => {
+Deno.test("loop: a probe's name is recognized in either case", () => {
   const random = seeded(7);
   for (const zone of [".", "example.org.", `${"a".repeat(63)}.`.repeat(3) + `${"b".repeat(27)}.`]) {
     const nonce = Uint32Array.from({ length: NONCE_WORDS }, random);
@@ -25,7 +25,7 @@ Deno.test("loop: a probe's name is read back, in either case", () => {
   }
 });
 
-Deno.test("loop: other names are not taken for a probe's", () => {
+Deno.test("loop: other names are not recognized", () => {
   const hex = "0123456789abcdef";
   for (
     const name of [
@@ -44,14 +44,13 @@ Deno.test("loop: other names are not taken for a probe's", () => {
 
 type Boards = [ProbeBoard, ProbeBoard, ProbeBoard];
 
-/** A query whose mark is `words`, at offset 4. */
 function marked(words: ArrayLike<number>): [Memory, number] {
   const memory = new Memory(32);
   Array.from(words).forEach((word, i) => memory.view.setUint32(4 + 4 * i, word));
   return [memory, 4];
 }
 
-Deno.test("loop: data planes see each other's probes on the board, and only their block's", () => {
+Deno.test("loop: data planes see each other's probes, only of the same block", () => {
   const buffer = new SharedArrayBuffer(BOARD_BYTES);
   const [one, two, other] = [5, 5, 6].map((key) => new ProbeBoard(key, buffer)) as Boards;
   const { nonce, mark } = one.post(seeded(1));
@@ -65,7 +64,7 @@ Deno.test("loop: data planes see each other's probes on the board, and only thei
   assert.ok(!one.isOut(nonce));
 });
 
-Deno.test("loop: only the probe's own mark counts as its mark", () => {
+Deno.test("loop: only a probe's own mark is recognized", () => {
   const random = seeded(4);
   const board = new ProbeBoard(5, new SharedArrayBuffer(BOARD_BYTES));
   const other = board.post(random);
@@ -85,7 +84,7 @@ Deno.test("loop: only the probe's own mark counts as its mark", () => {
   assert.equal(board.returned(next.nonce), RETURNED.NOT);
 });
 
-Deno.test("loop: a full board accepts new probes", () => {
+Deno.test("loop: a full board still accepts new probes", () => {
   const board = new ProbeBoard(5, new SharedArrayBuffer(BOARD_BYTES));
   const random = seeded(2);
   const nonces = Array.from({ length: 20_000 }, () => board.post(random).nonce);
@@ -105,7 +104,7 @@ interface Step {
   outcome: Outcome;
   pauseMs: number;
   looping?: true;
-  /** Probes of the round after this one: one, or several. */
+  /** Number of probes in the next round: one, or several. */
   next: "one" | "several";
 }
 
@@ -195,7 +194,7 @@ Deno.test("loop: a mark begins a loop only once", () => {
   assert.ok(watch.markSeen());
 });
 
-Deno.test("loop: eight failures lead to a rest", () => {
+Deno.test("loop: eight failures start a longer pause", () => {
   const watch = makeWatch();
   const pauses = Array.from({ length: 8 }, () => watch.roundEnded("silent") / 1000);
   assert.deepEqual(pauses, [1, 2, 4, 8, 16, 30, 30, 300]);
@@ -218,7 +217,7 @@ for (
   ] as { ends: [Reaction, number][]; outcome: Outcome }[]
 ) {
   const said = ends.map(([reaction, returned]) => `${reaction} ${returned}`).join(", ");
-  Deno.test(`loop: outcome of a round with the probes: ${said}`, () => {
+  Deno.test(`loop: a round has the right outcome with the probes: ${said}`, () => {
     const watch = makeWatch();
     for (let round = 0; round < 2; round++) {
       watch.begin(ends.length);

@@ -1,7 +1,7 @@
 import type { CreateHandler, Handler } from "../../src/engine/handler.ts";
 import { type FakeEngine, fakeEngine } from "../support/engine/fake_engine.ts";
 
-/** A handler that is alone in its block. */
+/** A handler alone in its block. */
 export function makeHandler<O>(
   create: CreateHandler<O>,
   options: O,

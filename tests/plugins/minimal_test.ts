@@ -24,7 +24,6 @@ const glue: AddRecord = (writer) =>
   writer.record("additional", SERVER, TYPE.A, CLASS.IN, 20).raw(new Uint8Array(4), 0, 4);
 
 const { NOERROR, NXDOMAIN, SERVFAIL, REFUSED } = RCODE;
-/** Records of the three sections that are left. */
 const CASES: [title: string, rcode: number, records: AddRecord[], left: number[]][] = [
   ["an answer", NOERROR, [a(60), ns, glue], [1, 0, 0]],
   ["a minimal answer", NOERROR, [a(60)], [1, 0, 0]],
@@ -60,7 +59,7 @@ for (const [title, rcode, records, left] of CASES) {
   });
 }
 
-Deno.test("minimal takes the TTL of a response from the records that are left", () => {
+Deno.test("minimal computes the TTL from the remaining records", () => {
   const { handler, exchange, response } = answered(NOERROR, [a(90), a(60), ns, glue]);
   response.kind = KIND.SUCCESS;
   response.minTtlSeconds = 20;

@@ -13,7 +13,6 @@ interface Option {
 const NSID: Option = { code: 3, data: new Uint8Array(0) };
 const COOKIE: Option = { code: 10, data: new Uint8Array(8) };
 
-/** Title, data of the directive, options of the query, options of the response. */
 const CASES: [title: string, data: string, query: Option[], response: string[], error?: number][] =
   [
     ["is sent to clients that ask for it", "node-1", [NSID], ["3 node-1"]],
@@ -38,7 +37,7 @@ for (const [title, data, ednsOptions, expected, extendedError = -1] of CASES) {
   });
 }
 
-Deno.test("nsid does not read beyond options with a wrong length", () => {
+Deno.test("nsid does not read past options with a wrong length", () => {
   const handler = makeHandler(createNsid, { data: "x" });
   const exchange = exchangeFor({ name: "example.org", edns: 1232, ednsOptions: [COOKIE, NSID] });
   const lengthAt = exchange.offset + exchange.optionsAt + 2;

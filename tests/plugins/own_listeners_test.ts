@@ -11,7 +11,6 @@ function load(text: string): Config {
   return loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost()).config;
 }
 
-/** The servers of the first `forward` that lead back to its block. */
 function ledBack(text: string): string[] {
   const config = load(text);
   const named = ({ upstreams }: ForwardOptions) => upstreams;
@@ -112,7 +111,7 @@ for (const [title, list, back] of WAYS) {
   Deno.test(`own listeners: ${title}`, () => assert.deepEqual(ledBack(blocks(...list)), back));
 }
 
-Deno.test("own listeners: the machine's addresses are read only if they matter, and once", () => {
+Deno.test("own listeners: the machine's addresses are read at most once, and only if needed", () => {
   const count = (text: string) => {
     const config = load(text);
     let count = 0;
@@ -127,7 +126,7 @@ Deno.test("own listeners: the machine's addresses are read only if they matter, 
   assert.equal(count(blocks({ forward: ". 192.0.2.2 192.0.2.3" })), 1);
 });
 
-Deno.test("own listeners: the comparison of forty thousand zones is bounded", () => {
+Deno.test("own listeners: comparing forty thousand zones takes bounded work", () => {
   const zones = Array.from({ length: 20_000 }, (_, i) => `z${i}.example`).join(" ");
   const corefile = `${zones} {\n bind 127.0.0.1\n forward . 127.0.0.2\n}\n` +
     `${zones} {\n bind 127.0.0.2\n forward . 192.0.2.2\n}\n`;

@@ -5,7 +5,6 @@ import { SeriesBook } from "../../src/metrics/series.ts";
 import { a, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { frame, Simulation } from "../support/simulation/simulation.ts";
 
-/** Exported lines that match, sorted. */
 function exported({ counters }: Simulation, only: RegExp): string[] {
   const book = new SeriesBook();
   book.addPlaces(counters.places, counters.values);
@@ -97,7 +96,7 @@ Deno.test("a server block without the directive is not counted", () => {
   }
 });
 
-Deno.test("512 zones of a server block are counted separately, the others together", () => {
+Deno.test("512 zones of a server block are counted separately, further ones together", () => {
   const zones = Array.from({ length: 600 }, (_, i) => `z${i}.example`);
   const counters = new CounterBook(new SharedArrayBuffer(8 * 65536));
   const corefile = `${zones.join(" ")} {\n prometheus\n whoami\n}\n`;
@@ -134,7 +133,7 @@ Deno.test("the loop's lag is measured once a second", () => {
   ]);
 });
 
-Deno.test("counters without room are counted, and do not affect the others", () => {
+Deno.test("counters beyond the capacity are counted, and do not affect the others", () => {
   const book = new CounterBook(new SharedArrayBuffer(8 * 100));
   const first = book.counter("a");
   const indexes = new Set(Array.from({ length: 100 }, (_, i) => book.counter("b", { i: `${i}` })));
@@ -157,7 +156,6 @@ Deno.test("a data plane that replaces another continues its counters", () => {
   const unpublished = before.counter("unpublished");
   before.values[unpublished] = 9;
   const after = new CounterBook(buffer, known);
-  // In another order, as when series are created at their first event.
   const three = after.counter("three");
   assert.equal(after.histogram("two", { a: "b" }, [1, 2]), two);
   assert.equal(after.counter("one"), one);

@@ -33,7 +33,6 @@ for (const { name, supported } of CHAIN) {
     assert.deepEqual(sections, SECTIONS);
   });
 
-  /** The Corefiles, with their first lines. */
   const fences = [...readme.matchAll(/^```corefile\n([^]*?)^```$/gm)].map((match) => ({
     line: readme.slice(0, match.index).split("\n").length + 1,
     text: match[1]!,

@@ -8,7 +8,6 @@ const LABEL = "a".repeat(63);
 const LONGEST = `${LABEL}.${LABEL}.${LABEL}.${"a".repeat(61)}`;
 const TCP = { type: "AAAA", transport: "tcp" as const };
 
-/** Address and port of the client, query, and owners of the two records. */
 const CASES: [
   client: { address: string; port: number },
   query: Parameters<typeof exchangeFor>[0],

@@ -1,4 +1,3 @@
-/** Few file descriptors, and clients that take as many as they can get. */
 import assert from "node:assert/strict";
 import { shareFiles } from "../../src/io/file_shares.ts";
 import { decode, queryBytes } from "../support/messages/messages.ts";
@@ -14,18 +13,15 @@ const SCRAPE = new TextEncoder().encode("GET /metrics HTTP/1.1\r\n");
 
 interface Rig {
   port: number;
-  /** Port of health and metrics. */
   http: number;
   out: () => string;
   /** Opens connections and sends `bytes` on each; the server may close them. */
   hoard(port: number, count: number, bytes?: Uint8Array): Promise<Deno.TcpConn[]>;
-  /** Changes the soft limit of descriptors. */
   limit(files: number): Promise<void>;
   rcode(name: string): Promise<string>;
   get(path: string): Promise<{ status: number; text: string }>;
 }
 
-/** Runs nodens with a cache and an upstream under a limit of descriptors. */
 async function withLimit(
   { files, args = [] }: { files: number; args?: string[] },
   use: (rig: Rig) => Promise<void>,
@@ -71,7 +67,7 @@ async function withLimit(
 
 for (const files of [256, 1024, 4096]) {
   Deno.test({
-    name: `clients that hoard connections at ${files} descriptors leave others what they need`,
+    name: `clients that hoard connections at ${files} descriptors do not exclude others`,
     ...skipUnlessLinux(),
     fn: () =>
       withLimit({ files }, async ({ port, http, out, hoard, rcode, get }) => {
@@ -91,12 +87,12 @@ for (const files of [256, 1024, 4096]) {
 }
 
 Deno.test({
-  name: "without a free descriptor nodens answers hits, and recovers when it gets some",
+  name: "without free descriptors nodens answers hits, and recovers later",
   ...skipUnless("prlimit"),
   fn: () =>
     withLimit({ files: 4096 }, async ({ port, http, hoard, limit, rcode, get }) => {
       assert.equal(await rcode("hit.example.org"), "NOERROR");
-      // Below the open ones: nothing can be opened at all.
+      // Below the number of open ones: nothing can be opened.
       await limit(10);
       await hoard(http, 10, SCRAPE);
       await hoard(port, 10);
@@ -107,13 +103,12 @@ Deno.test({
       await limit(4096);
       assert.deepEqual(await askMisses({ port, count: 100 }), { NOERROR: 100 });
       assert.match((await get("/metrics")).text, /^nodens_http_accept_failures_total [1-9]/m);
-      // The previous verdict is valid for a second.
       while ((await get("/health")).status !== 200);
     }),
 });
 
 Deno.test({
-  name: "portable: connections wait for descriptors, and are answered then",
+  name: "portable: connections wait for descriptors and are then answered",
   ...skipUnless("prlimit"),
   fn: () =>
     withLimit({ files: 4096, args: ["-io", "portable"] }, async (rig) => {

@@ -1,4 +1,3 @@
-/** Signals to a real nodens: none opens the debugger, and none is lost. */
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../release/permissions.ts";
 import { freePort } from "../support/servers/ports.ts";
@@ -16,16 +15,18 @@ import {
 } from "../support/processes/process_signals.ts";
 
 const { HUP, INT, QUIT, BUS, USR1, SEGV, TERM, SETXID } = SIGNAL;
-/** Signals that do not end nodens; SETXID is the C library's own. */
+/** Signals that do not end nodens; SETXID is used by the C library. */
 const GOES_ON: readonly number[] = [HUP, USR1, SETXID];
 const DEBUGGER_PORT = 9229;
-/** Deno handles SIGUSR1 from 500 ms after the start on. */
+/** Deno handles SIGUSR1 from 500 ms after the start. */
 const DENO_LISTENS_MS = 700;
 
 const inNamespace = skipFor(namespaceReasons());
 const onLinux = skipUnlessLinux();
 
-/** Ways to run nodens. The last one cannot replace signal handlers, and occupies the port instead. */
+/**
+ * Ways to run nodens. The last one cannot replace signal handlers, and occupies the port instead.
+ */
 const WAYS = [
   { name: "from source", flags: ["-A"], args: [], holdsPort: false },
   { name: "portable", flags: ["-A"], args: ["-io", "portable"], holdsPort: false },
@@ -35,7 +36,6 @@ const WAYS = [
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-/** Runs `use` with a Corefile. */
 function withCorefile(use: (file: string) => Promise<void>): Promise<void> {
   return withFolder((folder) => {
     const file = `${folder}/Corefile`;
@@ -135,7 +135,6 @@ for (const { name, flags, args, holdsPort } of WAYS) {
   });
 }
 
-/** Starts nodens and does not wait for it. */
 function startEarly(file: string): Promise<TestProcess> {
   // A shell ignores SIGINT and SIGQUIT for tests in the background.
   const args = ["--default-signal", Deno.execPath(), "run", "-A", MAIN, "-conf", file];
@@ -154,7 +153,6 @@ function sendEarly({ pid }: TestProcess, signal: Deno.Signal): boolean {
   return ready;
 }
 
-/** Runs two at a time. */
 async function byTwos<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
   const left = [...items];
   const lane = async () => {
@@ -174,7 +172,6 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
         const ready = sendEarly(nodens, signal);
         const status = await nodens.ended;
         if (ready || status.signal === null) assert.equal(status.code, 0, nodens.output);
-        // Before the first line of nodens, the default action applies.
         else assert.equal(status.signal, signal, nodens.output);
       }));
   });
@@ -200,7 +197,7 @@ for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
   });
 }
 
-Deno.test("signals while nodens reloads or stops do not harm", onLinux, async () => {
+Deno.test("signals during a reload or stop do no harm", onLinux, async () => {
   await byTwos([0, 1, 2, 4, 6, 8, 10, 15, 20, 30], (ms) =>
     withCorefile(async (file) => {
       const nodens = await startEarly(file);

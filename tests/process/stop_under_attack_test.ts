@@ -6,7 +6,6 @@ import { startNodens } from "../support/processes/nodens.ts";
 import { frame } from "../support/simulation/simulation.ts";
 import { driversHere } from "../support/run/require.ts";
 
-/** Grace time of Kubernetes and the systemd unit. */
 const GRACE_MS = 30_000;
 /** Messages per burst; pauses let others run on a shared machine. */
 const BURST = 200;
@@ -14,7 +13,6 @@ const PAUSE_MS = 5;
 
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-/** A nodens under attack. */
 interface Target {
   port: number;
   http: number;
@@ -22,7 +20,6 @@ interface Target {
   ended: () => boolean;
 }
 
-/** Adds a connection if nodens accepts one. */
 async function connect(port: number, to: Deno.Conn[]): Promise<Deno.Conn | null> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
   if (connection !== null) to.push(connection);
@@ -121,7 +118,6 @@ for (const io of driversHere()) {
       const attacks = names.map((name) => ATTACKS[name]!(target));
       await pause(500);
       Deno.kill(nodens.pid, "SIGTERM");
-      // As Kubernetes and systemd do.
       const timer = setTimeout(() => Deno.kill(nodens.pid, "SIGKILL"), GRACE_MS);
       const status = await nodens.ended;
       clearTimeout(timer);

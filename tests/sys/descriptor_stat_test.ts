@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync } from "node:fs";
 import { statDescriptor } from "../../src/sys/descriptor_stat.ts";
 
 for (const path of [import.meta.filename!, "/dev/null", "/proc/self/status", "/tmp"]) {
-  Deno.test(`statDescriptor: says of ${path.replace(/^.*tests/, "tests")} what fstat does`, async () => {
+  Deno.test(`statDescriptor: agrees with fstat on ${path.replace(/^.*tests/, "tests")}`, async () => {
     const descriptor = openSync(path, "r");
     try {
       const expected = fstatSync(descriptor, { bigint: true });
@@ -18,6 +18,6 @@ for (const path of [import.meta.filename!, "/dev/null", "/proc/self/status", "/t
   });
 }
 
-Deno.test("statDescriptor: a descriptor that is not open is null", async () => {
+Deno.test("statDescriptor: a closed descriptor gives null", async () => {
   assert.equal(await statDescriptor(900_000), null);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test({
-  name: "reserveDescriptors enlarges the table and leaves nothing open; too many are not an error",
+  name: "reserveDescriptors: the table is enlarged, nothing stays open, too many are not an error",
   ...skipUnlessLinux(),
   async fn() {
     const path = new URL("./descriptors_child.ts", import.meta.url).pathname;

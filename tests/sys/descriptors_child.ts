@@ -1,6 +1,6 @@
 /**
- * Enlarges the table of descriptors in a process where nothing else opens any; prints how many were
- * open before and after, and the wanted and actual size.
+ * Enlarges the table of descriptors in a separate process; prints how many were open before and
+ * after, and the wanted and actual size.
  */
 import { reserveDescriptors } from "../../src/sys/descriptor_table.ts";
 import { openLibc } from "../../src/sys/libc.ts";

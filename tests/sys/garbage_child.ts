@@ -1,4 +1,4 @@
-/** Drops 400 MiB of buffers under a garbage watch; prints by how many MB the process grew. */
+/** Drops 400 MiB of buffers under a garbage watch; prints the process's growth in MB. */
 import { Memory } from "../../src/engine/memory.ts";
 import { GarbageWatch } from "../../src/sys/garbage.ts";
 import { readKernelFile } from "../../src/sys/kernel_file.ts";
@@ -15,7 +15,6 @@ const watch = new GarbageWatch(8 * MIB);
 const beforeMb = anonymousMb();
 let peakMb = beforeMb;
 for (let round = 0; round < ROUNDS; round++) {
-  // A mebibyte in small or in large pieces.
   const size = round % 2 === 0 ? 4096 : 128 * 1024;
   for (let bytes = 0; bytes < MIB; bytes += size) {
     new Memory(size).bytes.fill(1);

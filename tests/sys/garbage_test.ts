@@ -4,7 +4,7 @@ import { V8_FLAGS } from "../../release/v8_flags.ts";
 import { GarbageWatch, RestCollector } from "../../src/sys/garbage.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
-Deno.test("garbage is collected per limit allocated, every eighth time with old objects", () => {
+Deno.test("garbage watch: each limit of allocation causes a collection, every eighth a full one", () => {
   const collections: string[] = [];
   const watch = new GarbageWatch(100, ({ type }) => collections.push(type));
   for (let bytes = 0; bytes <= 850; bytes += 50) watch.look(bytes);
@@ -14,7 +14,7 @@ Deno.test("garbage is collected per limit allocated, every eighth time with old 
   assert.equal(collections.length, 9);
 });
 
-Deno.test("the garbage watch uses its current limit", () => {
+Deno.test("garbage watch: a changed limit applies at once", () => {
   let collections = 0;
   const watch = new GarbageWatch(1000, () => collections++);
   watch.look(500);
@@ -23,7 +23,7 @@ Deno.test("the garbage watch uses its current limit", () => {
   assert.equal(collections, 1);
 });
 
-Deno.test("a heap that has grown by megabytes is collected once", () => {
+Deno.test("garbage watch: a heap that has grown by megabytes is collected once", () => {
   const MIB = 2 ** 20;
   let sizeBytes = 10 * MIB;
   let collections = 0;
@@ -39,7 +39,6 @@ Deno.test("a heap that has grown by megabytes is collected once", () => {
   assert.deepEqual(counts, [1, 1, 1, 2, 3, 3]);
 });
 
-/** Allows for the test's garbage and V8's own. */
 const BOUND_MB = 48;
 
 for (const flags of [[], [V8_FLAGS]]) {

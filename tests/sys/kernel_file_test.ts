@@ -5,7 +5,7 @@ import { skipUnlessLinux } from "../support/run/require.ts";
 const onLinux = skipUnlessLinux();
 
 Deno.test({
-  name: "a kernel file reads as in Deno with all permissions",
+  name: "a kernel file has the same content as with Deno and all permissions",
   ...onLinux,
   fn: () => {
     for (const path of ["/proc/version", "/proc/self/cgroup"]) {
@@ -15,13 +15,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a missing kernel file is an error that names it",
+  name: "a missing kernel file is an error with its path",
   ...onLinux,
   fn: () => assert.throws(() => readKernelFile("/proc/nothing"), /"\/proc\/nothing"/),
 });
 
 Deno.test({
-  name: "a kernel file that is kept open reports refused writes",
+  name: "an open kernel file reports refused writes",
   ...onLinux,
   fn: () => {
     for (const [path, taken] of [["/dev/null", true], ["/dev/full", false]] as const) {

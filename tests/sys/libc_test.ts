@@ -8,7 +8,7 @@ const ROUNDS = Math.ceil(2000 / PATIENCE);
 const BAD_DESCRIPTOR = 9;
 const INVALID = 22;
 
-/** Calls that fail in three ways while V8 collects garbage; returns what was misread. */
+/** Calls that fail in three ways while V8 collects garbage; returns wrong error numbers. */
 function misread(): string[] {
   const libc = openLibc();
   const fd = libc.eventfd(0, EFD_NONBLOCK);
@@ -30,13 +30,13 @@ function misread(): string[] {
 }
 
 Deno.test({
-  name: "errno is that of the previous call, whatever V8 does meanwhile",
+  name: "errno belongs to the previous call, whatever V8 does meanwhile",
   ...skipUnlessLinux(),
   fn: () => assert.deepEqual(misread(), []),
 });
 
 Deno.test({
-  name: "errno is the thread's own, from its first call on",
+  name: "errno belongs to the thread, from its first call on",
   ...skipUnlessLinux(),
   async fn() {
     const path = new URL("./errno_worker.ts", import.meta.url);

@@ -3,7 +3,7 @@ import { PERMISSIONS } from "../../release/permissions.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test({
-  name: "megabytes of the executable are given back, and it runs on",
+  name: "megabytes of the executable are released, and it still runs",
   ...skipUnlessLinux(),
   async fn() {
     const path = new URL("./release_child.ts", import.meta.url).pathname;

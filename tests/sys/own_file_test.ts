@@ -14,7 +14,7 @@ const WRITABLE_FOLDER =
 const WRITABLE_FILE = /^other users may write to it /;
 const LINK = /^it is a symbolic link/;
 
-/** A name, what changes a valid folder with a valid file `cache`, and the error. */
+/** A name, a change of a valid folder with a valid file `cache`, and the error. */
 type Case = [name: string, spoil: (folder: string, file: string) => void, why: RegExp | null];
 
 const CASES: Case[] = [

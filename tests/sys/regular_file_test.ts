@@ -26,10 +26,9 @@ for (const special of SPECIALS) {
   });
 }
 
-Deno.test("a file may have the maximum size, and not an octet more", async () => {
+Deno.test("a file may have the maximum size, but not one octet more", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/file`;
-    // Larger than the first buffer, with a character across its end.
     const text = `${"x".repeat(65_535)}ä${"y".repeat(100_000)}`;
     Deno.writeTextFileSync(path, text);
     const { size } = Deno.statSync(path);

@@ -10,7 +10,6 @@ function filesMb(): number {
 const beforeMb = filesMb();
 for (let round = 0; round < 3; round++) {
   releaseMemory();
-  // Uses code and constants again.
   const text = JSON.stringify(Array.from({ length: 1000 }, (_, i) => ({ i, text: `${i}` })));
   if (JSON.parse(text).length !== 1000 || !/"text":"999"/.test(text)) Deno.exit(1);
   await new Promise((resolve) => setTimeout(resolve, 1));

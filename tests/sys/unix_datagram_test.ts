@@ -17,7 +17,7 @@ Deno.test("unixAddress encodes paths and abstract names, and refuses other names
 });
 
 if (isLinux()) {
-  Deno.test("datagrams reach an abstract socket, and a full queue does not block", () => {
+  Deno.test("datagrams are delivered to an abstract socket, and a full queue does not block", () => {
     const libc = openLibc();
     const name = `@nodens-test-${Deno.pid}`;
     const receiver = libc.socket(1, 2, 0);

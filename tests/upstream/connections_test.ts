@@ -9,7 +9,6 @@ function outcomes(queries: readonly FakeQuery[]): (string | null)[] {
   return queries.map(({ outcome }) => outcome);
 }
 
-/** Answers all queries on all streams. */
 function answerAll(streams: FakeStreams): void {
   while (streams.layout.some((names) => names !== "")) {
     for (const stream of [...streams.streams]) {
@@ -20,7 +19,7 @@ function answerAll(streams: FakeStreams): void {
   }
 }
 
-/** Every query has ended, and no stream, connection or timer is left. */
+/** Asserts that every query has ended, without open streams or timers. */
 function assertOver(streams: FakeStreams, message = "at the end"): void {
   streams.run(READ_TIMEOUT_MS);
   assert.deepEqual(streams.queries.filter(({ outcome }) => outcome === null), [], message);
@@ -31,7 +30,6 @@ function assertOver(streams: FakeStreams, message = "at the end"): void {
   assert.ok(streams.idle, message);
 }
 
-/** Tests connections to one server, which must all be closed in the end. */
 function test(
   title: string,
   run: (streams: FakeStreams) => void,
@@ -55,21 +53,20 @@ test("the idle connection that was used last is used first", (streams) => {
   streams.answer("c", "d");
 });
 
-test("handshakes are limited, and no query fails because of that", (streams) => {
+test("the number of handshakes is limited, and no query fails because of that", (streams) => {
   streams.accepting = false;
   const names = Array.from({ length: 12 }, (_, i) => `n${i}`);
   const queries = streams.ask(...names);
   assert.equal(streams.streams.length, 2);
   streams.accepting = true;
   streams.run(1);
-  // Those two are established, so others may follow.
   queries.push(...streams.ask("m0", "m1", "m2"));
   assert.ok(streams.streams.length <= 4);
   answerAll(streams);
   assert.deepEqual(outcomes(queries), queries.map(() => "answered"));
 }, { max: 16, maxHandshakes: 2 });
 
-Deno.test("a query that cannot be sent because TLS is busy fails alone; its connection stays", () => {
+Deno.test("a query that cannot be sent because TLS is busy fails alone, and its connection stays open", () => {
   const why = "too much is under way to upstreams over TLS";
   const streams = new FakeStreams({ max: 1 });
   streams.ask("a");
@@ -80,7 +77,6 @@ Deno.test("a query that cannot be sent because TLS is busy fails alone; its conn
   queries.push(...streams.ask("d"));
   assert.deepEqual(streams.layout, ["a d"]);
   streams.answer("a", "d");
-  // The same on a connection that is being established.
   const fresh = new FakeStreams({ max: 1 });
   fresh.accepting = false;
   const early = fresh.ask("e", "f");
@@ -106,12 +102,11 @@ test("a query cancelled while another fails as busy does not fail as well", (str
   };
   streams.busy = true;
   streams.accepting = true;
-  // A query that ends twice throws.
   streams.run(1);
   assert.equal(second!.outcome, "cancelled");
 }, { max: 1 });
 
-test("a query that cannot move because TLS is busy stays where it waits", (streams) => {
+test("a query that cannot move because TLS is busy stays on its connection", (streams) => {
   const queries = streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b c"]);
   streams.answer("a");
@@ -124,7 +119,7 @@ test("a query that cannot move because TLS is busy stays where it waits", (strea
   assert.deepEqual(outcomes(queries), ["answered", "answered", "answered"]);
 }, { max: 2 });
 
-test("each query gets its own connection up to the bound; then they share", (streams) => {
+test("queries get separate connections up to the bound, then share them", (streams) => {
   streams.ask("a", "b", "c");
   assert.deepEqual(streams.layout, ["a", "b", "c"]);
   streams.ask("d", "e");
@@ -146,7 +141,6 @@ test("once a server has answered out of order, queries share a connection", (str
   const shared = streams.streams.find(({ unanswered }) => unanswered.length === 2)!;
   streams.answerOn(shared, shared.unanswered[1]!.name);
   answerAll(streams);
-  // Until the idle connections are closed.
   streams.run(11_000);
   streams.ask("d", "e", "f");
   assert.deepEqual(streams.layout, ["d e f"]);
@@ -164,7 +158,7 @@ Deno.test("DNS over HTTPS: queries share a connection from the start", () => {
   assertOver(streams);
 });
 
-test("a query is never sent behind a late one", (streams) => {
+test("a query is never sent after a late one on the same connection", (streams) => {
   streams.ask("slow");
   streams.run(PATIENCE_MS);
   streams.ask("a");
@@ -174,7 +168,7 @@ test("a query is never sent behind a late one", (streams) => {
   streams.answer("a", "b", "slow");
 }, { max: 2 });
 
-test("at the bound a late query makes room, and is sent again last", (streams) => {
+test("at the bound a late query gives up its connection, and is sent again last", (streams) => {
   const [slow] = streams.ask("slow") as [FakeQuery];
   streams.run(PATIENCE_MS);
   const fast = streams.ask("a", "b");
@@ -197,12 +191,12 @@ test("a query stuck behind a late one moves to a free connection", (streams) => 
   assert.equal(streams.layout.filter((names) => names.split(" ").includes("stuck")).length, 2);
   streams.answer("stuck");
   assert.equal(streams.queries[2]!.outcome, "answered");
-  // The first connection owes two answers; the one that is not needed is ignored.
+  // The first connection owes two answers; the unneeded one is ignored.
   answerAll(streams);
   assert.ok(streams.late >= 1);
 }, { max: 2 });
 
-test("a query that moved is answered once, by whichever connection is first", (streams) => {
+test("a query that moved is answered once, by the faster connection", (streams) => {
   streams.ask("a", "b", "c");
   const [stuck] = streams.streams.filter(({ unanswered }) => unanswered.length === 2);
   const [first, second] = stuck!.unanswered.map(({ name }) => name) as [string, string];
@@ -219,7 +213,7 @@ test("a query that moved is answered once, by whichever connection is first", (s
   assert.equal(streams.late, 2);
 }, { max: 2 });
 
-Deno.test("queries on a connection that closes are sent on another", () => {
+Deno.test("queries on a connection that closes are sent again on another", () => {
   for (const reset of [false, true]) {
     const streams = new FakeStreams();
     const [a] = streams.ask("a") as [FakeQuery];
@@ -243,7 +237,6 @@ test("if a server closes every connection unanswered, the query fails after few 
 });
 
 test("single use: closing after one answer is detected, and forgotten later", (streams) => {
-  // Two at a time on one connection, which is closed behind the first answer.
   for (const names of [["a", "b"], ["c", "d"]]) {
     streams.ask(...names);
     const [stream] = streams.streams.filter(({ state }) => state === "open");
@@ -270,7 +263,7 @@ test("single use: closing after one answer is detected, and forgotten later", (s
   assert.equal(streams.streams.length, before + 4, "connections are kept again");
 }, { max: 1 });
 
-test("single use: a server that reads no second query is detected by asking elsewhere", (streams) => {
+test("single use: a server that ignores second queries is detected over another connection", (streams) => {
   streams.ask("a");
   streams.answer("a");
   streams.ask("b");
@@ -279,7 +272,6 @@ test("single use: a server that reads no second query is detected by asking else
   assert.deepEqual(streams.layout, ["b", "b"]);
   streams.answer("b");
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
-  // From now on each query gets a fresh connection.
   for (const name of ["c", "d", "e"]) {
     streams.ask(name);
     const stream = streams.streams.at(-1)!;
@@ -288,10 +280,10 @@ test("single use: a server that reads no second query is detected by asking else
   }
 });
 
-test("single use: detected from queries that made room", (streams) => {
+test("single use: detected from late queries that were sent again", (streams) => {
   streams.ask("a", "b", "c");
   answerAll(streams);
-  // It has answered many on a connection; now it answers only the first of each.
+  // After many answers on a connection, it answers only the first of each.
   const answeredOn = new Set(streams.streams);
   for (let i = 0; i < 60; i++) {
     streams.ask(`n${i}`);
@@ -311,7 +303,6 @@ test("single use: detected from queries that made room", (streams) => {
 }, { max: 2 });
 
 test("a server's connection limit is detected, and forgotten after a minute", (streams) => {
-  // It serves one connection and never reads the others.
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
   streams.run(2 * PATIENCE_MS);
@@ -319,7 +310,7 @@ test("a server's connection limit is detected, and forgotten after a minute", (s
   streams.answerOn(streams.streams[0]!, "b");
   assert.deepEqual(outcomes(streams.queries), ["answered", "answered"]);
   streams.ask("c", "d");
-  // The unserved connection stays for a while, in case it is served after all.
+  // The unserved connection stays for a while, in case it is served later.
   assert.deepEqual(streams.layout.filter((names) => names !== ""), ["c d", "b"]);
   streams.answer("c", "d");
   streams.run(READ_TIMEOUT_MS + PATIENCE_MS);
@@ -330,7 +321,7 @@ test("a server's connection limit is detected, and forgotten after a minute", (s
   streams.answer("e", "f");
 }, { max: 4 });
 
-test("a server that is slow to serve a connection is not assumed to have a limit", (streams) => {
+test("a server that serves a connection late is not assumed to have a limit", (streams) => {
   streams.ask("a", "b");
   streams.answerOn(streams.streams[0]!, "a");
   streams.run(2 * PATIENCE_MS);
@@ -339,7 +330,7 @@ test("a server that is slow to serve a connection is not assumed to have a limit
   assert.equal(streams.late, 1);
   streams.ask("c", "d", "e");
   assert.deepEqual(streams.layout.sort(), ["c", "d", "e"]);
-  // Nor for the next minute: queries there wait.
+  // Queries wait there also in the next minute.
   streams.answer("c", "d");
   streams.run(2 * PATIENCE_MS);
   assert.deepEqual(streams.layout.sort(), ["", "", "e"]);
@@ -360,7 +351,7 @@ test("a server that resets connections beyond its limit is detected without wait
   assert.equal(streams.streams.length, length);
 }, { max: 4 });
 
-test("a query that times out does not close a connection on which others wait", (streams) => {
+test("a query that times out does not close a connection with other queries", (streams) => {
   streams.ask("a", "b", "c");
   streams.answer("b");
   assert.equal(streams.queries[1]!.outcome, "answered");
@@ -389,7 +380,7 @@ test("retired connections finish outstanding queries and take no new ones", (str
   assert.equal(streams.open, 0);
 });
 
-Deno.test("connections are closed when idle, when old, and if too many are idle", () => {
+Deno.test("connections are closed when idle or old, and if too many are idle", () => {
   const idle = new FakeStreams({ idleMs: 1000 });
   idle.ask("a");
   idle.answer("a");
@@ -513,7 +504,6 @@ test("a stuck query moves as soon as it is late, however the timer was set", (st
   const copies = () => streams.layout.filter((names) => names === "stuck").length;
   streams.run(PATIENCE_MS - 2);
   assert.equal(copies(), 1);
-  // Connecting takes a moment.
   streams.run(4);
   assert.equal(copies(), 2);
   streams.answer("stuck");

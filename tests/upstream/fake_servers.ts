@@ -15,8 +15,8 @@ import { Race } from "../../src/upstream/race/race.ts";
 import type { Reply } from "../../src/upstream/message/reply.ts";
 
 /**
- * Results of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (it
- * could not be sent), or "100 suspected, 300 answer".
+ * Results of one ask: "10 answer", "5 REFUSED", "5 SERVFAIL", "5 failed", "silent", "cannot" (not
+ * sent), or "100 suspected, 300 answer".
  */
 export type Script = string;
 
@@ -40,7 +40,7 @@ export interface RaceOptions {
 /** Refusals that are about the server, not the question. */
 const ELSEWHERE: readonly number[] = [RCODE.REFUSED, RCODE.NOTIMP];
 
-/** Servers that answer by script, for one race at a time; `trace` records what happens. */
+/** Servers that answer by script, for one race at a time; `trace` records events. */
 export class FakeServers implements RaceGroup {
   readonly trace: string[] = [];
   readonly settings: RaceSettings;
@@ -49,7 +49,6 @@ export class FakeServers implements RaceGroup {
   readonly hedges: Budget;
   readonly resends: Budget;
   readonly engine = { nowMs: 0, timers: new Timers(), random: () => 0 };
-  /** Asks that have neither ended nor been cancelled. */
   open = 0;
   asks = 0;
   ends = 0;
@@ -76,7 +75,6 @@ export class FakeServers implements RaceGroup {
     this.resends = budgetOf(resends);
   }
 
-  /** Runs one race to its end and somewhat longer. */
   race(options: RaceOptions = {}): void {
     const { streamed = false, sinceMs = 0, only, intoLoops = false } = options;
     const server = this.servers.find(({ label }) => label === only) ?? null;
@@ -248,7 +246,6 @@ class FakeTicket implements Ticket {
   }
 }
 
-/** A budget with this many tokens. */
 function budgetOf(count: number): Budget {
   const budget = new Budget({ share: 1, perSecond: 0, most: count });
   for (let i = 0; i < count; i++) budget.earn();

@@ -17,7 +17,7 @@ export const PATIENCE_MS = 100;
 export class FakeQuery implements TransportHandler {
   readonly name: string;
   readonly outgoing: Outgoing;
-  /** "answered", a failure's reason, "cancelled" or "timed out"; null while it is under way. */
+  /** "answered", a failure's reason, "cancelled" or "timed out"; null while in flight. */
   outcome: string | null = null;
   readonly #onEnd: (query: FakeQuery) => void;
 
@@ -58,7 +58,6 @@ export class FakeQuery implements TransportHandler {
 export interface FakeStream {
   readonly handler: StreamHandler;
   state: "connecting" | "open" | "closed";
-  /** Unanswered queries, oldest first: name and frame. */
   readonly unanswered: { name: string; frame: Uint8Array }[];
 }
 
@@ -75,7 +74,7 @@ export class FakeStreams {
   busy = false;
   /** Messages with a query's id that do not answer it. */
   strays = 0;
-  /** Called for each query that reaches the server. */
+  /** Called for each query that the server gets. */
   onQuery: (stream: FakeStream, name: string) => void = () => {};
   readonly #engine;
   readonly #values = new Float64Array(64);
@@ -108,7 +107,6 @@ export class FakeStreams {
     });
   }
 
-  /** Unexpected replies. */
   get late(): number {
     return this.#values[COUNTER.UNEXPECTED_TCP]!;
   }
@@ -126,12 +124,10 @@ export class FakeStreams {
     return this.streams.filter(({ state }) => state !== "closed").length;
   }
 
-  /** No timer is running. */
   get idle(): boolean {
     return this.#timers.nextMs === Infinity;
   }
 
-  /** Unanswered names on each open stream. */
   get layout(): string[] {
     return this.streams.filter(({ state }) => state !== "closed")
       .map(({ unanswered }) => unanswered.map(({ name }) => name).join(" "));
@@ -160,7 +156,7 @@ export class FakeStreams {
     query.end(late ? "timed out" : "cancelled");
   }
 
-  /** Answers a name where it was asked last. */
+  /** Answers a name on the connection that asked last. */
   answer(...names: string[]): void {
     for (const name of names) {
       const stream = this.streams.findLast(({ state, unanswered }) =>
@@ -177,7 +173,6 @@ export class FakeStreams {
     this.send(stream, asked!.frame);
   }
 
-  /** Sends a query back as its answer. */
   send(stream: FakeStream, frame: Uint8Array): void {
     const memory = new Memory(frame.length);
     memory.bytes.set(frame);
@@ -185,7 +180,6 @@ export class FakeStreams {
     stream.handler.data(memory, 0, frame.length);
   }
 
-  /** Closes a stream, or resets it. */
   end(stream: FakeStream, reset = false): void {
     if (stream.state === "closed") return;
     if (reset) {

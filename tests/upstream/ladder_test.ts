@@ -2,15 +2,14 @@ import assert from "node:assert/strict";
 import { FORM } from "../../src/upstream/message/edns.ts";
 import { EdnsLadder } from "../../src/upstream/server/ladder.ts";
 
-/** Usual time of the server in these tables, in milliseconds. */
 const PATIENCE_MS = 100;
 
 /**
- * Events of one server's ladder, with their times in milliseconds: "0 send options" requires the form
- * of a question that the server has left unanswered before; "0 first options" that of another one;
- * "5 answer options" and "5 refuse options" are replies, with the evidence of the same question after
- * them ("6 answer plain refused", "105 answer edns again"); "5000 try edns" requires the form to try,
- * "5001 tried edns" and "5001 failed edns" are the results.
+ * Events of one server's ladder, with times in milliseconds. "0 send options" requires the form for
+ * a question that the server has left unanswered before, "0 first options" for another one. "5
+ * answer options" and "5 refuse options" are replies, followed by the evidence of the same question
+ * ("6 answer plain refused", "105 answer edns again"). "5000 try edns" requires the form to try;
+ * "5001 tried edns" and "5001 failed edns" are results.
  */
 interface Row {
   name: string;
@@ -20,21 +19,20 @@ interface Row {
 
 const TABLE: readonly Row[] = [
   {
-    name: "a server that answers options gets them",
+    name: "a server that answers options continues to get them",
     knowsEdns: true,
     events: `
       0 send options, 5 answer options, 10 send options, 105 send options`,
   },
   {
-    name:
-      "a name that is never answered costs no other name its EDNS, even if nothing else is asked",
+    name: "an unanswered name does not cost other names their EDNS",
     knowsEdns: true,
     events: `
       0 first options, 5 answer options, 1000 first options, 1100 send edns, 1300 send plain,
       1350 first options, 1355 answer options, 1400 first options`,
   },
   {
-    name: "one that knows EDNS and is silent for a second gets other questions in a lower form too",
+    name: "a server with EDNS that is silent for a second gets other questions in a lower form",
     knowsEdns: true,
     events: `
       0 send options, 5 answer options, 1000 first options, 1500 first options, 2000 first edns,
@@ -42,14 +40,14 @@ const TABLE: readonly Row[] = [
       2211 try options, 2215 tried options`,
   },
   {
-    name: "while nothing is answered, the forms rotate",
+    name: "while the server answers nothing, the forms rotate",
     knowsEdns: true,
     events: `
       0 send options, 100 send edns, 200 send plain, 1000 first options, 1001 first edns,
       1002 first plain, 1003 first options, 1004 first edns, 1006 answer edns, 1007 first edns`,
   },
   {
-    name: "silence: the next lower form after each patience",
+    name: "silence leads to the next lower form after each wait",
     knowsEdns: false,
     events: `
       0 send options, 50 send options, 100 send edns, 150 send edns, 200 send plain`,
@@ -61,7 +59,7 @@ const TABLE: readonly Row[] = [
       0 send options, 100 send edns, 200 send plain, 300 send options, 301 send edns`,
   },
   {
-    name: "a server that drops options gets none once it has answered without",
+    name: "a server that drops options gets none after an answer without options",
     knowsEdns: true,
     events: `
       0 send options, 100 send edns, 105 answer edns, 110 send edns, 115 answer edns,
@@ -75,7 +73,7 @@ const TABLE: readonly Row[] = [
       4000 send plain`,
   },
   {
-    name: "a server that has supported EDNS loses it only by the same question",
+    name: "only the same question can downgrade a server that has supported EDNS",
     knowsEdns: false,
     events: `
       0 send options, 5 answer options, 1000 send options, 1100 send edns, 1250 first options,
@@ -96,7 +94,7 @@ const TABLE: readonly Row[] = [
       150 send options`,
   },
   {
-    name: "FORMERR to options: none after the answer",
+    name: "FORMERR to options: no options after the answer",
     knowsEdns: true,
     events: `
       0 send options, 5 refuse options, 6 answer edns refused, 10 send edns`,
@@ -120,7 +118,7 @@ const TABLE: readonly Row[] = [
       0 answer plain, 10 send options`,
   },
   {
-    name: "the better form is tried after five seconds, by one query at a time",
+    name: "the better form is tried after five seconds, with one query at a time",
     knowsEdns: true,
     events: `
       0 send options, 5 refuse options, 6 answer plain refused, 5005 try nothing, 5006 try edns,
@@ -157,7 +155,7 @@ function nameOf(form: number): string {
   return form < 0 ? "nothing" : ["options", "edns", "plain"][form]!;
 }
 
-Deno.test("which form of a query a server gets", async (t) => {
+Deno.test("a server gets the form of query that it supports", async (t) => {
   for (const { name, events, knowsEdns } of TABLE) {
     await t.step(name, () => {
       const ladder = new EdnsLadder();

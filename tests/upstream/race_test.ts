@@ -4,8 +4,8 @@ import { FakeServers, type RaceOptions } from "./fake_servers.ts";
 import { seeded } from "../support/run/random.ts";
 
 /**
- * Name; the servers `a / b / …`, each with the results of its asks (`first | second`) and a state if it
- * is not healthy; the expected trace.
+ * Name; the servers `a / b / …`, each with the results of its asks (`first | second`) and a state
+ * if it is not healthy; the expected trace.
  */
 type Row = readonly [
   name: string,
@@ -192,19 +192,19 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       { race: { intoLoops: true } },
     ],
     [
-      "a query for one server goes to it in any state",
+      "a query for one server is sent in any state",
       "10 answer / looping: 10 answer",
       "0 ask b; 10 answer of b",
       { race: { only: "b" } },
     ],
     [
-      "a query for one server goes to it once",
+      "a query for one server is sent once",
       "10 answer / 5 failed",
       "0 ask b; 5 failed: b: connection refused",
       { settings: { maxConnectAttempts: 0, hedgeMs: 1 }, race: { only: "b" } },
     ],
     [
-      "a query for one server goes to no server beside it",
+      "a query for one server is sent to no other",
       "10 answer / 100 suspected, 300 answer",
       "0 ask b; 300 answer of b",
       { race: { only: "b" } },
@@ -242,7 +242,6 @@ function serversOf(servers: string) {
   });
 }
 
-/** The race has ended once and has left nothing behind. */
 function assertOver(servers: FakeServers, message: string): void {
   assert.equal(servers.ends, 1, message);
   assert.equal(servers.open, 0, message);
@@ -275,14 +274,14 @@ Deno.test("race: unlimited attempts pause after each round and end in time", () 
   }
 });
 
-Deno.test("race: a resend that proves to be needed costs no budget", () => {
+Deno.test("race: a useful resend costs no budget", () => {
   const group = new FakeServers(serversOf("silent | 10 answer"), { resends: 1 });
   group.race();
   assert.equal(group.counts.resend, 1);
   assert.equal(group.resends.spend(group.engine.nowMs), true);
 });
 
-Deno.test("race: whatever servers do, it ends once and in time, and leaves nothing behind", () => {
+Deno.test("race: it ends once, in time, and leaves nothing behind, whatever servers do", () => {
   const events = ["answer", "REFUSED", "SERVFAIL", "failed", "suspected"];
   for (let seed = 1; seed <= 2000; seed++) {
     const random = seeded(seed);

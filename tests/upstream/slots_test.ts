@@ -3,7 +3,6 @@ import type { EngineServices } from "../../src/engine/handler.ts";
 import type { Connection } from "../../src/upstream/transport/connection.ts";
 import { ConnectionSlots, type SlotHolder } from "../../src/upstream/transport/slots.ts";
 
-/** A server with this many connections that records what is closed. */
 class Holder implements SlotHolder {
   constructor(
     private readonly slots: ConnectionSlots,
@@ -37,7 +36,7 @@ function setup() {
   return { slots, taken, holder };
 }
 
-Deno.test("the connection that has been idle longest makes room, whatever its server", () => {
+Deno.test("the longest idle connection is closed for a new one, whatever its server", () => {
   const { slots, taken, holder } = setup();
   const [greedy, first, second] = [holder("greedy", 3), holder("first", 2), holder("second", 2)];
   first.idle();
@@ -47,7 +46,7 @@ Deno.test("the connection that has been idle longest makes room, whatever its se
   assert.deepEqual(taken, ["idle of first", "idle of second", "idle of greedy"]);
 });
 
-Deno.test("a server that has connections does not get the only one of another", () => {
+Deno.test("a server with connections does not get the only slot of another", () => {
   const { slots, taken, holder } = setup();
   const [greedy, steady] = [holder("greedy", 15), holder("steady", 1)];
   steady.idle();

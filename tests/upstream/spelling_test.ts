@@ -9,7 +9,7 @@ Deno.test("names are sent in random case only if configured", () => {
   assert.equal(new Spelling(true).isMixed(0), true);
 });
 
-Deno.test("three consecutive misspelt replies are too many", () => {
+Deno.test("three consecutive misspelt replies mean that the server folds case", () => {
   const spelling = new Spelling(true);
   assert.deepEqual([1, 2, 3].map(() => spelling.misspelt()), [false, false, true]);
   spelling.right();
@@ -19,7 +19,7 @@ Deno.test("three consecutive misspelt replies are too many", () => {
   assert.deepEqual([1, 2, 3].map(() => spelling.misspelt()), [false, false, true]);
 });
 
-Deno.test("after suspected forgery a server is asked over TCP for a minute, still in mixed case", () => {
+Deno.test("after a suspected forgery a server is asked over TCP for a minute, in mixed case", () => {
   const spelling = new Spelling(true);
   assert.equal(spelling.needsTcp(0), false);
   spelling.suspectForgery(1000);

@@ -10,13 +10,11 @@ import { type Script, ScriptedServer } from "../../support/simulation/scripted_s
 
 const A: Answer = { type: "A", name: "www.example.org", ttl: 300, data: "192.0.2.1" };
 
-/** Response to a query, its id and question copied. */
 function answer(query: Uint8Array, parts: Packet): Uint8Array {
   const { id, questions } = decode(Buffer.from(query));
   return encode({ type: "response", id: id!, questions: questions!, flags: 0x180, ...parts });
 }
 
-/** Runs `nodens query` against a script. */
 async function query(args: string, script: Script, options: Parameters<typeof run>[2] = {}) {
   const server = await ScriptedServer.start(script);
   const where = options.resolvConf === undefined ? ["@127.0.0.1"] : [];
@@ -131,7 +129,7 @@ Deno.test("query +short prints only data", async () => {
   assert.equal(out, "ns.example.org.\n192.0.2.1\n");
 });
 
-Deno.test("query repeats a truncated answer over TCP", async () => {
+Deno.test("query asks again over TCP after a truncated answer", async () => {
   const asked: string[] = [];
   const { out, code } = await query("www.example.org", (message, transport) => {
     asked.push(transport);
@@ -190,7 +188,7 @@ Deno.test("query dumps a malformed response", async () => {
   assert.match(err, /^;; Got bad packet: record ends at byte 64 of 61\n61 bytes\n/);
 });
 
-Deno.test("query prints response codes with bits of OPT", async () => {
+Deno.test("query prints extended response codes", async () => {
   const { out } = await query("www.example.org", (message) => [
     answer(message, {
       additionals: [{

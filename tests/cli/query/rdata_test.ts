@@ -10,7 +10,7 @@ import { WireReader } from "../../../src/cli/query/wire.ts";
 const KEY = Buffer.from("0301".repeat(30), "hex");
 const KEY_TEXT = KEY.toString("base64");
 
-/** Data for dns-packet's encoder, and dig's text for it. */
+/** Data for dns-packet's encoder, and the text that dig prints. */
 const CASES: [type: string, data: unknown, text: string][] = [
   ["A", "192.0.2.1", "192.0.2.1"],
   ["AAAA", "2001:db8:0:0:0:0:0:1", "2001:db8::1"],
@@ -79,7 +79,7 @@ const CASES: [type: string, data: unknown, text: string][] = [
   ],
 ];
 
-/** Data in hexadecimal digits, for types and faults that dns-packet cannot encode. */
+/** Data in hexadecimal, for types and faults that dns-packet cannot encode. */
 const HEX_CASES: [type: string, hex: string, text: string | RegExp][] = [
   [
     "HTTPS",
@@ -110,7 +110,7 @@ for (const [type, hex, text] of HEX_CASES) {
   });
 }
 
-Deno.test("a compressed name ends, or is an error", () => {
+Deno.test("query: a compressed name ends or is rejected", () => {
   const name = (hex: string, at: number) => new WireReader(Uint8Array.fromHex(hex), at).name();
   assert.equal(name("03777777000161c000", 5), "a.www.");
   for (const hex of ["c000", "0161c000", "0161c004c002", "4061"]) {

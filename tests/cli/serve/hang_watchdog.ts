@@ -1,6 +1,6 @@
 /**
- * Makes a data plane hang beside a watchdog of 0.3 seconds, and exits with 3 once the control plane
- * says that it is dead. In a process of its own: such a thread ends with it only.
+ * Makes a data plane hang with a watchdog of 0.3 s; exits with 3 once it counts as dead. A separate
+ * process, because such a thread ends only with its process.
  */
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { ServiceManager } from "../../../src/control/service/service_manager.ts";
@@ -19,7 +19,6 @@ await withDataPlane({
   const manager = new ServiceManager({ log: (level, line) => write(`${level}: ${line}`) });
   manager.ready("serving");
   await new SelfChecks([plane]).watch(manager.watchdog()!);
-  // Some signs of life.
   await new Promise((resolve) => setTimeout(resolve, 500));
   plane.provoke("hang");
   await new Promise((resolve) => setTimeout(resolve, 60_000));

@@ -11,7 +11,7 @@ import { until } from "../../support/run/until.ts";
 import { inFolder, run } from "./scene.ts";
 
 Deno.test({
-  name: "-log-format json: every line is an object: queries, errors and messages",
+  name: "-log-format json: queries, errors and messages are logged as objects",
   ...skipUnless("kdig"),
   fn: async () => {
     const nodens = await startNodens({
@@ -135,7 +135,7 @@ Deno.test({
   },
 });
 
-Deno.test("-log-format json: faults of the Corefile are objects too", async () => {
+Deno.test("-log-format json: faults of the Corefile are logged as objects", async () => {
   const corefile = ". {\n cach\n forward . 10.0.0.256\n}\n";
   await inFolder({ Corefile: corefile }, async (folder) => {
     const { code, out, err } = await run(["-log-format=json", "-conf", `${folder}/Corefile`]);
@@ -174,7 +174,7 @@ Deno.test("-log-format: an unknown format is refused", async () => {
   assert.match(err, /-log-format: "xml" is unknown \(text, json\)/);
 });
 
-Deno.test("-log-time: text lines have their time in a file, and on request", async () => {
+Deno.test("-log-time: text lines have a time in files, and on request", async () => {
   const folder = folderWith({});
   const run = async (args: string[], env: Record<string, string>) => {
     Deno.writeTextFileSync(
@@ -213,10 +213,10 @@ Deno.test("-log-time: text lines have their time in a file, and on request", asy
 });
 
 if (isLinux()) {
-  Deno.test("lines start with a priority only on the journal's stream", async () => {
+  Deno.test("log lines start with a priority only on the journal's stream", async () => {
     const corefile = () => `.:${freePort()} {\n bind 127.0.0.1\n hosts /nonexistent\n}\n`;
     const folder = folderWith({ one: corefile(), two: corefile(), bad: ". {\n cach\n}\n" });
-    /** Runs with one of the two outputs, which are different pipes, as the journal. */
+    /** Uses one of the two outputs, which are different pipes, as the journal. */
     const run = async (file: string, descriptor: number) => {
       const script = "exec 5>&1 6>&2; " +
         `export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/${descriptor + 4}); exec "$0" "$@"`;
@@ -251,7 +251,7 @@ if (isLinux()) {
     Deno.removeSync(folder, { recursive: true });
   });
 
-  Deno.test("an unread standard output: every query is answered, every line counted", async () => {
+  Deno.test("unread standard output: every query is answered, and every line counted", async () => {
     const [port, metrics] = [freePort(), freePort()];
     const queries = 8000;
     const filler = "x".repeat(1000);
@@ -272,7 +272,6 @@ if (isLinux()) {
       return !done;
     };
     while (!/^Try: /m.test(out)) assert.ok(await read());
-    // Nobody reads from here on.
     await askAll(port, queries);
     await askAll(port, 500);
     const url = `http://127.0.0.1:${metrics}`;
@@ -298,13 +297,13 @@ if (isLinux()) {
     Deno.removeSync(folder, { recursive: true });
   });
 
-  Deno.test("an unread standard output does not keep nodens from stopping", async () => {
+  Deno.test("unread standard output: nodens stops in time", async () => {
     const port = freePort();
     const folder = folderWith({
       Corefile: `.:${port} {\n bind 127.0.0.1\n log . "{name} ${"x".repeat(4000)}"\n whoami\n}\n`,
     });
     const child = new Deno.Command("sh", {
-      // The shell keeps the pipe open and never reads it; it says when nodens has ended.
+      // The shell keeps the pipe open without reading, and reports when nodens has ended.
       args: [
         "-c",
         'mkfifo "$1/pipe"; exec 3<>"$1/pipe"; "$2" run -A "$3" -pidfile "$1/pid" ' +
@@ -331,7 +330,6 @@ if (isLinux()) {
   });
 }
 
-/** Asks queries, forty at a time, and waits for each answer. */
 async function askAll(port: number, count: number): Promise<void> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };

@@ -17,7 +17,7 @@ interface Scene {
   ready(): Promise<{ status: number; text: string }>;
 }
 
-/** Runs nodens with a block that forwards to itself, and one that does not. */
+/** Runs nodens with a block that forwards to itself, and another. */
 async function withLoop(
   { args, option = "" }: { args: string[]; option?: string },
   use: (scene: Scene) => Promise<void>,
@@ -59,7 +59,7 @@ const SETTINGS = isLinux()
   ]
   : [portable];
 
-/** Where a probe came back; with several data planes it may reach another one. */
+/** Address at which a probe returned; it may belong to another data plane. */
 const where = (port: number) => `(?:\\(127\\.0\\.0\\.1:\\d+ -> 127\\.0\\.0\\.1:${port}\\) )`;
 
 for (const settings of SETTINGS) {

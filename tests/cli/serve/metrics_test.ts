@@ -14,13 +14,12 @@ const MAIN = `${ROOT}main.ts`;
 interface Scene {
   process: TestProcess;
   folder: string;
-  /** Ports: DNS, and two for HTTP. */
   dns: number;
   http: number;
   other: number;
 }
 
-/** Runs nodens with a Corefile made of the scene's ports. */
+/** Runs nodens with a Corefile for the scene's ports. */
 async function withNodens(
   options: { corefile: (scene: Omit<Scene, "process" | "folder">) => string; args?: string[] },
   use: (scene: Scene) => Promise<void>,
@@ -89,7 +88,7 @@ async function run(
 const curl = (...args: string[]) => run("curl", ["-sS", "--max-time", "10", ...args]);
 
 Deno.test({
-  name: "metrics by curl and promtool: both formats, gzip, health, ready, healthcheck",
+  name: "curl and promtool accept metrics in both formats, gzip, health, ready and healthcheck",
   ...skipUnless("curl", "promtool"),
   async fn() {
     await withNodens({ corefile: COREFILE }, async ({ dns, http }) => {
@@ -113,7 +112,6 @@ Deno.test({
         ),
       );
       for (const [, name] of body.matchAll(/^# TYPE (\w+)/gm)) assert.ok(METRICS.has(name!), name!);
-      // The kernel's own numbers of this process.
       const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(body)![1]);
       assert.ok(value("process_resident_memory_bytes") > 1e7);
       assert.ok(
@@ -224,7 +222,7 @@ Deno.test("metrics are served at the flags' addresses without a directive", asyn
   const args = ["-extra-metrics-address", "localhost:OTHER", "-metrics-listen-address"];
   await withNodens({ corefile, args: [...args, `:${metrics}`] }, async ({ dns, other }) => {
     await askUdp(queryBytes({ name: "www.example.org" }), { port: dns });
-    // A port alone is on all addresses, of both families where the host has both.
+    // A port without an address means all addresses, of both families if the host has both.
     const hosts = haveIpv6() ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"];
     for (const host of hosts) {
       assert.equal((await fetch(`http://${host}:${metrics}/metrics`)).status, 200);
@@ -258,7 +256,7 @@ Deno.test("health checks both of two workers, and metrics are their sums", async
   });
 });
 
-Deno.test("an HTTP address in use is an error that names it", async () => {
+Deno.test("an HTTP address in use is an error that names the address", async () => {
   const http = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = http.addr as Deno.NetAddr;
   const dns = freePort();
@@ -277,7 +275,7 @@ Deno.test("an HTTP address in use is an error that names it", async () => {
   assert.match(flag.err, /flag -metrics-listen-address: "9353" is not an address/);
 });
 
-Deno.test("lameduck: healthy but not ready, then nodens ends", async () => {
+Deno.test("lameduck: nodens is healthy but not ready, then ends", async () => {
   const corefile = ({ dns, http }: { dns: number; http: number }) =>
     `.:${dns} {
       bind 127.0.0.1

@@ -4,7 +4,6 @@ import { FlagError, parseFlags, port, text } from "../../../src/cli/flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "../../../src/cli/serve/node_flags.ts";
 import type { NodeOptions } from "../../../src/node/template/options.ts";
 
-/** The flags of the program that these ones go by. */
 const OTHERS = {
   conf: text("FILE", ""),
   "dns.port": port(53, "", "p"),
@@ -42,7 +41,7 @@ Deno.test("without -localip nodens does not change the host", () => {
   assert.deepEqual([setupInterface, setupIptables, template], [false, false, null]);
 });
 
-Deno.test("the arguments of the published manifest mean what they mean to node-cache", () => {
+Deno.test("the arguments of the published manifest have the same effect as in node-cache", () => {
   const options = read(
     ...LOCAL,
     "-conf",
@@ -79,7 +78,6 @@ Deno.test("the arguments of the published manifest mean what they mean to node-c
   assert.deepEqual(structuredClone(options), options);
 });
 
-/** Arguments behind `-localip`, and what they change. */
 const CHANGES: [string[], Partial<NodeOptions>][] = [
   [["-setupinterface=false"], { setupInterface: false }],
   [["--setupinterface=0"], { setupInterface: false }],

@@ -1,4 +1,4 @@
-/** nodens serves with the rights that `NEEDS` says, and no others. */
+/** nodens runs with exactly the permissions in `NEEDS`. */
 import assert from "node:assert/strict";
 import { NEEDS } from "../../../release/permissions.ts";
 import { askUdp } from "../../support/processes/drivers.ts";

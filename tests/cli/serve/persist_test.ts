@@ -51,7 +51,6 @@ class Scene {
     });
   }
 
-  /** TTL of the answer; null for a failure. */
   async ask(name: string): Promise<number | null> {
     const answer = decode(await askUdp(queryBytes({ name }), { port: this.port, limitMs: 15_000 }));
     if (answer.rcode !== "NOERROR") return null;
@@ -67,14 +66,12 @@ class Scene {
     this.#upstream = null;
   }
 
-  /** Ends a server, which writes the file. */
   async end(server: TestProcess): Promise<void> {
     assert.equal((await server.stop()).code, 0, server.output);
     const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
     assert.ok(names.includes("cache"), `${names}: ${server.output}`);
   }
 
-  /** Makes the file older. */
   age(seconds: number): void {
     const bytes = Deno.readFileSync(this.file);
     const view = new DataView(bytes.buffer);
@@ -109,10 +106,10 @@ for (
   const args of linux ? [[], ["-workers", "2"], ["-io", "portable"]] : [["-io", "portable"]]
 ) {
   const title = args.length === 0 ? "" : ` with ${args.join(" ")}`;
-  Deno.test(`the cache survives SIGTERM and a start${title}`, async () => {
+  Deno.test(`the cache survives SIGTERM and a restart${title}`, async () => {
     const scene = new Scene({ args });
     const first = await scene.start();
-    // The kernel chooses the worker, and the first one's cache is persisted.
+    // The kernel chooses the worker; the first one's cache is persisted.
     for (let i = 0; i < (args[0] === "-workers" ? 20 : 1); i++) await scene.fill();
     await scene.end(first);
     await scene.stopUpstream();
@@ -123,7 +120,7 @@ for (
       second.output,
       /\[INFO\] plugin\/cache: restored 30 entries from ".*\/cache" in \d+ ms/,
     );
-    // Many ports, so that both workers are asked.
+    // Many ports, to reach both workers.
     await assertWarm(scene);
     assert.equal(await scene.ask("other.example.org"), null);
     await second.stop();
@@ -131,7 +128,7 @@ for (
   });
 }
 
-Deno.test("the cache of the last interval survives SIGKILL", async () => {
+Deno.test("the cache saved last survives SIGKILL", async () => {
   const scene = new Scene({ interval: "1s" });
   const first = await scene.start();
   await scene.fill();
@@ -142,7 +139,7 @@ Deno.test("the cache of the last interval survives SIGKILL", async () => {
       return 0;
     }
   };
-  // Each of the thirty takes about a hundred bytes; the first files may hold fewer.
+  // Each of the thirty takes about 100 bytes; the first files may contain fewer.
   await until(() => sizeOf() > 30 * 80, "thirty entries are written");
   Deno.kill(first.pid, "SIGKILL");
   await first.ended;
@@ -155,7 +152,7 @@ Deno.test("the cache of the last interval survives SIGKILL", async () => {
   await scene.remove();
 });
 
-Deno.test("an expired file is not restored, nor one from the future", async () => {
+Deno.test("a file that has expired or is from the future is not restored", async () => {
   const scene = new Scene();
   const first = await scene.start();
   await scene.fill();
@@ -178,7 +175,7 @@ Deno.test("an expired file is not restored, nor one from the future", async () =
   await scene.remove();
 });
 
-Deno.test("garbage instead of the file is a warning, and the cache starts empty", async () => {
+Deno.test("an invalid file causes a warning, and the cache starts empty", async () => {
   const scene = new Scene();
   Deno.writeFileSync(scene.file, crypto.getRandomValues(new Uint8Array(5000)));
   const first = await scene.start();
@@ -195,12 +192,11 @@ Deno.test("garbage instead of the file is a warning, and the cache starts empty"
   await scene.remove();
 });
 
-Deno.test("a missing folder is one warning, and the file is written once it exists", async () => {
+Deno.test("a missing folder causes one warning, and the file is written once it exists", async () => {
   const scene = new Scene({ file: "absent/cache", interval: "1s" });
   const server = await scene.start();
   await until(() => server.output.includes("Cannot write"), "it warns");
   await scene.fill();
-  // Another failed write must not be logged.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   assert.equal(server.output.match(/Cannot write/g)!.length, 1, server.output);
   Deno.mkdirSync(`${scene.folder}/absent`);

@@ -5,7 +5,6 @@ import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Writes the file in a folder that `prepare` has changed; the lines of the log. */
 function write(prepare: (folder: string) => void, look: (folder: string) => void): string[] {
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const lines: string[] = [];
@@ -21,7 +20,7 @@ function write(prepare: (folder: string) => void, look: (folder: string) => void
 
 const names = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-Deno.test("the pid file has the process id, and no other file is left", () => {
+Deno.test("the pid file contains the process id, and no other file is left", () => {
   const lines = write(() => {}, (folder) => {
     assert.equal(Deno.readTextFileSync(`${folder}/pid`), `${Deno.pid}\n`);
     assert.deepEqual(names(folder), ["pid"]);

@@ -1,4 +1,3 @@
-/** Reloads and stops of a real nodens. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
@@ -13,7 +12,6 @@ import { dataOf } from "./scene.ts";
 
 const DRIVERS = driversHere();
 
-/** A block that answers one name from the Corefile. */
 const names = (port: number, address: string, more = "bind 127.0.0.1") =>
   `.:${port} {\n ${more}\n hosts {\n ${address} www.example.org\n }\n}\n`;
 
@@ -23,7 +21,7 @@ async function addressOf(port: number, hostname = "127.0.0.1"): Promise<string |
   return dataOf(answer);
 }
 
-/** Has nodens reload and waits for how it goes: "complete" or "not taken over". */
+/** Reloads nodens; returns "complete" or "not taken over". */
 async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "SIGHUP") {
   const count = () => nodens.output.match(/Reloading complete|not taken over/g)?.length ?? 0;
   const before = count();
@@ -33,7 +31,6 @@ async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "S
   return [...nodens.output.matchAll(/Reloading complete|not taken over/g)].at(-1)![0];
 }
 
-/** Runs a nodens for the length of `use`; its exit code must be 0. */
 async function withNodens(
   options: Parameters<typeof startNodens>[0],
   use: (nodens: Nodens) => Promise<void>,
@@ -157,14 +154,13 @@ Deno.test("a faulty Corefile is logged and shown in the status, and the old one 
     );
     assert.equal(await addressOf(port), "192.0.2.2");
     assert.equal((await status()).reload.ok, true);
-    // Figures are a second old at most.
     const limitMs = performance.now() + 15_000;
     while (hash.exec(await scrape())![1] === before) assert.ok(performance.now() < limitMs);
   });
 });
 
 for (const io of DRIVERS) {
-  Deno.test(`${io}: a reload that cannot open what it needs changes nothing`, async () => {
+  Deno.test(`${io}: a reload that cannot open a listener changes nothing`, async () => {
     const [udp, http] = [freePort(), freePort()];
     const taken = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: udp });
     const server = Deno.listen({ hostname: "127.0.0.1", port: http });
@@ -193,7 +189,7 @@ for (const io of DRIVERS) {
   });
 }
 
-Deno.test("a reload can widen an address to all, and back", async () => {
+Deno.test("a reload can widen an address to all addresses, and back", async () => {
   const corefile = (port: number) => names(port, "192.0.2.1");
   await withNodens({ corefile }, async (nodens) => {
     const { port } = nodens;
@@ -252,7 +248,7 @@ Deno.test("a persisted cache survives a reload that empties it", async () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("a second SIGTERM ends waiting", async () => {
+Deno.test("a second SIGTERM stops nodens at once", async () => {
   const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port: upstreamPort } = silent.addr as Deno.NetAddr;
   const nodens = await startNodens({

@@ -1,4 +1,4 @@
-/** A second process at the same addresses: what both say, and what goes from one to the other. */
+/** A second process on the same addresses: both logs, and the persisted cache. */
 import assert from "node:assert/strict";
 import { askUdp } from "../../support/processes/drivers.ts";
 import { until } from "../../support/run/until.ts";
@@ -22,7 +22,7 @@ async function askAll(port: number): Promise<void> {
 }
 
 Deno.test({
-  name: "a new process restores the old one's cache, and both log who serves",
+  name: "a second process restores the first one's cache, and both log which one serves",
   ...onLinux,
   fn: async () => {
     const { port, http, upstream, start, end } = house();
@@ -43,7 +43,7 @@ Deno.test({
       await askAll(port);
       assert.deepEqual([upstream.counts.udp, upstream.counts.tcp], [udp, tcp]);
       assert.equal(await health(), "OK");
-      // The one that is left writes the file, and does not take its own for another's.
+      // The remaining process writes the file and recognizes it as its own.
       assert.equal((await second.stop()).code, 0);
       assert.equal(count(second.output, /entries from/g), 1, second.output);
       assert.doesNotMatch(first.output + second.output, /\[(WARNING|ERROR)\]/);
@@ -54,7 +54,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "-takeover only logs that it does nothing",
+  name: "-takeover has no effect except a log line",
   ...onLinux,
   fn: async () => {
     const { port, start, end } = house();
@@ -71,7 +71,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an address that another user shares, or that is not shared, is an error",
+  name: "an address that is not shared, or shared by another user, is an error",
   ...asRoot,
   fn: async () => {
     for (const [uid, reusePort] of [["65534", true], ["0", false]] as const) {

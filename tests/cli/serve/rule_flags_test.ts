@@ -13,7 +13,7 @@ function read(args: string[], node = NODE) {
   return readRuleOptions(parseFlags(args, RULE_FLAGS).values, node);
 }
 
-Deno.test("without flags there is fail-open and no redirect", () => {
+Deno.test("by default fail-open is on and redirect is off", () => {
   assert.deepEqual(read([]), {
     rules: { addresses: NODE.localIps, port: 53, healthPort: 8080, failOpenTo: [], tracked: [] },
     failOpen: true,
@@ -36,7 +36,7 @@ Deno.test("-failopen-to accepts addresses of both families, with and without por
   ]);
 });
 
-Deno.test("a redirect leads to the node's addresses, whose connections are tracked", () => {
+Deno.test("-redirect leads to the node's addresses, and connections to them are tracked", () => {
   const { redirect, rules } = read(["-redirect", "all", "-redirect-except-uid", "101"]);
   assert.deepEqual(redirect, {
     to: { 4: "169.254.20.10", 6: "fd00::a" },

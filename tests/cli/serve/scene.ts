@@ -2,7 +2,7 @@ import type { DecodedPacket } from "dns-packet";
 import { MAIN } from "../../support/processes/nodens.ts";
 import { folderWith, serving } from "../../support/processes/serving.ts";
 
-/** Makes a folder with these files for the length of `use`. */
+/** Makes a folder with these files for the duration of `use`. */
 export async function inFolder(
   files: Record<string, string>,
   use: (folder: string) => Promise<void>,
@@ -28,15 +28,13 @@ export async function run(
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }
 
-/** Serves a Corefile for the length of `use`; returns the exit code. */
+/** Serves a Corefile during `use`; returns the exit code. */
 export async function serve(
   corefile: string,
   use: (out: () => string, folder: string) => Promise<void>,
   { args = [], files = {}, descriptors }: {
     args?: string[];
-    /** Files beside the Corefile. */
     files?: Record<string, string>;
-    /** Limit of file descriptors. */
     descriptors?: number;
   } = {},
 ): Promise<number> {
@@ -53,7 +51,7 @@ export async function serve(
   return code;
 }
 
-/** What the first answer says. */
+/** Data of the first answer. */
 export function dataOf({ answers }: DecodedPacket): string | undefined {
   return (answers?.[0] as { data: string } | undefined)?.data;
 }

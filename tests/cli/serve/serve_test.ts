@@ -21,14 +21,13 @@ Deno.test("an unknown flag is refused with the nearest known one", async () => {
   assert.match(err, /unknown flag -confg \(did you mean "-conf"\?\)/);
 });
 
-Deno.test("-version, -plugins and -h print and exit", async () => {
+Deno.test("-version, -plugins and -h print their text and exit", async () => {
   assert.match((await run(["--version"])).out, /^nodens-\d+\.\d+\.\d+\n\w+\/\w+, deno /);
   assert.match((await run(["-plugins"])).out, /^dns\.cache$/m);
   assert.match((await run(["-h"])).out, /-dns\.port, -p PORT/);
 });
 
 const port = freePort();
-/** Corefiles that cannot be served, and what standard error says. */
 const REFUSED: { title: string; corefile: string; says: RegExp[] }[] = [
   {
     title: "faults",
@@ -73,18 +72,18 @@ Deno.test("a Corefile is refused: it cannot be read", async () => {
   assert.match(err, /Cannot read "\/nonexistent\/Corefile": /);
 });
 
-/** Another account, which may read files like root (Deno, the sources) and nothing else. */
+/** Another account, which can read files like root and has no other privilege. */
 const STRANGER = [
   ...["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all,+dac_read_search"],
   ...["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"],
 ];
 
 Deno.test({
-  name: "without permission for port 53 the message has a remedy",
+  name: "the error about missing permission for port 53 has a remedy",
   ...skipFor([...rootReasons(), ...missing(["setpriv"])]),
   async fn() {
     await inFolder({ Corefile: ". {\n bind 127.0.0.77\n whoami\n}\n" }, async (folder) => {
-      // The account needs its own cache of compiled modules.
+      // The account needs a separate cache of compiled modules.
       const cache = `${folder}/cache`;
       Deno.mkdirSync(cache);
       Deno.chownSync(cache, 65534, 65534);
@@ -131,7 +130,7 @@ if (linux) {
     assert.ok(size >= shareFiles(limit, { listeners: 2 }).total, `${size} for a limit of ${limit}`);
   });
 
-  Deno.test("with a hundred descriptors and an upstream that hangs, TCP is served", async () => {
+  Deno.test("TCP is served with a hundred descriptors and an upstream that hangs", async () => {
     const port = freePort();
     const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     const upstream = (silent.addr as Deno.NetAddr).port;
@@ -195,11 +194,10 @@ for (const args of linux ? [["-io", "portable"], ["-workers", "2"]] : [["-io", "
   });
 }
 
-Deno.test("Corefile.example is served, and answers what needs no network", async () => {
+Deno.test("Corefile.example is served, and local queries are answered", async () => {
   const port = freePort();
   const example = Deno.readTextFileSync(new URL("../../../Corefile.example", import.meta.url))
     .replaceAll("1053", String(port))
-    // This machine's may name no server.
     .replace("/etc/resolv.conf", "FOLDER/resolv.conf");
   await serve(example, async (out) => {
     assert.match(out(), /Try: dig @127\.0\.0\.1 -p \d+ hello\.nodens\.test$/m);

@@ -21,13 +21,12 @@ const linux = isLinux();
 const whoami = (port: number) => `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
 const serves = (output: string) => /^(<6>)?Try: dig|"listeners":/m.test(output);
 
-/** Runs nodens, possibly by another program, for the length of `use`; returns its exit code. */
+/** Runs nodens, optionally through another program, during `use`; returns its exit code. */
 async function running(
   options: {
     corefile: string;
     args?: string[];
     env?: Record<string, string>;
-    /** Command before that of nodens. */
     by?: string[];
     ready?: ProcessOptions["ready"];
   },
@@ -51,10 +50,10 @@ async function running(
 }
 
 if (linux) {
-  Deno.test("the service manager is notified of start, reloads, faults and stop, and the watchdog", async () => {
+  Deno.test("the service manager gets the start, reloads, faults, the stop, and watchdog notifications", async () => {
     const port = freePort();
     await receiving(async (path, next) => {
-      /** The next notification that is not for the watchdog. */
+      /** The next notification except those of the watchdog. */
       const news = async () => {
         for (;;) {
           const text = await next();
@@ -119,7 +118,7 @@ if (linux) {
     });
   });
 
-  Deno.test("SIGQUIT prints the state and stops", async () => {
+  Deno.test("SIGQUIT prints the state and stops nodens", async () => {
     const port = freePort();
     let output = () => "";
     const text = await running({ corefile: whoami(port) }, async (process) => {
@@ -145,7 +144,7 @@ if (linux) {
     assert.equal(report.status.listeners[0].port, port);
   });
 
-  Deno.test("a log in the journal has priorities under a service manager too", async () => {
+  Deno.test("log lines in the journal have priorities under a service manager too", async () => {
     const port = freePort();
     await receiving(async (path, next) => {
       const script = "exec 5>&1; export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/5);" +
@@ -165,7 +164,7 @@ if (linux) {
     });
   });
 
-  Deno.test("the portable driver warns about sockets that were handed over", async () => {
+  Deno.test("the portable driver warns about handed-over sockets", async () => {
     const [port, other] = [freePort(), freePort()];
     const fds = [openBound({ kind: "udp", port: other }), openBound({ kind: "tcp", port: other })];
     const options = { corefile: whoami(port), args: ["-io", "portable"], by: handing(fds) };
@@ -227,7 +226,6 @@ if (linux) {
     }
     going = false;
     await asking;
-    // One more start answers the last ones.
     await running({ corefile: whoami(port), by }, async () => {
       for (const answer of await Promise.all(answers)) {
         assert.equal(decode(answer).rcode, "NOERROR");
@@ -239,9 +237,9 @@ if (linux) {
   });
 }
 
-/** A command that hands descriptors over, numbered from 3 (sd_listen_fds(3)). */
+/** A command that passes descriptors, numbered from 3 (sd_listen_fds(3)). */
 function handing(fds: readonly number[]): string[] {
-  // By way of high numbers, so that none is overwritten before it is copied.
+  // Copied to high numbers first, so that none is overwritten.
   const high = fds.map((fd, i) => `exec ${100 + i}<&${fd};`).join(" ");
   const low = fds.map((_, i) => `exec ${3 + i}<&${100 + i} ${100 + i}<&-;`).join(" ");
   const script = `${high} ${low} export LISTEN_PID=$$ LISTEN_FDS=${fds.length}; exec "$0" "$@"`;
@@ -272,7 +270,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd-notify reaches the socket that the tests read",
+  name: "systemd-notify writes to the tests' socket",
   ...skipUnless("systemd-notify"),
   async fn() {
     await receiving(async (path, next) => {
@@ -281,7 +279,7 @@ Deno.test({
         env: { NOTIFY_SOCKET: path },
       }).output();
       assert.ok(success);
-      // The order of its lines is its own.
+      // The order of its lines varies.
       const lines = (await next()).trim().split("\n");
       assert.ok(lines.includes("READY=1") && lines.includes("STATUS=serving"), lines.join(" "));
     });

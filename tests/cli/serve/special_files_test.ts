@@ -1,4 +1,4 @@
-/** Special files instead of regular ones: an error at once, never a wait. */
+/** Special files instead of regular ones: an error at once, without waiting. */
 import assert from "node:assert/strict";
 import { freePort } from "../../support/servers/ports.ts";
 import { until } from "../../support/run/until.ts";
@@ -9,7 +9,6 @@ import { inFolder, run } from "./scene.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Makes a folder with a FIFO that nobody writes to. */
 async function withFifo(use: (folder: string) => Promise<void>): Promise<void> {
   await inFolder({}, async (folder) => {
     makeFifo(`${folder}/fifo`);
@@ -19,7 +18,6 @@ async function withFifo(use: (folder: string) => Promise<void>): Promise<void> {
 
 const FIFO = "it is a FIFO, not a regular file";
 
-/** A FIFO in a Corefile, and the error. */
 const ROWS: { name: string; corefile: (folder: string) => string; why: RegExp }[] = [
   {
     name: "import",
@@ -64,7 +62,7 @@ for (const { name, corefile, why } of ROWS) {
 }
 
 Deno.test(
-  "a FIFO or a device as the Corefile, or as a command's file, is an error",
+  "a FIFO or a device as a Corefile or as the file of a command is an error",
   onLinux,
   async () => {
     await withFifo(async (folder) => {
@@ -82,7 +80,7 @@ Deno.test(
 );
 
 Deno.test(
-  "files that become FIFOs while nodens serves are logged, and reloads still work",
+  "files that are replaced by FIFOs are logged, and reloads still work",
   onLinux,
   async () => {
     await withFifo(async (folder) => {

@@ -8,7 +8,7 @@ import { ScriptedServer } from "../../support/simulation/scripted_server.ts";
 import { dataOf, serve } from "./scene.ts";
 import { rootReasons, skipFor } from "../../support/run/require.ts";
 
-/** An upstream that answers A queries with `data`, every other one late. */
+/** An upstream that answers A queries with `data`, every second one late. */
 function startSlowUpstream(
   hostname: string,
   data: string,
@@ -40,14 +40,14 @@ function startSlowUpstream(
   };
 }
 
-/** Info code of the extended DNS error in OPT (option 15, RFC 8914); 14 is not ready. */
+/** Info code of the extended DNS error in OPT (option 15, RFC 8914); 14 means not ready. */
 function extendedError({ additionals }: DecodedPacket): number | undefined {
   const opt = additionals![0] as { options: { code: number; data: Uint8Array }[] };
   const data = opt.options.find(({ code }) => code === 15)?.data;
   return data && (data[0]! << 8) | data[1]!;
 }
 
-/** resolv.conf knows no ports, so the upstreams need port 53. */
+/** resolv.conf has no ports, so the upstreams need port 53. */
 const asRoot = skipFor(
   rootReasons(),
 );
@@ -56,7 +56,6 @@ Deno.test({
   name: "no query is lost while resolv.conf changes its upstream",
   ...asRoot,
   async fn() {
-    // Unique to this run.
     const [x, y] = crypto.getRandomValues(new Uint8Array(2));
     const addresses = [`127.71.${x}.${y}`, `127.72.${x}.${y}`];
     const upstreams = addresses.map((address, i) => startSlowUpstream(address, `192.0.2.${i}`));
@@ -130,7 +129,6 @@ Deno.test({
         () => out().includes(`upstreams were none, are ${address}:53`),
         "a line in the log",
       );
-      // The failure from before was not kept.
       let answer = await ask("first.test");
       for (let i = 0; i < 100 && answer.rcode !== "NOERROR"; i++) {
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -143,7 +141,7 @@ Deno.test({
   },
 });
 
-Deno.test("an upstream's name that cannot be resolved is SERVFAIL until it can", async () => {
+Deno.test("queries get SERVFAIL until the upstream's name is resolved", async () => {
   const port = freePort();
   let resolves = false;
   const resolver = await ScriptedServer.start((bytes) => {

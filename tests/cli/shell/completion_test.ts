@@ -15,13 +15,13 @@ type Shell = keyof typeof SHELLS;
 
 const completion = (...args: string[]) => callCommand(COMPLETION, args);
 
-/** Words that complete a line, without their help; ":files" for names of files. */
+/** Completions of a line, without their help; ":files" for file names. */
 function offered(line: string): string[] | ":files" {
   const found = completions(COMMANDS, line.split(" ").slice(1));
   return typeof found === "string" ? found : found.map(([word]) => word).sort();
 }
 
-/** What the shell itself offers for each line, by a nodens from source. */
+/** Completions offered by a shell for each line, with nodens run from source. */
 async function offeredBy(shell: Shell, lines: readonly string[]): Promise<Map<string, string[]>> {
   return await withFolder(async (folder) => {
     for (const name of ["Corefile", "core.conf", "other"]) {
@@ -81,7 +81,7 @@ const CASES: [line: string, words: string[] | ":files"][] = [
   ["nodens -quiet=", ["-quiet=false", "-quiet=true"]],
   ["nodens -conf=C", ":files"],
 ];
-/** What shells make of them: one case of each kind, as each starts a nodens. */
+/** Completions in shells: one case of each kind, since each starts nodens. */
 const IN_SHELLS: [line: string, words: string[]][] = [
   ["nodens ", NAMES],
   ["nodens --log-format j", ["json"]],
@@ -91,17 +91,17 @@ const IN_SHELLS: [line: string, words: string[]][] = [
   ["nodens query example.org +s", ["+short"]],
   ["nodens query example.org +buf", ["+bufsize="]],
 ];
-/** Values after an equals sign; the shells differ in what they call the word. */
+/** Values after an equals sign; shells differ in what counts as the word. */
 const EQUALS: [line: string, end: string][] = [
   ["nodens --io=l", "linux"],
   ["nodens -conf=C", "Corefile"],
 ];
 
-Deno.test("completion: commands, flags, values and operands", () => {
+Deno.test("completion: commands, flags, values and operands are offered", () => {
   for (const [line, words] of CASES) assert.deepEqual(offered(line), words, line);
 });
 
-Deno.test("completion: every flag of every command", () => {
+Deno.test("completion: every flag of every command is offered", () => {
   for (const command of COMMANDS) {
     const line = command.name === "" ? "nodens " : `nodens ${command.name} `;
     for (const name of Object.keys(shownFlags(command))) {
@@ -129,7 +129,7 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
   });
 }
 
-Deno.test("completion: a wrong command line gives 2", async () => {
+Deno.test("completion: a wrong command line exits with 2", async () => {
   const rows: [string[], string][] = [
     [[], "SHELL is missing (bash, zsh, fish)"],
     [["bsh"], 'unknown shell "bsh" (did you mean "bash"?)'],

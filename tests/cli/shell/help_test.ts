@@ -26,7 +26,7 @@ async function nodens(...args: string[]) {
 const HELP = COMMANDS.find(({ name }) => name === "help")!;
 const help = (...args: string[]) => callCommand(HELP, args);
 
-Deno.test("help: every command and every flag", async () => {
+Deno.test("help: every command and every flag is described", async () => {
   assert.deepEqual(await help(), { code: 0, out: mainHelp(COMMANDS), err: "" });
   for (const command of COMMANDS.filter(({ name }) => name !== "")) {
     assert.match(mainHelp(COMMANDS), new RegExp(`^  ${command.name} +\\S.* \\S`, "m"));
@@ -40,7 +40,7 @@ Deno.test("help: every command and every flag", async () => {
   assert.match((await help("-h")).out, /^Usage: nodens help \[COMMAND\]\n/);
 });
 
-Deno.test("help: an unknown command gives 2 and a suggestion", async () => {
+Deno.test("help: an unknown command exits with 2 and a suggestion", async () => {
   assert.deepEqual(await help("chekc"), {
     code: 2,
     out: "",
@@ -78,14 +78,13 @@ Deno.test("query accepts the options in its help", () => {
   assert.throws(() => parseQueryArgs(["example.org", "+sh"]), FlagError);
 });
 
-/** A page as plain text; lint must be silent. */
 async function rendered(page: string): Promise<string> {
   return await withFolder(async (folder) => {
     const path = `${folder}/nodens.1`;
     Deno.writeTextFileSync(path, page);
     const lint = await runCommand("mandoc", ["-T", "lint", "-W", "warning", path]);
     assert.deepEqual([lint.text, lint.code], ["", 0]);
-    // Overstriking makes text bold or underlined.
+    // Overstriking marks bold or underlined text.
     // deno-lint-ignore no-control-regex
     return (await runCommand("mandoc", ["-T", "utf8", path])).stdout.replace(/.\x08/g, "");
   });
@@ -120,7 +119,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "text that looks like requests or escapes stays text in the manual page",
+  name: "man: text that looks like requests or escapes is printed literally",
   ...skipUnless("mandoc"),
   async fn() {
     const text = await rendered(manualPage([command({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ByteBudget, type Holder } from "../../../src/control/encrypted/tls/byte_budget.ts";
 
-Deno.test("a lower budget evicts the largest holders until the others fit", () => {
+Deno.test("byte budget: a lower limit evicts the largest holders until the others fit", () => {
   const budget = new ByteBudget(100);
   const ended: string[] = [];
   const holders = [["small", 10], ["large", 50], ["middle", 30]] as const;

@@ -1,11 +1,9 @@
-/** How TLS connections are closed. */
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { SecureConnection } from "../../../src/control/encrypted/tls/connect.ts";
 import { closeConnection, MAX_LINGERING } from "../../../src/control/encrypted/tls/close.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
-/** A TLS socket or its transport. */
 class FakeSocket extends EventEmitter {
   paused = false;
   destroyed = false;
@@ -32,7 +30,7 @@ function connect() {
   return { socket, transport, both: { socket, transport } as unknown as SecureConnection };
 }
 
-Deno.test("closing TLS connections: few linger, and the oldest are destroyed for new ones", () => {
+Deno.test("closing TLS connections: few linger, and new ones destroy the oldest", () => {
   const all = Array.from({ length: 3 * MAX_LINGERING }, connect);
   let most = 0;
   for (const { both } of all) {
@@ -56,7 +54,7 @@ Deno.test("closing TLS connections: few linger, and the oldest are destroyed for
   next.transport.destroy();
 });
 
-Deno.test("closing a TLS connection: one that is paused or keeps sending is destroyed", () => {
+Deno.test("closing a TLS connection: if it is paused or the peer keeps sending, it is destroyed", () => {
   const paused = connect();
   paused.transport.paused = true;
   closeConnection(paused.both, clock);
@@ -67,7 +65,7 @@ Deno.test("closing a TLS connection: one that is paused or keeps sending is dest
   assert.equal(flooding.transport.destroyed, true);
 });
 
-Deno.test("closing a TLS connection: one whose peer does not close is destroyed after a second", async () => {
+Deno.test("closing a TLS connection: if the peer does not close, it is destroyed after a second", async () => {
   const { transport, both } = connect();
   closeConnection(both, clock);
   await clock.advance(999);

@@ -1,4 +1,3 @@
-/** PEM files on a file system that hangs. */
 import assert from "node:assert/strict";
 import { CredentialFiles } from "../../../src/control/encrypted/tls/files.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
@@ -31,7 +30,6 @@ class HangingFiles {
     return call;
   }
 
-  /** Lets all calls finish. */
   async resume(): Promise<void> {
     this.#resumed.resolve();
     for (let settled = -1; settled !== this.#calls.length;) {
@@ -41,7 +39,7 @@ class HangingFiles {
     }
   }
 
-  /** Expects work to fail within the second that a read may take. */
+  /** Expects work to fail within the second allowed for a read. */
   async rejects(work: Promise<unknown>, why: RegExp): Promise<void> {
     const rejected = assert.rejects(work, why);
     await this.clock.advance(1000);
@@ -79,7 +77,7 @@ Deno.test("the number of PEM files that hang is bounded", async () => {
   await system.resume();
 });
 
-Deno.test("the built-in authorities do not replace the system's if those hang", async () => {
+Deno.test("the built-in authorities do not replace the system's if reading these hangs", async () => {
   const system = new HangingFiles();
   const why = /Cannot read "\/etc\/.*: it could not be read within/;
   await system.rejects(system.files.read(pem(null)), why);

@@ -6,7 +6,6 @@ import {
   encodeRequest,
 } from "../../../src/control/encrypted/http/http2_headers.ts";
 
-/** A client, what it wrote, and what it reported. */
 function connect() {
   const written: number[] = [];
   const events: string[] = [];
@@ -24,7 +23,6 @@ function connect() {
   return { client, written, events };
 }
 
-/** The same with some requests under way. */
 function asking(requests = 1) {
   const { client, written, events } = connect();
   const headers = { method: "GET", authority: "x", path: "/", sizeBytes: 0 } as const;
@@ -32,7 +30,7 @@ function asking(requests = 1) {
   return { client, written, events };
 }
 
-/** What was written, as frames: type, flags, stream, payload. */
+/** The output as frames: type, flags, stream, payload. */
 function framesOf(written: readonly number[]): [number, number, number, number[]][] {
   const frames: [number, number, number, number[]][] = [];
   for (let at = 0; at < written.length;) {
@@ -54,7 +52,6 @@ function frame(type: number, flags: number, stream: number, payload: number[] = 
 }
 
 const SETTINGS = frame(4, 0, 0, [0, 3, 0, 0, 0, 7, 0, 4, 0, 0, 1, 0]);
-/** Header blocks of servers, and what is read of them. */
 const BLOCKS: [title: string, block: number[], status: number | null, type: string | null][] = [
   ["status of the static table", [0x88], 200, null],
   ["another one", [0x8d], 404, null],
@@ -86,14 +83,14 @@ Deno.test("HTTP/2 response headers: malformed blocks are rejected", () => {
   }
 });
 
-Deno.test("HTTP/2 requests: the length of long strings takes several bytes", () => {
+Deno.test("HTTP/2 requests: lengths of long strings are encoded in several bytes", () => {
   const path = `/dns-query?dns=${"A".repeat(300)}`;
   const block = encodeRequest({ method: "GET", authority: "x", path, sizeBytes: 0 });
   // Indexed GET and https, authority, then the path: 315 is 127 + 188, in groups of seven bits.
   assert.deepEqual([...block.subarray(0, 9)], [0x82, 0x87, 0x01, 1, 0x78, 0x04, 0x7f, 0xbc, 0x01]);
 });
 
-Deno.test("HTTP/2: a conversation works in one piece and byte by byte", () => {
+Deno.test("HTTP/2: a conversation works whole and byte by byte", () => {
   const bytes = Uint8Array.from([
     ...SETTINGS,
     ...frame(6, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]),
@@ -104,7 +101,6 @@ Deno.test("HTTP/2: a conversation works in one piece and byte by byte", () => {
     ...frame(0, 1, 1, [7]),
     ...frame(3, 0, 3, [0, 0, 0, 7]),
     ...frame(99, 0, 5, [1]),
-    // A stream that is closed.
     ...frame(1, 4, 1, [0x88]),
     ...frame(7, 0, 0, [0, 0, 0, 3, 0, 0, 0, 0]),
   ]);
@@ -127,7 +123,7 @@ Deno.test("HTTP/2: a conversation works in one piece and byte by byte", () => {
   }
 });
 
-Deno.test("HTTP/2: a peer that breaks the protocol is told once", () => {
+Deno.test("HTTP/2: a peer that breaks the protocol gets one error", () => {
   const rows: [bytes: number[], why: string][] = [
     [frame(5, 4, 1, [0, 0, 0, 2]), "it pushes"],
     [[0x7f, 0, 0, 0, 0, 0, 0, 0, 0], "too long"],
@@ -150,7 +146,7 @@ Deno.test("HTTP/2: a peer that breaks the protocol is told once", () => {
     [frame(8, 0, 0, [0, 0, 0, 0]), "WINDOW_UPDATE"],
     [frame(8, 0, 0, [0x7f, 255, 255, 255]), "flow control"],
     [frame(8, 0, 1, [0x7f, 255, 255, 255]), "flow control"],
-    // The peer's own streams, and later ones of the client.
+    // The peer's streams, and later ones of the client.
     ...[0, 1, 3, 8].flatMap((type) =>
       [2, 3].map((stream): [number[], string] => [
         frame(type, 4, stream, [0, 0, 0, 1]),
@@ -172,7 +168,7 @@ Deno.test("HTTP/2: a peer that breaks the protocol is told once", () => {
   }
 });
 
-/** Frames that do not advance an answer; stream 1 is open, 3 was cancelled. */
+/** Frames that do not advance an answer; stream 1 is open, 3 is cancelled. */
 const NOTHING = [
   { title: "empty DATA", frame: frame(0, 0, 1) },
   { title: "DATA of one octet", frame: frame(0, 0, 1, [7]) },
@@ -213,7 +209,7 @@ for (const { title, frame: one, first = frame(1, 4, 1, [0x88]) } of NOTHING) {
   });
 }
 
-Deno.test("HTTP/2: a peer that answers may send as many other frames as servers do", () => {
+Deno.test("HTTP/2: a peer that answers may send a usual number of other frames", () => {
   const { client, events } = connect();
   client.receive(Uint8Array.from(SETTINGS));
   const headers = { method: "POST", authority: "x", path: "/", sizeBytes: 40 } as const;
@@ -269,7 +265,7 @@ Deno.test("HTTP/2: a body is sent in pieces as the peer's windows allow", () => 
   const data = () => framesOf(written.slice(before)).filter(([type]) => type === 0);
   assert.deepEqual(data().map(([, flags, , payload]) => [flags, payload.length]), [[0, 10]]);
   client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 3])));
-  // A smaller window for all makes that of this stream smaller than nothing: 3 are to be made good.
+  // A smaller window makes this stream's negative: 3 octets must be made up.
   client.receive(Uint8Array.from(frame(4, 0, 0, [0, 4, 0, 0, 0, 7])));
   client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 3])));
   client.receive(Uint8Array.from(frame(8, 0, 1, [0, 0, 0, 20])));

@@ -7,7 +7,6 @@ import { answer, scenes } from "./scene.ts";
 
 const HEADERS = { ":status": 200, "content-type": "application/dns-message" };
 
-/** The message of a GET or POST request. */
 function messageOf({ headers, body }: HttpRequest): Uint8Array {
   if (headers[":method"] === "POST") return body;
   const text = new URL(`https://x${headers[":path"]}`).searchParams.get("dns")!;
@@ -64,7 +63,6 @@ test("three hundred queries at once are answered in any order", async (scene) =>
   const server = await scene.startHttp((request) => {
     held.push(request);
     most = Math.max(most, held.length);
-    // In reverse order.
     setTimeout(() => {
       const all = held.reverse();
       held = [];
@@ -81,7 +79,6 @@ test("three hundred queries at once are answered in any order", async (scene) =>
   await client.until(() => scene.pair.lane.queued(client.stream) === 0);
 });
 
-/** A response with this body. */
 function send(body: string | Uint8Array, headers: Record<string, string | number> = HEADERS) {
   return ({ stream }: HttpRequest) => {
     stream.respond(headers);
@@ -91,7 +88,7 @@ function send(body: string | Uint8Array, headers: Record<string, string | number
 
 const OTHER = answer(queryBytes({ name: "other.example.org" }));
 const LOGIN = "<p>Welcome to this network. Please log in</p>";
-/** Faults of a server, and the reasons that are reported. */
+/** Faults of a server, and the reported reasons. */
 const FAULTS: [title: string, use: (request: HttpRequest) => void, why: string][] = [
   [
     "an HTTP status",
@@ -119,7 +116,7 @@ const FAULTS: [title: string, use: (request: HttpRequest) => void, why: string][
 ];
 
 for (const [title, use, why] of FAULTS) {
-  test(`${title} fails the query; three in a row, the connection`, async (scene) => {
+  test(`${title} fails the query; three in a row fail the connection`, async (scene) => {
     const server = await scene.startHttp((request) => {
       if (nameOf(request).startsWith("bad")) use(request);
       else respond(request);
@@ -147,7 +144,7 @@ for (const [title, use, why] of FAULTS) {
   });
 }
 
-test("a failed query gets a response to its question", async (scene) => {
+test("a failed query gets a response with its question", async (scene) => {
   const server = await scene.startHttp((request) => {
     if (nameOf(request) === "good") respond(request);
     else FAULTS[0]![1](request);
@@ -170,7 +167,7 @@ test("a failed query gets a response to its question", async (scene) => {
 });
 
 test(
-  "after GOAWAY requests in flight are answered, then the stream is closed",
+  "after GOAWAY, requests in flight are answered, then the stream is closed",
   async (scene) => {
     const server = await scene.startHttp((request) => {
       if (nameOf(request) !== "last") {
@@ -214,7 +211,7 @@ test("a connection that breaks during requests is closed once", async (scene) =>
 });
 
 test(
-  "a server without HTTP/2 is refused, or with another protocol inside TLS",
+  "a server without HTTP/2, or with another protocol inside TLS, is refused",
   async (scene) => {
     const dot = await scene.startTls({});
     assert.match(
@@ -231,7 +228,6 @@ test(
   },
 );
 
-/** A frame without payload. */
 const frame = (
   type: number,
   flags: number,
@@ -251,13 +247,11 @@ test(
     });
     const client = scene.open(server, { http: "POST" });
     await client.until(() => client.connects === 1);
-    // Until the settings have been acknowledged.
     await until(() => octets >= 24 + 9 + 24 + 13 + 9);
     const before = octets;
     client.send(query("www"));
     await client.until(() => client.why !== null);
     assert.equal(client.why, "the upstream takes no requests");
-    // At most a close.
     assert.ok(octets - before < 30, `${octets - before} octets`);
   },
 );

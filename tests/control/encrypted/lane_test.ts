@@ -25,7 +25,7 @@ const FUTURE = {
 
 const test = scenes("DNS over TLS");
 
-test("a hundred queries share one connection, written before it is open", async (scene) => {
+test("a hundred queries share one connection, even before it is open", async (scene) => {
   const { pair } = scene;
   let connections = 0;
   const server = await scene.startTls({ connection: () => connections++, answer });
@@ -70,7 +70,7 @@ test("bad certificates are refused with the reason", async (scene) => {
   }
 });
 
-test("traffic counts as garbage, both ways", async (scene) => {
+test("sent and received octets count as garbage", async (scene) => {
   const { pair } = scene;
   const client = scene.open(await scene.startTls({ answer }));
   await client.until(() => client.connects === 1);
@@ -79,7 +79,7 @@ test("traffic counts as garbage, both ways", async (scene) => {
   assert.equal(pair.allocatedBytes - before, QUERY.length + 2 + 2 * (reply!.length + 2));
 });
 
-test("a refusal is explained from the source address as well", async (scene) => {
+test("the connection that explains a refusal uses the source address", async (scene) => {
   const { caFile } = scene.stranger();
   for (
     const { dates, more, why } of [EXPIRED, FUTURE, { more: { caFile }, why: UNKNOWN }] as {
@@ -88,7 +88,6 @@ test("a refusal is explained from the source address as well", async (scene) => 
       why: string;
     }[]
   ) {
-    // The handshake that failed and the one that explains.
     const from: (string | undefined)[] = [];
     const use = { accepted: (socket: Socket) => from.push(socket.remoteAddress), answer };
     const server = await scene.startTls(use, NAME, dates);
@@ -97,7 +96,7 @@ test("a refusal is explained from the source address as well", async (scene) => 
   }
 });
 
-test("connections that are refused together share one explanation", async (scene) => {
+test("connections refused at the same time share one explanation", async (scene) => {
   let connections = 0;
   const use = { accepted: () => connections++, answer };
   const server = await scene.startTls(use, NAME, EXPIRED.dates);
@@ -124,7 +123,7 @@ test("a connection is made from the source address", async (scene) => {
   assert.equal(from, "127.0.0.9");
 });
 
-test("a handshake that hangs times out, and delays no other", async (scene) => {
+test("a handshake that hangs times out, and does not delay others", async (scene) => {
   const hanging = scene.open(await scene.startTcp(() => {}));
   hanging.send(QUERY);
   const client = scene.open(await scene.startTls({ answer }));
@@ -135,7 +134,7 @@ test("a handshake that hangs times out, and delays no other", async (scene) => {
   assert.equal(hanging.connects, 0);
 }, { handshakeMs: 1500 });
 
-test("ways of breaking the handshake are distinguished", async (scene) => {
+test("different failures of the handshake have different reasons", async (scene) => {
   const broken = /^(TLS handshake closed|connection reset) by the upstream$/;
   const rows: { title: string; use: (socket: Socket) => void; why: RegExp }[] = [
     { title: "at once", use: (socket) => void socket.destroy(), why: broken },
@@ -159,7 +158,7 @@ test("ways of breaking the handshake are distinguished", async (scene) => {
   assert.equal(await scene.refusal(closed), "connection refused");
 });
 
-test("a connection that ends or breaks later says so", async (scene) => {
+test("a connection that ends or breaks later has that reason", async (scene) => {
   const ends: ((socket: { end(): void; destroy(): void }) => void)[] = [
     (socket) => socket.end(),
     (socket) => socket.destroy(),
@@ -177,7 +176,7 @@ test("a connection that ends or breaks later says so", async (scene) => {
   assert.equal(scene.pair.control.size, 0);
 });
 
-test("files are read at every connect, and their faults are named", async (scene) => {
+test("PEM files are read for every connection, and their faults are reported", async (scene) => {
   const { caFile, directory } = scene.authority;
   const [{ certFile, keyFile }, other] = [scene.authority.issue(NAME), scene.authority.issue(NAME)];
   const server = await scene.startTls({ answer });
@@ -230,7 +229,7 @@ test("a peer that does not read is closed at the limit", async (scene) => {
   assert.equal(pair.control.size, 0);
 });
 
-test("input that the engine does not take slows the peer, and is not lost", async (scene) => {
+test("input that the engine does not read slows the peer, and is not lost", async (scene) => {
   const { pair } = scene;
   const flood = new Uint8Array(16 * 2 ** 20);
   let sent = 0;
@@ -254,7 +253,6 @@ test("input that the engine does not take slows the peer, and is not lost", asyn
   pair.held = true;
   client.send(QUERY);
   let most = 0;
-  // Until the kernel's buffers on both sides are full.
   for (let before = -1, still = 0; still < 20;) {
     await new Promise((resolve) => setTimeout(resolve, 10));
     most = Math.max(most, pair.budget.used);
@@ -271,12 +269,11 @@ test("input that the engine does not take slows the peer, and is not lost", asyn
   assert.equal(pair.budget.used, 0);
 });
 
-test("the largest holder is closed when all hold too much", async (scene) => {
+test("the stream with the most bytes is closed when the total exceeds the limit", async (scene) => {
   const { pair } = scene;
   const server = await scene.startTls({
     connection(socket) {
       socket.once("data", (bytes: Uint8Array) => {
-        // A large request gets a large answer.
         socket.write(bytes.length > 100 ? new Uint8Array(8 * 2 ** 20) : bytes);
       });
     },
@@ -310,7 +307,6 @@ test("a refused server is avoided for a while", async (scene) => {
   for (let i = 0; i < 50; i++) assert.equal(await scene.refusal(relay), why);
   assert.ok(connections <= 4, `${connections} connections for 50 queries`);
   assert.equal(pair.counted.filter((reason) => reason === "refused").length, 49);
-  // Longer each time, up to a limit.
   let attempts = 0;
   for (let second = 0; second < 60; second++) {
     pair.nowMs += 1000;
@@ -336,7 +332,7 @@ test("a server that sends unsolicited answers is avoided for a while", async (sc
   assert.equal(connections, 2);
 });
 
-test("a refused server is tried at once if the files have changed", async (scene) => {
+test("a refused server is tried again at once if the files have changed", async (scene) => {
   const { pair, authority } = scene;
   const server = await scene.startTls({ answer });
   const caFile = `${authority.directory}/changing.pem`;
@@ -357,7 +353,7 @@ test("a refused server is tried at once if the files have changed", async (scene
 test("closing the lane closes its connections, even unfinished ones", async (scene) => {
   const ended = Promise.withResolvers<void>();
   const server = await scene.startTls({
-    // A connection that is closed with unread input is reset.
+    // A connection closed with unread input is reset.
     connection: (socket) => socket.on("close", () => ended.resolve()),
     answer,
   });
@@ -377,7 +373,7 @@ test("closing the lane closes its connections, even unfinished ones", async (sce
   assert.equal(scene.pair.control.size, 0);
 });
 
-Deno.test("DNS over TLS: a reason waits for room, but not forever", async () => {
+Deno.test("DNS over TLS: the reason of a failure waits for room, but not forever", async () => {
   for (const room of [16, 100, 500, 5000]) {
     const { plane, thread } = makeLink();
     const filler = new RingWriter(thread.events);
@@ -394,7 +390,6 @@ Deno.test("DNS over TLS: a reason waits for room, but not forever", async () => 
     commands.publish();
     lane.receive();
     const events = new RingReader(plane.events);
-    // The filling is read once the file has been found missing.
     while (events.kind !== EVENT.CLOSED) {
       while (events.next() && events.kind === EVENT.DATA);
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -431,7 +426,7 @@ Deno.test("DNS over TLS: a data plane that waits for room for a command is woken
 });
 
 for (const driver of driversHere()) {
-  test(`the ${driver} driver asks over TLS beside plain DNS, and stops`, async (scene) => {
+  test(`the ${driver} driver asks over TLS and plain DNS, and stops`, async (scene) => {
     const server = await scene.startTls({ answer });
     const port = freePort();
     const corefile = `.:${port} {
@@ -450,7 +445,7 @@ for (const driver of driversHere()) {
         all.map((_, id) => `${id} NOERROR`),
       );
       if (driver === "portable") return;
-      // A replacement thread opens its own streams.
+      // A replacement thread opens new streams.
       plane.provoke("throw");
       await until(() => logs.some((line) => line.includes("the data plane failed")));
       assert.equal((await ask(99)).rcode, "NOERROR");

@@ -9,7 +9,7 @@ import {
   type TestServer,
 } from "../../support/servers/tls_servers.ts";
 
-/** The name that upstreams are verified for. */
+/** The name that certificates are verified for. */
 export const NAME = "DNS:dns.example.org";
 /** A query for www.example.org. */
 export const QUERY = queryBytes({ name: "www.example.org" });
@@ -23,7 +23,7 @@ export function answer(bytes: Uint8Array): Uint8Array {
 type TlsUse = Parameters<typeof startTls>[1];
 type More = Partial<LaneTarget>;
 
-/** A lane, and upstreams whose certificates have one authority. Everything is closed at the end. */
+/** A lane, and upstreams whose certificates have one authority. All are closed at the end. */
 export class Scene {
   readonly authority = makeAuthority();
   readonly pair: LanePair;
@@ -34,7 +34,6 @@ export class Scene {
     this.pair = new LanePair(options);
   }
 
-  /** Another authority. */
   stranger(): Authority {
     const stranger = makeAuthority("somebody else");
     this.#authorities.push(stranger);
@@ -57,12 +56,11 @@ export class Scene {
     return this.#add(startTcp(use));
   }
 
-  /** Opens a stream. */
   open({ port }: TestServer, more: More = {}): LaneClient {
     return this.pair.open({ port, caFile: this.authority.caFile, ...more });
   }
 
-  /** Opens a stream that is expected to fail; returns why it did. */
+  /** Opens a stream that must fail; returns the reason. */
   refusal({ port }: TestServer, more: More = {}): Promise<string> {
     return this.pair.refusal({ port, caFile: this.authority.caFile, ...more });
   }
@@ -90,7 +88,7 @@ export function scenes(prefix: string) {
     Deno.test({
       name: `${prefix}: ${name}`,
       ...skipUnless("openssl"),
-      // Sockets of node:tls are released a moment after their close event.
+      // Sockets of node:tls are released shortly after their close event.
       sanitizeOps: false,
       sanitizeResources: false,
       async fn() {

@@ -1,4 +1,3 @@
-/** The thread that speaks TLS: when it runs, and what its failure affects. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Config } from "../../../src/config/types.ts";
@@ -16,7 +15,7 @@ import { answer, scenes } from "./scene.ts";
 
 const driver = isLinux() ? "linux" : "portable";
 
-Deno.test("TLS thread: wanted if an upstream is asked over TLS or HTTPS", () => {
+Deno.test("TLS thread: it is needed if an upstream is asked over TLS or HTTPS", () => {
   const rows = [
     { to: "192.0.2.1", wanted: false },
     { to: "tls://192.0.2.1", wanted: true },
@@ -55,7 +54,7 @@ Deno.test("TLS thread: an eventfd is released only if every thread that had it h
   assert.equal(await tls.leave(other), false, "it was terminated");
 });
 
-Deno.test("TLS thread: one that fails when it is not needed is not restarted", async () => {
+Deno.test("TLS thread: a failed thread that is not needed is not restarted", async () => {
   const logs: string[] = [];
   const tls = new TlsThread((_, line) => logs.push(line), { clock: new VirtualClock() });
   tls.configure(configOf(".:53 {\n  forward . tls://192.0.2.1\n}"));
@@ -79,9 +78,8 @@ function metric(tls: TlsThread, name: string): number {
 interface ThreadScene {
   tls: TlsThread;
   logs: string[];
-  /** The thread's clock. */
   clock: VirtualClock;
-  /** Response code of a new name, asked over TLS or plain DNS. */
+  /** Response code for a new name, asked over TLS or plain DNS. */
   ask(over: "tls" | "dns"): Promise<string>;
 }
 
@@ -123,10 +121,10 @@ const ENDS = {
 };
 
 for (const how of ["throw", "exhaust", "hang"] as const) {
-  test(`one that fails (${how}) is restarted, and plain DNS is not affected`, async (scene) => {
+  test(`a failed thread (${how}) is restarted, and plain DNS is not affected`, async (scene) => {
     const { tls, logs, clock, ask } = scene;
     assert.equal(await ask("tls"), "NOERROR");
-    // The watch sees that it has started.
+    // The watch detects the start.
     await clock.advance(1000);
     tls.provoke(how);
     do {
@@ -136,7 +134,7 @@ for (const how of ["throw", "exhaust", "hang"] as const) {
     assert.equal(tls.running, false);
     await clock.advance(100);
     assert.equal(tls.running, true);
-    // Health checks find the upstream again.
+    // Health checks detect the recovery.
     let rcode = "";
     for (let i = 0; i < 50 && rcode !== "NOERROR"; i++) rcode = await ask("tls");
     assert.equal(rcode, "NOERROR");
@@ -153,7 +151,7 @@ test("a reload changes the memory limit of all streams", async ({ tls, ask }) =>
   config.tlsBytes = 12 * 2 ** 20;
   tls.configure(config);
   await until(() => limit() === 12 * 2 ** 20);
-  // All traffic causes garbage collection.
+  // Any traffic triggers garbage collection.
   config.garbageBytes = 1;
   tls.configure(config);
   assert.equal(await ask("tls"), "NOERROR");
@@ -164,14 +162,14 @@ test("a reload changes the memory limit of all streams", async ({ tls, ask }) =>
   assert.equal(await ask("tls"), "SERVFAIL");
 });
 
-test("while it does not run, its upstreams fail at once", async ({ tls, ask }) => {
+test("while the thread does not run, its upstreams fail at once", async ({ tls, ask }) => {
   assert.equal(await ask("tls"), "NOERROR");
   await tls.stop();
   assert.equal(await ask("tls"), "SERVFAIL");
   assert.equal(await ask("dns"), "NOERROR");
 });
 
-test("its metrics count streams and memory", async ({ tls, ask }) => {
+test("the thread's metrics count streams and memory", async ({ tls, ask }) => {
   assert.equal(await ask("tls"), "NOERROR");
   const value = (name: string) => metric(tls, name);
   await until(() => value("nodens_tls_streams") === 1);

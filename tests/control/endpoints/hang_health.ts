@@ -1,6 +1,6 @@
 /**
- * Makes a data plane hang and writes what /health and /ready say before and afterwards, until the
- * control plane takes it for dead. In a process of its own: such a thread ends with it only.
+ * Makes a data plane hang; prints /health and /ready before and after, until it counts as dead. A
+ * separate process, because such a thread ends only with its process.
  */
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";

@@ -44,7 +44,7 @@ Deno.test({
 for (
   const driver of driversHere()
 ) {
-  Deno.test(`health with the ${driver} driver: a healthy listener, and a missing one`, async () => {
+  Deno.test(`health with the ${driver} driver: a missing listener is unhealthy`, async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
     const registry = new MetricRegistry();
@@ -69,7 +69,7 @@ for (
   });
 }
 
-Deno.test("health: every data plane must beat", async () => {
+Deno.test("health: every data plane must have a heartbeat", async () => {
   const ages = [{ heartbeatAgeMs: 0 }, { heartbeatAgeMs: 0 }];
   const target = { address: "::1", port: 53, mark: 0 };
   let silent: typeof target | null = null;
@@ -104,7 +104,7 @@ Deno.test("readiness: a forward with unresolved names is not ready", () => {
   assert.deepEqual(simulation.engine.unready(), []);
 });
 
-Deno.test("readiness: ready once is ready forever, unless monitored continuously", async () => {
+Deno.test("readiness: a server once ready stays ready, unless monitored continuously", async () => {
   const text = ". {\n errors\n forward . 10.0.0.1\n}\nexample.org {\n forward . 10.0.0.2\n}\n";
   const clock = new VirtualClock();
   let answer: unknown = [[0, "forward"], [1, "forward"]];

@@ -1,4 +1,4 @@
-/** HTTP over a plain TCP connection, for what no client library would send. */
+/** HTTP over a plain TCP connection, for requests that no client library sends. */
 export class RawHttp {
   readonly conn: Deno.TcpConn;
   #text = "";
@@ -13,13 +13,13 @@ export class RawHttp {
     return new RawHttp(await Deno.connect({ hostname, port }));
   }
 
-  /** Sends text as it stands. */
+  /** Sends text unchanged. */
   async send(text: string): Promise<void> {
     const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
     for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
   }
 
-  /** Reads one whole response: head and as many octets as it says; "" where the server has closed. */
+  /** Reads one response, by its content length; "" if the server has closed. */
   async response(): Promise<string> {
     for (;;) {
       const headEnd = this.#text.indexOf("\r\n\r\n");
@@ -36,7 +36,7 @@ export class RawHttp {
     }
   }
 
-  /** All that comes until the server closes. */
+  /** Reads until the server closes. */
   async rest(): Promise<string> {
     while (await this.#read());
     return this.#text;
@@ -50,7 +50,6 @@ export class RawHttp {
   async #read(): Promise<boolean> {
     if (this.#ended) return false;
     const buffer = new Uint8Array(65536);
-    // A reset is an end as well.
     const count = await this.conn.read(buffer).catch(() => null);
     if (count === null) this.#ended = true;
     else this.#text += String.fromCharCode(...buffer.subarray(0, count));

@@ -26,7 +26,10 @@ const route = (host: string, port: number): HttpRoute => ({
   handler: () => textReply(200, "here"),
 });
 
-/** Servers at a free port of 127.0.0.1, what they log and count, and clients that are closed at the end. */
+/**
+ * Servers on a free port of 127.0.0.1, their logs and counts, and clients that are closed at the
+ * end.
+ */
 interface Scene {
   servers: HttpServers;
   registry: MetricRegistry;
@@ -35,7 +38,6 @@ interface Scene {
   /** Serves "here" at /metrics, or these routes. */
   apply(...routes: Partial<HttpRoute>[]): void;
   metric(name: string): number;
-  /** Connects, and sends text. */
   client(sent?: string, at?: { port?: number; hostname?: string }): Promise<RawHttp>;
 }
 
@@ -85,7 +87,6 @@ function test(
 
 const closed = (reason: string) => `nodens_http_connections_closed_total{reason="${reason}"}`;
 
-/** GETs /metrics; repeats it if a server that closes resets the connection. */
 async function read(port: number): Promise<string> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -112,7 +113,7 @@ test("an address that was just closed can be opened again", async ({ apply, port
   assert.equal(await read(port), "here");
 });
 
-test("a foreign server's port is not shared, even beside another of ours", async (scene) => {
+test("the port of a foreign server is not shared, even beside another of nodens", async (scene) => {
   const { apply, port } = scene;
   const taken = freePort();
   using _foreign = Deno.listen({ hostname: "127.0.0.1", port: taken });
@@ -126,7 +127,7 @@ const get = (path: string, headers = "") => `GET ${path} HTTP/1.1\r\n${host}${he
 const UPGRADE = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
   "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
 const NOT_FOUND = /not found; try \/metrics \/fails\n$/;
-/** A request, its answer's status, and what else the answer says. The server keeps the connection. */
+/** A request, the status of its answer, and text in the answer. The server keeps the connection. */
 const KEPT: [title: string, sent: string, status: number, has?: RegExp][] = [
   ["GET", get("/metrics"), 200],
   ["a query", get("/metrics?a=b"), 200],
@@ -138,7 +139,6 @@ const KEPT: [title: string, sent: string, status: number, has?: RegExp][] = [
   ["a handler that fails", get("/fails"), 500, /log says more\n$/],
 ];
 const POST = `POST /metrics HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`;
-/** The same, but the server closes the connection. */
 const CLOSED: typeof KEPT = [
   ["lines without CR", "GET /metrics HTTP/1.0\n\n", 200],
   ["HTTP/1.0", "GET /metrics HTTP/1.0\r\n\r\n", 200],
@@ -156,7 +156,7 @@ const CLOSED: typeof KEPT = [
   ["a header above 8 KiB", get("/metrics", `A: ${"x".repeat(9000)}\r\n`), 431],
 ];
 
-test("every request gets an answer, which never quotes it", async ({ apply, client, lines }) => {
+test("every request gets an answer that does not quote it", async ({ apply, client, lines }) => {
   const fails = () => Promise.reject(new Error("words of a file"));
   apply({}, { path: "/fails", handler: fails, localOnly: true });
   for (const table of [KEPT, CLOSED]) {
@@ -197,7 +197,7 @@ test("routes for the loopback interface are hidden from others", async ({ apply,
   }
 });
 
-test("a client that hoards connections locks nobody out", async (scene) => {
+test("a client that hoards connections does not exclude others", async (scene) => {
   const { apply, client, metric, port } = scene;
   apply({});
   const first = await client("GET /metrics HTTP/1.1\r\n");
@@ -243,7 +243,7 @@ test("the addresses share the limit of connections", async ({ apply, client, met
   assert.equal(metric("nodens_http_connections"), 16);
 }, { maxConnections: 16 });
 
-test("of pipelined requests one is answered", async ({ apply, client }) => {
+test("only the first of pipelined requests is answered", async ({ apply, client }) => {
   let answers = 0;
   apply({ handler: () => textReply(200, `here${++answers}`) });
   const one = await client(get("/metrics").repeat(150));
@@ -318,7 +318,6 @@ Deno.test("HTTP: the kernel buffers little for a client that does not read", {
   const [listener, v6, other] = ["127.0.0.1", "::1", "127.0.0.1"].map((hostname) =>
     Deno.listen({ hostname, port })
   );
-  // Another server at the same port is not changed.
   const neighbour = Deno.listen({ hostname: "127.0.0.2", port: addressOf(listener!).port });
   const all = [listener!, v6!, other!, neighbour];
   try {
@@ -334,7 +333,6 @@ Deno.test("HTTP: the kernel buffers little for a client that does not read", {
   }
 });
 
-/** SO_SNDBUF of the listening socket at an address. */
 function sendBuffer(libc: Libc, { hostname, port }: Deno.NetAddr): number {
   const name = new Uint8Array(SOCKADDR_SIZE);
   const address = new Address();

@@ -1,4 +1,3 @@
-/** The order and rate of HTTP answers, in virtual time except for turns of the event loop. */
 import assert from "node:assert/strict";
 import { Recent } from "../../../src/control/endpoints/http/recent.ts";
 import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
@@ -6,14 +5,12 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 const LIMITS = { probesATurn: 8, pagesASecond: 100, pagesInARow: 4 };
 
-/** A scheduler, and the requests it has released. */
 function make(limits: Partial<typeof LIMITS> = {}) {
   const clock = new VirtualClock({ nowMs: 1000 });
   const scheduler = new HttpScheduler({ ...LIMITS, ...limits }, clock);
   const released: string[] = [];
   const wait = (name: string, kind: "probe" | "page") =>
     void scheduler.wait(name, kind).then(() => released.push(name));
-  /** The requests released in one turn of the loop, or several. */
   const turn = async (count = 1) => {
     for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
     return released.splice(0);
@@ -25,7 +22,7 @@ function names(kind: string, from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, i) => `${kind}${from + i}`);
 }
 
-Deno.test("HTTP scheduler: a request is not answered in the turn in which it comes", async () => {
+Deno.test("HTTP scheduler: a request is not answered in the turn in which it arrives", async () => {
   const { wait, turn, released } = make();
   wait("probe", "probe");
   await Promise.resolve();
@@ -33,7 +30,7 @@ Deno.test("HTTP scheduler: a request is not answered in the turn in which it com
   assert.deepEqual(await turn(), ["probe"]);
 });
 
-Deno.test("HTTP scheduler: a turn answers some probes and then one page, each in order", async () => {
+Deno.test("HTTP scheduler: each turn answers some probes, then one page, in order", async () => {
   const { wait, turn } = make();
   for (const page of names("page", 0, 3)) wait(page, "page");
   for (const probe of names("probe", 0, 10)) wait(probe, "probe");
@@ -52,13 +49,13 @@ Deno.test("HTTP scheduler: pages beyond the burst wait, probes do not", async ()
   assert.deepEqual(await turn(20), ["page4", "page5"]);
   await clock.advance(1000);
   assert.deepEqual(await turn(20), names("page", 6, 10));
-  // An hour allows no larger burst.
+  // An hour does not allow a larger burst.
   await clock.advance(3_600_000);
   for (const page of names("page", 10, 20)) wait(page, "page");
   assert.deepEqual(await turn(20), names("page", 10, 14));
 });
 
-Deno.test("HTTP scheduler: a connection that leaves takes nobody's place", async () => {
+Deno.test("HTTP scheduler: a closed connection gives up its turn", async () => {
   const { scheduler, wait, turn } = make({ pagesInARow: 1 });
   wait("page0", "page");
   wait("page1", "page");
@@ -67,7 +64,7 @@ Deno.test("HTTP scheduler: a connection that leaves takes nobody's place", async
   assert.deepEqual(await turn(), ["page0", "page1"], "released at once, and the turn is page1's");
 });
 
-Deno.test("a recent result is shared until it is too old, even a failure", async () => {
+Deno.test("shared result: a recent result or failure is reused until it is too old", async () => {
   let made = 0;
   const clock = new VirtualClock();
   const recent = new Recent(1000, () => {

@@ -33,7 +33,6 @@ example.net {
 
 const config = loadConfig({ file: "Corefile", text: COREFILE, defaultPort: 53 }, fakeHost()).config;
 
-/** Where the `forward` of a block stands. */
 const keyOf = (block: number) =>
   placeKey(block, config.blocks[block]!.plugins.findIndex(({ name }) => name === "forward"));
 
@@ -55,7 +54,6 @@ function plane(
 }
 
 const to = (label: string) => ({ to: label });
-/** The labels of a cache on its two listeners. */
 const V4 = { server: "dns://127.0.0.1:1053", zones: ".", view: "" };
 const V6 = { server: "dns://[::1]:1053", zones: ".", view: "" };
 const COUNTERS: [string, Record<string, string>, number][] = [
@@ -98,9 +96,8 @@ const ONE = plane(
   ]),
 );
 
-Deno.test("status: what is served, and its figures", () => {
+Deno.test("status: listeners, zones and their figures are listed", () => {
   const status = statusOf([ONE]);
-  // What is printed as JSON is what it is.
   assert.deepEqual(JSON.parse(JSON.stringify(status)), status);
   const { blocks, listeners, ...rest } = status;
   assert.deepEqual(rest, {
@@ -148,7 +145,7 @@ Deno.test("status: what is served, and its figures", () => {
   });
 });
 
-Deno.test("status: sums of several data planes, their worst state and mean time", () => {
+Deno.test("status: several data planes show their sums, worst state and mean time", () => {
   const other = plane(
     COUNTERS,
     new Map([[keyOf(0), [
@@ -167,7 +164,7 @@ Deno.test("status: sums of several data planes, their worst state and mean time"
   assert.deepEqual(status.dataPlanes[2], { answers: false, heartbeatAgeMs: 4000, restarts: 2 });
 });
 
-Deno.test("status: printed as tables", () => {
+Deno.test("status: text output consists of tables", () => {
   assert.equal(
     statusText(statusOf([ONE])),
     `nodens 1.2.3, process 42, up for 1d 2h, driver linux, Corefile

@@ -67,12 +67,11 @@ const LINES: [title: string, message: Message, target: LogTarget, text: string][
 ];
 
 for (const [title, message, target, text] of LINES) {
-  Deno.test(`log lines as ${title}`, () => {
+  Deno.test(`log lines, ${title}`, () => {
     assert.equal(logLine({ ...message, timeMs }, target), text);
   });
 }
 
-/** A reader that reads only when the test says so. */
 function slowReader({ reading = false } = {}) {
   const decoder = new TextDecoder();
   const pending = Promise.withResolvers<void>();
@@ -85,7 +84,6 @@ function slowReader({ reading = false } = {}) {
       if (!reader.reading) await pending.promise;
       if (reader.gone) throw new Deno.errors.BrokenPipe();
       reader.writes++;
-      // A partial write, as to a nearly full pipe.
       const taken = Math.ceil(bytes.length / 2);
       reader.text += decoder.decode(bytes.subarray(0, taken), { stream: true });
       return taken;
@@ -125,7 +123,7 @@ Deno.test("logger: lines dropped for a slow reader are counted and reported once
   assert.equal(lines.length, kept + 1);
 });
 
-Deno.test("logger: a closed reader drops lines and ends nothing", async () => {
+Deno.test("logger: after the reader has closed, lines are dropped", async () => {
   const reader = slowReader();
   reader.gone = true;
   reader.read();
@@ -139,7 +137,7 @@ Deno.test("logger: a closed reader drops lines and ends nothing", async () => {
   assert.equal(reader.text, "[INFO] read\n");
 });
 
-Deno.test("logger: lines without a level are printed as they are, or as one JSON message", async () => {
+Deno.test("logger: lines without a level are printed unchanged, or as one JSON message", async () => {
   const outputs: Record<string, string> = {};
   for (const format of ["text", "json"] as const) {
     for (const journal of [false, true]) {
@@ -159,7 +157,7 @@ Deno.test("logger: lines without a level are printed as they are, or as one JSON
   });
 });
 
-Deno.test("a survived exception is logged on one line, or with its stack if errors wants that", () => {
+Deno.test("a caught exception is logged on one line, or with its stack if errors is configured so", () => {
   const error = new RangeError("off\nby one");
   const panicLine = (thrown: unknown, wholeStack: boolean) => {
     const posted: DataPlaneMessage[] = [];

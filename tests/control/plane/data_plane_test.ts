@@ -10,7 +10,7 @@ import { until } from "../../support/run/until.ts";
 const linux = isLinux();
 
 if (linux) {
-  Deno.test("data plane: one that throws is restarted on the same sockets", async () => {
+  Deno.test("data plane: after an exception it is restarted on the same sockets", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane, logs) => {
@@ -22,7 +22,7 @@ if (linux) {
     });
   });
 
-  Deno.test("data plane: one that throws after retiring does not serve its sockets again", async () => {
+  Deno.test("data plane: after an exception a retired one is restarted without its sockets", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane) => {
@@ -37,7 +37,7 @@ if (linux) {
       await socket.send(queryBytes({ name: "www.example.org" }), to);
       const queries = () => plane.values[COUNTER.UDP_QUERIES];
       const before = queries();
-      // The loop has come round when it has answered, and would have seen the query.
+      // By the time it answers, the loop would have seen the query.
       for (let i = 0; i < 20; i++) {
         await plane.ask({ block: -1, position: -1, request: null }, 15_000);
       }
@@ -48,7 +48,7 @@ if (linux) {
 
   Deno.test("data plane: a replacement thread continues the self-checks", async () => {
     const port = freePort();
-    // A scope, as a link-local address has one, is no reason not to be asked.
+    // A scope, as in a link-local address, does not prevent probes.
     const addresses = haveIpv6() ? ["::1", "::1%lo"] : ["127.0.0.1"];
     const corefile = `.:${port} {\n bind ${addresses[0]}\n whoami\n}`;
     await withDataPlane({ driver: "linux", corefile }, async (plane) => {
@@ -72,9 +72,9 @@ if (linux) {
     });
   });
 
-  Deno.test("data plane: one that hangs is detected", async () => {
+  Deno.test("data plane: a hang is detected", async () => {
     const port = freePort();
-    // In a process of its own: a thread that never yields ends with its process only.
+    // A separate process, because a thread that never yields ends only with its process.
     const file = new URL("./hang_probe.ts", import.meta.url);
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", file.pathname, String(port)],

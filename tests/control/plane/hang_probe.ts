@@ -1,4 +1,4 @@
-/** Makes a data plane hang and exits with 3 once the control plane says that it is dead. */
+/** Makes a data plane hang; exits with 3 once it counts as dead. */
 import { withDataPlane } from "../../support/processes/drivers.ts";
 
 const port = Deno.args[0]!;

@@ -78,7 +78,7 @@ Deno.test({
         ...[Deno.execPath(), "eval", script],
       ],
     }).output();
-    // What lies in errno by then may be of another call.
+    // By then errno may belong to another call.
     assert.match(
       new TextDecoder().decode(stdout),
       /^Cannot mark sockets with 83: .+ \(nodens needs the capability NET_ADMIN for that\)\n$/,

@@ -1,4 +1,4 @@
-/** What reading a message costs a data plane, which does nothing else meanwhile. */
+/** Cost of reading a message, which blocks the data plane. */
 import assert from "node:assert/strict";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { loadConfig } from "../../../src/loading/load.ts";
@@ -12,7 +12,7 @@ import { fakeHost } from "../../support/doubles/fake_host.ts";
 
 const ROOT = new URL("../../../src/", import.meta.url).pathname;
 
-/** Sends a message through a port; returns what was read, and the shortest time of some. */
+/** Sends a message through a port; returns the result and the shortest time of several reads. */
 function send(make: () => { message: ControlMessage; transfer: Transferable[] }) {
   let leastMs = Infinity;
   let read: ControlMessage | null = null;
@@ -36,19 +36,18 @@ function delivery(sizeBytes: number) {
   return { message: { type: "deliver", block: 0, position: 1, data } as const, transfer: [table] };
 }
 
-Deno.test("a message of 1 MiB costs a data plane no more than one of 1 KiB", () => {
+Deno.test("plane port: a message of 1 MiB costs a data plane as little as one of 1 KiB", () => {
   const small = send(() => delivery(1024));
   const large = send(() => delivery(2 ** 20));
   assert.equal(
     (large.read as unknown as { data: { table: ArrayBuffer } }).data.table.byteLength,
     2 ** 20,
   );
-  // A view of as much takes five thousand times as long.
   const ratio = large.leastMs / small.leastMs;
   assert.ok(ratio < 50, `${ratio.toFixed(1)} times`);
 });
 
-Deno.test("no message to a data plane holds a typed array", () => {
+Deno.test("plane port: messages to a data plane contain no typed arrays", () => {
   const { port1, port2 } = new MessageChannel();
   const rows: { data: unknown; where: string }[] = [
     { data: { table: new Uint8Array(8) }, where: "message.data.table" },
@@ -66,16 +65,16 @@ Deno.test("no message to a data plane holds a typed array", () => {
   port1.close();
 });
 
-Deno.test("data planes get messages only from postToPlane", () => {
+Deno.test("plane port: only postToPlane sends messages to data planes", () => {
   const text = ["data_plane", "plane_port"].map((name) =>
     Deno.readTextFileSync(`${ROOT}control/plane/${name}.ts`)
   ).join("");
   const sends = [...text.matchAll(/(\S+)\.postMessage\(/g)].map(([, who]) => who);
-  // That one starts the thread, which does not serve yet.
+  // This call starts the thread, which does not serve yet.
   assert.deepEqual(sends, ["worker", "port"]);
 });
 
-Deno.test("a configuration is sent to a data plane as text, without loss", () => {
+Deno.test("plane port: a configuration is sent as text without loss", () => {
   let count = 0;
   for (const { name } of Deno.readDirSync(new URL("../../corefile/", import.meta.url))) {
     if (!name.endsWith(".corefiletest")) continue;

@@ -1,4 +1,3 @@
-/** How the checks of a process are put together, and what is read of them. */
 import assert from "node:assert/strict";
 import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
@@ -7,7 +6,6 @@ import { type CheckPlan, VERDICT, VERDICTS } from "../../../src/io/check_plan.ts
 const target = (address: string) => ({ address, port: 53, mark: 0 });
 const marked = (address: string) => ({ address, port: 53, mark: 0x53 });
 
-/** Checks of data planes that only note what they are told. */
 function make(workers = 1) {
   const plans: CheckPlan[] = [];
   const planes = Array.from({ length: workers }, () => ({
@@ -16,7 +14,6 @@ function make(workers = 1) {
     onUnwritable: (_list: string) => {},
   }));
   const checks = new SelfChecks(planes as unknown as DataPlane[]);
-  /** What the data plane finds out about the targets of the last plan, in a round. */
   const find = (...verdicts: number[]) => {
     const values = new Float64Array(plans.at(-1)!.verdicts);
     values[VERDICTS.ROUNDS]!++;
@@ -25,7 +22,7 @@ function make(workers = 1) {
   return { checks, plans, planes, find };
 }
 
-Deno.test("self-checks: a listener is one target for all, and those of /health come first", async () => {
+Deno.test("self-checks: each listener is one target, and those of /health come first", async () => {
   const { checks, plans } = make();
   const entry = (address: string) => ({ list: "nodens", entry: address, target: marked(address) });
   await checks.keepEntries([entry("10.96.0.10"), entry("169.254.20.10")]);
@@ -60,7 +57,7 @@ Deno.test("self-checks: the first data plane runs them, and watches the others",
   assert.deepEqual(told, ["nodens"]);
 });
 
-Deno.test("self-checks: verdicts survive changes, but not of the listeners", async () => {
+Deno.test("self-checks: verdicts survive new entries, but not new listeners", async () => {
   const { checks, find } = make();
   const silent = () => checks.verdicts.silent?.address ?? null;
   assert.equal(silent(), null);
@@ -73,5 +70,5 @@ Deno.test("self-checks: verdicts survive changes, but not of the listeners", asy
   find(VERDICT.ANSWERS, VERDICT.SILENT, VERDICT.SILENT);
   assert.equal(silent(), "::1");
   await checks.watchListeners([target("127.0.0.1")]);
-  assert.equal(silent(), "127.0.0.1", "asked anew");
+  assert.equal(silent(), "127.0.0.1", "probed again");
 });

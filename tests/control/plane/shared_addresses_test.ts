@@ -1,4 +1,3 @@
-/** Who else is bound to the same addresses, as the kernel tells it. */
 import assert from "node:assert/strict";
 import { neighboursText, SharedAddresses } from "../../../src/control/plane/shared_addresses.ts";
 import { bindListener, closeAll } from "../../../src/io/linux/listen.ts";
@@ -12,7 +11,7 @@ const onLinux = skipUnlessLinux();
 const noLog = () => {};
 
 Deno.test({
-  name: "shared addresses: other sockets count until they are connected or closed",
+  name: "shared addresses: sockets of others count until they are connected or closed",
   ...onLinux,
   fn: () => {
     const libc = openLibc();
@@ -38,7 +37,6 @@ Deno.test({
     assert.equal(libc.connect(udp!.fd, name, writeSockaddr(nobody, name)), 0);
     closeAll(libc, [tcp!]);
     assert.deepEqual(shared.neighbours().map(({ count }) => count), [1, 1]);
-    // Also once the own sockets are closed.
     closeAll(libc, own);
     assert.deepEqual(shared.neighbours().map(({ count }) => count), [1, 1]);
     closeAll(libc, [udp!, ...others.slice(2), ...elsewhere]);
@@ -47,7 +45,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "shared addresses: sockets that were handed over are not another process's",
+  name: "shared addresses: handed-over sockets do not count as another process's",
   ...onLinux,
   fn: () => {
     const libc = openLibc();

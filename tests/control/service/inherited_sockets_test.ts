@@ -21,7 +21,6 @@ function configOf(corefile: string) {
   return loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, fakeHost()).config;
 }
 
-/** Whether a descriptor is open. */
 const isOpen = (fd: number) => openLibc().fcntl(fd, 1, 0) >= 0;
 
 interface Started {
@@ -29,13 +28,12 @@ interface Started {
   warnings: string[];
 }
 
-/** Runs data planes on sockets that were handed over, for the length of `use`. */
 async function serving(
   options: {
     corefile: string;
     fds: number[];
     workers?: number;
-    /** No listener asks for them: they are closed at once, and the numbers are free for others. */
+    /** Without a listener: closed at once, so their numbers are free for others. */
     useless?: boolean;
   },
   use: (started: Started) => Promise<void>,
@@ -75,17 +73,17 @@ async function answers(port: number, hostname = "127.0.0.1"): Promise<void> {
 }
 
 if (linux) {
-  Deno.test("socket activation: queries that waited in the sockets are answered", async () => {
+  Deno.test("socket activation: queries already in the sockets are answered", async () => {
     const port = freePort();
     const fds = [openBound({ kind: "udp", port }), openBound({ kind: "tcp", port })];
-    // Asked before anybody serves: the kernel keeps it.
+    // Sent before any process serves: the kernel queues it.
     const early = askUdp(queryBytes({ name: "early.example.org" }), { port, limitMs: 30_000 });
     const corefile = whoami(port, "bind 127.0.0.1");
     await serving({ corefile, fds }, async ({ warnings, planes }) => {
       assert.equal(decode(await early).rcode, "NOERROR");
       await answers(port);
       assert.deepEqual(warnings, []);
-      // Stopping leaves the sockets to those who opened them.
+      // Stopping does not close handed-over sockets.
       await planes[0]!.stop(2000);
       assert.deepEqual(fds.map(isOpen), [true, true]);
     });
@@ -109,7 +107,6 @@ if (linux) {
     const corefile = whoami(port, "bind 127.0.0.1");
     await serving({ corefile, fds, useless: true }, async ({ warnings }) => {
       await answers(port);
-      // Free again, as nobody else has these.
       Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: other }).close();
       Deno.listen({ hostname: "127.0.0.1", port: other }).close();
       assert.equal(warnings.length, 2);
@@ -174,7 +171,7 @@ if (linux) {
       libc.getsockopt(fd, 1, 8, value, new Uint32Array([4]));
       return value[0]!;
     };
-    // SO_RCVBUFFORCE, as a socket unit's ReceiveBuffer= has it; only root may.
+    // SO_RCVBUFFORCE, like ReceiveBuffer= of a socket unit; requires root.
     if (libc.setsockopt(fd, 1, 33, new Int32Array([32 * 1024 * 1024]), 4) === 0) {
       const before = size();
       libc.close(adopt(libc, found));
@@ -193,7 +190,7 @@ if (linux) {
     await serving({ corefile, fds, workers: 2 }, async ({ planes, warnings }) => {
       assert.equal(planes.length, 2);
       assert.deepEqual(warnings, []);
-      // The kernel chooses among three sockets; one that nobody served would keep its share.
+      // The kernel chooses among three sockets; an unserved one would keep its share.
       const ids = Array.from({ length: 40 }, (_, id) => id);
       await Promise.all(ids.map((id) => askUdp(queryBytes({ name: "a.test", id }), { port })));
     });
@@ -228,7 +225,7 @@ if (linux) {
 }
 
 if (linux && haveIpv6()) {
-  Deno.test("socket activation: a dual-stack socket serves both families from the queried address", async () => {
+  Deno.test("socket activation: a dual-stack socket answers both families from the queried address", async () => {
     const port = freePort();
     const fds = (["udp", "tcp"] as const).map((kind) =>
       openBound({ kind, host: "::", port, dual: true })
@@ -239,11 +236,11 @@ if (linux && haveIpv6()) {
       const query = queryBytes({ name: "www.example.org" });
       const answer = decode(await askUdp(query, { port }));
       const record = answer.additionals!.find(({ type }) => type === "A" || type === "AAAA");
-      assert.equal((record as { data: string }).data, "127.0.0.1", "IPv4 is told as such");
+      assert.equal((record as { data: string }).data, "127.0.0.1", "IPv4 is reported as IPv4");
     });
   });
 
-  Deno.test("socket activation: IPv4 is opened beside an IPv6-only socket", async () => {
+  Deno.test("socket activation: with an IPv6-only socket the IPv4 socket is opened", async () => {
     const port = freePort();
     const fds = (["udp", "tcp"] as const).map((kind) => openBound({ kind, host: "::", port }));
     await serving({ corefile: `.:${port} {\n whoami\n}\n`, fds }, async () => {

@@ -14,7 +14,7 @@ const linux = isLinux();
 
 const variables = (values: Record<string, string>) => (name: string) => values[name];
 
-Deno.test("descriptors are numbered from 3, have names, and belong to this process", () => {
+Deno.test("service manager: descriptors are numbered from 3 and have names, for this process only", () => {
   const rows: { values: Record<string, string>; found: [number, string][] }[] = [
     { values: {}, found: [] },
     { values: { LISTEN_FDS: "2", LISTEN_PID: "7" }, found: [[3, ""], [4, ""]] },
@@ -41,7 +41,7 @@ Deno.test("descriptors are numbered from 3, have names, and belong to this proce
   }
 });
 
-Deno.test("the watchdog's period applies to this process, or to any", () => {
+Deno.test("service manager: the watchdog's period applies to this process, or to any", () => {
   const rows: [Record<string, string>, number | null][] = [
     [{}, null],
     [{ WATCHDOG_USEC: "15000000" }, 15_000],
@@ -60,14 +60,13 @@ Deno.test("the watchdog's period applies to this process, or to any", () => {
   }
 });
 
-Deno.test("a status is always one line", () => {
+Deno.test("service manager: a status is one line", () => {
   assert.equal(statusLine("a fault\nREADY=1\n"), "a fault; READY=1");
   assert.equal(statusLine("x".repeat(2000)).length, 1000);
   const bytes = notification({ READY: 1, STATUS: "serving" });
   assert.equal(new TextDecoder().decode(bytes), "READY=1\nSTATUS=serving\n");
 });
 
-/** A socket that records what it accepts. */
 function fakeSocket() {
   const sent: string[] = [];
   const socket = {
@@ -96,7 +95,7 @@ function manager(values: Record<string, string>, socket = fakeSocket()) {
   return { service, socket, logs, clock };
 }
 
-Deno.test("nothing is sent or logged without NOTIFY_SOCKET", () => {
+Deno.test("service manager: without NOTIFY_SOCKET nothing is sent or logged", () => {
   const { service, socket, logs } = manager({ WATCHDOG_USEC: "3000" });
   service.ready("serving");
   service.reloading();
@@ -106,7 +105,7 @@ Deno.test("nothing is sent or logged without NOTIFY_SOCKET", () => {
   assert.deepEqual([socket.sent, logs], [[], []]);
 });
 
-Deno.test("ready, reloading and stopping are sent in the format of sd_notify", () => {
+Deno.test("service manager: ready, reloading and stopping are sent in sd_notify's format", () => {
   const { service, socket } = manager({ NOTIFY_SOCKET: "/run/x" });
   service.ready("serving .:53");
   service.reloading();
@@ -121,7 +120,7 @@ Deno.test("ready, reloading and stopping are sent in the format of sd_notify", (
   ]);
 });
 
-Deno.test("a socket that cannot be opened is a warning", () => {
+Deno.test("service manager: a socket that cannot be opened causes a warning", () => {
   const logs: string[] = [];
   const service = new ServiceManager({
     log: (level, line) => logs.push(`${level}: ${line}`),
@@ -134,7 +133,7 @@ Deno.test("a socket that cannot be opened is a warning", () => {
   if (linux) assert.match(logs[0]!, /^warning: .*"vsock:2:1" is neither a path nor "@"/);
 });
 
-Deno.test("a notification that is not accepted is retried, in order", async () => {
+Deno.test("service manager: notifications that are not accepted are retried in order", async () => {
   const { service, socket, clock } = manager({ NOTIFY_SOCKET: "/run/x" });
   socket.accepts = false;
   service.reloading();
@@ -150,7 +149,7 @@ Deno.test("a notification that is not accepted is retried, in order", async () =
   service.close();
 });
 
-Deno.test("the watchdog is the data plane's to notify, until nodens stops", async () => {
+Deno.test("service manager: the data plane notifies the watchdog until nodens stops", async () => {
   const values = { NOTIFY_SOCKET: "/run/x", WATCHDOG_USEC: "30000", WATCHDOG_PID: "7" };
   const { service, socket, logs, clock } = manager(values);
   assert.deepEqual(service.watchdog(), { socket: "/run/x", everyMs: 10 });
@@ -168,7 +167,7 @@ Deno.test("the watchdog is the data plane's to notify, until nodens stops", asyn
 });
 
 if (linux) {
-  Deno.test("a real socket gets every notification, with the system's clock", async () => {
+  Deno.test("service manager: a real socket gets every notification, with the system's clock", async () => {
     await receiving(async (path, next) => {
       const values: Record<string, string> = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "30000000" };
       const service = new ServiceManager({ log: () => {}, read: variables(values) });
@@ -177,7 +176,7 @@ if (linux) {
       service.reloading();
       const usec = Number(/^RELOADING=1\nMONOTONIC_USEC=(\d+)\n$/.exec(await next())![1]);
       const uptime = Number(Deno.readTextFileSync("/proc/uptime").split(" ")[0]) * 1e6;
-      // A suspended machine's uptime goes on where the monotonic clock stands still.
+      // Uptime includes suspension, the monotonic clock does not.
       assert.ok(usec > 0 && usec <= uptime + 1e6, `${usec} of ${uptime}`);
       service.stopping();
       assert.equal(await next(), "WATCHDOG=1\n");
@@ -186,7 +185,7 @@ if (linux) {
     });
   });
 
-  Deno.test("a socket that is gone costs one warning", async () => {
+  Deno.test("service manager: a socket that disappears causes one warning", async () => {
     const logs: string[] = [];
     const clock = new VirtualClock();
     const read = variables({ NOTIFY_SOCKET: "/nonexistent/notify" });

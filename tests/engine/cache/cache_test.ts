@@ -8,7 +8,7 @@ import {
   ttlOf,
 } from "../../support/simulation/cache_world.ts";
 
-Deno.test("a second query is answered from the cache with the remaining TTL", () => {
+Deno.test("cache: the second query is answered with the remaining TTL", () => {
   const world = new CacheWorld(answering());
   assert.equal(ttlOf(world.ask()), 300);
   world.run(10_000);
@@ -47,14 +47,14 @@ for (
   });
 }
 
-Deno.test("keepttl answers with the original TTL", () => {
+Deno.test("cache: keepttl answers with the original TTL", () => {
   const world = new CacheWorld(answering(), "keepttl");
   world.ask();
   world.run(100_000);
   assert.equal(ttlOf(world.ask()), 300);
 });
 
-Deno.test("NXDOMAIN is stored for the SOA record's TTL", () => {
+Deno.test("cache: NXDOMAIN is stored for the SOA record's TTL", () => {
   const world = new CacheWorld(denying());
   assert.equal(world.ask().rcode, "NXDOMAIN");
   world.run(20_000);
@@ -81,7 +81,7 @@ for (
   });
 }
 
-Deno.test("a SERVFAIL does not replace a fresh positive answer", () => {
+Deno.test("cache: SERVFAIL does not replace a fresh positive answer", () => {
   const world = new CacheWorld(answering(), "prefetch 1 1m 90%");
   world.ask();
   world.behaviour = failing;
@@ -89,7 +89,7 @@ Deno.test("a SERVFAIL does not replace a fresh positive answer", () => {
   for (let i = 0; i < 3; i++) assert.equal(world.ask().rcode, "NOERROR");
 });
 
-Deno.test("DO and CD make separate entries", () => {
+Deno.test("cache: queries with DO or CD have separate entries", () => {
   const world = new CacheWorld(answering());
   world.ask();
   world.ask({ edns: 1232, dnssecOk: true });
@@ -98,7 +98,7 @@ Deno.test("DO and CD make separate entries", () => {
   assert.equal(world.upstreamQueries, 3);
 });
 
-Deno.test("the answer to a query without RD is not stored, but comes from the cache if it can", () => {
+Deno.test("cache: a query without RD is answered from the cache, but its answer is not stored", () => {
   const world = new CacheWorld(answering());
   world.ask({ flags: 0 });
   world.ask();
@@ -107,7 +107,7 @@ Deno.test("the answer to a query without RD is not stored, but comes from the ca
   assert.equal(world.upstreamQueries, 2);
 });
 
-Deno.test("a popular name is refreshed once before it expires", () => {
+Deno.test("cache: a popular name is refreshed once before it expires", () => {
   const world = new CacheWorld(answering({ ttl: 100 }), "prefetch 3 1m 10%");
   for (let i = 0; i < 4; i++) {
     world.ask();
@@ -122,7 +122,7 @@ Deno.test("a popular name is refreshed once before it expires", () => {
   assert.equal(world.upstreamQueries, 2);
 });
 
-Deno.test("a name with gaps between its queries is not refreshed", () => {
+Deno.test("cache: a name with gaps between its queries is not refreshed", () => {
   const world = new CacheWorld(answering({ ttl: 100 }), "prefetch 3 10s 10%");
   for (let i = 0; i < 4; i++) {
     world.ask();

@@ -59,7 +59,7 @@ Deno.test("clients without DO that wait for an answer get it without signatures"
   for (const one of asked) assert.deepEqual(types(onlyAnswer(one)), ["A"]);
 });
 
-Deno.test("clients without DO get the DNSSEC records that they asked for", () => {
+Deno.test("clients without DO get the DNSSEC records that they ask for by type", () => {
   const world = new CacheWorld(replying({ answers: [rrsig(NAME, "A")] }));
   assert.deepEqual(types(world.ask({ type: "RRSIG" })), ["RRSIG"]);
 });
@@ -111,7 +111,7 @@ for (
     { title: "CD and AD", options: { flags: RD | CD | AD }, expected: true },
   ] as { title: string; options: { flags?: number }; expected: boolean }[]
 ) {
-  Deno.test(`a client that sends ${title} gets AD of a validating upstream: ${expected}`, () => {
+  Deno.test(`a client that sends ${title} gets the validating upstream's AD: ${expected}`, () => {
     const world = new CacheWorld(validating);
     for (let i = 0; i < 2; i++) {
       const answer = world.ask(options);

@@ -9,11 +9,10 @@ import { dataOf, NAME } from "../../support/simulation/cache_world.ts";
 import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 import { CLIENT_SUBNET, subnetIn } from "../../support/simulation/subnets.ts";
 
-/** Client subnets that the handler below the cache saw, in hexadecimal. */
 let seen: string[] = [];
 const SCOPE = 16;
 
-/** Replaces `forward`: answers with the number of queries that it has seen. */
+/** Replaces `forward`: answers with the number of queries so far. */
 const fakeForward: CreateHandler = (options, { engine }) => ({
   name: "forward",
   query(exchange) {
@@ -48,7 +47,7 @@ function start(pass: boolean): Simulation {
   return simulation;
 }
 
-/** Asks with the data of a client subnet option in hexadecimal, or without one. */
+/** Sends the data of a client subnet option, in hexadecimal, or no option. */
 function ask(simulation: Simulation, subnet: string | null) {
   const ednsOptions = subnet === null
     ? []

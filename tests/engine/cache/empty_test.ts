@@ -44,7 +44,6 @@ for (const { title, behaviour } of WITHOUT_DATA) {
     world.run(20_000);
     for (let i = 0; i < 5; i++) assert.equal(world.ask().answers!.length, 1);
     assert.equal(world.lookups, 2);
-    // Tried again after a pause, like any failed refresh.
     world.run(1100);
     assert.equal(world.ask().answers!.length, 1);
     assert.equal(world.lookups, 3);
@@ -121,7 +120,7 @@ Deno.test("a truncated answer does not replace an entry that is being refreshed"
   for (let i = 0; i < 3; i++) assert.equal(world.ask().flag_tc, false);
 });
 
-Deno.test("the refusal of a query because of max_concurrent is not stored", () => {
+Deno.test("a refusal because of max_concurrent is not stored", () => {
   const simulation = new Simulation(
     ". {\n cache\n forward . 10.0.0.1 {\n max_concurrent 1\n }\n}",
   );

@@ -11,7 +11,7 @@ import { onlyAnswer } from "../../support/simulation/simulation.ts";
 
 const good = answering({ ttl: 20 });
 
-/** Asks every 100 ms and returns the times, in seconds, at which the upstream was asked. */
+/** Asks every 100 ms; returns the times of upstream queries in seconds. */
 function askedAt(world: CacheWorld, seconds: number): number[] {
   const times: number[] = [];
   const startMs = world.simulation.nowMs;
@@ -55,7 +55,6 @@ for (
 for (const options of ["servfail 0", "servfail 500ms", "disable denial"]) {
   Deno.test(`${options} stores no failure`, () => {
     const world = new CacheWorld(failing, options);
-    // After the first failure, forward asks again without EDNS.
     world.ask();
     world.simulation.seen.length = 0;
     world.ask();
@@ -75,7 +74,7 @@ Deno.test("a cached failure is a hit, and has an Extended DNS Error for clients 
   assert.equal(world.count("coredns_cache_entries"), 1);
 });
 
-Deno.test("an Extended DNS Error does not leak into the next answer", () => {
+Deno.test("an Extended DNS Error does not appear in the next answer", () => {
   const world = new CacheWorld(failing);
   world.ask();
   assert.deepEqual(errorCodes(world.ask({ edns: 1232 })), [13]);

@@ -8,7 +8,7 @@ let asked = 0;
 /** Offset of the octet that the handler changes in its response, or -1. */
 let spoiltAt = -1;
 
-/** Replaces `forward`: answers at once with a message that it writes. */
+/** Replaces `forward`: answers at once with its own message. */
 const ownAnswer: CreateHandler = (_options, { engine }) => ({
   name: "forward",
   query(exchange) {

@@ -13,13 +13,12 @@ import { type Behaviour, frame } from "../../support/simulation/simulation.ts";
 const CLIENT = { waitMs: 100, client: "192.0.2.1" };
 const ATTACKER = { waitMs: 100, client: "198.51.100.7" };
 const RD = codec.RECURSION_DESIRED;
-/** An unused bit of the header. */
 const Z = 0x40;
 
 const OLD = answering({ data: "192.0.2.7", ttl: 20 });
 const NEW = answering({ data: "192.0.2.8", ttl: 20 });
 
-/** Refuses queries without RD, as most resolvers do. */
+/** Refuses queries without RD, like most resolvers. */
 const resolving = (answers: Behaviour): Behaviour => (query, ...rest) =>
   (query.flag_rd ? answers : replying({ rcode: 5 }))(query, ...rest);
 
@@ -48,7 +47,7 @@ for (
   }
 }
 
-Deno.test("a query without RD starts the prefetch of a popular name with RD", () => {
+Deno.test("a query without RD starts the refresh of a popular name with RD", () => {
   const world = new CacheWorld(resolving(OLD), "prefetch 1 1m 50%");
   world.ask({}, CLIENT);
   world.run(12_000);
@@ -77,7 +76,7 @@ for (
     world.ask({ ...key, flags: RD | (asked.flags & 0x10) }, CLIENT);
     world.run(25_000);
     world.ask(asked, ATTACKER);
-    // AD asks for the AD of the resolver; CD and DO are those of the entry.
+    // AD requests the resolver's AD; CD and DO are those of the entry.
     const flags = RD | 0x20 | (asked.flags & 0x10);
     assert.deepEqual(seen.at(-1), { flags, dnssecOk: key.dnssecOk });
     assert.equal(seen.length, 2);

@@ -31,17 +31,16 @@ class World extends CacheWorld {
     return this;
   }
 
-  /** Sends a query with OPT. */
   query(): Asked {
     return this.send({ edns: 1232 });
   }
 
-  /** What a query gets within `waitMs`. */
+  /** Answers to a query within `waitMs`. */
   told(waitMs = 50): string {
     return told(this.ask({ edns: 1232 }, { waitMs }));
   }
 
-  /** What `clients` that ask at once get within 100 ms. */
+  /** Answers to `clients` that ask at once, within 100 ms. */
   toldAll(clients: number): string[] {
     const asked = Array.from({ length: clients }, () => this.query());
     this.run(100);
@@ -79,7 +78,7 @@ for (const options of ["serve_stale", "serve_stale 1h immediate", "serve_stale 1
   });
 }
 
-Deno.test("immediate: an entry has one refresh in flight", () => {
+Deno.test("immediate: an entry has at most one refresh in flight", () => {
   const world = new World("serve_stale").expire(silent);
   for (let i = 0; i < 20; i++) assert.equal(world.told(10), OLD);
   const names = new Set(world.simulation.seen.filter((line) => !line.endsWith(" . NS")));
@@ -100,7 +99,7 @@ Deno.test("immediate: the next refresh waits for the back-off of the failure", (
   assert.deepEqual(times.map(Math.round), [0, 1, 3, 7]);
 });
 
-Deno.test("FAILURE_RECHECK sets the pause after a failed refresh", () => {
+Deno.test("FAILURE_RECHECK is the pause after a failed refresh", () => {
   const world = new World("serve_stale 1h immediate 15s 10s").expire(failing);
   for (let i = 0; i < 29; i++) assert.equal(world.told(1000), "192.0.2.1 ttl 15 ede 3");
   assert.equal(world.upstreamQueries, 3);
@@ -202,7 +201,6 @@ Deno.test("verify with a timeout serves stale after it, while the refresh contin
   assert.equal(told(onlyAnswer(during)), "192.0.2.1 ttl 15 ede 3");
   world.run(600);
   assert.equal(world.told(), NEW);
-  // One for the entry, one for its refresh.
   assert.equal(world.count("nodens_forward_lookups_total"), 2);
 });
 

@@ -1,4 +1,4 @@
-/** Answers and denials for one name, each valid for other clients (`ecs pass`). */
+/** Answers and denials of one name for different clients (`ecs pass`). */
 import assert from "node:assert/strict";
 import { a, soa } from "../../support/messages/messages.ts";
 import {
@@ -11,7 +11,6 @@ import {
 } from "../../support/simulation/cache_world.ts";
 import { scoped } from "../../support/simulation/subnets.ts";
 
-/** A reply of the upstream: to a client in a subnet, or without one. */
 interface Word {
   to: string | null;
   says: "answer" | "denial";
@@ -70,7 +69,8 @@ for (
 ) {
   for (const stale of ["", "serve_stale 1h verify 1s"]) {
     Deno.test(`ecs pass: ${title} ${stale}`, () => {
-      // A hit after a minute starts a refresh, so the second reply comes while the entry is fresh.
+      // A hit after a minute starts a refresh, so the second reply arrives while the entry is
+      // fresh.
       let word = first;
       const world = new CacheWorld(
         (query, ...rest) =>
@@ -89,7 +89,6 @@ for (
       world.run(60_000);
       word = then;
       ask(then.to);
-      // Only the cache answers now.
       world.behaviour = silent;
       for (const [from, says] of expected) assert.equal(ask(from), says, `${from}`);
     });

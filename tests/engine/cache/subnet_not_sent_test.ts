@@ -1,4 +1,4 @@
-/** Client subnets (`ecs pass`) that an upstream did not get: for which clients its answer is valid. */
+/** Client subnets (`ecs pass`) that the upstream did not get: clients that may get its answer. */
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { a, responseBytes } from "../../support/messages/messages.ts";
@@ -11,14 +11,13 @@ import {
 } from "../../support/simulation/cache_world.ts";
 import { CLIENT_SUBNET, scoped, subnet, subnetIn } from "../../support/simulation/subnets.ts";
 
-/** What an unusual upstream does with its query number `i`; -1 for those of type NS. */
+/** Behaviour of an unusual upstream at its query `i`; -1 for queries of type NS. */
 type Odd = (
   i: number,
   query: codec.DecodedPacket,
   transport: "udp" | "tcp",
 ) => Uint8Array | "nothing" | "usual";
 
-/** Longer than all attempts of a question take. */
 const WAIT = { waitMs: 4900 };
 
 /** An upstream that usually scopes its answers to the source; `asked` are the subnets it got. */
@@ -93,7 +92,7 @@ for (
     const sent = one.asked.length;
     assert.deepEqual(own, { rcode: "NOERROR", number: sent, scope: null });
     assert.equal(one.asked.at(-1), null);
-    // The cache answers this client in the same way, and no other.
+    // The cache gives this client the same answer, and no other client.
     assert.deepEqual(askFrom(one, "10.0.2.0/24", WAIT), own);
     assert.equal(one.asked.length, sent);
     const others = [
@@ -116,7 +115,6 @@ for (const sent of [true, false]) {
   Deno.test(`ecs pass: a truncated answer to a query ${sent ? "with" : "without"} the subnet has ${sent ? "a" : "no"} scope`, () => {
     const one = world("no_cookies", (_, query, transport) => {
       const data = subnetIn(query);
-      // There is no complete answer.
       if (transport === "tcp") {
         return query.additionals!.length === 0 ? "nothing" : responseBytes(query, { rcode: 1 });
       }

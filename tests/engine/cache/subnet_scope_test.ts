@@ -1,4 +1,4 @@
-/** Client subnets (`ecs pass`): for which clients an answer is valid (RFC 7871 section 7). */
+/** Client subnets (`ecs pass`): clients that may get an answer (RFC 7871 section 7). */
 import assert from "node:assert/strict";
 import { a, responseBytes, soa } from "../../support/messages/messages.ts";
 import {
@@ -12,7 +12,10 @@ import { type Reply, scoped, subnetIn } from "../../support/simulation/subnets.t
 
 type Said = Parameters<typeof responseBytes>[1];
 
-/** An upstream that says `said(i)` to its query `i`, with an option; `asked` are the subnets it got. */
+/**
+ * An upstream that answers its query `i` with `said(i)` and an option; `asked` are the subnets it
+ * got.
+ */
 function world(
   reply: (i: number) => Reply,
   said: (i: number, name: string) => Said = numbered(300),
@@ -34,7 +37,6 @@ function world(
   return Object.assign(world, { asked });
 }
 
-/** Answers query `i` with the address 192.0.2.i. */
 function numbered(ttl: number): (i: number, name: string) => Said {
   return (i, name) => ({ answers: [a(name, `192.0.2.${i}`, ttl)] });
 }
@@ -170,19 +172,17 @@ Deno.test("ecs pass: a name has a hundred subnets at most, which evict only each
   assert.equal(one.asked.length, before);
 });
 
-Deno.test("ecs pass: the longest prefix counts while it is fresh", () => {
+Deno.test("ecs pass: the answer with the longest prefix is used while it is fresh", () => {
   let scope = 16;
   const one = world(() => scoped(scope), numbered(60));
   assert.equal(ask(one, "192.0.2.0/24").number, 1);
   one.run(30_000);
   scope = 24;
-  // 192.0/16 is known.
   assert.equal(ask(one, "192.0.9.0/24").number, 1);
   one.run(31_000);
   assert.equal(ask(one, "192.0.2.0/24").number, 2);
   scope = 16;
   assert.equal(ask(one, "192.0.9.0/24").number, 3);
-  // Both 192.0.2/24 and 192.0/16 are known now.
   assert.equal(ask(one, "192.0.2.0/24").number, 2);
   one.run(59_500);
   assert.equal(ask(one, "192.0.9.0/24").number, 3);

@@ -26,7 +26,6 @@ interface Sections {
   additionals?: codec.Answer[];
 }
 
-/** A reply with additional records. */
 function reply(query: codec.DecodedPacket, sections: Sections, rcode = 0): Uint8Array {
   const { answers = [], authorities = [], additionals = [] } = sections;
   const bytes = responseBytes(query, {
@@ -215,7 +214,6 @@ for (const [title, sections, left, truncated, { rcode, dnssecOk } = {}] of CASES
       assert.equal(answer.flag_tc, truncated);
       assert.ok(asked.answers[0]!.bytes.length <= 512);
     }
-    // Over TCP everything fits.
     const stream = simulation.openStream();
     stream.send(frame(queryBytes(query)));
     simulation.run(100);
@@ -227,7 +225,7 @@ for (const [title, sections, left, truncated, { rcode, dnssecOk } = {}] of CASES
   });
 }
 
-Deno.test("cut: twenty addresses of a headless Service fit a client without EDNS, forwarded or local", () => {
+Deno.test("cut: twenty addresses of a headless Service fit without EDNS, forwarded or local", () => {
   const name = "my-headless-service.my-namespace.svc.cluster.local";
   const addresses = Array.from({ length: 20 }, (_, i) => `10.1.2.${i + 1}`);
   const hosts = addresses.map((address) => ` ${address} own.${name}`).join("\n");
@@ -245,7 +243,6 @@ Deno.test("cut: twenty addresses of a headless Service fit a client without EDNS
       const answer = onlyAnswer(asked);
       assert.equal(answer.answers!.length, 20);
       assert.equal(answer.flag_tc, false);
-      // Header, question, twenty addresses, OPT.
       const size = 12 + qname.length + 2 + 4 + 20 * 16 + (edns === undefined ? 0 : 11);
       assert.equal(asked.answers[0]!.bytes.length, size);
     }

@@ -9,7 +9,6 @@ import {
 } from "../../support/messages/messages.ts";
 import { type Behaviour, onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
-/** An extended error with a text. */
 function extendedError(code: number, text = "why") {
   const data = Uint8Array.of(code >> 8, code & 255, ...new TextEncoder().encode(text));
   return { code: 15, data };
@@ -45,7 +44,6 @@ for (const [kind, options] of Object.entries(kinds)) {
     const simulation = start(replying({ ...options, options: [extendedError(6)] }));
     assert.deepEqual(codes(simulation), [6]);
     const lookups = simulation.count("nodens_forward_lookups_total");
-    // A cached failure adds its own.
     assert.deepEqual(codes(simulation), failure ? [13, 6] : [6]);
     assert.equal(simulation.count("nodens_forward_lookups_total"), lookups);
   });
@@ -131,7 +129,6 @@ Deno.test("a failure forwarded after other upstreams were silent keeps its error
   assert.deepEqual(errorCodes(onlyAnswer(asked)), [18]);
 });
 
-/** Texts of the extended errors that a client gets, in order. */
 function texts(simulation: Simulation, options: Partial<Parameters<typeof queryBytes>[0]> = {}) {
   const query = { name: "www.example.org", edns: 1232, ...options };
   const asked = simulation.ask(queryBytes(query));

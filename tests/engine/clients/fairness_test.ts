@@ -11,10 +11,8 @@ import {
 
 const COREFILE = ". {\n cache {\n success 2048\n }\n forward . 10.0.0.1\n}";
 const ATTACKER = "198.51.100.7";
-/** Destination of the simulation's queries. */
 const SERVER = "192.0.2.1";
 
-/** Silent for the attacker's names. */
 const behaviour: Behaviour = (query, transport) =>
   query.questions![0]!.name.startsWith("silent")
     ? []
@@ -33,10 +31,9 @@ function flood(simulation: Simulation, count: number, client: string): Asked[] {
   );
 }
 
-Deno.test("one client cannot use up all waiting queries", () => {
+Deno.test("one client cannot use all slots for waiting queries", () => {
   const simulation = start();
   const flooding = flood(simulation, 3000, ATTACKER);
-  // A third of all: half of what is then free.
   assert.equal(simulation.engine.waiting, 342);
   const shed = flooding.filter(({ answers }) => answers.length === 1);
   assert.equal(shed.length, 3000 - 342);
@@ -51,19 +48,17 @@ Deno.test("one client cannot use up all waiting queries", () => {
   }
   simulation.run(20_000);
   assert.equal(simulation.engine.waiting, 0);
-  // Everything is released: the client may wait again.
   flood(simulation, 300, ATTACKER);
   assert.equal(simulation.engine.waiting, 300);
 });
 
-Deno.test("several such clients leave room for others", () => {
+Deno.test("several greedy clients leave room for others", () => {
   const simulation = start();
   for (const client of ["198.51.100.1", "198.51.100.2", "198.51.100.3"]) {
     for (let i = 0; i < 1000; i++) {
       simulation.ask(queryBytes({ name: `silent${i}.${client}.example` }), 0, client);
     }
   }
-  // Each uses a third of what it finds free.
   assert.equal(simulation.engine.waiting, 722);
   const asked = simulation.ask(queryBytes({ name: "www.example.org" }), 0, "192.0.2.1");
   simulation.run(5);
@@ -79,7 +74,7 @@ Deno.test("addresses of one IPv6 network of 64 bits are one client", () => {
   assert.equal(simulation.engine.waiting, 342);
 });
 
-/** How many of a client's 300 simultaneous queries for one name get the answer. */
+/** Number of answered queries out of 300 simultaneous ones for one name. */
 function burst(client: string, simulation = start()): number {
   const asked = Array.from(
     { length: 300 },
@@ -103,7 +98,7 @@ Deno.test("a client waits for one question at most 64 times, this host's program
   assert.equal(burst(ATTACKER, simulation), 64);
 });
 
-Deno.test("this host's programs leave room for others", () => {
+Deno.test("programs of this host leave room for others", () => {
   const simulation = start();
   for (let i = 0; i < 3000; i++) {
     simulation.ask(queryBytes({ name: "silent.example.org" }), 0, "127.0.0.1");

@@ -8,13 +8,11 @@ const RD = 0x0100;
 const CD = 0x0010;
 const AA = 0x0400;
 
-/** An authoritative server without recursion. */
 const authoritative: Behaviour = (query) => {
   const answers = [a(query.questions![0]!.name, "192.0.2.7")];
   return [{ bytes: responseBytes(query, { flags: AA, answers }) }];
 };
 
-/** RD, RA and CD of an answer. */
 function bitsOf({ flag_rd, flag_ra, flag_cd }: Decoded): string {
   return [flag_rd && "rd", flag_ra && "ra", flag_cd && "cd"].filter(Boolean).join(" ");
 }
@@ -62,12 +60,12 @@ const OWN: [title: string, Query, edit?: (b: Uint8Array) => void][] = [
   ["two answers in the query", { name: "x.test" }, (b) => b[7] = 2],
 ];
 
-Deno.test("RA says whether the block forwards, whoever answers", async (t) => {
+Deno.test("RA is set if the block forwards, whichever plugin answers", async (t) => {
   for (const [title, query, edit] of OWN) {
     for (const flags of [0, RD, CD, RD | CD]) {
       const told = [(flags & RD) !== 0 && "rd", "ra", (flags & CD) !== 0 && "cd"]
         .filter(Boolean).join(" ");
-      await t.step(`${title}: ${told}`, () => {
+      await t.step(`flags of an answer: ${title}: ${told}`, () => {
         const bytes = queryBytes({ ...query, flags });
         edit?.(bytes);
         const simulation = start(FORWARDING);
@@ -80,7 +78,7 @@ Deno.test("RA says whether the block forwards, whoever answers", async (t) => {
   }
 });
 
-Deno.test("RA with an upstream that does not recurse: fresh, cached and failed", () => {
+Deno.test("RA is set in fresh, cached and failed answers of an upstream without recursion", () => {
   const simulation = start(FORWARDING);
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd ra");
@@ -91,7 +89,7 @@ Deno.test("RA with an upstream that does not recurse: fresh, cached and failed",
   assert.equal(bitsOf(failed), "rd ra cd");
 });
 
-Deno.test("RA in a refusal because of too many queries", () => {
+Deno.test("RA is set in a refusal because of too many queries", () => {
   const simulation = start(FORWARDING, () => []);
   simulation.ask(queryBytes({ name: "slow.test" }));
   const refused = onlyAnswer(simulation.ask(queryBytes({ name: "more.test" })));
@@ -99,27 +97,27 @@ Deno.test("RA in a refusal because of too many queries", () => {
   assert.equal(bitsOf(refused), "rd ra");
 });
 
-Deno.test("no RA if the question could not be read, so that no block is known", () => {
+Deno.test("RA is clear if the question could not be read", () => {
   const bytes = queryBytes({ name: "x.test" });
   bytes[2]! |= 4 << 3;
   assert.equal(bitsOf(ask(start(FORWARDING), bytes)), "rd");
 });
 
-Deno.test("no RA if no block forwards", () => {
+Deno.test("RA is clear if no block forwards", () => {
   const simulation = start("test {\n hosts {\n 192.0.2.1 host.test\n }\n}\n");
   for (const name of ["host.test", "absent.test", "elsewhere.example"]) {
     assert.equal(bitsOf(ask(simulation, queryBytes({ name, flags: RD | CD }))), "rd cd", name);
   }
 });
 
-Deno.test("no RA for the name of a block that does not forward", () => {
+Deno.test("RA is clear for a name of a block that does not forward", () => {
   const simulation = start("test {\n whoami\n}\norg {\n forward . 10.0.0.1\n}");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.test" }))), "rd");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.org" }))), "rd ra");
   assert.equal(bitsOf(ask(simulation, queryBytes({ name: "www.com" }))), "rd");
 });
 
-Deno.test("a lame answer of the only server is forwarded without RA, so that clients try others", () => {
+Deno.test("RA is clear in the lame answer of the only server, so that clients try others", () => {
   for (const kind of ["referral", "empty"] as const) {
     const simulation = start(". {\n cache\n forward . 10.0.0.1\n}", lame(kind));
     for (let i = 0; i < 2; i++) {

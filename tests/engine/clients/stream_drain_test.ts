@@ -1,11 +1,10 @@
-/** TCP streams when the process stops: queries that were read are answered, then FIN is sent. */
+/** TCP streams when the process stops: queries already read are answered, then FIN is sent. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { answering, closings } from "../../support/engine/scenario.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
-/** `delayMs` is the upstream's delay. */
 function start(delayMs = 1): Simulation {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}\n");
   simulation.upstream("10.0.0.1:53", answering("192.0.2.1", { delayMs }));
@@ -14,7 +13,7 @@ function start(delayMs = 1): Simulation {
 
 const query = (id = 1) => frame(queryBytes({ name: `n${id}.example.org`, id }));
 
-Deno.test("a silent stream is finished soon, and closed with the client's side", () => {
+Deno.test("drain: a silent stream gets FIN soon, and is closed when the client closes", () => {
   const simulation = start();
   const stream = simulation.openStream();
   stream.send(query());
@@ -30,16 +29,15 @@ Deno.test("a silent stream is finished soon, and closed with the client's side",
   assert.equal(stream.closed(), true);
 });
 
-Deno.test("a client that never closes its side is not waited for", () => {
+Deno.test("drain: a client that never closes its side does not delay the stop", () => {
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
-  // It has not asked yet.
   simulation.run(900);
   assert.equal(stream.finished(), false);
   simulation.run(200);
   assert.equal(stream.finished(), true);
-  // Data behind the FIN is read, so that nothing is reset, but not answered.
+  // Data after the FIN is read to avoid a reset, but not answered.
   stream.send(query());
   simulation.run(1500);
   assert.equal(stream.closed(), false);
@@ -48,7 +46,7 @@ Deno.test("a client that never closes its side is not waited for", () => {
   assert.equal(stream.received.length, 0);
 });
 
-Deno.test("queries that wait for an upstream are answered first", () => {
+Deno.test("drain: queries that wait for an upstream are answered before FIN", () => {
   const simulation = start(700);
   const stream = simulation.openStream();
   stream.send(query(1));
@@ -61,7 +59,7 @@ Deno.test("queries that wait for an upstream are answered first", () => {
   assert.equal(stream.finished(), true);
 });
 
-Deno.test("a client that asks constantly is finished behind an answer", () => {
+Deno.test("drain: a client that asks constantly gets FIN after an answer", () => {
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
@@ -74,7 +72,7 @@ Deno.test("a client that asks constantly is finished behind an answer", () => {
   assert.equal(stream.received.length, sent);
 });
 
-Deno.test("the rest of a query is waited for, but not forever", () => {
+Deno.test("drain: the rest of a query has a time limit", () => {
   for (const comes of [true, false]) {
     const simulation = start();
     const stream = simulation.openStream();
@@ -90,13 +88,12 @@ Deno.test("the rest of a query is waited for, but not forever", () => {
   }
 });
 
-/** A block with answers of 1.6 KB. */
 const BIG = `. {\n hosts /dev/null {\n ${
   Array.from({ length: 100 }, (_, i) => `192.0.2.${i} big.example.org`).join("\n")
 }\n }\n}`;
 const big = (id: number) => frame(queryBytes({ name: "big.example.org", id }));
 
-Deno.test("a slow reader gets all answers before the FIN", () => {
+Deno.test("drain: a slow reader gets all answers before FIN", () => {
   const simulation = new Simulation(BIG);
   const stream = simulation.openStream(0, { takes: 0 });
   for (let id = 0; id < 20; id++) stream.send(big(id));
@@ -114,7 +111,7 @@ Deno.test("a slow reader gets all answers before the FIN", () => {
   assert.deepEqual(closings(simulation), {});
 });
 
-Deno.test("a client that receives nothing has five seconds, and its memory counts until then", () => {
+Deno.test("drain: a client that receives nothing has five seconds, and its memory counts until then", () => {
   const simulation = new Simulation(BIG);
   const stream = simulation.openStream(0, { takes: 0 });
   for (let id = 0; id < 200; id++) stream.send(big(id));
@@ -129,7 +126,7 @@ Deno.test("a client that receives nothing has five seconds, and its memory count
   assert.deepEqual(closings(simulation), { slow: 1 });
 });
 
-Deno.test("a query without an upstream's answer does not keep a stream beyond its time", () => {
+Deno.test("drain: an unanswered query does not keep a stream beyond the drain time", () => {
   const simulation = start(60_000);
   const stream = simulation.openStream();
   stream.send(query());
@@ -140,7 +137,7 @@ Deno.test("a query without an upstream's answer does not keep a stream beyond it
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a client that has sent FIN is not kept beyond the drain time", () => {
+Deno.test("drain: a client that has sent FIN is not kept beyond the drain time", () => {
   for (const stops of [false, true]) {
     const simulation = new Simulation(BIG);
     const stream = simulation.openStream(0, { takes: 0 });
@@ -157,7 +154,7 @@ Deno.test("a client that has sent FIN is not kept beyond the drain time", () => 
   }
 });
 
-Deno.test("a reset behind the FIN ends a stream as a FIN does", () => {
+Deno.test("drain: a reset after FIN ends a stream like a FIN", () => {
   const simulation = start();
   const stream = simulation.openStream();
   simulation.engine.drainStreams();
@@ -168,7 +165,7 @@ Deno.test("a reset behind the FIN ends a stream as a FIN does", () => {
   assert.deepEqual(closings(simulation), {});
 });
 
-Deno.test("whatever a client does, every query read before the FIN is answered", () => {
+Deno.test("drain: every query read before FIN is answered, whatever a client does", () => {
   const step = fc.record({ count: fc.nat({ max: 3 }), pauseMs: fc.nat({ max: 150 }) });
   fc.assert(fc.property(
     fc.array(step, { maxLength: 40 }),
@@ -193,7 +190,7 @@ Deno.test("whatever a client does, every query read before the FIN is answered",
   ));
 });
 
-Deno.test("whatever clients do, streams end in time and memory stays within its bound", () => {
+Deno.test("drain: streams end in time and within the memory limit, whatever clients do", () => {
   const step = fc.record({
     of: fc.nat({ max: 7 }),
     what: fc.constantFrom("ask", "take", "part", "end", "reset"),

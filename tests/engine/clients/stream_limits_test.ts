@@ -1,4 +1,3 @@
-/** Timeouts of TCP connections, and their number of queries (`timeouts`). */
 import assert from "node:assert/strict";
 import { closings } from "../../support/engine/scenario.ts";
 import { decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
@@ -158,7 +157,7 @@ Deno.test("the last queries of a connection may wait for an upstream", () => {
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("limits belong to the listener", () => {
+Deno.test("limits apply to the listener that configures them", () => {
   const simulation = new Simulation(
     "a.test:53 b.test:1053 {\n timeouts {\n idle 1s\n }\n whoami\n}\n" +
       "c.test:2053 {\n whoami\n}\nd.test:1053 {\n timeouts {\n idle 5s\n }\n whoami\n}\n",

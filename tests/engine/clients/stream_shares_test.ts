@@ -1,4 +1,3 @@
-/** How TCP clients share connections, memory and time. */
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import {
@@ -27,7 +26,6 @@ const SIZE = MANY[0]!.length;
 const ALL = new Uint8Array(MANY.length * SIZE);
 MANY.forEach((one, n) => ALL.set(one, n * SIZE));
 
-/** Queries in one piece. */
 function queries(count: number): Uint8Array {
   return ALL.slice(0, count * SIZE);
 }
@@ -58,7 +56,7 @@ for (const [opened, held] of SHARES) {
   Deno.test(`64 connections: ${held.join(" and ")} of ${opened.join(" and ")} opened are kept`, () => {
     const simulation = start({ streams: 64 });
     const clients = opened.map((): ClientStreamControl[] => []);
-    // In turn, so that no client opens all of its own first.
+    // In turn, so that no client opens all its connections first.
     for (let i = 0; i < Math.max(...opened); i++) {
       opened.forEach((count, n) => {
         if (i >= count) return;
@@ -74,7 +72,7 @@ for (const [opened, held] of SHARES) {
   });
 }
 
-Deno.test("one client with all it can hold neither excludes others nor loses everything", () => {
+Deno.test("one client with all connections does not exclude others, and keeps some", () => {
   const simulation = start({ streams: 64 });
   const hog = open(simulation, HOG, 200);
   for (let i = 0; i < 100; i++) {
@@ -103,7 +101,7 @@ Deno.test("the longest idle connection is closed first", () => {
   assert.deepEqual(order, [0, 3, 1]);
 });
 
-Deno.test("no waiting query is lost to a client that holds as many connections", () => {
+Deno.test("a client does not lose a waiting query to one with as many connections", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}", { limits: { streams: 4 } });
   simulation.upstream("10.0.0.1:53", answering("192.0.2.7", { delayMs: 500 }));
   const busy = [0, 1, 2, 3].map((n) => simulation.openStream(0, { client: `192.0.2.${n}` }));
@@ -171,7 +169,7 @@ Deno.test("many clients that do not read stay within the byte budget", () => {
   assert.ok((closings(simulation).budget ?? 0) > 100);
 });
 
-Deno.test("what a client has received meanwhile is not counted", () => {
+Deno.test("octets that a client has received are no longer counted", () => {
   const simulation = start({ bytes: 256 * 1024 });
   const streams = open(simulation, HOG, 100, { takes: 0, kernelBytes: 1 << 20 });
   for (const stream of streams) {
@@ -183,7 +181,7 @@ Deno.test("what a client has received meanwhile is not counted", () => {
   assert.equal(alive(streams), 100);
 });
 
-Deno.test("a stream leaves no counted memory behind, however it ends", () => {
+Deno.test("a stream's memory is released however it ends", () => {
   const simulation = start({ bytes: 256 * 1024 });
   const ends = [
     (one: ClientStreamControl) => one.reset(),
@@ -193,7 +191,7 @@ Deno.test("a stream leaves no counted memory behind, however it ends", () => {
   ];
   for (const end of ends) {
     const one = simulation.openStream(0, { client: HOG, takes: 0, kernelBytes: 6000 });
-    // An incomplete frame behind queries whose answers are not received.
+    // An incomplete frame after queries with undelivered answers.
     one.send(Uint8Array.from([...queries(70), 0xff, 0xff, 1, 2, 3]));
     simulation.run(0);
     assert.ok(simulation.engine.streams.bytes > 0);
@@ -205,7 +203,7 @@ Deno.test("a stream leaves no counted memory behind, however it ends", () => {
   assert.equal(simulation.engine.streams.size, 0);
 });
 
-Deno.test("a client that pauses within large answers still gets all", () => {
+Deno.test("a client that pauses within large answers still gets all of them", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 5000, kernelBytes: 8192 });
   one.send(queries(1000));
@@ -218,7 +216,7 @@ Deno.test("a client that pauses within large answers still gets all", () => {
   assert.equal(one.closing(), "in order");
 });
 
-Deno.test("queries before FIN are answered, and FIN is sent once the answers are delivered", () => {
+Deno.test("queries before FIN are answered, and FIN follows the answers", () => {
   const simulation = start();
   const one = simulation.openStream(0, { client: HOG, takes: 0, kernelBytes: 1 << 20 });
   one.send(queries(300));
@@ -255,7 +253,7 @@ Deno.test("a client that receives nothing gets at most one batch of answers", ()
   assert.ok(one.queued() < 2 * 16 * 1024 + 128, `${one.queued()} bytes`);
 });
 
-Deno.test("a turn is bounded by the quantum, and a round by its own", () => {
+Deno.test("turns and rounds are bounded", () => {
   const simulation = start();
   const streams = open(simulation, HOG, 10);
   const counts = () => streams.map(({ received }) => received.length);
@@ -267,7 +265,6 @@ Deno.test("a turn is bounded by the quantum, and a round by its own", () => {
     runTurns.call(engine.streams);
     rounds.push(counts().map((count, i) => count - before[i]!));
   };
-  // All at once, so that they are read in one round.
   for (const stream of streams) stream.send(queries(300));
   simulation.run(0);
   assert.deepEqual(counts(), streams.map(() => 300));
@@ -278,14 +275,13 @@ Deno.test("a turn is bounded by the quantum, and a round by its own", () => {
   assert.ok(rounds.length > 3000 / ROUND_QUANTUM / 2);
 });
 
-Deno.test("waiting queries and large answers use up a turn sooner", () => {
+Deno.test("waiting queries and large answers end a turn sooner", () => {
   const simulation = new Simulation(". {\n forward . 10.0.0.1\n}");
   simulation.upstream("10.0.0.1:53", () => []);
   const pieces = Array.from({ length: 40 }, (_, id) => [
     ...frame(queryBytes({ name: `n${id}.example.org`, id })),
   ]);
   simulation.openStream().send(Uint8Array.from(pieces.flat()));
-  // One turn when they arrive, one at the end of that round.
   assert.equal(simulation.engine.waiting, 2 * QUANTUM / WAIT_COST);
   simulation.run(0);
   assert.equal(simulation.engine.waiting, 40);
@@ -314,7 +310,6 @@ Deno.test("answers are complete and in order, however queries are cut and read",
       simulation.run(100);
       one.take(9000);
     }
-    // The rest is in the kernel.
     one.take(1 << 20);
     assert.deepEqual(
       one.received.map((bytes) => decode(bytes).id),
@@ -414,7 +409,7 @@ Deno.test("answers that waited for an upstream are within the budget", () => {
   assert.equal(simulation.engine.waiting, 0);
 });
 
-Deno.test("a query whose handling throws costs only its connection, and leaves nothing behind", () => {
+Deno.test("a query whose handler throws costs only its connection, and leaves nothing behind", () => {
   const simulation = start();
   const { engine } = simulation;
   const [bad, good] = [HOG, OTHER].map((client) => simulation.openStream(0, { client }));
@@ -431,7 +426,7 @@ Deno.test("a query whose handling throws costs only its connection, and leaves n
   assert.equal(engine.streams.bytes, 0);
 });
 
-Deno.test("a connection that exceeds the budget by its first response is closed once", () => {
+Deno.test("a connection whose first response exceeds the budget is closed once", () => {
   const simulation = start({ bytes: 20_000 });
   for (let i = 0; i < 50; i++) {
     const one = simulation.openStream(0, { client: HOG, takes: 0 });
@@ -449,7 +444,6 @@ Deno.test("a removed listener answers every query that was read", () => {
   const simulation = new Simulation(block(53) + block(1053));
   const one = simulation.openStream(1);
   const read = Array.from({ length: QUANTUM + 20 }, (_, id) => [...shortQuery(id)]).flat();
-  // They arrive in one piece, more than one turn.
   assert.ok(read.length < 2048 * 2);
   one.send(Uint8Array.from(read));
   simulation.reload(block(53));
@@ -493,7 +487,7 @@ Deno.test("a removed listener does not wait for a client that receives nothing",
   assert.equal(simulation.engine.streams.bytes, 0);
 });
 
-/** A query of 19 octets with its length: one read holds more than a turn. */
+/** A query of 19 octets with its length: one read contains more than a turn. */
 function shortQuery(id: number): Uint8Array {
   return frame(queryBytes({ name: ".", id }));
 }

@@ -14,10 +14,9 @@ import {
 const VICTIM = "203.0.113.7";
 const CLIENT = "192.0.2.1";
 
-/** Addresses for an answer of about 1,000 octets. */
 const MANY = Array.from({ length: 30 }, (_, i) => `198.51.100.${i}`);
 
-/** Answers names that begin with "large" in about 1,000 octets, others shortly, after a delay. */
+/** Answers of about 1,000 octets for names that begin with "large", short ones for others. */
 const after = (delayMs: number): Behaviour => (query) => {
   const { name } = query.questions![0]!;
   const addresses = name.startsWith("large") ? MANY : MANY.slice(0, 1);
@@ -62,7 +61,7 @@ Deno.test("a late answer is cached and counted, but not sent over UDP", () => {
   assert.equal(simulation.seen.length, sent);
 });
 
-Deno.test("an answer for a removed listener is not discarded because of that", () => {
+Deno.test("an answer for a removed listener is not discarded", () => {
   const block = (zone: string) => `${zone} {\n forward . 10.0.0.1\n}\n`;
   const simulation = new Simulation(block(".:53") + block(".:54"));
   simulation.upstream("10.0.0.1:53", after(100));
@@ -72,7 +71,7 @@ Deno.test("an answer for a removed listener is not discarded because of that", (
   assert.equal(onlyAnswer(asked).answers!.length, 1);
 });
 
-Deno.test("a failure is sent however late, because it is no larger than the query", () => {
+Deno.test("a failure is sent however late, because it is not larger than the query", () => {
   const simulation = start();
   simulation.upstream("10.0.0.1:53", () => []);
   const asked = ask(simulation, "www.example.org");
@@ -80,7 +79,6 @@ Deno.test("a failure is sent however late, because it is no larger than the quer
   assert.equal(onlyAnswer(asked).rcode, "SERVFAIL");
   const { bytes, atMs } = asked.answers[0]!;
   assert.ok(atMs - asked.atMs > DISCARD_MS);
-  // An extended error takes six octets.
   assert.ok(bytes.length <= asked.bytes.length + 6);
   assert.equal(counter(simulation, COUNTER.DISCARDED), 0);
 });
@@ -102,7 +100,7 @@ for (
   });
 }
 
-Deno.test("large answers beyond the rate are sent without records, no larger than the query", () => {
+Deno.test("large answers above the rate are sent without records, not larger than the query", () => {
   const simulation = start();
   ask(simulation, "large.example.org");
   simulation.run(2000);
@@ -116,7 +114,6 @@ Deno.test("large answers beyond the rate are sent without records, no larger tha
     assert.deepEqual(answer.questions, decode(bytes).questions);
     assert.ok(answers[0]!.bytes.length <= bytes.length);
   }
-  // Short answers, answers over TCP and other clients' answers are not counted.
   ask(simulation, "www.example.org");
   simulation.run(2);
   assert.equal(onlyAnswer(ask(simulation, "www.example.org")).flag_tc, false);
@@ -124,7 +121,6 @@ Deno.test("large answers beyond the rate are sent without records, no larger tha
   stream.send(frame(queryBytes({ name: "large.example.org" })));
   assert.equal(decode(stream.received[0]!).answers!.length, MANY.length);
   assert.equal(truncated([ask(simulation, "large.example.org", "192.0.2.2")]), 0);
-  // The rate recovers with time.
   simulation.run(500);
   const half = Array.from({ length: perSecond }, () => ask(simulation, "large.example.org"));
   assert.ok(Math.abs(truncated(half) - perSecond / 2) <= 1, `${truncated(half)} truncated`);
@@ -189,8 +185,8 @@ Deno.test("rrl applies to the names of its own block", () => {
   assert.equal(some("b.example", "192.0.2.2"), 0);
 });
 
-Deno.test("answers accumulated for a victim are few, short, or no larger than the queries", () => {
-  // The attacker's own server keeps all queries waiting, then answers all at once.
+Deno.test("accumulated answers for a victim are few, short, or not larger than the queries", () => {
+  // The attacker's server delays all answers, then sends them at once.
   for (const delayMs of [DISCARD_MS - 100, DISCARD_MS + 100]) {
     const simulation = start("", 0);
     const releaseMs = simulation.nowMs + delayMs;
@@ -224,7 +220,7 @@ Deno.test("answers accumulated for a victim are few, short, or no larger than th
   }
 });
 
-Deno.test("random names of a silent zone, from one or two clients, do not cost others their misses", () => {
+Deno.test("random names of a silent zone do not prevent misses of other clients", () => {
   for (const attackers of [["198.51.100.1"], ["198.51.100.1", "198.51.100.2"]]) {
     const simulation = new Simulation(". {\n cache\n forward . 10.0.0.1\n}");
     simulation.upstream(
@@ -268,6 +264,5 @@ Deno.test("a reply over TCP with an unused id is counted and ignored", () => {
   const asked = ask(simulation, "www.example.org");
   simulation.run(100);
   assert.equal(onlyAnswer(asked).answers!.length, 1);
-  // One before the answer, and the answer repeated.
   assert.equal(counter(simulation, COUNTER.UNEXPECTED_TCP), 2);
 });

@@ -67,7 +67,7 @@ Deno.test("a server's cookie is returned to it", () => {
   assert.deepEqual(seen[1]!.subarray(0, 8), seen[0]);
 });
 
-Deno.test("a reply with another cookie is a forgery", () => {
+Deno.test("a reply with another cookie is rejected as a forgery", () => {
   const { simulation } = world((query) => {
     const forged = [{
       code: 10,
@@ -79,7 +79,7 @@ Deno.test("a reply with another cookie is a forgery", () => {
   assert.equal(simulation.count("nodens_upstream_mismatched_replies_total"), 1);
 });
 
-Deno.test("a server that stops sending cookies is asked over TCP once, then believed", () => {
+Deno.test("a server that stops sending cookies is asked over TCP once, then trusted", () => {
   let cookies = true;
   const { simulation, transports } = world((query) => [{
     bytes: answer(query, cookies ? serverCookie(query) : []),

@@ -20,7 +20,6 @@ import {
 } from "../../support/simulation/simulation.ts";
 import { answering, refusing, silent } from "../../support/simulation/upstream_kinds.ts";
 
-/** Answers every query, however late, so that its outcome can be seen. */
 function world(
   upstreams: Record<string, Behaviour>,
   options: ForwardingOptions<Simulation> = {},
@@ -32,7 +31,7 @@ function world(
   });
 }
 
-Deno.test("policy fastest prefers the upstreams that answer soonest", () => {
+Deno.test("policy fastest prefers the upstreams with the shortest response times", () => {
   const simulation = world({
     "10.0.0.1": answering(40),
     "10.0.0.2": answering(3),
@@ -42,12 +41,11 @@ Deno.test("policy fastest prefers the upstreams that answer soonest", () => {
   const from = simulation.seen.length;
   askMany(simulation, 200, { prefix: "m", forMs: 20 });
   assert.equal(sentTo(simulation, "10.0.0.1", from), 0);
-  // The two that are about as fast share the queries.
   assert.ok(sentTo(simulation, "10.0.0.2", from) > 40);
   assert.ok(sentTo(simulation, "10.0.0.3", from) > 40);
 });
 
-Deno.test("policy fastest continues to measure the others, and follows a change", () => {
+Deno.test("policy fastest still measures the others, and follows a change", () => {
   let slow = 3;
   const simulation = world({
     "10.0.0.1": answering(() => slow),
@@ -115,7 +113,7 @@ Deno.test("a lost query is sent again", () => {
   assert.ok(waited(asked) < 500, `${waited(asked)} ms`);
 });
 
-Deno.test("a slow upstream does not get every query twice", () => {
+Deno.test("a slow upstream does not get all queries twice", () => {
   const simulation = world({ "10.0.0.1": answering(1500) });
   askMany(simulation, 1000, { forMs: 1 });
   simulation.run(6000);
@@ -147,7 +145,7 @@ Deno.test("an upstream that falls silent gets no queries before any query has ti
   for (const one of later) assert.ok(waited(one) < 20, `${waited(one)} ms`);
 });
 
-Deno.test("a question that is never answered does not make its upstream suspect", () => {
+Deno.test("a question without an answer does not make its upstream suspect", () => {
   const simulation = world({
     "10.0.0.1": (query, transport) =>
       query.questions![0]!.name.startsWith("hole") ? [] : answering(2)(query, transport),
@@ -192,7 +190,7 @@ Deno.test("an upstream that has recovered gets its queries back gradually", () =
   assert.ok(shares[3]! > 0.4, `${shares}`);
 });
 
-Deno.test("while every upstream is down, queries fail quickly and say why", () => {
+Deno.test("while every upstream is down, queries fail quickly with a reason", () => {
   const simulation = world({ "10.0.0.1": silent, "10.0.0.2": silent }, {
     options: "read_timeout 300ms",
   });
@@ -241,7 +239,6 @@ Deno.test("a connection past max_age takes no new queries", () => {
   const options = "force_tcp\n expire 1s\n max_age 2s";
   const simulation = world({ "10.0.0.1": answering(5) }, { options });
   askMany(simulation, 1000, { forMs: 10 });
-  // Ten seconds in lives of 1.6 to 2 seconds.
   assert.ok(simulation.connects >= 5 && simulation.connects <= 7, `${simulation.connects}`);
 });
 
@@ -257,7 +254,7 @@ Deno.test("10,000 queries a second over TCP use at most the allowed connections"
   assert.ok(simulation.connects <= 64, `${simulation.connects}`);
 });
 
-Deno.test("a server that closes idle connections does not count as failing", () => {
+Deno.test("closing idle connections does not count as a failure of the server", () => {
   const options = "force_tcp\n expire 1h";
   const simulation = world({ "10.0.0.1": answering(2), "10.0.0.2": answering(2) }, { options });
   askMany(simulation, 10, { forMs: 10 });
@@ -273,7 +270,7 @@ Deno.test("a server that closes idle connections does not count as failing", () 
   assert.equal(simulation.count("nodens_upstream_failures_total"), 0);
 });
 
-Deno.test("when upstreams change, old questions end and new ones go to the new servers", () => {
+Deno.test("when upstreams change, old queries finish and new ones go to the new servers", () => {
   const simulation = world({ "10.0.0.1": answering(50), "10.0.0.2": answering(50) });
   simulation.upstream("10.0.0.3:53", answering(2, "192.0.2.9"));
   const before = ask(simulation, { name: "before.example.org", forMs: 1 });

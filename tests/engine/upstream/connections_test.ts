@@ -1,4 +1,3 @@
-/** How servers treat connections, in virtual time, over TCP and TLS. */
 import assert from "node:assert/strict";
 import {
   answered,
@@ -33,7 +32,6 @@ function startOver(
   return simulation;
 }
 
-/** Serves this many connections at a time, and resets others. */
 function resetsBeyond(most: number, inner: Behaviour): Behaviour {
   return (query, transport, arrival) =>
     arrival!.connections.indexOf(arrival!.connection) >= most
@@ -42,7 +40,7 @@ function resetsBeyond(most: number, inner: Behaviour): Behaviour {
 }
 
 for (const transport of ["TCP", "TLS"] as const) {
-  Deno.test(`forty names at once over ${transport}, on servers of every kind`, async (t) => {
+  Deno.test(`forty names at once over ${transport} are answered by servers of every kind`, async (t) => {
     const table: [name: string, behaviour: Behaviour, most: number, lost?: number][] = [
       ["answers in order", serial(answering(100)), 500],
       ["in any order", answering(100), 500],
@@ -80,7 +78,7 @@ for (const transport of ["TCP", "TLS"] as const) {
     }
   });
 
-  Deno.test(`slow names beside others over ${transport}, on servers of every kind`, async (t) => {
+  Deno.test(`slow names do not delay others over ${transport}, on servers of every kind`, async (t) => {
     const table: [name: string, behaviour: Behaviour, more?: string][] = [
       ["answers in order", serial(bySpeed)],
       ["in any order", bySpeed],
@@ -107,10 +105,10 @@ for (const transport of ["TCP", "TLS"] as const) {
   });
 }
 
-/** When servers change, and until when queries are sent, in simulated milliseconds. */
+/** Simulated milliseconds at which servers change, and at which queries end. */
 const CHANGE = { atMs: 6000, untilMs: 14_000 } as const;
 
-Deno.test("a server that changes how it treats connections, in each direction", async (t) => {
+Deno.test("a server may change its treatment of connections, in each direction", async (t) => {
   const ms = 30;
   const makers: Record<string, () => Behaviour> = {
     "in any order": () => answering(ms),
@@ -141,7 +139,7 @@ Deno.test("a server that changes how it treats connections, in each direction", 
   }
 });
 
-Deno.test("while TCP is broken, truncated answers are passed on; then whole ones", async (t) => {
+Deno.test("while TCP is broken, truncated answers are passed on, afterwards complete ones", async (t) => {
   for (const [name, broken] of Object.entries({ refused: refusing, silent })) {
     await t.step(name, () => {
       const behaviour = kinds.changing(
@@ -194,7 +192,7 @@ class Narrow extends Simulation {
   }
 }
 
-Deno.test("an idle connection makes room for a query to another server", () => {
+Deno.test("an idle connection is closed for a query to another server", () => {
   const simulation = new Narrow(
     "a.test {\n forward . 10.0.0.1 {\n force_tcp\n }\n}\n" +
       "b.test {\n forward . 10.0.0.2 {\n force_tcp\n }\n}",

@@ -16,7 +16,6 @@ function world(options: string): { simulation: Simulation; subnets: (string | nu
     const subnet = subnetIn(query);
     subnets.push(subnet === null ? null : subnet.subarray(4).join("."));
     const echoed = subnet === null ? [] : [{ code: CLIENT_SUBNET, data: Uint8Array.from(subnet) }];
-    // Valid for a shorter prefix than was asked for.
     if (echoed.length > 0) echoed[0]!.data[3] = 20;
     return [{
       bytes: responseBytes(query, {
@@ -37,7 +36,7 @@ function send(simulation: Simulation, subnet: Uint8Array | null) {
   return simulation.ask(queryBytes({ name: "www.example.org", edns: 1232, ednsOptions }));
 }
 
-Deno.test("by default the client's subnet is not passed on, nor part of the key", () => {
+Deno.test("by default the client's subnet is not passed on and not part of the key", () => {
   const { simulation, subnets } = world("");
   const asked = [SUBNETS.one, SUBNETS.two, null].map((subnet) => send(simulation, subnet));
   simulation.run(100);
@@ -63,7 +62,6 @@ Deno.test("ecs pass: each subnet is asked for once, and cached separately", () =
       "192.0.2.3",
       "192.0.2.1",
     ]);
-    // A client that sent no subnet gets no scope.
     assert.deepEqual([...subnetIn(onlyAnswer(asked[0]!))!], [0, 1, 24, 20, 192, 0, 2]);
     assert.equal(subnetIn(onlyAnswer(asked[2]!)), null);
   }

@@ -24,7 +24,7 @@ import {
   toEdns,
 } from "../../support/simulation/upstream_kinds.ts";
 
-Deno.test("identical queries in flight are sent once and all answered", () => {
+Deno.test("identical queries in flight are sent once, and all are answered", () => {
   const simulation = forwarding({ "10.0.0.1": answering(100) });
   const asked = Array.from(
     { length: 50 },
@@ -46,7 +46,7 @@ const FAILOVERS = [
   { title: "refuses: at once", first: refusing, withinMs: 19 },
 ];
 for (const { title, first, withinMs } of FAILOVERS) {
-  Deno.test(`fails over from an upstream that ${title}`, () => {
+  Deno.test(`forward fails over from an upstream that ${title}`, () => {
     const upstreams = { "10.0.0.1": first, "10.0.0.2": answering() };
     const simulation = forwarding(upstreams, { options: "read_timeout 300ms" });
     const asked = ask(simulation, { forMs: 1000 });
@@ -55,7 +55,7 @@ for (const { title, first, withinMs } of FAILOVERS) {
   });
 }
 
-Deno.test("if no upstream answers, the client gets SERVFAIL and the log the reason", () => {
+Deno.test("if no upstream answers, the client gets SERVFAIL and the reason is logged", () => {
   const simulation = forwarding({ "10.0.0.1": silent });
   assert.equal(onlyAnswer(ask(simulation, { edns: 1232, forMs: 6000 })).rcode, "SERVFAIL");
   assert.match(simulation.logs.join("\n"), /2 www\.example\.org\. A: 10\.0\.0\.1:53: i\/o timeout/);
@@ -77,14 +77,13 @@ for (const [transport, options] of [["udp", ""], ["tcp", "force_tcp"]] as const)
     assert.equal(sentTo(simulation, "10.0.0.1"), before);
     assert.ok(simulation.seen.includes(`${transport} 10.0.0.1:53 . NS`));
     up = true;
-    // It gets its queries back over some seconds.
     simulation.run(8000);
     ask(simulation, { forMs: 500 });
     assert.equal(simulation.seen.at(-1), `${transport} 10.0.0.1:53 www.example.org A`);
   });
 }
 
-Deno.test("a truncated answer is fetched again over TCP, and the client gets the whole one", () => {
+Deno.test("a truncated answer is fetched again over TCP, and the client gets it complete", () => {
   const truncated: Behaviour = (query) => [{ bytes: responseBytes(query, { truncated: true }) }];
   const simulation = forwarding({ "10.0.0.1": overTcp(answering(), truncated) });
   const answer = onlyAnswer(ask(simulation, { forMs: 100 }));
@@ -93,7 +92,7 @@ Deno.test("a truncated answer is fetched again over TCP, and the client gets the
   assert.deepEqual(simulation.seen.map((line) => line.slice(0, 3)), ["udp", "tcp"]);
 });
 
-Deno.test("forged, late and foreign replies are counted, and the wait continues", () => {
+Deno.test("forged, late and foreign replies are counted and ignored", () => {
   let round = 0;
   const simulation = forwarding({
     "10.0.0.1": (query) => {
@@ -117,7 +116,7 @@ Deno.test("forged, late and foreign replies are counted, and the wait continues"
   }
 });
 
-Deno.test("a malformed reply is counted, and the next upstream asked", () => {
+Deno.test("a malformed reply is counted, and the next upstream is asked", () => {
   const malformed: Behaviour = (query) => {
     const answers = [a("www.example.org", "192.0.2.7")];
     const bytes = responseBytes(query, { answers, edns: false });
@@ -157,7 +156,7 @@ Deno.test("a server without EDNS is asked again without OPT", () => {
   assert.equal(onlyAnswer(ask(simulation, { forMs: 100 })).rcode, "NOERROR");
 });
 
-Deno.test("failover asks the next upstream; the last answer counts", () => {
+Deno.test("failover asks the next upstream, and the last answer is sent", () => {
   for (const [second, rcode] of [[answering(), "NOERROR"], [failing(5), "REFUSED"]] as const) {
     const upstreams = { "10.0.0.1": failing(5), "10.0.0.2": second };
     const simulation = forwarding(upstreams, { options: "failover REFUSED" });
@@ -183,7 +182,7 @@ Deno.test("next and except pass queries to the following forward", () => {
   assert.equal(simulation.seen.length, 3);
 });
 
-Deno.test("max_concurrent refuses further queries", () => {
+Deno.test("queries beyond max_concurrent are refused", () => {
   const simulation = forwarding({ "10.0.0.1": silent }, { options: "max_concurrent 2" });
   const asked = askMany(simulation, 3);
   assert.equal(onlyAnswer(asked[2]!).rcode, "REFUSED");
@@ -191,7 +190,7 @@ Deno.test("max_concurrent refuses further queries", () => {
   assert.equal(onlyAnswer(asked[0]!).rcode, "SERVFAIL");
 });
 
-Deno.test("queries beyond the bound are shed with SERVFAIL; cache hits are served", () => {
+Deno.test("queries beyond the limit get SERVFAIL, and cache hits are served", () => {
   const upstream: Behaviour = (query, transport) =>
     query.questions![0]!.name.startsWith("hit") ? answering()(query, transport) : [];
   const simulation = forwarding({ "10.0.0.1": upstream }, { before: "cache", maxExchanges: 4 });
@@ -204,7 +203,7 @@ Deno.test("queries beyond the bound are shed with SERVFAIL; cache hits are serve
   assert.equal(simulation.keptCount, 0);
 });
 
-Deno.test("a query that was shed is not cached as a failure", () => {
+Deno.test("a query refused at the limit is not cached as a failure", () => {
   const simulation = forwarding({ "10.0.0.1": answering(20) }, {
     before: "cache",
     maxExchanges: 1,
@@ -216,7 +215,7 @@ Deno.test("a query that was shed is not cached as a failure", () => {
   assert.equal(onlyAnswer(again).rcode, "NOERROR");
 });
 
-Deno.test("a TCP client may pipeline queries, send them in pieces, and half-close", () => {
+Deno.test("a TCP client can pipeline queries, send them in pieces, and half-close", () => {
   const simulation = forwarding({ "10.0.0.1": answering(20) }, { options: "prefer_udp" });
   const stream = simulation.openStream();
   const frames = [1, 2, 3].map((id) => frame(queryBytes({ name: `n${id}.example.org`, id })));
@@ -253,7 +252,7 @@ Deno.test("a TCP client is closed ten seconds after its last query", () => {
   assert.equal(stream.closed(), true);
 });
 
-Deno.test("unlimited attempts end at the deadline and do not become a busy loop", () => {
+Deno.test("unlimited attempts end at the deadline without a busy loop", () => {
   const simulation = forwarding({ "10.0.0.1": refusing, "10.0.0.2": refusing }, {
     options: "max_connect_attempts 0",
   });

@@ -18,13 +18,13 @@ const BAIT = record(QNAME, 65280, [56, ...Array(32).fill(97)]);
 
 const CASES: { title: string; type: number; records: number[][] }[] = [
   {
-    // Over OPT the table of TTLs is written, which would make the name a pointer to itself.
+    // The table of TTLs is written over OPT, which would make the name a pointer to itself.
     title: "a name that continues into the OPT record behind it",
     type: 1,
     records: [BAIT, record(QNAME, 46), record([0xc0, 199], 65280)],
   },
   {
-    title: "the same for an unknown type",
+    title: "a name that continues into the OPT record, for an unknown type",
     type: 65280,
     records: [BAIT, record([0xc0, 199], 65280)],
   },

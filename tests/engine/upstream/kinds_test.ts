@@ -14,7 +14,7 @@ import * as kinds from "../../support/simulation/upstream_kinds.ts";
 
 const { answering, failing, serial, silent, refusing } = kinds;
 
-Deno.test("forty names at once that take 100 ms each, on servers of every kind over TCP", async (t) => {
+Deno.test("forty slow names at once are answered by servers of every kind over TCP", async (t) => {
   const table: [name: string, behaviour: Behaviour, most: number][] = [
     ["answers in order", serial(answering(100)), 110],
     ["in any order", answering(100), 110],
@@ -54,7 +54,7 @@ Deno.test("a slow name does not delay other names", async (t) => {
   }
 });
 
-Deno.test("a name that is never answered fails no other name, if its server answers in order", () => {
+Deno.test("an unanswered name fails no other name on a server that answers in order", () => {
   const simulation = startKinds(
     serial((query, transport, arrival) =>
       query.questions![0]!.name.startsWith("slow") ? [] : answering(2)(query, transport, arrival)
@@ -67,7 +67,7 @@ Deno.test("a name that is never answered fails no other name, if its server answ
   assert.ok(Math.max(...times) <= 1000, `${Math.max(...times)} ms`);
 });
 
-Deno.test("sixty names one by one, to a server that answers the first query of a connection", () => {
+Deno.test("sixty names are answered by a server that answers one query a connection", () => {
   const simulation = startKinds(kinds.firstOnly(answering(5)), "force_tcp");
   const asked = askMany(simulation, 60, { forMs: 50 });
   simulation.run(6000);
@@ -76,7 +76,7 @@ Deno.test("sixty names one by one, to a server that answers the first query of a
   assert.ok(times.filter((ms) => ms > 50).length <= 12, `${times}`);
 });
 
-Deno.test("health checks use their own connection, so slow names do not keep a server suspect", () => {
+Deno.test("health checks use a separate connection, so slow names do not keep a server suspect", () => {
   const simulation = startKinds(serial(bySpeed), "force_tcp\nmax_conns 1");
   mixed(simulation, 1000);
   assert.equal(simulation.count("coredns_proxy_healthcheck_failures_total"), 0);
@@ -92,7 +92,7 @@ Deno.test("however a server treats EDNS, all kinds of clients are answered", asy
     ["BADVERS to OPT", kinds.toEdns(failing(16, "with-opt"), plain)],
     ["a new firewall drops OPT", kinds.changing(3000, answering(), kinds.toEdns(silent, plain))],
     [
-      "a firewall that dropped OPT goes",
+      "a firewall that dropped OPT disappears",
       kinds.changing(3000, kinds.toEdns(silent, plain), answering()),
     ],
   ];
@@ -120,8 +120,8 @@ Deno.test("however a server treats EDNS, all kinds of clients are answered", asy
           const asked = askMany(simulation, 30, { ...options, forMs: 200 });
           simulation.run(6000);
           const times = answered(asked);
-          // Learnt soon. Over TCP, silence first looks like a slow answer, and after 1.9 s an answer
-          // is too late for a client over UDP.
+          // Detected soon. Over TCP, silence first looks like a slow answer, and after 1.9 s an
+          // answer is too late for a client over UDP.
           const least = transport === "" ? 30 : 26;
           assert.ok(times.length >= least, `${30 - times.length} of 30 got no answer`);
           const late = times.filter((ms) => ms > 100).length;
@@ -154,7 +154,7 @@ Deno.test("a server that mistreats EDNS is usable again after an outage", async 
   }
 });
 
-Deno.test("a name that is never answered costs no other name its DNSSEC records", () => {
+Deno.test("an unanswered name does not cost other names their DNSSEC records", () => {
   const forms: string[] = [];
   const simulation = startKinds((query, transport, arrival) => {
     const { name } = query.questions![0]!;
@@ -162,7 +162,6 @@ Deno.test("a name that is never answered costs no other name its DNSSEC records"
     if (name.startsWith("n")) forms.push(kinds.formOf(query));
     return answering()(query, transport, arrival);
   });
-  // Nothing else is asked, so the server appears silent each time.
   for (let i = 0; i < 20; i++) {
     const options = { edns: 1232, dnssecOk: true };
     simulation.ask(queryBytes({ name: `n${i}.example.org`, ...options }));
@@ -206,7 +205,7 @@ Deno.test("a truncated answer is passed on if TCP brings nothing better", async 
   });
 });
 
-Deno.test("with several servers the next is asked if one refuses or is lame", async (t) => {
+Deno.test("if a server refuses or is lame, the next is asked", async (t) => {
   const table: [name: string, behaviour: Behaviour, alone: string][] = [
     ["REFUSED", failing(5, "with-opt"), "REFUSED"],
     ["NOTIMP", failing(4, "with-opt"), "NOTIMP"],
@@ -227,7 +226,7 @@ Deno.test("with several servers the next is asked if one refuses or is lame", as
   }
 });
 
-Deno.test("x20 is disabled for a server that folds case, once TCP has proved it", () => {
+Deno.test("x20 is disabled for a server that folds case, once TCP has confirmed it", () => {
   const simulation = startKinds(kinds.folding(answering()), "x20");
   const asked = askMany(simulation, 1);
   simulation.run(2000);

@@ -11,7 +11,7 @@ const reply = responseBytes(decode(queryBytes({ name: "www.example.org" })), {
   answers: [a("www.example.org", "192.0.2.1")],
 });
 
-/** Scans the reply, complete or cut, with a clock that gives these two times. */
+/** Scans the reply, complete or cut, with a clock that returns these two times. */
 function scanAt(times: number[], cut = 0): { usable: boolean; counts: number[] } {
   const engine = fakeEngine();
   engine.io.nanoseconds = () => times.shift()!;
@@ -38,7 +38,7 @@ for (const { title, times, bucket, seconds } of CASES) {
   });
 }
 
-Deno.test("time of a scan: unusable replies count as well", () => {
+Deno.test("time of a scan: unusable replies are measured too", () => {
   const { usable, counts } = scanAt([0, 5000], 15);
   assert.ok(!usable);
   assert.equal(counts[2], 1);

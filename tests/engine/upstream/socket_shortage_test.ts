@@ -22,7 +22,7 @@ const seen = (simulation: FewSockets, transport: string) =>
 const count = (simulation: FewSockets, name: string) =>
   simulation.counters.values[simulation.counters.counter(name, { from: "." })]!;
 
-Deno.test("queries without a socket wait for one, first come, first served", () => {
+Deno.test("queries without a socket wait for one, in order of arrival", () => {
   const simulation = start(20, { "10.0.0.1": answering(1) });
   const asked = askMany(simulation, 100);
   simulation.run(1000);
@@ -36,16 +36,15 @@ Deno.test("queries without a socket wait for one, first come, first served", () 
   assert.deepEqual(order, [...order].sort((x, y) => x - y));
 });
 
-Deno.test("queries that would wait long for a socket share connections", () => {
+Deno.test("queries share connections instead of waiting long for a socket", () => {
   const simulation = start(20, { "10.0.0.1": answering(500) });
   const asked = askMany(simulation, 100);
   simulation.run(2000);
   assert.deepEqual(rcodes(asked), ["NOERROR"]);
-  // The eighty, and some of the others once more.
   const fallbacks = count(simulation, "nodens_forward_socket_fallbacks_total");
   assert.ok(fallbacks >= 80 && fallbacks <= 100, `${fallbacks} went over TCP`);
   assert.ok(simulation.mostStreams <= 64, `${simulation.mostStreams} connections at a time`);
-  // At the bound, late queries made room for waiting ones.
+  // At the bound, late queries were moved for waiting ones.
   assert.ok(simulation.connects <= 80, `${simulation.connects} connections`);
 });
 
@@ -59,7 +58,7 @@ Deno.test("without any socket, queries use connections", () => {
 
 for (const refuses of [true, false]) {
   const title = refuses ? "the upstream has no TCP" : "there are no descriptors for one";
-  Deno.test(`a query without a connection, because ${title}, waits for a socket again`, () => {
+  Deno.test(`a query waits for a socket again if ${title}`, () => {
     const upstream = refuses ? overTcp(refusing, answering(100)) : answering(100);
     const simulation = start(10, { "10.0.0.1": upstream });
     simulation.streams = refuses;
@@ -70,7 +69,7 @@ for (const refuses of [true, false]) {
   });
 }
 
-Deno.test("an upstream is not blamed if there is neither a socket nor a connection", () => {
+Deno.test("a lack of sockets and connections does not count as an upstream's failure", () => {
   const simulation = start(0, { "10.0.0.1": answering(1), "10.0.0.2": answering(1) });
   simulation.streams = false;
   const asked = askMany(simulation, 20);
@@ -91,7 +90,7 @@ Deno.test("a health check without a socket does not keep an upstream down", () =
   const simulation = start(5, { "10.0.0.1": silent }, "max_fails 2");
   askMany(simulation, 5);
   simulation.run(3000);
-  // It has recovered, but checks without sockets cannot tell.
+  // It has recovered, but checks without sockets cannot detect that.
   simulation.upstream("10.0.0.1:53", answering(1));
   simulation.sockets = 0;
   simulation.run(5000);
@@ -102,7 +101,7 @@ Deno.test("a health check without a socket does not keep an upstream down", () =
   assert.deepEqual(rcodes(asked), ["NOERROR"]);
 });
 
-Deno.test("a client whose silent zone uses every socket does not fail the queries of others", () => {
+Deno.test("a client that uses every socket does not fail the queries of others", () => {
   const simulation = start(20, {
     "10.0.0.1": (query, transport) =>
       query.questions![0]!.name.startsWith("slow") ? [] : answering(2)(query, transport),

@@ -35,7 +35,7 @@ import {
 const silentFor = (prefix: string): Behaviour => (query, transport) =>
   query.questions![0]!.name.startsWith(prefix) ? [] : answering()(query, transport);
 
-Deno.test("a lookup that pauses at its deadline while an attempt is under way still ends", () => {
+Deno.test("a lookup that pauses at its deadline during an attempt still ends", () => {
   const hung: number[] = [];
   for (let readTimeout = 200; readTimeout <= 2400; readTimeout += 10) {
     const options = `max_connect_attempts 0\nread_timeout ${readTimeout}ms`;
@@ -46,12 +46,11 @@ Deno.test("a lookup that pauses at its deadline while an attempt is under way st
   assert.deepEqual(hung, []);
 });
 
-Deno.test("a query that would time out at once is not sent, and blames no healthy upstream", () => {
+Deno.test("a query that would time out at once is not sent, and is not a failure of the upstream", () => {
   const options = "read_timeout 100ms";
   const simulation = forwarding({ "10.0.0.1": silentFor("never"), "10.0.0.2": answering(5) }, {
     options,
   });
-  // Both are known to be quick, and reply all the time.
   askMany(simulation, 50, { forMs: 10 });
   const asked = ask(simulation, { name: "never.example.org" });
   askMany(simulation, 30, { prefix: "m", forMs: 10 });
@@ -77,7 +76,6 @@ for (const { title, second, withinMs } of BESIDE_SILENCE) {
       "10.0.0.2": second,
       "10.0.0.3": answering(),
     });
-    // More than the budget for resends covers.
     const asked = askMany(simulation, 150);
     simulation.run(6000);
     const longest = Math.max(...asked.map(waited));
@@ -100,7 +98,7 @@ Deno.test("cookies stay on when a server that knows them rejects one query as ma
   assert.ok(cookies.at(-1) !== null, "one FORMERR has switched cookies off for good");
 });
 
-Deno.test("with x20 a reply that does not repeat the name's case does not count", () => {
+Deno.test("with x20 a reply with another case is ignored", () => {
   // A forger who has guessed port and id need not guess letters here.
   const forger: Behaviour = (query) => {
     const bare = new Uint8Array(12);
@@ -113,7 +111,7 @@ Deno.test("with x20 a reply that does not repeat the name's case does not count"
   assert.equal(onlyAnswer(asked).rcode, "NOERROR");
 });
 
-Deno.test("a reply truncated over TCP fails over, and the client gets a whole message", () => {
+Deno.test("a reply truncated over TCP fails over, and the client gets a complete message", () => {
   const truncated: Behaviour = (query) => {
     const { name } = query.questions![0]!;
     const answers = [a(name, "192.0.2.7"), a(name, "192.0.2.8")];
@@ -144,7 +142,7 @@ for (const rcode of [7, 0]) {
   });
 }
 
-Deno.test("an upstream is not blamed when nodens runs out of sockets", () => {
+Deno.test("a lack of sockets does not count as an upstream's failure", () => {
   const simulation = forwarding({ "10.0.0.1": answering(50), "10.0.0.2": answering(50) }, {
     Class: FewSockets,
     policy: "round_robin",
@@ -160,7 +158,7 @@ Deno.test("an upstream is not blamed when nodens runs out of sockets", () => {
   assert.ok(checks + failed <= 4, `${checks} checks sent, ${failed} counted as failed`);
 });
 
-/** A greedy client asks names that are never answered; returns the queries of another client. */
+/** A greedy client asks for unanswered names; returns the queries of another client. */
 function besideGreed(simulation: Simulation, names: number, everyMs: number): Asked[] {
   const others: Asked[] = [];
   for (let i = 0; i < names; i++) {
@@ -173,23 +171,22 @@ function besideGreed(simulation: Simulation, names: number, everyMs: number): As
   return others;
 }
 
-Deno.test("one client cannot take an upstream's connections from all others", () => {
+Deno.test("one client cannot use all connections of an upstream", () => {
   const simulation = forwarding({ "10.0.0.1": silentFor("slow") }, { options: "force_tcp" });
   assert.deepEqual(rcodes(besideGreed(simulation, 9000, 6)), ["NOERROR"]);
 });
 
-Deno.test("one client cannot take the sockets from all others", () => {
+Deno.test("one client cannot use all sockets", () => {
   const simulation = forwarding({ "10.0.0.1": silentFor("slow") }, {
     Class: FewSockets,
-    // As the driver sets it for so many sockets.
     maxExchanges: 384,
   });
-  // What the Linux driver has if 1024 descriptors may be open.
+  // The Linux driver's number for 1024 descriptors.
   simulation.sockets = 512;
   assert.deepEqual(rcodes(besideGreed(simulation, 3000, 3)), ["NOERROR"]);
 });
 
-Deno.test("policy fastest with max_fails 0 does not stay with an upstream that never answered", () => {
+Deno.test("policy fastest with max_fails 0 leaves an upstream that never answered", () => {
   const simulation = forwarding({ "10.0.0.1": silent, "10.0.0.2": answering(10) }, {
     options: "max_fails 0\nread_timeout 500ms",
     policy: "fastest",
@@ -209,25 +206,24 @@ Deno.test("policy fastest with max_fails 0 does not check a refusing upstream at
   assert.ok(checks <= 10, `${checks} checks within two seconds`);
 });
 
-Deno.test("an unanswered measurement does not close a connection that answers", () => {
+Deno.test("an unanswered measurement does not close a working connection", () => {
   const simulation = forwarding({
     "10.0.0.1": (query, transport) =>
       query.questions![0]!.type === "NS" ? [] : answering()(query, transport),
     "10.0.0.2": answering(30),
   }, { options: "force_tcp", policy: "fastest" });
   askMany(simulation, 400, { forMs: 10 });
-  // A check that fails closes only its own connection.
   assert.ok(simulation.connects <= 12, `${simulation.connects} connections in four seconds`);
 });
 
-Deno.test("health_check 0 does not check without pause", () => {
+Deno.test("health_check 0 still pauses between checks", () => {
   const simulation = forwarding({ "10.0.0.1": refusing }, { options: "health_check 0s" });
   ask(simulation, { forMs: 1000 });
   const checks = checksOf(simulation, "10.0.0.1");
   assert.ok(checks <= 20, `${checks} checks in a second`);
 });
 
-Deno.test("a server that closes after each answer over TCP still serves many at a time", () => {
+Deno.test("a server that closes after each TCP answer serves many queries at a time", () => {
   const simulation = forwarding({ "10.0.0.1": closing(answering()) }, { options: "force_tcp" });
   const asked = askMany(simulation, 40);
   simulation.run(6000);
@@ -260,19 +256,18 @@ Deno.test("an upstream whose TCP is refused is not suspect while its UDP answers
   assert.ok(checks <= 2, `${checks} checks of a server that answers`);
 });
 
-Deno.test("an error response is passed on if nothing better arrives", () => {
+Deno.test("an error response is passed on if no better one arrives", () => {
   const simulation = forwarding({
     "10.0.0.1": (query) => [{ bytes: responseBytes(query, { rcode: 5 }), delayMs: 30 }],
     "10.0.0.2": silent,
   }, { options: "hedge 20ms" });
-  // Enough to earn hedges.
   for (const [i, asked] of askMany(simulation, 60, { forMs: 7000 }).entries()) {
     assert.ok(waited(asked) < 2000, `query ${i} waited ${waited(asked)} ms`);
     assert.equal(onlyAnswer(asked).rcode, "REFUSED", `query ${i}`);
   }
 });
 
-/** Connections take 400 ms to be established, as TLS over a long distance does. */
+/** Connections take 400 ms to establish, as TLS does over a long distance. */
 class Far extends Simulation {
   readonly #waiting = new Map<number, { memory: Memory; length: number }[]>();
   override connect(endpoint: Endpoint, handler: StreamHandler): number {
@@ -336,7 +331,7 @@ Deno.test("an upstream over TLS is not suspect while its connection is being est
   assert.ok(later <= 2 && sent <= 525, `${later} checks, ${sent} packets for 500 queries`);
 });
 
-Deno.test("a query that passes through two forwards is answered within five seconds", () => {
+Deno.test("a query through two forwards is answered within five seconds", () => {
   const simulation = new Simulation(
     `. {\n forward . 10.0.0.1 {\n next NXDOMAIN\n read_timeout 5s\n }\n forward . 10.0.0.2\n}`,
   );
@@ -372,7 +367,7 @@ Deno.test("an upstream listed twice is retired when it is removed", () => {
   assert.equal(checksOf(simulation, "10.0.0.1") - before, 0, "it is checked for ever");
 });
 
-Deno.test("a server that stops sending cookies and has no TCP remains usable", () => {
+Deno.test("a server without TCP that stops sending cookies remains usable", () => {
   let cookies = true;
   const simulation = forwarding({
     "10.0.0.1": overTcp(refusing, (query) => {
@@ -394,7 +389,7 @@ Deno.test("an answer delivered before its connection does not spoil the round-tr
   assert.ok(mean >= 0 && mean < 1, `${mean}`);
 });
 
-Deno.test("upstreams appear and disappear while queries are under way", () => {
+Deno.test("upstreams may appear and disappear while queries are in flight", () => {
   const simulation = new Simulation(". {\n errors\n cache\n forward . /etc/missing\n}", {
     seed: 4,
   });

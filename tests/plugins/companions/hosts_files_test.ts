@@ -14,16 +14,14 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 const OLD = "192.0.2.1 www.example.org\n";
 const NEW = "192.0.2.2 www.example.org\n";
-/** Long enough ago that the times of a file identify its content. */
+/** Old enough that the times of a file identify its content. */
 const LONG_AGO = new Date("2026-01-01T00:00:00Z");
 
 interface Following {
   hosts: HostsFiles;
   folder: string;
   log: string[];
-  /** Tables delivered after `prepare`. */
   tables: ArrayBuffer[];
-  /** The metrics as text. */
   metrics: () => string;
   /** Waits until every file has been checked once more. */
   check: () => Promise<void>;
@@ -73,7 +71,6 @@ async function following(
   }
 }
 
-/** Puts another file in a file's place, in one step. */
 function replace(path: string, text: string, time?: Date): void {
   Deno.writeTextFileSync(`${path}.new`, text);
   if (time !== undefined) Deno.utimeSync(`${path}.new`, time, time);
@@ -117,12 +114,10 @@ for (const { what, old, change } of CHANGES) {
   });
 }
 
-/** Lines of a block list. */
 function blockList(names: number): string {
   return Array.from({ length: names }, (_, i) => `0.0.0.0 n${i}.blocked.example\n`).join("");
 }
 
-/** Whether a table has an IPv4 address for the name. */
 function holds(table: unknown, name: string): boolean {
   const lookup = new HostsLookup(table as ArrayBuffer);
   const wire = parseName(name);
@@ -145,7 +140,7 @@ Deno.test("hosts: a large file is read in another thread, followed by the Corefi
   }, { inline: "192.0.2.1 inline.example" });
 });
 
-Deno.test("hosts: lost tables are built again", async () => {
+Deno.test("hosts: tables lost with a data plane are built again", async () => {
   await following({ small: OLD, large: blockList(5000) }, async ({ hosts }) => {
     const first = await hosts.prepare();
     for (const { data } of first) structuredClone(null, { transfer: [data as ArrayBuffer] });
@@ -201,7 +196,7 @@ Deno.test("hosts: skipped parts are counted and logged in one line", async () =>
   });
 });
 
-Deno.test("hosts: a hanging file system delays no other file, and at most two reads of it wait", async () => {
+Deno.test("hosts: a file system that hangs does not delay other files, and at most two reads wait", async () => {
   const clock = new VirtualClock();
   const builder = new HostsBuilder(clock);
   const { stat } = Deno;

@@ -21,14 +21,12 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 type Request = LoadRequest | SaveRequest;
 
-/** What the data plane of `cache` answers. */
 function answer({ snapshot }: TestCache, request: Request): Promise<unknown> {
   return Promise.resolve(
     request.type === "save" ? snapshot.save(request, 0) : snapshot.load(request, 0),
   );
 }
 
-/** A persistence over data planes, whose file is due every second. */
 function start(planes: Plane[], corefile: string) {
   const lines: string[] = [];
   const clock = new VirtualClock({ wallMs: Date.now() });
@@ -44,7 +42,6 @@ function corefile(file: string, port = 53, upstream = 53): string {
     ` forward . 127.0.0.1:${upstream}\n}\n`;
 }
 
-/** A persistence over a data plane that is a function. */
 function persistenceOver(file: string, ask: (request: Request) => Promise<unknown>) {
   const plane = {
     restarts: 0,
@@ -62,7 +59,6 @@ async function inFolder(use: (file: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** Runs with the path of a file with a hundred entries, which `change` may damage. */
 function withFile(
   use: (file: string) => Promise<void>,
   change: (bytes: Uint8Array) => void = () => {},
@@ -80,7 +76,7 @@ function withFile(
   });
 }
 
-Deno.test("a stop while the file is being restored is bounded and does not change it", async () => {
+Deno.test("persistence: a stop during the restore is bounded and keeps the file", async () => {
   await withFile(async (file) => {
     const before = Deno.readFileSync(file);
     const asked: string[] = [];
@@ -99,7 +95,7 @@ Deno.test("a stop while the file is being restored is bounded and does not chang
   });
 });
 
-Deno.test("a stop before the missing file was looked for writes the cache", async () => {
+Deno.test("persistence: a stop before the search for a missing file writes the cache", async () => {
   await inFolder(async (file) => {
     const cache = makeCache({ seed: 2 });
     put(cache, { name: "www.example.org" });
@@ -109,7 +105,7 @@ Deno.test("a stop before the missing file was looked for writes the cache", asyn
   });
 });
 
-Deno.test("a stop with a data plane that does not answer is bounded and keeps the file", async () => {
+Deno.test("persistence: a stop with a silent data plane is bounded and keeps the file", async () => {
   await withFile(async (file) => {
     const before = Deno.readFileSync(file);
     const cache = makeCache({ seed: 2 });
@@ -136,7 +132,7 @@ Deno.test("a stop with a data plane that does not answer is bounded and keeps th
 });
 
 for (const when of ["before the file is written", "while it is written"] as const) {
-  Deno.test(`a data plane replaced ${when} is empty, so the file stays`, async () => {
+  Deno.test(`persistence: a data plane replaced ${when} is empty, so the file is kept`, async () => {
     await withFile(async (file) => {
       const before = Deno.readFileSync(file);
       const [full, empty] = [makeCache({ seed: 2 }), makeCache({ seed: 3 })];
@@ -158,7 +154,6 @@ for (const when of ["before the file is written", "while it is written"] as cons
 const DAMAGE: { title: string; change: (bytes: Uint8Array) => void; lines: RegExp[] }[] = [
   {
     title: "a malformed entry is skipped with a warning",
-    // The type of its question.
     change: (bytes) => bytes[24 + 12 + 16]! ^= 0xff,
     lines: [
       /^warning: plugin\/cache: skipped 1 malformed entries of ".*"$/,

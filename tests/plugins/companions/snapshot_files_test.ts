@@ -37,7 +37,6 @@ async function write(path: string): Promise<void> {
   await writer.finish();
 }
 
-/** Reads a file to its end. */
 async function read(path: string) {
   using reader = await SnapshotReader.open(path);
   if (reader === null) return null;
@@ -49,7 +48,7 @@ async function read(path: string) {
   return { timeMs: reader.timeMs, slices };
 }
 
-Deno.test("a file has what was written, is private, and leaves no temporary file", async () => {
+Deno.test("snapshot file: it has the written content, is private, and leaves no temporary file", async () => {
   await inFolder(async (path, folder) => {
     await write(path);
     assert.deepEqual(await read(path), {
@@ -66,7 +65,7 @@ Deno.test("a file has what was written, is private, and leaves no temporary file
   });
 });
 
-Deno.test("an unfinished file leaves the previous one unchanged and no temporary file", async () => {
+Deno.test("snapshot file: an unfinished write leaves the previous file and no temporary file", async () => {
   await inFolder(async (path, folder) => {
     await write(path);
     const before = Deno.readFileSync(path);
@@ -80,7 +79,7 @@ Deno.test("an unfinished file leaves the previous one unchanged and no temporary
   });
 });
 
-Deno.test("a leftover temporary file is removed, and a link is not followed", async () => {
+Deno.test("snapshot file: a leftover temporary file is removed, and a link is not followed", async () => {
   await inFolder(async (path, folder) => {
     Deno.writeTextFileSync(`${folder}/other`, "precious");
     Deno.symlinkSync(`${folder}/other`, `${path}.tmp`);
@@ -90,7 +89,7 @@ Deno.test("a leftover temporary file is removed, and a link is not followed", as
   });
 });
 
-Deno.test("a change of any single byte is refused", async () => {
+Deno.test("snapshot file: a change of any single byte is refused", async () => {
   await inFolder(async (path) => {
     await write(path);
     const good = Deno.readFileSync(path);
@@ -105,7 +104,7 @@ Deno.test("a change of any single byte is refused", async () => {
   });
 });
 
-Deno.test("every truncation is refused, and so is a longer file", async () => {
+Deno.test("snapshot file: truncated and longer files are refused", async () => {
   await inFolder(async (path) => {
     await write(path);
     const good = Deno.readFileSync(path);
@@ -118,7 +117,6 @@ Deno.test("every truncation is refused, and so is a longer file", async () => {
   });
 });
 
-/** A file with a correct checksum. */
 function sealed(payload: Uint8Array): Uint8Array {
   const header = encodeFileHeader({ slices: 1, timeMs: TIME_MS, sizeBytes: payload.length });
   setChecksum(header, crc32(header.subarray(0, FILE_SUMMED_SIZE), crc32(payload)));
@@ -140,10 +138,10 @@ const FORGED = [
   { title: "a slice of the largest size", payload: slice(0xffffffff, TIME_MS, 8) },
   { title: "a slice that is not a multiple of eight", payload: slice(4, TIME_MS, 8) },
   {
-    title: "more slices than it says",
+    title: "more slices than the header counts",
     payload: Uint8Array.from([...slice(8, TIME_MS, 8), ...slice(8, TIME_MS, 8)]),
   },
-  { title: "fewer slices than it says", payload: new Uint8Array(0) },
+  { title: "fewer slices than the header counts", payload: new Uint8Array(0) },
   { title: "a slice without a time", payload: slice(8, NaN, 8) },
   { title: "a slice with an infinite time", payload: slice(8, Infinity, 8) },
 ];
@@ -157,7 +155,7 @@ for (const { title, payload } of FORGED) {
   });
 }
 
-Deno.test("a missing file is not an error; a folder, another format and other files are", async () => {
+Deno.test("snapshot file: only a missing file is not an error", async () => {
   await inFolder(async (path, folder) => {
     assert.equal(await read(path), null);
     Deno.mkdirSync(`${folder}/sub`, { mode: 0o700 });
@@ -181,23 +179,23 @@ for (
     { title: "older", agoMs: HOUR_MS + 1, why: /all of it has expired: it was written 60 minutes/ },
     { title: "a little ahead", agoMs: -300_000, why: null },
     { title: "further ahead", agoMs: -600_000, why: /10 minutes in the future \(is the clock/ },
-    { title: "at no time", agoMs: NaN, why: /it has no time/ },
+    { title: "at an unknown time", agoMs: NaN, why: /it has no time/ },
   ]
 ) {
-  Deno.test(`a file is ${why === null ? "useful" : "useless"} if it was written ${title}`, () => {
+  Deno.test(`snapshot file: written ${title}, it is ${why === null ? "useful" : "useless"}`, () => {
     const found = whyUseless({ timeMs: TIME_MS - agoMs, nowMs: TIME_MS, longestMs: HOUR_MS });
     if (why === null) assert.equal(found, null);
     else assert.match(found!, why);
   });
 }
 
-Deno.test("the time since a save is never negative and has at most 30 bits", () => {
+Deno.test("snapshot file: its age is never negative and has at most 30 bits", () => {
   assert.equal(tenthsSince(1000, 2550), 15);
   assert.equal(tenthsSince(2550, 1000), 0);
   assert.equal(tenthsSince(0, 1e18), 0x3fffffff);
 });
 
-Deno.test("a folder that others may write to is refused for reading and writing", {
+Deno.test("snapshot file: a folder writable by others is refused", {
   ...skipFor(Deno.build.os === "windows" ? ["Windows has no symbolic links for everybody"] : []),
 }, async () => {
   await inFolder(async (path, folder) => {
@@ -214,7 +212,7 @@ Deno.test("a folder that others may write to is refused for reading and writing"
   });
 });
 
-Deno.test("of two writers of one file, neither publishes the other's half", async () => {
+Deno.test("snapshot file: two writers do not publish each other's unfinished file", async () => {
   await inFolder(async (path) => {
     await write(path);
     const first = await SnapshotWriter.open(path, TIME_MS);

@@ -9,7 +9,6 @@ import { VirtualClock } from "../../support/run/virtual_clock.ts";
 const OLD = "nameserver 192.0.2.1\n";
 const NEW = "nameserver 192.0.2.2\n";
 
-/** Moved while a test waits. */
 const clock = new VirtualClock();
 const until = (condition: () => boolean) => advanceUntil(clock, condition);
 
@@ -17,7 +16,7 @@ function folder(): string {
   return Deno.makeTempDirSync({ prefix: "nodens_test_" });
 }
 
-/** Follows `resolv.conf` of a fresh folder, which `prepare` may lay out otherwise. */
+/** Follows `resolv.conf` of a new folder, which `prepare` can change. */
 async function withFile(
   use: (context: {
     path: string;
@@ -34,7 +33,7 @@ async function withFile(
   else options.prepare(own);
   const corefile = (options.corefile ?? ((path) => `. {\n forward . ${path}\n}\n`))(path);
   await following(corefile, { clock }, async ({ deliveries, logs }) => {
-    // What is written before the first look is no change; a first change shows that it was taken.
+    // Writes before the first check are not changes; the first change shows that it is over.
     Deno.writeTextFileSync(path, "nameserver 192.0.2.77\n");
     const directives = corefile.split(path).length - 1;
     await until(() => deliveries.length === directives);
@@ -55,7 +54,7 @@ const CHANGES: {
 }[] = [
   { what: "in place", change: (path) => Deno.writeTextFileSync(path, NEW) },
   {
-    what: "in place, with the times of before",
+    what: "in place, with unchanged times",
     change(path) {
       const { mtime } = Deno.statSync(path);
       Deno.writeTextFileSync(path, NEW);
@@ -70,14 +69,14 @@ const CHANGES: {
     },
   },
   {
-    what: "by removing and writing it anew",
+    what: "by removing and recreating it",
     change(path) {
       Deno.removeSync(path);
       Deno.writeTextFileSync(path, NEW);
     },
   },
   {
-    what: "by a symbolic link in its path that is swapped, as Kubernetes does with volumes",
+    what: "by replacing a symbolic link in its path, like Kubernetes volumes",
     prepare(folder) {
       for (const [name, text] of [["one", OLD], ["two", NEW]]) {
         Deno.mkdirSync(`${folder}/${name}`);
@@ -94,7 +93,7 @@ const CHANGES: {
 ];
 
 for (const { what, prepare, change } of CHANGES) {
-  Deno.test(`resolv.conf changes ${what}`, async () => {
+  Deno.test(`resolv.conf: a change ${what} is delivered`, async () => {
     await withFile(async ({ path, folder, deliveries, logs }) => {
       change(path, folder);
       await until(() => deliveries.length > 0);
@@ -125,7 +124,7 @@ const SPELLS: {
 }[] = [
   { what: "removed", spoil: (path) => Deno.removeSync(path), why: /there is no such file/ },
   {
-    what: "removed, and is empty when it comes back",
+    what: "removed, then empty",
     spoil: (path) => Deno.removeSync(path),
     why: /there is no such file/,
     worse: (path) => Deno.writeTextFileSync(path, ""),
@@ -156,8 +155,8 @@ const SPELLS: {
 ];
 
 for (const { what, spoil, why, worse } of SPELLS) {
-  Deno.test(`resolv.conf is ${what}: one warning, and its servers stay until there are others`, async () => {
-    // Another file, looked at as often, shows how time goes by.
+  Deno.test(`resolv.conf is ${what}: one warning, and the servers are kept until there are others`, async () => {
+    // Another file, checked as often, shows that time passes.
     const other = `${folder()}/other`;
     Deno.writeTextFileSync(other, "nameserver 198.51.100.0\n");
     const corefile = (path: string) => `. {\n forward a. ${path}\n forward . ${other}\n}\n`;
@@ -192,7 +191,7 @@ for (const { what, spoil, why, worse } of SPELLS) {
   });
 }
 
-Deno.test("resolv.conf: options and servers change, comments do not count", async () => {
+Deno.test("resolv.conf: changed options and servers are delivered, changed comments are not", async () => {
   await withFile(async ({ path, deliveries, logs }) => {
     Deno.writeTextFileSync(path, `# said\n${OLD}options timeout:5 attempts:3 rotate\n`);
     await until(() => deliveries.length === 1);
@@ -215,7 +214,7 @@ Deno.test("resolv.conf: options and servers change, comments do not count", asyn
   });
 });
 
-Deno.test("resolv.conf: a line that names no address is told of, once for a change", async () => {
+Deno.test("resolv.conf: a line without an address is logged once per change", async () => {
   await withFile(async ({ path, deliveries, warnings }) => {
     Deno.writeTextFileSync(path, `nameserver dns\nnameserver 192.0.2.300\n${NEW}`);
     await until(() => deliveries.length === 1);
@@ -225,7 +224,7 @@ Deno.test("resolv.conf: a line that names no address is told of, once for a chan
   });
 });
 
-Deno.test("one file of two directives and two blocks: each gets its own update", async () => {
+Deno.test("resolv.conf: a file of two directives in two blocks updates each of them", async () => {
   const corefile = (path: string) =>
     `a.example {\n forward . ${path}\n}\n` +
     `. {\n errors\n forward b.example 192.0.2.9 ${path} {\n policy sequential\n }\n` +
@@ -275,7 +274,7 @@ const LOOPS = [
 ];
 
 for (const { what, corefile, loops } of LOOPS) {
-  Deno.test(`a block that forwards to ${what} ${loops ? "is warned of" : "is no loop"}`, async () => {
+  Deno.test(`a block that forwards to ${what} ${loops ? "causes a warning" : "does not loop"}`, async () => {
     await following(corefile, { clock }, ({ logs }) => {
       assert.equal(logs.length, loops ? 1 : 0, logs.join("\n"));
       if (loops) assert.match(logs[0]!, /^warning: .*:5399 is this server block itself/);
@@ -284,7 +283,7 @@ for (const { what, corefile, loops } of LOOPS) {
   });
 }
 
-Deno.test("a file that comes to name this server: left out, and the servers before stay", async () => {
+Deno.test("resolv.conf: this server's address is left out, and the previous servers are kept", async () => {
   const corefile = (path: string) => `. {\n forward . ${path}\n}\n`;
   await withFile(async ({ path, deliveries, logs, warnings }) => {
     const leftOut = (addresses: string, rest = "") =>
@@ -304,7 +303,7 @@ Deno.test("a file that comes to name this server: left out, and the servers befo
   }, { prepare: (folder) => Deno.writeTextFileSync(`${folder}/resolv.conf`, OLD), corefile });
 });
 
-Deno.test("two blocks whose files name each other: both leave it out, whichever comes second", async () => {
+Deno.test("resolv.conf: two blocks whose files name each other both leave that server out", async () => {
   const own = folder();
   Deno.writeTextFileSync(`${own}/a`, "nameserver 127.0.0.2\n");
   Deno.writeTextFileSync(`${own}/b`, "nameserver 192.0.2.1\n");
@@ -324,7 +323,7 @@ Deno.test("two blocks whose files name each other: both leave it out, whichever 
 for (
   const { what, text } of [{ what: "absent", text: null }, { what: "empty", text: "# none\n" }]
 ) {
-  Deno.test(`resolv.conf is ${what} at the start: its servers are taken up when they come`, async () => {
+  Deno.test(`resolv.conf is ${what} at the start: its servers are used once it has some`, async () => {
     const own = folder();
     const path = `${own}/later/resolv.conf`;
     const other = `${own}/other`;
@@ -336,14 +335,12 @@ for (
     const corefile = `. {\n forward a. ${path}\n forward . ${path} ${other}\n}\n`;
     await following(corefile, { clock }, async ({ deliveries, logs }) => {
       const of = (position: number) => deliveries.filter((one) => one.position === position);
-      // Updates from other files go on meanwhile.
       for (let i = 1; i <= 3; i++) {
         Deno.writeTextFileSync(other, `nameserver 198.51.100.${i}\n`);
         await until(() => of(1).length === i);
         assert.deepEqual(of(1).at(-1)!.servers, [`198.51.100.${i}:53`]);
       }
       assert.equal(of(0).length, 0);
-      // Reading the configuration has warned already.
       assert.deepEqual(logs.filter((line) => line.startsWith("warning: ")), []);
       Deno.mkdirSync(`${own}/later`, { recursive: true });
       Deno.writeTextFileSync(path, OLD);
@@ -354,7 +351,6 @@ for (
         logs.at(-1)!,
         /resolv\.conf changed: upstreams were 198\.51\.100\.3:53, are 192\.0/,
       );
-      // From now on it is as with any other.
       Deno.removeSync(path);
       await until(() => logs.at(-1)!.startsWith("warning: "));
       assert.match(logs.at(-1)!, /there is no such file; its servers stay$/);
@@ -367,12 +363,17 @@ const RELOADS = [
   { what: "gone", text: null, listens: "192.0.2.77", servers: ["192.0.2.1"] },
   { what: "empty", text: "", listens: "192.0.2.77", servers: ["192.0.2.1"] },
   { what: "its own", text: "nameserver 192.0.2.77", listens: "192.0.2.77", servers: ["192.0.2.1"] },
-  { what: "gone, and its servers are its own now", text: null, listens: "192.0.2.1", servers: [] },
+  {
+    what: "missing, and nodens listens on its previous servers",
+    text: null,
+    listens: "192.0.2.1",
+    servers: [],
+  },
   { what: "another", text: NEW, listens: "192.0.2.77", servers: ["192.0.2.2"] },
 ];
 
 for (const { what, text, listens, servers } of RELOADS) {
-  Deno.test(`a reload while resolv.conf is ${what}: servers from before stay if there are no others`, async () => {
+  Deno.test(`a reload while resolv.conf is ${what} keeps the previous servers if there are no others`, async () => {
     const own = folder();
     const path = `${own}/resolv.conf`;
     Deno.writeTextFileSync(path, OLD);
@@ -402,7 +403,7 @@ for (const { what, text, listens, servers } of RELOADS) {
   });
 }
 
-Deno.test("a block that keeps its handlers is told what its file says when it is taken over anew", async () => {
+Deno.test("a block that keeps its handlers gets its file's servers again after a reload", async () => {
   const own = folder();
   const path = `${own}/resolv.conf`;
   Deno.writeTextFileSync(path, OLD);
@@ -414,7 +415,6 @@ Deno.test("a block that keeps its handlers is told what its file says when it is
   const previous = new Upstreams(config, options);
   const upstreams = new Upstreams(config, { ...options, previous });
   try {
-    // They may have been told something else since they were made of the same options.
     const deliveries = await upstreams.prepare();
     assert.equal(deliveries.length, 1);
     const { block, position, data } = deliveries[0]!;

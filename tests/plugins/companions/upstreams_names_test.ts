@@ -7,7 +7,7 @@ import { a, decode, responseBytes } from "../../support/messages/messages.ts";
 import { ScriptedServer } from "../../support/simulation/scripted_server.ts";
 
 const HOST = "dns.example.org";
-/** The real times divided by a hundred or so, in the same order. */
+/** About a hundredth of the real times, in the same order. */
 const TIMING: HostTiming = {
   minRefreshMs: 20,
   maxRefreshMs: 60,
@@ -18,7 +18,6 @@ const TIMING: HostTiming = {
 };
 
 type Transport = "udp" | "tcp";
-/** Makes the replies to a query; none is silence. */
 type Reply = (query: DecodedPacket, transport: Transport) => Uint8Array[];
 
 const aaaa = (name: string, data: string, ttl = 0): Answer => ({
@@ -37,7 +36,7 @@ const cname = (name: string, data: string): Answer => ({
 });
 const typeOf = (query: DecodedPacket) => query.questions![0]!.type;
 
-/** Answers with those of the records that are of the type asked for, and with all CNAME. */
+/** Answers with the records of the queried type, and with all CNAME records. */
 function zone(records: () => Answer[], options = {}): Reply {
   return (query) => [
     responseBytes(query, {
@@ -48,7 +47,6 @@ function zone(records: () => Answer[], options = {}): Reply {
   ];
 }
 
-/** Follows a directive that names the host, with a scripted resolver. */
 async function withResolver(
   use: (context: {
     script: { reply: Reply; asked: DecodedPacket[] };
@@ -80,13 +78,12 @@ async function withResolver(
   await resolver.stop();
 }
 
-/** Until the resolver has been asked some more times. */
 async function rounds(script: { asked: unknown[] }, count: number): Promise<void> {
   const end = script.asked.length + 2 * count;
   await until(() => script.asked.length >= end, "asking again");
 }
 
-Deno.test("a name: both families, followed when they change, in a stable order", async () => {
+Deno.test("upstream name: addresses of both families are followed, in a stable order", async () => {
   let records = [a(HOST, "192.0.2.1", 0), aaaa(HOST, "2001:DB8:0:0::1"), a(HOST, "192.0.2.2", 0)];
   await withResolver(async ({ script, servers, changes, logs }) => {
     await until(() => changes() === 1);
@@ -111,7 +108,7 @@ Deno.test("a name: both families, followed when they change, in a stable order",
   }, zone(() => records));
 });
 
-Deno.test("a name that stops to resolve keeps its addresses: one warning a spell", async () => {
+Deno.test("upstream name: a failing lookup keeps the addresses, with one warning", async () => {
   const good = zone(() => [a(HOST, "192.0.2.1", 0)]);
   const spells: { what: string; reply: Reply; why: RegExp }[] = [
     {
@@ -144,7 +141,7 @@ Deno.test("a name that stops to resolve keeps its addresses: one warning a spell
   );
 });
 
-Deno.test("of a family that cannot be asked for, what was known stays", async () => {
+Deno.test("upstream name: the addresses of a family that cannot be resolved are kept", async () => {
   let records = [a(HOST, "192.0.2.1", 0), aaaa(HOST, "2001:db8::1")];
   const good = zone(() => records);
   await withResolver(async ({ script, servers, changes, warnings }) => {
@@ -200,7 +197,7 @@ const LIES: { what: string; lie: Reply }[] = [
 ];
 
 for (const { what, lie } of LIES) {
-  Deno.test(`a name: ${what} is no reply, and the wait goes on`, async () => {
+  Deno.test(`upstream name: ${what} is ignored as a reply`, async () => {
     const truth = zone(() => [a(HOST, "192.0.2.1", 0)]);
     await withResolver(async ({ servers, changes, warnings }) => {
       await until(() => changes() === 1);
@@ -221,7 +218,7 @@ const ANSWERS: { what: string; records: Answer[]; servers: string[] }[] = [
     servers: ["192.0.2.5:1053"],
   },
   {
-    what: "records of other names, of other classes, and addresses that nobody has",
+    what: "records of other names and classes, and impossible addresses",
     records: [
       a("other.example.org", "198.51.100.1", 0),
       a(HOST, "0.0.0.0", 0),
@@ -243,7 +240,7 @@ const ANSWERS: { what: string; records: Answer[]; servers: string[] }[] = [
 ];
 
 for (const { what, records, servers: expected } of ANSWERS) {
-  Deno.test(`a name: ${what}`, async () => {
+  Deno.test(`upstream name: ${what}`, async () => {
     await withResolver(async ({ servers, changes }) => {
       await until(() => changes() === 1);
       assert.deepEqual(servers(), expected);
@@ -251,7 +248,7 @@ for (const { what, records, servers: expected } of ANSWERS) {
   });
 }
 
-Deno.test("a name: CNAME that go round end", async () => {
+Deno.test("upstream name: a loop of CNAME records ends", async () => {
   await withResolver(async ({ changes, warnings }) => {
     await until(() => warnings().length === 1);
     assert.match(warnings()[0]!, /it has no address/);
@@ -259,7 +256,7 @@ Deno.test("a name: CNAME that go round end", async () => {
   }, zone(() => [cname(HOST, "b.example.net"), cname("b.example.net", HOST)]));
 });
 
-Deno.test("a name: a truncated reply is asked for again over TCP", async () => {
+Deno.test("upstream name: a truncated reply is fetched again over TCP", async () => {
   const whole = zone(() => [a(HOST, "192.0.2.1", 0), a(HOST, "192.0.2.2", 0)]);
   await withResolver(
     async ({ servers, changes }) => {
@@ -273,17 +270,16 @@ Deno.test("a name: a truncated reply is asked for again over TCP", async () => {
   );
 });
 
-Deno.test("a name: its TTL is waited for, within the bounds", async () => {
+Deno.test("upstream name: the next lookup is after the TTL, within bounds", async () => {
   let ttl = 0;
   await withResolver(async ({ script }) => {
     await rounds(script, 2);
     ttl = 2 ** 31 - 1;
-    // A day would pass without the upper bound.
     await rounds(script, 3);
   }, zone(() => [a(HOST, "192.0.2.1", ttl)]));
 });
 
-Deno.test("names beside servers and files; the next resolver where one is silent", async () => {
+Deno.test("upstream name: names, servers and files are combined; a silent resolver is replaced by the next", async () => {
   const [silent, good] = await Promise.all([
     ScriptedServer.start(() => []),
     ScriptedServer.start((bytes) => {
@@ -324,11 +320,11 @@ const BOOTSTRAPS = [
 ];
 
 for (const { what, resolvConf, why } of BOOTSTRAPS) {
-  Deno.test(`a name, and a resolv.conf with ${what}: the lookup ends and says so`, async () => {
+  Deno.test(`upstream name: with ${what} in resolv.conf, the lookup fails with a reason`, async () => {
     const path = Deno.makeTempFileSync();
     Deno.writeTextFileSync(path, resolvConf);
     const surroundings = {
-      // Port 53 of this machine may have a server: it is not waited for.
+      // Port 53 of this machine may have a server: the test does not wait for it.
       hostTiming: { ...TIMING, timeoutMs: 1 },
       resolvConfPath: path,
     };
@@ -342,7 +338,7 @@ for (const { what, resolvConf, why } of BOOTSTRAPS) {
   });
 }
 
-Deno.test("stopping ends a lookup that is under way, its sockets and timers", async () => {
+Deno.test("upstream name: stopping ends a lookup in flight, its sockets and timers", async () => {
   const asked = Promise.withResolvers<void>();
   const resolver = await ScriptedServer.start(() => {
     asked.resolve();

@@ -10,7 +10,6 @@ import {
   type NetlinkMessage,
 } from "../../../src/sys/netlink/netlink.ts";
 
-/** Octets in hexadecimal; spaces are ignored. */
 const bytes = (hex: string) => Uint8Array.fromHex(hex.replace(/\s/g, ""));
 
 const ENCODED: { what: string; made: Uint8Array; hex: string }[] = [

@@ -7,7 +7,6 @@ import {
   decodeNotice,
 } from "../../../src/sys/netlink/rtnetlink_messages.ts";
 
-/** Octets in hexadecimal; spaces are ignored. */
 const bytes = (hex: string) => Uint8Array.fromHex(hex.replace(/\s/g, ""));
 
 const IPV4 = { index: 5, bytes: bytes("a9fe140a"), prefixLength: 32 };

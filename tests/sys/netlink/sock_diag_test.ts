@@ -7,10 +7,9 @@ import { skipUnlessLinux } from "../../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
 
-/** Octets in hexadecimal; spaces are ignored. */
 const bytes = (hex: string) => Uint8Array.fromHex(hex.replace(/\s/g, ""));
 
-Deno.test("a request contains family, protocol, states and port", () => {
+Deno.test("sock_diag: a request contains family, protocol, states and port", () => {
   const query = { family: 6, kind: "tcp", port: 53, states: [SOCKET_STATE.LISTEN] } as const;
   const request = encodeRequest(socketRequest(query), 7);
   const zeros = "00".repeat(44);
@@ -20,7 +19,7 @@ Deno.test("a request contains family, protocol, states and port", () => {
   );
 });
 
-Deno.test("a socket is decoded, and a truncated one is an error", () => {
+Deno.test("sock_diag: a socket is decoded, and a truncated one is an error", () => {
   const body = bytes(
     "02070000 0035 0000 7f000001 00000000 00000000 00000000" +
       "00000000 00000000 00000000 00000000 02000000 0100000000000080" +
@@ -46,7 +45,6 @@ Deno.test({
   fn: () => {
     for (const hostname of ["127.0.0.1", "::1"]) {
       const family = hostname === "::1" ? 6 : 4;
-      // One that no other address has either.
       const port = freePort();
       const tcp = Deno.listen({ hostname, port });
       const udp = Deno.listenDatagram({ transport: "udp", hostname, port });
