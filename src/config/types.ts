@@ -28,7 +28,8 @@ export type EndpointKind =
   /** `lameduckMs`: delay of a shutdown, for others to notice. */
   | { kind: "health"; lameduckMs: number }
   /** `continuously`: check plugins again that were ready once. */
-  | { kind: "ready"; continuously: boolean };
+  | { kind: "ready"; continuously: boolean }
+  | { kind: "pprof" };
 
 /** One server block: its zones share the handlers. */
 export interface BlockConfig {
