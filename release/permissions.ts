@@ -12,7 +12,7 @@ const ALWAYS = [
   "--allow-net",
   "--allow-read",
   "--allow-env",
-  "--allow-sys=networkInterfaces,hostname,uid",
+  "--allow-sys",
 ];
 
 export const NEEDS = {

@@ -27,7 +27,8 @@ export type EndpointKind =
   /** `lameduckMs`: shutdown delay. */
   | { kind: "health"; lameduckMs: number }
   /** `continuously`: also recheck plugins that were ready once. */
-  | { kind: "ready"; continuously: boolean };
+  | { kind: "ready"; continuously: boolean }
+  | { kind: "pprof" };
 
 /** One server block; its zones share handlers. */
 export interface BlockConfig {

@@ -81,7 +81,7 @@ export async function examine(
     arch: Deno.build.arch,
     deno: Deno.version.deno,
     libcMissing,
-    denied: PERMISSIONS.filter((name) => !isGranted(name)),
+    denied: PERMISSIONS.filter((name) => Deno.permissions.querySync({ name }).state !== "granted"),
     touchesHost: setupInterface || wantsRules(options),
   };
   const capabilities = {
@@ -137,15 +137,6 @@ export async function examine(
 
 function finding(id: string, title: string, verdict: Verdict): Finding {
   return { id, title, ...verdict };
-}
-
-function isGranted(name: typeof PERMISSIONS[number]): boolean {
-  if (Deno.permissions.querySync({ name }).state === "granted") return true;
-  // The compiled program has partial permission.
-  return name === "sys" &&
-    (["networkInterfaces", "hostname", "uid"] as const).every((kind) =>
-      Deno.permissions.querySync({ name, kind }).state === "granted"
-    );
 }
 
 async function probeListeners(

@@ -18,6 +18,7 @@ import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { minimalSetup } from "./minimal/setup.ts";
 import { nsidSetup } from "./nsid/setup.ts";
+import { pprofSetup } from "./pprof/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
 import { reloadSetup } from "./reload/setup.ts";
@@ -42,6 +43,7 @@ export const SETUPS: ReadonlyMap<string, PluginSetup> = new Map(
     debugSetup,
     readySetup,
     healthSetup,
+    pprofSetup,
     prometheusSetup,
     errorsSetup,
     logSetup,

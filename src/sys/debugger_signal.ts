@@ -78,7 +78,8 @@ async function occupyPort(): Promise<void> {
 
 /** Closes the debugger and its connections. */
 async function closeDebugger(): Promise<void> {
-  if (!isGranted({ name: "sys" })) return;
+  // A compiled nodens does not open it.
+  if (Deno.build.standalone || !isGranted({ name: "sys" })) return;
   const inspector = await import("node:inspector");
   inspector.close();
   Deno.unrefTimer(setTimeout(() => inspector.close(), CLOSE_AGAIN_MS));

@@ -33,7 +33,7 @@ function requireOwner(what: string, { uid, mode }: Deno.FileInfo, own: number): 
 
 function ownUser(): number {
   if (Deno.permissions.querySync({ name: "sys", kind: "uid" }).state !== "granted") {
-    throw new Error("nodens may not ask which user it is (--allow-sys=uid)");
+    throw new Error("nodens may not ask which user it is (--allow-sys)");
   }
   return Deno.uid()!;
 }

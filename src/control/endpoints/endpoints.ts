@@ -6,6 +6,7 @@ import { HealthProbe, type HealthProbeOptions } from "./health_probe.ts";
 import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
+import { Profiles } from "./profiles.ts";
 import { Readiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
 
@@ -17,13 +18,14 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   status?: StatusSource;
 }
 
-/** Serves the `prometheus`, `health` and `ready` directives. */
+/** Serves the `prometheus`, `health`, `ready` and `pprof` directives. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #clock: Clock;
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
+  readonly #profiles: Profiles;
   #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
@@ -34,6 +36,7 @@ export class Endpoints {
     this.#servers = new HttpServers(options);
     this.#metrics = new MetricsSource(options);
     this.#probe = new HealthProbe(options);
+    this.#profiles = new Profiles(options.planes, this.#clock);
   }
 
   /**
@@ -64,6 +67,10 @@ export class Endpoints {
       const readiness = new Readiness({ planes, config, blocks, clock: this.#clock });
       const handler = () => this.#ready(readiness);
       routes.push({ host, port, path: "/ready", probe: true, handler });
+    }
+    for (const { kind, host, port } of endpoints) {
+      if (kind !== "pprof") continue;
+      routes.push(...this.#profiles.routes.map((route) => ({ host, port, ...route })));
     }
     this.#servers.apply(routes, shared);
     this.#stopping = false;

@@ -15,6 +15,7 @@ import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/mark.ts";
+import type { ProfileAction, ProfileResult } from "../../sys/profiler.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
@@ -273,6 +274,11 @@ export class DataPlane implements LaneUser {
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
     return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
+  }
+
+  /** Starts or ends a profile of the thread. Rejects like `ask`. */
+  profile(action: ProfileAction, limitMs: number): Promise<ProfileResult> {
+    return this.#port.request({ type: "profile", action }, limitMs) as Promise<ProfileResult>;
   }
 
   async stop(limitMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import type { CheckPlan } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
 import type { BoundSocket } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
+import type { ProfileAction } from "../../sys/profiler.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 
 /** Driver: epoll through FFI, or the runtime's sockets. */
@@ -44,7 +45,9 @@ export type PlaneRequest =
   /** Answered once all queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
-  | { type: "check"; plan: CheckPlan };
+  | { type: "check"; plan: CheckPlan }
+  /** Answer: a `ProfileResult`. */
+  | { type: "profile"; action: ProfileAction };
 
 /** Message from the control plane to a running data plane. */
 export type ControlMessage =

@@ -15,6 +15,7 @@ import { handlersWith } from "../../plugins/handlers.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
+import { type ProfileResult, profileThread } from "../../sys/profiler.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
 import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
 import { type PostedMessage, readPosted } from "./plane_port.ts";
@@ -56,6 +57,7 @@ class DataPlaneThread {
   /** Sent after a turn, so queries precede the next request. */
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
+  #profile: ProfileResult | null = null;
 
   constructor(message: StartMessage) {
     this.#message = message;
@@ -105,7 +107,7 @@ class DataPlaneThread {
     port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
       last = last.then(async () => {
         const message = readPosted(data);
-        if (this.#needsLibraries(message)) await loadLibraries(message.config);
+        await this.#prepare(message);
         driver.run(() => this.#handle(message));
         if (this.#running) return;
         this.#selfCheck.end();
@@ -194,11 +196,16 @@ class DataPlaneThread {
 
   async #receive(message: ControlMessage): Promise<void> {
     try {
-      if (this.#needsLibraries(message)) await loadLibraries(message.config);
+      await this.#prepare(message);
       this.#handle(message);
     } catch (error) {
       this.#survive(error);
     }
+  }
+
+  async #prepare(message: ControlMessage): Promise<void> {
+    if (this.#needsLibraries(message)) await loadLibraries(message.config);
+    if (message.type === "profile") this.#profile = await profileThread(message.action);
   }
 
   #needsLibraries(message: ControlMessage): message is Configure {
@@ -235,6 +242,8 @@ class DataPlaneThread {
         return this.#selfCheck.follow(message.plan, (answer) => {
           this.#answers.push({ type: "answered", id: message.id, answer });
         });
+      case "profile":
+        return this.#answer(message.id, () => this.#profile);
       case "stop":
         this.#running = false;
         return;

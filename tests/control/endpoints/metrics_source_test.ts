@@ -14,6 +14,7 @@ function make() {
     source.serve({
       method: "GET",
       path: "/metrics",
+      query: new URLSearchParams(),
       headers: new Map(Object.entries(headers)),
       close: false,
     });

@@ -7,6 +7,8 @@ export interface HttpTarget {
   handler: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
   /** Cheap; answered before everything else. */
   probe?: boolean;
+  /** Limit for an answer instead of `HttpLimits.answerMs`. */
+  answerMs?: number;
   localOnly?: boolean;
 }
 
@@ -46,6 +48,10 @@ export class HttpAddressServer implements ConnectionOwner {
 
   isProbe(path: string): boolean {
     return this.targets.get(path)?.probe === true;
+  }
+
+  answerMs(path: string): number {
+    return this.targets.get(path)?.answerMs ?? this.#context.limits.answerMs;
   }
 
   async answer(request: HttpRequest, { local }: HttpConnection): Promise<HttpReply> {

@@ -23,6 +23,7 @@ export interface HttpContext {
 /** Server that accepted a connection. */
 export interface ConnectionOwner {
   isProbe(path: string): boolean;
+  answerMs(path: string): number;
   answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
   queued(): void;
 }
@@ -90,6 +91,7 @@ export class HttpConnection {
       await this.#send(writeReply(read, { close: true, headOnly: false }));
       return await this.#discard();
     }
+    this.#limit(this.#owner.answerMs(read.path), "slow_answer");
     const reply = await this.#owner.answer(read, this);
     // Unread answers to a pipelining client would pile up in the kernel.
     const close = read.close || this.#ending || this.#length > 0;

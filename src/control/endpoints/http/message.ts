@@ -4,6 +4,7 @@
 export interface HttpRequest {
   method: "GET" | "HEAD";
   path: string;
+  query: URLSearchParams;
   headers: ReadonlyMap<string, string>;
   close: boolean;
 }
@@ -80,12 +81,13 @@ export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   if (method !== "GET" && method !== "HEAD") {
     return { ...refusal(405, "only GET"), headers: { allow: "GET, HEAD" } };
   }
-  const path = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)/i.exec(target!)?.[1];
+  const [, path, query] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(\?[^#]*)?/i.exec(target!) ?? [];
   if (path === undefined) return refusal(400, "not a path");
   // The body is not read, so the connection cannot continue.
   const body = headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
   const asked = (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);
-  return { method, path, headers, close: minor === "0" || body || asked.includes("close") };
+  const close = minor === "0" || body || asked.includes("close");
+  return { method, path, query: new URLSearchParams(query), headers, close };
 }
 
 /** An error answer; its text must contain nothing from the client. */

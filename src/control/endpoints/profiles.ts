@@ -1,0 +1,87 @@
+import type { Clock } from "../../base/clock.ts";
+import {
+  type ProfileAction,
+  type ProfileKind,
+  type ProfileResult,
+  profileThread,
+} from "../../sys/profiler.ts";
+import type { DataPlane } from "../plane/data_plane.ts";
+import { type HttpReply, type HttpRequest, refusal, textReply } from "./http/message.ts";
+
+const DEFAULT_SECONDS = 30;
+const MAX_SECONDS = 300;
+/** For a thread to start, or to write its profile as JSON. */
+const THREAD_MS = 10_000;
+
+const INDEX = `/debug/pprof/profile?seconds=30&thread=1  CPU profile
+/debug/pprof/heap?seconds=30&thread=1     allocations of this time that are still in use
+thread: a data plane by number, or "control". Open the file in Chrome DevTools.
+`;
+
+/** Profiles of the threads over HTTP, one at a time. */
+export class Profiles {
+  readonly #planes: readonly DataPlane[];
+  readonly #clock: Clock;
+  #busy = false;
+
+  constructor(planes: readonly DataPlane[], clock: Clock) {
+    this.#planes = planes;
+    this.#clock = clock;
+  }
+
+  readonly routes = [
+    { path: "/debug/pprof/", handler: () => textReply(200, INDEX) },
+    this.#route("profile", "cpu"),
+    this.#route("heap", "heap"),
+  ];
+
+  #route(name: string, kind: ProfileKind) {
+    return {
+      path: `/debug/pprof/${name}`,
+      answerMs: MAX_SECONDS * 1000 + 2 * THREAD_MS,
+      handler: (request: HttpRequest) => this.#record(kind, request),
+    };
+  }
+
+  async #record(kind: ProfileKind, { query }: HttpRequest): Promise<HttpReply> {
+    const seconds = Number(query.get("seconds") ?? DEFAULT_SECONDS);
+    if (!(seconds > 0 && seconds <= MAX_SECONDS)) {
+      return refusal(400, `seconds must be more than 0 and at most ${MAX_SECONDS}`);
+    }
+    const thread = query.get("thread") ?? "1";
+    const profile = this.#thread(thread);
+    if (profile === null) {
+      return refusal(
+        400,
+        `thread must be "control", or a data plane from 1 to ${this.#planes.length}`,
+      );
+    }
+    if (this.#busy) return refusal(503, "a profile is already being recorded; try again later");
+    this.#busy = true;
+    try {
+      const started = await profile({ start: kind });
+      if ("error" in started) return refusal(503, `cannot profile: ${started.error}`);
+      await this.#clock.sleep(seconds * 1000);
+      const result = await profile("end");
+      if ("error" in result) return refusal(503, `the profile is lost: ${result.error}`);
+      return {
+        status: 200,
+        headers: {
+          "content-type": "application/json",
+          "content-disposition": `attachment; filename="nodens-${thread}.${kind}profile"`,
+        },
+        body: result.json!,
+      };
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #thread(name: string): ((action: ProfileAction) => Promise<ProfileResult>) | null {
+    if (name === "control") return profileThread;
+    const plane = /^[0-9]{1,3}$/.test(name) ? this.#planes[Number(name) - 1] : undefined;
+    if (plane === undefined) return null;
+    return (action) =>
+      plane.profile(action, THREAD_MS).catch((error: Error) => ({ error: error.message }));
+  }
+}

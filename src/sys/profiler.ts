@@ -1,0 +1,60 @@
+import type { Session } from "node:inspector";
+
+/** What to record: the time spent in each function, or the allocations that are still in use. */
+export type ProfileKind = "cpu" | "heap";
+
+/** Starts a profile, or ends and returns the one that runs. */
+export type ProfileAction = { start: ProfileKind } | "end";
+
+/** A profile as JSON, `null` for one that was started, or why it failed. */
+export type ProfileResult = { json: string | null } | { error: string };
+
+const METHODS = {
+  cpu: { domain: "Profiler", start: "start", end: "stop" },
+  heap: { domain: "HeapProfiler", start: "startSampling", end: "stopSampling" },
+} as const;
+
+let running: { kind: ProfileKind; session: Session } | null = null;
+
+/**
+ * Profiles the calling thread with V8's own profiler, one profile at a time. The JSON is a
+ * `.cpuprofile` or `.heapprofile` of Chrome DevTools. Needs `--allow-sys`.
+ */
+export async function profileThread(action: ProfileAction): Promise<ProfileResult> {
+  try {
+    return { json: action === "end" ? await end() : await start(action.start) };
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
+}
+
+async function start(kind: ProfileKind): Promise<null> {
+  if (running !== null) await end();
+  const { Session } = await import("node:inspector");
+  const session = new Session();
+  session.connect();
+  running = { kind, session };
+  const { domain, start } = METHODS[kind];
+  await post(session, `${domain}.enable`);
+  await post(session, `${domain}.${start}`);
+  return null;
+}
+
+async function end(): Promise<string> {
+  if (running === null) throw new Error("no profile was started");
+  const { kind, session } = running;
+  running = null;
+  try {
+    const { domain, end } = METHODS[kind];
+    const { profile } = await post(session, `${domain}.${end}`);
+    return JSON.stringify(profile);
+  } finally {
+    session.disconnect();
+  }
+}
+
+function post(session: Session, method: string): Promise<{ profile?: unknown }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ profile?: unknown }>();
+  session.post(method, (error, result) => error === null ? resolve(result ?? {}) : reject(error));
+  return promise;
+}
