@@ -1,8 +1,4 @@
-/** Sections that a template fills, in the order of a message. */
-export const SECTIONS = ["answer", "authority", "additional"] as const;
-
-/** One of `SECTIONS`. */
-export type Section = typeof SECTIONS[number];
+import type { Section } from "../../engine/response/records.ts";
 
 /** A record in Go's template language. */
 export interface RecordTemplate {

@@ -2,20 +2,21 @@ import { Address } from "../../dns/address.ts";
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
-import { readRecord, type WireRecord } from "../../dns/record_text/record.ts";
+import { readRecord } from "../../dns/record_text/record.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
+import type { MessageRecord } from "../../engine/response/records.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { compilePattern } from "../pattern.ts";
 import { dataOf, FIELD_NAMES, type Match } from "./data.ts";
 import { compile } from "./go_template/compile.ts";
 import { EvaluationError, type Value } from "./go_template/values.ts";
-import type { Section, Template } from "./options.ts";
+import type { Template } from "./options.ts";
 
 /** What a template answers. */
 export interface Reply {
   readonly rcode: number;
-  readonly records: { section: Section; record: WireRecord }[];
+  readonly records: MessageRecord[];
   readonly extendedError: Template["extendedError"];
 }
 
@@ -93,7 +94,7 @@ function prepare(template: Template, engine: EngineServices) {
       const data = dataOf({ ...match, remote: remoteOf(exchange) });
       for (const { section, text, make } of records) {
         try {
-          reply.records.push({ section, record: make(data) });
+          reply.records.push({ section, ...make(data) });
         } catch (error) {
           exchange.error = `template: ${(error as Error).message} (${section} ${text})`;
           const what = error instanceof EvaluationError ? "template" : "rr";

@@ -3,13 +3,14 @@ import { quote } from "../../corefile/quote.ts";
 import { CLASS, TYPE } from "../../dns/constants.ts";
 import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
 import { readRecord } from "../../dns/record_text/record.ts";
+import type { Section } from "../../engine/response/records.ts";
 import type { Controller, PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELD_NAMES } from "./data.ts";
 import { compile } from "./go_template/compile.ts";
 import { TemplateError } from "./go_template/values.ts";
-import type { RecordTemplate, Section, Template, TemplateOptions } from "./options.ts";
+import type { RecordTemplate, Template, TemplateOptions } from "./options.ts";
 
 const OPTIONS = [
   ...["match", "answer", "authority", "additional", "rcode", "ederror", "fallthrough"],
