@@ -14,6 +14,9 @@ export interface Template {
   qtype: number;
   /** Regular expressions in Go's syntax; one must match the name. */
   patterns: string[];
+  /** Expressions in the language of expr-lang: values for the records, then conditions. */
+  variables: { name: string; expression: string }[];
+  conditions: string[];
   records: RecordTemplate[];
   rcode: number;
   /** Extended DNS Error (RFC 8914). */

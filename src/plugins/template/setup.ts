@@ -1,3 +1,4 @@
+import type { Dispenser } from "../../corefile/dispenser.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { CLASS, TYPE } from "../../dns/constants.ts";
@@ -8,12 +9,26 @@ import type { Controller, PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELD_NAMES } from "./data.ts";
+import { ENVIRONMENT } from "./expression/environment.ts";
+import { nameFault, type Names } from "./expression/names.ts";
+import { compileExpression } from "./expression/parse.ts";
+import { ExpressionError } from "./expression/scope.ts";
 import { compile } from "./go_template/compile.ts";
 import { TemplateError } from "./go_template/values.ts";
 import type { RecordTemplate, Template, TemplateOptions } from "./options.ts";
 
 const OPTIONS = [
-  ...["match", "answer", "authority", "additional", "rcode", "ederror", "fallthrough"],
+  ...[
+    "match",
+    "var",
+    "expr",
+    "answer",
+    "authority",
+    "additional",
+    "rcode",
+    "ederror",
+    "fallthrough",
+  ],
   "upstream",
 ];
 /** Characters of a pattern or template; names have 255 octets. */
@@ -49,15 +64,17 @@ function readTemplate(controller: Controller): Template {
     qclass,
     qtype,
     patterns: [],
+    variables: [],
+    conditions: [],
     records: [],
     rcode: 0,
     extendedError: null,
     fallthrough: null,
   };
   tokens.eachInBlock((option) => readOption(option, template, controller));
-  const { patterns, records, rcode } = template;
+  const { patterns, conditions, records, rcode } = template;
   const everything = template.zones.includes(".") && qtype === TYPE.ANY &&
-    (qclass === CLASS.ANY || qclass === CLASS.IN) && patterns.length === 0;
+    (qclass === CLASS.ANY || qclass === CLASS.IN) && patterns.length + conditions.length === 0;
   if (everything && records.length === 0 && rcode === 0) {
     warn(tokens.directiveLine, "it answers every query with no records (name a zone or a match)");
   }
@@ -80,6 +97,23 @@ function readOption(option: string, template: Template, { tokens }: Controller):
         template.patterns.push(pattern);
       }
       break;
+    case "var": {
+      const [name, ...words] = tokens.someArgs("NAME EXPRESSION");
+      const fault = nameFault(name, namesOf(template));
+      if (fault !== null) throw tokens.error(`${quote(name)} cannot be a variable: ${fault}`);
+      const expression = words.join(" ");
+      checkLength("expression", expression);
+      checkExpression(expression, template, tokens);
+      template.variables.push({ name, expression });
+      break;
+    }
+    case "expr": {
+      const expression = tokens.someArgs("EXPRESSION").join(" ");
+      checkLength("expression", expression);
+      checkExpression(expression, template, tokens);
+      template.conditions.push(expression);
+      break;
+    }
     case "answer":
     case "authority":
     case "additional":
@@ -115,15 +149,26 @@ function readOption(option: string, template: Template, { tokens }: Controller):
       template.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
       break;
     }
-    case "var":
-    case "expr":
-      throw tokens.error(`${option} is not supported yet (use match, if and printf instead)`);
     case "upstream":
       // CoreDNS accepts and ignores it.
       tokens.remainingArgs();
       break;
     default:
       throw tokens.error(unknownOption(option, OPTIONS));
+  }
+}
+
+function namesOf({ variables }: Template): Names {
+  return { functions: ENVIRONMENT, variables: new Set(variables.map(({ name }) => name)) };
+}
+
+function checkExpression(expression: string, template: Template, tokens: Dispenser): void {
+  if (expression === "") throw tokens.error("the expression is missing");
+  try {
+    compileExpression(expression, namesOf(template));
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    throw tokens.error(`${quote(expression)} is not an expression: ${error.message}`);
   }
 }
 
