@@ -16,7 +16,8 @@ export interface Controller {
   /** Every use of the directive in the server block. */
   readonly tokens: Dispenser;
   /** Zones of the server block, normalised: `example.org.`. */
-  readonly zones: readonly string[];
+  /** At least one, also if the faulty keys of the block have none. */
+  readonly zones: readonly [string, ...string[]];
   readonly host: HostView;
   /** Later directives of the block that answer queries, in the order of the chain. */
   readonly answeringBehind: readonly string[];

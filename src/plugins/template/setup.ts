@@ -9,27 +9,16 @@ import type { Controller, PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELD_NAMES } from "./data.ts";
-import { ENVIRONMENT } from "./expression/environment.ts";
-import { nameFault, type Names } from "./expression/names.ts";
-import { compileExpression } from "./expression/parse.ts";
+import { checkTypes } from "./expression/check_types.ts";
+import { nameFault, namesOf } from "./expression/names.ts";
 import { ExpressionError } from "./expression/scope.ts";
 import { compile } from "./go_template/compile.ts";
 import { TemplateError } from "./go_template/values.ts";
 import type { RecordTemplate, Template, TemplateOptions } from "./options.ts";
 
 const OPTIONS = [
-  ...[
-    "match",
-    "var",
-    "expr",
-    "answer",
-    "authority",
-    "additional",
-    "rcode",
-    "ederror",
-    "fallthrough",
-  ],
-  "upstream",
+  ...["match", "var", "expr", "answer", "authority", "additional"],
+  ...["rcode", "ederror", "fallthrough", "upstream"],
 ];
 /** Characters of a pattern or template; names have 255 octets. */
 const MAX_TEXT = 10_000;
@@ -99,7 +88,7 @@ function readOption(option: string, template: Template, { tokens }: Controller):
       break;
     case "var": {
       const [name, ...words] = tokens.someArgs("NAME EXPRESSION");
-      const fault = nameFault(name, namesOf(template));
+      const fault = nameFault(name, namesOf(template.variables));
       if (fault !== null) throw tokens.error(`${quote(name)} cannot be a variable: ${fault}`);
       const expression = words.join(" ");
       checkLength("expression", expression);
@@ -137,11 +126,16 @@ function readOption(option: string, template: Template, { tokens }: Controller):
       break;
     }
     case "ederror": {
-      const [code, ...words] = tokens.someArgs("CODE [REASON]");
+      const [code, reason = "", ...more] = tokens.someArgs("CODE [REASON]");
       if (!/^[0-9]{1,5}$/.test(code) || Number(code) > MAX_EDE) {
         throw tokens.error(`${quote(code)} is not an extended error (a number of RFC 8914)`);
       }
-      template.extendedError = { code: Number(code), text: words.join(" ") };
+      if (more.length > 0) {
+        throw tokens.error(
+          `the reason has several words (write ${quote([reason, ...more].join(" "))})`,
+        );
+      }
+      template.extendedError = { code: Number(code), text: reason };
       break;
     }
     case "fallthrough": {
@@ -158,14 +152,10 @@ function readOption(option: string, template: Template, { tokens }: Controller):
   }
 }
 
-function namesOf({ variables }: Template): Names {
-  return { functions: ENVIRONMENT, variables: new Set(variables.map(({ name }) => name)) };
-}
-
 function checkExpression(expression: string, template: Template, tokens: Dispenser): void {
   if (expression === "") throw tokens.error("the expression is missing");
   try {
-    compileExpression(expression, namesOf(template));
+    checkTypes(expression, template);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     throw tokens.error(`${quote(expression)} is not an expression: ${error.message}`);

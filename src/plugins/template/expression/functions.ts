@@ -1,5 +1,6 @@
 import { EvaluationError, isList, textOf, type Value } from "../go_template/values.ts";
 import { compare } from "./operators.ts";
+import { kindOf, TypeFault } from "./scope.ts";
 
 /** Characters that `repeat` and `join` may make. */
 const MAX_MADE = 10_000;
@@ -110,26 +111,32 @@ export const UNSUPPORTED: ReadonlySet<string> = new Set(
 
 /** A boolean; other values are faults. */
 export function truth(value: Value): boolean {
-  if (typeof value !== "boolean") throw new EvaluationError(`${shown(value)} is not true or false`);
+  if (typeof value !== "boolean") throw fault(value, "true or false");
   return value;
 }
 
 /** A list; other values are faults. */
 export function list(value: Value): readonly Value[] {
-  if (!isList(value)) throw new EvaluationError(`${shown(value)} is not a list`);
+  if (!isList(value)) throw fault(value, "a list");
   return value;
 }
 
 /** A text; other values are faults. */
 export function text(value: Value): string {
-  if (typeof value !== "string") throw new EvaluationError(`${shown(value)} is not text`);
+  if (typeof value !== "string") throw fault(value, "text");
   return value;
 }
 
 /** A number; other values are faults. */
 export function number(value: Value): bigint | number {
   if (typeof value === "bigint" || typeof value === "number") return value;
-  throw new EvaluationError(`${shown(value)} is not a number`);
+  throw fault(value, "a number");
+}
+
+function fault(value: Value, wanted: string): EvaluationError {
+  const what = `${kindOf(value)} is not ${wanted}`;
+  // What may be nil depends on the query.
+  return value === null ? new EvaluationError(what) : new TypeFault(what);
 }
 
 function of(

@@ -1,3 +1,4 @@
+import { ENVIRONMENT } from "./environment.ts";
 import { FUNCTIONS, OVER_LISTS, UNSUPPORTED } from "./functions.ts";
 
 /** Words that may follow `not`. */
@@ -14,6 +15,11 @@ export interface Names {
   /** Functions of the environment, and how many arguments they take. */
   readonly functions: ReadonlyMap<string, number>;
   readonly variables: ReadonlySet<string>;
+}
+
+/** Names for the expressions after some variables. */
+export function namesOf(variables: readonly { name: string }[]): Names {
+  return { functions: ENVIRONMENT, variables: new Set(variables.map(({ name }) => name)) };
 }
 
 /** Why a variable cannot have a name; null if it can. */

@@ -1,4 +1,5 @@
-import { EvaluationError, isList, textOf, type Value } from "../go_template/values.ts";
+import { EvaluationError, isList, type Value } from "../go_template/values.ts";
+import { kindOf, TypeFault } from "./scope.ts";
 
 /** Most elements of `from..to`. */
 const MAX_RANGE = 1000n;
@@ -105,5 +106,7 @@ function isNumber(value: Value): value is bigint | number {
 }
 
 function mismatch(sign: string, a: Value, b: Value): EvaluationError {
-  return new EvaluationError(`${JSON.stringify(textOf(a))} ${sign} ${JSON.stringify(textOf(b))}`);
+  const what = `${sign} does not take ${kindOf(a)} and ${kindOf(b)}`;
+  // What may be nil depends on the query.
+  return a === null || b === null ? new EvaluationError(what) : new TypeFault(what);
 }

@@ -12,6 +12,17 @@ export class ExpressionError extends Error {
   override readonly name = "ExpressionError";
 }
 
+/** A value of a type that an operator or function does not take, whatever the query. */
+export class TypeFault extends EvaluationError {}
+
+/** What a value is, for faults. */
+export function kindOf(value: Value): string {
+  if (value === null) return "nil";
+  if (isList(value)) return "a list";
+  if (typeof value === "string") return "text";
+  return typeof value === "boolean" ? "a truth value" : "a number";
+}
+
 /** What an expression may ask about a query. */
 export type Environment = Readonly<Record<string, (...args: Value[]) => Value>>;
 
