@@ -1,4 +1,10 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { FUNCTIONS, OVER_LISTS } from "../../src/plugins/template/expression/functions.ts";
+import { namesOf } from "../../src/plugins/template/expression/names.ts";
+import { compileExpression } from "../../src/plugins/template/expression/parse.ts";
+import { ExpressionError, Scope } from "../../src/plugins/template/expression/scope.ts";
+import { EvaluationError } from "../../src/plugins/template/go_template/values.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { answering, ask } from "../support/engine/scenario.ts";
 import { Simulation } from "../support/simulation/simulation.ts";
@@ -52,6 +58,8 @@ const VALUES: [expression: string, text: string | null][] = [
   ["int('42') + len('four')", "46"],
   ["floor(float('2.7')) + abs(-1)", "3"],
   ["[1, 2] == [1, 2]", "true"],
+  ["replace('ab', '', '-') + join(split('ab', ''), '+')", "-a-b-a+b"],
+  ["replace('a.b.c', '.', '-', 1)", "a-b.c"],
   ["incidr('10.1.2.3', '10.0.0.0/8')", "true"],
   ["incidr('192.0.2.1', '2001:db8::/32')", "false"],
   ["incidr('2001:DB8:1::1', '2001:db8::/32')", "true"],
@@ -89,6 +97,42 @@ for (const [expression, expected] of VALUES) {
     assert.equal(new TextDecoder().decode(record!.data[0]), expected);
   });
 }
+
+Deno.test("template: no expression fails in another way than by its own errors", () => {
+  const words = [
+    ..."()[]{},#+-*/%?:|<".split(""),
+    ...["..", "**", "==", "??", "in", "not", "and", "or", "matches", "contains"],
+    ...["0", "1", "2.5", "1e400", "0x1f", "9223372036854775807", "''", "'a.b'", "nil", "true"],
+    ...["text", "numbers", "[1, 2]", "1..9", ...FUNCTIONS.keys(), ...OVER_LISTS.keys()],
+  ];
+  const operand = fc.constantFrom(
+    "''",
+    "'a.b'",
+    "0",
+    "-1",
+    "2.5",
+    "nil",
+    "text",
+    "numbers",
+    "true",
+  );
+  const call = fc.tuple(fc.constantFrom(...FUNCTIONS.keys()), fc.array(operand, { maxLength: 4 }))
+    .map(([name, args]) => `${name}(${args.join(", ")})`);
+  const soup = fc.array(fc.constantFrom(...words), { maxLength: 12 }).map((all) => all.join(" "));
+  const names = namesOf([{ name: "text" }, { name: "numbers" }]);
+  fc.assert(
+    fc.property(fc.oneof(soup, call), (source) => {
+      try {
+        const scope = new Scope({});
+        Object.assign(scope.variables, { text: "a.b.c", numbers: [1n, 2n, 3n] });
+        compileExpression(source, names)(scope);
+      } catch (error) {
+        if (!(error instanceof ExpressionError || error instanceof EvaluationError)) throw error;
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});
 
 const LAN = (more: string) =>
   `template IN A lan.test {

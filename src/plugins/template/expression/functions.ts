@@ -42,7 +42,7 @@ export const FUNCTIONS: ReadonlyMap<string, Fixed> = new Map<string, Fixed>([
     "split",
     of(
       [2, 3],
-      (value, separator, limit = -1n) => split(text(value), text(separator), Number(limit)),
+      (value, separator, limit = -1n) => split(text(value), text(separator), Number(number(limit))),
     ),
   ],
   ["join", of([1, 2], (values, separator = "") => join(list(values).map(text), text(separator)))],
@@ -51,13 +51,13 @@ export const FUNCTIONS: ReadonlyMap<string, Fixed> = new Map<string, Fixed>([
     of(
       [3, 4],
       (value, from, to, limit = -1n) =>
-        replace(text(value), { from: text(from), to: text(to), limit: Number(limit) }),
+        replace(text(value), { from: text(from), to: text(to), limit: Number(number(limit)) }),
     ),
   ],
   [
     "repeat",
     of(2, (value, count) => {
-      const times = Number(count);
+      const times = Number(number(count));
       if (!(times >= 0 && times * text(value).length <= MAX_MADE)) {
         throw new EvaluationError(`repeat ${textOf(count)} times`);
       }
@@ -160,7 +160,7 @@ function trim(value: Value, set: Value | undefined): string {
 
 /** As Go: the last of at most `limit` parts is the rest; negative for all. */
 function split(value: string, separator: string, limit: number): Value {
-  const parts = value.split(separator);
+  const parts = separator === "" ? [...value] : value.split(separator);
   if (limit < 0 || parts.length <= limit) return parts;
   if (limit === 0) return [];
   return [...parts.slice(0, limit - 1), parts.slice(limit - 1).join(separator)];
@@ -176,7 +176,8 @@ function replace(
   value: string,
   { from, to, limit }: { from: string; to: string; limit: number },
 ): string {
-  const parts = value.split(from);
+  // As Go: an empty text is found around every character.
+  const parts = from === "" ? ["", ...value, ""] : value.split(from);
   const times = limit < 0 ? parts.length : limit;
   return parts.reduce((whole, part, i) => whole + (i <= times ? to : from) + part);
 }

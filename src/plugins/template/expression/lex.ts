@@ -9,7 +9,7 @@ export interface Token {
 /** One group for each kind of token; `quoted` and `raw` are texts. */
 const TOKEN = new RegExp(
   [
-    /(?<number>0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/,
+    /(?<number>0[xX][0-9a-fA-F][0-9a-fA-F_]*|[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/,
     /(?<name>[\p{L}_][\p{L}\p{Nd}_]*)/u,
     /(?<quoted>"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*')/,
     /(?<raw>`[^`]*`)/,
