@@ -23,7 +23,7 @@ export const hostsSetup: PluginSetup = {
       ? ""
       : `, other names of ${authoritative.join(", ")} do not exist`;
     const others = fallthrough === null && !deniesAll(options as HostsOptions)
-      ? ", other names get SERVFAIL"
+      ? denied === "" ? ", other names get SERVFAIL" : ", all others get SERVFAIL"
       : "";
     return `names of ${path}${more} are answered from there${denied}${others}`;
   },

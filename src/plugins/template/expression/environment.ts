@@ -65,6 +65,8 @@ function isIn(address: string, network: string): boolean {
   const [base = "", bits = ""] = network.split("/");
   const octets = parseAddress(address);
   const prefix = parseAddress(base);
+  // Queries of nodens' own have no client.
+  if (address === "") return false;
   if (octets === null) throw new EvaluationError(`${textOf(address)} is not an address`);
   if (prefix === null || !/^[0-9]{1,3}$/.test(bits) || Number(bits) > 8 * prefix.length) {
     throw new EvaluationError(`${textOf(network)} is not a network`);
