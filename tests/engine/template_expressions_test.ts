@@ -99,6 +99,13 @@ for (const [expression, expected] of VALUES) {
   });
 }
 
+Deno.test("template: sixty-four expressions are accepted, one more is a fault", () => {
+  const lines = Array.from({ length: 64 }, (_, i) => `var v${i} ${i === 0 ? 1 : `v${i - 1}`}`);
+  const templateWith = (lines: string[]) => `template IN A {\n ${lines.join("\n ")}\n }`;
+  start(templateWith(lines));
+  assert.throws(() => start(templateWith([...lines, "expr true"])), /at most 64 of var and expr/);
+});
+
 Deno.test("template: no expression fails in another way than by its own errors", () => {
   const words = [
     ..."()[]{},#+-*/%?:|<".split(""),

@@ -23,6 +23,8 @@ const OPTIONS = [
 /** Characters of a pattern or template; names have 255 octets. */
 const MAX_TEXT = 10_000;
 const MAX_EDE = 0xffff;
+/** Variables and conditions of a template; each is checked with the variables before it. */
+const MAX_EXPRESSIONS = 64;
 
 /** Reads `template CLASS TYPE [ZONE...] { … }`; each use is one template. */
 export const templateSetup: PluginSetup = {
@@ -154,6 +156,9 @@ function readOption(option: string, template: Template, { tokens }: Controller):
 
 function checkExpression(expression: string, template: Template, tokens: Dispenser): void {
   if (expression === "") throw tokens.error("the expression is missing");
+  if (template.variables.length + template.conditions.length >= MAX_EXPRESSIONS) {
+    throw tokens.error(`a template has at most ${MAX_EXPRESSIONS} of var and expr`);
+  }
   try {
     checkTypes(expression, template);
   } catch (error) {
