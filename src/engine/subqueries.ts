@@ -49,27 +49,13 @@ export class Subqueries {
     const timer = engine.timers.create(() => this.#end(id, null));
     this.#pending.set(id, { answered, timer });
     engine.timers.set(timer, engine.nowMs + LIMIT_MS);
-    const question = this.#question(exchange, name, qtype);
+    const question = this.question(exchange, name, qtype);
     question.id = id;
     if (!engine.refresh(question, this.#position)) this.#end(id, null);
   }
 
-  /** Returns whether it belongs to one of these questions. */
-  receive({ internal, top, id, response }: Exchange): boolean {
-    if (!internal || top !== this.#position || !this.#pending.has(id)) return false;
-    this.#end(id, response);
-    return true;
-  }
-
-  #end(id: number, response: Response | null): void {
-    const pending = this.#pending.get(id);
-    if (pending === undefined) return;
-    this.#pending.delete(id);
-    this.#engine.timers.clear(pending.timer);
-    pending.answered(response);
-  }
-
-  #question(exchange: Exchange, name: Uint8Array, qtype: number): Exchange {
+  /** The query that `ask` sends, for handlers that may know the answer themselves. */
+  question(exchange: Exchange, name: Uint8Array, qtype: number): Exchange {
     const memory = new Memory(HEADER_SIZE + name.length + 4);
     const { bytes, view } = memory;
     view.setUint16(4, 1);
@@ -87,5 +73,20 @@ export class Subqueries {
     question.client = this.#engine.clientBucket(exchange);
     readStoredQuestion(question, this.#engine.hashKey);
     return question;
+  }
+
+  /** Whether the response belongs to one of these questions. */
+  receive({ internal, top, id, response }: Exchange): boolean {
+    if (!internal || top !== this.#position || !this.#pending.has(id)) return false;
+    this.#end(id, response);
+    return true;
+  }
+
+  #end(id: number, response: Response | null): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    this.#engine.timers.clear(pending.timer);
+    pending.answered(response);
   }
 }

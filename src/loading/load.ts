@@ -96,6 +96,7 @@ function readBlock(context: Context, source: ServerBlock): Served {
   const { file, line } = source;
   const served: Served = { keys: readKeys(context, source), addresses: null, timeouts: null };
   const zones = [...new Set(served.keys.map(({ zone }) => zone))];
+  const [firstZone = ".", ...otherZones] = zones;
   const block: BlockConfig = { file, line, zones, plugins: [] };
   const index = config.blocks.push(block) - 1;
   const directives = group(source.lines, faults);
@@ -111,7 +112,7 @@ function readBlock(context: Context, source: ServerBlock): Served {
       plugin.setup({
         plugin: name,
         tokens,
-        zones,
+        zones: [firstZone, ...otherZones],
         host,
         answeringBehind: answering.slice(answering.indexOf(name) + 1),
         resolvePath: (path) =>

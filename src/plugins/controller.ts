@@ -15,8 +15,8 @@ export interface Controller {
   readonly plugin: string;
   /** All uses in the block. */
   readonly tokens: Dispenser;
-  /** Normalised: `example.org.`. */
-  readonly zones: readonly string[];
+  /** Normalised: `example.org.`; "." if all keys of the block are faulty. */
+  readonly zones: readonly [string, ...string[]];
   readonly host: HostView;
   /** Later answering directives of the block, in chain order. */
   readonly answeringBehind: readonly string[];

@@ -35,7 +35,7 @@ Deno.test("check: a valid Corefile exits with 0 and prints warnings", async () =
       "other names get SERVFAIL; clients are told their own address.\n",
     err: 'warning: good:3: hosts: file "missing" does not exist (yet)\n' +
       "warning: good:3: hosts: names that it does not list get SERVFAIL and do not reach whoami " +
-      "(add fallthrough)\n",
+      "(add fallthrough, or authoritative to deny them)\n",
   });
 });
 

@@ -109,9 +109,9 @@ function deliverHosts(simulation: Simulation, config: Config, files: Record<stri
   for (const [block, { plugins }] of config.blocks.entries()) {
     for (const [position, { name, options }] of plugins.entries()) {
       if (name !== "hosts") continue;
-      const { path, inline, zones, autoReverse } = options as HostsOptions;
+      const { path, inline, zones, authoritative, autoReverse } = options as HostsOptions;
       const text = [files[path] ?? "", ...inline].join("\n");
-      const table = buildHostsTable(text, { zones, autoReverse, key: KEY });
+      const table = buildHostsTable(text, { zones, authoritative, autoReverse, key: KEY });
       simulation.engine.deliver(block, position, table);
     }
   }

@@ -57,7 +57,13 @@ export function fuzzHosts(seed: number, iterations: number): { entries: number }
     const zones = ZONES[dice() % ZONES.length]!;
     const autoReverse = dice() % 3 > 0;
     const key = new HashKey(dice(), dice());
-    const options = { zones, autoReverse, key, maxBytes: boundOf(octets.length) };
+    const options = {
+      zones,
+      authoritative: [],
+      autoReverse,
+      key,
+      maxBytes: boundOf(octets.length),
+    };
     const builder = new TableBuilder(options);
     const lines = new HostsLines(builder);
     for (let at = 0; at < octets.length;) {

@@ -211,7 +211,14 @@ Deno.test("an incomplete record is rejected", () => {
 function compareTemplate(template: string, { Text, Error: goError }: GoAnswer): void {
   const exchange = exchangeFor({ name: "Www.Example.org", type: "A", id: 4711 });
   const where = { zone: "example.org.", qclass: 1, qtype: 1, remote: "192.0.2.1" };
-  const data = dataOf({ exchange, ...where, ...GROUPS, pattern: ".*", names: NAMES });
+  const data = dataOf({
+    exchange,
+    ...where,
+    ...GROUPS,
+    pattern: ".*",
+    names: NAMES,
+    variables: {},
+  });
   const ours = () => compile(template, FIELD_NAMES).evaluate(data);
   if (goError === "") return assert.equal(ours(), Text);
   assert.throws(

@@ -22,6 +22,7 @@ const OPTIONS: HostsOptions = {
   reloadMs: 5000,
   fallthrough: null,
   fallthroughUnsupported: false,
+  authoritative: [],
 };
 
 const FILE = `
@@ -46,7 +47,12 @@ Deno.test("hosts: a table finds its names with any hash key", () => {
   const text = names.map((name) => `192.0.2.1 ${name}`).join("\n");
   const slots = [1, 2].map((k0) => {
     const key = new HashKey(k0, 7);
-    const table = buildHostsTable(text, { zones: ["."], autoReverse: false, key });
+    const table = buildHostsTable(text, {
+      zones: ["."],
+      authoritative: [],
+      autoReverse: false,
+      key,
+    });
     const lookup = new HostsLookup(table);
     for (const name of names.map((name) => parseName(`${name}.`))) {
       assert.notEqual(lookup.first(lookup.find(name, name.length), V4), 0);
@@ -64,10 +70,10 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   const engine = fakeEngine();
   const options: HostsOptions = { ...OPTIONS, ...changes };
   const handler = createHosts(options, { engine, zones: ["."], position: 0 });
-  const { zones, autoReverse } = options;
+  const { zones, authoritative, autoReverse } = options;
   const deliver = (text: string) => {
     const all = [text, ...options.inline].join("\n");
-    handler.receive!(buildHostsTable(all, { zones, autoReverse, key: KEY }));
+    handler.receive!(buildHostsTable(all, { zones, authoritative, autoReverse, key: KEY }));
   };
   deliver(text);
   const ask = (name: string, type = "A") => {
@@ -88,6 +94,8 @@ function handlerOf(changes: Partial<HostsOptions> = {}, text = FILE) {
   };
   return { engine, handler, deliver, ask };
 }
+
+const DENY = { authoritative: ["example.net."] };
 
 interface Case {
   ask: [name: string, type?: string];
@@ -159,6 +167,64 @@ const CASES: Case[] = [
     gets: [],
   },
 
+  // Zones whose names exist only if they are listed, or above listed ones.
+  { ask: ["nope.example.org"], options: DENY, gets: ["192.0.2.10"] },
+  { ask: ["nope.example.net"], options: DENY, gets: "NXDOMAIN" },
+  { ask: ["NOPE.Example.NET", "TXT"], options: DENY, gets: "NXDOMAIN" },
+  { ask: ["below.upper.example.net"], options: DENY, gets: "NXDOMAIN" },
+  { ask: ["upper.example.net"], options: DENY, gets: ["192.0.2.13"] },
+  { ask: ["upper.example.net", "AAAA"], options: DENY, gets: [] },
+  { ask: ["upper.example.net", "TXT"], options: DENY, gets: [] },
+  { ask: ["example.net"], options: DENY, gets: [] },
+  { ask: ["nope.example.com"], options: DENY, gets: "SERVFAIL" },
+  { ask: ["nope.example.com"], options: { ...DENY, fallthrough: ["."] }, gets: "next" },
+  { ask: ["nope.example.net"], options: { ...DENY, fallthrough: ["."] }, gets: "NXDOMAIN" },
+  {
+    ask: ["www.sub.example.net"],
+    options: { ...DENY, fallthrough: ["sub.example.net."] },
+    gets: "next",
+  },
+  {
+    ask: ["upper.example.net", "TXT"],
+    options: { ...DENY, fallthrough: ["."], fallthroughUnsupported: true },
+    gets: [],
+  },
+  { ask: ["nope.test"], options: { authoritative: ["."] }, gets: "NXDOMAIN" },
+  { ask: ["."], options: { authoritative: ["."] }, gets: [] },
+  { ask: ["net"], options: { authoritative: ["."] }, gets: [] },
+  { ask: ["wild.example.org"], options: { authoritative: ["example.org."] }, gets: ["192.0.2.10"] },
+  { ask: ["a.b.wild.example.org"], options: { authoritative: ["org."] }, gets: "NXDOMAIN" },
+  {
+    ask: ["c.example.com"],
+    options: { authoritative: ["example.com."], inline: ["192.0.2.4 a.b.c.example.com"] },
+    gets: [],
+  },
+  {
+    ask: ["apps.example.com"],
+    options: { authoritative: ["example.com."], inline: ["192.0.2.4 *.apps.example.com"] },
+    gets: [],
+  },
+  {
+    ask: ["1.2.0.192.in-addr.arpa", "A"],
+    options: { authoritative: ["192.in-addr.arpa."] },
+    gets: [],
+  },
+  {
+    ask: ["99.2.0.192.in-addr.arpa", "PTR"],
+    options: { authoritative: ["192.in-addr.arpa."] },
+    gets: "NXDOMAIN",
+  },
+  {
+    ask: ["2.0.192.in-addr.arpa", "PTR"],
+    options: { authoritative: ["192.in-addr.arpa."] },
+    gets: [],
+  },
+  {
+    ask: ["99.2.0.198.in-addr.arpa", "PTR"],
+    options: { authoritative: ["192.in-addr.arpa."] },
+    gets: "next",
+  },
+
   // Entries of the Corefile follow those of the file.
   {
     ask: ["www.example.org"],
@@ -184,6 +250,36 @@ for (const { ask: question, options, gets } of CASES) {
     const { ask } = handlerOf(options);
     assert.deepEqual(ask(name, type === "HTTPS" ? "UNKNOWN_65" : type), gets);
   });
+}
+
+for (const [ttlSeconds, seconds] of [[3600, 60], [30, 30]] as const) {
+  Deno.test(`hosts: a denial has an SOA record of ${seconds} s with a TTL of ${ttlSeconds} s`, () => {
+    const { handler } = handlerOf({ ...DENY, ttlSeconds });
+    const answer = (name: string, type: string) => {
+      const exchange = exchangeFor({ name, type });
+      assert.equal(handler.query!(exchange), ANSWERED);
+      return decodeResponse(exchange);
+    };
+    for (const [name, type] of [["nope.example.net", "A"], ["upper.example.net", "TXT"]]) {
+      const [soa, ...others] = answer(name!, type!).authorities as never as SoaRecord[];
+      assert.deepEqual(others, []);
+      const { data: { minimum, mname, rname }, ...record } = soa!;
+      assert.deepEqual(
+        [record.name, record.type, record.ttl, minimum, mname, rname],
+        ["example.net", "SOA", seconds, seconds, "example.net", "nobody.invalid"],
+      );
+    }
+    const { answers, authorities } = answer("example.net", "SOA");
+    assert.deepEqual(answers!.map(({ name, type }) => [name, type]), [["example.net", "SOA"]]);
+    assert.deepEqual(authorities, []);
+  });
+}
+
+interface SoaRecord {
+  name: string;
+  type: string;
+  ttl: number;
+  data: { minimum: number; mname: string; rname: string };
 }
 
 Deno.test("hosts: a delivered table replaces the previous one, and its entries are counted", () => {
@@ -253,6 +349,7 @@ for (
     { path: "/etc/other" },
     { zones: ["example.org."] },
     { autoReverse: false },
+    { authoritative: ["example.org."] },
     { inline: ["192.0.2.1 other.example.org"] },
   ]
 ) {

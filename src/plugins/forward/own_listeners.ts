@@ -2,6 +2,7 @@ import { listenersAt } from "../../config/own_address.ts";
 import type { Config, ListenerConfig } from "../../config/types.ts";
 import type { ServerAddress } from "../../upstream/options.ts";
 import type { WholeConfig } from "../controller.ts";
+import { isWithin } from "../zones_argument.ts";
 import type { ForwardOptions } from "./options.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
@@ -136,9 +137,4 @@ function narrow(all: Names, { from, except: own }: ForwardOptions): Names | null
   const zone = isWithin(all.zone, from) ? all.zone : from;
   const except = [...new Set([...all.except, ...own])];
   return except.some((out) => isWithin(zone, out)) ? null : { zone, except };
-}
-
-/** Whether a name is in a zone, both normalised. */
-export function isWithin(name: string, zone: string): boolean {
-  return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }

@@ -32,6 +32,8 @@ const V6_SUFFIX = parseName("ip6.arpa");
 /** How a table is made. */
 export interface TableOptions {
   zones: readonly string[];
+  /** Zones where the names above listed ones get entries of their own: they exist, without records. */
+  authoritative: readonly string[];
   autoReverse: boolean;
   /** Secret, because a stranger who writes block lists could choose names that collide. */
   key: HashKey;
@@ -50,6 +52,7 @@ export class TableBuilder {
   #wildcards = 0;
   readonly #options: TableOptions;
   readonly #zones: readonly Uint8Array[] | null;
+  readonly #authoritative: readonly Uint8Array[];
   readonly #arena: Arena;
   #slotCount = 0;
   /** Slots and tags, in a buffer of their own until the table is finished. */
@@ -67,9 +70,10 @@ export class TableBuilder {
   #reverseEntry = 0;
 
   constructor(options: TableOptions) {
-    const { zones, maxBytes } = options;
+    const { zones, authoritative, maxBytes } = options;
     this.#options = options;
     this.#zones = zones.includes(".") ? null : zones.map((zone) => parseName(zone));
+    this.#authoritative = authoritative.map((zone) => parseName(zone));
     this.#arena = new Arena(Math.max(maxBytes, HEAD_SIZE));
     this.#arena.take(HEAD_SIZE);
     this.#makeSlots(FIRST_SLOTS);
@@ -93,10 +97,12 @@ export class TableBuilder {
     const entry = this.#entryOf(name, length);
     if (entry === 0) return;
     this.#addAddress(entry);
+    this.#addAncestors(name, length);
     if (this.#reverseEntry < 0 || isWildcard(name)) return;
     if (this.#reverseEntry === 0) {
       const length = writeReverseName(this.#address, itemSize(this.#kind), this.#reverse);
       this.#reverseEntry = this.#entryOf(this.#reverse, length);
+      this.#addAncestors(this.#reverse, length);
     }
     if (!this.full) this.#append(this.#reverseEntry, NAMES, entry);
   }
@@ -131,6 +137,17 @@ export class TableBuilder {
 
   #isInZones(name: Uint8Array, length: number): boolean {
     return this.#zones === null || this.#zones.some((zone) => isIn(name, length, zone));
+  }
+
+  #addAncestors(name: Uint8Array, length: number): void {
+    if (this.#authoritative.length === 0) return;
+    for (let at = name[0]! + 1; at < length && !this.full; at += name[at]! + 1) {
+      const ancestor = name.subarray(at, length);
+      if (!this.#authoritative.some((zone) => isIn(ancestor, ancestor.length, zone))) return;
+      const before = this.entries;
+      // If it has an entry, so have the names above it.
+      if (this.#entryOf(ancestor, ancestor.length) === 0 || this.entries === before) return;
+    }
   }
 
   #hasAddress(item: number, address: Uint8Array, size: number): boolean {

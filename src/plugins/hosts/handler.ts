@@ -12,6 +12,7 @@ import {
 import { copyFolded } from "../../engine/question/fold.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
+import { type Authority, createAuthority } from "./authority.ts";
 import { itemSize, NAMES, V4, V6 } from "./layout.ts";
 import { buildHostsTable } from "./lines.ts";
 import { HostsLookup } from "./lookup.ts";
@@ -28,7 +29,8 @@ class HostsHandler implements Handler {
   readonly #options: HostsOptions;
   readonly #engine: EngineServices;
   readonly #zones: ZoneTable<true>;
-  readonly #fallthrough: ZoneTable<true>;
+  /** What happens to names that are not listed, by zone. */
+  readonly #unlisted: ZoneTable<Authority | "pass">;
   readonly #entries: number;
   #lookup: HostsLookup;
   /** A reload's handler has inherited the table. */
@@ -46,16 +48,19 @@ class HostsHandler implements Handler {
     this.#engine = engine;
     this.#retired = new RetiredTables(engine.timers);
     this.#zones = new ZoneTable(options.zones.map((zone) => [zone, true]));
-    this.#fallthrough = new ZoneTable((options.fallthrough ?? []).map((zone) => [zone, true]));
+    this.#unlisted = new ZoneTable<Authority | "pass">([
+      ...(options.fallthrough ?? []).map((zone) => [zone, "pass"] as const),
+      ...options.authoritative.map((zone) => [zone, createAuthority(zone, options)] as const),
+    ]);
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
     if (previous instanceof HostsHandler && hasSameTable(previous.#options, options)) {
       previous.#tableInherited = true;
       this.#lookup = previous.#lookup;
     } else {
-      const { zones, autoReverse, inline } = options;
+      const { zones, authoritative, autoReverse, inline } = options;
       const key = HashKey.draw(engine.random);
       this.#lookup = new HostsLookup(
-        buildHostsTable(inline.join("\n"), { zones, autoReverse, key }),
+        buildHostsTable(inline.join("\n"), { zones, authoritative, autoReverse, key }),
       );
     }
     engine.values[this.#entries] = this.#lookup.items;
@@ -85,7 +90,9 @@ class HostsHandler implements Handler {
       case TYPE.AAAA:
         return this.#forward(exchange, V6);
       default:
-        if (this.#options.fallthroughUnsupported && this.#passes(exchange)) return NEXT;
+        if (this.#options.fallthroughUnsupported && this.#unlisted.match(exchange) === "pass") {
+          return NEXT;
+        }
         return this.#deny(exchange);
     }
   }
@@ -93,7 +100,11 @@ class HostsHandler implements Handler {
   #reverse(exchange: Exchange): Verdict {
     const lookup = this.#lookup;
     const first = lookup.first(this.#own, NAMES);
-    if (first === 0) return NEXT;
+    if (first === 0) {
+      const unlisted = this.#unlisted.match(exchange);
+      const passes = unlisted === null || unlisted === "pass";
+      return passes ? NEXT : this.#denyIn(unlisted, exchange);
+    }
     const { writer } = this.#engine;
     writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
     for (let item = first; item !== 0; item = lookup.next(item)) {
@@ -118,20 +129,31 @@ class HostsHandler implements Handler {
     return ANSWERED;
   }
 
-  /** NODATA for a name with any address; other names fall through or get SERVFAIL. */
+  /** NODATA for a name that is listed; others are denied, fall through or get SERVFAIL. */
   #deny(exchange: Exchange): Verdict {
+    const unlisted = this.#unlisted.match(exchange);
+    if (unlisted !== null && unlisted !== "pass") return this.#denyIn(unlisted, exchange);
     if (this.#first(V4) !== 0 || this.#first(V6) !== 0) {
       exchange.response = this.#engine.writer.begin(exchange, RCODE.NOERROR, FLAG.AA).end();
       return ANSWERED;
     }
-    if (this.#passes(exchange)) return NEXT;
+    if (unlisted === "pass") return NEXT;
     // A denial needs an SOA record; CoreDNS answers SERVFAIL too.
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
 
-  #passes(exchange: Exchange): boolean {
-    return this.#options.fallthrough !== null && this.#fallthrough.match(exchange) !== null;
+  /** NODATA or NXDOMAIN with the SOA record of a zone, which the zone's own name also answers with. */
+  #denyIn({ name, soa, ttlSeconds }: Authority, exchange: Exchange): Verdict {
+    const isApex = exchange.qnameLength === name.length;
+    const exists = isApex || this.#own !== 0 || this.#wild !== 0;
+    const { writer } = this.#engine;
+    writer.begin(exchange, exists ? RCODE.NOERROR : RCODE.NXDOMAIN, FLAG.AA);
+    const section = isApex && exchange.qtype === TYPE.SOA ? "answer" : "authority";
+    const owner = isApex ? null : name;
+    writer.record(section, owner, TYPE.SOA, CLASS.IN, ttlSeconds).raw(soa, 0, soa.length);
+    exchange.response = writer.end();
+    return ANSWERED;
   }
 
   #first(kind: typeof V4 | typeof V6): number {

@@ -181,12 +181,16 @@ export class HostsLines {
   }
 }
 
-/** Worst case of `::2 a b c`: four octets for two names, each with an entry, a reverse name and slots. */
-const WORST = { bytesPerOctet: 48, bytes: 4096 } as const;
+/**
+ * Worst case of `::2 a b c`: four octets for two names, each with an entry, a reverse name and slots;
+ * and of `1::2 a`: seven octets for 34 names above a reverse name.
+ */
+const WORST = { bytesPerOctet: 48, bytesPerOctetWithAncestors: 384, bytes: 4096 } as const;
 
 /** Maximum size of the table for so many octets of text. */
-export function boundOf(octets: number): number {
-  return WORST.bytes + WORST.bytesPerOctet * octets;
+export function boundOf(octets: number, hasAncestors = false): number {
+  const { bytes, bytesPerOctet, bytesPerOctetWithAncestors } = WORST;
+  return bytes + octets * (hasAncestors ? bytesPerOctetWithAncestors : bytesPerOctet);
 }
 
 /** Builds the table of a short text: the entries in a Corefile. */
@@ -195,7 +199,8 @@ export function buildHostsTable(
   options: Omit<TableOptions, "maxBytes">,
 ): ArrayBuffer {
   const octets = new TextEncoder().encode(text);
-  const builder = new TableBuilder({ ...options, maxBytes: boundOf(octets.length) });
+  const maxBytes = boundOf(octets.length, options.authoritative.length > 0);
+  const builder = new TableBuilder({ ...options, maxBytes });
   const lines = new HostsLines(builder);
   lines.push(octets, octets.length);
   lines.end();

@@ -4,7 +4,7 @@ import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
 import { parseAddress } from "../../dns/address.ts";
 import type { Controller, PluginSetup } from "../controller.ts";
-import { readZones } from "../zones_argument.ts";
+import { isWithin, readZones } from "../zones_argument.ts";
 import type { HostsOptions } from "./options.ts";
 
 const PATH = "/etc/hosts";
@@ -16,11 +16,16 @@ export const hostsSetup: PluginSetup = {
   name: "hosts",
   answers: true,
   describe: (options) => {
-    const { path, inline, fallthrough } = options as HostsOptions;
+    const { path, inline, fallthrough, authoritative } = options as HostsOptions;
     const entries = inline.length === 1 ? "1 entry" : `${inline.length} entries`;
     const more = inline.length === 0 ? "" : ` and ${entries} from the Corefile`;
-    const others = fallthrough === null ? ", other names get SERVFAIL" : "";
-    return `names of ${path}${more} are answered from there${others}`;
+    const denied = authoritative.length === 0
+      ? ""
+      : `, other names of ${authoritative.join(", ")} do not exist`;
+    const others = fallthrough === null && !deniesAll(options as HostsOptions)
+      ? denied === "" ? ", other names get SERVFAIL" : ", all others get SERVFAIL"
+      : "";
+    return `names of ${path}${more} are answered from there${denied}${others}`;
   },
   setup(controller) {
     controller.tokens.once(() => controller.addHandler(readHosts(controller)));
@@ -40,6 +45,7 @@ function readHosts(controller: Controller): HostsOptions {
     reloadMs: RELOAD.default,
     fallthrough: null,
     fallthroughUnsupported: false,
+    authoritative: [],
   };
   if (file !== undefined) {
     const kind = host.kindOf(options.path);
@@ -54,9 +60,20 @@ function readHosts(controller: Controller): HostsOptions {
     else readEntry(option, options, { controller, known: [...readers.keys()] });
   });
   const [next] = controller.answeringBehind;
-  if (options.fallthrough === null && next !== undefined) {
+  if (next !== undefined && deniesAll(options)) {
+    const what = `names that it does not list are denied and do not reach ${next}`;
+    warn(line, `${what} (name the zones that only this file has: authoritative ZONE...)`);
+  } else if (next !== undefined && options.fallthrough === null) {
     const what = `names that it does not list get SERVFAIL and do not reach ${next}`;
-    warn(line, `${what} (add fallthrough)`);
+    warn(line, `${what} (add fallthrough, or authoritative to deny them)`);
+  }
+  const both = options.authoritative.find((zone) => options.fallthrough?.includes(zone));
+  if (both !== undefined) {
+    throw tokens.error(
+      `zone ${
+        quote(both)
+      } is in fallthrough and in authoritative (name other zones in one of them)`,
+    );
   }
   if (options.fallthroughUnsupported && options.fallthrough === null) {
     throw tokens.error("fallthrough_unsupported needs fallthrough too (add it)");
@@ -74,7 +91,28 @@ function readersInto(options: HostsOptions, tokens: Dispenser): Map<string, () =
       options.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
     }],
     ["fallthrough_unsupported", () => options.fallthroughUnsupported = true],
+    ["authoritative", () => {
+      const names = tokens.remainingArgs();
+      const zones = names.length > 0 ? readZones(tokens, names) : options.zones;
+      const outside = zones.find((zone) => !options.zones.some((own) => isWithin(zone, own)));
+      if (outside !== undefined) {
+        throw tokens.error(
+          `zone ${quote(outside)} is outside the zones of hosts, ${
+            options.zones.join(" ")
+          } (add it there)`,
+        );
+      }
+      options.authoritative = [...new Set([...options.authoritative, ...zones])];
+    }],
   ]);
+}
+
+/** Whether no name of the plugin's zones gets SERVFAIL or reaches the next plugin. */
+function deniesAll({ zones, authoritative, fallthrough }: HostsOptions): boolean {
+  const isIn = (zones: readonly string[], zone: string) =>
+    zones.some((other) => isWithin(zone, other));
+  return zones.every((zone) => isIn(authoritative, zone)) &&
+    !(fallthrough ?? []).some((zone) => isIn(zones, zone));
 }
 
 /** An entry as in a hosts file; as in CoreDNS, only before `fallthrough`. */

@@ -16,8 +16,8 @@ export const loopSetup: PluginSetup = {
   name: "loop",
   setup({ tokens, zones: [zone], addHandler, warn }) {
     tokens.once(() => {
-      const size = parseName(zone!).length;
-      if (size <= MAX_ZONE_SIZE) return addHandler({ zone: zone! } satisfies LoopOptions);
+      const size = parseName(zone).length;
+      if (size <= MAX_ZONE_SIZE) return addHandler({ zone } satisfies LoopOptions);
       warn(
         tokens.place.line,
         `no loop can be found: the name of the block's first zone has ${size} octets, and only ` +

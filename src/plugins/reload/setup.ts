@@ -1,7 +1,7 @@
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** CoreDNS's defaults and minimums, in milliseconds. */
+/** CoreDNS's defaults and minimums, in milliseconds; a jitter of 0 is allowed as well. */
 const INTERVAL = { name: "INTERVAL", default: 30_000, min: 2000, max: MAX_DURATION_MS } as const;
 const JITTER = { name: "JITTER", default: 15_000, min: 1000, max: MAX_DURATION_MS } as const;
 
@@ -9,12 +9,18 @@ const JITTER = { name: "JITTER", default: 15_000, min: 1000, max: MAX_DURATION_M
 export const reloadSetup: PluginSetup = {
   name: "reload",
   setup({ tokens, reloadEvery }) {
-    const read = (bounds: typeof INTERVAL | typeof JITTER): number =>
-      tokens.nextArg() ? readDuration(tokens, tokens.value, bounds) : bounds.default;
+    const readJitter = (): number => {
+      if (!tokens.nextArg()) return JITTER.default;
+      const { value } = tokens;
+      return readDuration(tokens, value, { ...JITTER, min: 0 }) &&
+        readDuration(tokens, value, JITTER);
+    };
     tokens.once(() => {
-      const intervalMs = read(INTERVAL);
+      const intervalMs = tokens.nextArg()
+        ? readDuration(tokens, tokens.value, INTERVAL)
+        : INTERVAL.default;
       // At most half the interval, as in CoreDNS.
-      reloadEvery({ intervalMs, jitterMs: Math.min(read(JITTER), intervalMs / 2) });
+      reloadEvery({ intervalMs, jitterMs: Math.min(readJitter(), intervalMs / 2) });
     });
   },
 };

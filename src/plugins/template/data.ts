@@ -17,6 +17,7 @@ export interface Match {
   readonly pattern: string;
   readonly groups: readonly string[];
   readonly names: ReadonlyMap<string, number>;
+  readonly variables: { readonly [name: string]: Value };
 }
 
 const FIELDS: Readonly<Record<string, (match: Match) => Value>> = {
@@ -37,6 +38,7 @@ const FIELDS: Readonly<Record<string, (match: Match) => Value>> = {
   Message: ({ exchange }) => messageOf(exchange),
   Question: ({ exchange }) => questionOf(exchange),
   Remote: ({ remote }) => remote,
+  Var: ({ variables }) => variables,
   // Every name is empty, as in CoreDNS without the plugin `metadata`.
   Meta: () => (_name: Value = null) => "",
 };

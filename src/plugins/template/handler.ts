@@ -1,6 +1,5 @@
-import { CLASS, FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
-import type { WireRecord } from "../../dns/record_text/record.ts";
-import { Exchange } from "../../engine/exchange/exchange.ts";
+import { CLASS, FLAG, RCODE, TYPE } from "../../dns/constants.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -11,29 +10,14 @@ import {
   type Verdict,
   WAIT,
 } from "../../engine/handler.ts";
-import { Memory } from "../../engine/memory.ts";
-import { readStoredQuestion } from "../../engine/question/read.ts";
+import { readRecords, writeRecords } from "../../engine/response/records.ts";
 import type { Response } from "../../engine/response/response.ts";
-import type { Timer } from "../../engine/timers.ts";
-import { readAnswers } from "./answers.ts";
-import { SECTIONS, type TemplateOptions } from "./options.ts";
+import { Subqueries } from "../../engine/subqueries.ts";
+import type { TemplateOptions } from "./options.ts";
 import { createReply, type Reply } from "./reply.ts";
 
 /** Aliases in a row that are followed. */
 const MAX_ALIASES = 8;
-/** Queries that wait for the target of an alias. */
-const MAX_PENDING = 1024;
-/** How long they wait; `forward` gives up earlier. */
-const PATIENCE_MS = 10_000;
-
-/** An answer that waits for the addresses of an alias. */
-interface Pending {
-  readonly parked: Exchange;
-  readonly reply: Reply;
-  readonly timer: Timer;
-  /** Its query has not returned `WAIT` yet. */
-  starting: boolean;
-}
 
 /** Answers queries with records made by templates. */
 export const createTemplate: CreateHandler<TemplateOptions> = (options, environment) =>
@@ -43,17 +27,14 @@ class TemplateHandler implements Handler {
   readonly name = "template";
   readonly everyClass: boolean;
   readonly #engine: EngineServices;
-  readonly #position: number;
   readonly #reply: (exchange: Exchange) => Reply | null;
-  /** By the id of the query for the alias's target. */
-  readonly #pending = new Map<number, Pending>();
-  #lastId = 0;
+  readonly #subqueries: Subqueries;
 
   constructor({ templates }: TemplateOptions, { engine, position }: HandlerEnvironment) {
     this.#engine = engine;
-    this.#position = position;
     this.everyClass = templates.some(({ qclass }) => qclass !== CLASS.IN);
     this.#reply = createReply(templates, engine);
+    this.#subqueries = new Subqueries(engine, position);
   }
 
   query(exchange: Exchange): Verdict {
@@ -66,105 +47,59 @@ class TemplateHandler implements Handler {
   }
 
   response(exchange: Exchange): void {
-    if (!exchange.internal || exchange.top !== this.#position || this.#pending.size === 0) return;
-    const pending = this.#pending.get(exchange.id);
-    const { response } = exchange;
-    if (pending === undefined || response === null) return;
-    this.#pending.delete(exchange.id);
-    const answers = response.rcode === RCODE.SERVFAIL ? null : readAnswers(response);
-    this.#end(pending, answers, response.rcode);
+    this.#subqueries.receive(exchange);
   }
 
   /** Adds the addresses of an alias, from templates or the rest of the chain. */
   #follow(exchange: Exchange, reply: Reply, target: Uint8Array): Verdict {
-    let question = this.#questionFor(exchange, target);
-    for (let aliases = 1;; aliases++) {
-      const own = this.#reply(question);
-      if (own === null) return this.#ask(exchange, reply, question);
+    const { qtype } = exchange;
+    for (let aliases = 1; aliases <= MAX_ALIASES; aliases++) {
+      const own = this.#reply(this.#subqueries.question(exchange, target, qtype));
+      if (own === null) return this.#ask(exchange, reply, target);
       reply.records.push(...own.records.filter(({ section }) => section === "answer"));
-      const next = aliasOf(own, exchange.qtype);
+      const next = aliasOf(own, qtype);
       if (next === null) {
         exchange.response = this.#write(exchange, { ...reply, rcode: own.rcode });
         return ANSWERED;
       }
-      if (aliases === MAX_ALIASES) {
-        this.#fail(exchange, `more than ${MAX_ALIASES} aliases in a row`);
-        return ANSWERED;
-      }
-      question = this.#questionFor(exchange, next);
+      target = next;
     }
+    return this.#fail(exchange, `more than ${MAX_ALIASES} aliases in a row`);
   }
 
-  #ask(exchange: Exchange, reply: Reply, question: Exchange): Verdict {
-    const engine = this.#engine;
-    const parked = this.#pending.size < MAX_PENDING ? engine.park(exchange) : null;
-    if (parked === null) {
-      this.#fail(exchange, "too many queries are waiting");
-      return ANSWERED;
-    }
-    do this.#lastId = (this.#lastId + 1) & 0xffff; while (this.#pending.has(this.#lastId));
-    const id = question.id = this.#lastId;
-    const giveUp = () => {
-      if (this.#pending.delete(id)) this.#end(pending, null, RCODE.SERVFAIL);
-    };
-    const timer = engine.timers.create(giveUp);
-    const pending: Pending = { parked, reply, timer, starting: true };
-    this.#pending.set(id, pending);
-    engine.timers.set(timer, engine.nowMs + PATIENCE_MS);
-    if (!engine.refresh(question, this.#position)) giveUp();
-    pending.starting = false;
-    if (!this.#pending.has(id)) engine.resume(parked);
-    return WAIT;
+  #ask(exchange: Exchange, reply: Reply, target: Uint8Array): Verdict {
+    let answered = false;
+    let parked: Exchange | null = null;
+    let whole: Reply | null = null;
+    this.#subqueries.ask(exchange, target, exchange.qtype, (response) => {
+      answered = true;
+      whole = withAnswers(reply, response);
+      if (parked === null) return;
+      this.#end(parked, whole);
+      this.#engine.resume(parked);
+    });
+    if (answered) return this.#end(exchange, whole);
+    parked = this.#engine.park(exchange);
+    return parked === null ? this.#fail(exchange, "too many queries are waiting") : WAIT;
   }
 
-  #end(pending: Pending, answers: readonly WireRecord[] | null, rcode: number): void {
-    const { parked, reply, timer } = pending;
-    this.#engine.timers.clear(timer);
-    if (answers === null) {
-      this.#fail(parked, "the target of the alias cannot be resolved");
-    } else {
-      for (const record of answers) reply.records.push({ section: "answer", record });
-      parked.response = this.#write(parked, { ...reply, rcode });
-    }
-    if (!pending.starting) this.#engine.resume(parked);
+  #end(exchange: Exchange, reply: Reply | null): Verdict {
+    if (reply === null) return this.#fail(exchange, "the target of the alias cannot be resolved");
+    exchange.response = this.#write(exchange, reply);
+    return ANSWERED;
   }
 
-  #fail(exchange: Exchange, why: string): void {
+  #fail(exchange: Exchange, why: string): Verdict {
     exchange.error = `template: ${why}`;
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
-  }
-
-  /** An internal query for another name, with the type and class of this one. */
-  #questionFor({ qtype, qclass, chain, listener, zone }: Exchange, name: Uint8Array): Exchange {
-    const length = HEADER_SIZE + name.length + 4;
-    const memory = new Memory(length);
-    const { bytes, view } = memory;
-    view.setUint16(4, 1); // one question
-    bytes.set(name, HEADER_SIZE);
-    view.setUint16(length - 4, qtype);
-    view.setUint16(length - 2, qclass);
-    const question = new Exchange(memory, chain);
-    question.length = length;
-    question.flags = FLAG.RD;
-    question.receivedMs = this.#engine.nowMs;
-    question.listener = listener;
-    question.zone = zone;
-    readStoredQuestion(question, this.#engine.hashKey);
-    return question;
+    return ANSWERED;
   }
 
   #write(exchange: Exchange, { rcode, records, extendedError }: Reply): Response {
     const { writer } = this.#engine;
     if (rcode === RCODE.SERVFAIL) return this.#engine.failure(exchange, rcode);
     writer.begin(exchange, rcode, FLAG.AA);
-    for (const wanted of SECTIONS) {
-      for (const { section, record } of records) {
-        if (section !== wanted) continue;
-        const { owner, type, qclass, ttlSeconds, data } = record;
-        writer.record(section, owner, type, qclass, ttlSeconds).raw(data, 0, data.length);
-      }
-    }
-    const response = writer.end();
+    const response = writeRecords(writer, exchange, records);
     if (extendedError !== null) {
       const text = new TextEncoder().encode(extendedError.text);
       response.extendedError = extendedError.code;
@@ -174,9 +109,17 @@ class TemplateHandler implements Handler {
   }
 }
 
+/** A reply with the answers for the target of its alias; null if there are none to have. */
+function withAnswers(reply: Reply, response: Response | null): Reply | null {
+  if (response === null || response.rcode === RCODE.SERVFAIL) return null;
+  const records = readRecords(response);
+  if (records === null) return null;
+  const answers = records.filter(({ section }) => section === "answer");
+  return { ...reply, rcode: response.rcode, records: [...reply.records, ...answers] };
+}
+
 function aliasOf({ records }: Reply, qtype: number): Uint8Array | null {
   if (qtype !== TYPE.A && qtype !== TYPE.AAAA) return null;
-  const isAlias = ({ section, record }: Reply["records"][number]) =>
-    section === "answer" && record.type === TYPE.CNAME;
-  return records.find(isAlias)?.record.data ?? null;
+  const alias = records.find(({ section, type }) => section === "answer" && type === TYPE.CNAME);
+  return alias?.data ?? null;
 }

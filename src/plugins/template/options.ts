@@ -1,8 +1,4 @@
-/** Sections that a template fills, in the order of a message. */
-export const SECTIONS = ["answer", "authority", "additional"] as const;
-
-/** One of `SECTIONS`. */
-export type Section = typeof SECTIONS[number];
+import type { Section } from "../../engine/response/records.ts";
 
 /** A record in Go's template language. */
 export interface RecordTemplate {
@@ -18,6 +14,9 @@ export interface Template {
   qtype: number;
   /** Regular expressions in Go's syntax; one must match the name. */
   patterns: string[];
+  /** Expressions in the language of expr-lang: values for the records, then conditions. */
+  variables: { name: string; expression: string }[];
+  conditions: string[];
   records: RecordTemplate[];
   rcode: number;
   /** Extended DNS Error (RFC 8914). */

@@ -2,20 +2,22 @@ import { Address } from "../../dns/address.ts";
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
-import { readRecord, type WireRecord } from "../../dns/record_text/record.ts";
+import { readRecord } from "../../dns/record_text/record.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
+import type { MessageRecord } from "../../engine/response/records.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { compilePattern } from "../pattern.ts";
 import { dataOf, FIELD_NAMES, type Match } from "./data.ts";
 import { compile } from "./go_template/compile.ts";
+import { createEvaluator } from "./expression/evaluate.ts";
 import { EvaluationError, type Value } from "./go_template/values.ts";
-import type { Section, Template } from "./options.ts";
+import type { Template } from "./options.ts";
 
 /** What a template answers. */
 export interface Reply {
   readonly rcode: number;
-  readonly records: { section: Section; record: WireRecord }[];
+  readonly records: MessageRecord[];
   readonly extendedError: Template["extendedError"];
 }
 
@@ -30,18 +32,21 @@ export function createReply(
   const prepared = templates.map((template) => prepare(template, engine));
   return (exchange) => {
     let name = "";
-    for (const { qclass, qtype, zones, fallthrough, groupsOf, replyTo } of prepared) {
+    for (const { qclass, qtype, zones, fallthrough, groupsOf, evaluate, replyTo } of prepared) {
       if (!agree(qtype, exchange.qtype) || !agree(qclass, exchange.qclass)) continue;
       const zone = zones.match(exchange);
       if (zone === null) continue;
       name ||= formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
       const found = groupsOf(name);
-      if (found !== null) {
+      const variables = found === null ? null : evaluate({ exchange, name, ...found });
+      if (variables === "failed") return FAILED;
+      if (found !== null && variables !== null) {
         engine.values[zone.matches]!++;
-        return replyTo({ exchange, ...zone, qclass, qtype, name, ...found });
+        return replyTo({ exchange, ...zone, qclass, qtype, name, ...found, variables });
       }
       if (fallthrough.match(exchange) === null) {
-        exchange.error = `template: no pattern matches ${name} (fallthrough lets it pass)`;
+        exchange.error =
+          `template: no pattern or condition matches ${name} (fallthrough lets it pass)`;
         return FAILED;
       }
     }
@@ -77,6 +82,7 @@ function prepare(template: Template, engine: EngineServices) {
     qtype,
     zones: new ZoneTable(template.zones.map((zone) => [zone, { zone, matches: matchesOf(zone) }])),
     fallthrough: new ZoneTable((template.fallthrough ?? []).map((zone) => [zone, true])),
+    evaluate: createEvaluator(template, engine),
     /** The first pattern that matches; without patterns every name does. */
     groupsOf(name: string): Pick<Match, "pattern" | "groups" | "names"> | null {
       if (patterns.length === 0) return { pattern: ".*", groups: [name], names: NO_NAMES };
@@ -93,7 +99,7 @@ function prepare(template: Template, engine: EngineServices) {
       const data = dataOf({ ...match, remote: remoteOf(exchange) });
       for (const { section, text, make } of records) {
         try {
-          reply.records.push({ section, record: make(data) });
+          reply.records.push({ section, ...make(data) });
         } catch (error) {
           exchange.error = `template: ${(error as Error).message} (${section} ${text})`;
           const what = error instanceof EvaluationError ? "template" : "rr";

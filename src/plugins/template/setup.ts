@@ -1,23 +1,30 @@
+import type { Dispenser } from "../../corefile/dispenser.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { CLASS, TYPE } from "../../dns/constants.ts";
 import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
 import { readRecord } from "../../dns/record_text/record.ts";
+import type { Section } from "../../engine/response/records.ts";
 import type { Controller, PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELD_NAMES } from "./data.ts";
+import { checkTypes } from "./expression/check_types.ts";
+import { nameFault, namesOf } from "./expression/names.ts";
+import { ExpressionError } from "./expression/scope.ts";
 import { compile } from "./go_template/compile.ts";
 import { TemplateError } from "./go_template/values.ts";
-import type { RecordTemplate, Section, Template, TemplateOptions } from "./options.ts";
+import type { RecordTemplate, Template, TemplateOptions } from "./options.ts";
 
 const OPTIONS = [
-  ...["match", "answer", "authority", "additional", "rcode", "ederror", "fallthrough"],
-  "upstream",
+  ...["match", "var", "expr", "answer", "authority", "additional"],
+  ...["rcode", "ederror", "fallthrough", "upstream"],
 ];
 /** Characters of a pattern or template; names have 255 octets. */
 const MAX_TEXT = 10_000;
 const MAX_EDE = 0xffff;
+/** Variables and conditions of a template; each is checked with the variables before it. */
+const MAX_EXPRESSIONS = 64;
 
 /** Reads `template CLASS TYPE [ZONE...] { … }`; each use is one template. */
 export const templateSetup: PluginSetup = {
@@ -48,15 +55,17 @@ function readTemplate(controller: Controller): Template {
     qclass,
     qtype,
     patterns: [],
+    variables: [],
+    conditions: [],
     records: [],
     rcode: 0,
     extendedError: null,
     fallthrough: null,
   };
   tokens.eachInBlock((option) => readOption(option, template, controller));
-  const { patterns, records, rcode } = template;
+  const { patterns, conditions, records, rcode } = template;
   const everything = template.zones.includes(".") && qtype === TYPE.ANY &&
-    (qclass === CLASS.ANY || qclass === CLASS.IN) && patterns.length === 0;
+    (qclass === CLASS.ANY || qclass === CLASS.IN) && patterns.length + conditions.length === 0;
   if (everything && records.length === 0 && rcode === 0) {
     warn(tokens.directiveLine, "it answers every query with no records (name a zone or a match)");
   }
@@ -79,6 +88,23 @@ function readOption(option: string, template: Template, { tokens }: Controller):
         template.patterns.push(pattern);
       }
       break;
+    case "var": {
+      const [name, ...words] = tokens.someArgs("NAME EXPRESSION");
+      const fault = nameFault(name, namesOf(template.variables));
+      if (fault !== null) throw tokens.error(`${quote(name)} cannot be a variable: ${fault}`);
+      const expression = words.join(" ");
+      checkLength("expression", expression);
+      checkExpression(expression, template, tokens);
+      template.variables.push({ name, expression });
+      break;
+    }
+    case "expr": {
+      const expression = tokens.someArgs("EXPRESSION").join(" ");
+      checkLength("expression", expression);
+      checkExpression(expression, template, tokens);
+      template.conditions.push(expression);
+      break;
+    }
     case "answer":
     case "authority":
     case "additional":
@@ -102,11 +128,16 @@ function readOption(option: string, template: Template, { tokens }: Controller):
       break;
     }
     case "ederror": {
-      const [code, ...words] = tokens.someArgs("CODE [REASON]");
+      const [code, reason = "", ...more] = tokens.someArgs("CODE [REASON]");
       if (!/^[0-9]{1,5}$/.test(code) || Number(code) > MAX_EDE) {
         throw tokens.error(`${quote(code)} is not an extended error (a number of RFC 8914)`);
       }
-      template.extendedError = { code: Number(code), text: words.join(" ") };
+      if (more.length > 0) {
+        throw tokens.error(
+          `the reason has several words (write ${quote([reason, ...more].join(" "))})`,
+        );
+      }
+      template.extendedError = { code: Number(code), text: reason };
       break;
     }
     case "fallthrough": {
@@ -114,15 +145,25 @@ function readOption(option: string, template: Template, { tokens }: Controller):
       template.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
       break;
     }
-    case "var":
-    case "expr":
-      throw tokens.error(`${option} is not supported yet (use match, if and printf instead)`);
     case "upstream":
       // CoreDNS accepts and ignores it.
       tokens.remainingArgs();
       break;
     default:
       throw tokens.error(unknownOption(option, OPTIONS));
+  }
+}
+
+function checkExpression(expression: string, template: Template, tokens: Dispenser): void {
+  if (expression === "") throw tokens.error("the expression is missing");
+  if (template.variables.length + template.conditions.length >= MAX_EXPRESSIONS) {
+    throw tokens.error(`a template has at most ${MAX_EXPRESSIONS} of var and expr`);
+  }
+  try {
+    checkTypes(expression, template);
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    throw tokens.error(`${quote(expression)} is not an expression: ${error.message}`);
   }
 }
 

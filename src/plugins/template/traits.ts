@@ -5,5 +5,9 @@ import type { TemplateOptions } from "./options.ts";
 /** Traits of `template`. */
 export const templateTraits: PluginTraits<TemplateOptions> = {
   library: ({ templates }) =>
-    templates.some(({ patterns }) => patterns.length > 0) ? PATTERNS : null,
+    templates.some(({ patterns, variables, conditions }) =>
+        patterns.length + variables.length + conditions.length > 0
+      )
+      ? PATTERNS
+      : null,
 };

@@ -9,6 +9,7 @@ export const PIECE_BYTES = 64 * 1024;
 export interface HostsBuildRequest {
   path: string;
   zones: readonly string[];
+  authoritative: readonly string[];
   autoReverse: boolean;
   inline: string;
   key: { k0: number; k1: number };

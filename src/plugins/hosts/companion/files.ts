@@ -188,12 +188,13 @@ export class HostsFiles implements Follower {
     file: HostsFile,
     { size, knownDigest }: { size: number; knownDigest: string | null },
   ): Promise<HostsBuilt> {
-    const { path, zones, autoReverse, inline } = file.options;
+    const { path, zones, authoritative, autoReverse, inline } = file.options;
     const { k0, k1 } = this.#key;
     const maxBytes = this.#roomFor(file);
     return this.#options.builder.build({
       path,
       zones,
+      authoritative,
       autoReverse,
       inline: inline.join("\n"),
       key: { k0, k1 },

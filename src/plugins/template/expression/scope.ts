@@ -1,0 +1,54 @@
+import { EvaluationError, isList, type Value } from "../go_template/values.ts";
+
+/** Operations of one evaluation; predicates over lists would otherwise multiply. */
+const MAX_STEPS = 10_000;
+/** Characters of a text, and elements of a list; a name has 255 octets. */
+const MAX_LENGTH = 10_000;
+/** Characters that cost one step. */
+const LENGTH_OF_STEP = 64;
+
+/** An expression that cannot be compiled. */
+export class ExpressionError extends Error {
+  override readonly name = "ExpressionError";
+}
+
+/** A value of a type that an operator or function does not take, whatever the query. */
+export class TypeFault extends EvaluationError {}
+
+/** What a value is, for faults. */
+export function kindOf(value: Value): string {
+  if (value === null) return "nil";
+  if (isList(value)) return "a list";
+  if (typeof value === "string") return "text";
+  return typeof value === "boolean" ? "a truth value" : "a number";
+}
+
+/** What an expression may ask about a query. */
+export type Environment = Readonly<Record<string, (...args: Value[]) => Value>>;
+
+/** The evaluation of the expressions of one template for one query. */
+export class Scope {
+  readonly environment: Environment;
+  readonly variables: Record<string, Value> = Object.create(null);
+  /** Elements that `#` stands for, the innermost last. */
+  readonly elements: Value[] = [];
+  #steps = 0;
+
+  constructor(environment: Environment) {
+    this.environment = environment;
+  }
+
+  /** Counts an operation and the size of its result. */
+  spend(value: Value): Value {
+    const length = typeof value === "string" || isList(value) ? value.length : 0;
+    if (length > MAX_LENGTH) {
+      throw new EvaluationError(`a text or list is longer than ${MAX_LENGTH}`);
+    }
+    this.#steps += 1 + Math.floor(length / LENGTH_OF_STEP);
+    if (this.#steps > MAX_STEPS) throw new EvaluationError("it takes too long");
+    return value;
+  }
+}
+
+/** Computes a value. */
+export type Expression = (scope: Scope) => Value;
