@@ -92,7 +92,7 @@ export async function readInherited(
     notes.push(`${placeOf(name)}: ${name.text} is not compared`);
   }
   if (skip !== null && maps.some(({ name, data }) => name === skip && data.size > 0)) {
-    notes.push(`the ConfigMap ${skip} is left out: nodens reads it itself where it is mounted`);
+    notes.push(`the ConfigMap ${skip} is left out: nodens reads it itself from its mount`);
   }
   return {
     domain: domainOf(blocks),
@@ -152,7 +152,7 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
   return read.blocks;
 }
 
-/** The ConfigMaps as files, found by their last name: where they are mounted differs. */
+/** The ConfigMaps as files, found by their last name: mount points differ. */
 function viewOf(data: ReadonlyMap<string, string>): HostView {
   return {
     env: () => undefined,

@@ -2,7 +2,7 @@
 import type { TlsEndpoint } from "../engine/io.ts";
 import { ringMemory } from "./ring.ts";
 
-/** Thousands of queries; larger is no faster. */
+/** Thousands of queries; a larger one is not faster. */
 const RING_BYTES = 256 * 1024;
 
 /** Records to the TLS thread. */

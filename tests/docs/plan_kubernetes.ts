@@ -58,7 +58,7 @@ END`,
       prints: /^daemonset\.apps\/node-local-dns configured$/m,
     },
     ...skip(
-      "Helm is no package of Debian; tests/manifest renders the chart with Helm's libraries",
+      "Debian has no package of Helm; tests/manifest renders the chart with Helm's libraries",
       "helm install nodens deploy/helm/nodens -n kube-system --set kubeDns=KUBE_DNS,image=IMAGE",
     ),
     {

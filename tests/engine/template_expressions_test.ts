@@ -65,7 +65,7 @@ const VALUES: [expression: string, text: string | null][] = [
   ["incidr('2001:DB8:1::1', '2001:db8::/32')", "true"],
   ["incidr(client_ip(), '0.0.0.0/0')", "true"],
   ["incidr('', '0.0.0.0/0')", "false"],
-  // What cannot be known before.
+  // Unknown before a query comes.
   ["incidr(name(), '10.0.0.0/8')", null],
   ["incidr('10.0.0.1', '10.0.0.0/33')", null],
   ["find([1], # > 1) + 'a'", null],

@@ -146,7 +146,7 @@ const CASES: {
     added: ["a.test:53 {", "    cache 30", "    forward . 198.51.100.1"],
   },
   {
-    name: "a zone that the node has with other servers is told of and left",
+    name: "a zone that the node sends to other servers is reported and left",
     data: { Corefile: root() + "acme.local {\n    forward . 198.51.100.1\n}\n" },
     options: { node: `${NODE}acme.local {\n    forward . 198.51.100.9\n}\n` },
     lines: [

@@ -190,8 +190,8 @@ const FAULTS: [text: string, error: string, args?: string[]][] = [
   [
     "kind: DaemonSet\nspec:\n  template:\n    spec:\n      containers:\n" +
     "      - {name: one, image: a}\n      - {name: two, image: b}\n",
-    "1: no DaemonSet has a container whose image is node-cache (there are one, two), so there" +
-    " is no image to change",
+    "1: no DaemonSet has a container whose image is node-cache (there are one, two), so" +
+    " there is no image to change",
   ],
 ];
 

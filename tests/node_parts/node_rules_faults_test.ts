@@ -321,6 +321,6 @@ Deno.test("NodeRules: stop does not wait for a check that hangs", async () => {
   const running = rules.ensure();
   await started.promise;
   await rules.stop();
-  assert.equal((await running)[0]!.problem, null, "an interrupted check is no problem");
+  assert.equal((await running)[0]!.problem, null, "an interrupted check is not a problem");
   assert.deepEqual(ours(iptables), []);
 });

@@ -100,7 +100,7 @@ async function serving(t: Deno.TestContext, tree: BootedTree): Promise<void> {
     const [journal] = commandsOf("### In the journal", OPERATIONS);
     const warnings = await tree.must(journal!);
     assert.match(warnings, /erorrs/);
-    assert.doesNotMatch(warnings, /nodens [0-9.]+, deno/, "that is no warning");
+    assert.doesNotMatch(warnings, /nodens [0-9.]+, deno/, "that is not a warning");
     await tree.must(ANSWERS);
     tree.write(COREFILE, good);
     await tree.must("systemctl reload nodens.service");

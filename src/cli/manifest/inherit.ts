@@ -5,7 +5,7 @@ import type { ReadArguments } from "../../manifest/check_arguments.ts";
 import { inheritInto } from "../../manifest/inherit.ts";
 import type { Output } from "../output.ts";
 
-/** The ConfigMap that nodens reads itself, where it is mounted. */
+/** The ConfigMap that nodens reads itself, if it is mounted. */
 const OWN_CONFIG_MAP = "kube-dns";
 
 /** The cluster DNS's configuration, from the file of `-inherit`. */

@@ -91,7 +91,7 @@ export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   resolver: readResolvers,
 };
 
-/** CoreDNS's defaults, where it has the option. */
+/** CoreDNS's defaults, for options that it has. */
 export function defaultOptions(from: string): ForwardOptions {
   return {
     from,

@@ -8,7 +8,7 @@ import { RETURNED } from "./board.ts";
  * - "returned": all names returned, without marks.
  * - "answered": not all returned, at least one was answered.
  * - "silent": none was answered.
- * - "unsent": none was sent, which is no evidence.
+ * - "unsent": none was sent, which proves nothing.
  */
 export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 

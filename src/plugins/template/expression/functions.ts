@@ -135,7 +135,7 @@ export function number(value: Value): bigint | number {
 
 function fault(value: Value, wanted: string): EvaluationError {
   const what = `${kindOf(value)} is not ${wanted}`;
-  // What may be nil depends on the query.
+  // Whether a value is nil depends on the query.
   return value === null ? new EvaluationError(what) : new TypeFault(what);
 }
 

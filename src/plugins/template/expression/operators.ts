@@ -107,6 +107,6 @@ function isNumber(value: Value): value is bigint | number {
 
 function mismatch(sign: string, a: Value, b: Value): EvaluationError {
   const what = `${sign} does not take ${kindOf(a)} and ${kindOf(b)}`;
-  // What may be nil depends on the query.
+  // Whether a value is nil depends on the query.
   return a === null || b === null ? new EvaluationError(what) : new TypeFault(what);
 }
