@@ -5,21 +5,14 @@
  *   deno run -A bench/hash.ts [--rounds 50]
  */
 import { parseArgs } from "node:util";
-import { loadConfig } from "../src/loading/load.ts";
-import { CounterBook } from "../src/engine/counters.ts";
-import { Engine } from "../src/engine/engine.ts";
-import { Exchange } from "../src/engine/exchange/exchange.ts";
-import { Memory } from "../src/engine/memory.ts";
+import type { Exchange } from "../src/engine/exchange/exchange.ts";
 import { HashKey } from "../src/engine/question/keyed_hash.ts";
-import { hashQuestion, readQuestion } from "../src/engine/question/read.ts";
-import type { Io } from "../src/engine/io.ts";
-import { HANDLERS } from "../src/plugins/handlers.ts";
-import { fakeHost } from "../tests/support/doubles/fake_host.ts";
+import { hashQuestion } from "../src/engine/question/read.ts";
 import { halfSip24 } from "./hashes/half_sip_2_4.ts";
 import { murmurLike } from "./hashes/murmur_like.ts";
 import { sip13 } from "./hashes/sip_1_3.ts";
+import { exchangeOf, memoryEngine, random } from "./memory_engine.ts";
 import { print } from "./output.ts";
-import { buildQuery } from "./persist_probe.ts";
 
 const NAMES = 1000;
 const PASSES = 100;
@@ -38,7 +31,6 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   throw new RangeError(`--rounds: "${flags.rounds}" is not a whole number above 0`);
 }
 
-const random = () => crypto.getRandomValues(new Uint32Array(1))[0]!;
 const key = HashKey.draw(random);
 
 /** Prevents the compiler from eliminating calls. */
@@ -60,44 +52,12 @@ const HASHES: Readonly<Record<string, (exchange: Exchange) => void>> = {
   },
 };
 
-function exchangeOf(name: string): Exchange {
-  const query = buildQuery(name);
-  const memory = new Memory(query.length + 16);
-  memory.bytes.set(query);
-  const exchange = new Exchange(memory);
-  exchange.length = query.length;
-  exchange.flags = 0x0100;
-  readQuestion(exchange);
-  return exchange;
-}
-
-/** An engine with a full cache, queried in memory. */
-function makeEngine(names: readonly Exchange[]): (exchange: Exchange) => void {
-  const entries = names.map(({ memory, qnameLength }) => {
-    const labels: string[] = [];
-    for (let at = HEADER_SIZE; at < HEADER_SIZE + qnameLength - 1; at += memory.bytes[at]! + 1) {
-      const label = memory.bytes.subarray(at + 1, at + 1 + memory.bytes[at]!);
-      labels.push(new TextDecoder().decode(label));
-    }
-    return `192.0.2.1 ${labels.join(".")}`;
-  });
-  const text = `. {\n errors\n prometheus\n cache\n hosts {\n ${entries.join("\n")}\n }\n}`;
-  const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
-  const engine = new Engine({
-    io: { family: () => 4, address: () => {} } as unknown as Io,
-    counters: new CounterBook(new SharedArrayBuffer(8 * 4096)),
-    random,
-    handlers: HANDLERS,
-    log: () => {},
-  });
-  engine.configure(config);
-  const out = new Memory(65536);
-  const ask = ({ memory, length }: Exchange) => {
-    sink ^= engine.datagram(0, 0, memory, 0, length, out, 0);
-  };
-  // The first answer comes from `hosts`, later ones from the cache.
-  for (const exchange of names) ask(exchange);
-  return ask;
+/** An engine with a full cache: the first answers come from `hosts`, later ones from the cache. */
+async function fullEngine(names: readonly string[]): Promise<(exchange: Exchange) => void> {
+  const entries = names.map((name) => `192.0.2.1 ${name}`).join("\n");
+  const ask = await memoryEngine(`errors\nprometheus\ncache\nhosts {\n${entries}\n}`);
+  for (const name of names) ask(exchangeOf(name));
+  return (exchange) => void (sink ^= ask(exchange));
 }
 
 /** Nanoseconds per call. */
@@ -109,8 +69,9 @@ function measure(work: (exchange: Exchange) => void, names: readonly Exchange[])
 
 print(`Nanoseconds a query, lowest of ${rounds} rounds by turns, Deno ${Deno.version.deno}:\n`);
 for (const [title, nameOf] of Object.entries(LENGTHS)) {
-  const names = Array.from({ length: NAMES }, (_, i) => exchangeOf(nameOf(i)));
-  const works = { ...HASHES, "a whole hit in the engine": makeEngine(names) };
+  const texts = Array.from({ length: NAMES }, (_, i) => nameOf(i));
+  const names = texts.map(exchangeOf);
+  const works = { ...HASHES, "a whole hit in the engine": await fullEngine(texts) };
   const lowest = Object.values(works).map(() => Infinity);
   for (let round = -2; round < rounds; round++) {
     for (const [i, work] of Object.values(works).entries()) {

@@ -1,0 +1,50 @@
+import { readConfig } from "../src/loading/read.ts";
+import { CounterBook } from "../src/engine/counters.ts";
+import { Engine } from "../src/engine/engine.ts";
+import { Exchange } from "../src/engine/exchange/exchange.ts";
+import type { Io } from "../src/engine/io.ts";
+import { Memory } from "../src/engine/memory.ts";
+import { readQuestion } from "../src/engine/question/read.ts";
+import { HANDLERS } from "../src/plugins/handlers.ts";
+import { fakeHost } from "../tests/support/doubles/fake_host.ts";
+import { buildQuery } from "./persist_probe.ts";
+
+/** Random 32-bit numbers. */
+export function random(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
+/** A query for an A record, with its question read. */
+export function exchangeOf(name: string): Exchange {
+  const query = buildQuery(name);
+  const memory = new Memory(query.length + 16);
+  memory.bytes.set(query);
+  const exchange = new Exchange(memory);
+  exchange.length = query.length;
+  exchange.flags = 0x0100;
+  readQuestion(exchange);
+  return exchange;
+}
+
+/**
+ * An engine without sockets, from a block with these directives; returns the size of each answer in
+ * octets. A query that is not answered at once is an error.
+ */
+export async function memoryEngine(directives: string): Promise<(exchange: Exchange) => number> {
+  const source = { file: "Corefile", text: `. {\n${directives}\n}`, defaultPort: 53 };
+  const { config } = await readConfig(source, fakeHost());
+  const engine = new Engine({
+    io: { family: () => 4, address: () => {} } as unknown as Io,
+    counters: new CounterBook(new SharedArrayBuffer(8 * 4096)),
+    random,
+    handlers: HANDLERS,
+    log: () => {},
+  });
+  engine.configure(config);
+  const out = new Memory(65536);
+  return ({ memory, length }) => {
+    const size = engine.datagram(0, 0, memory, 0, length, out, 0);
+    if (size <= 0) throw new Error("a query was not answered at once");
+    return size;
+  };
+}
