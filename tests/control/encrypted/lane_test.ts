@@ -42,7 +42,7 @@ test("a hundred queries share one connection, even before it is open", async (sc
   await client.until(() => pair.lane.queued(client.stream) === 0);
   client.close();
   await pair.settled();
-  assert.equal(pair.control.size, 0);
+  await until(() => pair.control.size === 0, "the end of all streams");
 });
 
 test("bad certificates are refused with the reason", async (scene) => {
@@ -173,7 +173,7 @@ test("a connection that ends or breaks later has that reason", async (scene) => 
     await client.until(() => client.why !== null);
     assert.equal(client.why, "connection closed by the upstream");
   }
-  assert.equal(scene.pair.control.size, 0);
+  await until(() => scene.pair.control.size === 0, "the end of all streams");
 });
 
 test("PEM files are read for every connection, and their faults are reported", async (scene) => {
@@ -226,7 +226,7 @@ test("a peer that does not read is closed at the limit", async (scene) => {
   }
   assert.equal(client.why, "the upstream does not read what it is sent");
   assert.ok(most <= MAX_LANE_QUEUED);
-  assert.equal(pair.control.size, 0);
+  await until(() => pair.control.size === 0, "the end of all streams");
 });
 
 test("input that the engine does not read slows the peer, and is not lost", async (scene) => {
@@ -370,7 +370,7 @@ test("closing the lane closes its connections, even unfinished ones", async (sce
   await Promise.all([ended.promise, gone.promise]);
   assert.equal(client.why, null);
   assert.equal(hanging.why, null);
-  assert.equal(scene.pair.control.size, 0);
+  await until(() => scene.pair.control.size === 0, "the end of all streams");
 });
 
 Deno.test("DNS over TLS: the reason of a failure waits for room, but not forever", async () => {
