@@ -8,6 +8,7 @@
  */
 import { parseArgs } from "node:util";
 import { judgeBudgets } from "./budgets.ts";
+import { processMemory } from "./measure.ts";
 import { writeNames } from "./names.ts";
 import { ANSWER_PROGRAM, buildNative, TTL_SECONDS } from "./native.ts";
 import { note, print } from "./output.ts";
@@ -15,14 +16,17 @@ import { canPin, installed, pinSelf, startServer } from "./process.ts";
 import { type Column, formatTable } from "./report.ts";
 import { dnsmasq } from "./servers/dnsmasq.ts";
 import { floor } from "./servers/floor.ts";
+import { leastDeno } from "./servers/least_deno.ts";
 import { nodens } from "./servers/nodens.ts";
 import { pdns } from "./servers/pdns.ts";
 import type { ServerKind } from "./servers/server.ts";
 import { unbound } from "./servers/unbound.ts";
-import { measureServer } from "./session.ts";
+import { type Figures, measureServer } from "./session.ts";
 
 const HOT_NAMES = 10_000;
 const STARTS = 5;
+/** Idle time after a start. */
+const REST_MS = 5_000;
 const UPSTREAM_PORT = 15_301;
 const FIRST_PORT = 15_310;
 /** Extra room in every cache, to prevent eviction. */
@@ -40,7 +44,7 @@ const { values: flags } = parseArgs({
 const seconds = wholeNumber("seconds", flags.seconds);
 const rounds = wholeNumber("rounds", flags.rounds);
 const entries = wholeNumber("entries", flags.entries);
-const DEFAULT = [nodens(flags.nodens), floor, unbound, dnsmasq, pdns];
+const DEFAULT = [nodens(flags.nodens), floor, unbound, dnsmasq, pdns, leastDeno];
 const bare = nodens(flags.nodens, [], true);
 const servers = chooseServers(DEFAULT, flags.only);
 
@@ -74,6 +78,7 @@ async function run(): Promise<void> {
       await measureStarts(present, columns, directory);
       for (let round = 1; round <= rounds; round++) {
         for (const [i, server] of present.entries()) {
+          if (server.startOnly) continue;
           note(`round ${round} of ${rounds}: ${server.name}`);
           const port = FIRST_PORT + i;
           const running = await startServer(prepare(server, directory, port), {
@@ -113,7 +118,12 @@ async function measureStarts(
     for (const [i, server] of present.entries()) {
       const port = FIRST_PORT + i;
       const running = await startServer(prepare(server, directory, port), { port, core: "server" });
-      columns[i]!.rounds.push({ startMs: running.firstAnswerMs });
+      const figures: Figures = { startMs: running.firstAnswerMs };
+      if (start === STARTS) {
+        await new Promise((wake) => setTimeout(wake, REST_MS));
+        figures.residentAtRest = processMemory(running.pid).resident;
+      }
+      columns[i]!.rounds.push(figures);
       await running.stop();
     }
   }

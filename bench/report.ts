@@ -38,6 +38,7 @@ function rows(hot: number, entries: number): Row[] {
     { title: "… of it anonymous", figure: "anonymousFull", digits: 1 },
     { title: "anonymous growth, bytes an entry", figure: "bytesPerEntry", digits: 0 },
     { title: "peak RSS, MB", figure: "residentPeak", digits: 1 },
+    { title: "RSS at rest, MB", figure: "residentAtRest", digits: 1 },
     { title: "start to first answer, ms", figure: "startMs", digits: 0 },
   ];
 }

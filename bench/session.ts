@@ -31,6 +31,7 @@ export type FigureName =
   | "bytesPerEntry"
   | "residentPeak"
   | "answerBytes"
+  | "residentAtRest"
   | "startMs";
 
 /** Options of a session. */

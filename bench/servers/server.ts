@@ -13,6 +13,8 @@ export interface ServerKind {
   readonly caches: boolean;
   /** Serves as a competitor in the budgets. */
   readonly peer: boolean;
+  /** Only the start and the memory at rest are measured. */
+  readonly startOnly?: boolean;
   /** Writes the configuration and returns the command line. */
   prepare(options: LaunchOptions): string[];
 }
