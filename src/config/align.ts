@@ -2,10 +2,7 @@ import type { Config, ListenerConfig } from "./types.ts";
 
 const REMOVED: ListenerConfig = { address: "", port: 0, zones: [] };
 
-/**
- * Reorders listeners to preserve the indices of `previous`, used by sockets and connections. New
- * ones fill gaps.
- */
+/** Keeps the indices of `previous`, which sockets and connections use. New listeners fill gaps. */
 export function alignListeners(config: Config, previous: readonly ListenerConfig[]): Config {
   const left = new Map(config.listeners.map((listener) => [keyOf(listener), listener]));
   const aligned: (ListenerConfig | null)[] = previous.map((old) => {

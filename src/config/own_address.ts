@@ -6,7 +6,7 @@ interface Destination {
   scope: string | undefined;
 }
 
-/** Local listeners for an address and port; as in the kernel, exact addresses precede wildcards. */
+/** Local listeners; as in the kernel, exact addresses precede wildcards. */
 export function listenersAt(
   listeners: readonly ListenerConfig[],
   { address, port }: { address: string; port: number },

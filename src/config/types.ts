@@ -30,11 +30,11 @@ export type EndpointKind =
   | { kind: "ready"; continuously: boolean }
   | { kind: "pprof" };
 
-/** One server block; its zones share handlers. */
+/** Server block; its zones share handlers. */
 export interface BlockConfig {
   file: string;
   line: number;
-  /** Lower case, with a trailing dot, in Corefile order. */
+  /** Lower case, trailing dot, Corefile order. */
   zones: string[];
   /** In chain order (`plugins/chain.ts`). */
   plugins: PluginConfig[];

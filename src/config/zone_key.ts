@@ -11,10 +11,7 @@ export interface ZoneKey {
 /** CoreDNS's schemes; only the first is supported. */
 const SCHEMES = ["dns", "tls", "https", "https3", "grpc", "quic"];
 
-/**
- * Parses a server block's key: `example.org:1053`, `:1053`, `dns://.`, or `10.0.0.0/24` (reverse
- * zones). Throws `SyntaxError` or `RangeError`.
- */
+/** Parses `example.org:1053`, `dns://.` or `10.0.0.0/24`. Throws `SyntaxError` or `RangeError`. */
 export function parseZoneKey(key: string, defaultPort: number): ZoneKey[] {
   const [, scheme = "dns", rest = ""] = /^(?:([a-zA-Z0-9]+):\/\/)?(.*)$/s.exec(key)!;
   checkScheme(scheme, key);

@@ -3,7 +3,7 @@ import { unknownOption, unknownWord } from "./nearest.ts";
 import type { Line } from "./parser.ts";
 import { quote } from "./quote.ts";
 
-/** Reader of one directive's words. Continues after a fault, and reports unread words. */
+/** One directive's words. Continues after faults; reports unread words. */
 export class Dispenser {
   readonly #plugin: string;
   readonly #uses: readonly [Line, ...Line[]];
@@ -60,9 +60,7 @@ export class Dispenser {
     this.#blockRead = true;
   }
 
-  /**
-   * As `eachInBlock`, with a reader per option; others are faults. Returns the number of options.
-   */
+  /** As `eachInBlock`, with a reader per option; returns the number of options. */
   options(readers: Readonly<Record<string, (option: string) => void>>): number {
     let count = 0;
     this.eachInBlock((option) => {
@@ -93,12 +91,12 @@ export class Dispenser {
     return args;
   }
 
-  /** The only argument of this line. Throws `CorefileError`. */
+  /** The only argument. Throws `CorefileError`. */
   oneArg(what: string): string {
     return this.someArgs(what, 1)[0]!;
   }
 
-  /** The arguments of this line, one to `most`. Throws `CorefileError`. */
+  /** One to `most` arguments. Throws `CorefileError`. */
   someArgs(what: string, most = Infinity): [string, ...string[]] {
     const option = this.value;
     const args = this.remainingArgs();

@@ -14,9 +14,7 @@ const MAX_LENGTH = 64;
 /** Go counts nanoseconds in 63 bits. */
 const MAX_MS = 2 ** 63 / 1e6;
 
-/**
- * Milliseconds of a Go duration (`300ms`, `1.5h`, `2h45m`) or a number of seconds; otherwise null.
- */
+/** Milliseconds of a Go duration (`300ms`, `2h45m`) or a number of seconds; otherwise null. */
 export function parseDuration(text: string): number | null {
   if (text.length > MAX_LENGTH) return null;
   const rest = text.replace(/^[+-]/, "").replace(/^[\d.]+$/, "$&s");

@@ -18,7 +18,7 @@ export class CorefileError extends SyntaxError {
   }
 }
 
-/** All faults of a configuration, one per line of the message. */
+/** All faults of a configuration, one per line. */
 export class CorefileErrors extends AggregateError {
   override readonly name = "CorefileErrors";
   declare readonly errors: CorefileError[];

@@ -7,10 +7,7 @@ export interface ImportView {
   absolute(path: string): string;
 }
 
-/**
- * Absolute, sorted paths matched by an import pattern relative to the file `from`, with at most one
- * `*` and one `?`. Throws `SyntaxError`.
- */
+/** Absolute, sorted matches relative to `from`; at most one `*` and `?`. Throws `SyntaxError`. */
 export function findImports(pattern: string, from: string, view: ImportView): string[] {
   const directory = cleanPath(view.absolute(from)).replace(/\/[^/]*$/, "");
   const path = cleanPath(pattern.startsWith("/") ? pattern : `${directory}/${pattern}`);
@@ -30,7 +27,7 @@ export function findImports(pattern: string, from: string, view: ImportView): st
           .map((name) => `${parent}/${name}`)
     );
   }
-  // A mounted ConfigMap has hidden directories that match too.
+  // ConfigMaps have hidden directories that match.
   return found.filter((path) => !["directory", null].includes(view.kindOf(path))).sort();
 }
 

@@ -1,6 +1,6 @@
 import { quote } from "./quote.ts";
 
-/** Longest compared word; a longer one is not a misspelling. */
+/** Longer words are not misspellings. */
 const MAX_LENGTH = 40;
 
 /** The known word that was probably meant, or null. */

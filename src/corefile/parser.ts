@@ -11,7 +11,7 @@ const CLOSE_ALONE = '"}" must be on a line of its own';
 /** A directive or option. */
 export interface Line {
   words: [Token, ...Token[]];
-  /** Null for a line without braces. */
+  /** Null without braces. */
   block: Line[] | null;
 }
 
@@ -22,7 +22,7 @@ export interface ServerBlock extends Place {
   lines: Line[];
 }
 
-/** Parses a Corefile and continues after faults; `files` are the absolute paths of its imports. */
+/** Continues after faults; `files` are the absolute paths of imports. */
 export function parseCorefile(
   source: { file: string; text: string; view: ImportView },
   faults: Faults,
@@ -47,7 +47,7 @@ export function parseCorefile(
   return { blocks, files: stream.files };
 }
 
-/** Returns the opening brace, or null. */
+/** Opening brace, or null. */
 function readKeys(stream: TokenStream, keys: Token[]): Token | null {
   let comma: Token | null = null;
   let some = false;
@@ -127,7 +127,7 @@ function readLine(stream: TokenStream, depth: number): Line {
   for (let token = stream.peek(); token !== null; token = stream.peek()) {
     if (token.first) break;
     if (isBrace(token, "}")) {
-      // A directive's block may end on the line of its last option; a server block may not.
+      // A server block may not end on the line of its last option.
       if (depth === 0) stream.fault(token, CLOSE_ALONE);
       break;
     }

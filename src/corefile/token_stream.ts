@@ -9,7 +9,7 @@ const MAX_WORDS = 500_000;
 const MAX_FILE_SIZE = 16 * 1024 * 1024;
 /** CoreDNS's limit for snippets. */
 const MAX_IMPORTS = 10_000;
-/** Circles are found earlier; this stops ever longer paths. */
+/** Stops ever longer paths. */
 const MAX_DEPTH = 100;
 
 /** The Corefile, or an import being read. */

@@ -36,5 +36,6 @@ export function readInteger(tokens: Dispenser, text: string, bounds: Bounds): nu
   if (value < min || value > max) {
     throw tokens.error(`${name}: ${quote(text)} is out of range (${min} to ${max})`);
   }
-  return value + 0; // turns -0 into 0
+  // Turns -0 into 0.
+  return value + 0;
 }

@@ -3,7 +3,7 @@ import { SETUPS } from "../plugins/setups.ts";
 
 const MAX_NAMED = 3;
 
-/** Describes a configuration, one line per server block. */
+/** One line per server block. */
 export function describeConfig({ blocks, listeners }: Config): string[] {
   return blocks.map(({ zones, plugins }, block) => {
     const places = listeners.filter(({ zones }) => zones.some((zone) => zone.block === block))

@@ -43,7 +43,8 @@ export function collectListeners(served: readonly Served[], faults: Faults): Lis
           (address === "" ? others.values().next().value : undefined);
         if (clash !== undefined) {
           faults.at(entry, clashText(`${zone}:${port}`, entry, clash));
-          break; // one fault for each zone is enough
+          // One fault per zone.
+          break;
         }
         others.set(address, entry);
         const ofPort = wildcards.getOrInsert(port, {});
@@ -74,7 +75,7 @@ export function collectListeners(served: readonly Served[], faults: Faults): Lis
   return [...listeners.values()];
 }
 
-/** The kernel prefers a socket on the destination address to a wildcard one. */
+/** The kernel prefers exact sockets to wildcard ones. */
 function warnOfSplits(
   listeners: readonly ListenerConfig[],
   served: readonly Served[],

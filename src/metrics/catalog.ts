@@ -136,7 +136,7 @@ gauge process_resident_memory_bytes Resident memory.
 gauge process_start_time_seconds Start of the process since the Unix epoch.
 `;
 
-/** The catalog by name, in exposition order. */
+/** By name, in exposition order. */
 export const METRICS: ReadonlyMap<string, Metric> = new Map(
   TABLE.split("\n").filter((line) => line !== "").map((line) => {
     const [, type, merge, name, labels, help] = /^(\w+)(?:\((min|max)\))? (\w+)(?:\{(.+)\})? (.+)$/

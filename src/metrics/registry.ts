@@ -22,7 +22,7 @@ export class MetricRegistry {
     return { add: (amount = 1) => void (values[0]! += amount) };
   }
 
-  /** As `counter`; exported once set. */
+  /** Exported once set. */
   gauge(name: string, labels: Labels = {}): { set(value: number): void } {
     const { values } = this.#cell(name, "gauge", labels);
     return { set: (value) => void (values[0] = value) };

@@ -27,7 +27,7 @@ export class SeriesBook {
     else series.value = Math[merge](series.value, value);
   }
 
-  /** Adds a histogram in the layout of `engine/buckets.ts`, starting at `index`. */
+  /** Layout as in `engine/buckets.ts`, from `index`. */
   addHistogram(
     name: string,
     labels: Labels,

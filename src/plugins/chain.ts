@@ -1,7 +1,4 @@
-/**
- * CoreDNS's directives in chain order (`plugin.cfg`). A minus marks unsupported ones. `rrl`, an
- * external plugin, precedes everything that answers.
- */
+/** CoreDNS's directives in chain order; a minus marks unsupported ones. `rrl` is external. */
 export const CHAIN: readonly { readonly name: string; readonly supported: boolean }[] = `
   root metadata -geoip cancel -proxyproto -quic -grpc_server -https -https3 timeouts multisocket
   reload nsid bufsize rrl bind debug trace ready health pprof -shed prometheus errors log -dnstap

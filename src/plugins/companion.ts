@@ -13,9 +13,7 @@ export interface Delivery {
 export interface Plane {
   /** Restarts of its thread after failures. */
   readonly restarts: number;
-  /**
-   * Resolves with `undefined` if the handler throws; rejects if the thread ends or after `limitMs`.
-   */
+  /** `undefined` if the handler throws; rejects if the thread ends or after `limitMs`. */
   ask(
     target: { block: number; position: number; request: unknown },
     limitMs: number,
@@ -36,12 +34,9 @@ export interface CompanionServices {
 /** Sends data to one handler in all data planes. */
 export type Deliver = (block: number, position: number, data: unknown) => void;
 
-/**
- * A plugin's part in the control plane, one per process. It may use files, names and time, but not
- * import the control plane.
- */
+/** A plugin's part in the control plane, one per process. May use files, names and time. */
 export interface Companion<F extends Follower = Follower> {
-  /** Follows a configuration; `previous` follows the current one, null at first. */
+  /** Follows a configuration; `previous` is null at first. */
   follow?(config: Config, feed: { deliver: Deliver; previous: F | null }): F;
   readonly keeper?: Keeper;
 }
@@ -64,17 +59,14 @@ export interface Follower {
 export interface Keeper {
   /** Starts to restore and persist content. Does not block. */
   start(config: Config): void;
-  /**
-   * Pauses before a change of configuration, within `limitMs`. The result resumes with the
-   * configuration then served.
-   */
+  /** Pauses within `limitMs`; the result resumes with the configuration then served. */
   hold(next: Config, limitMs: number): Promise<(config: Config) => void>;
   restarted(plane: Plane): void;
   /** Reads what the other process has written. */
   follow(): Promise<void>;
   /** The other process has ended. */
   own(): void;
-  /** Resolves when no read or write is in flight. */
+  /** Resolves when nothing is in flight. */
   settled(): Promise<void>;
   /** Persists everything once more; gives up after `limitMs`. */
   stop(limitMs: number): Promise<void>;

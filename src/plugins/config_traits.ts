@@ -20,7 +20,7 @@ export function librariesOf(config: Config): Library[] {
   return [...new Set(all.filter((library) => library !== null))];
 }
 
-/** Loads the libraries of a configuration. */
+/** Loads a configuration's libraries. */
 export async function loadLibraries(config: Config): Promise<void> {
   await Promise.all(librariesOf(config).map((library) => library.load()));
 }
@@ -41,7 +41,7 @@ export function forwardings(config: Pick<Config, "blocks">): Forwarding[] {
     .filter((one) => one !== undefined);
 }
 
-/** A name that is answered without a network, or null. */
+/** A name answered without a network, or null. */
 export function ownName(config: Pick<Config, "blocks">): string | null {
   const names = collect(config, (traits, options) => traits.ownName?.(options) ?? null);
   return names.find((name) => name !== null) ?? null;

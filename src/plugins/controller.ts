@@ -10,19 +10,19 @@ import type {
 import type { Dispenser } from "../corefile/dispenser.ts";
 import type { Place } from "../corefile/error.ts";
 
-/** Input of a plugin's setup: its tokens and server block. */
+/** Input of a plugin's setup. */
 export interface Controller {
   readonly plugin: string;
   /** All uses in the block. */
   readonly tokens: Dispenser;
-  /** Normalised: `example.org.`; "." if all keys of the block are faulty. */
+  /** Normalised; "." if all keys are faulty. */
   readonly zones: readonly [string, ...string[]];
   readonly host: HostView;
-  /** Later answering directives of the block, in chain order. */
+  /** Later answering directives of the block. */
   readonly answeringBehind: readonly string[];
   /** Relative to the block's `root`. */
   resolvePath(path: string): string;
-  /** Base of relative paths: absolute, without a trailing slash. */
+  /** Absolute, without trailing slash. */
   setRoot(path: string): void;
   /** Replaces only the given limits. */
   limitStreams(timeouts: StreamTimeouts): void;
@@ -40,7 +40,7 @@ export interface Controller {
 /** Configuration after all directives were read. */
 export interface WholeConfig<Options> {
   readonly config: Config;
-  /** The plugin's handlers, in Corefile order. */
+  /** In Corefile order. */
   readonly uses: readonly (PluginConfig & { block: BlockConfig; options: Options })[];
   /** Empty if they cannot be read. */
   interfaces(): string[];
@@ -57,11 +57,10 @@ export interface PluginSetup {
   describe?(options: unknown): string;
   /** Throws `CorefileError` (see `tokens.error`). */
   setup(controller: Controller): void;
-  /** Called once after all directives were read. */
   complete?(whole: WholeConfig<unknown>): void;
 }
 
-/** Thrown if `load` must run before the configuration can be read. */
+/** Thrown if `load` must run first. */
 export class LibraryMissing extends Error {
   readonly load: () => Promise<void>;
 

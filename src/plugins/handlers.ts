@@ -22,7 +22,7 @@ import { createRrl } from "./rrl/handler.ts";
 import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
-/** Handlers by plugin; directives that only configure the server have none. */
+/** Handlers by plugin; some directives have none. */
 export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, CreateHandler>([
   ["nsid", createNsid as CreateHandler],
   ["bufsize", createBufsize as CreateHandler],

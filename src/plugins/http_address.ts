@@ -24,9 +24,7 @@ export function parseHttpAddress(text: string): HttpAddress | null {
   return { host: match[1] ?? match[2]!, port: Number(match[3]) };
 }
 
-/**
- * Replaces `localhost` by 127.0.0.1: a resolver could return ::1, or query the server under test.
- */
+/** Replaces `localhost`: a resolver could return ::1, or query the server under test. */
 export function literalHost(host: string): string {
   return host === "localhost" ? "127.0.0.1" : host;
 }

@@ -4,7 +4,7 @@ import type { Library } from "./traits.ts";
 /** Go's regular expressions: 4 MB, loaded on demand. */
 let library: typeof import("re2js") | null = null;
 
-/** Compiled expression, or why it does not compile. */
+/** Compiled expression or error. */
 export type CompiledPattern =
   | {
     matches: (text: string) => boolean;
@@ -25,9 +25,7 @@ export async function loadPatterns(): Promise<void> {
 /** The library, as a trait. */
 export const PATTERNS: Library = { load: loadPatterns };
 
-/**
- * Compiles Go syntax; matching takes linear time. Throws `LibraryMissing` before `loadPatterns`.
- */
+/** Compiles Go syntax; matching is linear. Throws `LibraryMissing` before `loadPatterns`. */
 export function compilePattern(pattern: string): CompiledPattern {
   if (library === null) throw new LibraryMissing(loadPatterns);
   try {

@@ -2,7 +2,7 @@
 export interface HandlerFacts<Options> {
   options: Options;
   counters: Counters;
-  /** Listener labels of its block. */
+  /** Listener labels. */
   servers: readonly string[];
   /** Data planes' answers to `request`; undefined for none. */
   answers: readonly unknown[];

@@ -18,12 +18,12 @@ export interface StatusTable {
   numbers: readonly string[];
 }
 
-/** Status request to a plugin's handlers; undefined for none. */
+/** Status request to handlers; undefined for none. */
 export function statusRequest(plugin: string): unknown {
   return plugin === "forward" ? forwardStatus.request : undefined;
 }
 
-/** Describes the handlers of a server block. */
+/** Describes a server block's handlers. */
 export function describePlugins(
   plugins: readonly PluginConfig[],
   factsOf: (position: number) => Omit<HandlerFacts<unknown>, "options">,
@@ -41,7 +41,7 @@ export function describePlugins(
   return statuses;
 }
 
-/** Tables of all plugins in the blocks. */
+/** Tables of all plugins. */
 export function statusTables(
   blocks: readonly (PluginStatuses & { zones: readonly string[] })[],
 ): StatusTable[] {

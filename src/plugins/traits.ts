@@ -13,9 +13,7 @@ export interface Forwarding {
   servers: readonly ServerAddress[];
   /** TCP only for plain DNS. */
   forceTcp: boolean;
-  /** Servers may use TLS or HTTPS. */
   encrypted: boolean;
-  /** Files with servers, and their addresses. */
   files: readonly { path: string; servers: readonly string[] }[];
 }
 

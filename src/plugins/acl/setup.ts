@@ -11,7 +11,6 @@ export type AclAction = "allow" | "block" | "filter" | "drop";
 
 /** Network in a policy. */
 export interface AclNetwork {
-  /** Four or sixteen. */
   octets: number[];
   prefix: number;
 }
@@ -23,7 +22,7 @@ interface AclPolicy {
   networks: AclNetwork[] | null;
 }
 
-/** Options of a block's `acl` directives. */
+/** Options of `acl`. */
 export interface AclOptions {
   /** The first policy that matches decides. */
   rules: { zones: string[]; policies: AclPolicy[] }[];
@@ -32,7 +31,7 @@ export interface AclOptions {
 const ACTIONS: readonly AclAction[] = ["allow", "block", "filter", "drop"];
 const SECTIONS = ["type", "net"] as const;
 const ALL = "*";
-/** Prefix length of mapped addresses (RFC 4291 section 2.5.5.2). */
+/** Of mapped addresses (RFC 4291 section 2.5.5.2). */
 const MAPPED_PREFIX = 96;
 
 /** Reads `acl [ZONES...] { ACTION [type QTYPE...] [net SOURCE...] }`. */

@@ -2,7 +2,7 @@ import { readInteger } from "../../corefile/values.ts";
 import { EDNS_PAYLOAD, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Options of a `bufsize` directive. */
+/** Options of `bufsize`. */
 export interface BufsizeOptions {
   sizeBytes: number;
 }

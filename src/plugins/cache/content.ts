@@ -11,7 +11,7 @@ export const FAILURE_MEMORY = 2;
 /** Capacity relative to denials. */
 const FAILURES_SHARE = 1 / 4;
 
-/** Stores of a cache and lookups over them; inherited on reload. */
+/** Stores of a cache; inherited on reload. */
 export class CacheContent {
   readonly memory: MemoryLimit;
   readonly success: Store;
@@ -24,7 +24,7 @@ export class CacheContent {
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
   readonly #response = new Response(new Memory(8));
-  /** Start of the store clock, in monotonic milliseconds. */
+  /** In monotonic milliseconds. */
   #startMs: number;
 
   constructor(options: CacheOptions, ecs: boolean, nowMs: number) {
@@ -85,7 +85,7 @@ export class CacheContent {
     return false;
   }
 
-  /** Finds an entry that may be served stale; sets `staleRow`. */
+  /** Finds a stale entry; sets `staleRow`. */
   findStale(exchange: Exchange, now: number): Store | null {
     const { success, denial } = this;
     this.staleRow = success.find(exchange, now);
@@ -121,7 +121,7 @@ export class CacheContent {
       denial.fit(denied, exchange) > success.fit(row, exchange);
   }
 
-  /** Seconds left of a stored failure; 0 for none. */
+  /** Seconds left; 0 for none. */
   failureRemaining(exchange: Exchange, now: number): number {
     const row = this.failures.find(exchange, now);
     return row < 0 ? 0 : Math.max(0, this.failures.remaining(row, now));

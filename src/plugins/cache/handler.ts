@@ -17,9 +17,8 @@ import { StaleServer } from "./stale.ts";
 import type { Store } from "./store/store.ts";
 import { prefixFor } from "./store/subnets.ts";
 
-/** TTL of empty responses; it only bounds the load. */
+/** Only bounds the load. */
 const EMPTY_SECONDS = 2;
-/** Doubled for each consecutive failure. */
 const FIRST_FAILURE_SECONDS = 1;
 
 /** Creates a `cache` handler. */

@@ -4,7 +4,7 @@ import type { CacheContent } from "./content.ts";
 /** Values of the label `reason`. */
 export type StaleReason = "immediate" | "recheck" | "failure" | "timeout";
 
-/** Counter indices of a cache for one listener; see README.md. */
+/** Counter indices per listener; see README.md. */
 export type CacheCounters = Readonly<ReturnType<typeof makeCounters>>;
 
 /** Counters, sizes and evictions of a cache. */
@@ -19,7 +19,6 @@ export class CacheMetrics {
   readonly #byListener: CacheCounters[] = [];
   #evictedSuccess: number;
   #evictedDenial: number;
-  /** Sizes are no longer published. */
   #retired = false;
   #successor: CacheMetrics | null = null;
 
@@ -57,7 +56,7 @@ export class CacheMetrics {
     return this.#byListener[listener] ?? this.#each[0]!;
   }
 
-  /** Publishes sizes; charges evictions since the last call to `listener`. */
+  /** Publishes sizes; charges new evictions to `listener`. */
   publish(listener = -1): void {
     const { memory, success, denial, failures } = this.#content;
     if (!this.#retired) {

@@ -5,7 +5,7 @@ export interface CacheClassOptions {
   minTtlSeconds: number;
 }
 
-/** Options of a `cache` directive. */
+/** Options of `cache`. */
 export interface CacheOptions {
   zones: string[];
   success: CacheClassOptions;
@@ -13,7 +13,7 @@ export interface CacheOptions {
   /** `amount` 0 disables prefetching. */
   prefetch: { amount: number; durationMs: number; percentage: number };
   servfailMs: number;
-  /** Zones in which a class is not cached; `["."]` for all. */
+  /** Zones without caching; `["."]` for all. */
   disable: { success: string[]; denial: string[] };
   keepTtl: boolean;
   serveStale: ServeStaleOptions | null;
@@ -32,7 +32,7 @@ export interface ServeStaleOptions {
   failureRecheckMs: number;
 }
 
-/** Whether a cache with the new options may inherit the content. */
+/** Whether a reload keeps the content. */
 export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
   const bounded = (old.capacityBytes === null) === (next.capacityBytes === null);
   return bounded && JSON.stringify(essentials(old)) === JSON.stringify(essentials(next));

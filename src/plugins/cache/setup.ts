@@ -11,7 +11,7 @@ import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
 
 /** `least` as in CoreDNS; `max` is a table's limit. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
-/** RFC 2181 section 8: a TTL has 31 bits. */
+/** RFC 2181 section 8. */
 const TTL = { success: 3600, denial: 1800, min: 1, max: 2_147_483_647 } as const;
 const MIN_TTL = { default: 5, min: 0, max: 2_147_483_647 } as const;
 const PREFETCH = {

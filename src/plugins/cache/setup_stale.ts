@@ -7,7 +7,7 @@ import type { ServeStaleOptions } from "./options.ts";
 const DURATION = { name: "serve_stale DURATION", min: 0, max: 365 * 86_400_000 };
 const DEFAULT_DURATION_MS = 3_600_000;
 const VERIFY_TIMEOUT = { name: "serve_stale VERIFY_TIMEOUT", min: 0, max: MAX_DURATION_MS };
-/** RFC 2181 section 8: a TTL has 31 bits. */
+/** RFC 2181 section 8. */
 const RESPONSE_TTL = { name: "serve_stale RESPONSE_TTL", min: 0, max: 2_147_483_647_000 };
 /** RFC 8767 section 5: at most five minutes. */
 const FAILURE_RECHECK = { name: "serve_stale FAILURE_RECHECK", min: 0, max: 300_000 };

@@ -11,7 +11,7 @@ import type { CacheOptions, ServeStaleOptions } from "./options.ts";
 import { isSameQuestion } from "./question.ts";
 import type { Store } from "./store/store.ts";
 
-/** Lease of a refresh in tenths of a second: some never end. */
+/** In tenths of a second; some refreshes never end. */
 const LEASE = 100;
 /** Minimum pause after a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
@@ -24,7 +24,6 @@ const OFF: ServeStaleOptions = {
   failureRecheckMs: 0,
 };
 
-/** Verifications kept for reuse. */
 const MAX_SPARE = 256;
 
 /** Exchanges waiting for one refresh (`serve_stale verify`). */
@@ -95,10 +94,7 @@ export class StaleServer {
     return this.#answerBest(exchange, now, "immediate") ? ANSWERED : NEXT;
   }
 
-  /**
-   * Prefers stale answers to worse responses; answers the waiters. Queries without RD do not
-   * count as refreshes: most resolvers refuse them.
-   */
+  /** Prefers stale answers; answers waiters. Queries without RD do not count: most are refused. */
   conclude(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;
     const good = this.#mayReplace(exchange, kind, now);

@@ -31,7 +31,6 @@ export const createChaos: CreateHandler<ChaosOptions> = (options, { engine }) =>
       if (found === undefined) return NEXT;
       const writer = engine.writer.begin(exchange, RCODE.NOERROR);
       const { strings } = found;
-      // Rotates the authors.
       const first = engine.random() % strings.length;
       for (let i = 0; i < strings.length; i++) {
         const octets = strings[(first + i) % strings.length]!;

@@ -1,9 +1,9 @@
 import type { PluginSetup } from "../controller.ts";
 
-/** Maximum size of a TXT string (RFC 1035 section 3.3). */
+/** Of a TXT string (RFC 1035 section 3.3). */
 const MAX_OCTETS = 255;
 
-/** Options of a `chaos` directive, at most 255 octets each. */
+/** Options of `chaos`; 255 octets each. */
 export interface ChaosOptions {
   version: string;
   authors: string[];

@@ -21,7 +21,6 @@ const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 export const createDns64: CreateHandler<Dns64Options> = (options, environment) =>
   new Dns64Handler(options, environment);
 
-/** Synthesizes AAAA records from A records (RFC 6147). */
 class Dns64Handler implements Handler {
   readonly name = "dns64";
   readonly #options: Dns64Options;
@@ -50,7 +49,7 @@ class Dns64Handler implements Handler {
 
     let done = false;
     let parked: Exchange | null = null;
-    // Copied: the memory of an exchange that is not parked may be reused.
+    // Copied: memory of unparked exchanges may be reused.
     const { memory, offset, qnameLength } = exchange;
     const at = offset + HEADER_SIZE;
     const name = memory.bytes.slice(at, at + qnameLength);

@@ -4,7 +4,7 @@ import { quote } from "../../corefile/quote.ts";
 import { parseAddress } from "../../dns/address.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Options of a `dns64` directive. */
+/** Options of `dns64`. */
 export interface Dns64Options {
   /** 4 to 12 octets. */
   prefix: number[];

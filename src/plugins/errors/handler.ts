@@ -5,7 +5,7 @@ import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import { compilePattern } from "../pattern.ts";
 import type { ConsolidateOptions, ErrorsOptions } from "./setup.ts";
 
-/** Logs query errors, one by one or consolidated. */
+/** Logs query errors. */
 export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { engine }) => {
   const rules = consolidate.map((options) => createRule(options, engine));
   return {
@@ -48,9 +48,8 @@ function createRule(options: ConsolidateOptions, engine: EngineServices) {
   return {
     level,
     matches: (error: string) => matches?.(error) === true,
-    /** Whether to log the error now. */
     count(): boolean {
-      // Queries may outlive their chain.
+      // Queries may outlive chains.
       if (stopped) return true;
       if (++count > 1) return false;
       engine.timers.set(timer, engine.nowMs + periodMs);
@@ -64,7 +63,7 @@ function createRule(options: ConsolidateOptions, engine: EngineServices) {
   };
 }
 
-/** Duration in Go's format: `500ms`, `30s`, `5m0s`, `1h0m0s`. */
+/** In Go's format: `500ms`, `5m0s`. */
 function durationText(milliseconds: number): string {
   if (milliseconds < 1000) return `${milliseconds}ms`;
   const hours = Math.floor(milliseconds / 3_600_000);

@@ -5,21 +5,21 @@ import type { LogLevel } from "../../engine/handler.ts";
 import type { PluginSetup } from "../controller.ts";
 import { compilePattern } from "../pattern.ts";
 
-/** Errors that are counted and logged as one line. */
+/** Errors logged as one line. */
 export interface ConsolidateOptions {
   /** From the first match to the summary. */
   periodMs: number;
   /** Go syntax. */
   pattern: string;
   level: LogLevel;
-  /** Log the first error immediately; summarize only further ones. */
+  /** Log the first error immediately. */
   showFirst: boolean;
 }
 
-/** Options of an `errors` directive. */
+/** Options of `errors`. */
 export interface ErrorsOptions {
   stacktrace: boolean;
-  /** The first rule that matches counts. */
+  /** First match counts. */
   consolidate: ConsolidateOptions[];
 }
 

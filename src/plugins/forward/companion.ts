@@ -12,7 +12,7 @@ import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import { leftOutText, OwnListeners } from "./own_listeners.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
-/** Time limit for names before a reload continues. */
+/** Before a reload continues. */
 const RESOLVE_MS = 5000;
 /** A file system that hangs must not block the exit. */
 const STOP_MS = 1000;
@@ -46,7 +46,7 @@ interface Directive {
   leftOut: string;
 }
 
-/** Follows host names and resolv.conf files of `forward` directives. */
+/** Follows host names and resolv.conf files. */
 export function createForwardCompanion(
   { log, interfaces }: CompanionServices,
 ): Companion<Upstreams> {
@@ -56,11 +56,11 @@ export function createForwardCompanion(
   };
 }
 
-/** Follows every TO of a configuration and delivers its servers. */
+/** Follows every TO; delivers its servers. */
 export class Upstreams implements Follower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
-  /** Null once used, to free predecessors. */
+  /** Null once used. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
@@ -114,7 +114,7 @@ export class Upstreams implements Follower {
     for (const directive of this.#directives) this.#warnOfLoop(own, directive);
   }
 
-  /** Resolves when nothing is in flight, or after a second. */
+  /** Waits at most a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#starting;
@@ -201,7 +201,7 @@ export class Upstreams implements Follower {
   #fileWatch(path: string, troubled: boolean): FileWatch {
     const known = this.#files.get(path);
     if (known !== undefined) return known;
-    // Loading has warned of the first text, unless it changed since.
+    // Loading has warned, unless it changed since.
     let first = true;
     const watch = new FileWatch(path, {
       clock: this.#clock,
@@ -275,7 +275,6 @@ export class Upstreams implements Follower {
     return changed;
   }
 
-  /** Also returns the servers left out. */
   #resolve(
     { block, options, named, used, hosts }: Directive,
     own: OwnListeners,
@@ -306,7 +305,6 @@ export class Upstreams implements Follower {
     this.#log("warning", `${label}: ${text}`);
   }
 
-  /** Such queries loop until they time out. */
   #warnOfLoop(listeners: OwnListeners, directive: Directive): void {
     const { block, current: { upstreams } } = directive;
     const own = upstreams.filter((upstream) =>

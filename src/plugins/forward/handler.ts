@@ -24,7 +24,6 @@ import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 
-/** Lookups kept for reuse. */
 const MAX_SPARE = 1024;
 
 /** A question in flight. */
@@ -64,7 +63,7 @@ export class ForwardHandler implements Handler {
   readonly #group: UpstreamGroup;
   readonly #response = new Response(new Memory(8));
   readonly #rewriter = new ResponseRewriter();
-  /** Null if all names are forwarded. */
+  /** Null for all names. */
   readonly #from: ZoneTable<true> | null;
   readonly #except: ZoneTable<true> | null;
   readonly #lookups: InFlight<Lookup>;
@@ -139,7 +138,7 @@ export class ForwardHandler implements Handler {
     values[this.#queries]!++;
     lookup.race.inquiry.set(parked, ecsPass);
     const streamed = parked.transport === TCP && !preferUdp;
-    // From arrival: another `forward` may have used part of the time.
+    // From arrival: another `forward` may have waited.
     lookup.race.start(parked.receivedMs, streamed, { only, intoLoops: parked.intoLoops });
     return WAIT;
   }
@@ -210,7 +209,6 @@ export class ForwardHandler implements Handler {
     });
   }
 
-  /** Keeps the lookup. */
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
     for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
       const following = exchange.nextWaiter;
@@ -227,7 +225,7 @@ export class ForwardHandler implements Handler {
     return this.#refuse(exchange, this.#lookups.refusal, EDE.NETWORK_ERROR);
   }
 
-  /** This SERVFAIL says nothing about the name, so it is not cached. */
+  /** Says nothing about the name: not cached. */
   #refuse(exchange: Exchange, why: string, extendedError: number): Verdict {
     exchange.error = why;
     exchange.uncacheable = true;

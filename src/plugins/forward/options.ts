@@ -13,7 +13,7 @@ export function transportOf(to: ForwardTo): ServerTransport {
   return to.kind === "server" ? to.upstream.transport : to.kind === "name" ? to.transport : "dns";
 }
 
-/** Options of a `forward` directive. */
+/** Options of `forward`. */
 export interface ForwardOptions extends GroupSettings {
   /** Normalised. */
   from: string;

@@ -6,7 +6,7 @@ import { isWithin } from "../zones_argument.ts";
 import type { ForwardOptions } from "./options.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
-/** Maximum listener zones compared per server; `loop` finds the rest. */
+/** Per server; `loop` finds the rest. */
 const MAX_COMPARED = 100_000;
 
 interface Names {
@@ -16,7 +16,7 @@ interface Names {
 
 type ListenerZone = ListenerConfig["zones"][number];
 
-/** Detects servers that are listeners of the same configuration. */
+/** Detects servers that are own listeners. */
 export class OwnListeners {
   readonly #config: Pick<Config, "blocks" | "listeners">;
   readonly #named: (options: ForwardOptions) => readonly ServerAddress[];
@@ -78,10 +78,7 @@ export class OwnListeners {
   }
 }
 
-/**
- * Removes servers of files that lead back to their block; warns of these, and of such servers in
- * the Corefile.
- */
+/** Removes file servers that lead back to their block; warns of these, and of Corefile servers. */
 export function leaveOutOwnListeners(
   { config, uses, interfaces, warn }: WholeConfig<ForwardOptions>,
 ): void {

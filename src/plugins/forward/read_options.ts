@@ -21,7 +21,6 @@ const HEALTH_CHECK_USAGE = "DURATION [no_rec] [domain NAME]";
 export interface OptionContext {
   readonly tokens: Dispenser;
   readonly host: HostView;
-  /** Relative to the block's `root`. */
   readonly resolvePath: (path: string) => string;
   readonly warn: (line: number, text: string) => void;
   /** Of `tls_servername`; empty if not set. */

@@ -10,7 +10,7 @@ export const UNSET = {
   policy: "random",
 } as const;
 
-/** Behaviour without upstreams: the second half of a warning. */
+/** Second half of a warning. */
 export const MEANWHILE = {
   nobody: "queries get SERVFAIL until it names one",
   others: "the other upstreams are asked until it names one",
@@ -27,7 +27,7 @@ export interface ToSources {
   leavesOut?: (server: ServerAddress) => boolean;
 }
 
-/** The first of equal servers counts, as in CoreDNS; so does the first file that sets an option. */
+/** As in CoreDNS, the first of equal servers counts, and the first file that sets an option. */
 export function resolveTo(
   options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSET>,
   { files: contents, addresses, leavesOut = () => false }: ToSources = {},

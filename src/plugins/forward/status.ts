@@ -4,7 +4,7 @@ import type { ForwardOptions } from "./options.ts";
 
 /** Status of an upstream. */
 export interface UpstreamStatus extends ServerState {
-  /** Over all `forward` directives with this server. */
+  /** Over all `forward` directives. */
   replies: number;
   failures: number;
 }

@@ -76,7 +76,7 @@ function readOne(
   if (kind === "other" || (kind === "directory" && isPath)) {
     throw tokens.error(`${quote(rest)} is not a regular file`);
   }
-  // A missing file may appear later, such as resolv.conf.
+  // A missing file may appear later.
   if (kind === "file" || isPath) {
     const path = host.absolute(rest);
     if (!files.has(path)) files.set(path, readFile(tokens, path, host));

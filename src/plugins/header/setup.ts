@@ -8,7 +8,7 @@ interface FlagChange {
   clear: number;
 }
 
-/** Options of a `header` directive. */
+/** Options of `header`. */
 export interface HeaderOptions {
   query: FlagChange;
   response: FlagChange;
@@ -34,7 +34,7 @@ export const headerSetup: PluginSetup = {
         for (const name of names) {
           const flag = FLAGS[name.toLowerCase()];
           if (flag === undefined) throw tokens.error(`${quote(name)} is not a flag (aa, ra, rd)`);
-          // The last rule for a flag counts.
+          // The last rule counts.
           const change = options[message];
           change[action] |= flag;
           change[action === "set" ? "clear" : "set"] &= ~flag;

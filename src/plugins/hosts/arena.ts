@@ -1,16 +1,13 @@
-/** Least growth: small enough to waste nothing, large enough to be rare. */
+/** Least growth; balances waste and frequency. */
 const STEP_BYTES = 64 * 1024;
 const GROWTH = 1 / 16;
 
-/**
- * Memory that grows in place: a resizable buffer, whose pages the kernel provides on first write.
- * Growing copies nothing, and `releaseBuffer` returns all of it without a garbage collection.
- */
+/** A resizable buffer: grows without copying; `releaseBuffer` needs no garbage collection. */
 export class Arena {
   readonly buffer: ArrayBuffer;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly words: Uint32Array<ArrayBuffer>;
-  /** Where the next block begins; a multiple of four. */
+  /** Next block; a multiple of four. */
   end = 0;
 
   constructor(maxBytes: number) {
@@ -19,7 +16,7 @@ export class Arena {
     this.words = new Uint32Array(this.buffer);
   }
 
-  /** Allocates `size` zeroed bytes; returns their offset, or 0 if there is no room. */
+  /** Allocates zeroed bytes; returns their offset, or 0 without room. */
   take(size: number): number {
     const { buffer, end: at } = this;
     const end = at + ((size + 3) & ~3);

@@ -1,7 +1,7 @@
 import { parseName } from "../../dns/name.ts";
 import type { HostsOptions } from "./options.ts";
 
-/** Longest lifetime of a denial: a name that is added to the file is soon found. */
+/** Names added to the file are soon found. */
 const MAX_DENIAL_SECONDS = 60;
 /** Mailbox of zones that nobody maintains (RFC 6303 section 3), and refresh, retry, expire. */
 const MAILBOX = parseName("nobody.invalid.");
@@ -11,12 +11,12 @@ const TIMES = [3600, 1200, 604_800];
 export interface Authority {
   /** In lower-case wire form. */
   readonly name: Uint8Array;
-  /** Data of its SOA record. */
+  /** SOA data. */
   readonly soa: Uint8Array;
   readonly ttlSeconds: number;
 }
 
-/** Makes what a zone of `authoritative` denies names with. */
+/** Creates the authority of a zone. */
 export function createAuthority(
   zone: string,
   { ttlSeconds }: Pick<HostsOptions, "ttlSeconds">,

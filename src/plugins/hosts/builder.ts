@@ -19,34 +19,34 @@ import {
 } from "./layout.ts";
 import { Slots } from "./slots.ts";
 
-/** Maximum addresses or names of one entry and kind: more than fit in a message. */
+/** Addresses or names per entry and kind: more than fit in a message. */
 export const MAX_PER_ENTRY = 4096;
 
 const FIRST_SLOTS = 8;
-/** Slots are doubled when more than two of three are taken. */
+/** Slots double beyond this share. */
 const FULL = { taken: 2, of: 3 } as const;
 
 const V4_SUFFIX = parseName("in-addr.arpa");
 const V6_SUFFIX = parseName("ip6.arpa");
 
-/** How a table is made. */
+/** Table options. */
 export interface TableOptions {
   zones: readonly string[];
-  /** Zones where the names above listed ones get entries of their own: they exist, without records. */
+  /** Zones where names above listed ones exist, without records. */
   authoritative: readonly string[];
   autoReverse: boolean;
-  /** Secret, because a stranger who writes block lists could choose names that collide. */
+  /** Secret: block lists could contain colliding names. */
   key: HashKey;
   maxBytes: number;
 }
 
-/** Builds a table (`layout.ts`) from addresses and names in the order of the file. */
+/** Builds a table (`layout.ts`) in file order. */
 export class TableBuilder {
   /** The last addition did not fit; nothing more is added. */
   full = false;
   /** Addresses and names beyond `MAX_PER_ENTRY`. */
   leftOut = 0;
-  /** Names in the table, including those of reverse lookups. */
+  /** Includes names of reverse lookups. */
   entries = 0;
   #items = 0;
   #wildcards = 0;
@@ -55,18 +55,18 @@ export class TableBuilder {
   readonly #authoritative: readonly Uint8Array[];
   readonly #arena: Arena;
   #slotCount = 0;
-  /** Slots and tags, in a buffer of their own until the table is finished. */
+  /** Slots and tags, separate until the table is finished. */
   #slotWords!: Uint32Array<ArrayBuffer>;
   #slots!: Slots;
 
   readonly #address = new Uint8Array(16);
   #kind: typeof V4 | typeof V6 = V4;
-  /** An item with this address that entries can share; 0 for none yet. */
+  /** Shareable item with this address; 0 for none yet. */
   #shared = 0;
   /** By family: block lists repeat one address. */
   readonly #lastShared = [0, 0];
   readonly #reverse = new Uint8Array(80);
-  /** Entry of the reverse name; 0 for none yet, -1 if the address gets none. */
+  /** 0 for none yet, -1 if the address gets none. */
   #reverseEntry = 0;
 
   constructor(options: TableOptions) {
@@ -107,7 +107,7 @@ export class TableBuilder {
     if (!this.full) this.#append(this.#reverseEntry, NAMES, entry);
   }
 
-  /** The table, or null if it is too large. The builder cannot be used afterwards. */
+  /** Null if the table is too large. The builder cannot be used afterwards. */
   finish(): ArrayBuffer | null {
     const { bytes, words, buffer } = this.#arena;
     const count = this.#slotCount;
@@ -202,7 +202,7 @@ export class TableBuilder {
     this.#items++;
   }
 
-  /** Appends an unshared item to an entry; `named` is the entry with the name, for `NAMES`. */
+  /** Appends an unshared item; `named` is the entry with the name, for `NAMES`. */
   #append(entry: number, kind: ItemKind, named: number): void {
     const { words } = this.#arena;
     const reference = words[entry >> 2]!;
@@ -229,7 +229,7 @@ export class TableBuilder {
     const target = reference & ~KIND_MASK;
     if (kind === SET) return target;
     const set = this.#take(4 * SET_WORDS.ALL);
-    // The only item may be shared with other entries, so it must not get a successor.
+    // A shared item must not get a successor.
     const size = itemSize(kind as ItemKind);
     const item = set === 0 ? 0 : this.#take(4 + size);
     if (item === 0) return 0;
@@ -278,7 +278,7 @@ function hasReverse(address: Uint8Array, size: 4 | 16): boolean {
   return address[size - 1]! > (size === 4 ? 0 : 1);
 }
 
-/** Writes the wire form of the name for a reverse lookup of an address; returns its length. */
+/** Writes an address's reverse name in wire form; returns its length. */
 function writeReverseName(address: Uint8Array, size: 4 | 16, to: Uint8Array): number {
   let at = 0;
   const write = (label: string) => {

@@ -19,21 +19,20 @@ import { HostsLookup } from "./lookup.ts";
 import { hasSameTable, type HostsOptions } from "./options.ts";
 import { RetiredTables } from "./retired.ts";
 
-/** Makes the handler of a `hosts` directive. */
+/** Creates a `hosts` handler. */
 export const createHosts: CreateHandler<HostsOptions> = (options, environment) =>
   new HostsHandler(options, environment);
 
-/** Answers from a hosts file, which the control plane delivers, and from the Corefile's entries. */
+/** Answers from a hosts file and the Corefile's entries. */
 class HostsHandler implements Handler {
   readonly name = "hosts";
   readonly #options: HostsOptions;
   readonly #engine: EngineServices;
   readonly #zones: ZoneTable<true>;
-  /** What happens to names that are not listed, by zone. */
+  /** Treatment of unlisted names, by zone. */
   readonly #unlisted: ZoneTable<Authority | "pass">;
   readonly #entries: number;
   #lookup: HostsLookup;
-  /** A reload's handler has inherited the table. */
   #tableInherited = false;
   readonly #retired: RetiredTables;
 
@@ -66,7 +65,7 @@ class HostsHandler implements Handler {
     engine.values[this.#entries] = this.#lookup.items;
   }
 
-  /** Replaces the table (`layout.ts`) by one with the file's entries and the Corefile's after them. */
+  /** Replaces the table by one with the file's entries, then the Corefile's. */
   receive(table: unknown): void {
     this.#retired.add(this.#lookup.table, this.#engine.nowMs);
     this.#lookup = new HostsLookup(table as ArrayBuffer);
@@ -129,7 +128,7 @@ class HostsHandler implements Handler {
     return ANSWERED;
   }
 
-  /** NODATA for a name that is listed; others are denied, fall through or get SERVFAIL. */
+  /** NODATA for a listed name; others are denied, fall through or get SERVFAIL. */
   #deny(exchange: Exchange): Verdict {
     const unlisted = this.#unlisted.match(exchange);
     if (unlisted !== null && unlisted !== "pass") return this.#denyIn(unlisted, exchange);
@@ -143,7 +142,7 @@ class HostsHandler implements Handler {
     return ANSWERED;
   }
 
-  /** NODATA or NXDOMAIN with the SOA record of a zone, which the zone's own name also answers with. */
+  /** NODATA or NXDOMAIN; the zone's own name also gets the SOA record as an answer. */
   #denyIn({ name, soa, ttlSeconds }: Authority, exchange: Exchange): Verdict {
     const isApex = exchange.qnameLength === name.length;
     const exists = isApex || this.#own !== 0 || this.#wild !== 0;
@@ -168,7 +167,7 @@ class HostsHandler implements Handler {
     copyFolded(bytes, exchange.offset + HEADER_SIZE, name, 0, length);
     this.#own = lookup.find(name, length);
     this.#wild = 0;
-    // A wildcard above a single label would be `*` alone, which matches nothing.
+    // `*` alone matches nothing.
     if (!lookup.hasWildcards || exchange.labelCount < 2) return;
     const start = name[0]! - 1;
     const wildcard = this.#wildcard;

@@ -1,6 +1,5 @@
 /**
- * The table of a hosts file: one block of memory that is searched in place, so a table of any size
- * reaches the data plane in a single transfer. Words are in the byte order of the machine.
+ * A hosts file's table: one block, searched in place and transferred at once, in native byte order.
  *
  * ```
  *  head:   8 words, see `HEAD`
@@ -31,7 +30,7 @@ export const HEAD = {
   SLOTS: 0,
   SLOTS_AT: 1,
   TAGS_AT: 2,
-  /** Number of addresses and names, for the metric. */
+  /** Addresses and names, for the metric. */
   ITEMS: 3,
   KEY_0: 4,
   KEY_1: 5,
@@ -42,7 +41,7 @@ export const HEAD = {
 export const HEAD_SIZE = 32;
 /** Bytes of an entry before its name. */
 export const ENTRY_HEAD = 5;
-/** Words of a set: those of each kind, `EACH` of them, and `ALL`. */
+/** Words of a set: `EACH` per kind, `ALL` in total. */
 export const SET_WORDS = { FIRST: 0, LAST: 1, COUNT: 2, EACH: 3, ALL: 9 } as const;
 /** Bytes of a slot and its tag. */
 export const SLOT_BYTES = 5;
@@ -52,7 +51,7 @@ export function itemSize(kind: ItemKind): 4 | 16 {
   return kind === V6 ? 16 : 4;
 }
 
-/** Whether a name in wire form begins with the label `*`. */
+/** Whether a wire-form name begins with `*`. */
 export function isWildcard(name: Uint8Array): boolean {
   return name[0] === 1 && name[1] === 0x2a;
 }

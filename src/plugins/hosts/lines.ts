@@ -3,10 +3,10 @@ import { MAX_NAME_SIZE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import { TableBuilder, type TableOptions } from "./builder.ts";
 
-/** An octet of a name takes four characters at most (`\DDD`); longer words are invalid. */
+/** An octet takes at most four characters (`\DDD`). */
 const MAX_WORD = 4 * MAX_NAME_SIZE;
 
-/** What the next word of a line is. */
+/** Expected next word of a line. */
 const EXPECT = { ADDRESS: 0, NAME: 1, NOTHING: 2 } as const;
 
 /** RFC 1035 section 2.3.4. */
@@ -22,10 +22,7 @@ const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/**
- * Parses hosts files in pieces of any size. Memory use does not depend on the length of a line, and
- * ordinary names make no objects.
- */
+/** Parses hosts files in pieces. Memory use is bounded; ordinary names make no objects. */
 export class HostsLines {
   count = 0;
   skippedLines = 0;
@@ -42,7 +39,7 @@ export class HostsLines {
   readonly #address = new Address();
   readonly #name = new Uint8Array(MAX_WORD + 2);
   #lineOpen = false;
-  /** Octets of the file so far, up to the length of a byte order mark. */
+  /** Octets so far, up to a byte order mark. */
   #octets = 0;
 
   constructor(builder: TableBuilder) {
@@ -56,7 +53,7 @@ export class HostsLines {
     }
   }
 
-  /** Ends the file, whose last line need not end with a line feed; another file may follow. */
+  /** Ends a file, even without a line feed; another may follow. */
   end(): void {
     if (this.#lineOpen) this.#take(NEWLINE);
     this.#octets = 0;
@@ -73,7 +70,7 @@ export class HostsLines {
   #take(octet: number): void {
     this.#lineOpen = true;
     if (octet > SPACE && octet !== HASH) return this.#append(octet);
-    // Tab, line feed, vertical tab, form feed and carriage return end a word; other controls do not.
+    // Tab, line feed, vertical tab, form feed and carriage return end a word.
     if (octet < TAB || (octet > RETURN && octet < SPACE)) return this.#append(octet);
     this.#endWord();
     if (octet !== NEWLINE && octet !== HASH) return;
@@ -125,7 +122,7 @@ export class HostsLines {
     return true;
   }
 
-  /** Puts a name in lower-case wire form into `#name`; returns its length, or 0 if it is invalid. */
+  /** Reads a name into `#name` in lower-case wire form; returns its length, 0 if invalid. */
   #readName(length: number): number {
     if (length > MAX_WORD) return 0;
     const text = this.#word;
@@ -152,11 +149,11 @@ export class HostsLines {
     return labelAt < MAX_NAME_SIZE ? labelAt + 1 : 0;
   }
 
-  /** As `#readName`, for the rare names with escapes. */
+  /** As `#readName`, for names with escapes. */
   #readEscaped(length: number): number {
     const text = String.fromCharCode(...this.#word.subarray(0, length));
     try {
-      // `parseName` encodes text as UTF-8, so octets above ASCII must be escaped.
+      // `parseName` would encode octets above ASCII as UTF-8.
       const wire = parseName(text.replace(/\\[^]|[\x80-\xff]/g, (unit) => {
         const code = unit.charCodeAt(unit.length - 1);
         return code < 0x80 ? unit : `\\${code}`;
@@ -187,13 +184,13 @@ export class HostsLines {
  */
 const WORST = { bytesPerOctet: 48, bytesPerOctetWithAncestors: 384, bytes: 4096 } as const;
 
-/** Maximum size of the table for so many octets of text. */
+/** Maximum table size for so many octets. */
 export function boundOf(octets: number, hasAncestors = false): number {
   const { bytes, bytesPerOctet, bytesPerOctetWithAncestors } = WORST;
   return bytes + octets * (hasAncestors ? bytesPerOctetWithAncestors : bytesPerOctet);
 }
 
-/** Builds the table of a short text: the entries in a Corefile. */
+/** Builds the table of a Corefile's entries. */
 export function buildHostsTable(
   text: string,
   options: Omit<TableOptions, "maxBytes">,

@@ -2,7 +2,7 @@ import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ENTRY_HEAD, HEAD, type ItemKind, KIND_MASK, SET, SET_WORDS } from "./layout.ts";
 import { Slots } from "./slots.ts";
 
-/** A finished table (`layout.ts`), searched in place without allocating. */
+/** A table (`layout.ts`), searched without allocating. */
 export class HostsLookup {
   readonly table: ArrayBuffer;
   readonly #bytes: Uint8Array;
@@ -26,12 +26,12 @@ export class HostsLookup {
     this.hasWildcards = words[HEAD.WILDCARDS]! > 0;
   }
 
-  /** The entry of the lower-case wire-form name in the first `length` bytes; 0 for none. */
+  /** Entry of a lower-case wire-form name of `length` bytes; 0 for none. */
   find(name: Uint8Array, length: number): number {
     return this.#slots.find(name, length);
   }
 
-  /** The first item of a kind that an entry has; 0 for none, and for no entry. */
+  /** First item of a kind; 0 for none or no entry. */
   first(entry: number, kind: ItemKind): number {
     if (entry === 0) return 0;
     const reference = this.#words[entry >> 2]!;

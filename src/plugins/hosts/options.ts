@@ -1,4 +1,4 @@
-/** Options of a `hosts` directive. The control plane reads the file itself later. */
+/** Options of `hosts`; the companion reads the file later. */
 export interface HostsOptions {
   path: string;
   zones: string[];

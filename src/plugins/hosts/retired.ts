@@ -1,11 +1,11 @@
 import type { Timer, Timers } from "../../engine/timers.ts";
 import { releaseBuffer } from "../../base/transfer.ts";
 
-/** Bytes released at once: that takes 0.15 ms, while 23 MiB took 4 ms (`bench/hosts.ts`). */
+/** Released at once: 0.15 ms; 23 MiB took 4 ms (`bench/hosts.ts`). */
 const STEP_BYTES = 2 ** 20;
 const PAUSE_MS = 1;
 
-/** Releases the memory of retired tables in steps, so that no query waits for it. */
+/** Releases retired tables in steps, so that no query waits. */
 export class RetiredTables {
   readonly #timers: Timers;
   readonly #timer: Timer;
@@ -16,7 +16,7 @@ export class RetiredTables {
     this.#timer = timers.create((nowMs) => this.#step(nowMs));
   }
 
-  /** Adds a table. It can still be searched, but names are no longer found. */
+  /** The table can still be searched, but nothing is found. */
   add(buffer: ArrayBuffer, nowMs: number): void {
     this.#buffers.push(buffer);
     if (this.#buffers.length === 1) this.#step(nowMs);

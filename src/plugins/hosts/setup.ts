@@ -107,7 +107,7 @@ function readersInto(options: HostsOptions, tokens: Dispenser): Map<string, () =
   ]);
 }
 
-/** Whether no name of the plugin's zones gets SERVFAIL or reaches the next plugin. */
+/** Whether no name of its zones gets SERVFAIL or falls through. */
 function deniesAll({ zones, authoritative, fallthrough }: HostsOptions): boolean {
   const isIn = (zones: readonly string[], zone: string) =>
     zones.some((other) => isWithin(zone, other));
@@ -115,7 +115,7 @@ function deniesAll({ zones, authoritative, fallthrough }: HostsOptions): boolean
     !(fallthrough ?? []).some((zone) => isIn(zones, zone));
 }
 
-/** An entry as in a hosts file; as in CoreDNS, only before `fallthrough`. */
+/** As in CoreDNS, only before `fallthrough`. */
 function readEntry(
   word: string,
   options: HostsOptions,
@@ -134,7 +134,7 @@ function readEntry(
   }
   const names = tokens.remainingArgs();
   if (!address || names.length === 0) {
-    // CoreDNS ignores such lines silently, so they must not prevent the start.
+    // CoreDNS ignores such lines silently.
     warn(line, `${quote(word)} is neither an option nor an entry (ADDRESS NAME...); it is ignored`);
     return;
   }

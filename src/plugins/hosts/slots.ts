@@ -1,7 +1,7 @@
 import { type HashKey, hashOctets } from "../../engine/question/keyed_hash.ts";
 import { ENTRY_HEAD } from "./layout.ts";
 
-/** Finds the entries of a table (`layout.ts`) by name: open addressing with linear probing. */
+/** Entries by name: open addressing with linear probing. */
 export class Slots {
   readonly #entries: Uint8Array;
   readonly #words: Uint32Array;
@@ -17,7 +17,7 @@ export class Slots {
     this.#mask = words.length - 1;
   }
 
-  /** The entry of the lower-case wire-form name in the first `length` octets; 0 for none. */
+  /** Entry of a lower-case wire-form name of `length` octets; 0 for none. */
   find(name: Uint8Array, length: number): number {
     const entries = this.#entries;
     const tags = this.#tags;
@@ -25,7 +25,7 @@ export class Slots {
     const hash = hashOctets(this.#key, name, 0, length);
     const tag = tagOf(hash);
     let slot = hash & mask;
-    // A retired table loses its tags first; they are undefined then.
+    // Undefined once a retired table loses its tags.
     for (let seen = tags[slot]; seen; seen = tags[slot]) {
       if (seen === tag) {
         const at = this.#words[slot]!;
@@ -50,7 +50,7 @@ export class Slots {
   }
 }
 
-/** Tag of a hash: its high bits, since the low ones choose the slot. */
+/** The high bits; the low ones choose the slot. */
 function tagOf(hash: number): number {
   return (hash >>> 24) || 1;
 }

@@ -6,21 +6,20 @@ export interface Network {
 
 /** Weights of a name's addresses; others weigh 1. */
 export interface NameWeights {
-  /** Lower case, with the final dot. */
+  /** Lower case, final dot. */
   name: string;
   addresses: { octets: number[]; weight: number }[];
 }
 
-/** Options of a `loadbalance` directive. */
+/** Options of `loadbalance`. */
 export interface LoadbalanceOptions {
   /** In order of preference. */
   prefer: Network[];
   /** Null for `round_robin`. */
   weighted: {
-    /** Absolute path. */
     file: string;
     follow: boolean;
-    /** Empty if the file could not be read yet. */
+    /** Empty if not readable yet. */
     names: NameWeights[];
   } | null;
 }

@@ -19,10 +19,7 @@ interface Weights {
   readonly addresses: NameWeights["addresses"];
 }
 
-/**
- * Orders addresses in the client's copy of a response. Records need pointers as owners and equal
- * sizes, so that they swap in place; other answers stay unchanged. Aliases stay first.
- */
+/** Swaps records of equal size with pointers as owners in the client's copy. Aliases stay first. */
 export class AddressOrder implements RecordOrder {
   readonly #prefer: readonly Network[];
   readonly #random: () => number;
@@ -37,7 +34,6 @@ export class AddressOrder implements RecordOrder {
     if (weighted !== null) this.weigh(weighted.names);
   }
 
-  /** Replaces the weights. */
   weigh(names: readonly NameWeights[]): void {
     const all = names.map(({ name, addresses }) => {
       const labelCount = name === "." ? 0 : name.split(".").length - 1;
@@ -119,7 +115,6 @@ export class AddressOrder implements RecordOrder {
       const weights = table.match(exchange);
       return weights?.labelCount === exchange.labelCount ? weights : null;
     }
-    // Target of an alias.
     const owner = expandName(out.bytes, outOffset, at);
     return owner === null ? null : names.get(formatName(owner.name).toLowerCase()) ?? null;
   }

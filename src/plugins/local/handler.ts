@@ -6,7 +6,7 @@ import { sameName } from "../../engine/question/fold.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import type { LocalOptions } from "./setup.ts";
 
-/** A week, as in CoreDNS: these records never change. */
+/** A week, as in CoreDNS. */
 const TTL_SECONDS = 604_800;
 const LOCALHOST = parseName("localhost.");
 /** Without the root label. */
@@ -34,7 +34,7 @@ export const createLocal: CreateHandler<LocalOptions> = ({ localhostPrefix }, { 
     exchange.response = writer.end();
     return ANSWERED;
   };
-  /** `owner` of the SOA record; null for the qname. */
+  /** SOA `owner`; null for the qname. */
   const deny = (exchange: Exchange, owner: Uint8Array | null, rcode: number): Verdict => {
     const writer = engine.writer.begin(exchange, rcode);
     writer.record("authority", owner, TYPE.SOA, CLASS.IN, TTL_SECONDS).raw(SOA, 0, SOA.length);
@@ -68,7 +68,6 @@ function isName({ memory, offset, qnameLength }: Exchange, name: Uint8Array): bo
     sameName(memory.bytes, offset + HEADER_SIZE, name, 0, name.length);
 }
 
-/** False for a single label. */
 function beginsWithLocalhost({ memory, offset, labelCount }: Exchange): boolean {
   return labelCount > 1 &&
     memory.bytes[offset + HEADER_SIZE] === LOCALHOST_LABEL[0] &&

@@ -1,6 +1,6 @@
 import type { PluginSetup } from "../controller.ts";
 
-/** Options of a `local` directive. */
+/** Options of `local`. */
 export interface LocalOptions {
   /** Also answer names such as `localhost.example.org`. */
   localhostPrefix: boolean;

@@ -104,7 +104,7 @@ export function kindOf({ response, dnssecOk }: Exchange, engine: EngineServices)
   return rcode === RCODE.SERVFAIL || rcode === RCODE.NOTIMP ? KINDS.failure : KINDS.other;
 }
 
-/** The type is four octets before the TTL. */
+/** Four octets before the TTL. */
 function hasAuthority(response: Response, type: number): boolean {
   const { view } = response.memory;
   const first = response.answerCount;

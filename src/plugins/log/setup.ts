@@ -10,9 +10,9 @@ export type LogPart = { text: string } | { field: LogField };
 /** Class of logged responses. */
 export type LogClass = "all" | ResponseClass;
 
-/** Options of a block's `log` directives. */
+/** Options of `log`. */
 export interface LogOptions {
-  /** The first rule whose zone matches counts. */
+  /** First matching zone counts. */
   rules: { zone: string; format: LogPart[]; classes: LogClass[] }[];
 }
 

@@ -11,7 +11,7 @@ const MARK_WORDS = 2;
 /** Draws before a used slot is overwritten. */
 const MAX_DRAWS = 8;
 
-/** Size of a board in bytes. */
+/** Bytes of a board. */
 export const BOARD_BYTES: number = SLOTS * WORDS * Int32Array.BYTES_PER_ELEMENT;
 
 /** How a probe has returned. */
@@ -66,7 +66,6 @@ export class ProbeBoard {
     }
   }
 
-  /** Whether a probe is in flight. */
   isOut(nonce: Uint32Array): boolean {
     const at = this.#find(nonce);
     return at >= 0 && Atomics.load(this.#words, at + KEY) === this.#key;

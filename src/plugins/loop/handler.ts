@@ -18,7 +18,7 @@ import { type Probe, Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
 import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
-/** Maximum delay of readiness by the first probes. */
+/** Maximum delay of readiness. */
 const FIRST_MS = 2000;
 const FOLLOW_MS = 10_000;
 /** Minimum time between rounds caused by failing queries. */
@@ -32,11 +32,10 @@ const JITTER = 0.25;
 export interface LoopServices {
   /** `BOARD_BYTES`, common to all data planes. */
   shared: SharedArrayBuffer;
-  /** Called with a short text when a loop is found. */
+  /** Called with a short text. */
   found: (why: string) => void;
 }
 
-/** `forward`, as seen by `loop`. */
 interface Forward extends Handler {
   readonly servers: readonly WatchedServer[];
   takes(exchange: Exchange): boolean;
@@ -51,10 +50,7 @@ export function createLoop(
   return new LoopHandler(options, environment, services);
 }
 
-/**
- * Probes each upstream. If a probe returns as a client's query, its upstream leads into a loop, and
- * `forward` avoids it.
- */
+/** Probes each upstream; `forward` avoids one whose probe returns as a client's query. */
 class LoopHandler implements Handler {
   readonly name = "loop";
   readonly #zone: string;
@@ -220,7 +216,7 @@ class LoopHandler implements Handler {
       this.#checkReturn(probe);
     }
     exchange.uncacheable = true;
-    // After a failure, servers on the way would try others.
+    // After a failure, servers would try others.
     exchange.response = engine.writer.begin(exchange, RCODE.NXDOMAIN).end();
     return ANSWERED;
   }

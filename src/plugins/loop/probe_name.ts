@@ -1,13 +1,10 @@
-/**
- * Probe names: `HEX.HEX.ZONE` with sixteen random digits each, type HINFO as in CoreDNS. As both
- * labels are random, no cached NXDOMAIN covers a name (RFC 8020).
- */
+/** Probe names: `HEX.HEX.ZONE`. Both labels are random, so no NXDOMAIN covers them (RFC 8020). */
 import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 
-/** Words of a nonce, the random number in a name. */
+/** Words of a nonce. */
 export const NONCE_WORDS = 4;
 
 const DIGITS = 16;
@@ -34,7 +31,7 @@ export function writeProbe(memory: Memory, nonce: Uint32Array, zone: string): nu
   return at + 4;
 }
 
-/** Reads the nonce from the qname; false for other names. */
+/** False for other names. */
 export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   if (exchange.labelCount < 2) return false;
   const { bytes } = exchange.memory;
@@ -52,7 +49,7 @@ export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   return true;
 }
 
-/** Servers on the way may have changed the case. */
+/** Servers may have changed the case. */
 function digitOf(octet: number): number {
   if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
   const letter = octet | 0x20;

@@ -8,9 +8,9 @@ import type { ProbeBoard, ProbeTokens } from "./board.ts";
 import { NONCE_WORDS, writeProbe } from "./probe_name.ts";
 import type { Watch } from "./watch.ts";
 
-/** Lifetime of a probe; `forward` gives up after five seconds. */
+/** `forward` gives up after five seconds. */
 const PROBE_MS = 6000;
-/** Probes in flight of one server block; further rounds wait. */
+/** Per server block; further rounds wait. */
 const MAX_OUT = 64;
 /** The longest name, a mark, and the slack of word reads. */
 const QUERY_SIZE = 288 + LOOP_MARK_SIZE;
@@ -18,13 +18,13 @@ const QUERY_SIZE = 288 + LOOP_MARK_SIZE;
 /** A probe in flight. */
 export interface Probe extends ProbeTokens {
   readonly watch: Watch;
-  /** End of its lifetime in monotonic milliseconds. */
+  /** Monotonic milliseconds. */
   readonly endMs: number;
-  /** It was answered, or could not be sent; it may still return. */
+  /** Answered or not sent; may still return. */
   ended: boolean;
 }
 
-/** Sends the probes of one server block and recognizes them. */
+/** Sends and recognizes a block's probes. */
 export class Probes {
   readonly #zone: string;
   readonly #board: ProbeBoard;
@@ -58,7 +58,7 @@ export class Probes {
     return this.#write({ nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(2) }, chain);
   }
 
-  /** Draws probes for an upstream, which are in flight from now on; none if there is no room. */
+  /** Draws probes, in flight from now on; none if there is no room. */
   draw(watch: Watch, copies: number): Probe[] {
     const { nowMs, random } = this.#engine;
     if (this.#out.length + copies > MAX_OUT) return [];
@@ -70,7 +70,7 @@ export class Probes {
     return probes;
   }
 
-  /** Sends a probe to its upstream; it may be answered at once. False if too many queries wait. */
+  /** It may be answered at once. False if too many queries wait. */
   send(probe: Probe, chain: Chain): boolean {
     const exchange = this.#write(probe, chain);
     exchange.only = probe.watch.server;

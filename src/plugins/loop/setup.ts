@@ -5,9 +5,9 @@ import { PROBE_LABELS_SIZE } from "./probe_name.ts";
 
 const MAX_ZONE_SIZE = MAX_NAME_SIZE - PROBE_LABELS_SIZE;
 
-/** Options of a `loop` directive. */
+/** Options of `loop`. */
 export interface LoopOptions {
-  /** First zone of the server block, normalised. */
+  /** First zone, normalised. */
   zone: string;
 }
 

@@ -12,13 +12,13 @@ import { RETURNED } from "./board.ts";
  */
 export type Outcome = "marked" | "returned" | "answered" | "silent" | "unsent";
 
-/** First pause after a failure, doubled for each further one. */
+/** First pause after a failure; doubles. */
 const STEP_MS = 1000;
 /** Pause before a confirming round. */
 const CONFIRM_MS = 300;
 /** Consecutive rounds of returned names that prove a loop. */
 const CONFIRM_ROUNDS = 3;
-/** Random, so that others cannot guess the number. */
+/** Random: others must not guess it. */
 const COPIES = { least: 2, more: 3 } as const;
 /** Consecutive rounds without a return that end a loop: datagrams get lost. */
 const GONE_ROUNDS = 2;
@@ -26,7 +26,7 @@ const RECHECK_MS = 3000;
 const MAX_STEP_MS = 30_000;
 /** Failures before a rest: some two minutes. */
 const MAX_FAILURES = 8;
-/** Pause without a loop; failing queries and new upstreams end it. */
+/** Failing queries and new upstreams end it. */
 const REST_MS = 300_000;
 
 /** Upstream server, as seen by `loop`. */
@@ -39,11 +39,7 @@ export interface WatchedServer {
 /** Result of a probe. */
 export type Reaction = "answered" | "silent" | "unsent";
 
-/**
- * Decides in rounds of probes whether an upstream leads into a loop (`server.looping`). A mark
- * proves it; without marks, all names must return in consecutive rounds. Times are monotonic
- * milliseconds.
- */
+/** A mark, or names that return in consecutive rounds, prove a loop. Times are monotonic. */
 export class Watch {
   readonly server: WatchedServer;
   nextMs: number;
@@ -57,7 +53,6 @@ export class Watch {
   #copies = 0;
   #markReturned = false;
   #reaction: Reaction = "unsent";
-  /** Marks prove the loop. */
   #marked = false;
   #rounds = 0;
   #missed = 0;
@@ -113,7 +108,7 @@ export class Watch {
     this.resting = false;
   }
 
-  /** Returns the pause before the next round in milliseconds. */
+  /** Milliseconds before the next round. */
   roundEnded(outcome: Outcome): number {
     if (this.resting) this.restart();
     switch (outcome) {

@@ -44,7 +44,7 @@ function cut(response: Response, qnameLength: number): void {
   if (response.kind !== KIND.UNKNOWN) response.minTtlSeconds = lowest;
 }
 
-/** The type is four octets before the TTL. */
+/** Four octets before the TTL. */
 function ttlOffset({ memory, ttlsAt }: Response, record: number): number {
   return memory.view.getUint16(ttlsAt + 2 * record, true);
 }

@@ -3,7 +3,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
 import type { NsidOptions } from "./setup.ts";
 
-/** Adds the server's name for clients that request it (RFC 5001). */
+/** Adds the server's name (RFC 5001). */
 export const createNsid: CreateHandler<NsidOptions> = (options) => {
   const data = new TextEncoder().encode(options.data);
   return {

@@ -1,7 +1,7 @@
 import { quote } from "../../corefile/quote.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Options of an `nsid` directive. */
+/** Options of `nsid`. */
 export interface NsidOptions {
   /** At most 128 octets. */
   data: string;

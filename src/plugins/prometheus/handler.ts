@@ -11,7 +11,7 @@ const OTHER = "other";
 const MAX_METERS = 512;
 const LAG_INTERVAL_MS = 1000;
 
-/** Counts queries of its block; measures the data plane's lag. */
+/** Counts the block's queries; measures lag. */
 export const createPrometheus: CreateHandler = (_options, environment) => {
   const { engine, served = [], plugins = [] } = environment;
   const names = plugins.map(({ name }) => name);

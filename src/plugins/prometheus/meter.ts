@@ -20,7 +20,7 @@ export class Meter {
   readonly #labels: Readonly<Record<string, string>>;
   readonly #plugins: readonly string[];
   readonly #sizes = sizeBuckets();
-  // Indices of the counters; 0 if there is none yet.
+  // Counter indices; 0 for none.
   /** By transport, family and class of type. */
   readonly #requests = new Int32Array(2 * 2 * TYPE_CLASSES);
   /** By plugin (the engine first) and response code. */
@@ -31,7 +31,7 @@ export class Meter {
   readonly #duration: number;
   readonly #dnssecOk: number;
 
-  /** `plugins`: handlers of the chain, by position. */
+  /** `plugins`: handlers by position. */
   constructor(engine: EngineServices, labels: Record<string, string>, plugins: readonly string[]) {
     this.#engine = engine;
     this.#labels = labels;
@@ -42,7 +42,7 @@ export class Meter {
     this.#dnssecOk = engine.counter("coredns_dns_do_requests_total", all);
   }
 
-  /** Counts an answer; `sizeBytes` is 0 if none was sent. */
+  /** `sizeBytes` is 0 without an answer. */
   count(exchange: Exchange, sizeBytes: number): void {
     const engine = this.#engine;
     const { values } = engine;

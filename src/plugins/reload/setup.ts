@@ -1,7 +1,7 @@
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** CoreDNS's defaults and minimums, in milliseconds; a jitter of 0 is allowed as well. */
+/** CoreDNS's defaults and minimums, in milliseconds; jitter may be 0. */
 const INTERVAL = { name: "INTERVAL", default: 30_000, min: 2000, max: MAX_DURATION_MS } as const;
 const JITTER = { name: "JITTER", default: 15_000, min: 1000, max: MAX_DURATION_MS } as const;
 
@@ -19,7 +19,7 @@ export const reloadSetup: PluginSetup = {
       const intervalMs = tokens.nextArg()
         ? readDuration(tokens, tokens.value, INTERVAL)
         : INTERVAL.default;
-      // At most half the interval, as in CoreDNS.
+      // As in CoreDNS.
       reloadEvery({ intervalMs, jitterMs: Math.min(readJitter(), intervalMs / 2) });
     });
   },

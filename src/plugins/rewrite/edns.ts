@@ -33,7 +33,7 @@ export class EdnsChanges {
     const { action, code } = rule;
     const before = this.#changed.has(code) ? this.#changed.get(code)! : this.#ofClient(code);
     if (action === "replace" && before === null) return false;
-    // Client options are dropped by default, so a kept one is sent explicitly.
+    // Sent explicitly: client options are dropped by default.
     const keeps = action === "append" && before !== null;
     const value = action === "unset" ? null : keeps ? before : this.#valueOf(rule);
     this.#changed.set(code, value);

@@ -27,7 +27,7 @@ import {
 } from "./rules.ts";
 import { aliasTarget } from "./values.ts";
 
-/** Kept for rewritten records; AD would no longer be true. */
+/** AD would no longer be true. */
 const KEPT_FLAGS = FLAG.AA | FLAG.TC;
 
 interface Rest {
@@ -126,7 +126,7 @@ class RewriteHandler implements Handler {
     });
   }
 
-  /** Last change first; waits if one needs the target of an alias. */
+  /** Waits if a change needs the target of an alias. */
   #change(exchange: Exchange, qtype: number, work: Work): typeof WAIT | void {
     for (let next = work.changes.pop(); next !== undefined; next = work.changes.pop()) {
       if (next.kind === "message") {

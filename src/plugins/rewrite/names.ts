@@ -26,7 +26,7 @@ export function compileMatch({ how, text }: NameMatch): NameRule {
   return { matches: test, replace: (name, to) => test(name) ? put(name, to) : null };
 }
 
-/** Rule by expression; `{0}`, `{1}`, ... in a replacement are its groups. */
+/** `{0}`, `{1}`, ... in a replacement are its groups. */
 export function patternRule(pattern: string): NameRule {
   const compiled = compilePattern(pattern);
   if (compiled.error !== null) throw new Error(`Cannot compile ${pattern}: ${compiled.error}`);

@@ -53,7 +53,7 @@ export type EdnsVariable = (typeof EDNS_VARIABLES)[number];
 /** One use of the directive. */
 export type RewriteRule = RewriteAction & { stop: boolean };
 
-/** Options of a block's `rewrite` directives, in file order. */
+/** Options of `rewrite`, in file order. */
 export interface RewriteOptions {
   rules: RewriteRule[];
 }

@@ -6,7 +6,7 @@ import { mapOwner, mapValue } from "./values.ts";
 
 /** Question, as seen by rules. */
 export interface RuleQuestion {
-  /** Lower case, with the final dot. */
+  /** Lower case, final dot. */
   name: string;
   qtype: number;
   qclass: number;

@@ -15,7 +15,7 @@ const NAME_AT = new Map<number, number>([
   [TYPE.SOA, 0],
 ]);
 
-/** Maps a record's owner; ignores results that are not names. */
+/** Ignores results that are not names. */
 export function mapOwner(record: MessageRecord, map: MapName): void {
   record.owner = mapName(record.owner, map) ?? record.owner;
 }

@@ -2,7 +2,7 @@ import { readInteger } from "../../corefile/values.ts";
 import { DEFAULT_RATE, type ResponseRate } from "../../engine/response/limiter.ts";
 import type { PluginSetup } from "../controller.ts";
 
-/** Options of an `rrl` directive. */
+/** Options of `rrl`. */
 export type RrlOptions = { -readonly [K in keyof ResponseRate]: number };
 
 /** A data plane cannot send more than a million a second. */

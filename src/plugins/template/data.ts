@@ -4,7 +4,7 @@ import { formatName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Value } from "./go_template/values.ts";
 
-/** A query that matches a template, and the zone, class and type of the template. */
+/** A query that matches, with the template's zone, class and type. */
 export interface Match {
   readonly exchange: Exchange;
   readonly zone: string;
@@ -12,7 +12,7 @@ export interface Match {
   readonly qtype: number;
   /** The client's address. */
   readonly remote: string;
-  /** In lower case, with its closing dot. */
+  /** Lower case, with the closing dot. */
   readonly name: string;
   readonly pattern: string;
   readonly groups: readonly string[];
@@ -24,7 +24,7 @@ const FIELDS: Readonly<Record<string, (match: Match) => Value>> = {
   Zone: ({ zone }) => zone,
   Name: ({ name }) => name,
   Regex: ({ pattern }) => pattern,
-  // For a query for ANY, that of the template.
+  // ANY queries get the template's.
   Class: ({ exchange, qclass }) =>
     classText(exchange.qclass === CLASS.ANY ? qclass : exchange.qclass),
   Type: ({ exchange, qtype }) => typeText(exchange.qtype === TYPE.ANY ? qtype : exchange.qtype),
@@ -39,7 +39,7 @@ const FIELDS: Readonly<Record<string, (match: Match) => Value>> = {
   Question: ({ exchange }) => questionOf(exchange),
   Remote: ({ remote }) => remote,
   Var: ({ variables }) => variables,
-  // Every name is empty, as in CoreDNS without the plugin `metadata`.
+  // Empty, as in CoreDNS without `metadata`.
   Meta: () => (_name: Value = null) => "",
 };
 

@@ -50,7 +50,7 @@ class TemplateHandler implements Handler {
     this.#subqueries.receive(exchange);
   }
 
-  /** Adds the addresses of an alias, from templates or the rest of the chain. */
+  /** Adds addresses of an alias, from templates or the chain. */
   #follow(exchange: Exchange, reply: Reply, target: Uint8Array): Verdict {
     const { qtype } = exchange;
     for (let aliases = 1; aliases <= MAX_ALIASES; aliases++) {
@@ -109,7 +109,7 @@ class TemplateHandler implements Handler {
   }
 }
 
-/** A reply with the answers for the target of its alias; null if there are none to have. */
+/** Adds the answers for its alias's target; null without any. */
 function withAnswers(reply: Reply, response: Response | null): Reply | null {
   if (response === null || response.rcode === RCODE.SERVFAIL) return null;
   const records = readRecords(response);

@@ -9,12 +9,12 @@ export interface RecordTemplate {
 /** One `template` directive. */
 export interface Template {
   zones: string[];
-  /** Class and type of the queries; 255 for any. */
+  /** 255 for any. */
   qclass: number;
   qtype: number;
-  /** Regular expressions in Go's syntax; one must match the name. */
+  /** Go syntax; one must match the name. */
   patterns: string[];
-  /** Expressions in the language of expr-lang: values for the records, then conditions. */
+  /** In expr-lang: values for the records, then conditions. */
   variables: { name: string; expression: string }[];
   conditions: string[];
   records: RecordTemplate[];

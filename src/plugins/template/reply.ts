@@ -24,7 +24,7 @@ export interface Reply {
 const FAILED: Reply = { rcode: RCODE.SERVFAIL, records: [], extendedError: null };
 const NO_NAMES: ReadonlyMap<string, number> = new Map();
 
-/** Makes the function that replies by the first template that matches; null for the next handler. */
+/** Replies by the first template that matches; null for the next handler. */
 export function createReply(
   templates: readonly Template[],
   engine: EngineServices,
@@ -83,7 +83,7 @@ function prepare(template: Template, engine: EngineServices) {
     zones: new ZoneTable(template.zones.map((zone) => [zone, { zone, matches: matchesOf(zone) }])),
     fallthrough: new ZoneTable((template.fallthrough ?? []).map((zone) => [zone, true])),
     evaluate: createEvaluator(template, engine),
-    /** The first pattern that matches; without patterns every name does. */
+    /** First match; every name matches without patterns. */
     groupsOf(name: string): Pick<Match, "pattern" | "groups" | "names"> | null {
       if (patterns.length === 0) return { pattern: ".*", groups: [name], names: NO_NAMES };
       for (const { pattern, groups: find, names } of patterns) {

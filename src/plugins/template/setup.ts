@@ -23,10 +23,10 @@ const OPTIONS = [
 /** Characters of a pattern or template; names have 255 octets. */
 const MAX_TEXT = 10_000;
 const MAX_EDE = 0xffff;
-/** Variables and conditions of a template; each is checked with the variables before it. */
+/** Each is checked with the variables before it. */
 const MAX_EXPRESSIONS = 64;
 
-/** Reads `template CLASS TYPE [ZONE...] { … }`; each use is one template. */
+/** Reads `template CLASS TYPE [ZONE...] { … }`. */
 export const templateSetup: PluginSetup = {
   name: "template",
   answers: true,

@@ -14,7 +14,6 @@ import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../persist/snapshot_fil
 import type { CompanionServices, Plane } from "../../companion.ts";
 import type { SnapshotReader } from "./snapshot_files.ts";
 
-/** Time limit for one slice. */
 const ASK_MS = 5000;
 const TOO_LATE = "it was not finished before the time limit for stopping";
 /** Entries per load: few until the code is compiled. */
@@ -40,10 +39,10 @@ export class PersistedCache {
   readonly #planes: readonly Plane[];
   readonly #log: CompanionServices["log"];
   readonly #clock: Clock;
-  /** Avoids copies of slices. */
+  /** Avoids copies. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   readonly #bytes = new Uint8Array(this.#memory);
-  /** Last errors, logged once until the next success. */
+  /** Last errors, logged once. */
   readonly #failures = new Map<"read" | "write", string>();
   #last: Promise<void> = Promise.resolve();
   #cancelSave: Cancel = () => {};
@@ -95,7 +94,6 @@ export class PersistedCache {
     return paused.promise;
   }
 
-  /** Continues in another configuration. */
   move(directive: CacheDirective): void {
     const before = this.#intervalMs;
     this.#directive = directive;
@@ -120,7 +118,6 @@ export class PersistedCache {
     }
   }
 
-  /** The other process has ended. */
   own(): void {
     this.#shared = false;
   }
@@ -190,7 +187,6 @@ export class PersistedCache {
     if (planes.includes(this.#planes[0]!)) this.#restarts = restarts;
   }
 
-  /** Returns the first data plane's result. */
   async #fill(
     planes: readonly Plane[],
     reader: SnapshotReader,
@@ -224,7 +220,7 @@ export class PersistedCache {
 
   async #save(): Promise<void> {
     const plane = this.#planes[0]!;
-    // Restarted threads are empty until the next load.
+    // Restarted threads are empty.
     const isFilled = () => plane.restarts === this.#restarts;
     if (!isFilled()) return;
     try {

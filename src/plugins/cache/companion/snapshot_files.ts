@@ -40,11 +40,11 @@ export class SnapshotWriter {
     this.#timeMs = timeMs;
   }
 
-  /** Throws system errors, and if other users may write to the file or its folder. */
+  /** Throws system errors, and if other users may write there. */
   static async open(path: string, timeMs: number): Promise<SnapshotWriter> {
     await requireOwn(path);
     const temporary = temporaryOf(path);
-    // Left by a killed process, or a link that must not be followed.
+    // May be a link that must not be followed.
     await removeIfThere(temporary);
     const file = await Deno.open(temporary, { write: true, createNew: true, mode: FILE_MODE });
     const writer = new SnapshotWriter(path, file, timeMs);
@@ -96,7 +96,7 @@ export class SnapshotWriter {
   }
 }
 
-/** Verifies a file's checksum, then reads it slice by slice. */
+/** Verifies the checksum, then reads slices. */
 export class SnapshotReader {
   readonly #file: Deno.FsFile;
   readonly #buffer = new Uint8Array(SLICE_HEADER_SIZE + MAX_SLICE_SIZE);

@@ -46,7 +46,6 @@ const MESSAGE = 24;
 const MAX_ERROR = 0xffff;
 const ROWS_A_SLICE = 1000;
 const MAX_ENTRY_SIZE = MESSAGE + MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS + 32;
-/** Range of the store clock. */
 const MAX_AGE_TENTHS = 0x3fffffff;
 
 const CLASSES = ["success", "denial"] as const;
@@ -68,7 +67,7 @@ export interface SaveRequest {
   from: SnapshotCursor;
 }
 
-/** A saved slice; `next` is null after the last one. */
+/** `next` is null after the last slice. */
 export interface SaveReply {
   sizeBytes: number;
   entries: number;
@@ -87,7 +86,7 @@ export interface LoadRequest {
 
 /** Result of loading a slice. */
 export interface LoadReply {
-  /** Offset of the next entry; -1 if it is truncated. */
+  /** Offset; -1 if truncated. */
   next: number;
   taken: number;
   left: number;
@@ -129,7 +128,7 @@ export class Snapshot {
       if (rows[row + ROW.ADDRESS] === -1) continue;
       const age = (now - rows[row + ROW.STORED]!) / 10;
       if (age >= store.ttlOf(row) + this.#target.staleSeconds) continue;
-      // Empty responses are stored for two seconds only.
+      // Empty responses live two seconds.
       if (store === this.#target.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
       reply.sizeBytes = this.#write(memory, reply.sizeBytes, { store, row, now });
@@ -268,7 +267,7 @@ export class Snapshot {
   }
 }
 
-/** Offset after the entry; -1 if it exceeds `end`. */
+/** -1 if it exceeds `end`. */
 function nextEntry({ bytes, view }: Memory, at: number, end: number): number {
   if (at < 0 || (at & 7) !== 0 || at + MESSAGE > end) return -1;
   const size = ((view.getUint16(at + LENGTH, true) + 1) & ~1) +

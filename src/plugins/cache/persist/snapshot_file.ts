@@ -1,5 +1,5 @@
 /**
- * The file of a persisted cache. Numbers are little-endian; everything is aligned to eight bytes.
+ * The file of a persisted cache: little-endian, aligned to eight bytes.
  *
  * ```
  *  file:    | header, 40 bytes | slice | slice | ...
@@ -18,8 +18,8 @@
  *           16  entries     see `snapshot.ts`
  * ```
  *
- * A data plane writes or reads one slice between two batches of queries. The entries' checks find
- * damage that the checksum misses. Hashes are not stored: they depend on the process's key.
+ * A data plane handles one slice between two batches of queries. Hashes are not stored: they depend
+ * on the process's key.
  */
 
 /** Size of the file header. */

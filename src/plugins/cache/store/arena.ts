@@ -5,7 +5,7 @@ const CHUNK_SIZE = 65536;
 const LARGE_SHIFT = 3;
 /** log2 of a chunk's size in units of eight bytes. */
 const CHUNK_SHIFT = 13;
-/** Addressable chunks; the last address is reserved. */
+/** The last address is reserved. */
 const MAX_CHUNKS = (1 << (32 - CHUNK_SHIFT)) - 1;
 const SPARE_CHUNKS = 4;
 
@@ -41,7 +41,7 @@ export class Arena {
     this.#large = chunkSize >>> LARGE_SHIFT;
   }
 
-  /** Bytes that a block would take from the system; Infinity if impossible. */
+  /** Bytes from the system; Infinity if impossible. */
   costOf(size: number): number {
     const full = this.#freeNumbers.length === 0 && this.#chunks.length >= MAX_CHUNKS;
     if (size >= this.#large) return full ? Infinity : (size + 7) & ~7;
@@ -181,7 +181,7 @@ export function chunkOf(address: number): number {
   return address >>> CHUNK_SHIFT;
 }
 
-/** Byte offset of a block in its memory. */
+/** Byte offset of a block. */
 export function offsetOf(address: number): number {
   return (address & ((1 << CHUNK_SHIFT) - 1)) << 3;
 }

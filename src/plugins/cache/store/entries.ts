@@ -25,14 +25,14 @@ const NONE_SENT = 255;
 /** Reached in four hours at 150,000 queries a second. */
 const MAX_HITS = 0x7fffffff;
 
-/** Rows and blocks of a store. Times are tenths of a second on the store clock. */
+/** Rows and blocks of a store. Times are tenths of a second. */
 export class Entries {
   protected table: Int32Array;
   protected readonly arena: Arena;
   protected readonly subnets: SubnetRule;
 
   constructor(words: number, arena: Arena, subnets: SubnetRule) {
-    // Untouched pages of a large array take no memory.
+    // Untouched pages take no memory.
     this.table = new Int32Array(words);
     this.arena = arena;
     this.subnets = subnets;
@@ -55,7 +55,7 @@ export class Entries {
     return rows[row + ROW.TTL]! - (((now - rows[row + ROW.STORED]!) / 10) | 0);
   }
 
-  /** Returns the number of queries without a gap of `gap` tenths. */
+  /** Queries without a gap of `gap` tenths. */
   count(row: number, now: number, gap: number): number {
     const rows = this.table;
     const hits = now - rows[row + ROW.SEEN]! >= gap
@@ -99,7 +99,6 @@ export class Entries {
       : scopeOf(memory.bytes[this.subnetAt(row) + 1]!);
   }
 
-  /** The subnet is the last part of the block. */
   subnetAt(row: number): number {
     const lengths = this.table[row + ROW.LENGTH]!;
     const at = this.offsetOf(row) + (((lengths & 0xffff) + 1) & ~1) +
@@ -113,7 +112,7 @@ export class Entries {
     return SUBNET_HEAD + this.memoryOf(row).bytes[this.subnetAt(row)]!;
   }
 
-  /** Fit for the client (`fitFor`); -1 if not valid. */
+  /** As `fitFor`; -1 if not valid. */
   fit(row: number, question: KeyedQuestion): number {
     const prefix = this.#prefixOf(row);
     if (prefix === FOR.EVERYBODY) return fitFor(prefix);

@@ -1,7 +1,6 @@
 import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
 import * as ROW from "./row.ts";
 
-/** Of the capacity. */
 const SMALL_SHARE = 0.1;
 /** Maximum spared candidates that an eviction skips. */
 const MAX_SKIPS = 32;
@@ -11,13 +10,8 @@ const SPARED = 1 / 2;
 /** Exhausted resource of a store. */
 export type Shortage = "entries" | "bytes";
 
-/**
- * S3-FIFO (Yang et al., SOSP 2023; `bench/eviction.ts`): only entries requested again enter the
- * main queue, so scans evict each other. Owners below half a fair share are spared, so floods evict
- * their own entries.
- */
+/** S3-FIFO (Yang et al., SOSP 2023); owners below half a fair share are spared from floods. */
 export class Eviction {
-  /** Entries that left the small queue unused, or expired after use. */
   readonly ghosts: Ghosts;
   readonly entries = new Tally();
   readonly bytes = new Tally();

@@ -6,9 +6,8 @@ const SMALL_CHUNK = 16384;
 const CHUNK = 65536;
 /** Share of free blocks that starts compaction. */
 const FREE_SHARE = 1 / 16;
-/** Maximum share of one message. */
 const MESSAGE_SHARE = 1 / 16;
-/** Bytes of the limit per row: tables take at most half. */
+/** Tables take at most half. */
 const BYTES_A_ROW = 160;
 
 /** Store, as seen by its memory limit. */
@@ -16,7 +15,7 @@ export interface LimitedStore {
   readonly size: number;
   readonly usedBytes: number;
   readonly tableBytes: number;
-  /** Bytes by which the tables grow per entry. */
+  /** Table bytes per entry. */
   readonly rowCost: number;
   evict(now: number, shortage: "bytes"): void;
   moveOutOf(chunk: number): void;
@@ -58,7 +57,6 @@ export class MemoryLimit {
     return size <= this.#limit * MESSAGE_SHARE;
   }
 
-  /** Returns false if that is impossible. */
   makeRoom(store: LimitedStore, size: number, now: number): boolean {
     for (;;) {
       const cost = this.arena.costOf(size) + store.rowCost;

@@ -17,7 +17,7 @@
  * The index adds four to eight bytes an entry, the ghost table four: at most 60 in all.
  */
 
-/** Words of a row, see above. */
+/** Words of a row. */
 export const HASH = 0,
   ADDRESS = 1,
   LENGTH = 2,
@@ -33,7 +33,7 @@ export const HASH = 0,
 /** Words per row. */
 export const STRIDE = 12;
 
-/** Fields of STATE: flags, main queue, use count and owner. */
+/** Fields of STATE. */
 export const DO = 1,
   CD = 2,
   IN_MAIN = 4,

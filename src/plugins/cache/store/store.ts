@@ -12,9 +12,9 @@ import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnet
 const FIRST_ROWS = 1 << 20;
 /** Rows swept per insertion, and before a live entry is evicted. */
 const SWEEP = { always: 4, full: 64 } as const;
-/** Bytes of an entry without its block: a row, and up to eight of the index. */
+/** Without the block: a row, and up to eight bytes of the index. */
 const ENTRY_BYTES = 4 * ROW.STRIDE + 8;
-/** Added to the fit of fresh entries; exceeds any fit. */
+/** Exceeds any fit. */
 const FRESH = 256;
 
 /** Store options. */
@@ -24,7 +24,7 @@ export interface StoreOptions {
   memory?: MemoryLimit;
 }
 
-/** Responses of one class. Expired entries are evicted first, then those chosen by `Eviction`. */
+/** Responses of one class. Expired entries go first, then `Eviction` chooses. */
 export class Store extends Entries implements LimitedStore {
   readonly #capacity: number;
   readonly #memory: MemoryLimit;
@@ -88,7 +88,7 @@ export class Store extends Entries implements LimitedStore {
     return best;
   }
 
-  /** Row of the entry for exactly `prefix` (`FOR`), or -1. */
+  /** Entry for exactly `prefix` (`FOR`), or -1. */
   rowFor(question: KeyedQuestion, prefix: number): number {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -111,10 +111,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /**
-   * Stores a response for the clients of `prefix` (`FOR`); the TTL is at least 1. Returns the row,
-   * valid until the next insertion, or -1 if the message is too large.
-   */
+  /** The TTL is at least 1. Returns the row, valid until the next insertion; -1 if too large. */
   insert(
     question: KeyedQuestion,
     response: Response,
@@ -220,7 +217,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Moves times back for a clock restart; removes entries that are too old. */
+  /** For clock restarts; removes entries that are too old. */
   moveBack(tenths: number): void {
     const { rows } = this;
     for (let row = 0; row < rows.length; row += ROW.STRIDE) {
@@ -237,7 +234,6 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** Removes expired entries among the next `rows` rows. */
   #sweep(now: number, rows: number): void {
     for (let i = 0; i < rows && this.size > 0; i++) {
       if (this.#sweepAt >= this.#rowCount * ROW.STRIDE) this.#sweepAt = 0;

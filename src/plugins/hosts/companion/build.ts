@@ -2,10 +2,10 @@ import { HashKey, hashOctets } from "../../../engine/question/keyed_hash.ts";
 import { TableBuilder } from "../builder.ts";
 import { HostsLines } from "../lines.ts";
 
-/** Octets of a file that are read at a time; parsing them takes one to six milliseconds. */
+/** Octets read at a time; parsing takes one to six milliseconds. */
 export const PIECE_BYTES = 64 * 1024;
 
-/** A hosts file to build; plain data, because a thread may do it. */
+/** A hosts file to build; plain data, for threads. */
 export interface HostsBuildRequest {
   path: string;
   zones: readonly string[];
@@ -27,18 +27,18 @@ export type HostsReport =
 export type HostsBuilt =
   | { kind: "same" }
   | { kind: "table"; table: ArrayBuffer; digest: string; report: HostsReport }
-  /** The table would be too large; `fullAt` is the first line that did not fit. */
+  /** `fullAt` is the first line that did not fit. */
   | { kind: "full"; lines: number; bytes: number; fullAt: number }
   | { kind: "failed"; why: string };
 
 /** Content of a file in pieces. */
 export interface Pieces {
-  /** Fills `piece`, as far as there is content; returns the number of octets, 0 at the end. */
+  /** Fills `piece` as far as possible; returns octets, 0 at the end. */
   read(piece: Uint8Array): number;
   rewind(): void;
 }
 
-/** Builds the table of a hosts file. Throws what `pieces` throws. */
+/** Builds a file's table. Throws errors of `pieces`. */
 export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): HostsBuilt {
   const { key: { k0, k1 }, inline, knownDigest } = request;
   const key = new HashKey(k0, k1);
@@ -76,7 +76,7 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
   }
 }
 
-/** Identifies content by 64 bits that depend on a secret key and on the sizes of the pieces. */
+/** 64-bit digest that depends on a secret key and the sizes of pieces. */
 class Digest {
   readonly #key: HashKey;
   #a = 0;

@@ -9,28 +9,28 @@ import {
   type Pieces,
 } from "./build.ts";
 
-/** A read without progress for this long is abandoned: its file system hangs. */
+/** Without progress for this long, a read is abandoned. */
 const LIMIT_MS = 30_000;
-/** Abandoned reads per file: each keeps a thread until the kernel returns from it. */
+/** Abandoned reads per file; each keeps a thread. */
 const MAX_HANGING = 2;
 
-/** Builds tables of hosts files: large ones in a separate thread, one file at a time. */
+/** Builds tables, large ones in a thread, one at a time. */
 export class HostsBuilder {
   readonly #clock: Clock;
   #lastThread: Promise<unknown> = Promise.resolve();
-  /** Number of abandoned reads that have not returned, by path. */
+  /** Abandoned reads that have not returned, by path. */
   readonly #hanging = new Map<string, number>();
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
   }
 
-  /** Stats a file. Rejects with the system's error, or if the file system hangs. */
+  /** Rejects with system errors, or if the file system hangs. */
   stat(path: string): Promise<Deno.FileInfo> {
     return this.#limited(path, () => Deno.stat(path));
   }
 
-  /** Builds a table. `sizeBytes` is the size of the file when last seen. Never rejects. */
+  /** `sizeBytes` is the last seen size. Never rejects. */
   async build(request: HostsBuildRequest, sizeBytes: number): Promise<HostsBuilt> {
     const { path } = request;
     try {
@@ -39,7 +39,7 @@ export class HostsBuilder {
       try {
         content = await this.#limited(path, () => readRegularFile(path, PIECE_BYTES));
       } catch (error) {
-        // It may have grown in the meantime.
+        // It may have grown.
         if ((await this.stat(path)).size > PIECE_BYTES) return await this.#inThread(request);
         throw error;
       }
@@ -57,7 +57,7 @@ export class HostsBuilder {
     return built;
   }
 
-  /** Runs `work`, and rejects if it makes no progress for `LIMIT_MS`. */
+  /** Rejects without progress for `LIMIT_MS`. */
   async #limited<T>(path: string, work: (progress: () => void) => Promise<T>): Promise<T> {
     const hanging = this.#hanging.get(path) ?? 0;
     if (hanging >= MAX_HANGING) throw new Error(`${hanging} earlier reads of it still hang`);

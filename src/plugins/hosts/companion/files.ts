@@ -12,21 +12,20 @@ import { hasSameTable, type HostsOptions } from "../options.ts";
 import type { HostsBuilt, HostsReport } from "./build.ts";
 import type { HostsBuilder } from "./builder.ts";
 
-/** State of a file that could not be read, which is logged once. */
+/** State of an unreadable file; logged once. */
 const MISSING = "missing";
-/** Maximum size of all tables without a memory limit: some ten million names. */
+/** Without a memory limit: some ten million names. */
 const MAX_TABLES_BYTES = 512 * 2 ** 20;
-/** Pause after reading, as a multiple of the time it took: reading takes a tenth of a core at most. */
+/** Pause as a multiple of the reading time: at most a tenth of a core. */
 const REST = 9;
 
-/** The file of one `hosts` directive. */
 interface HostsFile {
   readonly block: number;
   readonly position: number;
   readonly options: HostsOptions;
-  /** State of the file when it was read, or `MISSING`. */
+  /** When last read, or `MISSING`. */
   state: string;
-  /** It must be read even if its state is the same. */
+  /** Read even if unchanged. */
   reread: boolean;
   refused: boolean;
   digest: string | null;
@@ -35,18 +34,18 @@ interface HostsFile {
   cancel: Cancel;
 }
 
-/** What following hosts files needs. */
+/** Dependencies of `HostsFiles`. */
 export interface HostsFilesOptions extends Pick<CompanionServices, "log" | "registry"> {
   deliver: Deliver;
-  /** Number of data planes with a copy of the tables. */
+  /** Data planes with a copy of the tables. */
   copies: number;
   builder: HostsBuilder;
-  /** Those of the previous configuration: handlers keep its tables until there are new ones. */
+  /** Handlers keep its tables until there are new ones. */
   previous: HostsFiles | null;
   clock?: Clock;
 }
 
-/** Follows the files of the `hosts` directives of a configuration. */
+/** Follows a configuration's hosts files. */
 export class HostsFiles implements Follower {
   readonly #options: Omit<HostsFilesOptions, "previous">;
   readonly #clock: Clock;
@@ -131,7 +130,7 @@ export class HostsFiles implements Follower {
         for (const one of this.#files) if (one.refused) one.reread = true;
       }
     } catch (error) {
-      // Most likely there was no memory for a copy, so it is tried again later.
+      // Probably no memory for a copy; retried later.
       file.state = MISSING;
       file.digest = null;
       const why = (error as Error).message;
@@ -142,7 +141,7 @@ export class HostsFiles implements Follower {
     }
   }
 
-  /** Reads a file if it may have changed. If it cannot be read, the last table stays. */
+  /** Reads a file that may have changed. On failure, the last table stays. */
   async #load(file: HostsFile): Promise<Delivery | null> {
     const { options: { path }, block, position } = file;
     try {

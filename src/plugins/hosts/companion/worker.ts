@@ -1,7 +1,4 @@
-/**
- * A thread that reads one large hosts file and ends, so that no other thread waits for it and its
- * memory is released.
- */
+/** A thread that reads one large hosts file: nothing waits for it, and its end frees memory. */
 import { readFailure } from "../../../corefile/read_failure.ts";
 import { MAX_HOSTS_BYTES, requireRegular } from "../../../sys/regular_file.ts";
 import { buildFromPieces, type HostsBuildRequest, type HostsBuilt } from "./build.ts";

@@ -5,7 +5,7 @@ import { namesOf } from "./names.ts";
 import { compileExpression } from "./parse.ts";
 import { type Environment, ExpressionError, Scope, TypeFault } from "./scope.ts";
 
-/** What functions about a query return, if not text. */
+/** Results that are not text. */
 const SAMPLES: Readonly<Record<string, Value>> = {
   ...{ bufsize: 0n, id: 0n, opcode: 0n, size: 0n },
   ...{ do: false, incidr: false },
@@ -14,10 +14,7 @@ const SAMPLE: Environment = Object.fromEntries(
   [...ENVIRONMENT.keys()].map((name) => [name, () => SAMPLES[name] ?? ""]),
 );
 
-/**
- * Evaluates an expression for a made-up query, because types do not depend on the query: a wrong one
- * throws `ExpressionError`. Other failures may be due to the query.
- */
+/** Throws `ExpressionError` for wrong types, found with a made-up query; ignores other failures. */
 export function checkTypes(expression: string, { variables }: Template): void {
   const compiled = compileExpression(expression, namesOf(variables));
   const scope = new Scope(SAMPLE);

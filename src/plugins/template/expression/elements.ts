@@ -8,7 +8,7 @@ export function numberOf(word: string): Value {
   return BigInt.asIntN(64, BigInt(digits));
 }
 
-/** An element of a list or a character of a text; negative indexes count from the end. */
+/** Element or character; negative indexes count from the end. */
 export function elementOf(value: Value, index: Value): Value {
   if (typeof index !== "bigint") throw new EvaluationError("an index is not an integer");
   const all = typeof value === "string" ? [...value] : list(value);

@@ -6,10 +6,10 @@ import { EvaluationError, textOf, type Value } from "../go_template/values.ts";
 import { text } from "./functions.ts";
 import type { Environment } from "./scope.ts";
 
-/** A query, and what a template has found in it. */
+/** A query and its match. */
 export interface Subject {
   readonly exchange: Exchange;
-  /** In lower case, with its closing dot. */
+  /** Lower case, with the closing dot. */
   readonly name: string;
   readonly client: Address | null;
   readonly local: Address | null;
@@ -49,7 +49,7 @@ const ASKED: Readonly<Record<string, readonly [args: number, ask: Ask]>> = {
   type: [0, ({ exchange }) => typeText(exchange.qtype)],
 };
 
-/** Number of arguments of each function about a query. */
+/** Number of arguments by function. */
 export const ENVIRONMENT: ReadonlyMap<string, number> = new Map(
   Object.entries(ASKED).map(([name, [args]]) => [name, args]),
 );

@@ -7,12 +7,12 @@ import { ENVIRONMENT, environmentOf, type Subject } from "./environment.ts";
 import { compileExpression } from "./parse.ts";
 import { Scope } from "./scope.ts";
 
-/** The variables of a template; null if one of its conditions does not hold. */
+/** Variables; null if a condition does not hold. */
 export type Evaluated = { readonly [name: string]: Value } | "failed" | null;
 
 const NO_VARIABLES: Evaluated = {};
 
-/** Makes the function that evaluates the expressions of a template for a query. */
+/** Evaluates a template's expressions for queries. */
 export function createEvaluator(
   { variables, conditions }: Template,
   engine: EngineServices,

@@ -12,7 +12,7 @@ interface Fixed {
   call: (...args: Value[]) => Value;
 }
 
-/** A function that evaluates a predicate for each element of a list. */
+/** Evaluates a predicate per element. */
 type OverList = (list: readonly Value[], predicate: (element: Value) => Value) => Value;
 
 /** Functions of the language by name. */
@@ -102,7 +102,7 @@ export const OVER_LISTS: ReadonlyMap<string, OverList> = new Map<string, OverLis
   ["map", (values, change) => values.map(change)],
 ]);
 
-/** Functions of the language that are not here; no variable may have their names. */
+/** Unsupported functions; variables cannot have their names. */
 export const UNSUPPORTED: ReadonlySet<string> = new Set(
   ("bitand bitnand bitnot bitor bitshl bitshr bitushr bitxor date duration findLast findLastIndex " +
     "flatten fromBase64 fromJSON fromPairs get groupBy keys mean median now reduce sort sortBy " +

@@ -1,12 +1,12 @@
 import { ExpressionError } from "./scope.ts";
 
-/** A word of an expression; `text` is without quotes and escapes. */
+/** A word; `text` is without quotes and escapes. */
 export interface Token {
   kind: "number" | "text" | "name" | "sign" | "end";
   text: string;
 }
 
-/** One group for each kind of token; `quoted` and `raw` are texts. */
+/** One group per kind of token; `quoted` and `raw` are texts. */
 const TOKEN = new RegExp(
   [
     /(?<number>0[xX][0-9a-fA-F][0-9a-fA-F_]*|[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)/,
@@ -23,10 +23,10 @@ const ESCAPES: Readonly<Record<string, string>> = {
   ...{ "\\": "\\", "'": "'", '"': '"' },
 };
 
-/** Words of an expression; each may nest the functions that it is compiled to. */
+/** Each may nest compiled functions. */
 const MAX_WORDS = 500;
 
-/** Splits an expression into its words; the last one is `end`. Throws `ExpressionError`. */
+/** Splits into words; the last is `end`. Throws `ExpressionError`. */
 export function lex(expression: string): Token[] {
   const tokens: Token[] = [];
   for (let at = 0;;) {

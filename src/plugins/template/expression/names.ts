@@ -5,14 +5,14 @@ import { FUNCTIONS, OVER_LISTS, UNSUPPORTED } from "./functions.ts";
 export const NEGATED: ReadonlySet<string> = new Set([
   ...["in", "matches", "contains", "startsWith", "endsWith"],
 ]);
-/** Words that no variable may have as its name. */
+/** Not allowed as variables. */
 const WORDS: ReadonlySet<string> = new Set([
   ...[...NEGATED, "true", "false", "nil", "not", "and", "or", "let", "if", "else"],
 ]);
 
 /** Names that an expression may use. */
 export interface Names {
-  /** Functions of the environment, and how many arguments they take. */
+  /** By name: the number of arguments. */
   readonly functions: ReadonlyMap<string, number>;
   readonly variables: ReadonlySet<string>;
 }

@@ -1,7 +1,6 @@
 import { EvaluationError, isList, type Value } from "../go_template/values.ts";
 import { kindOf, TypeFault } from "./scope.ts";
 
-/** Most elements of `from..to`. */
 const MAX_RANGE = 1000n;
 
 /** An operator between two operands that are always evaluated. */
@@ -12,7 +11,7 @@ interface Operator {
   apply: (left: Value, right: Value) => Value;
 }
 
-/** Operators by their sign or word. */
+/** By sign or word. */
 export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ["==", { precedence: 20, apply: equal }],
   ["!=", { precedence: 20, apply: (a, b) => !equal(a, b) }],
@@ -42,7 +41,7 @@ function equal(a: Value, b: Value): boolean {
   return a === b;
 }
 
-/** Negative, zero or positive, as `a` is less than, equal to or more than `b`. */
+/** Negative, zero or positive. */
 export function compare(sign: string, a: Value, b: Value): number {
   const comparable = isNumber(a) && isNumber(b) || typeof a === "string" && typeof b === "string";
   if (!comparable) throw mismatch(sign, a, b);

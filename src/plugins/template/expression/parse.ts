@@ -65,7 +65,7 @@ class Parser {
     );
   }
 
-  /** @param precedence - least one of the operators that belong to it */
+  /** @param precedence - lowest accepted */
   #expression(precedence: number): Expression {
     if (++this.#depth > MAX_DEPTH) {
       throw new ExpressionError(`more than ${MAX_DEPTH} expressions within each other`);
@@ -118,7 +118,7 @@ class Parser {
     return (scope) => scope.spend(operator.apply(left(scope), right(scope)));
   }
 
-  /** A pattern that the query could choose would cost whatever its client wants. */
+  /** A query must not choose a costly pattern. */
   #matches(left: Expression): Expression {
     this.#at++;
     const { kind, text: pattern } = this.#token;
@@ -261,7 +261,7 @@ class Parser {
     return (scope) => scope.spend(parts.map((part) => part(scope)));
   }
 
-  /** `[i]` and `[from:to]` behind an operand. */
+  /** `[i]` and `[from:to]`. */
   #postfix(operand: Expression): Expression {
     let whole = operand;
     while (this.#accept("[")) {

@@ -1,8 +1,8 @@
 import { EvaluationError, isList, type Value } from "../go_template/values.ts";
 
-/** Operations of one evaluation; predicates over lists would otherwise multiply. */
+/** Per evaluation; predicates over lists would multiply. */
 const MAX_STEPS = 10_000;
-/** Characters of a text, and elements of a list; a name has 255 octets. */
+/** Characters or elements; a name has 255 octets. */
 const MAX_LENGTH = 10_000;
 /** Characters that cost one step. */
 const LENGTH_OF_STEP = 64;
@@ -12,7 +12,7 @@ export class ExpressionError extends Error {
   override readonly name = "ExpressionError";
 }
 
-/** A value of a type that an operator or function does not take, whatever the query. */
+/** A wrong type, whatever the query. */
 export class TypeFault extends EvaluationError {}
 
 /** What a value is, for faults. */
@@ -23,14 +23,14 @@ export function kindOf(value: Value): string {
   return typeof value === "boolean" ? "a truth value" : "a number";
 }
 
-/** What an expression may ask about a query. */
+/** Functions about a query. */
 export type Environment = Readonly<Record<string, (...args: Value[]) => Value>>;
 
-/** The evaluation of the expressions of one template for one query. */
+/** One evaluation of a template's expressions. */
 export class Scope {
   readonly environment: Environment;
   readonly variables: Record<string, Value> = Object.create(null);
-  /** Elements that `#` stands for, the innermost last. */
+  /** Values of `#`, innermost last. */
   readonly elements: Value[] = [];
   #steps = 0;
 
@@ -38,7 +38,7 @@ export class Scope {
     this.environment = environment;
   }
 
-  /** Counts an operation and the size of its result. */
+  /** Counts an operation and its result's size. */
   spend(value: Value): Value {
     const length = typeof value === "string" || isList(value) ? value.length : 0;
     if (length > MAX_LENGTH) {

@@ -4,11 +4,10 @@ import { checkLength, type Expression, Run, type Statement } from "./run.ts";
 import { elementsOf, EvaluationError, fieldOf, isTrue, TemplateError, textOf } from "./values.ts";
 import type { Value } from "./values.ts";
 
-/** A template in the language of Go's text/template, compiled into closures. */
+/** Template of Go's text/template, compiled into closures. */
 export interface Program {
-  /** Its text is always the same. */
   readonly constant: boolean;
-  /** The text for `data`. Throws `EvaluationError`. */
+  /** Throws `EvaluationError`. */
   evaluate(data: Value): string;
 }
 
@@ -19,13 +18,13 @@ const MAX_DEPTH = 32;
 
 interface Operand {
   readonly kind: "dot" | "nil" | "function" | "other";
-  /** Name of the function that it calls; empty for another value. */
+  /** Called function; empty for another value. */
   readonly calls: string;
   /** @param called - returns a method at the end instead of calling it */
   value(run: Run, called?: boolean): Value;
 }
 
-/** Compiles a template for data with these fields. Throws `TemplateError`. */
+/** Compiles for data with these fields. Throws `TemplateError`. */
 export function compile(template: string, fields: ReadonlySet<string>): Program {
   const pieces = lex(template);
   const body = new Compiler(pieces, fields).compile();
@@ -43,12 +42,10 @@ class Compiler {
   readonly #pieces: readonly Piece[];
   readonly #fields: ReadonlySet<string>;
   #piece = 0;
-  /** Words of the current action. */
   #tokens: readonly Token[] = [];
   #at = 0;
   /** Variables in scope, by their indices in `Run.variables`. */
   #variables = ["$"];
-  /** `.` is the data of the template. */
   #dotIsData = true;
   #depth = 0;
   #loops = 0;
@@ -64,7 +61,7 @@ class Compiler {
     return body;
   }
 
-  /** Compiles up to an `else` or `end`, or to the end of the template. */
+  /** Compiles up to `else`, `end` or the template's end. */
   #body(): { body: Statement; closedBy: "else" | "end" | "" } {
     const statements: Statement[] = [];
     let closedBy: "else" | "end" | "" = "";
@@ -166,7 +163,7 @@ class Compiler {
     return pair ? [first.text, third.text] : [first.text];
   }
 
-  /** Each command gets the result of the one before as its last argument. */
+  /** Each result is the next command's last argument. */
   #pipe(): { value: Expression; assigns: boolean } {
     const [name, sign] = this.#tokens.slice(this.#at);
     const declares = isSign(sign, ":=");

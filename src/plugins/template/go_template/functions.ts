@@ -82,7 +82,7 @@ function element(value: Value, key: Value): Value {
   return Object.hasOwn(value, name) ? value[name]! : "";
 }
 
-/** Negative, zero or positive. Throws for values of different types. */
+/** Negative, zero or positive. Throws for different types. */
 function compare(name: string, args: Value[]): number {
   if (args.length !== 2) throw new EvaluationError(`${name} needs two values`);
   const [a, b] = args as [Value, Value];

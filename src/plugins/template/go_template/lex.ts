@@ -9,10 +9,10 @@ export interface Token {
   spaced: boolean;
 }
 
-/** A piece of a template: text, or the words of an action. */
+/** Text, or an action's words. */
 export type Piece = string | Token[];
 
-/** One group for each kind of token; `raw` and `quoted` are texts. */
+/** One group per kind of token; `raw` and `quoted` are texts. */
 const TOKEN = new RegExp(
   [
     /\.(?<field>[\p{L}_][\p{L}\p{Nd}_]*)/u,
@@ -33,7 +33,7 @@ const SPACE = /\s*/y;
 const ESCAPES = "abfnrtv\\'\"";
 const ESCAPED = "\x07\b\f\n\r\t\v\\'\"";
 
-/** Splits a template into its pieces. Throws `TemplateError`. */
+/** Splits a template. Throws `TemplateError`. */
 export function lex(template: string): Piece[] {
   const pieces: Piece[] = [];
   let trimStart = false;

@@ -2,10 +2,9 @@ import { EvaluationError, textOf, type Value } from "./values.ts";
 
 /** Widest column and longest fraction; a template makes a record. */
 const MAX_WIDTH = 255;
-/** Bases of the verbs for integers. */
 const BASES: Readonly<Record<string, number>> = { v: 10, d: 10, b: 2, o: 8, x: 16, X: 16 };
 
-/** Formats values as Go's fmt.Sprintf, for the types of templates. Throws `EvaluationError`. */
+/** As Go's fmt.Sprintf. Throws `EvaluationError`. */
 export function format(pattern: string, args: readonly Value[]): string {
   let next = 0;
   const text = pattern.replace(

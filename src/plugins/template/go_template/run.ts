@@ -1,6 +1,6 @@
 import { EvaluationError, type Value } from "./values.ts";
 
-/** Statements and operands of one evaluation; nested ranges would otherwise multiply. */
+/** Per evaluation; nested ranges would multiply. */
 const MAX_STEPS = 10_000;
 /** UTF-16 code units; a record fits into a message. */
 const MAX_LENGTH = 65_535;
@@ -8,7 +8,7 @@ const MAX_LENGTH = 65_535;
 /** Computes a value. */
 export type Expression = (run: Run) => Value;
 
-/** Executes a part of a template; returns how it ended. */
+/** Executes a part; returns how it ended. */
 export type Statement = (run: Run) => "end" | "break" | "continue";
 
 /** One evaluation of a template. */
@@ -23,7 +23,6 @@ export class Run {
     this.variables = [data];
   }
 
-  /** Counts a statement or operand. */
   step(): void {
     if (++this.#steps > MAX_STEPS) throw new EvaluationError("it takes too long");
   }
@@ -34,7 +33,6 @@ export class Run {
     return "end";
   }
 
-  /** Executes `body` with `dot` as `.`. */
   within(dot: Value, body: Statement): ReturnType<Statement> {
     const before = this.dot;
     this.dot = dot;
@@ -44,7 +42,7 @@ export class Run {
   }
 }
 
-/** Throws if a text is too long. */
+/** Throws for longer text. */
 export function checkLength(text: string): void {
   if (text.length <= MAX_LENGTH) return;
   throw new EvaluationError(`its text is longer than ${MAX_LENGTH} characters`);

@@ -1,4 +1,4 @@
-/** A value of a template; integers are bigints, so that they have 64 bits. */
+/** A value of a template; integers are bigints for 64 bits. */
 export type Value =
   | string
   | bigint
@@ -22,14 +22,14 @@ export class EvaluationError extends Error {
   override readonly name = "EvaluationError";
 }
 
-/** As Go: whether a value is neither zero nor empty. */
+/** As Go: neither zero nor empty. */
 export function isTrue(value: Value): boolean {
   if (value === null || typeof value === "function") return value !== null;
   if (Array.isArray(value)) return value.length > 0;
   return typeof value === "object" ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-/** The entries of a map, sorted by key as in Go. */
+/** Sorted by key, as in Go. */
 function entriesOf(map: { readonly [key: string]: Value }): [string, Value][] {
   return Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
 }
