@@ -8,8 +8,7 @@ const FULL = 0.95;
 const FREE = 0.9;
 
 /**
- * Creates a check that warns once when the kernel's connection table is nearly full. The kernel
- * then drops new connections, including those to upstreams.
+ * Creates a check that warns once before a full connection table makes the kernel drop new ones.
  */
 export function conntrackCheck(
   { read, log }: { read: (path: string) => string; log: (level: LogLevel, line: string) => void },

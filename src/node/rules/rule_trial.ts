@@ -21,7 +21,7 @@ interface RuleTrialOptions extends RunOptions {
   readonly clock: Clock;
 }
 
-/** Tries rules in a separate chain, to distinguish missing features from passing faults. */
+/** Distinguishes missing features from passing faults in a separate chain. */
 export class RuleTrial implements AsyncDisposable {
   readonly #options: RuleTrialOptions;
   readonly #tables = new Set<string>();
@@ -39,7 +39,7 @@ export class RuleTrial implements AsyncDisposable {
     ]);
   }
 
-  /** Whether the kernel consistently refuses only these rules. */
+  /** Whether the kernel consistently refuses only these. */
   async isRefused(rules: readonly Rule[], plain: readonly Rule[]): Promise<boolean> {
     const { clock, signal } = this.#options;
     for (let round = 1;; round++) {
@@ -51,7 +51,7 @@ export class RuleTrial implements AsyncDisposable {
     }
   }
 
-  /** Removes the chain; on failure, the next check does. */
+  /** On failure, the next check does. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const table of this.#tables) await this.#apply(removeChain(table));
     this.#tables.clear();

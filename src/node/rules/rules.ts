@@ -9,7 +9,7 @@ export const COMMENT = {
   failOpen: "nodens: fail-open",
 } as const;
 
-/** Mark (SO_MARK) of nodens' packets; avoids kube-proxy's bits (14, 15). */
+/** SO_MARK of nodens' packets; avoids kube-proxy's bits (14, 15). */
 export const OWN_MARK = 0x53;
 
 const HEARTBEAT_SECONDS = 2;
@@ -18,8 +18,7 @@ const HEARTBEAT_SECONDS = 2;
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
 /**
- * Condition of service address rules: a heartbeat and, for remote packets, a listening socket; a
- * heartbeat; or nothing, as in node-cache.
+ * Condition of service rules; `socket`: a heartbeat and, for remote packets, a listening socket.
  */
 export type FailOpenLevel = "socket" | "heartbeat" | "none";
 
@@ -35,7 +34,7 @@ export interface RuleOptions {
   readonly port: number;
   readonly healthPort: number;
   readonly failOpenTo: readonly Destination[];
-  /** Redirect targets, whose connections must be tracked. */
+  /** Their connections must be tracked. */
   readonly tracked: readonly string[];
 }
 
@@ -75,7 +74,7 @@ export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   return ownAddresses(family, all).flatMap((address) => [
     ...addressRules(address, "socket", all),
     ...insteadRules(address, all),
-    // Older node-cache versions wrote no comments. Accepting rules do no harm.
+    // Older node-cache wrote no comments. Accepting rules do no harm.
     ...addressRules(address, "none", all).filter(({ table }) => table === "raw").map((rule) => ({
       ...rule,
       args: rule.args.slice(0, rule.args.indexOf("comment") - 1),
@@ -111,7 +110,7 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
   return isTracked(address, options) ? rules.filter(({ table }) => table === "filter") : rules;
 }
 
-/** Rules for fallback servers without a heartbeat, and for the probe. */
+/** Rules for fallback servers, and for the probe. */
 function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[] {
   const to = (protocol: string) => ["-p", protocol, "-d", address, "--dport", String(port)];
   const mark = ["-m", "mark", "--mark", `0x${OWN_MARK.toString(16)}`];
@@ -137,7 +136,7 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
   ];
 }
 
-/** Condition that a list entry was renewed recently. */
+/** Condition of a recently renewed list entry. */
 export function recent(list: string, mask: string): string[] {
   return [
     ...["-m", "recent", "--rcheck", "--seconds", `${HEARTBEAT_SECONDS}`],
@@ -146,7 +145,7 @@ export function recent(list: string, mask: string): string[] {
   ];
 }
 
-/** One rule; the comment follows the target, as in node-cache. */
+/** One rule; the comment comes last, as in node-cache. */
 export function rule(
   table: Table,
   chain: string,

@@ -27,7 +27,7 @@ const SYSTEM_AUTHORITIES = [
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 const MAX_CACHED = 64;
-/** Normally under 1 ms; leaves 2.5 s for both handshakes. */
+/** Normally 1 ms; leaves 2.5 s for both handshakes. */
 const READ_MS = 1000;
 
 /** Test options of `CredentialFiles`. */
@@ -68,7 +68,7 @@ export class CredentialFiles {
     return { credentials, version };
   }
 
-  /** Changes with the configured files. Rejects with `FileHangs`. */
+  /** Changes with the files. Rejects with `FileHangs`. */
   async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
     const files = [caFile, certFile, keyFile].filter((file) => file !== null);
     const loaded = await Promise.all(files.map((file) => this.#load(file)));
@@ -118,7 +118,7 @@ function unusable(file: string, why: string): Error {
   return new Error(`Cannot use "${file}": ${why}`);
 }
 
-/** A mismatch would fail the handshake without a reason. */
+/** A mismatch would fail without a reason. */
 function checkPair(certFile: string, cert: string, key: { file: string; pem: string }): void {
   let certificate: X509Certificate;
   try {
