@@ -107,7 +107,7 @@ function close(socket: { close(): void }): void {
   }
 }
 
-/** Received ones have a scope. */
+/** Received link-local addresses have a scope. */
 function sameAddress(left: string, right: string): boolean {
   return left.split("%")[0] === right.split("%")[0];
 }

@@ -18,7 +18,7 @@ export interface LookupOptions {
   /** Asked in order. */
   servers: readonly QueryTarget[];
   timeoutMs: number;
-  /** At least one per server. */
+  /** In total; at least one per server. */
   attempts: number;
   signal: AbortSignal;
 }

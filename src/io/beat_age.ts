@@ -1,8 +1,8 @@
 import { COUNTER } from "../engine/counters.ts";
 
-/** Longer intervals mean a delayed caller. */
+/** Longer intervals between calls mean a delayed caller. */
 const LATE_MS = 2000;
-/** How much of it counts. */
+/** How much of such an interval counts. */
 const LATE_COUNTS_MS = 1000;
 
 /** Age of another thread's last turn. A delay of the caller counts a second at most. */
@@ -24,7 +24,7 @@ export class BeatAge {
     this.#seenMs = this.#lookedMs = nowMs;
   }
 
-  /** Monotonic. Call it at least once a second. */
+  /** `nowMs` is monotonic. Call it at least once a second. */
   look(nowMs: number): number {
     const sinceMs = nowMs - this.#lookedMs;
     if (this.#values[this.#index] !== this.#beat) this.begin(nowMs);

@@ -13,7 +13,7 @@ import { RingReader, RingWriter } from "./ring.ts";
 /** First lane stream; a driver's have lower numbers. */
 export const LANE_STREAMS = 1 << 24;
 const LAST_STREAM = 0x7fffffff;
-/** Octets queued for a slow peer. */
+/** Octets queued for a slow peer; more close the stream. */
 export const MAX_LANE_QUEUED = 256 * 1024;
 /** The longest DNS message takes 0.5 ms to check. */
 export const LANE_TURN = { bytes: 65536, events: 128 } as const;
@@ -86,7 +86,7 @@ export class Lane {
     return !entry.pending && length <= this.#commands.room;
   }
 
-  /** Without `hasRoom` the stream fails. */
+  /** Sends at the end of this turn. Without `hasRoom` the stream fails. */
   write(stream: number, memory: Memory, offset: number, length: number): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null) return;

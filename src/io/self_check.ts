@@ -39,8 +39,8 @@ export interface SelfCheckOptions {
 
 /**
  * Checks within the data plane's loop whether it answers, and informs fail-open rules, watchdog and
- * control plane. A probe is a real query from a fresh port, so it needs loop, listener, address and
- * rules to work.
+ * control plane. A probe is a real query from a fresh port, which tests loop, listener, address and
+ * rules.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -72,14 +72,14 @@ export class SelfCheck {
     this.#sign = timers.create((nowMs) => this.#giveSign(nowMs));
   }
 
-  /** Starts a plan; removes entries that it lacks. */
+  /** Starts a plan; removes entries that it lacks. `done` follows the first round. */
   follow(plan: CheckPlan, done?: (faults: ListFaults) => void): void {
     const nowMs = this.#options.nowMs();
     this.#dropEntries(plan);
     this.#closeProbes();
     this.#plan = plan;
     this.#verdicts = new Float64Array(plan.verdicts);
-    // The same peers: ages stay.
+    // All plans have the same peers, so ages stay.
     if (this.#peers.length === 0) {
       this.#peers = plan.peers.map((buffer) => new BeatAge(new Float64Array(buffer), nowMs));
     }

@@ -17,7 +17,7 @@ export type SetupError = typeof SETUP_ERRORS[number];
 
 const PROBE_PAUSE_MS = 200;
 const SILENT_MS = 5000;
-/** Limit for all steps; kubelet allows thirty seconds. */
+/** Limit for all steps at stop; kubelet allows thirty seconds. */
 const STOP_MS = 9000;
 /** For diverting queries; minimum for removing rules. */
 const TURN_AWAY_MS = 2000;
@@ -78,7 +78,7 @@ export class NodeRole {
     this.#interface.watch(() => this.#checkInterface());
   }
 
-  /** Installs rules after the first answer; maintains everything. */
+  /** Installs rules after the first answer; maintains rules and interface. */
   engage(): void {
     const { syncIntervalMs, checkHost } = this.#options;
     this.#cancelSync = this.#clock.every(syncIntervalMs, () => {

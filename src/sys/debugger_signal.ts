@@ -24,7 +24,7 @@ const SYMBOLS = {
 
 /** Handler of SIGUSR1 that prevents the debugger. */
 export class DebuggerSignal {
-  /** Whether the handler had been replaced. Null without FFI. */
+  /** Returns whether the handler had been replaced. Null without FFI. */
   readonly #arm: (() => boolean) | null;
   #heard = false;
 

@@ -17,8 +17,8 @@ const METHODS = {
 let running: { kind: ProfileKind; session: Session } | null = null;
 
 /**
- * Profiles this thread, once at a time, for Chrome DevTools (`.cpuprofile`, `.heapprofile`). Needs
- * `--allow-sys`.
+ * Profiles this thread, one profile at a time, for Chrome DevTools (`.cpuprofile`,
+ * `.heapprofile`). Needs `--allow-sys`.
  */
 export async function profileThread(action: ProfileAction): Promise<ProfileResult> {
   try {

@@ -24,7 +24,7 @@ export function unixAddress(name: string): Uint8Array {
   return address;
 }
 
-/** Non-blocking sender to one Unix socket; Deno has no stable API. */
+/** Non-blocking sender to one Unix socket; Deno has no stable API for that. */
 export class UnixDatagramSender {
   readonly #libc: Libc;
   readonly #address: Uint8Array;

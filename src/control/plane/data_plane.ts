@@ -39,7 +39,7 @@ export interface DataPlaneOptions {
   inherited?: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   logsFields?: boolean;
-  /** SO_MARK towards upstreams (linux driver, not TLS). */
+  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. */
   mark?: number;
   files?: FileShares;
   onDead: (why: string) => void;
@@ -194,9 +194,7 @@ export class DataPlane implements LaneUser {
     this.#sockets?.discard(opened);
   }
 
-  /**
-   * Changes the configuration; handlers get `deliveries` first. May reject with `ChangeRefused`.
-   */
+  /** Changes the configuration; handlers get `deliveries` first. Can throw `ChangeRefused`. */
   async commit(
     { config, opened }: PreparedChange,
     deliveries: readonly Delivery[],

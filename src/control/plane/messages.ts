@@ -42,7 +42,7 @@ export type PlaneRequest =
     closing: readonly BoundSocket[];
   }
   | { type: "retire" }
-  /** Answered once all queries are. */
+  /** Answered once all queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
   | { type: "check"; plan: CheckPlan }

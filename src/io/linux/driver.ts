@@ -42,7 +42,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
   readonly #timeBytes = new Uint8Array(this.#time.buffer);
   readonly #served = new Map<number, BoundSocket>();
   #datagramSockets: BoundSocket[] = [];
-  /** No longer receive; read for a moment. */
+  /** No longer receive, but are still read for a moment. */
   #turnedAway: BoundSocket[] = [];
   #woken = false;
   readonly #address = new Address();
@@ -109,7 +109,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     return this.#turnedAway.length === 0 && super.drained;
   }
 
-  /** Handles received data; still sends answers. */
+  /** Handles received data and stops polling; still sends answers. */
   #leave(socket: BoundSocket): void {
     if (!this.#served.delete(socket.fd)) return;
     if (socket.kind === "udp") {

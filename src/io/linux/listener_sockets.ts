@@ -17,7 +17,7 @@ export class ListenerSockets {
   readonly #clock: Clock;
   #sockets: BoundSocket[] = [];
   #listeners: readonly ListenerConfig[] = [];
-  /** Of removed listeners. */
+  /** UDP sockets of removed listeners. */
   readonly #closing = new Map<Cancel, BoundSocket[]>();
 
   constructor(libc: Libc, inherited: InheritedSource | null = null, clock: Clock = systemClock) {

@@ -55,7 +55,7 @@ export class Poller {
 
   wait(timeoutMs: number): number {
     if (this.roundOver) this.#waits = 0;
-    // -1: a signal.
+    // -1 if interrupted by a signal.
     const count = Math.max(0, this.#libc.epoll_wait(this.#fd, this.#events, MAX_EVENTS, timeoutMs));
     this.#waits = count < MAX_EVENTS ? MAX_WAITS : this.#waits + 1;
     return count;

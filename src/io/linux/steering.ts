@@ -3,8 +3,8 @@
  * own. Without steering, 20 roll-overs lost 73 of 20,000 connections.
  *
  * The kernel keeps an address's sockets in an array in the order of `listen` calls; the last
- * replaces a closed one. For every SYN a classic BPF program chooses an index; if it does not exist,
- * the kernel's hash decides. A stopping process comes first:
+ * replaces a closed one. For every SYN a classic BPF program chooses an index; if that does not
+ * exist, the kernel's hash decides. A stopping process comes first:
  *
  * ```
  *  own × OWN | others × OTHERS        program: one of [max(OWN, OTHERS), OWN + OTHERS)

@@ -55,7 +55,7 @@ export class Stream implements PollTarget, DriverStream {
   handler: StreamHandler | null = null;
   readonly #owner: StreamOwner;
   #connected: boolean;
-  /** Later writes are dropped. */
+  /** Ended the connection; later writes are dropped. */
   #fault: string | null;
   #closed = false;
   #ended = false;

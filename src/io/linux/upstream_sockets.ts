@@ -52,8 +52,8 @@ const SHORTAGES: readonly number[] = [
 
 /**
  * UDP sockets to upstreams, each connected for one query from a random port. `connect` to AF_UNSPEC
- * releases it, four times cheaper than a new descriptor. For one round the poller reads late
- * datagrams and ICMP errors.
+ * releases it, four times cheaper than a new descriptor. For one round after that,
+ * the poller reads late datagrams and ICMP errors.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);

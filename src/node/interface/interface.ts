@@ -123,7 +123,7 @@ export class NodeInterface {
     this.#yielded = [];
   }
 
-  /** Removes link or addresses unless another program uses them; returns the removed. */
+  /** Removes link or addresses unless another program uses them; returns what was removed. */
   remove(): string[] {
     this.#endWatch();
     try {

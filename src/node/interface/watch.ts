@@ -9,7 +9,7 @@ const MAX_DELAY_MS = 30_000;
 /** Quiet period before repairs are forgotten. */
 const CALM_MS = 60_000;
 
-/** Slows repairs if two programs undo each other's changes. */
+/** Slows repairs if two programs undo each other's changes. Times are monotonic. */
 export class RepairPace {
   count = 0;
   #lastMs = -Infinity;

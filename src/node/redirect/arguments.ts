@@ -24,7 +24,7 @@ export type RedirectFlagNames = Readonly<
 const MAX_SERVERS = 64;
 /** 4294967295 means "unchanged" in setuid(2). */
 const MAX_UID = 4294967294;
-/** IFNAMSIZ without zero; includes a trailing +. */
+/** IFNAMSIZ without the final zero; includes a trailing +. */
 const MAX_INTERFACE_NAME = 15;
 
 /** Parses the flags. Throws `RangeError` with the remedy. */

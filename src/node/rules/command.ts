@@ -26,7 +26,7 @@ const NOT_STARTED = 126;
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 /** To drain a full pipe (64 KiB). */
 const LAST_OUTPUT_MS = 500;
-/** Only a command stuck in the kernel outlasts it. */
+/** Only a command stuck in the kernel outlasts this after SIGKILL. */
 const KILL_MS = 500;
 
 /**

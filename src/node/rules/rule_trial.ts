@@ -21,7 +21,7 @@ interface RuleTrialOptions extends RunOptions {
   readonly clock: Clock;
 }
 
-/** Distinguishes missing features from passing faults in a separate chain. */
+/** Tries rules in a separate chain, to distinguish missing features from passing faults. */
 export class RuleTrial implements AsyncDisposable {
   readonly #options: RuleTrialOptions;
   readonly #tables = new Set<string>();
@@ -51,7 +51,7 @@ export class RuleTrial implements AsyncDisposable {
     }
   }
 
-  /** On failure, the next check does. */
+  /** Removes the chain; on failure, the next check does. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const table of this.#tables) await this.#apply(removeChain(table));
     this.#tables.clear();

@@ -17,9 +17,7 @@ const HEARTBEAT_SECONDS = 2;
 /** Lists of `-m recent`: one per family, as a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
-/**
- * Condition of service rules; `socket`: a heartbeat and, for remote packets, a listening socket.
- */
+/** Condition of service rules; `socket`: heartbeat and, for remote packets, a listening socket. */
 export type FailOpenLevel = "socket" | "heartbeat" | "none";
 
 /** Address and port of a server. */
@@ -110,7 +108,7 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
   return isTracked(address, options) ? rules.filter(({ table }) => table === "filter") : rules;
 }
 
-/** Rules for fallback servers, and for the probe. */
+/** Rules for fallback servers without a heartbeat, and for the probe. */
 function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[] {
   const to = (protocol: string) => ["-p", protocol, "-d", address, "--dport", String(port)];
   const mark = ["-m", "mark", "--mark", `0x${OWN_MARK.toString(16)}`];
@@ -145,7 +143,7 @@ export function recent(list: string, mask: string): string[] {
   ];
 }
 
-/** One rule; the comment comes last, as in node-cache. */
+/** One rule; the comment follows the target, as in node-cache. */
 export function rule(
   table: Table,
   chain: string,

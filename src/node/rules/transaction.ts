@@ -3,7 +3,7 @@ import { commentOf, coreKey, joinWords, type Rule, ruleKey, type SavedRule } fro
 /** Owned rules, and the wanted ones among them. */
 export interface RuleSet {
   readonly wanted: readonly Rule[];
-  /** Rules of other modes and versions. */
+  /** Rules of other modes and versions; anything similar is removed. */
   readonly owned: readonly Rule[];
   readonly comments: readonly string[];
 }

@@ -181,9 +181,7 @@ interface SettledPollOptions<T> {
   clock?: Clock | undefined;
 }
 
-/**
- * Polls for changes seen twice: swapped parent links (config map volumes) cause no notification.
- */
+/** Polls for changes seen twice: swapped parent links (config maps) cause no notification. */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;
   readonly #clock: Clock;

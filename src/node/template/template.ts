@@ -9,7 +9,7 @@ const SERVER = "__PILLAR__DNS__SERVER__";
 const CLUSTER = "__PILLAR__CLUSTER__DNS__";
 const UPSTREAMS = "__PILLAR__UPSTREAM__SERVERS__";
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
-/** Without the prefix (kubernetes-sigs/node-local-dns). */
+/** The only one without the prefix (kubernetes-sigs/node-local-dns). */
 const METRICS = "__PROMETHEUS__ENDPOINT__";
 const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN, METRICS] as const;
 
@@ -50,9 +50,7 @@ export interface FilledTemplate {
   stubDomainsLine: number | null;
 }
 
-/**
- * Fills a template as node-cache does (kubernetes/dns, updateCorefile). Throws `CorefileErrors`.
- */
+/** Fills a template as node-cache's updateCorefile does. Throws `CorefileErrors`. */
 export function fillTemplate(template: string, values: TemplateValues): FilledTemplate {
   const { file, upstreamNameservers, stubDomains } = values;
   const faults = new Map<string, CorefileError>();

@@ -103,7 +103,7 @@ export class NetlinkSocket {
     );
   }
 
-  /** At most `limit` receive calls; null if notices were lost. */
+  /** At most `limit` receive calls; null if notices were lost or truncated. */
   takeNotices(limit: number): NetlinkMessage[] | null {
     let lost = false;
     const messages: NetlinkMessage[] = [];

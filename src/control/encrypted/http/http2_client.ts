@@ -36,7 +36,7 @@ const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
 const DEFAULT_STREAMS = 100;
-/** Frames: initial, per answer, per `earn`, maximum. Servers send two or three per answer. */
+/** Allowed frames: initial, per answer, per `earn`, maximum. Servers send 2 or 3 per answer. */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
 /** Fixed payload sizes; GOAWAY's is a minimum. */
 const SIZES: Record<number, number> = {

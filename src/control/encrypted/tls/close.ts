@@ -6,10 +6,10 @@ const LINGER_BYTES = 128 * 1024;
 /** Lingering connections; descriptors come from `FILE_SHARES.process`. */
 export const MAX_LINGERING = 4;
 
-/** Destroys them, oldest first. */
+/** Functions that destroy them, oldest first. */
 const lingering = new Map<SecureConnection["transport"], () => void>();
 
-/** Closes gracefully; destroys if slow, with excess input, or beyond `MAX_LINGERING`. */
+/** Closes gracefully, or at once if slow, with excess input, or beyond `MAX_LINGERING`. */
 export function closeConnection({ socket, transport }: SecureConnection, clock: Clock): void {
   if (transport.destroyed || lingering.has(transport)) return;
   const forget = () => {

@@ -35,7 +35,7 @@ export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
       : "(it may not accept the client certificate)");
 }
 
-/** Explains a later error; a reset may have overtaken an alert. */
+/** Explains an error after the handshake; a reset may have overtaken an alert. */
 export function explainBreak(
   error: Error & { code?: string },
   endpoint: LaneEndpoint,

@@ -27,7 +27,7 @@ const SYSTEM_AUTHORITIES = [
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 const MAX_CACHED = 64;
-/** Normally 1 ms; leaves 2.5 s for both handshakes. */
+/** Normally under 1 ms; leaves 2.5 s for both handshakes. */
 const READ_MS = 1000;
 
 /** Test options of `CredentialFiles`. */
