@@ -1,7 +1,7 @@
-/** Cancels a timer, if it has not fired. */
+/** Cancels a timer. */
 export type Cancel = () => void;
 
-/** Time and timers of the control plane; tests replace them with simulated time. */
+/** Time and timers of the control plane; simulated in tests. */
 export interface Clock {
   /** Monotonic milliseconds. */
   now(): number;

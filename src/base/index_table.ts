@@ -1,4 +1,4 @@
-/** Values by number; numbers of removed values are reused. */
+/** Values by number; numbers are reused. */
 export class IndexTable<T> {
   readonly #values: (T | null)[] = [];
   readonly #free: number[] = [];
@@ -17,7 +17,6 @@ export class IndexTable<T> {
     return this.#values[index] ?? null;
   }
 
-  /** Returns the removed value, or null. */
   remove(index: number): T | null {
     const value = this.get(index);
     if (value === null) return null;
@@ -26,7 +25,7 @@ export class IndexTable<T> {
     return value;
   }
 
-  /** All values; the caller may remove any meanwhile. */
+  /** The caller may remove any meanwhile. */
   *[Symbol.iterator](): Generator<T> {
     for (const value of this.#values) if (value !== null) yield value;
   }

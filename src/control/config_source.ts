@@ -12,7 +12,7 @@ export interface ConfigSourceOptions {
 
 /** Reads the Corefile and hashes it to detect changes. */
 export class ConfigSource {
-  /** SHA-512, in hexadecimal, of the Corefile and its imports. */
+  /** Hexadecimal SHA-512 of Corefile and imports. */
   hash = "";
   readonly #options: ConfigSourceOptions;
 

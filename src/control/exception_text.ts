@@ -1,4 +1,4 @@
-/** An exception on one line, with its first stack frame or the whole stack. */
+/** An exception on one line, with its first stack frame or whole stack. */
 export function exceptionText(thrown: unknown, wholeStack = false): string {
   if (!(thrown instanceof Error)) return String(thrown);
   if (wholeStack) return thrown.stack ?? String(thrown);

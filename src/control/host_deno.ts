@@ -26,7 +26,7 @@ export const denoHost: HostView = {
     try {
       return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
     } catch (error) {
-      // Lack of descriptors must not look like an empty match.
+      // Lack of descriptors is not an empty match.
       if (["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "")) throw error;
       return [];
     }
@@ -46,7 +46,7 @@ export const denoHost: HostView = {
     })),
 };
 
-/** The same with standard input, for commands that read once. */
+/** Adds standard input, for commands. */
 export const commandHost: HostView = {
   ...denoHost,
   readTextFile: (path) =>

@@ -14,8 +14,8 @@ export interface ErrorEvents {
 }
 
 /**
- * Keeps the process alive when the control plane throws; other threads answer DNS. Call it after
- * the start, whose errors must end the process. Returns a function that undoes it.
+ * Keeps DNS served when the control plane throws. Call it after the start, whose errors are fatal.
+ * Returns a function that undoes it.
  */
 export function surviveErrors(
   { registry, log, target = globalThis, clock = systemClock }: {

@@ -47,7 +47,7 @@ export class Reloader {
     await this.#last;
   }
 
-  /** Reloads even if unchanged, or joins a queued reload; returns success. */
+  /** Reloads even if unchanged, or joins a queued reload. */
   reload(why: string): Promise<boolean> {
     return this.#queued ??= this.#enqueue(() => {
       this.#queued = null;

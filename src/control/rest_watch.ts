@@ -43,7 +43,7 @@ export class RestWatch {
   #left: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   #releasedMs = -Infinity;
   #seenBytes: number;
-  /** Collecting has loaded code pages; release them. */
+  /** Collecting loads code pages. */
   #collected = false;
 
   constructor(actions: RestActions) {
@@ -71,7 +71,7 @@ export class RestWatch {
   }
 }
 
-/** Releases memory whenever the process is idle; returns a function that stops. */
+/** Releases memory when idle; returns a function that stops. */
 export function releaseAtRest(clock: Clock = systemClock): () => void {
   const watch = new RestWatch({
     read: readUse,

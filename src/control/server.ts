@@ -28,7 +28,7 @@ import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 import { startBeside } from "./plane/start_beside.ts";
 
-/** For persisting data that the new configuration drops. */
+/** For persisting data of removed plugins. */
 const SAVE_MS = 2000;
 /** For queries in flight at stop; more than `forward` needs. */
 const DRAIN_MS = 6000;
@@ -49,17 +49,14 @@ export interface ServerOptions extends
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams, and to its own listeners. */
   marks?: { upstream: number; probe: number };
-  /** Whether another process has these addresses as well, including HTTP; default: never. */
+  /** Whether another process has these addresses, including HTTP (default: never). */
   isBeside?: () => boolean;
   logger: Logger;
   metricsAddresses: readonly HttpAddress[];
   build: { version: string; deno: string };
 }
 
-/**
- * The serving process: data planes and control plane. Changes configurations without losing a
- * query.
- */
+/** Serving process: data planes and control plane. Reloads lose no query. */
 export class Server {
   readonly planes: readonly DataPlane[];
   readonly checks: SelfChecks;
@@ -85,7 +82,6 @@ export class Server {
     this.#config = config;
     this.#options = options;
     this.#clock = clock;
-    // UDP and TCP.
     const listeners = 2 * workers * config.listeners.length;
     this.#files = shareOwnFiles(driver, { planes: workers, listeners });
     const shares = describeShares(this.#files);
@@ -127,10 +123,7 @@ export class Server {
     return this.#config;
   }
 
-  /**
-   * Opens everything and serves. Throws an error that names what cannot be opened. Sockets come
-   * last: they share queries with another process at once.
-   */
+  /** Serves, or throws naming the cause. Sockets come last: they get queries at once. */
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
@@ -176,7 +169,7 @@ export class Server {
     if (beside) this.#watchBeside();
   }
 
-  /** Changes the configuration, or throws and changes nothing. */
+  /** Changes the configuration, or throws. */
   async change({ config }: LoadedConfig): Promise<void> {
     const gate = new DeliveryGate(this.planes);
     const followers = this.#follow(config, gate, this.#followers);
@@ -218,15 +211,15 @@ export class Server {
     await stopped;
   }
 
-  /** Whether other processes serve the same addresses; valid after `stop`. */
+  /** Valid after `stop` too. */
   hasNeighbours(): boolean {
     if (this.#options.driver !== "linux") return false;
     return (this.#left ?? this.#boundAddresses()).neighbours().length > 0;
   }
 
   /**
-   * Stops and persists without losing a query; waits for nothing after `hurry` resolves.
-   * `succeeded`: another process serves the addresses.
+   * Persists and stops without losing a query, or at once after `hurry`. `succeeded`: another
+   * process serves the addresses.
    */
   async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { driver, logger } = this.#options;

@@ -2,12 +2,12 @@ import type { Clock } from "../base/clock.ts";
 import { BeatAge } from "../io/beat_age.ts";
 
 const HANG_MS = 5000;
-/** Normally 0.14 s, and much longer without enough CPU time. */
+/** Normally 0.14 s; longer without CPU time. */
 const START_MS = 30_000;
-/** Interval of checks in milliseconds. */
+/** Interval of checks. */
 export const CHECK_MS = 1000;
 
-/** Detects threads that hang or do not start; discounts delays of this thread (`BeatAge`). */
+/** Detects threads that hang or do not start (`BeatAge`). */
 export class ThreadWatch {
   readonly #clock: Clock;
   readonly #age: BeatAge;
@@ -18,13 +18,12 @@ export class ThreadWatch {
     this.#age = new BeatAge(values, clock.now(), place);
   }
 
-  /** Call it when a thread is created, and when it should beat. */
+  /** Call it at creation, and when it should beat. */
   begin(started: boolean): void {
     this.#started = started;
     this.#age.begin(this.#clock.now());
   }
 
-  /** Call it every `CHECK_MS`. */
   check(): string | null {
     if (this.ageMs <= (this.#started ? HANG_MS : START_MS)) return null;
     return this.#started

@@ -19,17 +19,14 @@ export interface FileWatchOptions extends WatchOptions {
   onText: (text: string) => void;
 }
 
-/**
- * Follows a file's content. Polls, because notifications miss swapped parent links, replaced bind
- * mounts, and network file systems.
- */
+/** Polls a file: notifications miss swapped parent links, bind mounts and network file systems. */
 export class FileWatch extends Watch {
   readonly #path: string;
   readonly #options: FileWatchOptions;
   #text: string | null = null;
   /** Text or reason. */
   #known = "";
-  /** Accepted if found once more. */
+  /** Accepted if found again. */
   #pending: string | null = null;
   #read: string | null = null;
   #state = "";
@@ -40,7 +37,6 @@ export class FileWatch extends Watch {
     this.#options = options;
   }
 
-  /** The caller has just read the file. */
   start(): void {
     this.lookAfter(POLL_MS);
   }

@@ -27,14 +27,11 @@ export interface LookupOptions {
 export interface HostReply {
   rcode: string;
   truncated: boolean;
-  /** Usable ones only. */
   addresses: string[];
   ttlSeconds: number;
 }
 
-/**
- * Resolves a host over UDP, or TCP after truncation. Throws `NoReplyError` with the last failure.
- */
+/** Resolves a host over UDP, or TCP after truncation. Throws the last `NoReplyError`. */
 export async function lookUpHost(
   question: HostQuestion,
   options: LookupOptions,
@@ -74,7 +71,7 @@ async function exchange(
   }));
   const read = (message: Uint8Array) => readHostReply(message, { id, ...question });
   const wait: QueryWait = { timeoutMs, signal, accept: (message) => read(message) !== null };
-  // Reply sources are compared as text.
+  // Sources are compared as text.
   const target = { ...server, address: canonicalAddress(server.address) };
   const reply = read(await askUdp(target, query, wait))!;
   return reply.truncated ? read(await askTcp(target, query, wait))! : reply;
@@ -85,7 +82,7 @@ export function readHostReply(
   message: Uint8Array,
   { id, host, type }: HostQuestion & { id: number },
 ): HostReply | null {
-  // dns-packet would follow any number of pointers.
+  // dns-packet follows any number of pointers.
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;
   let packet: DecodedPacket & { rcode?: string };
@@ -136,7 +133,6 @@ function sameName(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();
 }
 
-/** Null if no host can have it. */
 function usable(text: string): string | null {
   const bytes = parseAddress(text);
   if (bytes === null) return null;

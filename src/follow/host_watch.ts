@@ -41,7 +41,7 @@ export interface HostWatchOptions extends WatchOptions {
   known: readonly string[];
 }
 
-/** Follows a host name's addresses; keeps them while it fails to resolve. */
+/** Follows a host name's addresses; keeps them on failure. */
 export class HostWatch extends Watch {
   readonly host: string;
   addresses: readonly string[];
@@ -60,7 +60,7 @@ export class HostWatch extends Watch {
     this.#retryMs = this.#timing.minRetryMs;
   }
 
-  /** Resolves after the first attempt, even a failed one. */
+  /** Resolves after the first attempt. */
   get first(): Promise<void> {
     return this.#first.promise;
   }
@@ -90,7 +90,7 @@ export class HostWatch extends Watch {
       return this.#backOff();
     }
     this.report(null);
-    // Addresses of a failed family stay.
+    // A failed family's addresses stay.
     for (const [type, { addresses }] of answers) this.#byType.set(type, addresses);
     this.#merge(TYPES.flatMap((type) => this.#byType.get(type) ?? []));
     const ttlMs = Math.min(...filled.map(({ ttlSeconds }) => ttlSeconds)) * 1000;
@@ -100,7 +100,7 @@ export class HostWatch extends Watch {
     return refreshMs;
   }
 
-  /** Rotated order is not a change. */
+  /** Order is not a change. */
   #merge(found: readonly string[]): void {
     const kept = this.addresses.filter((address) => found.includes(address));
     const added = found.filter((address) => !this.addresses.includes(address));

@@ -12,7 +12,6 @@ export const MAX_SLEEP_MS = 1000;
 export interface DriverOptions {
   files: FileShares;
   afterLoop: () => void;
-  /** Reports an exception in the loop. */
   onPanic: (error: unknown) => void;
 }
 

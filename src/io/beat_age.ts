@@ -1,14 +1,11 @@
 import { COUNTER } from "../engine/counters.ts";
 
-/** Longer intervals between calls mean that the caller was delayed. */
+/** Longer intervals between calls mean a delayed caller. */
 const LATE_MS = 2000;
 /** How much of such an interval counts. */
 const LATE_COUNTS_MS = 1000;
 
-/**
- * Age of another thread's last loop turn, by its counter. A delay of the caller (busy, or a
- * suspended machine) counts for a second at most.
- */
+/** Age of another thread's last turn. A delay of the caller counts a second at most. */
 export class BeatAge {
   readonly #values: Float64Array;
   readonly #index: number;

@@ -1,6 +1,6 @@
 import type { ProbeTarget } from "./probe_socket.ts";
 
-/** Entry of an `-m recent` list: tells rules that a target answers. */
+/** Entry of an `-m recent` list: a target answers. */
 export interface Beat {
   readonly list: string;
   readonly entry: string;
@@ -20,7 +20,7 @@ export const SIGN_OF_LIFE: Uint8Array = new TextEncoder().encode("WATCHDOG=1\n")
 export interface CheckPlan {
   readonly targets: readonly ProbeTarget[];
   readonly beats: readonly Beat[];
-  /** Dropped entries stay in their lists: another process renews them. */
+  /** Another process renews dropped entries. */
   readonly leaveEntries: boolean;
   readonly watchdog: Watchdog | null;
   /** Counters of the other data planes. */
@@ -28,7 +28,7 @@ export interface CheckPlan {
   readonly verdicts: SharedArrayBuffer;
 }
 
-/** Offsets, in doubles, in the shared verdicts; targets follow. */
+/** Offsets, in doubles, of shared verdicts; targets follow. */
 export const VERDICTS = {
   ROUNDS: 0,
   DURATION_MS: 1,

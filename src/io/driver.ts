@@ -6,16 +6,12 @@ import type { BoundSocket } from "./sockets.ts";
 
 /** Driver interface of the data plane's thread. */
 export interface Driver extends Io {
-  /** Connects the engine and sets its clock. */
   attach(engine: Traffic): void;
-  /** Replaces the link; if null, new streams fail with `why`. */
+  /** If null, new streams fail with `why`. */
   attachLane(link: LaneLink | null, why: string): void;
   /** Absent if the driver opens sockets. */
   serve?(sockets: readonly BoundSocket[]): void;
-  /**
-   * Changes the listeners; `takeOver` switches the configuration. May throw `ListenError` (portable
-   * driver), changing nothing.
-   */
+  /** Changes the listeners; `takeOver` switches the configuration. May throw `ListenError`. */
   change(next: ListenerChange, takeOver: () => void): void;
   /** Stops accepting queries and answers those in progress. */
   retireAll(): void;

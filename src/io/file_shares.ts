@@ -11,9 +11,7 @@ interface Share {
 
 /** Parts of the limit; clients' connections get the rest. */
 export const FILE_SHARES = {
-  /**
-   * 36 for the runtime and a data plane, 16 for probes, 6 for closing TLS connections, 6 for files.
-   */
+  /** 36 for runtime and data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
   process: { of: 0, min: 64, max: 64 },
   http: { of: 1 / 8, min: 32, max: 256 },
   /** TLS and HTTPS; `max_conns` bounds each upstream. */
@@ -38,9 +36,7 @@ export interface FileShares {
   clientStreams: number;
 }
 
-/**
- * Divides `limit` descriptors (Infinity for none). Below `MIN_FILES`, parts shrink in proportion.
- */
+/** Divides `limit` descriptors (may be Infinity). Below `MIN_FILES`, parts shrink. */
 export function shareFiles(
   limit: number,
   { planes = 1, listeners = 0 }: { planes?: number; listeners?: number } = {},
@@ -70,7 +66,7 @@ export function shareFiles(
   };
 }
 
-/** Describes the shares for the log; null if no large one is restricted. */
+/** Describes the shares for the log; null if unrestricted. */
 export function describeShares(shares: FileShares): string | null {
   const { limit, http, encryptedStreams, upstreamStreams, upstreamSockets, clientStreams } = shares;
   const ample = clientStreams === FILE_SHARES.clientStreams.max &&

@@ -1,11 +1,9 @@
 /**
- * The data plane's end of the lane: encrypted streams to upstreams. One ring carries commands to
- * the TLS thread, another events back; while the latter is full, the thread does not read from the
- * network.
+ * The data plane's end of a lane: encrypted streams to upstreams. One ring carries commands to the
+ * TLS thread, another events back; while that is full, the thread stops reading.
  *
- * A full command ring is not an upstream's fault and closes no stream: `hasRoom` defers queries,
- * and a backlog keeps the commands that open and close streams until the thread wakes the data
- * plane.
+ * A full command ring closes no stream: `hasRoom` defers queries, and a backlog keeps commands that
+ * open and close streams until the thread wakes the data plane.
  */
 import type { Endpoint, StreamHandler } from "../engine/io.ts";
 import { Memory } from "../engine/memory.ts";
@@ -17,7 +15,7 @@ export const LANE_STREAMS = 1 << 24;
 const LAST_STREAM = 0x7fffffff;
 /** Octets queued for a slow peer; more close the stream. */
 export const MAX_LANE_QUEUED = 256 * 1024;
-/** The longest DNS message takes half a millisecond to check. */
+/** The longest DNS message takes 0.5 ms to check. */
 export const LANE_TURN = { bytes: 65536, events: 128 } as const;
 const MEMORY_BYTES = 65536;
 const NO_THREAD = "TLS is not ready yet";
@@ -28,7 +26,7 @@ interface LaneStream {
   readonly handler: StreamHandler;
   queued: number;
   pending: boolean;
-  /** Why it will be closed at the end of this turn. */
+  /** Why it closes at this turn's end. */
   failing: string | null;
 }
 
@@ -38,7 +36,7 @@ interface Command {
   readonly payload: Uint8Array;
 }
 
-/** TLS streams. Drivers call `receive` and `flush` each turn, with the clock set. */
+/** TLS streams. Drivers call `receive` and `flush` each turn. */
 export class Lane {
   readonly #limit: number;
   readonly #streams = new Map<number, LaneStream>();
@@ -49,14 +47,14 @@ export class Lane {
   #why = NO_THREAD;
   #next = LANE_STREAMS;
   readonly #failing: number[] = [];
-  /** Commands beyond the ring's room, at most two per stream (none if closed while pending). */
+  /** At most two commands per stream. */
   #backlog: Command[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Replaces the link and closes its streams; if null, new streams fail with `why`. */
+  /** See `Driver.attachLane`. Closes all streams. */
   attach(link: LaneLink | null, why: string): void {
     this.#link?.port.close();
     this.#link = link;
@@ -81,7 +79,7 @@ export class Lane {
     return stream;
   }
 
-  /** See `Io.hasRoom`. True for a closing stream: its writes are dropped. */
+  /** See `Io.hasRoom`. True for a closing stream. */
   hasRoom(stream: number, length: number): boolean {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null || this.#commands === null) return true;
@@ -104,7 +102,7 @@ export class Lane {
     return this.#streams.get(stream)?.queued ?? 0;
   }
 
-  /** @param abrupt - the peer broke the protocol: avoid it for a while */
+  /** @param abrupt - the peer broke the protocol: avoid it */
   close(stream: number, abrupt = false): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined) return;
@@ -174,7 +172,7 @@ export class Lane {
     }
   }
 
-  /** Deferred to the end of this turn: the handler must not be called now. */
+  /** Deferred: the handler must not be called now. */
   #fail(stream: number, entry: LaneStream, why: string): void {
     entry.failing = why;
     this.#failing.push(stream);
@@ -188,7 +186,6 @@ export class Lane {
     return false;
   }
 
-  /** The thread wakes the data plane for the rest. */
   #writeBacklog(): void {
     let done = 0;
     for (const { command, stream, payload } of this.#backlog) {

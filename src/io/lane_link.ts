@@ -1,8 +1,8 @@
-/** Two rings and a way to wake each other, shared by a data plane and the TLS thread. */
+/** Two rings and wake-ups, shared by a data plane and the TLS thread. */
 import type { TlsEndpoint } from "../engine/io.ts";
 import { ringMemory } from "./ring.ts";
 
-/** Thousands of queries; a larger one is not faster. */
+/** Thousands of queries; more is not faster. */
 const RING_BYTES = 256 * 1024;
 
 /** Records to the TLS thread. */
@@ -11,7 +11,7 @@ export const COMMAND = {
   OPEN: 1,
   WRITE: 2,
   CLOSE: 3,
-  /** Closes a stream and avoids its peer, which broke the protocol. */
+  /** Also avoids a peer that broke the protocol. */
   SHUN: 4,
 } as const;
 
@@ -21,7 +21,7 @@ export const EVENT = {
   DATA: 2,
   /** Payload: a u32, octets sent to the peer. */
   SENT: 3,
-  /** Payload: the reason in UTF-8. A stream's last record. */
+  /** Payload: the reason in UTF-8. The last record. */
   CLOSED: 4,
 } as const;
 
@@ -37,7 +37,7 @@ export interface LaneEndpoint {
 export interface LaneLink {
   readonly commands: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
-  /** Any message wakes the other end; a data plane in epoll uses an eventfd. */
+  /** Any message wakes the other end; epoll uses an eventfd. */
   readonly port: MessagePort;
 }
 

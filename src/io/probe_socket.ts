@@ -12,12 +12,12 @@ export interface ProbeSocket {
   close(): void;
 }
 
-/** Sends a probe query. Returns null on a temporary failure; throws on a permanent one. */
+/** Sends a probe query. Null on a temporary failure; throws on a permanent one. */
 export type OpenProbe = (target: ProbeTarget) => ProbeSocket | null;
 
 const MAX_PAUSE_MS = 32;
 
-/** Pause between polls, after one of `beforeMs` (0 for none). */
+/** Pause between polls, after one of `beforeMs`. */
 export function nextPause(beforeMs: number): number {
   return Math.min(Math.max(1, 2 * beforeMs), MAX_PAUSE_MS);
 }

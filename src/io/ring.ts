@@ -1,6 +1,5 @@
 /**
- * A bounded queue of records between two threads, in shared memory, without allocation and
- * serialization.
+ * Bounded queue of records between two threads in shared memory, without allocation.
  *
  * ```
  *    0  i32 head: octets written, modulo 2^32; set by the writer
@@ -52,7 +51,7 @@ export class RingWriter extends RingEnd {
     return Math.min(this.bytes.length - used - HEADER, MAX_PAYLOAD);
   }
 
-  /** Adds a record, visible after `publish`; returns false if it does not fit. */
+  /** Adds a record, visible after `publish`, or returns false. */
   write(
     kind: number,
     stream: number,
@@ -95,12 +94,11 @@ export class RingReader extends RingEnd {
   #tail = Atomics.load(this.marks, TAIL);
   #payload = 0;
 
-  /** Begins to read: the next `publish` wakes the reader again. */
+  /** The next `publish` wakes the reader again. */
   begin(): void {
     Atomics.store(this.marks, WOKEN, 0);
   }
 
-  /** Returns false at the end. */
   next(): boolean {
     if (Atomics.load(this.marks, HEAD) === this.#tail) return false;
     const at = (this.#tail >>> 0) & (this.bytes.length - 1);
@@ -113,7 +111,7 @@ export class RingReader extends RingEnd {
     return true;
   }
 
-  /** Copies the payload, or octets `from` to `to`, into `target`. */
+  /** Copies octets of the payload into `target`. */
   copy(target: Uint8Array, from = 0, to = this.length): void {
     const size = this.bytes.length;
     const start = (this.#payload + from) & (size - 1);

@@ -15,7 +15,7 @@ import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
 /** Four within the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
 const ROUND_MS = 1000;
-/** Part of the interval within which an answer must come. */
+/** Part of the interval for an answer. */
 const LIMIT = 0.9;
 /** Age of another data plane's last turn. */
 const PEER_SILENT_MS = 2000;
@@ -38,10 +38,9 @@ export interface SelfCheckOptions {
 }
 
 /**
- * Checks from within the data plane's loop whether it answers, and informs the fail-open rules, the
- * watchdog and (through shared memory) the control plane. A probe is a real query from a fresh
- * port: it is answered only if the loop turns, the listener is open, the address exists, and no
- * rule redirects it.
+ * Checks within the data plane's loop whether it answers, and informs fail-open rules, watchdog and
+ * control plane. A probe is a real query from a fresh port, which tests loop, listener, address and
+ * rules.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -56,7 +55,7 @@ export class SelfCheck {
   #pauseMs = 0;
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
-  /** By list: in the last and the current round. */
+  /** By list: last and current round. */
   #faults = new Map<string, string>();
   #newFaults = new Map<string, string>();
   readonly #alive = new Map<string, boolean>();
@@ -80,7 +79,7 @@ export class SelfCheck {
     this.#closeProbes();
     this.#plan = plan;
     this.#verdicts = new Float64Array(plan.verdicts);
-    // All plans have the same peers, so their ages stay.
+    // All plans have the same peers, so ages stay.
     if (this.#peers.length === 0) {
       this.#peers = plan.peers.map((buffer) => new BeatAge(new Float64Array(buffer), nowMs));
     }
@@ -106,7 +105,7 @@ export class SelfCheck {
     this.#closeProbes();
     this.#sentMs = nowMs;
     this.#newFaults = new Map();
-    // With rare checks, this thread counts itself as late.
+    // With rare checks, this thread seems late.
     const needed = targets.length + this.#peers.length > 0;
     if (needed) timers.set(this.#round, nowMs + this.#periodMs);
     else timers.clear(this.#round);
@@ -115,7 +114,7 @@ export class SelfCheck {
         this.#probes[i] = openProbe(target);
         if (this.#probes[i] === null) this.#judge(i, false);
       } catch (error) {
-        // Reported at once, as no later probe can succeed.
+        // No later probe can succeed.
         this.#probes[i] = null;
         this.#verdicts[VERDICTS.FIRST_TARGET + i] = VERDICT.SILENT;
         const why = (error as Error).message;
@@ -172,7 +171,7 @@ export class SelfCheck {
       const isNew = !this.#faults.has(list) && !this.#newFaults.has(list);
       this.#newFaults.set(list, fault);
       if (isNew) onUnwritable(list);
-      // It answers, but the rules do not know that.
+      // The rules do not know that it answers.
       return;
     }
     if (this.#alive.get(keyOf(beat)) === answers) return;
@@ -216,7 +215,7 @@ export class SelfCheck {
       this.#manager ??= openManager(socket);
       this.#unopened = false;
     } catch (error) {
-      // Descriptors may have run out: the next sign tries again.
+      // The next sign tries again.
       const line = `the watchdog gets no sign of life: ${(error as Error).message}`;
       if (!this.#unopened) log("warning", line);
       this.#unopened = true;
@@ -241,12 +240,11 @@ function keyOf({ list, entry }: Beat): string {
   return `${list} ${entry}`;
 }
 
-/** Lists of `-m recent`, kept open for writing. */
 class RecentLists {
   readonly #openList: (name: string) => Sink<string>;
   readonly #open = new Map<string, Sink<string>>();
 
-  /** @param openList - opens a list, which exists only while a rule refers to it; throws */
+  /** @param openList - opens a list, which exists only with a rule; throws */
   constructor(openList: (name: string) => Sink<string>) {
     this.#openList = openList;
   }

@@ -1,10 +1,10 @@
-/** Sockets of listeners as plain data for threads, for any operating system. */
+/** Sockets of listeners as plain data for threads. */
 import type { ListenerConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 
 /** Address and port to listen on. */
 export interface ListenTarget {
-  /** IP address, or "" for all of both families. */
+  /** IP address, or "" for all. */
   address: string;
   port: number;
 }
@@ -25,7 +25,7 @@ export interface Neighbour extends BoundPlace {
   readonly count: number;
 }
 
-/** A bound socket of a data plane. Its descriptor belongs to the process. */
+/** A bound socket of a data plane; the process owns its descriptor. */
 export interface BoundSocket {
   fd: number;
   kind: "udp" | "tcp";
@@ -33,9 +33,9 @@ export interface BoundSocket {
   port: number;
   family: 4 | 6;
   wildcard: boolean;
-  /** Set for handed-over sockets, which others share: never disconnect them. */
+  /** For handed-over sockets, which others share: never disconnect them. */
   inherited?: {
-    /** IPv6 socket that also accepts IPv4. */
+    /** Also accepts IPv4. */
     dual: boolean;
   };
 }
@@ -54,7 +54,6 @@ export interface InheritedSocket {
 
 /** Sockets inherited at the start. */
 export interface InheritedSource {
-  /** For data plane `plane`. */
   of(listener: ListenerConfig, plane: number): InheritedSocket[];
   hasPort(port: number): boolean;
 }

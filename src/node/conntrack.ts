@@ -7,10 +7,7 @@ const MAX_FILE = "/proc/sys/net/netfilter/nf_conntrack_max";
 const FULL = 0.95;
 const FREE = 0.9;
 
-/**
- * Creates a check that warns once when the kernel's connection table is nearly full. The kernel
- * then drops new connections, including those to upstreams.
- */
+/** Creates a check that warns once of a nearly full connection table: new flows are dropped. */
 export function conntrackCheck(
   { read, log }: { read: (path: string) => string; log: (level: LogLevel, line: string) => void },
 ): () => void {

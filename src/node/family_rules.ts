@@ -41,11 +41,9 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
 };
 
 /**
- * Maintains the iptables rules of one family. Errors are counted, and logged when new; no method
- * rejects.
- *
- * Fail-open is lowered only if the kernel refuses its rules in a separate chain but accepts plain
- * ones: a passing fault must not disable it. Each check tries to raise it.
+ * Maintains one family's iptables rules. Errors are counted, and logged when new; nothing rejects.
+ * Fail-open is lowered only if the kernel refuses its rules but accepts plain ones in a separate
+ * chain: a passing fault must not disable it. Each check tries to raise it.
  */
 export class FamilyRules {
   readonly family: Family;
@@ -124,7 +122,7 @@ export class FamilyRules {
     }
   }
 
-  /** Removes all rules, retrying until `signal`; returns whether none is left. */
+  /** Removes all rules, retrying until `signal`; returns success. */
   async remove(signal: AbortSignal): Promise<boolean> {
     const { log, count, clock } = this.#options;
     const { family } = this;
@@ -189,7 +187,7 @@ export class FamilyRules {
     if (trial === null) return;
     for (const level of better) {
       if (await trial.put(this.#more(level, this.level)) !== null) continue;
-      // The trial created the lists, which are now writable.
+      // The trial has created the lists.
       if (this.#lacksHeartbeat && await tryHeartbeat() !== null) continue;
       this.level = level;
       this.#lacksHeartbeat = false;
@@ -198,7 +196,7 @@ export class FamilyRules {
     }
   }
 
-  /** Rules missing from the other level; only their tables need a trial. */
+  /** Rules missing from the other level. */
   #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
     const { rulesAt } = this.#options;
     const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));

@@ -5,19 +5,15 @@ export interface Beat {
   readonly target: { readonly address: string; readonly port: number };
 }
 
-/**
- * Replaces the entries. Resolves after a round with the faults of lists; rejects if the data plane
- * does not answer.
- */
+/** Replaces the entries; resolves after a round with list faults. Rejects without an answer. */
 type KeepBeats = (
   beats: readonly Beat[],
   options: { handedOver: boolean },
 ) => Promise<Readonly<Record<string, string>>>;
 
 /**
- * Maintains the `-m recent` entries that signal liveness to the rules. The data plane renews them
- * while its queries are answered, so they expire after a crash or hang but not while the control
- * plane is busy.
+ * Maintains `-m recent` entries that signal liveness to the rules. The data plane renews them while
+ * it answers, so they expire after a crash or hang, not while the control plane is busy.
  */
 export class Heartbeat {
   readonly #keep: KeepBeats;
@@ -36,7 +32,7 @@ export class Heartbeat {
     return this.beat();
   }
 
-  /** Renews once, or joins the round in progress. Never rejects. */
+  /** Renews once, or joins a round. Never rejects. */
   beat(): Promise<void> {
     if (this.#beating !== null) return this.#beating;
     const beating = this.#keep(this.#beats, { handedOver: false }).then(
@@ -52,7 +48,7 @@ export class Heartbeat {
     return this.#faults[list] ?? null;
   }
 
-  /** Removes the entries, unless another process now renews them. */
+  /** Removes the entries, unless another process renews them. */
   stop({ handedOver = false } = {}): void {
     this.#beats = [];
     this.#beating = null;

@@ -19,11 +19,11 @@ const PROBE_PAUSE_MS = 200;
 const SILENT_MS = 5000;
 /** Limit for all steps at stop; kubelet allows thirty seconds. */
 const STOP_MS = 9000;
-/** Limit for diverting queries; minimum for removing rules. */
+/** For diverting queries; minimum for removing rules. */
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
 
-/** Grace period for queries in flight to removed addresses. */
+/** For queries in flight to removed addresses. */
 const IN_FLIGHT_MS = 500;
 
 type KeptInterface = Pick<
@@ -45,10 +45,7 @@ export interface NodeRoleOptions {
   clock?: Clock;
 }
 
-/**
- * Sets up the host, and undoes it in reverse: the interface first, because sockets need its
- * addresses; the rules after the first answer.
- */
+/** Sets up the host: the interface before the sockets, the rules after the first answer. */
 export class NodeRole {
   readonly #options: NodeRoleOptions;
   readonly #clock: Clock;
@@ -73,7 +70,7 @@ export class NodeRole {
       const { adopted, changes } = this.#interface.ensure();
       this.#found = adopted || changes.length === 0;
     } catch (error) {
-      // A foreign obstacle remains; the rest has been undone.
+      // A foreign obstacle remains.
       this.#found = true;
       count("interface_add");
       throw error;
@@ -93,10 +90,7 @@ export class NodeRole {
     void this.#installRules(this.#abort.signal);
   }
 
-  /**
-   * After a failed start: removes the interface, unless it existed before or another process uses
-   * it (`shared`).
-   */
+  /** After a failed start: removes the interface unless it existed before or is `shared`. */
   async abandon({ shared = false } = {}): Promise<void> {
     if (this.#found || shared) await this.leave();
     else await this.release();
@@ -119,7 +113,6 @@ export class NodeRole {
     if (this.#interface?.yieldSource()) this.#freeMs = this.#clock.now() + IN_FLIGHT_MS;
   }
 
-  /** Removes rules and interface. */
   async release(): Promise<void> {
     this.#end();
     const { skipTeardown, log } = this.#options;

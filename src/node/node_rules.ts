@@ -40,10 +40,7 @@ export function linuxNodeRules(
   return rules;
 }
 
-/**
- * Maintains a node's iptables rules and reports obstacles. Errors are retried, counted, and logged
- * when new.
- */
+/** Maintains a node's rules and reports obstacles. Errors are retried, counted, logged when new. */
 export class NodeRules {
   readonly #options: NodeRulesOptions;
   readonly #clock: Clock;
@@ -70,7 +67,7 @@ export class NodeRules {
     );
   }
 
-  /** Corrects the rules or joins a call in progress. Never rejects. */
+  /** Corrects the rules or joins a call. Never rejects. */
   ensure(): Promise<FamilyState[]> {
     if (this.#stopped) return Promise.resolve([]);
     return this.#running ??= this.#ensureAll().finally(() => this.#running = null);
@@ -85,24 +82,20 @@ export class NodeRules {
     });
   }
 
-  /**
-   * Stops the heartbeat and kills commands; rules stay (`-skipteardown`), and with `handedOver`
-   * their entries too.
-   */
+  /** Stops heartbeat and commands; rules stay (`-skipteardown`), with `handedOver` entries too. */
   async stop(options: { handedOver?: boolean } = {}): Promise<void> {
     this.#abort.abort();
     this.#cancelRetry?.();
     this.#options.heartbeat.stop(options);
     await this.#running;
-    // A check in progress may have restarted it.
+    // A check may have restarted it.
     this.#options.heartbeat.stop(options);
   }
 
   /**
-   * Diverts new queries while received ones are answered; `remove` follows. Never rejects.
-   *
-   * Of the rules without a heartbeat, only those that lead to nodens are removed: without the
-   * others, answers would be tracked, and later queries from the same port not translated.
+   * Diverts new queries while received ones are answered; `remove` follows. Never rejects. Without
+   * a heartbeat, only rules that lead to nodens are removed: without the others, answers would be
+   * tracked, and later queries from the same port not translated.
    */
   async turnAway(limitMs: number): Promise<void> {
     await this.stop();
@@ -122,7 +115,7 @@ export class NodeRules {
     );
   }
 
-  /** Removes all rules; returns whether none is left. Never rejects. */
+  /** Removes all rules; returns success. Never rejects. */
   async remove(limitMs: number): Promise<boolean> {
     await this.stop();
     const gone = await this.#withinLimit(

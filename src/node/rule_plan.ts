@@ -23,7 +23,7 @@ import type { RuleSet } from "./rules/transaction.ts";
 /** Options of the iptables rules. */
 export interface RuleRequest {
   readonly rules: RuleOptions;
-  /** Requires a heartbeat if the kernel supports it (`-failopen`). */
+  /** Requires a heartbeat if supported (`-failopen`). */
   readonly failOpen: boolean;
   readonly redirect: RedirectOptions | null;
 }

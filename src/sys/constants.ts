@@ -37,7 +37,7 @@ export const SO = {
 export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
 /** Socket option: sends small segments at once. */
 export const TCP_NODELAY = 1;
-/** Socket option: milliseconds until unacknowledged data ends the connection. */
+/** Socket option: milliseconds without acknowledgement. */
 export const TCP_USER_TIMEOUT = 18;
 /** Request of ioctl: bytes in the send queue. */
 export const SIOCOUTQ = 0x5411;

@@ -2,12 +2,12 @@
  * Keeps V8's debugger closed. Must run before anything else.
  *
  * On SIGUSR1 `deno run` (2.9.2 and later, from 500 ms after the start) opens the inspector on
- * 127.0.0.1:9229, through which any local user can run code as this process. No option, listener or
- * signal mask prevents that. Compiled programs are not affected.
+ * 127.0.0.1:9229, where any local user can run code as this process. No option, listener or mask
+ * prevents that; compiled programs are not affected.
  *
- * Deno installs the kernel's handler once, for the first listener. So this adds a listener and then
- * replaces the handler with the C library's `sigignore`: one system call, safe in a handler, which
- * ignores the signal from then on. `arrived` detects this and reinstalls the handler.
+ * Deno installs the kernel's handler once, for the first listener. This adds a listener and
+ * replaces the handler with the C library's `sigignore` (safe in a handler), which then ignores the
+ * signal. `arrived` detects this and reinstalls the handler.
  */
 import { systemClock } from "../base/clock.ts";
 
@@ -78,7 +78,6 @@ async function occupyPort(): Promise<void> {
   }
 }
 
-/** Closes the debugger and its connections. */
 async function closeDebugger(): Promise<void> {
   // A compiled nodens does not open it.
   if (Deno.build.standalone || !isGranted({ name: "sys" })) return;

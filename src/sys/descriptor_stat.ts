@@ -1,4 +1,4 @@
-/** Kernel's description of an open file descriptor. */
+/** Description of an open file descriptor. */
 export interface DescriptorStat {
   isFile: boolean;
   /** `st_dev` of stat(2). */
@@ -20,8 +20,8 @@ const FILE_TYPE = 0o170000;
 const REGULAR_FILE = 0o100000;
 
 /**
- * Describes an open descriptor, or returns null. Deno's `fstat` does not accept inherited
- * descriptors; that of `node:fs`, the fallback without FFI, costs 14 MB and 16 ms.
+ * Describes an open descriptor, or returns null. Deno's `fstat` rejects inherited ones; the
+ * fallback, `node:fs`, costs 14 MB and 16 ms.
  */
 export async function statDescriptor(descriptor: number): Promise<DescriptorStat | null> {
   const buffer = new Uint8Array(SIZE);

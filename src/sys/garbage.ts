@@ -1,10 +1,9 @@
 /**
- * Collects buffers, which V8 does not see: a thread that drops 4 KiB buffers grows past 150 MB,
- * whatever `--max-heap-size` says. V8's heap flags have no effect at run time, so nodens counts its
- * allocations.
+ * Collects buffers, which V8 does not see: dropping 4 KiB buffers grows a thread past 150 MB
+ * despite `--max-heap-size`. Heap flags have no effect at run time, so nodens counts allocations.
  */
 
-/** `minor` examines only new objects: about 1 ms; `major` takes about 10. */
+/** `minor`: new objects, about 1 ms; `major`: about 10. */
 type Collect = (options: { type: "minor" | "major"; flavor?: "last-resort" }) => void;
 
 /** Before a major one, which also frees survivors. */
@@ -14,7 +13,7 @@ const GROWN_BYTES = 4 * 2 ** 20;
 
 let collect: Collect | null = null;
 
-/** Needs `--expose-gc`, which the shipped nodens has. */
+/** Needs `--expose-gc`. */
 function exposed(): Collect | null {
   return (globalThis as { gc?: Collect }).gc ?? null;
 }
@@ -24,7 +23,7 @@ function fromContext(): Collect {
   return process.getBuiltinModule("node:vm").runInNewContext("gc");
 }
 
-/** Collects this thread's garbage and shrinks its heap, if that costs no memory. */
+/** Collects this thread's garbage and shrinks its heap. */
 export function collectAtRest(): void {
   exposed()?.({ type: "major", flavor: "last-resort" });
 }
@@ -63,7 +62,6 @@ export class GarbageWatch {
     this.#collect = run ?? ((options) => (collect ??= exposed() ?? fromContext())(options));
   }
 
-  /** `allocatedBytes` is a running total. */
   look(allocatedBytes: number): void {
     if (allocatedBytes - this.#collectedBytes < this.limitBytes) return;
     this.#collectedBytes = allocatedBytes;

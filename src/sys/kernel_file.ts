@@ -1,23 +1,20 @@
 import { DIRENT, O_CLOEXEC, O_WRONLY } from "./constants.ts";
 import { cString, type Libc, openLibc } from "./libc.ts";
 
-/** Shared: V8 hardly counts buffers as garbage. */
+/** V8 hardly counts buffers as garbage. */
 const chunk = new Uint8Array(65536);
-/** Enough for every file except `smaps`. */
+/** Enough except for `smaps`. */
 const MAX_FILE_BYTES = 65536;
 const MAX_ENTRIES = 100_000;
 
-/**
- * First `maxBytes` of a file below /proc or /sys, which Deno reads only with all permissions.
- * Throws without glibc or FFI, or if unreadable.
- */
+/** Reads a file in /proc or /sys, for which Deno needs all permissions. Throws if unreadable. */
 export function readKernelFile(path: string, maxBytes: number = MAX_FILE_BYTES): string {
   const text = readText(openLibc(), path, maxBytes);
   if (text === null) throw new Error(`Cannot read "${path}"`);
   return text;
 }
 
-/** Counts the entries of a folder like /proc/self/fd, without its own. */
+/** Counts the entries of a folder like /proc/self/fd. */
 export function countKernelEntries(path: string): number {
   const names = listNames(openLibc(), path);
   if (names === null) throw new Error(`Cannot open "${path}"`);
@@ -35,7 +32,7 @@ export class KernelFile {
     if (this.#fd < 0) throw new Error(`Cannot open "${path}" for writing`);
   }
 
-  /** Returns false if refused or if the file was replaced. */
+  /** Returns false if refused or replaced. */
   write(text: string): boolean {
     const bytes = new TextEncoder().encode(text);
     return this.#libc.write(this.#fd, bytes, bytes.length) >= bytes.length;

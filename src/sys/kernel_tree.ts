@@ -5,7 +5,7 @@ import { cString, type Libc, openLibc } from "./libc.ts";
 const MAX_FILE_BYTES = 8 * 2 ** 20;
 const MAX_LINK_BYTES = 512;
 
-/** Files, folders and links below /proc and /sys; null or empty if unreadable. */
+/** Files, folders and links in /proc and /sys; null or empty if unreadable. */
 export class KernelTree {
   readonly #libc: Libc;
 
@@ -14,7 +14,6 @@ export class KernelTree {
     this.#libc = openLibc();
   }
 
-  /** At most 8 MiB. */
   read(path: string): string | null {
     return readText(this.#libc, path, MAX_FILE_BYTES);
   }

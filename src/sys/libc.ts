@@ -4,44 +4,45 @@ const SIZE = "u32";
 const BUFFER = "buffer";
 const POINTER = "pointer";
 
+// Parameters: see sections 2 and 3 of the manual.
 const SYMBOLS = {
-  socket: fn(INT, INT, INT), // domain, type, protocol
-  bind: fn(INT, BUFFER, SIZE), // fd, address, length
-  listen: fn(INT, INT), // fd, backlog
-  connect: fn(INT, BUFFER, SIZE), // fd, address, length
-  accept4: fn(INT, BUFFER, BUFFER, INT), // fd, address, *length, flags
-  getsockname: fn(INT, BUFFER, BUFFER), // fd, address, *length
-  getpeername: fn(INT, BUFFER, BUFFER), // fd, address, *length
-  setsockopt: fn(INT, INT, INT, BUFFER, SIZE), // fd, level, name, value, length
-  getsockopt: fn(INT, INT, INT, BUFFER, BUFFER), // fd, level, name, value, *length
-  shutdown: fn(INT, INT), // fd, how
-  recv: fn(INT, BUFFER, SIZE, INT), // fd, bytes, size, flags
-  send: fn(INT, BUFFER, SIZE, INT), // fd, bytes, size, flags
-  sendto: fn(INT, BUFFER, SIZE, INT, BUFFER, SIZE), // fd, bytes, size, flags, address, length
-  recvmmsg: fn(INT, BUFFER, SIZE, INT, POINTER), // fd, headers, count, flags, timeout
-  sendmmsg: fn(INT, BUFFER, SIZE, INT), // fd, headers, count, flags
-  epoll_create1: fn(INT), // flags
-  epoll_ctl: fn(INT, INT, INT, BUFFER), // epfd, operation, fd, event
-  epoll_wait: fn(INT, BUFFER, INT, INT), // epfd, events, count, timeout
-  eventfd: fn(SIZE, INT), // initial value, flags
-  open: fn(BUFFER, INT), // path, flags
-  read: fn(INT, BUFFER, SIZE), // fd, bytes, size
-  write: fn(INT, BUFFER, SIZE), // fd, bytes, size
-  readlink: fn(BUFFER, BUFFER, SIZE), // path, bytes, size
-  opendir: { parameters: [BUFFER], result: POINTER }, // path
-  readdir: { parameters: [POINTER], result: POINTER }, // folder
-  closedir: fn(POINTER), // folder
-  clock_gettime: fn(INT, BUFFER), // clock, time
-  getrlimit: fn(INT, BUFFER), // resource, limit
-  setrlimit: fn(INT, BUFFER), // resource, limit
-  fcntl: fn(INT, INT, INT), // fd, command, argument
+  socket: fn(INT, INT, INT),
+  bind: fn(INT, BUFFER, SIZE),
+  listen: fn(INT, INT),
+  connect: fn(INT, BUFFER, SIZE),
+  accept4: fn(INT, BUFFER, BUFFER, INT),
+  getsockname: fn(INT, BUFFER, BUFFER),
+  getpeername: fn(INT, BUFFER, BUFFER),
+  setsockopt: fn(INT, INT, INT, BUFFER, SIZE),
+  getsockopt: fn(INT, INT, INT, BUFFER, BUFFER),
+  shutdown: fn(INT, INT),
+  recv: fn(INT, BUFFER, SIZE, INT),
+  send: fn(INT, BUFFER, SIZE, INT),
+  sendto: fn(INT, BUFFER, SIZE, INT, BUFFER, SIZE),
+  recvmmsg: fn(INT, BUFFER, SIZE, INT, POINTER),
+  sendmmsg: fn(INT, BUFFER, SIZE, INT),
+  epoll_create1: fn(INT),
+  epoll_ctl: fn(INT, INT, INT, BUFFER),
+  epoll_wait: fn(INT, BUFFER, INT, INT),
+  eventfd: fn(SIZE, INT),
+  open: fn(BUFFER, INT),
+  read: fn(INT, BUFFER, SIZE),
+  write: fn(INT, BUFFER, SIZE),
+  readlink: fn(BUFFER, BUFFER, SIZE),
+  opendir: { parameters: [BUFFER], result: POINTER },
+  readdir: { parameters: [POINTER], result: POINTER },
+  closedir: fn(POINTER),
+  clock_gettime: fn(INT, BUFFER),
+  getrlimit: fn(INT, BUFFER),
+  setrlimit: fn(INT, BUFFER),
+  fcntl: fn(INT, INT, INT),
   /** Blocking calls run on another thread. */
   fcntlAsync: { name: "fcntl", ...fn(INT, INT, INT), nonblocking: true },
-  ioctl: fn(INT, SIZE, BUFFER), // fd, request, value
-  close: fn(INT), // fd
-  madvise: fn(POINTER, "usize", INT), // start, length, advice
-  malloc_trim: fn(SIZE), // pad
-  if_nametoindex: fn(BUFFER), // name
+  ioctl: fn(INT, SIZE, BUFFER),
+  close: fn(INT),
+  madvise: fn(POINTER, "usize", INT),
+  malloc_trim: fn(SIZE),
+  if_nametoindex: fn(BUFFER),
   __errno_location: { parameters: [], result: POINTER },
 } as const satisfies Deno.ForeignLibraryInterface;
 

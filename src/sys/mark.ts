@@ -13,7 +13,7 @@ export function setOption(libc: Libc, fd: number, level: number, name: number, v
   return libc.setsockopt(fd, level, name, new Int32Array([value]), 4) === 0;
 }
 
-/** Sets SO_MARK for iptables rules; returns false if not permitted. */
+/** Sets SO_MARK for iptables rules; returns success. */
 export function markSocket(libc: Libc, fd: number, mark: number): boolean {
   return setOption(libc, fd, SOL.SOCKET, SO.MARK, mark);
 }

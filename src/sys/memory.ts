@@ -2,7 +2,7 @@ import { MADV_DONTNEED } from "./constants.ts";
 import { readKernelFile } from "./kernel_file.ts";
 import { openLibc } from "./libc.ts";
 
-/** Reaches the executable in smaps, which is about 400 KB long. */
+/** smaps up to the executable: about 400 KB. */
 const SMAPS_BYTES = 2 ** 20;
 
 interface Range {
@@ -12,10 +12,7 @@ interface Range {
 
 let ranges: Range[] | null = null;
 
-/**
- * Releases memory used by starting: free pages of the C heap, and read-only pages of the executable
- * (about 40 MB).
- */
+/** Releases free pages of the C heap and read-only pages of the executable (about 40 MB). */
 export function releaseMemory(): void {
   const libc = openLibc();
   libc.malloc_trim(0);
@@ -23,7 +20,7 @@ export function releaseMemory(): void {
   for (const { start, sizeBytes } of ranges) libc.madvise(start, sizeBytes, MADV_DONTNEED);
 }
 
-/** Read-only mappings of a file, unless modified by the dynamic linker. */
+/** Read-only mappings of a file, unless modified. */
 function untouched(path: string): Range[] {
   let smaps: string;
   try {

@@ -1,12 +1,12 @@
 import type { Session } from "node:inspector";
 
-/** What to record: the time spent in each function, or the allocations that are still in use. */
+/** Time by function, or allocations still in use. */
 export type ProfileKind = "cpu" | "heap";
 
 /** Starts a profile, or ends and returns the one that runs. */
 export type ProfileAction = { start: ProfileKind } | "end";
 
-/** A profile as JSON, `null` for one that was started, or why it failed. */
+/** A profile as JSON, `null` after a start, or why it failed. */
 export type ProfileResult = { json: string | null } | { error: string };
 
 const METHODS = {
@@ -17,8 +17,8 @@ const METHODS = {
 let running: { kind: ProfileKind; session: Session } | null = null;
 
 /**
- * Profiles the calling thread with V8's own profiler, one profile at a time. The JSON is a
- * `.cpuprofile` or `.heapprofile` of Chrome DevTools. Needs `--allow-sys`.
+ * Profiles this thread, one profile at a time, for Chrome DevTools (`.cpuprofile`,
+ * `.heapprofile`). Needs `--allow-sys`.
  */
 export async function profileThread(action: ProfileAction): Promise<ProfileResult> {
   try {

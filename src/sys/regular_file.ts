@@ -1,12 +1,11 @@
 /**
- * Reads files named by users: regular files of a bounded size, and /dev/null. Opening a FIFO may
- * block, and a device may never end, so the type is checked before opening and again on the
- * descriptor.
+ * Reads files named by users: bounded regular files, and /dev/null. A FIFO may block and a device
+ * never end, so the type is checked before opening and again on the descriptor.
  */
 
-/** Limit of a Corefile or imported file (as for Kubernetes config maps). */
+/** Limit of a Corefile or import (as for Kubernetes config maps). */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
-/** Limit of PEM files; the authorities of a system take about 250 KiB. */
+/** Limit of PEM files; a system's authorities take about 250 KiB. */
 export const MAX_CERTIFICATES_BYTES = 4 * 1024 * 1024;
 /** Limit of hosts files; 1,000,000 names take about 35 MiB. */
 export const MAX_HOSTS_BYTES = 256 * 1024 * 1024;
@@ -16,7 +15,7 @@ export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 /** Device 1:3 on Linux. */
 const NULL_DEVICE = (1 << 8) | 3;
-/** Timestamps may be too coarse to show another change. */
+/** Timestamps may be too coarse. */
 const FRESH_MS = 2000;
 
 /** Whether it is a regular file or /dev/null. */
@@ -24,7 +23,7 @@ export function isRegular({ isFile, isCharDevice, rdev }: Deno.FileInfo): boolea
   return isFile || (isCharDevice === true && rdev === NULL_DEVICE && Deno.build.os === "linux");
 }
 
-/** Throws an error that names the actual type or size. */
+/** Throws an error with the actual type or size. */
 export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
   if (!isRegular(stat)) throw new Error(`it is ${kindOf(stat)}, not a regular file`);
   if (stat.size > maxBytes) throw tooLarge(maxBytes);
@@ -33,11 +32,11 @@ export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
 /** Identifies a file's content without reading it. */
 export interface FileState {
   text: string;
-  /** Changed so recently that another change might not show. */
+  /** Another change might not show. */
   fresh: boolean;
 }
 
-/** State of a file. Inode and change time reveal replacement and forged modification times. */
+/** State of a file; inode and change time reveal forged modification times. */
 export function fileState(
   { dev, ino, size, mtime, ctime }: Deno.FileInfo,
   nowMs: number,
@@ -65,7 +64,7 @@ export async function readRegularText(path: string, maxBytes: number): Promise<s
   return decode(await readRegularFile(path, maxBytes));
 }
 
-/** Reads at most `maxBytes`. Throws as `readRegularTextSync` does. */
+/** Throws as `readRegularTextSync` does. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Uint8Array> {
   requireRegular(await Deno.stat(path), maxBytes);
   using file = await Deno.open(path);
@@ -75,7 +74,6 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<U
   return content.bytes;
 }
 
-/** Kernel files do not declare their size. */
 class Content {
   readonly #maxBytes: number;
   #buffer = new Uint8Array(CHUNK_BYTES);

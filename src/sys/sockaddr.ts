@@ -37,7 +37,7 @@ export function readSockaddr(view: DataView, offset: number, address: Address): 
   }
 }
 
-/** Reads the local address of an IP socket; null for other descriptors. */
+/** Reads an IP socket's local address; null for other descriptors. */
 export function readLocalAddress(libc: Libc, fd: number, address = new Address()): Address | null {
   const view = new DataView(new ArrayBuffer(SOCKADDR_SIZE));
   if (libc.getsockname(fd, view, new Uint32Array([SOCKADDR_SIZE])) < 0) return null;
@@ -58,7 +58,7 @@ export function scopeIndex(libc: Libc, scope: string): number {
   return Number(scope) || libc.if_nametoindex(cString(scope));
 }
 
-/** Parses an IP address with optional scope (`fe80::1%eth0`), or returns null. */
+/** Parses an IP address with optional scope, or returns null. */
 export function parseSocketAddress(libc: Libc, host: string, port: number): Address | null {
   const [text, scope] = host.split("%");
   const bytes = parseAddress(text!);

@@ -5,7 +5,7 @@ import { lastErrorText, type Libc, openLibc } from "./libc.ts";
 const PATH_SIZE = 108;
 const PATH_AT = 2;
 
-/** Socket address of a path or an abstract name (`@…`). Throws for other names. */
+/** Address of a path or abstract name (`@…`). Throws for other names. */
 export function unixAddress(name: string): Uint8Array {
   const abstract = name.startsWith("@");
   if ((!abstract && !name.startsWith("/")) || name.length < 2 || name.includes("\0")) {
@@ -37,7 +37,7 @@ export class UnixDatagramSender {
     if (this.#fd < 0) throw new Error(`Cannot open a Unix socket: ${lastErrorText()}`);
   }
 
-  /** Returns false if the receiver is absent or its queue full. */
+  /** Returns false without a receiver or room. */
   send(bytes: Uint8Array): boolean {
     const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
     const address = this.#address;

@@ -11,7 +11,7 @@ export interface CarrierEvents {
   sent(sizeBytes: number): void;
   /** Change in memory held, without unsent output. */
   charge(change: number): void;
-  /** `refusal`: a new connection would fail too, so the peer is avoided. */
+  /** `refusal`: avoid the peer, as a new connection would fail too. */
   ended(why: string, refusal: boolean): void;
 }
 
@@ -23,7 +23,7 @@ export interface CarrierParts {
   events: CarrierEvents;
 }
 
-/** Encrypted connection for DNS frames. Reports nothing after `ended` or `close`. */
+/** Encrypted connection for DNS frames; silent after `ended` or `close`. */
 export abstract class Carrier {
   protected readonly parts: CarrierParts;
   protected closed = false;
@@ -37,7 +37,7 @@ export abstract class Carrier {
     let refused = false;
     const broken = (error: Error) => {
       const alert = isRefusal(error);
-      // An alert is more specific than a reset that follows it.
+      // An alert explains a later reset.
       if (why === null || alert) why = explainBreak(error, endpoint, this.#answered);
       // TLS 1.3 servers check client certificates after the handshake.
       refused ||= alert && !this.#answered;

@@ -1,8 +1,6 @@
 /**
- * The TLS thread's end of a lane (`io/lane.ts`): one data plane's encrypted streams.
- *
- * Data that does not fit into the ring waits in its paused stream, so TCP slows the peer. Waiting
- * streams get room in rotation.
+ * The TLS thread's end of a lane (`io/lane.ts`). Data without room in the ring waits in its paused
+ * stream, so TCP slows the peer; streams get room in rotation.
  */
 import { COMMAND, EVENT, type LaneLink } from "../../io/lane_link.ts";
 import { RingReader, RingWriter } from "../../io/ring.ts";
@@ -11,7 +9,7 @@ import { TlsStream } from "./stream.ts";
 import type { TlsContext } from "./tls/context.ts";
 
 const SLICE_BYTES = 16 * 1024;
-/** In UTF-8; file paths are the longest part. */
+/** In UTF-8; paths are longest. */
 const MAX_WHY_BYTES = 512;
 /** Room for any record except DATA, which is split. */
 const MIN_ROOM = MAX_WHY_BYTES + 64;
@@ -65,7 +63,6 @@ export class TlsLane {
     if (commands.release()) this.#wake();
     for (const [stream, pieces] of written) {
       const bytes = joinBytes(pieces);
-      // May have been closed meanwhile.
       if (this.#streams.get(stream.id) !== stream || stream.why !== null) continue;
       stream.charge(bytes.length);
       stream.write(bytes);
@@ -133,7 +130,7 @@ export class TlsLane {
     if (this.#events.publish()) this.#wake();
   }
 
-  /** Writes a slice of a stream's events; returns whether it was the last. */
+  /** Returns whether a slice was the last. */
   #emit(stream: TlsStream): boolean {
     const events = this.#events;
     const { id, received } = stream;

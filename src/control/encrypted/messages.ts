@@ -8,7 +8,7 @@ export interface TlsMemory {
   garbageBytes: number;
 }
 
-/** Link to a data plane; without one, streams fail with `why`. */
+/** Link to a data plane, or why there is none. */
 export interface LaneState {
   link: LaneLink | null;
   why: string;
@@ -22,7 +22,7 @@ export interface TlsThreadData {
 
 /** Message from the control plane to the TLS thread. */
 export type TlsThreadCommand =
-  /** `wakeFd` is an eventfd, or negative if the port wakes the data plane. */
+  /** `wakeFd`: an eventfd, or negative if the port wakes the data plane. */
   | { type: "join"; id: number; link: LaneLink; wakeFd: number }
   | { type: "leave"; id: number }
   | { type: "memory"; memory: TlsMemory }

@@ -71,7 +71,7 @@ export class TlsStream implements CarrierEvents, Holder {
     }
   }
 
-  /** Sends or queues frames; the data plane limits their number. */
+  /** Sends or queues frames. */
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
     if (this.#carrier === null) this.#unsent.push(bytes);

@@ -24,9 +24,9 @@ const PAUSE_MS = { first: 100, most: 10_000 } as const;
 const SOUND_MS = 60_000;
 const FINISH_MS = 10_000;
 const LEAVE_MS = 1000;
-/** Default: the share of 352 MiB (`tlsShareOf`), and a data plane's garbage. */
+/** Share of 352 MiB (`tlsShareOf`), and a data plane's garbage. */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
-/** The runtime ends the thread above it. Usage: 7 MiB at rest, 18 with 16 flooded connections. */
+/** The runtime ends the thread above it. Use: 7 MiB, 18 with 16 flooded connections. */
 const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
@@ -42,20 +42,14 @@ export interface LaneUser {
   relink(lane: LaneState): void;
 }
 
-/**
- * Handle of the thread for TLS and HTTPS upstreams, which runs while such upstreams are configured,
- * and restarts if it fails or hangs.
- */
+/** Runs the TLS thread while upstreams need it; restarts it if it fails or hangs. */
 export class TlsThread {
   restarts = 0;
   readonly #log: (level: LogLevel, line: string) => void;
   readonly #clock: Clock;
   readonly #users = new Map<LaneUser, number>();
   readonly #leaving = new Map<number, (left: boolean) => void>();
-  /**
-   * Data planes whose eventfd a terminated thread may still write to: Deno reports its end too
-   * early.
-   */
+  /** A terminated thread may write to their eventfds: Deno reports its end early. */
   readonly #exposed = new WeakSet<LaneUser>();
   #memory = DEFAULT_MEMORY;
   #lastId = 0;

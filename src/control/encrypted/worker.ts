@@ -18,7 +18,7 @@ import type { TlsContext } from "./tls/context.ts";
 import { CredentialFiles } from "./tls/files.ts";
 import { Refusals } from "./tls/refusals.ts";
 
-/** For reading files and both handshakes; below the engine's limit, to report the reason. */
+/** Reading files and both handshakes; below the engine's limit, to report the reason. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 const CERTIFICATES_MS = 5000;
@@ -87,7 +87,7 @@ port.on("message", (command: TlsThreadCommand) => {
 });
 
 let errors = 0;
-/** Keeps one connection's fault from ending the others. */
+/** One connection's fault must not end others. */
 function survive(event: Event): void {
   const thrown = thrownBy(event);
   values[TLS_STAT.ERRORS]!++;

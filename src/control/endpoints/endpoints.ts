@@ -40,8 +40,8 @@ export class Endpoints {
   }
 
   /**
-   * Serves a configuration, or throws and changes nothing. Call `watchListeners` once listeners
-   * accept queries. `shared`: another nodens process may briefly use the same addresses.
+   * Serves a configuration, or throws and changes nothing. `watchListeners` follows. `shared`:
+   * another process may briefly use the addresses.
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;

@@ -17,16 +17,13 @@ export interface HealthProbeOptions {
   planes: readonly Pick<DataPlane, "heartbeatAgeMs">[];
   checks: Pick<SelfChecks, "watchListeners" | "verdicts">;
   registry: MetricRegistry;
-  /** SO_MARK of the queries, which exempts them from redirection. */
+  /** SO_MARK that exempts queries from redirection. */
   mark?: number;
   log: (level: LogLevel, line: string) => void;
   clock?: Clock;
 }
 
-/**
- * Reports whether the data planes answer: reads the verdicts of `SelfCheck`, so a busy control
- * plane causes no failure.
- */
+/** Reports whether data planes answer (`SelfCheck`), even if the control plane is busy. */
 export class HealthProbe {
   readonly #options: HealthProbeOptions;
   readonly #clock: Clock;

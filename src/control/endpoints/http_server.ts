@@ -47,13 +47,10 @@ export class HttpServers {
     this.#libc = options.libc ?? null;
   }
 
-  /**
-   * Serves exactly these routes, or throws and changes nothing. `shared`: another nodens process
-   * may briefly use the same addresses.
-   */
+  /** Serves exactly these routes, or throws and changes nothing. `shared`: see `Endpoints`. */
   apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = Map.groupBy(routes, (route) => httpAddressText(literal(route)));
-    // Closing servers of this process may still occupy a port.
+    // Closing servers may still occupy a port.
     const ownPorts = new Set([...this.#open.values(), ...this.#stopping].map(({ port }) => port));
     const next = new Map<string, HttpAddressServer>();
     const opened: HttpAddressServer[] = [];
@@ -109,12 +106,12 @@ function literal({ host, port }: HttpAddress): HttpAddress {
   return { host: literalHost(host), port };
 }
 
-/** Sharing ports, for overlapping processes, would hide a foreign server. */
+/** Sharing ports would hide a foreign server. */
 function checkFree(address: HttpAddress): void {
   listen(address, false).close();
 }
 
-/** "" means all addresses; IPv4 only on a host without IPv6. */
+/** "" means all addresses; IPv4 only without IPv6. */
 function listen(address: HttpAddress, reusePort: boolean): Deno.TcpListener {
   const { host, port } = address;
   try {

@@ -38,7 +38,7 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
   [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
 ];
 
-/** Requests share a scrape's bytes, so a flood is cheap. */
+/** Requests share a scrape, so a flood is cheap. */
 const SHARED_MS = 1000;
 
 /** Answers scrapes from shared memory, without a data plane. */

@@ -1,11 +1,11 @@
 import type { SeriesBook } from "../../metrics/series.ts";
 import { countKernelEntries, readKernelFile } from "../../sys/kernel_file.ts";
 
-/** `sysconf(_SC_CLK_TCK)` and page size of all common Linux systems. */
+/** `sysconf(_SC_CLK_TCK)` and page size of common Linux systems. */
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
-/** Adds the kernel's metrics of this process, as far as readable. */
+/** Adds the kernel's metrics of this process. */
 export function addProcessMetrics(book: SeriesBook): void {
   if (Deno.build.os !== "linux") {
     book.add("process_resident_memory_bytes", {}, Deno.memoryUsage().rss);
@@ -44,7 +44,7 @@ function startTime(): number {
   return boot + ticks / TICKS_PER_SECOND;
 }
 
-/** Fields from the third on; the second may contain anything. */
+/** From the third on; the second may contain anything. */
 function fieldsOf(text: string): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }

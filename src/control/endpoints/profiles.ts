@@ -10,7 +10,7 @@ import { type HttpReply, type HttpRequest, refusal, textReply } from "./http/mes
 
 const DEFAULT_SECONDS = 30;
 const MAX_SECONDS = 300;
-/** For a thread to start, or to write its profile as JSON. */
+/** To start a thread, or write its profile. */
 const THREAD_MS = 10_000;
 
 const INDEX = `/debug/pprof/profile?seconds=30&thread=1  CPU profile

@@ -6,7 +6,7 @@ import { Recent } from "./http/recent.ts";
 const LIMIT_MS = 1000;
 const ASK_AGAIN_MS = 100;
 
-/** Plugins of some server blocks that are not ready (`Handler.ready`). */
+/** Plugins that are not ready (`Handler.ready`). */
 export class Readiness {
   readonly #planes: readonly Pick<DataPlane, "ask">[];
   readonly #plugins: { key: string; name: string; continuously: boolean }[];
@@ -30,7 +30,7 @@ export class Readiness {
     this.#unready = new Recent(ASK_AGAIN_MS, () => this.#ask(), clock);
   }
 
-  /** Sorted and unique, up to a tenth of a second old. */
+  /** Up to a tenth of a second old. */
   async missing(): Promise<string[]> {
     const relevant = this.#plugins.filter(({ key, continuously }) =>
       continuously || !this.#done.has(key)

@@ -63,7 +63,7 @@ export function makeStatus(facts: StatusFacts): Status {
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
   const counters = sumPlaces(planes);
   const served = servedZones(config);
-  // Read before the queries that include them: differences are not negative.
+  // Read first, so differences are not negative.
   const probes = { udp: sum(COUNTER.PROBES), tcp: sum(COUNTER.PROBES_TCP) };
   return {
     version,

@@ -46,7 +46,7 @@ export class StatusSource {
     this.#answer.drop();
   }
 
-  /** Never rejects: the status shows missing answers. */
+  /** Never rejects. */
   async collect(): Promise<Status> {
     const { version, driver, planes, logger } = this.#options;
     const [config, reload] = [this.#config, this.#reload];
@@ -64,7 +64,7 @@ export class StatusSource {
     });
   }
 
-  /** Up to a tenth of a second old. Only the log quotes a rejected Corefile. */
+  /** Up to a tenth of a second old; never quotes a Corefile. */
   respond(): Promise<HttpReply> {
     return this.#answer.get();
   }
@@ -97,7 +97,7 @@ async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
   return { values, places, heartbeatAgeMs, restarts, answers };
 }
 
-/** The text of a fault may quote a file imported by mistake. */
+/** A fault may quote a file imported by mistake. */
 function placeOfFault(fault: string): string {
   const place = /^([^\s:]+:\d+): /.exec(fault)?.[1];
   return `${place ?? "the new Corefile"}: the log says what is wrong`;

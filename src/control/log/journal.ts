@@ -1,9 +1,6 @@
 import { statDescriptor } from "../../sys/descriptor_stat.ts";
 
-/**
- * Whether a descriptor leads to systemd's journal (device and inode of `$JOURNAL_STREAM`,
- * systemd.exec(5)) or a regular file.
- */
+/** Whether a descriptor is systemd's journal (`$JOURNAL_STREAM`, systemd.exec(5)) or a file. */
 export async function readDescriptor(
   descriptor: 1 | 2,
 ): Promise<{ journal: boolean; file: boolean }> {

@@ -3,7 +3,7 @@ import type { LogLevel } from "../../engine/handler.ts";
 /** Log format: CoreDNS's lines, or one JSON object per line. */
 export type LogFormat = "text" | "json";
 
-/** A log message; `fields` are for JSON, `timeMs` is Unix time. */
+/** A log message; `fields` are for JSON. */
 export interface LogMessage {
   level: LogLevel | "fatal";
   line: string;
@@ -21,7 +21,7 @@ export interface LogTarget {
 /** Syslog priorities (RFC 5424 section 6.2.1) for the journal (sd-daemon(3)). */
 const PRIORITY = { fatal: 2, error: 3, warning: 4, info: 6, debug: 7 };
 
-/** Formats a message, with its line feed. */
+/** Formats a message. */
 export function logLine(message: LogMessage, { format, journal, time }: LogTarget): string {
   const { level, line, timeMs } = message;
   const prefix = journal ? `<${PRIORITY[level]}>` : "";

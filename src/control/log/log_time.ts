@@ -9,7 +9,7 @@ export interface LogOptions {
   time: LogTime;
 }
 
-/** Destination of an output; container runtimes do not see a regular `file`. */
+/** Destination of an output; container runtimes ignore a `file`. */
 export interface LogPlace {
   journal: boolean;
   file: boolean;

@@ -24,7 +24,7 @@ import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
 import { shareOwnFiles } from "./own_files.ts";
 import { PlanePort } from "./plane_port.ts";
 
-/** Doubles: engine counters, and hundreds of zones and upstreams. */
+/** Doubles: engine counters, hundreds of zones and upstreams. */
 const COUNTERS = 65536;
 const CONFIGURE_MS = 5000;
 const CHECK_PLAN_MS = 3000;
@@ -59,10 +59,7 @@ export interface PreparedChange {
   readonly opened: readonly BoundSocket[];
 }
 
-/**
- * Handle of a data plane. Owns the sockets: queries wait in the kernel while a failed thread is
- * replaced.
- */
+/** Handle of a data plane. Owns the sockets, so queries wait while a thread is replaced. */
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
   readonly places: CounterPlace[] = [];
@@ -176,10 +173,7 @@ export class DataPlane implements LaneUser {
     }
   }
 
-  /**
-   * Opens every socket, served at once by a running thread. Throws an error with the remedy.
-   * `index` numbers the data planes.
-   */
+  /** Opens every socket, served at once by a running thread. Throws with the remedy. */
   bind(index = 0): void {
     if (this.#sockets === null) return;
     this.#sockets.open(this.#config.listeners, index);
@@ -190,10 +184,7 @@ export class DataPlane implements LaneUser {
     return this.#sockets?.all ?? [];
   }
 
-  /**
-   * Opens a new configuration's sockets, or throws and changes nothing. Call `commit` or `discard`
-   * next.
-   */
+  /** Opens the sockets of `next`, or throws. `commit` or `discard` must follow. */
   prepare(next: Config, index = 0): PreparedChange {
     const config = alignListeners(next, this.#config.listeners);
     return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
@@ -203,10 +194,7 @@ export class DataPlane implements LaneUser {
     this.#sockets?.discard(opened);
   }
 
-  /**
-   * Changes the configuration between two queries; handlers get `deliveries` first. Rejects with
-   * `ChangeRefused`, changing nothing, if a listener cannot be opened (portable driver).
-   */
+  /** Changes the configuration; handlers get `deliveries` first. Can throw `ChangeRefused`. */
   async commit(
     { config, opened }: PreparedChange,
     deliveries: readonly Delivery[],
@@ -220,7 +208,7 @@ export class DataPlane implements LaneUser {
     try {
       done = await this.#port.request(request, CONFIGURE_MS, buffersOf(deliveries));
     } finally {
-      // A failed thread no longer uses them; a hanging one ends with the process.
+      // A hanging thread ends with the process.
       this.#sockets?.close(closing);
     }
     if (typeof done === "string") {
@@ -231,10 +219,7 @@ export class DataPlane implements LaneUser {
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
   }
 
-  /**
-   * Diverts new queries to other processes; closes listening sockets once queued connections are
-   * accepted.
-   */
+  /** Diverts new queries; closes listening sockets once queued connections are accepted. */
   async retire(limitMs: number): Promise<void> {
     this.#retired = true;
     await this.#port.request({ type: "retire" }, limitMs).catch(() => {});
@@ -245,15 +230,13 @@ export class DataPlane implements LaneUser {
     await this.#port.request({ type: "drain" }, limitMs).catch(() => {});
   }
 
-  /**
-   * Delivers data to a handler. Replacement threads get it again, but buffers come from `refill`.
-   */
+  /** Delivers data to a handler, also of replacement threads (buffers: from `refill`). */
   deliver(delivery: Delivery): void {
     for (const [key, kept] of this.#repeatable([delivery])) this.#deliveries.set(key, kept);
     this.#port.send({ type: "deliver", ...delivery }, buffersOf([delivery]));
   }
 
-  /** Deliveries without buffers, which are transferred, by handler. */
+  /** Deliveries without buffers, by handler. */
   #repeatable(deliveries: readonly Delivery[]): Map<string, Delivery> {
     return new Map(
       deliveries
@@ -262,7 +245,7 @@ export class DataPlane implements LaneUser {
     );
   }
 
-  /** Rejects if the thread ends or `limitMs` pass. */
+  /** Rejects after `limitMs` or the thread's end. */
   ask(
     target: { block: number; position: number; request: unknown },
     limitMs: number,
@@ -270,13 +253,13 @@ export class DataPlane implements LaneUser {
     return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
-  /** Runs self-checks, also in replacement threads. Resolves after a round with the faults. */
+  /** Runs self-checks, also in replacement threads. Resolves after a round. */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
     return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
   }
 
-  /** Starts or ends a profile of the thread. Rejects like `ask`. */
+  /** Starts or ends a profile. Rejects like `ask`. */
   profile(action: ProfileAction, limitMs: number): Promise<ProfileResult> {
     return this.#port.request({ type: "profile", action }, limitMs) as Promise<ProfileResult>;
   }
@@ -291,7 +274,7 @@ export class DataPlane implements LaneUser {
     this.#sockets?.closeAll();
     this.#libc?.close(this.#port.wakeFd);
     const left = await this.#tls?.leave(this) ?? true;
-    // A thread may still write to it, and its number could be reused.
+    // A thread may still write to it.
     if (left) this.#libc?.close(this.laneFd);
   }
 

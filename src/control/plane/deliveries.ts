@@ -6,7 +6,7 @@ export function buffersOf(deliveries: readonly Delivery[]): ArrayBuffer[] {
   return deliveries.flatMap(({ data }) => data instanceof ArrayBuffer ? [data] : []);
 }
 
-/** Deliveries for `count` data planes: the last gets the buffers, the others copies. */
+/** Deliveries for `count` data planes: the last gets the buffers. */
 export function deliveriesForEach(deliveries: readonly Delivery[], count: number): Delivery[][] {
   return Array.from({ length: count }, (_, plane) =>
     deliveries.map((delivery) => {
@@ -21,7 +21,7 @@ export function handlerKey({ block, position }: Delivery): string {
   return `${block} ${position}`;
 }
 
-/** Passes deliveries to the data planes, except during a change, as handler positions differ. */
+/** Passes deliveries on, except during a change, as handler positions differ. */
 export class DeliveryGate {
   readonly #planes: readonly { deliver(delivery: Delivery): void }[];
   #queue: Delivery[] | null = null;
@@ -51,7 +51,7 @@ export class DeliveryGate {
     for (const delivery of queue) this.deliver(delivery);
   }
 
-  /** The change succeeded: drops the queue and stays shut. */
+  /** Drops the queue; stays shut. */
   drop(): void {
     buffersOf(this.#queue ?? []).forEach(releaseBuffer);
     this.#queue = [];

@@ -30,7 +30,7 @@ export interface StartMessage {
   checks: CheckPlan | null;
 }
 
-/** Request to a running data plane, answered by `answered` with the same id. */
+/** Request to a data plane, answered by `answered` with its id. */
 export type PlaneRequest =
   /** Answer: true, or the reason for refusal. */
   | {
@@ -38,7 +38,7 @@ export type PlaneRequest =
     config: Config;
     deliveries: readonly Delivery[];
     opened: readonly BoundSocket[];
-    /** Closed by the control plane once their queued queries are answered. */
+    /** Closed once their queued queries are answered. */
     closing: readonly BoundSocket[];
   }
   | { type: "retire" }

@@ -3,7 +3,7 @@ import { openLibc } from "../../sys/libc.ts";
 import { raiseFileLimit } from "../../sys/limits.ts";
 import type { DriverKind } from "./messages.ts";
 
-/** Without FFI: the runtime has raised it, at least this far in practice. */
+/** Without FFI: raised by the runtime, at least this far. */
 const UNKNOWN_LIMIT = 4096;
 
 /** Raises and divides this process's limit of open files. */

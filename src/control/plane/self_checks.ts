@@ -8,7 +8,7 @@ import {
 import type { ProbeTarget } from "../../io/probe_socket.ts";
 import type { DataPlane } from "./data_plane.ts";
 
-/** Entry of an `-m recent` list, kept while its target answers. */
+/** Entry of an `-m recent` list. */
 export interface ListEntry {
   readonly list: string;
   readonly entry: string;
@@ -22,10 +22,7 @@ export interface Verdicts {
   readonly silent: ProbeTarget | null;
 }
 
-/**
- * Self-checks that the first data plane runs for the process (`SelfCheck`). Reading verdicts
- * (shared memory) never waits.
- */
+/** Self-checks by the first data plane (`SelfCheck`). Reading verdicts never waits. */
 export class SelfChecks {
   readonly #planes: readonly DataPlane[];
   #listeners: readonly ProbeTarget[] = [];
@@ -48,10 +45,7 @@ export class SelfChecks {
     await this.#update();
   }
 
-  /**
-   * Keeps these list entries; resolves after a round with the faults. `leave`: do not remove
-   * others.
-   */
+  /** Renews entries; resolves after a round with the faults. `leave`: do not remove others. */
   keepEntries(entries: readonly ListEntry[], { leave = false } = {}): Promise<ListFaults> {
     this.#entries = entries;
     return this.#update(leave);

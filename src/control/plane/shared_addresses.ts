@@ -8,7 +8,7 @@ import type { BoundPlace, BoundSocket, Neighbour } from "../../io/sockets.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
 
-/** A client repeats a lost packet after one second (RFC 6298), plus the round trip. */
+/** A client repeats after one second (RFC 6298), plus the round trip. */
 const HANDSHAKES_MS = 1500;
 const POLL_MS = 20;
 const MAX_NAMED = 3;
@@ -22,7 +22,7 @@ export function neighboursText(neighbours: readonly Neighbour[]): string {
   return `${texts.slice(0, MAX_NAMED).join(", ")}${more}`;
 }
 
-/** Addresses of this process, and the same user's processes that share them (sock_diag). */
+/** This process's addresses, and the same user's processes that share them (sock_diag). */
 export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
@@ -60,10 +60,7 @@ export class SharedAddresses {
     return this.#ask(() => findNeighbours(this.#places, this.#own), []);
   }
 
-  /**
-   * Diverts new connections to the other processes; resolves when no handshake is in progress, so
-   * closing listening sockets causes no reset.
-   */
+  /** Diverts new connections; resolves without handshakes in progress, so closing resets none. */
   async divertConnections(sockets: readonly BoundSocket[]): Promise<void> {
     const neighbours = this.neighbours();
     const groups = Map.groupBy(
@@ -81,11 +78,11 @@ export class SharedAddresses {
     }
     const clock = this.#clock;
     const endMs = clock.now() + HANDSHAKES_MS;
-    // A just accepted SYN may not be listed yet.
+    // A new SYN may not be listed yet.
     await clock.sleep(POLL_MS);
     for (let left = this.#handshakes(); left.size > 0 && clock.now() < endMs;) {
       await clock.sleep(POLL_MS);
-      // Later handshakes belong to the other processes.
+      // Later handshakes belong to others.
       left = left.intersection(this.#handshakes());
     }
   }

@@ -1,9 +1,6 @@
 let spare: Worker | null = null;
 
-/**
- * Starts a data plane's thread early, to load modules while the Corefile is read. Saves a third of
- * the time to the first answer on two processors.
- */
+/** Loads a thread's modules while the Corefile is read: saves a third of the start on two CPUs. */
 export function startSpareWorker(): void {
   spare ??= startWorker();
 }

@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 
-/** A process that starts has opened its HTTP addresses for less than this before it serves DNS. */
+/** A starting process opens HTTP less than this before it serves DNS. */
 const START_MS = 1000;
 const PAUSE_MS = 20;
 
 /**
- * Repeats an attempt to open an address for as long as another process that is starting may have
- * it: two that start at once see each other only when one serves. Throws the last error.
+ * Retries opening an address that another starting process may have: two see each other only once
+ * one serves. Throws the last error.
  */
 export async function startBeside<T>(
   attempt: (beside: boolean) => T,

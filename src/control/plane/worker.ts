@@ -54,7 +54,7 @@ class DataPlaneThread {
   #queries = 0;
   #running = true;
   #failing = false;
-  /** Sent after a turn, so queries precede the next request. */
+  /** Sent after a turn, so queries precede requests. */
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
   #profile: ProfileResult | null = null;
@@ -314,14 +314,12 @@ class DataPlaneThread {
     this.#placesSent = places.length;
   }
 
-  /** No query may follow. */
   #stopHandlers(): void {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
   }
 }
 
-/** Messages of a port in sequence. */
 class Inbox {
   readonly #messages: PostedMessage[] = [];
   #wake: (() => void) | null = null;

@@ -13,10 +13,7 @@ type Log = (level: LogLevel, line: string) => void;
 /** Hidden from child processes. */
 const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 
-/**
- * Sockets inherited at the start, and how many data planes they allow. The portable driver leaves
- * them open with a warning.
- */
+/** Inherited sockets, and how many data planes they allow; the portable driver warns instead. */
 export function inheritSockets(
   { listeners }: { listeners: readonly ListenerConfig[] },
   { driver, workers, log }: { driver: DriverKind; workers: number; log: Log },
@@ -49,7 +46,7 @@ function readDescriptors(log: Log): HandedDescriptor[] {
   }
 }
 
-/** Sockets of socket activation, kept open for listeners that return. */
+/** Sockets of socket activation, kept for listeners that return. */
 export class InheritedSockets {
   readonly #libc: Libc;
   readonly #log: Log;
@@ -74,10 +71,7 @@ export class InheritedSockets {
     }
   }
 
-  /**
-   * Closes sockets without a listener; returns how many of `planes` can run: shared sockets would
-   * wake all for each query.
-   */
+  /** Closes sockets without a listener; returns how many of `planes` can run without sharing. */
   assign(listeners: readonly ListenerConfig[], planes: number): number {
     const places = listeners.flatMap((listener) => listenPlaces(this.#libc, listener));
     const byPlace = Map.groupBy(

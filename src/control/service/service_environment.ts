@@ -15,7 +15,7 @@ export interface HandedDescriptor {
   name: string;
 }
 
-/** Descriptors for process `pid`. Throws if their number is invalid. */
+/** Descriptors for process `pid`. Throws if invalid. */
 export function handedDescriptors(read: ReadVariable, pid: number): HandedDescriptor[] {
   const [count, owner] = [read("LISTEN_FDS"), read("LISTEN_PID")];
   if (count === undefined || owner !== String(pid)) return [];
@@ -47,7 +47,7 @@ export function statusLine(text: string): string {
   return line.length <= MAX_STATUS ? line : `${line.slice(0, MAX_STATUS - 1)}…`;
 }
 
-/** A notification, one `NAME=value` per line (sd_notify(3)). */
+/** A notification (sd_notify(3)). */
 export function notification(variables: Record<string, string | number>): Uint8Array {
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
   return new TextEncoder().encode(lines.join(""));

@@ -29,10 +29,7 @@ export interface ServiceManagerOptions {
   clock?: Clock;
 }
 
-/**
- * Notifies the service manager (systemd or any other with `$NOTIFY_SOCKET`). Never blocks or
- * throws.
- */
+/** Notifies the service manager (`$NOTIFY_SOCKET`). Never blocks or throws. */
 export class ServiceManager {
   readonly #options: Required<ServiceManagerOptions>;
   readonly #socket: Sender | null;
@@ -62,7 +59,7 @@ export class ServiceManager {
     this.#notify({ READY: 1, ...main, STATUS: statusLine(status) });
   }
 
-  /** `ready` must follow, whatever the outcome. */
+  /** `ready` must follow. */
   reloading(): void {
     if (this.#socket === null || this.#stopping) return;
     this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#options.monotonicUsec()) });
@@ -125,7 +122,7 @@ export class ServiceManager {
     if (this.#socket === null) return;
     const message = notification(variables);
     if (this.#queue.length === 0 && this.#socket.send(message)) return;
-    // The manager's start may wait for the oldest: drop the newest.
+    // The manager may wait for the oldest: drop the newest.
     if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
     this.#retry();
   }

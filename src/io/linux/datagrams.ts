@@ -10,9 +10,9 @@ import type { BoundSocket } from "../sockets.ts";
 import { CONTROL_SIZE, MessageBatch } from "./message_batch.ts";
 import type { PollTarget } from "./poller.ts";
 
-/** Thirty already amortize a system call. */
+/** Thirty amortize a system call. */
 const BATCH = 64;
-/** Longer queries are truncated and answered FORMERR. */
+/** Longer queries get FORMERR. */
 const QUERY_SIZE = 2048;
 /** Includes slack for word copies. */
 const RESPONSE_SIZE = 4096 + 16;
@@ -22,7 +22,7 @@ const ROUNDS = 8;
 const DRAIN_ROUNDS = 64;
 /** Sizes of `struct sockaddr_in` and `struct sockaddr_in6`. */
 const NAME_LENGTH = { 4: 16, 6: 28 } as const;
-/** Size of `struct cmsghdr`, which precedes the addresses. */
+/** Size of `struct cmsghdr`, before the addresses. */
 const PKTINFO = 16;
 
 /** Receives and answers client datagrams in batches. */
@@ -34,7 +34,7 @@ export class ClientDatagrams {
   #outCount = 0;
   #outFd = -1;
   #socket: BoundSocket | null = null;
-  /** Return addresses and related data of waiting queries. */
+  /** Data of waiting queries. */
   readonly #kept = {
     names: new Memory(64 * SOCKADDR_SIZE),
     controls: new Memory(64 * CONTROL_SIZE),
@@ -100,7 +100,7 @@ export class ClientDatagrams {
     }
   }
 
-  /** May differ from the socket's on a dual socket. */
+  /** Differs from the socket's on a dual socket. */
   family(of: "slot" | "kept", reference: number): 4 | 6 {
     const socket = this.#socketOf(of, reference);
     if (socket.inherited?.dual !== true) return socket.family;
@@ -179,7 +179,7 @@ export class ClientDatagrams {
     if (!socket.wildcard) return;
     const at = row * CONTROL_SIZE;
     copyWords(from.controls, index * CONTROL_SIZE, out.controls, at, controlLength);
-    // Without the interface the reply follows the route.
+    // Without it the reply follows the route.
     out.controls.view.setUint32(at + PKTINFO + (isIPv4 ? 0 : 16), 0, true);
   }
 

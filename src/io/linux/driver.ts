@@ -13,19 +13,19 @@ import { Poller } from "./poller.ts";
 import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
-/** Until a disconnected UDP socket is silent: 20 ms lost nothing at 60,000 q/s. */
+/** Until a disconnected UDP socket is silent; lost nothing at 60,000 q/s. */
 const SILENT_AFTER_MS = 20;
 
-/** Discard service (RFC 863): nothing is ever sent from it. */
+/** Discard service (RFC 863): never sends. */
 const DISCARD_PORT = 9;
 
 /** Options of a `LinuxDriver`. */
 export interface LinuxDriverOptions extends DriverOptions {
   libc: Libc;
   mark: number;
-  /** eventfd for messages of the control plane. */
+  /** eventfd of the control plane. */
   wakeFd: number;
-  /** eventfd for events of the TLS thread. */
+  /** eventfd of the TLS thread. */
   laneFd: number;
 }
 
@@ -42,7 +42,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
   readonly #timeBytes = new Uint8Array(this.#time.buffer);
   readonly #served = new Map<number, BoundSocket>();
   #datagramSockets: BoundSocket[] = [];
-  /** No longer receive but are still read for a moment. */
+  /** No longer receive, but are still read for a moment. */
   #turnedAway: BoundSocket[] = [];
   #woken = false;
   readonly #address = new Address();
@@ -57,7 +57,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.streams = new Streams(libc, this.#poller, () => this.engine, { mark, mostUpstreams });
     this.sockets = new UpstreamSockets(libc, this.#poller, upstreamSockets, mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
-    // Edge-triggered: it only ends the wait, and is not read.
+    // Edge-triggered: never read.
     this.#poller.add(options.laneFd, EPOLL.IN | EPOLL.ET, { ready: () => {} });
   }
 
@@ -79,7 +79,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
   }
 
   change({ opened, closing }: ListenerChange, takeOver: () => void): void {
-    // The old configuration answers the last queries of removed listeners.
+    // The old configuration answers last queries.
     for (const socket of closing) {
       if (mayTurnAway(socket)) turnAway(this.#options.libc, socket.fd);
       this.#leave(socket);
@@ -90,7 +90,6 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.serve(opened);
   }
 
-  /** Diverts new queries; received ones are still answered. */
   retireAll(): void {
     const sockets = [...this.#served.values()];
     this.#turnedAway = sockets.filter(mayTurnAway);
@@ -122,7 +121,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#poller.remove(socket.fd);
   }
 
-  /** Returns the number of messages announced at `wakeFd`. */
+  /** Number of messages announced at `wakeFd`. */
   run(): number {
     const { onPanic, afterLoop } = this.#options;
     const { engine } = this;
@@ -161,12 +160,12 @@ export class LinuxDriver extends BaseDriver implements Driver {
         onPanic(error);
       }
       busy = this.laneBusy;
-      // Last, as a message may close sockets.
+      // A message may close sockets.
       if (this.#woken) return this.#announced();
     }
   }
 
-  /** First, as a client can cause thousands of other events. */
+  /** First: clients can cause thousands of other events. */
   #answerDatagrams(): void {
     const sockets = this.#datagramSockets;
     for (let i = 0; i < sockets.length; i++) this.#datagrams.receive(sockets[i]!, EPOLL.IN);
@@ -234,12 +233,12 @@ export class LinuxDriver extends BaseDriver implements Driver {
   }
 }
 
-/** An inherited socket keeps new queries for the next process. */
+/** Inherited sockets keep queries for the next process. */
 function mayTurnAway({ kind, inherited }: BoundSocket): boolean {
   return kind === "udp" && inherited === undefined;
 }
 
-/** Stops receiving, but not sending, by connecting to an unused local port. */
+/** Stops receiving by connecting to an unused local port. */
 function turnAway(libc: Libc, fd: number): void {
   const address = readLocalAddress(libc, fd);
   if (address === null) return;

@@ -1,7 +1,4 @@
-/**
- * Sockets of socket activation. Their opener keeps them too: queries wait in the kernel during a
- * restart.
- */
+/** Sockets of socket activation: their opener keeps them, so queries survive a restart. */
 import type { Address } from "../../dns/address.ts";
 import {
   AF,
@@ -23,17 +20,17 @@ import type { InheritedSocket } from "../sockets.ts";
 
 /** Maximum connections waiting for accept. */
 export const BACKLOG = 1024;
-/** Socket buffers: a burst of some thousand queries. */
+/** A burst of some thousand queries. */
 export const BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** A usable query socket, or why it is unfit; `ours`: it was handed over. */
+/** A usable query socket, or why not; `ours`: handed over. */
 export function inspectDescriptor(
   libc: Libc,
   { fd, name }: { fd: number; name: string },
 ): InheritedSocket | { unfit: string; ours: boolean } {
   const flags = libc.fcntl(fd, F.GETFD, 0);
   if (flags < 0) return { unfit: "it is not open", ours: false };
-  // Not inherited: the runtime has opened it since.
+  // Opened by the runtime since.
   if ((flags & FD_CLOEXEC) !== 0) return { unfit: "it was not handed over", ours: false };
   const type = readOption(libc, fd, SOL.SOCKET, SO.TYPE);
   if (type === null) return { unfit: "it is not a socket", ours: true };
@@ -58,10 +55,7 @@ export function inspectDescriptor(
   };
 }
 
-/**
- * Duplicates and configures an inherited socket; the original stays for later configurations.
- * Throws an error with the address.
- */
+/** Duplicates and configures an inherited socket, for reuse. Throws with the address. */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;
   const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);

@@ -12,7 +12,7 @@ import {
 import type { BoundSocket, InheritedSocket, ListenAddress, ListenTarget } from "../sockets.ts";
 import { adopt, BACKLOG, BUFFER_BYTES, requestDestinations, sameAddress } from "./inherited.ts";
 
-/** Sockets of a listener, IPv4 before IPv6; both if `address` is empty. */
+/** Sockets of a listener, IPv4 before IPv6. */
 export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenAddress[] {
   const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
   return hosts.flatMap((host) => {
@@ -23,10 +23,7 @@ export function listenPlaces(libc: Libc, { address, port }: ListenTarget): Liste
   });
 }
 
-/**
- * Opens a listener's UDP and TCP sockets, unless inherited. They share addresses (SO_REUSEPORT)
- * with other data planes and a successor process. Throws an error with the remedy.
- */
+/** Opens a listener's missing sockets, shared by SO_REUSEPORT. Throws with the remedy. */
 export function bindListener(
   libc: Libc,
   listener: ListenTarget & { index: number },
@@ -52,7 +49,7 @@ export function bindListener(
       sockets.push({ fd, kind, listener: index, port, family: target.family, wildcard });
     }
   } catch (error) {
-    // A host without IPv6 still serves IPv4.
+    // Without IPv6, serve IPv4.
     const noIPv6 = error instanceof FamilyError && address === "" && sockets.length >= 2;
     if (noIPv6) return sockets;
     closeAll(libc, sockets);
@@ -99,7 +96,7 @@ function bindOne(libc: Libc, place: ListenAddress): number {
   return fd;
 }
 
-/** Closes a socket and returns the error to throw. */
+/** Closes a socket; returns the error. */
 function closeRefused(libc: Libc, fd: number, { kind, target }: ListenAddress): Error {
   const why = lastErrorText();
   libc.close(fd);

@@ -10,14 +10,14 @@ import { findNeighbours, placeText } from "./neighbours.ts";
 /** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
 
-/** Sockets of one data plane, owned by the control plane; they outlive the thread. */
+/** One data plane's sockets; they outlive the thread. */
 export class ListenerSockets {
   readonly #libc: Libc;
   readonly #inherited: InheritedSource | null;
   readonly #clock: Clock;
   #sockets: BoundSocket[] = [];
   #listeners: readonly ListenerConfig[] = [];
-  /** UDP sockets of removed listeners, by the `Cancel` of their close. */
+  /** UDP sockets of removed listeners. */
   readonly #closing = new Map<Cancel, BoundSocket[]>();
 
   constructor(libc: Libc, inherited: InheritedSource | null = null, clock: Clock = systemClock) {
@@ -55,8 +55,8 @@ export class ListenerSockets {
   }
 
   /**
-   * Orders listeners shared with another process last: once open, their queries would be lost if
-   * another listener failed. Binding TCP, which receives nothing, detects an exclusive server.
+   * Orders listeners shared with another process last: a later failure would lose their queries.
+   * Binding TCP, which receives nothing, detects an exclusive server.
    */
   #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
     const places = wanted.map((listener) =>
@@ -69,7 +69,7 @@ export class ListenerSockets {
     try {
       taken = new Set(findNeighbours(places.flat(), new Set()).map(placeText));
     } catch {
-      // If the kernel cannot tell, any order will do.
+      // Then any order will do.
     }
     const shared = places.map((tcp) => tcp.some((place) => taken.has(placeText(place))));
     places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
@@ -107,7 +107,7 @@ export class ListenerSockets {
     return gone;
   }
 
-  /** Closes sockets of removed listeners: TCP at once, UDP after the last answers. */
+  /** Closes TCP at once, UDP after the last answers. */
   close(gone: readonly BoundSocket[]): void {
     const { tcp = [], udp = [] } = Object.groupBy(gone, ({ kind }) => kind);
     closeAll(this.#libc, tcp);
@@ -133,7 +133,7 @@ export class ListenerSockets {
     this.#closing.clear();
   }
 
-  /** Datagrams dropped for a full socket buffer. */
+  /** Datagrams dropped for a full buffer. */
   *drops(): Generator<{ listener: number; drops: number }> {
     const words = new Uint32Array(SK_MEMINFO.WORDS);
     for (const { fd, kind, listener } of this.#sockets) {

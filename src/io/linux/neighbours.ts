@@ -7,10 +7,7 @@ import { hostPort, readLocalAddress } from "../../sys/sockaddr.ts";
 import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
 import { sameAddress } from "./inherited.ts";
 
-/**
- * `places` where other processes accept queries; `own`: cookies of this process's sockets. Throws
- * if the kernel cannot tell.
- */
+/** Places that other processes serve; `own`: this process's cookies. Throws if unknown. */
 export function findNeighbours(
   places: readonly BoundPlace[],
   own: ReadonlySet<bigint>,
@@ -23,7 +20,7 @@ export function findNeighbours(
   })).filter(({ count }) => count > 0);
 }
 
-/** Keys of TCP handshakes in progress at `places`. */
+/** Keys of TCP handshakes in progress. */
 export function listHandshakes(places: readonly BoundPlace[]): Set<string> {
   const tcp = places.filter(({ kind }) => kind === "tcp");
   return new Set(

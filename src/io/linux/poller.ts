@@ -1,7 +1,7 @@
 import { EPOLL, EPOLL_CLOEXEC, EPOLL_EVENT } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 
-/** New queries wait meanwhile: 256 events took up to 10 ms. */
+/** New queries wait: 256 events took up to 10 ms. */
 const MAX_EVENTS = 32;
 /** Waits per round. */
 const MAX_WAITS = 8;
@@ -11,10 +11,7 @@ export interface PollTarget {
   ready(events: number): void;
 }
 
-/**
- * Level-triggered epoll. Finds targets by descriptor and generation, to drop events for a
- * descriptor reused in the same round.
- */
+/** Level-triggered epoll. Generations drop events for a descriptor reused in the same round. */
 export class Poller {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -64,7 +61,7 @@ export class Poller {
     return count;
   }
 
-  /** Whether all that was ready is dispatched, within limits. */
+  /** Whether everything ready is dispatched, within limits. */
   get roundOver(): boolean {
     return this.#waits >= MAX_WAITS;
   }

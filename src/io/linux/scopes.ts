@@ -8,12 +8,9 @@ import type { Poller } from "./poller.ts";
 /** The rest wakes the poller again. */
 const MAX_NOTICES = 64;
 
-/**
- * Interface indexes of link-local scopes (`fe80::1%eth0`), valid until any link changes. Without
- * netlink, repeat a lookup when an index fails.
- */
+/** Interface indexes of scopes (`fe80::1%eth0`). Without netlink, look up again if one fails. */
 export class Scopes {
-  /** Grows with each link change; older indexes may be wrong. */
+  /** Grows with each link change. */
   generation = 0;
   readonly #libc: Libc;
   readonly #poller: Poller;

@@ -1,22 +1,20 @@
 /**
  * Steers new TCP connections to another process's listening sockets before this process closes its
- * own, so none is refused or reset.
+ * own. Without steering, 20 roll-overs lost 73 of 20,000 connections.
  *
- * The kernel keeps the sockets of an address in an array, in the order of `listen` calls; the last
- * replaces a closed one. For every SYN a classic BPF program chooses an index; if it does not exist,
- * the kernel's hash decides. A stopping process comes first:
+ * The kernel keeps an address's sockets in an array in the order of `listen` calls; the last
+ * replaces a closed one. For every SYN a classic BPF program chooses an index; if that does not
+ * exist, the kernel's hash decides. A stopping process comes first:
  *
  * ```
- *   own × OWN | others × OTHERS        program: one of [max(OWN, OTHERS), OWN + OTHERS)
- *   others × OTHERS                    after closing: the index does not exist; the hash chooses
+ *  own × OWN | others × OTHERS        program: one of [max(OWN, OTHERS), OWN + OTHERS)
+ *  others × OTHERS                    after closing: the index does not exist; the hash chooses
  * ```
  *
- * In another order (three processes at once, or the older one continues) the program may choose a
- * socket that will be closed. A filter on that socket then drops SYNs, which clients repeat after a
- * second (RFC 6298). The program needs no capability; the filter needs NET_ADMIN on some kernels
- * (such as Linux 6.18), and without it such connections are reset.
- *
- * Without steering, 20 roll-overs lost 73 of 20,000 connections.
+ * In another order (three processes, or the older one continues) the program may choose a socket
+ * that will be closed. A filter on it then drops SYNs, which clients repeat after a second (RFC
+ * 6298). Some kernels (Linux 6.18) require NET_ADMIN for the filter; without it such connections
+ * are reset.
  */
 import { SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
@@ -33,29 +31,31 @@ const INSTRUCTION_SIZE = 8;
 /** `struct sock_fprog` on 64-bit systems: size, and offset of the pointer. */
 const PROGRAM = { size: 16, pointer: 8 } as const;
 
-/** Steers new connections to the address's other sockets; false if the kernel refuses. */
+/** Steers new connections to other sockets; false if the kernel refuses. */
 export function steerAway(
   libc: Libc,
   fd: number,
   { own, others }: { own: number; others: number },
 ): boolean {
   const first = Math.max(own, others);
+  // Load a random word, modulo, add, return it.
   return attach(libc, fd, SO.ATTACH_REUSEPORT_CBPF, [
-    [0x20, 0, 0, RANDOM], // load a word
-    [0x94, 0, 0, own + others - first], // modulo
-    [0x04, 0, 0, first], // add
-    [0x16, 0, 0, 0], // return the accumulator
+    [0x20, 0, 0, RANDOM],
+    [0x94, 0, 0, own + others - first],
+    [0x04, 0, 0, first],
+    [0x16, 0, 0, 0],
   ]);
 }
 
 /** Drops new handshakes at a socket; false if the kernel refuses. */
 export function dropSyns(libc: Libc, fd: number): boolean {
+  // Load an octet, mask it, skip one unless equal; drop; keep.
   return attach(libc, fd, SO.ATTACH_FILTER, [
-    [0x30, 0, 0, TCP_FLAGS], // load an octet
-    [0x54, 0, 0, SYN_ACK], // and
-    [0x15, 0, 1, SYN], // unless equal, skip one
-    [0x06, 0, 0, 0], // return: drop
-    [0x06, 0, 0, WHOLE], // return: keep
+    [0x30, 0, 0, TCP_FLAGS],
+    [0x54, 0, 0, SYN_ACK],
+    [0x15, 0, 1, SYN],
+    [0x06, 0, 0, 0],
+    [0x06, 0, 0, WHOLE],
   ]);
 }
 
@@ -72,6 +72,6 @@ function attach(libc: Libc, fd: number, option: number, program: readonly Instru
   header.setUint16(0, program.length, true);
   const pointer = Deno.UnsafePointer.value(Deno.UnsafePointer.of(code));
   header.setBigUint64(PROGRAM.pointer, pointer, true);
-  // The last condition keeps `code` alive during the call.
+  // Keeps `code` alive during the call.
   return libc.setsockopt(fd, SOL.SOCKET, option, header, PROGRAM.size) === 0 && code.byteLength > 0;
 }

@@ -17,9 +17,9 @@ import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import type { DriverStream } from "../base_driver.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
-/** Some forty queries. epoll reports the rest again. */
+/** Some forty queries. */
 const CLIENT_READ_SIZE = 2048;
-/** Then the kernel drops unacknowledged data of a closed connection. */
+/** Then the kernel drops unacknowledged data. */
 const KEEP_TIME_MS = 10_000;
 /** Without a pause epoll would report the stream at once. */
 const NO_MEMORY_PAUSE_MS = 20;
@@ -42,7 +42,6 @@ export interface StreamOwner {
   readonly poller: Poller;
   readonly readBuffer: Memory;
   readonly buffers: BufferPool;
-  /** The descriptor may be reused. */
   forget(stream: Stream): void;
   after(ms: number, act: () => void): void;
 }
@@ -51,7 +50,7 @@ export interface StreamOwner {
 export class Stream implements PollTarget, DriverStream {
   readonly fd: number;
   id = -1;
-  /** Null for a stream to an upstream. */
+  /** Null for upstreams. */
   readonly client: Address | null;
   handler: StreamHandler | null = null;
   readonly #owner: StreamOwner;
@@ -61,7 +60,6 @@ export class Stream implements PollTarget, DriverStream {
   #closed = false;
   #ended = false;
   #paused = false;
-  /** Paused for lack of kernel memory. */
   #starved = false;
   #then: "nothing" | "finish" | "close" = "nothing";
   #watched: number;
@@ -113,8 +111,8 @@ export class Stream implements PollTarget, DriverStream {
     // The descriptor may be reused.
     if (this.#closed) return;
     if (this.#fault !== null || (events & (EPOLL.ERR | EPOLL.HUP)) !== 0) {
-      // An upstream's last bytes count. A client's do not, but closing with unread bytes after FIN
-      // from both sides would be a reset.
+      // Upstreams' last bytes count. Clients' do not, but unread bytes after both FINs would cause
+      // a reset.
       if (this.client === null || this.#then === "finish") {
         for (let i = 0; i < LAST_READS && this.handler !== null && this.#read(); i++);
       }
@@ -158,7 +156,7 @@ export class Stream implements PollTarget, DriverStream {
     if (this.queued === 0) this.#owner.libc.shutdown(this.fd, SHUT_WR);
   }
 
-  /** `discard` resets the connection and drops unsent data. */
+  /** `discard` resets the connection. */
   drop(discard = false): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -186,7 +184,6 @@ export class Stream implements PollTarget, DriverStream {
     return length > 0;
   }
 
-  /** Sets `#fault` on a lasting error. */
   #send(bytes: Uint8Array<ArrayBuffer>, length: number): number {
     const sent = this.#owner.libc.send(this.fd, bytes, length, MSG.DONTWAIT | MSG.NOSIGNAL);
     if (sent >= 0) return sent;

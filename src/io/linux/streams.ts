@@ -20,7 +20,7 @@ import type { Poller, PollTarget } from "./poller.ts";
 import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 
 const READ_SIZE = 65536;
-/** Enough for 640 KiB/s at 50 ms; the default is megabytes. */
+/** Enough for 640 KiB/s at 50 ms. */
 const CLIENT_BUFFER_BYTES = 32 * 1024;
 /** Per listener, before other events. */
 const ACCEPTS = 16;
@@ -65,9 +65,9 @@ export class Streams implements StreamOwner {
     }
     const target = {
       ready: () => {
-        // EAGAIN: another process sharing the socket was faster.
+        // EAGAIN: another process was faster.
         if (this.#accept(socket) > 0 || lastErrno() === ERRNO.AGAIN) return;
-        // Level-triggered epoll would report the connection at once.
+        // Level-triggered epoll would report it at once.
         this.poller.modify(socket.fd, 0);
         this.after(ACCEPT_PAUSE_MS, () => {
           if (this.poller.watches(socket.fd, target)) this.poller.modify(socket.fd, EPOLL.IN);
@@ -153,7 +153,7 @@ export class Streams implements StreamOwner {
       const fd = this.libc.accept4(listening, name, this.#nameSize, flags);
       if (fd < 0) return i;
       this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
-      // The kernel forgets the address of a disconnected client.
+      // The kernel forgets a disconnected client's address.
       const client = new Address();
       readSockaddr(this.#name.view, 0, client);
       this.#offer(this.#add(new Stream(this, fd, client)), listener);

@@ -23,10 +23,10 @@ interface Sockaddr {
   readonly length: number;
 }
 
-/** Free sockets by family and source address, last used on top. */
+/** By family and source address, last used on top. */
 interface Pool {
   readonly sockets: Socket[];
-  /** Fewest free sockets since the last trim. */
+  /** Fewest free since the last trim. */
   least: number;
   before: number;
   unused: number;
@@ -34,14 +34,14 @@ interface Pool {
 
 /** Datagrams per socket before other events. */
 const READS = 4;
-/** For a released socket: leftovers would reach its next query. */
+/** Leftovers would reach the next query. */
 const LATE_READS = 64;
 const TRIM_MS = 1000;
 /** Per pool: some thousand misses a second. */
 const KEPT = 64;
-/** Until an unused pool is emptied: a reload may have removed its `source_address`. */
+/** Until an unused pool is emptied, as after a reload. */
 const UNUSED_TRIMS = 60;
-/** A fraction of a millisecond; a burst's sockets are gone in a minute. */
+/** Takes a fraction of a millisecond. */
 const TRIMMED = 64;
 const UNREACHABLE = -1;
 /** No descriptors, memory or ports (the last two: of `connect`, of `bind`). */
@@ -51,11 +51,9 @@ const SHORTAGES: readonly number[] = [
 ];
 
 /**
- * UDP sockets to upstreams, each connected for one query from a random port.
- *
- * Between queries `connect` to AF_UNSPEC releases the port; a new descriptor would cost four times
- * as much. For one round after its release the poller reads a socket's late datagrams and ICMP
- * errors.
+ * UDP sockets to upstreams, each connected for one query from a random port. `connect` to AF_UNSPEC
+ * releases it, four times cheaper than a new descriptor. For one round after that,
+ * the poller reads late datagrams and ICMP errors.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -72,7 +70,7 @@ export class UpstreamSockets {
   readonly #pools = new Map<string, Pool>();
   readonly #sockets = new IndexTable<Socket>();
   #nextTrimMs = 0;
-  /** Released in this and the previous round of the poller. */
+  /** In this and the previous round. */
   #released: Socket[] = [];
   #resting: Socket[] = [];
   readonly #unspec = new Uint8Array(16);
@@ -127,7 +125,7 @@ export class UpstreamSockets {
     this.#released.push(socket);
   }
 
-  /** Sockets released before this round may be reused. */
+  /** Earlier released sockets may be reused. */
   endRound(nowMs: number): void {
     if (nowMs >= this.#nextTrimMs) this.#trim(nowMs);
     const rested = this.#resting;
@@ -145,7 +143,7 @@ export class UpstreamSockets {
     for (let i = 0; i < reads; i++) {
       const length = this.#libc.recv(socket.fd, bytes, MAX_MESSAGE_SIZE, MSG.DONTWAIT);
       if (length < 0) {
-        // A pending ICMP error makes one call fail: the upstream refused.
+        // A pending ICMP error: the upstream refused.
         if (i === 0 && (events & EPOLL.ERR) !== 0) socket.handler?.failed();
         return;
       }
@@ -155,7 +153,7 @@ export class UpstreamSockets {
         continue;
       }
       handler.reply(this.buffer, length);
-      // Usually the query is done; another call would find nothing.
+      // Another call would usually find nothing.
       if (socket.handler === null) return;
     }
   }
@@ -165,10 +163,9 @@ export class UpstreamSockets {
     this.#scopes.close();
   }
 
-  /** For a changed interface index. */
   #reconnect(fd: number, endpoint: Endpoint, prepared: Prepared): boolean {
     if (endpoint.scope === "" || !this.#resolveScope(endpoint, prepared)) return false;
-    // The failed attempt bound the socket to the old interface.
+    // Still bound to the old interface.
     this.#libc.connect(fd, this.#unspec, 16);
     return this.#libc.connect(fd, prepared.peer.bytes, prepared.peer.length) === 0;
   }
@@ -210,7 +207,7 @@ export class UpstreamSockets {
     const fd = this.#libc.socket(domainOf(address), type, 0);
     if (fd < 0) return lastFault();
     let fault = 0;
-    // Rules would redirect an unmarked query to nodens.
+    // Rules would redirect it to nodens.
     if (this.#mark !== 0 && !markSocket(this.#libc, fd, this.#mark)) fault = UNREACHABLE;
     else if (source !== null && this.#libc.bind(fd, source.bytes, source.length) < 0) {
       fault = lastFault();

@@ -32,13 +32,10 @@ interface Client {
   to: Deno.NetAddr;
 }
 
-/** Listener address; port 0 if removed. */
+/** Port 0 if removed. */
 type Where = Pick<ListenerConfig, "address" | "port">;
 
-/**
- * The data plane on the runtime's sockets, without epoll. Handles one datagram at a time, at about
- * four times the CPU.
- */
+/** Data plane on the runtime's sockets: one datagram at a time, at four times the CPU. */
 export class PortableDriver extends BaseDriver implements Driver {
   protected readonly streams: PortableStreams;
   protected readonly sockets: PortableSockets;
@@ -125,7 +122,6 @@ export class PortableDriver extends BaseDriver implements Driver {
     this.sockets.close();
   }
 
-  /** Sets the clock, does `work`, and ends the turn. */
   run(work: () => void): void {
     const { engine } = this;
     engine.advance(this.#options.now());
@@ -196,7 +192,7 @@ export class PortableDriver extends BaseDriver implements Driver {
   }
 
   #open({ address, port }: Where, listener: number): void {
-    // The runtime's IPv6 wildcard includes IPv4; without IPv6, use IPv4 alone.
+    // The IPv6 wildcard includes IPv4; without IPv6, use IPv4.
     for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
       try {
         const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
@@ -236,7 +232,7 @@ export class PortableDriver extends BaseDriver implements Driver {
       try {
         [bytes, to] = await from.socket.receive(buffer);
       } catch {
-        // A refused reply fails the next receive; a closed socket ends the loop.
+        // A refused reply fails the next receive.
         continue;
       }
       if (from.retired) return;
@@ -259,7 +255,7 @@ export class PortableDriver extends BaseDriver implements Driver {
   }
 }
 
-/** The datagram socket stays open for answers. */
+/** The datagram socket still answers. */
 function retire(from: Listening): void {
   from.retired = true;
   from.tcp.close();

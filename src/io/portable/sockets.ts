@@ -11,9 +11,8 @@ interface Entry {
   handler: DatagramHandler | null;
 }
 
-/** UDP sockets to upstreams, one per query. Unconnected, so senders are checked. */
+/** UDP sockets to upstreams, one per query; senders are checked. */
 export class PortableSockets {
-  /** Datagrams from other senders. */
   unexpected = 0;
   readonly #entries = new IndexTable<Entry>();
   readonly #run: (work: () => void) => void;
@@ -80,7 +79,7 @@ export class PortableSockets {
         });
       }
     } catch {
-      // Closed by `release`, or the upstream refused.
+      // Released, or refused by the upstream.
       if (entry.handler !== null) this.#run(() => entry.handler?.failed());
     } finally {
       this.#buffers().give(buffer);
@@ -88,7 +87,6 @@ export class PortableSockets {
   }
 }
 
-/** Whether ports or descriptors have run out. */
 function isShortage(error: unknown): boolean {
   return error instanceof Deno.errors.AddrInUse ||
     ["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "");

@@ -99,7 +99,7 @@ class PortableStream implements DriverStream {
   #closed = false;
   #then: "nothing" | "finish" | "close" = "nothing";
 
-  /** @param connection - a client's; null for a stream to an upstream, until `connected` */
+  /** @param connection - null for an upstream, until `connected` */
   constructor(
     owner: PortableStreams,
     readSize: number,
@@ -235,7 +235,7 @@ class PortableStream implements DriverStream {
   }
 }
 
-/** Reason in the Linux driver's words, or undefined. */
+/** In the Linux driver's words. */
 function reason(error: unknown): string | undefined {
   const message = error instanceof Error ? error.message : "";
   return /^(.*) \(os error \d+\)$/.exec(message)?.[1]?.toLowerCase();

@@ -9,7 +9,7 @@ export interface WantedAddress extends Omit<AddressRequest, "index"> {
   readonly loopback: boolean;
 }
 
-/** Parses and deduplicates addresses. Throws `RangeError` if invalid or unspecified. */
+/** Parses and deduplicates addresses. Throws `RangeError`. */
 export function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
   const wanted = new Map<string, WantedAddress>();
   for (const address of addresses) {
@@ -34,10 +34,10 @@ export function addressText(bytes: Uint8Array): string {
   return bytes.length === 4 ? bytes.join(".") : formatIPv6(bytes);
 }
 
-/** With IPVS, kube-proxy puts all Service addresses here. */
+/** kube-proxy's IPVS puts all Service addresses here. */
 const IPVS_LINK = "kube-ipvs0";
 
-/** Describes wanted addresses that remain on other links. */
+/** Describes wanted addresses on other links. */
 export function describeElsewhere(
   wanted: readonly WantedAddress[],
   others: readonly LinkAddress[],
@@ -64,8 +64,8 @@ const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"]
   .map((text) => parseAddress(text)!);
 
 /**
- * Plans another source address for the host's queries; by default it is the queried address, and
- * answers after its removal are lost. Returns null without an alternative or a default route.
+ * Plans another source for the host's queries: answers to a removed address are lost. Null without
+ * an alternative or default route.
  */
 export function planOtherSource(
   kernel: Rtnetlink,
@@ -82,7 +82,7 @@ export function planOtherSource(
 /** Restores the queried address as the source. */
 export function restoreSource(kernel: Rtnetlink, address: AddressRequest): void {
   if (address.bytes.length === 4) return kernel.setLocalSource(address, address.bytes);
-  // The kernel removes only routes it made, so recreate it.
+  // The kernel removes only its own routes.
   kernel.deleteLocalRoute(address);
   kernel.deleteAddress(address);
   kernel.addAddress(address);

@@ -32,10 +32,7 @@ interface Work {
   readonly undo: (() => void)[];
 }
 
-/**
- * Maintains the link with the node's addresses: dummy, else bridge without ports, else lo. Adopts
- * an existing suitable link of that name as if created here.
- */
+/** Link with the node's addresses: dummy, else bridge, else lo. Adopts a suitable existing one. */
 export class NodeInterface {
   readonly #name: string;
   readonly #wanted: readonly WantedAddress[];
@@ -63,10 +60,7 @@ export class NodeInterface {
     this.#clock = clock;
   }
 
-  /**
-   * Creates or repairs the interface. Throws an Error with cause and remedy; a failed first call
-   * leaves nothing behind, a later one may be partial.
-   */
+  /** Creates or repairs the interface. Throws with cause and remedy; undoes a failed first call. */
   ensure(): EnsureResult {
     const first = this.#link === null;
     const work: Work = { changes: [], undo: [] };
@@ -76,7 +70,7 @@ export class NodeInterface {
       if (previous !== null && this.#kindOf(previous) !== "lo") this.#strays.add(previous.index);
       this.#strays.delete(link.index);
       this.#fill(link, work);
-      // Last, so that every address is always on some link.
+      // Last: every address stays on some link.
       const strays = this.#strays.size === 0
         ? []
         : this.#removeLinks(({ name, index }) => this.#strays.delete(index) && name !== this.#name);
@@ -94,10 +88,7 @@ export class NodeInterface {
     }
   }
 
-  /**
-   * Calls back once and after changes, more slowly if repairs repeat. The callback must not throw.
-   * Throws if no netlink socket can be opened.
-   */
+  /** Calls back once and after changes; it must not throw. Throws without a netlink socket. */
   watch(onNotice: () => void): void {
     this.#endWatch();
     const socket = new InterfaceWatch(this.#pace);
@@ -112,10 +103,7 @@ export class NodeInterface {
     };
   }
 
-  /**
-   * Changes the source of the host's queries to the addresses. Returns whether earlier queries may
-   * be in flight, whose answers removal would lose.
-   */
+  /** Changes the source of the host's queries; returns whether earlier ones may be in flight. */
   yieldSource(): boolean {
     this.#endWatch();
     for (const one of this.#wanted) {
@@ -135,10 +123,7 @@ export class NodeInterface {
     this.#yielded = [];
   }
 
-  /**
-   * Removes the link, or the addresses from lo, unless another program repurposed the link. Returns
-   * what was removed.
-   */
+  /** Removes link or addresses unless another program uses them; returns what was removed. */
   remove(): string[] {
     this.#endWatch();
     try {
@@ -193,7 +178,7 @@ export class NodeInterface {
     const link = this.#open().getLink(this.#name);
     if (link === null) return this.#onLo ? this.#lo() : null;
     const isOurKind = this.#kindOf(link) !== "lo";
-    // Once our link has ports, another program needs it.
+    // With ports, another program needs it.
     const known = this.#link?.index === link.index;
     if (!isOurKind || (!known && this.#hasPorts(link))) {
       const what = isOurKind
@@ -215,7 +200,7 @@ export class NodeInterface {
         kernel.addLink(this.#name, kernelKind);
       } catch (error) {
         if (!(error instanceof NetlinkError)) throw error;
-        // Another process may have created it since `#find`.
+        // Created since `#find`.
         const found = error.errno === ERRNO.EXIST ? this.#find() : null;
         if (found !== null) return found;
         if (error.errno !== ERRNO.OPNOTSUPP) throw error;

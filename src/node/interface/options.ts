@@ -17,7 +17,7 @@ export interface InterfaceOptions {
   addresses: readonly string[];
   log(level: LogLevel, line: string): void;
   clock?: Clock;
-  /** Substitutes that tests use without kernel modules. */
+  /** Substitutes for tests. */
   kernelKinds?: Partial<Record<LinkKind, string>>;
 }
 

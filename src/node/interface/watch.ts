@@ -6,7 +6,7 @@ const MAX_NOTICES = 256;
 const FREE_REPAIRS = 3;
 const MIN_DELAY_MS = 1000;
 const MAX_DELAY_MS = 30_000;
-/** Quiet period before repairs are forgotten; exceeds any delay. */
+/** Quiet period before repairs are forgotten. */
 const CALM_MS = 60_000;
 
 /** Slows repairs if two programs undo each other's changes. Times are monotonic. */
@@ -39,10 +39,7 @@ export class InterfaceWatch {
     this.#pace = pace;
   }
 
-  /**
-   * Whether to check the link now: notices arrived or were lost, and the pace allows it. Delayed
-   * ones are remembered.
-   */
+  /** Whether to check the link now: notices arrived or were lost, and the pace allows it. */
   look(watched: { name: string; index: number }, nowMs: number): boolean {
     const messages = this.#socket.takeNotices(MAX_NOTICES);
     if (messages === null) this.#pending = true;

@@ -27,7 +27,7 @@ const MAX_UID = 4294967294;
 /** IFNAMSIZ without the final zero; includes a trailing +. */
 const MAX_INTERFACE_NAME = 15;
 
-/** Parses the flags. Throws `RangeError` with flag, value and remedy. */
+/** Parses the flags. Throws `RangeError` with the remedy. */
 export function readRedirectArguments(
   args: RedirectArguments,
   names: RedirectFlagNames,

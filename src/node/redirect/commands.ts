@@ -33,7 +33,7 @@ export function commandText({ family, backend, changes }: BackendChanges): strin
   return `${command} <<'EOF'\n${restoreInput(changes)}EOF\n`;
 }
 
-/** Compares the installed redirect with the wanted one. Throws `IptablesError`. */
+/** Compares installed and wanted redirect. Throws `IptablesError`. */
 export async function redirectState(
   family: Family,
   options: RedirectOptions,

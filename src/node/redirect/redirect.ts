@@ -17,7 +17,7 @@ export const REDIRECT_ENTRY: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
 
 /** Options of a redirect. */
 export interface RedirectOptions {
-  /** Null if nodens listens on all addresses; a missing family is not redirected. */
+  /** Null for all addresses; a missing family is not redirected. */
   readonly to: Partial<Record<Family, string | null>>;
   readonly port: number;
   readonly only: readonly string[];
@@ -49,7 +49,7 @@ export function redirectSet(family: Family, options: RedirectOptions | null): Ru
   };
 }
 
-/** In installation order, each above the previous one, so exceptions come first. */
+/** Each is installed above the previous one: exceptions first. */
 export function redirectRules(family: Family, options: RedirectOptions): Rule[] {
   const { to, port, exceptUid, failOpen } = options;
   const address = to[family];

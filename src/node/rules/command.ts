@@ -24,14 +24,14 @@ export const TIMED_OUT = 124;
 const NOT_STARTED = 126;
 /** 200,000 rules of 150 octets; kube-proxy has 50,000 for 5,000 services. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
-/** Time to drain a full pipe, 64 KiB. */
+/** To drain a full pipe (64 KiB). */
 const LAST_OUTPUT_MS = 500;
 /** Only a command stuck in the kernel outlasts this after SIGKILL. */
 const KILL_MS = 500;
 
 /**
- * Runs a command in a process group, which is killed as a whole. Returns soon after `timeoutMs` or
- * `signal`, even if the command is unkillable or a child holds its pipes.
+ * Runs a command in its own process group. Returns soon after `timeoutMs` or `signal`, even if it
+ * is unkillable or a child holds its pipes.
  */
 export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, signal }) => {
   if (signal?.aborted) return { code: TIMED_OUT, stdout: "", stderr: "" };
@@ -75,7 +75,7 @@ export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, s
   return { code: outcome.code, stdout, stderr };
 };
 
-/** Collects output; `take` stops and returns it. */
+/** `take` stops and returns the output. */
 function collect(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   onOverflow: () => void,

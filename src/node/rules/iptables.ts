@@ -6,10 +6,10 @@ import { type Change, restoreInput } from "./transaction.ts";
 export const LOCK_WAIT_SECONDS = 5;
 /** Shorter at stop. */
 export const LOCK_WAIT_AT_STOP_SECONDS = 1;
-/** 50,000 rules take seconds on a tenth of a processor. */
+/** 50,000 rules take seconds at 0.1 CPU. */
 const COMMAND_LIMIT_MS = 20_000;
 
-/** Kind of error; "busy": rules change again at once, or a command hangs. */
+/** Kind of error; "busy": concurrent changes, or a hanging command. */
 export type IptablesFault = "missing" | "permission" | "lock" | "busy" | "other";
 
 /** An iptables error with cause and remedy. */
@@ -36,7 +36,7 @@ export interface Backends {
   readonly used: Backend;
   readonly other: Backend | null;
   readonly reason: string;
-  /** Why the other one is unreadable, if so; it never had our rules. */
+  /** Why the other is unreadable; it never had our rules. */
   readonly unread: string | null;
 }
 
@@ -52,11 +52,9 @@ const NO_SUCH_BACKEND =
   /protocol not supported|address family not supported|generation id: invalid argument/i;
 
 /**
- * Reads both backends of one family and finds the one in use: that of kubelet and kube-proxy, else
- * the one with more rules, else that of `iptables`.
- *
- * All must be readable, or rules could end up in both; once the backend of our rules is `known`,
- * only that one. Throws `IptablesError`.
+ * Reads both backends of a family and finds the one in use: of kubelet and kube-proxy, else with
+ * more rules, else of `iptables`. All must be readable, or rules could end up in both, unless ours
+ * is `known`. Throws `IptablesError`.
  */
 export async function readBackends(
   family: Family,
@@ -66,7 +64,7 @@ export async function readBackends(
   const absent: IptablesError[] = [];
   const backends: Backend[] = [];
   for (const name of ["nft", "legacy", "default"] as const) {
-    // An alias of one of the two: read only if neither exists.
+    // An alias: read only if neither exists.
     if (name === "default" && backends.length + failures.length + absent.length > 0) break;
     const command = commandOf(family, name, "save");
     const saved = await readSaved(command, options);

@@ -90,7 +90,7 @@ function matches(options: readonly RuleOption[], traffic: Traffic): boolean {
     if (name === "--dport" || name === "--dports") {
       return value.split(",").some((range) => inRange(range, traffic.port)) !== negated;
     }
-    // Remote packets do not arrive on a loopback device.
+    // Remote packets do not arrive on lo.
     if (name === "-i" && value === "lo") return negated;
     return NARROWING.includes(name) || TARGET_OPTIONS.test(name);
   });

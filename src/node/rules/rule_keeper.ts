@@ -17,7 +17,7 @@ import type { Family } from "./rule_text.ts";
 import { pause, planTrialRemoval, RuleTrial } from "./rule_trial.ts";
 import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./transaction.ts";
 
-/** Concurrent changes require reading and changing again. */
+/** Concurrent changes require repetition. */
 const ATTEMPTS = 3;
 const ATTEMPT_PAUSE_MS = 200;
 
@@ -39,7 +39,7 @@ interface KeepOptions {
   readonly atStop?: boolean;
 }
 
-/** Maintains one family's rules in one backend; any that may have our rules must be readable. */
+/** Maintains one family's rules in one backend. */
 export class RuleKeeper {
   readonly #family: Family;
   readonly #options: RuleKeeperOptions;
@@ -58,10 +58,7 @@ export class RuleKeeper {
     return removalCommand(this.#family, [...this.#known].at(-1) ?? "default");
   }
 
-  /**
-   * Installs wanted rules, removes ours from the other backend, and verifies both. Throws
-   * `IptablesError`; each table is then changed entirely or not at all.
-   */
+  /** Installs and verifies rules in one backend; tables are atomic. Throws `IptablesError`. */
   async keep(set: RuleSet, { signal, atStop = false }: KeepOptions): Promise<KeptRules> {
     const { run, clock } = this.#options;
     const family = this.#family;
@@ -75,7 +72,7 @@ export class RuleKeeper {
     for (let attempt = 1;; attempt++) {
       const backends = await readBackends(family, { run, signal, known: this.#known });
       const { used, other } = backends;
-      // The other one first: rules are never in both.
+      // The other first: rules are never in both.
       const plans = [...other === null ? [] : [plan(other, nothingOf(set))], plan(used, set)]
         .filter(({ changes }) => changes.length > 0);
       if (plans.length === 0) {
@@ -114,7 +111,7 @@ export class RuleKeeper {
     return new RuleTrial({ ...this.#options, family: this.#family, backend, signal });
   }
 
-  /** Reverts unverifiable changes, lest they accumulate. */
+  /** Reverts unverifiable changes. */
   async #revert(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
     for (const one of done.toReversed()) {
       const changes = inverseOf(one.changes);

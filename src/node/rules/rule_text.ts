@@ -1,6 +1,6 @@
 import { canonicalAddress } from "../../dns/address.ts";
 
-/** IP version; iptables and ip6tables are separate. */
+/** IP version, of iptables or ip6tables. */
 export type Family = 4 | 6;
 
 /** A table of iptables. */
@@ -14,14 +14,14 @@ export interface Rule {
   readonly place?: "first" | "last";
 }
 
-/** An option of a rule: `! -s 10.0.0.0/8` is `{ name: "-s", negated: true, … }`. */
+/** An option of a rule, such as `! -s 10.0.0.0/8`. */
 export interface RuleOption {
   readonly name: string;
   readonly negated: boolean;
   readonly values: readonly string[];
 }
 
-/** Splits a line of iptables-save; double-quoted words may contain `\"` and `\\`. */
+/** Splits a line of iptables-save; words may be quoted. */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
   for (const [, quoted, bare] of line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
@@ -128,7 +128,7 @@ export class SavedRule {
     this.text = text;
   }
 
-  /** Split lazily: a node has tens of thousands of rules. */
+  /** Split lazily: nodes have tens of thousands. */
   get args(): readonly string[] {
     return this.#args ??= splitWords(this.text);
   }

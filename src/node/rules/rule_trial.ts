@@ -39,7 +39,7 @@ export class RuleTrial implements AsyncDisposable {
     ]);
   }
 
-  /** Whether the kernel consistently refuses only these rules. */
+  /** Whether the kernel consistently refuses only these. */
   async isRefused(rules: readonly Rule[], plain: readonly Rule[]): Promise<boolean> {
     const { clock, signal } = this.#options;
     for (let round = 1;; round++) {

@@ -9,7 +9,7 @@ export const COMMENT = {
   failOpen: "nodens: fail-open",
 } as const;
 
-/** Mark (SO_MARK) of nodens' packets; avoids kube-proxy's bits (14, 15). */
+/** SO_MARK of nodens' packets; avoids kube-proxy's bits (14, 15). */
 export const OWN_MARK = 0x53;
 
 const HEARTBEAT_SECONDS = 2;
@@ -17,10 +17,7 @@ const HEARTBEAT_SECONDS = 2;
 /** Lists of `-m recent`: one per family, as a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
-/**
- * Condition of service address rules: a heartbeat and, for remote packets, a listening socket; a
- * heartbeat; or nothing, as in node-cache.
- */
+/** Condition of service rules; `socket`: heartbeat and, for remote packets, a listening socket. */
 export type FailOpenLevel = "socket" | "heartbeat" | "none";
 
 /** Address and port of a server. */
@@ -35,7 +32,7 @@ export interface RuleOptions {
   readonly port: number;
   readonly healthPort: number;
   readonly failOpenTo: readonly Destination[];
-  /** Redirect targets, whose connections must be tracked. */
+  /** Their connections must be tracked. */
   readonly tracked: readonly string[];
 }
 
@@ -75,7 +72,7 @@ export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   return ownAddresses(family, all).flatMap((address) => [
     ...addressRules(address, "socket", all),
     ...insteadRules(address, all),
-    // Older node-cache versions wrote no comments. Accepting rules do no harm.
+    // Older node-cache wrote no comments. Accepting rules do no harm.
     ...addressRules(address, "none", all).filter(({ table }) => table === "raw").map((rule) => ({
       ...rule,
       args: rule.args.slice(0, rule.args.indexOf("comment") - 1),
@@ -137,7 +134,7 @@ function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[
   ];
 }
 
-/** Condition that a list entry was renewed recently. */
+/** Condition of a recently renewed list entry. */
 export function recent(list: string, mask: string): string[] {
   return [
     ...["-m", "recent", "--rcheck", "--seconds", `${HEARTBEAT_SECONDS}`],

@@ -20,10 +20,9 @@ export interface Change {
 }
 
 /**
- * Commands that turn present rules into wanted ones. Correct rules stay.
- *
- * Duplicates are removed and inserted once: `-D` deletes the first, and the last may be below a
- * foreign rule. In nat the first match decides, so a misordered chain of ours is replaced.
+ * Commands that turn present rules into wanted ones. Duplicates are all removed and inserted once:
+ * `-D` deletes the first, and the last may be below a foreign rule. In nat the first match decides,
+ * so misordered chains are replaced.
  */
 export function planChanges(present: readonly SavedRule[], set: RuleSet): Change[] {
   const keyed = <T extends Rule | SavedRule>(rules: readonly T[]) =>

@@ -22,7 +22,7 @@ import {
 export interface BaseCorefileSurroundings {
   env: (name: string) => string | undefined;
   check: (text: string) => Promise<string | null>;
-  /** Called after each change since `start`. */
+  /** Called after each change. */
   onChange: (text: string, summary: string) => void | Promise<void>;
   onFault: (message: string) => void;
   files?: ConfigFiles;
@@ -30,8 +30,8 @@ export interface BaseCorefileSurroundings {
 }
 
 /**
- * Generates the Corefile from template, kube-dns config map and environment, again after each
- * change. Faults are reported, and the previous config map or Corefile stays.
+ * Generates the Corefile from template, kube-dns config map and environment, again after changes.
+ * On faults the previous config map or Corefile stays.
  */
 export class BaseCorefile {
   text: string | null = null;
@@ -58,17 +58,14 @@ export class BaseCorefile {
     });
   }
 
-  /**
-   * Writes the first Corefile and starts polling. Null after a fault, or if the optional template
-   * is missing and the target exists.
-   */
+  /** Writes the first Corefile and polls. Null after a fault, or without an optional template. */
   async start(): Promise<string | null> {
     await this.#enqueue(await this.#poll.first(), false);
     this.#poll.start();
     return this.text;
   }
 
-  /** Reads everything and reports faults again, for a reload by signal. */
+  /** Reads everything and reports faults again. */
   async refresh(): Promise<void> {
     this.#lastConfig = "";
     await this.#enqueue(await this.#poll.first(), true);
@@ -175,7 +172,7 @@ export class BaseCorefile {
 }
 
 const POLL_MS = 2000;
-/** Writers need a while. */
+/** Writers need time. */
 const SETTLE_MS = 200;
 
 interface SettledPollOptions<T> {
@@ -184,10 +181,7 @@ interface SettledPollOptions<T> {
   clock?: Clock | undefined;
 }
 
-/**
- * Polls a value, and reports changes seen twice. Symbolic links swapped further up the path, as in
- * config map volumes, cause no notification.
- */
+/** Polls for changes seen twice: swapped parent links (config maps) cause no notification. */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;
   readonly #clock: Clock;
@@ -212,7 +206,7 @@ export class SettledPoll<T> {
     this.#after(POLL_MS);
   }
 
-  /** Stops polling; resolves when idle. */
+  /** Resolves when idle. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();

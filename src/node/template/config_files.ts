@@ -58,7 +58,7 @@ export async function writeAtomically(
   const slash = target.lastIndexOf("/") + 1;
   const beside = `${target.slice(0, slash)}.${target.slice(slash)}.${Deno.pid}.tmp`;
   try {
-    // Process ids are reused, in a container at each start.
+    // Process ids are reused.
     await steps.remove(beside).catch(() => {});
     await steps.create(beside, text);
     await steps.rename(beside, target);

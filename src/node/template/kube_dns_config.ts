@@ -32,10 +32,7 @@ export const NO_KUBE_DNS_CONFIG: KubeDnsConfig = { stubDomains: [], upstreamName
 /** Files of the config map. */
 export const KUBE_DNS_FILES = ["stubDomains", "upstreamNameservers"] as const;
 
-/**
- * Parses and checks the mounted files (null: missing) as kube-dns does. With any fault, `config` is
- * null.
- */
+/** Parses the mounted files (null: missing) as kube-dns does; with faults, `config` is null. */
 export function parseKubeDnsConfig(
   files: Readonly<Record<typeof KUBE_DNS_FILES[number], string | null>>,
   directory: string,
@@ -113,7 +110,7 @@ function checkName(name: string, fault: Fault): void {
   fault(`${quote(name)} is not a domain name as Kubernetes requires it (${remedy})`);
 }
 
-/** @param options - `names`: allow host names, as kube-dns does for stub domains */
+/** @param options - `names`: allow host names, for stub domains */
 function checkServer(text: string, { names }: { names: boolean }, fault: Fault): void {
   const wrong = `${quote(text)} is not an IP address with an optional port`;
   try {

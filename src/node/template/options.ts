@@ -3,14 +3,14 @@ export interface NodeOptions {
   /** Canonical; if empty, the host is not changed. */
   localIps: string[];
   dnsPort: number;
-  /** Port of `health` on those addresses; untracked too. */
+  /** Port of `health` there; untracked too. */
   healthPort: number;
   setupInterface: boolean;
   interfaceName: string;
   setupIptables: boolean;
   syncIntervalMs: number;
   skipTeardown: boolean;
-  /** Additional metrics address; may be empty. */
+  /** May be empty. */
   metricsListenAddress: string;
   template: TemplateOptions | null;
 }
@@ -18,7 +18,7 @@ export interface NodeOptions {
 /** Options of a template. */
 export interface TemplateOptions {
   baseFile: string;
-  /** Named by a flag, so its absence is a fault. */
+  /** Its absence is a fault. */
   baseRequired: boolean;
   target: string;
   configDirectory: string;

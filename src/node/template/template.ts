@@ -16,13 +16,13 @@ const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN, METRICS] as const;
 const RESOLV_CONF = "/etc/resolv.conf";
 /** node-cache's TTL for stub domains. */
 const STUB_DOMAIN_TTL_SECONDS = 30;
-/** A file with more is hardly a template. */
+/** More is hardly a template. */
 const MAX_FAULTS = 20;
 
 const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*|__PROMETHEUS__\\w*`, "g");
-/** Tokens of the Corefile lexer: quoted words, comments, words, white space, an unclosed quote. */
+/** Corefile tokens: quoted words, comments, words, white space, an unclosed quote. */
 const PIECE = /"(?:\\[\s\S]|[^"\\])*"|#[^\n]*|[^\s"#][^\s#]*|\s+|"[^\n]*/g;
-/** A `forward` to the upstreams with only `force_tcp` in its block. */
+/** A `forward` to the upstreams with only `force_tcp`. */
 const FORCED_TCP = new RegExp(
   `^([ \\t]*forward[ \\t]+\\S+[ \\t]+${UPSTREAMS})[ \\t]*\\{[ \\t]*\\r?\\n` +
     "[ \\t]*force_tcp[ \\t]*\\r?\\n[ \\t]*\\}[ \\t]*\\r?$",
@@ -38,27 +38,24 @@ export interface TemplateValues extends KubeDnsConfig {
   localIps: readonly string[];
   clusterDns: AddressOrWhy;
   domain: string;
-  /** Address of `-prometheus-listen-address`, as it is written there. */
+  /** As in `-prometheus-listen-address`. */
   metricsEndpoint: string;
   dnsPort: number;
 }
 
 /** A filled template. */
 export interface FilledTemplate {
-  /** With the template's line numbers, for faults. */
+  /** With the template's line numbers. */
   text: string;
   stubDomainsLine: number | null;
 }
 
-/**
- * Fills a template and appends a server block per stub domain, as node-cache does (kubernetes/dns,
- * updateCorefile). Throws `CorefileErrors`.
- */
+/** Fills a template as node-cache's updateCorefile does. Throws `CorefileErrors`. */
 export function fillTemplate(template: string, values: TemplateValues): FilledTemplate {
   const { file, upstreamNameservers, stubDomains } = values;
   const faults = new Map<string, CorefileError>();
   let line = 1;
-  // Custom servers are queried over UDP. Empty lines preserve line numbers.
+  // Custom servers use UDP. Empty lines preserve line numbers.
   const source = upstreamNameservers.length > 0 ? template.replace(FORCED_TCP, "$1\n\n") : template;
   let text = source.replace(PIECE, (piece) => {
     const place = { file, line };

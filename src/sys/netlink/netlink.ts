@@ -21,7 +21,7 @@ export const NLM_F = {
   CREATE: 0x400,
 } as const;
 
-/** Acknowledgement: only the request's header is copied. */
+/** Acknowledgement: header only. */
 const CAPPED = 0x100;
 /** Acknowledgement: attributes follow. */
 const ACK_ATTRIBUTES = 0x200;
@@ -50,7 +50,7 @@ export interface NetlinkRequest {
   readonly attributes?: readonly Attribute[];
 }
 
-/** An attribute: octets, text (sent zero-terminated), u32, or nested attributes. */
+/** An attribute: octets, text, u32, or nested attributes. */
 export type Attribute = readonly [
   type: number,
   value: Uint8Array | string | number | readonly Attribute[],
@@ -88,7 +88,7 @@ export function encodeAttribute([type, value]: Attribute): Uint8Array {
   return join([header, octets]);
 }
 
-/** Decodes the messages of one receive call. Throws if a length is invalid. */
+/** Decodes the messages of one receive call. Throws if invalid. */
 export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   const view = viewOf(bytes);
   const messages: NetlinkMessage[] = [];
@@ -107,7 +107,7 @@ export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   return messages;
 }
 
-/** Decodes attributes by type; the last one counts. Throws if a length is invalid. */
+/** Decodes attributes by type; the last counts. Throws if invalid. */
 export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = viewOf(bytes);
   const attributes = new Map<number, Uint8Array>();
@@ -137,7 +137,7 @@ export function decodeAcknowledgement({ body, flags, type }: NetlinkMessage): Ac
   return { errno, text: decodeText(decodeAttributes(body.subarray(at)).get(ACK_TEXT)) };
 }
 
-/** Text of an attribute up to its zero octet, or "". */
+/** Text of an attribute, or "". */
 export function decodeText(value: Uint8Array = new Uint8Array()): string {
   const end = value.indexOf(0);
   return new TextDecoder().decode(end < 0 ? value : value.subarray(0, end));

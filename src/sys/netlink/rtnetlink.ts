@@ -79,7 +79,7 @@ export class Rtnetlink {
     return this.#socket.dump(request).map(decodeAddress).filter((address) => address !== null);
   }
 
-  /** Does nothing if it exists; skips IPv6 duplicate address detection. */
+  /** Idempotent; skips IPv6 duplicate address detection. */
   addAddress(address: AddressRequest): void {
     const flags = address.bytes.length === 16 ? IFA_F_NODAD : 0;
     const attributes = addressAttributes(address);
@@ -87,14 +87,12 @@ export class Rtnetlink {
     this.#run(RTM.NEWADDR, NEW, addressHeader(address, flags), attributes, ERRNO.EXIST);
   }
 
-  /** Returns whether it existed. */
   deleteAddress(address: AddressRequest): boolean {
     const [header, attributes] = [addressHeader(address, 0), addressAttributes(address)];
     const gone = [ERRNO.ADDRNOTAVAIL, ERRNO.NODEV];
     return this.#run(RTM.DELADDR, ACK, header, attributes, ...gone) !== null;
   }
 
-  /** Null without a route. */
   sourceTowards(destination: Uint8Array): Uint8Array | null {
     const header = routeHeader(destination);
     const attributes: Attribute[] = [[RTA.DST, destination]];
@@ -103,13 +101,13 @@ export class Rtnetlink {
       const [route] = this.#socket.dump(request);
       return route === undefined ? null : decodeSource(route);
     } catch (error) {
-      // No route, or a rejecting one; error numbers vary.
+      // No or a rejecting route; error numbers vary.
       if (error instanceof NetlinkError) return null;
       throw error;
     }
   }
 
-  /** For this host's own packets to a local address. */
+  /** For this host's packets to a local address. */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
     // Adds a second IPv6 route, used once the first is deleted: no request can name the kernel
     // route's metric.
@@ -119,7 +117,6 @@ export class Rtnetlink {
     if (route.bytes.length === 16) this.deleteLocalRoute(route);
   }
 
-  /** Returns whether it existed. */
   deleteLocalRoute(route: LocalRoute): boolean {
     const [header, attributes] = [localRouteHeader(route), routeAttributes(route)];
     return this.#run(RTM.DELROUTE, ACK, header, attributes, ERRNO.SRCH, ERRNO.NODEV) !== null;

@@ -51,7 +51,7 @@ export interface Link {
   /** "dummy", "bridge", …; empty for physical devices and lo. */
   readonly kind: string;
   readonly up: boolean;
-  /** Index of its bridge or bond. */
+  /** Its bridge or bond. */
   readonly master: number;
 }
 
@@ -61,7 +61,7 @@ export interface LinkAddress {
   /** Four or sixteen octets. */
   readonly bytes: Uint8Array;
   readonly prefixLength: number;
-  /** In use by another machine, so disabled by the kernel. */
+  /** In use by another machine. */
   readonly duplicate: boolean;
 }
 

@@ -26,7 +26,7 @@ const REPLY = { port: 4, peerPort: 6, address: 8, peer: 24, interface: 40, cooki
 export interface DiagnosedSocket {
   readonly local: Address;
   readonly peer: Address;
-  /** `SO_COOKIE`: unique until the system restarts. */
+  /** `SO_COOKIE`: unique until reboot. */
   readonly cookie: bigint;
 }
 

@@ -17,7 +17,7 @@ export const NETLINK_PROTOCOL = { ROUTE: 0, SOCK_DIAG: 4 } as const;
 /** Acknowledgements without the request, and with an explanation. */
 const NETLINK = { CAP_ACK: 10, EXT_ACK: 11 } as const;
 const SOCKADDR_NL_SIZE = 12;
-/** The kernel returns at most 32 KiB per receive call. */
+/** A receive call returns at most 32 KiB. */
 const BUFFER_SIZE = 65536;
 const MAX_DUMP = 100_000;
 /** Until a dump without a concurrent change. */
@@ -43,7 +43,7 @@ export class NetlinkSocket {
   #fd: number;
   #sequence = 0;
 
-  /** Subscribes to notices: bit n-1 of `groups` selects group n. Throws if not permitted. */
+  /** Bit n-1 of `groups` selects group n. Throws if not permitted. */
   constructor(groups = 0, protocol: number = NETLINK_PROTOCOL.ROUTE) {
     this.#fd = this.#libc.socket(AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol);
     if (this.#fd < 0) throw new Error(`Cannot open a netlink socket: ${lastErrorText()}`);
@@ -63,7 +63,7 @@ export class NetlinkSocket {
     return this.#fd;
   }
 
-  /** Returns the messages before the acknowledgement. Throws `NetlinkError`. */
+  /** Returns messages before the acknowledgement. Throws `NetlinkError`. */
   run(request: NetlinkRequest): NetlinkMessage[] {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const bytes = encodeRequest(request, this.#sequence);
@@ -110,7 +110,7 @@ export class NetlinkSocket {
     for (let i = 0; i < limit; i++) {
       let length = this.#receive();
       if (length < 0) {
-        // The queue is empty, or it overflowed (ENOBUFS).
+        // Empty, or overflowed (ENOBUFS).
         length = this.#receive();
         if (length < 0) break;
         lost = true;
@@ -126,12 +126,12 @@ export class NetlinkSocket {
     this.#fd = -1;
   }
 
-  /** Over `BUFFER_SIZE` if truncated; -1 if the queue is empty. */
+  /** Larger than `BUFFER_SIZE` if truncated; -1 if empty. */
   #receive(): number {
     return this.#libc.recv(this.#fd, this.#buffer, BUFFER_SIZE, MSG.DONTWAIT | MSG.TRUNC);
   }
 
-  /** Copies, since the buffer is reused. */
+  /** Copies: the buffer is reused. */
   #messages(length: number): NetlinkMessage[] {
     return decodeMessages(this.#buffer.slice(0, length));
   }

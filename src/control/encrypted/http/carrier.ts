@@ -12,7 +12,7 @@ const MEDIA_TYPE = "application/dns-message";
 const MAX_REQUESTS = 256;
 /** The engine gives up long before. */
 const REQUEST_MS = 10_000;
-/** Unsent output (acknowledgements) for a peer that does not read. */
+/** Acknowledgements for a peer that does not read. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 const MAX_FAILURES = 3;
 const GOAWAY_MS = 1000;
@@ -21,10 +21,8 @@ const BLOCKED_MS = 1000;
 const NO_HEADERS = "HTTP response without headers";
 
 /**
- * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame, answered in any order.
- *
- * A failed request (status, content type, reset) is answered with SERVFAIL. If none has succeeded
- * yet, or three in a row failed, the connection is closed, and the engine asks another upstream.
+ * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame, answered in any order. Failures get
+ * SERVFAIL; a failed first request, or three failures in a row, close the connection.
  */
 export class HttpCarrier extends Carrier {
   readonly #client: Http2Client;
@@ -129,7 +127,7 @@ export class HttpCarrier extends Carrier {
 
   #request(query: Uint8Array): void {
     const { events, context, endpoint } = this.parts;
-    // Id 0 lets HTTP caches match equal queries; answers get it back.
+    // Id 0 lets HTTP caches match equal queries.
     const message = new Uint8Array(query);
     message[0] = 0;
     message[1] = 0;

@@ -1,11 +1,11 @@
 /**
- * HTTP/2 client protocol (RFC 9113) for DNS over HTTPS, without socket and clock.
+ * HTTP/2 client protocol (RFC 9113), without socket and clock.
  *
- * `fetch` would also trust the built-in authorities; `node:http2` of Deno 2.9.6 takes four times
- * the CPU, and crashed and garbled bodies in tests; pure JavaScript libraries are unmaintained.
+ * `fetch` would also trust built-in authorities; `node:http2` of Deno 2.9.6 takes four times the
+ * CPU, crashes, and garbles bodies; JavaScript libraries are unmaintained.
  *
- * Frames that do not advance an answer use up an allowance, which bounds the work a peer can cause;
- * at zero the connection is closed (ENHANCE_YOUR_CALM).
+ * Frames without progress use up an allowance; at zero the connection is closed
+ * (ENHANCE_YOUR_CALM).
  */
 import {
   CODE,
@@ -31,15 +31,12 @@ import {
 import { DEFAULT_WINDOW, Http2Sender } from "./http2_sender.ts";
 import { joinBytes } from "./join_bytes.ts";
 
-/** Larger than a DNS message: only the connection's window needs updates. */
+/** Above a DNS message: only the connection's window needs updates. */
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
 const DEFAULT_STREAMS = 100;
-/**
- * Frames that do not advance an answer: initial, per answer, per few seconds, maximum. Servers send
- * two or three per answer.
- */
+/** Allowed frames: initial, per answer, per `earn`, maximum. Servers send 2 or 3 per answer. */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
 /** Fixed payload sizes; GOAWAY's is a minimum. */
 const SIZES: Record<number, number> = {
@@ -51,7 +48,7 @@ const SIZES: Record<number, number> = {
 /** Smaller DATA without END_STREAM uses up the allowance. */
 const SMALL_DATA = 64;
 
-/** Why a connection is unusable; `flood`: the allowance is used up. */
+/** Why a connection is unusable. */
 export interface Http2Fault {
   readonly why: string;
   readonly flood: boolean;
@@ -319,7 +316,7 @@ export class Http2Client {
   #end(id: number): void {
     // The data callback may have cancelled it.
     if (!this.#streams.delete(id)) return;
-    // Answered before the whole request was sent.
+    // Answered before fully sent.
     if (this.#sender.close(id)) this.#reject(id);
     this.#allow(ALLOWANCE.answer);
     this.#events.end(id);

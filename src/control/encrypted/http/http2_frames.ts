@@ -83,7 +83,7 @@ export function word(bytes: Uint8Array, at: number): number {
     0;
 }
 
-/** DATA or HEADERS without padding; null if the padding is too long. */
+/** DATA or HEADERS without padding; null if malformed. */
 export function unpad(flags: number, payload: Uint8Array): Uint8Array | null {
   if ((flags & FLAG.PADDED) === 0) return payload;
   const padding = payload[0];
@@ -97,7 +97,7 @@ export class FrameReader {
   #buffer: Uint8Array | null = null;
   #length = 0;
 
-  /** Calls `check` per frame header and `handle` per frame; either stops with false. */
+  /** Calls `check` per header and `handle` per frame; either stops with false. */
   read(
     bytes: Uint8Array,
     check: (type: number, length: number) => boolean,

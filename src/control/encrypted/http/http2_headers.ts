@@ -1,7 +1,4 @@
-/**
- * HTTP/2 header blocks (HPACK, RFC 7541): requests are literals, and only status and content type
- * of responses are read. The client's settings disable the dynamic table.
- */
+/** HPACK (RFC 7541): sends literals; reads status and content type; no dynamic table. */
 
 /** Static table (RFC 7541 appendix A). */
 const INDEX = {
@@ -18,7 +15,7 @@ const INDEX = {
   last: 61,
 } as const;
 const STATUSES = [200, 204, 206, 304, 400, 404, 500];
-/** Canonical Huffman code (RFC 7541 appendix B): symbols of five to eight bits suffice. */
+/** Huffman code (RFC 7541 appendix B): symbols of five to eight bits suffice. */
 const HUFFMAN = [
   { bits: 5, first: 0, symbols: "012aceiost" },
   { bits: 6, first: 20, symbols: " %-./3456789=A_bdfghlmnpru" },
@@ -33,7 +30,7 @@ const MAX_TEXT = 200;
 
 const encoder = new TextEncoder();
 
-/** A request for `application/dns-message`; `sizeBytes` is a POST's body length. */
+/** A request; `sizeBytes` is a POST's body length. */
 export interface RequestHeaders {
   readonly method: "GET" | "POST";
   readonly authority: string;
@@ -61,7 +58,7 @@ export function encodeRequest(request: RequestHeaders): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Decodes a response's header block; null if malformed or too long. */
+/** Decodes a response's header block; null if malformed. */
 export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
   const headers: ResponseHeaders = { status: null, contentType: null };
   const reader = new BlockReader(block);
@@ -159,7 +156,7 @@ class BlockReader {
   }
 }
 
-/** Indexed by eight bits: symbol, and its length above; 0 for longer codes. */
+/** By eight bits: symbol, and its length above; 0 for longer codes. */
 const SYMBOLS = new Uint16Array(256);
 for (const { bits, first, symbols } of HUFFMAN) {
   [...symbols].forEach((symbol, i) => {
@@ -182,7 +179,7 @@ function unpack(bytes: Uint8Array): string | null {
       count -= entry >>> 8;
     }
   }
-  // A last symbol shorter than the index may be left, then padding of ones.
+  // A shorter last symbol may be left, then padding.
   while (count >= 5) {
     const entry = SYMBOLS[((pending << (8 - count)) | (0xff >>> count)) & 0xff]!;
     if (entry === 0 || entry >>> 8 > count) break;

@@ -56,7 +56,7 @@ export class HttpRequest {
   }
 }
 
-/** SERVFAIL for a query, as a frame; keeps all sections to match the question. */
+/** SERVFAIL as a frame; keeps all sections to match the question. */
 export function servfail(query: Uint8Array): Uint8Array {
   const frame = new Uint8Array(LENGTH_BYTES + query.length);
   frame[0] = query.length >>> 8;
@@ -67,9 +67,7 @@ export function servfail(query: Uint8Array): Uint8Array {
   return frame;
 }
 
-/**
- * Whether the question is equal (in any case), or missing in an error. The engine checks the rest.
- */
+/** Whether the question is equal (in any case), or missing in an error. */
 function answersQuery(query: Uint8Array, message: Uint8Array): boolean {
   if ((message[2]! & FLAG.QR) === 0) return false;
   const questions = (message[4]! << 8) | message[5]!;

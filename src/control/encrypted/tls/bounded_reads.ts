@@ -16,10 +16,7 @@ interface Read {
   late: boolean;
 }
 
-/**
- * Reads files that may hang. Kernel waits cannot be cancelled, so callers share a pending read, and
- * fail at once if it is late.
- */
+/** Reads with a time limit. Kernel waits cannot be cancelled, so callers share a pending read. */
 export class BoundedReads {
   readonly #limitMs: number;
   readonly #clock: Clock;

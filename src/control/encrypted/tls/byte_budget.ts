@@ -1,11 +1,11 @@
 /** A user of a shared byte budget. */
 export interface Holder {
   held: number;
-  /** Called on the largest holder of an exceeded budget: release everything. */
+  /** Called on the budget's largest holder: release everything. */
   exhausted(): void;
 }
 
-/** Limit of bytes over all holders; evicts the largest when exceeded. */
+/** Limit of bytes over all holders; evicts the largest. */
 export class ByteBudget {
   #limit: number;
   readonly #holders = new Set<Holder>();

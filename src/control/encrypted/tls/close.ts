@@ -9,10 +9,7 @@ export const MAX_LINGERING = 4;
 /** Functions that destroy them, oldest first. */
 const lingering = new Map<SecureConnection["transport"], () => void>();
 
-/**
- * Closes a connection gracefully. Destroys it if paused with excess input, slow, sending too much,
- * or beyond `MAX_LINGERING`.
- */
+/** Closes gracefully, or at once if slow, with excess input, or beyond `MAX_LINGERING`. */
 export function closeConnection({ socket, transport }: SecureConnection, clock: Clock): void {
   if (transport.destroyed || lingering.has(transport)) return;
   const forget = () => {

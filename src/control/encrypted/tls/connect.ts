@@ -30,13 +30,11 @@ const REFUSED_CODES = new Set([
   "CERT_NOT_YET_VALID",
 ]);
 
-/** A valid certificate for another name. */
 class WrongName extends Error {}
 
 /**
- * Opens a TLS connection (1.2 or later) and verifies the peer's name or address. Rejects with an
- * error for the operator, an `UpstreamRefused` if retrying is useless. Both sockets have `error`
- * listeners.
+ * Opens a verified TLS connection (1.2 or later). Rejects with `UpstreamRefused` if retrying is
+ * useless. Both sockets have `error` listeners.
  */
 export async function connectTls(
   endpoint: LaneEndpoint,
@@ -71,7 +69,7 @@ export async function connectTls(
   };
   tcp.on("error", failed);
   tcp.once("close", () => {
-    // After an error, the explanation may still be running.
+    // The explanation of an error may still run.
     if (!tcp.errored && !socket?.errored) reject(new Error(`${phase} closed by the upstream`));
   });
   tcp.once("connect", () => {
@@ -116,7 +114,7 @@ function tlsOptions(endpoint: LaneEndpoint, credentials: Credentials) {
   } as const;
 }
 
-/** Uses only subject alternative names (RFC 8310 section 8.1). */
+/** Only subject alternative names (RFC 8310 section 8.1). */
 function checkName(endpoint: LaneEndpoint, certificate: PeerCertificate): Error | undefined {
   const wanted = endpoint.tls.serverName || endpoint.address.replace(/%.*/, "");
   const names = certificate.subjectaltname ?? "";
@@ -126,7 +124,7 @@ function checkName(endpoint: LaneEndpoint, certificate: PeerCertificate): Error 
   return new WrongName(`certificate is for ${carried.slice(0, 200)}, not ${wanted}`);
 }
 
-/** Server name and protocol to send (SNI, ALPN). */
+/** SNI and ALPN. */
 function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
   return {
     ...serverName !== "" && !isIP(serverName) && { servername: serverName },
@@ -134,10 +132,7 @@ function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
   };
 }
 
-/**
- * Explains a refused certificate, for which `node:tls` has a single code: fetches it unverified
- * over a second, shared connection that sends nothing. Never rejects.
- */
+/** Explains a refused certificate, fetched over a shared connection without data. Never rejects. */
 function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
   const key = JSON.stringify(endpoint);
   const running = explanations.get(key);

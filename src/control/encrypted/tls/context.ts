@@ -3,10 +3,7 @@ import type { ByteBudget } from "./byte_budget.ts";
 import type { CredentialFiles } from "./files.ts";
 import type { Refusals } from "./refusals.ts";
 
-/**
- * Why this side closed or refused a connection: exhausted budget, HTTP/2 violation, empty frames,
- * unsolicited answers, or avoided after one of these.
- */
+/** Why this side refused a connection. "flood": empty frames; "refused": after another reason. */
 export const TLS_CLOSE_REASONS = ["budget", "protocol", "flood", "unasked", "refused"] as const;
 /** One of `TLS_CLOSE_REASONS`. */
 export type TlsCloseReason = (typeof TLS_CLOSE_REASONS)[number];
@@ -19,6 +16,6 @@ export interface TlsContext {
   readonly refusals: Refusals;
   readonly handshakeMs: number;
   count(reason: TlsCloseReason): void;
-  /** Reports bytes outside V8's heap that soon become garbage. */
+  /** Bytes outside V8's heap that soon become garbage. */
   allocated(sizeBytes: number): void;
 }

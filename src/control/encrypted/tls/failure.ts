@@ -26,10 +26,7 @@ const ALERTS: Record<string, string> = {
   NoApplicationProtocol: "the upstream speaks neither HTTP/2 nor DNS here (ALPN)",
 };
 
-/**
- * Explains a close without an error. Before any answer, the client certificate may be the reason:
- * TLS 1.3 servers check it after the handshake, not all with an alert.
- */
+/** Explains a close without an error, by which TLS 1.3 servers may refuse client certificates. */
 export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
   if (answered) return "connection closed by the upstream";
   return "connection closed by the upstream before any answer " +
@@ -48,7 +45,7 @@ export function explainBreak(
   return reset && !answered ? explainEnd(endpoint, false) : explainFailure(error, endpoint);
 }
 
-/** Whether the peer's error is a lasting mismatch. */
+/** Whether an error is a lasting mismatch. */
 export function isRefusal({ message }: Error): boolean {
   const alert = alertIn(message);
   return alert !== undefined && alert in ALERTS;

@@ -68,7 +68,7 @@ export class CredentialFiles {
     return { credentials, version };
   }
 
-  /** Changes with the configured files. Rejects with `FileHangs`. */
+  /** Changes with the files. Rejects with `FileHangs`. */
   async version({ caFile, certFile, keyFile }: PemFiles): Promise<string> {
     const files = [caFile, certFile, keyFile].filter((file) => file !== null);
     const loaded = await Promise.all(files.map((file) => this.#load(file)));
@@ -118,7 +118,7 @@ function unusable(file: string, why: string): Error {
   return new Error(`Cannot use "${file}": ${why}`);
 }
 
-/** A mismatch would fail the handshake without a reason. */
+/** A mismatch would fail without a reason. */
 function checkPair(certFile: string, cert: string, key: { file: string; pem: string }): void {
   let certificate: X509Certificate;
   try {

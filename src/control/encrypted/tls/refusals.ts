@@ -14,10 +14,7 @@ interface Refusal {
   checkedMs: number;
 }
 
-/**
- * Servers with a lasting failure (certificate, protocol, floods), avoided for a while, unless this
- * side's certificates change.
- */
+/** Servers avoided after lasting failures, for a while or until certificates change. */
 export class Refusals {
   readonly #clock: Clock;
   readonly #refusals = new Map<string, Refusal>();
@@ -26,10 +23,7 @@ export class Refusals {
     this.#clock = clock;
   }
 
-  /**
-   * Why a server is avoided, or null. Without `version`, certificates must have been checked
-   * recently.
-   */
+  /** Why a server is avoided, or null. Omit `version` if certificates were just checked. */
   reason(endpoint: LaneEndpoint, version?: string): string | null {
     const refusal = this.#refusals.get(keyOf(endpoint));
     if (refusal === undefined) return null;

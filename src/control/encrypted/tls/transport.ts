@@ -4,8 +4,8 @@ import { Duplex } from "node:stream";
 type Done = (error?: Error | null) => void;
 
 /**
- * TCP connection below a TLS socket that can be paused. On a plain TCP socket, Deno's TLS never
- * stops reading, even when both are paused, and buffers outside JavaScript's memory.
+ * Pausable TCP connection below a TLS socket. On a plain one Deno's TLS reads even when paused, and
+ * buffers outside JavaScript's memory.
  */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;

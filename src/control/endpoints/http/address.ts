@@ -5,17 +5,14 @@ import { type HttpReply, type HttpRequest, refusal } from "./message.ts";
 /** Handler of a path. */
 export interface HttpTarget {
   handler: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
-  /** Cheap; answered before everything else. */
+  /** Answered before everything else. */
   probe?: boolean;
-  /** Limit for an answer instead of `HttpLimits.answerMs`. */
+  /** Overrides `HttpLimits.answerMs`. */
   answerMs?: number;
   localOnly?: boolean;
 }
 
-/**
- * HTTP server of one address. Survives lack of descriptors and hoarding clients: a new connection
- * replaces the longest idle one.
- */
+/** HTTP server of one address. At its limits a new connection replaces the longest idle one. */
 export class HttpAddressServer implements ConnectionOwner {
   targets: ReadonlyMap<string, HttpTarget> = new Map();
   maxConnections: number;
@@ -93,7 +90,7 @@ export class HttpAddressServer implements ConnectionOwner {
       }
       await this.#pause(this.#untilRoomMs());
       this.#serve(conn);
-      // Accepting queued connections does not yield to the event loop.
+      // Accepting does not yield to the event loop.
       if (accepted % limits.acceptsATurn === 0) {
         await new Promise((resolve) => setImmediate(resolve));
       }

@@ -93,7 +93,7 @@ export class HttpConnection {
     }
     this.#limit(this.#owner.answerMs(read.path), "slow_answer");
     const reply = await this.#owner.answer(read, this);
-    // Unread answers to a pipelining client would pile up in the kernel.
+    // A pipelining client's unread answers would pile up in the kernel.
     const close = read.close || this.#ending || this.#length > 0;
     await this.#send(writeReply(reply, { close, headOnly: read.method === "HEAD" }));
     if (close) return await this.#discard();
@@ -135,7 +135,7 @@ export class HttpConnection {
     }
   }
 
-  /** If input is unread, the kernel resets the connection. */
+  /** Unread input would cause a reset. */
   async #discard(): Promise<false> {
     const { limits } = this.#context;
     this.answering = false;

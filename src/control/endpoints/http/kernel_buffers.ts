@@ -3,17 +3,14 @@ import { AF, SO, SOL, TCP_USER_TIMEOUT } from "../../../sys/constants.ts";
 import type { Libc } from "../../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../sys/sockaddr.ts";
 
-/** The kernel doubles it; the default is 4 MiB for a client that does not read. */
+/** Doubled by the kernel; the default is 4 MiB. */
 const SEND_BYTES = 16_384;
-/** Then the kernel drops unacknowledged data, even after close. */
+/** Then unacknowledged data is dropped, even after close. */
 const UNTAKEN_MS = 3000;
 /** New sockets get the lowest free number. */
 const MAX_DESCRIPTOR = 65_536;
 
-/**
- * Bounds kernel memory of a listening socket's connections, which inherit these options; returns
- * whether the socket was found: the first unbounded one at the address.
- */
+/** Bounds kernel memory of a listener's connections; returns whether its socket was found. */
 export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean {
   const name = new Uint8Array(SOCKADDR_SIZE);
   const view = new DataView(name.buffer);

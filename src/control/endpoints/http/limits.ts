@@ -1,4 +1,4 @@
-/** HTTP limits in bytes and milliseconds: clients must not crowd out probes and scrapers. */
+/** HTTP limits: clients must not crowd out probes and scrapers. */
 export const HTTP_LIMITS = {
   /** Per address: ten scrapers and probes, and their leftovers. */
   connections: 64,
@@ -6,7 +6,7 @@ export const HTTP_LIMITS = {
   /** Minimum idle time before eviction. */
   graceMs: 10,
   headBytes: 8192,
-  /** From accept, or from the first byte of a later request. */
+  /** From accept, or a later request's first byte. */
   headMs: 5000,
   idleMs: 10_000,
   answerMs: 10_000,
@@ -15,7 +15,7 @@ export const HTTP_LIMITS = {
   /** Unwanted body to drain: a reset could destroy the answer. */
   discardedBytes: 65_536,
   discardMs: 1000,
-  /** Probes (/health, /ready) per turn, over all addresses; each costs 0.1 ms. */
+  /** Probes per turn, over all addresses; each costs 0.1 ms. */
   probesATurn: 8,
   /** Other answers, over all addresses: a tenth of the thread's time. */
   pagesASecond: 100,

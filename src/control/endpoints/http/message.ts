@@ -9,7 +9,7 @@ export interface HttpRequest {
   close: boolean;
 }
 
-/** An answer; length, date and connection headers are added. */
+/** An answer without length, date and connection headers. */
 export interface HttpReply {
   status: number;
   headers?: Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Larger bodies are not copied behind their head. */
+/** Larger bodies are not copied. */
 const JOINED_BYTES = 4096;
 const PEEKED_BYTES = 64;
 
@@ -41,7 +41,7 @@ const REQUEST_LINE = /^([A-Za-z]+) ([\x21-\x7e]+) HTTP\/(\d)\.(\d)$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
 const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?$/;
 
-/** Offset after the header section, searched from `from`; or -1. */
+/** Offset after the header section, or -1. */
 export function findHeadEnd(bytes: Uint8Array, from: number, length: number): number {
   for (let at = Math.max(1, from); at < length; at++) {
     if (bytes[at] !== LF) continue;
@@ -51,12 +51,12 @@ export function findHeadEnd(bytes: Uint8Array, from: number, length: number): nu
   return -1;
 }
 
-/** Path of a request, unparsed; correct for short paths without a query. */
+/** Path of a request; correct for short paths without a query. */
 export function peekPath(head: Uint8Array): string {
   return String.fromCharCode(...head.subarray(0, PEEKED_BYTES)).split(/[ ?\r\n]/, 2)[1] ?? "";
 }
 
-/** Parses a header section; returns an error answer if unacceptable. */
+/** Parses a header section, or returns an error answer. */
 export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   const text = String.fromCharCode(...head);
   if (ILLEGAL.test(text)) return refusal(400, "unexpected octets");
@@ -83,14 +83,14 @@ export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   }
   const [, path, query] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(\?[^#]*)?/i.exec(target!) ?? [];
   if (path === undefined) return refusal(400, "not a path");
-  // The body is not read, so the connection cannot continue.
+  // The unread body ends the connection.
   const body = headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
   const asked = (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);
   const close = minor === "0" || body || asked.includes("close");
   return { method, path, query: new URLSearchParams(query), headers, close };
 }
 
-/** An error answer; its text must contain nothing from the client. */
+/** An error answer; include nothing from the client. */
 export function refusal(status: number, why: string): HttpReply {
   return textReply(status, `${why}\n`);
 }
@@ -100,7 +100,7 @@ export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** Encodes an answer without copying a large body. */
+/** Encodes an answer; copies no large body. */
 export function writeReply(
   { status, headers, body }: HttpReply,
   { close, headOnly }: { close: boolean; headOnly: boolean },
@@ -117,7 +117,7 @@ export function writeReply(
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
   if (headOnly) return [head];
   if (content.length > JOINED_BYTES) return [head, content];
-  // A second segment would wait for the client's delayed acknowledgement.
+  // A second segment would wait for a delayed acknowledgement.
   const whole = new Uint8Array(head.length + content.length);
   whole.set(head);
   whole.set(content, head.length);

@@ -3,10 +3,7 @@ import type { HttpLimits } from "./limits.ts";
 
 type Queue = Map<unknown, () => void>;
 
-/**
- * Schedules HTTP answers over all addresses: each turn answers a few probes, then one page
- * (metrics, status, errors) at a limited rate. Waiting connections are not read.
- */
+/** Schedules answers over all addresses: each turn a few probes, then one page (rate-limited). */
 export class HttpScheduler {
   readonly #limits: Pick<HttpLimits, "probesATurn" | "pagesASecond" | "pagesInARow">;
   readonly #clock: Clock;
