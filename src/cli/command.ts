@@ -11,11 +11,10 @@ import {
 import type { Output } from "./output.ts";
 import type { Signals } from "./signals.ts";
 
-/** An argument that is not a flag. */
+/** A word that is not a flag. */
 export interface Operand {
-  /** For usage lines: `FILE`, or `[ADDRESS]` if optional. */
   readonly name: string;
-  /** Accepted words; common ones with custom syntax. */
+  /** Accepted words. */
   readonly values?: readonly string[];
 }
 
@@ -43,7 +42,7 @@ type ExitCode = readonly [code: number, meaning: string];
 
 /** Description of a command for parser, help, manual and completion. */
 export interface Command<F extends Flags = Flags> {
-  /** First argument of nodens; "" for serving. */
+  /** `""` for serving. */
   readonly name: string;
   readonly summary: string;
   /** Usage after the name; several have summaries. */
@@ -51,13 +50,12 @@ export interface Command<F extends Flags = Flags> {
   readonly description?: readonly string[];
   readonly flags: F;
   readonly hiddenFlags?: readonly string[];
-  /** dig's options with a plus sign. */
   readonly plusOptions?: Flags;
-  /** Parses its own arguments, like dig's: one dash, values may follow directly. */
+  /** Parses its own arguments. */
   readonly ownSyntax?: boolean;
   readonly operands?: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];
-  /** For a wrong command line; default: 2. */
+  /** Default: 2. */
   readonly usageCode?: number;
   load(): Promise<Program<FlagValues<F>>>;
 }
@@ -70,7 +68,7 @@ export function command<const F extends Flags>(description: Command<F>): Command
   return description as unknown as Command;
 }
 
-/** Runs a command; handles `-h` and errors. `program` replaces loaded code. */
+/** Runs a command; `program` replaces loaded code. */
 export async function runCommand(
   command: Command,
   args: readonly string[],
@@ -140,7 +138,7 @@ export function commandHelp(command: Command): string {
   return parts.join("\n");
 }
 
-/** Flags shown in help and completion. */
+/** Flags in help and completion. */
 export function shownFlags({ flags, hiddenFlags = [] }: Command): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([name]) => !hiddenFlags.includes(name)));
 }
@@ -150,7 +148,7 @@ export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
-/** Formats a table of flags as help. */
+/** A table of flags as help. */
 export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   return Object.entries(table).map(([name, flag]) => {
     const { default: value, help } = flag;
@@ -159,7 +157,7 @@ export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   }).join("\n");
 }
 
-/** Formats a flag: `-dns.port, -p PORT`, `+bufsize=N`. */
+/** `-dns.port, -p PORT`, `+bufsize=N`. */
 export function spelling(name: string, flag: Flag, sign: "-" | "+"): string {
   const names = namesOf(name, flag).map((one) => sign + one).join(", ");
   return flag.value === "" ? names : `${names}${sign === "+" ? "=" : " "}${flag.value}`;

@@ -14,5 +14,5 @@ const OTHERS = [CHECK, QUERY, STATUS, DOCTOR, HEALTHCHECK, REDIRECT, MANIFEST, C
 /** All commands in help order. */
 export const COMMANDS: readonly Command[] = [SERVE, ...OTHERS, helpCommand(OTHERS)];
 
-/** Commands for programs. */
+/** Hidden commands, for programs. */
 export const HIDDEN_COMMANDS: readonly Command[] = [COMPLETE];

@@ -1,2 +1,2 @@
-/** Commit of the sources, inserted when compiling. */
+/** Commit, inserted when compiling. */
 export const COMMIT: string = "unknown";

@@ -1,6 +1,6 @@
 import { didYouMean } from "../corefile/nearest.ts";
 
-/** Bounds of a number, both included. */
+/** Inclusive bounds. */
 export interface Range {
   readonly min: number;
   readonly max: number;
@@ -20,7 +20,7 @@ export interface Flag<V extends string | number | boolean = string | number | bo
 /** A table of flags by name. */
 export type Flags = Readonly<Record<string, Flag>>;
 
-/** The values of a table. */
+/** Values of a table. */
 export type FlagValues<T extends Flags> = { readonly [N in keyof T]: T[N]["default"] };
 
 const PORT_RANGE: Range = { min: 1, max: 65535 };
@@ -36,12 +36,12 @@ export const HELP_FLAG: Flag<boolean> = {
 /** A wrong command line, with argument and remedy. */
 export class FlagError extends Error {}
 
-/** A flag with any text. */
+/** A text flag. */
 export function text(value: string, help: string, fallback = ""): Flag<string> {
   return { default: fallback, help, value };
 }
 
-/** A flag with one of several words; default: the first. */
+/** A choice; default: the first. */
 export function choice<const C extends string>(
   value: string,
   choices: readonly [C, ...C[]],
@@ -50,12 +50,12 @@ export function choice<const C extends string>(
   return { default: choices[0], help, value, choices };
 }
 
-/** A flag with an integer. */
+/** An integer flag. */
 export function number(value: string, fallback: number, help: string, range?: Range): Flag<number> {
   return { default: fallback, help, value, ...range && { range } };
 }
 
-/** A flag with a port number. */
+/** A port flag. */
 export function port(fallback: number, help: string, alias?: string): Flag<number> {
   return { ...number("PORT", fallback, help, PORT_RANGE), ...alias !== undefined && { alias } };
 }
@@ -72,7 +72,7 @@ export interface ParsedFlags<V> {
   readonly rest: readonly string[];
 }
 
-/** Parses Go-style flags: `-flag value`, `--flag=value`, `-quiet`. Throws `FlagError`. */
+/** Parses `-flag value`, `--flag=value`, `-quiet`. Throws `FlagError`. */
 export function parseFlags<T extends Flags>(
   args: readonly string[],
   table: T,
@@ -117,7 +117,7 @@ export function flagNames(table: Flags): string[] {
   return Object.entries(table).flatMap(([name, flag]) => namesOf(name, flag));
 }
 
-/** Finds a flag and its first name. */
+/** A flag with its first name. */
 export function findFlag(table: Flags, name: string): [name: string, flag: Flag] | undefined {
   return Object.entries(table).find(([first, flag]) => namesOf(first, flag).includes(name));
 }

@@ -1,4 +1,4 @@
-/** Why the C library cannot be called, or null. */
+/** Why the C library is unavailable, or null. */
 export function glibcFault(): string | null {
   if (Deno.build.os !== "linux") return `this is ${Deno.build.os}`;
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {

@@ -4,7 +4,7 @@ export interface Output {
   err(text: string): void;
 }
 
-/** Standard output and error, without partial writes. */
+/** Standard output and error, written whole. */
 export const processOutput: Output = {
   out: (text) => writeAll(Deno.stdout, text),
   err: (text) => writeAll(Deno.stderr, text),

@@ -11,7 +11,7 @@ interface SignalActions {
   log: (level: LogLevel, line: string) => void;
 }
 
-/** Signal handlers; early signals act once nodens serves. */
+/** Signal handlers; early signals wait. */
 export class Signals {
   readonly #usr1: DebuggerSignal;
   readonly #exit: (code: number) => never;
@@ -35,8 +35,8 @@ export class Signals {
   }
 
   /**
-   * Acts on past and future signals. `ended` resolves with the first stop signal (after the report,
-   * for SIGQUIT), `hurried` with the second; a third ends the process.
+   * Acts on past and future signals. `ended` resolves with the first stop signal (SIGQUIT: after
+   * the report), `hurried` with the second; a third ends the process.
    */
   watch(actions: SignalActions): { ended: Promise<void>; hurried: Promise<void> } {
     this.#actions = actions;

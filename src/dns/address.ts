@@ -1,13 +1,13 @@
-/** A socket address, reused to avoid allocations. */
+/** A reused socket address. */
 export class Address {
   family: 4 | 6 = 4;
-  /** IPv4 uses the first four. */
+  /** IPv4 uses four. */
   readonly bytes: Uint8Array = new Uint8Array(16);
   port = 0;
-  /** Interface index of an IPv6 link-local address, else 0. */
+  /** Interface index (IPv6 link-local), or 0. */
   scope = 0;
 
-  /** Converts `::ffff:a.b.c.d`, received by IPv6 sockets, to IPv4. */
+  /** Converts IPv6 sockets' `::ffff:a.b.c.d` to IPv4. */
   unmap(): void {
     if (this.family !== 6) return;
     const b = this.bytes;
@@ -31,14 +31,14 @@ export class Address {
     return true;
   }
 
-  /** Presentation format (IPv6: RFC 5952) without brackets and port. */
+  /** Presentation format (RFC 5952) without port. */
   hostname(): string {
     const b = this.bytes;
     return this.family === 4 ? `${b[0]}.${b[1]}.${b[2]}.${b[3]}` : formatIPv6(b);
   }
 }
 
-/** Formats a sixteen-byte IPv6 address (RFC 5952). */
+/** Formats sixteen bytes (RFC 5952). */
 export function formatIPv6(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < 16; i += 2) {
@@ -53,7 +53,7 @@ export function formatIPv6(bytes: Uint8Array): string {
   return `${text.slice(0, at) || ":"}${text.slice(at + run.length) || ":"}`;
 }
 
-/** Normalizes an IPv6 address with its scope; returns other text unchanged. */
+/** Normalizes IPv6 addresses; returns other text unchanged. */
 export function canonicalAddress(text: string): string {
   const [host, scope] = text.split("%");
   const bytes = parseAddress(host!);
@@ -61,7 +61,7 @@ export function canonicalAddress(text: string): string {
   return scope === undefined ? formatIPv6(bytes) : `${formatIPv6(bytes)}%${scope}`;
 }
 
-/** Bytes (4 or 16) of an address; null for other text. */
+/** Bytes (4 or 16) of an address, or null. */
 export function parseAddress(text: string): Uint8Array | null {
   return text.includes(":") ? parseIPv6(text) : parseIPv4(text);
 }

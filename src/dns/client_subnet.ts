@@ -13,7 +13,7 @@ export const SUBNET = { FAMILY: 0, SOURCE: 2, SCOPE: 3, ADDRESS: 4 } as const;
 /** Maximum data size: a whole IPv6 address. */
 export const MAX_SUBNET_SIZE = 20;
 
-/** Longest prefix of a family; -1 if unknown. */
+/** Longest prefix, or -1. */
 export function longestPrefix(family: number): number {
   return family === 1 ? 32 : family === 2 ? 128 : -1;
 }
@@ -23,7 +23,7 @@ export function subnetSize(prefix: number): number {
   return SUBNET.ADDRESS + ((prefix + 7) >>> 3);
 }
 
-/** Whether `size` octets are valid option data of a query. */
+/** Whether option data is valid in a query. */
 export function isSubnet(bytes: Uint8Array, at: number, size: number): boolean {
   if (size < SUBNET.ADDRESS) return false;
   const prefix = bytes[at + SUBNET.SOURCE]!;
@@ -37,7 +37,7 @@ export function familyAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + SUBNET.FAMILY]! << 8) | bytes[at + SUBNET.FAMILY + 1]!;
 }
 
-/** Whether two subnets share family and first `prefix` bits. */
+/** Whether families and first `prefix` bits match. */
 export function sameNetwork(
   one: Uint8Array,
   oneAt: number,
@@ -54,7 +54,7 @@ export function sameNetwork(
   return rest === 0 || ((one[a + whole]! ^ other[b + whole]!) & (0xff00 >> rest) & 0xff) === 0;
 }
 
-/** Copies a subnet shortened to a prefix; returns its size. */
+/** Copies a subnet shortened to `prefix`; returns its size. */
 export function writeNetwork(
   from: Uint8Array,
   fromAt: number,

@@ -6,10 +6,10 @@ import { layoutOf, mayCompressData, NAME, stepOver } from "./record_layout.ts";
 import { MAX_RECORDS, RECORD_FIELDS_SIZE } from "./response_scan.ts";
 
 /**
- * Copies responses with compressed names (RFC 1035 section 4.1.4), in linear time.
+ * Compresses names (RFC 1035 section 4.1.4) in linear time.
  *
- * In data of newer types, names are neither compressed nor pointer targets (RFC 3597 section 4). A
- * name may get an earlier one's case.
+ * Names in newer types' data are neither compressed nor targets (RFC 3597 section 4). A name may
+ * get an earlier one's case.
  */
 export class Compressor {
   length = 0;
@@ -26,15 +26,12 @@ export class Compressor {
     return this.#names.octetsRead;
   }
 
-  /**
-   * `to` has room for 65,535 bytes, since some names must be expanded. False if malformed or too
-   * long.
-   */
+  /** `to` has room for 65,535 bytes. False if malformed or too long. */
   compress(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, true);
   }
 
-  /** Also drops DNSSEC records not asked for (RFC 4035 section 3.2.1). */
+  /** Also drops unrequested DNSSEC records (RFC 4035 section 3.2.1). */
   strip(from: Uint8Array, records: number, to: Uint8Array): boolean {
     return this.#rewrite(from, records, to, false);
   }

@@ -15,7 +15,7 @@ export const FLAG = {
   RCODE: 0x000f,
 } as const;
 
-/** Response codes that nodens uses. */
+/** Codes nodens uses. */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -28,7 +28,7 @@ export const RCODE = {
   BADCOOKIE: 23,
 } as const;
 
-/** Types that nodens uses; `mnemonics.ts` has all. */
+/** Types nodens uses; all: `mnemonics.ts`. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -56,19 +56,16 @@ export const TYPE = {
 /** RFC 1035 section 3.2.4. */
 export const CLASS = { IN: 1, CH: 3, ANY: 255 } as const;
 
-/** Including the root's octet (RFC 1035 section 2.3.4). */
+/** With the root (RFC 1035 section 2.3.4). */
 export const MAX_NAME_SIZE = 255;
 
-/** Largest UDP response without EDNS (RFC 1035 section 2.3.4). */
+/** Without EDNS (RFC 1035 section 2.3.4). */
 export const MIN_UDP_PAYLOAD = 512;
 
-/** Maximum of `bufsize`, and size of receive and send slots. */
+/** Maximum `bufsize`; size of UDP slots. */
 export const MAX_UDP_PAYLOAD = 4096;
 
-/**
- * Announced payload size and default UDP limit: rarely fragmented, bounds amplification (DNS flag
- * day 2020).
- */
+/** Announced and default UDP size: rarely fragmented, little amplification (DNS flag day 2020). */
 export const EDNS_PAYLOAD = 1232;
 
 /** RFC 3225 section 3. */
@@ -81,17 +78,17 @@ export const EDNS_OPTION = {
   COOKIE: 10,
   PADDING: 12,
   EXTENDED_ERROR: 15,
-  /** For the `loop` plugin; local use (RFC 6891 section 9). */
+  /** `loop`'s mark; local use (RFC 6891 section 9). */
   LOOP_MARK: 65313,
 } as const;
 
-/** Octets of a loop mark. */
+/** Octets of a mark. */
 export const LOOP_MARK_SIZE = 8;
 
 /** RFC 1035 section 4.2.2. */
 export const MAX_MESSAGE_SIZE = 65535;
 
-/** Extended DNS Errors sent by nodens (RFC 8914 section 4). */
+/** Errors nodens sends (RFC 8914 section 4). */
 export const EDE = {
   STALE: 3,
   CACHED_ERROR: 13,

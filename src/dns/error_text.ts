@@ -1,7 +1,7 @@
-/** Octets forwarded of a text (unlimited in RFC 8914 section 2); common resolvers send less. */
+/** Octets; RFC 8914 section 2 has no limit. */
 export const MAX_ERROR_TEXT = 64;
 
-/** Invisible or reordering characters, and U+FFFD for malformed octets. */
+/** Invisible, reordering, or malformed (U+FFFD). */
 const UNPRINTABLE = new RegExp(
   "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}\\p{Default_Ignorable_Code_Point}" +
     "\\p{Noncharacter_Code_Point}\\u{fff9}-\\u{fffd}\\u{e0000}-\\u{10ffff}]",
@@ -11,12 +11,12 @@ const UNPRINTABLE = new RegExp(
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Text of an Extended DNS Error (RFC 8914): printable UTF-8 of at most `MAX_ERROR_TEXT` octets. */
+/** Printable text of an Extended DNS Error (RFC 8914). */
 export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
   length = 0;
 
-  /** Only accepts printable UTF-8, since terminals may show it. */
+  /** Only printable UTF-8: terminals may show it. */
   set(from: Uint8Array, at: number, size: number): void {
     this.length = 0;
     let end = at + size;

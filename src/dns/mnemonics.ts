@@ -2,7 +2,7 @@ import { FLAG } from "./constants.ts";
 
 type Names = readonly (readonly [first: number, names: string])[];
 
-/** IANA registry "Domain Name System (DNS) Parameters". */
+/** IANA's "Domain Name System (DNS) Parameters". */
 const TYPES = numbers([
   [1, "A NS MD MF CNAME SOA MB MG MR NULL WKS PTR HINFO MINFO MX TXT RP AFSDB X25 ISDN RT NSAP"],
   [23, "NSAP-PTR SIG KEY PX GPOS AAAA LOC NXT EID NIMLOC SRV ATMA NAPTR KX CERT A6 DNAME SINK OPT"],
@@ -15,17 +15,15 @@ const TYPES = numbers([
 ]);
 const CLASSES = numbers([[1, "IN"], [3, "CH HS"], [254, "NONE ANY"]]);
 const OPCODES = numbers([[0, "QUERY IQUERY STATUS"], [4, "NOTIFY UPDATE DSO"]]);
-/** 16 is BADVERS in OPT; BADSIG (TSIG) does not occur. */
+/** 16 is BADVERS; BADSIG (TSIG) does not occur. */
 const RCODES = numbers([
   [0, "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET NOTAUTH NOTZONE"],
   [11, "DSOTYPENI"],
   [16, "BADVERS BADKEY BADTIME BADMODE BADNAME BADALG BADTRUNC BADCOOKIE"],
 ]);
 
-/** Other spellings in Corefiles. */
 const RCODE_ALIASES = new Map([["NOTIMPL", 4], ["STATEFULTYPENOTIMP", 11], ["BADSIG", 16]]);
 
-/** Header bits from left to right. */
 const FLAGS = (["QR", "AA", "TC", "RD", "RA", "Z", "AD", "CD"] as const)
   .map((name) => [FLAG[name], name.toLowerCase()] as const);
 
@@ -34,7 +32,7 @@ const CLASS_TEXT = texts(CLASSES);
 const RCODE_TEXT = texts(RCODES);
 const OPCODE_TEXT = texts(OPCODES);
 
-/** Names of response codes, for messages. */
+/** Names of response codes. */
 export const RCODE_NAMES: readonly string[] = [...RCODES.keys()];
 
 /** `A`, or `TYPE65280` (RFC 3597 section 5). */
@@ -42,7 +40,7 @@ export function typeText(type: number): string {
   return TYPE_TEXT.get(type) ?? `TYPE${type}`;
 }
 
-/** Type of a mnemonic or `TYPEnnn`, ignoring case, or null. */
+/** Type of `A` or `TYPEnnn` in any case, or null. */
 export function typeNumber(text: string): number | null {
   return lookUp(TYPES, text, /^TYPE([0-9]{1,5})$/i);
 }
@@ -52,7 +50,7 @@ export function classText(qclass: number): string {
   return CLASS_TEXT.get(qclass) ?? `CLASS${qclass}`;
 }
 
-/** Class of a mnemonic or `CLASSnnn`, ignoring case, or null. */
+/** Class of `IN` or `CLASSnnn` in any case, or null. */
 export function classNumber(text: string): number | null {
   return lookUp(CLASSES, text, /^CLASS([0-9]{1,5})$/i);
 }
@@ -62,7 +60,7 @@ export function rcodeText(rcode: number): string {
   return RCODE_TEXT.get(rcode) ?? `RCODE${rcode}`;
 }
 
-/** Response code of a mnemonic, ignoring case, or null. */
+/** Code of `NXDOMAIN` in any case, or null. */
 export function rcodeNumber(text: string): number | null {
   const name = text.toUpperCase();
   return RCODES.get(name) ?? RCODE_ALIASES.get(name) ?? null;
@@ -73,7 +71,7 @@ export function opcodeText(opcode: number): string {
   return OPCODE_TEXT.get(opcode) ?? `OPCODE${opcode}`;
 }
 
-/** Flags of the header's second word: `qr,rd,ra`. */
+/** Header flags: `qr,rd,ra`. */
 export function flagsText(flags: number, separator: string): string {
   let text = "";
   for (const [bit, name] of FLAGS) {

@@ -5,10 +5,7 @@ const MAX_LABEL_SIZE = 63;
 
 const encoder = new TextEncoder();
 
-/**
- * Wire form of a name (RFC 1035 section 5.1), with or without final dot. Throws `SyntaxError`, or
- * `RangeError` if too long.
- */
+/** Wire form (RFC 1035 section 5.1). Throws `SyntaxError`, or `RangeError` if too long. */
 export function parseName(text: string): Uint8Array {
   if (text === "") throw new SyntaxError("Cannot parse an empty name");
   if (text === ".") return new Uint8Array(1);
@@ -45,7 +42,7 @@ export function parseName(text: string): Uint8Array {
 
 /**
  * Reads an octet or escape; returns it and the next position. The octet is undefined after a final
- * backslash, and over 255 if `\DDD` is.
+ * backslash; `\DDD` may exceed 255.
  */
 export function readOctet(source: Uint8Array, at: number): [octet: number | undefined, number] {
   if (source[at] !== 0x5c) return [source[at], at + 1];
@@ -53,9 +50,7 @@ export function readOctet(source: Uint8Array, at: number): [octet: number | unde
   return /^[0-9]{3}$/.test(digits) ? [Number(digits), at + 4] : [source[at + 1], at + 2];
 }
 
-/**
- * Presentation format of an uncompressed name, with final dot. Throws `RangeError` beyond `bytes`.
- */
+/** Presentation format, with final dot. Throws `RangeError` beyond `bytes`. */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;
   if (bytes[at] === 0) return ".";
@@ -78,7 +73,6 @@ function formatOctet(octet: number): string {
   return '.\\"();@$'.includes(character) ? `\\${character}` : character;
 }
 
-/** Quotes, escapes and shortens a name. */
 function shown(text: string): string {
   return JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 77)}...`);
 }

@@ -19,9 +19,9 @@ const OPAQUE: Layout = [];
 /**
  * Other types are opaque.
  *
- * Includes all types with possibly compressed names: RFC 3597 section 4; KX and DNAME, which some
- * servers compress; RRSIG and NSEC, to check compression. Others are checked so that clients can
- * parse them. A6 is never compressed (RFC 2874 section 3.1).
+ * Types with possibly compressed names: RFC 3597 section 4; KX and DNAME; RRSIG and NSEC, to check
+ * compression. Others are checked so that clients can parse them. A6 is never compressed (RFC 2874
+ * section 3.1).
  */
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ([
@@ -32,7 +32,7 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
     ["HINFO", STRING, STRING],
     ["MINFO RP", NAME, NAME],
     ["MX AFSDB RT KX", 2, NAME],
-    // Some servers send no string, against RFC 1035 section 3.3.14.
+    // Possibly none, against RFC 1035 section 3.3.14.
     ["TXT SPF", STRINGS],
     ["SIG RRSIG", 18, NAME, REST],
     ["PX", 2, NAME, NAME],
@@ -59,7 +59,7 @@ export function layoutOf(type: number): Layout {
   return LAYOUTS.get(type) ?? OPAQUE;
 }
 
-/** Whether the data in [at, end) matches its type's layout. */
+/** Whether data in [at, end) matches its layout. */
 export function hasGoodData(
   bytes: Uint8Array,
   names: NameReader,
@@ -85,7 +85,7 @@ export function mayCompressData(type: number): boolean {
   return type < 32 && ((COMPRESSED_TYPES >>> type) & 1) !== 0;
 }
 
-/** End of a step, possibly beyond `end`; not for `NAME`. */
+/** End of a step except `NAME`, possibly beyond `end`. */
 export function stepOver(bytes: Uint8Array, step: number, at: number, end: number): number {
   let next = at;
   switch (step) {

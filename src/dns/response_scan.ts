@@ -4,34 +4,31 @@ import { NameReader } from "./names/name_reader.ts";
 import { passName } from "./names/walk.ts";
 import { hasGoodData } from "./record_layout.ts";
 
-/** Response classes of a cache (RFC 2308). */
+/** Response classes (RFC 2308). */
 export const KIND = {
   UNKNOWN: 0,
   SUCCESS: 1,
   NXDOMAIN: 2,
   NODATA: 3,
-  /** No error, answer or denial, e.g. a referral. */
+  /** Neither answer nor denial, e.g. a referral. */
   EMPTY: 4,
   /** `EMPTY`, neither recursive nor authoritative. */
   LAME: 5,
-  /** SERVFAIL, FORMERR, NOTIMP, REFUSED, or endless aliases (RFC 9520 section 2). */
+  /** SERVFAIL, FORMERR, NOTIMP, REFUSED, endless aliases (RFC 9520 section 2). */
   FAILURE: 6,
-  /** Must not be cached. */
+  /** Not cached. */
   OTHER: 7,
 } as const;
 
-/** Messages with more records count as malformed. */
+/** More count as malformed. */
 export const MAX_RECORDS = 4096;
 
 /** Type, class, TTL and data length. */
 export const RECORD_FIELDS_SIZE = 10;
 
-/**
- * Checks lengths, names and pointers of a response, finds TTLs, removes OPT and classifies, in
- * linear time. Fields describe the last message.
- */
+/** Checks lengths, names and pointers, finds TTLs, removes OPT and classifies, in linear time. */
 export class ResponseScanner {
-  /** Excludes OPT and later records. */
+  /** Without OPT and later records. */
   length = 0;
   rcode = 0;
   extendedRcode = 0;
@@ -39,7 +36,7 @@ export class ResponseScanner {
   truncated = false;
   ttlCount = 0;
   readonly ttls: Uint16Array = new Uint16Array(MAX_RECORDS);
-  /** Includes a denial's SOA MINIMUM (RFC 2308 section 5); Infinity without records. */
+  /** With a denial's SOA MINIMUM (RFC 2308 section 5); Infinity without records. */
   minTtlSeconds: number = Infinity;
   kind: number = KIND.UNKNOWN;
 
@@ -53,7 +50,7 @@ export class ResponseScanner {
     return this.#names.octetsRead;
   }
 
-  /** False if malformed or not of one question. */
+  /** False if malformed, or not one question. */
   scan(bytes: Uint8Array, view: DataView, start: number, length: number): boolean {
     const names = this.#names;
     const end = start + length;
@@ -101,7 +98,7 @@ export class ResponseScanner {
         if (i < answers + authorities || bytes[ownerAt] !== 0) return false;
         this.edns = true;
         this.extendedRcode = bytes[at + 4]!;
-        // Records behind OPT (a transaction signature) are hop-by-hop.
+        // Records behind OPT (TSIG) are hop-by-hop.
         if (!this.#pass(next, end, total - i - 1)) return false;
         break;
       }
@@ -109,7 +106,7 @@ export class ResponseScanner {
       names.records = kept;
       if (!hasGoodData(bytes, names, type, dataAt, next)) return false;
       const ttl = view.getUint32(at + 4);
-      // TTLs with the highest bit set count as zero (RFC 2181 section 8).
+      // The highest bit means zero (RFC 2181 section 8).
       const seconds = ttl > 0x7fffffff ? 0 : ttl;
       if (seconds < this.minTtlSeconds) this.minTtlSeconds = seconds;
       if (i < answers) {
@@ -168,7 +165,7 @@ export class ResponseScanner {
         if (soa) return KIND.NODATA;
         return (flags & (FLAG.RA | FLAG.AA)) === 0 ? KIND.LAME : KIND.EMPTY;
       case RCODE.NXDOMAIN:
-        // Denials without SOA are unbounded (RFC 2308 section 5).
+        // Unbounded without SOA (RFC 2308 section 5).
         return soa ? KIND.NXDOMAIN : KIND.OTHER;
       case RCODE.FORMERR:
       case RCODE.SERVFAIL:

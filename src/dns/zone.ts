@@ -1,7 +1,7 @@
 import { parseAddress } from "./address.ts";
 import { formatName, parseName } from "./name.ts";
 
-/** Lower-cases a name and adds the final dot. Throws if invalid. */
+/** Lower-cases; adds the final dot. Throws if invalid. */
 export function normalizeZone(text: string): string {
   const name = parseName(text);
   // Length octets are smaller than letters.
@@ -11,10 +11,7 @@ export function normalizeZone(text: string): string {
   return formatName(name);
 }
 
-/**
- * Zones of a name, or of a network: `10.0.0.0/23` has those of 10.0.0 and 10.0.1. Throws for other
- * text.
- */
+/** Zones of a name or network: `10.0.0.0/23` has those of 10.0.0 and 10.0.1. Throws if invalid. */
 export function expandZone(text: string): string[] {
   const cidr = /^([0-9a-fA-F.:]+)\/([0-9]+)$/.exec(text);
   if (cidr === null) return [normalizeZone(text)];

@@ -47,7 +47,7 @@ const PERMISSIONS = ["net", "ffi", "read", "write", "env", "run", "sys"] as cons
 const UNPRIVILEGED_PORT = 1024;
 const WILDCARDS = ["", "0.0.0.0", "::"];
 
-/** Probes and judges everything; changes the host only if `pod` is set. */
+/** Probes and judges; changes the host only with `pod`. */
 export async function examine(
   options: DoctorOptions,
   surroundings: Surroundings,

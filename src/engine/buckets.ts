@@ -1,7 +1,4 @@
-/**
- * CoreDNS's histogram bounds. In the counters a histogram has a double per bound, one for higher
- * values, and one for the sum.
- */
+/** CoreDNS's bounds. A histogram has a counter per bound, one for higher values, and a sum. */
 
 /** Query durations in seconds. */
 export const TIME_BUCKETS: readonly number[] = powers(0.00025, 2, 16);
@@ -25,7 +22,7 @@ export const SIZE_BUCKETS: readonly number[] = [
   64e3,
 ];
 
-/** Bucket of a duration in milliseconds among `TIME_BUCKETS`. */
+/** Bucket of milliseconds in `TIME_BUCKETS`. */
 export function timeBucket(durationMs: number): number {
   if (durationMs <= 0.25) return 0;
   const bucket = Math.ceil(Math.log2(durationMs * 4));
@@ -44,7 +41,7 @@ export function sizeBuckets(): Uint8Array {
 }
 let buckets: Uint8Array | null = null;
 
-/** Index of the first bound not below the value, or the number of bounds. */
+/** First bound not below the value, or the number of bounds. */
 export function bucketOf(bounds: readonly number[], value: number): number {
   let bucket = 0;
   while (bucket < bounds.length && bounds[bucket]! < value) bucket++;

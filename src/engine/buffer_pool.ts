@@ -1,13 +1,12 @@
 import { Memory } from "./memory.ts";
 
-/** One read from a client's stream. */
+/** One read of a stream. */
 const MIN_BITS = 11;
-/** A message of 65,535 octets and more input. */
+/** 65,535 octets and more input. */
 const MAX_BITS = 17;
 
 /** Pool of buffers. V8 frees ArrayBuffers late: thousands would exceed a container's memory. */
 export class BufferPool {
-  /** Unused bytes, at most `#maxBytes`. */
   bytes = 0;
   readonly #free: Memory[][] = [];
   readonly #maxBytes: number;
@@ -17,7 +16,7 @@ export class BufferPool {
     for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) this.#free.push([]);
   }
 
-  /** Returns an uncleared buffer of at least this size. */
+  /** Returns an uncleared buffer. */
   take(sizeBytes: number): Memory {
     const bits = Math.max(MIN_BITS, 32 - Math.clz32(sizeBytes - 1));
     const memory = this.#free[bits - MIN_BITS]?.pop();

@@ -1,6 +1,6 @@
 /** Indices of the engine's counters in the shared array. */
 export const COUNTER = {
-  /** Counts loops; the control plane detects hangs by it. */
+  /** Counts loops, to detect hangs. */
   HEARTBEAT: 0,
   UDP_QUERIES: 1,
   TCP_QUERIES: 2,
@@ -21,23 +21,22 @@ export const COUNTER = {
   DISCARDED: 21,
   LIMITED: 22,
   SENDS_LOST: 23,
-  /** Replies to an idle UDP socket. */
+  /** Replies to idle UDP sockets. */
   UNEXPECTED_UDP: 24,
   /** Replies over a stream with an unused id. */
   UNEXPECTED_TCP: 25,
   /** Queries to upstreams rejected by the kernel. */
   QUERIES_LOST: 26,
   PROBES_TCP: 27,
-  /** The channel to the TLS thread was full. */
+  /** The TLS thread's channel was full. */
   TLS_UNSENT: 28,
 } as const;
 
-/** First index for plugins. */
 const FIRST_FREE = 32;
 /** Scratch if full; larger than any histogram. */
 const WASTE = 32;
 
-/** Name, labels and index of a plugin's counter, gauge or histogram. */
+/** A plugin's counter, gauge or histogram. */
 export interface CounterPlace {
   name: string;
   labels: Record<string, string>;
@@ -45,14 +44,14 @@ export interface CounterPlace {
   bounds?: readonly number[];
 }
 
-/** Counters in shared memory, each with one writer; `places` describes them. */
+/** Counters in shared memory, one writer each. */
 export class CounterBook {
   readonly values: Float64Array<SharedArrayBuffer>;
   readonly places: CounterPlace[] = [];
   readonly #byKey = new Map<string, number>();
   #next = FIRST_FREE;
 
-  /** @param known - allocated in this buffer by the previous data plane */
+  /** @param known - allocated by the previous data plane */
   constructor(buffer: SharedArrayBuffer, known: readonly CounterPlace[] = []) {
     this.values = new Float64Array(buffer);
     for (const place of known) {
@@ -68,7 +67,7 @@ export class CounterBook {
     return this.histogram(name, labels);
   }
 
-  /** Index of the first bucket, or of a counter if there are no bounds. */
+  /** Index of the first bucket, or of a counter without bounds. */
   histogram(
     name: string,
     labels: Readonly<Record<string, string>>,

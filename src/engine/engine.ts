@@ -30,10 +30,10 @@ import { ResponseWriter } from "./response/writer.ts";
 import { Timers } from "./timers.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** Largest message, its length, and slack for word copies. */
+/** Largest message, length, and slack for word copies. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
 
-/** Half of the smallest byte budget of streams. */
+/** Half the smallest byte budget of streams. */
 const POOL_BYTES = 8 * 2 ** 20;
 
 /** Environment and bounds of the engine. */
@@ -44,7 +44,7 @@ export interface EngineOptions {
   handlers: ReadonlyMap<string, CreateHandler>;
   log: EngineServices["log"];
   logsFields?: boolean;
-  /** Milliseconds since 1970; absent: no checks of wall time. */
+  /** Milliseconds since 1970; absent: no wall time. */
   wallMs?: () => number;
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
@@ -54,8 +54,8 @@ export interface EngineOptions {
 const MAX_EXCHANGES = 6144;
 
 /**
- * State machine of the data plane. Handlers see `EngineServices`, drivers `Traffic`; the control
- * plane calls `configure`, `deliver`, `ask` and `unready`.
+ * State machine of the data plane. Handlers use `EngineServices`, drivers `Traffic`, the control
+ * plane `configure`, `deliver`, `ask` and `unready`.
  */
 export class Engine implements EngineServices, Traffic {
   nowMs = 0;
@@ -106,10 +106,7 @@ export class Engine implements EngineServices, Traffic {
     this.streams = new ClientStreams(this);
   }
 
-  /**
-   * Waiting queries finish on their old chains. Listeners must keep their index (`alignListeners`):
-   * streams refer to it.
-   */
+  /** Waiting queries keep their chains. Listeners must keep their index (`alignListeners`). */
   configure(config: Config): void {
     this.#blocks.configure(config, this);
     this.#responses.configure(config.listeners);
@@ -333,7 +330,6 @@ export class Engine implements EngineServices, Traffic {
     return length;
   }
 
-  /** Asks the handlers from `start` down; fails unanswered queries. */
   #descend(exchange: Exchange, start: number): typeof ANSWERED | typeof WAIT | typeof DROP {
     const { chain } = exchange;
     const verdict = chain.descend(exchange, start);

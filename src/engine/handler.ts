@@ -20,15 +20,15 @@ export type LogFields = Readonly<
   Record<string, string | number | boolean | readonly string[]>
 >;
 
-/** One plugin in one server block. Methods never throw on client or upstream input. */
+/** A plugin in a server block. Never throws on client or upstream input. */
 export interface Handler {
   readonly name: string;
-  /** The block sets RA and accepts every class. */
+  /** Sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;
-  /** Flags set and cleared in the block's responses. */
+  /** For the block's responses. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
-  /** Order in the block's responses. */
+  /** For the block's responses. */
   readonly recordOrder?: RecordOrder;
   joined?(chain: Chain, handlers: readonly Handler[]): void;
   /** Called on the way down, in chain order. */
@@ -41,9 +41,9 @@ export interface Handler {
   /** Called after a client's query, on the chain's first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
-  /** Receives control-plane data (a hosts table, upstreams). */
+  /** Control-plane data (a hosts table, upstreams). */
   receive?(data: unknown): void;
-  /** Answers the control plane quickly, with plain data. */
+  /** Answers the control plane quickly. */
   ask?(request: unknown): unknown;
   stop?(): void;
 }
@@ -53,19 +53,19 @@ export interface HandlerEnvironment {
   readonly zones: readonly string[];
   readonly position: number;
   readonly engine: EngineServices;
-  /** Plugins of the block; undefined in tests. */
+  /** Undefined in tests. */
   readonly plugins?: readonly PluginConfig[];
-  /** The block's zones by listener; undefined in tests. */
+  /** By listener; undefined in tests. */
   readonly served?: readonly ServedZone[];
-  /** The handler replaced by a reload. */
+  /** Replaced by a reload. */
   readonly previous?: Handler | null;
 }
 
 /** Engine services for handlers. */
 export interface EngineServices {
-  /** Monotonic milliseconds, read once a batch. */
+  /** Monotonic, read once a batch. */
   readonly nowMs: number;
-  /** Milliseconds since 1970; NaN without a wall clock. */
+  /** Since 1970; NaN without a wall clock. */
   readonly wallMs: () => number;
   readonly timers: Timers;
   readonly io: Io;
@@ -73,35 +73,33 @@ export interface EngineServices {
   /** Uniform 32-bit numbers, cryptographically secure. */
   readonly random: () => number;
   readonly hashKey: HashKey;
-  /** Counters; handlers add to `values[index]`. */
+  /** Handlers add to `values[index]`. */
   readonly values: Float64Array;
   readonly counter: CounterBook["counter"];
-  /** Index of a histogram's first bucket. */
   readonly histogram: CounterBook["histogram"];
   /** Its response is valid until the next query. */
   readonly writer: ResponseWriter;
   failure(exchange: Exchange, rcode: number): Response;
-  /** Parks the exchange; null if too many wait. */
+  /** Null if too many wait. */
   park(exchange: Exchange): Exchange | null;
   resume(exchange: Exchange): void;
-  /** Resumes an exchange parked on its way up. */
+  /** Resumes a parked exchange on its way up. */
   rise(exchange: Exchange): void;
   /** Passes a waiting handler's query down the chain. */
   proceed(exchange: Exchange): void;
   /**
-   * Starts an internal query for the question below `position`, where its response stops; false if
-   * too many wait.
+   * Starts an internal query below `position`, where its response stops; false if too many wait.
    */
   refresh(exchange: Exchange, position: number): boolean;
-  /** One of `CLIENT_BUCKETS`, by address; 0 for internal queries. */
+  /** One of `CLIENT_BUCKETS`; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;
   localAddress(exchange: Exchange, target: Address): void;
-  /** Logs a line; `fields` only if `logsFields`. */
+  /** `fields` only if `logsFields`. */
   readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;
   readonly logsFields: boolean;
 }
 
-/** Creates a handler from the options of the plugin's `setup.ts`. */
+/** Creates a handler from its plugin's options. */
 export type CreateHandler<O = unknown> = (options: O, environment: HandlerEnvironment) => Handler;

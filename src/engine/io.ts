@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly tls: TlsEndpoint | null;
 }
 
-/** TLS parameters (RFC 7858, RFC 8484); plain data, sent between threads. */
+/** TLS parameters (RFC 7858, RFC 8484) as plain data. */
 export interface TlsEndpoint {
   /** Empty for the IP address. */
   readonly serverName: string;
@@ -23,15 +23,15 @@ export interface TlsEndpoint {
   readonly http: "GET" | "POST" | null;
 }
 
-/** The engine's end of a byte stream. */
+/** Engine's end of a byte stream. */
 export interface StreamHandler {
   /** Not called for accepted streams. */
   connected?(): void;
-  /** The bytes are valid only during the call. */
+  /** Valid during the call. */
   data(memory: Memory, offset: number, length: number): void;
-  /** The peer has sent FIN, but may still read. */
+  /** FIN; the peer may still read. */
   ended(): void;
-  /** Always the last call. `why` is for operators: "connection refused". */
+  /** The last call. `why` is for operators: "connection refused". */
   closed(why?: string): void;
   /** The queue is empty. */
   drained?(): void;
@@ -40,47 +40,47 @@ export interface StreamHandler {
 /** Ports or descriptors are exhausted until a socket is released. */
 export const NO_SOCKET = -2;
 
-/** The engine's end of a datagram socket to an upstream. */
+/** Engine's end of an upstream datagram socket. */
 export interface DatagramHandler {
-  /** A datagram at offset 0 of `memory`, which has room for tables behind it. */
+  /** At offset 0 of `memory`, with room for tables behind. */
   reply(memory: Memory, length: number): void;
-  /** ICMP refusal or socket error. */
+  /** ICMP or socket error. */
   failed(): void;
 }
 
-/** Interface that drivers implement. Calls never block or throw; negative results are failures. */
+/** Implemented by drivers. Calls never block or throw; negative results are failures. */
 export interface Io {
-  /** Keeps a datagram's return address until `reply` or `forget`. */
+  /** Keeps a return address until `reply` or `forget`. */
   keep(slot: number): number;
-  /** Sends a response and releases the address. */
+  /** Also releases the address. */
   reply(returnAddress: number, memory: Memory, offset: number, length: number): void;
   forget(returnAddress: number): void;
 
   connect(endpoint: Endpoint, handler: StreamHandler): number;
   /** Sends bytes, or queues them. */
   write(stream: number, memory: Memory, offset: number, length: number): void;
-  /** False if the carrier, not the peer, is busy. Absent if there always is room. */
+  /** False if the carrier, not the peer, is busy. Absent: always room. */
   hasRoom?(stream: number, length: number): boolean;
   queued(stream: number): number;
   /** Bytes queued. */
   queueSize(stream: number): number;
-  /** Unacknowledged bytes in the kernel; 0 if unknown. */
+  /** Unacknowledged bytes; 0 if unknown. */
   inKernel(stream: number): number;
   pause(stream: number, paused: boolean): void;
   /**
-   * Closes after the queue, or at once if `abrupt`, discarding the kernel's bytes if possible. Does
-   * not call `closed`.
+   * Closes after the queue, or at once if `abrupt`, discarding the kernel's bytes if possible.
+   * `closed` is not called.
    */
   close(stream: number, abrupt?: boolean): void;
   /**
    * Sends FIN after the queue. Callbacks continue until the peer's FIN or `close`: a reset would
-   * lose answers the peer has not read.
+   * lose unread answers.
    */
   finish(stream: number): void;
 
   /** Opens a connected socket on a random port; may return `NO_SOCKET`. */
   open(endpoint: Endpoint, handler: DatagramHandler): number;
-  /** Returns false on failure. */
+  /** False on failure. */
   send(socket: number, memory: Memory, offset: number, length: number): boolean;
   release(socket: number): void;
 
@@ -93,8 +93,8 @@ export interface Io {
   ): void;
 
   /**
-   * Monotonic nanoseconds as wrapping signed 32-bit numbers (which V8 does not allocate), for
-   * durations within a batch. Costs about 50 ns. Absent in virtual time.
+   * Monotonic, as wrapping signed 32-bit numbers (which V8 does not allocate), for durations within
+   * a batch. Costs about 50 ns. Absent in virtual time.
    */
   nanoseconds?(): number;
 }

@@ -1,6 +1,4 @@
-/**
- * Bytes with their views. `subarray` allocates, so the query path passes a `Memory` and an offset.
- */
+/** Bytes with views. `subarray` allocates, so the query path passes a `Memory` and an offset. */
 export class Memory {
   /** Hardly counted in V8's heap. */
   static allocatedBytes = 0;
@@ -8,7 +6,7 @@ export class Memory {
   readonly view: DataView<ArrayBuffer>;
   readonly words: BigUint64Array<ArrayBuffer>;
 
-  /** @param source - a size, rounded up to eight, or such a buffer */
+  /** @param source - a size, rounded up to eight, or a buffer */
   constructor(source: number | ArrayBuffer) {
     const buffer = typeof source === "number" ? new ArrayBuffer((source + 7) & ~7) : source;
     if (typeof source === "number") Memory.allocatedBytes += buffer.byteLength;
@@ -18,7 +16,7 @@ export class Memory {
   }
 }
 
-/** Copies `length` bytes and up to seven more, between multiples of eight. */
+/** Copies up to seven more bytes, between multiples of eight. */
 export function copyWords(
   from: Memory,
   fromOffset: number,

@@ -15,7 +15,7 @@ export class PendingFrames {
     return this.memory === null ? 0 : this.memory.bytes.length;
   }
 
-  /** Whether the first frame (RFC 1035 section 4.2.2) is complete. */
+  /** RFC 1035 section 4.2.2. */
   get hasFrame(): boolean {
     return this.length >= 2 && this.length >= 2 + this.memory!.view.getUint16(0);
   }
@@ -44,7 +44,7 @@ export class PendingFrames {
     }
   }
 
-  /** Buffers being read do not return to the pool. */
+  /** Buffers being read stay out of the pool. */
   clear(isRead = false): void {
     if (this.memory !== null && !isRead) this.#buffers.give(this.memory);
     this.memory = null;

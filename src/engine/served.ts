@@ -1,16 +1,16 @@
 import type { Config } from "../config/types.ts";
 
-/** A zone of a server block on one of its listeners. */
+/** A block's zone on a listener. */
 export interface ServedZone {
   listener: number;
-  /** Index among the listener's zones (`Exchange.zone`). */
+  /** In the listener's zones (`Exchange.zone`). */
   place: number;
   zone: string;
-  /** Listener label of CoreDNS: `dns://:53`, `dns://[::1]:53`. */
+  /** CoreDNS's label: `dns://:53`, `dns://[::1]:53`. */
   server: string;
 }
 
-/** Served zones of each server block, by index. */
+/** Served zones by block. */
 export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   const served: ServedZone[][] = blocks.map(() => []);
   listeners.forEach(({ address, port, zones }, listener) => {
@@ -22,7 +22,7 @@ export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   return served;
 }
 
-/** Formats a listener as a CoreDNS label. */
+/** CoreDNS's label of a listener. */
 export function serverLabel(address: string, port: number): string {
   return `dns://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

@@ -10,7 +10,7 @@ const MAX_PENDING = 1024;
 /** `forward` gives up sooner. */
 const LIMIT_MS = 10_000;
 
-/** Receives the response, valid during the call; null if there is none. */
+/** Valid during the call; null if none. */
 export type Answered = (response: Response | null) => void;
 
 interface Pending {
@@ -18,17 +18,14 @@ interface Pending {
   readonly timer: Timer;
 }
 
-/**
- * Further questions of a handler on behalf of a client: an alias's target, addresses for DNS64.
- * Responses go through `receive`.
- */
+/** A handler's questions for a client: an alias's target, DNS64. Responses go through `receive`. */
 export class Subqueries {
   readonly #engine: EngineServices;
   readonly #position: number;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
-  /** @param position - of the handler in its chain */
+  /** @param position - in the chain */
   constructor(engine: EngineServices, position: number) {
     this.#engine = engine;
     this.#position = position;
@@ -54,7 +51,7 @@ export class Subqueries {
     if (!engine.refresh(question, this.#position)) this.#end(id, null);
   }
 
-  /** The query that `ask` sends, for handlers that may know the answer themselves. */
+  /** The query of `ask`, for handlers that may know the answer. */
   question(exchange: Exchange, name: Uint8Array, qtype: number): Exchange {
     const memory = new Memory(HEADER_SIZE + name.length + 4);
     const { bytes, view } = memory;
@@ -75,7 +72,7 @@ export class Subqueries {
     return question;
   }
 
-  /** Whether the response belongs to one of these questions. */
+  /** Whether the response is for one of these. */
   receive({ internal, top, id, response }: Exchange): boolean {
     if (!internal || top !== this.#position || !this.#pending.has(id)) return false;
     this.#end(id, response);

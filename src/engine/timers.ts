@@ -1,12 +1,12 @@
 /** A deadline with its callback. */
 export interface Timer {
   dueMs: number;
-  /** Heap index, -1 while stopped. */
+  /** -1 while stopped. */
   index: number;
   readonly fire: (nowMs: number) => void;
 }
 
-/** Deadlines in monotonic milliseconds, in a binary heap. */
+/** Monotonic milliseconds, in a binary heap. */
 export class Timers {
   readonly #heap: Timer[] = [];
 
@@ -38,7 +38,7 @@ export class Timers {
     return this.#heap.length;
   }
 
-  /** Next deadline, or Infinity. */
+  /** Next, or Infinity. */
   get nextMs(): number {
     return this.#heap.length === 0 ? Infinity : this.#heap[0]!.dueMs;
   }

@@ -5,18 +5,18 @@ import type { Timers } from "./timers.ts";
 
 /** Engine services for drivers. */
 export interface Traffic {
-  /** Monotonic milliseconds; set once a batch, here or by `advance`. */
+  /** Monotonic; set once a batch, here or by `advance`. */
   nowMs: number;
   readonly timers: Timers;
   readonly values: Float64Array;
   readonly buffers: BufferPool;
-  /** Next deadline of `runTimers`, or Infinity. */
+  /** Of `runTimers`, or Infinity. */
   readonly nextDeadlineMs: number;
   readonly waiting: number;
   readonly openStreams: number;
 
   advance(nowMs: number): void;
-  /** Runs due timers, and reads from streams in turn. */
+  /** Also reads from streams in turn. */
   runTimers(): void;
   /**
    * Handles a UDP query in a receive slot. Returns the response's length, 0 for none yet;
@@ -34,6 +34,6 @@ export interface Traffic {
   accept(listener: number, stream: number): StreamHandler | null;
   /** Waiting queries are answered. */
   retireStreams(listeners: ReadonlySet<number>): void;
-  /** Closes client streams as they fall silent or time out. */
+  /** As they fall silent or time out. */
   drainStreams(): void;
 }

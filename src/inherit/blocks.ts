@@ -11,8 +11,8 @@ export interface Block extends Place {
 }
 
 /**
- * The server blocks of a port, by default of the first block for all names: a pod's port need not be
- * the Service's. Keys that cannot be read have no zones.
+ * Server blocks of a port, by default the first catch-all block's: a pod's port may differ from the
+ * Service's. Unreadable keys have no zones.
  */
 export function readBlocks(
   source: { file: string; text: string; view: ImportView },
@@ -31,7 +31,7 @@ export function readBlocks(
   };
 }
 
-/** Zones and ports of a key; none if it cannot be read. */
+/** Zones and ports of a key; none if unreadable. */
 export function zonesOf(key: string, defaultPort: number): { zone: string; port: number }[] {
   try {
     return parseZoneKey(key, defaultPort);
@@ -54,7 +54,7 @@ export function blockFor(blocks: readonly Block[], name: string): Block | null {
   return best;
 }
 
-/** The first `forward` of a block that takes a name. */
+/** First `forward` of a block that accepts a name. */
 export function forwardFor(block: Block | null, name: string): Line | null {
   return linesOf(block, "forward").find(({ words }) =>
     zonesOf(words[1]?.text ?? "", 53).some(({ zone }) => isWithin(name, zone))
@@ -66,12 +66,12 @@ export function serversOf(forward: Line | null): string[] {
   return forward === null ? [] : forward.words.slice(2).map(({ text }) => text);
 }
 
-/** Directives of a block with one of these names. */
+/** A block's directives with these names. */
 export function linesOf(block: Block | null, ...names: readonly string[]): Line[] {
   return (block?.lines ?? []).filter(({ words }) => names.includes(words[0].text));
 }
 
-/** A name or zone as the tables have it; null if it is not one. */
+/** A normalized name or zone, or null. */
 export function zoneOf(text: string): string | null {
   try {
     return normalizeZone(text);
@@ -85,12 +85,12 @@ export function isWithin(name: string, zone: string): boolean {
   return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }
 
-/** A zone as people write it. */
+/** A zone for display. */
 export function shortZone(zone: string): string {
   return zone.replace(/(?<=.)\.$/, "");
 }
 
-/** The lines of a directive, indented. */
+/** A directive's lines, indented. */
 export function lineText({ words, block }: Line, indent: string): string[] {
   const head = indent + words.map(wordText).join(" ");
   if (block === null) return [head];

@@ -16,12 +16,12 @@ import {
 } from "./blocks.ts";
 import type { ConfigMap } from "./config_maps.ts";
 
-/** A zone that the cluster DNS does not take from Kubernetes or from its upstream servers. */
+/** A zone that the cluster DNS serves neither from Kubernetes nor from its upstreams. */
 export interface StubZone {
   readonly zone: string;
   readonly where: string;
   readonly servers: readonly string[];
-  /** Directives for a block on the node; null if only the cluster DNS can answer. */
+  /** Directives for a node's block; null if only the cluster DNS can answer. */
   readonly lines: readonly Line[] | null;
 }
 
@@ -32,19 +32,19 @@ export interface HostEntry {
   readonly where: string;
 }
 
-/** A rewriting of queries for any name. */
+/** A rewriting of any name. */
 export interface Rewrite {
   readonly line: Line;
   readonly where: string;
-  /** Zone of the names that it concerns; null if they may be anywhere. */
+  /** Zone of affected names; null for all. */
   readonly zone: string | null;
-  /** Why nodens refuses it; null if it does not. */
+  /** Why nodens refuses it, or null. */
   readonly refused: string | null;
 }
 
-/** What the cluster DNS does otherwise than a node's cache by itself. */
+/** Behaviour of the cluster DNS that a node's cache lacks. */
 export interface Inherited {
-  /** The cluster's domain; null if the ConfigMaps do not tell. */
+  /** Null if the ConfigMaps lack it. */
   readonly domain: string | null;
   readonly zones: readonly StubZone[];
   readonly hosts: readonly HostEntry[];
@@ -53,26 +53,26 @@ export interface Inherited {
   readonly upstreams:
     | { readonly servers: readonly string[]; where: string; line: Line | null }
     | null;
-  /** What could not be taken into account. */
+  /** Ignored parts. */
   readonly notes: readonly string[];
 }
 
 const COREFILE = "Corefile";
 const DIRECTORY = "/etc/coredns";
-/** CoreDNS's Corefile where only its custom parts are given. */
+/** CoreDNS's Corefile if only custom parts are given. */
 const CUSTOM_ALONE = `. {\n import custom/*.override\n}\nimport custom/*.server\n`;
-/** Directives that say how a server runs, not what it answers; the node has its own. */
+/** How a server runs, not what it answers; the node has its own. */
 const OWN = [
   ...["bind", "cache", "cancel", "debug", "errors", "health", "log", "loop", "metadata", "pprof"],
   ...["prometheus", "ready", "reload", "trace"],
 ];
-/** Directives that mean the same on a node. */
+/** Same meaning on a node. */
 const PORTABLE = ["forward", "header", "loadbalance", "rewrite", "template"];
-/** Directives of the block for all names that are compared, or concern what Kubernetes knows. */
+/** Compared in the block for all names, or about Kubernetes. */
 const COMPARED = ["forward", "hosts", "rewrite", "kubernetes", "loadbalance", "autopath"];
 const REWRITE_KINDS = ["exact", "prefix", "suffix", "substring", "regex"];
 
-/** Reads what the ConfigMaps of CoreDNS and kube-dns say. Throws `CorefileErrors`, `SyntaxError`. */
+/** Reads ConfigMaps of CoreDNS and kube-dns. Throws `CorefileErrors`, `SyntaxError`. */
 export async function readInherited(
   maps: readonly ConfigMap[],
   { skip }: { skip: string | null },
@@ -96,7 +96,7 @@ export async function readInherited(
   }
   return {
     domain: domainOf(blocks),
-    // The first of several of a zone.
+    // The first of each zone.
     zones: [...new Map(zones.toReversed().map((one) => [one.zone, one])).values()].toReversed(),
     ...readHosts(root, data, notes),
     rewrites: await Promise.all(linesOf(root, "rewrite").map(readRewrite)),
@@ -105,7 +105,7 @@ export async function readInherited(
   };
 }
 
-/** All keys as files. Of several Corefiles, that of CoreDNS counts, else the first. */
+/** All keys as files. CoreDNS's Corefile precedes others. */
 function dataOf(maps: readonly ConfigMap[], notes: string[]): ReadonlyMap<string, string> {
   const data = new Map(maps.toReversed().flatMap((map) => [...map.data]));
   const mains = maps.filter((map) => map.data.has(COREFILE));
@@ -117,7 +117,7 @@ function dataOf(maps: readonly ConfigMap[], notes: string[]): ReadonlyMap<string
   return data;
 }
 
-/** The first zone of Kubernetes that is not a reverse one. */
+/** First forward zone of Kubernetes. */
 function domainOf(blocks: readonly Block[]): string | null {
   for (const block of blocks) {
     for (const { words } of linesOf(block, "kubernetes")) {
@@ -143,7 +143,7 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
     if (!(error instanceof TooManyFaults)) throw error;
   }
   if (!faults.empty) throw faults.toErrors();
-  // Imports that match nothing, and unset variables; only of what was given.
+  // Unmatched imports and unset variables, of given files only.
   if (data.has(COREFILE)) notes.push(...faults.warnings);
   const imported = new Set(read.files.map(baseName));
   for (const key of custom) {
@@ -152,7 +152,7 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
   return read.blocks;
 }
 
-/** The ConfigMaps as files, found by their last name: mount points differ. */
+/** Finds files by their last name: mount points differ. */
 function viewOf(data: ReadonlyMap<string, string>): HostView {
   return {
     env: () => undefined,
@@ -187,7 +187,6 @@ function forwardedZones(line: Line): StubZone[] {
   }));
 }
 
-/** Why nodens would refuse directives; null if it would not. */
 async function refusal(lines: readonly Line[]): Promise<string | null> {
   const text = `. {\n${lines.flatMap((line) => lineText(line, "")).join("\n")}\n}\n`;
   try {

@@ -16,38 +16,38 @@ import { type Edit, endOf, indentAfter, openingLine } from "./edits.ts";
 
 /** A node's Corefile. */
 export interface NodeCorefile {
-  /** As written, with the variables of a template. */
+  /** With a template's variables. */
   readonly text: string;
-  /** The same lines with the variables filled. */
+  /** With variables filled. */
   readonly filled: string;
   readonly file: string;
   readonly view: ImportView;
   readonly port: number;
-  /** The cluster's domain, where the ConfigMaps do not tell. */
+  /** The cluster's domain, if the ConfigMaps lack it. */
   readonly domain: string;
 }
 
-/** Something that the node's Corefile does not have. */
+/** A part the node's Corefile lacks. */
 export interface Missing {
   /** Place in the ConfigMap. */
   readonly where: string;
   readonly what: string;
-  /** Why the edits do not bring it over; null if they do. */
+  /** Why the edits leave it out, or null. */
   readonly left: string | null;
 }
 
-/** The difference, and the edits of `text` that remove it. */
+/** The difference, and edits of `text` that remove it. */
 export interface Comparison {
   readonly missing: readonly Missing[];
   readonly edits: readonly Edit[];
 }
 
-/** Directives of the node's block for all names that each of its blocks needs. */
+/** Directives of the catch-all block that each block needs. */
 const COMMON = ["errors", "reload", "loop", "bind", "prometheus"];
-/** Seconds for which answers of stub zones are cached (node-cache's value). */
+/** node-cache's value for stub zones. */
 const CACHE = "cache 30";
 
-/** Finds what the cluster DNS does for names that the node does not ask it for. */
+/** Finds names for which the cluster DNS is configured but not asked. */
 export function compare(inherited: Inherited, node: NodeCorefile): Comparison {
   return new Comparer(inherited, node).compare();
 }
@@ -55,10 +55,10 @@ export function compare(inherited: Inherited, node: NodeCorefile): Comparison {
 class Comparer {
   readonly #inherited: Inherited;
   readonly #node: NodeCorefile;
-  /** Who answers for it is the cluster DNS. */
+  /** Served by the cluster DNS. */
   readonly #domain: string;
   readonly #blocks: Block[];
-  /** The blocks before variables were filled, at the same indexes. */
+  /** Blocks with unfilled variables, at the same indexes. */
   readonly #written: Block[];
   readonly #cluster: ReadonlySet<string>;
   readonly #missing: Missing[] = [];
@@ -71,7 +71,7 @@ class Comparer {
     this.#blocks = this.#read(node.filled, node.view);
     this.#written = this.#read(node.text, { ...node.view, env: (name) => `{$${name}}` });
     const servers = this.#serversFor(this.#domain);
-    // The servers of a file are not the cluster's: the Corefile has no block for the domain.
+    // Servers of a file are not the cluster's: the domain has no block.
     this.#cluster = [...servers].some((one) => one.startsWith("/")) ? new Set() : servers;
   }
 
@@ -89,7 +89,7 @@ class Comparer {
     try {
       return readBlocks({ file, text, view }, { port, defaultPort: port }, faults).blocks;
     } catch (error) {
-      // Whoever checks the Corefile reports its faults.
+      // The Corefile's check reports it.
       if (!(error instanceof TooManyFaults)) throw error;
       return [];
     }
@@ -99,7 +99,6 @@ class Comparer {
     return new Set(serversOf(forwardFor(blockFor(this.#blocks, name), name)));
   }
 
-  /** Whether the node asks the cluster DNS for a name, which then does what it is configured to. */
   #asksCluster(name: string): boolean {
     return this.#cluster.size > 0 && sameSet(this.#serversFor(name), this.#cluster);
   }
@@ -142,7 +141,7 @@ class Comparer {
       return left === null;
     });
     if (brought.length === 0) return [];
-    // Rewritten names are often the cluster's own, which the block asks the wrong servers for.
+    // Rewritten names are often the cluster's; the block has other servers.
     const root = this.#root(this.#blocks);
     const isThere = this.#asksClusterIn(root, this.#domain);
     const forward = isThere ? [] : this.#clusterForward(shortZone(this.#domain)) ?? [];
@@ -180,7 +179,7 @@ class Comparer {
     const names = [...new Set(brought.map(({ name }) => shortZone(name)))];
     const { hostsTtl } = this.#inherited;
     return [
-      // With the names as zones, nothing else of the node's own file is answered.
+      // As zones, so that only these names are answered.
       `hosts /etc/hosts ${names.join(" ")} {`,
       ...[...entryLines(brought), ...hostsTtl === null ? [] : [`ttl ${hostsTtl}`], "fallthrough"]
         .map(indented),
@@ -188,7 +187,7 @@ class Comparer {
     ].map(this.#indent());
   }
 
-  /** The line behind the opening of the block's own `hosts`, or why it cannot have more entries. */
+  /** Line behind the opening of the block's `hosts`, or why it cannot be extended. */
   #insideHosts(): number | string {
     const [hosts] = linesOf(this.#root(this.#written), "hosts");
     const { file, line } = hosts!.words[0];
@@ -217,7 +216,7 @@ class Comparer {
     this.#edits.push({ at, remove, lines: lines.map(this.#indent()) });
   }
 
-  /** Why the block for all names cannot have it; null if it can. */
+  /** Why the block for all names cannot have it, or null. */
   #leftInRoot(name: string | null): string | null {
     const root = this.#root(this.#blocks);
     if (root === null) return "the node's Corefile has no block for all names";
@@ -231,7 +230,7 @@ class Comparer {
     return blocks.find(({ zones }) => zones.includes(".")) ?? null;
   }
 
-  /** Index of the line that ends with the brace of the block for all names. */
+  /** Line of the catch-all block's opening brace. */
   #opening(): number | null {
     const root = this.#root(this.#written);
     if (root === null || root.file !== this.#node.file) return null;
@@ -243,7 +242,7 @@ class Comparer {
     return (line) => indent + line;
   }
 
-  /** A `forward` to the cluster DNS for some names, as the node has it for the cluster's domain. */
+  /** A `forward` to the cluster DNS, as for the cluster's domain. */
   #clusterForward(from: string): string[] | null {
     if (this.#cluster.size === 0) return null;
     const block = blockFor(this.#blocks, this.#domain);

@@ -6,14 +6,11 @@ export interface ConfigMap {
   readonly data: ReadonlyMap<string, string>;
 }
 
-/** Longest file; a ConfigMap has at most 1 MiB. */
+/** ConfigMaps have at most 1 MiB. */
 const MAX_LENGTH = 4 * 2 ** 20;
 const REMEDY = "kubectl -n kube-system get configmap coredns coredns-custom -o yaml";
 
-/**
- * Reads the ConfigMaps of a YAML or JSON text, those of a List too. Throws `SyntaxError`, whose message
- * has one line for each fault.
- */
+/** ConfigMaps of a YAML or JSON text or List. Throws `SyntaxError` with a line per fault. */
 export async function readConfigMaps(text: string): Promise<ConfigMap[]> {
   if (text.length > MAX_LENGTH) {
     throw new SyntaxError(`${text.length} characters are too many (${MAX_LENGTH} at most)`);
@@ -25,7 +22,7 @@ export async function readConfigMaps(text: string): Promise<ConfigMap[]> {
     const documents: Document.Parsed<ParsedNode>[] = Array.isArray(found) ? found : [];
     const faults = documents.flatMap(({ errors }) => errors.map(({ message }) => message));
     if (faults.length > 0) throw new SyntaxError(faults.map(firstLine).join("\n"));
-    // The limit of aliases is the library's, against texts that expand without end.
+    // The library limits alias expansion.
     values = documents.map((document): unknown => document.toJS());
   } catch (error) {
     if (error instanceof SyntaxError) throw error;

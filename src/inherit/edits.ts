@@ -1,18 +1,18 @@
-/** A change of lines; `at` counts from 0, and is Infinity for the end. */
+/** A change of lines; `at` counts from 0, Infinity is the end. */
 export interface Edit {
   readonly at: number;
   readonly remove: number;
   readonly lines: readonly string[];
 }
 
-/** Longest head of a server block that is searched for its brace. */
+/** Lines searched for a block's brace. */
 const MAX_HEAD = 100;
 
 /** Applies edits that do not overlap. */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   const lines = text.replace(/\n$/, "").split("\n");
   const end = lines.length;
-  // From the end, so that earlier positions stay valid; at one position, the first edit comes first.
+  // Backwards, so that positions stay valid; at one position, the first edit comes first.
   for (
     const { at, remove, lines: added } of edits.toReversed().toSorted((a, b) => byPosition(b, a))
   ) {
@@ -25,7 +25,7 @@ function byPosition({ at: a }: Edit, { at: b }: Edit): number {
   return a === b ? 0 : a - b;
 }
 
-/** Index of the first line from `start` on that ends with an opening brace; null for none. */
+/** First line from `start` that ends with an opening brace, or null. */
 export function openingLine(text: string, start: number): number | null {
   const lines = text.split("\n", start + MAX_HEAD);
   for (let at = start; at < lines.length; at++) {
@@ -35,7 +35,7 @@ export function openingLine(text: string, start: number): number | null {
   return null;
 }
 
-/** Index of the last line of a directive that begins at `at`; its options have no blocks. */
+/** Last line of the directive at `at`; its options have no blocks. */
 export function endOf(text: string, at: number, hasBlock: boolean): number {
   if (!hasBlock) return at;
   const lines = text.split("\n");
@@ -43,7 +43,7 @@ export function endOf(text: string, at: number, hasBlock: boolean): number {
   return end < 0 ? at : end;
 }
 
-/** White space before the first directive of a block whose brace ends line `at`. */
+/** Indentation of a block whose brace ends line `at`. */
 export function indentAfter(text: string, at: number): string {
   const next = text.split("\n").slice(at + 1).find((line) => line.trim() !== "") ?? "";
   return /^[ \t]+(?=[^\s}])/.exec(next)?.[0] ?? "    ";

@@ -24,7 +24,7 @@ import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
 
 const MAX_FAULTS = 100;
-/** Stands in for the address of the upstream service, which only the cluster knows (RFC 5737). */
+/** Placeholder for the upstream service (RFC 5737). */
 export const CLUSTER_DNS = "192.0.2.10";
 /** Filled at start, too, but only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
@@ -56,7 +56,7 @@ interface ServedCorefile {
   node: NodeArguments;
 }
 
-/** Finds what would fail at start, including faults of the Corefile. */
+/** Finds failures at start, including Corefile faults. */
 export async function checkManifest(
   manifest: CheckedManifest,
   expected: Expected,
@@ -107,7 +107,6 @@ function isWithin(at: number, { start, end }: ConfigText): boolean {
   return at >= start && at < end;
 }
 
-/** Variables outside comments left unfilled at start. */
 function findVariables(
   text: string,
   templates: ReadonlyMap<ConfigText, NodeArguments>,
@@ -140,7 +139,7 @@ async function checkCorefile(
 ): Promise<void> {
   const { localIps, target, dnsPort, metricsEndpoint } = node;
   const { literal } = corefile;
-  // Empty lines align a literal block's line numbers with the manifest's.
+  // Empty lines align line numbers with the manifest's.
   const name = literal ? file : "Corefile";
   const lead = literal ? "\n".repeat(corefile.line) : "";
   const lineOf = (line: number) => literal ? line : corefile.line;
@@ -158,7 +157,7 @@ async function checkCorefile(
   try {
     const { text } = fillTemplate(lead + corefile.text, {
       file: name,
-      // Missing local addresses were already reported.
+      // Missing ones were already reported.
       localIps: localIps.length > 0 ? localIps : [STAND_IN],
       clusterDns: { address: CLUSTER_DNS },
       upstreamNameservers: [],
@@ -198,7 +197,7 @@ function domainFault({ config }: LoadedConfig, domain: string | null): ManifestF
   };
 }
 
-/** The container as a Corefile sees it: mounted ConfigMaps, environment, hosts and resolv.conf. */
+/** A container's ConfigMaps, environment, hosts and resolv.conf. */
 export function podView(
   files: ReadonlyMap<string, { text: string }>,
   { corefile, env }: {

@@ -3,7 +3,7 @@ import type { CheckResult, Located, NodeContainer } from "./documents.ts";
 import { VARIABLE } from "./fill.ts";
 import { localAddressFault, type Network } from "./networks.ts";
 
-/** Placeholder for an unknown local address (RFC 5737). */
+/** Placeholder for a local address (RFC 5737). */
 export const STAND_IN = "192.0.2.1";
 
 /** Expected values of a manifest; null for any. */
@@ -14,7 +14,7 @@ export interface Expected {
   ranges: readonly Network[];
 }
 
-/** Arguments of nodens relevant to a manifest. */
+/** Arguments relevant to a manifest. */
 export interface NodeArguments {
   localIps: readonly string[];
   baseFile: string;
@@ -36,10 +36,10 @@ export const DEFAULT_NODE: NodeArguments = {
   metricsEndpoint: ":9253",
 };
 
-/** Parses a command line. Throws an error with the fault. */
+/** Parses arguments. Throws an error with the fault. */
 export type ReadArguments = (args: readonly string[]) => NodeArguments;
 
-/** Checks and returns a container's arguments. */
+/** Checks a container's arguments. */
 export function checkArguments(
   container: NodeContainer,
   expected: Expected,
@@ -59,7 +59,7 @@ export function checkArguments(
   try {
     node = readArguments(words.map((text) => text.replaceAll(VARIABLE, STAND_IN)));
   } catch (error) {
-    // Unfilled variables are reported elsewhere.
+    // Reported elsewhere.
     if (!unfilled) {
       const what = (error as Error).message;
       result.faults.push({
@@ -74,7 +74,7 @@ export function checkArguments(
   return node;
 }
 
-/** Replaces `$(NAME)` as kubelet does; a value from elsewhere (`valueFrom`) by a stand-in. */
+/** Replaces `$(NAME)` as kubelet does; `valueFrom` by a stand-in. */
 function expand(word: string, env: ReadonlyMap<string, string | null>): string {
   return word.replace(/\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (written, name) => {
     const value = env.get(name);
@@ -107,7 +107,7 @@ function checkAddresses(
   const flag = args.findIndex(({ text }) => /^--?localip(=|$)/.test(text));
   const value = args[flag]?.text.includes("=") ? args[flag] : args[flag + 1];
   const line = value?.line ?? 1;
-  // The first address of each family is nodens' own.
+  // Each family's first address is ours.
   const services = new Set(kubeDns === null ? [] : [canonicalAddress(kubeDns)]);
   const families = new Set<boolean>();
   for (const address of localIps.filter((one) => !services.has(one))) {

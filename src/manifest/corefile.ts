@@ -1,6 +1,5 @@
 import { listenAddresses, type ManifestOptions, PORTS } from "./options.ts";
 
-/** Bridges failures and pauses. */
 const BRIDGING = [
   "# Asked 5 times with gaps below a minute: fetched again before it expires.",
   "prefetch 5 1m 10%",
@@ -9,8 +8,8 @@ const BRIDGING = [
 ];
 
 /**
- * A new manifest's Corefile: the published zones and caches, `ready`, and unless plain, caches that
- * bridge failures. Variables are filled at start.
+ * Corefile of a new manifest: published zones, `ready`, and unless plain, caches that bridge
+ * failures. Variables are filled at start.
  */
 export function corefileText(options: ManifestOptions): string {
   const { domain, kubeDns, localDns, mode, plain } = options;
@@ -27,7 +26,7 @@ export function corefileText(options: ManifestOptions): string {
       "loop",
       `bind ${listenAddresses(options).join(" ")}`,
       ...forward,
-      // IPv6 requires brackets, and IPv4 allows them.
+      // Brackets: for IPv6.
       `prometheus [{$POD_IP}]:${PORTS.metrics}`,
       ...more,
     ]);

@@ -1,8 +1,6 @@
 const CONTEXT = 3;
 
-/**
- * A unified diff of texts with equally many lines, compared pairwise, as filling preserves lines.
- */
+/** Unified diff; compares lines pairwise, as filling preserves lines. */
 export function unifiedDiff(
   before: { name: string; text: string },
   after: { name: string; text: string },
@@ -15,7 +13,7 @@ export function unifiedDiff(
   let text = `--- ${before.name}\n+++ ${after.name}\n`;
   for (let i = 0; i < changed.length; i++) {
     const from = Math.max(0, changed[i]! - CONTEXT);
-    // Changes with adjacent contexts share a hunk.
+    // Adjacent contexts share a hunk.
     while (i + 1 < changed.length && changed[i + 1]! - changed[i]! <= 2 * CONTEXT) i++;
     const to = Math.min(old.length, changed[i]! + CONTEXT + 1);
     const range = `${from + 1},${to - from}`;

@@ -27,7 +27,7 @@ export interface CheckResult {
 export interface Located {
   text: string;
   line: number;
-  /** Offsets including quotes; `end` is exclusive. */
+  /** Includes quotes; `end` is exclusive. */
   start: number;
   end: number;
 }
@@ -36,7 +36,7 @@ export interface Located {
 export interface ConfigText extends Located {
   configMap: string;
   key: string;
-  /** Line n of a literal block is line `line + n` of the file. */
+  /** Line n of a literal block is `line + n` of the file. */
   literal: boolean;
 }
 
@@ -48,17 +48,16 @@ export interface NodeContainer {
   command: Located[];
   args: Located[];
   memoryLimit: Located | null;
-  /** Null for values from elsewhere (`valueFrom`). */
+  /** Null for `valueFrom`. */
   env: Map<string, string | null>;
-  /** Mounted files by path. */
   files: Map<string, ConfigText>;
 }
 
-/** Parts of a manifest relevant to nodens. */
+/** Parts relevant to nodens. */
 export interface ManifestContent {
   configTexts: ConfigText[];
   containers: NodeContainer[];
-  /** Names of containers, if none is recognized. */
+  /** Containers, if none is recognized. */
   strangers: string[];
   faults: ManifestFault[];
 }
@@ -80,7 +79,7 @@ export function readManifest(text: string): ManifestContent {
     // Without documents, it also has a document's properties.
     return new Reader(text, lines).read(Array.isArray(documents) ? documents : []);
   } catch (error) {
-    // The library recurses for each level.
+    // The library recurses per level.
     if (!(error instanceof RangeError)) throw error;
     return failed("lists or maps are nested too deeply to be read");
   }
@@ -206,7 +205,7 @@ function stringAt(map: YAMLMap, key: string): string {
   return typeof value === "string" ? value : "";
 }
 
-/** By image, or by a distinctive argument. */
+/** By image or distinctive argument. */
 function isRecognized({ image, args }: NodeContainer): boolean {
   return /node-cache|nodens/.test(image?.text ?? "") ||
     args.some(({ text }) => /^--?localip(=|$)/.test(text));

@@ -21,11 +21,11 @@ interface VariableValues {
 }
 
 /**
- * Fills the published manifest's variables like the `sed` commands in "Using NodeLocal DNSCache in
- * Kubernetes Clusters": everywhere, line by line.
+ * Fills variables like the `sed` commands in "Using NodeLocal DNSCache in Kubernetes Clusters":
+ * line by line.
  *
- * In IPVS mode cluster names are forwarded to the service's address, which is not local. An IPv6
- * local address gets brackets before a port.
+ * In IPVS mode cluster names go to the service's address, which is not local. IPv6 addresses get
+ * brackets before a port.
  */
 export function fillVariables(
   text: string,
@@ -45,13 +45,13 @@ export function fillVariables(
   );
 }
 
-/** Replaces images, preserving quotes and other text. */
+/** Replaces images; keeps other text. */
 export function setImage(
   text: string,
   containers: readonly NodeContainer[],
   image: string,
 ): string {
-  // Backwards, to keep earlier offsets valid.
+  // Backwards, to keep offsets valid.
   const places = containers.flatMap(({ image }) => image ?? []).sort((a, b) => b.start - a.start);
   return places.reduce((changed, { start, end }) => {
     const quote = /^["']/.exec(text.slice(start, end))?.[0] ?? "";
@@ -59,7 +59,7 @@ export function setImage(
   }, text);
 }
 
-/** Why an image cannot be pulled: a bare name means Docker Hub's official one. */
+/** Why an image cannot be pulled: a bare name is Docker Hub's official one. */
 export function pullFault(image: string): string | null {
   if (image.includes("/")) return null;
   return `no node can pull "${image}": the name has no registry (write` +

@@ -12,7 +12,7 @@ import {
 } from "./check_arguments.ts";
 import { type ConfigText, type NodeContainer, readManifest } from "./documents.ts";
 
-/** A manifest with what its Corefiles lacked. */
+/** A completed manifest. */
 export interface InheritResult {
   readonly text: string;
   readonly missing: readonly Missing[];
@@ -23,7 +23,7 @@ interface InheritOptions {
   readonly readArguments: ReadArguments;
 }
 
-/** Compares the Corefiles of a manifest with the cluster DNS, and brings over what they lack. */
+/** Brings over what a manifest's Corefiles lack. */
 export function inheritInto(
   text: string,
   inherited: Inherited,
@@ -43,7 +43,7 @@ export function inheritInto(
   }
   const missing: Missing[] = [];
   let changed = text;
-  // Backwards, so that earlier offsets stay valid.
+  // Backwards, to keep offsets valid.
   const corefiles = [...found].sort(([a], [b]) => b.start - a.start);
   for (const [corefile, { container, node }] of corefiles) {
     const filled = fill(corefile.text, node, domain);
@@ -91,14 +91,14 @@ function fill(text: string, node: NodeArguments, domain: string): string | null 
   }
 }
 
-/** Edits a literal block of YAML: its header, then indented lines. */
+/** A block has a header, then indented lines. */
 function editLiteral(block: string, edits: readonly Edit[]): string {
   if (edits.length === 0) return block;
   const [header = "", ...lines] = block.split("\n");
   const body = lines.join("\n");
   const newline = header.endsWith("\r") ? "\r" : "";
   const indent = /^ +(?=\S)/m.exec(body)?.[0] ?? "";
-  // Blank lines at the end belong to the space before what follows.
+  // Trailing blank lines stay outside.
   const [, kept = "", tail = ""] = /^([\s\S]*?)(\n\s*)?$/.exec(body) ?? [];
   const plain = kept.split("\n").map((line) =>
     (line.startsWith(indent) ? line.slice(indent.length) : line.trim()).replace(/\r$/, "")

@@ -1,6 +1,6 @@
 import type { CheckResult, Located } from "./documents.ts";
 
-/** Below this, it is killed before serving (measured: 30Mi fails, 64Mi starts). */
+/** Below, it is killed before serving (measured: 30Mi fails, 64Mi starts). */
 const STARTS_BYTES = 64 * 2 ** 20;
 
 /** Up to 96 MiB (`config/memory_limit.ts`), plus four caches. */
@@ -8,7 +8,7 @@ export const MIN_MEMORY_BYTES = 128 * 2 ** 20;
 
 const POWERS: Record<string, number> = { k: 1, K: 1, M: 2, G: 3, T: 4, P: 5, E: 6 };
 
-/** Bytes of a Kubernetes quantity (`192Mi`, `1.5G`, `2e8`, `134217728000m`), or null. */
+/** Bytes of `192Mi`, `1.5G`, `2e8` or `134217728000m`, or null. */
 export function parseQuantity(text: string): number | null {
   const match =
     /^\+?([0-9]+\.?[0-9]*|\.[0-9]+)(?:([KMGTPE]i|[kMGTPE]|[num])|[eE]([+-]?[0-9]{1,2}))?$/

@@ -41,7 +41,7 @@ const IMPOSSIBLE: readonly (readonly [range: string, why: string])[] = [
 /** Minimum service range, if unspecified. */
 const SERVICE_PREFIX = { 4: 24, 16: 112 } as const;
 
-/** Why nodens cannot use `address` on every node, or null. */
+/** Why `address` cannot be used on every node, or null. */
 export function localAddressFault(
   address: string,
   cluster: { ranges: readonly Network[]; kubeDns: readonly string[] },

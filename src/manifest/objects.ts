@@ -4,7 +4,7 @@ import { listenAddresses, type ManifestOptions, PORTS } from "./options.ts";
 
 type KubernetesObject = Record<string, unknown>;
 
-/** Shared with the published manifest, so that either replaces the other. */
+/** As published, so that either replaces the other. */
 const NAME = "node-local-dns";
 const UPSTREAM_SERVICE = "kube-dns-upstream";
 const NAMESPACE = "kube-system";
@@ -15,9 +15,9 @@ const METRICS_ANNOTATIONS = {
 };
 const RUN = "/run/nodens";
 
-/** Renders the manifest for `kubectl apply -f -`, under a comment. */
+/** Renders a manifest for `kubectl apply -f -`. */
 export function renderManifest(options: ManifestOptions, comment: string): string {
-  // Readable: no folding, no anchors.
+  // No folding, no anchors.
   const style = { lineWidth: 0, blockQuote: "literal", aliasDuplicateObjects: false } as const;
   const documents = manifestObjects(options).map((object) => stringify(object, style));
   return `# ${comment}\n${documents.join("---\n")}`;
@@ -45,7 +45,7 @@ function object(
   return { apiVersion, kind, metadata: named, ...members };
 }
 
-/** A second service for kube-dns's pods, to avoid a loop. */
+/** For kube-dns's pods, to avoid a loop. */
 function upstreamService({ localDns }: ManifestOptions): KubernetesObject {
   const labels = { "k8s-app": "kube-dns" };
   const port = (name: string, protocol: string) => ({ name, port: 53, protocol, targetPort: 53 });
@@ -62,8 +62,8 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
   return object("apps/v1", "DaemonSet", {
     spec: {
       selector: { matchLabels: LABELS },
-      // During an update, both pods serve. The container must not declare ports: as host ports they
-      // would prevent scheduling the new pod.
+      // Both pods serve during an update. Declared ports would be host ports and prevent scheduling
+      // the new pod.
       updateStrategy: {
         type: "RollingUpdate",
         rollingUpdate: { maxSurge: "10%", maxUnavailable: 0 },
@@ -112,7 +112,7 @@ function container(options: ManifestOptions): KubernetesObject {
     args: [
       ...["-localip", listenAddresses(options).join(",")],
       ...["-conf", `${RUN}/Corefile`],
-      // node-cache's own metrics and `nodens status`, local only.
+      // Local: node-cache's metrics and `nodens status`.
       ...["-metrics-listen-address", `127.0.0.1:${PORTS.own}`],
       ...["-upstreamsvc", UPSTREAM_SERVICE],
       ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
@@ -120,7 +120,7 @@ function container(options: ManifestOptions): KubernetesObject {
     env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
     resources: { requests: { cpu: "25m", memory: "96Mi" }, limits: { memory: options.memory } },
     securityContext: {
-      // Added capabilities are effective only for root.
+      // Added capabilities need root.
       runAsUser: 0,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
@@ -138,7 +138,7 @@ function container(options: ManifestOptions): KubernetesObject {
   };
 }
 
-/** Headless: resolves to every node's metrics. */
+/** Headless: every node's metrics. */
 function metricsService(): KubernetesObject {
   return object("v1", "Service", {
     spec: {
@@ -149,7 +149,7 @@ function metricsService(): KubernetesObject {
   }, { annotations: METRICS_ANNOTATIONS });
 }
 
-/** For the Prometheus operator. Relabelling adds the undeclared port. */
+/** Prometheus operator; relabelling adds the undeclared port. */
 function podMonitor(): KubernetesObject {
   const address = (regex: string, replacement: string) => ({
     action: "replace",
@@ -171,7 +171,7 @@ function podMonitor(): KubernetesObject {
   });
 }
 
-/** Allows DNS despite denied egress; by address, because nodens is not a pod. */
+/** Allows DNS despite denied egress, by address: nodens is not a pod. */
 function networkPolicy(
   namespace: string,
   { localDns, kubeDns }: ManifestOptions,

@@ -1,12 +1,12 @@
 /** Checked options of a new manifest. */
 export interface ManifestOptions {
-  /** One per family on every node; the first is for probes. */
+  /** One per family; the first is for probes. */
   localDns: readonly string[];
   kubeDns: readonly string[];
   domain: string;
   /**
-   * With `iptables`, nodens also listens on the kube-dns address; with `ipvs`, kube-proxy holds it,
-   * so pods use the local one; with `redirect`, rules redirect it to the local one.
+   * `iptables`: nodens also listens on the kube-dns address. `ipvs`: kube-proxy holds it, pods use
+   * the local one. `redirect`: rules redirect it to the local one.
    */
   mode: "iptables" | "ipvs" | "redirect";
   image: string;
@@ -16,7 +16,7 @@ export interface ManifestOptions {
   networkPolicies: readonly string[];
 }
 
-/** Ports of the published manifest, and CoreDNS's for `ready`. */
+/** The published manifest's ports; `ready` is CoreDNS's. */
 export const PORTS = { metrics: 9253, own: 9353, health: 8080, ready: 8181 } as const;
 
 /** Addresses that nodens listens on. */

@@ -2,7 +2,7 @@ import { quote } from "../corefile/quote.ts";
 import { parseAddress } from "../dns/address.ts";
 import type { ServerTransport } from "./options.ts";
 
-/** CoreDNS's default ports by transport, also the URL scheme. */
+/** CoreDNS's default ports by transport (the URL scheme). */
 export const TRANSPORT_PORTS: Readonly<Record<ServerTransport, number>> = {
   dns: 53,
   tls: 853,
@@ -14,7 +14,7 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /** A TO without scheme: `ADDRESS[%SCOPE][%NAME][:PORT]` or `HOST[%NAME][:PORT]`. */
 export interface Endpoint {
-  /** An address with its scope, or a lower-case name without final dot. */
+  /** An address with scope, or a lower-case name without final dot. */
   host: string;
   isAddress: boolean;
   port: number | null;
@@ -22,7 +22,7 @@ export interface Endpoint {
 }
 
 /**
- * Parses a TO; null if its host is invalid, throws the reason if the rest is. `%` precedes an IPv6
+ * Parses a TO; null for an invalid host, throws the reason for other faults. `%` precedes an IPv6
  * interface (plain DNS), the certificate's name (TLS), or both in that order.
  */
 export function parseEndpoint(text: string, transport: ServerTransport): Endpoint | null {
@@ -54,7 +54,7 @@ export function parseEndpoint(text: string, transport: ServerTransport): Endpoin
   };
 }
 
-/** Parses a certificate's name: host or IP address. Throws if invalid. */
+/** Parses a certificate's host or IP address. Throws if invalid. */
 export function parseServerName(text: string): string {
   if (parseAddress(text) !== null) return text;
   const name = hostName(text);
@@ -90,7 +90,7 @@ function split(
     const [, host, marks, port = null] = marked;
     return { host: host!, marks: marks!.slice(1).split("%"), port, bracketed: false };
   }
-  // An IPv6 address without brackets and port.
+  // IPv6 without brackets and port.
   const [, host = text, port = null] = /^([^:]*):([^:]*)$/.exec(text) ?? [];
   return { host, marks: [], port, bracketed: false };
 }

@@ -8,13 +8,13 @@ export interface ServerAddress {
   serverName: string;
 }
 
-/** Order in which servers are asked. */
+/** Order of servers. */
 export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
 /** Plain DNS, DNS over TLS, DNS over HTTPS. */
 export type ServerTransport = "dns" | "tls" | "https";
 
-/** Settings of a group of servers. */
+/** Settings of a group. */
 export interface GroupSettings {
   policy: Policy;
   forceTcp: boolean;
@@ -22,7 +22,7 @@ export interface GroupSettings {
   /** Per server; null for the transport's default. */
   maxConnections: number | null;
   expireMs: number;
-  /** Age limit for new queries; 0 for none. */
+  /** For new queries; 0: no limit. */
   maxAgeMs: number;
   /** 0 for no limit. */
   maxIdleConns: number;
@@ -37,7 +37,7 @@ export interface GroupSettings {
   /** RFC 7873. */
   cookies: boolean;
   sourceAddress: string | null;
-  /** Per question; 0 for no limit, null for twice the servers. */
+  /** Per question; 0: no limit, null: twice the servers. */
   maxConnectAttempts: number | null;
   /** Fixed, the first server's usual time, or never. */
   hedgeMs: number | "auto" | null;
@@ -46,16 +46,16 @@ export interface GroupSettings {
   failfastAllUnhealthyUpstreams: boolean;
 }
 
-/** State of a server, for display. */
+/** A server's state, for display. */
 export interface ServerState {
   to: string;
   /** Suspect: a query failed, nothing arrived since. Down: checks failed too. */
   state: "up" | "suspect" | "down";
-  /** Null before the first reply. */
+  /** Null: no reply yet. */
   rttMs: number | null;
 }
 
-/** Formats a server: `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
+/** `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */
 export function labelOf({ address, port, transport, serverName }: ServerAddress): string {
   const host = address.includes(":") ? `[${address}]` : address;
   if (transport === "dns") return `${host}:${port}`;

@@ -1,11 +1,11 @@
 import type { Reply } from "./message/reply.ts";
 
-/** Fitness of a server, best first. */
+/** Fitness, best first. */
 export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
 
 /** Result of asking one server. */
 export type Outcome =
-  /** Records, a denial, or an error common to all servers. */
+  /** Records, a denial, or an error of all servers. */
   | { kind: "answer"; reply: Reply }
   /** `rcode` is for the client if all fail; `elsewhere` if the question is not at fault. */
   | { kind: "refused"; rcode: number; elsewhere: boolean; reply: Reply }
@@ -16,27 +16,27 @@ export type Outcome =
 /** Options of an ask. */
 export interface AskOptions {
   streamed: boolean;
-  /** The server left this question unanswered before. */
+  /** Unanswered by the server before. */
   again: boolean;
-  /** Latest end in monotonic milliseconds. */
+  /** Monotonic milliseconds. */
   limitMs: number;
 }
 
 /** An ask under way. */
 export interface Ticket {
-  /** Start of the wait in monotonic milliseconds; Infinity until connected. */
+  /** Monotonic milliseconds; Infinity until connected. */
   readonly sinceMs: number;
   /** When the ask ends as silent. */
   readonly dueMs: number;
   readonly streamed: boolean;
   limit(dueMs: number): void;
-  /** Ends the ask without outcome; invalidates the ticket. */
+  /** Ends without outcome; invalidates the ticket. */
   cancel(): void;
 }
 
 /** Callbacks of an ask. */
 export interface AskHandler {
-  /** The reply in `outcome` is valid only during the call. */
+  /** The reply is valid during the call. */
   ended(ticket: Ticket, outcome: Outcome): void;
   /** A reply is unlikely; the ask continues. */
   suspected(ticket: Ticket): void;

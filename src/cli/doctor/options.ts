@@ -5,7 +5,7 @@ import { httpAddressText } from "../../plugins/http_address.ts";
 import { boolean, FlagError, type FlagValues, number, type ParsedFlags, text } from "../flags.ts";
 import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 
-/** Flags of `nodens doctor` and of serving, for pasting a command line. */
+/** Flags of `nodens doctor` and of serving. */
 export const DOCTOR_FLAGS = {
   json: boolean("print the findings as JSON"),
   name: text("NAME", "name of the cluster to ask for; else kubernetes.default.svc.DOMAIN"),

@@ -4,14 +4,12 @@ import { wrap } from "../wrap.ts";
 interface DoctorTextOptions {
   readonly head: string;
   readonly color: boolean;
-  /** Columns of a line. */
   readonly width: number;
 }
 
 const COLOR: Record<FindingStatus, number> = { ok: 32, warning: 33, problem: 31, skipped: 90 };
 const STATUS_WIDTH = 7;
 const GAP = "  ";
-/** Below this, lines stay whole. */
 const MIN_TEXT_WIDTH = 30;
 
 /** Formats the findings. */

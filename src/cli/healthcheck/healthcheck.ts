@@ -3,7 +3,7 @@ import type { Call, CommandIo } from "../command.ts";
 import { FlagError } from "../flags.ts";
 
 const DEFAULT = "http://127.0.0.1:8080/health";
-/** Longer than `health` waits for the data plane. */
+/** Above `health`'s limit. */
 const LIMIT_MS = 3000;
 const MAX_TEXT = 300;
 

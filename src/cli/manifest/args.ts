@@ -14,7 +14,7 @@ import {
 } from "../flags.ts";
 import { VERSION } from "../version.ts";
 
-/** Flags of `nodens manifest`; defaults match the chart's values.yaml. */
+/** Flags of `nodens manifest`; defaults as in values.yaml. */
 export const MANIFEST_FLAGS = {
   localdns: text("ADDRESS", "address of nodens on every node", "169.254.20.10"),
   domain: text("DOMAIN", "domain of the cluster", "cluster.local"),
@@ -46,7 +46,7 @@ const ONLY_FILLED = ["mode", "image", "diff"];
 const MAX_NAMESPACES = 1000;
 const KUBE_DNS_HINT = "kubectl -n kube-system get service kube-dns -o jsonpath={.spec.clusterIP}";
 
-/** Checked flags for an existing manifest. */
+/** Flags for an existing manifest. */
 export interface FileArguments {
   file: string;
   localDns: string;
@@ -64,7 +64,7 @@ export type ManifestArguments =
   | { action: "fill"; options: FileArguments; diff: boolean }
   | { action: "check"; options: FileArguments };
 
-/** Checks the flags of `nodens manifest`. Throws `FlagError`. */
+/** Checks the flags. Throws `FlagError`. */
 export function readManifestArguments(
   { values, given }: Pick<ParsedFlags<ManifestValues>, "values" | "given">,
 ): ManifestArguments {

@@ -5,16 +5,15 @@ import type { ReadArguments } from "../../manifest/check_arguments.ts";
 import { inheritInto } from "../../manifest/inherit.ts";
 import type { Output } from "../output.ts";
 
-/** The ConfigMap that nodens reads itself, if it is mounted. */
 const OWN_CONFIG_MAP = "kube-dns";
 
-/** The cluster DNS's configuration, from the file of `-inherit`. */
+/** The cluster DNS's configuration (`-inherit`). */
 export interface Inheritance {
   readonly file: string;
   readonly inherited: Inherited;
 }
 
-/** Reads the file of `-inherit`; null after a fault, which is reported. */
+/** Reads the file of `-inherit`; null after a reported fault. */
 export async function readInheritance(
   file: string,
   { host, output }: { host: { readTextFile(path: string): string }; output: Output },
@@ -36,7 +35,7 @@ export async function readInheritance(
   }
 }
 
-/** Reports what the Corefiles of a manifest lack; with `bring`, returns the manifest with it. */
+/** Reports what Corefiles lack; with `bring`, returns the completed manifest. */
 export function inheritManifest(
   text: string,
   { file, inherited }: Inheritance,

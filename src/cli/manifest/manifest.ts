@@ -14,7 +14,7 @@ import { VERSION } from "../version.ts";
 import { type Inheritance, inheritManifest, readInheritance } from "./inherit.ts";
 import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
 
-/** `nodens manifest`: 0, or 1 without output if a manifest has faults. */
+/** `nodens manifest`: 0, or 1 without output. */
 export async function run(
   call: Call<ManifestValues>,
   { output }: CommandIo,
@@ -122,7 +122,7 @@ async function check(text: string, options: FileArguments): Promise<CheckResult>
   return result;
 }
 
-/** Parses a container's arguments. Throws `FlagError`. */
+/** Throws `FlagError`. */
 function readNodeArguments(args: readonly string[]): NodeArguments {
   const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
   if (rest.length > 0) throw new FlagError(`unexpected argument "${rest[0]}" (flags begin with -)`);

@@ -110,7 +110,7 @@ function readType(text: string): number {
   throw new FlagError(`unknown type "${text}"${hint}`);
 }
 
-/** Reverse lookup (RFC 1035 section 3.5, RFC 3596 section 2.5). */
+/** RFC 1035 section 3.5, RFC 3596 section 2.5. */
 function reverseName(text: string): string {
   const address = parseAddress(text);
   if (address === null) {

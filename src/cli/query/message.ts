@@ -12,7 +12,7 @@ interface QueryParts {
   readonly norec?: boolean;
 }
 
-/** Builds a query with random id and AD, like dig. */
+/** A query with random id and AD, like dig. */
 export function buildQuery(
   { name, type, bufsize = EDNS_PAYLOAD, dnssec = false, norec = false }: QueryParts,
 ): Uint8Array {
@@ -32,7 +32,7 @@ export function buildQuery(
   return bytes;
 }
 
-/** Why a message is not the query's reply, or null. */
+/** Why a message is not a reply, or null. */
 export function mismatch(query: Uint8Array, reply: Uint8Array): string | null {
   if (reply.length < HEADER_SIZE) return `message of ${reply.length} bytes is too short`;
   const asked = new WireReader(query, 0).u16();

@@ -3,7 +3,7 @@ import { boolean, number, port } from "../flags.ts";
 /** dig's `-p`. */
 export const PORT_FLAG = port(53, "port to ask");
 
-/** dig's options and defaults; the size fits every path (DNS flag day 2020). */
+/** dig's options; the size fits every path (DNS flag day 2020). */
 export const QUERY_OPTIONS = {
   short: boolean("print the records' data alone"),
   tcp: { ...boolean("ask over TCP"), alias: "vc" },

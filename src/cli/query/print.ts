@@ -6,7 +6,7 @@ import { WireReader } from "./wire.ts";
 
 const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
 
-/** Extended DNS Error codes (RFC 8914 section 5.2 and IANA's list). */
+/** RFC 8914 section 5.2 and IANA's list. */
 const ERROR_PURPOSES: readonly string[] = [
   ...["Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer"],
   ...["Forged Answer", "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired"],
@@ -45,7 +45,7 @@ export function formatMessage(bytes: Uint8Array): string {
     section("ADDITIONAL", additionals.filter((record) => record !== opt));
 }
 
-/** Formats the answers' data. Throws `RangeError`. */
+/** Formats answer data. Throws `RangeError`. */
 export function formatShort(bytes: Uint8Array): string {
   return readMessage(bytes).answers.map(({ text }) => `${text}\n`).join("");
 }

@@ -14,7 +14,7 @@ import { formatMessage, formatShort } from "./print.ts";
 /** dig's exit codes. */
 export const QUERY_EXIT = { reply: 0, noReply: 9, internal: 10 } as const;
 
-/** `nodens query`: prints a server's response like dig. */
+/** `nodens query`: prints like dig. */
 export async function run(
   { args }: Pick<Call, "args">,
   { output }: Pick<CommandIo, "output">,
@@ -63,7 +63,6 @@ interface Reply {
   transport: "UDP" | "TCP";
 }
 
-/** Uses TCP if requested or after truncation. */
 async function ask(
   { name, type, options }: QueryRequest,
   target: QueryTarget,

@@ -3,7 +3,7 @@ import { typeText } from "../../dns/mnemonics.ts";
 import { SERVICE_KEYS } from "../../dns/service_keys.ts";
 import type { WireReader } from "./wire.ts";
 
-/** Fields by type; others are printed as in RFC 3597 section 5. */
+/** Unlisted types: RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
   A: "ipv4",
   AAAA: "ipv6",
@@ -30,7 +30,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   TXT: "strings",
 };
 
-/** Presentation format by field; without a length, it reads to the end. */
+/** Without a length, reads to the end. */
 const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   u8: (data) => String(data.u8()),
   u16: (data) => String(data.u16()),
@@ -40,7 +40,7 @@ const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   name: (data) => data.name(),
   type: (data) => typeText(data.u16()),
   types: (data) => typesText(data),
-  /** Seconds since 1970 as YYYYMMDDHHmmSS (RFC 4034 section 3.2). */
+  /** RFC 4034 section 3.2. */
   time: (data) => new Date(data.u32() * 1000).toISOString().replace(/\..*|[-:T]/g, ""),
   tag: (data) => quoted(data.octets(data.u8())).slice(1, -1),
   text: (data) => quoted(data.octets()),
@@ -53,7 +53,7 @@ const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   parameters: (data) => repeated(data, () => parameterText(data)).join(" "),
 };
 
-/** Formats data. Throws `RangeError`. */
+/** Record data as text. Throws `RangeError`. */
 export function rdataText(type: number, data: WireReader): string {
   const name = typeText(type);
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name]! : null;
@@ -70,7 +70,7 @@ export function rdataText(type: number, data: WireReader): string {
   }
 }
 
-/** Quotes a character string (RFC 1035 section 5.1). */
+/** Quotes a string (RFC 1035 section 5.1). */
 export function quoted(octets: Uint8Array): string {
   const text = Array.from(octets, (octet) => {
     if (octet < 0x20 || octet > 0x7e) return `\\${String(octet).padStart(3, "0")}`;
@@ -81,7 +81,7 @@ export function quoted(octets: Uint8Array): string {
   return `"${text.join("")}"`;
 }
 
-/** SVCB or HTTPS parameter (RFC 9460 section 2.1). */
+/** RFC 9460 section 2.1. */
 function parameterText(data: WireReader): string {
   const key = keyText(data.u16());
   const value = data.part(data.u16());
@@ -115,7 +115,7 @@ function keyText(key: number): string {
   return SERVICE_KEYS[key] ?? `key${key}`;
 }
 
-/** Type bitmap (RFC 4034 section 4.1.2). */
+/** RFC 4034 section 4.1.2. */
 function typesText(data: WireReader): string {
   const windows = repeated(data, () => {
     const first = data.u8() * 256;
@@ -140,7 +140,7 @@ function hexText(octets: Uint8Array): string {
   return grouped(octets.toHex().toUpperCase());
 }
 
-/** Base32hex, unpadded (RFC 4648 section 7). */
+/** RFC 4648 section 7. */
 function base32Text(octets: Uint8Array): string {
   const bits = Array.from(octets, (octet) => octet.toString(2).padStart(8, "0")).join("");
   return (bits.match(/.{1,5}/g) ?? [])

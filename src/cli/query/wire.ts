@@ -35,7 +35,7 @@ export class WireReader {
     return this.#bytes.subarray(this.#skip(count), this.at);
   }
 
-  /** The next octets as a part that allows compressed names. */
+  /** The next octets, with compressed names. */
   part(count: number): WireReader {
     return new WireReader(this.#bytes, this.#skip(count), this.at);
   }
@@ -44,7 +44,7 @@ export class WireReader {
     const octets: number[] = [];
     let at = this.at;
     let after: number | null = null;
-    // Only backward pointers, so that names end (RFC 1035 section 4.1.4).
+    // Pointers must lead backwards (RFC 1035 section 4.1.4).
     for (let limit = at;;) {
       const size = this.#bytes[at];
       if (size === undefined || octets.length > MAX_NAME_SIZE) {

@@ -12,12 +12,12 @@ function listenerNames({ listeners }: Config): string[] {
   return [...new Set(names)];
 }
 
-/** State for the service manager. */
+/** State for service managers. */
 export function servingText(config: Config): string {
   return `serving ${listenerNames(config).join(", ")}`;
 }
 
-/** Logs listeners, versions, and a sample command. */
+/** Logs listeners and versions. */
 export function announce(config: Config, logger: Logger): void {
   const hint = config.listeners.slice(0, 1).map(({ address, port, zones }) => {
     // Prefers a name that needs no upstream.
@@ -30,7 +30,7 @@ export function announce(config: Config, logger: Logger): void {
   logger.print([...listeners, versions, ...hint], versions, { version: VERSION, listeners });
 }
 
-/** Logs the state (SIGQUIT) as text, or as a JSON message's `status`. */
+/** Logs the state (SIGQUIT) as text or JSON. */
 export async function printState(
   source: { collect(): Promise<Status> },
   logger: Logger,

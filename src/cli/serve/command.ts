@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { SERVE_FLAGS } from "./flags.ts";
 
-/** The command for serving, without a name. */
+/** Serving: without a name. */
 export const SERVE = command({
   name: "",
   summary: "serve a Corefile",

@@ -17,7 +17,7 @@ export interface CorefileOrigin {
   readonly listener: { onChange: (summary: string) => void };
 }
 
-/** Finds the Corefile; reports its absence and returns null. */
+/** Finds the Corefile; null after a reported absence. */
 export async function openCorefile(
   context: NodeContext,
   output: ServeOutput,

@@ -52,7 +52,7 @@ export interface ServeOptions {
   readonly metricsAddresses: readonly HttpAddress[];
 }
 
-/** Checks the flags. Throws `FlagError`. */
+/** Checks flags. Throws `FlagError`. */
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
 ): ServeOptions {

@@ -16,7 +16,7 @@ import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;
 
-/** Dependencies shared by the node role. */
+/** Dependencies of the node role. */
 export interface NodeContext {
   options: ServeOptions;
   logger: Logger;
@@ -45,7 +45,7 @@ function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 
-/** Socket marks of nodens' own queries for rules; 0 for none. */
+/** Socket marks of nodens' own queries; 0 for none. */
 export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
   const { redirect, failOpen } = options.rules;
   if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
@@ -110,7 +110,7 @@ async function answers(target: { address: string; port: number }): Promise<boole
   }
 }
 
-/** The free addresses for metrics; as in node-cache, optional ones in use do not prevent the start. */
+/** Free metrics addresses; as in node-cache, optional ones may be in use. */
 export async function freeMetricsAddresses(
   addresses: readonly HttpAddress[],
   { logger, isBeside, optional }: { logger: Logger; isBeside: () => boolean; optional: boolean },

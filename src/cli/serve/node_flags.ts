@@ -11,12 +11,12 @@ const CONFIG_DIRECTORY = "/etc/kube-dns";
 const METRICS_ADDRESS = "0.0.0.0:9353";
 /** Each address adds a dozen rules. */
 const MAX_LOCAL_IPS = 16;
-/** Linux: IFNAMSIZ without the final zero. */
+/** IFNAMSIZ without the final zero. */
 const MAX_INTERFACE_NAME = 15;
 const SYNC_INTERVAL_MS = { min: 1000, max: MAX_DURATION_MS } as const;
 const NODE_CACHE_SECONDS = /^([0-9]+)ns$/;
 
-/** Flags of the node role, compatible with node-cache. */
+/** node-cache's flags. */
 export const NODE_FLAGS = {
   localip: text(
     "ADDRESSES",
@@ -41,14 +41,14 @@ export const NODE_FLAGS = {
   reloadwithsignal: boolean("accepted and ignored: a changed Corefile is always applied"),
 };
 
-/** Values of these flags and some others. */
+/** Values of these and other flags. */
 export interface NodeValues extends FlagValues<typeof NODE_FLAGS> {
   readonly conf: string;
   readonly "dns.port": number;
   readonly "metrics-listen-address": string;
 }
 
-/** Checks the flags. A template requires `-localip` or `-basecorefile`. Throws `FlagError`. */
+/** Checks flags. A template requires `-localip` or `-basecorefile`. Throws `FlagError`. */
 export function readNodeOptions(values: NodeValues, given: ReadonlySet<string>): NodeOptions {
   const localIps = readLocalIps(values.localip, given.has("localip"));
   const onNode = localIps.length > 0;
@@ -159,7 +159,7 @@ function readInterfaceName(name: string): string {
 }
 
 function readSyncInterval(text: string): number {
-  // node-cache multiplies by a second: 60ns means a minute.
+  // As in node-cache: 60ns means a minute.
   const seconds = NODE_CACHE_SECONDS.exec(text)?.[1];
   const ms = parseDuration(seconds ?? text);
   const { min, max } = SYNC_INTERVAL_MS;
@@ -196,9 +196,9 @@ function readDomain(text: string): string {
   }
 }
 
-/** An address, or one with variables of the environment, which the Corefile may have. */
+/** An address, possibly with environment variables. */
 function readEndpoint(text: string): string {
-  // As in node-cache, an empty one leaves the directive without an address.
+  // As in node-cache, empty means no address.
   const isWord = !/[\s"#]/.test(text);
   const withVariable = /\{[$%][^{}]+\}/.test(text);
   if (text === "" || isWord && (withVariable || parseHttpAddress(text) !== null)) return text;

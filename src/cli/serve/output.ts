@@ -5,10 +5,9 @@ import { inContainer, type LogOptions, needsTime } from "../../control/log/log_t
 import { Logger } from "../../control/log/logger.ts";
 import { processOutput } from "../output.ts";
 
-/** Limit for writing the last message. */
 const LAST_WORDS_MS = 500;
 
-/** Output while serving: log on standard output, faults on standard error. */
+/** Output while serving: log on stdout, faults on stderr. */
 export class ServeOutput {
   readonly logger: Logger;
   readonly format: LogFormat;
@@ -50,7 +49,7 @@ export class ServeOutput {
     processOutput.err(plain ? `${text}\n` : this.#lines("error", text));
   }
 
-  /** Ends the process with a message, even if output blocks. */
+  /** Ends the process even if output blocks. */
   die(text: string, code: number): void {
     this.#clock.after(LAST_WORDS_MS, () => this.#exit(code));
     this.fatal(text).finally(() => this.#exit(code));

@@ -3,7 +3,7 @@ import { readRegularTextSync } from "../../sys/regular_file.ts";
 
 const MAX_BYTES = 32;
 
-/** Writes the process id without following links. As in CoreDNS, failures are only logged. */
+/** Writes the process id, not through links. As in CoreDNS, failures are only logged. */
 export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
   const temporary = `${path}.${crypto.getRandomValues(new Uint8Array(8)).toHex()}.tmp`;
   try {
@@ -19,7 +19,7 @@ export function writePidFile(path: string, { log }: Pick<Logger, "log">): void {
   }
 }
 
-/** Removes the file unless another nodens has overwritten it. */
+/** Removes the file unless overwritten by another nodens. */
 export function removePidFile(path: string): void {
   try {
     if (!Deno.lstatSync(path).isFile) return;

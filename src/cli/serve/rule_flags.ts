@@ -21,7 +21,7 @@ type RuleValues = FlagValues<typeof RULE_FLAGS>;
 
 const MAX_DESTINATIONS = 16;
 
-/** Checks the flags. Throws `FlagError`. */
+/** Checks flags. Throws `FlagError`. */
 export function readRuleOptions(
   values: RuleValues,
   node: Pick<NodeOptions, "localIps" | "dnsPort" | "healthPort" | "setupIptables">,
@@ -74,7 +74,7 @@ function readDestinations(text: string): Destination[] {
   const destinations = text.split(",").map((word) => {
     const part = word.trim();
     const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/.exec(part);
-    // An IPv6 address without brackets has no port.
+    // Unbracketed IPv6 has no port.
     const address = match?.[1] ?? match?.[2] ?? part;
     const port = Number(match?.[3] ?? 53);
     if (parseAddress(address) !== null && port >= 1 && port <= 65535) {

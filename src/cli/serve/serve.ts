@@ -28,7 +28,7 @@ import { ServeOutput } from "./output.ts";
 import type { Signals } from "../signals.ts";
 import { VERSION, versionText } from "../version.ts";
 
-/** `nodens`: serves until a signal ends it. */
+/** `nodens`: serves until a signal. */
 export async function run(
   call: Call<ServeValues>,
   { output: { out }, commands, signals, exit }: CommandIo,
@@ -147,7 +147,7 @@ async function serve(
       onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
-        // In order, to remove interface and rules.
+        // In order: removes interface and rules.
         void output.fatal(`${why}; ending because of -loop-exit`);
         looped.resolve(1);
       },

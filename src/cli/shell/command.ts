@@ -15,7 +15,7 @@ export const COMPLETION = command({
   load: () => import("./scripts.ts"),
 });
 
-/** `nodens __complete WORD...`, for the completion scripts. */
+/** `nodens __complete WORD...`, for scripts. */
 export const COMPLETE = command({
   name: "__complete",
   summary: "print the words that may stand in the place of the last one",

@@ -14,7 +14,7 @@ export async function run({ args }: Call, { output, commands }: CommandIo): Prom
   return 0;
 }
 
-/** Candidates for the last word, possibly empty. */
+/** Candidates for the last word. */
 export function completions(
   [serve, ...named]: readonly Command[],
   words: readonly string[],

@@ -163,7 +163,7 @@ function meaning({ help, choices = [], default: value }: Flag): string {
   return `${words}${shown}`;
 }
 
-/** Escapes requests; each sentence begins a line. */
+/** Each sentence begins a line. */
 function text(words: string): string {
   return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap((line) =>
     wrap(line, MAX_WIDTH)
@@ -171,7 +171,6 @@ function text(words: string): string {
     .map((line) => escaped(line).replace(/^[.']/, "\\&$&")).join("\n");
 }
 
-/** Escapes an argument against macros. */
 function argument(words: string): string {
   const safe = escaped(words).replaceAll('"', "\\(dq");
   return /\s/.test(safe) ? `"${safe}"` : `\\&${safe}`;

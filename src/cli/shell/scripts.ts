@@ -7,7 +7,7 @@ export function run({ rest: [shell] }: Call, { output }: CommandIo): number {
   return 0;
 }
 
-/** A shell's completion script, which calls `nodens __complete`. */
+/** A completion script, which calls `nodens __complete`. */
 export function completionScript(shell: keyof typeof SCRIPTS): string {
   return SCRIPTS[shell];
 }
@@ -16,7 +16,7 @@ const title = (shell: string) =>
   `# ${shell} completion for nodens ${VERSION}, printed by "nodens completion ${shell}".`;
 
 const SCRIPTS = {
-  /** bash 3.2 and later, without packages. */
+  /** bash 3.2 and later. */
   bash: `${title("bash")}
 
 _nodens() {
@@ -43,7 +43,7 @@ _nodens() {
 
 complete -F _nodens nodens
 `,
-  /** For a file `_nodens` in `$fpath`, or for sourcing. */
+  /** For `$fpath` or sourcing. */
   zsh: `#compdef nodens
 ${title("zsh")}
 

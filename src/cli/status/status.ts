@@ -23,10 +23,8 @@ export async function run(
   }
 }
 
-/** The status is unavailable. */
 class NoStatusError extends Error {}
 
-/** Parses `HOST`, `HOST:PORT`, `:PORT`, `[IPV6]:PORT` or a URL of these. */
 function readAddress(text: string): [host: string, port: string] {
   const bare = text.replace(/^http:\/\//, "").replace(/\/(status)?$/, "");
   const match = /^(\[[0-9a-fA-F:.%]+\]|[^:/\[\]\s]*)(?::([0-9]{1,5}))?$/.exec(bare);

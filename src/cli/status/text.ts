@@ -49,7 +49,7 @@ function spanText(seconds: number): string {
   return units.slice(first, first + 2).map(([unit, count]) => `${count}${unit}`).join(" ");
 }
 
-/** Aligns rows under a head; columns of `numbers` to the right. */
+/** `numbers`: right-aligned columns. */
 function tableText(rows: readonly (readonly string[])[], numbers: readonly string[]): string {
   const heads = rows[0]!;
   const widths = heads.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));

@@ -1,13 +1,13 @@
 import type { NameReader } from "./name_reader.ts";
 
-/** Longest chain followed; longer ones are not cached. */
+/** Longer chains are not cached. */
 export const MAX_ALIASES = 32;
 
 const NO_ALIAS = -1;
-/** The chain forks (RFC 2181 section 10.1), loops or is too long. */
+/** Forked (RFC 2181 section 10.1), looping or too long. */
 export const NO_END = -2;
 
-/** CNAME records of an answer section. Names are hashed once; only equal hashes are compared. */
+/** CNAME records of an answer section, compared by hash first. */
 export class AliasChain {
   readonly #owners = new Int32Array(MAX_ALIASES);
   readonly #ownerHashes = new Int32Array(MAX_ALIASES);
@@ -29,12 +29,12 @@ export class AliasChain {
     this.#count++;
   }
 
-  /** Whether the name has exactly one target. */
+  /** Whether a name has exactly one target. */
   has(names: NameReader, at: number): boolean {
     return this.#find(names, at, names.hash(at)) >= 0;
   }
 
-  /** Last name of the chain, or `NO_END`. */
+  /** Last name, or `NO_END`. */
   end(names: NameReader, at: number): number {
     if (this.#count === 0) return at;
     let name = at;

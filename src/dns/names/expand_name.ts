@@ -1,8 +1,8 @@
 import { MAX_NAME_SIZE } from "../constants.ts";
 
 /**
- * Expands a name of the message at `start`; also returns its end. Null if malformed: pointers must
- * lead backwards (RFC 1035 section 4.1.4).
+ * Expands a name of the message at `start`; also returns its end. Null if malformed; pointers lead
+ * backwards (RFC 1035 section 4.1.4).
  */
 export function expandName(
   bytes: Uint8Array,

@@ -8,18 +8,18 @@ import {
   skipPlainName,
 } from "./walk.ts";
 
-/** Pointers per name: 255 octets hold at most 127 labels (RFC 1035 section 2.3.4). */
+/** 255 octets hold 127 labels (RFC 1035 section 2.3.4). */
 export const MAX_POINTERS = 126;
 
 /**
- * Octets read for names per message octet. Honest servers stay below two
+ * Name octets read per message octet. Honest servers stay below two
  * (`tests/dns/scan_cost_test.ts`).
  */
 export const READS_PER_OCTET = 4;
-/** Further octets read: 32 aliases have 65 names of up to 255. */
+/** More octets: 32 aliases have 65 names of 255. */
 export const FREE_READS = 16_640;
 
-/** Octets within a pointer's reach (RFC 1035 section 4.1.4). */
+/** Pointers' reach (RFC 1035 section 4.1.4). */
 export const REACH = 0x4000;
 
 const SIZE = 0xff;
@@ -51,12 +51,12 @@ export class NameReader implements ReadCount {
   #recordsAt = 0;
   #maxReads = 0;
   #memo: Int32Array | null = null;
-  /** By memo index: end of the next chunk, or 0. */
+  /** End of the next chunk, or 0. */
   #nextEnd: Uint16Array = new Uint16Array(0);
   #path: Uint16Array = new Uint16Array(0);
   #primed = false;
 
-  /** @param ttls - offsets of the first `records` records' TTLs */
+  /** @param ttls - offsets of TTLs */
   constructor(ttls: Uint16Array = new Uint16Array(0)) {
     this.#ttls = ttls;
   }
@@ -76,16 +76,15 @@ export class NameReader implements ReadCount {
     return nameEnd;
   }
 
-  /** Whether reading costs too much. */
   get exhausted(): boolean {
     return this.octetsRead > this.#maxReads;
   }
 
-  /** Checks a whole name (RFC 1035 section 4.1.4); returns its end, or -1. */
+  /** Checks a name (RFC 1035 section 4.1.4); returns its end, or -1. */
   skip(at: number): number {
     const bytes = this.#bytes;
     const end = this.#end;
-    // Most owners are pointers to the question.
+    // Most owners point to the question.
     if (at + 1 < end && bytes[at] === 0xc0 && bytes[at + 1] === HEADER_SIZE) return at + 2;
     let size = 0;
     let label = at;
@@ -150,7 +149,7 @@ export class NameReader implements ReadCount {
         if (end > limit || nextEnd > chunk) return 0;
         break;
       }
-      // The question's labels are in the memo.
+      // Question labels are in the memo.
       if (at < this.#recordsAt || at >= limit) return 0;
       this.octetsRead++;
       const octet = bytes[start + at]!;
@@ -177,10 +176,7 @@ export class NameReader implements ReadCount {
 
   /**
    * Writes the labels of `#path` into the memo, last to first; returns the first one's word.
-   *
    * @param last - offset of the root, or of a label in the memo
-   * @param end - of its chunk
-   * @param nextEnd - of the next chunk
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {
     const bytes = this.#bytes;

@@ -1,6 +1,6 @@
 import { lower } from "./walk.ts";
 
-/** The root's node, always present. */
+/** The root, always present. */
 export const ROOT = 0;
 /** No node. */
 export const NONE = -1;
@@ -8,7 +8,7 @@ export const NONE = -1;
 /** Pointers reach 16,384 octets and records with new labels take fourteen, so nearly all fit. */
 const MAX_LABELS = 1024;
 const SLOTS = 2 * MAX_LABELS;
-/** Slots per search; only prepared collisions need more. */
+/** Only prepared collisions need more. */
 const MAX_PROBES = 16;
 
 /**
@@ -49,7 +49,7 @@ export class NameTable {
     return this.#sizes[node]!;
   }
 
-  /** Finds the label at `at` below `parent`, or `NONE`. */
+  /** `NONE` if absent. */
   find(parent: number, bytes: Uint8Array, at: number): number {
     const hash = this.#hash(parent, bytes, at);
     for (let i = 0; i < MAX_PROBES; i++) {

@@ -3,17 +3,12 @@ import { FREE_READS, MAX_POINTERS, REACH, READS_PER_OCTET } from "./name_reader.
 import { NameTable, NONE, ROOT } from "./name_table.ts";
 import { lower, pointerAt, skipPlainName } from "./walk.ts";
 
-/**
- * Copies names between messages, compressed, in linear time.
- *
- * Names are looked up from the root (`NameTable`), with a memo of labels reached by pointers.
- * Bounds are checked again.
- */
+/** Copies and compresses names in linear time, from the root (`NameTable`). Checks bounds again. */
 export class NameWriter {
   end = 0;
 
   readonly #table = new NameTable();
-  /** Node plus one by source offset, 0 if unknown. */
+  /** Node plus one, by source offset. */
   readonly #memo = new Uint16Array(REACH);
   readonly #path = new Uint16Array(MAX_NAME_SIZE + MAX_POINTERS);
   #depth = 0;
@@ -22,7 +17,7 @@ export class NameWriter {
   #to: Uint8Array = new Uint8Array(0);
   #questionEnd = 0;
   #primed = false;
-  /** Last name that pointers may lead to. */
+  /** Last target of pointers. */
   #lastAt = 0;
   #lastOffset = 0;
   #reads = 0;
@@ -48,8 +43,8 @@ export class NameWriter {
   }
 
   /**
-   * Writes the source's name at `at` to `out`; unless `compressed`, in full and never a pointer
-   * target. Returns its source end, or -1 if malformed or too long.
+   * Writes the name at `at` to `out`; unless `compressed`, in full and never a pointer target.
+   * Returns its source end, or -1 if malformed or too long.
    */
   write(at: number, out: number, compressed: boolean): number {
     const same = compressed ? this.#skipSame(at) : -1;
@@ -89,7 +84,7 @@ export class NameWriter {
     return next;
   }
 
-  /** The name's end if it repeats the last one, or -1. */
+  /** The name's end if repeated, or -1. */
   #skipSame(at: number): number {
     const from = this.#from;
     const away = at - this.#lastAt;
@@ -126,7 +121,7 @@ export class NameWriter {
     }
   }
 
-  /** Reads labels up to the root or the memo; returns the end, or -1. */
+  /** Reads to the root or the memo; returns the end, or -1. */
   #read(at: number, compressed: boolean): number {
     const from = this.#from;
     const memo = this.#memo;
@@ -196,7 +191,6 @@ export class NameWriter {
     return out + 2;
   }
 
-  /** Returns the name's node, or `NONE`. */
   #remember(count: number, node: number, labelsEnd: number): number {
     let parent = node;
     let at = labelsEnd;

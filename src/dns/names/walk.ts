@@ -1,22 +1,22 @@
 import { MAX_NAME_SIZE } from "../constants.ts";
 
-/** Bounded count of octets read for names. */
+/** Bounds octets read for names. */
 export interface ReadCount {
   octetsRead: number;
   readonly exhausted: boolean;
 }
 
-/** Lower-cases an ASCII letter (RFC 4343 section 3). */
+/** Lower-cases ASCII (RFC 4343 section 3). */
 export function lower(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }
 
-/** Target of the pointer at `at`, from the message's start. */
+/** Target of the pointer at `at`. */
 export function pointerAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
 }
 
-/** End of the uncompressed name at `at`, or -1. */
+/** End of an uncompressed name, or -1. */
 export function skipPlainName(bytes: Uint8Array, at: number, end: number): number {
   const nameEnd = Math.min(end, at + MAX_NAME_SIZE);
   for (let label = at; label < nameEnd;) {
@@ -28,10 +28,7 @@ export function skipPlainName(bytes: Uint8Array, at: number, end: number): numbe
   return -1;
 }
 
-/**
- * Skips a name without following its pointer, which may end one octet beyond `end`; -1 if
- * malformed.
- */
+/** Passes a name up to its pointer, which may end one octet beyond `end`; -1 if malformed. */
 export function passName(bytes: Uint8Array, at: number, end: number): number {
   for (let label = at; label < end;) {
     const size = bytes[label]!;
@@ -43,7 +40,7 @@ export function passName(bytes: Uint8Array, at: number, end: number): number {
   return -1;
 }
 
-/** Position of a well-formed name's first label. */
+/** First label of a well-formed name. */
 export function resolveName(
   bytes: Uint8Array,
   start: number,
@@ -60,7 +57,7 @@ export function resolveName(
   return label;
 }
 
-/** Compares well-formed names, ignoring case; false if `count` is exhausted. */
+/** Compares names, ignoring case; false if `count` is exhausted. */
 export function isSameName(
   bytes: Uint8Array,
   start: number,
@@ -88,7 +85,7 @@ export function isSameName(
   return false;
 }
 
-/** Whether a well-formed name is `zone` or below it. */
+/** Whether a name is `zone` or below. */
 export function isWithin(bytes: Uint8Array, start: number, name: number, zone: number): boolean {
   let label = name;
   let above = countLabels(bytes, start, name) - countLabels(bytes, start, zone);

@@ -74,7 +74,6 @@ const strings: Field = (data) => {
   do string("the text")(data); while (data.left.length > 0);
 };
 
-/** Hexadecimal digits, possibly grouped. */
 const hexadecimal = (what: string): Field => (data) => {
   const text = data.rest().map((word) => word.text).join("");
   if (!/^([0-9a-fA-F]{2})*$/.test(text)) throw new SyntaxError(`${what} is not hexadecimal`);
@@ -83,7 +82,7 @@ const hexadecimal = (what: string): Field => (data) => {
 
 const parameters: Field = (data) => data.add(readServiceParameters(data.rest()));
 
-/** RFC 1035 section 3.3 and later RFCs. */
+/** RFC 1035 section 3.3 and later. */
 const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(
   ([
     ["A", address(4)],
@@ -123,10 +122,7 @@ const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(
   ),
 );
 
-/**
- * Wire form of a record's data, also from `\# LENGTH HEX` (RFC 3597 section 5). Throws
- * `SyntaxError`, or as `parseName`.
- */
+/** Reads data or `\# LENGTH HEX` (RFC 3597 section 5). Throws `SyntaxError` or `RangeError`. */
 export function readRecordData(type: number, words: readonly Word[]): Uint8Array {
   const data = new DataReader(words);
   if (words[0]?.text === "\\#" && !words[0].quoted) {
@@ -149,7 +145,7 @@ export function readRecordData(type: number, words: readonly Word[]): Uint8Array
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** Seconds of a number or of `1h30m`; null if invalid or over 32 bits. */
+/** Seconds of `90` or `1h30m`; null if invalid or over 32 bits. */
 export function readSeconds(text: string): number | null {
   if (!/^([0-9]+[smhdw]?)+$/i.test(text)) return null;
   let seconds = 0;

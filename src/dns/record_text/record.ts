@@ -16,8 +16,8 @@ export interface WireRecord {
 }
 
 /**
- * Reads `NAME [TTL] [CLASS] TYPE DATA` (RFC 1035 section 5.1), TTL and class in either order, final
- * dot optional. Throws `SyntaxError` or `RangeError`.
+ * Reads `NAME [TTL] [CLASS] TYPE DATA` (RFC 1035 section 5.1); TTL and class in either order.
+ * Throws `SyntaxError` or `RangeError`.
  */
 export function readRecord(text: string): WireRecord {
   const words = splitRecord(text);

@@ -4,12 +4,11 @@ import { addressOctets, octetsOf, type Word } from "./words.ts";
 /** `ohttp` is from RFC 9540. */
 const KEYS: readonly string[] = [...SERVICE_KEYS, "ohttp"];
 
-/** Wire form of SVCB or HTTPS parameters (RFC 9460 section 2). Throws `SyntaxError`. */
+/** SVCB or HTTPS parameters (RFC 9460 section 2). Throws `SyntaxError`. */
 export function readServiceParameters(words: readonly Word[]): number[] {
   const parameters = new Map<number, number[]>();
   for (let i = 0; i < words.length; i++) {
     const [, name = "", equals, plain = ""] = /^([^=]*)(=?)([^]*)$/.exec(words[i]!.text)!;
-    // Quoted values are separate words.
     const quoted = equals === "=" && plain === "" && words[i + 1]?.quoted === true;
     const value = quoted ? words[++i]! : { text: plain, quoted: false };
     const key = keyNumber(name);

@@ -1,7 +1,7 @@
 import { parseAddress } from "../address.ts";
 import { readOctet } from "../name.ts";
 
-/** A word of a record (RFC 1035 section 5.1). */
+/** A record's word (RFC 1035 section 5.1). */
 export interface Word {
   /** With escapes, without quotes. */
   text: string;
@@ -9,8 +9,8 @@ export interface Word {
 }
 
 /**
- * Splits a record into words; parentheses join lines, `;` starts a comment. Throws `SyntaxError`
- * for unclosed quotes or parentheses, or a second record.
+ * Splits a record; parentheses join lines, `;` starts comments. Throws `SyntaxError` for unclosed
+ * quotes or parentheses, or a second record.
  */
 export function splitRecord(text: string): Word[] {
   const words: Word[] = [];
@@ -37,7 +37,7 @@ export function splitRecord(text: string): Word[] {
   return words;
 }
 
-/** Octets of a word, unescaped. Throws `SyntaxError`. */
+/** Unescaped octets. Throws `SyntaxError`. */
 export function octetsOf({ text }: Word): Uint8Array {
   const octets: number[] = [];
   const source = new TextEncoder().encode(text);
@@ -50,7 +50,7 @@ export function octetsOf({ text }: Word): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** Octets of an address. Throws `SyntaxError`. */
+/** Address octets. Throws `SyntaxError`. */
 export function addressOctets(text: string, family: 4 | 6): Uint8Array {
   const octets = parseAddress(text);
   if (octets?.length !== (family === 4 ? 4 : 16)) {

@@ -11,11 +11,11 @@ export interface CorefileFacts {
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
   readonly config: Config | null;
-  /** What nodens would serve; null if it cannot be read. */
+  /** Null if unreadable. */
   readonly served: { readonly file: string; readonly text: string } | null;
 }
 
-/** Checks that the Corefile is valid and covers local addresses. */
+/** Checks that the Corefile is valid and local addresses are served. */
 export function judgeCorefile(
   { source, faults, warnings, config }: CorefileFacts,
   localIps: readonly string[],

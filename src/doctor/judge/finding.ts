@@ -20,22 +20,22 @@ export function ok(found: string): Verdict {
   return { status: "ok", found, remedy: "" };
 }
 
-/** Verdict of an inapplicable or impossible check. */
+/** Verdict of an inapplicable check. */
 export function skipped(found: string): Verdict {
   return { status: "skipped", found, remedy: "" };
 }
 
-/** Verdict if nodens works, but not optimally. */
+/** Verdict: nodens works, but not optimally. */
 export function warning(found: string, remedy: string): Verdict {
   return { status: "warning", found, remedy };
 }
 
-/** Verdict if nodens cannot start, or queries are lost or misdirected. */
+/** Verdict: nodens cannot start, or loses or misdirects queries. */
 export function problem(found: string, remedy: string): Verdict {
   return { status: "problem", found, remedy };
 }
 
-/** Number of findings by status. */
+/** Findings by status. */
 export function countStatuses(findings: readonly Finding[]): Record<FindingStatus, number> {
   const counts = { ok: 0, warning: 0, problem: 0, skipped: 0 };
   for (const { status } of findings) counts[status]++;

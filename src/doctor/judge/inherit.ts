@@ -4,7 +4,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
 const MAX_LINES = 20;
 
-/** What the Corefile lacks of the cluster DNS's configuration, or why that is unknown. */
+/** Missing parts of the cluster DNS's configuration, or why they are unknown. */
 export type InheritFacts =
   | {
     readonly file: string;

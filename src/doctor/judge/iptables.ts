@@ -3,7 +3,7 @@ import type { Family } from "../../node/rules/rule_text.ts";
 import { ownership, type RuleSet } from "../../node/rules/transaction.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** Rules of one family, or why they are unreadable. */
+/** Rules, or why they are unreadable. */
 export type FamilyRules =
   & { readonly family: Family }
   & (
@@ -20,12 +20,12 @@ const REMEDY: Record<IptablesFault, string> = {
   other: "run iptables-save by hand to see what fails",
 };
 
-/** Command name of a family. */
+/** Command of a family. */
 export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
 
-/** Checks that one kind of iptables is in use. */
+/** Checks that one iptables is in use. */
 export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   if ("fault" in rules) return problem(rules.message, REMEDY[rules.fault]);
   const program = programOf(rules.family);

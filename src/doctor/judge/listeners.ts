@@ -1,7 +1,7 @@
 import { destinationText, familyOf } from "../../node/rules/rules.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
-/** The server at our addresses; "unknown": invisible process; "unseen": invisible sockets. */
+/** Server at our addresses; "unknown": invisible process; "unseen": invisible sockets. */
 export type Running = "nodens" | "node-cache" | "nobody" | "another" | "unknown" | "unseen";
 
 /** Whether silence is acceptable. */
@@ -25,7 +25,7 @@ export interface Wanted {
   readonly optional?: boolean;
 }
 
-/** Listening sockets, present and wanted. */
+/** Listening sockets. */
 export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
@@ -43,7 +43,7 @@ const ADVICE: Record<string, string> = {
   coredns: "give it bind with its own addresses, or stop it",
 };
 
-/** The server currently at our addresses. */
+/** Server at our addresses. */
 export function whoRuns(facts: ListenerFacts): Running {
   const { dns, sockets, status } = facts;
   if (sockets === null) return status === null ? "unseen" : "nodens";
@@ -127,7 +127,7 @@ export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
 }
 
 function isNodens({ owner }: Socket, { status }: ListenerFacts): boolean {
-  // Presumably the nodens that answers at our HTTP addresses.
+  // Presumably the nodens at our HTTP addresses.
   if (owner === null) return status !== null;
   return owner.name === "nodens" || owner.pid === status?.pid;
 }
@@ -154,7 +154,7 @@ function isAt({ address, port }: Wanted, socket: Socket): boolean {
     familyOf(address) === familyOf(socket.address) || socket.address === "::");
 }
 
-/** Whether both may conflict: /proc does not say whether "::" includes IPv4. */
+/** /proc does not say whether "::" includes IPv4. */
 function collides({ address, port }: Wanted, socket: Socket): boolean {
   if (port !== socket.port) return false;
   if (address === "" || address === socket.address) return true;

@@ -21,20 +21,19 @@ export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];
   readonly running: Running;
-  /** The local process at that address, or null. */
   readonly holder: string | null;
 }
 
 const WHAT = { cluster: "cluster name", outside: "outside name" } as const;
 const TITLE = { listener: "Ask", cluster: "Ask the cluster at", upstream: "Ask upstream" } as const;
 
-/** Id and title of a server's check. */
+/** Id and title of a check. */
 export function checkOf({ role, ...server }: Target): { id: string; title: string } {
   const where = destinationText(server);
   return { id: `${role}:${where}`, title: `${TITLE[role]} ${where}` };
 }
 
-/** Checks that a server answers over every path. */
+/** Checks answers over every path. */
 export function judgeQueries(facts: QueryFacts): Verdict {
   const { target, asked, running, holder } = facts;
   const nobody = target.role === "listener" && maybeNobody(running);
@@ -122,7 +121,7 @@ function remedyOf({ target, running, holder }: QueryFacts, bad: readonly Asked[]
   return steps.join("; ") || "see the log of the server that answers";
 }
 
-/** Result of queries from a pod's position. */
+/** Result of queries from a pod. */
 export type PodFacts =
   | { readonly how: "namespace"; readonly asked: readonly Asked[]; readonly server: string }
   | { readonly how: "failed"; readonly why: string }
@@ -135,7 +134,7 @@ export type PodFacts =
   }
   | { readonly how: "none"; readonly why: string };
 
-/** Checks that queries from pods are answered. */
+/** Checks queries from pods. */
 export function judgePod(facts: PodFacts, running: Running): Verdict {
   if (facts.how === "none") return skipped(facts.why);
   if (facts.how === "failed") {

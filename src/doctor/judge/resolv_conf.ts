@@ -13,7 +13,7 @@ export interface ResolvConfFacts {
 export interface KubeletFacts {
   readonly path: string;
   readonly clusterDns: readonly string[];
-  /** `resolvConf`: for pods with dnsPolicy Default, such as kube-dns. */
+  /** `resolvConf`: for dnsPolicy Default, such as kube-dns. */
   readonly resolvConf: ResolvConfFacts | null;
 }
 
@@ -70,7 +70,7 @@ export function judgeResolvConf(
   );
 }
 
-/** Checks that pods query nodens but kube-dns does not. */
+/** Checks that pods query nodens, but kube-dns does not. */
 export function judgeKubelet(
   kubelet: KubeletFacts | null,
   { own, localIps }: { own: readonly string[]; localIps: readonly string[] },

@@ -7,7 +7,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { type FamilyRules, programOf } from "./iptables.ts";
 import type { Running } from "./listeners.ts";
 
-/** Rules of one family, present and wanted. */
+/** Rules of one family. */
 export interface RuleFacts {
   readonly rules: FamilyRules;
   readonly levels: readonly { readonly level: FailOpenLevel; readonly set: RuleSet }[];
@@ -22,7 +22,7 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
   none: "without fail-open",
 };
 
-/** The level most similar to the present rules. */
+/** The level most like the present rules. */
 export function levelOf(facts: Pick<RuleFacts, "rules" | "levels">): FailOpenLevel {
   return nearest(facts)?.level ?? "none";
 }
@@ -144,7 +144,7 @@ export function judgeHeartbeat(
   );
 }
 
-/** An entry's last renewal by the kernel's clock. */
+/** Last renewal, by the kernel's clock. */
 export function lastSeen(text: string | null, address: string): string | null {
   for (const line of text?.split("\n") ?? []) {
     const match = /^src=(\S+) .*\blast_seen: (\d+)/.exec(line);

@@ -35,10 +35,10 @@ export function judgePermissions({ denied, touchesHost }: RuntimeFacts): Verdict
   return judge(`not granted: ${denied.join(", ")}`, `run nodens with ${flags}`);
 }
 
-/** Bits of Linux capabilities (linux/capability.h). */
+/** linux/capability.h. */
 const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
 
-/** Capabilities, present and needed. */
+/** Capabilities. */
 export interface CapabilityFacts {
   readonly effective: bigint | null;
   readonly unprivilegedPort: number;

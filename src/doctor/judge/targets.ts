@@ -20,7 +20,7 @@ export interface Name {
 const MAX_TARGETS = 16;
 const BOTH = ["UDP", "TCP"] as const;
 
-/** Plans queries to listeners, the cluster's DNS, and upstreams. */
+/** Plans queries to listeners, cluster DNS and upstreams. */
 export function planTargets(
   { config, names, clusterDns, standIns = [] }: {
     config: Config | null;

@@ -12,11 +12,11 @@ interface CorefileProbe {
 }
 
 const CLUSTER_DNS = "__PILLAR__CLUSTER__DNS__";
-/** Placeholder for the Service's unknown address. */
+/** Stands in for an unknown Service address. */
 export const STAND_IN = "192.0.2.53";
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** Reads the Corefile, or fills the template in memory. */
+/** Reads the Corefile or fills the template. */
 export async function probeCorefile(
   { template, corefile, defaultPort }: {
     template: TemplateOptions | null;

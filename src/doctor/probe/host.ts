@@ -9,7 +9,7 @@ import {
 } from "../judge/resolv_conf.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";
-/** Of kubeadm, k3s, and some cloud images. */
+/** kubeadm, k3s, and cloud images. */
 const KUBELET_CONFIGS = [
   "/var/lib/kubelet/config.yaml",
   "/etc/kubernetes/kubelet/config.json",
@@ -18,7 +18,7 @@ const KUBELET_CONFIGS = [
 ];
 const STATUS_LIMIT_MS = 1000;
 
-/** Reads /etc/resolv.conf and others used by the Corefile. */
+/** Reads all resolv.conf files in use. */
 export function probeResolvConfs(config: Config | null, host: HostView): ResolvConfFacts[] {
   const leftOut = new Map<string, Set<string>>();
   for (const { files, servers } of config === null ? [] : forwardings(config)) {

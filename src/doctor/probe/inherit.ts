@@ -7,7 +7,7 @@ import type { CorefileFacts } from "../judge/corefile.ts";
 import type { InheritFacts } from "../judge/inherit.ts";
 import type { DoctorOptions } from "./options.ts";
 
-/** Compares the Corefile with the ConfigMaps of the cluster DNS. */
+/** Compares the Corefile with the ConfigMaps. */
 export async function probeInherit(
   { inherit: file, domain, defaultPort: port }: DoctorOptions,
   { served }: CorefileFacts,

@@ -3,13 +3,13 @@ import { Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
 import type { Surroundings } from "./options.ts";
 
-/** Links and addresses of this machine. */
+/** Links and addresses. */
 export interface LinkFacts extends Pick<InterfaceFacts, "kinds" | "link"> {
   readonly addresses: readonly (LocalAddress & { readonly kind: string })[];
   readonly uplinks: readonly string[];
 }
 
-/** Reads the links of this machine. */
+/** Reads links and addresses. */
 export function probeLinks(
   name: string,
   { tree, host }: Pick<Surroundings, "tree" | "host">,
@@ -60,19 +60,19 @@ export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] 
   return [...texts.flatMap((text) => moduleNames(text ?? "")), ...tree.list("/sys/module")];
 }
 
-/** Module names in modules.dep or modules.builtin: `kernel/net/xt_recent.ko.xz: …`. */
+/** Names in modules.dep or modules.builtin: `kernel/net/xt_recent.ko.xz: …`. */
 export function moduleNames(text: string): string[] {
   return [...text.matchAll(/([^/:\s]+)\.ko(?:\.[a-z0-9]+)?(?::.*)?$/gm)]
     .map(([, name]) => name!.replaceAll("-", "_"));
 }
 
-/** Default routes' interfaces in /proc/net/route: name, destination, …, mask in column 8. */
+/** Default routes' interfaces in /proc/net/route: name, destination, …, mask (column 8). */
 export function defaultLinks(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) => words[1] === "00000000" && words[7] === "00000000" ? [words[0]!] : []);
 }
 
-/** The same for ipv6_route: destination, prefix length, …, name. */
+/** In ipv6_route: destination, prefix length, …, name. */
 export function defaultLinks6(text: string): string[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/))
     .flatMap((words) =>

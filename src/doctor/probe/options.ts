@@ -22,7 +22,7 @@ export interface DoctorOptions {
   readonly domain: string;
 }
 
-/** Whether iptables rules are wanted. */
+/** Whether rules are wanted. */
 export function wantsRules({ node, rules }: DoctorOptions): boolean {
   return node.setupIptables || rules.redirect !== null;
 }

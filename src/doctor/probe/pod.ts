@@ -4,14 +4,14 @@ import type { LinkFacts } from "./links.ts";
 import type { Surroundings } from "./options.ts";
 import { askTargets } from "./queries.ts";
 
-/** Link-local addresses of the veth pair, unused by any cloud. */
+/** Link-local addresses of a veth pair; no cloud uses them. */
 const CABLE = { host: "169.254.77.1", pod: "169.254.77.2" } as const;
 const NAMESPACE = "nodens-doctor";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const COMMAND_LIMIT_MS = 10_000;
 const START_MS = 10_000;
 
-/** Queries a server from a pod-facing address. */
+/** Queries from a pod-facing address. */
 export async function askFromGateway(
   target: Target | undefined,
   { links, ask, timeoutMs, own }: {

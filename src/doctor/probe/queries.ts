@@ -12,10 +12,7 @@ export interface AskOptions {
   readonly source?: string;
 }
 
-/**
- * Queries all servers: concurrently, so that silence costs one timeout; then, if answered, one by
- * one for accurate times.
- */
+/** Queries all servers concurrently, then those that answered one by one for accurate times. */
 export async function askTargets(
   targets: readonly Pick<Target, "address" | "port" | "transports" | "names">[],
   { ask, timeoutMs, source }: AskOptions,

@@ -9,11 +9,11 @@ import { mayAdminister, parseEffective } from "../judge/runtime.ts";
 import { knownModules } from "./links.ts";
 import type { DoctorOptions, Surroundings } from "./options.ts";
 
-/** Longer than the interval between heartbeats. */
+/** Above the heartbeat interval. */
 const BEAT_MS = 1100;
 const TRIAL_LIMIT_MS = 20_000;
 
-/** Wanted rules at each level, best first. */
+/** Wanted rules by level, best first. */
 export function ruleLevels(family: Family, { rules }: DoctorOptions): RuleFacts["levels"] {
   const levels = ruleBeats(family, rules).length > 0 ? LEVELS : ["none" as const];
   return levels.map((level) => ({ level, set: ruleSet(family, level, rules) }));
@@ -24,7 +24,7 @@ export async function probeRules(
   family: Family,
   { run, tree }: Pick<Surroundings, "run" | "tree">,
 ): Promise<FamilyRules> {
-  // Without it, legacy iptables silently prints no rules.
+  // Otherwise legacy iptables silently prints no rules.
   if (mayAdminister(parseEffective(tree?.read("/proc/self/status") ?? "")) === false) {
     const message = "rules cannot be read without the capability NET_ADMIN";
     return { family, fault: "permission", message };
@@ -37,7 +37,7 @@ export async function probeRules(
   }
 }
 
-/** Finds the kernel's matches, by trial if necessary. */
+/** Finds matches, by trial if necessary. */
 export async function probeMatches(
   rules: FamilyRules,
   best: RuleSet,

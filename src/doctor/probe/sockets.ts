@@ -6,7 +6,7 @@ const FILES = [["udp", "udp"], ["udp6", "udp"], ["tcp", "tcp"], ["tcp6", "tcp"]]
 /** Listening TCP socket, and UDP socket without a peer. */
 const STATE = { tcp: "0A", udp: "07" } as const;
 
-/** Listening sockets, with processes if visible; null without /proc. */
+/** Listening sockets; null without /proc. */
 export function probeSockets(
   ports: readonly number[],
   tree: Surroundings["tree"],
@@ -42,7 +42,7 @@ function findOwners(
   return owners;
 }
 
-/** Parses listening sockets from /proc/net; skips malformed lines. */
+/** Parses /proc/net; skips malformed lines. */
 export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
   return text.split("\n").slice(1).flatMap((line) => {
     const words = line.trim().split(/\s+/);
@@ -54,7 +54,7 @@ export function parseProcNet(text: string, protocol: "udp" | "tcp"): Socket[] {
   });
 }
 
-/** Little-endian words of 32 bits. */
+/** Little-endian 32-bit words. */
 function socketAddress(hex: string): string {
   const bytes = Uint8Array.fromHex(hex);
   for (let i = 0; i < bytes.length; i += 4) bytes.subarray(i, i + 4).reverse();
@@ -62,10 +62,10 @@ function socketAddress(hex: string): string {
   return addressText(isMapped ? bytes.subarray(12) : bytes);
 }
 
-/** Name of a process, from /proc/PID/cmdline and comm. */
+/** Process name from /proc/PID/cmdline and comm. */
 export function processName(cmdline: string, comm: string): string {
   const program = (cmdline.split("\0", 1)[0] ?? "").split("/").at(-1) ?? "";
-  // Kernel threads and zombies have no command line; a script's begins with its interpreter.
+  // Kernel threads and zombies have none; a script's begins with its interpreter.
   const short = comm.trim();
   return program === "" || short.startsWith("systemd-") ? short : program;
 }

@@ -12,7 +12,7 @@ interface Route {
   readonly zone: number;
 }
 
-/** Server blocks of the current configuration, with routes to their chains. */
+/** Server blocks with routes to their chains. */
 export class Blocks {
   readonly #handlers: ReadonlyMap<string, CreateHandler>;
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
@@ -24,7 +24,7 @@ export class Blocks {
     this.#handlers = handlers;
   }
 
-  /** Replaces the configuration; stops chains that are not reused. */
+  /** Stops chains that are not reused. */
   configure(config: Config, engine: EngineServices): void {
     const old = this.#chains;
     const chains = this.#build(config, engine);
@@ -39,7 +39,7 @@ export class Blocks {
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** Reuses the chains of unchanged blocks; others get predecessors. */
+  /** Reuses unchanged blocks' chains; others get predecessors. */
   #build(config: Config, engine: EngineServices): HandlerChain[] {
     const allServed = servedZones(config);
     const blockBefore = predecessors(config, this.#config);
@@ -70,7 +70,7 @@ export class Blocks {
     return exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
   }
 
-  /** Observer of queries rejected before any chain runs, or null. */
+  /** Observer of queries rejected before any chain, or null. */
   observerOf(listener: number): Handler | null {
     return this.#observers[listener] ?? null;
   }

@@ -10,7 +10,7 @@ import {
 } from "../exchange/exchange.ts";
 import type { Handler } from "../handler.ts";
 
-/** The handlers of one server block, in order. */
+/** Handlers of a server block, in order. */
 export class HandlerChain implements Chain {
   /** Reloads reuse chains with equal signatures. */
   readonly signature: string;

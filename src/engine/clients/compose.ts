@@ -23,9 +23,8 @@ const EDE_SIZE = OPTION_HEADER_SIZE + 2;
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
- * Writes the response for its client: id, flags, name's case, TTLs, OPT. Removes records that do
- * not fit (`response/cut.ts`) and reorders the copy (`loadbalance`).
- *
+ * Writes the response for its client: id, flags, name's case, TTLs, OPT. Cuts (`response/cut.ts`)
+ * and reorders (`loadbalance`) the copy.
  * @param out - has room for `limit` + 7 bytes at `outOffset`, a multiple of eight
  * @returns length in bytes
  */
@@ -59,7 +58,7 @@ export function compose(
     flagsFor(exchange, response, view.getUint16(outOffset + 2) & KEPT),
   );
 
-  // Cached names are in lower case; others may be another client's.
+  // Cached names are in lower case, others possibly another client's.
   if (exchange.mixedCase || !response.cached) {
     const from = exchange.memory.bytes;
     const to = out.bytes;
@@ -84,7 +83,7 @@ export function compose(
   return length + optSize + textSize;
 }
 
-/** Writes a TC response with only an OPT record, never larger than the query. */
+/** A TC response with only OPT, never larger than the query. */
 export function composeTruncated(
   exchange: Exchange,
   response: Response,
@@ -103,7 +102,7 @@ export function composeTruncated(
   return length;
 }
 
-/** Largest UDP response for the client (RFC 6891 section 6.2.3). */
+/** Client's UDP limit (RFC 6891 section 6.2.3). */
 export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
   return ednsSize <= MIN_UDP_PAYLOAD
     ? MIN_UDP_PAYLOAD
@@ -112,7 +111,7 @@ export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
     : maxUdpSize;
 }
 
-/** `kept` has the response's bits. */
+/** `kept`: the response's bits. */
 function flagsFor(exchange: Exchange, response: Response, kept: number): number {
   const { chain } = exchange;
   // Errors also copy RD and CD, as in unbound and CoreDNS.
@@ -165,7 +164,7 @@ function writeOpt(
     end = writeBytes(out, end + 2, response.errorText.bytes, 0, textSize);
   }
   if (hasSubnet(exchange, response)) {
-    // The scope is the answer's (RFC 7871 section 7.2.1).
+    // The answer's scope (RFC 7871 section 7.2.1).
     const dataAt = writeHeader(view, end, EDNS_OPTION.CLIENT_SUBNET, ecsLength);
     end = writeBytes(out, dataAt, memory.bytes, exchange.offset + exchange.ecsAt, ecsLength);
     view.setUint8(dataAt + SUBNET.SCOPE, response.ecsScope);

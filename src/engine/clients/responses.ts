@@ -10,10 +10,10 @@ import { ResponseLimiter } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { compose, composeTruncated, limitOf } from "./compose.ts";
 
-/** Default of unbound's `discard-timeout`; limits accumulated answers (DNSBomb, IEEE S&P 2024). */
+/** unbound's `discard-timeout`; limits accumulated answers (DNSBomb, IEEE S&P 2024). */
 export const DISCARD_MS = 1900;
 
-/** Writes responses for clients; truncates or discards some over UDP. */
+/** Writes client responses; truncates or discards some over UDP. */
 export class ClientResponses {
   readonly #engine: EngineServices;
   readonly #limiter: ResponseLimiter;
@@ -31,8 +31,8 @@ export class ClientResponses {
   }
 
   /**
-   * Writes the response; returns its length. Large UDP responses above `exchange.rate` are
-   * truncated to the query's size; real clients retry over TCP.
+   * Returns the length. Large UDP responses above `exchange.rate` are truncated to the query's
+   * size; real clients retry over TCP.
    */
   write(exchange: Exchange, response: Response, out: Memory, outOffset: number): number {
     if (exchange.transport === TCP) {
@@ -47,12 +47,9 @@ export class ClientResponses {
     return composeTruncated(exchange, response, out, outOffset);
   }
 
-  /**
-   * Counts and reports UDP queries that waited too long. Failures (small) and stale answers (after
-   * timeouts) are always sent.
-   */
+  /** Reports UDP queries after too long. Failures (small) and stale answers are always sent. */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
-    // Listeners removed by a reload have no entry.
+    // Removed listeners have no entry.
     const limitMs = this.#discardMs[exchange.listener] ?? DISCARD_MS;
     const waitedMs = this.#engine.nowMs - exchange.receivedMs;
     const { extendedError } = exchange;

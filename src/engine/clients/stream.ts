@@ -13,7 +13,7 @@ import {
 } from "./stream_limits.ts";
 import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
 
-/** Size of a batch; a whole response fits behind. */
+/** A whole response fits behind. */
 const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
@@ -34,15 +34,15 @@ export interface StreamServices extends EngineServices {
 export interface StreamOwner {
   allowance(): number;
   spend(cost: number): void;
-  /** Returns whether `turn` runs before the driver reads again. */
+  /** Whether `turn` precedes the next read. */
   enqueue(stream: ClientStream): boolean;
   touch(stream: ClientStream): void;
-  /** Counts memory; may close this stream or others. */
+  /** Counts memory; may close streams. */
   charge(stream: ClientStream, bytes: number): void;
   forget(stream: ClientStream, reason: CloseReason | null): void;
 }
 
-/** A client's TCP connection; answers are sent as they become available. */
+/** A client's TCP connection; answers go out when available. */
 export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   readonly kind = "stream";
   readonly id: number;
@@ -111,7 +111,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   data(memory: Memory, offset: number, length: number): void {
-    // Closing with unread input would reset the connection.
+    // Unread input would reset the connection.
     if (!this.#accepts) return;
     const used = this.#pending.length === 0 ? this.#answerFrames(memory, offset, length) : 0;
     if (used < length && !this.gone) {
@@ -217,7 +217,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
       this.#services.io.finish(this.id);
       this.#watch.watchFinished();
     } else if (this.phase === "ended") {
-      // The kernel keeps undelivered bytes uncounted.
+      // Undelivered bytes in the kernel are uncounted.
       if (!this.#watch.hasBacklog) this.close(null);
       else if (!this.#watch.measuring) this.#watch.watchLast();
     }
@@ -276,13 +276,13 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     while (left > 0 && at + 2 <= end) {
       const size = view.getUint16(at);
       if (at + 2 + size > end || !this.#mayAnswer()) break;
-      // Responses are written at multiples of eight, then moved together.
+      // Responses are aligned to eight, then moved together.
       const composeAt = (filled + 2 + 7) & ~7;
       const written = services.streamQuery(this, memory, at + 2, size, out, composeAt);
       const cost = costOf(written);
       left -= cost;
       this.#owner.spend(cost);
-      // Another stream's response may have closed this one.
+      // Another stream's response may have closed it.
       if (this.gone) return length;
       if (written > 0) {
         if (composeAt !== filled + 2) {

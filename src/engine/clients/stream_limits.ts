@@ -5,15 +5,14 @@ export interface StreamLimits {
   readMs: number;
   /** Interval over which `MIN_RATE` is measured. */
   writeMs: number;
-  /** Maximum time without a query. */
   idleMs: number;
   /** Queries per stream; -1 for no limit. */
   queries: number;
-  /** Waiting queries per stream; no more are read. */
+  /** Waiting queries per stream; above, no more are read. */
   outstanding: number;
 }
 
-/** Default limits. Times are CoreDNS's; `bytes` is for unknown memory limits. */
+/** Times are CoreDNS's; `bytes` is for unknown memory limits. */
 export const STREAM_LIMITS: StreamLimits = {
   streams: 4096,
   bytes: 64 * 2 ** 20,
@@ -33,18 +32,15 @@ export const QUANTUM = 96;
 /** Cost of all streams between datagrams: about half a millisecond. */
 export const ROUND_QUANTUM = 1024;
 
-/**
- * Cost of a query by answer length, 0 while waiting. The kernel sends a kibibyte in the time of
- * eight short answers.
- */
+/** Cost by answer length, 0 while waiting; a kibibyte costs as much as eight short answers. */
 export function costOf(answerLength: number): number {
   return answerLength === 0 ? WAIT_COST : 1 + (answerLength >> 7);
 }
 
-/** Bytes queued for a slow reader above which queries wait. */
+/** Queued bytes above which queries wait. */
 export const QUEUED_BYTES = 16 * 1024;
 
-/** Bytes a second a client must receive, averaged over `writeMs`. A 9,600-baud modem gets 1,200. */
+/** Minimum bytes a second, averaged over `writeMs`; a 9,600-baud modem gets 1,200. */
 export const MIN_RATE = 1024;
 
 /** Uncounted bytes in the kernel's buffer; saves most streams a system call per response. */

@@ -3,10 +3,9 @@ import type { Timer } from "../timers.ts";
 import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "./stream_limits.ts";
 
 /**
- * Draining at process stop, within a data plane's six seconds. A stream is retired after `quietMs`
- * of silence (`busyMs` before its first query), to keep queries from crossing the FIN; after
- * `busyMs` behind the next answer; after `lastMs` always. Then the client has `finMs` to close its
- * side.
+ * Draining at stop, within a data plane's six seconds. A stream is retired after `quietMs` of
+ * silence (`busyMs` before its first query), so that queries do not cross the FIN; after `busyMs`
+ * behind the next answer; after `lastMs` always. The client has `finMs` to close.
  */
 const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
@@ -24,7 +23,7 @@ const LAST_CHECK_MS = 20;
  */
 export type Phase = "open" | "draining" | "ended" | "retired" | "finished" | "closed";
 
-/** Interface between a stream and its watch. */
+/** A stream's interface for its watch. */
 export interface Watched {
   readonly id: number;
   readonly phase: Phase;
@@ -33,7 +32,7 @@ export interface Watched {
   /** A query is unanswered or incomplete. */
   readonly underWay: boolean;
   readonly activeMs: number;
-  /** Returns whether it is still open. */
+  /** False if closed. */
   measure(): boolean;
   stopReading(): void;
   update(): void;
@@ -105,7 +104,7 @@ export class StreamWatch {
     if (this.#stream.phase !== "draining") this.#watchRate(this.#limits.writeMs);
   }
 
-  /** Also closes the stream upon delivery. */
+  /** Closes also upon delivery. */
   watchLast(): void {
     this.#watchRate(LAST_CHECK_MS);
   }
@@ -159,7 +158,7 @@ export class StreamWatch {
 
   #checkDraining(nowMs: number): void {
     const stream = this.#stream;
-    // A new connection will soon bring a query.
+    // A new connection soon brings a query.
     const quietMs = stream.hasAsked ? DRAIN.quietMs : DRAIN.busyMs;
     const busy = stream.underWay || this.queued > 0 || nowMs < stream.activeMs + quietMs;
     this.#wakeAt(nowMs + DRAIN.quietMs);

@@ -18,10 +18,10 @@ const TRIM_TO = 7 / 8;
 type Client = StreamClient<ClientStream>;
 
 /**
- * Admission, scheduling and memory of all clients' streams.
+ * Admission, scheduling and memory of clients' streams.
  *
- * A client is an IPv4 address or an IPv6 /64. If it has as many connections as are free, its next
- * one closes the largest client's longest idle one: one client gets half of all, two a third each
+ * A client is an IPv4 address or IPv6 /64. If it has as many connections as are free, its next one
+ * closes the largest client's longest idle one: one client gets half of all, two a third each
  * (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
  *
  * Round robin: `QUANTUM` each, `ROUND_QUANTUM` before datagrams.
@@ -109,7 +109,7 @@ export class ClientStreams implements StreamOwner {
       stream.nextWaiting = null;
       stream.waiting = false;
       stream.turn();
-      // Streams queued meanwhile wait for the next round.
+      // Later streams wait for the next round.
       if (stream === last) break;
     }
     this.#running = false;
@@ -174,7 +174,6 @@ export class ClientStreams implements StreamOwner {
     return this.#clients.get(key) ?? new StreamClient<ClientStream>(key);
   }
 
-  /** Closes a connection of the largest client, if fair. */
   #makeRoom(client: Client): boolean {
     const largest = this.#largest(client, "count");
     let victim = largest.first;
@@ -201,7 +200,7 @@ export class ClientStreams implements StreamOwner {
   }
 }
 
-/** Closes the largest streams, to below the bound so that searches stay rare. */
+/** Closes the largest streams, below the bound so that searches stay rare. */
 function trim(client: Client, exceeds: () => boolean): void {
   const streams: ClientStream[] = [];
   for (let stream = client.first; stream !== null; stream = stream.next) {
@@ -210,7 +209,7 @@ function trim(client: Client, exceeds: () => boolean): void {
   }
   if (!exceeds()) return;
   const goal = client.bytes * TRIM_TO;
-  // Stable: equal ones remain least recently active first.
+  // Stable: least recently active first.
   streams.sort((a, b) => b.bytes - a.bytes);
   for (const stream of streams) {
     if (client.bytes <= goal && !exceeds()) return;

@@ -8,33 +8,33 @@ import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { type DatagramOrigin, INTERNAL, type Origin } from "./origin.ts";
 
-/** Query received over UDP. */
+/** Received over UDP. */
 export const UDP = 0;
-/** Query received over TCP. */
+/** Received over TCP. */
 export const TCP = 1;
 
 /** Client buckets, by keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
-/** Header, longest question, two client subnets, mark, and slack for word reads. */
+/** Header, longest question, two client subnets, mark, slack for word reads. */
 const QUERY_SIZE = 336;
 
-/** No answer: ask the next handler. */
+/** Ask the next handler. */
 export const NEXT = 0;
 /** `exchange.response` is set. */
 export const ANSWERED = 1;
-/** Parked: the handler will call `resume` or `proceed` on the engine. */
+/** Parked; `resume` or `proceed` will follow. */
 export const WAIT = 2;
 /** Send no answer. */
 export const DROP = 3;
 /** Result of a handler. */
 export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
-/** Reorders records in a client's copy of a response, without allocating. */
+/** Reorders a client's copy of a response without allocating. */
 export interface RecordOrder {
   /**
    * @param outOffset - of the copy; TTL offsets are in `response`
-   * @param answerCount - answer records left after truncation
+   * @param answerCount - left after truncation
    */
   arrange(
     exchange: Exchange,
@@ -45,7 +45,7 @@ export interface RecordOrder {
   ): void;
 }
 
-/** The handlers of a server block (`HandlerChain`). */
+/** Handlers of a server block (`HandlerChain`). */
 export interface Chain {
   readonly length: number;
   readonly recursive: boolean;
@@ -53,14 +53,11 @@ export interface Chain {
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
   pluginAt(position: number): string | undefined;
-  /** Asks the handlers from `start` down; `NEXT` if none answers. */
+  /** Asks handlers from `start` down. */
   descend(exchange: Exchange, start: number): Verdict;
-  /**
-   * Shows the response to the handlers above `from`, nearest first; true if one waits and will call
-   * `rise`.
-   */
+  /** Shows the response to handlers above `from`; true if one waits and will call `rise`. */
   rise(exchange: Exchange, from: number): boolean;
-  /** Reports a finished client query; size 0 if nothing was sent. */
+  /** Reports a client query's end; size 0 if unsent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
 
@@ -79,17 +76,17 @@ const NO_CHAIN: Chain = {
 };
 
 /**
- * One query being answered. One reused exchange, pointing into the receive buffer, serves immediate
- * answers. Handlers may refer only to parked exchanges, which copy the question.
+ * A query being answered. One reused exchange, pointing into the receive buffer, serves immediate
+ * answers. Handlers may keep only parked exchanges, which copy the question.
  */
 export class Exchange extends Question {
   edns = false;
   ednsSize = 0;
   ednsVersion = 0;
-  /** Offset of the options in the message, if `edns`. */
+  /** Offset in the message, if `edns`. */
   optionsAt = 0;
   optionsLength = 0;
-  /** Offset of a loop probe's mark; 0 for none. */
+  /** Loop probe's mark, or 0. */
   markAt = 0;
 
   origin: Origin = INTERNAL;
@@ -99,14 +96,14 @@ export class Exchange extends Question {
   parked = false;
   /** Monotonic. */
   receivedMs = 0;
-  /** The client's bucket, or -1 until computed. */
+  /** Bucket; -1 until computed. */
   client = -1;
 
   chain: Chain;
   position = 0;
-  /** Position where an internal exchange's response stops. */
+  /** Where an internal exchange's response stops. */
   top = 0;
-  /** Position of the handler that answered, or -1 for the engine. */
+  /** Handler's position, or -1 for the engine. */
   answeredBy = -1;
   response: Response | null = null;
   /** Extended DNS Error for the client (RFC 8914), or -1. */
@@ -123,13 +120,13 @@ export class Exchange extends Question {
   intoLoops = false;
   /** Already cached, or irrelevant to the name. */
   uncacheable = false;
-  /** Options in wire form; never changed in place. */
+  /** Wire form; never changed in place. */
   upstreamOptions: Uint8Array = NO_OPTIONS;
   nextWaiter: Exchange | null = null;
 
   #own: Memory | null = null;
   #substitute: Memory | null = null;
-  /** The client's question while substituted. */
+  /** The client's, while substituted. */
   #original: Exchange | null = null;
   #substituted = false;
   #kept: DatagramOrigin | null = null;
@@ -171,7 +168,8 @@ export class Exchange extends Question {
   }
 
   /**
-   * Parks this exchange as an internal query for another's question; its response rises to `top`.
+   * Parks this as an internal query for another's question; its response rises to `top`.
+   *
    * Copies only name, type, DO, CD and client subnet: the rest must not influence the cache.
    */
   beginOwn(from: Exchange, top: number): void {
@@ -200,11 +198,9 @@ export class Exchange extends Question {
   }
 
   /**
-   * Replaces the question for the handlers below; the caller must `restoreQuestion` on the
-   * response.
-   *
+   * Replaces the question for handlers below; the caller must `restoreQuestion` on the response.
    * @param name - in lower-case wire form
-   * @param subnet - for upstreams (RFC 7871), empty for none; null for the client's
+   * @param subnet - for upstreams (RFC 7871), empty for none; null: the client's
    */
   substituteQuestion(
     name: Uint8Array,
@@ -235,7 +231,6 @@ export class Exchange extends Question {
     hashQuestion(this, key);
   }
 
-  /** Undoes `substituteQuestion`, if called. */
   restoreQuestion(): void {
     if (!this.#substituted) return;
     this.#substituted = false;
@@ -278,7 +273,6 @@ export class Exchange extends Question {
     this.offset = 0;
   }
 
-  /** Copies client subnet and mark behind the question. */
   #copyRest({ memory, offset, ecsAt, ecsLength, markAt }: Exchange, to: Uint8Array, at: number) {
     const from = memory.bytes;
     for (let i = 0; i < ecsLength; i++) to[at + i] = from[offset + ecsAt + i]!;
@@ -296,7 +290,7 @@ export class Exchange extends Question {
     return this.origin.kind === "stream" ? TCP : UDP;
   }
 
-  /** Whether nodens asked, e.g. for a refresh. */
+  /** From nodens, e.g. a refresh. */
   get internal(): boolean {
     return this.origin.kind === "internal";
   }

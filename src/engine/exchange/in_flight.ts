@@ -14,7 +14,7 @@ export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerCl
 
 const FIRST_BUCKETS = 64;
 
-/** The label `reason`, and the text of the error log. */
+/** The label `reason`, and the error log's text. */
 const REFUSALS = {
   questions: "too many questions are in flight",
   chain: "too many questions in flight fall into one hash bucket",
@@ -32,14 +32,14 @@ interface InFlightServices {
   localAddress(exchange: Exchange, target: Address): void;
 }
 
-/** A question in flight and its waiters; tables reuse them. */
+/** A reused question in flight with its waiters. */
 export abstract class PendingQuestion {
   hash = 0;
   nextInBucket: PendingQuestion | null = null;
   /** Chained by `Exchange.nextWaiter`; the first asked first. */
   waiters: Exchange | null = null;
   waiterCount = 0;
-  /** Counted by client bucket; null while too few. */
+  /** By client bucket; null while few. */
   waits: Uint8Array | null = null;
 
   abstract asksFor(exchange: Exchange): boolean;
@@ -49,10 +49,10 @@ export abstract class PendingQuestion {
  * Questions in flight; equal queries share the answer. Bounded by `IN_FLIGHT`; allocates nothing at
  * its working size.
  *
- * A stranger in the same bucket can exhaust a client's waits for a question by asking it 64 times.
+ * A stranger in a client's bucket can exhaust its waits for a question with 64 queries.
  */
 export class InFlight<T extends PendingQuestion> {
-  /** Reason for the error log. */
+  /** For the error log. */
   refusal = "";
   size = 0;
 
@@ -83,7 +83,7 @@ export class InFlight<T extends PendingQuestion> {
     return null;
   }
 
-  /** Parks the exchange as a waiter; false if refused. */
+  /** Parks a waiter; false if refused. */
   join(question: T, exchange: Exchange): boolean {
     if (question.waiterCount >= IN_FLIGHT.waiters) return this.#refuse("waiters");
     if (!this.#mayWait(question, exchange)) return this.#refuse("client");
@@ -98,7 +98,7 @@ export class InFlight<T extends PendingQuestion> {
     return true;
   }
 
-  /** Parks the exchange as the first waiter; null if refused. */
+  /** Returns the parked exchange, or null if refused. */
   begin(question: T, exchange: Exchange, hash: number): Exchange | null {
     const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
     if (parked === null) return null;

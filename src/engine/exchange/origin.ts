@@ -29,9 +29,9 @@ export interface StreamOrigin {
   readonly family: 4 | 6;
   outstanding: number;
   readonly gone: boolean;
-  /** Sends a delayed response, prefixed with its length. */
+  /** Sends a later response, prefixed with its length. */
   answer(memory: Memory, offset: number, length: number): void;
-  /** Resumes reading, or closes, depending on state. */
+  /** Resumes reading, or closes. */
   update(): void;
 }
 

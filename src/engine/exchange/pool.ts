@@ -2,13 +2,13 @@ import { type Chain, CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "../memory.ts";
 
 /**
- * Share of the free exchanges per client. `n` greedy clients leave (2/3)^n free at first, 2 / (2 +
- * n) in the long run. Also limits accumulated answers (DNSBomb, IEEE S&P 2024).
+ * Share of free exchanges per client. `n` greedy ones leave (2/3)^n free at first, 2 / (2 + n) in
+ * the long run. Also limits accumulated answers (DNSBomb).
  */
 const FREE_SHARE = 1 / 2;
 
 /**
- * Pool of waiting exchanges. Alone, a client (bucket) gets at most a third (dynamic thresholds, Choudhury
+ * Waiting exchanges. Alone, a client (bucket) gets at most a third (dynamic thresholds, Choudhury
  * and Hahne, 1998).
  */
 export class ExchangePool {
@@ -36,7 +36,7 @@ export class ExchangePool {
     return this.#free.pop() ?? new Exchange(this.#nothing, this.#chain);
   }
 
-  /** False if too many wait, in total or of this client. */
+  /** False if too many wait. */
   admit(client: number): boolean {
     if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.used)) return false;
     this.used++;

@@ -17,7 +17,7 @@ import { isProbe } from "../question/probe.ts";
 import { hashQuestion, readQuestion } from "../question/read.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Not a query: too short, or a response. */
+/** Too short, or a response. */
 export const NO_QUERY = -1;
 
 /** As in CoreDNS. */
@@ -26,9 +26,8 @@ const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
 
 /**
- * Reads the query at `exchange.offset`; hashes the question if accepted. `qnameLength` is 0 if it
- * is unreadable.
- *
+ * Reads the query at `exchange.offset`; hashes accepted questions. `qnameLength` is 0 if
+ * unreadable.
  * @returns NOERROR if accepted, another rcode to answer at once, or `NO_QUERY`
  */
 export function parseQuery(exchange: Exchange, key: HashKey): number {
@@ -67,7 +66,6 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   return RCODE.NOERROR;
 }
 
-/** Reads OPT among the other records; false if malformed. */
 function readRecords(
   exchange: Exchange,
   start: number,
@@ -102,8 +100,8 @@ function readRecords(
 }
 
 /**
- * Finds the mark and the client subnet, if valid by RFC 7871 section 6. False unless the options
- * fill the data exactly (RFC 6891 section 6.1.2).
+ * Finds the mark and a valid client subnet (RFC 7871 section 6). False unless the options fill the
+ * data exactly (RFC 6891 section 6.1.2).
  */
 function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;
@@ -122,7 +120,7 @@ function readOptions(exchange: Exchange, start: number, length: number): boolean
       exchange.ecsAt = dataAt - exchange.offset;
       exchange.ecsLength = size;
     }
-    // Loop probes are of this type.
+    // Loop probes' type.
     if (
       code === EDNS_OPTION.LOOP_MARK && size === LOOP_MARK_SIZE && exchange.qtype === TYPE.HINFO
     ) exchange.markAt = dataAt - exchange.offset;

@@ -1,9 +1,6 @@
-/**
- * Case folding of names (RFC 4343), four octets at a time. Length octets (at most 63) are below
- * `A`.
- */
+/** Case folding (RFC 4343), four octets at a time. Length octets (at most 63) are below `A`. */
 
-/** 0x20 in each octet of `word` with an upper-case letter. */
+/** 0x20 in each octet with an upper-case letter. */
 export function upperMask(word: number): number {
   const low = word & 0x7f7f7f7f;
   const fromA = low + 0x3f3f3f3f;
@@ -25,7 +22,7 @@ export function copyFolded(
   }
 }
 
-/** Compares wire-form names of equal length, ignoring case. */
+/** Compares names of equal length, ignoring case. */
 export function sameName(
   a: Uint8Array,
   aAt: number,

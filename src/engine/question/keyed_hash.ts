@@ -2,8 +2,7 @@
  * HalfSipHash-1-3 (Aumasson and Bernstein, https://github.com/veorq/SipHash): without the key,
  * clients cannot prepare collisions. Never reveal hashes: they have only 32 bits.
  *
- * The round is repeated here and in `read.ts` because returning the state would allocate, as would
- * unsigned 32-bit numbers.
+ * Returning state or unsigned 32-bit numbers would allocate, so `read.ts` repeats the round.
  */
 
 /** Initial state words. */
@@ -19,13 +18,13 @@ export class HashKey {
     this.k1 = k1 | 0;
   }
 
-  /** Draws a key; `random` must be cryptographically secure. */
+  /** `random` must be cryptographically secure. */
   static draw(random: () => number): HashKey {
     return new HashKey(random(), random());
   }
 }
 
-/** Signed 32-bit hash of `length` octets. */
+/** Signed 32-bit hash. */
 export function hashOctets(
   key: HashKey,
   octets: Uint8Array,
@@ -38,7 +37,7 @@ export function hashOctets(
   let v2 = k0 ^ INITIAL.V2;
   let v3 = k1 ^ INITIAL.V3;
   const whole = at + (length & ~3);
-  // The last word with the length, then finalization rounds.
+  // The last word with the length, then finalization.
   let left = (length >> 2) + 4;
   for (let next = at; left > 0; left--) {
     let word = 0;

@@ -2,13 +2,11 @@ import { CLASS, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { sameName } from "./fold.ts";
 import type { Question } from "./question.ts";
 
-/**
- * CH name for checking listeners. The engine refuses it before routing, and counts it separately.
- */
+/** CH name that checks listeners. Refused before routing, counted separately. */
 const WIRE = new TextEncoder().encode("\x06health\x06nodens\0");
 const QUERY = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
-/** The probe as a message. */
+/** The probe's message. */
 export function probeQuery(id: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(id >> 8, id & 0xff, ...QUERY, ...WIRE, 0, TYPE.TXT, 0, CLASS.CH);
 }

@@ -1,24 +1,24 @@
 import type { Memory } from "../memory.ts";
 
-/** A parsed question within its message. */
+/** A parsed question in its message. */
 export class Question {
   memory: Memory;
   offset = 0;
   length = 0;
   id = 0;
   flags = 0;
-  /** In wire form, including the root. */
+  /** Wire form, with the root. */
   qnameLength = 0;
   qtype = 0;
   qclass = 0;
-  /** Keyed, of lower-cased qname, qtype, qclass, DO and CD; signed. */
+  /** Keyed: lower-cased qname, qtype, qclass, DO and CD; signed. */
   hash = 0;
   /** Without the root. */
   labelCount = 0;
   mixedCase = false;
-  /** DO bit (RFC 3225). */
+  /** RFC 3225. */
   dnssecOk = false;
-  /** Offset of the client subnet's data (RFC 7871) in the message. */
+  /** Client subnet's data (RFC 7871) in the message. */
   ecsAt = 0;
   /** 0 without a valid option. */
   ecsLength = 0;

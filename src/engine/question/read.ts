@@ -6,12 +6,12 @@ import type { Question } from "./question.ts";
 
 const scratch = new Uint8Array(4 + MAX_SUBNET_SIZE);
 
-/** Bits for DO and CD, hashed with the type. */
+/** Hashed with the type. */
 const HASHED = { DO: 0x10000, CD: 0x20000 } as const;
 
 /**
- * Reads the question (RFC 1035 section 4.1.2) of an untrusted message at `question.offset`; returns
- * its end, or -1 if malformed.
+ * Reads an untrusted question (RFC 1035 section 4.1.2) at `question.offset`; returns its end, or -1
+ * if malformed.
  */
 export function readQuestion(question: Question): number {
   const { memory, offset, length } = question;
@@ -39,8 +39,8 @@ export function readQuestion(question: Question): number {
 }
 
 /**
- * Hashes a read question with DO and CD, and sets `mixedCase`. This is `hashOctets` of type and
- * bits (four octets) and the folded name, inlined for speed. Classes other than IN are added last.
+ * Hashes a question and sets `mixedCase`. This is `hashOctets` of type and bits (four octets) and
+ * the folded name, inlined for speed. Classes other than IN come last.
  */
 export function hashQuestion(question: Question, key: HashKey): void {
   const { view } = question.memory;
@@ -75,7 +75,7 @@ export function hashQuestion(question: Question, key: HashKey): void {
     word = value | mask;
     at += 4;
   }
-  // Type and class follow, so reading four octets is safe.
+  // Type and class follow: safe to read.
   const rest = view.getInt32(at, true) & ((1 << ((qnameLength & 3) << 3)) - 1);
   const mask = upperMask(rest);
   upper |= mask;
@@ -111,7 +111,7 @@ export function readStoredQuestion(question: Question, key: HashKey): boolean {
   return true;
 }
 
-/** Hash of a question and its required client subnet. */
+/** Hash with the required client subnet. */
 export function hashSubnet(question: Question, key: HashKey): number {
   const { hash, ecsLength } = question;
   putHash(hash);

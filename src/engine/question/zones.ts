@@ -9,7 +9,7 @@ interface Zone<T> {
   readonly value: T;
 }
 
-/** Finds the longest zone containing a qname. */
+/** Finds a qname's longest zone. */
 export class ZoneTable<T> {
   /** Longest first. */
   readonly #zones: readonly Zone<T>[];
@@ -26,7 +26,7 @@ export class ZoneTable<T> {
     return null;
   }
 
-  /** Prefers the shortest zone except the root (for DS queries). */
+  /** Shortest zone except the root (for DS queries). */
   matchParent(question: Question): T | null {
     let found: T | null = null;
     for (const zone of this.#zones) {

@@ -8,10 +8,10 @@ import type { Response } from "./response.ts";
  * stub resolvers without TCP (musl before 1.2.4).
  */
 
-/** Limit per response. Compressed equal names are one; hundreds of others would slow every hit. */
+/** Per response. Compressed equal names are one; hundreds of others would slow every hit. */
 const MAX_COMPARISONS = 16;
 
-/** Number of leading records that fit into `room` octets. */
+/** Leading records that fit into `room` octets. */
 export function countKept(response: Response, room: number): number {
   const total = response.ttlCount;
   let kept = 0;
@@ -33,9 +33,9 @@ export function countKept(response: Response, room: number): number {
 }
 
 /**
- * Whether a cut response needs TC (RFC 2181 section 9): it lacks answers; a denial's SOA or proofs;
- * a referral's name servers or addresses within the zone (RFC 9471 section 3). Name servers beside
- * an answer are optional (unbound's `minimal-responses`).
+ * Whether a cut needs TC (RFC 2181 section 9): it lacks answers; a denial's SOA or proofs; a
+ * referral's name servers or addresses within the zone (RFC 9471 section 3). Name servers beside an
+ * answer are optional (unbound's `minimal-responses`).
  */
 export function isIncomplete(response: Response, kept: number): boolean {
   const answers = response.answerCount;
@@ -58,11 +58,11 @@ export function isIncomplete(response: Response, kept: number): boolean {
   return false;
 }
 
-/** End of the first `count` records; of the question for 0. */
+/** End of `count` records; of the question for 0. */
 export function endOfRecord({ memory, offset, ttlsAt }: Response, count: number): number {
   const { bytes, view } = memory;
   if (count === 0) {
-    // Failures of unreadable queries have no question.
+    // Failures may lack the question.
     if (view.getUint16(offset + 4) === 0) return HEADER_SIZE;
     return passName(bytes, offset + HEADER_SIZE, bytes.length) + 4 - offset;
   }
@@ -74,7 +74,7 @@ function ownerOf(response: Response, record: number): number {
   return response.offset + endOfRecord(response, record);
 }
 
-/** Position of a referral's zone, or -1 for other responses. */
+/** A referral's zone, or -1. */
 function zoneOfReferral(response: Response): number {
   const authorities = Math.min(response.authorityCount, response.ttlCount);
   let zone = -1;
@@ -87,7 +87,7 @@ function zoneOfReferral(response: Response): number {
   return zone;
 }
 
-/** The covered type for a signature. */
+/** A signature's covered type. */
 function setType({ memory, offset, ttlsAt }: Response, record: number): number {
   const { view } = memory;
   const ttlAt = offset + view.getUint16(ttlsAt + 2 * record, true);

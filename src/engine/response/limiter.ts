@@ -5,15 +5,15 @@ import { type HashKey, hashOctets } from "../question/keyed_hash.ts";
 export interface ResponseRate {
   /** Large responses a second; also the burst after a second of silence. */
   readonly perSecond: number;
-  /** Leading address bits that identify a network. */
+  /** Bits that identify a network. */
   readonly ipv4PrefixLength: number;
   readonly ipv6PrefixLength: number;
 }
 
 /**
- * Default rate: 200 responses of 1,232 octets are 2 Mbit/s, little for a victim, more than stub
- * resolvers need. A node's pods share 24 bits, hence full IPv4 addresses; an IPv6 /64 is one client
- * (RFC 4291 section 2.5.4).
+ * 200 responses of 1,232 octets are 2 Mbit/s: little for a victim, more than stub resolvers need. A
+ * node's pods share 24 bits, hence full IPv4 addresses; an IPv6 /64 is one client (RFC 4291 section
+ * 2.5.4).
  */
 export const DEFAULT_RATE: ResponseRate = {
   perSecond: 200,
@@ -21,7 +21,7 @@ export const DEFAULT_RATE: ResponseRate = {
   ipv6PrefixLength: 64,
 };
 
-/** Per row; a power of two. 100,000 responses a second exhaust 500. */
+/** A power of two, per row. 100,000 responses a second exhaust 500. */
 const METERS = 8192;
 
 /**

@@ -6,10 +6,10 @@ import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./writer.ts";
 
 const SECTIONS = ["answer", "authority", "additional"] as const;
-/** Section of a message after the question. */
+/** A section after the question. */
 export type Section = (typeof SECTIONS)[number];
 
-/** A record with its names written out. */
+/** A record with expanded names. */
 export interface MessageRecord {
   section: Section;
   owner: Uint8Array;
@@ -19,7 +19,7 @@ export interface MessageRecord {
   data: Uint8Array;
 }
 
-/** Records of a response with the client's TTLs; null if malformed. */
+/** Records with the client's TTLs; null if malformed. */
 export function readRecords(response: Response): MessageRecord[] | null {
   const { memory, offset, length, ttlSeconds } = response;
   const { view } = memory;
@@ -52,7 +52,7 @@ export function readRecords(response: Response): MessageRecord[] | null {
   return records;
 }
 
-/** Appends records to `writer` and ends it. */
+/** Appends records and ends `writer`. */
 export function writeRecords(
   writer: ResponseWriter,
   question: Question,
@@ -68,7 +68,7 @@ export function writeRecords(
   return writer.end();
 }
 
-/** Null if the data does not match its type's layout. */
+/** Null if data does not match its layout. */
 function expandData(
   bytes: Uint8Array,
   { type, offset, at, end }: { type: number; offset: number; at: number; end: number },
@@ -88,7 +88,7 @@ function expandData(
     }
     if (next > end) return null;
   }
-  // Types without a layout are opaque.
+  // No layout: opaque.
   if (parts.length === 0) return bytes.slice(at, end);
   return next === end ? Uint8Array.from(parts.flatMap((part) => [...part])) : null;
 }

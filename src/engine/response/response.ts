@@ -3,7 +3,7 @@ import { ErrorText } from "../../dns/error_text.ts";
 import { Memory } from "../memory.ts";
 import type { Question } from "../question/question.ts";
 
-/** Values of `ecsScope` without a scope. */
+/** `ecsScope` without a scope. */
 export const NO_SCOPE = {
   /** Independent of the client's subnet. */
   NEEDED: -1,
@@ -31,16 +31,16 @@ export class Response {
   ttlCount = 0;
   /** For every record; -1 leaves them unchanged. */
   ttlSeconds = -1;
-  /** Upper eight bits of the extended rcode (RFC 6891 section 6.1.3). */
+  /** Upper eight bits (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
   cached = false;
   /** One of `KIND`; `UNKNOWN` until classified. */
   kind = 0;
-  /** Lowest TTL, if `kind` is known; Infinity without records. */
+  /** If `kind` is known; Infinity without records. */
   minTtlSeconds = Infinity;
-  /** Scope of the client subnet (RFC 7871 section 7.2.1), or one of `NO_SCOPE`. */
+  /** RFC 7871 section 7.2.1, or one of `NO_SCOPE`. */
   ecsScope: number = NO_SCOPE.NEEDED;
-  /** The source's Extended DNS Error (RFC 8914), or -1. */
+  /** The source's (RFC 8914), or -1. */
   extendedError = -1;
   errorText: ErrorText = new ErrorText();
 
@@ -48,7 +48,7 @@ export class Response {
     this.memory = memory;
   }
 
-  /** Omits the question if that was malformed. */
+  /** Omits malformed questions. */
   begin(question: Question, rcode: number, flags: number): void {
     const { bytes, view } = this.memory;
     const questionLength = question.qnameLength === 0 ? 0 : question.qnameLength + 4;

@@ -7,12 +7,12 @@ import { Response } from "./response.ts";
 
 const POINTER_SIZE = 2;
 
-/** Shrinks responses. Results are valid until the next call. */
+/** Shrinks responses; results are valid until the next call. */
 export class ResponseRewriter {
   readonly #stripped = new Response(new Memory(8));
   #tools: { compressor: Compressor; memory: Memory } | null = null;
 
-  /** Points the response at a compressed copy, if smaller. */
+  /** Points to a compressed copy, if smaller. */
   compress(response: Response, qnameLength: number): void {
     if (!hasNames(response, qnameLength)) return;
     const { compressor, memory } = this.#tools ??= makeTools();
@@ -20,7 +20,7 @@ export class ResponseRewriter {
     if (usable && compressor.length < response.length) finish(response, compressor, memory);
   }
 
-  /** Removes DNSSEC records not asked for, unless malformed. */
+  /** Without unrequested DNSSEC records, unless malformed. */
   withoutDnssec(response: Response): Response {
     const { compressor, memory } = this.#tools ??= makeTools();
     if (!compressor.strip(messageOf(response), response.ttlCount, memory.bytes)) return response;

@@ -4,20 +4,12 @@ import { Memory } from "../memory.ts";
 import type { Question } from "../question/question.ts";
 import { Response } from "./response.ts";
 
-/** Compression pointer to the qname (RFC 1035 section 4.1.4). */
+/** RFC 1035 section 4.1.4. */
 const QNAME_POINTER = 0xc000 | HEADER_SIZE;
 
 /**
- * Writes a handler's response, record by record.
- *
- * ```ts
- * writer.begin(exchange, RCODE.NOERROR, FLAG.AA);
- * writer.record("answer", null, TYPE.A, CLASS.IN, 3600).raw(address, 0, 4);
- * exchange.response = writer.end();
- * ```
- *
- * Sections come in order. Records beyond 65,535 bytes are dropped and TC is set. Responses are valid
- * until the next `begin`.
+ * Writes a handler's response, record by record. Sections come in order. Records beyond 65,535
+ * bytes are dropped and TC is set. Responses are valid until the next `begin`.
  */
 export class ResponseWriter {
   readonly #memory = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
@@ -34,7 +26,7 @@ export class ResponseWriter {
     this.#response = new Response(this.#memory);
   }
 
-  /** `flags` are added to QR and the client's RD. */
+  /** `flags` add to QR and the client's RD. */
   begin(question: Question, rcode: number, flags = 0): this {
     this.#response.begin(question, rcode, (question.flags & FLAG.RD) | flags);
     this.#at = this.#response.length;

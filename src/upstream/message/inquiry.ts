@@ -26,17 +26,17 @@ export interface CookieData {
   write(bytes: Uint8Array, at: number): void;
 }
 
-/** A question to upstreams, from which each server's packet is made. */
+/** A question, from which each server's packet is made. */
 export class Inquiry {
-  /** Header and question, then subnet and loop mark. */
+  /** Header, question, subnet, loop mark. */
   readonly memory = new Memory(MARK_AT + LOOP_MARK_SIZE);
   questionLength = 0;
   dnssecOk = false;
   payloadSize: number = EDNS_PAYLOAD;
   subnetLength = 0;
-  /** Wire form (`Exchange.upstreamOptions`). */
+  /** Wire form. */
   options: Uint8Array = new Uint8Array(0);
-  /** Set for loop probes; every hop forwards the mark. */
+  /** Set for loop probes. */
   marked = false;
 
   set(exchange: Exchange, subnet: boolean): void {
@@ -44,7 +44,7 @@ export class Inquiry {
     const from = exchange.memory.bytes;
     const question = exchange.offset + HEADER_SIZE;
     this.questionLength = exchange.qnameLength + 4;
-    // Requests the answer's AD bit (RFC 6840 section 5.7) for later cache hits.
+    // Requests AD (RFC 6840 section 5.7) for later cache hits.
     view.setUint16(2, (exchange.flags & (FLAG.RD | FLAG.CD)) | FLAG.AD);
     copy(bytes, HEADER_SIZE, from, question, this.questionLength);
     this.dnssecOk = exchange.dnssecOk;
@@ -94,7 +94,7 @@ export interface PacketOptions {
   subnet: boolean;
   /** To multiples of 128 octets (RFC 7830). */
   padded: boolean;
-  /** Random source for letter case; null keeps the client's. */
+  /** Random letter case; null keeps the client's. */
   mixedCase: (() => number) | null;
 }
 
@@ -154,7 +154,7 @@ function sameOctets(one: Uint8Array, other: Uint8Array): boolean {
     (one.length === other.length && one.every((octet, i) => octet === other[i]));
 }
 
-/** Compares `length` octets of questions after headers at 0 and `offset`, ignoring case. */
+/** Compares `length` octets of questions at 0 and `offset`, ignoring case. */
 export function sameQuestion(
   mine: Memory,
   theirs: Memory,
@@ -169,7 +169,7 @@ export function sameQuestion(
   return true;
 }
 
-/** Compares questions including case; both messages at offset 0. */
+/** Compares questions including case. */
 export function sameSpelling(mine: Memory, theirs: Memory, length: number): boolean {
   for (let i = HEADER_SIZE; i < HEADER_SIZE + length; i++) {
     if (mine.bytes[i] !== theirs.bytes[i]) return false;

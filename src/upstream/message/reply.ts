@@ -19,17 +19,17 @@ const ERROR_CODE_SIZE = 2;
 
 /** For a header without question. */
 const QUESTION_ROOM = 255 + 4;
-/** From short answers to above the longest message's cost. */
+/** Up to above the longest message's cost. */
 const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
 
-/** A server's reply, checked and described by `scanner`. */
+/** A reply, checked and described by `scanner`. */
 export class Reply {
   readonly scanner = new ResponseScanner();
   readonly #engine: EngineServices;
   readonly #scanTimes: number;
   memory = new Memory(0);
   size = 0;
-  /** -1 for none; `describe` overwrites OPT. */
+  /** -1: none; `describe` overwrites OPT. */
   optAt = -1;
   subnetSent = false;
 
@@ -46,7 +46,7 @@ export class Reply {
     this.size = size;
     if (size > MAX_MESSAGE_SIZE) return false;
     if (!this.#scan(size)) return false;
-    // The scanner drops OPT, which follows the records.
+    // OPT follows the records.
     this.optAt = scanner.edns ? scanner.length : -1;
     return true;
   }
@@ -67,7 +67,7 @@ export class Reply {
   }
 
   describe(response: Response): void {
-    // First, since the table of TTLs overwrites OPT.
+    // The table of TTLs overwrites OPT.
     response.extendedError = this.readError(response.errorText);
     describeReply(response, this.scanner, this.memory);
   }
@@ -83,7 +83,7 @@ export class Reply {
     return memory.view.getUint16(at);
   }
 
-  /** RFC 7871 section 6; 0 (all clients) without a subnet. */
+  /** RFC 7871 section 6; 0 (all clients) if absent. */
   get subnetScope(): number {
     if (!this.subnetSent) return NO_SCOPE.KNOWN;
     const at = this.#subnetAt;
@@ -110,7 +110,7 @@ export class Reply {
   }
 }
 
-/** Fills a response from the message just scanned; overwrites OPT and beyond. */
+/** Describes the message just scanned; overwrites OPT and beyond. */
 export function describeReply(
   response: Response,
   scanner: ResponseScanner,
@@ -160,7 +160,7 @@ function addQuestion(
   return length + questionLength;
 }
 
-/** Whether only the name exists, not the type. */
+/** Whether the name exists without the type. */
 export function isNodata(kind: number, answerCount: number, rcode: number): boolean {
   return kind === KIND.NODATA || (rcode === RCODE.NOERROR && answerCount === 0);
 }

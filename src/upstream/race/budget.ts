@@ -1,10 +1,10 @@
-/** Allowance for extra queries, to spare overloaded upstreams. */
+/** Bounds extra queries, to spare overloaded upstreams. */
 export class Budget {
   readonly #options: { share: number; perSecond: number; most: number };
   #tokens: number;
   #refilledMs = 0;
 
-  /** Allows a share of all queries plus `perSecond`, `most` at once. */
+  /** A share of all queries plus `perSecond`, `most` at once. */
   constructor(options: { share: number; perSecond: number; most: number }) {
     this.#options = options;
     this.#tokens = options.perSecond > 0 ? options.most : 0;

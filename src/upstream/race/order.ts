@@ -5,7 +5,7 @@ import type { Policy } from "../options.ts";
 const BAND = { ms: 2, share: 0.3 } as const;
 const STALE_MS = 2000;
 
-/** State of a server that determines its order. */
+/** Ordering state of a server. */
 export interface OrderedServer {
   readonly rank: number;
   readonly roundTrip: { readonly meanMs: number; readonly sampledMs: number };
@@ -41,8 +41,8 @@ export class ServerOrder {
   }
 
   /**
-   * Index of the best-ranked server from `start`; -1 if none is up to `worst`. Recovering servers
-   * cede part of their queries.
+   * Best-ranked server from `start`; -1 if none is up to `worst`. Recovering servers cede part of
+   * their queries.
    */
   next(start: number, except: readonly OrderedServer[], worst: number): number {
     const count = this.#servers.length;

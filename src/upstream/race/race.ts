@@ -7,11 +7,11 @@ import type { RaceFailure, RaceGroup, RaceHandler, RaceServer } from "./types.ts
 
 /** CoreDNS's `defaultTimeout`. */
 const TOTAL_MS = 5000;
-/** Between rounds of all servers with unlimited attempts. */
+/** Between rounds, with unlimited attempts. */
 const PAUSE_MS = 50;
-/** Limit while all are down; enough for a recovered server. */
+/** While all are down; enough for a recovered server. */
 const ALL_DOWN_MS = 500;
-/** For other servers after a refusal. */
+/** After a refusal. */
 const REFUSED_MS = 1500;
 const MAX_UNDER_WAY = 4;
 /** Per server (RFC 9520 section 3.1). */
@@ -50,7 +50,6 @@ export class Race implements AskHandler {
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
   readonly #underWay: Attempt[] = [];
-  /** Not asked again. */
   readonly #refusers: RaceServer[] = [];
   readonly #sentTo: RaceServer[] = [];
   #failure: RaceFailure = noFailure();
@@ -186,7 +185,7 @@ export class Race implements AskHandler {
     this.#pausing = false;
     while (this.#mayAsk()) {
       const unlimited = settings.maxConnectAttempts === 0;
-      // Unlimited attempts failing at once would be a busy loop.
+      // Unlimited immediate failures would be a busy loop.
       if (unlimited && !paused && this.#attempts > 0 && this.#attempts % servers.length === 0) {
         this.#pausing = true;
         const dueMs = Math.min(engine.nowMs + PAUSE_MS, this.#deadlineMs);
@@ -307,7 +306,7 @@ export class Race implements AskHandler {
     if (ticket.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
     if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {
-      // It waits for a socket or connection.
+      // Waiting for a socket or connection.
       this.#extraMs = Math.min(ticket.sinceMs, nowMs) + patienceMs;
       return;
     }
@@ -321,7 +320,7 @@ export class Race implements AskHandler {
       this.#planExtra(server, false);
       return;
     }
-    // Resend to the same server if alone, unless over a stream.
+    // The same server if alone, unless over a stream.
     const index = other >= 0 || ticket.streamed ? other : servers.indexOf(server);
     if (index < 0 || !this.#underSendLimit(servers[index]!) || !resends.spend(nowMs)) return;
     group.count("resend");

@@ -41,12 +41,12 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
-  /** Valid only during the call. */
+  /** Valid during the call. */
   answered(reply: Reply): void;
   failed(failure: RaceFailure): void;
 }
 
-/** Reason why all servers failed. */
+/** Why all servers failed. */
 export interface RaceFailure {
   error: string;
   silent: boolean;

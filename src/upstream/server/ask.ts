@@ -15,7 +15,7 @@ import { type Evidence, formAfter, isComplaint } from "./ladder.ts";
 /** Limit over TCP before using the truncated answer. */
 const WHOLE_MS = 1000;
 
-/** Reasons to repeat a UDP question over TCP. */
+/** Reasons for TCP after UDP. */
 type Detour = "truncated" | "cookie missing" | "forged" | "misspelt" | "no socket";
 
 /**
@@ -64,7 +64,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#timer = server.engine.timers.create(() => this.#timeOut());
   }
 
-  /** Returns the outcome instead of calling `handler` if asking fails at once. */
+  /** Returns an immediate failure instead of calling `handler`. */
   start(
     inquiry: Inquiry,
     { streamed, again, limitMs }: AskOptions,
@@ -128,7 +128,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const server = this.#server;
     const { ladder, roundTrip, spelling, group: { reply }, engine: { nowMs } } = server;
     const { streamed } = this;
-    // Without the question, a header proves nothing.
+    // A header alone proves nothing.
     if (!streamed && this.#query.exactCase && memory.view.getUint16(4) === 0) {
       this.#overTcp("forged");
       return;
@@ -192,7 +192,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const withOptions = this.#form === FORM.OPTIONS;
     this.#stage = stage;
     this.#cookieSent = withOptions && hasCookie;
-    // Over TCP only to find out if the server changes case.
+    // Over TCP only to learn whether the server changes case.
     query.exactCase = spelling.isMixed(nowMs) && (!streamed || this.#detour === "misspelt");
     query.misspelt = false;
     query.questionLength = inquiry.questionLength;
@@ -235,12 +235,12 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       return;
     }
     if (detour === "no socket") {
-      // The server may lack TCP, so wait for a socket.
+      // The server may lack TCP.
       this.#stage = "datagram";
       this.#udp.queueAgain();
       return;
     }
-    // Keep servers without TCP usable after they stop sending cookies.
+    // Keeps servers without TCP usable if they stop sending cookies.
     if (detour === "cookie missing") cookie.forget();
     if (detour === "misspelt") this.#server.folds();
     this.#end({ kind: "failed", why });
@@ -292,7 +292,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   #asksAgain({ rcode }: Reply): boolean {
     const { ladder } = this.#server;
     if (rcode === RCODE.BADCOOKIE && this.#cookieSent && !this.streamed) {
-      // A second refusal with a fresh cookie has other reasons.
+      // A second refusal has other reasons.
       const renewed = this.#cookieRenewed;
       this.#cookieRenewed = true;
       this.#again(renewed ? "stream" : "datagram");

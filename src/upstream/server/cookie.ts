@@ -15,7 +15,7 @@ export const COOKIE = {
   MISSING: 2,
 } as const;
 
-/** DNS cookies of one server (RFC 7873): 64 more bits to guess. */
+/** DNS cookies (RFC 7873): 64 more bits to guess. */
 export class Cookie {
   readonly #client = new Uint8Array(CLIENT_SIZE);
   readonly #server = new Uint8Array(SERVER_SIZE.max);
@@ -39,7 +39,7 @@ export class Cookie {
     for (let i = 0; i < this.#serverSize; i++) bytes[at + CLIENT_SIZE + i] = this.#server[i]!;
   }
 
-  /** Accepts missing cookies until the server sends one again. */
+  /** Accepts missing cookies until the next one. */
   forget(): void {
     this.#echoed = false;
     this.#serverSize = 0;

@@ -27,7 +27,7 @@ export interface CheckedServer {
 }
 
 /**
- * Circuit breaker of one server. After a failed query it is *suspect*: avoided while others are
+ * Circuit breaker of a server. After a failed query it is *suspect*: avoided while others are
  * healthy, and checked until any reply. `maxFails` failed checks in a row mean *down*. After
  * recovery its queries return gradually. Checks use separate connections, since slow names would
  * delay them.
@@ -157,7 +157,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     engine.timers.set(this.#timer, engine.nowMs + TIMEOUT_MS);
     if (!this.#settings.forceTcp && endpoint.tls === null) {
       const failure = this.#udp.send(endpoint);
-      // Without a socket, the timer ends this check instead.
+      // Without a socket, the timer ends the check.
       if (failure !== null && failure.kind !== "exhausted") this.failed();
       return;
     }

@@ -16,18 +16,17 @@ import { Spelling } from "./spelling.ts";
 
 /**
  * Per server. 64 serve 640 misses/s of 100 ms on a server that answers in order
- * (`bench/connections.ts`). Beyond that, late queries cost handshakes, so TLS needs no fewer than
- * TCP.
+ * (`bench/connections.ts`). Beyond that, late queries cost handshakes, so TLS needs as many as TCP.
  */
 const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
-/** A TLS handshake takes tens of milliseconds. */
+/** A handshake takes tens of milliseconds. */
 const MAX_HANDSHAKES = 16;
 /** Failed over at once; the rest 1 ms later. */
 const MAX_REPORTS = 256;
-/** Before TCP is retried for truncated answers. */
+/** Before TCP is retried. */
 const TCP_PAUSE_MS = 10_000;
 
-/** Shared by the servers of a group. */
+/** Shared by a group's servers. */
 export interface ServerGroup {
   readonly engine: EngineServices;
   readonly settings: GroupSettings;
@@ -38,17 +37,14 @@ export interface ServerGroup {
 
 /** A query that has not ended. */
 export interface OutstandingAsk {
-  /** Monotonic milliseconds; `sinceMs` is Infinity until connected. */
+  /** Monotonic; `sinceMs` is Infinity until connected. */
   readonly sentMs: number;
   readonly sinceMs: number;
   readonly silenceReported: boolean;
   reportSilence(): void;
 }
 
-/**
- * State of one server. Outstanding queries make it suspect after unusual silence, long before a
- * timeout.
- */
+/** A server's state. Outstanding queries make it suspect after unusual silence. */
 export class KnownServer implements CheckedServer {
   readonly group: ServerGroup;
   readonly engine: EngineServices;
@@ -186,7 +182,7 @@ export class KnownServer implements CheckedServer {
   #suspect(): void {
     if (this.#retired || this.health.suspect) return;
     this.health.fail();
-    // By timer: the failed ask decides first.
+    // By timer: the failed ask comes first.
     if (this.health.suspect) this.#watchAt(this.engine.nowMs);
   }
 
@@ -204,10 +200,7 @@ export class KnownServer implements CheckedServer {
     else this.#suspect();
   }
 
-  /**
-   * Excludes queries sent before the last reply (perhaps hard questions), and those waiting for a
-   * connection.
-   */
+  /** Excludes queries before the last reply (perhaps hard ones), and those without a connection. */
   *#unheard(): Generator<OutstandingAsk, undefined> {
     for (const ask of this.#outstanding) {
       if (ask.sentMs >= this.#heardMs && ask.sinceMs !== Infinity) yield ask;

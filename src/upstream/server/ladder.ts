@@ -12,13 +12,13 @@ const PAUSE_MS = { min: 5000, max: 600_000 } as const;
 const EDNS_PATIENCE = 2;
 const GIVE_UP_MS = 1000;
 
-/** Whether a response code may concern the query's form. */
+/** Whether a code may concern the form. */
 export function isComplaint(rcode: number): boolean {
   return rcode === RCODE.FORMERR || rcode === RCODE.BADVERS || AMBIGUOUS.includes(rcode);
 }
 
 /**
- * Next form; null if the code does not concern it. `doubtful` if the server never supported EDNS
+ * Next form, or null if the code does not concern it. `doubtful`: the server never supported EDNS
  * and refused no form of this question.
  */
 export function formAfter(rcode: number, form: number, doubtful: boolean): number | null {
@@ -28,12 +28,12 @@ export function formAfter(rcode: number, form: number, doubtful: boolean): numbe
 }
 
 /**
- * Finds the query form one server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS
- * in many ways, even by silence, so the next lower form follows an unanswered one. Better forms are
- * retried with copies, so that clients never wait.
+ * Finds the form a server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS in many
+ * ways, even by silence, so the next lower form follows an unanswered one. Better forms are retried
+ * with copies, so that clients never wait.
  */
 export class EdnsLadder {
-  /** Set by an answer to OPT without complaint. Read only. */
+  /** OPT was answered without complaint. Read only. */
   knowsEdns = false;
   #form: number = FORM.OPTIONS;
   #retryMs = Infinity;
@@ -41,14 +41,14 @@ export class EdnsLadder {
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
   #rotated: number = FORM.PLAIN;
 
-  /** `again` if this question was left unanswered. */
+  /** `again`: unanswered before. */
   next(nowMs: number, patienceMs: number, again: boolean): number {
     // One unanswered name must not cost others their DNSSEC records.
     const silentMs = nowMs - this.#silentSinceMs[this.#form]!;
     if (this.knowsEdns && !again && silentMs < GIVE_UP_MS) return this.#form;
     for (let form = this.#form; form <= FORM.PLAIN; form++) {
       const twice = form === FORM.EDNS && this.knowsEdns && !again;
-      // Minus infinity if all queries are answered.
+      // Minus infinity if all are answered.
       const silentMs = nowMs - this.#silentSinceMs[form]!;
       if (silentMs < patienceMs * (twice ? EDNS_PATIENCE : 1)) return form;
     }

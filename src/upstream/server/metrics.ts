@@ -62,7 +62,7 @@ export class ServerMetrics {
     this.#engine.values[this.#up] = up ? 1 : 0;
   }
 
-  /** Ends the export, unless another group publishes the server again. */
+  /** Ends the export, unless another group publishes the server. */
   hide(): void {
     this.#engine.values[this.#up] = NaN;
     this.#engine.values[this.#rtt] = NaN;

@@ -12,7 +12,7 @@ import { KnownServer } from "./known_server.ts";
 const MAX_SPARE = 1024;
 const TRIAL_MS = 2000;
 
-/** One server to ask. */
+/** A server to ask. */
 export class UpstreamServer extends KnownServer {
   readonly #spare: Ask[] = [];
   #trial: FormTrial | null = null;
@@ -25,7 +25,7 @@ export class UpstreamServer extends KnownServer {
       this.#release(ask);
       return ended;
     }
-    // A question left unanswered would prove nothing.
+    // An unanswered question proves nothing.
     if (!options.again) {
       this.#trial ??= new FormTrial(this);
       this.#trial.tryWith(inquiry, options.streamed || this.group.settings.forceTcp);
@@ -78,7 +78,7 @@ class FormTrial implements TransportHandler {
 
   replied(memory: Memory): void {
     const rcode = memory.view.getUint16(2) & 15;
-    // Without a question it is a complaint, whatever the code.
+    // Without a question: a complaint.
     const proper = memory.view.getUint16(4) === 1;
     this.#end(proper && (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN));
   }

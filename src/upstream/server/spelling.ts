@@ -4,8 +4,8 @@ const TCP_ONLY_MS = 60_000;
 const FOLDS_MS = 3_600_000;
 
 /**
- * Sends names in random case (draft-vixie-dnsext-dns0x20), or over TCP only. After misspelt replies
- * TCP, which cannot be forged, tells if the server folds case.
+ * Random case of names (draft-vixie-dnsext-dns0x20), or only TCP. After misspelt replies TCP, which
+ * cannot be forged, tells if the server folds case.
  */
 export class Spelling {
   readonly #enabled: boolean;

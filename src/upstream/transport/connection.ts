@@ -8,21 +8,20 @@ import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** Bytes queued before a stuck connection closes. */
+/** Queued bytes that mean a stuck connection. */
 const MAX_QUEUED = 262_144;
 /** TLS needs more round trips. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
-/** Interval of rechecking busy connections that should close. */
+/** Rechecks of busy connections that should close. */
 const LINGER_MS = 100;
 /** Larger than any query. */
 const FRAME_SIZE = 2048;
 
-/** The owner of connections. */
+/** Owner of connections. */
 export interface ConnectionOwner {
-  /** Null for an abandoned query; `outOfOrder` if an older one is unanswered. */
+  /** Null: abandoned; `outOfOrder`: an older one is unanswered. */
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
-  /** A waiting query cannot be sent. */
   unsent(connection: Connection, query: Outgoing): void;
   mismatched(): void;
   /** `queries` excludes abandoned ones. */
@@ -38,7 +37,7 @@ export interface ConnectionEnd {
 /** Time limits of a connection. */
 export interface Lifetime {
   idleMs: number;
-  /** Time after which it gets no new queries. */
+  /** Then it gets no new queries. */
   oldMs: number;
 }
 
@@ -47,8 +46,8 @@ let whole: Memory | null = null;
 let frame: Memory | null = null;
 
 /**
- * A TCP or TLS connection to a server (RFC 7766). Abandoned queries remain, as null, since the
- * server may still work on them.
+ * A TCP or TLS connection (RFC 7766). Abandoned queries remain, as null: the server may still work
+ * on them.
  */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
@@ -82,7 +81,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#timer = engine.timers.create((nowMs) => this.#tick(nowMs));
   }
 
-  /** Starts connecting; false if that fails at once. */
+  /** False if connecting fails at once. */
   open(endpoint: Endpoint): boolean {
     this.#stream = this.#engine.io.connect(endpoint, this);
     if (this.#stream < 0) return false;
@@ -139,7 +138,6 @@ export class Connection implements StreamHandler, Carrier {
     else this.#sent.delete(id);
   }
 
-  /** Live queries with their positions. */
   *waiting(): Generator<[position: number, query: Outgoing]> {
     let position = 0;
     for (const query of [...this.#sent.values()]) {

@@ -60,7 +60,7 @@ export class ConnectionList {
     return latest;
   }
 
-  /** Counts connections that have answered or may yet in time. */
+  /** Connections that have answered or may yet in time. */
   served(): number {
     let count = 0;
     for (const connection of this.all) {

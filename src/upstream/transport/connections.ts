@@ -7,14 +7,14 @@ import { ConnectionHabits } from "./habits.ts";
 import { FAILURE, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
-/** Queries per connection: before another is opened, and at most. */
+/** Queries per connection: before another, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
 const MAX_IN_ORDER = 4;
 const MAX_CLOSING = 64;
 /** Spreads renewals. */
 const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
-/** Limit for connections with only abandoned queries. */
+/** Of connections with only abandoned queries. */
 const STALLED_MS = 2000;
 /** Queries per queue. */
 const MAX_WAITING = 4096;
@@ -91,7 +91,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
       return;
     }
     connection.abandon(query);
-    // Connecting has a separate time limit.
+    // Connecting has its own limit.
     if (!late || connection.readyMs === Infinity) return;
     const silent = connection.lastDataMs < query.sentMs;
     if (silent && connection.answers > 0) this.#habits.silent();
@@ -122,7 +122,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
   }
 
   unsent(connection: Connection, query: Outgoing): void {
-    // An earlier query of this event may have closed it.
+    // An earlier query may have closed it.
     const idle = connection.unanswered === 0 && !connection.closing;
     if (idle) this.#slots.addIdle(connection, this);
     if (!query.leave(connection)) query.handler.failed(FAILURE.BUSY);
@@ -302,7 +302,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (dueMs < Infinity) this.#engine.timers.set(this.#watch, dueMs);
   }
 
-  /** Whether its oldest query will be answered, even if late. */
+  /** Whether its oldest query will be answered. */
   #isServed(connection: Connection): boolean {
     // The server may limit connections to one query.
     if (connection.answers > 0) return this.#habits.reusable;
@@ -338,7 +338,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     const { carrier, movedFrom, wasFirst } = query;
     query.carrier = null;
     query.movedFrom = null;
-    // An answer may precede the connection's event.
+    // An answer may precede the event.
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
     // Longer means a slow name.
     const usual = nowMs - query.sentMs <= this.#options.patienceMs();

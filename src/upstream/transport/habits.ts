@@ -4,11 +4,11 @@ const EARLY_ENDS = 2;
 /** Consecutive queries answered in time only on a fresh connection. */
 const UNSERVED = 4;
 
-/** Connection handling of one server. Refusals are believed for a while. */
+/** Connection handling of a server; refusals are believed for a while. */
 export class ConnectionHabits {
   /** Read only. */
   concurrent: boolean;
-  /** Set by a second answer on a connection. Read only. */
+  /** Set by a second answer. Read only. */
   reusable = false;
   #singleUseUntilMs = -Infinity;
   #earlyEnds = 0;
@@ -43,14 +43,14 @@ export class ConnectionHabits {
     return nowMs < this.#slowUntilMs;
   }
 
-  /** Records a first answer that came too late. */
+  /** A first answer came too late. */
   servedLate(nowMs: number): void {
     if (nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
     this.#slowUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
-  /** Records an answer in time only on a fresh connection. */
+  /** An answer came in time only on a fresh connection. */
   unserved(nowMs: number): void {
     if (++this.#unserved < UNSERVED) return;
     this.reusable = false;

@@ -3,7 +3,7 @@ import { Memory } from "../../engine/memory.ts";
 import { OPT_SIZE } from "../message/edns.ts";
 import { PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
-/** Connection interface for queries. */
+/** A query's view of its connection. */
 export interface Carrier {
   /** Monotonic milliseconds; Infinity until established. */
   readonly readyMs: number;
@@ -38,7 +38,7 @@ export const FAILURE = {
 
 /** Callbacks of a query. */
 export interface TransportHandler {
-  /** The message is at offset 0, with room for tables behind it. */
+  /** At offset 0, with room for tables behind. */
   replied(memory: Memory, length: number): void;
   failed(failure: TransportFailure): void;
 }
@@ -46,12 +46,11 @@ export interface TransportHandler {
 /** Results of comparing a message with a query. */
 export const MATCH = {
   ANSWER: 0,
-  /** The required case differs. */
   MISSPELT: 1,
   OTHER: 2,
 } as const;
 
-/** Codes of replies that may lack the question. */
+/** May lack the question. */
 const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED];
 
 /** A wire-form query to one server, over any transport. */
@@ -65,12 +64,11 @@ export class Outgoing {
   carrier: Carrier | null = null;
   carrierId = 0;
   sentMs = 0;
-  /** Resends on other connections. */
+  /** Resends elsewhere. */
   moves = 0;
   /** May still answer. */
   movedFrom: Carrier | null = null;
   wasFirst = false;
-  /** Made room on a used connection. */
   reclaimed = false;
   misspelt = false;
 
@@ -90,7 +88,7 @@ export class Outgoing {
     return this.carrier === null ? Infinity : Math.max(this.sentMs, this.carrier.readyMs);
   }
 
-  /** Returns false if it was the only connection. */
+  /** False if it was the only connection. */
   leave(carrier: Carrier): boolean {
     if (this.carrier !== carrier) {
       if (this.movedFrom === carrier) this.movedFrom = null;
@@ -101,7 +99,7 @@ export class Outgoing {
     return this.carrier !== null;
   }
 
-  /** Ignores the id; returns one of `MATCH`. */
+  /** Ignores the id; returns a `MATCH`. */
   compare(memory: Memory, length: number): number {
     const { view } = memory;
     if (length < HEADER_SIZE) return MATCH.OTHER;
@@ -117,7 +115,7 @@ export class Outgoing {
   }
 }
 
-/** Whether a message has only an error or truncation (allowed by RFC 1035). */
+/** Only an error or truncation (allowed by RFC 1035). */
 function isBare({ view }: Memory, length: number): boolean {
   if (view.getUint32(6) !== 0) return false;
   const flags = view.getUint16(2);

@@ -1,10 +1,10 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Connection } from "./connection.ts";
 
-/** Connections to one server, for `ConnectionSlots`. */
+/** A server's connections. */
 export interface SlotHolder {
   readonly size: number;
-  /** Requeues the queries; called only with two or more connections. */
+  /** Requeues the queries; needs two connections. */
   freeOne(): void;
 }
 
@@ -37,7 +37,7 @@ export class ConnectionSlots {
     this.#idle.delete(connection);
   }
 
-  /** Returns whether a connection was closed. */
+  /** False if nothing was closed. */
   makeRoom(asking: SlotHolder): boolean {
     for (const [connection, holder] of this.#idle) {
       if (holder !== asking && holder.size === 1 && asking.size > 0) continue;

@@ -15,13 +15,13 @@ const PATIENCE_MS = 20;
 export interface UdpOptions {
   /** If absent, queries without a socket fail at once. */
   queue?: SocketQueue;
-  /** Returns whether to give up UDP. */
+  /** True to give up UDP. */
   onMismatch?: (misspelt: boolean) => boolean;
 }
 
 /**
- * One UDP query with random port and id; the reply must match both and the question. Others are
- * counted and dropped.
+ * A UDP query with random port and id; replies must match both and the question. Others are counted
+ * and dropped.
  */
 export class UdpQuery implements DatagramHandler {
   readonly #query: Outgoing;
@@ -88,7 +88,7 @@ export class UdpQuery implements DatagramHandler {
     this.#fail(FAILURE.REFUSED);
   }
 
-  /** False if there is still no socket. */
+  /** False without a socket. */
   sendNow(): boolean {
     const failure = this.#open();
     if (failure === FAILURE.NO_SOCKET) return false;
@@ -124,13 +124,10 @@ export class UdpQuery implements DatagramHandler {
   }
 }
 
-/**
- * Queries waiting for a socket, first come, first served. Callers enforce deadlines. Bounded by the
- * asks under way.
- */
+/** Queries waiting for a socket, in order. Callers enforce deadlines. */
 export class SocketQueue {
   readonly #waiting = new Map<UdpQuery, number>();
-  /** Gave up once; served first. */
+  /** Gave up once; first. */
   readonly #stuck = new Set<UdpQuery>();
   readonly #engine: EngineServices;
   readonly #timer: Timer;
@@ -164,7 +161,7 @@ export class SocketQueue {
     this.#stuck.delete(query);
   }
 
-  /** Serves the queue at the end of this loop turn. */
+  /** Serves the queue at the loop turn's end. */
   freed(): void {
     if (this.size > 0) this.#arm(this.#engine.nowMs);
   }
