@@ -20,6 +20,7 @@ export const ROOTS = [
   "src/control/plane/worker.ts",
   "src/plugins/hosts/companion/worker.ts",
   "src/control/encrypted/worker.ts",
+  "src/lazy_modules.ts",
 ] as const;
 
 export interface Info {

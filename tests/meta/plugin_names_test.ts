@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { SETUPS } from "../../src/plugins/setups.ts";
 import { sourcesIn } from "./sources.ts";
 
-/** Files that may name plugins: they write and compare Corefiles. */
-const MAY = ["plugins/", "manifest/corefile.ts", "inherit/"];
+/** Files that may name plugins: they write and compare Corefiles, or list modules. */
+const MAY = ["plugins/", "manifest/corefile.ts", "inherit/", "lazy_modules.ts"];
 const NAMES = [...SETUPS.keys()].join("|");
 const PATTERNS: { what: string; pattern: RegExp }[] = [
   { what: "imports from the folder of a plugin", pattern: new RegExp(`plugins/(${NAMES})/`, "g") },
