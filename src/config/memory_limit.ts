@@ -43,12 +43,12 @@ export function memoryShare(purpose: keyof typeof SHARES, limit: number): number
 }
 
 /** Bytes for each cache. */
-export function shareOf(limit: number, caches: number): number {
+export function cacheShareOf(limit: number, caches: number): number {
   return Math.floor(memoryShare("caches", limit) / caches);
 }
 
 /** Bytes for all hosts files. */
-export function hostsTableShareOf(limit: number): number {
+export function hostsShareOf(limit: number): number {
   return Math.floor(memoryShare("hosts", limit) / 2);
 }
 

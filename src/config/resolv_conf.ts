@@ -15,14 +15,14 @@ export interface ResolvConf {
 }
 
 /** `ResolvConf` with faults. */
-export interface ReadResolvConf extends ResolvConf {
+export interface ParsedResolvConf extends ResolvConf {
   /** Invalid addresses of `nameserver` lines. */
   invalid: string[];
 }
 
 /** Parses a resolv.conf(5). Never throws. */
-export function parseResolvConf(text: string): ReadResolvConf {
-  const found: ReadResolvConf = {
+export function parseResolvConf(text: string): ParsedResolvConf {
+  const found: ParsedResolvConf = {
     servers: [],
     invalid: [],
     timeoutMs: null,

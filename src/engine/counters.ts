@@ -37,7 +37,7 @@ const FIRST_FREE = 32;
 const WASTE = 32;
 
 /** A plugin's counter, gauge or histogram. */
-export interface CounterPlace {
+export interface CounterSeries {
   name: string;
   labels: Record<string, string>;
   index: number;
@@ -47,12 +47,12 @@ export interface CounterPlace {
 /** Counters in shared memory, one writer each. */
 export class CounterBook {
   readonly values: Float64Array<SharedArrayBuffer>;
-  readonly places: CounterPlace[] = [];
+  readonly places: CounterSeries[] = [];
   readonly #byKey = new Map<string, number>();
   #next = FIRST_FREE;
 
   /** @param known - allocated by the previous data plane */
-  constructor(buffer: SharedArrayBuffer, known: readonly CounterPlace[] = []) {
+  constructor(buffer: SharedArrayBuffer, known: readonly CounterSeries[] = []) {
     this.values = new Float64Array(buffer);
     for (const place of known) {
       this.places.push(place);

@@ -10,18 +10,18 @@ export interface ListenTarget {
 }
 
 /** Address of a bound socket. */
-export interface BoundPlace {
+export interface BoundAddress {
   kind: "udp" | "tcp";
   target: Address;
 }
 
 /** A socket to open for a listener. */
-export interface ListenAddress extends BoundPlace {
+export interface ListenAddress extends BoundAddress {
   wildcard: boolean;
 }
 
 /** An address shared with other processes. */
-export interface Neighbour extends BoundPlace {
+export interface Neighbour extends BoundAddress {
   readonly count: number;
 }
 

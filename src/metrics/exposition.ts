@@ -32,7 +32,7 @@ export function chooseFormat(accept: string | null): Format {
 }
 
 /** Whether Accept-Encoding allows gzip. */
-export function takesGzip(acceptEncoding: string | null): boolean {
+export function acceptsGzip(acceptEncoding: string | null): boolean {
   return (acceptEncoding ?? "").toLowerCase().split(",").some((part) => {
     const [coding, ...parameters] = part.split(";").map((word) => word.trim());
     return coding === "gzip" && !parameters.some((word) => /^q=0(\.0*)?$/.test(word));

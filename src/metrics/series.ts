@@ -1,4 +1,4 @@
-import type { CounterPlace } from "../engine/counters.ts";
+import type { CounterSeries } from "../engine/counters.ts";
 import { METRICS } from "./catalog.ts";
 
 /** Labels by name. */
@@ -45,7 +45,7 @@ export class SeriesBook {
     series.value += values[index + size]!;
   }
 
-  addPlaces(places: readonly CounterPlace[], values: ArrayLike<number>): void {
+  addPlaces(places: readonly CounterSeries[], values: ArrayLike<number>): void {
     for (const { name, labels, index, bounds } of places) {
       if (bounds === undefined) this.add(name, labels, values[index]!);
       else this.addHistogram(name, labels, { bounds, values, index });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import {
+  cacheShareOf,
   hostsLimitFor,
-  hostsTableShareOf,
+  hostsShareOf,
   memoryShare,
   readMemoryLimit,
-  shareOf,
 } from "../../src/config/memory_limit.ts";
 import { loadConfig } from "../../src/loading/load.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
@@ -60,13 +60,13 @@ for (const [title, files, limit] of LIMITS) {
 
 /** Shares by memory limit, both in Mi. */
 const SHARES: Record<string, { of: (limit: number) => number; shares: [number, number][] }> = {
-  "a cache": { of: (limit) => shareOf(limit, 1), shares: [[64, 4], [160, 32]] },
-  "each of four caches": { of: (limit) => shareOf(limit, 4), shares: [[160, 8]] },
+  "a cache": { of: (limit) => cacheShareOf(limit, 1), shares: [[64, 4], [160, 32]] },
+  "each of four caches": { of: (limit) => cacheShareOf(limit, 4), shares: [[160, 8]] },
   "clients' connections": {
     of: (limit) => memoryShare("streams", limit),
     shares: [[64, 16], [192, 16], [224, 16], [352, 32], [1120, 128]],
   },
-  "hosts files": { of: hostsTableShareOf, shares: [[64, 2], [96, 2], [192, 18], [352, 48]] },
+  "hosts files": { of: hostsShareOf, shares: [[64, 2], [96, 2], [192, 18], [352, 48]] },
   "data in transit over TLS": {
     of: (limit) => memoryShare("tls", limit),
     shares: [[64, 12], [192, 12], [352, 32], [1120, 128]],
@@ -83,13 +83,13 @@ for (const [name, { of, shares }] of Object.entries(SHARES)) {
 
 Deno.test("memory limit: the limit for hosts files is the inverse of their share", () => {
   for (const limit of [192, 352]) {
-    assert.equal(hostsLimitFor(hostsTableShareOf(limit * MI)), limit * MI);
+    assert.equal(hostsLimitFor(hostsShareOf(limit * MI)), limit * MI);
   }
 });
 
 Deno.test("memory limit: the program, caches, streams and two of each hosts table fit", () => {
   const limit = 352 * MI;
-  const parts = shareOf(limit, 1) + memoryShare("streams", limit) + 2 * hostsTableShareOf(limit);
+  const parts = cacheShareOf(limit, 1) + memoryShare("streams", limit) + 2 * hostsShareOf(limit);
   assert.equal(parts, limit - 96 * MI);
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseStat } from "../../src/control/endpoints/process_metrics.ts";
 import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../src/engine/buckets.ts";
 import { METRICS } from "../../src/metrics/catalog.ts";
-import { chooseFormat, expose, takesGzip } from "../../src/metrics/exposition.ts";
+import { acceptsGzip, chooseFormat, expose } from "../../src/metrics/exposition.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 
@@ -28,9 +28,9 @@ for (const [accept, format] of FORMATS) {
 
 Deno.test("exposition: gzip requires the client's consent", () => {
   for (const header of ["gzip", "deflate, gzip;q=1.0", "GZIP"]) {
-    assert.ok(takesGzip(header), header);
+    assert.ok(acceptsGzip(header), header);
   }
-  for (const header of [null, "", "br", "gzip;q=0", "x-gzip"]) assert.ok(!takesGzip(header));
+  for (const header of [null, "", "br", "gzip;q=0", "x-gzip"]) assert.ok(!acceptsGzip(header));
 });
 
 Deno.test("exposition: labels are escaped, in the catalog's order", () => {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseEndpoint } from "../../src/upstream/endpoint.ts";
 import type { ForwardOptions, ForwardTo } from "../../src/plugins/forward/options.ts";
-import { parseResolvConf, type ReadResolvConf } from "../../src/config/resolv_conf.ts";
+import { type ParsedResolvConf, parseResolvConf } from "../../src/config/resolv_conf.ts";
 import { resolveTo } from "../../src/plugins/forward/resolve_to.ts";
 
-const RESOLV_CONFS: [title: string, text: string, found: Partial<ReadResolvConf>][] = [
+const RESOLV_CONFS: [title: string, text: string, found: Partial<ParsedResolvConf>][] = [
   ["an empty file", "", {}],
   [
     "servers, with a scope, trailing words, tabs and carriage returns",

@@ -24,7 +24,7 @@ const PAUSE_MS = { first: 100, most: 10_000 } as const;
 const SOUND_MS = 60_000;
 const FINISH_MS = 10_000;
 const LEAVE_MS = 1000;
-/** Share of 352 MiB (`tlsShareOf`), and a data plane's garbage. */
+/** Share of 352 MiB (`memoryShare`), and a data plane's garbage. */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
 /** The runtime ends the thread above it. Use: 7 MiB, 18 with 16 flooded connections. */
 const MAX_HEAP_MB = 64;

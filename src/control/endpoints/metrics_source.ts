@@ -3,11 +3,11 @@ import type { Config } from "../../config/types.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import { serverLabel } from "../../engine/served.ts";
 import {
+  acceptsGzip,
   chooseFormat,
   expose,
   type Format,
   MEDIA_TYPES,
-  takesGzip,
 } from "../../metrics/exposition.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
 import { SeriesBook } from "../../metrics/series.ts";
@@ -86,7 +86,7 @@ export class MetricsSource {
 
   readonly serve = ({ headers }: HttpRequest): Promise<HttpReply> => {
     const { plain, gzip } = this.#answers[chooseFormat(headers.get("accept") ?? null)];
-    return takesGzip(headers.get("accept-encoding") ?? null) ? gzip() : plain.get();
+    return acceptsGzip(headers.get("accept-encoding") ?? null) ? gzip() : plain.get();
   };
 
   #render(format: Format): HttpReply {

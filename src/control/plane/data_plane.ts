@@ -3,7 +3,7 @@ import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
-import { COUNTER, type CounterPlace } from "../../engine/counters.ts";
+import { COUNTER, type CounterSeries } from "../../engine/counters.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
@@ -62,7 +62,7 @@ export interface PreparedChange {
 /** Handle of a data plane. Owns the sockets, so queries wait while a thread is replaced. */
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
-  readonly places: CounterPlace[] = [];
+  readonly places: CounterSeries[] = [];
   restarts = 0;
   laneFd = -1;
   onRestarted: () => void = () => {};

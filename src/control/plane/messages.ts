@@ -1,5 +1,5 @@
 import type { Config } from "../../config/types.ts";
-import type { CounterPlace } from "../../engine/counters.ts";
+import type { CounterSeries } from "../../engine/counters.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { CheckPlan } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
@@ -25,7 +25,7 @@ export interface StartMessage {
   mark: number;
   files: FileShares;
   shared: SharedArrayBuffer;
-  places: CounterPlace[];
+  places: CounterSeries[];
   deliveries: Delivery[];
   checks: CheckPlan | null;
 }
@@ -68,7 +68,7 @@ export interface LogEntry {
 /** Message from a data plane to the control plane. */
 export type DataPlaneMessage =
   | { type: "ready" }
-  | { type: "places"; places: CounterPlace[] }
+  | { type: "places"; places: CounterSeries[] }
   | { type: "unable"; error: string }
   | { type: "log"; lines: LogEntry[]; bytes: number; timeMs: number }
   | { type: "answered"; id: number; answer: unknown }

@@ -1,10 +1,15 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import { listenPlaces } from "../../io/linux/listen.ts";
-import { findNeighbours, listHandshakes, placeOf, placeText } from "../../io/linux/neighbours.ts";
+import { addressesToBind } from "../../io/linux/listen.ts";
+import {
+  boundAddressText,
+  findNeighbours,
+  listHandshakes,
+  placeOf,
+} from "../../io/linux/neighbours.ts";
 import { dropSyns, steerAway } from "../../io/linux/steering.ts";
-import type { BoundPlace, BoundSocket, Neighbour } from "../../io/sockets.ts";
+import type { BoundAddress, BoundSocket, Neighbour } from "../../io/sockets.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
 
@@ -17,7 +22,7 @@ type Log = (level: LogLevel, line: string) => void;
 
 /** First few addresses: `127.0.0.1:53, [::1]:53`. */
 export function neighboursText(neighbours: readonly Neighbour[]): string {
-  const texts = [...new Set(neighbours.map(placeText))];
+  const texts = [...new Set(neighbours.map(boundAddressText))];
   const more = texts.length > MAX_NAMED ? ` and ${texts.length - MAX_NAMED} more` : "";
   return `${texts.slice(0, MAX_NAMED).join(", ")}${more}`;
 }
@@ -27,11 +32,11 @@ export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #places: readonly BoundPlace[];
+  readonly #places: readonly BoundAddress[];
   readonly #own = new Set<bigint>();
   #warned = false;
 
-  constructor(places: readonly BoundPlace[], log: Log, clock: Clock = systemClock) {
+  constructor(places: readonly BoundAddress[], log: Log, clock: Clock = systemClock) {
     this.#places = places;
     this.#log = log;
     this.#clock = clock;
@@ -39,7 +44,7 @@ export class SharedAddresses {
 
   static wanted(listeners: readonly ListenerConfig[], log: Log): SharedAddresses {
     const libc = openLibc();
-    return new SharedAddresses(listeners.flatMap((one) => listenPlaces(libc, one)), log);
+    return new SharedAddresses(listeners.flatMap((one) => addressesToBind(libc, one)), log);
   }
 
   static of(sockets: readonly BoundSocket[], log: Log, clock?: Clock): SharedAddresses {
@@ -66,12 +71,12 @@ export class SharedAddresses {
     const groups = Map.groupBy(
       // Handed-over sockets go to the next process.
       sockets.filter(({ kind, inherited }) => kind === "tcp" && inherited === undefined),
-      (socket) => placeText(placeOf(this.#libc, socket)),
+      (socket) => boundAddressText(placeOf(this.#libc, socket)),
     );
     if (groups.size === 0) return;
     for (const [text, group] of groups) {
       const { count: others = 0 } = neighbours.find((one) =>
-        one.kind === "tcp" && placeText(one) === text
+        one.kind === "tcp" && boundAddressText(one) === text
       ) ?? {};
       if (others > 0) steerAway(this.#libc, group[0]!.fd, { own: group.length, others });
       for (const { fd } of group) dropSyns(this.#libc, fd);

@@ -1,7 +1,7 @@
 import type { ListenerConfig } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { inspectDescriptor, nameSocket, sameAddress } from "../../io/linux/inherited.ts";
-import { listenPlaces } from "../../io/linux/listen.ts";
+import { addressesToBind } from "../../io/linux/listen.ts";
 import type { InheritedSocket, ListenTarget } from "../../io/sockets.ts";
 import { F, FD_CLOEXEC } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
@@ -73,7 +73,7 @@ export class InheritedSockets {
 
   /** Closes sockets without a listener; returns how many of `planes` can run without sharing. */
   assign(listeners: readonly ListenerConfig[], planes: number): number {
-    const places = listeners.flatMap((listener) => listenPlaces(this.#libc, listener));
+    const places = listeners.flatMap((listener) => addressesToBind(this.#libc, listener));
     const byPlace = Map.groupBy(
       this.#sockets,
       ({ kind, address }) =>
@@ -104,7 +104,7 @@ export class InheritedSockets {
   }
 
   of(listener: ListenTarget, plane: number): InheritedSocket[] {
-    return listenPlaces(this.#libc, listener).flatMap(({ kind, target }) =>
+    return addressesToBind(this.#libc, listener).flatMap(({ kind, target }) =>
       this.#sockets
         .filter((socket) => kind === socket.kind && sameAddress(target, socket.address))
         .filter((_, i) => i % this.#planes === plane)

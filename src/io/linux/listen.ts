@@ -13,7 +13,7 @@ import type { BoundSocket, InheritedSocket, ListenAddress, ListenTarget } from "
 import { adopt, BACKLOG, BUFFER_BYTES, requestDestinations, sameAddress } from "./inherited.ts";
 
 /** Sockets of a listener, IPv4 before IPv6. */
-export function listenPlaces(libc: Libc, { address, port }: ListenTarget): ListenAddress[] {
+export function addressesToBind(libc: Libc, { address, port }: ListenTarget): ListenAddress[] {
   const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
   return hosts.flatMap((host) => {
     const target = parseSocketAddress(libc, host, port);
@@ -37,7 +37,7 @@ export function bindListener(
       const fd = adopt(libc, socket);
       sockets.push({ fd, kind, listener: index, port, family, wildcard, inherited: { dual } });
     }
-    for (const place of listenPlaces(libc, listener)) {
+    for (const place of addressesToBind(libc, listener)) {
       const { kind, target, wildcard } = place;
       const covered = inherited.some((socket) =>
         socket.kind === kind &&

@@ -4,8 +4,8 @@ import type { ListenerConfig } from "../../config/types.ts";
 import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { BoundSocket, InheritedSource } from "../sockets.ts";
-import { bindListener, closeAll, listenPlaces, tryBind } from "./listen.ts";
-import { findNeighbours, placeText } from "./neighbours.ts";
+import { addressesToBind, bindListener, closeAll, tryBind } from "./listen.ts";
+import { boundAddressText, findNeighbours } from "./neighbours.ts";
 
 /** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
@@ -63,15 +63,15 @@ export class ListenerSockets {
       // Handed-over ports are exclusive.
       this.#inherited?.hasPort(listener.port)
         ? []
-        : listenPlaces(this.#libc, listener).filter(({ kind }) => kind === "tcp")
+        : addressesToBind(this.#libc, listener).filter(({ kind }) => kind === "tcp")
     );
     let taken = new Set<string>();
     try {
-      taken = new Set(findNeighbours(places.flat(), new Set()).map(placeText));
+      taken = new Set(findNeighbours(places.flat(), new Set()).map(boundAddressText));
     } catch {
       // Then any order will do.
     }
-    const shared = places.map((tcp) => tcp.some((place) => taken.has(placeText(place))));
+    const shared = places.map((tcp) => tcp.some((place) => taken.has(boundAddressText(place))));
     places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
     return [...wanted.filter((_, i) => !shared[i]), ...wanted.filter((_, i) => shared[i])];
   }

@@ -4,16 +4,18 @@ import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { type DiagnosedSocket, listSockets } from "../../sys/netlink/sock_diag.ts";
 import { hostPort, readLocalAddress } from "../../sys/sockaddr.ts";
-import type { BoundPlace, BoundSocket, Neighbour } from "../sockets.ts";
+import type { BoundAddress, BoundSocket, Neighbour } from "../sockets.ts";
 import { sameAddress } from "./inherited.ts";
 
 /** Places that other processes serve; `own`: this process's cookies. Throws if unknown. */
 export function findNeighbours(
-  places: readonly BoundPlace[],
+  places: readonly BoundAddress[],
   own: ReadonlySet<bigint>,
 ): Neighbour[] {
   const others = listAt(places, "serving").filter(({ cookie }) => !own.has(cookie));
-  const distinct = new Map(places.map((place) => [`${place.kind} ${placeText(place)}`, place]));
+  const distinct = new Map(
+    places.map((place) => [`${place.kind} ${boundAddressText(place)}`, place]),
+  );
   return [...distinct.values()].map(({ kind, target }) => ({
     ...{ kind, target },
     count: others.filter((one) => one.kind === kind && sameAddress(one.local, target)).length,
@@ -21,7 +23,7 @@ export function findNeighbours(
 }
 
 /** Keys of TCP handshakes in progress. */
-export function listHandshakes(places: readonly BoundPlace[]): Set<string> {
+export function listHandshakes(places: readonly BoundAddress[]): Set<string> {
   const tcp = places.filter(({ kind }) => kind === "tcp");
   return new Set(
     listAt(tcp, "handshake").map(({ local, peer }) => `${local.port} ${hostPort(peer)}`),
@@ -29,17 +31,17 @@ export function listHandshakes(places: readonly BoundPlace[]): Set<string> {
 }
 
 /** Local address of a socket. */
-export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind">): BoundPlace {
+export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind">): BoundAddress {
   return { kind, target: readLocalAddress(libc, fd) ?? new Address() };
 }
 
 /** Formats the address: `127.0.0.1:53`. */
-export function placeText({ target }: { target: Address }): string {
+export function boundAddressText({ target }: { target: Address }): string {
   return hostPort(target);
 }
 
 function listAt(
-  places: readonly BoundPlace[],
+  places: readonly BoundAddress[],
   what: "serving" | "handshake",
 ): (DiagnosedSocket & { kind: "udp" | "tcp" })[] {
   const queries = new Map(

@@ -1,4 +1,4 @@
-import { shareOf } from "../../config/memory_limit.ts";
+import { cacheShareOf } from "../../config/memory_limit.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { formatDuration } from "../../corefile/durations.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
@@ -45,7 +45,7 @@ function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): voi
   const places = new Map<string, string>();
   for (const { block: { file }, line, options } of uses) {
     if (config.memoryBytes !== undefined) {
-      options.capacityBytes ??= shareOf(config.memoryBytes, uses.length);
+      options.capacityBytes ??= cacheShareOf(config.memoryBytes, uses.length);
     }
     const path = options.persist?.file;
     if (path === undefined) continue;

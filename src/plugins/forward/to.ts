@@ -7,7 +7,7 @@ import { parseEndpoint, TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerTransport } from "../../upstream/options.ts";
 import type { ForwardTo } from "./options.ts";
 import { MEANWHILE } from "./resolve_to.ts";
-import { parseResolvConf, type ReadResolvConf } from "../../config/resolv_conf.ts";
+import { type ParsedResolvConf, parseResolvConf } from "../../config/resolv_conf.ts";
 
 /** CoreDNS's maximum; a file or host name counts as one. */
 const MAX_TO = 15;
@@ -15,7 +15,7 @@ const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns
   "dns.example.org or /etc/resolv.conf";
 const SCHEMES = Object.keys(TRANSPORT_PORTS) as ServerTransport[];
 
-type Files = Map<string, ReadResolvConf | null>;
+type Files = Map<string, ParsedResolvConf | null>;
 
 /** Reads the TO of a directive. Throws `CorefileError`. */
 export function readTo(
@@ -46,7 +46,7 @@ export function readTo(
   return all;
 }
 
-function readFile(tokens: Dispenser, path: string, host: HostView): ReadResolvConf | null {
+function readFile(tokens: Dispenser, path: string, host: HostView): ParsedResolvConf | null {
   try {
     return parseResolvConf(host.readTextFile(path));
   } catch (error) {

@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, systemClock } from "../../../base/clock.ts";
 import { releaseBuffer } from "../../../base/transfer.ts";
-import { hostsLimitFor, hostsTableShareOf } from "../../../config/memory_limit.ts";
+import { hostsLimitFor, hostsShareOf } from "../../../config/memory_limit.ts";
 import type { Config } from "../../../config/types.ts";
 import { readFailure } from "../../../corefile/read_failure.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
@@ -211,7 +211,7 @@ export class HostsFiles implements Follower {
   #share(): number {
     return this.#memoryBytes === null
       ? MAX_TABLES_BYTES
-      : Math.min(MAX_TABLES_BYTES, hostsTableShareOf(this.#memoryBytes));
+      : Math.min(MAX_TABLES_BYTES, hostsShareOf(this.#memoryBytes));
   }
 
   #refuse(file: HostsFile, { lines, bytes, fullAt }: HostsBuilt & { kind: "full" }): void {
