@@ -96,7 +96,7 @@ export function commandsOf(heading: string, page: string = INSTALL): string[] {
 }
 
 export function fileOf(heading: string): { name: string; text: string } {
-  const saved = /Save this as\s`([^`]+)`[^]*?\n```\w*\n([^]*?)```\n/.exec(
+  const saved = /Save (?:it|this) as\s`([^`]+)`[^]*?\n```\w*\n([^]*?)```\n/.exec(
     sectionOf(heading, INSTALL),
   );
   if (saved === null) throw new Error(`No file below "${heading}"`);
