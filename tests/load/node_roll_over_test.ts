@@ -13,6 +13,7 @@ import {
 } from "../support/namespaces/node_cache.ts";
 import { KUBE_DNS, NodeRig, type RigNodens, rigReasons } from "../support/namespaces/node_rig.ts";
 import type { DnsperfResult } from "../support/namespaces/rig/dnsperf.ts";
+import { killBeforeBound } from "../support/processes/early_kill.ts";
 import { startAsker } from "../support/processes/tcp_asker.ts";
 
 const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.load.cluster.local`);
@@ -49,13 +50,16 @@ async function killed(nodens: RigNodens): Promise<void> {
   await nodens.ended;
 }
 
+/** Processes that receive UDP queries. */
+async function receivers(rig: NodeRig): Promise<number> {
+  const list = ["-Hlnu", "src", `${LINK_LOCAL}:53`];
+  const { stdout } = await rig.exec(rig.nodes[0]!.namespace, "ss", list);
+  return stdout.trim().split("\n").length;
+}
+
 /** Waits until only one process receives UDP queries. */
 async function turnedAway(rig: NodeRig): Promise<void> {
-  const list = ["-Hlnu", "src", `${LINK_LOCAL}:53`];
-  for (;;) {
-    const { stdout } = await rig.exec(rig.nodes[0]!.namespace, "ss", list);
-    if (stdout.trim().split("\n").length === 1) return;
-  }
+  while (await receivers(rig) > 1);
 }
 
 /** Load from both pods over UDP during `work`, in runs of three seconds. */
@@ -154,10 +158,13 @@ test("roll-over: a new process killed before it serves removes and loses nothing
   const first = await start(rig);
   const whole = await hostState(rig);
   const results = await underLoad(rig, async () => {
-    for (let i = 0; i < 5; i++) {
-      await killed(await startNodeCache(rig, { ready: (output) => BESIDE.test(output) }));
+    let kills = 0;
+    for (let i = 0; i < 20 && kills < 5; i++) {
+      const next = await startNodeCache(rig, { ready: (output) => BESIDE.test(output) });
+      if (await killBeforeBound(next, async () => await receivers(rig) > 1)) kills++;
       assert.deepEqual(await hostState(rig), whole);
     }
+    assert.equal(kills, 5);
     // So does one that cannot start.
     const broken = `${TEMPLATE}\n.:53 {\n bind 192.0.2.9\n whoami\n}\n`;
     await assert.rejects(startNodeCache(rig, { template: broken }), /192\.0\.2\.9/);

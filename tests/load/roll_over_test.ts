@@ -4,6 +4,7 @@ import { SOCKET_STATE } from "../../src/sys/constants.ts";
 import { listSockets } from "../../src/sys/netlink/sock_diag.ts";
 import { type DnsperfResult, runDnsperf } from "../support/namespaces/rig/dnsperf.ts";
 import type { TestProcess } from "../support/processes/process.ts";
+import { killBeforeBound } from "../support/processes/early_kill.ts";
 import { house, NAMES } from "../support/processes/roll_over.ts";
 import { linuxReasons, missing, skipFor } from "../support/run/require.ts";
 import { until } from "../support/run/until.ts";
@@ -134,10 +135,13 @@ test("roll-over: a killed new process loses at most the queries that it received
   const first = await start();
   await warmUp(port);
   const before = await underLoad(port, "five killed before they served", async () => {
-    for (let i = 0; i < 5; i++) {
-      // It logs this before its threads start, and binds when they run.
-      await killed(await start([], (output) => BESIDE.test(output)));
+    const query = { family: 4, kind: "udp", port, states: [SOCKET_STATE.CLOSE] } as const;
+    let kills = 0;
+    for (let i = 0; i < 20 && kills < 5; i++) {
+      const next = await start([], (output) => BESIDE.test(output));
+      if (await killBeforeBound(next, () => listSockets([query]).length > 1)) kills++;
     }
+    assert.equal(kills, 5);
     await calm();
   });
   assertNoneLost(before);
