@@ -5,7 +5,7 @@ import { listSockets } from "../../src/sys/netlink/sock_diag.ts";
 import { type DnsperfResult, runDnsperf } from "../support/namespaces/rig/dnsperf.ts";
 import type { TestProcess } from "../support/processes/process.ts";
 import { killBeforeBound } from "../support/processes/early_kill.ts";
-import { house, NAMES } from "../support/processes/roll_over.ts";
+import { NAMES, rollOverRig } from "../support/processes/roll_over.ts";
 import { linuxReasons, missing, skipFor } from "../support/run/require.ts";
 import { until } from "../support/run/until.ts";
 import { startTcpClients } from "./tcp_clients.ts";
@@ -18,12 +18,12 @@ const BESIDE = /another process is bound to .*; starting beside it/;
 const ALONE = /the other process has stopped/;
 const LOAD = { server: "127.0.0.1", names: NAMES, timeoutSeconds: 2, clients: 4 };
 
-function test(name: string, use: (rig: ReturnType<typeof house>) => Promise<void>): void {
+function test(name: string, use: (rig: ReturnType<typeof rollOverRig>) => Promise<void>): void {
   Deno.test({
     name,
     ...skipFor([...linuxReasons(), ...missing(["dnsperf"])]),
     async fn() {
-      const rig = house();
+      const rig = rollOverRig();
       try {
         await use(rig);
       } finally {

@@ -5,7 +5,7 @@ import { until } from "../../support/run/until.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import { startProcess } from "../../support/processes/process.ts";
 import { missing, rootReasons, skipFor, skipUnlessLinux } from "../../support/run/require.ts";
-import { house, NAMES } from "../../support/processes/roll_over.ts";
+import { NAMES, rollOverRig } from "../../support/processes/roll_over.ts";
 
 const onLinux = skipUnlessLinux();
 const asRoot = skipFor([
@@ -25,7 +25,7 @@ Deno.test({
   name: "a second process restores the first one's cache, and both log which one serves",
   ...onLinux,
   fn: async () => {
-    const { port, http, upstream, start, end } = house();
+    const { port, http, upstream, start, end } = rollOverRig();
     const health = async () => await (await fetch(`http://127.0.0.1:${http}/health`)).text();
     try {
       const first = await start();
@@ -57,7 +57,7 @@ Deno.test({
   name: "-takeover has no effect except a log line",
   ...onLinux,
   fn: async () => {
-    const { port, start, end } = house();
+    const { port, start, end } = rollOverRig();
     try {
       const nodens = await start(["-takeover", "anything at all"]);
       await askAll(port);
@@ -75,7 +75,7 @@ Deno.test({
   ...asRoot,
   fn: async () => {
     for (const [uid, reusePort] of [["65534", true], ["0", false]] as const) {
-      const { port, start, end } = house();
+      const { port, start, end } = rollOverRig();
       const options = JSON.stringify({ hostname: "127.0.0.1", port, reusePort });
       const code = `Deno.listen(${options}); console.log("UP"); setTimeout(() => {}, 60000);`;
       const cache = Deno.makeTempDirSync({ prefix: "nodens_test_" });

@@ -4,10 +4,10 @@ import { freePort } from "../servers/ports.ts";
 import { MAIN, STARTED } from "./nodens.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 
-/** Names for queries to `house`. */
+/** Names for queries to `rollOverRig`. */
 export const NAMES = Array.from({ length: 500 }, (_, i) => `n${i}.example.org`);
 
-export function house(more = "") {
+export function rollOverRig(more = "") {
   const [port, http, upstreamPort] = [freePort(), freePort(), freePort()];
   const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
   const upstream = startUpstream(upstreamPort, answerWith("192.0.2.1", 600));
