@@ -69,8 +69,9 @@ Deno.test({
 
     await t.step("docs/upstreams.md: the table is correct except for times", () => {
       const page = Deno.readTextFileSync(new URL("../../docs/upstreams.md", import.meta.url));
-      const told = readTable(page);
-      const found = readTable(replaceTable(page, makeTable(rows)));
+      const titles = KINDS.map(({ title }) => title);
+      const told = readTable(page, titles);
+      const found = readTable(replaceTable(page, makeTable(rows)), titles);
       for (const [title, cells] of found) {
         assert.deepEqual(cells.map(withoutTimes), told.get(title)?.map(withoutTimes), title);
       }
