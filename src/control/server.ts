@@ -7,12 +7,14 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import type { Companion, Delivery, Keeper } from "../plugins/companion.ts";
 import { COMPANIONS } from "../plugins/companions.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
+import type { Verb } from "../plugins/verbs.ts";
 import { SHARED_BYTES } from "../plugins/shared_memory.ts";
 import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
 import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
+import type { HttpContext } from "./endpoints/http/connection.ts";
 import { StatusSource } from "./endpoints/status_source.ts";
 import { denoHost } from "./host_deno.ts";
 import type { Logger } from "./log/logger.ts";
@@ -117,6 +119,16 @@ export class Server {
     this.#keepers = this.#companions.flatMap(({ keeper }) => keeper ?? []);
     this.#gate = new DeliveryGate(planes);
     this.#followers = this.#follow(config, this.#gate, null);
+  }
+
+  /** What operators may ask of plugins. */
+  get verbs(): readonly Verb[] {
+    return this.#companions.flatMap(({ verbs }) => verbs ?? []);
+  }
+
+  /** Of the endpoints; null before `start`. */
+  get http(): HttpContext | null {
+    return this.#endpoints?.http ?? null;
   }
 
   get config(): Config {

@@ -1,6 +1,7 @@
 import type { Config } from "../config/types.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
+import type { Verb } from "./verbs.ts";
 
 /** Data for one handler; an `ArrayBuffer` is transferred, not copied. */
 export interface Delivery {
@@ -39,6 +40,8 @@ export interface Companion<F extends Follower = Follower> {
   /** Follows a configuration; `previous` is null at first. */
   follow?(config: Config, feed: { deliver: Deliver; previous: F | null }): F;
   readonly keeper?: Keeper;
+  /** What operators may ask. */
+  readonly verbs?: readonly Verb[];
 }
 
 /** Creates a plugin's companion. */

@@ -24,6 +24,7 @@ export const SO = {
   RCVBUF: 8,
   SNDBUF: 7,
   LINGER: 13,
+  PEERCRED: 17,
   REUSEPORT: 15,
   ATTACH_FILTER: 26,
   ACCEPTCONN: 30,

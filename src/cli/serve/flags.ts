@@ -26,6 +26,7 @@ export const SERVE_FLAGS = {
     "begin lines of text with their time; auto: unless the journal or a container adds it",
   ),
   pidfile: text("FILE", "write the process id to this file"),
+  control: text("PATH", "socket for flush, lookup and other commands; auto or off", "auto"),
   plugins: boolean("list the plugins and exit"),
   version: boolean("print the version and exit"),
   workers: number("NUMBER", 1, "data planes that share the ports", { min: 1, max: 64 }),

@@ -3,6 +3,8 @@ import type { LoadedConfig } from "../../loading/load.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
 import { surviveErrors } from "../../control/last_resort.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
+import type { ControlOptions } from "../../control/operator/open.ts";
+import type { ControlSocket } from "../../control/operator/socket.ts";
 import { Reloader } from "../../control/reloader.ts";
 import { Server } from "../../control/server.ts";
 import { neighboursText, SharedAddresses } from "../../control/plane/shared_addresses.ts";
@@ -12,6 +14,7 @@ import { CHAIN } from "../../plugins/chain.ts";
 import type { DriverKind } from "../../control/plane/messages.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { glibcFault } from "../glibc.ts";
+import { controlPaths } from "../control_path.ts";
 import { announce, printState, servingText } from "./announce.ts";
 import { type CorefileOrigin, openCorefile } from "./corefile.ts";
 import { readServeOptions, type ServeValues } from "./flags.ts";
@@ -188,11 +191,26 @@ async function serve(
     log: logger.log,
   });
   manager.ready(servingText(loaded.config));
+  const asked = Promise.withResolvers<number>();
+  const control = await openControl(values, {
+    server,
+    log: logger.log,
+    ffi: driver === "linux",
+    succeeds: neighbours.length > 0,
+    process: {
+      status: () => server.status.collect(),
+      reload,
+      lastReload: () => server.status.reload,
+      setDebug: (debug) => server.planes.forEach((plane) => plane.setDebug(debug)),
+      stop: () => asked.resolve(0),
+    },
+  });
   const watchdog = manager.watchdog();
   // The heartbeat watch detects a hung data plane.
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
-  const code = await Promise.race([ended.then(() => 0), looped.promise]);
+  const code = await Promise.race([ended.then(() => 0), looped.promise, asked.promise]);
   manager.stopping();
+  await Promise.race([control?.close(), hurried]);
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
   const succeeded = server.hasNeighbours();
@@ -211,4 +229,15 @@ async function serve(
   }
   if (pidfile !== "") removePidFile(pidfile);
   return code;
+}
+
+/** On demand: serving must start fast. */
+async function openControl(
+  { control, pidfile }: ServeValues,
+  options: Omit<ControlOptions, "paths">,
+): Promise<ControlSocket | null> {
+  if (control === "off") return null;
+  const { openControl } = await import("../../control/operator/open.ts");
+  const paths = control === "auto" ? controlPaths(pidfile) : [control];
+  return await openControl({ ...options, paths });
 }

@@ -3,6 +3,7 @@ import type { Config } from "../../config/types.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import { HealthProbe, type HealthProbeOptions } from "./health_probe.ts";
+import type { HttpContext } from "./http/connection.ts";
 import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
@@ -78,6 +79,10 @@ export class Endpoints {
     this.#metrics.configure(config);
     if (status !== undefined) status.config = config;
     this.#probed = healths.length > 0 ? config : null;
+  }
+
+  get http(): HttpContext {
+    return this.#servers.context;
   }
 
   watchListeners(): void {

@@ -29,7 +29,7 @@ export interface HttpServersOptions {
 
 /** HTTP servers of the control plane, one per address. */
 export class HttpServers {
-  readonly #context: HttpContext;
+  readonly context: HttpContext;
   readonly #maxConnections: number;
   readonly #libc: Libc | null;
   #open = new Map<string, HttpAddressServer>();
@@ -37,7 +37,7 @@ export class HttpServers {
 
   constructor(options: HttpServersOptions) {
     const { limits = HTTP_LIMITS, clock = systemClock } = options;
-    this.#context = {
+    this.context = {
       limits,
       clock,
       counts: countHttp({ ...options, clock }),
@@ -68,7 +68,7 @@ export class HttpServers {
       for (const server of opened) void this.#stop(server);
       throw error;
     }
-    const { connections, leastConnections } = this.#context.limits;
+    const { connections, leastConnections } = this.context.limits;
     const share = Math.floor(this.#maxConnections / Math.max(1, wanted.size));
     for (const [key, same] of wanted) {
       const server = next.get(key)!;
@@ -83,13 +83,13 @@ export class HttpServers {
     const servers = [...this.#open.values()];
     this.#open = new Map();
     const stopped = Promise.all(servers.map((server) => this.#stop(server)));
-    await doneWithin(stopped, limitMs, this.#context.clock);
+    await doneWithin(stopped, limitMs, this.context.clock);
   }
 
   #listen(address: HttpAddress): HttpAddressServer {
     const listener = listen(address, true);
     if (this.#libc !== null) boundKernelBuffers(this.#libc, listener.addr);
-    return new HttpAddressServer(listener, this.#context);
+    return new HttpAddressServer(listener, this.context);
   }
 
   async #stop(server: HttpAddressServer): Promise<void> {

@@ -41,7 +41,11 @@ export class StatusSource {
     this.#answer.drop();
   }
 
-  set reload(reload: ReloadStatus) {
+  get reload(): ReloadStatus | null {
+    return this.#reload;
+  }
+
+  set reload(reload: ReloadStatus | null) {
     this.#reload = reload;
     this.#answer.drop();
   }

@@ -80,6 +80,7 @@ export class DataPlane implements LaneUser {
   readonly #port: PlanePort;
   #worker: Worker | null = null;
   #checks: CheckPlan | null = null;
+  #debug: boolean | null = null;
   #endWatch: Cancel | null = null;
   #restartedMs: number[] = [];
   #retired = false;
@@ -151,6 +152,7 @@ export class DataPlane implements LaneUser {
     switch (message.type) {
       case "ready":
         this.#watch.begin(true);
+        if (this.#debug !== null) this.setDebug(this.#debug);
         return ready.resolve();
       case "places":
         return void this.places.push(...message.places);
@@ -217,6 +219,7 @@ export class DataPlane implements LaneUser {
       throw new ChangeRefused(done);
     }
     if (done !== true) throw new Error("a data plane could not change over (see the log above)");
+    if (this.#debug !== null) this.setDebug(this.#debug);
   }
 
   /** Diverts new queries; closes listening sockets once queued connections are accepted. */
@@ -276,6 +279,12 @@ export class DataPlane implements LaneUser {
     const left = await this.#tls?.leave(this) ?? true;
     // A thread may still write to it.
     if (left) this.#libc?.close(this.laneFd);
+  }
+
+  /** Logs debug lines or not, whatever the configuration says; null: as it says. */
+  setDebug(debug: boolean | null): void {
+    this.#debug = debug;
+    this.#port.send({ type: "debug", debug: debug ?? this.#config.debug });
   }
 
   relink(lane: LaneState): void {

@@ -55,6 +55,7 @@ export type ControlMessage =
   | { type: "deliver" } & Delivery
   | { type: "serve"; sockets: BoundSocket[] }
   | { type: "lane"; lane: LaneState }
+  | { type: "debug"; debug: boolean }
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };
 

@@ -231,6 +231,9 @@ class DataPlaneThread {
         return driver.serve?.(message.sockets);
       case "lane":
         return driver.attachLane(message.lane.link, message.lane.why);
+      case "debug":
+        this.#log.debug = message.debug;
+        return;
       case "ask": {
         const { id, block, position, request } = message;
         return this.#answer(

@@ -106,6 +106,13 @@ export class Exchange extends Question {
   /** Handler's position, or -1 for the engine. */
   answeredBy = -1;
   response: Response | null = null;
+  /** Expired entry, served by `cache` (RFC 8767). */
+  stale = false;
+  /** Label of the server that the response is from, or "". */
+  upstream = "";
+  /** Queries to upstreams for this one. */
+  asks = 0;
+  hedged = false;
   /** Extended DNS Error for the client (RFC 8914), or -1. */
   extendedError = -1;
   payloadSize: number = EDNS_PAYLOAD;
@@ -139,6 +146,10 @@ export class Exchange extends Question {
   begin(nowMs: number): void {
     this.receivedMs = nowMs;
     this.response = null;
+    this.stale = false;
+    this.upstream = "";
+    this.asks = 0;
+    this.hedged = false;
     this.extendedError = -1;
     this.payloadSize = EDNS_PAYLOAD;
     this.maxUdpSize = EDNS_PAYLOAD;
@@ -181,6 +192,10 @@ export class Exchange extends Question {
     this.flags = FLAG.RD | (from.flags & FLAG.CD);
     this.top = top;
     this.response = null;
+    this.stale = false;
+    this.upstream = "";
+    this.asks = 0;
+    this.hedged = false;
     this.extendedError = -1;
     this.uncacheable = false;
     this.error = "";

@@ -1,10 +1,19 @@
-import { type ConnectionOwner, HttpConnection, type HttpContext } from "./connection.ts";
+import { type ConnectionOwner, HttpConnection, type HttpContext, type Peer } from "./connection.ts";
 import type { CloseReason } from "./counts.ts";
-import { type HttpReply, type HttpRequest, refusal } from "./message.ts";
+import {
+  type HttpReply,
+  type HttpRequest,
+  type HttpStream,
+  type Method,
+  READ_METHODS,
+  refusal,
+} from "./message.ts";
+
+type Answer = HttpReply | HttpStream;
 
 /** Handler of a path. */
 export interface HttpTarget {
-  handler: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+  handler: (request: HttpRequest, connection: HttpConnection) => Answer | Promise<Answer>;
   /** Answered before everything else. */
   probe?: boolean;
   /** Overrides `HttpLimits.answerMs`. */
@@ -12,26 +21,42 @@ export interface HttpTarget {
   localOnly?: boolean;
 }
 
+/** Options of an `HttpAddressServer`. */
+export interface HttpAddressOptions {
+  methods?: readonly Method[];
+  /** Identifies the client of a new connection, which is closed on null. */
+  admit?: () => Peer | null;
+}
+
 /** HTTP server of one address. At its limits a new connection replaces the longest idle one. */
 export class HttpAddressServer implements ConnectionOwner {
   targets: ReadonlyMap<string, HttpTarget> = new Map();
   maxConnections: number;
-  readonly #listener: Deno.TcpListener;
+  readonly methods: readonly Method[];
+  readonly #listener: Deno.Listener;
   readonly #context: HttpContext;
+  readonly #admit: (() => Peer | null) | null;
   readonly #connections = new Map<HttpConnection, Promise<void>>();
   readonly #accepting: Promise<void>;
   #stopping = false;
   #endPause: () => void = () => {};
 
-  constructor(listener: Deno.TcpListener, context: HttpContext) {
+  constructor(
+    listener: Deno.Listener,
+    context: HttpContext,
+    { methods = READ_METHODS, admit }: HttpAddressOptions = {},
+  ) {
     this.#listener = listener;
     this.#context = context;
+    this.methods = methods;
+    this.#admit = admit ?? null;
     this.maxConnections = context.limits.connections;
     this.#accepting = this.#accept();
   }
 
+  /** 0 for a Unix socket. */
   get port(): number {
-    return this.#listener.addr.port;
+    return "port" in this.#listener.addr ? this.#listener.addr.port : 0;
   }
 
   async stop(): Promise<void> {
@@ -51,14 +76,15 @@ export class HttpAddressServer implements ConnectionOwner {
     return this.targets.get(path)?.answerMs ?? this.#context.limits.answerMs;
   }
 
-  async answer(request: HttpRequest, { local }: HttpConnection): Promise<HttpReply> {
+  async answer(request: HttpRequest, connection: HttpConnection): Promise<Answer> {
+    const { local } = connection;
     const target = this.targets.get(request.path);
     if (target === undefined || (target.localOnly && !local)) {
       const known = [...this.targets].filter(([, { localOnly }]) => !localOnly || local);
       return refusal(404, `not found; try ${known.map(([path]) => path).join(" ")}`);
     }
     try {
-      return await target.handler(request);
+      return await target.handler(request, connection);
     } catch (error) {
       // Only logged, as it may be confidential.
       this.#context.counts.handlerFailed(error);
@@ -79,7 +105,7 @@ export class HttpAddressServer implements ConnectionOwner {
   async #accept(): Promise<void> {
     const { counts, limits } = this.#context;
     for (let accepted = 1; !this.#stopping; accepted++) {
-      let conn: Deno.TcpConn;
+      let conn: Deno.Conn;
       try {
         conn = await this.#listener.accept();
       } catch {
@@ -97,9 +123,11 @@ export class HttpAddressServer implements ConnectionOwner {
     }
   }
 
-  #serve(conn: Deno.TcpConn): void {
+  #serve(conn: Deno.Conn): void {
+    const peer = this.#admit?.() ?? null;
+    if (this.#admit !== null && peer === null) return conn.close();
     while (this.#connections.size >= this.maxConnections) this.#cut(this.#leastUseful(), "full");
-    const connection = new HttpConnection(conn, this, this.#context);
+    const connection = new HttpConnection(conn, this, this.#context, peer);
     this.#context.counts.opened();
     this.#connections.set(connection, connection.serve().finally(() => this.#forget(connection)));
   }

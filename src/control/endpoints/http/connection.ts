@@ -5,9 +5,12 @@ import {
   findHeadEnd,
   type HttpReply,
   type HttpRequest,
+  type HttpStream,
+  type Method,
   peekPath,
   readRequest,
   refusal,
+  writeChunk,
   writeReply,
 } from "./message.ts";
 import type { HttpScheduler } from "./scheduler.ts";
@@ -20,11 +23,18 @@ export interface HttpContext {
   readonly clock: Clock;
 }
 
+/** Process at the other end of a Unix socket, when it connected. */
+export interface Peer {
+  readonly uid: number;
+  readonly pid: number;
+}
+
 /** Server that accepted a connection. */
 export interface ConnectionOwner {
+  readonly methods: readonly Method[];
   isProbe(path: string): boolean;
   answerMs(path: string): number;
-  answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply>;
+  answer(request: HttpRequest, connection: HttpConnection): Promise<HttpReply | HttpStream>;
   queued(): void;
 }
 
@@ -34,7 +44,9 @@ export class HttpConnection {
   answering = false;
   sinceMs: number;
   queuedBytes = 0;
-  readonly #conn: Deno.TcpConn;
+  /** Identity of a local client, if the server has checked it. */
+  readonly peer: Peer | null;
+  readonly #conn: Deno.Conn;
   readonly #owner: ConnectionOwner;
   readonly #context: HttpContext;
   readonly #buffer: Uint8Array<ArrayBuffer>;
@@ -42,16 +54,24 @@ export class HttpConnection {
   #hasAnswered = false;
   #closed = false;
   #ending = false;
+  #streaming = false;
   #cancelLimit: Cancel = () => {};
+  #gone: AbortController | null = null;
 
-  constructor(conn: Deno.TcpConn, owner: ConnectionOwner, context: HttpContext) {
+  constructor(
+    conn: Deno.Conn,
+    owner: ConnectionOwner,
+    context: HttpContext,
+    peer: Peer | null = null,
+  ) {
     this.#conn = conn;
+    this.peer = peer;
     this.#owner = owner;
     this.#context = context;
     this.#buffer = new Uint8Array(context.limits.headBytes);
     this.sinceMs = context.clock.now();
-    conn.setNoDelay(true);
-    this.local = isLoopback(conn.localAddr) && isLoopback(conn.remoteAddr);
+    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    this.local = isLocal(conn.localAddr) && isLocal(conn.remoteAddr);
   }
 
   async serve(): Promise<void> {
@@ -73,7 +93,7 @@ export class HttpConnection {
 
   end(): void {
     this.#ending = true;
-    if (!this.answering) this.#close();
+    if (!this.answering || this.#streaming) this.#close();
   }
 
   async #serveOne(): Promise<boolean> {
@@ -85,7 +105,9 @@ export class HttpConnection {
     const probe = head !== "too large" && this.#owner.isProbe(peekPath(head));
     await scheduler.wait(this, probe ? "probe" : "page");
     if (this.#closed) return false;
-    const read = head === "too large" ? refusal(431, "too large") : readRequest(head);
+    const read = head === "too large"
+      ? refusal(431, "too large")
+      : readRequest(head, this.#owner.methods);
     if ("status" in read) {
       if (read.status !== 405) counts.cut("malformed");
       await this.#send(writeReply(read, { close: true, headOnly: false }));
@@ -94,8 +116,10 @@ export class HttpConnection {
     this.#limit(this.#owner.answerMs(read.path), "slow_answer");
     const reply = await this.#owner.answer(read, this);
     // A pipelining client's unread answers would pile up in the kernel.
-    const close = read.close || this.#ending || this.#length > 0;
-    await this.#send(writeReply(reply, { close, headOnly: read.method === "HEAD" }));
+    const close = read.close || this.#ending || this.#length > 0 || "chunks" in reply;
+    const headOnly = read.method === "HEAD";
+    await this.#send(writeReply(reply, { close, headOnly }));
+    if ("chunks" in reply && !headOnly) return await this.#stream(reply.chunks);
     if (close) return await this.#discard();
     this.#setAnswering(false);
     this.#hasAnswered = true;
@@ -135,6 +159,41 @@ export class HttpConnection {
     }
   }
 
+  /** Aborted when the connection closes; streams must then end. */
+  get gone(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#closed) this.#gone.abort();
+    return this.#gone.signal;
+  }
+
+  /** Each chunk must be read within the time of an answer; the stream itself may last. */
+  async #stream(chunks: AsyncIterable<string>): Promise<false> {
+    this.#cancelLimit();
+    this.#streaming = true;
+    const left = this.#closeWhenLeft();
+    for await (const text of chunks) {
+      if (text === "") continue;
+      this.#limit(this.#context.limits.answerMs, "slow_answer");
+      await this.#send([writeChunk(text)]);
+      this.#cancelLimit();
+    }
+    await this.#send([writeChunk("")]);
+    this.#limit(this.#context.limits.discardMs, null);
+    await this.#conn.closeWrite();
+    await left;
+    return false;
+  }
+
+  /** A stream may have nothing to write for long. */
+  async #closeWhenLeft(): Promise<void> {
+    try {
+      while (await this.#conn.read(this.#buffer) !== null);
+    } catch {
+      // Closed.
+    }
+    this.#close();
+  }
+
   /** Unread input would cause a reset. */
   async #discard(): Promise<false> {
     const { limits } = this.#context;
@@ -164,6 +223,7 @@ export class HttpConnection {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#gone?.abort();
     this.#context.scheduler.leave(this);
     try {
       this.#conn.close();
@@ -173,7 +233,8 @@ export class HttpConnection {
   }
 }
 
-function isLoopback(address: Deno.Addr): boolean {
+function isLocal(address: Deno.Addr): boolean {
+  if (address.transport === "unix") return true;
   const { hostname } = address as Deno.NetAddr;
   return hostname === "::1" || /^(::ffff:)?127\./.test(hostname);
 }

@@ -1,8 +1,14 @@
-/** HTTP/1.1 messages for GET and HEAD (RFC 9110, RFC 9112). */
+/** HTTP/1.1 messages whose requests have no body (RFC 9110, RFC 9112). */
+
+/** A method that a server may allow. */
+export type Method = "GET" | "HEAD" | "POST";
+
+/** The methods of servers that change nothing. */
+export const READ_METHODS: readonly Method[] = ["GET", "HEAD"];
 
 /** A request without a body. */
 export interface HttpRequest {
-  method: "GET" | "HEAD";
+  method: Method;
   path: string;
   query: URLSearchParams;
   headers: ReadonlyMap<string, string>;
@@ -16,12 +22,22 @@ export interface HttpReply {
   body: string | Uint8Array<ArrayBuffer>;
 }
 
+/** An answer that is written while the client reads; it ends the connection. */
+export interface HttpStream {
+  status: number;
+  headers?: Readonly<Record<string, string>>;
+  /** Must end soon after `HttpConnection.gone`. */
+  chunks: AsyncIterable<string>;
+}
+
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
   400: "Bad Request",
   404: "Not Found",
+  403: "Forbidden",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  409: "Conflict",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
   503: "Service Unavailable",
@@ -57,7 +73,10 @@ export function peekPath(head: Uint8Array): string {
 }
 
 /** Parses a header section, or returns an error answer. */
-export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
+export function readRequest(
+  head: Uint8Array,
+  methods: readonly Method[] = READ_METHODS,
+): HttpRequest | HttpReply {
   const text = String.fromCharCode(...head);
   if (ILLEGAL.test(text)) return refusal(400, "unexpected octets");
   const [first, ...lines] = text.split(/\r?\n/);
@@ -78,8 +97,9 @@ export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   }
   const host = headers.get("host");
   if (host === undefined ? minor !== "0" : !HOST.test(host)) return refusal(400, "no valid Host");
-  if (method !== "GET" && method !== "HEAD") {
-    return { ...refusal(405, "only GET"), headers: { allow: "GET, HEAD" } };
+  if (!isOneOf(methods, method!)) {
+    const named = methods.filter((one) => one !== "HEAD").join(" and ");
+    return { ...refusal(405, `only ${named}`), headers: { allow: methods.join(", ") } };
   }
   const [, path, query] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(\?[^#]*)?/i.exec(target!) ?? [];
   if (path === undefined) return refusal(400, "not a path");
@@ -88,6 +108,10 @@ export function readRequest(head: Uint8Array): HttpRequest | HttpReply {
   const asked = (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);
   const close = minor === "0" || body || asked.includes("close");
   return { method, path, query: new URLSearchParams(query), headers, close };
+}
+
+function isOneOf(methods: readonly Method[], method: string): method is Method {
+  return (methods as readonly string[]).includes(method);
 }
 
 /** An error answer; include nothing from the client. */
@@ -100,26 +124,44 @@ export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** Encodes an answer; copies no large body. */
+/** Encodes an answer, of a stream only the head; copies no large body. */
 export function writeReply(
-  { status, headers, body }: HttpReply,
+  reply: HttpReply | HttpStream,
   { close, headOnly }: { close: boolean; headOnly: boolean },
 ): Uint8Array<ArrayBuffer>[] {
-  const content = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  const { status, headers } = reply;
+  const content = "chunks" in reply
+    ? null
+    : typeof reply.body === "string"
+    ? new TextEncoder().encode(reply.body)
+    : reply.body;
   const fields = Object.entries({
     ...headers,
-    "content-length": String(content.length),
+    ...content === null
+      ? { "transfer-encoding": "chunked" }
+      : { "content-length": String(content.length) },
     date: new Date().toUTCString(),
     ...close && { connection: "close" },
   });
   const lines = [`HTTP/1.1 ${status} ${REASONS[status] ?? "Unknown"}`];
   for (const [name, value] of fields) lines.push(`${name}: ${value}`);
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
-  if (headOnly) return [head];
+  if (headOnly || content === null) return [head];
   if (content.length > JOINED_BYTES) return [head, content];
   // A second segment would wait for a delayed acknowledgement.
   const whole = new Uint8Array(head.length + content.length);
   whole.set(head);
   whole.set(content, head.length);
   return [whole];
+}
+
+/** Encodes a chunk of a stream (RFC 9112 section 7.1); "" ends it. */
+export function writeChunk(text: string): Uint8Array<ArrayBuffer> {
+  const content = new TextEncoder().encode(text);
+  const size = new TextEncoder().encode(`${content.length.toString(16)}\r\n`);
+  const chunk = new Uint8Array(size.length + content.length + 2);
+  chunk.set(size);
+  chunk.set(content, size.length);
+  chunk.set([CR, LF], size.length + content.length);
+  return chunk;
 }

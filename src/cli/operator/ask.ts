@@ -1,0 +1,104 @@
+import type { Output } from "../output.ts";
+import { controlPaths } from "../control_path.ts";
+
+/** A request to a serving nodens. */
+export interface VerbRequest {
+  verb: string;
+  /** Sent as POST. */
+  changes?: boolean;
+  parameters?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Why no answer has come: place and remedy. */
+export class NoAnswer extends Error {}
+
+/** Answers of a verb, each a JSON object; one unless the verb streams. */
+export async function* ask(
+  { verb, changes = false, parameters = {} }: VerbRequest,
+  control: string,
+): AsyncGenerator<unknown> {
+  const path = control === "auto" ? await findSocket() : control;
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]]
+  );
+  const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  try {
+    const url = `http://nodens/v1/${verb}?${new URLSearchParams(given)}`;
+    const response = await fetch(url, { client, method: changes ? "POST" : "GET" });
+    if (!response.ok) throw new NoAnswer(await refusalOf(response));
+    yield* readLines(response.body!);
+  } catch (error) {
+    if (error instanceof NoAnswer) throw error;
+    throw new NoAnswer(`cannot ask at "${path}": ${reason(error as Error, path)}`);
+  } finally {
+    client.close();
+  }
+}
+
+/** Prints the answers of a verb as text, or as they came; returns the exit code. */
+export async function printVerb<A>(
+  name: string,
+  request: VerbRequest,
+  { control, json, output, text }: {
+    control: string;
+    json: boolean;
+    output: Output;
+    text: (answer: A) => string;
+  },
+): Promise<number> {
+  try {
+    for await (const answer of ask(request, control)) {
+      output.out(json ? `${JSON.stringify(answer)}\n` : text(answer as A));
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    output.err(`nodens ${name}: ${error.message}\n`);
+    return 1;
+  }
+}
+
+async function findSocket(): Promise<string> {
+  const paths = controlPaths();
+  for (const path of paths) {
+    const found = await Deno.lstat(path).catch(() => null);
+    if (found?.isSocket) return path;
+  }
+  throw new NoAnswer(
+    `no nodens has a control socket at ${
+      paths.join(" or ")
+    } (it may run with another one: -control` +
+      " PATH)",
+  );
+}
+
+async function* readLines(body: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {
+  let rest = "";
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) yield JSON.parse(line);
+  }
+  if (rest !== "") throw new NoAnswer("the answer ends early: nodens has stopped or cut it");
+}
+
+async function refusalOf(response: Response): Promise<string> {
+  const text = await response.text();
+  try {
+    return (JSON.parse(text) as { error: string }).error;
+  } catch {
+    if (response.status === 404) return "this nodens has no such command: it may be an older one";
+    return text.trim();
+  }
+}
+
+function reason(error: Error, path: string): string {
+  const text = `${error.message} ${error.cause ?? ""}`;
+  if (/no such file|not found/i.test(text)) return "there is no such socket";
+  if (/permission denied/i.test(text)) return "permission denied (only root and its owner may)";
+  if (/refused/i.test(text)) return `nobody listens there (left by a crash? rm "${path}")`;
+  if (/reset|closed|incomplete/i.test(text)) {
+    return "the connection was closed (only root and the owner may ask)";
+  }
+  return text.trim();
+}

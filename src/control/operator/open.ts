@@ -1,0 +1,52 @@
+import { type Clock, systemClock } from "../../base/clock.ts";
+import type { LogLevel } from "../../engine/handler.ts";
+import { openLibc } from "../../sys/libc.ts";
+import { HttpScheduler } from "../endpoints/http/scheduler.ts";
+import type { Server } from "../server.ts";
+import { verbTargets } from "./operator.ts";
+import { type ProcessControl, processVerbs } from "./own_verbs.ts";
+import { ControlSocket, SocketError } from "./socket.ts";
+
+/** Options of `openControl`. */
+export interface ControlOptions {
+  /** The first that can be opened is used. */
+  paths: readonly string[];
+  server: Server;
+  process: ProcessControl;
+  log: (level: LogLevel, line: string) => void;
+  ffi: boolean;
+  /** The other process at these addresses is going to end. */
+  succeeds: boolean;
+  clock?: Clock;
+}
+
+/** Opens the control socket; null, and a log line, if that is not possible. */
+export async function openControl(
+  { paths, server, process, log, ffi, succeeds, clock = systemClock }: ControlOptions,
+): Promise<ControlSocket | null> {
+  const { http, verbs } = server;
+  if (http === null || !mayWrite()) return null;
+  // Own scheduler: crowds at other endpoints must not keep operators waiting.
+  const context = { ...http, scheduler: new HttpScheduler(http.limits, clock) };
+  const targets = verbTargets([...processVerbs(process, clock), ...verbs], {
+    config: () => server.config,
+    log,
+  });
+  const faults: string[] = [];
+  for (const path of paths) {
+    try {
+      const libc = ffi ? openLibc() : null;
+      return await ControlSocket.open(path, { context, libc, targets, succeeds });
+    } catch (error) {
+      if (!(error instanceof SocketError)) throw error;
+      faults.push(error.message);
+    }
+  }
+  log("warning", `no control socket: ${faults.join("; ")} (-control PATH, or -control off)`);
+  return null;
+}
+
+/** Under Deno's permissions; the executable has them. */
+function mayWrite(): boolean {
+  return Deno.permissions.querySync({ name: "write" }).state === "granted";
+}

@@ -1,0 +1,88 @@
+import type { Config } from "../../config/types.ts";
+import type { LogLevel } from "../../engine/handler.ts";
+import { type Verb, VERB_MS, VerbError, type VerbReply } from "../../plugins/verbs.ts";
+import type { HttpTarget } from "../endpoints/http/address.ts";
+import type { HttpConnection } from "../endpoints/http/connection.ts";
+import type { HttpReply, HttpRequest, HttpStream } from "../endpoints/http/message.ts";
+
+/** Of log lines: values of parameters come from outside. */
+const MAX_LOGGED = 200;
+
+/** Environment of verbs. */
+export interface OperatorServices {
+  config: () => Config;
+  log: (level: LogLevel, line: string) => void;
+}
+
+/** Makes a path of the control socket from each verb. */
+export function verbTargets(
+  verbs: readonly Verb[],
+  services: OperatorServices,
+): Map<string, HttpTarget> {
+  return new Map(verbs.map((verb) => [`/v1/${verb.name}`, {
+    answerMs: VERB_MS + 1000,
+    handler: (request, connection) => answer(verb, request, connection, services),
+  }]));
+}
+
+async function answer(
+  verb: Verb,
+  { method, query }: HttpRequest,
+  connection: HttpConnection,
+  { config, log }: OperatorServices,
+): Promise<HttpReply | HttpStream> {
+  try {
+    if (verb.changes === true && method !== "POST") {
+      throw new VerbError(`${verb.name} changes something: it needs POST (curl -X POST)`);
+    }
+    const parameters = readParameters(verb, query);
+    if (verb.changes === true) log("info", logLine(verb, parameters, connection));
+    const reply = await verb.run({ parameters, config: config(), gone: connection.gone });
+    return isStream(reply) ? streamReply(reply) : jsonReply(200, reply);
+  } catch (error) {
+    if (!(error instanceof VerbError)) throw error;
+    return jsonReply(error.status, { error: error.message });
+  }
+}
+
+function readParameters({ name, parameters = [] }: Verb, query: URLSearchParams) {
+  const given = new Map<string, string>();
+  for (const [key, value] of query) {
+    if (!parameters.includes(key)) {
+      const known = parameters.length === 0 ? "it has none" : `it has ${parameters.join(", ")}`;
+      throw new VerbError(`${name} has no parameter ${JSON.stringify(key)}; ${known}`);
+    }
+    if (given.has(key)) throw new VerbError(`${key} is given twice`);
+    given.set(key, value);
+  }
+  return given;
+}
+
+function logLine(
+  { name }: Verb,
+  parameters: ReadonlyMap<string, string>,
+  { peer }: HttpConnection,
+): string {
+  const given = [...parameters].map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join("");
+  const known = peer !== null && peer.uid >= 0;
+  const who = known ? `user ${peer.uid}, process ${peer.pid}` : "an unknown process";
+  return `control: ${name}${given.slice(0, MAX_LOGGED)} (from ${who})`;
+}
+
+function isStream(reply: VerbReply): reply is AsyncIterable<object> {
+  return Symbol.asyncIterator in reply;
+}
+
+function jsonReply(status: number, value: object): HttpReply {
+  const headers = { "content-type": "application/json" };
+  return { status, headers, body: `${JSON.stringify(value)}\n` };
+}
+
+function streamReply(values: AsyncIterable<object>): HttpStream {
+  const headers = { "content-type": "application/x-ndjson" };
+  return { status: 200, headers, chunks: lines(values) };
+}
+
+async function* lines(values: AsyncIterable<object>): AsyncGenerator<string> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+}

@@ -1,0 +1,136 @@
+import type { Libc } from "../../sys/libc.ts";
+import { HttpAddressServer, type HttpTarget } from "../endpoints/http/address.ts";
+import type { HttpContext, Peer } from "../endpoints/http/connection.ts";
+import { PeerFinder } from "./peer.ts";
+
+/** Octets of `sun_path` that are left for a name (unix(7)). */
+const MAX_PATH = 107;
+const CONNECTIONS = 16;
+/** Only the owner may connect. */
+const UMASK = 0o177;
+
+/** A socket that cannot be opened: place and remedy. */
+export class SocketError extends Error {}
+
+/** The Unix socket that operators ask. */
+export class ControlSocket {
+  readonly #path: string;
+  readonly #bound: string;
+  readonly #server: HttpAddressServer;
+  /** To remove only the own file. */
+  readonly #inode: number | null;
+
+  private constructor(path: string, bound: string, server: HttpAddressServer) {
+    this.#path = path;
+    this.#bound = bound;
+    this.#server = server;
+    this.#inode = Deno.lstatSync(path).ino;
+  }
+
+  /**
+   * Serves at `path`. A file left by a crash is replaced, and the socket of another process only if
+   * `succeeds`. Throws `SocketError`.
+   */
+  static async open(
+    path: string,
+    { context, libc, targets, succeeds }: {
+      context: HttpContext;
+      /** Null without FFI: then only the file's mode keeps others out. */
+      libc: Libc | null;
+      targets: ReadonlyMap<string, HttpTarget>;
+      succeeds: boolean;
+    },
+  ): Promise<ControlSocket> {
+    const bound = `${path}.${Deno.pid}`;
+    if (new TextEncoder().encode(bound).length > MAX_PATH) {
+      throw new SocketError(`"${path}" is too long for a socket (${MAX_PATH - 8} octets at most)`);
+    }
+    if (!succeeds && await isServed(path)) {
+      throw new SocketError(`"${path}" is the control socket of another process`);
+    }
+    const listener = listen(path, bound);
+    const finder = libc === null ? null : new PeerFinder(libc, bound);
+    const server = new HttpAddressServer(listener, context, {
+      methods: ["GET", "HEAD", "POST"],
+      admit: () => finder === null ? UNKNOWN : admitted(finder.next()),
+    });
+    server.targets = targets;
+    server.maxConnections = CONNECTIONS;
+    return new ControlSocket(path, bound, server);
+  }
+
+  /** Answers requests in flight, ends streams, and removes the file. */
+  async close(): Promise<void> {
+    const stopped = this.#server.stop();
+    try {
+      // A successor may have replaced it.
+      if (Deno.lstatSync(this.#path).ino === this.#inode) Deno.removeSync(this.#path);
+    } catch {
+      // Already removed.
+    }
+    remove(this.#bound);
+    await stopped;
+  }
+}
+
+const UNKNOWN: Peer = { uid: -1, pid: -1 };
+
+/** The mode of the file already keeps others out, if the file system heeds it. */
+function admitted(peer: Peer | null): Peer | null {
+  return peer !== null && (peer.uid === 0 || peer.uid === Deno.uid()) ? peer : null;
+}
+
+async function isServed(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Binds beside the path and moves the socket there, so that it is never missing or unguarded. */
+function listen(path: string, bound: string): Deno.UnixListener {
+  let listener: Deno.UnixListener | null = null;
+  try {
+    const file = fileAt(path);
+    if (file !== null && !file.isSocket) throw new SocketError(`"${path}" is not a socket`);
+    Deno.mkdirSync(path.replace(/\/[^/]*$/, "") || "/", { recursive: true, mode: 0o755 });
+    remove(bound);
+    const before = Deno.umask(UMASK);
+    try {
+      listener = Deno.listen({ transport: "unix", path: bound });
+    } finally {
+      Deno.umask(before);
+    }
+    Deno.renameSync(bound, path);
+    return listener;
+  } catch (error) {
+    listener?.close();
+    remove(bound);
+    if (error instanceof SocketError) throw error;
+    throw new SocketError(`"${path}" cannot be opened: ${reason(error as Error)}`);
+  }
+}
+
+function fileAt(path: string): Deno.FileInfo | null {
+  try {
+    return Deno.lstatSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function remove(path: string): void {
+  try {
+    if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
+  } catch {
+    // Not there.
+  }
+}
+
+function reason(error: Error): string {
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.NotFound) return "there is no such folder";
+  return error.message.replace(/ \(os error \d+\).*$/, "");
+}
