@@ -102,7 +102,8 @@ function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
 async function runFile({ verbose, options, rest }: Run, file: string): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", ...OPTIONS, ...options, file, ...rest],
-    env: { [SKIPPED_FILE]: skipped },
+    // Processes at the same time would want the same control socket.
+    env: { [SKIPPED_FILE]: skipped, NODENS_CONTROL: "off" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

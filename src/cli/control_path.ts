@@ -1,11 +1,16 @@
-/** Folder of the control socket of a system's nodens. */
-const RUN = "/run/nodens";
+/** Control socket of a system's nodens. */
+const OF_SYSTEM = "/run/nodens/control.sock";
+/** Path or "off"; for containers, whose commands then need no flag. */
+const VARIABLE = "NODENS_CONTROL";
 
-/** Where a nodens with default flags opens its control socket, the best first. */
+/** Where a nodens with `-control auto` opens its socket, the best path first; empty for off. */
 export function controlPaths(pidFile = ""): string[] {
+  const given = Deno.env.get(VARIABLE) ?? "";
+  if (given === "off") return [];
+  if (given !== "") return [given];
   if (pidFile !== "") return [`${pidFile.replace(/\.pid$/, "")}.sock`];
-  const own = Deno.env.get("XDG_RUNTIME_DIR") ?? "";
-  const ofUser = own === "" ? [] : [`${own}/nodens/control.sock`];
-  const ofSystem = `${RUN}/control.sock`;
-  return Deno.uid() === 0 ? [ofSystem] : [ofSystem, ...ofUser];
+  const folder = Deno.env.get("XDG_RUNTIME_DIR") ?? "";
+  return folder === "" || Deno.uid() === 0
+    ? [OF_SYSTEM]
+    : [OF_SYSTEM, `${folder}/nodens/control.sock`];
 }

@@ -64,6 +64,7 @@ async function findSocket(): Promise<string> {
     const found = await Deno.lstat(path).catch(() => null);
     if (found?.isSocket) return path;
   }
+  if (paths.length === 0) throw new NoAnswer("NODENS_CONTROL is off: name a socket by -control");
   throw new NoAnswer(
     `no nodens has a control socket at ${
       paths.join(" or ")

@@ -1,5 +1,6 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
-import { boolean, HELP_FLAG, text } from "../flags.ts";
+import { text } from "../flags.ts";
+import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
 
 const RELOAD = command({
   name: "reload",

@@ -237,7 +237,8 @@ async function openControl(
   options: Omit<ControlOptions, "paths">,
 ): Promise<ControlSocket | null> {
   if (control === "off") return null;
-  const { openControl } = await import("../../control/operator/open.ts");
   const paths = control === "auto" ? controlPaths(pidfile) : [control];
+  if (paths.length === 0) return null;
+  const { openControl } = await import("../../control/operator/open.ts");
   return await openControl({ ...options, paths });
 }

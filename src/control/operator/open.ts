@@ -42,7 +42,7 @@ export async function openControl(
       faults.push(error.message);
     }
   }
-  log("warning", `no control socket: ${faults.join("; ")} (-control PATH, or -control off)`);
+  log("info", `no control socket: ${faults.join("; ")} (-control PATH, or -control off)`);
   return null;
 }
 
