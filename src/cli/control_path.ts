@@ -9,8 +9,10 @@ export function controlPaths(pidFile = ""): string[] {
   if (given === "off") return [];
   if (given !== "") return [given];
   if (pidFile !== "") return [`${pidFile.replace(/\.pid$/, "")}.sock`];
+  const user = Deno.uid();
+  if (user === 0) return [OF_SYSTEM];
   const folder = Deno.env.get("XDG_RUNTIME_DIR") ?? "";
-  return folder === "" || Deno.uid() === 0
-    ? [OF_SYSTEM]
-    : [OF_SYSTEM, `${folder}/nodens/control.sock`];
+  const ofSession = folder === "" ? [] : [`${folder}/nodens/control.sock`];
+  // In containers nothing else can be written.
+  return [OF_SYSTEM, ...ofSession, `/tmp/nodens-${user}/control.sock`];
 }

@@ -62,7 +62,10 @@ async function findSocket(): Promise<string> {
   const paths = controlPaths();
   for (const path of paths) {
     const found = await Deno.lstat(path).catch(() => null);
-    if (found?.isSocket) return path;
+    // Nobody else's: it would get the command.
+    if (found?.isSocket && (found.uid === 0 || found.uid === Deno.uid() || Deno.uid() === 0)) {
+      return path;
+    }
   }
   if (paths.length === 0) throw new NoAnswer("NODENS_CONTROL is off: name a socket by -control");
   throw new NoAnswer(

@@ -95,7 +95,7 @@ function listen(path: string, bound: string): Deno.UnixListener {
   try {
     const file = fileAt(path);
     if (file !== null && !file.isSocket) throw new SocketError(`"${path}" is not a socket`);
-    Deno.mkdirSync(path.replace(/\/[^/]*$/, "") || "/", { recursive: true, mode: 0o755 });
+    makeFolder(path.replace(/\/[^/]*$/, "") || "/");
     remove(bound);
     const before = Deno.umask(UMASK);
     try {
@@ -110,6 +110,20 @@ function listen(path: string, bound: string): Deno.UnixListener {
     remove(bound);
     if (error instanceof SocketError) throw error;
     throw new SocketError(`"${path}" cannot be opened: ${reason(error as Error)}`);
+  }
+}
+
+/** Others could replace the socket in a folder that they may write to. */
+function makeFolder(folder: string): void {
+  try {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  const { uid, mode } = Deno.statSync(folder);
+  const writable = ((mode ?? 0) & 0o022) !== 0 && ((mode ?? 0) & 0o1000) === 0;
+  if ((uid !== 0 && uid !== Deno.uid()) || writable) {
+    throw new SocketError(`"${folder}" is not a safe folder: other users may write to it`);
   }
 }
 

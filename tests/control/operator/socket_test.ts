@@ -158,4 +158,7 @@ Deno.test("control socket: a path that cannot be used is an error that names it"
     await assert.rejects(openSocket(long, []), /is too long for a socket/);
     Deno.writeTextFileSync(`${folder}/file`, "");
     await assert.rejects(openSocket(`${folder}/file/control.sock`, []), /file\/control\.sock"/);
+    Deno.mkdirSync(`${folder}/open`);
+    Deno.chmodSync(`${folder}/open`, 0o777);
+    await assert.rejects(openSocket(`${folder}/open/control.sock`, []), /not a safe folder/);
   }));
