@@ -37,9 +37,8 @@ export async function run(
     const text = inheritManifest(made, inheritance, {
       ...{ output, bring: true, domain, readArguments: readNodeArguments },
     });
-    const { containers, configTexts } = readManifest(text);
     const expected = { localDns: null, kubeDns: null, domain: null, ranges: [] };
-    const manifest = { containers, configTexts, strangers: [], faults: [], file: inherit, text };
+    const manifest = { ...readManifest(text), file: inherit, text };
     const { faults } = await checkManifest(manifest, expected, readNodeArguments);
     const code = report({ faults, warnings: [] }, "manifest", output);
     if (code === 0) output.out(text);
