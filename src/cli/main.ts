@@ -13,9 +13,8 @@ export async function runMain(
   const io: CommandIo = { output: processOutput, commands, signals, exit };
   const [name = "-", ...rest] = args;
   if (name.startsWith("-")) return await runCommand(SERVE, args, { io });
-  const { COMMANDS, HIDDEN_COMMANDS } = await load();
-  const named = COMMANDS.filter((one) => one.name !== "");
-  const command = [...named, ...HIDDEN_COMMANDS].find((one) => one.name === name);
+  const { COMMANDS: [, ...named], COMPLETE } = await load();
+  const command = [...named, COMPLETE].find((one) => one.name === name);
   if (command !== undefined) return await runCommand(command, rest, { io });
   const what = unknownWord("command", name, named.map((one) => one.name));
   processOutput.err(`nodens: ${what}\nRun "nodens -h" for help.\n`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { run } from "../../src/cli/check/check.ts";
-import { CHECK } from "../../src/cli/check/command.ts";
+import { CHECK } from "../../src/cli/commands.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Call } from "../../src/cli/command.ts";
-import { DOCTOR } from "../../src/cli/doctor/command.ts";
+import { DOCTOR } from "../../src/cli/commands.ts";
 import { run } from "../../src/cli/doctor/doctor.ts";
 import { type DoctorValues, readDoctorOptions } from "../../src/cli/doctor/options.ts";
 import { doctorText } from "../../src/cli/doctor/text.ts";

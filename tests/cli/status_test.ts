@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
-import { HEALTHCHECK } from "../../src/cli/healthcheck/command.ts";
-import { STATUS } from "../../src/cli/status/command.ts";
+import { HEALTHCHECK, STATUS } from "../../src/cli/commands.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import type { Config } from "../../src/config/types.ts";
 import { loadConfig } from "../../src/loading/load.ts";

@@ -1,4 +1,4 @@
-import { MANIFEST } from "../../src/cli/manifest/command.ts";
+import { MANIFEST } from "../../src/cli/commands.ts";
 import { run } from "../../src/cli/manifest/manifest.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 

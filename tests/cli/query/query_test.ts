@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { type Answer, decode, encode, type Packet } from "dns-packet";
-import { QUERY } from "../../../src/cli/query/command.ts";
+import { QUERY } from "../../../src/cli/commands.ts";
 import { QUERY_EXIT, run } from "../../../src/cli/query/query.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { runCommand } from "../../../release/command.ts";
 import { shownFlags } from "../../../src/cli/command.ts";
-import { COMMANDS } from "../../../src/cli/commands.ts";
-import { COMPLETION } from "../../../src/cli/shell/command.ts";
+import { COMMANDS, COMPLETION } from "../../../src/cli/commands.ts";
 import { completions } from "../../../src/cli/shell/complete.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { withFolder } from "../../support/run/folder.ts";

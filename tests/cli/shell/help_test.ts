@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { runCommand } from "../../../release/command.ts";
 import { command, commandHelp, helpText, shownFlags } from "../../../src/cli/command.ts";
-import { COMMANDS } from "../../../src/cli/commands.ts";
+import { COMMANDS, MAN, QUERY } from "../../../src/cli/commands.ts";
 import { FlagError, text as textFlag } from "../../../src/cli/flags.ts";
 import { parseQueryArgs } from "../../../src/cli/query/args.ts";
-import { QUERY } from "../../../src/cli/query/command.ts";
-import { MAN } from "../../../src/cli/shell/command.ts";
 import { mainHelp } from "../../../src/cli/shell/help.ts";
 import { manualPage } from "../../../src/cli/shell/man.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
