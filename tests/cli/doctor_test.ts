@@ -41,7 +41,7 @@ Deno.test("doctor: the arguments of a DaemonSet can be pasted", async () => {
   assert.equal(options.timeoutMs, 3000);
   assert.equal(options.pod, true);
   assert.equal(options.node.template!.upstreamService, "kube-dns-upstream");
-  assert.deepEqual(options.metricsAddresses, ["0.0.0.0:9353"]);
+  assert.deepEqual(options.metricsAddresses, [{ host: "0.0.0.0", port: 9353 }]);
   assert.deepEqual(options.rules.rules.addresses, ["169.254.20.10", "10.96.0.10"]);
   assert.equal(options.rules.rules.healthPort, 8081);
   assert.equal(options.rules.failOpen, false);

@@ -2,7 +2,7 @@ import type { HostView } from "../../config/host.ts";
 import { readConfig } from "../../loading/read.ts";
 import { findFile, readInputs, readKubeDns } from "../../node/template/config_files.ts";
 import { NO_KUBE_DNS_CONFIG } from "../../node/template/kube_dns_config.ts";
-import type { TemplateOptions } from "../../node/template/options.ts";
+import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
 import { fillTemplate, serviceAddress } from "../../node/template/template.ts";
 import type { CorefileFacts, ServiceFacts } from "../judge/corefile.ts";
 
@@ -18,10 +18,9 @@ const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** Reads the Corefile or fills the template. */
 export async function probeCorefile(
-  { template, corefile, defaultPort }: {
-    template: TemplateOptions | null;
+  { node: { template, dnsPort: defaultPort }, corefile }: {
+    node: Pick<NodeOptions, "template" | "dnsPort">;
     corefile: string;
-    defaultPort: number;
   },
   host: HostView,
 ): Promise<CorefileProbe> {

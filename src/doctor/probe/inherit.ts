@@ -9,11 +9,10 @@ import type { DoctorOptions } from "./options.ts";
 
 /** Compares the Corefile with the ConfigMaps. */
 export async function probeInherit(
-  { inherit: file, domain, defaultPort: port }: DoctorOptions,
+  { inherit: file, domain, node: { dnsPort: port } }: DoctorOptions,
   { served }: CorefileFacts,
   host: HostView,
 ): Promise<InheritFacts> {
-  if (file === "") return { file, why: "", isFault: false };
   let maps: string;
   try {
     maps = host.readTextFile(file);
