@@ -1,8 +1,8 @@
-import { readFailure } from "../../corefile/read_failure.ts";
 import { type Inherited, readInherited } from "../../inherit/cluster.ts";
 import { readConfigMaps } from "../../inherit/config_maps.ts";
 import type { ReadArguments } from "../../manifest/check_arguments.ts";
 import { inheritInto } from "../../manifest/inherit.ts";
+import { readFile } from "../failure.ts";
 import type { Output } from "../output.ts";
 
 const OWN_CONFIG_MAP = "kube-dns";
@@ -18,13 +18,7 @@ export async function readInheritance(
   file: string,
   { host, output }: { host: { readTextFile(path: string): string }; output: Output },
 ): Promise<Inheritance | null> {
-  let text: string;
-  try {
-    text = host.readTextFile(file);
-  } catch (error) {
-    output.err(`nodens manifest: cannot read "${file}": ${readFailure(error)}\n`);
-    return null;
-  }
+  const text = readFile(file, host);
   try {
     const inherited = await readInherited(await readConfigMaps(text), { skip: OWN_CONFIG_MAP });
     return { file, inherited };

@@ -1,5 +1,4 @@
 import { commandHost } from "../../control/host_deno.ts";
-import { readFailure } from "../../corefile/read_failure.ts";
 import { checkManifest } from "../../manifest/check.ts";
 import type { NodeArguments } from "../../manifest/check_arguments.ts";
 import { unifiedDiff } from "../../manifest/diff.ts";
@@ -7,11 +6,12 @@ import { type CheckResult, type ManifestFault, readManifest } from "../../manife
 import { fillVariables, pullFault, setImage } from "../../manifest/fill.ts";
 import { renderManifest } from "../../manifest/objects.ts";
 import type { Call, CommandIo } from "../command.ts";
+import { readFile } from "../failure.ts";
 import { FlagError, parseFlags } from "../flags.ts";
 import type { Output } from "../output.ts";
 import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 import { VERSION } from "../version.ts";
-import { type Inheritance, inheritManifest, readInheritance } from "./inherit.ts";
+import { inheritManifest, readInheritance } from "./inherit.ts";
 import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
 
 /** `nodens manifest`: 0, or 1 without output. */
@@ -24,64 +24,41 @@ export async function run(
   const { inherit } = call.values;
   const inheritance = inherit === "" ? null : await readInheritance(inherit, { host, output });
   if (inherit !== "" && inheritance === null) return 1;
+  const { domain } = asked.options;
+  const readArguments = readNodeArguments;
+  const withInheritance = (text: string, bring: boolean) =>
+    inheritance === null
+      ? text
+      : inheritManifest(text, inheritance, { output, bring, domain, readArguments });
   if (asked.action === "render") {
     const why = pullFault(asked.options.image);
     if (why !== null) output.err(`warning: ${why}\n`);
     const comment = `nodens ${VERSION}: nodens manifest ${call.args.join(" ")}`;
-    const made = renderManifest(asked.options, comment);
-    if (inheritance === null) {
-      output.out(made);
-      return 0;
+    const text = withInheritance(renderManifest(asked.options, comment), true);
+    if (inheritance !== null) {
+      const expected = { localDns: null, kubeDns: null, domain: null, ranges: [] };
+      const manifest = { ...readManifest(text), file: inherit, text };
+      const { faults } = await checkManifest(manifest, expected, readNodeArguments);
+      if (report({ faults, warnings: [] }, "manifest", output) !== 0) return 1;
     }
-    const { domain } = asked.options;
-    const text = inheritManifest(made, inheritance, {
-      ...{ output, bring: true, domain, readArguments: readNodeArguments },
-    });
-    const expected = { localDns: null, kubeDns: null, domain: null, ranges: [] };
-    const manifest = { ...readManifest(text), file: inherit, text };
-    const { faults } = await checkManifest(manifest, expected, readNodeArguments);
-    const code = report({ faults, warnings: [] }, "manifest", output);
-    if (code === 0) output.out(text);
-    return code;
+    output.out(text);
+    return 0;
   }
   const { options } = asked;
   const { file } = options;
-  let text: string;
-  try {
-    text = host.readTextFile(file);
-  } catch (error) {
-    output.err(`nodens manifest: cannot read "${file}": ${readFailure(error)}\n`);
-    return 1;
-  }
+  const text = readFile(file, host);
   if (asked.action === "check") {
-    takeOver(text, inheritance, { options, output, bring: false });
+    withInheritance(text, false);
     return report(await check(text, options), file, output);
   }
-  const before = fill(text, options);
-  const filled = typeof before === "string"
-    ? takeOver(before, inheritance, { options, output, bring: true })
-    : before;
-  const result = typeof filled === "string" ? await check(filled, options) : filled;
-  const code = report(result, file, output);
-  if (code !== 0 || typeof filled !== "string") return code;
-  const after = { name: `${file} (nodens)`, text: filled };
-  output.out(asked.diff ? unifiedDiff({ name: file, text }, after) : filled);
+  const filled = fill(text, options);
+  if (typeof filled !== "string") return report(filled, file, output);
+  const made = withInheritance(filled, true);
+  const code = report(await check(made, options), file, output);
+  if (code !== 0) return code;
+  const after = { name: `${file} (nodens)`, text: made };
+  output.out(asked.diff ? unifiedDiff({ name: file, text }, after) : made);
   return 0;
-}
-
-function takeOver(
-  text: string,
-  inheritance: Inheritance | null,
-  { options: { domain }, output, bring }: {
-    options: FileArguments;
-    output: Output;
-    bring: boolean;
-  },
-): string {
-  if (inheritance === null) return text;
-  return inheritManifest(text, inheritance, {
-    ...{ output, bring, domain, readArguments: readNodeArguments },
-  });
 }
 
 function fill(text: string, options: FileArguments): string | CheckResult {

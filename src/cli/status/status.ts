@@ -1,29 +1,21 @@
 import type { Status } from "../../control/endpoints/status.ts";
 import { literalHost } from "../../plugins/http_address.ts";
 import type { Call, CommandIo } from "../command.ts";
+import { CommandError } from "../failure.ts";
 import { FlagError } from "../flags.ts";
 import { statusText } from "./text.ts";
 
 const DEFAULT = { host: "localhost", port: "9153" } as const;
 
-/** `nodens status`: 0, or 1 without a status. */
+/** `nodens status`. */
 export async function run(
   { values: { json, timeout }, rest: [address = ""] }: Call<{ json: boolean; timeout: number }>,
   { output }: CommandIo,
 ): Promise<number> {
-  const [host, port] = readAddress(address);
-  try {
-    const text = await fetchStatus(host, port, timeout);
-    output.out(json ? text : statusText(JSON.parse(text) as Status));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof NoStatusError)) throw error;
-    output.err(`nodens status: ${error.message}\n`);
-    return 1;
-  }
+  const text = await fetchStatus(...readAddress(address), timeout);
+  output.out(json ? text : statusText(JSON.parse(text) as Status));
+  return 0;
 }
-
-class NoStatusError extends Error {}
 
 function readAddress(text: string): [host: string, port: string] {
   const bare = text.replace(/^http:\/\//, "").replace(/\/(status)?$/, "");
@@ -47,22 +39,22 @@ async function fetchStatus(host: string, port: string, timeoutSeconds: number): 
     text = await response.text();
   } catch (error) {
     if ((error as Error).name === "TimeoutError") {
-      throw new NoStatusError(`${address} has not answered within ${timeoutSeconds} s`);
+      throw new CommandError(`${address} has not answered within ${timeoutSeconds} s`);
     }
-    throw new NoStatusError(
+    throw new CommandError(
       `cannot get http://${address}/status: ${reason(error as Error)} (nodens serves it if its` +
         ` Corefile has "prometheus"; for another address: nodens status ADDRESS)`,
     );
   }
   if (response.status === 404) {
-    throw new NoStatusError(
+    throw new CommandError(
       `${address} has no /status for this machine: nodens shows it on its own loopback interface` +
         ` alone (run it there, as in "kubectl exec POD -- nodens status"), and other programs not` +
         ` at all`,
     );
   }
   if (!response.ok) {
-    throw new NoStatusError(
+    throw new CommandError(
       `${address} answers ${response.status} to /status: that is not nodens, or an older one`,
     );
   }
@@ -71,7 +63,7 @@ async function fetchStatus(host: string, port: string, timeoutSeconds: number): 
   } catch {
     // Reported below.
   }
-  throw new NoStatusError(`${address} answers, but not with a status: that is not nodens`);
+  throw new CommandError(`${address} answers, but not with a status: that is not nodens`);
 }
 
 function reason({ message, cause }: Error): string {
