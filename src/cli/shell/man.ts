@@ -76,7 +76,7 @@ export function manualPage(commands: readonly Command[], version: string): strin
     ".Sh DESCRIPTION",
     ...DESCRIPTION.flatMap((paragraph) => [text(paragraph), ".Pp"]),
     "Flags take one dash or two, and their value after a blank or an equals sign:",
-    ...flagList(serve.flags),
+    ...flagList(serve.flags, "-"),
     ".Sh COMMANDS",
     ...named.flatMap(commandSection),
     ".Sh SIGNALS",
@@ -111,31 +111,23 @@ function commandSection(command: Command): string[] {
     `.Ss nodens ${argument(name)}`,
     text(sentence(summary)),
     ...description.flatMap((paragraph) => [".Pp", text(paragraph)]),
-    ...flagList(shownFlags(command)),
-    ...(plusOptions === undefined ? [] : plusList(plusOptions)),
+    ...flagList(shownFlags(command), "-"),
+    ...(plusOptions === undefined ? [] : flagList(plusOptions, "+")),
     ".Pp",
     "Exit status:",
     ...codeList(command),
   ];
 }
 
-function flagList(flags: Flags): string[] {
+function flagList(flags: Flags, sign: "-" | "+"): string[] {
   return list(
     Object.entries(flags).map(([name, flag]) => {
-      const spelt = namesOf(name, flag).map((one) => `Fl ${argument(one)}`).join(" , ");
-      return [`It ${spelt}${flag.value && ` Ar ${argument(flag.value)}`}`, meaning(flag)];
-    }),
-  );
-}
-
-function plusList(options: Flags): string[] {
-  return list(
-    Object.entries(options).map(([name, flag]) => {
-      const value = flag.value && `=${flag.value}`;
-      const spelt = namesOf(name, flag).map((one) => `Cm ${argument(`+${one}${value}`)}`).join(
-        " , ",
+      const { value } = flag;
+      const spelt = namesOf(name, flag).map((one) =>
+        sign === "-" ? `Fl ${argument(one)}` : `Cm ${argument(`+${one}${value && `=${value}`}`)}`
       );
-      return [`It ${spelt}`, meaning(flag)];
+      const operand = sign === "-" && value !== "" ? ` Ar ${argument(value)}` : "";
+      return [`It ${spelt.join(" , ")}${operand}`, meaning(flag)];
     }),
   );
 }
@@ -144,7 +136,7 @@ function codeList({ exitCodes }: Command): string[] {
   return list(exitCodes.map(([code, what]) => [`It ${code}`, sentence(what)]));
 }
 
-function namedList(items: Readonly<Record<string, string>>, macro: string): string[] {
+function namedList(items: Meanings, macro: string): string[] {
   return list(Object.entries(items).map(([name, what]) => [`${macro} ${argument(name)}`, what]));
 }
 
