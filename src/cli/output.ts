@@ -1,4 +1,3 @@
-/** Output of commands. */
 export interface Output {
   out(text: string): void;
   err(text: string): void;

@@ -1,4 +1,3 @@
-/** A ConfigMap. */
 export interface ConfigMap {
   readonly name: string;
   readonly data: ReadonlyMap<string, string>;

@@ -17,7 +17,6 @@ export interface ManifestFault {
   what: string;
 }
 
-/** Result of a check. */
 export interface CheckResult {
   faults: ManifestFault[];
   warnings: ManifestFault[];

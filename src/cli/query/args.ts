@@ -14,7 +14,6 @@ import {
 } from "../flags.ts";
 import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
 
-/** A parsed command line. */
 export interface QueryRequest {
   name: Uint8Array;
   type: number;

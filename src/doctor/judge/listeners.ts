@@ -9,7 +9,6 @@ export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
 
-/** A listening socket. */
 export interface Socket {
   readonly protocol: "udp" | "tcp";
   readonly address: string;
@@ -25,7 +24,6 @@ export interface Wanted {
   readonly optional?: boolean;
 }
 
-/** Listening sockets. */
 export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
@@ -43,7 +41,6 @@ const ADVICE: Record<string, string> = {
   coredns: "give it bind with its own addresses, or stop it",
 };
 
-/** Server at our addresses. */
 export function whoRuns(facts: ListenerFacts): Running {
   const { dns, sockets, status } = facts;
   if (sockets === null) return status === null ? "unseen" : "nodens";
@@ -58,7 +55,6 @@ export function whoRuns(facts: ListenerFacts): Running {
 
 const UNREADABLE = "/proc/net cannot be read, so listening sockets are not known";
 
-/** Checks that DNS addresses are available. */
 export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   const { dns, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -66,7 +62,6 @@ export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   return judge(dns, sockets, { facts, advice: ADVICE });
 }
 
-/** Checks that HTTP addresses are available. */
 export function judgeHttpPorts(facts: ListenerFacts): Verdict {
   const { http, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -120,7 +115,6 @@ function judge(
   return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
-/** The listening process. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);
