@@ -2,7 +2,7 @@ import { type Command, command, USAGE_EXIT } from "./command.ts";
 import { DOCTOR_FLAGS } from "./doctor/options.ts";
 import { boolean, HELP_FLAG, number, port, text } from "./flags.ts";
 import { MANIFEST_FLAGS } from "./manifest/args.ts";
-import { PORT_FLAG, QUERY_OPTIONS } from "./query/options.ts";
+import { PORT_FLAG, QUERY_OPTIONS } from "./query/args.ts";
 import { REDIRECT } from "./redirect/command.ts";
 import { SERVE } from "./serve/command.ts";
 

@@ -2,7 +2,7 @@ import { parseZoneKey } from "../config/zone_key.ts";
 import type { Faults, Place } from "../corefile/error.ts";
 import type { ImportView } from "../corefile/import_paths.ts";
 import { type Line, parseCorefile } from "../corefile/parser.ts";
-import { normalizeZone } from "../dns/zone.ts";
+import { isWithin, normalizeZone } from "../dns/zone.ts";
 
 /** A server block, with the zones of its port. */
 export interface Block extends Place {
@@ -77,11 +77,6 @@ export function zoneOf(text: string): string | null {
   } catch {
     return null;
   }
-}
-
-/** Whether a normalized name is in a zone. */
-export function isWithin(name: string, zone: string): boolean {
-  return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }
 
 /** A zone for display. */

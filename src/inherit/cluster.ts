@@ -2,18 +2,10 @@ import type { HostView } from "../config/host.ts";
 import { Faults, TooManyFaults } from "../corefile/error.ts";
 import type { Line } from "../corefile/parser.ts";
 import { parseAddress } from "../dns/address.ts";
+import { isWithin } from "../dns/zone.ts";
 import { readConfig } from "../loading/read.ts";
 import { parseKubeDnsConfig } from "../node/template/kube_dns_config.ts";
-import {
-  type Block,
-  isWithin,
-  linesOf,
-  lineText,
-  readBlocks,
-  serversOf,
-  zoneOf,
-  zonesOf,
-} from "./blocks.ts";
+import { type Block, linesOf, lineText, readBlocks, serversOf, zoneOf, zonesOf } from "./blocks.ts";
 import type { ConfigMap } from "./config_maps.ts";
 
 /** A zone that the cluster DNS serves neither from Kubernetes nor from its upstreams. */

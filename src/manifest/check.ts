@@ -3,9 +3,10 @@ import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
 import type { LoadedConfig } from "../loading/load.ts";
 import { readConfig } from "../loading/read.ts";
+import { VARIABLES } from "../node/template/template.ts";
 import { checkArguments, type Expected, type ReadArguments } from "./check_arguments.ts";
 import type { CheckResult, ConfigText, ManifestContent, ManifestFault } from "./documents.ts";
-import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
+import { pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
 import { fillServed, findServed, podView, type Served } from "./served.ts";
 
@@ -82,8 +83,8 @@ function findVariables(
       const at = lineAt + column;
       if (comment >= 0 && column > comment) continue;
       const node = templates.findLast(({ corefile }) => includes(corefile!, at))?.node;
-      if (node !== undefined && FILLED_AT_START.includes(name)) continue;
-      if (node !== undefined && node.domain !== null && name === DOMAIN) continue;
+      const isKnown = (VARIABLES as readonly string[]).includes(name);
+      if (node !== undefined && isKnown && (name !== DOMAIN || node.domain !== null)) continue;
       const remedy = REMEDIES[name];
       const what = remedy === undefined
         ? `there is no variable ${name}${didYouMean(name, Object.keys(REMEDIES))}`

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { formatIPv6, parseAddress } from "../../dns/address.ts";
+import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { FLAG } from "../../dns/constants.ts";
 import { askTcp, askUdp, NoReplyError, type QueryTarget } from "../../follow/dns_client.ts";
 import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../../sys/regular_file.ts";
@@ -103,12 +103,8 @@ function firstServer(path: string): string {
 }
 
 async function resolveServer(server: string): Promise<string | null> {
-  const [bare, scope] = server.replace(/^\[(.*)\]$/, "$1").split("%");
-  const bytes = parseAddress(bare!);
-  if (bytes !== null) {
-    const text = bytes.length === 4 ? bare! : formatIPv6(bytes);
-    return scope === undefined ? text : `${text}%${scope}`;
-  }
+  const bare = server.replace(/^\[(.*)\]$/, "$1");
+  if (parseAddress(bare.split("%")[0]!) !== null) return canonicalAddress(bare);
   try {
     return (await lookup(server)).address;
   } catch {

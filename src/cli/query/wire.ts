@@ -1,5 +1,6 @@
-import { HEADER_SIZE, MAX_NAME_SIZE } from "../../dns/constants.ts";
+import { HEADER_SIZE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
+import { expandName } from "../../dns/names/expand_name.ts";
 
 /** Reads a message. Throws `RangeError` beyond its end. */
 export class WireReader {
@@ -41,28 +42,10 @@ export class WireReader {
   }
 
   name(): string {
-    const octets: number[] = [];
-    let at = this.at;
-    let after: number | null = null;
-    // Pointers must lead backwards (RFC 1035 section 4.1.4).
-    for (let limit = at;;) {
-      const size = this.#bytes[at];
-      if (size === undefined || octets.length > MAX_NAME_SIZE) {
-        throw new RangeError(`name at byte ${this.at} does not end`);
-      }
-      if (size < 0x40) {
-        octets.push(...this.#bytes.subarray(at, at + 1 + size));
-        at += 1 + size;
-        if (size === 0) break;
-        continue;
-      }
-      const target = ((size & 0x3f) << 8) | (this.#bytes[at + 1] ?? 0);
-      if (size < 0xc0 || target >= limit) throw new RangeError(`bad label at byte ${at}`);
-      after ??= at + 2;
-      at = limit = target;
-    }
-    this.#skip((after ?? at) - this.at);
-    return formatName(Uint8Array.from(octets));
+    const expanded = expandName(this.#bytes, 0, this.at);
+    if (expanded === null) throw new RangeError(`bad name at byte ${this.at}`);
+    this.#skip(expanded.end - this.at);
+    return formatName(expanded.name);
   }
 
   #skip(count: number): number {
