@@ -15,9 +15,11 @@ import type { Signals } from "./signals.ts";
 /** A word that is not a flag. */
 export interface Operand {
   readonly name: string;
+  /** Accepted words. */
   readonly values?: readonly string[];
 }
 
+/** Environment of a command. */
 export interface CommandIo {
   readonly output: Output;
   readonly commands: () => Promise<readonly Command[]>;
@@ -26,6 +28,7 @@ export interface CommandIo {
   readonly exit: (code: number) => never;
 }
 
+/** A parsed command line. */
 export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends ParsedFlags<V> {
   readonly args: readonly string[];
 }
@@ -58,6 +61,7 @@ export interface Command<F extends Flags = Flags> {
   load(): Promise<Program<FlagValues<F>>>;
 }
 
+/** Exit code for a wrong command line. */
 export const USAGE_EXIT: ExitCode = [2, "a wrong command line"];
 
 /** Checks a command's code against its flags. */
@@ -116,6 +120,7 @@ function parseCall(
   throw new FlagError(`unexpected argument ${JSON.stringify(extra)}${hint}`);
 }
 
+/** Message for an unknown word, with suggestions. */
 export function unknownWord(name: string, word: string, known: readonly string[]): string {
   const hint = didYouMean(word, known) || ` (${known.join(", ")})`;
   return `unknown ${name.replace(/[[\]]/g, "").toLowerCase()} ${JSON.stringify(word)}${hint}`;
@@ -143,10 +148,12 @@ export function shownFlags({ flags, hiddenFlags = [] }: Command): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([name]) => !hiddenFlags.includes(name)));
 }
 
+/** Formats words as a sentence. */
 export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
+/** A table of flags as help. */
 export function helpText(table: Flags, sign: "-" | "+" = "-"): string {
   return Object.entries(table).map(([name, flag]) => {
     const { default: value, help } = flag;

@@ -6,6 +6,7 @@ import { PORT_FLAG, QUERY_OPTIONS } from "./query/args.ts";
 import { REDIRECT } from "./redirect/command.ts";
 import { SERVE } from "./serve/command.ts";
 
+/** `nodens check`. */
 export const CHECK = command({
   name: "check",
   summary: "report every fault of a Corefile, and describe it",
@@ -25,6 +26,7 @@ export const CHECK = command({
   load: () => import("./check/check.ts"),
 });
 
+/** `nodens query`. */
 export const QUERY = command({
   name: "query",
   summary: "ask a server, and print the response as dig does",
@@ -53,6 +55,7 @@ export const QUERY = command({
   load: () => import("./query/query.ts"),
 });
 
+/** `nodens status`. */
 export const STATUS = command({
   name: "status",
   summary: "show the state of a running nodens: caches, upstreams, reloads",
@@ -68,6 +71,7 @@ export const STATUS = command({
   load: () => import("./status/status.ts"),
 });
 
+/** `nodens doctor`. */
 export const DOCTOR = command({
   name: "doctor",
   summary: "examine whether nodens works on this node, or would",
@@ -81,6 +85,7 @@ export const DOCTOR = command({
   load: () => import("./doctor/doctor.ts"),
 });
 
+/** `nodens healthcheck`. */
 export const HEALTHCHECK = command({
   name: "healthcheck",
   summary: "exit 0 if /health says OK, else 1",
@@ -91,6 +96,7 @@ export const HEALTHCHECK = command({
   load: () => import("./healthcheck/healthcheck.ts"),
 });
 
+/** `nodens manifest`. */
 export const MANIFEST = command({
   name: "manifest",
   summary: "print a manifest for Kubernetes",
@@ -112,6 +118,7 @@ export const MANIFEST = command({
 const PRINTED = [[0, "printed"], USAGE_EXIT] as const;
 const HELP_ALONE = { h: HELP_FLAG };
 
+/** `nodens completion`. */
 export const COMPLETION = command({
   name: "completion",
   summary: "print a completion script for a shell",
@@ -122,6 +129,7 @@ export const COMPLETION = command({
   load: () => import("./shell/scripts.ts"),
 });
 
+/** `nodens man`. */
 export const MAN = command({
   name: "man",
   summary: "print the manual page (mdoc)",

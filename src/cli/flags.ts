@@ -6,6 +6,7 @@ export interface Range {
   readonly max: number;
 }
 
+/** One flag of a table. */
 export interface Flag<V extends string | number | boolean = string | number | boolean> {
   readonly default: V;
   readonly help: string;
@@ -16,12 +17,15 @@ export interface Flag<V extends string | number | boolean = string | number | bo
   readonly range?: Range;
 }
 
+/** A table of flags by name. */
 export type Flags = Readonly<Record<string, Flag>>;
 
+/** Values of a table. */
 export type FlagValues<T extends Flags> = { readonly [N in keyof T]: T[N]["default"] };
 
 const PORT_RANGE: Range = { min: 1, max: 65535 };
 
+/** `-h`, a flag of every command. */
 export const HELP_FLAG: Flag<boolean> = {
   default: false,
   help: "print this and exit",
@@ -32,6 +36,7 @@ export const HELP_FLAG: Flag<boolean> = {
 /** A wrong command line, with argument and remedy. */
 export class FlagError extends Error {}
 
+/** A text flag. */
 export function text(value: string, help: string, fallback = ""): Flag<string> {
   return { default: fallback, help, value };
 }
@@ -45,18 +50,22 @@ export function choice<const C extends string>(
   return { default: choices[0], help, value, choices };
 }
 
+/** An integer flag. */
 export function number(value: string, fallback: number, help: string, range?: Range): Flag<number> {
   return { default: fallback, help, value, ...range && { range } };
 }
 
+/** A port flag. */
 export function port(fallback: number, help: string, alias?: string): Flag<number> {
   return { ...number("PORT", fallback, help, PORT_RANGE), ...alias !== undefined && { alias } };
 }
 
+/** A boolean flag. */
 export function boolean(help: string, fallback = false): Flag<boolean> {
   return { default: fallback, help, value: "" };
 }
 
+/** The flags of a command line. */
 export interface ParsedFlags<V> {
   readonly values: V;
   readonly given: ReadonlySet<string>;
@@ -98,10 +107,12 @@ export function parseFlags<T extends Flags>(
   return { values: values as FlagValues<T>, given, rest };
 }
 
+/** The names of a flag. */
 export function namesOf(name: string, { alias }: Pick<Flag, "alias">): string[] {
   return alias === undefined ? [name] : [name, alias];
 }
 
+/** All names of a table. */
 export function flagNames(table: Flags): string[] {
   return Object.entries(table).flatMap(([name, flag]) => namesOf(name, flag));
 }
@@ -111,6 +122,7 @@ export function findFlag(table: Flags, name: string): [name: string, flag: Flag]
   return Object.entries(table).find(([first, flag]) => namesOf(first, flag).includes(name));
 }
 
+/** Default values of a table. */
 export function defaultsOf(table: Flags): Record<string, Flag["default"]> {
   return Object.fromEntries(Object.entries(table).map(([name, flag]) => [name, flag.default]));
 }

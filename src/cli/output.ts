@@ -1,3 +1,4 @@
+/** Output of commands. */
 export interface Output {
   out(text: string): void;
   err(text: string): void;

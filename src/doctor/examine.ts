@@ -37,6 +37,7 @@ import { askTargets, namesOf } from "./probe/queries.ts";
 import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
 
+/** Result of an examination. */
 export interface Diagnosis {
   readonly running: Running;
   readonly findings: readonly Finding[];

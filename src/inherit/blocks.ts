@@ -61,6 +61,7 @@ export function forwardFor(block: Block | null, name: string): Line | null {
   ) ?? null;
 }
 
+/** Servers of a `forward`. */
 export function serversOf(forward: Line | null): string[] {
   return forward === null ? [] : forward.words.slice(2).map(({ text }) => text);
 }

@@ -17,6 +17,7 @@ export interface StubZone {
   readonly lines: readonly Line[] | null;
 }
 
+/** A name with an address. */
 export interface HostEntry {
   readonly name: string;
   readonly address: string;

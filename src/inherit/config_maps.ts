@@ -1,3 +1,4 @@
+/** A ConfigMap. */
 export interface ConfigMap {
   readonly name: string;
   readonly data: ReadonlyMap<string, string>;

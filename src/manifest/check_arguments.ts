@@ -39,6 +39,7 @@ export const DEFAULT_NODE: NodeArguments = {
 /** Parses arguments. Throws an error with the fault. */
 export type ReadArguments = (args: readonly string[]) => NodeArguments;
 
+/** Checks a container's arguments. */
 export function checkArguments(
   container: NodeContainer,
   expected: Expected,

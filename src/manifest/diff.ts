@@ -2,6 +2,7 @@ import { diff, type DiffEntry } from "node:util";
 
 const CONTEXT = 3;
 
+/** Unified diff of two texts. */
 export function unifiedDiff(
   before: { name: string; text: string },
   after: { name: string; text: string },

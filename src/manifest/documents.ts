@@ -17,6 +17,7 @@ export interface ManifestFault {
   what: string;
 }
 
+/** Result of a check. */
 export interface CheckResult {
   faults: ManifestFault[];
   warnings: ManifestFault[];

@@ -21,6 +21,7 @@ export function parseQuantity(text: string): number | null {
   return number * (suffix.endsWith("i") ? 1024 : 1000) ** (POWERS[suffix[0] ?? ""] ?? 0);
 }
 
+/** Reports an insufficient memory limit. */
 export function checkMemory({ text, line }: Located, { faults, warnings }: CheckResult): void {
   const bytes = parseQuantity(text);
   const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;

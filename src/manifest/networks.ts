@@ -15,6 +15,7 @@ export function parseNetwork(text: string): Network | null {
   return bytes === null || prefix > bytes.length * 8 ? null : { text, bytes, prefix };
 }
 
+/** Whether an address is in a range. */
 export function contains({ bytes, prefix }: Network, address: string): boolean {
   const other = parseAddress(address);
   return other !== null && other.length === bytes.length &&

@@ -19,6 +19,7 @@ export interface ManifestOptions {
 /** The published manifest's ports; `ready` is CoreDNS's. */
 export const PORTS = { metrics: 9253, own: 9353, health: 8080, ready: 8181 } as const;
 
+/** Addresses that nodens listens on. */
 export function listenAddresses({ localDns, kubeDns, mode }: ManifestOptions): string[] {
   return mode === "iptables" ? [...localDns, ...kubeDns] : [...localDns];
 }

@@ -15,6 +15,7 @@ export const DOCTOR_FLAGS = {
   ...SERVE_FLAGS,
 };
 
+/** Values of the flags. */
 export type DoctorValues = FlagValues<typeof DOCTOR_FLAGS>;
 
 /** Checks the flags. Throws `FlagError`. */

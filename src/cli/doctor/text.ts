@@ -12,6 +12,7 @@ const STATUS_WIDTH = 7;
 const GAP = "  ";
 const MIN_TEXT_WIDTH = 30;
 
+/** Formats the findings. */
 export function doctorText(
   findings: readonly Finding[],
   { head, color, width }: DoctorTextOptions,

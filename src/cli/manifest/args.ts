@@ -38,6 +38,7 @@ export const MANIFEST_FLAGS = {
   h: HELP_FLAG,
 };
 
+/** Values of the flags. */
 export type ManifestValues = FlagValues<typeof MANIFEST_FLAGS>;
 
 const ONLY_NEW = ["dual-stack", "plain", "memory", "pod-monitor", "network-policy"];
@@ -57,6 +58,7 @@ export interface FileArguments {
   given: ReadonlySet<string>;
 }
 
+/** Requested action. */
 export type ManifestArguments =
   | { action: "render"; options: ManifestOptions }
   | { action: "fill"; options: FileArguments; diff: boolean }

@@ -31,6 +31,7 @@ export const QUERY_OPTIONS = {
   tries: number("N", 3, "times to ask", { min: 1, max: 100 }),
 };
 
+/** A parsed command line. */
 export interface QueryRequest {
   name: Uint8Array;
   type: number;

@@ -1,5 +1,6 @@
 import { type Call, type Command, commandHelp, type CommandIo, helpText } from "../command.ts";
 
+/** `nodens help [COMMAND]`. */
 export async function run(
   { rest: [name] }: Call,
   { output, commands: load }: CommandIo,

@@ -54,6 +54,7 @@ const EXAMPLES: readonly (readonly [example: string, meaning: string])[] = [
 
 const MAX_WIDTH = 70;
 
+/** `nodens man`. */
 export async function run(_: Call, { output, commands }: CommandIo): Promise<number> {
   output.out(manualPage(await commands(), VERSION));
   return 0;

@@ -1,6 +1,7 @@
 import type { Call, CommandIo } from "../command.ts";
 import { VERSION } from "../version.ts";
 
+/** `nodens completion SHELL`. */
 export function run({ rest: [shell] }: Call, { output }: CommandIo): number {
   output.out(completionScript(shell as keyof typeof SCRIPTS));
   return 0;

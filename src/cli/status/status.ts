@@ -7,6 +7,7 @@ import { statusText } from "./text.ts";
 
 const DEFAULT = { host: "localhost", port: "9153" } as const;
 
+/** `nodens status`. */
 export async function run(
   { values: { json, timeout }, rest: [address = ""] }: Call<{ json: boolean; timeout: number }>,
   { output }: CommandIo,

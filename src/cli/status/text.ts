@@ -1,6 +1,7 @@
 import type { Status } from "../../control/endpoints/status.ts";
 import { statusTables } from "../../plugins/statuses.ts";
 
+/** Formats a status. */
 export function statusText(status: Status): string {
   const { version, pid, driver, corefile, uptimeSeconds, queries, listeners, blocks } = status;
   let text = `nodens ${version}, process ${pid}, up for ${spanText(uptimeSeconds)}, ` +

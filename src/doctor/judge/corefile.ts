@@ -5,6 +5,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 const ALL = "all addresses";
 const MAX_FAULTS = 10;
 
+/** The Corefile, or faults. */
 export interface CorefileFacts {
   readonly source: string;
   readonly faults: readonly string[];

@@ -2,6 +2,7 @@ import type { LinkKind } from "../../node/interface/options.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 
+/** An address on a local link. */
 export interface LocalAddress {
   readonly address: string;
   readonly link: string;
@@ -34,6 +35,7 @@ export function judgeLinkKind({ wanted, setupInterface, kinds, link }: Interface
   );
 }
 
+/** Checks the link and its addresses. */
 export function judgeInterface(facts: InterfaceFacts): Verdict {
   const { wanted, setupInterface, name, running, link, addresses } = facts;
   if (wanted.length === 0) return skipped("no -localip: nodens makes no interface");

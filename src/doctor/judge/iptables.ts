@@ -20,6 +20,7 @@ const REMEDY: Record<IptablesFault, string> = {
   other: "run iptables-save by hand to see what fails",
 };
 
+/** Command of a family. */
 export function programOf(family: Family): string {
   return family === 4 ? "iptables" : "ip6tables";
 }
@@ -46,6 +47,7 @@ export function judgeIptables(rules: FamilyRules, set: RuleSet): Verdict {
   );
 }
 
+/** The lock file of iptables. */
 export interface LockFacts {
   readonly path: string;
   readonly exists: boolean;
@@ -68,6 +70,7 @@ export function judgeLock(facts: LockFacts): Verdict {
   );
 }
 
+/** Matches of one family. */
 export interface MatchFacts {
   readonly loaded: readonly string[] | null;
   readonly modules: readonly string[] | null;
@@ -75,6 +78,7 @@ export interface MatchFacts {
   readonly failOpen: boolean;
 }
 
+/** Checks for the required matches. */
 export function judgeMatches({ failOpen, test, loaded, modules }: MatchFacts): Verdict {
   const needed = failOpen ? ["comment", "recent", "socket"] : ["comment"];
   if (test?.accepted === true) {

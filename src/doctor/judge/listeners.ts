@@ -9,6 +9,7 @@ export function maybeNobody(running: Running): boolean {
   return running === "nobody" || running === "unseen";
 }
 
+/** A listening socket. */
 export interface Socket {
   readonly protocol: "udp" | "tcp";
   readonly address: string;
@@ -24,6 +25,7 @@ export interface Wanted {
   readonly optional?: boolean;
 }
 
+/** Listening sockets. */
 export interface ListenerFacts {
   readonly dns: readonly Wanted[];
   readonly http: readonly Wanted[];
@@ -41,6 +43,7 @@ const ADVICE: Record<string, string> = {
   coredns: "give it bind with its own addresses, or stop it",
 };
 
+/** Server at our addresses. */
 export function whoRuns(facts: ListenerFacts): Running {
   const { dns, sockets, status } = facts;
   if (sockets === null) return status === null ? "unseen" : "nodens";
@@ -55,6 +58,7 @@ export function whoRuns(facts: ListenerFacts): Running {
 
 const UNREADABLE = "/proc/net cannot be read, so listening sockets are not known";
 
+/** Checks that DNS addresses are available. */
 export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   const { dns, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -62,6 +66,7 @@ export function judgeDnsPorts(facts: ListenerFacts): Verdict {
   return judge(dns, sockets, { facts, advice: ADVICE });
 }
 
+/** Checks that HTTP addresses are available. */
 export function judgeHttpPorts(facts: ListenerFacts): Verdict {
   const { http, sockets } = facts;
   if (sockets === null) return skipped(UNREADABLE);
@@ -115,6 +120,7 @@ function judge(
   return warning(`${found}; nodens serves, but not there`, remedy);
 }
 
+/** The listening process. */
 export function holderAt(wanted: Wanted, facts: ListenerFacts): string | null {
   const socket = facts.sockets?.find((one) => isAt(wanted, one));
   return socket === undefined ? null : ownerText(socket, facts);

@@ -3,10 +3,12 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 import type { Target } from "./targets.ts";
 
+/** Result of a query. */
 export type Answer =
   | { readonly rcode: string; readonly ms: number }
   | { readonly failure: string };
 
+/** A query and its result. */
 export interface Asked {
   readonly what: "cluster" | "outside";
   readonly name: string;
@@ -14,6 +16,7 @@ export interface Asked {
   readonly answer: Answer;
 }
 
+/** A server and its answers. */
 export interface QueryFacts {
   readonly target: Target;
   readonly asked: readonly Asked[];
@@ -24,6 +27,7 @@ export interface QueryFacts {
 const WHAT = { cluster: "cluster name", outside: "outside name" } as const;
 const TITLE = { listener: "Ask", cluster: "Ask the cluster at", upstream: "Ask upstream" } as const;
 
+/** Id and title of a check. */
 export function checkOf({ role, ...server }: Target): { id: string; title: string } {
   const where = destinationText(server);
   return { id: `${role}:${where}`, title: `${TITLE[role]} ${where}` };
@@ -117,6 +121,7 @@ function remedyOf({ target, running, holder }: QueryFacts, bad: readonly Asked[]
   return steps.join("; ") || "see the log of the server that answers";
 }
 
+/** Result of queries from a pod. */
 export type PodFacts =
   | { readonly how: "namespace"; readonly asked: readonly Asked[]; readonly server: string }
   | { readonly how: "failed"; readonly why: string }
@@ -129,6 +134,7 @@ export type PodFacts =
   }
   | { readonly how: "none"; readonly why: string };
 
+/** Checks queries from pods. */
 export function judgePod(facts: PodFacts, running: Running): Verdict {
   if (facts.how === "none") return skipped(facts.why);
   if (facts.how === "failed") {

@@ -7,6 +7,7 @@ import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { type FamilyRules, programOf } from "./iptables.ts";
 import type { Running } from "./listeners.ts";
 
+/** Rules of one family. */
 export interface RuleFacts {
   readonly rules: FamilyRules;
   readonly levels: readonly { readonly level: FailOpenLevel; readonly set: RuleSet }[];

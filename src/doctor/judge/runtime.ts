@@ -1,6 +1,7 @@
 import type { BackendName } from "../../node/rules/iptables.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
+/** Platform and permissions. */
 export interface RuntimeFacts {
   readonly os: string;
   readonly arch: string;
@@ -25,6 +26,7 @@ export function judgeRuntime({ os, arch, deno, libcMissing, touchesHost }: Runti
     );
 }
 
+/** Checks the permissions of Deno. */
 export function judgePermissions({ denied, touchesHost }: RuntimeFacts): Verdict {
   if (denied.length === 0) return ok("all that nodens needs");
   const isFatal = denied.some((name) => name !== "ffi" && (name !== "run" || touchesHost));
@@ -36,6 +38,7 @@ export function judgePermissions({ denied, touchesHost }: RuntimeFacts): Verdict
 /** linux/capability.h. */
 const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
 
+/** Capabilities. */
 export interface CapabilityFacts {
   readonly effective: bigint | null;
   readonly unprivilegedPort: number;
@@ -56,6 +59,7 @@ export function mayAdminister(effective: bigint | null): boolean | null {
   return effective === null ? null : (effective >> BIT.NET_ADMIN & 1n) === 1n;
 }
 
+/** Checks that this process's capabilities suffice. */
 export function judgeCapabilities(facts: CapabilityFacts): Verdict {
   const { effective, lowestPort, setupInterface, setupRules, backend, unprivilegedPort } = facts;
   if (effective === null) return skipped("/proc/self/status cannot be read");

@@ -2,6 +2,7 @@ import type { BlockConfig, Config } from "../../config/types.ts";
 import { forwardings } from "../../plugins/config_traits.ts";
 import type { Forwarding } from "../../plugins/traits.ts";
 
+/** A server to query. */
 export interface Target {
   readonly role: "listener" | "cluster" | "upstream";
   readonly address: string;
@@ -10,6 +11,7 @@ export interface Target {
   readonly names: readonly Name[];
 }
 
+/** A name to query. */
 export interface Name {
   readonly what: "cluster" | "outside";
   readonly name: string;

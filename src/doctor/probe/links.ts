@@ -3,11 +3,13 @@ import { Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
 import type { Surroundings } from "./options.ts";
 
+/** Links and addresses. */
 export interface LinkFacts extends Pick<InterfaceFacts, "kinds" | "link"> {
   readonly addresses: readonly (LocalAddress & { readonly kind: string })[];
   readonly uplinks: readonly string[];
 }
 
+/** Reads links and addresses. */
 export function probeLinks(
   name: string,
   { tree, host }: Pick<Surroundings, "tree" | "host">,

@@ -7,6 +7,7 @@ import type { HttpAddress } from "../../plugins/http_address.ts";
 import type { KernelTree } from "../../sys/kernel_tree.ts";
 import type { Answer } from "../judge/queries.ts";
 
+/** Options of an examination. */
 export interface DoctorOptions {
   readonly node: NodeOptions;
   readonly rules: RuleRequest;
@@ -21,10 +22,12 @@ export interface DoctorOptions {
   readonly domain: string;
 }
 
+/** Whether rules are wanted. */
 export function wantsRules({ node, rules }: DoctorOptions): boolean {
   return node.setupIptables || rules.redirect !== null;
 }
 
+/** A query. */
 export interface Question {
   readonly name: string;
   readonly address: string;

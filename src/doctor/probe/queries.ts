@@ -5,6 +5,7 @@ import type { Surroundings } from "./options.ts";
 /** Slower answers need no second measurement. */
 const ASK_AGAIN_BELOW_MS = 250;
 
+/** Dependencies of the queries. */
 export interface AskOptions {
   readonly ask: Surroundings["ask"];
   readonly timeoutMs: number;
@@ -36,6 +37,7 @@ export async function askTargets(
   return results;
 }
 
+/** Names to query. */
 export function namesOf(
   { clusterName, outsideName }: { clusterName: string | null; outsideName: string },
 ): Name[] {
