@@ -14,8 +14,7 @@ import {
 import type { HostEntry, Inherited, Rewrite, StubZone } from "./cluster.ts";
 import { type Edit, endOf, indentAfter, openingLine } from "./edits.ts";
 
-/** A node's Corefile. */
-export interface NodeCorefile {
+interface NodeCorefile {
   /** With a template's variables. */
   readonly text: string;
   /** With variables filled. */

@@ -3,7 +3,8 @@ import type { NodeContainer } from "./documents.ts";
 /** Anything in the form of a variable. */
 export const VARIABLE = /__(?:PILLAR|PROMETHEUS)__[A-Z0-9_]*/g;
 
-interface VariableValues {
+/** What fills the variables of a manifest. */
+export interface VariableValues {
   localDns: string;
   domain: string;
   /** Null leaves dependent variables. */

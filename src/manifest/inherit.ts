@@ -6,8 +6,7 @@ import { DEFAULT_NODE, type NodeArguments, type ReadArguments } from "./check_ar
 import { type NodeContainer, readManifest } from "./documents.ts";
 import { fillServed, findServed, podView } from "./served.ts";
 
-/** A completed manifest. */
-export interface InheritResult {
+interface InheritResult {
   readonly text: string;
   readonly missing: readonly Missing[];
 }

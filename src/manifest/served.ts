@@ -54,7 +54,7 @@ export function fillServed(
   }).text;
 }
 
-/** What a Corefile called `name` sees: ConfigMaps, environment, hosts and resolv.conf. */
+/** The pod as seen by a Corefile called `name`: ConfigMaps, environment, hosts, resolv.conf. */
 export function podView({ container, node: { target } }: Served, name: string): HostView {
   // kubelet gives each container both.
   const all = new Map<string, { text: string }>([

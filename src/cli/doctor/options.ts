@@ -1,7 +1,7 @@
 import { quote } from "../../corefile/quote.ts";
 import { parseName } from "../../dns/name.ts";
 import type { DoctorOptions } from "../../doctor/probe/options.ts";
-import { boolean, FlagError, type FlagValues, number, type ParsedFlags, text } from "../flags.ts";
+import { boolean, flagFault, type FlagValues, number, type ParsedFlags, text } from "../flags.ts";
 import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 
 /** Flags of `nodens doctor` and of serving. */
@@ -41,8 +41,7 @@ function readName(flag: "name" | "outside", text: string): string {
     if (text !== "") parseName(text);
     return text;
   } catch (error) {
-    throw new FlagError(
-      `flag -${flag}: ${quote(text)} is not a name (like example.org): ${(error as Error).message}`,
-    );
+    const why = (error as Error).message;
+    throw flagFault(flag, `${quote(text)} is not a name (like example.org): ${why}`);
   }
 }
