@@ -4,9 +4,8 @@ import { ruleBeats, ruleFamilies } from "../node/rule_plan.ts";
 import type { Family } from "../node/rules/rule_text.ts";
 import { destinationText } from "../node/rules/rules.ts";
 import { literalHost } from "../plugins/http_address.ts";
-import { judgeCorefile, judgeService } from "./judge/corefile.ts";
+import { judgeCorefile, judgeInherit, judgeService } from "./judge/corefile.ts";
 import type { Finding, Verdict } from "./judge/finding.ts";
-import { judgeInherit } from "./judge/inherit.ts";
 import { judgeInterface, judgeLinkKind } from "./judge/interface.ts";
 import { judgeIptables, judgeLock, judgeMatches, programOf } from "./judge/iptables.ts";
 import {
@@ -27,13 +26,11 @@ import {
   parseEffective,
 } from "./judge/runtime.ts";
 import { planTargets, type Target } from "./judge/targets.ts";
-import { probeCorefile, STAND_IN } from "./probe/corefile.ts";
+import { probeCorefile, probeInherit, STAND_IN } from "./probe/corefile.ts";
 import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
-import { probeInherit } from "./probe/inherit.ts";
 import { type LinkFacts, probeLinks } from "./probe/links.ts";
 import { type DoctorOptions, type Surroundings, wantsRules } from "./probe/options.ts";
-import { askFromGateway, askFromNamespace } from "./probe/pod.ts";
-import { askTargets, namesOf } from "./probe/queries.ts";
+import { askFromGateway, askFromNamespace, askTargets, namesOf } from "./probe/queries.ts";
 import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { judgeInherit } from "../../src/doctor/judge/inherit.ts";
+import { judgeInherit } from "../../src/doctor/judge/corefile.ts";
 import type { DoctorOptions } from "../../src/doctor/probe/options.ts";
-import { probeInherit } from "../../src/doctor/probe/inherit.ts";
+import { probeInherit } from "../../src/doctor/probe/corefile.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const COREFILE = `cluster.local {

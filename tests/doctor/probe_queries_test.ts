@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { askFromGateway, askFromNamespace } from "../../src/doctor/probe/pod.ts";
-import { askTargets, namesOf } from "../../src/doctor/probe/queries.ts";
+import {
+  askFromGateway,
+  askFromNamespace,
+  askTargets,
+  namesOf,
+} from "../../src/doctor/probe/queries.ts";
 import type { Question } from "../../src/doctor/probe/options.ts";
 import type { Target } from "../../src/doctor/judge/targets.ts";
 

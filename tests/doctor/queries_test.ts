@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { type CorefileFacts, judgeCorefile } from "../../src/doctor/judge/corefile.ts";
-import { answerOf } from "../../src/doctor/probe/pod.ts";
+import { answerOf } from "../../src/doctor/probe/queries.ts";
 import {
   type Answer,
   type Asked,
