@@ -1,3 +1,4 @@
+import { basename } from "node:path/posix";
 import type { HostView } from "../config/host.ts";
 import { Faults, TooManyFaults } from "../corefile/error.ts";
 import type { Line } from "../corefile/parser.ts";
@@ -137,7 +138,7 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
   if (!faults.empty) throw faults.toErrors();
   // Unmatched imports and unset variables, of given files only.
   if (data.has(COREFILE)) notes.push(...faults.warnings);
-  const imported = new Set(read.files.map(baseName));
+  const imported = new Set(read.files.map((file) => basename(file)));
   for (const key of custom) {
     if (!imported.has(key)) notes.push(`${key} is not imported by the Corefile`);
   }
@@ -148,8 +149,8 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
 function viewOf(data: ReadonlyMap<string, string>): HostView {
   return {
     env: () => undefined,
-    readTextFile: (path) => data.get(baseName(path)) ?? "nameserver 192.0.2.53\n",
-    kindOf: (path) => data.has(baseName(path)) || path === "/etc/resolv.conf" ? "file" : null,
+    readTextFile: (path) => data.get(basename(path)) ?? "nameserver 192.0.2.53\n",
+    kindOf: (path) => data.has(basename(path)) || path === "/etc/resolv.conf" ? "file" : null,
     readDirectory: () => [...data.keys()].filter((key) => key !== COREFILE).sort(),
     absolute: (path) => path.startsWith("/") ? path : `${DIRECTORY}/${path}`,
     hostname: () => "node",
@@ -211,10 +212,10 @@ function readHosts(
     }
   };
   if (file !== undefined) {
-    const text = data.get(baseName(file.text));
+    const text = data.get(basename(file.text));
     if (text !== undefined) {
       text.split("\n").forEach((one, i) =>
-        add(one.replace(/#.*/, "").trim().split(/\s+/), `${baseName(file.text)}:${i + 1}`)
+        add(one.replace(/#.*/, "").trim().split(/\s+/), `${basename(file.text)}:${i + 1}`)
       );
     } else if (file.text !== "/etc/hosts") {
       const where = placeOf({ file: from, line: number });
@@ -271,9 +272,5 @@ function readKubeDns({ name, data }: ConfigMap) {
 }
 
 function placeOf({ file, line }: { file: string; line: number }): string {
-  return `${baseName(file)}:${line}`;
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
+  return `${basename(file)}:${line}`;
 }
