@@ -29,7 +29,7 @@ import { planTargets, type Target } from "./judge/targets.ts";
 import { probeCorefile, probeInherit, STAND_IN } from "./probe/corefile.ts";
 import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
 import { type LinkFacts, probeLinks } from "./probe/links.ts";
-import { type DoctorOptions, type Surroundings, wantsRules } from "./probe/options.ts";
+import type { DoctorOptions, Surroundings } from "./probe/options.ts";
 import { askFromGateway, askFromNamespace, askTargets, namesOf } from "./probe/queries.ts";
 import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
@@ -52,6 +52,7 @@ export async function examine(
   const { host, tree, ask, libcMissing } = surroundings;
   const { node, timeoutMs } = options;
   const { localIps, setupInterface } = node;
+  const setupRules = node.setupIptables || options.rules.redirect !== null;
   const { corefile, service } = await probeCorefile(options, host);
   const { config } = corefile;
   const inherited = options.inherit === ""
@@ -82,7 +83,7 @@ export async function examine(
     deno: Deno.version.deno,
     libcMissing,
     denied: PERMISSIONS.filter((name) => Deno.permissions.querySync({ name }).state !== "granted"),
-    touchesHost: setupInterface || wantsRules(options),
+    touchesHost: setupInterface || setupRules,
   };
   const capabilities = {
     effective: parseEffective(tree?.read("/proc/self/status") ?? ""),
@@ -91,7 +92,7 @@ export async function examine(
     ),
     lowestPort: config?.listeners.map(({ port }) => port).toSorted((a, b) => a - b)[0] ?? null,
     setupInterface,
-    setupRules: wantsRules(options),
+    setupRules,
     backend: rules.backend,
   };
   const link = { wanted: localIps, setupInterface, name: node.interfaceName, running, ...links };

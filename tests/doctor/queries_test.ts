@@ -142,10 +142,13 @@ Deno.test("checkOf: the id contains role and address", () => {
 });
 
 const GATEWAY: PodFacts = {
-  ...{ how: "gateway", source: "10.244.0.1", link: "cni0", server: "10.96.0.10:53" },
+  ...{ how: "gateway", from: "10.244.0.1 (cni0)", server: "10.96.0.10:53" },
   asked: asked(GOOD),
 };
-const NAMESPACE: PodFacts = { how: "namespace", server: "10.96.0.10:53", asked: asked(GOOD) };
+const NAMESPACE: PodFacts = {
+  ...{ how: "namespace", from: "a namespace beside the node", server: "10.96.0.10:53" },
+  asked: asked(GOOD),
+};
 
 testFindings("pod", [
   {

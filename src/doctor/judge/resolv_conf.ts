@@ -82,11 +82,9 @@ export function judgeKubelet(
   const loop = resolvConf?.servers?.filter((one) => own.includes(one)) ?? [];
   if (loop.length > 0) {
     return problem(
-      `${path} gives pods with dnsPolicy Default ${resolvConf!.path}, which names` +
-        ` ${
-          loop.join(", ")
-        }; kube-dns is such a pod, so it would forward to nodens, and nodens to` +
-        " it",
+      `${path} gives pods with dnsPolicy Default ${resolvConf!.path}, which names ` +
+        loop.join(", ") +
+        "; kube-dns is such a pod, so it would forward to nodens, and nodens to it",
       "set resolvConf to a file that names the real servers, such as" +
         " /run/systemd/resolve/resolv.conf, and restart kubelet",
     );

@@ -19,6 +19,8 @@ export interface Name {
 
 const MAX_TARGETS = 16;
 const BOTH = ["UDP", "TCP"] as const;
+/** Where a socket for all addresses is asked. */
+const LOOPBACK: Record<string, string> = { "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 /** Plans queries to listeners, cluster DNS and upstreams. */
 export function planTargets(
@@ -31,11 +33,7 @@ export function planTargets(
 ): Target[] {
   const listeners = (config?.listeners ?? []).map(({ address, port, zones }): Target => ({
     role: "listener",
-    address: address === "::"
-      ? "::1"
-      : address === "" || address === "0.0.0.0"
-      ? "127.0.0.1"
-      : address,
+    address: LOOPBACK[address] ?? address,
     port,
     transports: BOTH,
     names: names.filter(({ name }) => longest(zones, name) !== undefined),

@@ -22,11 +22,6 @@ export interface DoctorOptions {
   readonly domain: string;
 }
 
-/** Whether rules are wanted. */
-export function wantsRules({ node, rules }: DoctorOptions): boolean {
-  return node.setupIptables || rules.redirect !== null;
-}
-
 /** A query. */
 export interface Question {
   readonly name: string;

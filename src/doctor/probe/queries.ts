@@ -72,7 +72,12 @@ export async function askFromGateway(
   const { address: source, link } = gateway;
   const options = { ask, timeoutMs, source };
   const [asked = []] = await askTargets([{ ...target, transports: ["UDP"] }], options);
-  return { how: "gateway", source, link, asked, server: `${target.address}:${target.port}` };
+  return {
+    how: "gateway",
+    from: `${source} (${link})`,
+    asked,
+    server: `${target.address}:${target.port}`,
+  };
 }
 
 /** Queries from a temporary network namespace, through PREROUTING and INPUT. */
@@ -130,7 +135,12 @@ export async function askFromNamespace(
         asked.push({ what, name: qname, transport, answer: await query(qname, transport) });
       }
     }
-    return { how: "namespace", asked, server: `${address}:${port}` };
+    return {
+      how: "namespace",
+      from: "a namespace beside the node",
+      asked,
+      server: `${address}:${port}`,
+    };
   } finally {
     if (made) {
       await ip("link", "delete", cable);
