@@ -1,6 +1,6 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
-import { ruleBeats, ruleFamilies } from "../node/rule_plan.ts";
+import { LEVELS, ruleBeats, ruleFamilies, ruleSet } from "../node/rule_plan.ts";
 import type { Family } from "../node/rules/rule_text.ts";
 import { destinationText } from "../node/rules/rules.ts";
 import { literalHost } from "../plugins/http_address.ts";
@@ -31,7 +31,7 @@ import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
 import { type LinkFacts, probeLinks } from "./probe/links.ts";
 import type { DoctorOptions, Surroundings } from "./probe/options.ts";
 import { askFromGateway, askFromNamespace, askTargets, namesOf } from "./probe/queries.ts";
-import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
+import { probeHeartbeat, probeMatches, probeRules } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
 
 /** Result of an examination. */
@@ -187,7 +187,8 @@ async function probeAllRules(
     ruleFamilies(options.rules).map(async (family) => {
       const failOpen = ruleBeats(family, options.rules).length > 0;
       const rules = await probeRules(family, surroundings);
-      const levels = ruleLevels(family, options);
+      const levels = (failOpen ? LEVELS : ["none" as const])
+        .map((level) => ({ level, set: ruleSet(family, level, options.rules) }));
       const best = levels[0]!.set;
       const matches = await probeMatches(rules, best, { ...surroundings, failOpen });
       return { family, rules, levels, best, matches, running, failOpen };
