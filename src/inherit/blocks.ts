@@ -42,16 +42,10 @@ export function zonesOf(key: string, defaultPort: number): { zone: string; port:
 
 /** The block that answers for a name. */
 export function blockFor(blocks: readonly Block[], name: string): Block | null {
-  let best: Block | null = null;
-  let size = -1;
-  for (const block of blocks) {
-    for (const zone of block.zones) {
-      if (zone.length <= size || !isWithin(name, zone)) continue;
-      best = block;
-      size = zone.length;
-    }
-  }
-  return best;
+  const found = blocks.flatMap((block) =>
+    block.zones.filter((zone) => isWithin(name, zone)).map((zone) => ({ block, zone }))
+  );
+  return found.toSorted((a, b) => b.zone.length - a.zone.length)[0]?.block ?? null;
 }
 
 /** First `forward` of a block that accepts a name. */
