@@ -1,7 +1,7 @@
 import { formatIPv6 } from "../../dns/address.ts";
 import { typeText } from "../../dns/mnemonics.ts";
 import { SERVICE_KEYS } from "../../dns/service_keys.ts";
-import type { WireReader } from "./wire.ts";
+import type { WireReader } from "./message.ts";
 
 /** Unlisted types: RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {

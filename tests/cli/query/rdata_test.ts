@@ -5,7 +5,7 @@ import { type Answer, encode } from "dns-packet";
 import { typeNumber } from "../../../src/dns/mnemonics.ts";
 import { rdataText } from "../../../src/cli/query/rdata.ts";
 import { formatShort } from "../../../src/cli/query/print.ts";
-import { WireReader } from "../../../src/cli/query/wire.ts";
+import { WireReader } from "../../../src/cli/query/message.ts";
 
 const KEY = Buffer.from("0301".repeat(30), "hex");
 const KEY_TEXT = KEY.toString("base64");
