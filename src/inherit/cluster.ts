@@ -112,14 +112,9 @@ function dataOf(maps: readonly ConfigMap[], notes: string[]): ReadonlyMap<string
 
 /** First forward zone of Kubernetes. */
 function domainOf(blocks: readonly Block[]): string | null {
-  for (const block of blocks) {
-    for (const { words } of linesOf(block, "kubernetes")) {
-      const zones = words.slice(1).flatMap(({ text }) => zonesOf(text, 53)).map(({ zone }) => zone);
-      const domain = zones.find((zone) => zone !== "." && !zone.endsWith(".arpa."));
-      if (domain !== undefined) return domain;
-    }
-  }
-  return null;
+  return blocks.flatMap((block) => linesOf(block, "kubernetes"))
+    .flatMap(({ words }) => words.slice(1).flatMap(({ text }) => zonesOf(text, 53)))
+    .map(({ zone }) => zone).find((zone) => zone !== "." && !zone.endsWith(".arpa.")) ?? null;
 }
 
 function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[] {
