@@ -70,7 +70,7 @@ export function command<const F extends Flags>(description: Command<F>): Command
 }
 
 /** Runs a command; `program` replaces loaded code. */
-export async function runCommand(
+export async function dispatchCommand(
   command: Command,
   args: readonly string[],
   { io, program }: { io: CommandIo; program?: Program<never> },

@@ -14,6 +14,8 @@ import { formatMessage, formatShort } from "./print.ts";
 /** dig's exit codes. */
 export const QUERY_EXIT = { reply: 0, noReply: 9, internal: 10 } as const;
 
+type Transport = "UDP" | "TCP";
+
 /** `nodens query`: prints like dig. */
 export async function run(
   { args }: Pick<Call, "args">,
@@ -58,17 +60,12 @@ export async function run(
   }
 }
 
-interface Reply {
-  message: Uint8Array;
-  transport: "UDP" | "TCP";
-}
-
 async function ask(
   { name, type, options }: QueryRequest,
   target: QueryTarget,
   output: Output,
-): Promise<Reply | null> {
-  let transport: Reply["transport"] = options.tcp ? "TCP" : "UDP";
+): Promise<{ message: Uint8Array; transport: Transport } | null> {
+  let transport: Transport = options.tcp ? "TCP" : "UDP";
   for (let left = options.tries; left > 0;) {
     const query = buildQuery({ name, type, ...options });
     const accept = (message: Uint8Array) => {

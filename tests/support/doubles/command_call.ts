@@ -1,8 +1,8 @@
 import {
   type Command,
   type CommandIo,
+  dispatchCommand,
   type Program,
-  runCommand,
 } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 
@@ -29,6 +29,6 @@ export async function callCommand(
     },
   };
   const found = COMMANDS.find((one) => one === command || one.name === command)!;
-  called.code = await runCommand(found, args, { io, ...run && { program: { run } } });
+  called.code = await dispatchCommand(found, args, { io, ...run && { program: { run } } });
   return called;
 }
