@@ -1,7 +1,7 @@
 /** Debian packages. They start nothing: port 53 may be in use, and the Corefile is missing. */
 import { gzipSync } from "node:zlib";
 import { COMMANDS } from "../src/cli/commands.ts";
-import { completionScript } from "../src/cli/shell/scripts.ts";
+import { SCRIPTS } from "../src/cli/shell/scripts.ts";
 import { manualPage } from "../src/cli/shell/man.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { setTimes } from "./archive.ts";

@@ -36,21 +36,14 @@ const FILES: Meanings = {
   "/etc/resolv.conf": "Servers of the host, for query, and for a forward that names the file.",
 };
 
-const EXAMPLES: readonly (readonly [example: string, meaning: string])[] = [
-  [
-    "nodens -conf Corefile -p 1053",
+const EXAMPLES: Meanings = {
+  "nodens -conf Corefile -p 1053":
     "Serve a Corefile, with 1053 as the port of blocks that name none",
-  ],
-  ["nodens check Corefile", "Look for faults in it"],
-  [
-    "nodens query example.org MX @127.0.0.1 -p 1053 +short",
-    "Ask the server that was started above",
-  ],
-  [
-    "nodens redirect install -n -to 169.254.20.10",
+  "nodens check Corefile": "Look for faults in it",
+  "nodens query example.org MX @127.0.0.1 -p 1053 +short": "Ask the server that was started above",
+  "nodens redirect install -n -to 169.254.20.10":
     "Print the commands that send the host's queries to nodens",
-  ],
-];
+};
 
 const MAX_WIDTH = 70;
 
@@ -88,7 +81,7 @@ export function manualPage(commands: readonly Command[], version: string): strin
     ".Sh EXIT STATUS",
     ...codeList(serve),
     ".Sh EXAMPLES",
-    ...EXAMPLES.flatMap(([example, meaning], i) => [
+    ...Object.entries(EXAMPLES).flatMap(([example, meaning], i) => [
       ...(i === 0 ? [] : [".Pp"]),
       text(`${meaning}:`),
       `.Dl ${argument(example)}`,
