@@ -167,10 +167,9 @@ async function stubZones(block: Block): Promise<StubZone[]> {
 function forwardedZones(line: Line): StubZone[] {
   const from = line.words[1];
   if (from === undefined) return [];
-  const everything = { ...line, words: [line.words[0], { ...from, text: "." }] as Line["words"] };
-  everything.words.push(...line.words.slice(2));
+  const words: Line["words"] = [line.words[0], { ...from, text: "." }, ...line.words.slice(2)];
   return zonesOf(from.text, 53).filter(({ zone }) => zone !== ".").map(({ zone }) => ({
-    ...{ zone, lines: [everything], where: placeOf(from) },
+    ...{ zone, lines: [{ ...line, words }], where: placeOf(from) },
     servers: serversOf(line),
   }));
 }
