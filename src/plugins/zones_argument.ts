@@ -12,8 +12,3 @@ export function readZones(tokens: Dispenser, names: readonly string[]): string[]
     }
   });
 }
-
-/** Whether a name is a zone's or below it. Both are normalised. */
-export function isWithin(name: string, zone: string): boolean {
-  return zone === "." || name === zone || name.endsWith(`.${zone}`);
-}

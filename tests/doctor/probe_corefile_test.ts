@@ -43,9 +43,8 @@ function look(
     },
   };
   return probeCorefile({
-    template: template === null ? null : { ...TEMPLATE, ...template },
+    node: { template: template === null ? null : { ...TEMPLATE, ...template }, dnsPort: 53 },
     corefile: template === null ? "/made" : "",
-    defaultPort: 53,
   }, host);
 }
 

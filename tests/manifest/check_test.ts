@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { runCommand } from "../../release/command.ts";
 import { readManifest } from "../../src/manifest/documents.ts";
 import { contains, parseNetwork } from "../../src/manifest/networks.ts";
-import { manifest } from "./support.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { CASES, manifest } from "./support.ts";
 
 const ARGS = '"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"';
 
@@ -292,8 +293,10 @@ Deno.test("check: the command checks a file", async () => {
     );
     return { code, err: stderr };
   };
-  const good = await run("-check", "tests/manifest/golden/iptables.yaml");
-  assert.deepEqual(good, { code: 0, err: "" });
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/m.yaml`, (await manifest(CASES.iptables!)).out);
+    assert.deepEqual(await run("-check", `${folder}/m.yaml`), { code: 0, err: "" });
+  });
   const bad = await run("-check", "tests/manifest/nodelocaldns.yaml");
   assert.equal(bad.code, 1);
   assert.match(bad.err, /^tests\/manifest\/nodelocaldns\.yaml:57: __PILLAR__DNS__DOMAIN__ is not/);

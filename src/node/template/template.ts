@@ -11,7 +11,8 @@ const UPSTREAMS = "__PILLAR__UPSTREAM__SERVERS__";
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 /** The only one without the prefix (kubernetes-sigs/node-local-dns). */
 const METRICS = "__PROMETHEUS__ENDPOINT__";
-const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN, METRICS] as const;
+/** All variables of a template. */
+export const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN, METRICS] as const;
 
 const RESOLV_CONF = "/etc/resolv.conf";
 /** node-cache's TTL for stub domains. */
