@@ -1,6 +1,5 @@
 import type { HostView } from "../config/host.ts";
-import type { LoadedConfig } from "../loading/load.ts";
-import { readConfig } from "../loading/read.ts";
+import { type LoadedConfig, readConfig } from "../loading/load.ts";
 
 /** Location of the Corefile. */
 export interface ConfigSourceOptions {

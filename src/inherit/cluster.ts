@@ -2,7 +2,7 @@ import type { HostView } from "../config/host.ts";
 import { Faults, TooManyFaults } from "../corefile/error.ts";
 import type { Line } from "../corefile/parser.ts";
 import { parseAddress } from "../dns/address.ts";
-import { readConfig } from "../loading/read.ts";
+import { readConfig } from "../loading/load.ts";
 import { parseKubeDnsConfig } from "../node/template/kube_dns_config.ts";
 import {
   type Block,

@@ -8,6 +8,7 @@ import { didYouMean } from "../corefile/nearest.ts";
 import { type Line, parseCorefile, type ServerBlock } from "../corefile/parser.ts";
 import { quote } from "../corefile/quote.ts";
 import { CHAIN } from "../plugins/chain.ts";
+import { LibraryMissing } from "../plugins/controller.ts";
 import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import { collectListeners, type Served } from "./listeners.ts";
@@ -25,16 +26,34 @@ const MAX_LINES_BEFORE = 1000;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  readonly defaultPort: number;
+}
+
 interface Context {
-  readonly source: { file: string; text: string; defaultPort: number };
+  readonly source: Source;
   readonly host: HostView;
   readonly faults: Faults;
   readonly config: Config;
   zones: number;
 }
 
-/** Reads a Corefile. Throws `CorefileErrors`, or `LibraryMissing` (see `readConfig`). */
-export function loadConfig(source: Context["source"], host: HostView): LoadedConfig {
+/** Reads a Corefile; loads the libraries that its plugins need. Throws `CorefileErrors`. */
+export async function readConfig(source: Source, host: HostView): Promise<LoadedConfig> {
+  for (;;) {
+    try {
+      return loadConfig(source, host);
+    } catch (error) {
+      if (!(error instanceof LibraryMissing)) throw error;
+      await error.load();
+    }
+  }
+}
+
+/** `readConfig` without loading: throws `LibraryMissing` instead. */
+export function loadConfig(source: Source, host: HostView): LoadedConfig {
   const faults = new Faults();
   const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };
   try {

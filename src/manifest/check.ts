@@ -2,8 +2,7 @@ import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
-import type { LoadedConfig } from "../loading/load.ts";
-import { readConfig } from "../loading/read.ts";
+import { type LoadedConfig, readConfig } from "../loading/load.ts";
 import { fillTemplate } from "../node/template/template.ts";
 import {
   checkArguments,

@@ -5,7 +5,7 @@ import { CorefileErrors } from "../../corefile/error.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import { canonicalAddress } from "../../dns/address.ts";
 import { describeConfig } from "../../loading/describe.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readConfig } from "../../loading/load.ts";
 import type { Call, CommandIo } from "../command.ts";
 
 /** `nodens check FILE`: 0, or 1 with every fault. */

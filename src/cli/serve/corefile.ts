@@ -1,6 +1,6 @@
 import { ConfigSource } from "../../control/config_source.ts";
 import { denoHost } from "../../control/host_deno.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readConfig } from "../../loading/load.ts";
 import type { BaseCorefile } from "../../node/template/base_corefile.ts";
 import type { TemplateOptions } from "../../node/template/options.ts";
 import type { NodeContext } from "./node.ts";

@@ -1,6 +1,5 @@
-import { formatDuration, parseDuration } from "../../corefile/durations.ts";
+import { formatDuration, MAX_DURATION_MS, parseDuration } from "../../corefile/values.ts";
 import { quote } from "../../corefile/quote.ts";
-import { MAX_DURATION_MS } from "../../corefile/values.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";

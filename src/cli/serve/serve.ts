@@ -1,7 +1,7 @@
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
-import { surviveErrors } from "../../control/last_resort.ts";
+import { surviveErrors } from "../../control/exceptions.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
 import { Reloader } from "../../control/reloader.ts";
 import { Server } from "../../control/server.ts";

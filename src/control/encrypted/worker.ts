@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
 import { GarbageWatch } from "../../sys/garbage.ts";
 import { openLibc } from "../../sys/libc.ts";
-import { exceptionText, thrownBy } from "../exception_text.ts";
+import { exceptionText, thrownBy } from "../exceptions.ts";
 import { TlsLane } from "./lane.ts";
 import {
   closedPlace,

@@ -1,5 +1,5 @@
 import type { HostView } from "../../config/host.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readConfig } from "../../loading/load.ts";
 import { findFile, readInputs, readKubeDns } from "../../node/template/config_files.ts";
 import { NO_KUBE_DNS_CONFIG } from "../../node/template/kube_dns_config.ts";
 import type { TemplateOptions } from "../../node/template/options.ts";

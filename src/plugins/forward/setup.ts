@@ -2,7 +2,7 @@ import { labelOf } from "../../upstream/options.ts";
 import { parseAddress } from "../../dns/address.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import { formatDuration } from "../../corefile/durations.ts";
+import { formatDuration } from "../../corefile/values.ts";
 import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
 import { isWithin, readZones } from "../zones_argument.ts";
 import { type ForwardOptions, transportOf } from "./options.ts";

@@ -5,7 +5,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 import { explainFailure, isRefusal, NO_TLS, UpstreamRefused } from "./failure.ts";
 import type { Credentials } from "./files.ts";
-import { TlsTransport } from "./transport.ts";
+import { type SecureConnection, TlsTransport } from "./connection.ts";
 
 const EXPLAIN_MS = 1500;
 /** One per server; descriptors come from `FILE_SHARES.process`. */
@@ -13,12 +13,6 @@ const MAX_EXPLANATIONS = 2;
 const UNVERIFIED = "certificate cannot be verified";
 
 const explanations = new Map<string, Promise<string>>();
-
-/** A TLS connection and its transport. */
-export interface SecureConnection {
-  readonly socket: TLSSocket;
-  readonly transport: TlsTransport;
-}
 
 /** The runtime does not distinguish reasons. */
 const REFUSED_CODES = new Set([
