@@ -67,8 +67,7 @@ export class Reloader {
   async #tryReload(onlyIfChanged: boolean): Promise<boolean> {
     const { source, apply, log, onStart, onDone } = this.#options;
     const at = new Date(this.#clock.wall()).toISOString();
-    const reading = source.read();
-    await reading.catch(() => {});
+    const loaded = await source.read().catch((error: Error) => error);
     if (onlyIfChanged) {
       if (source.hash === this.#tried) return false;
       onStart?.();
@@ -76,7 +75,7 @@ export class Reloader {
     }
     this.#tried = source.hash;
     try {
-      const loaded = await reading;
+      if (loaded instanceof Error) throw loaded;
       for (const warning of loaded.warnings) log("warning", warning);
       await apply(loaded);
       this.#serves(loaded.config);

@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, systemClock } from "../base/clock.ts";
 import { releaseBuffer } from "../base/transfer.ts";
 import type { Config } from "../config/types.ts";
-import { describeShares, type FileShares } from "../io/file_shares.ts";
+import { describeShares, type FileShares, shareFiles } from "../io/file_shares.ts";
 import type { LoadedConfig } from "../loading/load.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { Companion, Delivery, Keeper } from "../plugins/companion.ts";
@@ -10,6 +10,7 @@ import type { HttpAddress } from "../plugins/http_address.ts";
 import { SHARED_BYTES } from "../plugins/shared_memory.ts";
 import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
+import { raiseFileLimit } from "../sys/limits.ts";
 import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
@@ -23,7 +24,6 @@ import {
   type PreparedChange,
 } from "./plane/data_plane.ts";
 import { buffersOf, deliveriesForEach, DeliveryGate } from "./plane/deliveries.ts";
-import { shareOwnFiles } from "./plane/own_files.ts";
 import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 import { startBeside } from "./plane/start_beside.ts";
@@ -34,6 +34,8 @@ const SAVE_MS = 2000;
 const DRAIN_MS = 6000;
 /** For each other step of stopping. */
 const STOP_MS = 2000;
+/** Without FFI the runtime raises the limit of open files, at least this far. */
+const PORTABLE_FILES = 4096;
 const never = () => false;
 
 /** Period of checking another process and its files. */
@@ -73,7 +75,8 @@ export class Server {
   #followers: Followers;
   #nextFollowers: Followers | null = null;
   #cancelBeside: Cancel = () => {};
-  #left: SharedAddresses | null = null;
+  /** Set at stop. */
+  #ownAddresses: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
     const { driver, workers, logger, registry, build, clock = systemClock } = options;
@@ -83,10 +86,11 @@ export class Server {
     this.#options = options;
     this.#clock = clock;
     const listeners = 2 * workers * config.listeners.length;
-    this.#files = shareOwnFiles(driver, { planes: workers, listeners });
+    const limit = driver === "linux" ? raiseFileLimit(openLibc()) : PORTABLE_FILES;
+    this.#files = shareFiles(limit, { planes: workers, listeners });
     const shares = describeShares(this.#files);
     if (shares !== null && driver === "linux") log("info", shares);
-    this.tls = new TlsThread(log, { clock });
+    this.tls = new TlsThread(log, clock);
     this.planes = Array.from({ length: workers }, () =>
       new DataPlane(config, {
         ...options,
@@ -214,7 +218,7 @@ export class Server {
   /** Valid after `stop` too. */
   hasNeighbours(): boolean {
     if (this.#options.driver !== "linux") return false;
-    return (this.#left ?? this.#boundAddresses()).neighbours().length > 0;
+    return (this.#ownAddresses ?? this.#boundAddresses()).neighbours().length > 0;
   }
 
   /**
@@ -232,8 +236,8 @@ export class Server {
       await orHurry(Promise.all([persist(), this.#endpoints?.stop(STOP_MS)]));
     } else await orHurry(this.#endpoints?.lameduck());
     if (driver === "linux") {
-      this.#left = this.#boundAddresses();
-      await orHurry(this.#left.divertConnections(planes.flatMap(({ sockets }) => sockets)));
+      this.#ownAddresses = this.#boundAddresses();
+      await orHurry(this.#ownAddresses.divertConnections(planes.flatMap(({ sockets }) => sockets)));
     }
     await Promise.all(planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(planes.map((plane) => plane.drain(DRAIN_MS))));
@@ -254,7 +258,7 @@ export class Server {
     this.#cancelBeside = this.#clock.after(BESIDE_MS, async () => {
       const gone = !this.hasNeighbours();
       await this.#allKeepers((keeper) => keeper.follow());
-      if (this.#left !== null) return;
+      if (this.#ownAddresses !== null) return;
       if (!gone) return this.#watchBeside();
       this.#keepers.forEach((keeper) => keeper.own());
       this.#options.logger.log("info", "the other process has stopped; serving alone");

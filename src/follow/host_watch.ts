@@ -66,10 +66,10 @@ export class HostWatch extends Watch {
   }
 
   start(): void {
-    this.lookAfter(0);
+    this.pollAfter(0);
   }
 
-  protected async look(): Promise<number> {
+  async poll(): Promise<number> {
     const { timeoutMs, attempts, minRefreshMs, maxRefreshMs, minRetryMs } = this.#timing;
     const servers = await this.#servers();
     const options = { servers, timeoutMs, attempts, signal: this.stopped };

@@ -31,11 +31,6 @@ const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
 
-/** Test options of `TlsThread`. */
-export interface TlsThreadOptions {
-  clock?: Clock;
-}
-
 /** A data plane as seen by `TlsThread`. */
 export interface LaneUser {
   readonly laneFd: number;
@@ -63,10 +58,7 @@ export class TlsThread {
   #cancelFinish: Cancel = () => {};
   #cancelWatch: Cancel = () => {};
 
-  constructor(
-    log: (level: LogLevel, line: string) => void,
-    { clock = systemClock }: TlsThreadOptions = {},
-  ) {
+  constructor(log: (level: LogLevel, line: string) => void, clock: Clock = systemClock) {
     this.#log = log;
     this.#clock = clock;
   }
@@ -118,7 +110,7 @@ export class TlsThread {
   }
 
   addMetrics(book: SeriesBook): void {
-    const current = (place: number) => this.running ? this.#values[place]! : 0;
+    const current = (index: number) => this.running ? this.#values[index]! : 0;
     book.add("nodens_tls_threads", {}, this.running ? 1 : 0);
     book.add("nodens_tls_thread_restarts_total", {}, this.restarts);
     book.add("nodens_tls_streams", {}, current(TLS_STAT.STREAMS));

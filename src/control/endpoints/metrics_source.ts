@@ -16,7 +16,7 @@ import type { HttpReply, HttpRequest } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { addProcessMetrics } from "./process_metrics.ts";
 
-const ENGINE: readonly [place: number, name: string, labels: Record<string, string>][] = [
+const ENGINE: readonly [index: number, name: string, labels: Record<string, string>][] = [
   [COUNTER.PANICS, "coredns_panics_total", {}],
   [COUNTER.UDP_QUERIES, "nodens_queries_total", { proto: "udp" }],
   [COUNTER.TCP_QUERIES, "nodens_queries_total", { proto: "tcp" }],
@@ -43,7 +43,8 @@ const SHARED_MS = 1000;
 
 /** Answers scrapes from shared memory, without a data plane. */
 export class MetricsSource {
-  readonly #answers: Record<Format, { plain: Recent<HttpReply>; gzip: () => Promise<HttpReply> }>;
+  readonly #replies: Record<Format, Recent<HttpReply>>;
+  readonly #packed = new WeakMap<HttpReply, Promise<HttpReply>>();
   readonly #planes: readonly DataPlane[];
   readonly #registry: MetricRegistry;
 
@@ -58,17 +59,9 @@ export class MetricsSource {
     registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
     registry.gauge("nodens_build_info", { version, deno }).set(1);
     registry.onScrape(addProcessMetrics);
-    const answers = (format: Format) => {
-      const plain = new Recent(SHARED_MS, async () => await this.#render(format), clock);
-      let packed: { from: HttpReply; reply: Promise<HttpReply> } | null = null;
-      const gzip = async () => {
-        const from = await plain.get();
-        if (packed?.from !== from) packed = { from, reply: compress(from) };
-        return await packed.reply;
-      };
-      return { plain, gzip };
-    };
-    this.#answers = { text: answers("text"), openmetrics: answers("openmetrics") };
+    const replies = (format: Format) =>
+      new Recent(SHARED_MS, async () => await this.#render(format), clock);
+    this.#replies = { text: replies("text"), openmetrics: replies("openmetrics") };
   }
 
   configure({ blocks, listeners, endpoints = [] }: Config): void {
@@ -84,9 +77,10 @@ export class MetricsSource {
     }
   }
 
-  readonly serve = ({ headers }: HttpRequest): Promise<HttpReply> => {
-    const { plain, gzip } = this.#answers[chooseFormat(headers.get("accept") ?? null)];
-    return acceptsGzip(headers.get("accept-encoding") ?? null) ? gzip() : plain.get();
+  readonly serve = async ({ headers }: HttpRequest): Promise<HttpReply> => {
+    const reply = await this.#replies[chooseFormat(headers.get("accept") ?? null)].get();
+    if (!acceptsGzip(headers.get("accept-encoding") ?? null)) return reply;
+    return await this.#packed.getOrInsertComputed(reply, compress);
   };
 
   #render(format: Format): HttpReply {
@@ -98,8 +92,8 @@ export class MetricsSource {
   #collect(): SeriesBook {
     const book = new SeriesBook();
     for (const plane of this.#planes) {
-      for (const [place, name, labels] of ENGINE) book.add(name, labels, plane.values[place]!);
-      book.addPlaces(plane.places, plane.values);
+      for (const [index, name, labels] of ENGINE) book.add(name, labels, plane.values[index]!);
+      book.addSeries(plane.places, plane.values);
       for (const { server, drops } of plane.socketDrops()) {
         book.add("nodens_socket_drops_total", { server }, drops);
       }

@@ -4,11 +4,12 @@ import { servedZones } from "../../engine/served.ts";
 import type { Counters } from "../../plugins/status.ts";
 import { describePlugins, type PluginStatuses } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
+import { handlerKey } from "../plane/deliveries.ts";
 
 /** Facts about one data plane. */
 export interface PlaneFacts
   extends Pick<DataPlane, "values" | "places" | "heartbeatAgeMs" | "restarts"> {
-  /** By `placeKey`; null without an answer. */
+  /** By `handlerKey`; null without an answer. */
   answers: ReadonlyMap<string, unknown> | null;
 }
 
@@ -50,11 +51,6 @@ export interface Status {
   reload: ReloadStatus | null;
   listeners: { address: string; port: number; zones: string[] }[];
   blocks: BlockStatus[];
-}
-
-/** Key of a handler in `PlaneFacts.answers`. */
-export function placeKey(block: number, position: number): string {
-  return `${block} ${position}`;
 }
 
 /** Builds a `Status` from facts. */
@@ -100,7 +96,7 @@ export function makeStatus(facts: StatusFacts): Status {
         servers: [
           ...new Map(served[block]!.map(({ listener, server }) => [listener, server])).values(),
         ],
-        answers: planes.map(({ answers }) => answers?.get(placeKey(block, position))),
+        answers: planes.map(({ answers }) => answers?.get(handlerKey({ block, position }))),
       })),
     })),
   };

@@ -2,9 +2,10 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { statusRequest } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
+import { handlerKey } from "../plane/deliveries.ts";
 import type { HttpReply } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
-import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
+import { makeStatus, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
 const ASK_MS = 500;
 const ASK_AGAIN_MS = 100;
@@ -89,10 +90,9 @@ async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
   if (requests.length === 0) {
     requests.push({ block: config.blocks.length, position: 0, request: 0 });
   }
-  const answers = await Promise.all(requests.map(async (request) => {
-    const key = placeKey(request.block, request.position);
-    return [key, await plane.ask(request, ASK_MS)] as const;
-  })).then((entries) => new Map<string, unknown>(entries), () => null);
+  const answers = await Promise.all(
+    requests.map(async (one) => [handlerKey(one), await plane.ask(one, ASK_MS)] as const),
+  ).then((entries) => new Map<string, unknown>(entries), () => null);
   const { values, places, heartbeatAgeMs, restarts } = plane;
   return { values, places, heartbeatAgeMs, restarts, answers };
 }

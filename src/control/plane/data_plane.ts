@@ -21,7 +21,6 @@ import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
 import { buffersOf, handlerKey } from "./deliveries.ts";
 import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
-import { shareOwnFiles } from "./own_files.ts";
 import { PlanePort } from "./plane_port.ts";
 
 /** Doubles: engine counters, hundreds of zones and upstreams. */
@@ -41,7 +40,7 @@ export interface DataPlaneOptions {
   logsFields?: boolean;
   /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. */
   mark?: number;
-  files?: FileShares;
+  files: FileShares;
   onDead: (why: string) => void;
   onHarm?: (why: string) => void;
   refill?: (config: Config) => Promise<readonly Delivery[]>;
@@ -127,7 +126,7 @@ export class DataPlane implements LaneUser {
       counters: this.values.buffer,
       logsFields,
       mark,
-      files: files ?? shareOwnFiles(driver),
+      files,
       shared: this.#shared,
       places: this.places,
       deliveries,

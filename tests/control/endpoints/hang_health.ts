@@ -6,6 +6,7 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { Endpoints } from "../../../src/control/endpoints/endpoints.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
+import { shareFiles } from "../../../src/io/file_shares.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 
@@ -24,6 +25,7 @@ const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeH
 const log = (_level: string, line: string) => write(line);
 const plane = new DataPlane(config, {
   driver: "linux",
+  files: shareFiles(4096),
   log,
   onDead: (why) => {
     write(why);

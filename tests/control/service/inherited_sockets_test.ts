@@ -8,6 +8,7 @@ import type { InheritedSocket } from "../../../src/io/sockets.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { openBound } from "../../support/processes/service.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
+import { shareFiles } from "../../../src/io/file_shares.ts";
 import { askTcp, askUdp } from "../../support/processes/drivers.ts";
 import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
@@ -48,6 +49,7 @@ async function serving(
     new DataPlane(config, {
       driver: "linux",
       inherited,
+      files: shareFiles(4096),
       log,
       onDead: (why) => {
         throw new Error(why);

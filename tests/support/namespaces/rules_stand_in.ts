@@ -8,6 +8,7 @@ import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { linuxNodeRules } from "../../../src/node/node_rules.ts";
 import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { OWN_MARK } from "../../../src/node/rules/rules.ts";
+import { shareFiles } from "../../../src/io/file_shares.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 
 export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
@@ -26,6 +27,7 @@ if (import.meta.main) {
   const plane = new DataPlane(loadConfig(source, fakeHost()).config, {
     driver: "linux",
     mark: OWN_MARK,
+    files: shareFiles(4096),
     log,
     onDead: (why) => {
       write(why);
