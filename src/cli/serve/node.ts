@@ -27,10 +27,10 @@ export interface NodeContext {
 /** Counts set-up errors under node-cache's name. */
 export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
   const name = "coredns_nodecache_setup_errors_total";
-  const counters = new Map(
-    SETUP_ERRORS.map((errortype) => [errortype, registry.counter(name, { errortype })]),
-  );
-  return (error) => counters.get(error)!.add();
+  const counterOf = (errortype: SetupError) => registry.counter(name, { errortype });
+  // All are exported as 0 from the start.
+  SETUP_ERRORS.forEach(counterOf);
+  return (error) => counterOf(error).add();
 }
 
 const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };

@@ -14,13 +14,11 @@ const LAST_WORDS_MS = 500;
 /** Output while serving: log on stdout, faults on stderr. */
 export class ServeOutput {
   readonly logger: Logger;
-  readonly format: LogFormat;
   readonly #errors: LogTarget;
   readonly #exit: (code: number) => never;
 
   constructor(log: LogTarget, errors: LogTarget, exit: (code: number) => never) {
     this.logger = new Logger(log);
-    this.format = log.format;
     this.#errors = errors;
     this.#exit = exit;
   }

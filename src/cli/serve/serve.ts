@@ -1,5 +1,7 @@
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
+import type { Logger } from "../../control/log/logger.ts";
+import type { NodeRole } from "../../node/node_role.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
 import { surviveErrors } from "../../control/exceptions.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
@@ -117,16 +119,14 @@ async function serve(
   const looped = Promise.withResolvers<number>();
   let server: Server;
   const role = await makeNodeRole(context, () => server.checks);
-  const wanted = driver === "linux"
+  const addresses = driver === "linux"
     ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
     : null;
-  wanted?.disregard(inherited.sockets?.descriptors ?? []);
-  const neighbours = wanted?.neighbours() ?? [];
-  const isBeside = () => (wanted?.neighbours() ?? []).length > 0;
-  if (neighbours.length > 0) {
-    const where = neighboursText(neighbours);
-    logger.log("info", `another process is bound to ${where}; starting beside it`);
-  }
+  addresses?.disregard(inherited.sockets?.descriptors ?? []);
+  const neighbours = () => addresses?.neighbours() ?? [];
+  const isBeside = () => neighbours().length > 0;
+  const where = neighboursText(neighbours());
+  if (where !== "") logger.log("info", `another process is bound to ${where}; starting beside it`);
   try {
     role?.prepare();
     server = new Server(loaded.config, {
@@ -137,7 +137,7 @@ async function serve(
       marks: ownMarks(context),
       registry,
       logger,
-      logsFields: output.format === "json",
+      logsFields: values["log-format"] === "json",
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
         isBeside,
@@ -195,6 +195,17 @@ async function serve(
   manager.stopping();
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
+  await stopServing(server, role, { hurried, logger });
+  if (pidfile !== "") removePidFile(pidfile);
+  return code;
+}
+
+/** Stops; interface and rules stay if another process goes on with the addresses. */
+async function stopServing(
+  server: Server,
+  role: NodeRole | null,
+  { hurried, logger }: { hurried: Promise<void>; logger: Logger },
+): Promise<void> {
   const succeeded = server.hasNeighbours();
   if (succeeded) {
     logger.log("info", "another process accepts queries at the same addresses: it goes on");
@@ -203,12 +214,7 @@ async function serve(
   }
   await server.stop(hurried, { succeeded });
   // The other process may have stopped.
-  if (server.hasNeighbours()) {
-    await role?.leave();
-  } else {
-    if (succeeded) await role?.turnAway();
-    await role?.release();
-  }
-  if (pidfile !== "") removePidFile(pidfile);
-  return code;
+  if (server.hasNeighbours()) return await role?.leave();
+  if (succeeded) await role?.turnAway();
+  await role?.release();
 }

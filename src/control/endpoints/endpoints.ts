@@ -6,8 +6,8 @@ import { HealthProbe, type HealthProbeOptions } from "./health_probe.ts";
 import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
-import { Profiles } from "./profiles.ts";
-import { Readiness } from "./readiness.ts";
+import { profileRoutes } from "./profiles.ts";
+import { makeReadiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
 
 /** Options of `Endpoints`. */
@@ -25,7 +25,7 @@ export class Endpoints {
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
-  readonly #profiles: Profiles;
+  readonly #profiles: ReturnType<typeof profileRoutes>;
   #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
@@ -36,7 +36,7 @@ export class Endpoints {
     this.#servers = new HttpServers(options);
     this.#metrics = new MetricsSource(options);
     this.#probe = new HealthProbe(options);
-    this.#profiles = new Profiles(options.planes, this.#clock);
+    this.#profiles = profileRoutes(options.planes, this.#clock);
   }
 
   /**
@@ -64,13 +64,13 @@ export class Endpoints {
     for (const same of Map.groupBy(readies, httpAddressText).values()) {
       const { host, port } = same[0]!;
       const blocks = new Map(same.map(({ block, continuously }) => [block, { continuously }]));
-      const readiness = new Readiness({ planes, config, blocks, clock: this.#clock });
-      const handler = () => this.#ready(readiness);
+      const missing = makeReadiness({ planes, config, blocks, clock: this.#clock });
+      const handler = () => this.#ready(missing);
       routes.push({ host, port, path: "/ready", probe: true, handler });
     }
     for (const { kind, host, port } of endpoints) {
       if (kind !== "pprof") continue;
-      routes.push(...this.#profiles.routes.map((route) => ({ host, port, ...route })));
+      routes.push(...this.#profiles.map((route) => ({ host, port, ...route })));
     }
     this.#servers.apply(routes, shared);
     this.#stopping = false;
@@ -105,9 +105,9 @@ export class Endpoints {
     return fault === null ? textReply(200, "OK") : textReply(503, `${fault}\n`);
   }
 
-  async #ready(readiness: Readiness): Promise<HttpReply> {
+  async #ready(missing: () => Promise<string[]>): Promise<HttpReply> {
     if (this.#stopping) return textReply(503, "Shutting down\n");
-    const missing = await readiness.missing();
-    return missing.length === 0 ? textReply(200, "OK") : textReply(503, `${missing.join("\n")}\n`);
+    const names = await missing();
+    return names.length === 0 ? textReply(200, "OK") : textReply(503, `${names.join("\n")}\n`);
   }
 }

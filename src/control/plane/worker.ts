@@ -17,15 +17,13 @@ import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { type ProfileResult, profileThread } from "../../sys/profiler.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
-import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
+import type { Configure, ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
 import { type PostedMessage, readPosted } from "./plane_port.ts";
 import { WorkerLog } from "./worker_log.ts";
 
 const REST_MS = 2000;
 const REST_QUERIES = 200;
 const GARBAGE_BYTES = 32 * 2 ** 20;
-
-type Configure = ControlMessage & { type: "configure" };
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { HealthProbe } from "../../../src/control/endpoints/health_probe.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
-import { Readiness } from "../../../src/control/endpoints/readiness.ts";
+import { makeReadiness } from "../../../src/control/endpoints/readiness.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
@@ -112,7 +112,7 @@ Deno.test("readiness: a server once ready stays ready, unless monitored continuo
     ask: () => answer === null ? Promise.reject(new Error("silent")) : Promise.resolve(answer),
   };
   const readiness = (continuously: boolean) =>
-    new Readiness({
+    makeReadiness({
       planes: [plane],
       config: load(text),
       blocks: new Map([[0, { continuously }]]),
@@ -120,19 +120,19 @@ Deno.test("readiness: a server once ready stays ready, unless monitored continuo
     });
   const once = readiness(false);
   const always = readiness(true);
-  for (const one of [once, always]) assert.deepEqual(await one.missing(), ["forward"]);
+  for (const one of [once, always]) assert.deepEqual(await one(), ["forward"]);
   answer = [[1, "forward"]];
   await clock.advance(100);
-  for (const one of [once, always]) assert.deepEqual(await one.missing(), []);
+  for (const one of [once, always]) assert.deepEqual(await one(), []);
   answer = [[0, "forward"]];
   await clock.advance(99);
-  assert.deepEqual(await always.missing(), [], "asked ten times a second at most");
+  assert.deepEqual(await always(), [], "asked ten times a second at most");
   await clock.advance(1);
-  assert.deepEqual(await once.missing(), []);
-  assert.deepEqual(await always.missing(), ["forward"]);
+  assert.deepEqual(await once(), []);
+  assert.deepEqual(await always(), ["forward"]);
   answer = null;
   await clock.advance(100);
-  assert.deepEqual(await once.missing(), []);
-  assert.deepEqual(await always.missing(), ["data plane"]);
-  assert.deepEqual(await readiness(false).missing(), ["data plane"]);
+  assert.deepEqual(await once(), []);
+  assert.deepEqual(await always(), ["data plane"]);
+  assert.deepEqual(await readiness(false)(), ["data plane"]);
 });
