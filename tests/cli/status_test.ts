@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { HEALTHCHECK } from "../../src/cli/healthcheck/command.ts";
 import { STATUS } from "../../src/cli/status/command.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
@@ -142,6 +143,7 @@ function sourceOf(config: Config, plane: DataPlane): StatusSource {
     driver: "test",
     planes: [plane],
     logger: { droppedLines: 0 },
+    clock: systemClock,
   });
 }
 

@@ -1,4 +1,4 @@
-import { ConfigSource } from "../../control/config_source.ts";
+import { type ConfigSource, configSource } from "../../control/config_source.ts";
 import { denoHost } from "../../control/host_deno.ts";
 import { readConfig } from "../../loading/load.ts";
 import type { BaseCorefile } from "../../node/template/base_corefile.ts";
@@ -49,7 +49,7 @@ export async function openCorefile(
     output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
     text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
   }
-  const source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
+  const source = configSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
   return { source, base, listener };
 }
 

@@ -1,11 +1,10 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
-import { HealthProbe, type HealthProbeOptions } from "./health_probe.ts";
+import { type HealthProbe, type HealthProbeOptions, makeHealthProbe } from "./health_probe.ts";
 import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
-import { MetricsSource } from "./metrics_source.ts";
+import { makeMetricsSource, type MetricsSource } from "./metrics_source.ts";
 import { profileRoutes } from "./profiles.ts";
 import { makeReadiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
@@ -21,7 +20,6 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
 /** Serves the `prometheus`, `health`, `ready` and `pprof` directives. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
-  readonly #clock: Clock;
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
@@ -32,11 +30,10 @@ export class Endpoints {
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
     this.#servers = new HttpServers(options);
-    this.#metrics = new MetricsSource(options);
-    this.#probe = new HealthProbe(options);
-    this.#profiles = profileRoutes(options.planes, this.#clock);
+    this.#metrics = makeMetricsSource(options);
+    this.#probe = makeHealthProbe(options);
+    this.#profiles = profileRoutes(options.planes, options.clock);
   }
 
   /**
@@ -45,7 +42,7 @@ export class Endpoints {
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;
-    const { metricsAddresses, status, planes } = this.#options;
+    const { metricsAddresses, status, planes, clock } = this.#options;
     const routes: HttpRoute[] = [];
     const addMetrics = ({ host, port }: HttpAddress) => {
       routes.push({ host, port, path: "/metrics", handler: this.#metrics.serve });
@@ -64,7 +61,7 @@ export class Endpoints {
     for (const same of Map.groupBy(readies, httpAddressText).values()) {
       const { host, port } = same[0]!;
       const blocks = new Map(same.map(({ block, continuously }) => [block, { continuously }]));
-      const missing = makeReadiness({ planes, config, blocks, clock: this.#clock });
+      const missing = makeReadiness({ planes, config, blocks, clock });
       const handler = () => this.#ready(missing);
       routes.push({ host, port, path: "/ready", probe: true, handler });
     }
@@ -91,7 +88,7 @@ export class Endpoints {
     if (this.#lameduckMs === 0) return;
     const text = `plugin/health: stopping in ${this.#lameduckMs / 1000} s (lameduck)`;
     this.#options.log("info", text);
-    await this.#clock.sleep(this.#lameduckMs);
+    await this.#options.clock.sleep(this.#lameduckMs);
   }
 
   async stop(limitMs: number): Promise<void> {

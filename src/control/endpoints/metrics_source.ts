@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import { serverLabel } from "../../engine/served.ts";
@@ -42,56 +42,22 @@ const ENGINE: readonly [index: number, name: string, labels: Record<string, stri
 const SHARED_MS = 1000;
 
 /** Answers scrapes from shared memory, without a data plane. */
-export class MetricsSource {
-  readonly #replies: Record<Format, Recent<HttpReply>>;
-  readonly #packed = new WeakMap<HttpReply, Promise<HttpReply>>();
-  readonly #planes: readonly DataPlane[];
-  readonly #registry: MetricRegistry;
+export type MetricsSource = ReturnType<typeof makeMetricsSource>;
 
-  constructor({ planes, registry, build: { version, deno }, clock = systemClock }: {
-    planes: readonly DataPlane[];
-    registry: MetricRegistry;
-    build: { version: string; deno: string };
-    clock?: Clock;
-  }) {
-    this.#planes = planes;
-    this.#registry = registry;
-    registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
-    registry.gauge("nodens_build_info", { version, deno }).set(1);
-    registry.onScrape(addProcessMetrics);
-    const replies = (format: Format) =>
-      new Recent(SHARED_MS, async () => await this.#render(format), clock);
-    this.#replies = { text: replies("text"), openmetrics: replies("openmetrics") };
-  }
+/** Creates a `MetricsSource`. */
+export function makeMetricsSource({ planes, registry, build: { version, deno }, clock }: {
+  planes: readonly DataPlane[];
+  registry: MetricRegistry;
+  build: { version: string; deno: string };
+  clock: Clock;
+}) {
+  registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
+  registry.gauge("nodens_build_info", { version, deno }).set(1);
+  registry.onScrape(addProcessMetrics);
 
-  configure({ blocks, listeners, endpoints = [] }: Config): void {
-    this.#registry.reset("coredns_plugin_enabled");
-    for (const { address, port, zones } of listeners) {
-      const server = serverLabel(address, port);
-      for (const { zone, block } of zones) {
-        if (!endpoints.some((one) => one.kind === "prometheus" && one.block === block)) continue;
-        for (const { name } of blocks[block]!.plugins) {
-          this.#registry.gauge("coredns_plugin_enabled", { server, zone, view: "", name }).set(1);
-        }
-      }
-    }
-  }
-
-  readonly serve = async ({ headers }: HttpRequest): Promise<HttpReply> => {
-    const reply = await this.#replies[chooseFormat(headers.get("accept") ?? null)].get();
-    if (!acceptsGzip(headers.get("accept-encoding") ?? null)) return reply;
-    return await this.#packed.getOrInsertComputed(reply, compress);
-  };
-
-  #render(format: Format): HttpReply {
-    const text = expose(this.#collect(), format);
-    const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
-    return { status: 200, headers, body: new TextEncoder().encode(text) };
-  }
-
-  #collect(): SeriesBook {
+  const collect = (): SeriesBook => {
     const book = new SeriesBook();
-    for (const plane of this.#planes) {
+    for (const plane of planes) {
       for (const [index, name, labels] of ENGINE) book.add(name, labels, plane.values[index]!);
       book.addSeries(plane.places, plane.values);
       for (const { server, drops } of plane.socketDrops()) {
@@ -99,12 +65,42 @@ export class MetricsSource {
       }
       book.add("nodens_data_plane_restarts_total", {}, plane.restarts);
     }
-    book.add("nodens_data_planes", {}, this.#planes.length);
-    const ageMs = Math.max(0, ...this.#planes.map(({ heartbeatAgeMs }) => heartbeatAgeMs));
+    book.add("nodens_data_planes", {}, planes.length);
+    const ageMs = Math.max(0, ...planes.map(({ heartbeatAgeMs }) => heartbeatAgeMs));
     book.add("nodens_heartbeat_age_seconds", {}, ageMs / 1000);
-    this.#registry.collect(book);
+    registry.collect(book);
     return book;
-  }
+  };
+  const recent = (format: Format) =>
+    // Asynchronous, so that a failure is shared too.
+    new Recent<HttpReply>(SHARED_MS, async () => {
+      const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
+      const body = new TextEncoder().encode(expose(collect(), format));
+      return await { status: 200, headers, body };
+    }, clock);
+  const replies = { text: recent("text"), openmetrics: recent("openmetrics") };
+  const packed = new WeakMap<HttpReply, Promise<HttpReply>>();
+
+  return {
+    configure({ blocks, listeners, endpoints = [] }: Config): void {
+      registry.reset("coredns_plugin_enabled");
+      for (const { address, port, zones } of listeners) {
+        const server = serverLabel(address, port);
+        for (const { zone, block } of zones) {
+          if (!endpoints.some((one) => one.kind === "prometheus" && one.block === block)) continue;
+          for (const { name } of blocks[block]!.plugins) {
+            registry.gauge("coredns_plugin_enabled", { server, zone, view: "", name }).set(1);
+          }
+        }
+      }
+    },
+
+    async serve({ headers }: HttpRequest): Promise<HttpReply> {
+      const reply = await replies[chooseFormat(headers.get("accept") ?? null)].get();
+      if (!acceptsGzip(headers.get("accept-encoding") ?? null)) return reply;
+      return await packed.getOrInsertComputed(reply, compress);
+    },
+  };
 }
 
 async function compress({ status, headers, body }: HttpReply): Promise<HttpReply> {

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { statusRequest } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
@@ -16,7 +16,7 @@ export interface StatusOptions {
   driver: string;
   planes: readonly DataPlane[];
   logger: { readonly droppedLines: number };
-  clock?: Clock;
+  clock: Clock;
 }
 
 /** Collects the status of the running process. */
@@ -24,17 +24,14 @@ export class StatusSource {
   #config: Config;
   #reload: ReloadStatus | null = null;
   readonly #options: StatusOptions;
-  readonly #clock: Clock;
   readonly #startedMs: number;
   readonly #answer: Recent<HttpReply>;
 
   constructor(config: Config, options: StatusOptions) {
-    const { clock = systemClock } = options;
     this.#config = config;
     this.#options = options;
-    this.#clock = clock;
-    this.#startedMs = clock.wall();
-    this.#answer = new Recent(ASK_AGAIN_MS, () => this.#respond(), clock);
+    this.#startedMs = options.clock.wall();
+    this.#answer = new Recent(ASK_AGAIN_MS, () => this.#respond(), options.clock);
   }
 
   set config(config: Config) {
@@ -49,7 +46,7 @@ export class StatusSource {
 
   /** Never rejects. */
   async collect(): Promise<Status> {
-    const { version, driver, planes, logger } = this.#options;
+    const { version, driver, planes, logger, clock } = this.#options;
     const [config, reload] = [this.#config, this.#reload];
     const facts = await Promise.all(planes.map((plane) => factsOf(plane, config)));
     return makeStatus({
@@ -57,7 +54,7 @@ export class StatusSource {
       driver,
       pid: Deno.pid,
       startedMs: this.#startedMs,
-      nowMs: this.#clock.wall(),
+      nowMs: clock.wall(),
       config,
       planes: facts,
       droppedLogLines: logger.droppedLines,

@@ -2,6 +2,7 @@
  * Makes a data plane hang; prints /health and /ready before and after, until it counts as dead. A
  * separate process, because such a thread ends only with its process.
  */
+import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { Endpoints } from "../../../src/control/endpoints/endpoints.ts";
@@ -40,6 +41,7 @@ const endpoints = new Endpoints({
   registry: new MetricRegistry(),
   log,
   build: { version: "0", deno: "0" },
+  clock: systemClock,
   metricsAddresses: [],
 });
 endpoints.apply(config);

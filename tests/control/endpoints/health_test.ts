@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
-import { HealthProbe } from "../../../src/control/endpoints/health_probe.ts";
+import { makeHealthProbe } from "../../../src/control/endpoints/health_probe.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { makeReadiness } from "../../../src/control/endpoints/readiness.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
@@ -52,7 +53,7 @@ for (
     const log = (level: string, line: string) => logs.push(`${level}: ${line}`);
     await withDataPlane({ driver, corefile }, async (plane) => {
       const checks = new SelfChecks([plane]);
-      const probe = new HealthProbe({ planes: [plane], checks, registry, log });
+      const probe = makeHealthProbe({ planes: [plane], checks, registry, log, clock: systemClock });
       probe.start(load(corefile));
       try {
         assert.equal(await probe.fault(), null);
@@ -73,7 +74,8 @@ Deno.test("health: every data plane must have a heartbeat", async () => {
   const ages = [{ heartbeatAgeMs: 0 }, { heartbeatAgeMs: 0 }];
   const target = { address: "::1", port: 53, mark: 0 };
   let silent: typeof target | null = null;
-  const probe = new HealthProbe({
+  const probe = makeHealthProbe({
+    clock: systemClock,
     planes: ages,
     checks: {
       watchListeners: () => Promise.reject(new Error("no thread takes it up")),
