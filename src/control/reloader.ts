@@ -38,7 +38,7 @@ export class Reloader {
 
   start({ config }: LoadedConfig): void {
     this.#tried = this.#options.source.hash;
-    this.#serves(config);
+    this.#adopt(config);
   }
 
   async stop(): Promise<void> {
@@ -78,21 +78,24 @@ export class Reloader {
       if (loaded instanceof Error) throw loaded;
       for (const warning of loaded.warnings) log("warning", warning);
       await apply(loaded);
-      this.#serves(loaded.config);
+      this.#adopt(loaded.config);
       log("info", "Reloading complete");
       onDone({ at, ok: true, faults: [] });
       return true;
     } catch (error) {
       const faults = (error as Error).message.split("\n");
       for (const fault of faults) log("error", `plugin/reload: ${fault}`);
-      log("error", "plugin/reload: the new Corefile is not taken over; the one before is served");
+      log(
+        "error",
+        "plugin/reload: the new Corefile is not applied; the previous one is still served",
+      );
       this.#failed.add();
       onDone({ at, ok: false, faults });
       return false;
     }
   }
 
-  #serves({ reload }: Config): void {
+  #adopt({ reload }: Config): void {
     const { source, registry, log } = this.#options;
     registry.reset("coredns_reload_version_info");
     registry.gauge("coredns_reload_version_info", { hash: "sha512", value: source.hash }).set(1);

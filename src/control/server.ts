@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, systemClock } from "../base/clock.ts";
+import type { Cancel } from "../base/clock.ts";
 import { releaseBuffer } from "../base/transfer.ts";
 import type { Config } from "../config/types.ts";
 import { describeShares, type FileShares, shareFiles } from "../io/file_shares.ts";
@@ -65,7 +65,6 @@ export class Server {
   readonly status: StatusSource;
   readonly tls: TlsThread;
   readonly #options: ServerOptions;
-  readonly #clock: Clock;
   readonly #files: FileShares;
   readonly #companions: readonly Companion[];
   readonly #keepers: readonly Keeper[];
@@ -79,12 +78,11 @@ export class Server {
   #ownAddresses: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
-    const { driver, workers, logger, registry, build, clock = systemClock } = options;
+    const { driver, workers, logger, registry, build, clock } = options;
     const { log } = logger;
     const shared = new SharedArrayBuffer(SHARED_BYTES);
     this.#config = config;
     this.#options = options;
-    this.#clock = clock;
     const listeners = 2 * workers * config.listeners.length;
     const limit = driver === "linux" ? raiseFileLimit(openLibc()) : PORTABLE_FILES;
     this.#files = shareFiles(limit, { planes: workers, listeners });
@@ -154,7 +152,7 @@ export class Server {
       status,
       maxConnections: this.#files.http,
       libc,
-      clock: this.#clock,
+      clock: this.#options.clock,
     });
     for (const plane of planes) {
       plane.onRestarted = () => this.#keepers.forEach((keeper) => keeper.restarted(plane));
@@ -166,7 +164,7 @@ export class Server {
     const beside = await startBeside((beside) => {
       endpoints.apply(config, beside);
       return beside;
-    }, { isBeside, clock: this.#clock });
+    }, { isBeside, clock: this.#options.clock });
     planes.forEach((plane, index) => plane.bind(index));
     this.#endpoints.watchListeners();
     this.#followers.start();
@@ -251,11 +249,11 @@ export class Server {
 
   #boundAddresses(): SharedAddresses {
     const sockets = this.planes.flatMap((plane) => plane.sockets);
-    return SharedAddresses.of(sockets, this.#options.logger.log, this.#clock);
+    return SharedAddresses.of(sockets, this.#options.logger.log, this.#options.clock);
   }
 
   #watchBeside(): void {
-    this.#cancelBeside = this.#clock.after(BESIDE_MS, async () => {
+    this.#cancelBeside = this.#options.clock.after(BESIDE_MS, async () => {
       const gone = !this.hasNeighbours();
       await this.#allKeepers((keeper) => keeper.follow());
       if (this.#ownAddresses !== null) return;

@@ -133,7 +133,7 @@ export class HostWatch extends Watch {
       return `${resolvConfPath} names no server to ask (name one with "resolver")`;
     }
     const why = failure?.message ??
-      `it has no address, say ${servers.map(serverText).slice(0, 3).join(", ")}`;
+      `it has no address, according to ${servers.map(serverText).slice(0, 3).join(", ")}`;
     const own = servers.find((server) => this.#options.isOwn(server));
     if (own === undefined) return why;
     return `${why}; ${serverText(own)} is nodens itself, which cannot resolve names before it ` +

@@ -11,7 +11,7 @@ import { CHAIN } from "../plugins/chain.ts";
 import { LibraryMissing } from "../plugins/controller.ts";
 import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
-import { collectListeners, type Served } from "./listeners.ts";
+import { collectListeners, type ServedBlock } from "./listeners.ts";
 
 /** A configuration and its warnings. */
 export interface LoadedConfig {
@@ -37,7 +37,8 @@ interface Context {
   readonly host: HostView;
   readonly faults: Faults;
   readonly config: Config;
-  zones: number;
+  /** In all server blocks so far. */
+  zoneCount: number;
 }
 
 /** Reads a Corefile; loads the libraries that its plugins need. Throws `CorefileErrors`. */
@@ -57,7 +58,7 @@ export function loadConfig(source: Source, host: HostView): LoadedConfig {
   const faults = new Faults();
   const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };
   try {
-    const imports = load({ source, host, faults, config, zones: 0 });
+    const imports = load({ source, host, faults, config, zoneCount: 0 });
     if (faults.empty) return { config, warnings: faults.warnings, imports };
   } catch (error) {
     if (!(error instanceof TooManyFaults)) throw error;
@@ -85,9 +86,9 @@ function load(context: Context): string[] {
   return files;
 }
 
-function readKeys(context: Context, block: ServerBlock): Served["keys"] {
+function readZones(context: Context, block: ServerBlock): ServedBlock["keys"] {
   const { source, faults } = context;
-  const keys: Served["keys"] = [];
+  const keys: ServedBlock["keys"] = [];
   for (const { text, file, line } of block.keys) {
     const place = { file, line };
     if (text.startsWith("*.")) {
@@ -101,19 +102,19 @@ function readKeys(context: Context, block: ServerBlock): Served["keys"] {
     } catch (error) {
       faults.at(place, (error as Error).message);
     }
-    if (context.zones + keys.length > MAX_ZONES) {
+    if (context.zoneCount + keys.length > MAX_ZONES) {
       faults.at(place, `more than ${MAX_ZONES} zones in all server blocks together`);
       throw new TooManyFaults();
     }
   }
-  context.zones += keys.length;
+  context.zoneCount += keys.length;
   return keys;
 }
 
-function readBlock(context: Context, source: ServerBlock): Served {
+function readBlock(context: Context, source: ServerBlock): ServedBlock {
   const { host, faults, config } = context;
   const { file, line } = source;
-  const served: Served = { keys: readKeys(context, source), addresses: null, timeouts: null };
+  const served: ServedBlock = { keys: readZones(context, source), addresses: null, timeouts: null };
   const zones = [...new Set(served.keys.map(({ zone }) => zone))];
   const [firstZone = ".", ...otherZones] = zones;
   const block: BlockConfig = { file, line, zones, plugins: [] };

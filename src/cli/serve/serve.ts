@@ -1,3 +1,4 @@
+import { systemClock } from "../../base/clock.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
 import type { Logger } from "../../control/log/logger.ts";
@@ -137,6 +138,7 @@ async function serve(
       marks: ownMarks(context),
       registry,
       logger,
+      clock: systemClock,
       logsFields: values["log-format"] === "json",
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
@@ -144,7 +146,7 @@ async function serve(
         optional: node.localIps.length > 0,
       }),
       build: { version: VERSION, deno: Deno.version.deno },
-      onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
+      onDead: (why) => output.die(`${why}; ending the process so that it is restarted`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
         // In order: removes interface and rules.
@@ -167,7 +169,9 @@ async function serve(
     onStart: () => manager.reloading(),
     onDone: (status) => {
       server.status.reload = status;
-      const refused = `reload refused, what was before is served: ${status.faults.join("; ")}`;
+      const refused = `reload refused, the previous Corefile is served: ${
+        status.faults.join("; ")
+      }`;
       manager.ready(status.ok ? servingText(server.config) : refused);
     },
   });

@@ -1,5 +1,4 @@
-import { takeWorker } from "./spare_worker.ts";
-import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+import type { Cancel, Clock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
@@ -20,6 +19,7 @@ import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
 import { buffersOf, handlerKey } from "./deliveries.ts";
+import { dataPlaneWorker } from "./early_worker.ts";
 import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
 import { PlanePort } from "./plane_port.ts";
 
@@ -46,7 +46,7 @@ export interface DataPlaneOptions {
   refill?: (config: Config) => Promise<readonly Delivery[]>;
   shared?: SharedArrayBuffer;
   tls?: TlsThread;
-  clock?: Clock;
+  clock: Clock;
 }
 
 /** A configuration was rejected; the previous one stays active. */
@@ -68,7 +68,6 @@ export class DataPlane implements LaneUser {
   onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
-  readonly #clock: Clock;
   readonly #libc: Libc | null;
   readonly #shared: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
@@ -85,10 +84,9 @@ export class DataPlane implements LaneUser {
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(config: Config, options: DataPlaneOptions) {
-    const { driver, tls = null, shared, inherited = null, clock = systemClock } = options;
+    const { driver, tls = null, shared, inherited = null, clock } = options;
     this.#config = config;
     this.#options = options;
-    this.#clock = clock;
     this.#tls = tls;
     this.#watch = new ThreadWatch(this.values, clock);
     this.#shared = shared ?? new SharedArrayBuffer(SHARED_BYTES);
@@ -105,7 +103,7 @@ export class DataPlane implements LaneUser {
       this.laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
-    const worker = takeWorker();
+    const worker = dataPlaneWorker();
     this.#worker = worker;
     const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => this.#receive(data, ready);
@@ -135,7 +133,7 @@ export class DataPlane implements LaneUser {
     worker.postMessage(message, [message.port, ...portsOf(lane), ...buffersOf(deliveries)]);
     this.#deliveries = this.#repeatable(deliveries);
     this.#watch.begin(false);
-    this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
+    this.#endWatch ??= this.#options.clock.every(CHECK_MS, () => {
       const fault = this.#watch.check();
       if (fault === null) return;
       this.#endWatch?.();
@@ -268,7 +266,7 @@ export class DataPlane implements LaneUser {
     this.#stopped = Promise.withResolvers();
     if (this.#worker === null) return;
     this.#port.send({ type: "stop" });
-    await doneWithin(this.#stopped.promise, limitMs, this.#clock);
+    await doneWithin(this.#stopped.promise, limitMs, this.#options.clock);
     this.#end();
     this.#sockets?.closeAll();
     this.#libc?.close(this.#port.wakeFd);
@@ -308,7 +306,7 @@ export class DataPlane implements LaneUser {
     this.#end();
     void this.#tls?.leave(this);
     const { log, onDead } = this.#options;
-    const nowMs = this.#clock.now();
+    const nowMs = this.#options.clock.now();
     this.#restartedMs = this.#restartedMs.filter((at) => nowMs - at < RESTARTS_WITHIN_MS);
     if (this.#restartedMs.push(nowMs) > MAX_RESTARTS) {
       return onDead(`${why}; it was restarted ${MAX_RESTARTS} times within a minute`);
@@ -330,7 +328,7 @@ export class DataPlane implements LaneUser {
       // A concurrent reload has sent its own.
       if (this.#config === config) deliveries.forEach((delivery) => this.deliver(delivery));
     });
-    if (await doneWithin(refilled, REFILL_MS, this.#clock)) return;
+    if (await doneWithin(refilled, REFILL_MS, this.#options.clock)) return;
     log("error", `hosts files were not read within ${REFILL_MS / 1000} s; serving without them`);
   }
 }

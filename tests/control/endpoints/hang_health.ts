@@ -27,6 +27,7 @@ const log = (_level: string, line: string) => write(line);
 const plane = new DataPlane(config, {
   driver: "linux",
   files: shareFiles(4096),
+  clock: systemClock,
   log,
   onDead: (why) => {
     write(why);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { InheritedSockets } from "../../../src/control/service/inherited_sockets.ts";
@@ -50,6 +51,7 @@ async function serving(
       driver: "linux",
       inherited,
       files: shareFiles(4096),
+      clock: systemClock,
       log,
       onDead: (why) => {
         throw new Error(why);

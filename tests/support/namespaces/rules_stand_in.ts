@@ -2,6 +2,7 @@
  * A data plane that answers, with rules and heartbeat, until SIGTERM. Its options are JSON; it
  * prints READY once the rules are installed, and otherwise only errors.
  */
+import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
@@ -28,6 +29,7 @@ if (import.meta.main) {
     driver: "linux",
     mark: OWN_MARK,
     files: shareFiles(4096),
+    clock: systemClock,
     log,
     onDead: (why) => {
       write(why);

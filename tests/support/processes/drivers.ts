@@ -1,4 +1,4 @@
-import type { Clock } from "../../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import type { DriverKind } from "../../../src/control/plane/messages.ts";
 import { TlsThread } from "../../../src/control/encrypted/thread.ts";
@@ -35,7 +35,14 @@ export async function withDataPlane(
   const onDead = options.onDead ?? ((why) => {
     throw new Error(why);
   });
-  const plane = new DataPlane(config, { driver, log, tls, onDead, files: shareFiles(4096) });
+  const plane = new DataPlane(config, {
+    driver,
+    log,
+    tls,
+    onDead,
+    files: shareFiles(4096),
+    clock: systemClock,
+  });
   plane.bind();
   await plane.start();
   try {
