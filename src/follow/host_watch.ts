@@ -8,26 +8,19 @@ const MAX_ADDRESSES = 32;
 const TYPES: readonly HostQuestion["type"][] = ["A", "AAAA"];
 const DNS_PORT = 53;
 
-/** Intervals of resolving a name. */
-export interface HostTiming {
+const HOST_TIMING = {
   /** Bounds for the TTL. */
-  minRefreshMs: number;
-  maxRefreshMs: number;
-  /** Doubles after each failure. */
-  minRetryMs: number;
-  maxRetryMs: number;
-  timeoutMs: number;
-  attempts: number;
-}
-
-const HOST_TIMING: HostTiming = {
   minRefreshMs: 5000,
   maxRefreshMs: 300_000,
+  /** Doubles after each failure. */
   minRetryMs: 1000,
   maxRetryMs: 30_000,
   timeoutMs: 2000,
   attempts: 3,
 };
+
+/** Intervals of resolving a name. */
+export type HostTiming = typeof HOST_TIMING;
 
 /** Options of a `HostWatch`. */
 export interface HostWatchOptions extends WatchOptions {

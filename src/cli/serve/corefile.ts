@@ -1,4 +1,4 @@
-import { type ConfigSource, configSource } from "../../control/config_source.ts";
+import { configSource } from "../../control/config_source.ts";
 import { denoHost } from "../../control/host_deno.ts";
 import { readConfig } from "../../loading/load.ts";
 import type { BaseCorefile } from "../../node/template/base_corefile.ts";
@@ -10,18 +10,11 @@ import type { ServeOutput } from "./output.ts";
 /** CoreDNS's default configuration. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** Source of the Corefile. */
-export interface CorefileOrigin {
-  readonly source: ConfigSource;
-  readonly base: BaseCorefile | null;
-  readonly listener: { onChange: (summary: string) => void };
-}
+/** The Corefile, its template if there is one, and who is told that that has changed. */
+export type CorefileOrigin = NonNullable<Awaited<ReturnType<typeof openCorefile>>>;
 
 /** Finds the Corefile; null after a reported absence. */
-export async function openCorefile(
-  context: NodeContext,
-  output: ServeOutput,
-): Promise<CorefileOrigin | null> {
+export async function openCorefile(context: NodeContext, output: ServeOutput) {
   const { node, corefile } = context.options;
   const listener = { onChange: (_summary: string) => {} };
   const file = corefile || "Corefile";

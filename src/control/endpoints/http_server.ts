@@ -59,7 +59,8 @@ export class HttpServers {
         const address = literal(first!);
         let server = this.#open.get(key);
         if (server === undefined) {
-          if (!shared && !ownPorts.has(address.port)) checkFree(address);
+          // Sharing the port would hide a foreign server.
+          if (!shared && !ownPorts.has(address.port)) listen(address, false).close();
           opened.push(server = this.#listen(address));
         }
         next.set(key, server);
@@ -104,11 +105,6 @@ export class HttpServers {
 
 function literal({ host, port }: HttpAddress): HttpAddress {
   return { host: literalHost(host), port };
-}
-
-/** Sharing ports would hide a foreign server. */
-function checkFree(address: HttpAddress): void {
-  listen(address, false).close();
 }
 
 /** "" means all addresses; IPv4 only without IPv6. */

@@ -53,10 +53,7 @@ export interface DataPlaneOptions {
 export class ChangeRefused extends Error {}
 
 /** A configuration with open sockets, ready for `commit`. */
-export interface PreparedChange {
-  readonly config: Config;
-  readonly opened: readonly BoundSocket[];
-}
+export type PreparedChange = ReturnType<DataPlane["prepare"]>;
 
 /** Handle of a data plane. Owns the sockets, so queries wait while a thread is replaced. */
 export class DataPlane implements LaneUser {
@@ -182,7 +179,7 @@ export class DataPlane implements LaneUser {
   }
 
   /** Opens the sockets of `next`, or throws. `commit` or `discard` must follow. */
-  prepare(next: Config, index = 0): PreparedChange {
+  prepare(next: Config, index = 0): { config: Config; opened: readonly BoundSocket[] } {
     const config = alignListeners(next, this.#config.listeners);
     return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
   }

@@ -71,7 +71,15 @@ export async function connectTls(
     tcp.setNoDelay(true);
     const transport = new TlsTransport(tcp);
     transport.on("error", failed);
-    const secure = connect({ ...tlsOptions(endpoint, credentials), socket: transport });
+    const secure = connect({
+      ...handshakeOptions(endpoint),
+      ...credentials,
+      socket: transport,
+      minVersion: "TLSv1.2",
+      rejectUnauthorized: true,
+      checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
+        checkName(endpoint, certificate),
+    });
     socket = secure;
     secure.on("error", failed);
     secure.once("secureConnect", () => {
@@ -95,17 +103,6 @@ export async function connectTls(
     cancel();
     signal.removeEventListener("abort", abort);
   }
-}
-
-function tlsOptions(endpoint: LaneEndpoint, credentials: Credentials) {
-  return {
-    ...handshakeOptions(endpoint),
-    ...credentials,
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: true,
-    checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
-      checkName(endpoint, certificate),
-  } as const;
 }
 
 /** Only subject alternative names (RFC 8310 section 8.1). */

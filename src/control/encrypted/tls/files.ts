@@ -49,7 +49,8 @@ export class CredentialFiles {
   readonly #options: Required<CredentialFilesOptions>;
 
   constructor(options: CredentialFilesOptions = {}) {
-    this.#options = { clock: systemClock, stat: Deno.stat, read: readPemText, ...options };
+    const read = (file: string) => readRegularText(file, MAX_CERTIFICATES_BYTES);
+    this.#options = { clock: systemClock, stat: Deno.stat, read, ...options };
     this.#readBounded = boundedReads(READ_MS, this.#options.clock);
   }
 
@@ -106,10 +107,6 @@ export class CredentialFiles {
       return { state, text };
     });
   }
-}
-
-function readPemText(file: string): Promise<string> {
-  return readRegularText(file, MAX_CERTIFICATES_BYTES);
 }
 
 const NO_CERTIFICATE = "it contains no certificate (PEM)";
