@@ -15,14 +15,11 @@ const BUSY_BYTES = MIB;
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
 
-/** Memory of the process; `residentBytes` includes file pages. */
-export interface MemoryUse {
-  readonly anonymousBytes: number;
-  readonly residentBytes: number;
-}
+/** Memory of the process. */
+export type MemoryUse = NonNullable<ReturnType<typeof parseMemoryUse>>;
 
-/** Parses `/proc/self/status`; null without memory figures. */
-export function parseMemoryUse(status: string): MemoryUse | null {
+/** Parses `/proc/self/status`; null without memory figures. Resident memory includes file pages. */
+export function parseMemoryUse(status: string) {
   const bytes = (name: string) => {
     const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status) ?? [];
     return kib === undefined ? NaN : Number(kib) * KIB;

@@ -36,7 +36,6 @@ const DRAIN_MS = 6000;
 const STOP_MS = 2000;
 /** Without FFI the runtime raises the limit of open files, at least this far. */
 const PORTABLE_FILES = 4096;
-const never = () => false;
 
 /** Period of checking another process and its files. */
 const BESIDE_MS = 250;
@@ -50,9 +49,9 @@ export interface ServerOptions extends
   workers: number;
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams, and to its own listeners. */
-  marks?: { upstream: number; probe: number };
-  /** Whether another process has these addresses, including HTTP (default: never). */
-  isBeside?: () => boolean;
+  marks: { upstream: number; probe: number };
+  /** Whether another process has these addresses, including HTTP; asked while starting. */
+  isBeside: () => boolean;
   logger: Logger;
   metricsAddresses: readonly HttpAddress[];
   build: { version: string; deno: string };
@@ -94,7 +93,7 @@ export class Server {
         ...options,
         log,
         shared,
-        mark: options.marks?.upstream ?? 0,
+        mark: options.marks.upstream,
         files: this.#files,
         refill: async (config) => await this.#followersOf(config)?.again() ?? [],
         tls: this.tls,
@@ -111,7 +110,7 @@ export class Server {
       planes,
       log,
       registry,
-      shared: options.isBeside?.() ?? false,
+      shared: options.isBeside(),
       clock,
       interfaces: () => denoHost.interfaces().map(({ address }) => address),
     };
@@ -129,8 +128,7 @@ export class Server {
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
-    const { driver, logger, registry, build, metricsAddresses, isBeside = never, marks } =
-      this.#options;
+    const { driver, logger, registry, build, metricsAddresses, isBeside, marks } = this.#options;
     for (const delivery of await this.#followers.prepare()) this.#gate.deliver(delivery);
     this.tls.configure(config);
     const libc = driver === "linux" ? openLibc() : null;
@@ -148,7 +146,7 @@ export class Server {
       log: logger.log,
       build,
       metricsAddresses,
-      mark: marks?.probe ?? 0,
+      mark: marks.probe,
       status,
       maxConnections: this.#files.http,
       libc,

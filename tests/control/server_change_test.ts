@@ -31,6 +31,8 @@ async function withServer(
     driver,
     workers,
     clock: systemClock,
+    isBeside: () => false,
+    marks: { upstream: 0, probe: 0 },
     registry: new MetricRegistry(),
     logger: new Logger(undefined, { write } as ConstructorParameters<typeof Logger>[1]),
     logsFields: false,

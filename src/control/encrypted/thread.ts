@@ -8,7 +8,7 @@ import type { SeriesBook } from "../../metrics/series.ts";
 import { usesTls } from "../../plugins/config_traits.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
 import {
-  closedPlace,
+  closedIndex,
   type LaneState,
   TLS_STAT,
   type TlsMemory,
@@ -119,7 +119,7 @@ export class TlsThread {
     book.add("nodens_tls_heap_bytes", {}, current(TLS_STAT.HEAP_BYTES));
     book.add("nodens_unhandled_errors_total", {}, this.#values[TLS_STAT.ERRORS]!);
     for (const reason of TLS_CLOSE_REASONS) {
-      const count = this.#values[closedPlace(reason)]!;
+      const count = this.#values[closedIndex(reason)]!;
       book.add("nodens_tls_streams_closed_total", { reason }, count);
     }
   }

@@ -202,14 +202,12 @@ class DataPlaneThread {
   }
 
   async #prepare(message: ControlMessage): Promise<void> {
-    if (this.#needsLibraries(message)) await loadLibraries(message.config);
+    if (message.type === "configure") {
+      const loaded = librariesOf(this.#config);
+      const missing = librariesOf(message.config).some((library) => !loaded.includes(library));
+      if (missing) await loadLibraries(message.config);
+    }
     if (message.type === "profile") this.#profile = await profileThread(message.action);
-  }
-
-  #needsLibraries(message: ControlMessage): message is Configure {
-    if (message.type !== "configure") return false;
-    const loaded = librariesOf(this.#config);
-    return librariesOf(message.config).some((library) => !loaded.includes(library));
   }
 
   #handle(message: ControlMessage): void {

@@ -16,7 +16,8 @@ type Done = (error?: Error | null) => void;
  */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;
-  #paused = false;
+  /** Changed by `setPaused`. */
+  paused = false;
 
   constructor(tcp: Socket) {
     super();
@@ -27,18 +28,14 @@ export class TlsTransport extends Duplex {
     tcp.on("close", () => this.destroy());
   }
 
-  get paused(): boolean {
-    return this.#paused;
-  }
-
   setPaused(paused: boolean): void {
-    if (paused === this.#paused) return;
-    this.#paused = paused;
+    if (paused === this.paused) return;
+    this.paused = paused;
     if (paused) this.#tcp.pause();
     // Deferred: the caller may be handling data.
     else {
       setImmediate(() => {
-        if (!this.#paused && !this.destroyed) this.#tcp.resume();
+        if (!this.paused && !this.destroyed) this.#tcp.resume();
       });
     }
   }
