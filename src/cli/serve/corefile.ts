@@ -10,7 +10,7 @@ import type { ServeOutput } from "./output.ts";
 /** CoreDNS's default configuration. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** The Corefile, its template if there is one, and who is told that that has changed. */
+/** Where the Corefile comes from; `listener` is called when its template or config map changes. */
 export type CorefileOrigin = NonNullable<Awaited<ReturnType<typeof openCorefile>>>;
 
 /** Finds the Corefile; null after a reported absence. */

@@ -83,10 +83,10 @@ class DataPlaneThread {
     driver.serve(sockets);
     this.#sendPlaces();
     post({ type: "ready" });
-    const inbox = new Inbox(this.#message.port);
+    const nextMessage = messagesOf(this.#message.port);
     while (this.#running) {
       for (let left = driver.run(); left > 0 && this.#running; left--) {
-        await this.#receive(readPosted(await inbox.next()));
+        await this.#receive(readPosted(await nextMessage()));
       }
     }
     this.#message.port.close();
@@ -316,23 +316,18 @@ class DataPlaneThread {
   }
 }
 
-class Inbox {
-  readonly #messages: PostedMessage[] = [];
-  #wake: (() => void) | null = null;
-
-  constructor(port: MessagePort) {
-    port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
-      this.#messages.push(data);
-      this.#wake?.();
-    };
-  }
-
-  async next(): Promise<PostedMessage> {
-    while (this.#messages.length === 0) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-    return this.#messages.shift()!;
-  }
+/** Returns a function that waits for the next message. */
+function messagesOf(port: MessagePort): () => Promise<PostedMessage> {
+  const messages: PostedMessage[] = [];
+  let wake = () => {};
+  port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
+    messages.push(data);
+    wake();
+  };
+  return async () => {
+    while (messages.length === 0) await new Promise<void>((resolve) => wake = resolve);
+    return messages.shift()!;
+  };
 }
 
 function randomNumbers(): () => number {
