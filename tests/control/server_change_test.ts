@@ -32,6 +32,8 @@ async function withServer(
     workers,
     clock: systemClock,
     isBeside: () => false,
+    inherited: null,
+    onHarm: () => {},
     marks: { upstream: 0, probe: 0 },
     registry: new MetricRegistry(),
     logger: new Logger(undefined, { write } as ConstructorParameters<typeof Logger>[1]),

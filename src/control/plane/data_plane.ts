@@ -10,7 +10,6 @@ import type { FileShares } from "../../io/file_shares.ts";
 import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
-import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/mark.ts";
@@ -35,17 +34,18 @@ const RESTARTS_WITHIN_MS = 60_000;
 /** Options of a `DataPlane`. */
 export interface DataPlaneOptions {
   driver: DriverKind;
-  inherited?: InheritedSource | null;
+  inherited: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
-  logsFields?: boolean;
-  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. */
-  mark?: number;
+  logsFields: boolean;
+  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0 for none. */
+  mark: number;
   files: FileShares;
   onDead: (why: string) => void;
-  onHarm?: (why: string) => void;
-  refill?: (config: Config) => Promise<readonly Delivery[]>;
-  shared?: SharedArrayBuffer;
-  tls?: TlsThread;
+  onHarm: (why: string) => void;
+  /** Buffers for the handlers of a replacement thread. */
+  refill: (config: Config) => Promise<readonly Delivery[]>;
+  shared: SharedArrayBuffer;
+  tls: TlsThread;
   clock: Clock;
 }
 
@@ -66,9 +66,7 @@ export class DataPlane implements LaneUser {
   #config: Config;
   readonly #options: DataPlaneOptions;
   readonly #libc: Libc | null;
-  readonly #shared: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
-  readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
   /** Last delivery to each handler, for a replacement thread. */
   #deliveries = new Map<string, Delivery>();
@@ -81,19 +79,17 @@ export class DataPlane implements LaneUser {
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(config: Config, options: DataPlaneOptions) {
-    const { driver, tls = null, shared, inherited = null, clock } = options;
+    const { driver, inherited, clock } = options;
     this.#config = config;
     this.#options = options;
-    this.#tls = tls;
     this.#watch = new ThreadWatch(this.values, clock);
-    this.#shared = shared ?? new SharedArrayBuffer(SHARED_BYTES);
     this.#libc = driver === "linux" ? openLibc() : null;
     this.#port = new PlanePort(this.#libc, clock);
     this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited, clock);
   }
 
   start(): Promise<void> {
-    const { driver, files, logsFields = false, mark = 0 } = this.#options;
+    const { driver, files, logsFields, mark, shared, tls } = this.#options;
     if (this.#libc !== null && this.laneFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
@@ -102,7 +98,7 @@ export class DataPlane implements LaneUser {
     const ready = Promise.withResolvers<void>();
     const worker = dataPlaneWorker();
     this.#worker = worker;
-    const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
+    const lane = tls.join(this);
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => this.#receive(data, ready);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -122,7 +118,7 @@ export class DataPlane implements LaneUser {
       logsFields,
       mark,
       files,
-      shared: this.#shared,
+      shared,
       places: this.places,
       deliveries,
       checks: this.#checks,
@@ -159,7 +155,7 @@ export class DataPlane implements LaneUser {
       case "answered":
         return this.#port.answered(message.id, message.answer);
       case "harm":
-        return onHarm?.(message.why);
+        return onHarm(message.why);
       case "unwritable":
         return this.onUnwritable(message.list);
       case "stopped":
@@ -267,7 +263,7 @@ export class DataPlane implements LaneUser {
     this.#end();
     this.#sockets?.closeAll();
     this.#libc?.close(this.#port.wakeFd);
-    const left = await this.#tls?.leave(this) ?? true;
+    const left = await this.#options.tls.leave(this);
     // A thread may still write to it.
     if (left) this.#libc?.close(this.laneFd);
   }
@@ -301,8 +297,8 @@ export class DataPlane implements LaneUser {
   #died(why: string): void {
     if (this.#stopped !== null) return this.#stopped.resolve();
     this.#end();
-    void this.#tls?.leave(this);
-    const { log, onDead } = this.#options;
+    const { log, onDead, tls } = this.#options;
+    void tls.leave(this);
     const nowMs = this.#options.clock.now();
     this.#restartedMs = this.#restartedMs.filter((at) => nowMs - at < RESTARTS_WITHIN_MS);
     if (this.#restartedMs.push(nowMs) > MAX_RESTARTS) {
@@ -320,7 +316,6 @@ export class DataPlane implements LaneUser {
   async #refill(): Promise<void> {
     const config = this.#config;
     const { refill, log } = this.#options;
-    if (refill === undefined) return;
     const refilled = refill(config).then((deliveries) => {
       // A concurrent reload has sent its own.
       if (this.#config === config) deliveries.forEach((delivery) => this.deliver(delivery));

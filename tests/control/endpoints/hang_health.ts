@@ -7,9 +7,9 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { Endpoints } from "../../../src/control/endpoints/endpoints.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
-import { shareFiles } from "../../../src/io/file_shares.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { planeDefaults } from "../../support/processes/plane_defaults.ts";
 
 const [port, http] = Deno.args;
 const write = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
@@ -25,10 +25,8 @@ const text = `.:${port} {
 const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
 const log = (_level: string, line: string) => write(line);
 const plane = new DataPlane(config, {
+  ...planeDefaults(log),
   driver: "linux",
-  files: shareFiles(4096),
-  clock: systemClock,
-  log,
   onDead: (why) => {
     write(why);
     Deno.exit(3);

@@ -2,15 +2,14 @@
  * A data plane that answers, with rules and heartbeat, until SIGTERM. Its options are JSON; it
  * prints READY once the rules are installed, and otherwise only errors.
  */
-import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { linuxNodeRules } from "../../../src/node/node_rules.ts";
 import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { OWN_MARK } from "../../../src/node/rules/rules.ts";
-import { shareFiles } from "../../../src/io/file_shares.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
+import { planeDefaults } from "../processes/plane_defaults.ts";
 
 export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
   corefile: string;
@@ -26,11 +25,9 @@ if (import.meta.main) {
   const log = (level: string, line: string) => write(`${level} ${line}`);
   const source = { file: "Corefile", text: options.corefile, defaultPort: 53 };
   const plane = new DataPlane(loadConfig(source, fakeHost()).config, {
+    ...planeDefaults(log),
     driver: "linux",
     mark: OWN_MARK,
-    files: shareFiles(4096),
-    clock: systemClock,
-    log,
     onDead: (why) => {
       write(why);
       Deno.exit(3);

@@ -1,14 +1,14 @@
-import { type Clock, systemClock } from "../../../src/base/clock.ts";
+import type { Clock } from "../../../src/base/clock.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import type { DriverKind } from "../../../src/control/plane/messages.ts";
 import { TlsThread } from "../../../src/control/encrypted/thread.ts";
-import { shareFiles } from "../../../src/io/file_shares.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 import { a, decode, responseBytes } from "../messages/messages.ts";
 import { freePort } from "../servers/ports.ts";
 import { frame } from "../simulation/simulation.ts";
 import { PATIENCE } from "../run/patience.ts";
+import { planeDefaults } from "./plane_defaults.ts";
 
 /** Runs a data plane with real sockets during `use`. */
 export async function withDataPlane(
@@ -35,14 +35,7 @@ export async function withDataPlane(
   const onDead = options.onDead ?? ((why) => {
     throw new Error(why);
   });
-  const plane = new DataPlane(config, {
-    driver,
-    log,
-    tls,
-    onDead,
-    files: shareFiles(4096),
-    clock: systemClock,
-  });
+  const plane = new DataPlane(config, { ...planeDefaults(log), driver, tls, onDead });
   plane.bind();
   await plane.start();
   try {
