@@ -14,7 +14,7 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   planes: readonly DataPlane[];
   build: { version: string; deno: string };
   metricsAddresses: readonly HttpAddress[];
-  status?: StatusSource;
+  status: StatusSource;
 }
 
 /** Serves the `prometheus`, `health`, `ready` and `pprof` directives. */
@@ -46,7 +46,6 @@ export class Endpoints {
     const routes: HttpRoute[] = [];
     const addMetrics = ({ host, port }: HttpAddress) => {
       routes.push({ host, port, path: "/metrics", handler: this.#metrics.serve });
-      if (status === undefined) return;
       const handler = () => status.respond();
       // Zones, upstreams and file names are confidential.
       routes.push({ host, port, path: "/status", handler, localOnly: true });
@@ -73,7 +72,7 @@ export class Endpoints {
     this.#stopping = false;
     this.#lameduckMs = Math.max(0, ...healths.map(({ lameduckMs }) => lameduckMs));
     this.#metrics.configure(config);
-    if (status !== undefined) status.config = config;
+    status.config = config;
     this.#probed = healths.length > 0 ? config : null;
   }
 

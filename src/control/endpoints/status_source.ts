@@ -46,12 +46,11 @@ export class StatusSource {
 
   /** Never rejects. */
   async collect(): Promise<Status> {
-    const { version, driver, planes, logger, clock } = this.#options;
+    const { planes, logger, clock } = this.#options;
     const [config, reload] = [this.#config, this.#reload];
     const facts = await Promise.all(planes.map((plane) => factsOf(plane, config)));
     return makeStatus({
-      version,
-      driver,
+      ...this.#options,
       pid: Deno.pid,
       startedMs: this.#startedMs,
       nowMs: clock.wall(),

@@ -6,6 +6,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { Endpoints } from "../../../src/control/endpoints/endpoints.ts";
+import { StatusSource } from "../../../src/control/endpoints/status_source.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
@@ -34,6 +35,13 @@ const plane = new DataPlane(config, {
 });
 plane.bind();
 await plane.start();
+const status = new StatusSource(config, {
+  version: "0",
+  driver: "linux",
+  planes: [plane],
+  logger: { droppedLines: 0 },
+  clock: systemClock,
+});
 const endpoints = new Endpoints({
   planes: [plane],
   checks: new SelfChecks([plane]),
@@ -42,6 +50,7 @@ const endpoints = new Endpoints({
   build: { version: "0", deno: "0" },
   clock: systemClock,
   metricsAddresses: [],
+  status,
 });
 endpoints.apply(config);
 endpoints.watchListeners();

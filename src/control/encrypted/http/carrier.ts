@@ -3,7 +3,7 @@ import type { Cancel } from "../../../base/clock.ts";
 import { HEADER_SIZE } from "../../../dns/constants.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 import { Carrier, type CarrierParts } from "../carrier.ts";
-import { Http2Client, type Http2Fault } from "./http2_client.ts";
+import { Http2Client } from "./http2_client.ts";
 import type { ResponseHeaders } from "./http2_headers.ts";
 import { joinBytes } from "./join_bytes.ts";
 import { HttpRequest, servfail } from "./request.ts";
@@ -215,7 +215,7 @@ export class HttpCarrier extends Carrier {
     this.#sendQueued();
   }
 
-  #broken({ why, flood }: Http2Fault): void {
+  #broken({ why, flood }: { why: string; flood: boolean }): void {
     if (this.closed) return;
     this.parts.context.count(flood ? "flood" : "protocol");
     this.fail(why, true);

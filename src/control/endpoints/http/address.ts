@@ -62,7 +62,7 @@ export class HttpAddressServer implements ConnectionOwner {
     } catch (error) {
       // Only logged, as it may be confidential.
       this.#context.counts.handlerFailed(error);
-      return refusal(500, "internal error (see the log of nodens)");
+      return refusal(500, "nodens has failed here; its log says more");
     }
   }
 
