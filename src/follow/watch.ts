@@ -32,12 +32,12 @@ export abstract class Watch {
     return this.#stop.signal;
   }
 
-  protected lookAfter(delayMs: number): void {
+  protected pollAfter(delayMs: number): void {
     this.#running = this.#repeat(delayMs);
   }
 
-  /** Returns the delay in milliseconds. */
-  protected abstract look(): Promise<number>;
+  /** Returns the time until the next poll in milliseconds. */
+  abstract poll(): Promise<number>;
 
   protected report(problem: string | null): void {
     const { onProblem, onRecovery } = this.#options;
@@ -47,7 +47,7 @@ export abstract class Watch {
   }
 
   async #repeat(delayMs: number): Promise<void> {
-    for (let nextMs = delayMs; !this.stopped.aborted; nextMs = await this.look()) {
+    for (let nextMs = delayMs; !this.stopped.aborted; nextMs = await this.poll()) {
       if (nextMs > 0) await this.#pause(nextMs);
       if (this.stopped.aborted) return;
     }

@@ -14,7 +14,7 @@
  */
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
-import { readConfig } from "../../src/loading/read.ts";
+import { readConfig } from "../../src/loading/load.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
 import { forwardings, loadLibraries } from "../../src/plugins/config_traits.ts";
 import type { HostsOptions } from "../../src/plugins/hosts/options.ts";

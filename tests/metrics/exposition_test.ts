@@ -46,7 +46,7 @@ Deno.test("exposition: a histogram's buckets are cumulative, and summed over dat
   const book = new SeriesBook();
   const bounds = [1, 2.5];
   for (const values of [[1, 2, 3, 40.5], [10, 0, 0, 5]]) {
-    book.addHistogram("nodens_loop_lag_seconds", {}, { bounds, values, index: 0 });
+    book.addSeries([{ name: "nodens_loop_lag_seconds", labels: {}, bounds, index: 0 }], values);
   }
   assert.deepEqual(expose(book, "text").split("\n").slice(2), [
     'nodens_loop_lag_seconds_bucket{le="1"} 11',

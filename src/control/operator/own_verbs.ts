@@ -1,5 +1,5 @@
 import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
-import { parseDuration } from "../../corefile/durations.ts";
+import { parseDuration } from "../../corefile/values.ts";
 import { type Verb, VerbError } from "../../plugins/verbs.ts";
 import type { ReloadStatus, Status } from "../endpoints/status.ts";
 

@@ -15,13 +15,6 @@ export interface ListEntry {
   readonly target: ProbeTarget;
 }
 
-/** Outcome of the last round of checks. */
-export interface Verdicts {
-  readonly rounds: number;
-  readonly durationMs: number;
-  readonly silent: ProbeTarget | null;
-}
-
 /** Self-checks by the first data plane (`SelfCheck`). Reading verdicts never waits. */
 export class SelfChecks {
   readonly #planes: readonly DataPlane[];
@@ -56,7 +49,8 @@ export class SelfChecks {
     await this.#update();
   }
 
-  get verdicts(): Verdicts {
+  /** Outcome of the last round. */
+  get verdicts(): { rounds: number; durationMs: number; silent: ProbeTarget | null } {
     const values = this.#verdicts;
     const silent = this.#listeners.find((_, i) =>
       values[VERDICTS.FIRST_TARGET + i] !== VERDICT.ANSWERS

@@ -32,12 +32,12 @@ export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #places: readonly BoundAddress[];
+  readonly #addresses: readonly BoundAddress[];
   readonly #own = new Set<bigint>();
   #warned = false;
 
-  constructor(places: readonly BoundAddress[], log: Log, clock: Clock = systemClock) {
-    this.#places = places;
+  constructor(addresses: readonly BoundAddress[], log: Log, clock: Clock = systemClock) {
+    this.#addresses = addresses;
     this.#log = log;
     this.#clock = clock;
   }
@@ -62,7 +62,7 @@ export class SharedAddresses {
   }
 
   neighbours(): Neighbour[] {
-    return this.#ask(() => findNeighbours(this.#places, this.#own), []);
+    return this.#ask(() => findNeighbours(this.#addresses, this.#own), []);
   }
 
   /** Diverts new connections; resolves without handshakes in progress, so closing resets none. */
@@ -93,7 +93,7 @@ export class SharedAddresses {
   }
 
   #handshakes(): Set<string> {
-    return this.#ask(() => listHandshakes(this.#places), new Set());
+    return this.#ask(() => listHandshakes(this.#addresses), new Set());
   }
 
   /** On failure, warns once and returns `unknown`. */

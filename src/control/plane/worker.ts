@@ -17,15 +17,13 @@ import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { type ProfileResult, profileThread } from "../../sys/profiler.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
-import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
+import type { Configure, ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
 import { type PostedMessage, readPosted } from "./plane_port.ts";
 import { WorkerLog } from "./worker_log.ts";
 
 const REST_MS = 2000;
 const REST_QUERIES = 200;
 const GARBAGE_BYTES = 32 * 2 ** 20;
-
-type Configure = ControlMessage & { type: "configure" };
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
@@ -85,10 +83,10 @@ class DataPlaneThread {
     driver.serve(sockets);
     this.#sendPlaces();
     post({ type: "ready" });
-    const inbox = new Inbox(this.#message.port);
+    const nextMessage = messagesOf(this.#message.port);
     while (this.#running) {
       for (let left = driver.run(); left > 0 && this.#running; left--) {
-        await this.#receive(readPosted(await inbox.next()));
+        await this.#receive(readPosted(await nextMessage()));
       }
     }
     this.#message.port.close();
@@ -204,14 +202,12 @@ class DataPlaneThread {
   }
 
   async #prepare(message: ControlMessage): Promise<void> {
-    if (this.#needsLibraries(message)) await loadLibraries(message.config);
+    if (message.type === "configure") {
+      const loaded = librariesOf(this.#config);
+      const missing = librariesOf(message.config).some((library) => !loaded.includes(library));
+      if (missing) await loadLibraries(message.config);
+    }
     if (message.type === "profile") this.#profile = await profileThread(message.action);
-  }
-
-  #needsLibraries(message: ControlMessage): message is Configure {
-    if (message.type !== "configure") return false;
-    const loaded = librariesOf(this.#config);
-    return librariesOf(message.config).some((library) => !loaded.includes(library));
   }
 
   #handle(message: ControlMessage): void {
@@ -323,23 +319,18 @@ class DataPlaneThread {
   }
 }
 
-class Inbox {
-  readonly #messages: PostedMessage[] = [];
-  #wake: (() => void) | null = null;
-
-  constructor(port: MessagePort) {
-    port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
-      this.#messages.push(data);
-      this.#wake?.();
-    };
-  }
-
-  async next(): Promise<PostedMessage> {
-    while (this.#messages.length === 0) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-    return this.#messages.shift()!;
-  }
+/** Returns a function that waits for the next message. */
+function messagesOf(port: MessagePort): () => Promise<PostedMessage> {
+  const messages: PostedMessage[] = [];
+  let wake = () => {};
+  port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
+    messages.push(data);
+    wake();
+  };
+  return async () => {
+    while (messages.length === 0) await new Promise<void>((resolve) => wake = resolve);
+    return messages.shift()!;
+  };
 }
 
 function randomNumbers(): () => number {

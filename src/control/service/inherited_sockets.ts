@@ -94,10 +94,10 @@ export class InheritedSockets {
       const lines = planes === 2 ? "twice" : `${planes} times`;
       this.#log(
         "warning",
-        `-workers ${planes}: running ${usable}, as ${
-          nameSocket(sockets[0]!)
-        } is there for no more` +
-          ` (write its line ${lines} in the socket unit, with ReusePort=yes)`,
+        `-workers ${planes}: running ${usable}, as only that many can use ` +
+          `${
+            nameSocket(sockets[0]!)
+          } (write its line ${lines} in the socket unit, with ReusePort=yes)`,
       );
     }
     return this.#planes;

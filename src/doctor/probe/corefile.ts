@@ -3,7 +3,7 @@ import { readFailure } from "../../corefile/read_failure.ts";
 import { readInherited } from "../../inherit/cluster.ts";
 import { compare } from "../../inherit/compare.ts";
 import { readConfigMaps } from "../../inherit/config_maps.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readConfig } from "../../loading/load.ts";
 import { findFile, readInputs, readKubeDns } from "../../node/template/config_files.ts";
 import { NO_KUBE_DNS_CONFIG } from "../../node/template/kube_dns_config.ts";
 import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";

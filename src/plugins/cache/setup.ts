@@ -1,9 +1,13 @@
 import { cacheShareOf } from "../../config/memory_limit.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { formatDuration } from "../../corefile/durations.ts";
+import {
+  formatDuration,
+  MAX_DURATION_MS,
+  readDuration,
+  readInteger,
+} from "../../corefile/values.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
 import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";

@@ -88,7 +88,7 @@ export class Upstreams implements Follower {
       this.#starting = this.#followHosts(previous);
       await this.#starting;
       const mixed = this.#directives.filter(({ hosts }) => hosts.length > 0);
-      await this.#settled(mixed.flatMap(({ files }) => files.map((file) => file.prime())));
+      await this.#settled(mixed.flatMap(({ files }) => files.map((file) => file.poll())));
       const unknown = [...this.#hosts.values()].filter(({ addresses }) => addresses.length === 0);
       await this.#settled(unknown.map(({ first }) => first));
       this.#refresh("");

@@ -8,6 +8,7 @@ import type { InheritedSocket } from "../../../src/io/sockets.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { openBound } from "../../support/processes/service.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
+import { planeDefaults } from "../../support/processes/plane_defaults.ts";
 import { askTcp, askUdp } from "../../support/processes/drivers.ts";
 import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
@@ -46,9 +47,9 @@ async function serving(
   const count = inherited.assign(config.listeners, options.workers ?? 1);
   const planes = Array.from({ length: count }, () =>
     new DataPlane(config, {
+      ...planeDefaults(log),
       driver: "linux",
       inherited,
-      log,
       onDead: (why) => {
         throw new Error(why);
       },

@@ -1,13 +1,7 @@
-import type { LogFormat } from "./log_line.ts";
+import { statDescriptor } from "../../sys/descriptor_stat.ts";
 
 /** Whether text lines start with the time. */
 export type LogTime = "auto" | "always" | "never";
-
-/** Log options of a serving process. */
-export interface LogOptions {
-  format: LogFormat;
-  time: LogTime;
-}
 
 /** Destination of an output; container runtimes ignore a `file`. */
 export interface LogPlace {
@@ -31,4 +25,14 @@ export function inContainer(
   host: { env(name: string): string | undefined; exists(path: string): boolean },
 ): boolean {
   return VARIABLES.some((name) => (host.env(name) ?? "") !== "") || MARKERS.some(host.exists);
+}
+
+/** Whether a descriptor is systemd's journal (`$JOURNAL_STREAM`, systemd.exec(5)) or a file. */
+export async function readDescriptor(
+  descriptor: 1 | 2,
+): Promise<{ journal: boolean; file: boolean }> {
+  const stat = await statDescriptor(descriptor);
+  if (stat === null) return { journal: false, file: false };
+  const journal = Deno.env.get("JOURNAL_STREAM") === `${stat.device}:${stat.inode}`;
+  return { journal, file: stat.isFile };
 }

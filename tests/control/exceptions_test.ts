@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ErrorEvents, surviveErrors } from "../../src/control/last_resort.ts";
+import { type ErrorEvents, surviveErrors } from "../../src/control/exceptions.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 import { until } from "../support/run/until.ts";

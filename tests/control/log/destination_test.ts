@@ -4,7 +4,7 @@ import {
   type LogPlace,
   type LogTime,
   needsTime,
-} from "../../../src/control/log/log_time.ts";
+} from "../../../src/control/log/destination.ts";
 
 const NOWHERE: LogPlace = { journal: false, file: false, container: false };
 const CASES: { title: string; place: Partial<LogPlace>; mode?: LogTime; expected: boolean }[] = [

@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
-import { exceptionText, thrownBy } from "./exception_text.ts";
 
 /** A recurring fault must not fill the log. */
 const BURST = 5;
@@ -50,4 +49,19 @@ export function surviveErrors(
   return () => {
     for (const type of types) target.removeEventListener(type, survive);
   };
+}
+
+/** An exception on one line, with its first stack frame or whole stack. */
+export function exceptionText(thrown: unknown, wholeStack = false): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  if (wholeStack) return thrown.stack ?? String(thrown);
+  const frame = /^\s+(at .*)$/m.exec(thrown.stack ?? "")?.[1];
+  const text = String(thrown).replaceAll("\n", " ");
+  return frame === undefined ? text : `${text} (${frame})`;
+}
+
+/** Exception of an `error` or `unhandledrejection` event. */
+export function thrownBy(event: Event): unknown {
+  const { error, reason } = event as Partial<ErrorEvent & PromiseRejectionEvent>;
+  return error ?? reason;
 }
