@@ -43,7 +43,7 @@ export const aclSetup: PluginSetup = {
       const { line } = tokens.place;
       const names = tokens.remainingArgs();
       const policies: AclPolicy[] = [];
-      const own = names.length === 0 ? [...zones] : readZones(tokens, names);
+      const own = readZones(tokens, names, zones);
       let lines = 0;
       tokens.eachInBlock((word) => {
         lines++;

@@ -1,5 +1,4 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { parseAddress } from "../../dns/address.ts";
 import type { PluginSetup } from "../controller.ts";
@@ -12,7 +11,6 @@ export interface Dns64Options {
   allowIpv4: boolean;
 }
 
-const OPTIONS = ["prefix", "translate_all", "allow_ipv4"];
 /** RFC 6052 section 2.1. */
 const WELL_KNOWN = "64:ff9b::/96";
 /** Prefix lengths in bits, as in CoreDNS. */
@@ -30,11 +28,10 @@ export const dns64Setup: PluginSetup = {
     };
     tokens.once(() => {
       if (tokens.nextArg()) options.prefix = readPrefix(tokens.value, tokens);
-      tokens.eachInBlock((option) => {
-        if (option === "prefix") options.prefix = readPrefix(tokens.oneArg("PREFIX"), tokens);
-        else if (option === "translate_all") options.translateAll = true;
-        else if (option === "allow_ipv4") options.allowIpv4 = true;
-        else throw tokens.error(unknownOption(option, OPTIONS));
+      tokens.options({
+        prefix: () => options.prefix = readPrefix(tokens.oneArg("PREFIX"), tokens),
+        translate_all: () => options.translateAll = true,
+        allow_ipv4: () => options.allowIpv4 = true,
       });
     });
     addHandler(options);

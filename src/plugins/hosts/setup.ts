@@ -38,7 +38,7 @@ function readHosts(controller: Controller): HostsOptions {
   const [file, ...names] = tokens.remainingArgs();
   const options: HostsOptions = {
     path: resolvePath(file ?? PATH),
-    zones: names.length > 0 ? readZones(tokens, names) : [...zones],
+    zones: readZones(tokens, names, zones),
     inline: [],
     ttlSeconds: TTL.default,
     autoReverse: true,
@@ -69,11 +69,8 @@ function readHosts(controller: Controller): HostsOptions {
   }
   const both = options.authoritative.find((zone) => options.fallthrough?.includes(zone));
   if (both !== undefined) {
-    throw tokens.error(
-      `zone ${
-        quote(both)
-      } is in fallthrough and in authoritative (name other zones in one of them)`,
-    );
+    const what = `zone ${quote(both)} is in fallthrough and in authoritative`;
+    throw tokens.error(`${what} (name other zones in one of them)`);
   }
   if (options.fallthroughUnsupported && options.fallthrough === null) {
     throw tokens.error("fallthrough_unsupported needs fallthrough too (add it)");
@@ -87,20 +84,16 @@ function readersInto(options: HostsOptions, tokens: Dispenser): Map<string, () =
     ["no_reverse", () => options.autoReverse = false],
     ["reload", () => options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD)],
     ["fallthrough", () => {
-      const names = tokens.remainingArgs();
-      options.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
+      options.fallthrough = readZones(tokens, tokens.remainingArgs(), ["."]);
     }],
     ["fallthrough_unsupported", () => options.fallthroughUnsupported = true],
     ["authoritative", () => {
-      const names = tokens.remainingArgs();
-      const zones = names.length > 0 ? readZones(tokens, names) : options.zones;
+      const zones = readZones(tokens, tokens.remainingArgs(), options.zones);
       const outside = zones.find((zone) => !options.zones.some((own) => isWithin(zone, own)));
       if (outside !== undefined) {
-        throw tokens.error(
-          `zone ${quote(outside)} is outside the zones of hosts, ${
-            options.zones.join(" ")
-          } (add it there)`,
-        );
+        const own = options.zones.join(" ");
+        const what = `zone ${quote(outside)} is outside the zones of hosts, ${own}`;
+        throw tokens.error(`${what} (add it there)`);
       }
       options.authoritative = [...new Set([...options.authoritative, ...zones])];
     }],

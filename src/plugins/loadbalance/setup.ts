@@ -1,5 +1,4 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
@@ -32,17 +31,14 @@ export const loadbalanceSetup: PluginSetup = {
         if (file === undefined) throw tokens.error("the weight file is missing (weighted FILE)");
         options.weighted = readFile(file, controller);
       }
-      tokens.eachInBlock((option) => {
-        if (option === "prefer") {
-          for (const cidr of tokens.someArgs("CIDR...")) {
-            options.prefer.push(readCidr(cidr, tokens));
-          }
-        } else if (option === "reload" && options.weighted !== null) {
-          options.weighted.follow = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD) > 0;
-        } else {
-          const known = options.weighted === null ? ["prefer"] : ["prefer", "reload"];
-          throw tokens.error(unknownOption(option, known));
-        }
+      const { prefer, weighted } = options;
+      const reload = weighted && (() => {
+        weighted.follow = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD) > 0;
+      });
+      tokens.options({
+        prefer: () =>
+          prefer.push(...tokens.someArgs("CIDR...").map((cidr) => readCidr(cidr, tokens))),
+        ...reload && { reload },
       });
     });
     addHandler(options);

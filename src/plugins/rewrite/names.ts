@@ -28,12 +28,11 @@ export function compileMatch({ how, text }: NameMatch): NameRule {
 
 /** `{0}`, `{1}`, ... in a replacement are its groups. */
 export function patternRule(pattern: string): NameRule {
-  const compiled = compilePattern(pattern);
-  if (compiled.error !== null) throw new Error(`Cannot compile ${pattern}: ${compiled.error}`);
+  const { matches, groups: find } = compilePattern(pattern);
   return {
-    matches: compiled.matches,
+    matches,
     replace(name, to) {
-      const groups = compiled.groups(name);
+      const groups = find(name);
       if (groups === null) return null;
       return to.replace(/\{(\d+)\}/g, (word, number) => groups[Number(number)] ?? word);
     },

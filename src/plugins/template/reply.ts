@@ -59,12 +59,7 @@ function prepare(template: Template, engine: EngineServices) {
   const labels = { class: classText(qclass), type: typeText(qtype) };
   const matchesOf = (zone: string) =>
     engine.counter("coredns_template_matches_total", { zone, ...labels });
-  const patterns = template.patterns.map((pattern) => {
-    const compiled = compilePattern(pattern);
-    // Setup has compiled it before.
-    if (compiled.error !== null) throw new Error(`Cannot compile ${pattern}: ${compiled.error}`);
-    return { ...compiled, pattern };
-  });
+  const patterns = template.patterns.map((pattern) => ({ ...compilePattern(pattern), pattern }));
   const records = template.records.map(({ section, text }) => {
     const program = compile(text, FIELD_NAMES);
     const always = program.constant ? readRecord(program.evaluate(null)) : null;

@@ -1,5 +1,5 @@
 import { EvaluationError, isList, type Value } from "../go_template/values.ts";
-import { list, text } from "./functions.ts";
+import { list, text } from "./types.ts";
 
 /** The value of a number in an expression. */
 export function numberOf(word: string): Value {

@@ -3,8 +3,8 @@ import { MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../../dns/constants.ts";
 import { classText, typeText } from "../../../dns/mnemonics.ts";
 import { type Exchange, TCP } from "../../../engine/exchange/exchange.ts";
 import { EvaluationError, textOf, type Value } from "../go_template/values.ts";
-import { text } from "./functions.ts";
 import type { Environment } from "./scope.ts";
+import { text } from "./types.ts";
 
 /** A query and its match. */
 export interface Subject {

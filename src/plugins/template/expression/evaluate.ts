@@ -3,7 +3,7 @@ import type { Exchange } from "../../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../../engine/handler.ts";
 import { EvaluationError, type Value } from "../go_template/values.ts";
 import type { Template } from "../options.ts";
-import { ENVIRONMENT, environmentOf, type Subject } from "./environment.ts";
+import { environmentOf, type Subject } from "./environment.ts";
 import { compileExpression } from "./parse.ts";
 import { Scope } from "./scope.ts";
 
@@ -19,13 +19,12 @@ export function createEvaluator(
 ): (match: Omit<Subject, "client" | "local">) => Evaluated {
   if (variables.length + conditions.length === 0) return () => NO_VARIABLES;
   const known = new Set<string>();
-  const names = { functions: ENVIRONMENT, variables: known };
   const values = variables.map(({ name, expression }) => {
-    const evaluate = compileExpression(expression, names);
+    const evaluate = compileExpression(expression, known);
     known.add(name);
     return { name, evaluate, text: expression };
   });
-  const tests = conditions.map((text) => ({ evaluate: compileExpression(text, names), text }));
+  const tests = conditions.map((text) => ({ evaluate: compileExpression(text, known), text }));
   return (match) => {
     const { exchange } = match;
     const scope = new Scope(environmentOf({ ...match, ...addressesOf(exchange, engine) }));

@@ -7,22 +7,6 @@ const MAX_LENGTH = 10_000;
 /** Characters that cost one step. */
 const LENGTH_OF_STEP = 64;
 
-/** An expression that cannot be compiled. */
-export class ExpressionError extends Error {
-  override readonly name = "ExpressionError";
-}
-
-/** A wrong type, whatever the query. */
-export class TypeFault extends EvaluationError {}
-
-/** What a value is, for faults. */
-export function kindOf(value: Value): string {
-  if (value === null) return "nil";
-  if (isList(value)) return "a list";
-  if (typeof value === "string") return "text";
-  return typeof value === "boolean" ? "a truth value" : "a number";
-}
-
 /** Functions about a query. */
 export type Environment = Readonly<Record<string, (...args: Value[]) => Value>>;
 
