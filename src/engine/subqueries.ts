@@ -1,6 +1,6 @@
 import { FLAG, HEADER_SIZE } from "../dns/constants.ts";
 import { Exchange } from "./exchange/exchange.ts";
-import type { EngineServices } from "./handler.ts";
+import { type EngineServices, WAIT } from "./handler.ts";
 import { Memory } from "./memory.ts";
 import { readStoredQuestion } from "./question/read.ts";
 import type { Response } from "./response/response.ts";
@@ -49,6 +49,33 @@ export class Subqueries {
     const question = this.question(exchange, name, qtype);
     question.id = id;
     if (!engine.refresh(question, this.#position)) this.#end(id, null);
+  }
+
+  /**
+   * As `ask`, and parks `exchange` meanwhile: `read` gets the response, `use` its result and the
+   * exchange or its parked copy, which `resume` continues. `use` may wait again.
+   */
+  wait<T>(
+    exchange: Exchange,
+    { name, qtype, read, use, resume }: {
+      name: Uint8Array;
+      qtype: number;
+      read: (response: Response | null) => T;
+      /** "full" if too many queries wait. */
+      use: (exchange: Exchange, read: T | "full") => typeof WAIT | void;
+      resume: (exchange: Exchange) => void;
+    },
+  ): typeof WAIT | void {
+    const results: T[] = [];
+    let parked: Exchange | null = null;
+    this.ask(exchange, name, qtype, (response) => {
+      const result = read(response);
+      results.push(result);
+      if (parked !== null && use(parked, result) !== WAIT) resume(parked);
+    });
+    if (results.length > 0) return use(exchange, results[0]!);
+    parked = this.#engine.park(exchange);
+    return parked === null ? use(exchange, "full") : WAIT;
   }
 
   /** The query of `ask`, for handlers that may know the answer. */

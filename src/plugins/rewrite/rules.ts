@@ -10,8 +10,7 @@ export interface RuleQuestion {
   name: string;
   qtype: number;
   qclass: number;
-  /** Called for the first EDNS rule. */
-  readonly edns: () => EdnsChanges;
+  readonly edns: EdnsChanges;
 }
 
 /** Response, as seen by rules. */
@@ -45,17 +44,14 @@ function applyOf(rule: RewriteRule): CompiledRule["apply"] {
     case "name":
       return nameRule(rule);
     case "type":
+    case "class": {
+      const field = `q${rule.field}` as const;
       return (question) => {
-        if (question.qtype !== rule.from) return null;
-        question.qtype = rule.to;
+        if (question[field] !== rule.from) return null;
+        question[field] = rule.to;
         return [];
       };
-    case "class":
-      return (question) => {
-        if (question.qclass !== rule.from) return null;
-        question.qclass = rule.to;
-        return [];
-      };
+    }
     case "ttl":
       return whenMatching(rule.match, ({ records }) => {
         const { minSeconds, maxSeconds } = rule;
@@ -68,13 +64,9 @@ function applyOf(rule: RewriteRule): CompiledRule["apply"] {
         if (response.rcode === rule.from) response.rcode = rule.to;
       });
     case "edns0":
-      return (question) => question.edns().apply(rule) ? [] : null;
+      return (question) => question.edns.apply(rule) ? [] : null;
     case "cname": {
-      const change: ResponseChange = {
-        kind: "alias",
-        rule: compileMatch(rule.match),
-        to: rule.to,
-      };
+      const change = { kind: "alias", rule: compileMatch(rule.match), to: rule.to } as const;
       return () => [change];
     }
   }
