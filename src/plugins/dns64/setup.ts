@@ -1,6 +1,6 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
-import { parseAddress } from "../../dns/address.ts";
+import { parseNetwork } from "../../dns/network.ts";
 import type { PluginSetup } from "../controller.ts";
 
 /** Options of `dns64`. */
@@ -39,18 +39,16 @@ export const dns64Setup: PluginSetup = {
 };
 
 function readPrefix(text: string, tokens: Dispenser): number[] {
-  const [address, bits, ...rest] = text.split("/");
-  const octets = parseAddress(address!);
-  const length = Number(bits);
+  const network = parseNetwork(text);
   const { min, max } = LENGTH;
   if (
-    octets?.length !== 16 || rest.length > 0 || !/^\d{1,3}$/.test(bits ?? "") ||
-    length < min || length > max || length % 8 !== 0
+    network?.octets.length !== 16 || network.bits < min || network.bits > max ||
+    network.bits % 8 !== 0
   ) {
     throw tokens.error(
       `${quote(text)} is not a prefix (an IPv6 network of ${min} to ${max} bits in steps of 8, ` +
         `such as ${WELL_KNOWN})`,
     );
   }
-  return [...octets.subarray(0, length / 8)];
+  return network.octets.slice(0, network.bits / 8);
 }

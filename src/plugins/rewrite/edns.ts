@@ -4,6 +4,7 @@ import { HEADER_SIZE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
+import { findOption } from "../edns_option.ts";
 import type { EdnsVariable, RewriteRule } from "./options.ts";
 
 type EdnsRule = RewriteRule & { field: "edns0" };
@@ -93,16 +94,8 @@ export class EdnsChanges {
   }
 
   #ofClient(code: number): Uint8Array | null {
-    const { memory: { bytes, view }, offset, optionsAt, optionsLength, edns } = this.#exchange;
-    if (!edns) return null;
-    const end = offset + optionsAt + optionsLength;
-    for (let at = offset + optionsAt; at + 4 <= end;) {
-      const size = view.getUint16(at + 2);
-      if (view.getUint16(at) === code && at + 4 + size <= end) {
-        return bytes.slice(at + 4, at + 4 + size);
-      }
-      at += 4 + size;
-    }
-    return null;
+    const { bytes, view } = this.#exchange.memory;
+    const at = findOption(this.#exchange, code);
+    return at < 0 ? null : bytes.slice(at + 4, at + 4 + view.getUint16(at + 2));
   }
 }

@@ -1,8 +1,9 @@
 import { type Address, parseAddress } from "../../../dns/address.ts";
 import { MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../../dns/constants.ts";
 import { classText, typeText } from "../../../dns/mnemonics.ts";
+import { isInNetwork, parseNetwork } from "../../../dns/network.ts";
 import { type Exchange, TCP } from "../../../engine/exchange/exchange.ts";
-import { EvaluationError, textOf, type Value } from "../go_template/values.ts";
+import { EvaluationError, type Value } from "../go_template/values.ts";
 import type { Environment } from "./scope.ts";
 import { text } from "./types.ts";
 
@@ -61,19 +62,12 @@ export function environmentOf(subject: Subject): Environment {
   );
 }
 
-function isIn(address: string, network: string): boolean {
-  const [base = "", bits = ""] = network.split("/");
-  const octets = parseAddress(address);
-  const prefix = parseAddress(base);
+function isIn(address: string, range: string): boolean {
   // Queries of nodens' own have no client.
   if (address === "") return false;
-  if (octets === null) throw new EvaluationError(`${textOf(address)} is not an address`);
-  if (prefix === null || !/^[0-9]{1,3}$/.test(bits) || Number(bits) > 8 * prefix.length) {
-    throw new EvaluationError(`${textOf(network)} is not a network`);
-  }
-  if (octets.length !== prefix.length) return false;
-  return octets.every((octet, i) => {
-    const left = Math.min(8, Math.max(0, Number(bits) - 8 * i));
-    return ((octet ^ prefix[i]!) & (0xff00 >> left) & 0xff) === 0;
-  });
+  const octets = parseAddress(address);
+  if (octets === null) throw new EvaluationError(`${address} is not an address`);
+  const network = parseNetwork(range);
+  if (network === null) throw new EvaluationError(`${range} is not a network`);
+  return isInNetwork(network, octets, 0, octets.length);
 }
