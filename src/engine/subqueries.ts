@@ -1,7 +1,7 @@
-import { FLAG, HEADER_SIZE } from "../dns/constants.ts";
-import { Exchange } from "./exchange/exchange.ts";
+import { FLAG } from "../dns/constants.ts";
+import type { Exchange } from "./exchange/exchange.ts";
 import { type EngineServices, WAIT } from "./handler.ts";
-import { Memory } from "./memory.ts";
+import { internalQuery } from "./internal_query.ts";
 import { readStoredQuestion } from "./question/read.ts";
 import type { Response } from "./response/response.ts";
 import type { Timer } from "./timers.ts";
@@ -80,15 +80,9 @@ export class Subqueries {
 
   /** The query of `ask`, for handlers that may know the answer. */
   question(exchange: Exchange, name: Uint8Array, qtype: number): Exchange {
-    const memory = new Memory(HEADER_SIZE + name.length + 4);
-    const { bytes, view } = memory;
-    view.setUint16(4, 1);
-    bytes.set(name, HEADER_SIZE);
-    view.setUint16(HEADER_SIZE + name.length, qtype);
-    view.setUint16(HEADER_SIZE + name.length + 2, exchange.qclass);
-    const question = new Exchange(memory, exchange.chain);
-    question.length = HEADER_SIZE + name.length + 4;
-    question.flags = FLAG.RD | (exchange.flags & FLAG.CD);
+    const { chain, qclass } = exchange;
+    const question = internalQuery(chain, { name, qtype, qclass });
+    question.flags |= exchange.flags & FLAG.CD;
     question.dnssecOk = exchange.dnssecOk;
     question.edns = exchange.edns;
     question.receivedMs = this.#engine.nowMs;

@@ -127,13 +127,7 @@ export function defaultOptions(from: string): ForwardOptions {
 
 function readWord<Word extends string>(tokens: Dispenser, words: readonly Word[]): Word {
   const option = tokens.value;
-  const text = tokens.oneArg(words.join("|"));
-  const word = words.find((known) => known === text);
-  if (word === undefined) {
-    const hint = didYouMean(text, words) || ` (${words.join(", ")})`;
-    throw tokens.error(`${option}: unknown word ${quote(text)}${hint}`);
-  }
-  return word;
+  return tokens.choose(tokens.oneArg(words.join("|")), words, `${option}: unknown word`);
 }
 
 function readTls(

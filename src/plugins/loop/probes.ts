@@ -1,19 +1,15 @@
-import { FLAG, LOOP_MARK_SIZE } from "../../dns/constants.ts";
-import { type Chain, Exchange } from "../../engine/exchange/exchange.ts";
+import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import { Memory } from "../../engine/memory.ts";
 import { readStoredQuestion } from "../../engine/question/read.ts";
 import type { ServedZone } from "../../engine/served.ts";
-import type { ProbeBoard, ProbeTokens } from "./board.ts";
-import { NONCE_WORDS, writeProbe } from "./probe_name.ts";
+import type { ProbeBoard } from "./board.ts";
+import { MARK_WORDS, NONCE_WORDS, probeQuery, type ProbeTokens } from "./probe_name.ts";
 import type { Watch } from "./watch.ts";
 
 /** `forward` gives up after five seconds. */
 const PROBE_MS = 6000;
 /** Per server block; further rounds wait. */
 const MAX_OUT = 64;
-/** The longest name, a mark, and the slack of word reads. */
-const QUERY_SIZE = 288 + LOOP_MARK_SIZE;
 
 /** A probe in flight. */
 export interface Probe extends ProbeTokens {
@@ -31,7 +27,6 @@ export class Probes {
   readonly #engine: EngineServices;
   readonly #position: number;
   readonly #served: ServedZone | undefined;
-  readonly #memory = new Memory(QUERY_SIZE);
   #out: Probe[] = [];
 
   constructor(
@@ -55,7 +50,8 @@ export class Probes {
   }
 
   example(chain: Chain): Exchange {
-    return this.#write({ nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(2) }, chain);
+    const nothing = { nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(MARK_WORDS) };
+    return this.#query(nothing, chain);
   }
 
   /** Draws probes, in flight from now on; none if there is no room. */
@@ -72,18 +68,13 @@ export class Probes {
 
   /** It may be answered at once. False if too many queries wait. */
   send(probe: Probe, chain: Chain): boolean {
-    const exchange = this.#write(probe, chain);
+    const exchange = this.#query(probe, chain);
     exchange.only = probe.watch.server;
     return this.#engine.refresh(exchange, this.#position);
   }
 
-  #write({ nonce, mark }: ProbeTokens, chain: Chain): Exchange {
-    const memory = this.#memory;
-    const exchange = new Exchange(memory, chain);
-    exchange.length = writeProbe(memory, nonce, this.#zone);
-    exchange.markAt = exchange.length;
-    mark.forEach((word, i) => memory.view.setUint32(exchange.markAt + 4 * i, word));
-    exchange.flags = FLAG.RD;
+  #query(tokens: ProbeTokens, chain: Chain): Exchange {
+    const exchange = probeQuery(tokens, this.#zone, chain);
     exchange.receivedMs = this.#engine.nowMs;
     if (this.#served !== undefined) {
       exchange.listener = this.#served.listener;
