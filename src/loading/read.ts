@@ -1,4 +1,4 @@
-import { LibraryMissing } from "../plugins/controller.ts";
+import { LibraryMissing } from "../plugins/setup.ts";
 import type { HostView } from "../config/host.ts";
 import { loadConfig, type LoadedConfig } from "./load.ts";
 

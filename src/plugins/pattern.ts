@@ -1,6 +1,6 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { quote } from "../corefile/quote.ts";
-import { LibraryMissing } from "./controller.ts";
+import { LibraryMissing } from "./setup.ts";
 import type { Library } from "./traits.ts";
 
 /** CoreDNS's maximum, in characters. */

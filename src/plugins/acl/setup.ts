@@ -3,7 +3,7 @@ import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { Address, parseAddress } from "../../dns/address.ts";
 import { typeNumber } from "../../dns/mnemonics.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 
 /** Pass, refuse, send an empty answer, or drop. */

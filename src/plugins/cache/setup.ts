@@ -3,7 +3,7 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { formatDuration } from "../../corefile/durations.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
-import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";

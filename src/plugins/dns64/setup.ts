@@ -1,7 +1,7 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
 import { parseNetwork } from "../../dns/network.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Options of `dns64`. */
 export interface Dns64Options {

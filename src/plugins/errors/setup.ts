@@ -2,7 +2,7 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readPattern } from "../pattern.ts";
 
 /** Errors logged as one line. */

@@ -19,11 +19,8 @@ const STOP_MS = 1000;
 const MAX_NAMED = 10;
 
 /** Dependencies of `Upstreams`. */
-export interface UpstreamsOptions {
+export interface UpstreamsOptions extends Pick<CompanionServices, "log" | "interfaces"> {
   deliver: Deliver;
-  log: (level: LogLevel, line: string) => void;
-  /** Throws if they cannot be read. */
-  interfaces: () => string[];
   previous?: Upstreams | null;
   clock?: Clock;
   /** Used if the Corefile names no resolvers. */

@@ -3,7 +3,7 @@ import { parseAddress } from "../../dns/address.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { formatDuration } from "../../corefile/durations.ts";
-import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { isWithin, readZones } from "../zones_argument.ts";
 import { type ForwardOptions, transportOf } from "./options.ts";
 import { leaveOutOwnListeners } from "./own_listeners.ts";

@@ -3,7 +3,7 @@ import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
 import { parseAddress } from "../../dns/address.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
+import type { Controller, PluginSetup } from "../setup.ts";
 import { isWithin, readZones } from "../zones_argument.ts";
 import type { HostsOptions } from "./options.ts";
 

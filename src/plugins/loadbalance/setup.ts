@@ -3,7 +3,7 @@ import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import { type Network, parseNetwork } from "../../dns/network.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
+import type { Controller, PluginSetup } from "../setup.ts";
 import type { LoadbalanceOptions } from "./options.ts";
 import { readWeights } from "./weights.ts";
 

@@ -1,6 +1,6 @@
 import { nearest } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELDS, isField, type LogField, type ResponseClass } from "./fields.ts";
 

@@ -2,7 +2,7 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readPattern } from "../pattern.ts";
 import { readEdns } from "./edns_setup.ts";
 import type { AnswerChange, NameMatch, RewriteAction, RewriteRule } from "./options.ts";

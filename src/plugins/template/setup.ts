@@ -4,7 +4,7 @@ import { CLASS, TYPE } from "../../dns/constants.ts";
 import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
 import { readRecord } from "../../dns/record_text/record.ts";
 import type { Section } from "../../engine/response/records.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
+import type { Controller, PluginSetup } from "../setup.ts";
 import { readPattern } from "../pattern.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELD_NAMES } from "./data.ts";

@@ -1,8 +1,7 @@
 import { unknownWord } from "../../../corefile/nearest.ts";
 import { compilePattern } from "../../pattern.ts";
-import { elementOf, numberOf, sliceOf } from "./elements.ts";
 import { ENVIRONMENT } from "./environment.ts";
-import { FUNCTIONS, OVER_LISTS, UNSUPPORTED } from "./functions.ts";
+import { elementOf, FUNCTIONS, numberOf, OVER_LISTS, sliceOf, UNSUPPORTED } from "./functions.ts";
 import { lex, type Token } from "./lex.ts";
 import { OPERATORS } from "./operators.ts";
 import type { Expression } from "./scope.ts";
