@@ -81,24 +81,18 @@ export class HostsFiles implements Follower {
   }
 
   async prepare(): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
-    for (const file of this.#files) {
-      const delivery = await this.#load(file);
-      if (delivery !== null) deliveries.push(delivery);
-    }
-    return deliveries;
+    const deliveries = await Array.fromAsync(this.#files, (file) => this.#load(file));
+    return deliveries.filter((delivery) => delivery !== null);
   }
 
   async again(): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
-    for (const file of this.#files) {
-      const stat = await this.#options.builder.stat(file.options.path).catch(() => null);
-      if (stat === null) continue;
-      const built = await this.#build(file, { size: stat.size, knownDigest: null });
-      if (built.kind !== "table") continue;
-      deliveries.push({ block: file.block, position: file.position, data: built.table });
-    }
-    return deliveries;
+    const deliveries = await Array.fromAsync(this.#files, async (file) => {
+      const { options: { path }, block, position } = file;
+      const stat = await this.#options.builder.stat(path).catch(() => null);
+      const built = stat && await this.#build(file, stat.size, null);
+      return built?.kind === "table" ? { block, position, data: built.table } : null;
+    });
+    return deliveries.filter((delivery) => delivery !== null);
   }
 
   start(): void {
@@ -150,7 +144,7 @@ export class HostsFiles implements Follower {
       const state = fileState(stat, this.#clock.wall());
       const sameState = state.text === file.state;
       if (sameState && !file.reread) return null;
-      const built = await this.#build(file, { size: stat.size, knownDigest: file.digest });
+      const built = await this.#build(file, stat.size, file.digest);
       if (this.#stopped) {
         if (built.kind === "table") releaseBuffer(built.table);
         return null;
@@ -183,23 +177,13 @@ export class HostsFiles implements Follower {
     }
   }
 
-  #build(
-    file: HostsFile,
-    { size, knownDigest }: { size: number; knownDigest: string | null },
-  ): Promise<HostsBuilt> {
-    const { path, zones, authoritative, autoReverse, inline } = file.options;
+  #build(file: HostsFile, size: number, knownDigest: string | null): Promise<HostsBuilt> {
+    const { path, zones, authoritative, autoReverse, inline: lines } = file.options;
     const { k0, k1 } = this.#key;
+    const table = { path, zones, authoritative, autoReverse, inline: lines.join("\n") };
     const maxBytes = this.#roomFor(file);
-    return this.#options.builder.build({
-      path,
-      zones,
-      authoritative,
-      autoReverse,
-      inline: inline.join("\n"),
-      key: { k0, k1 },
-      maxBytes,
-      knownDigest,
-    }, size);
+    const request = { ...table, key: { k0, k1 }, maxBytes, knownDigest };
+    return this.#options.builder.build(request, size);
   }
 
   #roomFor(file: HostsFile): number {
