@@ -33,7 +33,7 @@ interface Context {
   zones: number;
 }
 
-/** Reads a Corefile. Throws `CorefileErrors`, or `LibraryMissing` (see `readConfig`). */
+/** Reads a Corefile. Throws `CorefileErrors`, or `PatternsMissing` (see `readConfig`). */
 export function loadConfig(source: Context["source"], host: HostView): LoadedConfig {
   const faults = new Faults();
   const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };

@@ -1,8 +1,8 @@
-import { LibraryMissing } from "../plugins/setup.ts";
+import { loadPatterns, PatternsMissing } from "../plugins/pattern.ts";
 import type { HostView } from "../config/host.ts";
 import { loadConfig, type LoadedConfig } from "./load.ts";
 
-/** As `loadConfig`, but loads required libraries. Throws `CorefileErrors`. */
+/** As `loadConfig`, but loads the library of patterns if it is needed. Throws `CorefileErrors`. */
 export async function readConfig(
   source: { file: string; text: string; defaultPort: number },
   host: HostView,
@@ -11,8 +11,8 @@ export async function readConfig(
     try {
       return loadConfig(source, host);
     } catch (error) {
-      if (!(error instanceof LibraryMissing)) throw error;
-      await error.load();
+      if (!(error instanceof PatternsMissing)) throw error;
+      await loadPatterns();
     }
   }
 }

@@ -1,7 +1,5 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { quote } from "../corefile/quote.ts";
-import { LibraryMissing } from "./setup.ts";
-import type { Library } from "./traits.ts";
 
 /** CoreDNS's maximum, in characters. */
 const MAX_LENGTH = 10_000;
@@ -19,20 +17,21 @@ export interface Pattern {
   readonly names: ReadonlyMap<string, number>;
 }
 
+/** Thrown before `loadPatterns`. */
+export class PatternsMissing extends Error {
+  override readonly name = "PatternsMissing";
+}
+
 /** Loads the library of `compilePattern`. */
 export async function loadPatterns(): Promise<void> {
   library ??= await import("re2js");
 }
 
-/** The library, as a trait. */
-export const PATTERNS: Library = { load: loadPatterns };
-
-/**
- * Compiles Go syntax; matching is linear. Throws `SyntaxError`, and `LibraryMissing` before
- * `loadPatterns`.
- */
+/** Compiles Go syntax; matching is linear. Throws `SyntaxError` or `PatternsMissing`. */
 export function compilePattern(pattern: string): Pattern {
-  if (library === null) throw new LibraryMissing(loadPatterns);
+  if (library === null) {
+    throw new PatternsMissing("Cannot compile a pattern: the library is not loaded");
+  }
   let compiled: InstanceType<typeof library.RE2JS>;
   try {
     compiled = library.RE2JS.compile(pattern);

@@ -27,7 +27,7 @@ export interface CacheDirective {
   options: CacheOptions;
 }
 
-/** Dependencies of cache persistence. */
+/** Dependencies of cache persistence; `shared` ends with `Keeper.own`. */
 export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "shared"> & {
   clock?: Clock;
 };
@@ -36,8 +36,8 @@ export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "sha
 export class PersistedCache {
   #directive: CacheDirective;
   readonly #path: string;
+  readonly #options: PersistenceOptions;
   readonly #planes: readonly Plane[];
-  readonly #log: CompanionServices["log"];
   readonly #clock: Clock;
   /** Avoids copies. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
@@ -53,14 +53,12 @@ export class PersistedCache {
   #deadlineMs = Infinity;
   #stopping = false;
   #identity = "";
-  #shared: boolean;
 
   constructor(directive: CacheDirective, options: PersistenceOptions) {
     this.#directive = directive;
     this.#path = directive.options.persist!.file;
+    this.#options = options;
     this.#planes = options.planes;
-    this.#log = options.log;
-    this.#shared = options.shared;
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -118,10 +116,6 @@ export class PersistedCache {
     }
   }
 
-  own(): void {
-    this.#shared = false;
-  }
-
   async stop(limitMs: number): Promise<void> {
     this.end();
     this.#deadlineMs = this.#clock.now() + limitMs;
@@ -147,7 +141,7 @@ export class PersistedCache {
     this.#cancelSave();
     this.#cancelSave = this.#clock.after(delayMs, () =>
       this.#enqueue(async () => {
-        if (this.#loaded && !this.#stopping && !this.#shared) await this.#save();
+        if (this.#loaded && !this.#stopping && !this.#options.shared) await this.#save();
         if (!this.#stopping) this.#saveAfter(this.#intervalMs);
       }));
   }
@@ -264,7 +258,7 @@ export class PersistedCache {
   }
 
   #say(level: LogLevel, line: string): void {
-    this.#log(level, `plugin/cache: ${line}`);
+    this.#options.log(level, `plugin/cache: ${line}`);
   }
 }
 

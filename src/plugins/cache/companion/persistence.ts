@@ -5,12 +5,12 @@ import { type CacheDirective, PersistedCache, type PersistenceOptions } from "./
 
 /** Restores caches with `persist` at start and writes them periodically. */
 export class Persistence implements Keeper {
-  #options: PersistenceOptions;
+  readonly #options: PersistenceOptions;
   #caches: PersistedCache[] = [];
   #stopping = false;
 
   constructor(options: PersistenceOptions) {
-    this.#options = options;
+    this.#options = { ...options };
   }
 
   start(config: Config): void {
@@ -50,8 +50,7 @@ export class Persistence implements Keeper {
   }
 
   own(): void {
-    this.#options = { ...this.#options, shared: false };
-    for (const cache of this.#caches) cache.own();
+    this.#options.shared = false;
   }
 
   async settled(): Promise<void> {
