@@ -12,7 +12,7 @@ import { createHosts } from "./hosts/handler.ts";
 import { createLoadbalance } from "./loadbalance/handler.ts";
 import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
-import { createLoop } from "./loop/handler.ts";
+import { createLoop, type LoopServices } from "./loop/handler.ts";
 import type { LoopOptions } from "./loop/setup.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
@@ -47,19 +47,10 @@ export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, Crea
   ["whoami", createWhoami as CreateHandler],
 ]);
 
-/** Services shared by data planes. */
-export interface SharedServices {
-  /** `SHARED_BYTES`, common to all data planes. */
-  shared: SharedArrayBuffer;
-  /** Called with a short reason if continuing may do harm. */
-  onHarm: (why: string) => void;
-}
-
 /** As `HANDLERS`, for one of several data planes. */
-export function handlersWith(services: SharedServices): ReadonlyMap<string, CreateHandler> {
-  const loop = { shared: services.shared, found: services.onHarm };
+export function handlersWith(services: LoopServices): ReadonlyMap<string, CreateHandler> {
   return new Map([...HANDLERS, [
     "loop",
-    (options, environment) => createLoop(options as LoopOptions, environment, loop),
+    (options, environment) => createLoop(options as LoopOptions, environment, services),
   ]]);
 }

@@ -1,5 +1,6 @@
 /** Compares templates and records with Go's text/template and miekg/dns, as used by CoreDNS. */
 import assert from "node:assert/strict";
+import { Address } from "../../src/dns/address.ts";
 import { readRecord, type WireRecord } from "../../src/dns/record_text/record.ts";
 import { dataOf, FIELD_NAMES } from "../../src/plugins/template/data.ts";
 import { compile } from "../../src/plugins/template/go_template/compile.ts";
@@ -9,6 +10,8 @@ import { buildGo, goReasons } from "../support/servers/go_program.ts";
 import { skipFor } from "../support/run/require.ts";
 
 const GROUPS = { name: "www.example.org.", groups: ["www.example.org.", "www", "0a"] };
+const CLIENT = new Address();
+CLIENT.bytes.set([192, 0, 2, 1]);
 const NAMES = new Map([["host", 1], ["hex", 2]]);
 
 /** Evaluated by both; if Go fails, nodens must fail at parsing or evaluation. */
@@ -210,7 +213,7 @@ Deno.test("an incomplete record is rejected", () => {
 
 function compareTemplate(template: string, { Text, Error: goError }: GoAnswer): void {
   const exchange = exchangeFor({ name: "Www.Example.org", type: "A", id: 4711 });
-  const where = { zone: "example.org.", qclass: 1, qtype: 1, remote: "192.0.2.1" };
+  const where = { zone: "example.org.", qclass: 1, qtype: 1, client: CLIENT, local: null };
   const data = dataOf({
     exchange,
     ...where,

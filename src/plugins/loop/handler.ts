@@ -28,12 +28,12 @@ const MAX_PASSED = 10;
 /** Random share of a pause, so that nodes do not synchronize. */
 const JITTER = 0.25;
 
-/** Dependencies of `loop`. */
+/** Services beyond one data plane. */
 export interface LoopServices {
   /** `BOARD_BYTES`, common to all data planes. */
   shared: SharedArrayBuffer;
-  /** Called with a short text. */
-  found: (why: string) => void;
+  /** Called with a short reason if continuing may do harm. */
+  onHarm: (why: string) => void;
 }
 
 interface Forward extends Handler {
@@ -45,7 +45,7 @@ interface Forward extends Handler {
 export function createLoop(
   options: LoopOptions,
   environment: HandlerEnvironment,
-  services: LoopServices = { shared: new SharedArrayBuffer(BOARD_BYTES), found: () => {} },
+  services: LoopServices = { shared: new SharedArrayBuffer(BOARD_BYTES), onHarm: () => {} },
 ): Handler {
   return new LoopHandler(options, environment, services);
 }
@@ -55,7 +55,7 @@ class LoopHandler implements Handler {
   readonly name = "loop";
   readonly #zone: string;
   readonly #engine: EngineServices;
-  readonly #sayFound: LoopServices["found"];
+  readonly #onHarm: LoopServices["onHarm"];
   readonly #position: number;
   readonly #board: ProbeBoard;
   readonly #probes: Probes;
@@ -75,12 +75,12 @@ class LoopHandler implements Handler {
   constructor(
     { zone }: LoopOptions,
     { engine, position, served = [] }: HandlerEnvironment,
-    { shared, found }: LoopServices,
+    { shared, onHarm }: LoopServices,
   ) {
     this.#zone = zone;
     this.#engine = engine;
     this.#position = position;
-    this.#sayFound = found;
+    this.#onHarm = onHarm;
     const own = served.find((one) => one.zone === zone) ?? served[0];
     const key = 1 + (own === undefined ? 0 : (own.listener << 16) | own.place);
     this.#board = new ProbeBoard(key, shared);
@@ -248,7 +248,7 @@ class LoopHandler implements Handler {
       "from the resolv.conf that it reads (127.0.0.53 is systemd-resolved: use " +
       `/run/systemd/resolve/resolv.conf instead). Query: "HINFO ${qname}"`;
     this.#log("error", line, { zone, client, local, upstream, qname });
-    this.#sayFound(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
+    this.#onHarm(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
   }
 
   #ended({ server, foundMs }: Watch): void {

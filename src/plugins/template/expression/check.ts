@@ -2,6 +2,7 @@ import { EvaluationError, type Value } from "../go_template/values.ts";
 import type { Template } from "../options.ts";
 import { ENVIRONMENT } from "./environment.ts";
 import { FUNCTIONS, OVER_LISTS, UNSUPPORTED } from "./functions.ts";
+import { compileVariables } from "./evaluate.ts";
 import { compileExpression, NEGATED } from "./parse.ts";
 import { type Environment, Scope } from "./scope.ts";
 import { TypeFault } from "./types.ts";
@@ -28,14 +29,11 @@ export function nameFault(name: string, { variables }: Template): string | null 
 
 /** Throws `SyntaxError` for wrong types, found with a made-up query; ignores other failures. */
 export function checkTypes(expression: string, { variables }: Template): void {
-  const compiled = compileExpression(expression, new Set(variables.map(({ name }) => name)));
-  const known = new Set<string>();
+  const { values, known } = compileVariables(variables);
+  const compiled = compileExpression(expression, known);
   const scope = new Scope(SAMPLE);
   try {
-    for (const { name, expression } of variables) {
-      scope.variables[name] = compileExpression(expression, known)(scope);
-      known.add(name);
-    }
+    for (const { name, evaluate } of values) scope.variables[name] = evaluate(scope);
     compiled(scope);
   } catch (error) {
     if (error instanceof TypeFault) throw new SyntaxError(error.message);

@@ -1,22 +1,12 @@
-import { type Address, parseAddress } from "../../../dns/address.ts";
+import { parseAddress } from "../../../dns/address.ts";
 import { MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../../dns/constants.ts";
 import { classText, typeText } from "../../../dns/mnemonics.ts";
 import { isInNetwork, parseNetwork } from "../../../dns/network.ts";
-import { type Exchange, TCP } from "../../../engine/exchange/exchange.ts";
+import { TCP } from "../../../engine/exchange/exchange.ts";
+import type { Subject } from "../data.ts";
 import { EvaluationError, type Value } from "../go_template/values.ts";
 import type { Environment } from "./scope.ts";
 import { text } from "./types.ts";
-
-/** A query and its match. */
-export interface Subject {
-  readonly exchange: Exchange;
-  /** Lower case, with the closing dot. */
-  readonly name: string;
-  readonly client: Address | null;
-  readonly local: Address | null;
-  readonly groups: readonly string[];
-  readonly names: ReadonlyMap<string, number>;
-}
 
 type Ask = (subject: Subject, ...args: Value[]) => Value;
 
