@@ -22,30 +22,34 @@ import { createRrl } from "./rrl/handler.ts";
 import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
+const CREATORS = {
+  nsid: createNsid,
+  bufsize: createBufsize,
+  rrl: createRrl,
+  prometheus: createPrometheus,
+  errors: createErrors,
+  log: createLog,
+  local: createLocal,
+  dns64: createDns64,
+  any: createAny,
+  chaos: createChaos,
+  loadbalance: createLoadbalance,
+  rewrite: createRewrite,
+  acl: createAcl,
+  cache: createCache,
+  header: createHeader,
+  minimal: createMinimal,
+  template: createTemplate,
+  hosts: createHosts,
+  loop: createLoop,
+  forward: createForward,
+  whoami: createWhoami,
+} satisfies Record<string, CreateHandler<never>>;
+
 /** Handlers by plugin; some directives have none. */
-export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, CreateHandler>([
-  ["nsid", createNsid as CreateHandler],
-  ["bufsize", createBufsize as CreateHandler],
-  ["rrl", createRrl as CreateHandler],
-  ["prometheus", createPrometheus],
-  ["errors", createErrors as CreateHandler],
-  ["log", createLog as CreateHandler],
-  ["local", createLocal as CreateHandler],
-  ["dns64", createDns64 as CreateHandler],
-  ["any", createAny as CreateHandler],
-  ["chaos", createChaos as CreateHandler],
-  ["loadbalance", createLoadbalance as CreateHandler],
-  ["rewrite", createRewrite as CreateHandler],
-  ["acl", createAcl as CreateHandler],
-  ["cache", createCache as CreateHandler],
-  ["header", createHeader as CreateHandler],
-  ["minimal", createMinimal as CreateHandler],
-  ["template", createTemplate as CreateHandler],
-  ["hosts", createHosts as CreateHandler],
-  ["loop", createLoop as CreateHandler],
-  ["forward", createForward as CreateHandler],
-  ["whoami", createWhoami as CreateHandler],
-]);
+export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map(
+  Object.entries(CREATORS) as [string, CreateHandler][],
+);
 
 /** As `HANDLERS`, for one of several data planes. */
 export function handlersWith(services: LoopServices): ReadonlyMap<string, CreateHandler> {

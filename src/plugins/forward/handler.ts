@@ -178,7 +178,8 @@ export class ForwardHandler implements Handler {
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
     let cacheable = true;
     this.#end(lookup, (exchange) => {
-      if (passOn && forwardFollows(exchange)) {
+      // As in CoreDNS, only another `forward` gets the query.
+      if (passOn && exchange.chain.pluginAt(exchange.position + 1) === "forward") {
         exchange.response = null;
         this.#engine.proceed(exchange);
         return;
@@ -233,9 +234,4 @@ export class ForwardHandler implements Handler {
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
-}
-
-/** As in CoreDNS, only another `forward` gets the query. */
-function forwardFollows(exchange: Exchange): boolean {
-  return exchange.chain.pluginAt(exchange.position + 1) === "forward";
 }

@@ -19,12 +19,10 @@ export const hostsSetup: PluginSetup = {
     const { path, inline, fallthrough, authoritative } = options as HostsOptions;
     const entries = inline.length === 1 ? "1 entry" : `${inline.length} entries`;
     const more = inline.length === 0 ? "" : ` and ${entries} from the Corefile`;
-    const denied = authoritative.length === 0
-      ? ""
-      : `, other names of ${authoritative.join(", ")} do not exist`;
-    const others = fallthrough === null && !deniesAll(options as HostsOptions)
-      ? denied === "" ? ", other names get SERVFAIL" : ", all others get SERVFAIL"
-      : "";
+    const denies = authoritative.length > 0;
+    const denied = denies ? `, other names of ${authoritative.join(", ")} do not exist` : "";
+    const fails = fallthrough === null && !deniesAll(options as HostsOptions);
+    const others = fails ? `, ${denies ? "all others" : "other names"} get SERVFAIL` : "";
     return `names of ${path}${more} are answered from there${denied}${others}`;
   },
   setup(controller) {

@@ -14,7 +14,7 @@ import type { Timer } from "../../engine/timers.ts";
 import { httpAddressText } from "../http_address.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "./board.ts";
 import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
-import { type Probe, Probes } from "./probes.ts";
+import { createProbes, type Probe, type Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
 import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
@@ -84,7 +84,7 @@ class LoopHandler implements Handler {
     const own = served.find((one) => one.zone === zone) ?? served[0];
     const key = 1 + (own === undefined ? 0 : (own.listener << 16) | own.place);
     this.#board = new ProbeBoard(key, shared);
-    this.#probes = new Probes(zone, { engine, position, served: own, board: this.#board });
+    this.#probes = createProbes({ zone, engine, position, served: own, board: this.#board });
     this.#timer = engine.timers.create(() => this.#due());
     const labels = { server: own?.server ?? "", zone };
     this.#detected = engine.counter("nodens_loop_detected_total", labels);
@@ -156,7 +156,7 @@ class LoopHandler implements Handler {
   #arm(): void {
     if (this.#chain === null) return;
     const { timers, nowMs } = this.#engine;
-    let nextMs = Math.min(nowMs + FOLLOW_MS, this.#probes.oldestEndMs);
+    let nextMs = Math.min(nowMs + FOLLOW_MS, this.#probes.oldestEndMs());
     for (const watch of this.#watches) {
       if (!watch.busy && watch.nextMs > nowMs) nextMs = Math.min(nextMs, watch.nextMs);
     }

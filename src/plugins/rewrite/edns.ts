@@ -36,8 +36,12 @@ export class EdnsChanges {
     if (action === "replace" && before === null) return false;
     // Sent explicitly: client options are dropped by default.
     const keeps = action === "append" && before !== null;
-    const value = action === "unset" ? null : keeps ? before : this.#valueOf(rule);
-    this.#changed.set(code, value);
+    const value = "data" in rule
+      ? Uint8Array.from(rule.data)
+      : "variable" in rule
+      ? this.#variable(rule.variable)
+      : null;
+    this.#changed.set(code, keeps ? before : value);
     return true;
   }
 
@@ -68,11 +72,6 @@ export class EdnsChanges {
     if (rest > 0) data[data.length - 1]! &= 0xff00 >> rest;
     this.subnet = data;
     return true;
-  }
-
-  #valueOf(rule: EdnsRule & { kind: "option" }): Uint8Array {
-    if ("data" in rule) return Uint8Array.from(rule.data);
-    return "variable" in rule ? this.#variable(rule.variable) : new Uint8Array(0);
   }
 
   #variable(name: EdnsVariable): Uint8Array {

@@ -77,16 +77,15 @@ class Parser {
       left = more;
       more = this.#operator(left, precedence);
     }
-    if (precedence === 0 && this.#accept("?")) left = this.#choice(left);
+    if (precedence === 0 && this.#accept("?")) {
+      const condition = left;
+      const yes = this.#expression(0);
+      this.#expect(":");
+      const no = this.#expression(0);
+      left = (scope) => truth(condition(scope)) ? yes(scope) : no(scope);
+    }
     this.#depth--;
     return left;
-  }
-
-  #choice(condition: Expression): Expression {
-    const yes = this.#expression(0);
-    this.#expect(":");
-    const no = this.#expression(0);
-    return (scope) => truth(condition(scope)) ? yes(scope) : no(scope);
   }
 
   /** The operator after `left` with its right side; null if it does not belong here. */
@@ -129,13 +128,10 @@ class Parser {
       const operand = this.#expression(NOT);
       return (scope) => !truth(operand(scope));
     }
-    if (this.#accept("+")) {
+    const negative = this.#is("-");
+    if (this.#accept("+") || this.#accept("-")) {
       const operand = this.#expression(SIGN);
-      return (scope) => number(operand(scope));
-    }
-    if (this.#accept("-")) {
-      const operand = this.#expression(SIGN);
-      return (scope) => -number(operand(scope));
+      return (scope) => negative ? -number(operand(scope)) : number(operand(scope));
     }
     return this.#postfix(this.#primary());
   }
@@ -156,7 +152,10 @@ class Parser {
       this.#expect(")");
       return inner;
     }
-    if (this.#accept("[")) return this.#listOf(this.#until("]"));
+    if (this.#accept("[")) {
+      const parts = this.#until("]");
+      return (scope) => scope.spend(parts.map((part) => part(scope)));
+    }
     if (this.#is("#")) {
       if (this.#predicates === 0) throw new SyntaxError("# is known in predicates alone");
       this.#at++;
@@ -243,10 +242,6 @@ class Parser {
       parts.push(this.#expression(0));
     }
     return parts;
-  }
-
-  #listOf(parts: readonly Expression[]): Expression {
-    return (scope) => scope.spend(parts.map((part) => part(scope)));
   }
 
   /** `[i]` and `[from:to]`. */
