@@ -130,7 +130,7 @@ Deno.test("template: no expression fails in another way than by its own errors",
   fc.assert(
     fc.property(fc.oneof(soup, call), (source) => {
       try {
-        const scope = new Scope({});
+        const scope = new Scope(() => "");
         Object.assign(scope.variables, { text: "a.b.c", numbers: [1n, 2n, 3n] });
         compileExpression(source, names)(scope);
       } catch (error) {

@@ -4,7 +4,7 @@ import { ENVIRONMENT } from "./environment.ts";
 import { FUNCTIONS, OVER_LISTS, UNSUPPORTED } from "./functions.ts";
 import { compileVariables } from "./evaluate.ts";
 import { compileExpression, NEGATED } from "./parse.ts";
-import { type Environment, Scope } from "./scope.ts";
+import { Scope } from "./scope.ts";
 import { TypeFault } from "./types.ts";
 
 /** Not allowed as variables. */
@@ -14,9 +14,6 @@ const SAMPLES: Readonly<Record<string, Value>> = {
   ...{ bufsize: 0n, id: 0n, opcode: 0n, size: 0n },
   ...{ do: false, incidr: false },
 };
-const SAMPLE: Environment = Object.fromEntries(
-  [...ENVIRONMENT.keys()].map((name) => [name, () => SAMPLES[name] ?? ""]),
-);
 
 /** Why a variable cannot have a name; null if it can. */
 export function nameFault(name: string, { variables }: Template): string | null {
@@ -31,7 +28,7 @@ export function nameFault(name: string, { variables }: Template): string | null 
 export function checkTypes(expression: string, { variables }: Template): void {
   const { values, known } = compileVariables(variables);
   const compiled = compileExpression(expression, known);
-  const scope = new Scope(SAMPLE);
+  const scope = new Scope((name) => SAMPLES[name] ?? "");
   try {
     for (const { name, evaluate } of values) scope.variables[name] = evaluate(scope);
     compiled(scope);

@@ -1,7 +1,7 @@
 import type { Subject } from "../data.ts";
 import { EvaluationError, type Value } from "../go_template/values.ts";
 import type { Template } from "../options.ts";
-import { environmentOf } from "./environment.ts";
+import { ask } from "./environment.ts";
 import { compileExpression } from "./parse.ts";
 import { type Expression, Scope } from "./scope.ts";
 
@@ -18,7 +18,7 @@ export function createEvaluator(
   const { values, known } = compileVariables(variables);
   const tests = conditions.map((text) => ({ evaluate: compileExpression(text, known), text }));
   return (subject) => {
-    const scope = new Scope(environmentOf(subject));
+    const scope = new Scope((name, args) => ask(subject, name, args));
     let current = "";
     try {
       for (const { name, evaluate, text } of values) {

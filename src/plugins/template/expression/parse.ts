@@ -219,7 +219,7 @@ class Parser {
     const call = builtIn?.call;
     return (scope) => {
       const values = args.map((arg) => arg(scope));
-      return scope.spend((call ?? scope.environment[name]!)(...values));
+      return scope.spend(call === undefined ? scope.ask(name, values) : call(...values));
     };
   }
 

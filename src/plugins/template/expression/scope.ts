@@ -7,19 +7,19 @@ const MAX_LENGTH = 10_000;
 /** Characters that cost one step. */
 const LENGTH_OF_STEP = 64;
 
-/** Functions about a query. */
-export type Environment = Readonly<Record<string, (...args: Value[]) => Value>>;
+/** Calls a function about a query. */
+type Ask = (name: string, args: readonly Value[]) => Value;
 
 /** One evaluation of a template's expressions. */
 export class Scope {
-  readonly environment: Environment;
+  readonly ask: Ask;
   readonly variables: Record<string, Value> = Object.create(null);
   /** Values of `#`, innermost last. */
   readonly elements: Value[] = [];
   #steps = 0;
 
-  constructor(environment: Environment) {
-    this.environment = environment;
+  constructor(ask: Ask) {
+    this.ask = ask;
   }
 
   /** Counts an operation and its result's size. */
