@@ -1,16 +1,15 @@
 import { FileWatch } from "../../follow/file_watch.ts";
-import type { CreateCompanion } from "../companion.ts";
+import { type CreateCompanion, usesOf } from "../companion.ts";
 import type { LoadbalanceOptions } from "./options.ts";
 import { readWeights } from "./weights.ts";
 
 /** Follows weight files. */
 export const createLoadbalanceCompanion: CreateCompanion = ({ log }) => ({
-  follow({ blocks }, { deliver }) {
-    const watch = (
-      { file, names }: NonNullable<LoadbalanceOptions["weighted"]>,
-      block: number,
-      position: number,
-    ) => {
+  follow(config, { deliver }) {
+    const uses = usesOf<LoadbalanceOptions>(config, "loadbalance");
+    const watches = uses.flatMap(({ block, position, options: { weighted } }) => {
+      if (!weighted?.follow) return [];
+      const { file, names } = weighted;
       let known = JSON.stringify(names);
       return new FileWatch(file, {
         check: problemOf,
@@ -26,14 +25,7 @@ export const createLoadbalanceCompanion: CreateCompanion = ({ log }) => ({
           log("warning", `plugin/loadbalance: Cannot use "${file}": ${why}; the weights stay`),
         troubled: names.length === 0,
       });
-    };
-    const watches = blocks.flatMap(({ plugins }, block) =>
-      plugins.flatMap(({ name, options }, position) => {
-        if (name !== "loadbalance") return [];
-        const { weighted } = options as LoadbalanceOptions;
-        return weighted?.follow ? [watch(weighted, block, position)] : [];
-      })
-    );
+    });
     return {
       prepare: () => Promise.resolve([]),
       start: () => watches.forEach((watch) => watch.start()),

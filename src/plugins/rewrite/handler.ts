@@ -27,7 +27,7 @@ interface Draft extends RuleResponse {
 
 /** Substitutes the question on the way down; restores it, and changes the response, on the way up. */
 export const createRewrite: CreateHandler<RewriteOptions> = (options, { engine, position }) => {
-  const rules = options.rules.map(compileRule);
+  const rules = options.rules.map((rule) => ({ stop: rule.stop, apply: compileRule(rule) }));
   const subqueries = new Subqueries(engine, position);
   const rewriter = new ResponseRewriter();
   const ownResponse = new Response(new Memory(8));

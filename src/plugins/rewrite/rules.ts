@@ -2,7 +2,7 @@ import type { MessageRecord } from "../../engine/response/records.ts";
 import type { EdnsChanges } from "./edns.ts";
 import { compileMatch, type NameRule, patternRule } from "./names.ts";
 import type { RewriteRule } from "./options.ts";
-import { mapOwner, mapValue } from "./values.ts";
+import { type MapName, mapOwner, mapValue } from "./values.ts";
 
 /** Question, as seen by rules. */
 export interface RuleQuestion {
@@ -19,27 +19,16 @@ export interface RuleResponse {
   records: MessageRecord[];
 }
 
-/** Null leaves the name unchanged. */
-type MapName = (name: string) => string | null;
-
 /** Change to the response of a matched query. */
 export type ResponseChange =
   | { kind: "message"; apply(response: RuleResponse): void }
   | { kind: "alias"; rule: NameRule; to: string };
 
-/** A compiled rule. */
-export interface CompiledRule {
-  readonly stop: boolean;
-  /** Null if the question does not match. */
-  apply(question: RuleQuestion): ResponseChange[] | null;
-}
+/** Changes the question; returns the changes to its response, or null if it does not match. */
+type ApplyRule = (question: RuleQuestion) => ResponseChange[] | null;
 
 /** Compiles a valid rule. */
-export function compileRule(rule: RewriteRule): CompiledRule {
-  return { stop: rule.stop, apply: applyOf(rule) };
-}
-
-function applyOf(rule: RewriteRule): CompiledRule["apply"] {
+export function compileRule(rule: RewriteRule): ApplyRule {
   switch (rule.field) {
     case "name":
       return nameRule(rule);
@@ -74,7 +63,7 @@ function applyOf(rule: RewriteRule): CompiledRule["apply"] {
 
 function nameRule(
   { match, to, auto, answers }: RewriteRule & { field: "name" },
-): CompiledRule["apply"] {
+): ApplyRule {
   const rule = compileMatch(match);
   const explicit = answers.map(({ what, pattern, to }) => {
     const { replace } = patternRule(pattern);
@@ -111,7 +100,7 @@ function change(
 function whenMatching(
   match: Parameters<typeof compileMatch>[0],
   apply: (response: RuleResponse) => void,
-): CompiledRule["apply"] {
+): ApplyRule {
   const rule = compileMatch(match);
   const changes: ResponseChange[] = [{ kind: "message", apply }];
   return ({ name }) => rule.matches(name) ? changes : null;

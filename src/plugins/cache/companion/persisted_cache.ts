@@ -11,7 +11,7 @@ import {
   type SnapshotCursor,
 } from "../persist/snapshot.ts";
 import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../persist/snapshot_file.ts";
-import type { CompanionServices, Plane } from "../../companion.ts";
+import type { CompanionServices, Plane, PluginUse } from "../../companion.ts";
 import type { SnapshotReader } from "./snapshot_files.ts";
 
 const ASK_MS = 5000;
@@ -19,13 +19,8 @@ const TOO_LATE = "it was not finished before the time limit for stopping";
 /** Entries per load: few until the code is compiled. */
 const BATCH = { first: 32, most: 1000 } as const;
 
-/** Position of a persisted cache in a configuration. */
-export interface CacheDirective {
-  block: number;
-  position: number;
-  zones: string;
-  options: CacheOptions;
-}
+/** A use of `cache` with `persist`. */
+export type CacheDirective = PluginUse<CacheOptions>;
 
 /** Dependencies of cache persistence; `shared` ends with `Keeper.own`. */
 export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "shared"> & {
@@ -72,8 +67,9 @@ export class PersistedCache {
   }
 
   isSame({ zones, options }: CacheDirective): boolean {
-    return options.persist!.file === this.#path && zones === this.#directive.zones &&
-      keepsContent(this.#directive.options, options);
+    const own = this.#directive;
+    return options.persist!.file === this.#path && keepsContent(own.options, options) &&
+      [...zones].sort().join() === [...own.zones].sort().join();
   }
 
   /** Pauses, after writing the file if `save`; the result resumes. */

@@ -1,5 +1,5 @@
 import type { Config } from "../../../config/types.ts";
-import type { Keeper, Plane } from "../../companion.ts";
+import { type Keeper, type Plane, usesOf } from "../../companion.ts";
 import type { CacheOptions } from "../options.ts";
 import { type CacheDirective, PersistedCache, type PersistenceOptions } from "./persisted_cache.ts";
 
@@ -71,11 +71,5 @@ export class Persistence implements Keeper {
 }
 
 function directivesOf(config: Config): CacheDirective[] {
-  return config.blocks.flatMap(({ zones, plugins }, block) =>
-    plugins.flatMap(({ name, options: all }, position) => {
-      const options = all as CacheOptions;
-      if (name !== "cache" || options.persist === null) return [];
-      return [{ block, position, zones: [...zones].sort().join(" "), options }];
-    })
-  );
+  return usesOf<CacheOptions>(config, "cache").filter(({ options }) => options.persist !== null);
 }

@@ -6,7 +6,14 @@ import { readFailure } from "../../../corefile/read_failure.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import { HashKey } from "../../../engine/question/keyed_hash.ts";
 import { fileState, MAX_HOSTS_BYTES, requireRegular } from "../../../sys/regular_file.ts";
-import type { CompanionServices, Deliver, Delivery, Follower } from "../../companion.ts";
+import {
+  type CompanionServices,
+  type Deliver,
+  type Delivery,
+  type Follower,
+  type PluginUse,
+  usesOf,
+} from "../../companion.ts";
 import { MAX_PER_ENTRY } from "../builder.ts";
 import { hasSameTable, type HostsOptions } from "../options.ts";
 import type { HostsBuilt, HostsReport } from "./build.ts";
@@ -19,10 +26,7 @@ const MAX_TABLES_BYTES = 512 * 2 ** 20;
 /** Pause as a multiple of the reading time: at most a tenth of a core. */
 const REST = 9;
 
-interface HostsFile {
-  readonly block: number;
-  readonly position: number;
-  readonly options: HostsOptions;
+interface HostsFile extends PluginUse<HostsOptions> {
   /** When last read, or `MISSING`. */
   state: string;
   /** Read even if unchanged. */
@@ -59,25 +63,19 @@ export class HostsFiles implements Follower {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const known = previous === null ? [] : previous.#files;
-    this.#files = config.blocks.flatMap(({ plugins }, block) =>
-      plugins.flatMap((plugin, position): HostsFile[] => {
-        if (plugin.name !== "hosts") return [];
-        const options = plugin.options as HostsOptions;
-        const before = known.find((old) => hasSameTable(old.options, options));
-        return [{
-          block,
-          position,
-          options,
-          state: "",
-          reread: false,
-          refused: false,
-          digest: null,
-          tableBytes: before?.tableBytes ?? 0,
-          report: before?.report ?? null,
-          cancel: () => {},
-        }];
-      })
-    );
+    this.#files = usesOf<HostsOptions>(config, "hosts").map((use) => {
+      const before = known.find((old) => hasSameTable(old.options, use.options));
+      return {
+        ...use,
+        state: "",
+        reread: false,
+        refused: false,
+        digest: null,
+        tableBytes: before?.tableBytes ?? 0,
+        report: before?.report ?? null,
+        cancel: () => {},
+      };
+    });
   }
 
   async prepare(): Promise<Delivery[]> {
