@@ -1,6 +1,6 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
-import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -211,12 +211,7 @@ export class ForwardHandler implements Handler {
   }
 
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
-    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
-      const following = exchange.nextWaiter;
-      exchange.nextWaiter = null;
-      use(exchange);
-      exchange = following;
-    }
+    forEachWaiter(this.#lookups.end(lookup), use);
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
     if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
