@@ -54,6 +54,7 @@ export class TableBuilder {
   readonly #zones: readonly Uint8Array[] | null;
   readonly #authoritative: readonly Uint8Array[];
   readonly #arena: Arena;
+  #slotCount = 0;
   /** Slots and tags, separate until the table is finished. */
   #slotWords!: Uint32Array<ArrayBuffer>;
   #slots!: Slots;
@@ -79,7 +80,7 @@ export class TableBuilder {
   }
 
   get bytes(): number {
-    return this.#arena.end + this.#slotWords.length * SLOT_BYTES;
+    return this.#arena.end + this.#slotCount * SLOT_BYTES;
   }
 
   address(bytes: Uint8Array, size: 4 | 16): void {
@@ -109,7 +110,7 @@ export class TableBuilder {
   /** Null if the table is too large. The builder cannot be used afterwards. */
   finish(): ArrayBuffer | null {
     const { bytes, words, buffer } = this.#arena;
-    const count = this.#slotWords.length;
+    const count = this.#slotCount;
     const at = this.full ? 0 : this.#arena.take(count * SLOT_BYTES);
     if (at === 0) {
       this.release();
@@ -154,9 +155,7 @@ export class TableBuilder {
   #entryOf(name: Uint8Array, length: number): number {
     const known = this.#slots.find(name, length);
     if (known !== 0) return known;
-    if ((this.entries + 1) * FULL.of > this.#slotWords.length * FULL.taken && !this.#grow()) {
-      return 0;
-    }
+    if ((this.entries + 1) * FULL.of > this.#slotCount * FULL.taken && !this.#grow()) return 0;
     const entry = this.#take(ENTRY_HEAD + length);
     if (entry === 0) return 0;
     const { bytes } = this.#arena;
@@ -169,12 +168,12 @@ export class TableBuilder {
   }
 
   #grow(): boolean {
-    if (this.bytes + this.#slotWords.length * SLOT_BYTES > this.#options.maxBytes) {
+    if (this.bytes + this.#slotCount * SLOT_BYTES > this.#options.maxBytes) {
       this.full = true;
       return false;
     }
     const old = this.#slotWords;
-    this.#makeSlots(2 * this.#slotWords.length);
+    this.#makeSlots(2 * this.#slotCount);
     for (let i = 0; i < old.length; i++) if (old[i] !== 0) this.#slots.add(old[i]!);
     releaseBuffer(old.buffer);
     return true;
@@ -184,6 +183,7 @@ export class TableBuilder {
     const size = count * SLOT_BYTES;
     const buffer = new ArrayBuffer(size, { maxByteLength: size });
     const tags = new Uint8Array(buffer, 4 * count, count);
+    this.#slotCount = count;
     this.#slotWords = new Uint32Array(buffer, 0, count);
     this.#slots = new Slots(this.#arena.bytes, this.#slotWords, tags, this.#options.key);
   }
