@@ -6,7 +6,7 @@ import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/value
 import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
-import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
+import { readServeStale } from "./setup_stale.ts";
 
 /** `least` as in CoreDNS; `max` is a table's limit. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
@@ -116,7 +116,10 @@ function readOptions(options: CacheOptions, controller: Controller): void {
       if (options.preferPositive) {
         throw tokens.error('"serve_stale_policy" appears twice in this block (remove one)');
       }
-      readServeStalePolicy(tokens);
+      const policy = tokens.oneArg("prefer_positive");
+      if (policy.toLowerCase() !== "prefer_positive") {
+        throw tokens.error(`serve_stale_policy: unknown policy ${quote(policy)} (prefer_positive)`);
+      }
       options.preferPositive = true;
     },
     servfail: () => {
