@@ -135,9 +135,7 @@ class LoopHandler implements Handler {
   }
 
   get #loops(): number {
-    let count = 0;
-    for (const { server } of this.#watches) if (server.looping) count++;
-    return count;
+    return this.#watches.filter(({ server }) => server.looping).length;
   }
 
   #due(): void {
