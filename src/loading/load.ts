@@ -8,7 +8,7 @@ import { didYouMean } from "../corefile/nearest.ts";
 import { type Line, parseCorefile, type ServerBlock } from "../corefile/parser.ts";
 import { quote } from "../corefile/quote.ts";
 import { CHAIN } from "../plugins/chain.ts";
-import { LibraryMissing } from "../plugins/controller.ts";
+import { loadPatterns, PatternsMissing } from "../plugins/pattern.ts";
 import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import { collectListeners, type ServedBlock } from "./listeners.ts";
@@ -41,19 +41,19 @@ interface Context {
   zoneCount: number;
 }
 
-/** Reads a Corefile; loads the libraries that its plugins need. Throws `CorefileErrors`. */
+/** Reads a Corefile; loads the library of patterns if plugins need it. Throws `CorefileErrors`. */
 export async function readConfig(source: Source, host: HostView): Promise<LoadedConfig> {
   for (;;) {
     try {
       return loadConfig(source, host);
     } catch (error) {
-      if (!(error instanceof LibraryMissing)) throw error;
-      await error.load();
+      if (!(error instanceof PatternsMissing)) throw error;
+      await loadPatterns();
     }
   }
 }
 
-/** `readConfig` without loading: throws `LibraryMissing` instead. */
+/** `readConfig` without loading: throws `PatternsMissing` instead. */
 export function loadConfig(source: Source, host: HostView): LoadedConfig {
   const faults = new Faults();
   const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };

@@ -10,8 +10,9 @@ import { openPortableProbe } from "../../io/portable/probe_socket.ts";
 import type { ProbeTarget } from "../../io/probe_socket.ts";
 import { SelfCheck } from "../../io/self_check.ts";
 import type { Delivery } from "../../plugins/companion.ts";
-import { librariesOf, loadLibraries, logsStacks } from "../../plugins/config_traits.ts";
+import { logsStacks, usesPatterns } from "../../plugins/config_traits.ts";
 import { handlersWith } from "../../plugins/handlers.ts";
+import { loadPatterns } from "../../plugins/pattern.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
@@ -34,8 +35,8 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
   // Awaited only if necessary, for a fast start.
-  if (librariesOf(data.config).length === 0) new DataPlaneThread(data).start();
-  else loadLibraries(data.config).then(() => new DataPlaneThread(data).start());
+  if (!usesPatterns(data.config)) new DataPlaneThread(data).start();
+  else loadPatterns().then(() => new DataPlaneThread(data).start());
 };
 
 class DataPlaneThread {
@@ -202,11 +203,7 @@ class DataPlaneThread {
   }
 
   async #prepare(message: ControlMessage): Promise<void> {
-    if (message.type === "configure") {
-      const loaded = librariesOf(this.#config);
-      const missing = librariesOf(message.config).some((library) => !loaded.includes(library));
-      if (missing) await loadLibraries(message.config);
-    }
+    if (message.type === "configure" && usesPatterns(message.config)) await loadPatterns();
     if (message.type === "profile") this.#profile = await profileThread(message.action);
   }
 

@@ -210,6 +210,16 @@ export class InFlight<T extends PendingQuestion> {
   }
 }
 
+/** Uses and unchains the waiters that `InFlight.end` returns; `use` may reuse them. */
+export function forEachWaiter(first: Exchange | null, use: (waiter: Exchange) => void): void {
+  for (let waiter = first; waiter !== null;) {
+    const next: Exchange | null = waiter.nextWaiter;
+    waiter.nextWaiter = null;
+    use(waiter);
+    waiter = next;
+  }
+}
+
 /** Counts a waiter, up to the bound. */
 function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
   if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;

@@ -85,4 +85,13 @@ export class Response {
   get authorityCount(): number {
     return this.memory.view.getUint16(this.offset + 8);
   }
+
+  /** Offset of a record's TTL in the message. */
+  ttlAt(record: number): number {
+    return this.memory.view.getUint16(this.ttlsAt + 2 * record, true);
+  }
+
+  typeOf(record: number): number {
+    return this.memory.view.getUint16(this.offset + this.ttlAt(record) - 4);
+  }
 }

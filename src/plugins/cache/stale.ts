@@ -1,7 +1,7 @@
 import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
-import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";
@@ -155,7 +155,7 @@ export class StaleServer {
     return parked;
   }
 
-  /** Returns waiters chained by `nextWaiter`. */
+  /** Returns waiters, for `forEachWaiter`. */
   #endVerification(verification: Verification): Exchange | null {
     this.#services.engine.timers.clear(verification.timer);
     const first = this.#verifications.end(verification);
@@ -247,14 +247,5 @@ export class StaleServer {
       ? EDE.STALE_NXDOMAIN
       : EDE.STALE;
     return ANSWERED;
-  }
-}
-
-function forEachWaiter(first: Exchange | null, use: (waiter: Exchange) => void): void {
-  for (let waiter = first; waiter !== null;) {
-    const next: Exchange | null = waiter.nextWaiter;
-    waiter.nextWaiter = null;
-    use(waiter);
-    waiter = next;
   }
 }

@@ -4,7 +4,7 @@ import { isWithin } from "../../dns/zone.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { formatDuration } from "../../corefile/values.ts";
-import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import { type ForwardOptions, transportOf } from "./options.ts";
 import { leaveOutOwnListeners } from "./own_listeners.ts";

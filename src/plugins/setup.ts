@@ -59,14 +59,3 @@ export interface PluginSetup {
   setup(controller: Controller): void;
   complete?(whole: WholeConfig<unknown>): void;
 }
-
-/** Thrown if `load` must run first. */
-export class LibraryMissing extends Error {
-  readonly load: () => Promise<void>;
-
-  constructor(load: () => Promise<void>) {
-    super("Cannot read the configuration: a library is not loaded (read it with readConfig)");
-    this.name = "LibraryMissing";
-    this.load = load;
-  }
-}
