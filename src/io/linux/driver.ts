@@ -1,12 +1,12 @@
-import { Address } from "../../dns/address.ts";
+import type { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
+import type { ClientKind, Side } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Traffic } from "../../engine/traffic.ts";
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { isWildcard, readLocalAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import { BaseDriver, type DriverOptions, MAX_SLEEP_MS } from "../base_driver.ts";
-import type { Driver, ListenerChange } from "../driver.ts";
+import { Driver, type DriverOptions, type ListenerChange, MAX_SLEEP_MS } from "../driver.ts";
 import type { BoundSocket } from "../sockets.ts";
 import { ClientDatagrams } from "./datagrams.ts";
 import { Poller } from "./poller.ts";
@@ -30,7 +30,7 @@ export interface LinuxDriverOptions extends DriverOptions {
 }
 
 /** The data plane's loop on Linux. `run` blocks until the control plane stops it. */
-export class LinuxDriver extends BaseDriver implements Driver {
+export class LinuxDriver extends Driver {
   protected readonly streams: Streams;
   protected readonly sockets: UpstreamSockets;
   readonly #options: LinuxDriverOptions;
@@ -45,7 +45,6 @@ export class LinuxDriver extends BaseDriver implements Driver {
   /** No longer receive, but are still read for a moment. */
   #turnedAway: BoundSocket[] = [];
   #woken = false;
-  readonly #address = new Address();
 
   constructor(options: LinuxDriverOptions) {
     super(options);
@@ -66,7 +65,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#readClock();
   }
 
-  serve(sockets: readonly BoundSocket[]): void {
+  override serve(sockets: readonly BoundSocket[]): void {
     for (const socket of sockets) {
       if (this.#served.has(socket.fd)) continue;
       this.#served.set(socket.fd, socket);
@@ -190,18 +189,11 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#datagrams.forget(returnAddress);
   }
 
-  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
-    if (of !== "stream") return this.#datagrams.family(of, reference);
-    this.address(of, reference, "client", this.#address);
-    return this.#address.family;
+  override family(of: ClientKind, reference: number): 4 | 6 {
+    return of === "stream" ? super.family(of, reference) : this.#datagrams.family(of, reference);
   }
 
-  address(
-    of: "slot" | "kept" | "stream",
-    reference: number,
-    side: "client" | "local",
-    target: Address,
-  ): void {
+  address(of: ClientKind, reference: number, side: Side, target: Address): void {
     if (of === "stream") this.streams.address(reference, side, target);
     else this.#datagrams.address(of, reference, side, target);
     target.unmap();

@@ -14,7 +14,7 @@ import {
 } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
-import type { DriverStream } from "../base_driver.ts";
+import type { DriverStream } from "../driver.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
 /** Some forty queries. */

@@ -1,11 +1,17 @@
 import { IndexTable } from "../../base/index_table.ts";
 import type { ListenerConfig } from "../../config/types.ts";
-import { Address, parseAddress } from "../../dns/address.ts";
+import { type Address, parseAddress } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
+import type { ClientKind, Side } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Traffic } from "../../engine/traffic.ts";
-import { BaseDriver, type DriverOptions, MAX_SLEEP_MS } from "../base_driver.ts";
-import { type Driver, type ListenerChange, ListenError } from "../driver.ts";
+import {
+  Driver,
+  type DriverOptions,
+  type ListenerChange,
+  ListenError,
+  MAX_SLEEP_MS,
+} from "../driver.ts";
 import type { LaneLink } from "../lane_link.ts";
 import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
@@ -36,7 +42,7 @@ interface Client {
 type Where = Pick<ListenerConfig, "address" | "port">;
 
 /** Data plane on the runtime's sockets: one datagram at a time, at four times the CPU. */
-export class PortableDriver extends BaseDriver implements Driver {
+export class PortableDriver extends Driver {
   protected readonly streams: PortableStreams;
   protected readonly sockets: PortableSockets;
   readonly #options: PortableDriverOptions;
@@ -163,18 +169,7 @@ export class PortableDriver extends BaseDriver implements Driver {
     this.#kept.remove(returnAddress);
   }
 
-  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
-    const address = new Address();
-    this.address(of, reference, "client", address);
-    return address.family;
-  }
-
-  address(
-    of: "slot" | "kept" | "stream",
-    reference: number,
-    side: "client" | "local",
-    target: Address,
-  ): void {
+  address(of: ClientKind, reference: number, side: Side, target: Address): void {
     let found: Deno.NetAddr | undefined;
     if (of === "stream") {
       const connection = this.streams.get(reference)?.connection;

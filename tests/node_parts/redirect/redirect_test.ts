@@ -8,7 +8,7 @@ import {
   redirectRules,
 } from "../../../src/node/redirect/redirect.ts";
 import { joinWords } from "../../../src/node/rules/rule_text.ts";
-import { userIdOf } from "../../../src/node/redirect/arguments.ts";
+import { userIdOf } from "../../../src/cli/redirect/options.ts";
 import { FakeIptables } from "../../support/doubles/fake_iptables.ts";
 
 const OPTIONS: RedirectOptions = {
