@@ -8,7 +8,7 @@ import type { Companion, Delivery, Keeper } from "../plugins/companion.ts";
 import { COMPANIONS } from "../plugins/companions.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import { SHARED_BYTES } from "../plugins/shared_memory.ts";
-import { reserveDescriptors } from "../sys/descriptor_table.ts";
+import { reserveDescriptors } from "../sys/descriptor_limit.ts";
 import { openLibc } from "../sys/libc.ts";
 import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";

@@ -26,15 +26,10 @@ export const FILE_SHARES = {
 const PLANE_FILES = 8;
 
 /** Maximum open descriptors: `http` in total, others per data plane. */
-export interface FileShares {
-  limit: number;
-  total: number;
-  http: number;
-  encryptedStreams: number;
-  upstreamStreams: number;
-  upstreamSockets: number;
-  clientStreams: number;
-}
+export type FileShares = Record<
+  "limit" | "total" | Exclude<keyof typeof FILE_SHARES, "process">,
+  number
+>;
 
 /** Divides `limit` descriptors (may be Infinity). Below `MIN_FILES`, parts shrink. */
 export function shareFiles(

@@ -5,12 +5,14 @@ import {
   type Beat,
   type CheckPlan,
   type ListFaults,
+  nextPause,
+  type OpenProbe,
+  type ProbeSocket,
   SIGN_OF_LIFE,
   VERDICT,
   VERDICTS,
   type Watchdog,
 } from "./check_plan.ts";
-import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
 
 /** Four within the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;

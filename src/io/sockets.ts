@@ -15,11 +15,6 @@ export interface BoundAddress {
   target: Address;
 }
 
-/** A socket to open for a listener. */
-export interface ListenAddress extends BoundAddress {
-  wildcard: boolean;
-}
-
 /** An address shared with other processes. */
 export interface Neighbour extends BoundAddress {
   readonly count: number;

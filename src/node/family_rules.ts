@@ -1,7 +1,7 @@
+import { pause } from "../base/clock.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import { LEVELS } from "./rule_plan.ts";
 import { IptablesError } from "./rules/iptables.ts";
-import { pause } from "./rules/rule_trial.ts";
 import { type KeptRules, RuleKeeper, type RuleKeeperOptions } from "./rules/rule_keeper.ts";
 import type { Family, Rule } from "./rules/rule_text.ts";
 import type { FailOpenLevel } from "./rules/rules.ts";

@@ -1,11 +1,10 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, pause, systemClock } from "../base/clock.ts";
 import type { SelfChecks } from "../control/plane/self_checks.ts";
 import { FamilyRules, type FamilyState, type RuleReports } from "./family_rules.ts";
 import { type Beat, Heartbeat } from "./heartbeat.ts";
 import { containersLeftOut, redirectFamilies } from "./redirect/redirect.ts";
 import { isSteering, ruleBeats, ruleFamilies, type RuleRequest, ruleSet } from "./rule_plan.ts";
 import { type RunCommand, runCommand } from "./rules/command.ts";
-import { pause } from "./rules/rule_trial.ts";
 import type { Family } from "./rules/rule_text.ts";
 import { type FailOpenLevel, OWN_MARK } from "./rules/rules.ts";
 

@@ -82,3 +82,8 @@ export function hostPort(address: Address): string {
   const host = scope === 0 ? address.hostname() : `${address.hostname()}%${scope}`;
   return family === 4 ? `${host}:${port}` : `[${host}]:${port}`;
 }
+
+/** Whether address, port and scope are equal. */
+export function sameAddress(one: Address, other: Address): boolean {
+  return one.port === other.port && one.scope === other.scope && one.sameHost(other);
+}

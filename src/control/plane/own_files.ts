@@ -1,6 +1,6 @@
 import { type FileShares, shareFiles } from "../../io/file_shares.ts";
 import { openLibc } from "../../sys/libc.ts";
-import { raiseFileLimit } from "../../sys/limits.ts";
+import { raiseFileLimit } from "../../sys/descriptor_limit.ts";
 import type { DriverKind } from "./messages.ts";
 
 /** Without FFI: raised by the runtime, at least this far. */

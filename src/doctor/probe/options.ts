@@ -3,7 +3,7 @@ import type { HostView } from "../../config/host.ts";
 import type { RuleRequest } from "../../node/rule_plan.ts";
 import type { RunCommand } from "../../node/rules/command.ts";
 import type { NodeOptions } from "../../node/template/options.ts";
-import type { KernelTree } from "../../sys/kernel_tree.ts";
+import type { KernelTree } from "../../sys/kernel_file.ts";
 import type { Answer } from "../judge/queries.ts";
 
 /** Options of an examination. */

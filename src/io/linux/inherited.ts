@@ -1,27 +1,9 @@
 /** Sockets of socket activation: their opener keeps them, so queries survive a restart. */
-import type { Address } from "../../dns/address.ts";
-import {
-  AF,
-  F,
-  FD_CLOEXEC,
-  IP_PKTINFO,
-  IPPROTO,
-  IPV6_RECVPKTINFO,
-  IPV6_V6ONLY,
-  O_NONBLOCK,
-  SO,
-  SOCK,
-  SOL,
-} from "../../sys/constants.ts";
-import { lastErrorText, type Libc } from "../../sys/libc.ts";
-import { readOption, setOption } from "../../sys/mark.ts";
+import { F, FD_CLOEXEC, IPPROTO, IPV6_V6ONLY, SO, SOCK, SOL } from "../../sys/constants.ts";
+import type { Libc } from "../../sys/libc.ts";
 import { hostPort, isWildcard, readLocalAddress, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
+import { readOption } from "../../sys/socket_options.ts";
 import type { InheritedSocket } from "../sockets.ts";
-
-/** Maximum connections waiting for accept. */
-export const BACKLOG = 1024;
-/** A burst of some thousand queries. */
-export const BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** A usable query socket, or why not; `ours`: handed over. */
 export function inspectDescriptor(
@@ -55,50 +37,8 @@ export function inspectDescriptor(
   };
 }
 
-/** Duplicates and configures an inherited socket, for reuse. Throws with the address. */
-export function adopt(libc: Libc, socket: InheritedSocket): number {
-  const { kind, family, wildcard, address } = socket;
-  const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);
-  if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText()}`);
-  libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O_NONBLOCK);
-  if (kind === "tcp") {
-    if (libc.listen(fd, BACKLOG) < 0) {
-      const why = lastErrorText();
-      libc.close(fd);
-      throw new Error(`Cannot listen on ${address.hostname()} port ${address.port} (tcp): ${why}`);
-    }
-    return fd;
-  }
-  for (const buffer of [SO.RCVBUF, SO.SNDBUF]) enlarge(libc, fd, buffer);
-  if (wildcard) requestDestinations(libc, fd, family);
-  return fd;
-}
-
-/** Requests the destination address of each datagram. */
-export function requestDestinations(libc: Libc, fd: number, family: 4 | 6): void {
-  if (family === 4) setOption(libc, fd, SOL.IP, IP_PKTINFO);
-  else setOption(libc, fd, SOL.IPV6, IPV6_RECVPKTINFO);
-}
-
-/** Whether address, port and scope are equal. */
-export function sameAddress(one: Address, other: Address): boolean {
-  return one.port === other.port && one.scope === other.scope && one.sameHost(other);
-}
-
 /** Describes a socket by address, type, descriptor and name. */
 export function nameSocket({ fd, name, kind, address }: InheritedSocket): string {
   const from = name === "" ? `descriptor ${fd}` : `descriptor ${fd}, ${name}`;
   return `the handed-over socket ${hostPort(address)} (${kind}, ${from})`;
-}
-
-/** Enlarges a buffer, unless its opener could exceed this process's limit. */
-function enlarge(libc: Libc, fd: number, buffer: number): void {
-  const trial = libc.socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0);
-  if (trial < 0) return;
-  setOption(libc, trial, SOL.SOCKET, buffer, BUFFER_BYTES);
-  const allowed = readOption(libc, trial, SOL.SOCKET, buffer) ?? 0;
-  libc.close(trial);
-  if (allowed > (readOption(libc, fd, SOL.SOCKET, buffer) ?? 0)) {
-    setOption(libc, fd, SOL.SOCKET, buffer, BUFFER_BYTES);
-  }
 }

@@ -1,25 +1,40 @@
-import { IPV6_V6ONLY, SO, SOCK, SOL } from "../../sys/constants.ts";
+import {
+  AF,
+  F,
+  IP_PKTINFO,
+  IPV6_RECVPKTINFO,
+  IPV6_V6ONLY,
+  O_NONBLOCK,
+  SO,
+  SOCK,
+  SOL,
+} from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
-import { setOption } from "../../sys/mark.ts";
+import { readOption, setOption } from "../../sys/socket_options.ts";
 import {
   domainOf,
   hostPort,
   isWildcard,
   parseSocketAddress,
+  sameAddress,
   SOCKADDR_SIZE,
   writeSockaddr,
 } from "../../sys/sockaddr.ts";
-import type { BoundSocket, InheritedSocket, ListenAddress, ListenTarget } from "../sockets.ts";
-import { adopt, BACKLOG, BUFFER_BYTES, requestDestinations, sameAddress } from "./inherited.ts";
+import type { BoundAddress, BoundSocket, InheritedSocket, ListenTarget } from "../sockets.ts";
+import { nameSocket } from "./inherited.ts";
+
+/** Maximum connections waiting for accept. */
+const BACKLOG = 1024;
+/** A burst of some thousand queries. */
+const BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** Sockets of a listener, IPv4 before IPv6. */
-export function addressesToBind(libc: Libc, { address, port }: ListenTarget): ListenAddress[] {
+export function addressesToBind(libc: Libc, { address, port }: ListenTarget): BoundAddress[] {
   const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
   return hosts.flatMap((host) => {
     const target = parseSocketAddress(libc, host, port);
     if (target === null) throw new TypeError(`Cannot listen on "${host}": not an IP address`);
-    const wildcard = isWildcard(target);
-    return (["udp", "tcp"] as const).map((kind) => ({ kind, target, wildcard }));
+    return (["udp", "tcp"] as const).map((kind) => ({ kind, target }));
   });
 }
 
@@ -38,7 +53,8 @@ export function bindListener(
       sockets.push({ fd, kind, listener: index, port, family, wildcard, inherited: { dual } });
     }
     for (const place of addressesToBind(libc, listener)) {
-      const { kind, target, wildcard } = place;
+      const { kind, target } = place;
+      const wildcard = isWildcard(target);
       const covered = inherited.some((socket) =>
         socket.kind === kind &&
         (sameAddress(socket.address, target) || (socket.dual && wildcard && address === ""))
@@ -58,13 +74,32 @@ export function bindListener(
   return sockets;
 }
 
+/** Duplicates and configures an inherited socket, for reuse. Throws with the address. */
+export function adopt(libc: Libc, socket: InheritedSocket): number {
+  const { kind, family, wildcard, address } = socket;
+  const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);
+  if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText()}`);
+  libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O_NONBLOCK);
+  if (kind === "tcp") {
+    if (libc.listen(fd, BACKLOG) < 0) {
+      const why = lastErrorText();
+      libc.close(fd);
+      throw new Error(`Cannot listen on ${address.hostname()} port ${address.port} (tcp): ${why}`);
+    }
+    return fd;
+  }
+  for (const buffer of [SO.RCVBUF, SO.SNDBUF]) enlarge(libc, fd, buffer);
+  if (wildcard) requestDestinations(libc, fd, family);
+  return fd;
+}
+
 /** Closes sockets. */
 export function closeAll(libc: Libc, sockets: Iterable<BoundSocket>): void {
   for (const { fd } of sockets) libc.close(fd);
 }
 
 /** Binds and releases an address. Throws as `bindListener` does. */
-export function tryBind(libc: Libc, place: ListenAddress): void {
+export function tryBind(libc: Libc, place: BoundAddress): void {
   try {
     libc.close(bindOne(libc, place));
   } catch (error) {
@@ -72,11 +107,29 @@ export function tryBind(libc: Libc, place: ListenAddress): void {
   }
 }
 
+/** Requests the destination address of each datagram. */
+function requestDestinations(libc: Libc, fd: number, family: 4 | 6): void {
+  if (family === 4) setOption(libc, fd, SOL.IP, IP_PKTINFO);
+  else setOption(libc, fd, SOL.IPV6, IPV6_RECVPKTINFO);
+}
+
+/** Enlarges a buffer, unless its opener could exceed this process's limit. */
+function enlarge(libc: Libc, fd: number, buffer: number): void {
+  const trial = libc.socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0);
+  if (trial < 0) return;
+  setOption(libc, trial, SOL.SOCKET, buffer, BUFFER_BYTES);
+  const allowed = readOption(libc, trial, SOL.SOCKET, buffer) ?? 0;
+  libc.close(trial);
+  if (allowed > (readOption(libc, fd, SOL.SOCKET, buffer) ?? 0)) {
+    setOption(libc, fd, SOL.SOCKET, buffer, BUFFER_BYTES);
+  }
+}
+
 class FamilyError extends Error {}
 
 /** TCP does not listen yet. */
-function bindOne(libc: Libc, place: ListenAddress): number {
-  const { kind, target, wildcard } = place;
+function bindOne(libc: Libc, place: BoundAddress): number {
+  const { kind, target } = place;
   const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
   const fd = libc.socket(domainOf(target), type, 0);
   if (fd < 0) {
@@ -89,7 +142,7 @@ function bindOne(libc: Libc, place: ListenAddress): number {
     for (const buffer of [SO.RCVBUF, SO.SNDBUF]) {
       setOption(libc, fd, SOL.SOCKET, buffer, BUFFER_BYTES);
     }
-    if (wildcard) requestDestinations(libc, fd, target.family);
+    if (isWildcard(target)) requestDestinations(libc, fd, target.family);
   }
   const name = new Uint8Array(SOCKADDR_SIZE);
   if (libc.bind(fd, name, writeSockaddr(target, name)) < 0) throw closeRefused(libc, fd, place);
@@ -97,7 +150,7 @@ function bindOne(libc: Libc, place: ListenAddress): number {
 }
 
 /** Closes a socket; returns the error. */
-function closeRefused(libc: Libc, fd: number, { kind, target }: ListenAddress): Error {
+function closeRefused(libc: Libc, fd: number, { kind, target }: BoundAddress): Error {
   const why = lastErrorText();
   libc.close(fd);
   return new Error(`Cannot listen on ${hostPort(target)} (${kind}): ${why}${REMEDIES[why] ?? ""}`);

@@ -3,9 +3,8 @@ import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { type DiagnosedSocket, listSockets } from "../../sys/netlink/sock_diag.ts";
-import { hostPort, readLocalAddress } from "../../sys/sockaddr.ts";
+import { hostPort, readLocalAddress, sameAddress } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, Neighbour } from "../sockets.ts";
-import { sameAddress } from "./inherited.ts";
 
 /** Places that other processes serve; `own`: this process's cookies. Throws if unknown. */
 export function findNeighbours(
@@ -14,7 +13,7 @@ export function findNeighbours(
 ): Neighbour[] {
   const others = listAt(places, "serving").filter(({ cookie }) => !own.has(cookie));
   const distinct = new Map(
-    places.map((place) => [`${place.kind} ${boundAddressText(place)}`, place]),
+    places.map((place) => [`${place.kind} ${hostPort(place.target)}`, place]),
   );
   return [...distinct.values()].map(({ kind, target }) => ({
     ...{ kind, target },
@@ -33,11 +32,6 @@ export function listHandshakes(places: readonly BoundAddress[]): Set<string> {
 /** Local address of a socket. */
 export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind">): BoundAddress {
   return { kind, target: readLocalAddress(libc, fd) ?? new Address() };
-}
-
-/** Formats the address: `127.0.0.1:53`. */
-export function boundAddressText({ target }: { target: Address }): string {
-  return hostPort(target);
 }
 
 function listAt(

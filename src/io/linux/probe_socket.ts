@@ -1,9 +1,9 @@
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import { MSG, SOCK } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
-import { markSocket } from "../../sys/mark.ts";
+import { markSocket } from "../../sys/socket_options.ts";
 import { domainOf, parseSocketAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
+import type { ProbeSocket, ProbeTarget } from "../check_plan.ts";
 
 /** nodens' answer is as long as the query. */
 const ANSWER_SIZE = 512;

@@ -6,7 +6,7 @@ import { Memory } from "../../engine/memory.ts";
 import type { Traffic } from "../../engine/traffic.ts";
 import { EPOLL, ERRNO, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
-import { markSocket, setOption } from "../../sys/mark.ts";
+import { markSocket, setOption } from "../../sys/socket_options.ts";
 import {
   domainOf,
   readLocalAddress,

@@ -5,7 +5,7 @@ import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.
 import { Memory } from "../../engine/memory.ts";
 import { EPOLL, ERRNO, MSG, SOCK } from "../../sys/constants.ts";
 import { lastErrno, type Libc } from "../../sys/libc.ts";
-import { markSocket } from "../../sys/mark.ts";
+import { markSocket } from "../../sys/socket_options.ts";
 import { domainOf, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 import { Scopes } from "./scopes.ts";

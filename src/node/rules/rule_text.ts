@@ -45,7 +45,7 @@ export function readOptions(args: readonly string[]): RuleOption[] {
     if (word === "!") {
       negated = true;
     } else if (word.startsWith("-") && !expectsComment(options.at(-1))) {
-      options.push({ name: NAMES[word] ?? word, negated, values: [] });
+      options.push({ name: word, negated, values: [] });
       negated = false;
     } else {
       options.at(-1)?.values.push(word);
@@ -57,19 +57,6 @@ export function readOptions(args: readonly string[]): RuleOption[] {
 function expectsComment(option: { name: string; values: string[] } | undefined): boolean {
   return option?.name === "--comment" && option.values.length === 0;
 }
-
-const NAMES: Record<string, string> = {
-  "--protocol": "-p",
-  "--source": "-s",
-  "--destination": "-d",
-  "--in-interface": "-i",
-  "--out-interface": "-o",
-  "--match": "-m",
-  "--jump": "-j",
-  "--goto": "-g",
-  "--destination-port": "--dport",
-  "--source-port": "--sport",
-};
 
 function isImplied({ name, values }: RuleOption): boolean {
   const value = values[0];
