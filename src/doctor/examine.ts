@@ -1,6 +1,6 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
-import { ruleBeats, ruleFamilies } from "../node/rule_plan.ts";
+import { ruleEntries, ruleFamilies } from "../node/rule_plan.ts";
 import type { Family } from "../node/rules/rule_text.ts";
 import { destinationText } from "../node/rules/rules.ts";
 import { literalHost, parseHttpAddress } from "../plugins/http_address.ts";
@@ -200,7 +200,7 @@ async function probeAllRules(
   const { tree, host } = surroundings;
   const facts = await Promise.all(
     ruleFamilies(options.rules).map(async (family) => {
-      const failOpen = ruleBeats(family, options.rules).length > 0;
+      const failOpen = ruleEntries(family, options.rules).length > 0;
       const rules = await probeRules(family, surroundings);
       const levels = ruleLevels(family, options);
       const best = levels[0]!.set;

@@ -1,4 +1,4 @@
-import { DIRENT, O_CLOEXEC, O_WRONLY } from "./constants.ts";
+import { DIRENT, O } from "./constants.ts";
 import { cString, type Libc, openLibc } from "./libc.ts";
 
 /** V8 hardly counts buffers as garbage. */
@@ -31,7 +31,7 @@ export class KernelFile {
 
   constructor(path: string) {
     this.#libc = openLibc();
-    this.#fd = this.#libc.open(cString(path), O_WRONLY | O_CLOEXEC);
+    this.#fd = this.#libc.open(cString(path), O.WRONLY | O.CLOEXEC);
     if (this.#fd < 0) throw new Error(`Cannot open "${path}" for writing`);
   }
 
@@ -72,7 +72,7 @@ export class KernelTree {
 
 /** The first `maxBytes` of a file; null if unreadable. */
 function readText(libc: Libc, path: string, maxBytes: number): string | null {
-  const fd = libc.open(cString(path), O_CLOEXEC);
+  const fd = libc.open(cString(path), O.CLOEXEC);
   if (fd < 0) return null;
   const decoder = new TextDecoder();
   let text = "";

@@ -1,5 +1,5 @@
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
-import type { RedirectOptions } from "../../node/redirect/redirect.ts";
+import type { RedirectOptions } from "../../node/rules/redirect.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
 import { familyOf } from "../../node/rules/rules.ts";
 import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../../sys/regular_file.ts";

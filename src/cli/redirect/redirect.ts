@@ -1,12 +1,19 @@
-import { commandText, planRedirect, redirectState } from "../../node/redirect/commands.ts";
+import { type RunCommand, runCommand } from "../../node/rules/command.ts";
+import {
+  applyChanges,
+  type BackendChanges,
+  IptablesError,
+  readBackends,
+  restoreCommand,
+} from "../../node/rules/iptables.ts";
 import {
   containersLeftOut,
   redirectFamilies,
   type RedirectOptions,
-} from "../../node/redirect/redirect.ts";
-import { type RunCommand, runCommand } from "../../node/rules/command.ts";
-import { applyChanges, IptablesError } from "../../node/rules/iptables.ts";
-import type { Family } from "../../node/rules/rule_text.ts";
+  redirectSet,
+} from "../../node/rules/redirect.ts";
+import { type Family, joinWords, ruleKey } from "../../node/rules/rule_text.ts";
+import { ownership, planChanges, restoreInput } from "../../node/rules/transaction.ts";
 import type { Call, CommandIo } from "../command.ts";
 import type { Output } from "../output.ts";
 import { readRedirectOptions, type RedirectValues } from "./options.ts";
@@ -32,7 +39,7 @@ export async function run(
       const target = action === "install" && wanted ? options : null;
       const plans = await planRedirect(family, target, runRules);
       for (const plan of plans) {
-        if (values.n) output.out(commandText(plan));
+        if (values.n) output.out(shellCommand(plan));
         else {
           await applyChanges(plan, { run: runRules });
           output.err(`IPv${family}: ${plan.changes.length} changes (${plan.backend})\n`);
@@ -50,20 +57,46 @@ export async function run(
   return code;
 }
 
+/** Changes for an installation, or removal (`null`), by backend. */
+async function planRedirect(
+  family: Family,
+  options: RedirectOptions | null,
+  run: RunCommand,
+): Promise<BackendChanges[]> {
+  const { used, other } = await readBackends(family, { run });
+  return [used, ...(other === null ? [] : [other])].map((backend) => {
+    const set = redirectSet(family, backend === used ? options : null);
+    return { family, backend: backend.name, changes: planChanges(backend.saved.rules, set) };
+  }).filter(({ changes }) => changes.length > 0);
+}
+
+function shellCommand({ family, backend, changes }: BackendChanges): string {
+  const command = restoreCommand(family, backend).join(" ");
+  return `${command} <<'EOF'\n${restoreInput(changes)}EOF\n`;
+}
+
+/** Returns whether all rules are there. */
 async function printState(
   family: Family,
   options: RedirectOptions,
   { output, run }: { output: Output; run: RunCommand },
 ): Promise<boolean> {
-  const { backend, present, missing } = await redirectState(family, options, run);
+  const { used: { name, saved } } = await readBackends(family, { run });
+  const set = redirectSet(family, options);
+  const present = saved.rules.filter(ownership(set));
+  const keys = new Set(present.map(({ table, chain, args }) => ruleKey(table, chain, args)));
+  const missing = set.wanted
+    .filter(({ table, chain, args }) => !keys.has(ruleKey(table, chain, args)));
   const state = present.length === 0
     ? "not installed"
     : missing.length === 0
-    ? `installed (${present.length} rules, ${backend})`
+    ? `installed (${present.length} rules, ${name})`
     : `${missing.length} rules are missing or different`;
   output.out(`IPv${family}: ${state}\n`);
-  for (const rule of present) output.out(`  ${rule}\n`);
+  for (const { table, chain, text } of present) output.out(`  -t ${table} -A ${chain} ${text}\n`);
   if (present.length === 0) return false;
-  for (const rule of missing) output.out(`  missing: ${rule}\n`);
+  for (const { table, chain, args } of missing) {
+    output.out(`  missing: -t ${table} -A ${chain} ${joinWords(args)}\n`);
+  }
   return missing.length === 0;
 }

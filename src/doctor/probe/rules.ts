@@ -1,7 +1,8 @@
 import { systemClock } from "../../base/clock.ts";
-import { LEVELS, ruleBeats, ruleSet } from "../../node/rule_plan.ts";
+import { ruleEntries, ruleSet } from "../../node/rule_plan.ts";
 import { IptablesError, readBackends, restoreCommand } from "../../node/rules/iptables.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
+import { LEVELS } from "../../node/rules/rules.ts";
 import { planChanges, restoreInput, type RuleSet } from "../../node/rules/transaction.ts";
 import type { FamilyRules, MatchFacts } from "../judge/iptables.ts";
 import type { BeatFacts, RuleFacts } from "../judge/rules.ts";
@@ -15,7 +16,7 @@ const TRIAL_LIMIT_MS = 20_000;
 
 /** Wanted rules by level, best first. */
 export function ruleLevels(family: Family, { rules }: DoctorOptions): RuleFacts["levels"] {
-  const levels = ruleBeats(family, rules).length > 0 ? LEVELS : ["none" as const];
+  const levels = ruleEntries(family, rules).length > 0 ? LEVELS : ["none" as const];
   return levels.map((level) => ({ level, set: ruleSet(family, level, rules) }));
 }
 
@@ -103,7 +104,7 @@ export async function probeHeartbeat(
   { rules }: DoctorOptions,
   { tree, clock = systemClock }: Pick<Surroundings, "tree" | "clock">,
 ): Promise<BeatFacts[]> {
-  const beats = families.flatMap((family) => ruleBeats(family, rules));
+  const beats = families.flatMap((family) => ruleEntries(family, rules));
   if (beats.length === 0) return [];
   const read = () => beats.map(({ list }) => tree?.read(`/proc/net/xt_recent/${list}`) ?? null);
   const before = read();

@@ -3,7 +3,7 @@ import { COUNTER } from "../../engine/counters.ts";
 import type { ClientKind, Side } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Traffic } from "../../engine/traffic.ts";
-import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
+import { CLOCK, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { isWildcard, readLocalAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
 import { Driver, type DriverOptions, type ListenerChange, MAX_SLEEP_MS } from "../driver.ts";
@@ -200,13 +200,13 @@ export class LinuxDriver extends Driver {
   }
 
   nanoseconds(): number {
-    this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
+    this.#options.libc.clock_gettime(CLOCK.MONOTONIC, this.#timeBytes);
     return (Math.imul(this.#time[0]!, 1e9) + this.#time[2]!) | 0;
   }
 
   /** Answers age during suspend. */
   #readClock(): void {
-    this.#options.libc.clock_gettime(CLOCK_BOOTTIME, this.#timeBytes);
+    this.#options.libc.clock_gettime(CLOCK.BOOTTIME, this.#timeBytes);
     this.engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
   }
 

@@ -1,5 +1,5 @@
 /** Sockets of socket activation: their opener keeps them, so queries survive a restart. */
-import { F, FD_CLOEXEC, IPPROTO, IPV6_V6ONLY, SO, SOCK, SOL } from "../../sys/constants.ts";
+import { F, FD_CLOEXEC, IPPROTO, IPV6, SO, SOCK, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { hostPort, isWildcard, readLocalAddress, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 import { readOption } from "../../sys/socket_options.ts";
@@ -32,7 +32,7 @@ export function inspectDescriptor(
   const wildcard = isWildcard(address);
   return {
     ...{ fd, name, kind: udp ? "udp" : "tcp", family, address, wildcard },
-    dual: wildcard && family === 6 && readOption(libc, fd, SOL.IPV6, IPV6_V6ONLY) === 0,
+    dual: wildcard && family === 6 && readOption(libc, fd, SOL.IPV6, IPV6.V6ONLY) === 0,
     reusePort: readOption(libc, fd, SOL.SOCKET, SO.REUSEPORT) === 1,
   };
 }

@@ -1,14 +1,4 @@
-import {
-  AF,
-  F,
-  IP_PKTINFO,
-  IPV6_RECVPKTINFO,
-  IPV6_V6ONLY,
-  O_NONBLOCK,
-  SO,
-  SOCK,
-  SOL,
-} from "../../sys/constants.ts";
+import { AF, F, IP, IPV6, O, SO, SOCK, SOL } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { readOption, setOption } from "../../sys/socket_options.ts";
 import {
@@ -79,7 +69,7 @@ export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, family, wildcard, address } = socket;
   const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);
   if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText()}`);
-  libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O_NONBLOCK);
+  libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O.NONBLOCK);
   if (kind === "tcp") {
     if (libc.listen(fd, BACKLOG) < 0) {
       const why = lastErrorText();
@@ -109,8 +99,8 @@ export function tryBind(libc: Libc, place: BoundAddress): void {
 
 /** Requests the destination address of each datagram. */
 function requestDestinations(libc: Libc, fd: number, family: 4 | 6): void {
-  if (family === 4) setOption(libc, fd, SOL.IP, IP_PKTINFO);
-  else setOption(libc, fd, SOL.IPV6, IPV6_RECVPKTINFO);
+  if (family === 4) setOption(libc, fd, SOL.IP, IP.PKTINFO);
+  else setOption(libc, fd, SOL.IPV6, IPV6.RECVPKTINFO);
 }
 
 /** Enlarges a buffer, unless its opener could exceed this process's limit. */
@@ -137,7 +127,7 @@ function bindOne(libc: Libc, place: BoundAddress): number {
   }
   if (kind === "tcp") setOption(libc, fd, SOL.SOCKET, SO.REUSEADDR);
   setOption(libc, fd, SOL.SOCKET, SO.REUSEPORT);
-  if (target.family === 6) setOption(libc, fd, SOL.IPV6, IPV6_V6ONLY);
+  if (target.family === 6) setOption(libc, fd, SOL.IPV6, IPV6.V6ONLY);
   if (kind === "udp") {
     for (const buffer of [SO.RCVBUF, SO.SNDBUF]) {
       setOption(libc, fd, SOL.SOCKET, buffer, BUFFER_BYTES);

@@ -4,7 +4,7 @@ import type { BufferPool } from "../../engine/buffer_pool.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Traffic } from "../../engine/traffic.ts";
-import { EPOLL, ERRNO, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
+import { EPOLL, ERRNO, SO, SOCK, SOL, TCP } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket, setOption } from "../../sys/socket_options.ts";
 import {
@@ -140,7 +140,7 @@ export class Streams implements StreamOwner {
 
   #prepare(fd: number, source: Address | null): boolean {
     if (this.#mark !== 0 && !markSocket(this.libc, fd, this.#mark)) return false;
-    this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
+    this.libc.setsockopt(fd, SOL.TCP, TCP.NODELAY, this.#on, 4);
     const name = this.#name.bytes;
     return source === null || this.libc.bind(fd, name, writeSockaddr(source, name)) === 0;
   }
@@ -152,7 +152,7 @@ export class Streams implements StreamOwner {
       const flags = SOCK.NONBLOCK | SOCK.CLOEXEC;
       const fd = this.libc.accept4(listening, name, this.#nameSize, flags);
       if (fd < 0) return i;
-      this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
+      this.libc.setsockopt(fd, SOL.TCP, TCP.NODELAY, this.#on, 4);
       // The kernel forgets a disconnected client's address.
       const client = new Address();
       readSockaddr(this.#name.view, 0, client);

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { type AddressRequest, ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
+import { ERRNO } from "../../sys/constants.ts";
+import { type AddressRequest, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts";
 import { NetlinkError } from "../../sys/netlink/socket.ts";
 import {

@@ -17,8 +17,10 @@ const HEARTBEAT_SECONDS = 2;
 /** Lists of `-m recent`: one per family, as a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
-/** Condition of service rules; `socket`: heartbeat and, for remote packets, a listening socket. */
-export type FailOpenLevel = "socket" | "heartbeat" | "none";
+/** Conditions of rules, best first; `socket`: heartbeat and, for remote packets, a listening socket. */
+export const LEVELS = ["socket", "heartbeat", "none"] as const;
+/** How rules fail open. */
+export type FailOpenLevel = typeof LEVELS[number];
 
 /** Address and port of a server. */
 export interface Destination {
