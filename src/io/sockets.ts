@@ -40,9 +40,7 @@ export interface InheritedSocket {
   readonly fd: number;
   readonly name: string;
   readonly kind: "udp" | "tcp";
-  readonly family: 4 | 6;
   readonly address: Address;
-  readonly wildcard: boolean;
   readonly dual: boolean;
   readonly reusePort: boolean;
 }

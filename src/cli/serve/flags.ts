@@ -1,4 +1,4 @@
-import type { NodeOptions } from "../../node/template/options.ts";
+import type { NodeOptions } from "../../node/options.ts";
 import { type HttpAddress, parseHttpAddress } from "../../plugins/http_address.ts";
 import {
   boolean,

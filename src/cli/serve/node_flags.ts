@@ -3,7 +3,7 @@ import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS } from "../../corefile/values.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
-import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
+import type { NodeOptions, TemplateOptions } from "../../node/options.ts";
 import { parseHttpAddress } from "../../plugins/http_address.ts";
 import { boolean, FlagError, type FlagValues, port, text } from "../flags.ts";
 

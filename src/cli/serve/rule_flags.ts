@@ -1,5 +1,5 @@
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
-import type { NodeOptions } from "../../node/template/options.ts";
+import type { NodeOptions } from "../../node/options.ts";
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
 import type { RedirectOptions } from "../../node/rules/redirect.ts";
 import { type Destination, familyOf } from "../../node/rules/rules.ts";

@@ -2,7 +2,7 @@ import type { HostView } from "../../config/host.ts";
 import { readConfig } from "../../loading/read.ts";
 import { findFile, readInputs, readKubeDns } from "../../node/template/config_files.ts";
 import { NO_KUBE_DNS_CONFIG } from "../../node/template/kube_dns_config.ts";
-import type { TemplateOptions } from "../../node/template/options.ts";
+import type { TemplateOptions } from "../../node/options.ts";
 import { fillTemplate, serviceAddress } from "../../node/template/template.ts";
 import type { CorefileFacts, ServiceFacts } from "../judge/corefile.ts";
 

@@ -128,15 +128,9 @@ export class ClientDatagrams {
     if ((events & (EPOLL.IN | EPOLL.ERR)) === 0) return 0;
     const engine = this.#engine();
     const incoming = this.#in;
-    const { view } = incoming.headers;
+    const { bytes, view } = incoming.headers;
     for (let round = 0; round < ROUNDS; round++) {
-      const count = this.#libc.recvmmsg(
-        socket.fd,
-        incoming.headers.bytes,
-        BATCH,
-        MSG.DONTWAIT,
-        null,
-      );
+      const count = this.#libc.recvmmsg(socket.fd, bytes, BATCH, MSG.DONTWAIT, null);
       if (count <= 0) return 0;
       if (this.#outFd !== socket.fd) {
         this.flush();

@@ -49,11 +49,14 @@ export class LinuxDriver extends Driver {
   constructor(options: LinuxDriverOptions) {
     super(options);
     const { libc, files, mark } = options;
-    const { upstreamStreams: mostUpstreams, upstreamSockets } = files;
+    const { upstreamStreams, upstreamSockets } = files;
     this.#options = options;
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.engine);
-    this.streams = new Streams(libc, this.#poller, () => this.engine, { mark, mostUpstreams });
+    this.streams = new Streams(libc, this.#poller, () => this.engine, {
+      mark,
+      maxUpstreams: upstreamStreams,
+    });
     this.sockets = new UpstreamSockets(libc, this.#poller, upstreamSockets, mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
     // Edge-triggered: never read.
@@ -70,10 +73,8 @@ export class LinuxDriver extends Driver {
       if (this.#served.has(socket.fd)) continue;
       this.#served.set(socket.fd, socket);
       if (socket.kind === "udp") this.#datagramSockets.push(socket);
-      const target = socket.kind === "udp"
-        ? this.#datagrams.target(socket)
-        : this.streams.listener(socket);
-      this.#poller.add(socket.fd, EPOLL.IN, target);
+      const owner = socket.kind === "udp" ? this.#datagrams : this.streams;
+      this.#poller.add(socket.fd, EPOLL.IN, owner.target(socket));
     }
   }
 
@@ -114,9 +115,7 @@ export class LinuxDriver extends Driver {
     if (socket.kind === "udp") {
       this.#datagramSockets = this.#datagramSockets.filter((other) => other !== socket);
       this.#datagrams.drain(socket);
-    } else {
-      this.streams.drain(socket);
-    }
+    } else this.streams.drain(socket);
     this.#poller.remove(socket.fd);
   }
 
@@ -127,13 +126,8 @@ export class LinuxDriver extends Driver {
     // Messages may have left work.
     let busy = true;
     for (;;) {
-      const sleep = engine.nextDeadlineMs - engine.nowMs;
-      const timeout = busy || sleep <= 0
-        ? 0
-        : sleep >= MAX_SLEEP_MS
-        ? MAX_SLEEP_MS
-        : Math.ceil(sleep);
-      const count = this.#poller.wait(timeout);
+      const sleepMs = Math.min(Math.max(0, engine.nextDeadlineMs - engine.nowMs), MAX_SLEEP_MS);
+      const count = this.#poller.wait(busy ? 0 : Math.ceil(sleepMs));
       this.#readClock();
       engine.values[COUNTER.HEARTBEAT]!++;
       for (let i = 0; i < count; i++) {

@@ -28,11 +28,10 @@ export function inspectDescriptor(
   if (libc.getpeername(fd, new Uint8Array(SOCKADDR_SIZE), new Uint32Array([SOCKADDR_SIZE])) === 0) {
     return { unfit: "it is connected to one client (write Accept=no)", ours: true };
   }
-  const { family } = address;
-  const wildcard = isWildcard(address);
+  const dual = address.family === 6 && isWildcard(address) &&
+    readOption(libc, fd, SOL.IPV6, IPV6.V6ONLY) === 0;
   return {
-    ...{ fd, name, kind: udp ? "udp" : "tcp", family, address, wildcard },
-    dual: wildcard && family === 6 && readOption(libc, fd, SOL.IPV6, IPV6.V6ONLY) === 0,
+    ...{ fd, name, kind: udp ? "udp" : "tcp", address, dual },
     reusePort: readOption(libc, fd, SOL.SOCKET, SO.REUSEPORT) === 1,
   };
 }

@@ -36,28 +36,29 @@ export function bindListener(
 ): BoundSocket[] {
   const { address, port, index } = listener;
   const sockets: BoundSocket[] = [];
+  const bound = (fd: number, { kind, target }: BoundAddress): BoundSocket => {
+    const { family } = target;
+    return { fd, kind, listener: index, port, family, wildcard: isWildcard(target) };
+  };
   try {
     for (const socket of inherited) {
-      const { kind, family, wildcard, dual } = socket;
-      const fd = adopt(libc, socket);
-      sockets.push({ fd, kind, listener: index, port, family, wildcard, inherited: { dual } });
+      const { kind, address: target, dual } = socket;
+      sockets.push({ ...bound(adopt(libc, socket), { kind, target }), inherited: { dual } });
     }
     for (const place of addressesToBind(libc, listener)) {
       const { kind, target } = place;
-      const wildcard = isWildcard(target);
       const covered = inherited.some((socket) =>
         socket.kind === kind &&
-        (sameAddress(socket.address, target) || (socket.dual && wildcard && address === ""))
+        (sameAddress(socket.address, target) || (socket.dual && address === ""))
       );
       if (covered) continue;
       const fd = bindOne(libc, place);
       if (kind === "tcp" && libc.listen(fd, BACKLOG) < 0) throw closeRefused(libc, fd, place);
-      sockets.push({ fd, kind, listener: index, port, family: target.family, wildcard });
+      sockets.push(bound(fd, place));
     }
   } catch (error) {
     // Without IPv6, serve IPv4.
-    const noIPv6 = error instanceof FamilyError && address === "" && sockets.length >= 2;
-    if (noIPv6) return sockets;
+    if (error instanceof FamilyError && address === "" && sockets.length >= 2) return sockets;
     closeAll(libc, sockets);
     throw error;
   }
@@ -66,7 +67,7 @@ export function bindListener(
 
 /** Duplicates and configures an inherited socket, for reuse. Throws with the address. */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
-  const { kind, family, wildcard, address } = socket;
+  const { kind, address } = socket;
   const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);
   if (fd < 0) throw new Error(`Cannot use ${nameSocket(socket)}: ${lastErrorText()}`);
   libc.fcntl(fd, F.SETFL, libc.fcntl(fd, F.GETFL, 0) | O.NONBLOCK);
@@ -79,7 +80,7 @@ export function adopt(libc: Libc, socket: InheritedSocket): number {
     return fd;
   }
   for (const buffer of [SO.RCVBUF, SO.SNDBUF]) enlarge(libc, fd, buffer);
-  if (wildcard) requestDestinations(libc, fd, family);
+  if (isWildcard(address)) requestDestinations(libc, fd, address.family);
   return fd;
 }
 

@@ -45,20 +45,21 @@ export class Streams implements StreamOwner {
     libc: Libc,
     poller: Poller,
     engine: () => Traffic,
-    { mark, mostUpstreams }: { mark: number; mostUpstreams: number },
+    { mark, maxUpstreams }: { mark: number; maxUpstreams: number },
   ) {
     this.libc = libc;
     this.poller = poller;
     this.#engine = engine;
     this.#mark = mark;
-    this.#maxUpstreams = mostUpstreams;
+    this.#maxUpstreams = maxUpstreams;
   }
 
   get buffers(): BufferPool {
     return this.#engine().buffers;
   }
 
-  listener(socket: BoundSocket): PollTarget {
+  /** Accepts connections. */
+  target(socket: BoundSocket): PollTarget {
     // Inherited by accepted connections.
     for (const buffer of [SO.SNDBUF, SO.RCVBUF]) {
       setOption(this.libc, socket.fd, SOL.SOCKET, buffer, CLIENT_BUFFER_BYTES);
@@ -83,11 +84,8 @@ export class Streams implements StreamOwner {
 
   connect({ address, scope, source }: Endpoint, handler: StreamHandler): number {
     if (this.#upstreams >= this.#maxUpstreams) return -1;
-    const fd = this.libc.socket(
-      domainOf(address),
-      SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC,
-      0,
-    );
+    const type = SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC;
+    const fd = this.libc.socket(domainOf(address), type, 0);
     if (fd < 0) return -1;
     if (!this.#prepare(fd, source)) {
       this.libc.close(fd);

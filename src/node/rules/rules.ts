@@ -93,17 +93,13 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
     rule("raw", chain, [...match, ...conditions, "-j", "NOTRACK"], COMMENT.skip);
   const allow = (chain: string, match: string[]) =>
     rule("filter", chain, [...match, "-j", "ACCEPT"], COMMENT.allow);
+  const both = (make: (protocol: string) => Rule) => [make("tcp"), make("udp")];
   const rules = [
-    skip("PREROUTING", to("tcp"), [...heartbeat, ...socket]),
-    skip("PREROUTING", to("udp"), [...heartbeat, ...socket]),
-    allow("INPUT", to("tcp")),
-    allow("INPUT", to("udp")),
-    skip("OUTPUT", from("tcp")),
-    skip("OUTPUT", from("udp")),
-    allow("OUTPUT", from("tcp")),
-    allow("OUTPUT", from("udp")),
-    skip("OUTPUT", to("tcp"), heartbeat),
-    skip("OUTPUT", to("udp"), heartbeat),
+    ...both((protocol) => skip("PREROUTING", to(protocol), [...heartbeat, ...socket])),
+    ...both((protocol) => allow("INPUT", to(protocol))),
+    ...both((protocol) => skip("OUTPUT", from(protocol))),
+    ...both((protocol) => allow("OUTPUT", from(protocol))),
+    ...both((protocol) => skip("OUTPUT", to(protocol), heartbeat)),
     skip("OUTPUT", to("tcp", healthPort)),
     skip("OUTPUT", from("tcp", healthPort)),
   ];

@@ -10,7 +10,7 @@ import {
   readKubeDns,
 } from "./config_files.ts";
 import { type KubeDnsConfig, NO_KUBE_DNS_CONFIG } from "./kube_dns_config.ts";
-import type { TemplateOptions } from "./options.ts";
+import type { TemplateOptions } from "../options.ts";
 import {
   type AddressOrWhy,
   type FilledTemplate,

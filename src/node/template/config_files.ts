@@ -6,7 +6,7 @@ import {
   NO_KUBE_DNS_CONFIG,
   parseKubeDnsConfig,
 } from "./kube_dns_config.ts";
-import type { TemplateOptions } from "./options.ts";
+import type { TemplateOptions } from "../options.ts";
 
 /** The directory refuses new files, but the target may be writable. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];

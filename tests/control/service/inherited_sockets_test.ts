@@ -157,7 +157,7 @@ if (linux) {
     const libc = openLibc();
     const udp = openBound({ kind: "udp", port: freePort() });
     const found = inspectDescriptor(libc, { fd: udp, name: "" }) as InheritedSocket;
-    assert.deepEqual([found.kind, found.family, found.dual, found.reusePort], [
+    assert.deepEqual([found.kind, found.address.family, found.dual, found.reusePort], [
       "udp",
       4,
       false,
