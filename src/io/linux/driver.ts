@@ -5,7 +5,7 @@ import type { Memory } from "../../engine/memory.ts";
 import type { Traffic } from "../../engine/traffic.ts";
 import { CLOCK, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { isWildcard, readLocalAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { isWildcard, readLocalAddress, sockaddrOf } from "../../sys/sockaddr.ts";
 import { Driver, type DriverOptions, type ListenerChange, MAX_SLEEP_MS } from "../driver.ts";
 import type { BoundSocket } from "../sockets.ts";
 import { ClientDatagrams } from "./datagrams.ts";
@@ -231,6 +231,6 @@ function turnAway(libc: Libc, fd: number): void {
   if (isWildcard(address) && address.family === 4) address.bytes.set([127, 0, 0, 1]);
   else if (isWildcard(address)) address.bytes[15] = 1;
   address.port = DISCARD_PORT;
-  const name = new Uint8Array(SOCKADDR_SIZE);
-  libc.connect(fd, name, writeSockaddr(address, name));
+  const name = sockaddrOf(address);
+  libc.connect(fd, name, name.length);
 }

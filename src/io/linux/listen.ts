@@ -2,13 +2,12 @@ import { AF, F, IP, IPV6, O, SO, SOCK, SOL } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { readOption, setOption } from "../../sys/socket_options.ts";
 import {
-  domainOf,
   hostPort,
   isWildcard,
+  openSocket,
   parseSocketAddress,
   sameAddress,
-  SOCKADDR_SIZE,
-  writeSockaddr,
+  sockaddrOf,
 } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, InheritedSocket, ListenTarget } from "../sockets.ts";
 import { nameSocket } from "./inherited.ts";
@@ -121,8 +120,7 @@ class FamilyError extends Error {}
 /** TCP does not listen yet. */
 function bindOne(libc: Libc, place: BoundAddress): number {
   const { kind, target } = place;
-  const type = (kind === "udp" ? SOCK.DGRAM : SOCK.STREAM) | SOCK.NONBLOCK | SOCK.CLOEXEC;
-  const fd = libc.socket(domainOf(target), type, 0);
+  const fd = openSocket(libc, target, kind === "udp" ? SOCK.DGRAM : SOCK.STREAM);
   if (fd < 0) {
     throw new FamilyError(`Cannot listen on ${hostPort(target)} (${kind}): ${lastErrorText()}`);
   }
@@ -135,8 +133,8 @@ function bindOne(libc: Libc, place: BoundAddress): number {
     }
     if (isWildcard(target)) requestDestinations(libc, fd, target.family);
   }
-  const name = new Uint8Array(SOCKADDR_SIZE);
-  if (libc.bind(fd, name, writeSockaddr(target, name)) < 0) throw closeRefused(libc, fd, place);
+  const name = sockaddrOf(target);
+  if (libc.bind(fd, name, name.length) < 0) throw closeRefused(libc, fd, place);
   return fd;
 }
 

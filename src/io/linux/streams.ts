@@ -8,7 +8,7 @@ import { EPOLL, ERRNO, SO, SOCK, SOL, TCP } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket, setOption } from "../../sys/socket_options.ts";
 import {
-  domainOf,
+  openSocket,
   readLocalAddress,
   readSockaddr,
   scopeIndex,
@@ -84,8 +84,7 @@ export class Streams implements StreamOwner {
 
   connect({ address, scope, source }: Endpoint, handler: StreamHandler): number {
     if (this.#upstreams >= this.#maxUpstreams) return -1;
-    const type = SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC;
-    const fd = this.libc.socket(domainOf(address), type, 0);
+    const fd = openSocket(this.libc, address, SOCK.STREAM);
     if (fd < 0) return -1;
     if (!this.#prepare(fd, source)) {
       this.libc.close(fd);

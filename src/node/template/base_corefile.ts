@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+import { type Clock, pause, systemClock } from "../../base/clock.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import {
@@ -184,16 +184,12 @@ interface SettledPollOptions<T> {
 /** Polls for changes seen twice: swapped parent links (config maps) cause no notification. */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;
-  readonly #clock: Clock;
+  readonly #stop = new AbortController();
   #known = "";
-  #pending: string | null = null;
-  #stopped = false;
-  #cancel: Cancel = () => {};
-  #busy: Promise<void> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
 
   constructor(options: SettledPollOptions<T>) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
   async first(): Promise<T> {
@@ -203,31 +199,28 @@ export class SettledPoll<T> {
   }
 
   start(): void {
-    this.#after(POLL_MS);
+    this.#running = this.#run(this.#stop.signal);
   }
 
   /** Resolves when idle. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancel();
-    await this.#busy;
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return this.#running;
   }
 
-  async #poll(): Promise<void> {
-    const found = await this.#options.read();
-    if (this.#stopped) return;
-    const text = JSON.stringify(found);
-    const isNew = text !== this.#known && text !== this.#pending;
-    if (text === this.#pending) {
-      this.#known = text;
-      await this.#options.onChange(found);
+  async #run(signal: AbortSignal): Promise<void> {
+    const { read, onChange, clock = systemClock } = this.#options;
+    for (let pending: string | null = null;;) {
+      await pause(clock, pending === null ? POLL_MS : SETTLE_MS, signal);
+      if (signal.aborted) return;
+      const found = await read();
+      if (signal.aborted) return;
+      const text = JSON.stringify(found);
+      if (text === pending) {
+        this.#known = text;
+        await onChange(found);
+      }
+      pending = text === this.#known ? null : text;
     }
-    this.#pending = isNew ? text : null;
-    this.#after(isNew ? SETTLE_MS : POLL_MS);
-  }
-
-  #after(delayMs: number): void {
-    if (this.#stopped) return;
-    this.#cancel = this.#clock.after(delayMs, () => this.#busy = this.#poll());
   }
 }
