@@ -1,4 +1,5 @@
-import { AF, F, IP, IPV6, O, SO, SOCK, SOL } from "../../sys/constants.ts";
+/** Listening sockets: opened here, or handed over by an opener that keeps them over a restart. */
+import { AF, F, FD_CLOEXEC, IP, IPPROTO, IPV6, O, SO, SOCK, SOL } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { readOption, setOption } from "../../sys/socket_options.ts";
 import {
@@ -6,11 +7,12 @@ import {
   isWildcard,
   openSocket,
   parseSocketAddress,
+  readLocalAddress,
   sameAddress,
+  SOCKADDR_SIZE,
   sockaddrOf,
 } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, InheritedSocket, ListenTarget } from "../sockets.ts";
-import { nameSocket } from "./inherited.ts";
 
 /** Maximum connections waiting for accept. */
 const BACKLOG = 1024;
@@ -62,6 +64,43 @@ export function bindListener(
     throw error;
   }
   return sockets;
+}
+
+/** A usable query socket, or why not; `ours`: handed over. */
+export function inspectDescriptor(
+  libc: Libc,
+  { fd, name }: { fd: number; name: string },
+): InheritedSocket | { unfit: string; ours: boolean } {
+  const flags = libc.fcntl(fd, F.GETFD, 0);
+  if (flags < 0) return { unfit: "it is not open", ours: false };
+  // Opened by the runtime since.
+  if ((flags & FD_CLOEXEC) !== 0) return { unfit: "it was not handed over", ours: false };
+  const type = readOption(libc, fd, SOL.SOCKET, SO.TYPE);
+  if (type === null) return { unfit: "it is not a socket", ours: true };
+  const address = readLocalAddress(libc, fd);
+  if (address === null) {
+    return { unfit: "it has no IP address (write ListenDatagram=ADDRESS:PORT)", ours: true };
+  }
+  const protocol = readOption(libc, fd, SOL.SOCKET, SO.PROTOCOL);
+  const udp = type === SOCK.DGRAM && protocol === IPPROTO.UDP;
+  if (!udp && !(type === SOCK.STREAM && protocol === IPPROTO.TCP)) {
+    return { unfit: "it is neither UDP nor TCP", ours: true };
+  }
+  if (libc.getpeername(fd, new Uint8Array(SOCKADDR_SIZE), new Uint32Array([SOCKADDR_SIZE])) === 0) {
+    return { unfit: "it is connected to one client (write Accept=no)", ours: true };
+  }
+  const dual = address.family === 6 && isWildcard(address) &&
+    readOption(libc, fd, SOL.IPV6, IPV6.V6ONLY) === 0;
+  return {
+    ...{ fd, name, kind: udp ? "udp" : "tcp", address, dual },
+    reusePort: readOption(libc, fd, SOL.SOCKET, SO.REUSEPORT) === 1,
+  };
+}
+
+/** Describes a socket by address, type, descriptor and name. */
+export function nameSocket({ fd, name, kind, address }: InheritedSocket): string {
+  const from = name === "" ? `descriptor ${fd}` : `descriptor ${fd}, ${name}`;
+  return `the handed-over socket ${hostPort(address)} (${kind}, ${from})`;
 }
 
 /** Duplicates and configures an inherited socket, for reuse. Throws with the address. */

@@ -2,7 +2,7 @@
 import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { type DiagnosedSocket, listSockets } from "../../sys/netlink/sock_diag.ts";
+import { listSockets } from "../../sys/netlink/sock_diag.ts";
 import { hostPort, readLocalAddress, sameAddress } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, Neighbour } from "../sockets.ts";
 
@@ -34,19 +34,11 @@ export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind
   return { kind, target: readLocalAddress(libc, fd) ?? new Address() };
 }
 
-function listAt(
-  places: readonly BoundAddress[],
-  what: "serving" | "handshake",
-): (DiagnosedSocket & { kind: "udp" | "tcp" })[] {
-  const queries = new Map(
-    places.map(({ kind, target: { family, port } }) => [
-      `${kind} ${family} ${port}`,
-      { kind, family, port },
-    ]),
-  );
-  return [...queries.values()].flatMap((query) => {
-    const serving = query.kind === "udp" ? SOCKET_STATE.CLOSE : SOCKET_STATE.LISTEN;
+function listAt(places: readonly BoundAddress[], what: "serving" | "handshake") {
+  const queries = new Map(places.map(({ kind, target: { family, port } }) => {
+    const serving = kind === "udp" ? SOCKET_STATE.CLOSE : SOCKET_STATE.LISTEN;
     const states = [what === "serving" ? serving : SOCKET_STATE.SYN_RECV];
-    return listSockets([{ ...query, states }]).map((one) => ({ ...one, kind: query.kind }));
-  });
+    return [`${kind} ${family} ${port}`, { kind, family, port, states }];
+  }));
+  return queries.size === 0 ? [] : listSockets([...queries.values()]);
 }

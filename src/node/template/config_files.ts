@@ -104,13 +104,12 @@ export async function readInputs(
 ): Promise<Inputs> {
   const base = await findFile(baseFile, files);
   if (!await files.isDirectory(configDirectory)) return { base, config: null };
-  const [stubDomains, upstreamNameservers] = await Promise.all(
-    KUBE_DNS_FILES.map((name) => findFile(`${configDirectory}/${name}`, files)),
-  );
-  return {
-    base,
-    config: { stubDomains: stubDomains!, upstreamNameservers: upstreamNameservers! },
-  };
+  const find = (name: string) => findFile(`${configDirectory}/${name}`, files);
+  const [stubDomains, upstreamNameservers] = await Promise.all([
+    find("stubDomains"),
+    find("upstreamNameservers"),
+  ]);
+  return { base, config: { stubDomains, upstreamNameservers } };
 }
 
 /** The config map, or null and its faults. */
