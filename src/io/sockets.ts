@@ -25,7 +25,6 @@ export interface BoundSocket {
   fd: number;
   kind: "udp" | "tcp";
   listener: number;
-  port: number;
   family: 4 | 6;
   wildcard: boolean;
   /** For handed-over sockets, which others share: never disconnect them. */

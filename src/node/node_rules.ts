@@ -5,7 +5,7 @@ import { Heartbeat } from "./heartbeat.ts";
 import { containersLeftOut, redirectFamilies } from "./rules/redirect.ts";
 import { isSteering, ruleEntries, ruleFamilies, type RuleRequest, ruleSet } from "./rule_plan.ts";
 import { type RunCommand, runCommand } from "./rules/command.ts";
-import type { Family } from "./rules/rule_text.ts";
+import type { Family, Rule } from "./rules/rule_text.ts";
 import type { FailOpenLevel } from "./rules/rules.ts";
 
 /** Options of `NodeRules`. */
@@ -97,24 +97,16 @@ export class NodeRules {
     const families = this.#families.filter(({ family, level, hasRules }) =>
       hasRules && (level === "none" || plain.includes(family))
     );
-    await this.#withinLimit(
-      limitMs,
-      (signal) =>
-        Promise.all(
-          families.map((family) =>
-            family.keepOnly((rule) => !isSteering(rule, this.#options), signal)
-          ),
-        ),
-    );
+    using limit = this.#limit(limitMs);
+    const isKept = (rule: Rule) => !isSteering(rule, this.#options);
+    await Promise.all(families.map((family) => family.keepOnly(isKept, limit.signal)));
   }
 
   /** Removes all rules; returns success. Never rejects. */
   async remove(limitMs: number): Promise<boolean> {
     await this.stop();
-    const gone = await this.#withinLimit(
-      limitMs,
-      (signal) => Promise.all(this.#families.map((family) => family.remove(signal))),
-    );
+    using limit = this.#limit(limitMs);
+    const gone = await Promise.all(this.#families.map((family) => family.remove(limit.signal)));
     return gone.every((one) => one);
   }
 
@@ -187,16 +179,8 @@ export class NodeRules {
     );
   }
 
-  async #withinLimit<T>(
-    limitMs: number,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  #limit(ms: number): Disposable & { signal: AbortSignal } {
     const abort = new AbortController();
-    const cancel = this.#clock.after(limitMs, () => abort.abort());
-    try {
-      return await work(abort.signal);
-    } finally {
-      cancel();
-    }
+    return { signal: abort.signal, [Symbol.dispose]: this.#clock.after(ms, () => abort.abort()) };
   }
 }

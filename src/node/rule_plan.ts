@@ -13,7 +13,6 @@ import {
   type FailOpenLevel,
   familyOf,
   HEARTBEAT_LIST,
-  leadsHere,
   leftOverRules,
   nodeRules,
   OWN_MARK,
@@ -70,6 +69,8 @@ export function ruleEntries(
 }
 
 /** Whether a rule leads queries to nodens. */
-export function isSteering(rule: Rule, { rules }: RuleRequest): boolean {
-  return leadsHere(rule, rules) || commentOf(rule.args) === REDIRECT_COMMENT;
+export function isSteering({ table, args }: Rule, { rules: { port } }: RuleRequest): boolean {
+  if (commentOf(args) === REDIRECT_COMMENT) return true;
+  return table === "raw" && args.includes("-d") &&
+    args[args.indexOf("--dport") + 1] === String(port);
 }

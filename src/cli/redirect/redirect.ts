@@ -30,14 +30,14 @@ export async function run(
   let code = 0;
   for (const family of [4, 6] as const) {
     const wanted = redirectFamilies(options).includes(family);
-    if (action === "status" && !wanted) continue;
     try {
       if (action === "status") {
-        if (!await printState(family, options, { output, run: runRules })) code = 1;
+        if (wanted && !await printState(family, options, { output, run: runRules })) code = 1;
         continue;
       }
       const target = action === "install" && wanted ? options : null;
       const plans = await planRedirect(family, target, runRules);
+      if (plans.length === 0) output.err(`IPv${family}: nothing to do\n`);
       for (const plan of plans) {
         if (values.n) output.out(shellCommand(plan));
         else {
@@ -45,7 +45,6 @@ export async function run(
           output.err(`IPv${family}: ${plan.changes.length} changes (${plan.backend})\n`);
         }
       }
-      if (plans.length === 0) output.err(`IPv${family}: nothing to do\n`);
     } catch (error) {
       if (!(error instanceof IptablesError)) throw error;
       // ip6tables may be missing unless IPv6 was requested.

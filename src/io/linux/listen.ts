@@ -35,11 +35,11 @@ export function bindListener(
   listener: ListenTarget & { index: number },
   inherited: readonly InheritedSocket[] = [],
 ): BoundSocket[] {
-  const { address, port, index } = listener;
+  const { address, index } = listener;
   const sockets: BoundSocket[] = [];
   const bound = (fd: number, { kind, target }: BoundAddress): BoundSocket => {
     const { family } = target;
-    return { fd, kind, listener: index, port, family, wildcard: isWildcard(target) };
+    return { fd, kind, listener: index, family, wildcard: isWildcard(target) };
   };
   try {
     for (const socket of inherited) {

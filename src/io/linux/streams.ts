@@ -112,8 +112,12 @@ export class Streams implements StreamOwner {
   address(id: number, side: "client" | "local", target: Address): void {
     const stream = this.#streams.get(id);
     if (stream === null || stream.client === null) return;
-    if (side === "client") copyAddress(stream.client, target);
-    else readLocalAddress(this.libc, stream.fd, target);
+    if (side === "local") return void readLocalAddress(this.libc, stream.fd, target);
+    const { client } = stream;
+    target.family = client.family;
+    target.bytes.set(client.bytes);
+    target.port = client.port;
+    target.scope = client.scope;
   }
 
   forget({ id, client }: Stream): void {
@@ -165,11 +169,4 @@ export class Streams implements StreamOwner {
       if (stream.handler === null) stream.drop();
     }
   }
-}
-
-function copyAddress(from: Address, to: Address): void {
-  to.family = from.family;
-  to.bytes.set(from.bytes);
-  to.port = from.port;
-  to.scope = from.scope;
 }

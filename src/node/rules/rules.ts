@@ -61,12 +61,6 @@ export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOpt
   );
 }
 
-/** Whether a rule of `nodeRules` leads queries to nodens. */
-export function leadsHere({ table, args }: Rule, { port }: RuleOptions): boolean {
-  return table === "raw" && args.includes("-d") &&
-    args[args.indexOf("--dport") + 1] === String(port);
-}
-
 /** Possible leftovers of other versions or modes. */
 export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   const target = { address: family === 4 ? "192.0.2.1" : "2001:db8::1", port: 53 };
