@@ -35,11 +35,7 @@ export interface CheckPlan {
 }
 
 /** Offsets, in doubles, of shared verdicts; targets follow. */
-export const VERDICTS = {
-  ROUNDS: 0,
-  DURATION_MS: 1,
-  FIRST_TARGET: 2,
-} as const;
+export const VERDICTS = { ROUNDS: 0, DURATION_MS: 1, FIRST_TARGET: 2 } as const;
 
 /** Verdict on a target. */
 export const VERDICT = { UNKNOWN: 0, ANSWERS: 1, SILENT: 2 } as const;

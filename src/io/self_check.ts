@@ -27,8 +27,7 @@ interface Sink<T> {
   close(): void;
 }
 
-/** Options of a `SelfCheck`. */
-export interface SelfCheckOptions {
+interface SelfCheckOptions {
   timers: Timers;
   nowMs: () => number;
   openProbe: OpenProbe;

@@ -2,12 +2,8 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 
-/** Address and port to listen on. */
-export interface ListenTarget {
-  /** IP address, or "" for all. */
-  address: string;
-  port: number;
-}
+/** Where a listener listens: an IP address, or "" for all; port 0 if it was removed. */
+export type ListenTarget = Pick<ListenerConfig, "address" | "port">;
 
 /** Address of a bound socket. */
 export interface BoundAddress {

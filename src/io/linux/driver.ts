@@ -19,8 +19,7 @@ const SILENT_AFTER_MS = 20;
 /** Discard service (RFC 863): never sends. */
 const DISCARD_PORT = 9;
 
-/** Options of a `LinuxDriver`. */
-export interface LinuxDriverOptions extends DriverOptions {
+interface LinuxDriverOptions extends DriverOptions {
   libc: Libc;
   mark: number;
   /** eventfd of the control plane. */

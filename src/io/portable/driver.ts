@@ -13,6 +13,7 @@ import {
   MAX_SLEEP_MS,
 } from "../driver.ts";
 import type { LaneLink } from "../lane_link.ts";
+import type { ListenTarget } from "../sockets.ts";
 import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
@@ -21,8 +22,7 @@ const RESPONSE_SIZE = 4096 + 16;
 /** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
 
-/** Options of a `PortableDriver`. */
-export interface PortableDriverOptions extends DriverOptions {
+interface PortableDriverOptions extends DriverOptions {
   now: () => number;
 }
 
@@ -38,9 +38,6 @@ interface Client {
   to: Deno.NetAddr;
 }
 
-/** Port 0 if removed. */
-type Where = Pick<ListenerConfig, "address" | "port">;
-
 /** Data plane on the runtime's sockets: one datagram at a time, at four times the CPU. */
 export class PortableDriver extends Driver {
   protected readonly streams: PortableStreams;
@@ -49,7 +46,7 @@ export class PortableDriver extends Driver {
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);
   #listening: Listening[] = [];
-  #where: readonly Where[] = [];
+  #where: readonly ListenTarget[] = [];
   readonly #kept = new IndexTable<Client>();
   #current: Client | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -186,7 +183,7 @@ export class PortableDriver extends Driver {
     target.unmap();
   }
 
-  #open({ address, port }: Where, listener: number): void {
+  #open({ address, port }: ListenTarget, listener: number): void {
     // The IPv6 wildcard includes IPv4; without IPv6, use IPv4.
     for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
       try {

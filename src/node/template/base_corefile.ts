@@ -39,6 +39,7 @@ export class BaseCorefile {
   readonly #options: TemplateOptions;
   readonly #surroundings: BaseCorefileSurroundings;
   readonly #files: ConfigFiles;
+  readonly #fault: (message: string) => void;
   readonly #clusterDns: AddressOrWhy;
   readonly #poll: SettledPoll<Inputs>;
   #config = NO_KUBE_DNS_CONFIG;
@@ -49,6 +50,7 @@ export class BaseCorefile {
   constructor(options: TemplateOptions, surroundings: BaseCorefileSurroundings) {
     this.#options = options;
     this.#surroundings = surroundings;
+    this.#fault = surroundings.onFault;
     this.#files = surroundings.files ?? denoConfigFiles;
     this.#clusterDns = serviceAddress(options.upstreamService, surroundings.env);
     this.#poll = new SettledPoll<Inputs>({
@@ -164,10 +166,6 @@ export class BaseCorefile {
     const count = `${stubDomains.length} stub domain${stubDomains.length === 1 ? "" : "s"}`;
     const servers = upstreamNameservers.join(" ") || "those of the template";
     return `${target} is made of ${baseFile}, ${count}, upstream servers: ${servers}`;
-  }
-
-  #fault(message: string): void {
-    this.#surroundings.onFault(message);
   }
 }
 
