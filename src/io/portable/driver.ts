@@ -118,7 +118,7 @@ export class PortableDriver extends Driver {
     clearTimeout(this.#timer);
     clearInterval(this.#beat);
     for (const from of this.#listening) {
-      if (!from.retired) retire(from);
+      retire(from);
       from.socket.close();
     }
     this.streams.close();
@@ -247,8 +247,9 @@ export class PortableDriver extends Driver {
   }
 }
 
-/** The datagram socket still answers. */
+/** The datagram socket still answers; a reload may have retired it before. */
 function retire(from: Listening): void {
+  if (from.retired) return;
   from.retired = true;
   from.tcp.close();
 }
