@@ -39,23 +39,21 @@ export function joinWords(words: readonly string[]): string {
 
 /** Parses a rule's options in order. */
 export function readOptions(args: readonly string[]): RuleOption[] {
-  const options: { name: string; negated: boolean; values: string[] }[] = [];
+  const options: (RuleOption & { values: string[] })[] = [];
   let negated = false;
   for (const word of args) {
+    const last = options.at(-1);
+    const isComment = last?.name === "--comment" && last.values.length === 0;
     if (word === "!") {
       negated = true;
-    } else if (word.startsWith("-") && !expectsComment(options.at(-1))) {
+    } else if (word.startsWith("-") && !isComment) {
       options.push({ name: word, negated, values: [] });
       negated = false;
     } else {
-      options.at(-1)?.values.push(word);
+      last?.values.push(word);
     }
   }
   return options;
-}
-
-function expectsComment(option: { name: string; values: string[] } | undefined): boolean {
-  return option?.name === "--comment" && option.values.length === 0;
 }
 
 function isImplied({ name, values }: RuleOption): boolean {
