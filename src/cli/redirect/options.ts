@@ -60,9 +60,8 @@ export function readRedirectOptions(
     to[family] = address;
   }
   for (const address of only) {
-    const why = `for "${address}" an address of its family is missing in -${
-      names.to ?? "to"
-    } ("${values.to}")`;
+    const given = `-${names.to ?? "to"} ("${values.to}")`;
+    const why = `for "${address}" an address of its family is missing in ${given}`;
     check(to[familyOf(address)] !== undefined, "only", why);
   }
   // One family's servers do not redirect the other.
