@@ -137,19 +137,25 @@ export class ClientDatagrams {
         this.#outFd = socket.fd;
       }
       this.#socket = socket;
-      for (let slot = 0; slot < count; slot++) {
-        if (this.#outCount === BATCH) this.flush();
-        const length = engine.datagram(
-          socket.listener,
-          slot,
-          incoming.data,
-          slot * QUERY_SIZE,
-          view.getUint32(slot * MMSGHDR.size + MMSGHDR.length, true),
-          this.#out.data,
-          this.#outCount * RESPONSE_SIZE,
-        );
-        if (length > 0) this.#queue(socket, length, incoming, slot, incoming.controlLength(slot));
-        incoming.reset(slot);
+      let slot = 0;
+      try {
+        for (; slot < count; slot++) {
+          if (this.#outCount === BATCH) this.flush();
+          const length = engine.datagram(
+            socket.listener,
+            slot,
+            incoming.data,
+            slot * QUERY_SIZE,
+            view.getUint32(slot * MMSGHDR.size + MMSGHDR.length, true),
+            this.#out.data,
+            this.#outCount * RESPONSE_SIZE,
+          );
+          if (length > 0) this.#queue(socket, length, incoming, slot, incoming.controlLength(slot));
+          incoming.reset(slot);
+        }
+      } finally {
+        // After an exception: a shorter name would be read as a whole one.
+        for (; slot < count; slot++) incoming.reset(slot);
       }
       this.flush();
       if (count < BATCH) return count;
