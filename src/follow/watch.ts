@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, pause, systemClock } from "../base/clock.ts";
 
 /** Options of a `Watch`. */
 export interface WatchOptions {
@@ -47,22 +47,10 @@ export abstract class Watch {
   }
 
   async #repeat(delayMs: number): Promise<void> {
+    const { clock = systemClock } = this.#options;
     for (let nextMs = delayMs; !this.stopped.aborted; nextMs = await this.poll()) {
-      if (nextMs > 0) await this.#pause(nextMs);
+      if (nextMs > 0) await pause(clock, nextMs, this.stopped);
       if (this.stopped.aborted) return;
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock = systemClock } = this.#options;
-    return new Promise((resolve) => {
-      const end = () => {
-        cancel();
-        this.stopped.removeEventListener("abort", end);
-        resolve();
-      };
-      const cancel = clock.after(ms, end);
-      this.stopped.addEventListener("abort", end);
-    });
   }
 }

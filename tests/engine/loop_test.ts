@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
-import { SHARED_BYTES } from "../../src/plugins/shared_memory.ts";
+import { SHARED_BYTES } from "../../src/plugins/companions.ts";
 import { handlersWith } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import {

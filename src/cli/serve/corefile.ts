@@ -2,7 +2,7 @@ import { configSource } from "../../control/config_source.ts";
 import { denoHost } from "../../control/host_deno.ts";
 import { readConfig } from "../../loading/load.ts";
 import type { BaseCorefile } from "../../node/template/base_corefile.ts";
-import type { TemplateOptions } from "../../node/template/options.ts";
+import type { TemplateOptions } from "../../node/options.ts";
 import type { NodeContext } from "./node.ts";
 import { NODE_FLAGS } from "./node_flags.ts";
 import type { ServeOutput } from "./output.ts";

@@ -11,7 +11,7 @@ import type { MetricRegistry } from "../../metrics/registry.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import { readKernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
-import { requireMarks } from "../../sys/mark.ts";
+import { requireMarks } from "../../sys/socket_options.ts";
 import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;

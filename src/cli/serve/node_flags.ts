@@ -2,7 +2,7 @@ import { formatDuration, MAX_DURATION_MS, parseDuration } from "../../corefile/v
 import { quote } from "../../corefile/quote.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
-import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
+import type { NodeOptions, TemplateOptions } from "../../node/options.ts";
 import { parseHttpAddress } from "../../plugins/http_address.ts";
 import { boolean, FlagError, type FlagValues, port, text } from "../flags.ts";
 

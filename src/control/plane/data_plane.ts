@@ -12,7 +12,7 @@ import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
-import { requireMarks } from "../../sys/mark.ts";
+import { requireMarks } from "../../sys/socket_options.ts";
 import type { ProfileAction, ProfileResult } from "../../sys/profiler.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";

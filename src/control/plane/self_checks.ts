@@ -1,11 +1,11 @@
 import {
   type CheckPlan,
   type ListFaults,
+  type ProbeTarget,
   VERDICT,
   VERDICTS,
   type Watchdog,
 } from "../../io/check_plan.ts";
-import type { ProbeTarget } from "../../io/probe_socket.ts";
 import type { DataPlane } from "./data_plane.ts";
 
 /** Entry of an `-m recent` list. */

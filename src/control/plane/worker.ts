@@ -7,7 +7,7 @@ import { LinuxDriver } from "../../io/linux/driver.ts";
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
 import { PortableDriver } from "../../io/portable/driver.ts";
 import { openPortableProbe } from "../../io/portable/probe_socket.ts";
-import type { ProbeTarget } from "../../io/probe_socket.ts";
+import type { ProbeTarget } from "../../io/check_plan.ts";
 import { SelfCheck } from "../../io/self_check.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import { logsStacks, usesPatterns } from "../../plugins/config_traits.ts";

@@ -6,7 +6,7 @@ import { readConfigMaps } from "../../inherit/config_maps.ts";
 import { readConfig } from "../../loading/load.ts";
 import { findFile, readInputs, readKubeDns } from "../../node/template/config_files.ts";
 import { NO_KUBE_DNS_CONFIG } from "../../node/template/kube_dns_config.ts";
-import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
+import type { NodeOptions, TemplateOptions } from "../../node/options.ts";
 import { fillTemplate, serviceAddress } from "../../node/template/template.ts";
 import type { CorefileFacts, InheritFacts, ServiceFacts } from "../judge/corefile.ts";
 import type { DoctorOptions } from "./options.ts";

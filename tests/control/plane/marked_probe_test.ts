@@ -69,7 +69,7 @@ Deno.test({
     [...rootReasons(), ...missing(["setpriv"])],
   ),
   async fn() {
-    const mark = new URL("../../../src/sys/mark.ts", import.meta.url);
+    const mark = new URL("../../../src/sys/socket_options.ts", import.meta.url);
     const libc = new URL("../../../src/sys/libc.ts", import.meta.url);
     const script = `import { requireMarks } from "${mark}"; import { openLibc } from "${libc}";
       try { requireMarks(openLibc(), 83); } catch (error) { console.log(error.message); }`;

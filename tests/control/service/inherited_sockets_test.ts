@@ -3,7 +3,7 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { InheritedSockets } from "../../../src/control/service/inherited_sockets.ts";
 import { Address } from "../../../src/dns/address.ts";
-import { adopt, inspectDescriptor } from "../../../src/io/linux/inherited.ts";
+import { adopt, inspectDescriptor } from "../../../src/io/linux/listen.ts";
 import type { InheritedSocket } from "../../../src/io/sockets.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { openBound } from "../../support/processes/service.ts";
@@ -157,7 +157,7 @@ if (linux) {
     const libc = openLibc();
     const udp = openBound({ kind: "udp", port: freePort() });
     const found = inspectDescriptor(libc, { fd: udp, name: "" }) as InheritedSocket;
-    assert.deepEqual([found.kind, found.family, found.dual, found.reusePort], [
+    assert.deepEqual([found.kind, found.address.family, found.dual, found.reusePort], [
       "udp",
       4,
       false,

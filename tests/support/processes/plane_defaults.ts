@@ -2,7 +2,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { TlsThread } from "../../../src/control/encrypted/thread.ts";
 import type { DataPlaneOptions } from "../../../src/control/plane/data_plane.ts";
 import { shareFiles } from "../../../src/io/file_shares.ts";
-import { SHARED_BYTES } from "../../../src/plugins/shared_memory.ts";
+import { SHARED_BYTES } from "../../../src/plugins/companions.ts";
 
 /** Options of a data plane that stands alone. */
 export function planeDefaults(log: DataPlaneOptions["log"]) {

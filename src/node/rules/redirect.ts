@@ -1,7 +1,7 @@
 import { parseAddress } from "../../dns/address.ts";
-import type { Family, Rule } from "../rules/rule_text.ts";
-import { destinationText, familyOf, OWN_MARK, recent, rule } from "../rules/rules.ts";
-import type { RuleSet } from "../rules/transaction.ts";
+import type { Family, Rule } from "./rule_text.ts";
+import { destinationText, familyOf, OWN_MARK, recent, rule } from "./rules.ts";
+import type { RuleSet } from "./transaction.ts";
 
 /** Comment of every redirect rule. */
 export const REDIRECT_COMMENT = "nodens: redirect";

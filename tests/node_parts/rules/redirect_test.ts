@@ -6,9 +6,9 @@ import {
   containersLeftOut,
   type RedirectOptions,
   redirectRules,
-} from "../../../src/node/redirect/redirect.ts";
+} from "../../../src/node/rules/redirect.ts";
 import { joinWords } from "../../../src/node/rules/rule_text.ts";
-import { userIdOf } from "../../../src/node/redirect/arguments.ts";
+import { userIdOf } from "../../../src/cli/redirect/options.ts";
 import { FakeIptables } from "../../support/doubles/fake_iptables.ts";
 
 const OPTIONS: RedirectOptions = {

@@ -1,7 +1,7 @@
 /** Flags of the node role. */
 export interface NodeOptions {
   /** Canonical; if empty, the host is not changed. */
-  localIps: string[];
+  localIps: readonly string[];
   dnsPort: number;
   /** Port of `health` there; untracked too. */
   healthPort: number;
@@ -27,6 +27,6 @@ export interface TemplateOptions {
   domain: string;
   /** Value of `__PROMETHEUS__ENDPOINT__`. */
   metricsEndpoint: string;
-  localIps: string[];
+  localIps: readonly string[];
   dnsPort: number;
 }
