@@ -3,7 +3,6 @@ import { Address } from "../dns/address.ts";
 import { FLAG, RCODE } from "../dns/constants.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Blocks } from "./chain/blocks.ts";
-import { HandlerChain } from "./chain/chain.ts";
 import { ClientResponses } from "./clients/responses.ts";
 import type { StreamLimits } from "./clients/stream_limits.ts";
 import { ClientStreams } from "./clients/streams.ts";
@@ -14,6 +13,7 @@ import {
   DROP,
   type Exchange,
   NEXT,
+  NO_CHAIN,
   TCP,
   WAIT,
 } from "./exchange/exchange.ts";
@@ -28,7 +28,6 @@ import { isProbe } from "./question/probe.ts";
 import { Response } from "./response/response.ts";
 import { ResponseWriter } from "./response/writer.ts";
 import { Timers } from "./timers.ts";
-import type { Traffic } from "./traffic.ts";
 
 /** Largest message, length, and slack for word copies. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
@@ -53,11 +52,30 @@ export interface EngineOptions {
 /** Far above the needs of the miss benchmark. */
 const MAX_EXCHANGES = 6144;
 
+/** What drivers use of the engine. */
+export type Traffic = Pick<
+  Engine,
+  | "nowMs"
+  | "timers"
+  | "values"
+  | "buffers"
+  | "nextDeadlineMs"
+  | "waiting"
+  | "openStreams"
+  | "advance"
+  | "runTimers"
+  | "datagram"
+  | "accept"
+  | "retireStreams"
+  | "drainStreams"
+>;
+
 /**
  * State machine of the data plane. Handlers use `EngineServices`, drivers `Traffic`, the control
  * plane `configure`, `deliver`, `ask` and `unready`.
  */
-export class Engine implements EngineServices, Traffic {
+export class Engine implements EngineServices {
+  /** Monotonic; set once a batch, here or by `advance`. */
   nowMs = 0;
   readonly timers = new Timers();
   readonly buffers = new BufferPool(POOL_BYTES);
@@ -81,7 +99,6 @@ export class Engine implements EngineServices, Traffic {
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure = new Response(new Memory(512));
-  readonly #empty = new HandlerChain([]);
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
   #timeouts: StreamTimeouts[] = [];
@@ -101,7 +118,7 @@ export class Engine implements EngineServices, Traffic {
     this.#blocks = new Blocks(options.handlers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
-    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES, this.#empty);
+    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES);
     this.#current = this.#pool.fresh();
     this.streams = new ClientStreams(this);
   }
@@ -118,10 +135,12 @@ export class Engine implements EngineServices, Traffic {
     this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
   }
 
+  /** Waiting queries are answered. */
   retireStreams(listeners: ReadonlySet<number>): void {
     for (const one of this.streams.list()) if (listeners.has(one.listener)) one.retire();
   }
 
+  /** Closes streams as they fall silent or time out. */
   drainStreams(): void {
     for (const one of this.streams.list()) one.drain();
   }
@@ -142,10 +161,12 @@ export class Engine implements EngineServices, Traffic {
     this.nowMs = nowMs;
   }
 
+  /** Of `runTimers`, or Infinity. */
   get nextDeadlineMs(): number {
     return this.streams.waiting ? this.nowMs : this.timers.nextMs;
   }
 
+  /** Also reads from streams in turn. */
   runTimers(): void {
     this.timers.run(this.nowMs);
     this.streams.runTurns();
@@ -163,6 +184,10 @@ export class Engine implements EngineServices, Traffic {
     return this.#pool.size;
   }
 
+  /**
+   * Handles a UDP query in a receive slot. Returns the response's length, 0 for none yet;
+   * `outOffset` is a multiple of eight with room for 4096 + 7 bytes.
+   */
   datagram(
     listener: number,
     slot: number,
@@ -174,20 +199,7 @@ export class Engine implements EngineServices, Traffic {
   ): number {
     this.#slot.id = slot;
     this.values[COUNTER.UDP_QUERIES]!++;
-    return this.#query(this.#slot, listener, memory, offset, length, out, outOffset);
-  }
-
-  /** As `datagram`, for a stream: up to 65,535 bytes. */
-  streamQuery(
-    stream: StreamOrigin,
-    memory: Memory,
-    offset: number,
-    length: number,
-    out: Memory,
-    outOffset: number,
-  ): number {
-    this.values[COUNTER.TCP_QUERIES]!++;
-    return this.#query(stream, stream.listener, memory, offset, length, out, outOffset);
+    return this.query(this.#slot, listener, memory, offset, length, out, outOffset);
   }
 
   accept(listener: number, stream: number): StreamHandler | null {
@@ -272,7 +284,8 @@ export class Engine implements EngineServices, Traffic {
     return this.#failure;
   }
 
-  #query(
+  /** As `datagram`; a stream's response has up to 65,535 bytes. */
+  query(
     origin: Origin,
     listener: number,
     memory: Memory,
@@ -294,10 +307,9 @@ export class Engine implements EngineServices, Traffic {
       return 0;
     }
     const route = this.#blocks.route(exchange);
-    const chain = route?.chain ?? this.#empty;
-    exchange.chain = chain;
+    exchange.chain = route?.chain ?? NO_CHAIN;
     if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
-    if (route === null || !chain.serves(exchange.qclass)) {
+    if (route === null || !route.chain.serves(exchange.qclass)) {
       return this.#refuse(exchange, RCODE.REFUSED, out, outOffset);
     }
     exchange.zone = route.zone;
@@ -306,7 +318,7 @@ export class Engine implements EngineServices, Traffic {
     const size = verdict === DROP
       ? 0
       : this.#responses.write(exchange, exchange.response!, out, outOffset);
-    chain.sent(exchange, size);
+    route.chain.sent(exchange, size);
     return size;
   }
 

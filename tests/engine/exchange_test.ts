@@ -59,7 +59,7 @@ Deno.test("exchange: an internal query has the key of its source only", () => {
 });
 
 Deno.test("exchange: a reused exchange has no state of an earlier query", () => {
-  const pool = new ExchangePool(4, new Exchange(new Memory(0)).chain);
+  const pool = new ExchangePool(4);
   const first = pool.fresh();
   first.beginOwn(receive("a.example.org"), 5);
   assert.ok(pool.admit(0));

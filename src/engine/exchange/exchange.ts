@@ -63,7 +63,8 @@ export interface Chain {
 
 const NO_OPTIONS = new Uint8Array(0);
 
-const NO_CHAIN: Chain = {
+/** Of queries before they are routed. */
+export const NO_CHAIN: Chain = {
   length: 0,
   recursive: false,
   flagsSet: 0,
@@ -187,14 +188,14 @@ export class Exchange extends Question {
     this.nextWaiter = null;
   }
 
-  clear(chain: Chain): void {
+  clear(): void {
     this.parked = false;
     this.origin = INTERNAL;
     this.response = null;
     this.nextWaiter = null;
     this.only = null;
     this.#substituted = false;
-    this.chain = chain;
+    this.chain = NO_CHAIN;
   }
 
   /**

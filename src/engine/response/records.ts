@@ -1,6 +1,7 @@
 import { expandName } from "../../dns/names/expand_name.ts";
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import { layoutOf, NAME, stepOver } from "../../dns/record_layout.ts";
+import { sameName } from "../question/fold.ts";
 import type { Question } from "../question/question.ts";
 import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./writer.ts";
@@ -94,11 +95,6 @@ function expandData(
 }
 
 function isQname({ memory, offset, qnameLength }: Question, name: Uint8Array): boolean {
-  if (name.length !== qnameLength) return false;
-  const at = offset + HEADER_SIZE;
-  return name.every((octet, i) => lower(octet) === lower(memory.bytes[at + i]!));
-}
-
-function lower(octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+  return name.length === qnameLength &&
+    sameName(name, 0, memory.bytes, offset + HEADER_SIZE, qnameLength);
 }

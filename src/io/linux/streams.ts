@@ -3,7 +3,7 @@ import { Address } from "../../dns/address.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import { EPOLL, ERRNO, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket, setOption } from "../../sys/mark.ts";

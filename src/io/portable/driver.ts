@@ -3,7 +3,7 @@ import type { ListenerConfig } from "../../config/types.ts";
 import { Address, parseAddress } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import { BaseDriver, type DriverOptions, MAX_SLEEP_MS } from "../base_driver.ts";
 import { type Driver, type ListenerChange, ListenError } from "../driver.ts";
 import type { LaneLink } from "../lane_link.ts";

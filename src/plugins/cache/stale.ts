@@ -1,7 +1,7 @@
 import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
-import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { InFlight, PendingQuestion } from "../../engine/in_flight.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";

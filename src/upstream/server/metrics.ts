@@ -1,5 +1,5 @@
 import { rcodeText } from "../../dns/mnemonics.ts";
-import { TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
+import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
 /** Codes with separate series; the rest are "other". */
@@ -50,7 +50,7 @@ export class ServerMetrics {
     this.count("replies");
     const kind = rcode < RCODES ? rcode : RCODES;
     const duration = this.#durations[kind]! || this.#makeDuration(kind);
-    values[duration + timeBucket(tookMs)]!++;
+    values[duration + bucketOf(TIME_BUCKETS, tookMs / 1000)]!++;
     values[duration + TIME_BUCKETS.length + 1]! += tookMs / 1000;
   }
 
