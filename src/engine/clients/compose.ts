@@ -11,7 +11,7 @@ import { SUBNET } from "../../dns/client_subnet.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { copyWords, type Memory } from "../memory.ts";
-import { countKept, endOfRecord, isIncomplete } from "../response/cut.ts";
+import { countKept, cutCounts, endOfRecord, isIncomplete } from "../response/cut.ts";
 import type { Response } from "../response/response.ts";
 
 /** Root name, type, class, TTL and data length. */
@@ -53,10 +53,8 @@ export function compose(
   }
 
   view.setUint16(outOffset, exchange.id);
-  view.setUint16(
-    outOffset + 2,
-    flagsFor(exchange, response, view.getUint16(outOffset + 2) & KEPT),
-  );
+  const kept = view.getUint16(outOffset + 2) & KEPT;
+  view.setUint16(outOffset + 2, flagsFor(exchange, response, kept));
 
   // Cached names are in lower case, others possibly another client's.
   if (exchange.mixedCase || !response.cached) {
@@ -104,11 +102,7 @@ export function composeTruncated(
 
 /** Client's UDP limit (RFC 6891 section 6.2.3). */
 export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
-  return ednsSize <= MIN_UDP_PAYLOAD
-    ? MIN_UDP_PAYLOAD
-    : ednsSize < maxUdpSize
-    ? ednsSize
-    : maxUdpSize;
+  return Math.max(MIN_UDP_PAYLOAD, Math.min(ednsSize, maxUdpSize));
 }
 
 /** `kept`: the response's bits. */
@@ -202,12 +196,4 @@ function hasSubnet(exchange: Exchange, response: Response): boolean {
 
 function setTruncated(view: DataView, start: number): void {
   view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
-}
-
-function cutCounts(view: DataView, start: number, kept: number): void {
-  const answers = Math.min(view.getUint16(start + 6), kept);
-  const authorities = Math.min(view.getUint16(start + 8), kept - answers);
-  view.setUint16(start + 6, answers);
-  view.setUint16(start + 8, authorities);
-  view.setUint16(start + 10, kept - answers - authorities);
 }

@@ -12,7 +12,7 @@ import {
   type StreamLimits,
   UNCOUNTED_BYTES,
 } from "./stream_limits.ts";
-import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
+import { DRAIN, LAST_CHECK_MS, type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
 
 /** A whole response fits behind. */
 const BATCH_BYTES = 16 * 1024;
@@ -218,11 +218,11 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     if (this.phase === "retired") {
       this.phase = "finished";
       this.#services.io.finish(this.id);
-      this.#watch.watchFinished();
+      this.#watch.watchRate(DRAIN.finMs);
     } else if (this.phase === "ended") {
       // Undelivered bytes in the kernel are uncounted.
       if (!this.#watch.hasBacklog) this.close(null);
-      else if (!this.#watch.measuring) this.#watch.watchLast();
+      else if (!this.#watch.measuring) this.#watch.watchRate(LAST_CHECK_MS);
     }
   }
 

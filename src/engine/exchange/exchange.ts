@@ -209,7 +209,10 @@ export class Exchange extends Question {
     key: HashKey,
   ): void {
     const original = this.#original ??= new Exchange(this.memory);
-    if (!this.#substituted) original.#copyQuery(this);
+    if (!this.#substituted) {
+      original.#assignQuestion(this);
+      original.#copyQuestion(this);
+    }
     this.#substituted = true;
     const memory = this.#substitute ??= new Memory(QUERY_SIZE);
     const { bytes, view } = memory;
@@ -236,16 +239,6 @@ export class Exchange extends Question {
     if (!this.#substituted) return;
     this.#substituted = false;
     this.#assignQuestion(this.#original!);
-  }
-
-  #copyQuery(from: Exchange): void {
-    this.#copyQuestion(from);
-    const { memory, ecsAt, markAt } = this;
-    this.#assignQuestion(from);
-    this.memory = memory;
-    this.offset = 0;
-    this.ecsAt = ecsAt;
-    this.markAt = from.markAt === 0 ? 0 : markAt;
   }
 
   #assignQuestion(from: Exchange): void {
@@ -302,9 +295,5 @@ export class Exchange extends Question {
 
   get checkingDisabled(): boolean {
     return (this.flags & FLAG.CD) !== 0;
-  }
-
-  get authenticData(): boolean {
-    return (this.flags & FLAG.AD) !== 0;
   }
 }

@@ -11,6 +11,14 @@ export const NO_SCOPE = {
   KNOWN: -2,
 } as const;
 
+/** A message of a scanner or compressor, without OPT. */
+export interface WrittenMessage {
+  readonly length: number;
+  readonly ttlCount: number;
+  /** Offsets of TTLs. */
+  readonly ttls: Uint16Array;
+}
+
 /**
  * A response without OPT, and the offsets of its TTLs.
  *
@@ -20,7 +28,7 @@ export const NO_SCOPE = {
  *               |<------------------- length ---------------------->|
  * ```
  *
- * The table has `ttlCount` 16-bit offsets from the message's start, native-endian, in record order.
+ * The table has `ttlCount` 16-bit offsets from the message's start, little-endian, in record order.
  * The question is the exchange's, except for case.
  */
 export class Response {
@@ -68,6 +76,16 @@ export class Response {
     this.kind = 0;
     this.ecsScope = NO_SCOPE.NEEDED;
     this.extendedError = -1;
+  }
+
+  /** Points to a whole message at the start of `memory`, and writes the table behind it. */
+  point(memory: Memory, { length, ttlCount, ttls }: WrittenMessage): void {
+    this.memory = memory;
+    this.offset = 0;
+    this.length = length;
+    this.ttlsAt = (length + 1) & ~1;
+    this.ttlCount = ttlCount;
+    for (let i = 0; i < ttlCount; i++) memory.view.setUint16(this.ttlsAt + 2 * i, ttls[i]!, true);
   }
 
   get flags(): number {

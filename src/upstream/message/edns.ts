@@ -11,8 +11,9 @@ export const FORM = {
 /** Without options (RFC 6891 section 6.1.2). */
 export const OPT_SIZE = 11;
 
-/** Offset of an option's data in a complete OPT record, or -1. */
+/** Offset of an option's data in a complete OPT record, or -1; `optAt` is -1 for none. */
 export function findOption({ view }: Memory, optAt: number, code: number): number {
+  if (optAt < 0) return -1;
   let at = optAt + OPT_SIZE;
   const end = at + view.getUint16(optAt + 9);
   while (at + 4 <= end) {

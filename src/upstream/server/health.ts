@@ -21,8 +21,8 @@ const FIRST_SHARE = 0.1;
 /** A server to check. */
 export interface CheckedServer {
   readonly endpoint: Endpoint;
+  readonly roundTrip: { sample(durationMs: number, nowMs: number): void };
   checked(durationMs: number): void;
-  measureFailed(durationMs: number): void;
   checkFailed(): void;
 }
 
@@ -124,7 +124,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#cancelCheck();
     if (!this.#suspect) {
       this.#engine.timers.clear(this.#timer);
-      this.#server.measureFailed(TIMEOUT_MS);
+      this.#server.roundTrip.sample(TIMEOUT_MS, this.#engine.nowMs);
       this.fail();
       return;
     }
@@ -144,10 +144,6 @@ export class Health implements TransportHandler, ConnectionOwner {
   unsent(): void {
     this.#checking = false;
   }
-
-  answered(): void {}
-
-  mismatched(): void {}
 
   #check(): void {
     const engine = this.#engine;

@@ -1,6 +1,7 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
+import type { GroupSettings } from "../options.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
 import { ConnectionList } from "./connection_list.ts";
 import { ConnectionHabits } from "./habits.ts";
@@ -19,16 +20,13 @@ const STALLED_MS = 2000;
 /** Queries per queue. */
 const MAX_WAITING = 4096;
 
+type Limits = Pick<GroupSettings, "maxIdleConns" | "expireMs" | "maxAgeMs">;
+
 /** Options of `Connections`. */
-export interface ConnectionsOptions {
+export interface ConnectionsOptions extends Limits {
   endpoint: Endpoint;
   max: number;
   maxHandshakes: number;
-  /** 0 for no limit. */
-  maxIdle: number;
-  idleMs: number;
-  /** Age limit for new queries; 0 for no limit. */
-  maxAgeMs: number;
   patienceMs: () => number;
   count: (found: boolean) => void;
   mismatched: () => void;
@@ -109,8 +107,8 @@ export class Connections implements ConnectionOwner, SlotHolder {
     else if (connection.answers === 1) this.#habits.servedLate(this.#engine.nowMs);
     this.#habits.answered(connection.answers, outOfOrder);
     if (connection.unanswered === 0) {
-      const { maxIdle } = this.#options;
-      const surplus = maxIdle > 0 && this.size > maxIdle;
+      const { maxIdleConns } = this.#options;
+      const surplus = maxIdleConns > 0 && this.size > maxIdleConns;
       if (this.#retired || surplus || this.#singleUse) {
         connection.retire();
       } else {
@@ -238,7 +236,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
   }
 
   #open(inUse: number): Connection | null {
-    const { max, maxHandshakes, idleMs, maxAgeMs, endpoint } = this.#options;
+    const { max, maxHandshakes, expireMs: idleMs, maxAgeMs, endpoint } = this.#options;
     const { nowMs } = this.#engine;
     if (
       inUse >= Math.min(max, this.#habits.limit(nowMs)) || this.size >= max + MAX_CLOSING ||

@@ -44,11 +44,7 @@ export interface TransportHandler {
 }
 
 /** Results of comparing a message with a query. */
-export const MATCH = {
-  ANSWER: 0,
-  MISSPELT: 1,
-  OTHER: 2,
-} as const;
+export const MATCH = { ANSWER: 0, MISSPELT: 1, OTHER: 2 } as const;
 
 /** May lack the question. */
 const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED];
