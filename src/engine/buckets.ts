@@ -6,20 +6,8 @@ export const TIME_BUCKETS: readonly number[] = powers(0.00025, 2, 16);
 export const SLIM_TIME_BUCKETS: readonly number[] = powers(0.00025, 10, 5);
 /** Message sizes in bytes. */
 export const SIZE_BUCKETS: readonly number[] = [
-  0,
-  100,
-  200,
-  300,
-  400,
-  511,
-  1023,
-  2047,
-  4095,
-  8291,
-  16e3,
-  32e3,
-  48e3,
-  64e3,
+  ...[0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291],
+  ...[16e3, 32e3, 48e3, 64e3],
 ];
 
 /** First bound not below the value, or the number of bounds. */

@@ -1,4 +1,4 @@
-import type { Config, StreamTimeouts } from "../config/types.ts";
+import type { Config } from "../config/types.ts";
 import { Address } from "../dns/address.ts";
 import { FLAG, RCODE } from "../dns/constants.ts";
 import { BufferPool } from "./buffer_pool.ts";
@@ -21,7 +21,7 @@ import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts"
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
-import type { Io, StreamHandler } from "./io.ts";
+import type { Io } from "./io.ts";
 import { Memory } from "./memory.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { isProbe } from "./question/probe.ts";
@@ -61,13 +61,10 @@ export type Traffic = Pick<
   | "buffers"
   | "nextDeadlineMs"
   | "waiting"
-  | "openStreams"
+  | "streams"
   | "advance"
   | "runTimers"
   | "datagram"
-  | "accept"
-  | "retireStreams"
-  | "drainStreams"
 >;
 
 /**
@@ -91,7 +88,6 @@ export class Engine implements EngineServices {
   readonly hashKey: HashKey;
   readonly streams: ClientStreams;
 
-  readonly #limits: Partial<StreamLimits> | undefined;
   readonly #blocks: Blocks;
   readonly #clientKey: HashKey;
   readonly #client = new Address();
@@ -101,7 +97,6 @@ export class Engine implements EngineServices {
   readonly #failure = new Response(new Memory(512));
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
-  #timeouts: StreamTimeouts[] = [];
 
   constructor(options: EngineOptions) {
     const { counters } = options;
@@ -114,35 +109,19 @@ export class Engine implements EngineServices {
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
-    this.#limits = options.limits;
     this.#blocks = new Blocks(options.handlers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES);
     this.#current = this.#pool.fresh();
-    this.streams = new ClientStreams(this);
+    this.streams = new ClientStreams(this, options.limits);
   }
 
   /** Waiting queries keep their chains. Listeners must keep their index (`alignListeners`). */
   configure(config: Config): void {
     this.#blocks.configure(config, this);
     this.#responses.configure(config.listeners);
-    const { streamBytes } = config;
-    this.streams.configure({
-      ...streamBytes !== undefined && { bytes: streamBytes },
-      ...this.#limits,
-    });
-    this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
-  }
-
-  /** Waiting queries are answered. */
-  retireStreams(listeners: ReadonlySet<number>): void {
-    for (const one of this.streams.list()) if (listeners.has(one.listener)) one.retire();
-  }
-
-  /** Closes streams as they fall silent or time out. */
-  drainStreams(): void {
-    for (const one of this.streams.list()) one.drain();
+    this.streams.configure(config);
   }
 
   deliver(block: number, position: number, data: unknown): void {
@@ -176,10 +155,6 @@ export class Engine implements EngineServices {
     return this.#pool.used;
   }
 
-  get openStreams(): number {
-    return this.streams.size;
-  }
-
   get exchanges(): number {
     return this.#pool.size;
   }
@@ -200,10 +175,6 @@ export class Engine implements EngineServices {
     this.#slot.id = slot;
     this.values[COUNTER.UDP_QUERIES]!++;
     return this.query(this.#slot, listener, memory, offset, length, out, outOffset);
-  }
-
-  accept(listener: number, stream: number): StreamHandler | null {
-    return this.streams.accept(listener, stream, this.#timeouts[listener] ?? {});
   }
 
   park(exchange: Exchange): Exchange | null {
@@ -351,7 +322,7 @@ export class Engine implements EngineServices {
     if (exchange.error === "") exchange.error = "no next plugin found";
     exchange.response = this.failure(exchange, RCODE.SERVFAIL);
     exchange.answeredBy = -1;
-    return chain.rise(exchange, chain.length) ? WAIT : ANSWERED;
+    return chain.rise(exchange, Infinity) ? WAIT : ANSWERED;
   }
 
   #finish(exchange: Exchange): void {

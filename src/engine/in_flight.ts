@@ -49,22 +49,18 @@ export class InFlight<T extends PendingQuestion> {
   size = 0;
 
   readonly #engine: EngineServices;
-  readonly #refused: Readonly<Record<Refusal, number>>;
+  readonly #refused: ReadonlyMap<Refusal, number>;
   readonly #spareWaits: Uint8Array[] = [];
   readonly #client = new Address();
   readonly #local = new Address();
   #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
 
   constructor(engine: EngineServices, table: "forward" | "verify") {
-    const counter = (reason: Refusal) =>
+    const counter = (reason: string) =>
       engine.counter("nodens_in_flight_refused_total", { table, reason });
+    const reasons = Object.keys(REFUSALS) as Refusal[];
     this.#engine = engine;
-    this.#refused = {
-      questions: counter("questions"),
-      chain: counter("chain"),
-      waiters: counter("waiters"),
-      client: counter("client"),
-    };
+    this.#refused = new Map(reasons.map((reason) => [reason, counter(reason)]));
   }
 
   find(exchange: Exchange, hash: number): T | null {
@@ -158,7 +154,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   #refuse(reason: Refusal): false {
-    this.#engine.values[this.#refused[reason]]!++;
+    this.#engine.values[this.#refused.get(reason)!]!++;
     this.refusal = REFUSALS[reason];
     return false;
   }

@@ -42,7 +42,7 @@ export abstract class BaseDriver {
   }
 
   get drained(): boolean {
-    return this.engine.waiting === 0 && this.engine.openStreams === 0;
+    return this.engine.waiting === 0 && this.engine.streams.size === 0;
   }
 
   attachLane(link: LaneLink | null, why: string): void {

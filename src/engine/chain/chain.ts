@@ -15,7 +15,6 @@ export class HandlerChain implements Chain {
   /** Reloads reuse chains with equal signatures. */
   readonly signature: string;
   readonly handlers: readonly Handler[];
-  readonly length: number;
   readonly recursive: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
@@ -31,7 +30,6 @@ export class HandlerChain implements Chain {
       handlers.flatMap((handler, i) => handler[method] === undefined ? [] : [i]);
     this.signature = signature;
     this.handlers = handlers;
-    this.length = handlers.length;
     this.#queries = positions("query");
     this.#responders = positions("response").reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
@@ -46,7 +44,7 @@ export class HandlerChain implements Chain {
 
   /** Chains that forward accept every class, as in CoreDNS. */
   serves(qclass: number): boolean {
-    return this.length > 0 && (qclass === CLASS.IN || this.#everyClass);
+    return this.handlers.length > 0 && (qclass === CLASS.IN || this.#everyClass);
   }
 
   pluginAt(position: number): string | undefined {

@@ -47,7 +47,6 @@ export interface RecordOrder {
 
 /** Handlers of a server block (`HandlerChain`). */
 export interface Chain {
-  readonly length: number;
   readonly recursive: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
@@ -65,7 +64,6 @@ const NO_OPTIONS = new Uint8Array(0);
 
 /** Of queries before they are routed. */
 export const NO_CHAIN: Chain = {
-  length: 0,
   recursive: false,
   flagsSet: 0,
   flagsCleared: 0,

@@ -84,7 +84,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
       if (mayTurnAway(socket)) turnAway(this.#options.libc, socket.fd);
       this.#leave(socket);
     }
-    this.engine.retireStreams(new Set(closing.map(({ listener }) => listener)));
+    this.engine.streams.retire(new Set(closing.map(({ listener }) => listener)));
     this.#datagrams.flush();
     takeOver();
     this.serve(opened);
@@ -101,7 +101,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
       this.#turnedAway = [];
     };
     timers.set(timers.create(leave), nowMs + SILENT_AFTER_MS);
-    this.engine.drainStreams();
+    this.engine.streams.drain();
     this.#datagrams.flush();
   }
 

@@ -163,7 +163,7 @@ export class Streams implements StreamOwner {
 
   #offer(stream: Stream, listener: number): void {
     try {
-      stream.handler = this.#engine().accept(listener, stream.id);
+      stream.handler = this.#engine().streams.accept(listener, stream.id);
     } finally {
       if (stream.handler === null) stream.drop();
     }

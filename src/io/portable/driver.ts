@@ -98,7 +98,7 @@ export class PortableDriver extends BaseDriver implements Driver {
       throw error;
     }
     going.forEach(retire);
-    this.engine.retireStreams(new Set(going.map(({ listener }) => listener)));
+    this.engine.streams.retire(new Set(going.map(({ listener }) => listener)));
     this.#where = listeners;
     takeOver();
     if (this.engine.waiting === 0) this.#closeRetired();
@@ -107,7 +107,7 @@ export class PortableDriver extends BaseDriver implements Driver {
 
   retireAll(): void {
     this.#listening.forEach(retire);
-    this.engine.drainStreams();
+    this.engine.streams.drain();
   }
 
   stop(): void {

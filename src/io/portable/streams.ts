@@ -75,7 +75,7 @@ export class PortableStreams {
       }
       this.run(() => {
         const stream = this.#add(new PortableStream(this, CLIENT_READ_SIZE, connection));
-        stream.handler = this.engine().accept(listener, stream.id);
+        stream.handler = this.engine().streams.accept(listener, stream.id);
         if (stream.handler === null) stream.drop();
         else void stream.read();
       });

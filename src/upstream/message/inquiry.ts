@@ -13,8 +13,9 @@ import { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
 import { FORM, OPT_SIZE } from "./edns.ts";
 
-const QUESTION_END = HEADER_SIZE + 255 + 4;
-const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
+/** The client subnet in `Inquiry.memory`. */
+export const SUBNET_AT = HEADER_SIZE + 255 + 4;
+const MARK_AT = SUBNET_AT + MAX_SUBNET_SIZE;
 /** Multiple for padding over TLS (RFC 8467 section 4.1). */
 const PADDING_BLOCK = 128;
 /** Room for a query with all options, padded. */
@@ -57,7 +58,7 @@ export class Inquiry {
     this.subnetLength = 0;
     if (subnet && exchange.ecsLength > 0 && exchange.ecsLength <= MAX_SUBNET_SIZE) {
       this.subnetLength = exchange.ecsLength;
-      copy(bytes, QUESTION_END, from, exchange.offset + exchange.ecsAt, this.subnetLength);
+      copy(bytes, SUBNET_AT, from, exchange.offset + exchange.ecsAt, this.subnetLength);
     }
   }
 
@@ -72,16 +73,12 @@ export class Inquiry {
     return sameQuestion(mine, exchange.memory, exchange.offset, this.questionLength);
   }
 
-  get subnetAt(): number {
-    return QUESTION_END;
-  }
-
   #sameSubnet(exchange: Exchange): boolean {
     const length = exchange.ecsLength <= MAX_SUBNET_SIZE ? exchange.ecsLength : 0;
     if (length !== this.subnetLength) return false;
     const from = exchange.offset + exchange.ecsAt;
     for (let i = 0; i < length; i++) {
-      if (this.memory.bytes[QUESTION_END + i] !== exchange.memory.bytes[from + i]) return false;
+      if (this.memory.bytes[SUBNET_AT + i] !== exchange.memory.bytes[from + i]) return false;
     }
     return true;
   }
@@ -131,7 +128,7 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   }
   const { subnetLength } = inquiry;
   if (subnetLength > 0 && options.subnet) {
-    copy(bytes, option(EDNS_OPTION.CLIENT_SUBNET, subnetLength), from, QUESTION_END, subnetLength);
+    copy(bytes, option(EDNS_OPTION.CLIENT_SUBNET, subnetLength), from, SUBNET_AT, subnetLength);
   }
   if (inquiry.marked && options.form === FORM.OPTIONS) {
     copy(bytes, option(EDNS_OPTION.LOOP_MARK, LOOP_MARK_SIZE), from, MARK_AT, LOOP_MARK_SIZE);

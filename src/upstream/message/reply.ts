@@ -14,7 +14,7 @@ import { NO_SCOPE, type Response } from "../../engine/response/response.ts";
 import { bucketOf } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { findOption } from "./edns.ts";
-import type { Inquiry } from "./inquiry.ts";
+import { type Inquiry, SUBNET_AT } from "./inquiry.ts";
 
 const ERROR_CODE_SIZE = 2;
 
@@ -97,13 +97,13 @@ export class Reply {
    * Compares family, source prefix and address (RFC 7871 section 7.3). Servers that ignore subnets
    * send none; to source prefix 0 they may send their own.
    */
-  isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
+  isForSubnet({ memory: asked }: Inquiry): boolean {
     const at = this.#subnetAt;
     if (at < 0) return true;
     const { bytes, view } = this.memory;
-    const source = asked.bytes[subnetAt + SUBNET.SOURCE]!;
+    const source = asked.bytes[SUBNET_AT + SUBNET.SOURCE]!;
     return view.getUint16(at - 2) >= subnetSize(source) && bytes[at + SUBNET.SOURCE] === source &&
-      (source === 0 || sameNetwork(bytes, at, asked.bytes, subnetAt, source));
+      (source === 0 || sameNetwork(bytes, at, asked.bytes, SUBNET_AT, source));
   }
 
   get #subnetAt(): number {

@@ -135,7 +135,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     }
     if (!reply.read(memory, length, this.#inquiry!)) {
       server.group.count("malformed");
-      this.#stop(false);
       this.#fail("malformed reply");
       return;
     }
@@ -162,7 +161,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
 
   failed({ kind, why }: TransportFailure): void {
     if (this.#stage !== "datagram" || kind === "refused") {
-      this.#stop(false);
       this.#fail(why);
     } else if (kind === "exhausted") {
       this.#overTcp("no socket");
@@ -216,7 +214,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       engine.timers.set(this.#timer, this.dueMs);
       return;
     }
-    this.#stop(false);
     this.#fail(failure.why);
   }
 
@@ -227,6 +224,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   }
 
   #fail(why: string): void {
+    this.#stop(false);
     const { cookie } = this.#server;
     const detour = this.#detour;
     this.#detour = null;

@@ -57,7 +57,7 @@ export class UdpQuery implements DatagramHandler {
   /** Waits without limit, after "exhausted". */
   queueAgain(): void {
     this.#state = "queued";
-    this.#options.queue!.putBack(this);
+    this.#options.queue!.add(this, true);
   }
 
   cancel(): void {
@@ -145,15 +145,12 @@ export class SocketQueue {
     return this.#waiting.size + this.#stuck.size;
   }
 
-  add(query: UdpQuery): void {
-    this.#engine.values[this.#waits]!++;
-    this.#waiting.set(query, this.#engine.nowMs);
-    this.#arm(this.#engine.nowMs + RETRY_MS);
-  }
-
-  putBack(query: UdpQuery): void {
-    this.#stuck.add(query);
-    this.#arm(this.#engine.nowMs + RETRY_MS);
+  add(query: UdpQuery, stuck = false): void {
+    const { values, nowMs } = this.#engine;
+    if (stuck) this.#stuck.add(query);
+    else this.#waiting.set(query, nowMs);
+    if (!stuck) values[this.#waits]!++;
+    this.#arm(nowMs + RETRY_MS);
   }
 
   delete(query: UdpQuery): void {

@@ -136,7 +136,7 @@ export class Simulation implements Io {
       listeners[i]?.address === address && listeners[i].port === port ? [] : [i]
     );
     this.#enter(() => {
-      this.engine.retireStreams(new Set(gone));
+      this.engine.streams.retire(new Set(gone));
       this.engine.configure(this.#config);
     });
   }
@@ -170,7 +170,7 @@ export class Simulation implements Io {
     const client = new SimulatedClient(options);
     const id = this.#streams.push(client) - 1;
     this.#enter(() => {
-      client.handler = this.engine.accept(listener, id);
+      client.handler = this.engine.streams.accept(listener, id);
       if (client.handler === null && this.#streams[id] === client) this.#streams[id] = null;
     });
     const open = () => this.#streams[id] === client;
