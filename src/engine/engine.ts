@@ -213,11 +213,11 @@ export class Engine implements EngineServices {
     this.#finish(exchange);
   }
 
-  refresh(exchange: Exchange, position: number): boolean {
+  askBelow(exchange: Exchange, position: number): boolean {
     if (!this.#admit(exchange)) return false;
-    const own = this.#pool.fresh();
-    own.beginOwn(exchange, position);
-    if (this.#descend(own, position + 1) !== WAIT) this.#finish(own);
+    const internal = this.#pool.fresh();
+    internal.beginInternal(exchange, position);
+    if (this.#descend(internal, position + 1) !== WAIT) this.#finish(internal);
     return true;
   }
 

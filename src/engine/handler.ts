@@ -90,7 +90,7 @@ export interface EngineServices {
   /**
    * Starts an internal query below `position`, where its response stops; false if too many wait.
    */
-  refresh(exchange: Exchange, position: number): boolean;
+  askBelow(exchange: Exchange, position: number): boolean;
   /** One of `CLIENT_BUCKETS`; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;

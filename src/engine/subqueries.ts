@@ -48,7 +48,7 @@ export class Subqueries {
     engine.timers.set(timer, engine.nowMs + LIMIT_MS);
     const question = this.question(exchange, name, qtype);
     question.id = id;
-    if (!engine.refresh(question, this.#position)) this.#end(id, null);
+    if (!engine.askBelow(question, this.#position)) this.#end(id, null);
   }
 
   /** The query of `ask`, for handlers that may know the answer. */

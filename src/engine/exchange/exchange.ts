@@ -171,17 +171,14 @@ export class Exchange extends Question {
    *
    * Copies only name, type, DO, CD and client subnet: the rest must not influence the cache.
    */
-  beginOwn(from: Exchange, top: number): void {
+  beginInternal(from: Exchange, top: number): void {
     Object.assign(this, from);
-    this.#copyQuestion(from);
+    this.park();
     this.origin = INTERNAL;
-    this.parked = true;
     this.client = Math.max(0, from.client);
     this.flags = FLAG.RD | (from.flags & FLAG.CD);
     this.top = top;
-    this.response = null;
     this.extendedError = -1;
-    this.uncacheable = false;
     this.error = "";
     this.nextWaiter = null;
   }

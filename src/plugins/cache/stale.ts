@@ -86,7 +86,7 @@ export class StaleServer {
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
     if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
     engine.values[counters.prefetches]!++;
-    if (!engine.refresh(exchange, position)) {
+    if (!engine.askBelow(exchange, position)) {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "immediate");
     }
@@ -133,7 +133,7 @@ export class StaleServer {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "recheck");
     }
-    if (!engine.refresh(parked, position)) {
+    if (!engine.askBelow(parked, position)) {
       store.recheckAt(row, now);
       this.#endVerification(this.#verificationOf(parked)!);
       this.#giveUp(parked);

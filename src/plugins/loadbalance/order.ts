@@ -1,6 +1,6 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
-import { expandName } from "../../dns/names/expand_name.ts";
+import { expandName } from "../../dns/names/walk.ts";
 import type { Exchange, RecordOrder } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";

@@ -74,7 +74,7 @@ export class Probes {
   send(probe: Probe, chain: Chain): boolean {
     const exchange = this.#write(probe, chain);
     exchange.only = probe.watch.server;
-    return this.#engine.refresh(exchange, this.#position);
+    return this.#engine.askBelow(exchange, this.#position);
   }
 
   #write({ nonce, mark }: ProbeTokens, chain: Chain): Exchange {

@@ -11,7 +11,17 @@ import {
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
-import { FORM, OPT_SIZE } from "./edns.ts";
+
+/** EDNS forms of a query, fullest first. */
+export const FORM = {
+  /** Cookie, client subnet, padding. */
+  OPTIONS: 0,
+  EDNS: 1,
+  PLAIN: 2,
+} as const;
+
+/** Without options (RFC 6891 section 6.1.2). */
+export const OPT_SIZE = 11;
 
 /** The client subnet in `Inquiry.memory`. */
 export const SUBNET_AT = HEADER_SIZE + 255 + 4;
@@ -82,6 +92,20 @@ export class Inquiry {
     }
     return true;
   }
+}
+
+/** Offset of an option's data in a complete OPT record, or -1; `optAt` is -1 for none. */
+export function findOption({ view }: Memory, optAt: number, code: number): number {
+  if (optAt < 0) return -1;
+  let at = optAt + OPT_SIZE;
+  const end = at + view.getUint16(optAt + 9);
+  while (at + 4 <= end) {
+    const length = view.getUint16(at + 2);
+    if (at + 4 + length > end) return -1;
+    if (view.getUint16(at) === code) return at + 4;
+    at += 4 + length;
+  }
+  return -1;
 }
 
 /** Options of `writePacket`. */

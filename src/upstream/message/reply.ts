@@ -13,8 +13,7 @@ import { cutCounts } from "../../engine/response/cut.ts";
 import { NO_SCOPE, type Response } from "../../engine/response/response.ts";
 import { bucketOf } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import { findOption } from "./edns.ts";
-import { type Inquiry, SUBNET_AT } from "./inquiry.ts";
+import { findOption, type Inquiry, SUBNET_AT } from "./inquiry.ts";
 
 const ERROR_CODE_SIZE = 2;
 

@@ -1,6 +1,6 @@
 import { EDNS_OPTION } from "../../dns/constants.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { findOption } from "../message/edns.ts";
+import { findOption } from "../message/inquiry.ts";
 
 /** Octets (RFC 7873 section 4). */
 const CLIENT_SIZE = 8;

@@ -92,7 +92,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     // Connecting has its own limit.
     if (!late || connection.readyMs === Infinity) return;
     const silent = connection.lastDataMs < query.sentMs;
-    if (silent && connection.answers > 0) this.#habits.silent();
+    if (silent && connection.answers > 0) this.#habits.silentAfterAnswers();
     // Servers that answer in order still work on it.
     if (connection.live === 0 && (silent || !this.#habits.concurrent)) connection.close();
   }
@@ -104,7 +104,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
     if (query !== null) this.#conclude(query, connection);
-    else if (connection.answers === 1) this.#habits.servedLate(this.#engine.nowMs);
+    else if (connection.answers === 1) this.#habits.answeredLate(this.#engine.nowMs);
     this.#habits.answered(connection.answers, outOfOrder);
     if (connection.unanswered === 0) {
       const { maxIdleConns } = this.#options;
@@ -305,7 +305,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     // The server may limit connections to one query.
     if (connection.answers > 0) return this.#habits.reusable;
     // Or limit connections; only an idle served one can tell.
-    return this.#habits.servesLate(this.#engine.nowMs) ||
+    return this.#habits.isSlow(this.#engine.nowMs) ||
       !this.#connections.all.some(({ answers, unanswered, closing }) =>
         answers > 0 && unanswered === 0 && !closing
       );
@@ -340,7 +340,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
     // Longer means a slow name.
     const usual = nowMs - query.sentMs <= this.#options.patienceMs();
-    if (query.reclaimed && connection.answers === 1 && usual) this.#habits.unserved(nowMs);
+    if (query.reclaimed && connection.answers === 1 && usual) this.#habits.answeredOnlyFresh(nowMs);
     if (carrier === null) {
       this.#unqueue(query);
     } else if (carrier !== connection) {
@@ -357,11 +357,11 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
     if (from.answers > 0) {
-      this.#habits.answersOne(nowMs);
+      this.#habits.believeSingleUse(nowMs);
       if (from.live === 1) from.close();
       return;
     }
-    this.#habits.servesOnly(this.#connections.served(), nowMs);
+    this.#habits.believeLimit(this.#connections.served(), nowMs);
     // Keep unserved connections for a while: an answer would mean that the server is only slow.
     for (const connection of [...this.#connections.all]) {
       if (connection.answers > 0 || !this.#connections.isLate(connection)) continue;

@@ -1,7 +1,6 @@
 import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
-import { OPT_SIZE } from "../message/edns.ts";
-import { PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
+import { OPT_SIZE, PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
 /** A query's view of its connection. */
 export interface Carrier {

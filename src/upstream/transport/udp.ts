@@ -1,4 +1,3 @@
-import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
@@ -77,9 +76,8 @@ export class UdpQuery implements DatagramHandler {
   }
 
   reply(memory: Memory, length: number): void {
-    const match = length < HEADER_SIZE || memory.view.getUint16(0) !== this.#id
-      ? MATCH.OTHER
-      : this.#query.compare(memory, length);
+    const isOurs = memory.view.getUint16(0) === this.#id;
+    const match = isOurs ? this.#query.compare(memory, length) : MATCH.OTHER;
     if (match === MATCH.ANSWER) this.#query.handler.replied(memory, length);
     else this.mismatched(match === MATCH.MISSPELT);
   }
