@@ -286,16 +286,14 @@ export class Engine implements EngineServices {
     exchange.zone = route.zone;
     const verdict = this.#descend(exchange, 0);
     if (verdict === WAIT) return 0;
-    const size = verdict === DROP
-      ? 0
-      : this.#responses.write(exchange, exchange.response!, out, outOffset);
+    const size = verdict === DROP ? 0 : this.#responses.write(exchange, out, outOffset);
     route.chain.sent(exchange, size);
     return size;
   }
 
   #refuse(exchange: Exchange, rcode: number, out: Memory, outOffset: number): number {
-    const response = this.failure(exchange, rcode);
-    const length = this.#responses.write(exchange, response, out, outOffset);
+    exchange.response = this.failure(exchange, rcode);
+    const length = this.#responses.write(exchange, out, outOffset);
     // Echo unknown opcodes (RFC 1035 section 4.1.1).
     const opcode = exchange.flags & FLAG.OPCODE;
     if (opcode !== 0) {
@@ -305,7 +303,6 @@ export class Engine implements EngineServices {
       this.values[exchange.transport === TCP ? COUNTER.PROBES_TCP : COUNTER.PROBES]!++;
     } else {
       this.values[COUNTER.REFUSED]!++;
-      exchange.response = response;
       exchange.zone = -1;
       exchange.answeredBy = -1;
       this.#blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
@@ -337,7 +334,7 @@ export class Engine implements EngineServices {
     let length = 0;
     stream.outstanding--;
     if (response !== null && !stream.gone) {
-      length = this.#responses.write(exchange, response, this.#out, 8);
+      length = this.#responses.write(exchange, this.#out, 8);
       this.#out.view.setUint16(6, length);
       stream.answer(this.#out, 6, length + 2);
     }
@@ -349,7 +346,7 @@ export class Engine implements EngineServices {
   #answerDatagram(exchange: Exchange, address: number): void {
     const { response, chain } = exchange;
     const sends = response !== null && !this.#responses.discards(exchange, response);
-    const length = sends ? this.#responses.write(exchange, response, this.#out, 0) : 0;
+    const length = sends ? this.#responses.write(exchange, this.#out, 0) : 0;
     chain.sent(exchange, length);
     if (sends) this.io.reply(address, this.#out, 0, length);
     else this.io.forget(address);

@@ -32,17 +32,8 @@ export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
 /** Reorders a client's copy of a response without allocating. */
 export interface RecordOrder {
-  /**
-   * @param outOffset - of the copy; TTL offsets are in `response`
-   * @param answerCount - left after truncation
-   */
-  arrange(
-    exchange: Exchange,
-    response: Response,
-    out: Memory,
-    outOffset: number,
-    answerCount: number,
-  ): void;
+  /** The copy is at `outOffset`; TTL offsets are in `exchange.response`. */
+  arrange(exchange: Exchange, out: Memory, outOffset: number): void;
 }
 
 /** Handlers of a server block (`HandlerChain`). */

@@ -4,7 +4,6 @@ import { expandName } from "../../dns/names/walk.ts";
 import type { Exchange, RecordOrder } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
-import type { Response } from "../../engine/response/response.ts";
 import type { LoadbalanceOptions, NameWeights, Network } from "./options.ts";
 
 /** Owner pointer, type, class, TTL and data length. */
@@ -42,16 +41,13 @@ export class AddressOrder implements RecordOrder {
     this.#weights = { table: new ZoneTable(all), names: new Map(all) };
   }
 
-  arrange(
-    exchange: Exchange,
-    response: Response,
-    out: Memory,
-    outOffset: number,
-    answerCount: number,
-  ): void {
+  arrange(exchange: Exchange, out: Memory, outOffset: number): void {
+    const response = exchange.response!;
+    const { view } = out;
+    // Left after truncation.
+    const answerCount = view.getUint16(outOffset + 6);
     if (answerCount < 2 || response.rcode !== RCODE.NOERROR) return;
     const table = response.memory.view;
-    const { view } = out;
     let first = -1;
     let count = 0;
     let type = 0;
