@@ -62,17 +62,16 @@ export type Traffic = Pick<
   | "nextDeadlineMs"
   | "waiting"
   | "streams"
-  | "advance"
   | "runTimers"
   | "datagram"
 >;
 
 /**
  * State machine of the data plane. Handlers use `EngineServices`, drivers `Traffic`, the control
- * plane `configure`, `deliver`, `ask` and `unready`.
+ * plane `configure` and `blocks`.
  */
 export class Engine implements EngineServices {
-  /** Monotonic; set once a batch, here or by `advance`. */
+  /** Monotonic; set by the driver, once a batch. */
   nowMs = 0;
   readonly timers = new Timers();
   readonly buffers = new BufferPool(POOL_BYTES);
@@ -87,8 +86,8 @@ export class Engine implements EngineServices {
   readonly wallMs: () => number;
   readonly hashKey: HashKey;
   readonly streams: ClientStreams;
+  readonly blocks: Blocks;
 
-  readonly #blocks: Blocks;
   readonly #clientKey: HashKey;
   readonly #client = new Address();
   readonly #pool: ExchangePool;
@@ -109,7 +108,7 @@ export class Engine implements EngineServices {
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
-    this.#blocks = new Blocks(options.handlers);
+    this.blocks = new Blocks(options.handlers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES);
@@ -119,25 +118,9 @@ export class Engine implements EngineServices {
 
   /** Waiting queries keep their chains. Listeners must keep their index (`alignListeners`). */
   configure(config: Config): void {
-    this.#blocks.configure(config, this);
+    this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     this.streams.configure(config);
-  }
-
-  deliver(block: number, position: number, data: unknown): void {
-    this.#blocks.handlerAt(block, position)?.receive?.(data);
-  }
-
-  ask(block: number, position: number, request: unknown): unknown {
-    return this.#blocks.handlerAt(block, position)?.ask?.(request);
-  }
-
-  unready(): [block: number, plugin: string][] {
-    return this.#blocks.unready();
-  }
-
-  advance(nowMs: number): void {
-    this.nowMs = nowMs;
   }
 
   /** Of `runTimers`, or Infinity. */
@@ -277,7 +260,7 @@ export class Engine implements EngineServices {
       this.values[COUNTER.DROPPED]!++;
       return 0;
     }
-    const route = this.#blocks.route(exchange);
+    const route = this.blocks.route(exchange);
     exchange.chain = route?.chain ?? NO_CHAIN;
     if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
     if (route === null || !route.chain.serves(exchange.qclass)) {
@@ -305,7 +288,7 @@ export class Engine implements EngineServices {
       this.values[COUNTER.REFUSED]!++;
       exchange.zone = -1;
       exchange.answeredBy = -1;
-      this.#blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
+      this.blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
     }
     return length;
   }

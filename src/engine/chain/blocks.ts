@@ -75,8 +75,12 @@ export class Blocks {
     return this.#observers[listener] ?? null;
   }
 
-  handlerAt(block: number, position: number): Handler | undefined {
-    return this.#chains[block]?.handlers[position];
+  deliver(block: number, position: number, data: unknown): void {
+    this.#chains[block]?.handlers[position]?.receive?.(data);
+  }
+
+  ask(block: number, position: number, request: unknown): unknown {
+    return this.#chains[block]?.handlers[position]?.ask?.(request);
   }
 
   unready(): [block: number, plugin: string][] {

@@ -66,7 +66,7 @@ export class PortableDriver extends BaseDriver implements Driver {
 
   attach(engine: Traffic): void {
     this.engine = engine;
-    engine.advance(this.#options.now());
+    engine.nowMs = this.#options.now();
   }
 
   override attachLane(link: LaneLink | null, why: string): void {
@@ -124,7 +124,7 @@ export class PortableDriver extends BaseDriver implements Driver {
 
   run(work: () => void): void {
     const { engine } = this;
-    engine.advance(this.#options.now());
+    engine.nowMs = this.#options.now();
     engine.values[COUNTER.HEARTBEAT]!++;
     engine.values[COUNTER.UNEXPECTED_UDP]! += this.sockets.unexpected;
     this.sockets.unexpected = 0;

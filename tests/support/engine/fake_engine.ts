@@ -43,7 +43,7 @@ export function fakeEngine(client = { address: "192.0.2.7", port: 40212 }): Fake
   return Object.assign(engine, {
     lines,
     advanceTo(nowMs: number) {
-      engine.advance(nowMs);
+      engine.nowMs = nowMs;
       engine.runTimers();
     },
     value(name: string) {

@@ -122,7 +122,7 @@ export class Simulation implements Io {
       wallMs: () => WALL_MS + this.nowMs,
       ...engineOptions,
     });
-    this.engine.advance(this.nowMs);
+    this.engine.nowMs = this.nowMs;
     this.#config = read(corefile);
     this.engine.configure(this.#config);
   }
@@ -493,7 +493,7 @@ export class Simulation implements Io {
   }
 
   #enter(work: () => void): void {
-    this.engine.advance(this.nowMs);
+    this.engine.nowMs = this.nowMs;
     work();
     if (this.engine.nextDeadlineMs <= this.nowMs) this.engine.runTimers();
   }
