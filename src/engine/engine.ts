@@ -288,7 +288,7 @@ export class Engine implements EngineServices {
       this.values[COUNTER.REFUSED]!++;
       exchange.zone = -1;
       exchange.answeredBy = -1;
-      this.blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
+      this.blocks.observers[exchange.listener]?.sent?.(exchange, length);
     }
     return length;
   }

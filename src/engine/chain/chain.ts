@@ -19,7 +19,7 @@ export class HandlerChain implements Chain {
   readonly flagsSet: number;
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
-  readonly observer: Handler | null;
+  readonly observer: Handler | undefined;
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
   /** Last handler first. */
@@ -38,7 +38,7 @@ export class HandlerChain implements Chain {
     this.flagsCleared = handlers.reduce((all, one) => all | (one.responseFlags?.clear ?? 0), 0);
     this.recordOrder = handlers.find(({ recordOrder }) => recordOrder !== undefined)?.recordOrder ??
       null;
-    this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
+    this.observer = handlers.find((handler) => handler.sent !== undefined);
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
@@ -80,7 +80,7 @@ export class HandlerChain implements Chain {
   }
 
   sent(exchange: Exchange, sizeBytes: number): void {
-    if (this.observer !== null) this.observer.sent!(exchange, sizeBytes);
+    this.observer?.sent!(exchange, sizeBytes);
   }
 
   stop(): void {
