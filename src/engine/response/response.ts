@@ -1,5 +1,6 @@
 import { FLAG, HEADER_SIZE } from "../../dns/constants.ts";
 import { ErrorText } from "../../dns/error_text.ts";
+import type { ResponseScanner } from "../../dns/response_scan.ts";
 import { Memory } from "../memory.ts";
 import type { Question } from "../question/question.ts";
 
@@ -11,13 +12,8 @@ export const NO_SCOPE = {
   KNOWN: -2,
 } as const;
 
-/** A message of a scanner or compressor, without OPT. */
-export interface WrittenMessage {
-  readonly length: number;
-  readonly ttlCount: number;
-  /** Offsets of TTLs. */
-  readonly ttls: Uint16Array;
-}
+/** What scanners and compressors tell of a message. */
+type Described = Pick<ResponseScanner, "length" | "ttlCount" | "ttls">;
 
 /**
  * A response without OPT, and the offsets of its TTLs.
@@ -79,7 +75,7 @@ export class Response {
   }
 
   /** Points to a whole message at the start of `memory`, and writes the table behind it. */
-  point(memory: Memory, { length, ttlCount, ttls }: WrittenMessage): void {
+  point(memory: Memory, { length, ttlCount, ttls }: Described): void {
     this.memory = memory;
     this.offset = 0;
     this.length = length;

@@ -108,8 +108,7 @@ export function findOption({ view }: Memory, optAt: number, code: number): numbe
   return -1;
 }
 
-/** Options of `writePacket`. */
-export interface PacketOptions {
+interface PacketOptions {
   form: number;
   cookie: CookieData | null;
   subnet: boolean;

@@ -20,8 +20,7 @@ const MAX_EXTRAS = 3;
 /** Time of batches and scheduling alone. */
 const MIN_HEDGE_MS = 5;
 
-/** Servers that a race may ask. */
-export interface RaceTarget {
+interface RaceTarget {
   /** Null for any server. */
   readonly only: RaceServer | null;
   readonly intoLoops: boolean;

@@ -34,8 +34,7 @@ export interface ConnectionEnd {
   why: string | undefined;
 }
 
-/** Time limits of a connection. */
-export interface Lifetime {
+interface Lifetime {
   idleMs: number;
   /** Then it gets no new queries. */
   oldMs: number;

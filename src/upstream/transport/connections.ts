@@ -113,7 +113,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
         connection.retire();
       } else {
         this.#connections.touch(connection);
-        this.#slots.addIdle(connection, this);
+        this.#slots.idle.set(connection, this);
       }
     }
     this.#dispatch();
@@ -122,12 +122,12 @@ export class Connections implements ConnectionOwner, SlotHolder {
   unsent(connection: Connection, query: Outgoing): void {
     // An earlier query may have closed it.
     const idle = connection.unanswered === 0 && !connection.closing;
-    if (idle) this.#slots.addIdle(connection, this);
+    if (idle) this.#slots.idle.set(connection, this);
     if (!query.leave(connection)) query.handler.failed(FAILURE.BUSY);
   }
 
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void {
-    this.#slots.deleteIdle(connection);
+    this.#slots.idle.delete(connection);
     this.#connections.remove(connection);
     this.#slots.changed(this);
     if (end.byServer && queries.length > 0) {
@@ -182,7 +182,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     const failure = connection.send(query);
     if (failure === FAILURE.UNREAD) connection.close(failure.why);
     if (failure !== null) return failure;
-    this.#slots.deleteIdle(connection);
+    this.#slots.idle.delete(connection);
     this.#connections.touch(connection);
     this.#startWatch();
     return null;

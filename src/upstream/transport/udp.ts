@@ -10,8 +10,7 @@ const RETRY_MS = 5;
 /** Wait before trying something else. */
 const PATIENCE_MS = 20;
 
-/** Options of a `UdpQuery`. */
-export interface UdpOptions {
+interface UdpOptions {
   /** If absent, queries without a socket fail at once. */
   queue?: SocketQueue;
   /** True to give up UDP. */
