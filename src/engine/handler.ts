@@ -16,9 +16,7 @@ export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/exchange.ts
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** Structured values of a log line. */
-export type LogFields = Readonly<
-  Record<string, string | number | boolean | readonly string[]>
->;
+export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** A plugin in a server block. Never throws on client or upstream input. */
 export interface Handler {

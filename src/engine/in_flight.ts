@@ -1,6 +1,6 @@
 import { Address } from "../dns/address.ts";
-import type { EngineServices } from "./handler.ts";
 import { CLIENT_BUCKETS, type Exchange } from "./exchange/exchange.ts";
+import type { EngineServices } from "./handler.ts";
 
 /**
  * Bounds of `InFlight`.

@@ -1,6 +1,6 @@
+import type { Traffic } from "../engine/engine.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../engine/io.ts";
 import type { Memory } from "../engine/memory.ts";
-import type { Traffic } from "../engine/engine.ts";
 import type { FileShares } from "./file_shares.ts";
 import { Lane, LANE_STREAMS } from "./lane.ts";
 import type { LaneLink } from "./lane_link.ts";

@@ -1,6 +1,6 @@
 import type { ListenerConfig } from "../config/types.ts";
-import type { Io } from "../engine/io.ts";
 import type { Traffic } from "../engine/engine.ts";
+import type { Io } from "../engine/io.ts";
 import type { LaneLink } from "./lane_link.ts";
 import type { BoundSocket } from "./sockets.ts";
 

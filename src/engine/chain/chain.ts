@@ -80,7 +80,7 @@ export class HandlerChain implements Chain {
   }
 
   sent(exchange: Exchange, sizeBytes: number): void {
-    this.observer?.sent!(exchange, sizeBytes);
+    this.observer?.sent?.(exchange, sizeBytes);
   }
 
   stop(): void {

@@ -54,12 +54,8 @@ export class ClientStreams implements StreamOwner {
   constructor(services: StreamServices, options: Partial<StreamLimits> = {}) {
     this.#services = services;
     this.#options = options;
-    this.#closed = new Map(
-      CLOSE_REASONS.map((reason) => [
-        reason,
-        services.counter("nodens_streams_closed_total", { reason }),
-      ]),
-    );
+    const counter = (reason: string) => services.counter("nodens_streams_closed_total", { reason });
+    this.#closed = new Map(CLOSE_REASONS.map((reason) => [reason, counter(reason)]));
     this.#openGauge = services.counter("nodens_streams");
     this.#bytesGauge = services.counter("nodens_stream_bytes");
     // A restarted data plane has lost its streams.

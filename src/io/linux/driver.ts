@@ -1,7 +1,7 @@
 import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
-import type { Memory } from "../../engine/memory.ts";
 import type { Traffic } from "../../engine/engine.ts";
+import type { Memory } from "../../engine/memory.ts";
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { isWildcard, readLocalAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";

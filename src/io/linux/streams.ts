@@ -1,9 +1,9 @@
 import { IndexTable } from "../../base/index_table.ts";
 import { Address } from "../../dns/address.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/engine.ts";
 import { EPOLL, ERRNO, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket, setOption } from "../../sys/mark.ts";

@@ -1,7 +1,7 @@
 import { IndexTable } from "../../base/index_table.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/engine.ts";
 import type { DriverStream } from "../base_driver.ts";
 
 const READ_SIZE = 65536;

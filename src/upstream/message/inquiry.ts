@@ -65,11 +65,8 @@ export class Inquiry {
     if (this.marked) {
       copy(bytes, MARK_AT, from, exchange.offset + exchange.markAt, LOOP_MARK_SIZE);
     }
-    this.subnetLength = 0;
-    if (subnet && exchange.ecsLength > 0 && exchange.ecsLength <= MAX_SUBNET_SIZE) {
-      this.subnetLength = exchange.ecsLength;
-      copy(bytes, SUBNET_AT, from, exchange.offset + exchange.ecsAt, this.subnetLength);
-    }
+    this.subnetLength = subnet ? exchange.ecsLength : 0;
+    copy(bytes, SUBNET_AT, from, exchange.offset + exchange.ecsAt, this.subnetLength);
   }
 
   equals(exchange: Exchange, subnet: boolean): boolean {
@@ -84,10 +81,9 @@ export class Inquiry {
   }
 
   #sameSubnet(exchange: Exchange): boolean {
-    const length = exchange.ecsLength <= MAX_SUBNET_SIZE ? exchange.ecsLength : 0;
-    if (length !== this.subnetLength) return false;
+    if (exchange.ecsLength !== this.subnetLength) return false;
     const from = exchange.offset + exchange.ecsAt;
-    for (let i = 0; i < length; i++) {
+    for (let i = 0; i < this.subnetLength; i++) {
       if (this.memory.bytes[SUBNET_AT + i] !== exchange.memory.bytes[from + i]) return false;
     }
     return true;
