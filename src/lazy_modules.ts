@@ -20,6 +20,7 @@ import "./cli/shell/scripts.ts";
 import "./cli/status/status.ts";
 import "./cli/status/text.ts";
 import "./control/endpoints/endpoints.ts";
+import "./control/observe/top_source.ts";
 import "./control/operator/open.ts";
 import "./follow/host_watch.ts";
 import "./node/conntrack.ts";
