@@ -10,6 +10,8 @@ import "./cli/healthcheck/healthcheck.ts";
 import "./cli/main.ts";
 import "./cli/manifest/manifest.ts";
 import "./cli/operator/process.ts";
+import "./cli/operator/top.ts";
+import "./cli/operator/watch.ts";
 import "./cli/query/query.ts";
 import "./cli/redirect/redirect.ts";
 import "./cli/serve/serve.ts";
