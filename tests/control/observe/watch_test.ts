@@ -15,10 +15,12 @@ async function begin(planes: readonly ScenePlane[]) {
   })().catch((caught) => error = caught);
   return {
     lines,
-    /** In steps: what is read in one is asked for in the next. */
-    async advance(ms = 400) {
-      for (let step = 0; step < ms; step += 50) await clock.advance(50);
+    /** Lets time pass until so many lines have come. */
+    async read(count: number) {
+      for (let i = 0; i < MAX_STEPS && lines.length < count; i++) await clock.advance(50);
+      assert.equal(lines.length, count);
     },
+    advance: (ms: number) => clock.advance(ms),
     async leave() {
       gone.abort();
       await clock.advance(1000);
@@ -28,18 +30,19 @@ async function begin(planes: readonly ScenePlane[]) {
   };
 }
 
+const MAX_STEPS = 2000;
 const textOf = ({ name, rcode, source }: WatchLine) => `${name} ${rcode} ${source}`;
 
 Deno.test("watch: lines of all data planes come in the order of time, until the reader leaves", async () => {
   const planes = [new ScenePlane(), new ScenePlane()];
-  const { lines, advance, leave } = await begin(planes);
+  const { lines, read, leave } = await begin(planes);
   planes[1]!.scene.query("first.local.test");
   planes[0]!.scene.run(500);
   planes[0]!.scene.query("second.local.test");
   planes[1]!.scene.run(800);
   planes[1]!.scene.query("third.local.test");
   planes[0]!.scene.query("www.drop.test");
-  await advance();
+  await read(4);
   assert.deepEqual(lines, [
     "first.local.test. NOERROR template",
     "second.local.test. NOERROR template",
@@ -52,26 +55,25 @@ Deno.test("watch: lines of all data planes come in the order of time, until the 
 
 Deno.test("watch: lost lines are counted, and a restart is told", async () => {
   const planes = [new ScenePlane()];
-  const { lines, advance, leave } = await begin(planes);
+  const { lines, read, leave } = await begin(planes);
   for (let i = 0; i < 300; i++) planes[0]!.scene.query("www.local.test", { runMs: 0 });
-  await advance();
-  assert.equal(lines.filter((line) => typeof line === "string").length, 256);
+  await read(257);
   assert.deepEqual(lines.filter((line) => typeof line !== "string"), [{ lost: 44 }]);
   // Nobody has collected in time.
   planes[0]!.scene.run(10_000);
-  await advance();
+  await read(258);
   assert.deepEqual(lines.at(-1), { lost: null });
   await leave();
 });
 
 Deno.test("watch: a data plane that does not answer for a while does not end it", async () => {
   const plane = new ScenePlane();
-  const { lines, advance, leave } = await begin([plane]);
+  const { lines, read, advance, leave } = await begin([plane]);
   plane.silent = true;
   await advance(1000);
   plane.silent = false;
   plane.scene.query("www.local.test");
-  await advance();
+  await read(1);
   assert.deepEqual(lines, ["www.local.test. NOERROR template"]);
   await leave();
 });
