@@ -89,7 +89,7 @@ function chooseTables(lists: TopLists, wanted: readonly ListName[], left: number
   const fit = Math.max(1, Math.min(tables.length, Math.floor(left / (2 + LEAST_ENTRIES))));
   const shown = tables.slice(0, fit);
   const each = Math.floor(left / fit);
-  // What a short list leaves is the others'.
+  // A long list gets the rows that a short one leaves.
   const spare = shown.reduce((sum, { length }) => sum + Math.max(0, each - length), 0);
   return shown.map((lines) => lines.slice(0, each + spare));
 }

@@ -70,7 +70,7 @@ Deno.test("observer: failures are listed with rcode and reason, denials are none
   assert.match(failures[2]![2]!, /10\.0\.0\.1:53/);
 });
 
-Deno.test("observer: a query that is dropped on purpose is no failure", () => {
+Deno.test("observer: a query that is dropped on purpose is not a failure", () => {
   const scene = new Scene();
   scene.query("www.drop.test");
   assert.deepEqual(scene.counts("failures"), {});
