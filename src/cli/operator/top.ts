@@ -37,10 +37,7 @@ export async function top({ values }: Call<Values>, { output }: CommandIo): Prom
       `${topText(snapshot, { lists, size: null }).join("\n")}\n`;
     return await printVerb("top", request, { control, json, output, text });
   }
-  const snapshot = async () => {
-    const { value } = await ask(request, control).next();
-    return value as TopSnapshot;
-  };
+  const snapshot = () => askOnce(request, control);
   const screen = openScreen(terminal);
   let failure: unknown = null;
   try {
@@ -54,6 +51,14 @@ export async function top({ values }: Call<Values>, { output }: CommandIo): Prom
   if (!(failure instanceof NoAnswer)) throw failure;
   output.err(`nodens top: ${failure.message}\n`);
   return 1;
+}
+
+async function askOnce(request: VerbRequest, control: string): Promise<TopSnapshot> {
+  let snapshot: TopSnapshot | null = null;
+  // To the end, which closes the connection.
+  for await (const answer of ask(request, control)) snapshot = answer as TopSnapshot;
+  if (snapshot === null) throw new NoAnswer("nodens has sent nothing");
+  return snapshot;
 }
 
 /** Redraws a screen each second until it ends. Rejects if no snapshot comes. */

@@ -54,7 +54,7 @@ export function readFilter(parameters: Parameters): WatchFilter {
   return {
     client: readNetwork(parameters.get("client")),
     zone: readZone(parameters.get("name")),
-    rcodes: (parameters.get("rcode")?.split(",") ?? []).map(readRcode),
+    rcodes: [...new Set((parameters.get("rcode")?.split(",") ?? []).map(readRcode))],
     slowMs: readNumber(parameters, "slow", { fallback: 0, min: 0, max: MAX_SLOW_MS }),
     sample: readNumber(parameters, "sample", { fallback: 1, min: 1, max: MAX_SAMPLE }),
   };
@@ -105,9 +105,11 @@ function readNetwork(text: string | undefined): WatchFilter["client"] {
 
 function readZone(text: string | undefined): string | null {
   if (text === undefined) return null;
+  // Other characters may take more octets in lower case.
+  const name = text.toLowerCase();
   try {
-    parseName(text);
-    return text;
+    parseName(name);
+    return name;
   } catch (error) {
     throw new VerbError((error as Error).message);
   }
