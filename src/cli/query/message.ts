@@ -1,6 +1,6 @@
 import { CLASS, EDNS_DO, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
-import { WireReader } from "./wire.ts";
+import { WireReader } from "../../dns/wire_reader.ts";
 
 const OPT_SIZE = 11;
 

@@ -1,5 +1,5 @@
-import { HEADER_SIZE, MAX_NAME_SIZE } from "../../dns/constants.ts";
-import { formatName } from "../../dns/name.ts";
+import { HEADER_SIZE, MAX_NAME_SIZE } from "./constants.ts";
+import { formatName } from "./name.ts";
 
 /** Reads a message. Throws `RangeError` beyond its end. */
 export class WireReader {
