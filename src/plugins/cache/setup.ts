@@ -138,6 +138,7 @@ function readersInto(options: CacheOptions, controller: Controller): Map<string,
     ["keepttl", () => options.keepTtl = true],
     ["capacity_bytes", () => options.capacityBytes = readCapacityBytes(tokens)],
     ["persist", () => options.persist = readPersist(controller)],
+    ["keep_on_change", () => options.keepOnChange = true],
   ]);
 }
 
