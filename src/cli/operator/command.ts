@@ -1,5 +1,6 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { text } from "../flags.ts";
+import { CACHE_COMMANDS } from "./cache_commands.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
 
 const RELOAD = command({
@@ -32,4 +33,4 @@ const STOP = command({
 });
 
 /** Commands that ask a serving nodens. */
-export const OPERATOR_COMMANDS: readonly Command[] = [RELOAD, LOG, STOP];
+export const OPERATOR_COMMANDS: readonly Command[] = [RELOAD, LOG, STOP, ...CACHE_COMMANDS];

@@ -156,8 +156,8 @@ function repeated<T>(data: WireReader, field: () => T): T[] {
   return found;
 }
 
-/** RFC 3597 section 5. */
-function unknownText(data: WireReader): string {
+/** Data of an unknown type (RFC 3597 section 5). */
+export function unknownText(data: WireReader): string {
   return `\\# ${data.left} ${hexText(data.octets())}`.trimEnd();
 }
 

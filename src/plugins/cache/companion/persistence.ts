@@ -45,6 +45,13 @@ export class Persistence implements Keeper {
     };
   }
 
+  /** Writes the file of a flushed cache; false if it still has what was flushed. */
+  async rewrite(directive: CacheDirective, flushAgain: () => Promise<void>): Promise<boolean> {
+    const zones = directive.zones.split(" ").sort().join(" ");
+    const cache = this.#caches.find((one) => one.isSame({ ...directive, zones }));
+    return await cache?.rewrite(flushAgain) ?? false;
+  }
+
   async follow(): Promise<void> {
     await Promise.all(this.#caches.map((cache) => cache.follow()));
   }
