@@ -3,6 +3,7 @@ import type { CacheEntry } from "../../../src/plugins/cache/companion/describe_e
 import type { Flushed } from "../../../src/plugins/cache/companion/flush.ts";
 import { Persistence } from "../../../src/plugins/cache/companion/persistence.ts";
 import { cacheVerbs } from "../../../src/plugins/cache/companion/verbs.ts";
+import { VirtualClock } from "../run/virtual_clock.ts";
 import type { Simulation } from "./simulation.ts";
 
 export type Parameters = Readonly<Record<string, string>>;
@@ -11,6 +12,8 @@ export type Parameters = Readonly<Record<string, string>>;
 export class CacheVerbs {
   before: (request: { type: string }) => void = () => {};
   slices = 0;
+  readonly persistence: Persistence;
+  readonly lines: string[] = [];
   readonly #simulation: Simulation;
   readonly #verbs: ReturnType<typeof cacheVerbs>;
 
@@ -25,8 +28,10 @@ export class CacheVerbs {
       },
     };
     const all = Array.from({ length: planes }, () => plane);
-    const persistence = new Persistence({ planes: all, log: () => {}, shared: false });
-    this.#verbs = cacheVerbs({ planes: all, persistence });
+    const log = (_: string, line: string) => void this.lines.push(line);
+    const clock = new VirtualClock({ wallMs: Date.now() });
+    this.persistence = new Persistence({ planes: all, log, shared: false, clock });
+    this.#verbs = cacheVerbs({ planes: all, persistence: this.persistence });
   }
 
   async flush(parameters: Parameters): Promise<Flushed> {
