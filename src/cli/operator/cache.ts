@@ -34,12 +34,10 @@ export function flush(
     block: block || undefined,
   };
   const text = ({ answers, denials, failures, stale, files }: Flushed) =>
-    `Flushed ${answers} answers, ${denials} denials, ${failures} failures and ${stale} stale ` +
-    `entries.\n${
-      files.filter(({ written }) => !written).map(({ path }) =>
-        `"${path}" is not written yet: a start would restore them from there.\n`
-      ).join("")
-    }`;
+    `Flushed: answers ${answers}, denials ${denials}, failures ${failures}, stale ${stale}\n` +
+    files.filter(({ written }) => !written).map(({ path }) =>
+      `"${path}" is not written yet: a start would restore them from there (see the log)\n`
+    ).join("");
   return printVerb(
     "flush",
     { verb: "flush", changes: true, parameters },

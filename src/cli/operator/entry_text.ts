@@ -71,7 +71,7 @@ function times(entry: CachedEntry): string[] {
   return [
     stale ? "stale" : `${ttlSeconds} s left`,
     `${ageSeconds} s old`,
-    ...servedForSeconds > ttlSeconds ? [`served for ${servedForSeconds} s`] : [],
+    ...servedForSeconds > ttlSeconds ? [`may be served for ${servedForSeconds} s`] : [],
     ...pauseSeconds === undefined ? [] : [`no refresh for ${pauseSeconds} s`],
   ];
 }
