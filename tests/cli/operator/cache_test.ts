@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { a, decode, queryBytes, responseBytes, soa } from "../../support/messages/messages.ts";
 import { askUdp, startUpstream } from "../../support/processes/drivers.ts";
-import { isLinux } from "../../support/run/require.ts";
+import { driversHere, skipUnlessLinux } from "../../support/run/require.ts";
 import { withFolder } from "../../support/run/folder.ts";
+import { until } from "../../support/run/until.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { run, serve } from "../serve/scene.ts";
 
@@ -29,6 +30,7 @@ async function withCache(
   await withFolder(async (folder) => {
     const control = `${folder}/control.sock`;
     await serve(corefile, async (out) => {
+      await until(() => [...Deno.readDirSync(folder)].some(({ name }) => name === "control.sock"));
       await use({
         ask: async (name) => void await askUdp(queryBytes({ name }), { port, limitMs: 15_000 }),
         nodens: (verb, ...args) => run([verb!, "-control", control, ...args]),
@@ -39,7 +41,7 @@ async function withCache(
   await upstream.close();
 }
 
-for (const io of isLinux() ? ["auto", "portable"] : ["portable"]) {
+for (const io of driversHere()) {
   Deno.test(`lookup, dump and flush reach the cache of a serving nodens (-io ${io})`, () =>
     withCache(async ({ ask, nodens, out }) => {
       for (const name of ["www.example.org", "no.example.org", "a.example.net"]) await ask(name);
@@ -73,7 +75,7 @@ for (const io of isLinux() ? ["auto", "portable"] : ["portable"]) {
 
 Deno.test({
   name: "lookup shows the entries of every data plane",
-  ignore: !isLinux(),
+  ...skipUnlessLinux(),
   fn: () =>
     withCache(async ({ ask, nodens }) => {
       // The kernel chooses the data plane by the client's port.

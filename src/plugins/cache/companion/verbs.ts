@@ -1,7 +1,7 @@
 import type { Verb } from "../../verbs.ts";
 import type { VerbServices } from "./verb_targets.ts";
 
-/** What operators may ask of caches; loaded when they do. */
+/** Verbs of caches; loaded when they are used. */
 export function cacheVerbs(services: VerbServices): Verb[] {
   return [
     {

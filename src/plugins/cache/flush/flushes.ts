@@ -5,8 +5,8 @@ import type { EntryFilter } from "./entry_filter.ts";
 const MAX_REMEMBERED = 16;
 
 /**
- * What was flushed lately. A query remembers the generation in which it passed the cache; its answer
- * is not stored if a later flush meant its name.
+ * The last flushes. A query remembers the generation in which it passed the cache; its answer is not
+ * stored if a later flush meant its name.
  */
 export class Flushes {
   generation = 0;

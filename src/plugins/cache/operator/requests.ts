@@ -9,7 +9,7 @@ export interface ScanCursor {
 /** Where a scan starts. */
 export const SCAN_START: ScanCursor = { store: 0, row: 0 };
 
-/** What a handler is asked by operators; a slice of the work each time. */
+/** Requests of operators to a handler; a slice of the work each time. */
 export type OperatorRequest =
   /** Answers in flight are not stored. Before the slices of `flush`. */
   | { readonly type: "begin flush"; readonly choice: EntryChoice }
