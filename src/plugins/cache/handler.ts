@@ -14,6 +14,7 @@ import { type CacheClassOptions, type CacheOptions, keepsContent } from "./optio
 import { hasQuestion } from "./question.ts";
 import type { OperatorRequest } from "./operator/requests.ts";
 import { OperatorScan } from "./operator/scan.ts";
+import { ZoneSweep } from "./operator/zone_sweep.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import type { Store } from "./store/store.ts";
@@ -44,6 +45,8 @@ class CacheHandler implements Handler {
   readonly #rewriter = new ResponseRewriter();
   #snapshot: Snapshot | null = null;
   #operator: OperatorScan | null = null;
+  #sweep: ZoneSweep | null = null;
+  readonly #blockZones: readonly string[];
   readonly #prefetchGap: number;
 
   constructor(options: CacheOptions, environment: HandlerEnvironment) {
@@ -51,6 +54,7 @@ class CacheHandler implements Handler {
     this.#options = options;
     this.#engine = engine;
     this.#position = position;
+    this.#blockZones = zones;
     const ecs = this.#ecs = plugins.some(passesSubnet);
     const inherits = previous instanceof CacheHandler && ecs === previous.#ecs &&
       keepsContent(previous.#options, options);
@@ -71,6 +75,8 @@ class CacheHandler implements Handler {
   }
 
   stop(): void {
+    // The successor may have the content.
+    this.#sweep?.end();
     this.#metrics.retire();
   }
 
@@ -133,12 +139,15 @@ class CacheHandler implements Handler {
     this.#stale.conclude(exchange, kind, now);
   }
 
-  sourcesChanged(why: string): void {
+  sourcesChanged(zone: string, why: string): void {
     if (this.#options.keepOnChange === true) return;
-    this.#content.drop();
+    const all = this.#blockZones.every((one) =>
+      zone === "." || one === zone || one.endsWith(`.${zone}`)
+    );
+    if (all) this.#content.drop();
+    else (this.#sweep ??= new ZoneSweep(this.#content, this.#engine)).forget(zone);
     this.#metrics.publish();
-    const zones = this.#options.zones.join(" ");
-    this.#engine.log("info", `plugin/cache: ${why}: the cache of ${zones} starts empty`);
+    this.#engine.log("info", `plugin/cache: ${why}: its answers are forgotten`);
   }
 
   ask(request: unknown): unknown {

@@ -29,8 +29,9 @@ export class Sources {
     const before = this.#labels;
     this.#labels = labelsOf(servers);
     if (before.size === 0 || !before.isDisjointFrom(this.#labels)) return;
+    const zone = this.#from;
     for (const handler of this.#above) {
-      handler.sourcesChanged?.(`all servers of forward ${this.#from} have changed`);
+      handler.sourcesChanged?.(zone, `all servers of forward ${zone} have changed`);
     }
   }
 }

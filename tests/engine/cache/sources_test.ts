@@ -11,11 +11,11 @@ import {
   NAME,
   silent,
 } from "../../support/simulation/cache_world.ts";
-import { deliver } from "../../support/simulation/forwarding.ts";
+import { askMany, deliver } from "../../support/simulation/forwarding.ts";
 import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 
 const DROPPED =
-  "info: plugin/cache: all servers of forward . have changed: the cache of . starts empty";
+  "info: plugin/cache: all servers of forward . have changed: its answers are forgotten";
 
 for (
   const { what, lists, options = "", kept } of [
@@ -55,6 +55,9 @@ for (
   });
 }
 
+const twoZones = (options = "", server = "10.0.0.2") =>
+  `. {\n cache {\n ${options}\n }\n forward example.org ${server}\n forward . 10.0.0.1\n}\n`;
+
 Deno.test("the first servers of a name do not empty the cache", () => {
   const simulation = new Simulation(". {\n cache\n forward . dns.example.net\n}\n");
   for (const address of ["10.0.0.1", "10.0.0.2"]) {
@@ -83,6 +86,41 @@ Deno.test("an answer of a server that is gone is not stored", () => {
   assert.equal(dataOf(onlyAnswer(asked)), "192.0.2.1");
   assert.equal(dataOf(world.ask()), "192.0.2.2");
 });
+
+for (
+  const { what, then } of [
+    { what: "behind queries", then: () => {} },
+    {
+      what: "although a reload follows at once",
+      then: (simulation: Simulation) => simulation.reload(twoZones("prefetch 5", "10.0.0.3")),
+    },
+  ]
+) {
+  Deno.test(`the names of a zone with other servers are forgotten ${what}`, () => {
+    const simulation = new Simulation(twoZones());
+    for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3"]) {
+      simulation.upstream(`${address}:53`, answering({ data: address }));
+    }
+    const ask = (name: string) => {
+      const asked = simulation.ask(queryBytes({ name }));
+      simulation.run(50);
+      return dataOf(onlyAnswer(asked));
+    };
+    askMany(simulation, 1500, { prefix: "corp" });
+    simulation.run(1000);
+    assert.equal(ask("www.example.org"), "10.0.0.2");
+    assert.equal(ask("www.example.net"), "10.0.0.1");
+    assert.equal(simulation.count("coredns_cache_entries"), 1502);
+    deliver(simulation, ["10.0.0.3"], { position: 1 });
+    then(simulation);
+    simulation.run(100);
+    ask("example.com");
+    assert.ok(simulation.count("coredns_cache_entries") <= 2);
+    assert.equal(ask("www.example.org"), "10.0.0.3");
+    assert.equal(ask("corp7.example.org"), "10.0.0.3");
+    assert.equal(ask("www.example.net"), "10.0.0.1");
+  });
+}
 
 /** Simulates with a handler in the place of another plugin's. */
 function withHandler(name: string, corefile: string, handler: object): Simulation {
