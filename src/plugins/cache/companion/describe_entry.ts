@@ -91,10 +91,27 @@ export function describeEntry(
     ...subnetOf(entry.subnet),
     ...pauseTenths > 0 && { pauseSeconds: pauseTenths / 10 },
     ...error >= 0 && { error: { code: error, text } },
-    records: (["answer", "authority", "additional"] as const).flatMap((section, i) =>
-      Array.from({ length: counts[i]! }, () => readRecord(reader, section, ttlSeconds))
-    ),
+    records: readRecords(reader, counts, ttlSeconds),
   };
+}
+
+function readRecords(
+  reader: WireReader,
+  counts: readonly number[],
+  ttlSeconds: number,
+): EntryRecord[] {
+  const records: EntryRecord[] = [];
+  try {
+    for (const [i, section] of (["answer", "authority", "additional"] as const).entries()) {
+      for (let left = counts[i]!; left > 0; left--) {
+        records.push(readRecord(reader, section, ttlSeconds));
+      }
+    }
+  } catch (error) {
+    // Messages were checked when they came; one that cannot be read must not end a dump.
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return records;
 }
 
 function readRecord(
