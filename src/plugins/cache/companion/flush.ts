@@ -94,12 +94,10 @@ async function flushOne(
   // Everything goes at once, after it was counted.
   const all = choice.name === null && choice.type < 0;
   const type = all ? "count" : "flush";
-  const begin = () => askCache<FlushBegun>(plane, cache, { type: "begin flush", choice }, "begun");
-  if (!all) await begin();
+  if (!all) await askCache<FlushBegun>(plane, cache, { type: "begin flush", choice }, "begun");
   for (let from: ScanCursor | null = SCAN_START; from !== null;) {
     if (systemClock.now() > untilMs) {
-      const done = all ? "nothing" : `${sums.answers + sums.denials + sums.failures} entries`;
-      throw new VerbError(`it takes too long: ${done} flushed so far; ask again to go on`, 503);
+      throw new VerbError("not all is flushed: it takes too long; ask again to go on", 503);
     }
     const { counts, next }: FlushReply = await askCache(
       plane,
