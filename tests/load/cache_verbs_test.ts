@@ -61,7 +61,7 @@ Deno.test({
           assert.equal(answers, ENTRIES / ZONES);
         }
         const dumped = (await dump).text.trimEnd().split("\n");
-        // What is flushed before the dump reaches it is missing.
+        // Entries that are flushed before the dump reaches them are missing.
         assert.ok(dumped.length >= ENTRIES / ZONES && dumped.length <= ENTRIES, `${dumped.length}`);
         finished.resolve();
         const { lost, sent, completed, rcodes, text } = await running;
