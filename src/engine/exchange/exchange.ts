@@ -123,6 +123,8 @@ export class Exchange extends Question {
   intoLoops = false;
   /** Already cached, or irrelevant to the name. */
   uncacheable = false;
+  /** Flushes of the cache before this passed it. */
+  generation = 0;
   /** Wire form; never changed in place. */
   upstreamOptions: Uint8Array = NO_OPTIONS;
   nextWaiter: Exchange | null = null;
