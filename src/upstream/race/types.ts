@@ -15,7 +15,11 @@ export interface RaceServer extends OrderedServer {
     readonly patienceMs: number;
   };
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
+  count(event: ExtraEvent): void;
 }
+
+/** Queries to a server beside those to another, and those that brought the answer. */
+export type ExtraEvent = "hedges" | "hedgesWon" | "resends";
 
 /** Settings of a race. */
 export type RaceSettings = Pick<
@@ -41,8 +45,8 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
-  /** Valid during the call. */
-  answered(reply: Reply): void;
+  /** Valid during the call; `server` sent it. */
+  answered(reply: Reply, server: RaceServer): void;
   failed(failure: RaceFailure): void;
 }
 
