@@ -156,7 +156,7 @@ export class ForwardHandler implements Handler {
 
   ask(request?: unknown): ServerState[] | ServerDetails[] {
     const all = (request as UpstreamsRequest | undefined)?.type === "servers";
-    return this.servers.map(({ state, details }) => all ? details : state);
+    return this.servers.map((server) => all ? server.details : server.state);
   }
 
   stop(): void {

@@ -1,5 +1,10 @@
 import type { ResolvConf } from "../../config/resolv_conf.ts";
-import type { Forced, GroupSettings, ServerAddress, ServerTransport } from "../../upstream/options.ts";
+import type {
+  Forced,
+  GroupSettings,
+  ServerAddress,
+  ServerTransport,
+} from "../../upstream/options.ts";
 
 /** One TO of the Corefile. */
 export type ForwardTo =
