@@ -193,7 +193,7 @@ export class KnownServer implements CheckedServer {
     if (this.#heardMs < sentMs) this.#suspect();
   }
 
-  count(event: ExtraEvent): void {
+  count(event: ExtraEvent | "timeouts"): void {
     this.#metrics.count(event);
   }
 
