@@ -28,7 +28,7 @@ const force = (simulation: Simulation, forced: Forced, addresses: readonly strin
   deliver(simulation, addresses, { forced });
 
 function details(simulation: Simulation): ServerDetails[] {
-  return simulation.engine.blocks.ask(0, 1, { type: "servers" }) as ServerDetails[];
+  return simulation.engine.blocks.ask(0, 1, { type: "servers", from: 0 }) as ServerDetails[];
 }
 
 Deno.test("a server set to down gets no query, and checks show its state all the same", () => {

@@ -9,7 +9,7 @@ import { createForwardCompanion } from "../../../src/plugins/forward/companion.t
 import type { UpstreamSet, UpstreamsReport } from "../../../src/plugins/forward/operator/verbs.ts";
 import { VerbError } from "../../../src/plugins/verbs.ts";
 import { Simulation } from "../../support/simulation/simulation.ts";
-import { ask } from "../../support/simulation/forwarding.ts";
+import { ask, deliver } from "../../support/simulation/forwarding.ts";
 import { answering, silent } from "../../support/simulation/upstream_kinds.ts";
 
 const [A, B, C] = ["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:53"] as const;
@@ -278,5 +278,14 @@ Deno.test("upstreams: times, counts and failures of data planes are merged", asy
     assert.ok(first!.latencyMs!.p50 > 4 && first!.latencyMs!.p50 < 8, `${first!.latencyMs!.p50}`);
     assert.equal(second!.state, "up");
     assert.equal(second!.learnt.edns, "options");
+  });
+});
+
+Deno.test("upstreams: all of a long list are shown, each once", async () => {
+  await inWorld(block("10.0.0.1"), async (world) => {
+    const servers = Array.from({ length: 64 * 2 + 3 }, (_, i) => `10.1.0.${i + 1}`);
+    world.simulations.forEach((simulation) => deliver(simulation, servers, { position: 0 }));
+    const { forwards: [only] } = await world.list();
+    assert.deepEqual(only!.servers.map(({ to }) => to), servers.map((address) => `${address}:53`));
   });
 });
