@@ -29,6 +29,6 @@ import "./node/node_role.ts";
 import "./node/node_rules.ts";
 import "./node/template/base_corefile.ts";
 import "./plugins/cache/companion/snapshot_files.ts";
-import "./plugins/forward/operator/verbs.ts";
+import "./plugins/forward/companion/verbs.ts";
 import "re2js";
 import "yaml";

@@ -18,7 +18,7 @@ import {
 } from "../companion.ts";
 import type { ForwardOptions, ResolvedUpstreams, UpstreamsUpdate } from "./options.ts";
 import { leftOutText, OwnListeners } from "./own_listeners.ts";
-import { type ForcedFollower, ForcedServers, type ForwardServers } from "./forced.ts";
+import { type ForcedFollower, ForcedServers, type ForwardServers } from "./companion/forced.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
 /** Before a reload continues. */
@@ -59,7 +59,7 @@ export function createForwardCompanion(
   const forced = new ForcedServers(registry);
   const services = { planes, log, forced };
   // Loaded only for operators.
-  const verbs = () => import("./operator/verbs.ts");
+  const verbs = () => import("./companion/verbs.ts");
   return {
     follow: (config, { deliver, previous }) =>
       new Upstreams(config, { deliver, log, forced, previous, interfaces }),

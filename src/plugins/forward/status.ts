@@ -34,7 +34,8 @@ export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
     if (upstreams.length === 0) return [[forward, "(none known)", "-", "-", "-", "-"]];
     return upstreams.map(({ to, state, rttMs, replies, failures, forced }) => {
       const rtt = rttMs === null ? "-" : `${rttMs.toFixed(1)} ms`;
-      const shown = forced === null ? state : `${state} (${forced} by hand)`;
+      // An older nodens does not tell.
+      const shown = forced ? `${state} (${forced} by hand)` : state;
       return [forward, to, shown, rtt, String(replies), String(failures)];
     });
   },

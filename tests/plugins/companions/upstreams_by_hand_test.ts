@@ -6,7 +6,7 @@ import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
 import type { Follower, Plane } from "../../../src/plugins/companion.ts";
 import { createForwardCompanion } from "../../../src/plugins/forward/companion.ts";
-import type { UpstreamSet, UpstreamsReport } from "../../../src/plugins/forward/operator/verbs.ts";
+import type { UpstreamSet, UpstreamsReport } from "../../../src/plugins/forward/companion/verbs.ts";
 import { VerbError } from "../../../src/plugins/verbs.ts";
 import { Simulation } from "../../support/simulation/simulation.ts";
 import { ask, deliver } from "../../support/simulation/forwarding.ts";

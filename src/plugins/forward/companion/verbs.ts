@@ -2,7 +2,7 @@ import type { LogLevel } from "../../../engine/handler.ts";
 import { labelOf, type ServerAddress } from "../../../upstream/options.ts";
 import type { Plane } from "../../companion.ts";
 import { type VerbCall, VerbError } from "../../verbs.ts";
-import type { ForcedFollower, ForcedServers, ForwardServers } from "../forced.ts";
+import type { ForcedFollower, ForcedServers, ForwardServers } from "./forced.ts";
 import { PlanesAsker } from "./ask_planes.ts";
 import { matchServer } from "./match_server.ts";
 import { reportServer, type ServerReport } from "./report.ts";

@@ -1,7 +1,7 @@
 import type { Learnt, ServerCounts, ServerDetails } from "../../../upstream/details.ts";
 import type { Forced, ServerState } from "../../../upstream/options.ts";
 import { type Percentiles, percentilesOf } from "../../../upstream/server/latency.ts";
-import type { ForcedServer } from "../forced.ts";
+import type { ForcedServer } from "./forced.ts";
 
 /** Of reasons, which may quote what a server sent. */
 const MAX_REASON = 200;

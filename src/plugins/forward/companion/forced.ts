@@ -1,9 +1,9 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
-import type { Config } from "../../config/types.ts";
-import type { MetricRegistry } from "../../metrics/registry.ts";
-import { type Forced, labelOf, type ServerAddress } from "../../upstream/options.ts";
-import type { PluginUse } from "../companion.ts";
-import type { ForwardOptions } from "./options.ts";
+import { type Clock, systemClock } from "../../../base/clock.ts";
+import type { Config } from "../../../config/types.ts";
+import type { MetricRegistry } from "../../../metrics/registry.ts";
+import { type Forced, labelOf, type ServerAddress } from "../../../upstream/options.ts";
+import type { PluginUse } from "../../companion.ts";
+import type { ForwardOptions } from "../options.ts";
 
 /** Each is delivered to every handler with the server, and is a series of metrics. */
 const MAX_FORCED = 64;
