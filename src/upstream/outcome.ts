@@ -43,3 +43,6 @@ export interface AskHandler {
   /** A reply is unlikely; the ask continues. */
   suspected(ticket: Ticket): void;
 }
+
+/** Queries to a server beside those to another, and those that brought the answer. */
+export type ExtraEvent = "hedges" | "hedgesWon" | "resends";

@@ -5,9 +5,14 @@ import { Timers } from "../../src/engine/timers.ts";
 import { Budget } from "../../src/upstream/race/budget.ts";
 import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { ServerOrder } from "../../src/upstream/race/order.ts";
-import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
 import type {
+  AskHandler,
+  AskOptions,
   ExtraEvent,
+  Outcome,
+  Ticket,
+} from "../../src/upstream/outcome.ts";
+import type {
   RaceFailure,
   RaceGroup,
   RaceServer,

@@ -3,7 +3,7 @@ import type { Timers } from "../../engine/timers.ts";
 import type { Inquiry } from "../message/inquiry.ts";
 import type { Reply } from "../message/reply.ts";
 import type { GroupSettings } from "../options.ts";
-import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
+import type { AskHandler, AskOptions, ExtraEvent, Outcome, Ticket } from "../outcome.ts";
 import type { Budget } from "./budget.ts";
 import type { OrderedServer, ServerOrder } from "./order.ts";
 
@@ -17,9 +17,6 @@ export interface RaceServer extends OrderedServer {
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
   count(event: ExtraEvent): void;
 }
-
-/** Queries to a server beside those to another, and those that brought the answer. */
-export type ExtraEvent = "hedges" | "hedgesWon" | "resends";
 
 /** Settings of a race. */
 export type RaceSettings = Pick<

@@ -12,8 +12,7 @@ import {
   type ServerAddress,
   type ServerState,
 } from "../options.ts";
-import { type Outcome, RANK } from "../outcome.ts";
-import type { ExtraEvent } from "../race/types.ts";
+import { type ExtraEvent, type Outcome, RANK } from "../outcome.ts";
 import { Connections } from "../transport/connections.ts";
 import type { SocketQueue } from "../transport/udp.ts";
 import { Cookie } from "./cookie.ts";

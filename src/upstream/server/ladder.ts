@@ -41,7 +41,7 @@ export class EdnsLadder {
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
   #rotated: number = FORM.PLAIN;
 
-  /** The form answered last. */
+  /** The fullest form that is answered. */
   get form(): number {
     return this.#form;
   }
