@@ -3,7 +3,7 @@ import type { Timers } from "../../engine/timers.ts";
 import type { Inquiry } from "../message/inquiry.ts";
 import type { Reply } from "../message/reply.ts";
 import type { GroupSettings } from "../options.ts";
-import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
+import type { AskHandler, AskOptions, ExtraEvent, Outcome, Ticket } from "../outcome.ts";
 import type { Budget } from "./budget.ts";
 import type { OrderedServer, ServerOrder } from "./order.ts";
 
@@ -15,6 +15,7 @@ export interface RaceServer extends OrderedServer {
     readonly patienceMs: number;
   };
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
+  count(event: ExtraEvent): void;
 }
 
 /** Settings of a race. */
@@ -41,8 +42,8 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
-  /** Valid during the call. */
-  answered(reply: Reply): void;
+  /** Valid during the call; `server` sent it. */
+  answered(reply: Reply, server: RaceServer): void;
   failed(failure: RaceFailure): void;
 }
 
