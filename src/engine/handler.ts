@@ -21,6 +21,8 @@ export type LogFields = Readonly<Record<string, string | number | boolean | read
 /** A plugin in a server block. Never throws on client or upstream input. */
 export interface Handler {
   readonly name: string;
+  /** Source of its answers, if not its name. */
+  readonly source?: string;
   /** Sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;

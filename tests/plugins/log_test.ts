@@ -3,7 +3,7 @@ import { CLASS, FLAG, RCODE, TYPE } from "../../src/dns/constants.ts";
 import type { ResponseWriter } from "../../src/engine/response/writer.ts";
 import type { LogField } from "../../src/plugins/log/fields.ts";
 import { createLog } from "../../src/plugins/log/handler.ts";
-import type { LogClass, LogPart } from "../../src/plugins/log/setup.ts";
+import type { LogClass, LogPart, LogRule } from "../../src/plugins/log/setup.ts";
 import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 import { makeHandler } from "./make_handler.ts";
 
@@ -11,6 +11,7 @@ interface Case {
   format?: string;
   classes?: LogClass[];
   zone?: string;
+  rule?: Partial<LogRule>;
   client?: { address: string; port: number };
   query?: Partial<Parameters<typeof exchangeFor>[0]>;
   rcode?: number;
@@ -32,7 +33,7 @@ function partsOf(format: string): LogPart[] {
 function lines(options: Case): string[] {
   const { wallMs = NaN, zone = ".", format = COMMON, classes = ["all"] } = options;
   const engine = Object.assign(fakeEngine(options.client), { wallMs: () => wallMs });
-  const rules = [{ zone, format: partsOf(format), classes }];
+  const rules = [{ zones: [zone], format: partsOf(format), classes, ...options.rule }];
   const exchange = exchangeFor({ name: "example.org", ...options.query });
   exchange.receivedMs = 1000;
   engine.nowMs = 1000 + (options.elapsedMs ?? 0);
@@ -151,7 +152,7 @@ Deno.test("log passes the values of its format to a log in JSON", () => {
   const exchange = exchangeFor({ name: "example.org", edns: 1232, dnssecOk: true });
   engine.nowMs = exchange.receivedMs + 1500;
   exchange.response = engine.writer.begin(exchange, RCODE.NXDOMAIN, FLAG.RA).end();
-  const rules = [{ zone: ".", format, classes: ["all" as const] }];
+  const rules = [{ zones: ["."], format, classes: ["all" as const] }];
   makeHandler(createLog, { rules }, engine).response!(exchange);
   assert.deepEqual(logged, [{
     ...{ plugin: "log", remote: "2001:db8::1", do: true, duration: 1.5 },
@@ -167,8 +168,8 @@ Deno.test("log ignores names outside its zone", () => {
 Deno.test("log applies the first rule whose zone matches", () => {
   const engine = fakeEngine();
   const rules = [
-    { zone: "example.org.", format: [{ text: "first" }], classes: ["error" as const] },
-    { zone: ".", format: [{ text: "second" }], classes: ["all" as const] },
+    { zones: ["example.org."], format: [{ text: "first" }], classes: ["error" as const] },
+    { zones: ["."], format: [{ text: "second" }], classes: ["all" as const] },
   ];
   const handler = makeHandler(createLog, { rules }, engine);
   for (const name of ["www.example.org", "example.net"]) {

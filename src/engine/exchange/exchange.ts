@@ -42,6 +42,10 @@ export interface Chain {
   readonly flagsSet: number;
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
+  /** Of answers, by `answeredBy` + 1. */
+  readonly sources: readonly string[];
+  /** In the shared array, by `answeredBy` + 1. */
+  readonly answerCounters: readonly number[];
   pluginAt(position: number): string | undefined;
   /** Asks handlers from `start` down. */
   descend(exchange: Exchange, start: number): Verdict;
@@ -59,6 +63,8 @@ export const NO_CHAIN: Chain = {
   flagsSet: 0,
   flagsCleared: 0,
   recordOrder: null,
+  sources: [],
+  answerCounters: [],
   pluginAt: () => undefined,
   descend: () => NEXT,
   rise: () => false,
@@ -112,6 +118,8 @@ export class Exchange extends Question {
   /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
   error = "";
+  /** Queries that `error` failed: all, at the first that waited for an answer; at others 0. */
+  errorQueries = 1;
   /** Null for any server. */
   only: object | null = null;
   intoLoops = false;
@@ -153,6 +161,7 @@ export class Exchange extends Question {
     this.top = 0;
     this.#substituted = false;
     if (this.error !== "") this.error = "";
+    this.errorQueries = 1;
   }
 
   park(): void {
@@ -186,6 +195,7 @@ export class Exchange extends Question {
     this.hedged = false;
     this.extendedError = -1;
     this.error = "";
+    this.errorQueries = 1;
     this.nextWaiter = null;
   }
 

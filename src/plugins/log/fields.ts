@@ -13,6 +13,7 @@ import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response/response.ts";
 import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
+import { ANSWER_FIELDS, secondsOf } from "./answer_fields.ts";
 
 /** CoreDNS's response classes. */
 export type ResponseClass = "success" | "denial" | "error";
@@ -38,7 +39,8 @@ export interface Answered {
   readonly engine: EngineServices;
 }
 
-type Value = string | number | boolean;
+/** Value of a placeholder. */
+export type Value = string | number | boolean;
 
 /** Placeholder values; `>` marks header values, as in CoreDNS. */
 export const FIELDS = {
@@ -63,13 +65,14 @@ export const FIELDS = {
   // As in CoreDNS, a number without a mnemonic.
   "rcode": ({ response: { rcode } }) => rcodeText(rcode).replace(/^RCODE.*/, String(rcode)),
   "rsize": ({ response }) => response.length,
-  // In Go's format, to the nanosecond.
+  // Since the query's batch was read from its socket. The engine's clock stands still in a batch.
   "duration": ({ exchange, engine }) =>
-    Number(((engine.nowMs - exchange.receivedMs) / 1000).toFixed(9)),
+    secondsOf((engine.io.milliseconds?.() ?? engine.nowMs) - exchange.receivedMs),
   ">rflags": clientFlags,
   "/log/class": ({ exchange, engine }) => kindOf(exchange, engine).class,
   "/log/type": ({ exchange, engine }) => kindOf(exchange, engine).type,
-} as const satisfies Readonly<Record<string, (answered: Answered) => Value>>;
+  ...ANSWER_FIELDS,
+} as const satisfies Readonly<Record<string, (answered: Answered) => Value | null>>;
 
 /** Name of a placeholder. */
 export type LogField = keyof typeof FIELDS;
@@ -84,7 +87,11 @@ export function isField(name: string): name is LogField {
 /** Value of a placeholder. */
 export function fieldText(field: LogField, answered: Answered): string {
   const value = FIELDS[field](answered);
-  if (field === "duration") return `${(value as number).toFixed(9).replace(/\.?0+$/, "")}s`;
+  if (value === null) return "-";
+  if (field === "duration" || field === "/nodens/wait") {
+    // In Go's format.
+    return `${(value as number).toFixed(9).replace(/\.?0+$/, "")}s`;
+  }
   const isAddress = field === "remote" || field === "local";
   return isAddress && String(value).includes(":") ? `[${value}]` : String(value);
 }
