@@ -37,6 +37,12 @@ class Lookup extends PendingQuestion implements RaceHandler {
     this.race = new Race(group, this);
   }
 
+  get clientQueries(): number {
+    let count = 0;
+    for (let one = this.waiters; one !== null; one = one.nextWaiter) if (!one.internal) count++;
+    return count;
+  }
+
   asksFor(exchange: Exchange): boolean {
     return this.race.inquiry.equals(exchange, this.#forward.options.ecsPass);
   }
@@ -57,6 +63,7 @@ export const createForward: CreateHandler<ForwardOptions> = (options, environmen
 /** Forwards queries; equal questions in flight are sent once. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
+  readonly source = "upstream";
   readonly recursive = true;
   options: ForwardOptions;
   readonly #engine: EngineServices;
@@ -76,13 +83,13 @@ export class ForwardHandler implements Handler {
   readonly #queries: number;
   readonly #loopRefused: number;
 
-  constructor(options: ForwardOptions, { engine }: HandlerEnvironment) {
+  constructor(options: ForwardOptions, { engine, zones }: HandlerEnvironment) {
     const { from, except } = options;
     const labels = { from };
     this.options = options;
     this.#engine = engine;
     this.#lookups = new InFlight(engine, "forward");
-    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels });
+    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels, zones });
     this.#from = from === "." ? null : new ZoneTable([[from, true]]);
     this.#except = except.length === 0 ? null : new ZoneTable(except.map((zone) => [zone, true]));
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
@@ -194,8 +201,11 @@ export class ForwardHandler implements Handler {
   failed(lookup: Lookup, failure: RaceFailure): void {
     const { error, silent, rcode, extendedError, errorText } = failure;
     let cacheable = true;
+    let queries = lookup.clientQueries;
     this.#end(lookup, (exchange) => {
       exchange.error = error;
+      exchange.errorQueries = queries;
+      if (!exchange.internal) queries = 0;
       if (rcode < 0) {
         exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
       }

@@ -15,6 +15,8 @@ export interface RaceServer extends OrderedServer {
     readonly patienceMs: number;
   };
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
+  /** Clients' queries that were sent here and answered by another server, or by none. */
+  lost(queries: number, answered: boolean): void;
 }
 
 /** Settings of a race. */
@@ -41,6 +43,8 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
+  /** Waiting for the answer. */
+  readonly clientQueries: number;
   /** Valid during the call. */
   answered(reply: Reply): void;
   failed(failure: RaceFailure): void;

@@ -11,6 +11,7 @@ import { Cookie } from "./cookie.ts";
 import { type CheckedServer, Health } from "./health.ts";
 import { EdnsLadder } from "./ladder.ts";
 import { ServerMetrics } from "./metrics.ts";
+import { Outage } from "./outage.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
 
@@ -29,6 +30,8 @@ const TCP_PAUSE_MS = 10_000;
 /** Shared by a group's servers. */
 export interface ServerGroup {
   readonly engine: EngineServices;
+  /** Of the server block, for the log. */
+  readonly zones: readonly string[];
   readonly settings: GroupSettings;
   readonly reply: Reply;
   readonly sockets: SocketQueue;
@@ -58,6 +61,7 @@ export class KnownServer implements CheckedServer {
   readonly roundTrip = new RoundTrip();
   /** Set by `loop`: only probes are sent. */
   looping = false;
+  readonly #outage: Outage;
   readonly #metrics: ServerMetrics;
   readonly #watch: Timer;
   readonly #outstanding = new Set<OutstandingAsk>();
@@ -90,6 +94,7 @@ export class KnownServer implements CheckedServer {
       count: (found) => this.#metrics.count(found ? "connectionsFound" : "connectionsOpened"),
       mismatched: () => this.countMismatch(),
     });
+    this.#outage = new Outage(this.label, group);
     this.health = new Health(this, settings, engine);
     this.cookie = new Cookie({ enabled: settings.cookies, random: engine.random });
     this.spelling = new Spelling(settings.mixedCase);
@@ -139,6 +144,10 @@ export class KnownServer implements CheckedServer {
     if (this.#heardMs < sentMs) this.#suspect();
   }
 
+  lost(queries: number, answered: boolean): void {
+    if (this.health.suspect) this.#outage.lost(queries, answered);
+  }
+
   tcpFailed(): void {
     if (!this.tcpFails) this.#tcpFailedMs = this.engine.nowMs;
   }
@@ -161,12 +170,16 @@ export class KnownServer implements CheckedServer {
     this.#heardMs = nowMs;
     this.roundTrip.sample(durationMs, nowMs);
     if (!this.#retired) this.#metrics.showUp(true);
+    if (this.health.suspect) this.#outage.end();
     this.health.heard();
   }
 
   checkFailed(): void {
     this.#metrics.count("failedChecks");
-    if (this.health.down && !this.#retired) this.#metrics.showUp(false);
+    if (this.health.down && !this.#retired) {
+      this.#metrics.showUp(false);
+      this.#outage.down();
+    }
   }
 
   #watchAt(dueMs: number): void {
