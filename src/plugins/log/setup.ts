@@ -50,9 +50,9 @@ export const logSetup: PluginSetup = {
   name: "log",
   setup({ tokens, addHandler, warn }) {
     const options: LogOptions = { rules: [] };
-    const lines: number[] = [];
+    const places: string[] = [];
     tokens.eachUse(() => {
-      const { line } = tokens.place;
+      const { file, line } = tokens.place;
       const args = tokens.remainingArgs();
       // CoreDNS reads a lone format as a name, against its documentation.
       const format = args.at(-1)?.includes("{") ? args.pop()! : "{common}";
@@ -65,11 +65,11 @@ export const logSetup: PluginSetup = {
       const rule: LogRule = { zones, format: parts, ...readConditions(tokens) };
       const before = options.rules.findIndex((other) => decidesFor(other, zones));
       if (before >= 0) {
-        const what = `line ${lines[before]} already decides for these names, so this is not used`;
+        const what = `${places[before]} decides for all these names, so this one is not used`;
         warn(line, `${what} (put it first, or merge the two with "any")`);
       }
       options.rules.push(rule);
-      lines.push(line);
+      places.push(`${file}:${line}`);
     });
     addHandler(options);
   },
