@@ -170,7 +170,7 @@ export class KnownServer implements CheckedServer {
     this.#heardMs = nowMs;
     this.roundTrip.sample(durationMs, nowMs);
     if (!this.#retired) this.#metrics.showUp(true);
-    if (this.health.suspect) this.#outage.end();
+    if (this.health.suspect && !this.#retired) this.#outage.end();
     this.health.heard();
   }
 

@@ -49,7 +49,7 @@ export class Outage {
     this.#loggedMs = nowMs;
     const seconds = this.#seconds;
     const times = this.#downs > 1 ? ` (${this.#downs} times)` : "";
-    this.#log("error", `is down${times}: ${this.#cost} in the last ${seconds} s`, "down");
+    this.#log("error", `is down${times}: ${this.#cost}, in the last ${seconds} s`, "down");
   }
 
   /** A suspect server has replied. */
