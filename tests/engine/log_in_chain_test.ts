@@ -11,7 +11,8 @@ const upstream: Behaviour = (query) => {
   return [{ bytes: responseBytes(query, message), delayMs: 5 }];
 };
 
-const FORMAT = "{name} {/nodens/answered_by} age={/nodens/age} ttl={/nodens/ttl} " +
+const FORMAT =
+  "{name} {/nodens/answered_by} {/forward/upstream} {/nodens/asks} age={/nodens/age} ttl={/nodens/ttl} " +
   "answers={/nodens/answers} wait={/nodens/wait} {duration} {/nodens/ede}";
 
 function start(plugins: string): (name: string, forMs?: number) => string {
@@ -31,24 +32,27 @@ Deno.test("log tells an upstream's answer from one of the cache, and how old tha
   const ask = start("cache");
   assert.equal(
     ask("a.example"),
-    "a.example. upstream age=- ttl=60 answers=1 wait=0.005s 0.005s -",
+    "a.example. upstream 10.0.0.1:53 1 age=- ttl=60 answers=1 wait=0.005s 0.005s -",
   );
-  assert.equal(ask("a.example"), "a.example. cache age=10 ttl=50 answers=1 wait=0s 0s -");
-  assert.equal(ask("a.example"), "a.example. cache age=20 ttl=40 answers=1 wait=0s 0s -");
+  assert.equal(ask("a.example"), "a.example. cache - 0 age=10 ttl=50 answers=1 wait=0s 0s -");
+  assert.equal(ask("a.example"), "a.example. cache - 0 age=20 ttl=40 answers=1 wait=0s 0s -");
 });
 
 Deno.test("log has the age of an answer that is renamed behind the cache", () => {
   const ask = start("rewrite name exact b.example a.example answer auto\ncache");
-  assert.match(ask("a.example"), /^a\.example\. upstream age=- /);
-  assert.match(ask("b.example"), /^b\.example\. cache age=10 ttl=50 /);
+  assert.match(ask("a.example"), /^a\.example\. upstream 10.0.0.1:53 1 age=- /);
+  assert.match(ask("b.example"), /^b\.example\. cache - 0 age=10 ttl=50 /);
 });
 
 Deno.test("log has the error that the client is told of a failure in the cache", () => {
   const ask = start("cache");
-  assert.match(ask("broken.example", 100), /^broken\.example\. upstream age=- ttl=- .* -$/);
+  assert.match(
+    ask("broken.example", 100),
+    /^broken\.example\. upstream 10.0.0.1:53 2 age=- ttl=- .* -$/,
+  );
   assert.match(
     ask("broken.example"),
-    /^broken\.example\. cache age=0 ttl=- .*13 \(Cached Error\)$/,
+    /^broken\.example\. cache - 0 age=0 ttl=- .*13 \(Cached Error\)$/,
   );
 });
 
@@ -56,6 +60,6 @@ Deno.test("log names the plugin that answered", () => {
   const ask = start("hosts {\n 192.0.2.7 host.example\n fallthrough\n}");
   assert.equal(
     ask("host.example"),
-    "host.example. hosts age=- ttl=3600 answers=1 wait=0s 0s -",
+    "host.example. hosts - 0 age=- ttl=3600 answers=1 wait=0s 0s -",
   );
 });

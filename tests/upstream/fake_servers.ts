@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { RCODE } from "../../src/dns/constants.ts";
 import { rcodeText } from "../../src/dns/mnemonics.ts";
 import { Timers } from "../../src/engine/timers.ts";
@@ -6,6 +7,7 @@ import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { ServerOrder } from "../../src/upstream/race/order.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
 import type {
+  ExtraEvent,
   RaceFailure,
   RaceGroup,
   RaceServer,
@@ -55,6 +57,11 @@ export class FakeServers implements RaceGroup {
   open = 0;
   asks = 0;
   ends = 0;
+  /** What the race told of itself at its end. */
+  told = "";
+  /** Servers asked after they had refused. */
+  readonly askedInVain: string[] = [];
+  readonly extras: string[] = [];
   readonly counts = { allDown: 0, hedge: 0, resend: 0 };
 
   constructor(
@@ -81,8 +88,10 @@ export class FakeServers implements RaceGroup {
   race(options: RaceOptions = {}): void {
     const { streamed = false, sinceMs = 0, only, intoLoops = false } = options;
     const server = this.servers.find(({ label }) => label === only) ?? null;
-    new Race(this, this).start(sinceMs, streamed, { only: server, intoLoops });
+    const race = new Race(this, this);
+    race.start(sinceMs, streamed, { only: server, intoLoops });
     this.run(20_000);
+    this.told = `${race.asks} asks${race.hedged ? ", hedged" : ""}`;
   }
 
   run(durationMs: number): void {
@@ -99,9 +108,10 @@ export class FakeServers implements RaceGroup {
     this.trace.push(`${this.engine.nowMs} ${text}`);
   }
 
-  answered(reply: Reply): void {
+  answered(reply: Reply, server: RaceServer): void {
     this.ends++;
     const { label, rcode } = reply as unknown as FakeReply;
+    assert.equal(server.label, label);
     this.note(`answer of ${label}${rcode === 0 ? "" : ` ${rcodeText(rcode)}`}`);
   }
 
@@ -128,6 +138,7 @@ class FakeServer implements RaceServer {
   readonly health = { share: 1, measure() {} };
   readonly #group: FakeServers;
   readonly #scripts: readonly Script[];
+  refused = false;
   #asked = 0;
 
   constructor(group: FakeServers, options: FakeServerOptions) {
@@ -143,6 +154,10 @@ class FakeServer implements RaceServer {
     if (queries > 0) this.#group.lost.push(`${this.label} ${answered ? "failed over" : "failed"}`);
   }
 
+  count(event: ExtraEvent): void {
+    this.#group.extras.push(`${event} ${this.label}`);
+  }
+
   ask(
     _inquiry: Inquiry,
     { streamed, limitMs }: AskOptions,
@@ -151,6 +166,7 @@ class FakeServer implements RaceServer {
     const group = this.#group;
     const script = this.#scripts[this.#asked++] ?? this.#scripts.at(-1)!;
     group.note(`ask ${this.label}`);
+    if (this.refused) group.askedInVain.push(this.label);
     group.asks++;
     if (script === "cannot") return { kind: "failed", why: "cannot send" };
     const sentMs = group.engine.nowMs;
@@ -167,6 +183,7 @@ class FakeServer implements RaceServer {
 class FakeTicket implements Ticket {
   readonly sinceMs: number;
   readonly streamed: boolean;
+  readonly sends = 1;
   dueMs: number;
   readonly #group: FakeServers;
   readonly #server: FakeServer;
@@ -232,6 +249,7 @@ class FakeTicket implements Ticket {
       const { label } = this.#server;
       const reply = { label, rcode, readError: () => -1 } as unknown as Reply;
       const elsewhere = ELSEWHERE.includes(rcode);
+      if (elsewhere) this.#server.refused = true;
       this.#end(
         event === "answer"
           ? { kind: "answer", reply }

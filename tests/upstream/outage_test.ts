@@ -11,7 +11,7 @@ const TABLE: { title: string; steps: string; lines: string[] }[] = [
     title: "a server that goes down and comes back",
     steps: "12 over, 3 failed, 30, down, 5 failed, 222, end",
     lines: [
-      "30: error: is down: 12 queries failed over, 3 failed, in the last 30.0 s",
+      "30: error: is down (i/o timeout): 12 queries failed over, 3 failed, in the last 30.0 s",
       "252: info: is up again after 252.0 s: 12 queries failed over, 8 failed",
     ],
   },
@@ -19,28 +19,30 @@ const TABLE: { title: string; steps: string; lines: string[] }[] = [
     title: "an outage that costs nothing",
     steps: "down, 2, end",
     lines: [
-      "0: error: is down: 0 queries failed over, 0 failed, in the last 0.0 s",
+      "0: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 0.0 s",
       "2: info: is up again after 2.0 s: 0 queries failed over, 0 failed",
     ],
   },
   {
     title: "one line for many failed checks",
     steps: "1 over, down, 70, down, 70, down",
-    lines: ["0: error: is down: 1 query failed over, 0 failed, in the last 0.0 s"],
+    lines: ["0: error: is down (i/o timeout): 1 query failed over, 0 failed, in the last 0.0 s"],
   },
   { title: "nothing of a server that is only suspect", steps: "3 over, 2, end, 5, end", lines: [] },
   {
     title: "costs since the last line alone",
     steps: "9 over, 1, end, 100, 2 failed, 3, down",
-    lines: ["104: error: is down: 0 queries failed over, 2 failed, in the last 3.0 s"],
+    lines: [
+      "104: error: is down (i/o timeout): 0 queries failed over, 2 failed, in the last 3.0 s",
+    ],
   },
   {
     title: "a server that flaps once a minute, with all it has cost since",
     steps: "down, 1, end, 10, 4 over, down, 1, end, 10, 1 over, 1, end, 50, 2 failed, down, 5, end",
     lines: [
-      "0: error: is down: 0 queries failed over, 0 failed, in the last 0.0 s",
+      "0: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 0.0 s",
       "1: info: is up again after 1.0 s: 0 queries failed over, 0 failed",
-      "73: error: is down (2 times): 5 queries failed over, 2 failed, in the last 62.0 s",
+      "73: error: is down (2 times, i/o timeout): 5 queries failed over, 2 failed, in the last 62.0 s",
       "78: info: is up again after 67.0 s: 5 queries failed over, 2 failed",
     ],
   },
@@ -48,9 +50,9 @@ const TABLE: { title: string; steps: string; lines: string[] }[] = [
     title: "a second outage within a minute that lasts, when the minute is over",
     steps: "down, 1, end, 1, down, 30, down, 30, down, 1, down",
     lines: [
-      "0: error: is down: 0 queries failed over, 0 failed, in the last 0.0 s",
+      "0: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 0.0 s",
       "1: info: is up again after 1.0 s: 0 queries failed over, 0 failed",
-      "62: error: is down: 0 queries failed over, 0 failed, in the last 60.0 s",
+      "62: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 60.0 s",
     ],
   },
 ];
@@ -74,7 +76,7 @@ for (const { title, steps, lines: expected } of TABLE) {
     const { engine, lines, outage } = start();
     for (const step of steps.split(", ")) {
       const [count, kind] = step.split(" ");
-      if (step === "down") outage.down();
+      if (step === "down") outage.down("i/o timeout");
       else if (step === "end") outage.end();
       else if (kind === undefined) engine.nowMs += 1000 * Number(count);
       else outage.lost(Number(count), kind === "over");
@@ -89,15 +91,18 @@ Deno.test("an outage has the same values in a log in JSON", () => {
   outage.lost(2, true);
   outage.lost(1, false);
   engine.nowMs = 1500;
-  outage.down();
+  outage.down("i/o timeout");
   outage.end();
   const cost = { zones: ["a.", "b."], seconds: 1.5, failed_over: 2, failed: 1 };
   const common = { plugin: "forward", upstream: "192.0.2.53:53", ...cost };
-  assert.deepEqual(fields, [{ ...common, state: "down" }, { ...common, state: "up" }]);
+  assert.deepEqual(fields, [{ ...common, state: "down", error: "i/o timeout" }, {
+    ...common,
+    state: "up",
+  }]);
 });
 
 Deno.test("an outage names at most three zones", () => {
   const { lines, outage } = start(["a.", "b.", "c.", "d.", "e."]);
-  outage.down();
-  assert.match(lines[0]!, /192\.0\.2\.53:53 \(of a\. b\. c\. and 2 more\) is down/);
+  outage.down("i/o timeout");
+  assert.match(lines[0]!, /192\.0\.2\.53:53 \(of a\. b\. c\. and 2 more\) is down \(/);
 });

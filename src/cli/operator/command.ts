@@ -1,6 +1,7 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { text } from "../flags.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
+import { UPSTREAMS } from "./upstreams_command.ts";
 
 const RELOAD = command({
   name: "reload",
@@ -32,4 +33,4 @@ const STOP = command({
 });
 
 /** Commands that ask a serving nodens. */
-export const OPERATOR_COMMANDS: readonly Command[] = [RELOAD, LOG, STOP];
+export const OPERATOR_COMMANDS: readonly Command[] = [RELOAD, LOG, STOP, UPSTREAMS];

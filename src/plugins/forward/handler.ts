@@ -18,13 +18,16 @@ import { NO_SCOPE, Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
 import { isNodata, type Reply } from "../../upstream/message/reply.ts";
+import type { ServerDetails } from "../../upstream/details.ts";
 import type { ServerState } from "../../upstream/options.ts";
+import { RANK } from "../../upstream/outcome.ts";
 import { Race } from "../../upstream/race/race.ts";
-import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
+import type { RaceFailure, RaceHandler, RaceServer } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
-import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
+import type { ForwardOptions, UpstreamsRequest, UpstreamsUpdate } from "./options.ts";
 
 const MAX_SPARE = 1024;
+const OUT = "every upstream is taken out of service (nodens upstreams auto ADDRESS)";
 
 /** A question in flight. */
 class Lookup extends PendingQuestion implements RaceHandler {
@@ -47,8 +50,8 @@ class Lookup extends PendingQuestion implements RaceHandler {
     return this.race.inquiry.equals(exchange, this.#forward.options.ecsPass);
   }
 
-  answered(reply: Reply): void {
-    this.#forward.answered(this, reply);
+  answered(reply: Reply, server: RaceServer): void {
+    this.#forward.answered(this, reply, server);
   }
 
   failed(failure: RaceFailure): void {
@@ -124,10 +127,11 @@ export class ForwardHandler implements Handler {
     if (this.servers.length === 0) {
       return this.#refuse(exchange, "no upstream is known yet", EDE.NOT_READY);
     }
-    if (only === null && !exchange.intoLoops && this.servers.every(({ looping }) => looping)) {
-      values[this.#loopRefused]!++;
+    if (only === null && !exchange.intoLoops && this.servers.every(isUnused)) {
+      const byHand = this.servers.some(({ forced }) => forced === "down");
+      if (!byHand) values[this.#loopRefused]!++;
       // No text: `loop` has already reported it.
-      return this.#refuse(exchange, "", EDE.NOT_READY);
+      return this.#refuse(exchange, byHand ? OUT : "", EDE.NOT_READY);
     }
     if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
       values[this.#rejects]!++;
@@ -151,14 +155,15 @@ export class ForwardHandler implements Handler {
   }
 
   receive(data: unknown): void {
-    const update = data as UpstreamsUpdate;
+    const { forced, ...update } = data as UpstreamsUpdate;
     if (this.#stopping) return;
     this.options = { ...this.options, ...update };
-    this.#group.change(update.upstreams, this.options);
+    this.#group.change(update.upstreams, this.options, forced);
   }
 
-  ask(): ServerState[] {
-    return this.servers.map(({ state }) => state);
+  ask(request?: unknown): ServerState[] | ServerDetails[] {
+    const all = (request as UpstreamsRequest | undefined)?.type === "servers";
+    return this.servers.map((server) => all ? server.details : server.state);
   }
 
   stop(): void {
@@ -172,7 +177,7 @@ export class ForwardHandler implements Handler {
     return this.servers.length > 0;
   }
 
-  answered(lookup: Lookup, reply: Reply): void {
+  answered(lookup: Lookup, reply: Reply, { label }: RaceServer): void {
     const { next, nextOnNodata, ecsPass } = this.options;
     const { inquiry } = lookup.race;
     const response = this.#response;
@@ -191,6 +196,7 @@ export class ForwardHandler implements Handler {
         this.#engine.proceed(exchange);
         return;
       }
+      exchange.upstream = label;
       exchange.uncacheable = !cacheable;
       cacheable = false;
       exchange.response = response;
@@ -221,7 +227,14 @@ export class ForwardHandler implements Handler {
   }
 
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
-    forEachWaiter(this.#lookups.end(lookup), use);
+    const { asks, hedged } = lookup.race;
+    forEachWaiter(this.#lookups.end(lookup), (exchange) => {
+      // Another `forward` may have asked before.
+      exchange.asks += asks;
+      exchange.hedged ||= hedged;
+      exchange.upstream = "";
+      use(exchange);
+    });
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
     if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
@@ -239,4 +252,9 @@ export class ForwardHandler implements Handler {
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
+}
+
+/** Looping, or out of service. */
+function isUnused({ rank }: UpstreamServer): boolean {
+  return rank > RANK.DOWN;
 }

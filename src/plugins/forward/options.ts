@@ -1,5 +1,10 @@
 import type { ResolvConf } from "../../config/resolv_conf.ts";
-import type { GroupSettings, ServerAddress, ServerTransport } from "../../upstream/options.ts";
+import type {
+  Forced,
+  GroupSettings,
+  ServerAddress,
+  ServerTransport,
+} from "../../upstream/options.ts";
 
 /** One TO of the Corefile. */
 export type ForwardTo =
@@ -35,7 +40,18 @@ export interface ForwardOptions extends GroupSettings {
 }
 
 /** Servers, and options that depend on them. */
-export type UpstreamsUpdate = Pick<
+export type ResolvedUpstreams = Pick<
   ForwardOptions,
   "upstreams" | "readTimeoutMs" | "maxConnectAttempts" | "policy"
 >;
+
+/** Data for the handler. */
+export interface UpstreamsUpdate extends ResolvedUpstreams {
+  /** By label; none if left out. */
+  forced?: Readonly<Record<string, Forced>>;
+}
+
+/** A question of the control plane: states (the default) or all that is known. */
+export interface UpstreamsRequest {
+  type: "upstreams" | "servers";
+}

@@ -32,9 +32,10 @@ export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
   rows({ from, upstreams }, zones) {
     const forward = from === "." || zones.includes(from) ? zones.join(" ") : from;
     if (upstreams.length === 0) return [[forward, "(none known)", "-", "-", "-", "-"]];
-    return upstreams.map(({ to, state, rttMs, replies, failures }) => {
+    return upstreams.map(({ to, state, rttMs, replies, failures, forced }) => {
       const rtt = rttMs === null ? "-" : `${rttMs.toFixed(1)} ms`;
-      return [forward, to, state, rtt, String(replies), String(failures)];
+      const shown = forced === null ? state : `${state} (${forced} by hand)`;
+      return [forward, to, shown, rtt, String(replies), String(failures)];
     });
   },
 };
@@ -47,6 +48,7 @@ function mergeStates(states: readonly ServerState[]): ServerState[] {
     const state = STATES[Math.max(...group.map(({ state }) => STATES.indexOf(state)))]!;
     const times = group.flatMap(({ rttMs }) => rttMs ?? []);
     const sum = times.reduce((sum, rttMs) => sum + rttMs, 0);
-    return { to, state, rttMs: times.length === 0 ? null : sum / times.length };
+    const forced = group.find((one) => one.forced !== null)?.forced ?? null;
+    return { to, state, rttMs: times.length === 0 ? null : sum / times.length, forced };
   });
 }

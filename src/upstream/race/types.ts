@@ -17,7 +17,11 @@ export interface RaceServer extends OrderedServer {
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
   /** Clients' queries that were sent here and answered by another server, or by none. */
   lost(queries: number, answered: boolean): void;
+  count(event: ExtraEvent): void;
 }
+
+/** Queries to a server beside those to another, and those that brought the answer. */
+export type ExtraEvent = "hedges" | "hedgesWon" | "resends";
 
 /** Settings of a race. */
 export type RaceSettings = Pick<
@@ -45,8 +49,8 @@ export interface RaceGroup {
 export interface RaceHandler {
   /** Waiting for the answer. */
   readonly clientQueries: number;
-  /** Valid during the call. */
-  answered(reply: Reply): void;
+  /** Valid during the call; `server` sent it. */
+  answered(reply: Reply, server: RaceServer): void;
   failed(failure: RaceFailure): void;
 }
 

@@ -38,8 +38,8 @@ export class Outage {
     else this.#failed += queries;
   }
 
-  /** Called with each failed check of a server that is down. */
-  down(): void {
+  /** Called with each failed check of a server that is down. `why`: "connection refused". */
+  down(why: string): void {
     const { nowMs } = this.#group.engine;
     this.#begin();
     if (!this.#down) this.#downs++;
@@ -47,9 +47,9 @@ export class Outage {
     if (this.#logged || nowMs - this.#loggedMs < PAUSE_MS) return;
     this.#logged = true;
     this.#loggedMs = nowMs;
-    const seconds = this.#seconds;
-    const times = this.#downs > 1 ? ` (${this.#downs} times)` : "";
-    this.#log("error", `is down${times}: ${this.#cost}, in the last ${seconds} s`, "down");
+    const times = this.#downs > 1 ? `${this.#downs} times, ` : "";
+    const text = `is down (${times}${why}): ${this.#cost}, in the last ${this.#seconds} s`;
+    this.#log("error", text, { state: "down", error: why });
   }
 
   /** A suspect server has replied. */
@@ -58,7 +58,7 @@ export class Outage {
     this.#down = false;
     if (this.#logged) {
       this.#logged = false;
-      this.#log("info", `is up again after ${this.#seconds} s: ${this.#cost}`, "up");
+      this.#log("info", `is up again after ${this.#seconds} s: ${this.#cost}`, { state: "up" });
     } else if (wasDown || this.#downs > 0) {
       // The next line reports it.
       return;
@@ -81,16 +81,16 @@ export class Outage {
     return `${queriesText(this.#failedOver)} failed over, ${this.#failed} failed`;
   }
 
-  #log(level: LogLevel, text: string, state: "up" | "down"): void {
+  #log(level: LogLevel, text: string, fields: { state: "up" | "down"; error?: string }): void {
     const { engine, zones } = this.#group;
     const upstream = this.#label;
-    const fields = engine.logsFields
+    const all = engine.logsFields
       ? {
-        ...{ plugin: "forward", upstream, zones, state, seconds: Number(this.#seconds) },
-        ...{ failed_over: this.#failedOver, failed: this.#failed },
+        ...{ plugin: "forward", upstream, zones, seconds: Number(this.#seconds) },
+        ...{ failed_over: this.#failedOver, failed: this.#failed, ...fields },
       }
       : undefined;
-    engine.log(level, `plugin/forward: ${upstream} (of ${listed(zones)}) ${text}`, fields);
+    engine.log(level, `plugin/forward: ${upstream} (of ${listed(zones)}) ${text}`, all);
   }
 }
 
