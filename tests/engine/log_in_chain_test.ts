@@ -44,7 +44,7 @@ Deno.test("log has the age of an answer that is renamed behind the cache", () =>
   assert.match(ask("b.example"), /^b\.example\. cache - 0 age=10 ttl=50 /);
 });
 
-Deno.test("log has the error that the client is told of a failure in the cache", () => {
+Deno.test("log has the Extended DNS Error of a failure in the cache", () => {
   const ask = start("cache");
   assert.match(
     ask("broken.example", 100),

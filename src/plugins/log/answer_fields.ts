@@ -3,7 +3,7 @@ import { extendedErrorText } from "../../dns/mnemonics.ts";
 import { answerSource } from "../../engine/exchange/answer_source.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Response } from "../../engine/response/response.ts";
-import type { Answered, Value } from "./fields.ts";
+import type { Answered, Value } from "./answered.ts";
 
 /** Where an answer is from, and what it cost. Null: there is no such value. */
 export const ANSWER_FIELDS = {

@@ -14,6 +14,7 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response/response.ts";
 import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
 import { ANSWER_FIELDS, secondsOf } from "./answer_fields.ts";
+import type { Answered, Value } from "./answered.ts";
 
 /** CoreDNS's response classes. */
 export type ResponseClass = "success" | "denial" | "error";
@@ -31,16 +32,6 @@ const KINDS = {
   failure: { class: "error", type: "SERVERERROR" },
   other: { class: "error", type: "OTHERERROR" },
 } as const satisfies Record<string, Kind>;
-
-/** Query and response. */
-export interface Answered {
-  readonly exchange: Exchange;
-  readonly response: Response;
-  readonly engine: EngineServices;
-}
-
-/** Value of a placeholder. */
-export type Value = string | number | boolean;
 
 /** Placeholder values; `>` marks header values, as in CoreDNS. */
 export const FIELDS = {

@@ -3,7 +3,8 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { NetworkSet } from "../acl/network_set.ts";
-import { type Answered, FIELDS, fieldText, kindOf, type Value } from "./fields.ts";
+import type { Answered, Value } from "./answered.ts";
+import { FIELDS, fieldText, kindOf } from "./fields.ts";
 import type { LogOptions, LogPart, LogRule } from "./setup.ts";
 
 /** Logs responses selected by a rule. */
