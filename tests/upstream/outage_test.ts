@@ -15,12 +15,13 @@ const TABLE: { title: string; steps: string; lines: string[] }[] = [
       "252: info: is up again after 252.0 s: 12 queries failed over, 8 failed",
     ],
   },
+  { title: "nothing that has cost nothing", steps: "down, 2, down, 2, end, 60, down", lines: [] },
   {
-    title: "an outage that costs nothing",
-    steps: "down, 2, end",
+    title: "an outage once it costs a query",
+    steps: "down, 2, down, 1, 1 failed, 1, down, 6, end",
     lines: [
-      "0: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 0.0 s",
-      "2: info: is up again after 2.0 s: 0 queries failed over, 0 failed",
+      "4: error: is down (i/o timeout): 0 queries failed over, 1 failed, in the last 4.0 s",
+      "10: info: is up again after 10.0 s: 0 queries failed over, 1 failed",
     ],
   },
   {
@@ -38,21 +39,22 @@ const TABLE: { title: string; steps: string; lines: string[] }[] = [
   },
   {
     title: "a server that flaps once a minute, with all it has cost since",
-    steps: "down, 1, end, 10, 4 over, down, 1, end, 10, 1 over, 1, end, 50, 2 failed, down, 5, end",
+    steps: "3 failed, down, 1, end, 10, 4 over, down, 1, end, 10, 1 over, 1, end, 50, 2 failed, " +
+      "down, 5, end",
     lines: [
-      "0: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 0.0 s",
-      "1: info: is up again after 1.0 s: 0 queries failed over, 0 failed",
+      "0: error: is down (i/o timeout): 0 queries failed over, 3 failed, in the last 0.0 s",
+      "1: info: is up again after 1.0 s: 0 queries failed over, 3 failed",
       "73: error: is down (2 times, i/o timeout): 5 queries failed over, 2 failed, in the last 62.0 s",
       "78: info: is up again after 67.0 s: 5 queries failed over, 2 failed",
     ],
   },
   {
     title: "a second outage within a minute that lasts, when the minute is over",
-    steps: "down, 1, end, 1, down, 30, down, 30, down, 1, down",
+    steps: "1 over, down, 1, end, 1, 2 over, down, 30, down, 30, down, 1, down",
     lines: [
-      "0: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 0.0 s",
-      "1: info: is up again after 1.0 s: 0 queries failed over, 0 failed",
-      "62: error: is down (i/o timeout): 0 queries failed over, 0 failed, in the last 60.0 s",
+      "0: error: is down (i/o timeout): 1 query failed over, 0 failed, in the last 0.0 s",
+      "1: info: is up again after 1.0 s: 1 query failed over, 0 failed",
+      "62: error: is down (i/o timeout): 2 queries failed over, 0 failed, in the last 60.0 s",
     ],
   },
 ];
@@ -103,6 +105,7 @@ Deno.test("an outage has the same values in a log in JSON", () => {
 
 Deno.test("an outage names at most three zones", () => {
   const { lines, outage } = start(["a.", "b.", "c.", "d.", "e."]);
+  outage.lost(1, false);
   outage.down("i/o timeout");
   assert.match(lines[0]!, /192\.0\.2\.53:53 \(of a\. b\. c\. and 2 more\) is down \(/);
 });

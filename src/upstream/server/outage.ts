@@ -11,7 +11,10 @@ interface OutageGroup {
   readonly zones: readonly string[];
 }
 
-/** Counts the queries that a failing server costs; logs when it goes down and when it is back. */
+/**
+ * Counts the queries that a failing server costs; logs when it goes down and when it is back, unless
+ * it has cost none.
+ */
 export class Outage {
   readonly #label: string;
   readonly #group: OutageGroup;
@@ -44,7 +47,7 @@ export class Outage {
     this.#begin();
     if (!this.#down) this.#downs++;
     this.#down = true;
-    if (this.#logged || nowMs - this.#loggedMs < PAUSE_MS) return;
+    if (this.#logged || this.#lost === 0 || nowMs - this.#loggedMs < PAUSE_MS) return;
     this.#logged = true;
     this.#loggedMs = nowMs;
     const times = this.#downs > 1 ? `${this.#downs} times, ` : "";
@@ -54,12 +57,11 @@ export class Outage {
 
   /** A suspect server has replied. */
   end(): void {
-    const wasDown = this.#down;
     this.#down = false;
     if (this.#logged) {
       this.#logged = false;
       this.#log("info", `is up again after ${this.#seconds} s: ${this.#cost}`, { state: "up" });
-    } else if (wasDown || this.#downs > 0) {
+    } else if (this.#downs > 0 && this.#lost > 0) {
       // The next line reports it.
       return;
     }
@@ -75,6 +77,10 @@ export class Outage {
 
   get #seconds(): string {
     return ((this.#group.engine.nowMs - this.#sinceMs) / 1000).toFixed(1);
+  }
+
+  get #lost(): number {
+    return this.#failedOver + this.#failed;
   }
 
   get #cost(): string {
