@@ -7,6 +7,8 @@ export interface Answered {
   readonly exchange: Exchange;
   readonly response: Response;
   readonly engine: EngineServices;
+  /** By the precise clock: the engine's stands still during a batch. */
+  readonly endMs: number;
 }
 
 /** Value of a placeholder. */

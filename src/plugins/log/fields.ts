@@ -56,9 +56,8 @@ export const FIELDS = {
   // As in CoreDNS, a number without a mnemonic.
   "rcode": ({ response: { rcode } }) => rcodeText(rcode).replace(/^RCODE.*/, String(rcode)),
   "rsize": ({ response }) => response.length,
-  // Since the query's batch was read from its socket. The engine's clock stands still in a batch.
-  "duration": ({ exchange, engine }) =>
-    secondsOf((engine.io.milliseconds?.() ?? engine.nowMs) - exchange.receivedMs),
+  // Since the query's batch was read from its socket.
+  "duration": ({ exchange, endMs }) => secondsOf(endMs - exchange.receivedMs),
   ">rflags": clientFlags,
   "/log/class": ({ exchange, engine }) => kindOf(exchange, engine).class,
   "/log/type": ({ exchange, engine }) => kindOf(exchange, engine).type,

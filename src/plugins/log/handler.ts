@@ -17,7 +17,8 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
         if (!rule.concerns(exchange)) continue;
         if (!rule.selects(exchange)) return;
         const { format } = rule;
-        const answered: Answered = { exchange, response: exchange.response!, engine };
+        const endMs = engine.io.milliseconds?.() ?? engine.nowMs;
+        const answered: Answered = { exchange, response: exchange.response!, engine, endMs };
         let line = "";
         for (const part of format) {
           line += "text" in part ? part.text : fieldText(part.field, answered);

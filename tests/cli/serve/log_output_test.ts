@@ -46,6 +46,7 @@ Deno.test({
     const { time: _, msg, id, duration, port, size, ...rest } = one;
     for (const value of [id, duration, port, size]) assert.equal(typeof value, "number");
     assert.ok(duration > 0, "the time within a batch is measured");
+    assert.ok(msg.includes(` ${duration.toFixed(9).replace(/0+$/, "")}s`), "in both alike");
     assert.match(msg, /^127\.0\.0\.1:\d+ - \d+ "A IN one\.example\.org\. udp /);
     assert.deepEqual(rest, {
       level: "info",
