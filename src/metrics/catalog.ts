@@ -59,7 +59,7 @@ histogram nodens_forward_reply_scan_seconds{from} Time that checking a reply too
 counter nodens_forward_forgeries_suspected_total{from} Questions moved to TCP after bad replies.
 counter nodens_upstream_replies_total{to} Replies of an upstream.
 counter nodens_upstream_failures_total{to} Failed attempts at an upstream.
-counter nodens_upstream_timeouts_total{to} Attempts at an upstream without a reply in time.
+counter nodens_upstream_timeouts_total{to} Attempts at an upstream that it was silent to.
 counter nodens_upstream_hedges_total{to} Questions asked of an upstream by hedge, beside another.
 counter nodens_upstream_hedges_won_total{to} Questions asked by hedge that an upstream answered first.
 counter nodens_upstream_resends_total{to} Queries to an upstream in place of one that may be lost.

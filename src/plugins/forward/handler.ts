@@ -24,7 +24,13 @@ import { RANK } from "../../upstream/outcome.ts";
 import { Race } from "../../upstream/race/race.ts";
 import type { RaceFailure, RaceHandler, RaceServer } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
-import type { ForwardOptions, UpstreamsRequest, UpstreamsUpdate } from "./options.ts";
+import {
+  DETAILS_SLICE,
+  type DetailsRequest,
+  type ForwardOptions,
+  type STATES_REQUEST,
+  type UpstreamsUpdate,
+} from "./options.ts";
 
 const MAX_SPARE = 1024;
 const OUT = "every upstream is taken out of service (nodens upstreams auto ADDRESS)";
@@ -161,9 +167,11 @@ export class ForwardHandler implements Handler {
     this.#group.change(update.upstreams, this.options, forced);
   }
 
-  ask(request?: unknown): ServerState[] | ServerDetails[] {
-    const all = (request as UpstreamsRequest | undefined)?.type === "servers";
-    return this.servers.map((server) => all ? server.details : server.state);
+  ask(request: unknown): ServerState[] | ServerDetails[] {
+    const asked = request as DetailsRequest | typeof STATES_REQUEST;
+    if (asked.type === "upstreams") return this.servers.map(({ state }) => state);
+    const { from } = asked;
+    return this.servers.slice(from, from + DETAILS_SLICE).map(({ details }) => details);
   }
 
   stop(): void {

@@ -51,7 +51,14 @@ export interface UpstreamsUpdate extends ResolvedUpstreams {
   forced?: Readonly<Record<string, Forced>>;
 }
 
-/** A question of the control plane: states (the default) or all that is known. */
-export interface UpstreamsRequest {
-  type: "upstreams" | "servers";
+/** A question of the control plane: the states of all servers. */
+export const STATES_REQUEST = { type: "upstreams" } as const;
+
+/** Servers in an answer to `DetailsRequest`: a data plane takes a fraction of a millisecond. */
+export const DETAILS_SLICE = 64;
+
+/** A question of the control plane: all that is known of `DETAILS_SLICE` servers from this one. */
+export interface DetailsRequest {
+  type: "servers";
+  from: number;
 }

@@ -1,6 +1,6 @@
 import type { ServerState } from "../../upstream/options.ts";
 import type { PluginStatus } from "../status.ts";
-import type { ForwardOptions } from "./options.ts";
+import { type ForwardOptions, STATES_REQUEST } from "./options.ts";
 
 /** Status of an upstream. */
 export interface UpstreamStatus extends ServerState {
@@ -17,7 +17,7 @@ export interface ForwardStatus {
 
 /** Status of the upstreams of each `forward`. */
 export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
-  request: { type: "upstreams" },
+  request: STATES_REQUEST,
   describe({ options, counters, answers }) {
     const states = answers.flatMap((answer) => (answer ?? []) as ServerState[]);
     const upstreams = mergeStates(states).map((state) => ({

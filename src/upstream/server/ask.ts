@@ -115,6 +115,8 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   }
 
   cancel(): void {
+    // Another server has answered meanwhile.
+    if (this.silenceReported) this.#server.count("timeouts");
     this.#stop(false);
     this.#leave();
     this.#release(this);

@@ -4,7 +4,7 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { GroupSettings } from "../options.ts";
-import { Connection, type ConnectionOwner } from "../transport/connection.ts";
+import { Connection, type ConnectionEnd, type ConnectionOwner } from "../transport/connection.ts";
 import {
   FAILURE,
   Outgoing,
@@ -148,9 +148,9 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#engine.timers.set(this.#timer, this.#engine.nowMs + intervalMs * spread);
   }
 
-  gone(): void {
+  gone(_connection: Connection, _queries: unknown, { why }: ConnectionEnd): void {
     this.#connection = null;
-    if (this.#checking) this.failed();
+    if (this.#checking) this.failed({ why: why ?? "connection closed" });
   }
 
   /** Not the server's fault: the timer starts the next check. */

@@ -202,7 +202,7 @@ export class KnownServer implements CheckedServer {
     if (this.health.suspect) this.#outage.lost(queries, answered);
   }
 
-  count(event: ExtraEvent): void {
+  count(event: ExtraEvent | "timeouts"): void {
     this.#metrics.count(event);
   }
 
