@@ -116,6 +116,20 @@ function logOf(rules: readonly Partial<LogRule>[], steps: readonly string[]): st
   });
 }
 
+Deno.test("log knows no client of a connection that has gone", () => {
+  const engine = fakeEngine();
+  const clients = [{ octets: [192, 0, 2, 7], prefix: 32 }];
+  const rule: LogRule = { zones: ["."], clients, format: [], classes: ["all"] };
+  const handler = makeHandler(createLog, { rules: [rule] }, engine);
+  const exchange = exchangeFor({ name: "example.org", transport: "tcp" });
+  exchange.response = engine.writer.begin(exchange, RCODE.NOERROR).end();
+  handler.response!(exchange);
+  assert.equal(engine.lines.length, 1);
+  Object.assign(exchange.origin, { gone: true });
+  handler.response!(exchange);
+  assert.equal(engine.lines.length, 1);
+});
+
 Deno.test("log applies the first rule whose zone matches", () => {
   const engine = fakeEngine();
   const rules = [

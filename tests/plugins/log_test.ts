@@ -107,6 +107,17 @@ const LINES: [title: string, options: Case, line: string][] = [
   ["a millisecond", { format: "{duration}", elapsedMs: 1 }, "0.001s"],
   ["two seconds", { format: "{duration}", elapsedMs: 2000 }, "2s"],
   [
+    "no addresses of a connection that has gone",
+    {
+      format: "{remote} {port} {local}",
+      query: { transport: "tcp" },
+      exchange: {
+        origin: Object.assign(exchangeFor({ name: ".", transport: "tcp" }).origin, { gone: true }),
+      },
+    },
+    "- - -",
+  ],
+  [
     "the time within a batch",
     { format: "{duration} {/nodens/wait}", preciseMs: 0.0125 },
     "0.0000125s 0s",

@@ -41,9 +41,10 @@ export const FIELDS = {
   "class": ({ exchange }) => classText(exchange.qclass),
   "proto": ({ exchange }) => exchange.transport === TCP ? "tcp" : "udp",
   "size": ({ exchange }) => exchange.length,
-  "remote": ({ exchange, engine }) => clientOf(exchange, engine).hostname(),
-  "port": ({ exchange, engine }) => clientOf(exchange, engine).port,
+  "remote": ({ exchange, engine }) => clientOf(exchange, engine)?.hostname() ?? null,
+  "port": ({ exchange, engine }) => clientOf(exchange, engine)?.port ?? null,
   "local": ({ exchange, engine }) => {
+    if (hasGone(exchange)) return null;
     engine.localAddress(exchange, address);
     return address.hostname();
   },
@@ -108,7 +109,13 @@ function hasAuthority(response: Response, type: number): boolean {
   return false;
 }
 
-function clientOf(exchange: Exchange, engine: EngineServices): Address {
+/** Whether the client's connection is closed, and its addresses are unknown. */
+export function hasGone({ origin }: Exchange): boolean {
+  return origin.kind === "stream" && origin.gone;
+}
+
+function clientOf(exchange: Exchange, engine: EngineServices): Address | null {
+  if (hasGone(exchange)) return null;
   engine.clientAddress(exchange, address);
   return address;
 }

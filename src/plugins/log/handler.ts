@@ -4,7 +4,7 @@ import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { NetworkSet } from "../acl/network_set.ts";
 import type { Answered, Value } from "./answered.ts";
-import { FIELDS, fieldText, kindOf } from "./fields.ts";
+import { FIELDS, fieldText, hasGone, kindOf } from "./fields.ts";
 import type { LogOptions, LogPart, LogRule } from "./setup.ts";
 
 /** Logs responses selected by a rule. */
@@ -56,6 +56,7 @@ class Rule {
     if (this.#zones.match(exchange) === null) return false;
     if (this.#except !== null && this.#except.match(exchange) !== null) return false;
     if (this.#clients === null) return true;
+    if (hasGone(exchange)) return false;
     this.#engine.clientAddress(exchange, this.#client);
     return this.#clients.contains(this.#client);
   }
