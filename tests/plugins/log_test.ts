@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { CLASS, EDE, FLAG, RCODE, TYPE } from "../../src/dns/constants.ts";
 import { ErrorText } from "../../src/dns/error_text.ts";
 import { HandlerChain } from "../../src/engine/chain/chain.ts";
+import { AnswerCounters } from "../../src/engine/exchange/answer_source.ts";
 import type { Exchange } from "../../src/engine/exchange/exchange.ts";
 import type { Response } from "../../src/engine/response/response.ts";
 import type { ResponseWriter } from "../../src/engine/response/writer.ts";
@@ -48,7 +49,8 @@ function lines(options: Case): string[] {
   const { preciseMs } = options;
   if (preciseMs !== undefined) engine.io.milliseconds = () => 1000 + preciseMs;
   exchange.response = Object.assign(engine.writer.end(), options.response);
-  exchange.chain = new HandlerChain([{ name: "cache" }, { name: "forward", source: "upstream" }]);
+  const handlers = [{ name: "cache" }, { name: "forward", source: "upstream" }];
+  exchange.chain = new HandlerChain(handlers, new AnswerCounters(engine.counter));
   Object.assign(exchange, options.exchange);
   makeHandler(createLog, { rules }, engine).response!(exchange);
   return engine.lines.map((line) => line.replace(/^\[INFO\] /, ""));
