@@ -16,7 +16,7 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
       for (const rule of rules) {
         if (!rule.concerns(exchange)) continue;
         if (!rule.selects(exchange)) return;
-        const { format } = rule;
+        const { format } = rule.options;
         const endMs = engine.io.milliseconds?.() ?? engine.nowMs;
         const answered: Answered = { exchange, response: exchange.response!, engine, endMs };
         let line = "";
@@ -32,8 +32,7 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
 
 /** A directive. Allocates nothing for responses that it does not select. */
 class Rule {
-  readonly format: readonly LogPart[];
-  readonly #rule: LogRule;
+  readonly options: LogRule;
   readonly #engine: EngineServices;
   readonly #zones: ZoneTable<true>;
   readonly #except: ZoneTable<true> | null;
@@ -42,9 +41,8 @@ class Rule {
   #count = 0;
 
   constructor(rule: LogRule, engine: EngineServices) {
-    const { zones, except, clients, format } = rule;
-    this.format = format;
-    this.#rule = rule;
+    const { zones, except, clients } = rule;
+    this.options = rule;
     this.#engine = engine;
     this.#zones = tableOf(zones);
     this.#except = except === undefined ? null : tableOf(except);
@@ -62,7 +60,7 @@ class Rule {
   }
 
   selects(exchange: Exchange): boolean {
-    const { classes, slowMs, sample, any = false } = this.#rule;
+    const { classes, slowMs, sample, any = false } = this.options;
     // A condition that decides ends the search; the sample counts what is left.
     if (!classes.includes("all")) {
       const fits = classes.length > 0 && classes.includes(kindOf(exchange, this.#engine).class);
