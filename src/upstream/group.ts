@@ -37,6 +37,7 @@ type GroupEvent = keyof typeof COUNTERS;
 /** Servers asked the same questions. */
 export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly engine: EngineServices;
+  readonly zones: readonly string[];
   readonly reply: Reply;
   readonly sockets: SocketQueue;
   readonly hedges = new Budget(HEDGES);
@@ -50,9 +51,15 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   constructor(
     servers: readonly ServerAddress[],
     settings: GroupSettings,
-    { engine, labels }: { engine: EngineServices; labels: Readonly<Record<string, string>> },
+    { engine, labels, zones }: {
+      engine: EngineServices;
+      labels: Readonly<Record<string, string>>;
+      /** Of the server block, for the log. */
+      zones: readonly string[];
+    },
   ) {
     this.engine = engine;
+    this.zones = zones;
     this.settings = settings;
     this.reply = new Reply(engine, labels);
     this.sockets = new SocketQueue(engine, labels);

@@ -50,12 +50,15 @@ const ELSEWHERE: readonly number[] = [RCODE.REFUSED, RCODE.NOTIMP];
 /** Servers that answer by script, for one race at a time; `trace` records events. */
 export class FakeServers implements RaceGroup {
   readonly trace: string[] = [];
+  /** Servers that lost queries, and whether another answered. */
+  readonly lost: string[] = [];
   readonly settings: RaceSettings;
   readonly servers: readonly FakeServer[];
   readonly order: ServerOrder;
   readonly hedges: Budget;
   readonly resends: Budget;
   readonly engine = { nowMs: 0, timers: new Timers(), random: () => 0 };
+  readonly clientQueries = 1;
   open = 0;
   asks = 0;
   ends = 0;
@@ -150,6 +153,10 @@ class FakeServer implements RaceServer {
     this.label = label;
     this.rank = rank;
     this.roundTrip = { meanMs: 10, sampledMs: 0, usualMs, patienceMs };
+  }
+
+  lost(queries: number, answered: boolean): void {
+    if (queries > 0) this.#group.lost.push(`${this.label} ${answered ? "failed over" : "failed"}`);
   }
 
   count(event: ExtraEvent): void {

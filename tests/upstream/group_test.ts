@@ -16,7 +16,11 @@ Deno.test("a group has equal servers once, from the start and after a change", (
   const [first, second] = options.upstreams as [ForwardOptions["upstreams"][0], never];
   const servers = [first, second, first];
   const engine = fakeEngine();
-  const group = new UpstreamGroup(servers, options, { engine, labels: { from: "." } });
+  const group = new UpstreamGroup(servers, options, {
+    engine,
+    labels: { from: "." },
+    zones: ["."],
+  });
   const labels = () => group.servers.map(({ label }) => label);
   assert.deepEqual(labels(), ["10.0.0.1:53", "10.0.0.2:53"]);
   const before = group.servers[0];

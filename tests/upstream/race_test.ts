@@ -288,6 +288,36 @@ for (const [title, rows] of Object.entries(TABLE)) {
   });
 }
 
+const LOST: { title: string; servers: string; lost: string[] }[] = [
+  { title: "nothing of the server that answers", servers: "10 answer / silent", lost: [] },
+  {
+    title: "failed over from a server that fails",
+    servers: "5 failed / 10 answer",
+    lost: ["a failed over"],
+  },
+  {
+    title: "failed over from a server that was outpaced",
+    servers: "100 suspected, 300 answer / 10 answer",
+    lost: ["a failed over"],
+  },
+  {
+    title: "failed, once at each server, though each was asked twice",
+    servers: "5 failed / 5 failed",
+    lost: ["a failed", "b failed"],
+  },
+  {
+    title: "failed over from a server that cannot be asked",
+    servers: "cannot / 10 answer",
+    lost: ["a failed over"],
+  },
+];
+for (const { title, servers, lost } of LOST) {
+  Deno.test(`race: the query counts as ${title}`, () => {
+    const group = new FakeServers(serversOf(servers), {});
+    group.race();
+    assert.deepEqual(group.lost, lost);
+  });
+}
 Deno.test("race: tells how many queries it took, and counts those beside others", () => {
   const hedge = { hedgeMs: 50, hedges: 1, resends: 0 };
   for (

@@ -47,6 +47,12 @@ class Lookup extends PendingQuestion implements RaceHandler {
     this.race = new Race(group, this);
   }
 
+  get clientQueries(): number {
+    let count = 0;
+    for (let one = this.waiters; one !== null; one = one.nextWaiter) if (!one.internal) count++;
+    return count;
+  }
+
   asksFor(exchange: Exchange): boolean {
     return this.race.inquiry.equals(exchange, this.#forward.options.ecsPass);
   }
@@ -89,13 +95,13 @@ export class ForwardHandler implements Handler {
   readonly #queries: number;
   readonly #loopRefused: number;
 
-  constructor(options: ForwardOptions, { engine, position, previous }: HandlerEnvironment) {
+  constructor(options: ForwardOptions, { engine, zones, position, previous }: HandlerEnvironment) {
     const { from, except } = options;
     const labels = { from };
     this.options = options;
     this.#engine = engine;
     this.#lookups = new InFlight(engine, "forward");
-    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels });
+    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels, zones });
     this.#position = position;
     this.#sources = new Sources(
       options,
@@ -222,8 +228,11 @@ export class ForwardHandler implements Handler {
   failed(lookup: Lookup, failure: RaceFailure): void {
     const { error, silent, rcode, extendedError, errorText } = failure;
     let cacheable = true;
+    let queries = lookup.clientQueries;
     this.#end(lookup, (exchange) => {
       exchange.error = error;
+      exchange.errorQueries = queries;
+      if (!exchange.internal) queries = 0;
       if (rcode < 0) {
         exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
       }

@@ -147,6 +147,7 @@ export class Race implements AskHandler {
     } else {
       if (extra === "hedge") server.count("hedgesWon");
       this.#stop();
+      this.#countLost(server);
       this.#handler.answered(outcome.reply, server);
     }
   }
@@ -216,6 +217,7 @@ export class Race implements AskHandler {
       this.#schedule();
     } else {
       this.#stop();
+      this.#countLost(null);
       this.#handler.failed(this.#failure);
     }
   }
@@ -343,6 +345,16 @@ export class Race implements AskHandler {
     this.#extras++;
     this.#extraMs = nowMs + servers[index]!.roundTrip.patienceMs * 2 ** this.#extras;
     this.#ask(index, ticket.dueMs, "resend");
+  }
+
+  /** Tells the servers that did not answer. */
+  #countLost(winner: RaceServer | null): void {
+    const sentTo = this.#sentTo;
+    for (let i = 0; i < sentTo.length; i++) {
+      const server = sentTo[i]!;
+      if (server === winner || sentTo.indexOf(server) < i) continue;
+      server.lost(this.#handler.clientQueries, winner !== null);
+    }
   }
 
   #schedule(): void {

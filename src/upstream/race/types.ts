@@ -15,6 +15,8 @@ export interface RaceServer extends OrderedServer {
     readonly patienceMs: number;
   };
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
+  /** Clients' queries that were sent here and answered by another server, or by none. */
+  lost(queries: number, answered: boolean): void;
   count(event: ExtraEvent): void;
 }
 
@@ -42,6 +44,8 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
+  /** Waiting for the answer. */
+  readonly clientQueries: number;
   /** Valid during the call; `server` sent it. */
   answered(reply: Reply, server: RaceServer): void;
   failed(failure: RaceFailure): void;

@@ -19,6 +19,7 @@ import { Cookie } from "./cookie.ts";
 import { type CheckedServer, Health } from "./health.ts";
 import { EdnsLadder } from "./ladder.ts";
 import { ServerMetrics } from "./metrics.ts";
+import { Outage } from "./outage.ts";
 import { ServerRecord } from "./record.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
@@ -40,6 +41,8 @@ const CHECK_MS = 5000;
 /** Shared by a group's servers. */
 export interface ServerGroup {
   readonly engine: EngineServices;
+  /** Of the server block, for the log. */
+  readonly zones: readonly string[];
   readonly settings: GroupSettings;
   readonly reply: Reply;
   readonly sockets: SocketQueue;
@@ -69,6 +72,7 @@ export class KnownServer implements CheckedServer {
   readonly roundTrip = new RoundTrip();
   /** Set by `loop`: only probes are sent. */
   looping = false;
+  readonly #outage: Outage;
   readonly record = new ServerRecord();
   readonly #metrics: ServerMetrics;
   readonly #watch: Timer;
@@ -104,6 +108,7 @@ export class KnownServer implements CheckedServer {
       count: (found) => this.#metrics.count(found ? "connectionsFound" : "connectionsOpened"),
       mismatched: () => this.countMismatch(),
     });
+    this.#outage = new Outage(this.label, group);
     this.health = new Health(this, settings, engine);
     this.cookie = new Cookie({ enabled: settings.cookies, random: engine.random });
     this.spelling = new Spelling(settings.mixedCase);
@@ -192,6 +197,10 @@ export class KnownServer implements CheckedServer {
     if (this.#heardMs < sentMs) this.#suspect();
   }
 
+  lost(queries: number, answered: boolean): void {
+    if (this.health.suspect) this.#outage.lost(queries, answered);
+  }
+
   count(event: ExtraEvent | "timeouts"): void {
     this.#metrics.count(event);
   }
@@ -218,13 +227,17 @@ export class KnownServer implements CheckedServer {
     this.#heardMs = nowMs;
     this.roundTrip.sample(durationMs, nowMs);
     if (!this.#retired) this.#metrics.showUp(true);
+    if (this.health.suspect && !this.#retired) this.#outage.end();
     this.health.heard();
   }
 
   checkFailed(why: string): void {
     this.#metrics.count("failedChecks");
     this.record.fail(`health check: ${why}`, this.engine.nowMs);
-    if (this.health.down && !this.#retired) this.#metrics.showUp(false);
+    if (this.health.down && !this.#retired) {
+      this.#metrics.showUp(false);
+      this.#outage.down(why);
+    }
   }
 
   #watchAt(dueMs: number): void {
