@@ -45,7 +45,7 @@ const BESIDE_MS = 250;
 export interface ServerOptions extends
   Pick<
     DataPlaneOptions,
-    "driver" | "inherited" | "logsFields" | "onDead" | "onHarm" | "clock"
+    "driver" | "inherited" | "logsFields" | "observes" | "onDead" | "onHarm" | "clock"
   > {
   workers: number;
   registry: MetricRegistry;

@@ -17,12 +17,15 @@ import {
   TCP,
   WAIT,
 } from "./exchange/exchange.ts";
+import { AnswerCounters } from "./exchange/answer_source.ts";
 import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
 import type { Io, StreamHandler } from "./io.ts";
 import { Memory } from "./memory.ts";
+import { Observer } from "./observe/observer.ts";
+import type { ObserveRequest } from "./observe/requests.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { isProbe } from "./question/probe.ts";
 import { Response } from "./response/response.ts";
@@ -48,6 +51,8 @@ export interface EngineOptions {
   wallMs?: () => number;
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
+  /** Keeps what `top` and `watch` show. */
+  observes?: boolean;
 }
 
 /** Far above the needs of the miss benchmark. */
@@ -55,7 +60,7 @@ const MAX_EXCHANGES = 6144;
 
 /**
  * State machine of the data plane. Handlers use `EngineServices`, drivers `Traffic`, the control
- * plane `configure`, `deliver`, `ask` and `unready`.
+ * plane `configure`, `deliver`, `ask`, `observe` and `unready`.
  */
 export class Engine implements EngineServices, Traffic {
   nowMs = 0;
@@ -81,7 +86,9 @@ export class Engine implements EngineServices, Traffic {
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure = new Response(new Memory(512));
-  readonly #empty = new HandlerChain([]);
+  readonly #answers: AnswerCounters;
+  readonly #observer: Observer | null;
+  readonly #empty: HandlerChain;
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
   #timeouts: StreamTimeouts[] = [];
@@ -98,7 +105,10 @@ export class Engine implements EngineServices, Traffic {
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
     this.#limits = options.limits;
-    this.#blocks = new Blocks(options.handlers);
+    this.#answers = new AnswerCounters(this.counter);
+    this.#observer = options.observes === true ? new Observer(this, this.#answers.list) : null;
+    this.#blocks = new Blocks(options.handlers, this.#answers);
+    this.#empty = new HandlerChain([], this.#answers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES, this.#empty);
@@ -132,6 +142,11 @@ export class Engine implements EngineServices, Traffic {
 
   ask(block: number, position: number, request: unknown): unknown {
     return this.#blocks.handlerAt(block, position)?.ask?.(request);
+  }
+
+  /** Null unless queries are observed. */
+  observe(request: ObserveRequest): unknown {
+    return this.#observer?.answer(request) ?? null;
   }
 
   unready(): [block: number, plugin: string][] {
@@ -306,6 +321,7 @@ export class Engine implements EngineServices, Traffic {
     const size = verdict === DROP
       ? 0
       : this.#responses.write(exchange, exchange.response!, out, outOffset);
+    this.#ended(exchange, size);
     chain.sent(exchange, size);
     return size;
   }
@@ -325,6 +341,7 @@ export class Engine implements EngineServices, Traffic {
       exchange.response = response;
       exchange.zone = -1;
       exchange.answeredBy = -1;
+      this.#ended(exchange, length);
       this.#blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
     }
     return length;
@@ -349,6 +366,12 @@ export class Engine implements EngineServices, Traffic {
     this.#pool.release(exchange);
   }
 
+  /** Counts a client's query; size 0 if unsent. */
+  #ended(exchange: Exchange, sizeBytes: number): void {
+    if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
+    if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
+  }
+
   #answerStream(exchange: Exchange, stream: StreamOrigin): void {
     const { response, chain } = exchange;
     let length = 0;
@@ -359,6 +382,7 @@ export class Engine implements EngineServices, Traffic {
       stream.answer(this.#out, 6, length + 2);
     }
     // Before `update`, which may read another query.
+    this.#ended(exchange, length);
     chain.sent(exchange, length);
     stream.update();
   }
@@ -367,6 +391,7 @@ export class Engine implements EngineServices, Traffic {
     const { response, chain } = exchange;
     const sends = response !== null && !this.#responses.discards(exchange, response);
     const length = sends ? this.#responses.write(exchange, response, this.#out, 0) : 0;
+    this.#ended(exchange, length);
     chain.sent(exchange, length);
     if (sends) this.io.reply(address, this.#out, 0, length);
     else this.io.forget(address);

@@ -23,6 +23,8 @@ export type LogFields = Readonly<
 /** A plugin in a server block. Never throws on client or upstream input. */
 export interface Handler {
   readonly name: string;
+  /** Source of its answers, if not its name. */
+  readonly source?: string;
   /** Sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;

@@ -1,4 +1,5 @@
 import { CLASS } from "../../dns/constants.ts";
+import { type AnswerCounters, OWN_SOURCE } from "../exchange/answer_source.ts";
 import {
   ANSWERED,
   type Chain,
@@ -21,12 +22,14 @@ export class HandlerChain implements Chain {
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
   readonly observer: Handler | null;
+  readonly sources: readonly string[];
+  readonly answerCounters: readonly number[];
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
   /** Last handler first. */
   readonly #responders: readonly number[];
 
-  constructor(handlers: readonly Handler[], signature = "") {
+  constructor(handlers: readonly Handler[], answers: AnswerCounters, signature = "") {
     const positions = (method: "query" | "response") =>
       handlers.flatMap((handler, i) => handler[method] === undefined ? [] : [i]);
     this.signature = signature;
@@ -41,6 +44,8 @@ export class HandlerChain implements Chain {
     this.recordOrder = handlers.find(({ recordOrder }) => recordOrder !== undefined)?.recordOrder ??
       null;
     this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
+    this.sources = [OWN_SOURCE, ...handlers.map(({ name, source }) => source ?? name)];
+    this.answerCounters = this.sources.map((source) => answers.indexOf(source));
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 

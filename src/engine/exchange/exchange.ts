@@ -52,6 +52,10 @@ export interface Chain {
   readonly flagsSet: number;
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
+  /** Of answers, by `answeredBy` + 1. */
+  readonly sources: readonly string[];
+  /** In the shared array, by `answeredBy` + 1. */
+  readonly answerCounters: readonly number[];
   pluginAt(position: number): string | undefined;
   /** Asks handlers from `start` down. */
   descend(exchange: Exchange, start: number): Verdict;
@@ -69,6 +73,8 @@ const NO_CHAIN: Chain = {
   flagsSet: 0,
   flagsCleared: 0,
   recordOrder: null,
+  sources: [],
+  answerCounters: [],
   pluginAt: () => undefined,
   descend: () => NEXT,
   rise: () => false,

@@ -57,6 +57,7 @@ export const createForward: CreateHandler<ForwardOptions> = (options, environmen
 /** Forwards queries; equal questions in flight are sent once. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
+  readonly source = "upstream";
   readonly recursive = true;
   options: ForwardOptions;
   readonly #engine: EngineServices;
