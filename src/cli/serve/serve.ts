@@ -141,6 +141,7 @@ async function serve(
       registry,
       logger,
       logsFields: output.format === "json",
+      observes: values.top === "on",
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
         isBeside,

@@ -1,11 +1,10 @@
+import type { ListName, ListSpan } from "../../engine/observe/requests.ts";
+
 /** Lists that `top` can show. */
-export const TOP_LISTS = ["names", "clients", "zones", "failures", "slow"] as const;
+export const TOP_LISTS: readonly ListName[] = ["names", "clients", "zones", "failures", "slow"];
 
-/** Name of a list. */
-export type TopListName = (typeof TOP_LISTS)[number];
-
-/** Time that the lists cover: one to two minutes, or up to an hour. */
-export type TopSpan = "minute" | "hour";
+/** Spans that the lists can cover: one to two minutes, or up to an hour. */
+export const TOP_SPANS: readonly ListSpan[] = ["minute", "hour"];
 
 /** What a serving nodens does now; JSON of the verb `top`. Names are in presentation format. */
 export interface TopSnapshot {
@@ -16,7 +15,7 @@ export interface TopSnapshot {
   at: string;
   dataPlanes: { running: number; answered: number };
   rates: TopRates;
-  /** Null with `-top off`, and before the first query. */
+  /** Null with `-top off`. */
   latency: TopLatency | null;
   caches: TopCache[];
   upstreams: TopUpstream[];
@@ -44,8 +43,10 @@ export interface TopQuantiles {
   p99: number | null;
 }
 
-/** Time until an answer, over the time of the rates. */
+/** Time until an answer, in the last one or two minutes. */
 export interface TopLatency {
+  /** Time that is covered. */
+  seconds: number;
   all: TopQuantiles;
   /** Only queries that had to wait, mostly for an upstream. */
   waited: TopQuantiles;
@@ -65,13 +66,14 @@ export interface TopUpstream {
   to: string;
   state: string;
   rttMs: number | null;
-  repliesPerSecond: number;
-  failuresPerSecond: number;
+  /** Null in the first snapshot after a pause. */
+  repliesPerSecond: number | null;
+  failuresPerSecond: number | null;
 }
 
 /** The most frequent of each kind; a list that was not asked for is empty. */
 export interface TopLists {
-  span: TopSpan;
+  span: ListSpan;
   /** Time that is covered. */
   seconds: number;
   /** One query of so many is counted, for so many; 1: each. Failures and waits: up to a limit. */

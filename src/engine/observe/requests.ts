@@ -105,6 +105,8 @@ export interface WatchReply {
   lost: number;
   /** There are more lines. */
   more: boolean;
-  /** True if too many watch already. */
+  /** The watch has begun with this request. */
+  begun: boolean;
+  /** Too many watch already. */
   refused: boolean;
 }

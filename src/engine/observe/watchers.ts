@@ -46,7 +46,7 @@ class Watcher {
     this.#ring.put(row, sighting, response, timeMs);
   }
 
-  collect(): Omit<WatchReply, "refused"> {
+  collect(): Pick<WatchReply, "lines" | "lost" | "more"> {
     const count = Math.min(LINES_PER_REPLY, this.#count);
     const lines: SightingLine[] = [];
     for (let i = 0; i < count; i++) lines.push(this.#ring.line((this.#first + i) % RING_LINES));
@@ -102,16 +102,17 @@ export class Watchers {
   collect(id: string, filter: WatchFilter): WatchReply {
     const { nowMs, timers } = this.#engine;
     let watcher = this.#byId.get(id);
+    const begun = watcher === undefined;
     if (watcher === undefined) {
       if (this.#byId.size >= MAX_WATCHERS) {
-        return { lines: [], lost: 0, more: false, refused: true };
+        return { lines: [], lost: 0, more: false, begun: false, refused: true };
       }
       watcher = new Watcher(filter, nowMs);
       this.#byId.set(id, watcher);
       if (this.#timer.index < 0) timers.set(this.#timer, nowMs + WATCH_MS);
     }
     watcher.collectedMs = nowMs;
-    return { ...watcher.collect(), refused: false };
+    return { ...watcher.collect(), begun, refused: false };
   }
 
   end(id: string): void {
