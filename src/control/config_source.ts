@@ -14,6 +14,8 @@ export interface ConfigSourceOptions {
 export class ConfigSource {
   /** Hexadecimal SHA-512 of Corefile and imports. */
   hash = "";
+  /** The Corefile without its imports, as last read. */
+  text = "";
   readonly #options: ConfigSourceOptions;
 
   constructor(options: ConfigSourceOptions) {
@@ -34,6 +36,7 @@ export class ConfigSource {
     };
     try {
       const text = make?.() ?? readText(file, host);
+      this.text = text;
       read.set("", text);
       const loaded = await readConfig({ file, text, defaultPort }, view);
       for (const path of [...read.keys()]) {

@@ -16,6 +16,7 @@ import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { HttpContext } from "./endpoints/http/connection.ts";
 import { StatusSource } from "./endpoints/status_source.ts";
+import type { PageOptions } from "./page/page.ts";
 import { denoHost } from "./host_deno.ts";
 import type { Logger } from "./log/logger.ts";
 import type { TopSource } from "./observe/top_source.ts";
@@ -56,6 +57,8 @@ export interface ServerOptions extends
   isBeside?: () => boolean;
   logger: Logger;
   metricsAddresses: readonly HttpAddress[];
+  /** Absent: no page for operators. */
+  page?: Pick<PageOptions, "audience" | "corefile">;
   build: { version: string; deno: string };
 }
 
@@ -153,7 +156,7 @@ export class Server {
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
-    const { driver, logger, registry, build, metricsAddresses, isBeside = never, marks } =
+    const { driver, logger, registry, build, metricsAddresses, isBeside = never, marks, page } =
       this.#options;
     for (const delivery of await this.#followers.prepare()) this.#gate.deliver(delivery);
     this.tls.configure(config);
@@ -174,6 +177,13 @@ export class Server {
       metricsAddresses,
       mark: marks?.probe ?? 0,
       status,
+      ...page && {
+        page: {
+          ...page,
+          snapshot: async () => await (await this.top()).snapshot(),
+          reload: () => status.reload,
+        },
+      },
       maxConnections: this.#files.http,
       libc,
       clock: this.#clock,

@@ -1,10 +1,11 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
+import type { Page, PageOptions } from "../page/page.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import { HealthProbe, type HealthProbeOptions } from "./health_probe.ts";
-import type { HttpContext } from "./http/connection.ts";
-import { type HttpReply, textReply } from "./http/message.ts";
+import type { HttpConnection, HttpContext } from "./http/connection.ts";
+import { type HttpReply, type HttpRequest, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
 import { Profiles } from "./profiles.ts";
@@ -17,6 +18,8 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   build: { version: string; deno: string };
   metricsAddresses: readonly HttpAddress[];
   status?: StatusSource;
+  /** Absent: no page. */
+  page?: Omit<PageOptions, "clock" | "ffi" | "onFailure">;
 }
 
 /** Serves the `prometheus`, `health`, `ready` and `pprof` directives. */
@@ -27,6 +30,7 @@ export class Endpoints {
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
   readonly #profiles: Profiles;
+  #page: Promise<Page> | null = null;
   #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
@@ -50,10 +54,9 @@ export class Endpoints {
     const routes: HttpRoute[] = [];
     const addMetrics = ({ host, port }: HttpAddress) => {
       routes.push({ host, port, path: "/metrics", handler: this.#metrics.serve });
-      if (status === undefined) return;
-      const handler = () => status.respond();
-      // Zones, upstreams and file names are confidential.
-      routes.push({ host, port, path: "/status", handler, localOnly: true });
+      // Zones, upstreams and file names are confidential, the page's names and clients even more.
+      const local = this.#localRoutes.map((route) => ({ host, port, ...route, localOnly: true }));
+      routes.push(...local);
     };
     metricsAddresses.forEach(addMetrics);
     for (const endpoint of endpoints) if (endpoint.kind === "prometheus") addMetrics(endpoint);
@@ -103,6 +106,30 @@ export class Endpoints {
     this.#stopping = true;
     this.#probe.stop();
     await this.#servers.stop(limitMs);
+  }
+
+  get #localRoutes(): Pick<HttpRoute, "path" | "handler">[] {
+    const { status, page } = this.#options;
+    const routes: Pick<HttpRoute, "path" | "handler">[] = [];
+    if (status !== undefined) routes.push({ path: "/status", handler: () => status.respond() });
+    if (page === undefined) return routes;
+    const withPage = async () => await (this.#page ??= this.#loadPage(page));
+    const events = async (_: HttpRequest, connection: HttpConnection) =>
+      (await withPage()).events(connection);
+    routes.push({ path: "/", handler: async () => await (await withPage()).document() });
+    routes.push({ path: "/events", handler: events });
+    return routes;
+  }
+
+  /** On demand: most processes are never looked at. */
+  async #loadPage(page: NonNullable<EndpointsOptions["page"]>): Promise<Page> {
+    const { Page } = await import("../page/page.ts");
+    return new Page({
+      ...page,
+      clock: this.#clock,
+      ffi: this.#options.libc != null,
+      onFailure: this.http.counts.handlerFailed,
+    });
   }
 
   async #health(): Promise<HttpReply> {

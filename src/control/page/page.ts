@@ -24,8 +24,8 @@ export interface PageFacts {
 export interface PageOptions extends PageFacts {
   audience: PageAudience;
   clock: Clock;
-  /** User at the other end of a connection, or null. */
-  userOf?: (connection: Pick<HttpConnection, "ends">) => number | null;
+  /** Whether the kernel may be asked who is at the other end of a connection. */
+  ffi: boolean;
   onFailure: (error: unknown) => void;
 }
 
@@ -60,9 +60,9 @@ export class Page {
   }
 
   #trusts(connection: Pick<HttpConnection, "ends">): boolean {
-    const { audience, userOf = userAtOtherEnd } = this.#options;
+    const { audience, ffi } = this.#options;
     if (audience === "local") return true;
-    const user = userOf(connection);
+    const user = ffi ? userAtOtherEnd(connection) : null;
     return user !== null && (user === 0 || user === Deno.uid());
   }
 
