@@ -71,7 +71,7 @@ ${tile("planes", "Data planes answering")}
 <h2 id="history">Last five minutes</h2>
 <div class="charts">
 ${chart("sources", "Answers a second by source")}
-${chart("latency", "Latency of all answers")}
+${chart("latency", "Latency, over a minute")}
 ${chart("hits", "Hit ratio")}
 </div>
 </section>

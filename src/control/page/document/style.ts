@@ -40,7 +40,7 @@ button {
   font: inherit; color: inherit; background: var(--raised); border: 1px solid var(--quiet);
   border-radius: 6px; padding: 0.2rem 0.8rem; min-height: 1.75rem; cursor: pointer;
 }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 0.5rem; margin: 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.25rem, 1fr)); gap: 0.5rem; margin: 0; }
 .tiles div { background: var(--raised); border: 1px solid var(--line); border-radius: 6px; padding: 0.5rem 0.75rem; }
 dt { color: var(--quiet); font-size: 0.8125rem; }
 dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
