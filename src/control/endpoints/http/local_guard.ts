@@ -36,7 +36,8 @@ export function refuseForeign({ headers }: Pick<HttpRequest, "headers">): HttpRe
   }
   const origin = headers.get("origin");
   // Browsers without Sec-Fetch-Site; a sandboxed frame sends "null".
-  if (origin !== undefined && origin.toLowerCase() !== `http://${host}`.toLowerCase()) {
+  const own = `http://${host ?? ""}`;
+  if (origin !== undefined && origin.toLowerCase() !== own.toLowerCase()) {
     return refusal(403, "not for other sites");
   }
   return null;
