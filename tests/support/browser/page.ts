@@ -1,10 +1,12 @@
 import { eventually } from "../run/eventually.ts";
 import type { DevTools } from "./devtools.ts";
 
-const KEYS: Readonly<Record<string, { code: string; windowsVirtualKeyCode: number }>> = {
+const KEYS: Readonly<
+  Record<string, { code: string; windowsVirtualKeyCode: number; text?: string }>
+> = {
   Tab: { code: "Tab", windowsVirtualKeyCode: 9 },
-  Enter: { code: "Enter", windowsVirtualKeyCode: 13 },
-  " ": { code: "Space", windowsVirtualKeyCode: 32 },
+  Enter: { code: "Enter", windowsVirtualKeyCode: 13, text: "\r" },
+  " ": { code: "Space", windowsVirtualKeyCode: 32, text: " " },
 };
 
 interface RemoteValue {
@@ -16,6 +18,8 @@ interface RemoteValue {
 export class BrowserPage {
   /** Errors and warnings of the console, exceptions, failed loads and policy violations. */
   readonly complaints: string[] = [];
+  /** Status and address of each response. */
+  readonly responses: { status: number; url: string }[] = [];
   readonly #tools: DevTools;
   readonly #session: string;
 
@@ -68,7 +72,7 @@ export class BrowserPage {
   }
 
   async press(key: string): Promise<void> {
-    const event = { key, ...KEYS[key], ...key.length === 1 && { text: key } };
+    const event = { key, ...KEYS[key] };
     await this.send("Input.dispatchKeyEvent", { type: "keyDown", ...event });
     await this.send("Input.dispatchKeyEvent", { type: "keyUp", ...event });
   }
@@ -92,6 +96,10 @@ export class BrowserPage {
 
   #hear(method: string, params: Record<string, unknown>): void {
     const text = JSON.stringify(params);
+    if (method === "Network.responseReceived") {
+      const { status, url } = params.response as { status: number; url: string };
+      this.responses.push({ status, url });
+    }
     if (method === "Runtime.exceptionThrown") this.complaints.push(text);
     if (method === "Audits.issueAdded") this.complaints.push(text);
     const { type, entry } = params as { type?: string; entry?: { level: string } };

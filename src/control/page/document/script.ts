@@ -43,8 +43,8 @@ function connect() {
 
 /** Tells whether what is shown is current: a screen reader announces each change. */
 function tell() {
-  const late = heardAt === null || performance.now() - heardAt > STALE_MS;
   const lost = source.readyState !== EventSource.OPEN;
+  const late = lost || heardAt === null || performance.now() - heardAt > STALE_MS;
   document.body.className = late && heardAt !== null ? "stale" : paused ? "paused" : "";
   let text = paused ? "Paused" : "Live";
   if (heardAt === null) text = lost ? "Connecting" : "Waiting for the first values";

@@ -86,9 +86,8 @@ function duration(seconds) {
   const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const first = units.findIndex(([size]) => seconds >= size);
   if (first < 0) return "0 s";
-  return units.slice(first, first + 2).map(([size, unit], i) => {
-    const whole = i === 0 ? seconds : seconds % units[first][0];
-    return Math.floor(whole / size) + " " + unit;
-  }).join(" ");
+  const [[size, unit], lower] = units.slice(first, first + 2);
+  const rest = lower === undefined ? 0 : Math.floor(seconds % size / lower[0]);
+  return Math.floor(seconds / size) + " " + unit + (rest > 0 ? " " + rest + " " + lower[1] : "");
 }
 `;
