@@ -56,11 +56,13 @@ window.loot = Promise.all(Object.entries(tries).map(async ([name, work]) =>
   [name, await limited(work)])).then(Object.fromEntries);
 `;
 
-/** Serves a hostile page at any name. */
+/** The hostile page. */
+export const ATTACK = `<!doctype html><title>Attacker</title><body><script>${SCRIPT}</script>`;
+
+/** Serves the hostile page at any name. */
 export function serveAttacker(port: number): Deno.HttpServer {
-  const html = `<!doctype html><title>Attacker</title><body><script>${SCRIPT}</script>`;
   return Deno.serve(
     { hostname: "127.0.0.1", port, onListen() {} },
-    () => new Response(html, { headers: { "content-type": "text/html" } }),
+    () => new Response(ATTACK, { headers: { "content-type": "text/html" } }),
   );
 }

@@ -19,8 +19,9 @@ export async function startChromium({ names = [] }: { names?: string[] } = {}): 
       ...["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`],
       ...["--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions"],
       ...["--disable-background-networking", "--disable-component-update", "--mute-audio"],
-      // Each would ask the network at start.
-      ...["--disable-sync", "--disable-default-apps", "--disable-features=OptimizationHints"],
+      ...["--disable-sync", "--disable-default-apps"],
+      // Other browsers do not keep public pages from local addresses.
+      "--disable-features=OptimizationHints,LocalNetworkAccessChecks",
       ...["--no-proxy-server", `--host-resolver-rules=${rules}`],
       ...Deno.uid() === 0 ? ["--no-sandbox"] : [],
       "about:blank",

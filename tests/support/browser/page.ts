@@ -22,6 +22,7 @@ export class BrowserPage {
   readonly responses: { status: number; url: string }[] = [];
   readonly #tools: DevTools;
   readonly #session: string;
+  readonly #answers = new Map<string, string>();
 
   private constructor(tools: DevTools, session: string) {
     this.#tools = tools;
@@ -71,6 +72,12 @@ export class BrowserPage {
     );
   }
 
+  /** Answers requests for an address in place of its server. */
+  async answerFor(url: string, html: string): Promise<void> {
+    this.#answers.set(url, btoa(html));
+    await this.send("Fetch.enable", { patterns: [{ urlPattern: url }] });
+  }
+
   async press(key: string): Promise<void> {
     const event = { key, ...KEYS[key] };
     await this.send("Input.dispatchKeyEvent", { type: "keyDown", ...event });
@@ -96,6 +103,14 @@ export class BrowserPage {
 
   #hear(method: string, params: Record<string, unknown>): void {
     const text = JSON.stringify(params);
+    if (method === "Fetch.requestPaused") {
+      const { requestId, request: { url } } = params as {
+        requestId: string;
+        request: { url: string };
+      };
+      const answer = { requestId, responseCode: 200, body: this.#answers.get(url) };
+      this.send("Fetch.fulfillRequest", answer).catch(() => {});
+    }
     if (method === "Network.responseReceived") {
       const { status, url } = params.response as { status: number; url: string };
       this.responses.push({ status, url });
