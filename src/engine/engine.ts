@@ -368,8 +368,9 @@ export class Engine implements EngineServices, Traffic {
 
   /** Counts a client's query; size 0 if unsent. */
   #ended(exchange: Exchange, sizeBytes: number): void {
-    if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
+    // The observer may note what was counted before.
     if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
+    if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
   }
 
   #answerStream(exchange: Exchange, stream: StreamOrigin): void {

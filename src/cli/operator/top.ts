@@ -3,7 +3,7 @@ import { TOP_LISTS, type TopSnapshot } from "../../control/observe/top_snapshot.
 import type { ListName } from "../../engine/observe/requests.ts";
 import type { Call, CommandIo } from "../command.ts";
 import type { FlagValues } from "../flags.ts";
-import { ask, NoAnswer, printVerb, type VerbRequest } from "./ask.ts";
+import { ask, printVerb, type VerbRequest } from "./ask.ts";
 import type { OPERATOR_FLAGS } from "./flags.ts";
 import { openScreen, processTerminal, type Screen } from "./terminal.ts";
 import { SCREEN_LISTS, topText } from "./top_text.ts";
@@ -35,25 +35,19 @@ export async function top({ values }: Call<Values>, { output }: CommandIo): Prom
   if (terminal === null) {
     const text = (snapshot: TopSnapshot) =>
       `${topText(snapshot, { lists, size: null }).join("\n")}\n`;
-    return await printVerb("top", request, { control, json, output, text });
+    return await printVerb(request, { control, json, output, text });
   }
   const snapshot = async () => {
     const { value } = await ask(request, control).next();
     return value as TopSnapshot;
   };
   const screen = openScreen(terminal);
-  let failure: unknown = null;
   try {
     await showTop(screen, { snapshot, lists });
-  } catch (error) {
-    failure = error;
   } finally {
     screen.close();
   }
-  if (failure === null) return 0;
-  if (!(failure instanceof NoAnswer)) throw failure;
-  output.err(`nodens top: ${failure.message}\n`);
-  return 1;
+  return 0;
 }
 
 /** Redraws a screen each second until it ends. Rejects if no snapshot comes. */

@@ -29,7 +29,7 @@ export function topText(
   const tables = snapshot.lists === null
     ? [["", "No lists: this nodens was started with -top off."]]
     : chooseTables(snapshot.lists, lists, left);
-  const lines = [...head, ...tables.flat()].map((line) => line.slice(0, columns).trimEnd());
+  const lines = [...head, ...tables.flat()].map((line) => line.slice(0, columns - 1).trimEnd());
   return size === null ? lines : lines.slice(0, size.rows);
 }
 
@@ -57,9 +57,9 @@ function summary({ version, pid, at, rates, latency, caches, dataPlanes, lists }
   ];
   if (rcodes.length > 0) lines.splice(2, 0, `Rcodes/s: ${rcodes.join(", ")}`);
   if (latency !== null) {
-    lines.push(
-      `Latency: ${quantileText(latency.all)}; of those that waited ${quantileText(latency.waited)}`,
-    );
+    const { all, waited, seconds } = latency;
+    lines.push(`Latency (${secondsText(seconds)}): ${quantileText(all)}`);
+    if (waited.p50 !== null) lines.push(`  of those that waited: ${quantileText(waited)}`);
   }
   if (lists !== null && lists.sampledEvery > 1) {
     lines.push(`Lists: one query of ${lists.sampledEvery} is counted, for all of them`);
@@ -89,7 +89,7 @@ function chooseTables(lists: TopLists, wanted: readonly ListName[], left: number
   const fit = Math.max(1, Math.min(tables.length, Math.floor(left / (2 + LEAST_ENTRIES))));
   const shown = tables.slice(0, fit);
   const each = Math.floor(left / fit);
-  // What a short list leaves is the others'.
+  // A long list gets the rows that a short one leaves.
   const spare = shown.reduce((sum, { length }) => sum + Math.max(0, each - length), 0);
   return shown.map((lines) => lines.slice(0, each + spare));
 }

@@ -22,7 +22,7 @@ export function watch({ values }: Call<Values>, { output }: CommandIo): Promise<
     slow: slow === 0 ? undefined : String(slow),
     sample: sample === 1 ? undefined : String(sample),
   };
-  return printVerb("watch", { verb: "watch", parameters }, {
+  return printVerb({ verb: "watch", parameters }, {
     control,
     json,
     output,

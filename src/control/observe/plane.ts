@@ -24,6 +24,11 @@ export async function askPlanes<Reply>(
   );
 }
 
+/** The answers that there are. */
+export function present<T>(replies: readonly (T | null | undefined)[]): T[] {
+  return replies.filter((reply) => reply !== null && reply !== undefined);
+}
+
 /** Text that a terminal shows as it is. */
 export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?");

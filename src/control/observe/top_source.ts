@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { latencyQuantile } from "../../engine/observe/latency.ts";
 import type { ListName, ListReply, ListSpan, TallyReply } from "../../engine/observe/requests.ts";
 import { secondsOf, TOP_ENTRIES } from "./lists.ts";
-import { askPlanes, type ObservedPlane, printable } from "./plane.ts";
+import { askPlanes, type ObservedPlane, present, printable } from "./plane.ts";
 import {
   TOP_LISTS,
   type TopLatency,
@@ -82,7 +82,7 @@ export class TopSource {
       this.#share("status", this.#status),
       this.#share("tallies", () => askPlanes<TallyReply>(this.#planes, { type: "tallies" })),
     ]);
-    const tallies = replies.filter((reply) => reply != null);
+    const tallies = present(replies);
     const nowMs = this.#clock.now();
     const now = this.#totals(status, tallies, nowMs);
     const recent = this.#recent(nowMs);
@@ -119,7 +119,7 @@ export class TopSource {
       const request = { type: "list", list, span } as const;
       const key = `${list} ${span}`;
       const all = await this.#share(key, () => askPlanes<ListReply>(this.#planes, request));
-      return [list, all.filter((reply) => reply != null)] as const;
+      return [list, present(all)] as const;
     }));
     const of = Object.fromEntries(replies) as Partial<Record<ListName, ListReply[]>>;
     return {

@@ -63,7 +63,7 @@ export function minuteStart(replies: readonly TallyReply[], nowMs: number): Tota
 
 /** Rates between two totals. */
 export function ratesBetween(before: Totals, now: Totals): TopRates {
-  const seconds = Math.max(0.001, (now.atMs - before.atMs) / 1000);
+  const seconds = Math.max(1, (now.atMs - before.atMs) / 1000);
   const rate = (from: number, to: number) => Math.max(0, to - from) / seconds;
   const bySource = [...now.sources].map(([source, count]) => ({
     source,

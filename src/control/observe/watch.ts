@@ -9,7 +9,7 @@ import {
 import { VerbError } from "../../plugins/verbs.ts";
 import { clientText } from "./client_text.ts";
 import { shownRcode } from "./lists.ts";
-import { askPlanes, type ObservedPlane, printable } from "./plane.ts";
+import { askPlanes, type ObservedPlane, present, printable } from "./plane.ts";
 
 /** Between collections. */
 const COLLECT_MS = 150;
@@ -75,7 +75,7 @@ export async function watch(
   async function* lines(): AsyncGenerator<WatchLine | LostLines> {
     try {
       while (!gone.aborted) {
-        const replies = (await collect()).filter((reply) => reply != null);
+        const replies = present(await collect());
         const found = replies.flatMap((reply) => reply.lines);
         for (const line of found.sort((a, b) => a.timeMs - b.timeMs)) yield shown(line);
         const lost = replies.reduce((sum, reply) => sum + reply.lost, 0);

@@ -13,8 +13,8 @@ export const STALE_SOURCE = "stale";
 export const OWN_SOURCE = "nodens";
 
 /**
- * Who answered: "stale", "cache", "upstream" (also for the failure to get an answer from one),
- * another plugin's name, or "nodens". Allocates nothing.
+ * Source of an answer: "stale", "cache", "upstream" (also for the failure to get an answer from
+ * one), another plugin's name, or "nodens". Allocates nothing.
  */
 export function answerSource({ stale, chain, answeredBy }: Exchange): string {
   return stale ? STALE_SOURCE : chain.sources[answeredBy + 1] ?? OWN_SOURCE;

@@ -114,7 +114,7 @@ export class Observer {
 
   #tallies(nowMs: number): TallyReply {
     const { tallies, periods } = this.#memory!;
-    const seconds = (nowMs - periods.startMs("minute")) / 1000;
+    const seconds = periods.seconds("minute", nowMs);
     return { ...tallies.read(), seconds, sampledEvery: this.#sampler.every };
   }
 

@@ -73,19 +73,23 @@ export class Periods {
     this.#block = block;
   }
 
-  /** When the time that a span covers began. */
-  startMs(span: ListSpan): number {
+  #startMs(span: ListSpan): number {
     const startMs = span === "minute"
       ? (this.#minute - 1) * MINUTE_MS
       : (Math.floor(this.#minute * MINUTE_MS / BLOCK_MS) - BLOCKS + 1) * BLOCK_MS;
     return Math.max(startMs, this.#sinceMs);
   }
 
+  /** Time that a span covers; a second at least, for rates. */
+  seconds(span: ListSpan, nowMs: number): number {
+    return Math.max(1, (nowMs - this.#startMs(span)) / 1000);
+  }
+
   list(list: ListName, span: ListSpan, nowMs: number): ListReply {
     const last = this.#last === null ? [] : [this.#last];
     const periods = [this.current, ...span === "minute" ? last : this.#blocks];
     return {
-      seconds: (nowMs - this.startMs(span)) / 1000,
+      seconds: this.seconds(span, nowMs),
       counts: list === "slow" ? [] : periods.flatMap((period) => period.counts(list)),
       slow: list === "slow" ? periods.flatMap(({ slow }) => slow.lines()) : [],
     };

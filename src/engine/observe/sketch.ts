@@ -1,16 +1,18 @@
 import { Memory } from "../memory.ts";
 
-/**
- * Entries of a sketch: what has more than 1/128 of the queries is in it for certain, and a scan of
- * all entries takes about a tenth of a microsecond.
- */
+/** Entries of a sketch: what has more than 1/128 of the queries is in it for certain. */
 export const SKETCH_ENTRIES = 128;
+/** Lists of entries by hash. */
+const BUCKETS = 256;
+/** Indices are octets. */
+const END = 0xff;
 
 /**
  * The most frequent keys of a stream in fixed memory (SpaceSaving: Metwally, Agrawal and El Abbadi,
  * 2005). A new key replaces the rarest one and inherits its count as a possible error.
  *
- * Entries are scanned, not hashed into buckets: chosen keys cannot make that slower.
+ * Chosen keys cannot make that slow: their hashes must be keyed, and at worst all entries are
+ * scanned.
  */
 export class Sketch {
   readonly memory: Memory;
@@ -21,6 +23,12 @@ export class Sketch {
   readonly #tags: Int32Array;
   readonly #keys: Uint8Array;
   readonly #lengths: Uint8Array;
+  /** First entry of each bucket, or `END`, and the one after each entry. */
+  readonly #first: Uint8Array;
+  readonly #next: Uint8Array;
+  /** No entry has a lower count; where the search for one with this count goes on. */
+  #least = 0;
+  #cursor = 0;
   /** The last note of each entry; null if it has none. */
   readonly #notes: string[] | null;
   #size = 0;
@@ -28,7 +36,7 @@ export class Sketch {
   /** @param keySize - octets of the longest key, at most 256 */
   constructor(keySize: number, notes = false) {
     const n = SKETCH_ENTRIES;
-    this.memory = new Memory(n * (8 + 8 + 4 + 4 + 1 + keySize));
+    this.memory = new Memory(n * (8 + 8 + 4 + 4 + 1 + 1 + keySize) + BUCKETS);
     const { buffer } = this.memory.bytes;
     this.#keySize = keySize;
     this.#counts = new Float64Array(buffer, 0, n);
@@ -36,7 +44,9 @@ export class Sketch {
     this.#hashes = new Int32Array(buffer, 16 * n, n);
     this.#tags = new Int32Array(buffer, 20 * n, n);
     this.#lengths = new Uint8Array(buffer, 24 * n, n);
-    this.#keys = new Uint8Array(buffer, 25 * n, n * keySize);
+    this.#next = new Uint8Array(buffer, 25 * n, n);
+    this.#keys = new Uint8Array(buffer, 26 * n, n * keySize);
+    this.#first = new Uint8Array(buffer, (26 + keySize) * n, BUCKETS).fill(END);
     this.#notes = notes ? new Array<string>(n).fill("") : null;
   }
 
@@ -76,6 +86,8 @@ export class Sketch {
 
   clear(): void {
     this.#size = 0;
+    this.#least = 0;
+    this.#first.fill(END);
     this.#notes?.fill("");
   }
 
@@ -112,18 +124,23 @@ export class Sketch {
     weight: number,
   ): number {
     const hashes = this.#hashes;
-    const size = this.#size;
-    for (let i = 0; i < size; i++) {
+    const bucket = hash & (BUCKETS - 1);
+    for (let i = this.#first[bucket]!; i !== END; i = this.#next[i]!) {
       if (hashes[i] === hash && this.#isAt(i, key, at, length, tag)) {
         this.#counts[i]! += weight;
         return i;
       }
     }
+    const size = this.#size;
     const index = size < SKETCH_ENTRIES ? this.#size++ : this.#rarest();
-    const error = index < size ? this.#counts[index]! : 0;
+    const isNew = index === size;
+    if (!isNew) this.#unlink(index);
+    const error = isNew ? 0 : this.#counts[index]!;
     this.#counts[index] = error + weight;
     this.#errors[index] = error;
     hashes[index] = hash;
+    this.#next[index] = this.#first[bucket]!;
+    this.#first[bucket] = index;
     this.#tags[index] = tag;
     this.#lengths[index] = length;
     const to = index * this.#keySize;
@@ -139,10 +156,29 @@ export class Sketch {
     return true;
   }
 
+  #unlink(index: number): void {
+    const next = this.#next;
+    const bucket = this.#hashes[index]! & (BUCKETS - 1);
+    let at = this.#first[bucket]!;
+    if (at === index) {
+      this.#first[bucket] = next[index]!;
+      return;
+    }
+    while (next[at] !== index) at = next[at]!;
+    next[at] = next[index]!;
+  }
+
+  /** Mostly a few steps: counts only grow, and many entries have the lowest. */
   #rarest(): number {
     const counts = this.#counts;
+    for (let steps = 0; steps < SKETCH_ENTRIES; steps++) {
+      const at = this.#cursor;
+      this.#cursor = (at + 1) % SKETCH_ENTRIES;
+      if (counts[at]! <= this.#least) return at;
+    }
     let found = 0;
     for (let i = 1; i < SKETCH_ENTRIES; i++) if (counts[i]! < counts[found]!) found = i;
+    this.#least = counts[found]!;
     return found;
   }
 }
