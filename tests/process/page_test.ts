@@ -53,7 +53,10 @@ async function run(use: (scene: Scene) => Promise<void>): Promise<void> {
         args: ["run", "-A", "--no-check", MAIN, "-conf", file, "-control", "off"],
         ready: (output) => STARTED.test(output),
       });
-    const nodens = { process: await start(), start: async () => void (nodens.process = await start()) };
+    const nodens = {
+      process: await start(),
+      start: async () => void (nodens.process = await start()),
+    };
     const chromium = await startChromium({ names: [ATTACKER, REBOUND] });
     try {
       await use({
@@ -103,7 +106,10 @@ test("shows live numbers, and hostile names as text", async (scene) => {
     assert.ok(names.includes(shown), `${shown} in ${names}`);
   }
   const corefile = await page.value<string>(textOf("text"));
-  assert.ok(corefile.startsWith(String.raw`# \u{202E}</pre><img src=x onerror=hacked=1>`), corefile);
+  assert.ok(
+    corefile.startsWith(String.raw`# \u{202E}</pre><img src=x onerror=hacked=1>`),
+    corefile,
+  );
   assert.deepEqual(await page.value("[typeof hacked, document.images.length]"), ["undefined", 0]);
   assert.equal(await page.value("document.scripts.length"), 1);
   assert.deepEqual(page.complaints, []);

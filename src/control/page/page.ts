@@ -5,7 +5,7 @@ import { type HttpReply, type HttpStream, refusal } from "../endpoints/http/mess
 import type { ReloadStatus } from "../endpoints/status.ts";
 import type { TopSnapshot } from "../observe/top_snapshot.ts";
 import { pageDocument } from "./document/document.ts";
-import { corefileView, type CorefileText, pageView } from "./view.ts";
+import { type CorefileText, corefileView, pageView } from "./view.ts";
 import { MAX_VIEWERS, type Shown, Viewers } from "./viewers.ts";
 
 /** Who sees names, clients and the Corefile: root and the own user, or all users of this host. */
