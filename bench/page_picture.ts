@@ -2,7 +2,7 @@
  * Makes the pictures of docs/operate.md: the page of a serving nodens, light and dark, after some
  * minutes of queries. Needs chromium.
  *
- *   deno run --lock=dev.lock -A bench/page_picture.ts [--seconds 200]
+ *   deno run --lock=dev.lock -A bench/page_picture.ts [--seconds 300]
  */
 import { parseArgs } from "node:util";
 import { startChromium } from "../tests/support/browser/chromium.ts";
@@ -12,7 +12,7 @@ import { startUpstream } from "../tests/support/processes/drivers.ts";
 import { freePort } from "../tests/support/servers/ports.ts";
 import { print } from "./output.ts";
 
-const { values } = parseArgs({ options: { seconds: { type: "string", default: "200" } } });
+const { values } = parseArgs({ options: { seconds: { type: "string", default: "300" } } });
 const SECONDS = Number(values.seconds);
 const FOLDER = new URL("../docs/images/", import.meta.url);
 const SIZE = { width: 1160, height: 1010 };
@@ -53,6 +53,7 @@ const nodens = await startNodens({
 const chromium = await startChromium();
 try {
   const page = await chromium.open();
+  await page.send("Emulation.setScrollbarsHidden", { hidden: true });
   await page.prefer({ scheme: "light", ...SIZE });
   await page.go(`http://127.0.0.1:${httpPort}/`);
   await askFor(SECONDS * 1000);
