@@ -16,7 +16,7 @@ import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { HttpContext } from "./endpoints/http/connection.ts";
 import { StatusSource } from "./endpoints/status_source.ts";
-import type { PageOptions } from "./page/page.ts";
+import type { Page, PageOptions } from "./page/page.ts";
 import { denoHost } from "./host_deno.ts";
 import type { Logger } from "./log/logger.ts";
 import type { TopSource } from "./observe/top_source.ts";
@@ -76,6 +76,7 @@ export class Server {
   #config: Config;
   #endpoints: Endpoints | null = null;
   #top: Promise<TopSource> | null = null;
+  #page: Promise<Page> | null = null;
   #gate: DeliveryGate;
   #followers: Followers;
   #nextFollowers: Followers | null = null;
@@ -177,13 +178,7 @@ export class Server {
       metricsAddresses,
       mark: marks?.probe ?? 0,
       status,
-      ...page && {
-        page: {
-          ...page,
-          snapshot: async () => await (await this.top()).snapshot(),
-          reload: () => status.reload,
-        },
-      },
+      ...page && { page: () => this.#page ??= this.#loadPage(page) },
       maxConnections: this.#files.http,
       libc,
       clock: this.#clock,
@@ -279,6 +274,19 @@ export class Server {
     await Promise.all([...planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await this.tls.stop();
     await logger.flush(STOP_MS);
+  }
+
+  /** On demand: most processes are never looked at. */
+  async #loadPage(options: Pick<PageOptions, "audience" | "corefile">): Promise<Page> {
+    const { Page } = await import("./page/page.ts");
+    return new Page({
+      ...options,
+      snapshot: async () => await (await this.top()).snapshot(),
+      reload: () => this.status.reload,
+      ffi: this.#options.driver === "linux",
+      clock: this.#clock,
+      onFailure: this.#endpoints!.http.counts.handlerFailed,
+    });
   }
 
   #boundAddresses(): SharedAddresses {

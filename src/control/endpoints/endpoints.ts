@@ -1,16 +1,21 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
-import type { Page, PageOptions } from "../page/page.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import { HealthProbe, type HealthProbeOptions } from "./health_probe.ts";
 import type { HttpConnection, HttpContext } from "./http/connection.ts";
-import { type HttpReply, type HttpRequest, textReply } from "./http/message.ts";
+import { type HttpReply, type HttpRequest, type HttpStream, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
 import { MetricsSource } from "./metrics_source.ts";
 import { Profiles } from "./profiles.ts";
 import { Readiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
+
+/** A page for operators on this host, and the stream that feeds it. */
+export interface OperatorPage {
+  document(): Promise<HttpReply>;
+  events(connection: HttpConnection): HttpReply | HttpStream;
+}
 
 /** Options of `Endpoints`. */
 export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions {
@@ -18,8 +23,8 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   build: { version: string; deno: string };
   metricsAddresses: readonly HttpAddress[];
   status?: StatusSource;
-  /** Absent: no page. */
-  page?: Omit<PageOptions, "clock" | "ffi" | "onFailure">;
+  /** Called for each request. Absent: no page. */
+  page?: () => Promise<OperatorPage>;
 }
 
 /** Serves the `prometheus`, `health`, `ready` and `pprof` directives. */
@@ -30,7 +35,6 @@ export class Endpoints {
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
   readonly #profiles: Profiles;
-  #page: Promise<Page> | null = null;
   #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
@@ -113,23 +117,11 @@ export class Endpoints {
     const routes: Pick<HttpRoute, "path" | "handler">[] = [];
     if (status !== undefined) routes.push({ path: "/status", handler: () => status.respond() });
     if (page === undefined) return routes;
-    const withPage = async () => await (this.#page ??= this.#loadPage(page));
     const events = async (_: HttpRequest, connection: HttpConnection) =>
-      (await withPage()).events(connection);
-    routes.push({ path: "/", handler: async () => await (await withPage()).document() });
+      (await page()).events(connection);
+    routes.push({ path: "/", handler: async () => await (await page()).document() });
     routes.push({ path: "/events", handler: events });
     return routes;
-  }
-
-  /** On demand: most processes are never looked at. */
-  async #loadPage(page: NonNullable<EndpointsOptions["page"]>): Promise<Page> {
-    const { Page } = await import("../page/page.ts");
-    return new Page({
-      ...page,
-      clock: this.#clock,
-      ffi: this.#options.libc != null,
-      onFailure: this.http.counts.handlerFailed,
-    });
   }
 
   async #health(): Promise<HttpReply> {

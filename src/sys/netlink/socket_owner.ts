@@ -1,6 +1,6 @@
 /**
- * Who owns the other end of a TCP connection within this network namespace (sock_diag(7)). One
- * socket is looked up, so the cost does not grow with their number.
+ * Owner of the other end of a TCP connection within this network namespace (sock_diag(7)). One socket
+ * is looked up, so the cost does not grow with their number.
  */
 import { parseAddress } from "../../dns/address.ts";
 import { AF, IPPROTO, SOCKET_STATE } from "../constants.ts";
