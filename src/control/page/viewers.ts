@@ -30,6 +30,7 @@ export class Viewers {
   /** What wakes each viewer. */
   readonly #waiting = new Map<symbol, () => void>();
   #shown: Shown | null = null;
+  #madeMs = -Infinity;
   #round = 0;
   #making = false;
   #cancel: Cancel = () => {};
@@ -57,11 +58,16 @@ export class Viewers {
     const viewer = Symbol();
     this.#waiting.set(viewer, () => {});
     gone.addEventListener("abort", () => this.#leave(viewer), { once: true });
-    if (this.#waiting.size === 1) {
-      this.#cancel = this.#clock.every(EVERY_MS, () => void this.#next());
-      void this.#next();
-    }
+    if (this.#waiting.size === 1) this.#begin();
     return this.#stream(viewer);
+  }
+
+  #begin(): void {
+    this.#cancel = this.#clock.every(EVERY_MS, () => void this.#next());
+    // Who comes and goes in a row must not cost more than who stays.
+    if (this.#clock.now() - this.#madeMs < EVERY_MS) return;
+    this.#shown = null;
+    void this.#next();
   }
 
   async *#stream(viewer: symbol): AsyncGenerator<string> {
@@ -93,20 +99,16 @@ export class Viewers {
     if (wake === undefined) return;
     this.#waiting.delete(viewer);
     wake();
-    if (this.#waiting.size > 0) return;
-    this.#cancel();
-    // The next viewer must not get what is old.
-    this.#shown = null;
+    if (this.#waiting.size === 0) this.#cancel();
   }
 
   async #next(): Promise<void> {
     // A data plane that hangs may answer later than the next second.
     if (this.#making) return;
     this.#making = true;
+    this.#madeMs = this.#clock.now();
     try {
-      const shown = await this.#make();
-      if (this.#waiting.size === 0) return;
-      this.#shown = shown;
+      this.#shown = await this.#make();
       this.#round++;
       for (const wake of this.#waiting.values()) wake();
     } catch (error) {

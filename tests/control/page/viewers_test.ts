@@ -113,6 +113,17 @@ Deno.test("viewers: the next viewer after a pause gets no old view", async () =>
   second.leave();
 });
 
+Deno.test("viewers: those who come and go in a row share a view", async () => {
+  const { clock, made, viewers } = scene();
+  for (let i = 0; i < 100; i++) {
+    const { chunks, leave } = watch(viewers);
+    await clock.advance(1);
+    assert.equal(chunks[1], "event: view|data: 1||");
+    leave();
+  }
+  assert.deepEqual([made.count, clock.timers], [1, 0]);
+});
+
 Deno.test("viewers: a view that fails is reported, and the stream goes on", async () => {
   const { clock, made, failures, viewers } = scene();
   made.fail = true;

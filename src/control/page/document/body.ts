@@ -103,7 +103,7 @@ ${SLOW}
 <ul id="faults"></ul>
 <details id="corefile" hidden>
 <summary>The Corefile in force: <span id="file"></span></summary>
-<pre id="text" tabindex="0" aria-labelledby="config"></pre>
+<pre id="text" tabindex="0" role="region" aria-label="Corefile"></pre>
 </details>
 </section>
 </main>
