@@ -1,4 +1,4 @@
-import { readConfig } from "../src/loading/read.ts";
+import { readConfig } from "../src/loading/load.ts";
 import { CounterBook } from "../src/engine/counters.ts";
 import { Engine } from "../src/engine/engine.ts";
 import { Exchange } from "../src/engine/exchange/exchange.ts";

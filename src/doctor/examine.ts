@@ -1,6 +1,7 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
-import { LEVELS, ruleBeats, ruleFamilies, ruleSet } from "../node/rule_plan.ts";
+import { ruleEntries, ruleFamilies, ruleSet } from "../node/rule_plan.ts";
+import { LEVELS } from "../node/rules/rules.ts";
 import type { Family } from "../node/rules/rule_text.ts";
 import { destinationText } from "../node/rules/rules.ts";
 import { literalHost } from "../plugins/http_address.ts";
@@ -185,7 +186,7 @@ async function probeAllRules(
   const { tree, host } = surroundings;
   const facts = await Promise.all(
     ruleFamilies(options.rules).map(async (family) => {
-      const failOpen = ruleBeats(family, options.rules).length > 0;
+      const failOpen = ruleEntries(family, options.rules).length > 0;
       const rules = await probeRules(family, surroundings);
       const levels = (failOpen ? LEVELS : ["none" as const])
         .map((level) => ({ level, set: ruleSet(family, level, options.rules) }));

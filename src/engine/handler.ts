@@ -16,9 +16,7 @@ export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/exchange.ts
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** Structured values of a log line. */
-export type LogFields = Readonly<
-  Record<string, string | number | boolean | readonly string[]>
->;
+export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** A plugin in a server block. Never throws on client or upstream input. */
 export interface Handler {
@@ -43,6 +41,8 @@ export interface Handler {
   /** Called after a client's query, on the chain's first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
+  /** Handlers below have other sources for a zone altogether; `why` is for the log. */
+  sourcesChanged?(zone: string, why: string): void;
   /** Control-plane data (a hosts table, upstreams). */
   receive?(data: unknown): void;
   /** Answers the control plane quickly. */
@@ -92,7 +92,7 @@ export interface EngineServices {
   /**
    * Starts an internal query below `position`, where its response stops; false if too many wait.
    */
-  refresh(exchange: Exchange, position: number): boolean;
+  askBelow(exchange: Exchange, position: number): boolean;
   /** One of `CLIENT_BUCKETS`; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;

@@ -4,7 +4,7 @@ import { Faults, TooManyFaults } from "../corefile/error.ts";
 import type { Line } from "../corefile/parser.ts";
 import { parseAddress } from "../dns/address.ts";
 import { isWithin } from "../dns/zone.ts";
-import { readConfig } from "../loading/read.ts";
+import { readConfig } from "../loading/load.ts";
 import { parseKubeDnsConfig } from "../node/template/kube_dns_config.ts";
 import { type Block, linesOf, lineText, readBlocks, serversOf, zoneOf, zonesOf } from "./blocks.ts";
 import type { ConfigMap } from "./config_maps.ts";

@@ -1,8 +1,7 @@
 import { CorefileErrors } from "../corefile/error.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
-import type { LoadedConfig } from "../loading/load.ts";
-import { readConfig } from "../loading/read.ts";
+import { type LoadedConfig, readConfig } from "../loading/load.ts";
 import { VARIABLES } from "../node/template/template.ts";
 import { checkArguments, type Expected, type ReadArguments } from "./check_arguments.ts";
 import type { CheckResult, ConfigText, ManifestContent, ManifestFault } from "./documents.ts";

@@ -1,8 +1,13 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { expandZone } from "../dns/zone.ts";
 
-/** Reads zones; networks become reverse zones. Throws `CorefileError`. */
-export function readZones(tokens: Dispenser, names: readonly string[]): string[] {
+/** Reads zones, `otherwise` without any; networks become reverse zones. Throws `CorefileError`. */
+export function readZones(
+  tokens: Dispenser,
+  names: readonly string[],
+  otherwise: readonly string[] = [],
+): string[] {
+  if (names.length === 0) return [...otherwise];
   return names.flatMap((name) => {
     try {
       // Scheme and port are ignored, as in CoreDNS.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import type { Config } from "../../src/config/types.ts";
 import { loadConfig } from "../../src/loading/load.ts";
@@ -140,6 +141,7 @@ function sourceOf(config: Config, plane: DataPlane): StatusSource {
     driver: "test",
     planes: [plane],
     logger: { droppedLines: 0 },
+    clock: systemClock,
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { probeCorefile, STAND_IN } from "../../src/doctor/probe/corefile.ts";
-import type { TemplateOptions } from "../../src/node/template/options.ts";
+import type { TemplateOptions } from "../../src/node/options.ts";
 import type { HostView } from "../../src/config/host.ts";
 import type { ForwardOptions } from "../../src/plugins/forward/options.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";

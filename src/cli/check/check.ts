@@ -4,7 +4,7 @@ import { commandHost } from "../../control/host_deno.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import { canonicalAddress } from "../../dns/address.ts";
 import { describeConfig } from "../../loading/describe.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readConfig } from "../../loading/load.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { readFile } from "../failure.ts";
 

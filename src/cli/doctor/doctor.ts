@@ -9,7 +9,7 @@ import type { Answer } from "../../doctor/judge/queries.ts";
 import type { DoctorOptions, Question } from "../../doctor/probe/options.ts";
 import { askTcp, askUdp, NoReplyError } from "../../follow/dns_client.ts";
 import { runCommand } from "../../node/rules/command.ts";
-import { KernelTree } from "../../sys/kernel_tree.ts";
+import { KernelTree } from "../../sys/kernel_file.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { glibcFault } from "../glibc.ts";
 import { buildQuery, mismatch } from "../query/message.ts";

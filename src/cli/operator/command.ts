@@ -1,5 +1,6 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { boolean, choice, number, text } from "../flags.ts";
+import { CACHE_COMMANDS } from "./cache_commands.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
 
 const RELOAD = command({
@@ -76,4 +77,11 @@ const WATCH = command({
 });
 
 /** Commands that ask a serving nodens. */
-export const OPERATOR_COMMANDS: readonly Command[] = [TOP, WATCH, RELOAD, LOG, STOP];
+export const OPERATOR_COMMANDS: readonly Command[] = [
+  TOP,
+  WATCH,
+  ...CACHE_COMMANDS,
+  RELOAD,
+  LOG,
+  STOP,
+];

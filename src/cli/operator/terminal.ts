@@ -78,9 +78,19 @@ export function processTerminal(): TerminalIo | null {
     },
     write(text) {
       const bytes = new TextEncoder().encode(text);
-      for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+      try {
+        for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+      } catch {
+        // The terminal has gone; reading its keys ends.
+      }
     },
-    setRaw: (raw) => Deno.stdin.setRaw(raw),
+    setRaw(raw) {
+      try {
+        Deno.stdin.setRaw(raw);
+      } catch {
+        // As above.
+      }
+    },
     async read() {
       const count = await Deno.stdin.read(buffer);
       return count === null ? null : buffer.subarray(0, count);

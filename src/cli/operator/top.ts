@@ -3,6 +3,7 @@ import { TOP_LISTS, type TopSnapshot } from "../../control/observe/top_snapshot.
 import type { ListName } from "../../engine/observe/requests.ts";
 import type { Call, CommandIo } from "../command.ts";
 import type { FlagValues } from "../flags.ts";
+import { CommandError } from "../failure.ts";
 import { ask, printVerb, type VerbRequest } from "./ask.ts";
 import type { OPERATOR_FLAGS } from "./flags.ts";
 import { openScreen, processTerminal, type Screen } from "./terminal.ts";
@@ -37,10 +38,7 @@ export async function top({ values }: Call<Values>, { output }: CommandIo): Prom
       `${topText(snapshot, { lists, size: null }).join("\n")}\n`;
     return await printVerb(request, { control, json, output, text });
   }
-  const snapshot = async () => {
-    const { value } = await ask(request, control).next();
-    return value as TopSnapshot;
-  };
+  const snapshot = () => askOnce(request, control);
   const screen = openScreen(terminal);
   try {
     await showTop(screen, { snapshot, lists });
@@ -48,6 +46,14 @@ export async function top({ values }: Call<Values>, { output }: CommandIo): Prom
     screen.close();
   }
   return 0;
+}
+
+async function askOnce(request: VerbRequest, control: string): Promise<TopSnapshot> {
+  let snapshot: TopSnapshot | null = null;
+  // To the end, which closes the connection.
+  for await (const answer of ask(request, control)) snapshot = answer as TopSnapshot;
+  if (snapshot === null) throw new CommandError("nodens has sent nothing");
+  return snapshot;
 }
 
 /** Redraws a screen each second until it ends. Rejects if no snapshot comes. */

@@ -1,4 +1,3 @@
-import type { NodeOptions } from "../../node/template/options.ts";
 import { type HttpAddress, parseHttpAddress } from "../../plugins/http_address.ts";
 import {
   boolean,
@@ -50,23 +49,17 @@ export const SERVE_FLAGS = {
 export type ServeValues = FlagValues<typeof SERVE_FLAGS>;
 
 /** A checked command line. */
-export interface ServeOptions {
-  readonly values: ServeValues;
-  /** Path of the Corefile; "" if unset. */
-  readonly corefile: string;
-  readonly node: NodeOptions;
-  readonly rules: ReturnType<typeof readRuleOptions>;
-  readonly metricsAddresses: readonly HttpAddress[];
-}
+export type ServeOptions = ReturnType<typeof readServeOptions>;
 
 /** Checks flags. Throws `FlagError`. */
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
-): ServeOptions {
+) {
   const node = readNodeOptions(values, given);
   const corefile = values.conf || (given.has("corefile") ? values.corefile : "");
   return {
     values,
+    /** Path; "" if unset. */
     corefile: node.template?.target ?? corefile,
     node,
     rules: readRuleOptions(values, node),

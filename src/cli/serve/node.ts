@@ -8,10 +8,10 @@ import { type NodeRole, SETUP_ERRORS, type SetupError } from "../../node/node_ro
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
 import { type FailOpenLevel, OWN_MARK } from "../../node/rules/rules.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
-import type { HttpAddress } from "../../plugins/http_address.ts";
+import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import { readKernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
-import { requireMarks } from "../../sys/mark.ts";
+import { requireMarks } from "../../sys/socket_options.ts";
 import type { ServeOptions } from "./flags.ts";
 
 const ASK_LIMIT_MS = 500;
@@ -27,10 +27,10 @@ export interface NodeContext {
 /** Counts set-up errors under node-cache's name. */
 export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
   const name = "coredns_nodecache_setup_errors_total";
-  const counters = new Map(
-    SETUP_ERRORS.map((errortype) => [errortype, registry.counter(name, { errortype })]),
-  );
-  return (error) => counters.get(error)!.add();
+  const counterOf = (errortype: SetupError) => registry.counter(name, { errortype });
+  // All are exported as 0 from the start.
+  SETUP_ERRORS.forEach(counterOf);
+  return (error) => counterOf(error).add();
 }
 
 const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
@@ -127,7 +127,10 @@ export async function freeMetricsAddresses(
       free.push(address);
     } catch (error) {
       const why = (error as Error).message.replace(/ \(os error \d+\)$/, "");
-      logger.log("error", `no metrics on ${host}:${port}: ${why} (-metrics-listen-address)`);
+      logger.log(
+        "error",
+        `no metrics on ${httpAddressText(address)}: ${why} (-metrics-listen-address)`,
+      );
     }
   }
   return free;

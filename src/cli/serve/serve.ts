@@ -1,7 +1,10 @@
+import { systemClock } from "../../base/clock.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
+import type { Logger } from "../../control/log/logger.ts";
+import type { NodeRole } from "../../node/node_role.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
-import { surviveErrors } from "../../control/last_resort.ts";
+import { surviveErrors } from "../../control/exceptions.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
 import type { ControlOptions } from "../../control/operator/open.ts";
 import type { ControlSocket } from "../../control/operator/socket.ts";
@@ -122,16 +125,14 @@ async function serve(
   const corefileText = () => ({ file: loaded.config.file, text: corefile.source.text });
   let served = corefileText();
   const role = await makeNodeRole(context, () => server.checks);
-  const wanted = driver === "linux"
+  const addresses = driver === "linux"
     ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
     : null;
-  wanted?.disregard(inherited.sockets?.descriptors ?? []);
-  const neighbours = wanted?.neighbours() ?? [];
-  const isBeside = () => (wanted?.neighbours() ?? []).length > 0;
-  if (neighbours.length > 0) {
-    const where = neighboursText(neighbours);
-    logger.log("info", `another process is bound to ${where}; starting beside it`);
-  }
+  addresses?.disregard(inherited.sockets?.descriptors ?? []);
+  const neighbours = () => addresses?.neighbours() ?? [];
+  const isBeside = () => neighbours().length > 0;
+  const where = neighboursText(neighbours());
+  if (where !== "") logger.log("info", `another process is bound to ${where}; starting beside it`);
   try {
     role?.prepare();
     server = new Server(loaded.config, {
@@ -142,7 +143,8 @@ async function serve(
       marks: ownMarks(context),
       registry,
       logger,
-      logsFields: output.format === "json",
+      clock: systemClock,
+      logsFields: values["log-format"] === "json",
       observes: values.top === "on",
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
@@ -153,7 +155,7 @@ async function serve(
         page: { audience: values.page, corefile: () => served },
       },
       build: { version: VERSION, deno: Deno.version.deno },
-      onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
+      onDead: (why) => output.die(`${why}; ending the process so that it is restarted`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
         // In order: removes interface and rules.
@@ -179,7 +181,9 @@ async function serve(
     onStart: () => manager.reloading(),
     onDone: (status) => {
       server.status.reload = status;
-      const refused = `reload refused, what was before is served: ${status.faults.join("; ")}`;
+      const refused = `reload refused, the previous Corefile is served: ${
+        status.faults.join("; ")
+      }`;
       manager.ready(status.ok ? servingText(server.config) : refused);
     },
   });
@@ -222,6 +226,17 @@ async function serve(
   await Promise.race([control?.close(), hurried]);
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
+  await stopServing(server, role, { hurried, logger });
+  if (pidfile !== "") removePidFile(pidfile);
+  return code;
+}
+
+/** Stops; interface and rules stay if another process goes on with the addresses. */
+async function stopServing(
+  server: Server,
+  role: NodeRole | null,
+  { hurried, logger }: { hurried: Promise<void>; logger: Logger },
+): Promise<void> {
   const succeeded = server.hasNeighbours();
   if (succeeded) {
     logger.log("info", "another process accepts queries at the same addresses: it goes on");
@@ -230,14 +245,9 @@ async function serve(
   }
   await server.stop(hurried, { succeeded });
   // The other process may have stopped.
-  if (server.hasNeighbours()) {
-    await role?.leave();
-  } else {
-    if (succeeded) await role?.turnAway();
-    await role?.release();
-  }
-  if (pidfile !== "") removePidFile(pidfile);
-  return code;
+  if (server.hasNeighbours()) return await role?.leave();
+  if (succeeded) await role?.turnAway();
+  await role?.release();
 }
 
 /** On demand: serving must start fast. */

@@ -6,6 +6,18 @@ export const TOP_LISTS: readonly ListName[] = ["names", "clients", "zones", "fai
 /** Spans that the lists can cover: one to two minutes, or up to an hour. */
 export const TOP_SPANS: readonly ListSpan[] = ["minute", "hour"];
 
+/** Request for a snapshot. */
+export interface TopQuery {
+  /** Others are empty. */
+  lists: readonly ListName[];
+  span: ListSpan;
+  /** Entries of a list. */
+  n: number;
+}
+
+/** All lists of the last minute. */
+export const DEFAULT_TOP: TopQuery = { lists: TOP_LISTS, span: "minute", n: 10 };
+
 /** What a serving nodens does now; JSON of the verb `top`. Names are in presentation format. */
 export interface TopSnapshot {
   version: string;

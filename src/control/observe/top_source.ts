@@ -4,10 +4,11 @@ import type { ListName, ListReply, ListSpan, TallyReply } from "../../engine/obs
 import { secondsOf, TOP_ENTRIES } from "./lists.ts";
 import { askPlanes, type ObservedPlane, present, printable } from "./plane.ts";
 import {
-  TOP_LISTS,
+  DEFAULT_TOP,
   type TopLatency,
   type TopLists,
   type TopQuantiles,
+  type TopQuery,
   type TopSnapshot,
   type TopUpstream,
 } from "./top_snapshot.ts";
@@ -47,17 +48,6 @@ export interface TopStatus {
     forwards: readonly { upstreams: readonly UpstreamState[] }[];
   }[];
 }
-
-/** What a viewer wants. */
-export interface TopQuery {
-  lists: readonly ListName[];
-  span: ListSpan;
-  /** Entries of a list. */
-  n: number;
-}
-
-/** All lists of the last minute, as on one screen. */
-export const DEFAULT_TOP: TopQuery = { lists: TOP_LISTS, span: "minute", n: 10 };
 
 /** Makes snapshots of what nodens does. */
 export class TopSource {

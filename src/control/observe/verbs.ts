@@ -2,11 +2,11 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { parseAddress } from "../../dns/address.ts";
 import { rcodeNumber } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";
-import type { ListName, WatchFilter } from "../../engine/observe/requests.ts";
+import type { WatchFilter } from "../../engine/observe/requests.ts";
 import { type Verb, VerbError } from "../../plugins/verbs.ts";
 import type { ObservedPlane } from "./plane.ts";
-import { TOP_LISTS, TOP_SPANS } from "./top_snapshot.ts";
-import { DEFAULT_TOP, type TopQuery, type TopSource } from "./top_source.ts";
+import { DEFAULT_TOP, TOP_LISTS, TOP_SPANS, type TopQuery } from "./top_snapshot.ts";
+import type { TopSource } from "./top_source.ts";
 import { watch } from "./watch.ts";
 
 /** Entries of a list. */
@@ -43,7 +43,7 @@ export function observeVerbs({ planes, top, clock = systemClock }: {
 export function readTopQuery(parameters: Parameters): TopQuery {
   const by = parameters.get("by");
   return {
-    lists: by === undefined ? DEFAULT_TOP.lists : [readChoice("by", by, TOP_LISTS) as ListName],
+    lists: by === undefined ? DEFAULT_TOP.lists : [readChoice("by", by, TOP_LISTS)],
     n: readNumber(parameters, "n", { fallback: DEFAULT_TOP.n, min: 1, max: MAX_ENTRIES }),
     span: readChoice("span", parameters.get("span") ?? DEFAULT_TOP.span, TOP_SPANS),
   };
@@ -54,7 +54,7 @@ export function readFilter(parameters: Parameters): WatchFilter {
   return {
     client: readNetwork(parameters.get("client")),
     zone: readZone(parameters.get("name")),
-    rcodes: (parameters.get("rcode")?.split(",") ?? []).map(readRcode),
+    rcodes: [...new Set((parameters.get("rcode")?.split(",") ?? []).map(readRcode))],
     slowMs: readNumber(parameters, "slow", { fallback: 0, min: 0, max: MAX_SLOW_MS }),
     sample: readNumber(parameters, "sample", { fallback: 1, min: 1, max: MAX_SAMPLE }),
   };
@@ -105,9 +105,11 @@ function readNetwork(text: string | undefined): WatchFilter["client"] {
 
 function readZone(text: string | undefined): string | null {
   if (text === undefined) return null;
+  // Other characters may take more octets in lower case.
+  const name = text.toLowerCase();
   try {
-    parseName(text);
-    return text;
+    parseName(name);
+    return name;
   } catch (error) {
     throw new VerbError((error as Error).message);
   }

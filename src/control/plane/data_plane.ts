@@ -1,5 +1,4 @@
-import { takeWorker } from "./spare_worker.ts";
-import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+import type { Cancel, Clock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
@@ -12,17 +11,16 @@ import type { FileShares } from "../../io/file_shares.ts";
 import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
-import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
-import { requireMarks } from "../../sys/mark.ts";
+import { requireMarks } from "../../sys/socket_options.ts";
 import type { ProfileAction, ProfileResult } from "../../sys/profiler.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
 import { buffersOf, handlerKey } from "./deliveries.ts";
+import { dataPlaneWorker } from "./early_worker.ts";
 import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
-import { shareOwnFiles } from "./own_files.ts";
 import { PlanePort } from "./plane_port.ts";
 
 /** Doubles: engine counters, hundreds of zones and upstreams. */
@@ -37,30 +35,28 @@ const RESTARTS_WITHIN_MS = 60_000;
 /** Options of a `DataPlane`. */
 export interface DataPlaneOptions {
   driver: DriverKind;
-  inherited?: InheritedSource | null;
+  inherited: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
-  logsFields?: boolean;
+  logsFields: boolean;
   /** Keeps what `top` and `watch` show. */
-  observes?: boolean;
-  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. */
-  mark?: number;
-  files?: FileShares;
+  observes: boolean;
+  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0 for none. */
+  mark: number;
+  files: FileShares;
   onDead: (why: string) => void;
-  onHarm?: (why: string) => void;
-  refill?: (config: Config) => Promise<readonly Delivery[]>;
-  shared?: SharedArrayBuffer;
-  tls?: TlsThread;
-  clock?: Clock;
+  onHarm: (why: string) => void;
+  /** Buffers for the handlers of a replacement thread. */
+  refill: (config: Config) => Promise<readonly Delivery[]>;
+  shared: SharedArrayBuffer;
+  tls: TlsThread;
+  clock: Clock;
 }
 
 /** A configuration was rejected; the previous one stays active. */
 export class ChangeRefused extends Error {}
 
 /** A configuration with open sockets, ready for `commit`. */
-export interface PreparedChange {
-  readonly config: Config;
-  readonly opened: readonly BoundSocket[];
-}
+export type PreparedChange = ReturnType<DataPlane["prepare"]>;
 
 /** Handle of a data plane. Owns the sockets, so queries wait while a thread is replaced. */
 export class DataPlane implements LaneUser {
@@ -72,11 +68,8 @@ export class DataPlane implements LaneUser {
   onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
-  readonly #clock: Clock;
   readonly #libc: Libc | null;
-  readonly #shared: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
-  readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
   /** Last delivery to each handler, for a replacement thread. */
   #deliveries = new Map<string, Delivery>();
@@ -90,29 +83,26 @@ export class DataPlane implements LaneUser {
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(config: Config, options: DataPlaneOptions) {
-    const { driver, tls = null, shared, inherited = null, clock = systemClock } = options;
+    const { driver, inherited, clock } = options;
     this.#config = config;
     this.#options = options;
-    this.#clock = clock;
-    this.#tls = tls;
     this.#watch = new ThreadWatch(this.values, clock);
-    this.#shared = shared ?? new SharedArrayBuffer(SHARED_BYTES);
     this.#libc = driver === "linux" ? openLibc() : null;
     this.#port = new PlanePort(this.#libc, clock);
     this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited, clock);
   }
 
   start(): Promise<void> {
-    const { driver, files, logsFields = false, observes = false, mark = 0 } = this.#options;
+    const { driver, files, logsFields, observes, mark, shared, tls } = this.#options;
     if (this.#libc !== null && this.laneFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
       this.laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
-    const worker = takeWorker();
+    const worker = dataPlaneWorker();
     this.#worker = worker;
-    const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
+    const lane = tls.join(this);
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => this.#receive(data, ready);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -132,8 +122,8 @@ export class DataPlane implements LaneUser {
       logsFields,
       observes,
       mark,
-      files: files ?? shareOwnFiles(driver),
-      shared: this.#shared,
+      files,
+      shared,
       places: this.places,
       deliveries,
       checks: this.#checks,
@@ -141,7 +131,7 @@ export class DataPlane implements LaneUser {
     worker.postMessage(message, [message.port, ...portsOf(lane), ...buffersOf(deliveries)]);
     this.#deliveries = this.#repeatable(deliveries);
     this.#watch.begin(false);
-    this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
+    this.#endWatch ??= this.#options.clock.every(CHECK_MS, () => {
       const fault = this.#watch.check();
       if (fault === null) return;
       this.#endWatch?.();
@@ -171,7 +161,7 @@ export class DataPlane implements LaneUser {
       case "answered":
         return this.#port.answered(message.id, message.answer);
       case "harm":
-        return onHarm?.(message.why);
+        return onHarm(message.why);
       case "unwritable":
         return this.onUnwritable(message.list);
       case "stopped":
@@ -191,7 +181,7 @@ export class DataPlane implements LaneUser {
   }
 
   /** Opens the sockets of `next`, or throws. `commit` or `discard` must follow. */
-  prepare(next: Config, index = 0): PreparedChange {
+  prepare(next: Config, index = 0): { config: Config; opened: readonly BoundSocket[] } {
     const config = alignListeners(next, this.#config.listeners);
     return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
   }
@@ -281,11 +271,11 @@ export class DataPlane implements LaneUser {
     this.#stopped = Promise.withResolvers();
     if (this.#worker === null) return;
     this.#port.send({ type: "stop" });
-    await doneWithin(this.#stopped.promise, limitMs, this.#clock);
+    await doneWithin(this.#stopped.promise, limitMs, this.#options.clock);
     this.#end();
     this.#sockets?.closeAll();
     this.#libc?.close(this.#port.wakeFd);
-    const left = await this.#tls?.leave(this) ?? true;
+    const left = await this.#options.tls.leave(this);
     // A thread may still write to it.
     if (left) this.#libc?.close(this.laneFd);
   }
@@ -325,9 +315,9 @@ export class DataPlane implements LaneUser {
   #died(why: string): void {
     if (this.#stopped !== null) return this.#stopped.resolve();
     this.#end();
-    void this.#tls?.leave(this);
-    const { log, onDead } = this.#options;
-    const nowMs = this.#clock.now();
+    const { log, onDead, tls } = this.#options;
+    void tls.leave(this);
+    const nowMs = this.#options.clock.now();
     this.#restartedMs = this.#restartedMs.filter((at) => nowMs - at < RESTARTS_WITHIN_MS);
     if (this.#restartedMs.push(nowMs) > MAX_RESTARTS) {
       return onDead(`${why}; it was restarted ${MAX_RESTARTS} times within a minute`);
@@ -344,12 +334,11 @@ export class DataPlane implements LaneUser {
   async #refill(): Promise<void> {
     const config = this.#config;
     const { refill, log } = this.#options;
-    if (refill === undefined) return;
     const refilled = refill(config).then((deliveries) => {
       // A concurrent reload has sent its own.
       if (this.#config === config) deliveries.forEach((delivery) => this.deliver(delivery));
     });
-    if (await doneWithin(refilled, REFILL_MS, this.#clock)) return;
+    if (await doneWithin(refilled, REFILL_MS, this.#options.clock)) return;
     log("error", `hosts files were not read within ${REFILL_MS / 1000} s; serving without them`);
   }
 }

@@ -64,6 +64,9 @@ export type ControlMessage =
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };
 
+/** A change of the configuration. */
+export type Configure = ControlMessage & { type: "configure" };
+
 /** One log line. */
 export interface LogEntry {
   level: LogLevel;

@@ -2,9 +2,9 @@ import type { Clock } from "../../base/clock.ts";
 import type { HostView } from "../../config/host.ts";
 import type { RuleRequest } from "../../node/rule_plan.ts";
 import type { RunCommand } from "../../node/rules/command.ts";
-import type { NodeOptions } from "../../node/template/options.ts";
+import type { NodeOptions } from "../../node/options.ts";
+import type { KernelTree } from "../../sys/kernel_file.ts";
 import type { HttpAddress } from "../../plugins/http_address.ts";
-import type { KernelTree } from "../../sys/kernel_tree.ts";
 import type { Answer } from "../judge/queries.ts";
 
 /** Options of an examination. */

@@ -1,5 +1,5 @@
 import { systemClock } from "../../base/clock.ts";
-import { ruleBeats } from "../../node/rule_plan.ts";
+import { ruleEntries } from "../../node/rule_plan.ts";
 import { IptablesError, readBackends, restoreCommand } from "../../node/rules/iptables.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
 import { planChanges, restoreInput, type RuleSet } from "../../node/rules/transaction.ts";
@@ -97,7 +97,7 @@ export async function probeHeartbeat(
   { rules }: DoctorOptions,
   { tree, clock = systemClock }: Pick<Surroundings, "tree" | "clock">,
 ): Promise<BeatFacts[]> {
-  const beats = families.flatMap((family) => ruleBeats(family, rules));
+  const beats = families.flatMap((family) => ruleEntries(family, rules));
   if (beats.length === 0) return [];
   const read = () => beats.map(({ list }) => tree?.read(`/proc/net/xt_recent/${list}`) ?? null);
   const before = read();

@@ -25,10 +25,12 @@ export class AnswerCounters {
   readonly list: SourceCounter[] = [];
   readonly #counter: (name: string, labels: Record<string, string>) => number;
   readonly #stale: number;
+  readonly #own: number;
 
   constructor(counter: (name: string, labels: Record<string, string>) => number) {
     this.#counter = counter;
     this.#stale = this.indexOf(STALE_SOURCE);
+    this.#own = this.indexOf(OWN_SOURCE);
   }
 
   /** Makes a counter, unless the source has one. */
@@ -42,6 +44,6 @@ export class AnswerCounters {
 
   /** Counter for an answer. */
   of({ stale, chain, answeredBy }: Exchange): number {
-    return stale ? this.#stale : chain.answerCounters[answeredBy + 1]!;
+    return stale ? this.#stale : chain.answerCounters[answeredBy + 1] ?? this.#own;
   }
 }

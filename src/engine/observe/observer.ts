@@ -29,7 +29,9 @@ export class Observer {
   readonly #watchers: Watchers;
   readonly #sighting = new Sighting();
   #memory: ObserverMemory | null = null;
-  #endMs = 0;
+  /** When the samplers adapt next, or the minute ends. */
+  #tickMs = 0;
+  #adaptedMs = 0;
 
   /** @param sources - may grow */
   constructor(engine: EngineServices, sources: readonly SourceCounter[]) {
@@ -51,7 +53,7 @@ export class Observer {
   ended(exchange: Exchange, sizeBytes: number): void {
     const { nowMs } = this.#engine;
     const { tallies, periods } = this.#memory ?? this.#begin(nowMs);
-    if (nowMs >= this.#endMs) this.#advance(nowMs);
+    if (nowMs >= this.#tickMs) this.#tick(nowMs);
     const response = sizeBytes === 0 ? null : exchange.response;
     const rcode = response === null ? UNANSWERED : response.rcode;
     const { parked } = exchange;
@@ -64,9 +66,9 @@ export class Observer {
     } else {
       tallies.countImmediate();
     }
-    const weight = this.#sampler.take(nowMs);
-    const failures = failed ? this.#failures.take(nowMs) : 0;
-    const waited = waitedMs >= SLOW_MS ? this.#waits.take(nowMs) : 0;
+    const weight = this.#sampler.take();
+    const failures = failed ? this.#failures.take() : 0;
+    const waited = waitedMs >= SLOW_MS ? this.#waits.take() : 0;
     const watched = this.#watchers.size > 0;
     if (weight + failures + waited === 0 && !watched) return;
 
@@ -107,7 +109,7 @@ export class Observer {
     if (request.type === "watch") return this.#watchers.collect(request.id, request.filter);
     if (request.type === "unwatch") return this.#watchers.end(request.id);
     const { periods } = this.#memory ?? this.#begin(nowMs);
-    if (nowMs >= this.#endMs) this.#advance(nowMs);
+    if (nowMs >= this.#tickMs) this.#tick(nowMs);
     if (request.type === "list") return periods.list(request.list, request.span, nowMs);
     return this.#tallies(nowMs);
   }
@@ -124,19 +126,29 @@ export class Observer {
       periods: new Periods(nowMs),
       tallies: new Tallies(values, this.#sources),
     };
-    this.#endMs = memory.periods.endMs;
+    this.#adaptedMs = nowMs;
+    this.#tickMs = Math.min(nowMs + SECOND_MS, memory.periods.endMs);
     return this.#memory = memory;
   }
 
-  #advance(nowMs: number): void {
+  /** About once a second, if there are queries. */
+  #tick(nowMs: number): void {
+    const seconds = (nowMs - this.#adaptedMs) / SECOND_MS;
+    if (seconds >= 1) {
+      for (const one of [this.#sampler, this.#failures, this.#waits]) one.adapt(seconds);
+      this.#adaptedMs = nowMs;
+    }
     const { periods, tallies } = this.#memory!;
-    const minuteMs = periods.endMs;
-    periods.advance(nowMs);
-    tallies.advance(periods.endMs > minuteMs + MINUTE_MS);
-    this.#endMs = periods.endMs;
+    const { endMs } = periods;
+    if (nowMs >= endMs) {
+      periods.advance(nowMs);
+      tallies.advance(periods.endMs > endMs + MINUTE_MS);
+    }
+    this.#tickMs = Math.min(this.#adaptedMs + SECOND_MS, periods.endMs);
   }
 }
 
+const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 
 interface ObserverMemory {

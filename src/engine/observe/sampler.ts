@@ -1,7 +1,6 @@
 /** Samples a second: at 2 µs each, 0.2 % of a core. */
 export const SAMPLES_PER_SECOND = 1000;
 
-const SECOND_MS = 1000;
 /** Enough for a billion queries a second; keeps gaps small integers. */
 const MAX_WEIGHT = 2 ** 20;
 
@@ -14,7 +13,6 @@ export class Sampler {
   #left = 1;
   #taken = 0;
   #seen = 0;
-  #sinceMs = 0;
   /** A signed 32-bit number, for which a field might allocate. */
   readonly #random = new Int32Array(1);
 
@@ -28,9 +26,11 @@ export class Sampler {
     return this.#weight;
   }
 
-  /** How many queries this one stands for; 0: it is not chosen. */
-  take(nowMs: number): number {
-    if (nowMs - this.#sinceMs >= SECOND_MS) this.#adapt(nowMs);
+  /**
+   * Number of queries that this one stands for; 0: it is not chosen. Takes no time as an argument: a
+   * double that is passed on may be allocated.
+   */
+  take(): number {
     if (--this.#left > 0) return 0;
     const weight = this.#weight;
     this.#seen += weight;
@@ -43,11 +43,11 @@ export class Sampler {
     return weight;
   }
 
-  #adapt(nowMs: number): void {
-    const perSecond = this.#seen * SECOND_MS / (nowMs - this.#sinceMs);
+  /** Adapts to the queries since the last call, a second ago or longer. */
+  adapt(seconds: number): void {
+    const perSecond = this.#seen / seconds;
     const weight = Math.min(MAX_WEIGHT, Math.ceil(perSecond / SAMPLES_PER_SECOND));
     this.#weight = Math.max(1, weight);
-    this.#sinceMs = nowMs;
     this.#seen = 0;
     this.#taken = 0;
     this.#left = Math.min(this.#left, this.#gap());

@@ -2,6 +2,7 @@ import { CorefileError, CorefileErrors } from "../../corefile/error.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
+import type { TemplateOptions } from "../options.ts";
 import type { KubeDnsConfig, StubDomain } from "./kube_dns_config.ts";
 
 const LOCAL = "__PILLAR__LOCAL__DNS__";
@@ -33,15 +34,12 @@ const FORCED_TCP = new RegExp(
 /** An address, or why there is none. */
 export type AddressOrWhy = { address: string } | { why: string };
 
+type Own = Pick<TemplateOptions, "localIps" | "domain" | "metricsEndpoint" | "dnsPort">;
+
 /** Values of a template's variables. */
-export interface TemplateValues extends KubeDnsConfig {
+export interface TemplateValues extends KubeDnsConfig, Own {
   file: string;
-  localIps: readonly string[];
   clusterDns: AddressOrWhy;
-  domain: string;
-  /** As in `-prometheus-listen-address`. */
-  metricsEndpoint: string;
-  dnsPort: number;
 }
 
 /** A filled template. */

@@ -1,6 +1,6 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
-import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
-import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { type Chain, type Exchange, TCP } from "../../engine/exchange/exchange.ts";
+import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/in_flight.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -23,6 +23,7 @@ import { Race } from "../../upstream/race/race.ts";
 import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
+import { Sources } from "./sources.ts";
 
 const MAX_SPARE = 1024;
 
@@ -69,6 +70,8 @@ export class ForwardHandler implements Handler {
   readonly #except: ZoneTable<true> | null;
   readonly #lookups: InFlight<Lookup>;
   readonly #spare: Lookup[] = [];
+  readonly #position: number;
+  readonly #sources: Sources;
   #stopping = false;
 
   readonly #coalesced: number;
@@ -77,13 +80,18 @@ export class ForwardHandler implements Handler {
   readonly #queries: number;
   readonly #loopRefused: number;
 
-  constructor(options: ForwardOptions, { engine }: HandlerEnvironment) {
+  constructor(options: ForwardOptions, { engine, position, previous }: HandlerEnvironment) {
     const { from, except } = options;
     const labels = { from };
     this.options = options;
     this.#engine = engine;
     this.#lookups = new InFlight(engine, "forward");
     this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels });
+    this.#position = position;
+    this.#sources = new Sources(
+      options,
+      previous instanceof ForwardHandler ? previous.#sources : null,
+    );
     this.#from = from === "." ? null : new ZoneTable([[from, true]]);
     this.#except = except.length === 0 ? null : new ZoneTable(except.map((zone) => [zone, true]));
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
@@ -91,6 +99,10 @@ export class ForwardHandler implements Handler {
     this.#queries = engine.counter("nodens_forward_lookups_total", labels);
     this.#loopRefused = engine.counter("nodens_forward_loop_refused_total", labels);
     this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
+  }
+
+  joined(_chain: Chain, handlers: readonly Handler[]): void {
+    this.#sources.join(handlers.slice(0, this.#position), this.options);
   }
 
   get servers(): readonly UpstreamServer[] {
@@ -149,6 +161,7 @@ export class ForwardHandler implements Handler {
     if (this.#stopping) return;
     this.options = { ...this.options, ...update };
     this.#group.change(update.upstreams, this.options);
+    this.#sources.change(update.upstreams);
   }
 
   ask(): ServerState[] {
@@ -179,7 +192,8 @@ export class ForwardHandler implements Handler {
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
     let cacheable = true;
     this.#end(lookup, (exchange) => {
-      if (passOn && forwardFollows(exchange)) {
+      // As in CoreDNS, only another `forward` gets the query.
+      if (passOn && exchange.chain.pluginAt(exchange.position + 1) === "forward") {
         exchange.response = null;
         this.#engine.proceed(exchange);
         return;
@@ -211,12 +225,7 @@ export class ForwardHandler implements Handler {
   }
 
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
-    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
-      const following = exchange.nextWaiter;
-      exchange.nextWaiter = null;
-      use(exchange);
-      exchange = following;
-    }
+    forEachWaiter(this.#lookups.end(lookup), use);
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
     if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
@@ -234,9 +243,4 @@ export class ForwardHandler implements Handler {
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
-}
-
-/** As in CoreDNS, only another `forward` gets the query. */
-function forwardFollows(exchange: Exchange): boolean {
-  return exchange.chain.pluginAt(exchange.position + 1) === "forward";
 }

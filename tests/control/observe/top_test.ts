@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TopSource } from "../../../src/control/observe/top_source.ts";
-import type { TopQuery, TopStatus } from "../../../src/control/observe/top_source.ts";
-import { TOP_LISTS } from "../../../src/control/observe/top_snapshot.ts";
+import type { TopStatus } from "../../../src/control/observe/top_source.ts";
+import { TOP_LISTS, type TopQuery } from "../../../src/control/observe/top_snapshot.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
 import { ScenePlane, statusOf } from "./scene.ts";
 

@@ -10,8 +10,8 @@ for (
     ["", {}],
     ["client=10.0.0.0/8", { client: { address: [10, 0, 0, 0], prefix: 8 } }],
     ["client=192.0.2.1", { client: { address: [192, 0, 2, 1], prefix: 32 } }],
-    ["name=Example.org", { zone: "Example.org" }],
-    ["rcode=SERVFAIL,refused,none", { rcodes: [2, 5, -1] }],
+    ["name=Example.org", { zone: "example.org" }],
+    ["rcode=SERVFAIL,refused,none,servfail", { rcodes: [2, 5, -1] }],
     ["slow=200&sample=10", { slowMs: 200, sample: 10 }],
   ] as const
 ) {
@@ -35,6 +35,7 @@ for (
     [readFilter, "name=", /^Cannot parse an empty name/],
     [readFilter, `name=${"a".repeat(64)}`, /a label is longer than 63 octets/],
     [readFilter, `name=${"a.".repeat(3000)}`, /longer than 255 octets/],
+    [readFilter, `name=${"\u0130".repeat(31)}`, /a label is longer than 63 octets/],
     [readFilter, "rcode=SERVFAIL,", /^rcode is ""; write names like SERVFAIL/],
     [readFilter, "rcode=99", /^rcode is "99"/],
     [readFilter, "slow=60001", /^slow is "60001"; write a whole number from 0 to 60000/],

@@ -42,7 +42,7 @@ function test(
     const port = freePort();
     const shown = { top: snapshot(), corefile: ". {\n}\n" };
     const limits = { ...HTTP_LIMITS, answerMs };
-    const servers = new HttpServers({ registry, log: () => {}, limits });
+    const servers = new HttpServers({ registry, log: () => {}, limits, clock: systemClock });
     const page = new Page({
       audience,
       ffi: isLinux(),
