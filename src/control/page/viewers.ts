@@ -64,7 +64,7 @@ export class Viewers {
 
   #begin(): void {
     this.#cancel = this.#clock.every(EVERY_MS, () => void this.#next());
-    // Who comes and goes in a row must not cost more than who stays.
+    // Coming and going in a row must not cost more than staying.
     if (this.#clock.now() - this.#madeMs < EVERY_MS) return;
     this.#shown = null;
     void this.#next();

@@ -72,7 +72,7 @@ Deno.test({
         await until(() => done.test(process.output), process.output);
         return await look(url);
       };
-      const refused = await reload(corefile.replace("whoami", "whoareyou"), /is not taken over/);
+      const refused = await reload(corefile.replace("whoami", "whoareyou"), /is not applied/);
       assert.equal(refused.view.reload!.ok, false);
       assert.match(refused.view.reload!.faults[0]!, /whoareyou/);
       assert.equal(refused.corefile.text, corefile);
