@@ -23,7 +23,8 @@ export async function startChromium({ names = [] }: { names?: string[] } = {}): 
       // Other browsers do not keep public pages from local addresses.
       "--disable-features=OptimizationHints,LocalNetworkAccessChecks",
       ...["--no-proxy-server", `--host-resolver-rules=${rules}`],
-      ...Deno.uid() === 0 ? ["--no-sandbox"] : [],
+      // Root has none, and others need user namespaces. All pages are the tests' own.
+      "--no-sandbox",
       "about:blank",
     ],
     env: { HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
