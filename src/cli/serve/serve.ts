@@ -131,7 +131,8 @@ async function serve(
   addresses?.disregard(inherited.sockets?.descriptors ?? []);
   const neighbours = () => addresses?.neighbours() ?? [];
   const isBeside = () => neighbours().length > 0;
-  const where = neighboursText(neighbours());
+  const predecessors = neighbours();
+  const where = neighboursText(predecessors);
   if (where !== "") logger.log("info", `another process is bound to ${where}; starting beside it`);
   try {
     role?.prepare();
@@ -209,7 +210,7 @@ async function serve(
     server,
     log: logger.log,
     ffi: driver === "linux",
-    succeeds: neighbours.length > 0,
+    succeeds: predecessors.length > 0,
     process: {
       status: () => server.status.collect(),
       reload,
