@@ -12,7 +12,7 @@ import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { CacheMetrics } from "./metrics.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
-import type { OperatorRequest } from "./operator/requests.ts";
+import type { AddressedRequest } from "./operator/requests.ts";
 import { OperatorScan } from "./operator/scan.ts";
 import { ZoneSweep } from "./operator/zone_sweep.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
@@ -153,7 +153,7 @@ class CacheHandler implements Handler {
   }
 
   ask(request: unknown): unknown {
-    const asked = request as SaveRequest | LoadRequest | OperatorRequest;
+    const asked = request as SaveRequest | LoadRequest | AddressedRequest;
     const now = this.#content.now(this.#engine.nowMs);
     if (asked.type === "save") return this.#snapshotted.save(asked, now);
     if (asked.type === "load") {
@@ -162,6 +162,7 @@ class CacheHandler implements Handler {
       this.#metrics.publish();
       return reply;
     }
+    if (asked.zones.join() !== this.#blockZones.join()) return undefined;
     const reply = (this.#operator ??= new OperatorScan(this.#content)).answer(asked, now);
     this.#metrics.publish();
     return reply;
