@@ -9,8 +9,8 @@ import type { CacheOptions } from "../options.ts";
 import type { CacheDirective } from "./persisted_cache.ts";
 import type { Persistence } from "./persistence.ts";
 
-/** Of a data plane; it answers between two batches of queries. */
-const ASK_MS = 5000;
+/** Of a data plane; it answers between two batches of queries, and counts as dead after 5 s. */
+const ASK_MS = 2000;
 /** Named in a refusal. */
 const MAX_NAMED = 10;
 
