@@ -17,7 +17,7 @@ import {
   TCP,
   WAIT,
 } from "./exchange/exchange.ts";
-import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
+import type { AskedOrigin, DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
@@ -163,7 +163,8 @@ export class Engine implements EngineServices {
   park(exchange: Exchange): Exchange | null {
     const { origin } = exchange;
     if (exchange.parked || origin.kind === "internal") return exchange;
-    if (!this.#admit(exchange)) return null;
+    // Only explained, not asked.
+    if (origin.kind === "asked" || !this.#admit(exchange)) return null;
     if (origin.kind === "stream") {
       origin.outstanding++;
     } else if (origin.kind === "slot") {
@@ -204,6 +205,17 @@ export class Engine implements EngineServices {
     return true;
   }
 
+  /** Answers a copy of an operator's query, counted as nobody's; false if too many wait. */
+  askFor(query: Exchange): boolean {
+    if (!this.#admit(query)) return false;
+    const exchange = this.#pool.fresh();
+    exchange.beginAsked(query);
+    const verdict = this.#descend(exchange, 0);
+    if (verdict === DROP) exchange.response = null;
+    if (verdict !== WAIT) this.#finish(exchange);
+    return true;
+  }
+
   #admit(exchange: Exchange): boolean {
     const admitted = this.#pool.admit(this.clientBucket(exchange));
     if (!admitted) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
@@ -222,15 +234,20 @@ export class Engine implements EngineServices {
 
   clientFamily({ origin }: Exchange): 4 | 6 {
     if (origin.kind === "internal") return 4;
+    if (origin.kind === "asked") return origin.client.family;
     return origin.kind === "stream" ? origin.family : this.io.family(origin.kind, origin.id);
   }
 
   clientAddress({ origin }: Exchange, target: Address): void {
-    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "client", target);
+    if (origin.kind === "internal") return;
+    if (origin.kind === "asked") target.copy(origin.client);
+    else this.io.address(origin.kind, origin.id, "client", target);
   }
 
   localAddress({ origin }: Exchange, target: Address): void {
-    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "local", target);
+    if (origin.kind === "internal") return;
+    if (origin.kind === "asked") target.copy(origin.local);
+    else this.io.address(origin.kind, origin.id, "local", target);
   }
 
   failure(exchange: Exchange, rcode: number): Response {
@@ -309,6 +326,7 @@ export class Engine implements EngineServices {
     const { origin } = exchange;
     if (origin.kind === "stream") this.#answerStream(exchange, origin);
     else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.id);
+    else if (origin.kind === "asked") this.#answerAsked(exchange, origin);
     this.#pool.release(exchange);
   }
 
@@ -324,6 +342,17 @@ export class Engine implements EngineServices {
     // Before `update`, which may read another query.
     chain.sent(exchange, length);
     stream.update();
+  }
+
+  #answerAsked(exchange: Exchange, origin: AskedOrigin): void {
+    let message = null;
+    if (exchange.response !== null) {
+      // The client that it seems to be from keeps its share.
+      exchange.rate = null;
+      const length = this.#responses.write(exchange, this.#out, 0);
+      message = this.#out.bytes.slice(0, length);
+    }
+    origin.ended(exchange, message);
   }
 
   #answerDatagram(exchange: Exchange, address: number): void {

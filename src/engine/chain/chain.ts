@@ -42,6 +42,11 @@ export class HandlerChain implements Chain {
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
+  /** This chain with wrapped handlers, which do not join it. */
+  wrapped(wrap: (handler: Handler, position: number) => Handler): HandlerChain {
+    return new HandlerChain(this.handlers.map(wrap), this.signature);
+  }
+
   /** Chains that forward accept every class, as in CoreDNS. */
   serves(qclass: number): boolean {
     return this.handlers.length > 0 && (qclass === CLASS.IN || this.#everyClass);
