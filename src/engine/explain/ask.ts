@@ -97,7 +97,7 @@ class Trace {
     const since = this.#stopwatch();
     const verdict = run();
     if (at >= 0 && this.#steps !== null) {
-      const did = verdict === undefined ? SAW : DID[verdict];
+      const did = verdict === undefined ? SAW : DID[verdict as Verdict];
       this.#steps[at] = { ...step, did, tookUs: since() };
     }
     return verdict;

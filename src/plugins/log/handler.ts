@@ -1,5 +1,6 @@
 import type { CreateHandler } from "../../engine/handler.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
+import { explainLog } from "./explain.ts";
 import { type Answered, FIELDS, fieldText, kindOf } from "./fields.ts";
 import type { LogOptions, LogPart } from "./setup.ts";
 
@@ -24,6 +25,7 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
         return;
       }
     },
+    explain: (exchange) => explainLog(rules.find(({ zones }) => zones.match(exchange) !== null)),
   };
 };
 
