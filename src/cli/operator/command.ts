@@ -1,6 +1,6 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { text } from "../flags.ts";
-import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
+import { EXPLAIN_FLAGS, OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
 
 const RELOAD = command({
   name: "reload",
@@ -31,5 +31,21 @@ const STOP = command({
   load: async () => ({ run: (await import("./process.ts")).stop }),
 });
 
+const EXPLAIN = command({
+  name: "explain",
+  summary: "tell what nodens does with a query, plugin by plugin, and why",
+  forms: [{
+    args: "[-from ADDRESS] [-listener ADDRESS:PORT] [-tcp] [-dnssec] [-cd] [-ask] NAME [TYPE]",
+  }],
+  description: [
+    "Shows listener, server block, what each plugin does and why, what the cache has, and which " +
+    "upstream would be asked. Without -ask it has no effect.",
+  ],
+  flags: EXPLAIN_FLAGS,
+  operands: [{ name: "NAME" }, { name: "[TYPE]" }],
+  exitCodes: OPERATOR_EXITS,
+  load: async () => ({ run: (await import("./explain.ts")).explain }),
+});
+
 /** Commands that ask a serving nodens. */
-export const OPERATOR_COMMANDS: readonly Command[] = [RELOAD, LOG, STOP];
+export const OPERATOR_COMMANDS: readonly Command[] = [EXPLAIN, RELOAD, LOG, STOP];

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { makeScheduler } from "../endpoints/http/scheduler.ts";
+import { explainVerbs } from "../explain/verbs.ts";
 import type { Server } from "../server.ts";
 import { verbTargets } from "./operator.ts";
 import { type ProcessControl, processVerbs } from "./own_verbs.ts";
@@ -28,7 +29,11 @@ export async function openControl(
   if (http === null || !mayWrite()) return null;
   // Own scheduler: crowds at other endpoints must not keep operators waiting.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
-  const targets = verbTargets([...processVerbs(process, clock), ...verbs], {
+  const targets = verbTargets([
+    ...processVerbs(process, clock),
+    ...explainVerbs(server.planes),
+    ...verbs,
+  ], {
     config: () => server.config,
     log,
   });

@@ -3,6 +3,7 @@ import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER, type CounterSeries } from "../../engine/counters.ts";
+import type { AskReply, ExplainReply, ExplainRequest } from "../../engine/explain/types.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
@@ -244,6 +245,18 @@ export class DataPlane implements LaneUser {
     limitMs: number,
   ): Promise<unknown> {
     return this.#port.request({ type: "ask", ...target }, limitMs);
+  }
+
+  /** Tells what would become of a query. Rejects like `ask`; undefined if that throws. */
+  explain(request: ExplainRequest, limitMs: number): Promise<ExplainReply | undefined> {
+    const reply = this.#port.request({ type: "explain", request }, limitMs);
+    return reply as Promise<ExplainReply | undefined>;
+  }
+
+  /** Asks a query; null if it is not admitted. Rejects like `ask`; undefined if that throws. */
+  query(request: ExplainRequest, limitMs: number): Promise<AskReply | null | undefined> {
+    const reply = this.#port.request({ type: "query", request }, limitMs);
+    return reply as Promise<AskReply | null | undefined>;
   }
 
   /** Runs self-checks, also in replacement threads. Resolves after a round. */

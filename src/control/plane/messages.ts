@@ -1,5 +1,6 @@
 import type { Config } from "../../config/types.ts";
 import type { CounterSeries } from "../../engine/counters.ts";
+import type { ExplainRequest } from "../../engine/explain/types.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { CheckPlan } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
@@ -45,6 +46,10 @@ export type PlaneRequest =
   /** Answered once all queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
+  /** Answer: an `ExplainReply`. */
+  | { type: "explain"; request: ExplainRequest }
+  /** Answer: an `AskReply`, or null. */
+  | { type: "query"; request: ExplainRequest }
   | { type: "check"; plan: CheckPlan }
   /** Answer: a `ProfileResult`. */
   | { type: "profile"; action: ProfileAction };

@@ -1,6 +1,7 @@
 /** The data plane's thread. Its loop blocks; an eventfd interrupts it for messages. */
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
+import type { ExplainRequest } from "../../engine/explain/types.ts";
 import { Memory } from "../../engine/memory.ts";
 import { type Driver, ListenError } from "../../io/driver.ts";
 import { LinuxDriver } from "../../io/linux/driver.ts";
@@ -57,6 +58,7 @@ class DataPlaneThread {
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
   #profile: ProfileResult | null = null;
+  #explain: Awaited<ReturnType<typeof loadExplain>> | null = null;
 
   constructor(message: StartMessage) {
     this.#message = message;
@@ -204,6 +206,9 @@ class DataPlaneThread {
 
   async #prepare(message: ControlMessage): Promise<void> {
     if (message.type === "configure" && usesPatterns(message.config)) await loadPatterns();
+    if (message.type === "explain" || message.type === "query") {
+      this.#explain ??= await loadExplain();
+    }
     if (message.type === "profile") this.#profile = await profileThread(message.action);
   }
 
@@ -234,6 +239,10 @@ class DataPlaneThread {
           () => block < 0 ? engine.blocks.unready() : engine.blocks.ask(block, position, request),
         );
       }
+      case "explain":
+        return this.#answer(message.id, () => this.#explain!.explainQuery(engine, message.request));
+      case "query":
+        return this.#ask(message.id, message.request);
       case "check":
         return this.#selfCheck.follow(message.plan, (answer) => {
           this.#answers.push({ type: "answered", id: message.id, answer });
@@ -283,6 +292,16 @@ class DataPlaneThread {
     this.#answers.push({ type: "answered", id, answer });
   }
 
+  #ask(id: number, request: ExplainRequest): void {
+    const done = (answer: unknown) => void this.#answers.push({ type: "answered", id, answer });
+    try {
+      this.#explain!.askQuery(this.#engine, request, done);
+    } catch (error) {
+      this.#survive(error);
+      done(undefined);
+    }
+  }
+
   #survive(error: unknown): void {
     this.#book.values[COUNTER.PANICS]!++;
     this.#logPanic(error);
@@ -316,6 +335,13 @@ class DataPlaneThread {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
   }
+}
+
+/** Only for operators. */
+async function loadExplain() {
+  const { explainQuery } = await import("../../engine/explain/explain.ts");
+  const { askQuery } = await import("../../engine/explain/ask.ts");
+  return { explainQuery, askQuery };
 }
 
 /** Returns a function that waits for the next message. */

@@ -96,7 +96,7 @@ function actsOnAll({ recordOrder, responseFlags }: Handler): boolean {
 
 function unexplained({ query }: Handler): Explanation {
   return query === undefined
-    ? { verdict: "acts", reason: "it sees the answer" }
+    ? { verdict: "acts", reason: "sees the answer" }
     : { verdict: "passes", reason: "it does not say what it does" };
 }
 

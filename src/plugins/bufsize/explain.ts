@@ -5,5 +5,5 @@ import type { Explanation } from "../../engine/explanation.ts";
 export function explainBufsize({ transport }: Exchange, sizeBytes: number): Explanation {
   return transport === TCP
     ? { verdict: "passes", reason: "answers over TCP have no limit" }
-    : { verdict: "acts", reason: `the answer has at most ${sizeBytes} octets` };
+    : { verdict: "acts", reason: `limits the answer to ${sizeBytes} octets` };
 }

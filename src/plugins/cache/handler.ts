@@ -3,12 +3,14 @@ import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, type Handler, NEXT } from "../../engine/handler.ts";
 import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/handler.ts";
+import type { Explanation } from "../../engine/explanation.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
+import { explainCache } from "./explain.ts";
 import { CacheMetrics } from "./metrics.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
@@ -105,6 +107,17 @@ class CacheHandler implements Handler {
     }
     content.answerFor(exchange, store, row, remaining);
     return ANSWERED;
+  }
+
+  explain(exchange: Exchange): Explanation {
+    return explainCache(exchange, {
+      options: this.#options,
+      content: this.#content,
+      now: this.#content.now(this.#engine.nowMs),
+      inZones: this.#zones === null || this.#zones.match(exchange) !== null,
+      disabled: this.#disabled,
+      verifying: this.#stale.isVerifying(exchange),
+    });
   }
 
   response(exchange: Exchange): void {

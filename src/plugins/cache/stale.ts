@@ -114,6 +114,11 @@ export class StaleServer {
     }
   }
 
+  /** Whether others wait for the same refresh. */
+  isVerifying(exchange: Exchange): boolean {
+    return this.#verificationOf(exchange) !== null;
+  }
+
   #verify(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const { engine, position } = this.#services;
     const { verifyTimeoutMs, failureRecheckMs } = this.#options;

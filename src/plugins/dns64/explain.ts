@@ -13,7 +13,7 @@ export function explainDns64(
     const when = translateAll ? "the A records" : "the A records, if there is no AAAA";
     return {
       verdict: "acts",
-      reason: `it asks the plugins below for ${when}, and translates them`,
+      reason: `asks the plugins below for ${when}, and translates them`,
     };
   }
   const reason = qtype !== TYPE.AAAA || qclass !== CLASS.IN

@@ -3,7 +3,7 @@ import type { ErrorsOptions } from "./setup.ts";
 
 /** Tells what `errors` does with a query. */
 export function explainErrors({ consolidate }: ErrorsOptions): Explanation {
-  const reason = "it logs why an answer fails";
+  const reason = "logs why an answer fails";
   return consolidate.length === 0
     ? { verdict: "acts", reason }
     : { verdict: "acts", reason: `${reason}, or counts it (${consolidate.length} consolidate)` };

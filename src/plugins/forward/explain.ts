@@ -50,8 +50,8 @@ export function explainForward(exchange: Exchange, view: ForwardView): Explanati
   const refused = (reason: string): Explanation => ({ verdict: "refuses", reason, details });
   if (inFlight !== null) {
     const { ageMs, waiters } = inFlight;
-    const reason = `the same question is in flight since ${durationText(ageMs)} ` +
-      `(${waiters} waiting): no other is asked`;
+    const reason = `nobody: the same question is in flight since ${durationText(ageMs)} ` +
+      `(${waiters} waiting)`;
     return { verdict: "asks", reason, details: { ...details, inFlight } };
   }
   if (servers.length === 0) {

@@ -6,5 +6,5 @@ export function explainLog(rule: LogOptions["rules"][number] | undefined): Expla
   if (rule === undefined) return { verdict: "passes", reason: "the name is in none of its zones" };
   const { zone, classes } = rule;
   const which = classes.includes("all") ? "every answer" : `answers of class ${classes.join(", ")}`;
-  return { verdict: "acts", reason: `it logs ${which} (zone ${zone})` };
+  return { verdict: "acts", reason: `logs ${which} (zone ${zone})` };
 }

@@ -9,5 +9,5 @@ export function explainPrometheus(
 ): Explanation {
   const own = served.find((one) => one.listener === listener && one.place === zone);
   const where = own === undefined ? "" : ` of server ${own.server}, zone ${own.zone}`;
-  return { verdict: "acts", reason: `it counts the query in the metrics${where}` };
+  return { verdict: "acts", reason: `counts the query in the metrics${where}` };
 }

@@ -27,7 +27,7 @@ export function explainRewrite(
   const details = { name: after.name, type: typeText(after.qtype) };
   return changes.length > 0
     ? { verdict: "changes", reason: changes.join(", "), notes, details }
-    : { verdict: "acts", reason: "rules match that keep the question", notes };
+    : { verdict: "acts", reason: "changes the answer, or the EDNS options, by these rules", notes };
 }
 
 function ruleText(rule: RewriteRule): string {

@@ -5,7 +5,8 @@ import type { ResponseRate } from "../../engine/response/limiter.ts";
 /** Tells what `rrl` does with a query. */
 export function explainRrl({ transport }: Exchange, rate: ResponseRate | null): Explanation {
   if (transport === TCP) return { verdict: "passes", reason: "answers over TCP are not limited" };
-  return rate === null
-    ? { verdict: "acts", reason: "large answers are not limited" }
-    : { verdict: "acts", reason: `at most ${rate.perSecond} large answers a second to a network` };
+  return rate === null ? { verdict: "acts", reason: "leaves large answers unlimited" } : {
+    verdict: "acts",
+    reason: `sends ${rate.perSecond} large answers a second to a network at most`,
+  };
 }
