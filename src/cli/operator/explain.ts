@@ -128,11 +128,16 @@ function differences(
     const its = first.steps.find(({ plugin, place }) =>
       plugin === step.plugin && place === step.place
     );
-    return its !== undefined && stepText(its) === stepText(step);
+    return its !== undefined && essenceOf(its) === essenceOf(step);
   };
   const steps = other.steps.filter((step) => step.verdict !== "not reached" && !same(step));
   if (steps.length === 0) return [`data plane ${number} does the same`];
   return [`data plane ${number} differs:`, ...stepLines(steps, { ...layout, file: fileOf(other) })];
+}
+
+/** Times and shares differ always. */
+function essenceOf(step: ShownStep): string {
+  return stepText(step).replace(/\([^)]*\)|[0-9.]+ (?:s|ms|%)/g, "");
 }
 
 function askedLines(asked: AskedAnswer, planes: number): string[] {
@@ -146,9 +151,9 @@ function askedLines(asked: AskedAnswer, planes: number): string[] {
     ...error === "" ? [] : [`${INDENT}error: ${error}`],
     ...answer === null ? [] : messageLines(answer, INDENT),
     ...steps.map(({ plugin, did, atMs, tookUs, own }) => {
-      const took = tookUs === null ? "" : ` in ${Math.max(1, Math.round(tookUs))} µs`;
-      const whose = own ? " (a query of nodens' own)" : "";
-      return `${INDENT}${msText(atMs).padStart(9)}  ${plugin.padEnd(width)}${did}${took}${whose}`;
+      const took = tookUs === null ? "" : ` (${Math.max(1, Math.round(tookUs))} µs)`;
+      const whose = own ? " for a query of nodens' own" : "";
+      return `${INDENT}${msText(atMs).padStart(9)}  ${plugin.padEnd(width)}${did}${whose}${took}`;
     }),
   ];
 }

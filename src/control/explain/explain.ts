@@ -13,8 +13,6 @@ const MAX_ASKS = 4;
 
 type Plane = Pick<DataPlane, "explain" | "query">;
 
-let asks = 0;
-
 /** Tells what each data plane would do with a query. Throws `VerbError`. */
 export async function explain(
   planes: readonly Plane[],
@@ -27,18 +25,24 @@ export async function explain(
   return { question, planes: replies.map((reply) => show(reply, request)), asked: null };
 }
 
+/** Number of queries being asked. */
+export interface Asking {
+  count: number;
+}
+
 /** As `explain`, and asks the first data plane. Throws `VerbError`. */
 export async function ask(
   planes: readonly Plane[],
   parameters: ReadonlyMap<string, string>,
+  asking: Asking,
 ): Promise<ExplainAnswer> {
   const explained = await explain(planes, parameters);
   // Without steps, the query is refused before any plugin.
   if (explained.planes[0]!.steps.length === 0) return explained;
-  if (asks >= MAX_ASKS) {
+  if (asking.count >= MAX_ASKS) {
     throw new VerbError(`${MAX_ASKS} queries are being asked already: try again in a moment`, 503);
   }
-  asks++;
+  asking.count++;
   try {
     const { request } = readQuery(parameters);
     const reply = await answered(planes[0]!.query(request, ASK_MS));
@@ -49,7 +53,7 @@ export async function ask(
     const asked: AskedAnswer = { ...reply, answer };
     return { ...explained, asked };
   } finally {
-    asks--;
+    asking.count--;
   }
 }
 

@@ -5,6 +5,7 @@ const PARAMETERS = ["name", "type", "class", "from", "listener", "tcp", "dnssec"
 
 /** Verbs that tell what nodens does with a query; only `ask` has effects. */
 export function explainVerbs(planes: readonly Pick<DataPlane, "explain" | "query">[]): Verb[] {
+  const asking = { count: 0 };
   const load = () => import("./explain.ts");
   return [
     {
@@ -16,7 +17,7 @@ export function explainVerbs(planes: readonly Pick<DataPlane, "explain" | "query
       name: "ask",
       changes: true,
       parameters: PARAMETERS,
-      run: async ({ parameters }) => (await load()).ask(planes, parameters),
+      run: async ({ parameters }) => (await load()).ask(planes, parameters, asking),
     },
   ];
 }

@@ -55,8 +55,8 @@ function describeBlock(
     place: `${file}:${line}`,
     zone: served[zone]?.zone ?? "",
     reason: qtype === TYPE.DS && served.length > 1
-      ? "DS belongs to the parent, so the shortest zone above the name takes it"
-      : "no longer zone is above the name",
+      ? "DS belongs to the parent: the shortest zone that holds the name"
+      : "the longest zone that holds the name",
   };
 }
 

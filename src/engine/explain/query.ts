@@ -68,7 +68,7 @@ function readAt(
   const rcodeOfNone = rcodeText(RCODE.REFUSED);
   if (route === null) {
     const known = zones.map(({ zone }) => zone).join(" ");
-    const reason = `no server block of this listener has a zone above the name (it has ${known})`;
+    const reason = `no zone of this listener holds the name (its zones: ${known})`;
     return refuse({ rcode: rcodeOfNone, reason });
   }
   if (!route.chain.serves(exchange.qclass)) {

@@ -99,7 +99,7 @@ function describe(server: ExplainedServer, first: boolean): Record<string, unkno
 function serverText(
   { label, state: { state, rttMs }, health: { share } }: ExplainedServer,
 ): string {
-  const time = rttMs === null ? "never heard yet" : `${roundedMs(rttMs)}`;
+  const time = rttMs === null ? "not measured yet" : `${roundedMs(rttMs)}`;
   const recovering = state === "up" && share < 1
     ? `, recovering: gets ${Math.round(100 * share)} % of its queries`
     : "";
