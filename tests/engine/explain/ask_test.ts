@@ -33,7 +33,7 @@ function assertAtRest({ engine, keptCount }: Simulation, exchanges = 3): void {
 Deno.test("ask: an upstream's answer comes with times and the way through the chain", () => {
   const simulation = start();
   const replies = askIn(simulation);
-  assert.deepEqual(replies, [], "it waits for the upstream");
+  assert.equal(replies.length, 0, "it waits for the upstream");
   simulation.run(100);
   const [reply] = replies;
   assert.ok(reply);
