@@ -1,5 +1,5 @@
 /**
- * What a plugin does with a query:
+ * Effect of a plugin on a query:
  *
  * - `passes`, `changes`: the next plugin gets it, as it is or changed
  * - `answers`, `refuses`, `drops`, `asks` (an upstream): the way down ends here

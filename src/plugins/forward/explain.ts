@@ -5,7 +5,7 @@ import type { ServerState } from "../../upstream/options.ts";
 import { RANK } from "../../upstream/outcome.ts";
 import type { ForwardOptions, ForwardTo } from "./options.ts";
 
-/** What is told of a server. */
+/** State of a server. */
 export interface ExplainedServer {
   readonly label: string;
   readonly rank: number;

@@ -60,7 +60,7 @@ for (
     ],
     ["a type out of range", { name: "a", type: "TYPE65536" }, 400, /is not known/],
     ["an unknown class", { name: "a", class: "INN" }, 400, /^class "INN" is not known/],
-    ["a client that is no address", { name: "a", from: "host" }, 400, /^from "host" is not an IP/],
+    ["a client that is not an address", { name: "a", from: "host" }, 400, /^from "host" is not an IP/],
     ["a client with a scope", { name: "a", from: "fe80::1%eth0" }, 400, /is not an IP address/],
     ["a listener without port", { name: "a", listener: "192.0.2.1" }, 400, /address and port/],
     ["a listener's port 0", { name: "a", listener: "192.0.2.1:0" }, 400, /address and port/],

@@ -139,7 +139,7 @@ Deno.test("explain: any name gives printable text, and no exception", () => {
   }));
 });
 
-Deno.test("explain: a message that is no query is refused", () => {
+Deno.test("explain: a message that is not a query is refused", () => {
   const simulation = new Simulation(". {\nwhoami\n}");
   for (const size of [0, 5, 12, 20]) {
     const request = { ...requestFor(), message: new ArrayBuffer(size) };
