@@ -33,6 +33,8 @@ export function explain(
 
 /** Records of a message that are printed. */
 const MAX_RECORDS = 20;
+/** Other listeners that are named. */
+const MAX_LISTENERS = 5;
 const INDENT = "  ";
 
 /** The story of a query, from the top of the chain to its answer. */
@@ -61,9 +63,11 @@ export function explainText({ question, planes, asked }: ExplainAnswer): string 
 }
 
 function listenerText({ listener, otherListeners }: PlaneExplanation): string {
-  return otherListeners.length === 0
-    ? listener
-    : `${listener} (others: ${otherListeners.join(" ")}; -listener)`;
+  if (otherListeners.length === 0) return listener;
+  const left = otherListeners.length - MAX_LISTENERS;
+  const more = left > 0 ? ` and ${left} more` : "";
+  const shown = otherListeners.slice(0, MAX_LISTENERS).join(" ");
+  return `${listener} (others: ${shown}${more}; -listener)`;
 }
 
 function blockText({ block }: PlaneExplanation): string {
@@ -197,7 +201,7 @@ function msText(ms: number): string {
 /** File names and patterns come from outside. */
 function printable(line: string): string {
   return line.replace(
-    /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (one) => `\\u${one.codePointAt(0)!.toString(16).padStart(4, "0")}`,
   );
 }

@@ -51,5 +51,6 @@ function toAddress(text: string, port: number): Address {
   address.family = bytes.length === 4 ? 4 : 6;
   address.bytes.set(bytes);
   address.port = port;
+  address.unmap();
   return address;
 }

@@ -10,9 +10,13 @@ import { candidates, endsOf } from "./listeners.ts";
 import type { ExplainReply, ExplainRequest } from "./types.ts";
 
 type Refusal = NonNullable<ExplainReply["refusal"]>;
+/** Chain and zone that a listener has for a name. */
+type Route = NonNullable<ReturnType<Engine["blocks"]["route"]>>;
 
 /** Copies of words read beyond the message. */
 const SLACK = 8;
+/** Zones that are named. */
+const MAX_ZONES = 10;
 
 /** An operator's query on its listener, and the chain that takes it. */
 export interface AskedQuery {
@@ -33,55 +37,62 @@ export function routeQuery(
   request: ExplainRequest,
   ended: AskedOrigin["ended"] = () => {},
 ): AskedQuery | null {
-  const queries = candidates(engine.blocks.config, request).map((listener) =>
-    readAt(engine, request, { listener, ended })
-  );
-  return queries.find(({ chain }) => chain !== null) ?? queries[0] ?? null;
-}
-
-function readAt(
-  engine: Engine,
-  request: ExplainRequest,
-  { listener, ended }: { listener: number; ended: AskedOrigin["ended"] },
-): AskedQuery {
+  const { config } = engine.blocks;
+  const [first, ...others] = candidates(config, request);
+  if (first === undefined) return null;
   const { message, streamed } = request;
-  const { listeners } = engine.blocks.config;
   const memory = new Memory(message.byteLength + SLACK);
   memory.bytes.set(new Uint8Array(message));
   const exchange = new Exchange(memory);
-  exchange.origin = { kind: "asked", streamed, ended, ...endsOf(listeners[listener]!, request) };
-  exchange.listener = listener;
   exchange.length = message.byteLength;
   exchange.begin(engine.nowMs);
   const rcode = parseQuery(exchange, engine.hashKey);
-  const route = engine.blocks.route(exchange);
-  const zones = listeners[listener]!.zones;
-  exchange.zone = route?.zone ?? -1;
-  const block = zones[exchange.zone]?.block ?? -1;
-  const refuse = (refusal: Refusal) => ({ exchange, listener, block, chain: null, refusal });
-  if (rcode !== RCODE.NOERROR) {
-    return refuse({
+  const listener = [first, ...others].find((one) => takes(engine, exchange, one)) ?? first;
+  const takenBy = takes(engine, exchange, listener);
+  const { zones } = config.listeners[listener]!;
+  exchange.origin = {
+    ...{ kind: "asked", streamed, ended },
+    ...endsOf(config.listeners[listener]!, request),
+  };
+  exchange.zone = takenBy?.zone ?? -1;
+  const refusal = rcode === RCODE.NOERROR
+    ? refusalOf(exchange, takenBy, zones.map(({ zone }) => zone))
+    : {
       rcode: rcodeText(rcode === NO_QUERY ? RCODE.FORMERR : rcode),
       reason: unfit(exchange),
-    });
-  }
-  const rcodeOfNone = rcodeText(RCODE.REFUSED);
-  if (route === null) {
-    const known = zones.map(({ zone }) => zone).join(" ");
-    const reason = `no zone of this listener holds the name (its zones: ${known})`;
-    return refuse({ rcode: rcodeOfNone, reason });
-  }
-  if (!route.chain.serves(exchange.qclass)) {
-    const reason = route.chain.handlers.length === 0
-      ? "the server block has no plugin that answers"
-      : `no plugin of the server block answers class ${classText(exchange.qclass)}`;
-    return refuse({ rcode: rcodeOfNone, reason });
-  }
-  exchange.chain = route.chain;
-  return { exchange, listener, block, chain: route.chain, refusal: null };
+    };
+  const chain = refusal === null ? takenBy!.chain : null;
+  if (chain !== null) exchange.chain = chain;
+  return { exchange, listener, block: zones[exchange.zone]?.block ?? -1, chain, refusal };
 }
 
-function unfit({ qtype, qclass }: Exchange): string {
+function takes({ blocks }: Engine, exchange: Exchange, listener: number): Route | null {
+  exchange.listener = listener;
+  return blocks.route(exchange);
+}
+
+function refusalOf(
+  { qclass }: Exchange,
+  route: Route | null,
+  zones: readonly string[],
+): Refusal | null {
+  const rcode = rcodeText(RCODE.REFUSED);
+  if (route === null) {
+    const more = zones.length > MAX_ZONES ? ` and ${zones.length - MAX_ZONES} more` : "";
+    const known = `${zones.slice(0, MAX_ZONES).join(" ")}${more}`;
+    return { rcode, reason: `no zone of this listener holds the name (its zones: ${known})` };
+  }
+  if (route.chain.serves(qclass)) return null;
+  return {
+    rcode,
+    reason: route.chain.handlers.length === 0
+      ? "the server block has no plugin that answers"
+      : `no plugin of the server block answers class ${classText(qclass)}`,
+  };
+}
+
+function unfit({ qtype, qclass, qnameLength }: Exchange): string {
+  if (qnameLength === 0) return "the message is malformed";
   if (qtype === TYPE.AXFR || qtype === TYPE.IXFR) {
     return `nodens has no zones to transfer (${typeText(qtype)})`;
   }

@@ -74,6 +74,13 @@ Deno.test("explain: of several listeners, the one with a zone for the name is ta
   assert.equal(any.listener, ":5353");
 });
 
+Deno.test("explain: an IPv4 address in IPv6 form is the IPv4 client", () => {
+  const simulation = new Simulation(". {\nacl {\nblock net 10.0.0.0/8\n}\nwhoami\n}");
+  const reply = explainIn(simulation, { from: "::ffff:10.0.0.7" });
+  assert.equal(reply.client, "10.0.0.7");
+  assert.equal(stepOf(reply, "acl").verdict, "refuses");
+});
+
 Deno.test("explain: plugins below an answer are not reached, except those for all answers", () => {
   const simulation = new Simulation(
     ". {\ncache\nheader {\nresponse set aa\n}\nminimal\nloadbalance\nlocal\nforward . 10.0.0.1\n}",
@@ -144,6 +151,6 @@ Deno.test("explain: a message that is not a query is refused", () => {
   for (const size of [0, 5, 12, 20]) {
     const request = { ...requestFor(), message: new ArrayBuffer(size) };
     const reply = explainQuery(simulation.engine, request);
-    assert.equal(reply.refusal?.rcode, "FORMERR");
+    assert.deepEqual(reply.refusal, { rcode: "FORMERR", reason: "the message is malformed" });
   }
 });
