@@ -4,6 +4,7 @@ import { openLibc } from "../../sys/libc.ts";
 import { makeScheduler } from "../endpoints/http/scheduler.ts";
 import { explainVerbs } from "../explain/verbs.ts";
 import type { Server } from "../server.ts";
+import { observeVerbs } from "../observe/verbs.ts";
 import { verbTargets } from "./operator.ts";
 import { type ProcessControl, processVerbs } from "./own_verbs.ts";
 import { ControlSocket, SocketError } from "./socket.ts";
@@ -29,11 +30,10 @@ export async function openControl(
   if (http === null || !mayWrite()) return null;
   // Own scheduler: crowds at other endpoints must not keep operators waiting.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
-  const targets = verbTargets([
-    ...processVerbs(process, clock),
-    ...explainVerbs(server.planes),
-    ...verbs,
-  ], {
+  const observing = observeVerbs({ planes: server.planes, top: () => server.top(), clock });
+  const explaining = explainVerbs(server.planes);
+  const own = [...processVerbs(process, clock), ...explaining, ...observing];
+  const targets = verbTargets([...own, ...verbs], {
     config: () => server.config,
     log,
   });

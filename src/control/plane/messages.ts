@@ -1,6 +1,7 @@
 import type { Config } from "../../config/types.ts";
 import type { CounterSeries } from "../../engine/counters.ts";
 import type { ExplainRequest } from "../../engine/explain/types.ts";
+import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { CheckPlan } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
@@ -23,6 +24,8 @@ export interface StartMessage {
   port: MessagePort;
   counters: SharedArrayBuffer;
   logsFields: boolean;
+  /** Keeps what `top` and `watch` show. */
+  observes: boolean;
   mark: number;
   files: FileShares;
   shared: SharedArrayBuffer;
@@ -50,6 +53,8 @@ export type PlaneRequest =
   | { type: "explain"; request: ExplainRequest }
   /** Answer: an `AskReply`, or null. */
   | { type: "query"; request: ExplainRequest }
+  /** Answered with null unless queries are observed. */
+  | { type: "observe"; request: ObserveRequest }
   | { type: "check"; plan: CheckPlan }
   /** Answer: a `ProfileResult`. */
   | { type: "profile"; action: ProfileAction };

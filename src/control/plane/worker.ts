@@ -141,7 +141,7 @@ class DataPlaneThread {
   }
 
   #attach(driver: Driver): void {
-    const { shared, logsFields, files, lane, deliveries, checks } = this.#message;
+    const { shared, logsFields, observes, files, lane, deliveries, checks } = this.#message;
     this.#driver = driver;
     const engine = new Engine({
       io: driver,
@@ -154,6 +154,7 @@ class DataPlaneThread {
       }),
       log: this.#log.log,
       logsFields,
+      observes,
       wallMs: Date.now,
       limits: { streams: files.clientStreams },
     });
@@ -243,6 +244,8 @@ class DataPlaneThread {
         return this.#answer(message.id, () => this.#explain!.explainQuery(engine, message.request));
       case "query":
         return this.#ask(message.id, message.request);
+      case "observe":
+        return this.#answer(message.id, () => engine.observe(message.request));
       case "check":
         return this.#selfCheck.follow(message.plan, (answer) => {
           this.#answers.push({ type: "answered", id: message.id, answer });

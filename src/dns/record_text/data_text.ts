@@ -1,7 +1,7 @@
 import { formatIPv6 } from "../address.ts";
 import { typeText } from "../mnemonics.ts";
-import type { WireReader } from "../wire_reader.ts";
 import { SERVICE_KEYS } from "./service_parameters.ts";
+import type { WireReader } from "../wire_reader.ts";
 
 /** Unlisted types: RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
@@ -157,8 +157,8 @@ function repeated<T>(data: WireReader, field: () => T): T[] {
   return found;
 }
 
-/** RFC 3597 section 5. */
-function unknownText(data: WireReader): string {
+/** Data of an unknown type (RFC 3597 section 5). */
+export function unknownText(data: WireReader): string {
   return `\\# ${data.left} ${hexText(data.octets())}`.trimEnd();
 }
 

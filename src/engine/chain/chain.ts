@@ -1,4 +1,5 @@
 import { CLASS } from "../../dns/constants.ts";
+import { type AnswerCounters, OWN_SOURCE } from "../exchange/answer_source.ts";
 import {
   ANSWERED,
   type Chain,
@@ -20,16 +21,20 @@ export class HandlerChain implements Chain {
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
   readonly observer: Handler | undefined;
+  readonly sources: readonly string[];
+  readonly answerCounters: readonly number[];
+  readonly #answers: AnswerCounters;
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
   /** Last handler first. */
   readonly #responders: readonly number[];
 
-  constructor(handlers: readonly Handler[], signature = "") {
+  constructor(handlers: readonly Handler[], answers: AnswerCounters, signature = "") {
     const positions = (method: "query" | "response") =>
       handlers.flatMap((handler, i) => handler[method] === undefined ? [] : [i]);
     this.signature = signature;
     this.handlers = handlers;
+    this.#answers = answers;
     this.#queries = positions("query");
     this.#responders = positions("response").reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
@@ -39,12 +44,14 @@ export class HandlerChain implements Chain {
     this.recordOrder = handlers.find(({ recordOrder }) => recordOrder !== undefined)?.recordOrder ??
       null;
     this.observer = handlers.find((handler) => handler.sent !== undefined);
+    this.sources = [OWN_SOURCE, ...handlers.map(({ name, source }) => source ?? name)];
+    this.answerCounters = this.sources.map((source) => answers.indexOf(source));
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
   /** This chain with wrapped handlers, which do not join it. */
   wrapped(wrap: (handler: Handler, position: number) => Handler): HandlerChain {
-    return new HandlerChain(this.handlers.map(wrap), this.signature);
+    return new HandlerChain(this.handlers.map(wrap), this.#answers, this.signature);
   }
 
   /** Chains that forward accept every class, as in CoreDNS. */

@@ -70,9 +70,10 @@ class Trace {
   }
 
   #wrap(handler: Handler): Handler {
-    const { name, recursive, everyClass, responseFlags, recordOrder } = handler;
+    const { name, source, recursive, everyClass, responseFlags, recordOrder } = handler;
     return {
       name,
+      ...source !== undefined && { source },
       ...recursive !== undefined && { recursive },
       ...everyClass !== undefined && { everyClass },
       ...responseFlags !== undefined && { responseFlags },

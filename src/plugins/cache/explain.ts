@@ -9,7 +9,7 @@ import type { Store } from "./store/store.ts";
 /** State of a cache. */
 export interface CacheView {
   readonly options: CacheOptions;
-  readonly content: CacheContent & { readonly upstreams?: { readonly list: readonly string[] } };
+  readonly content: CacheContent;
   /** Time of the stores. */
   readonly now: number;
   readonly inZones: boolean;
@@ -20,7 +20,7 @@ export interface CacheView {
 
 /** An entry that a query finds. */
 interface Found {
-  readonly store: Store & { sourceOf?(row: number): number };
+  readonly store: Store;
   readonly row: number;
 }
 
@@ -171,7 +171,7 @@ function deniedText({ response }: Exchange): string {
 }
 
 function sourceText({ store, row }: Found, { content }: CacheView): string {
-  const source = content.upstreams?.list[store.sourceOf?.(row) ?? 0] ?? "";
+  const source = content.upstreams.list[store.sourceOf(row)] ?? "";
   return source === "" ? "" : `, from ${source}`;
 }
 
@@ -181,6 +181,6 @@ function detailsOf(state: string, { store, row }: Found, { content, now }: Cache
     state,
     ttlSeconds,
     ageSeconds: store.ttlOf(row) - ttlSeconds,
-    upstream: content.upstreams?.list[store.sourceOf?.(row) ?? 0] ?? "",
+    upstream: content.upstreams.list[store.sourceOf(row)] ?? "",
   };
 }

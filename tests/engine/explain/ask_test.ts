@@ -80,6 +80,7 @@ Deno.test("ask: a stale answer is told from a fresh one, with its refresh", () =
   simulation.run(400_000);
   const [reply] = askIn(simulation);
   assert.ok(reply);
+  assert.deepEqual([reply.stale, reply.answeredBy], [true, "cache"]);
   assert.deepEqual(showMessage(reply.answer!).errors, [{ code: 3, text: "" }]);
   assert.deepEqual(
     reply.steps.map(({ plugin, did, own }) => `${plugin} ${did}${own ? " own" : ""}`),
