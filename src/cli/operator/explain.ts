@@ -8,7 +8,7 @@ import type {
 import type { Call, CommandIo } from "../command.ts";
 import type { FlagValues } from "../flags.ts";
 import { printVerb } from "./ask.ts";
-import type { EXPLAIN_FLAGS } from "./explain_command.ts";
+import type { EXPLAIN_FLAGS } from "./explain_flags.ts";
 
 /** `nodens explain`. */
 export function explain(
