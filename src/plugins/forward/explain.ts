@@ -97,13 +97,14 @@ function describe(server: ExplainedServer, first: boolean): Record<string, unkno
 }
 
 function serverText(
-  { label, state: { state, rttMs }, health: { share } }: ExplainedServer,
+  { label, state: { state, rttMs }, health: { share }, details }: ExplainedServer,
 ): string {
   const time = rttMs === null ? "not measured yet" : `${roundedMs(rttMs)}`;
   const recovering = state === "up" && share < 1
     ? `, recovering: gets ${Math.round(100 * share)} % of its queries`
     : "";
-  return `${label} (${state}, ${time}${recovering})`;
+  const byHand = details?.forced === "up" ? ", put up by hand" : "";
+  return `${label} (${state}, ${time}${recovering}${byHand})`;
 }
 
 function whyNot(server: ExplainedServer, { policy }: ForwardOptions): string {
