@@ -3,6 +3,7 @@ import { boolean, choice, number, text } from "../flags.ts";
 import { CACHE_COMMANDS } from "./cache_commands.ts";
 import { EXPLAIN_COMMAND } from "./explain_command.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
+import { UPSTREAMS } from "./upstreams_command.ts";
 
 const RELOAD = command({
   name: "reload",
@@ -81,6 +82,7 @@ const WATCH = command({
 export const OPERATOR_COMMANDS: readonly Command[] = [
   TOP,
   WATCH,
+  UPSTREAMS,
   ...CACHE_COMMANDS,
   EXPLAIN_COMMAND,
   RELOAD,

@@ -1,10 +1,19 @@
 import type { Explanation } from "../../engine/explanation.ts";
-import type { LogOptions } from "./setup.ts";
+import type { LogRule } from "./setup.ts";
 
-/** Tells what `log` does with a query; `rule` is the first whose zone holds the name. */
-export function explainLog(rule: LogOptions["rules"][number] | undefined): Explanation {
-  if (rule === undefined) return { verdict: "passes", reason: "the name is in none of its zones" };
-  const { zone, classes } = rule;
-  const which = classes.includes("all") ? "every answer" : `answers of class ${classes.join(", ")}`;
-  return { verdict: "acts", reason: `logs ${which} (zone ${zone})` };
+/** Tells what `log` does with a query; `rule` is the first that concerns it. */
+export function explainLog(rule: LogRule | undefined): Explanation {
+  if (rule === undefined) {
+    return { verdict: "passes", reason: "no rule is for this name and client" };
+  }
+  const { zones, classes, slowMs, sample, any = false } = rule;
+  const conditions = [
+    ...classes.length === 0 || classes.includes("all") ? [] : [`of class ${classes.join(", ")}`],
+    ...slowMs === undefined ? [] : [`after ${slowMs} ms or more`],
+    ...sample === undefined ? [] : [`as one of ${sample}`],
+  ];
+  const which = conditions.length === 0
+    ? "every answer"
+    : `an answer ${conditions.join(any ? ", or " : ", and ")}`;
+  return { verdict: "acts", reason: `logs ${which} (zones ${zones.join(" ")})` };
 }

@@ -47,13 +47,29 @@ const CASES: Case[] = [
     line: /^acts: counts .* server dns:\/\/:53, zone \.$/,
   },
   { block: "errors", plugin: "errors", line: /^acts: logs why an answer fails$/ },
-  { block: "log", plugin: "log", line: /^acts: logs every answer \(zone \.\)$/ },
+  { block: "log", plugin: "log", line: /^acts: logs every answer \(zones \.\)$/ },
   {
     block: "log example.org {\nclass error denial\n}",
     plugin: "log",
-    line: /^acts: logs answers of class error, denial \(zone example\.org\.\)$/,
+    line: /^acts: logs an answer of class error, denial \(zones example\.org\.\)$/,
   },
-  { block: "log other.org", plugin: "log", line: /^passes: the name is in none of its zones$/ },
+  { block: "log other.org", plugin: "log", line: /^passes: no rule is for this name and client$/ },
+  {
+    block: "log {\nslow 200ms\nsample 10\nany\n}",
+    plugin: "log",
+    line: /^acts: logs an answer after 200 ms or more, or as one of 10 \(zones \.\)$/,
+  },
+  {
+    block: "log {\nclients 10.0.0.0/8\n}",
+    query: { from: "10.1.2.3" },
+    plugin: "log",
+    line: /^acts: logs every answer \(zones \.\)$/,
+  },
+  {
+    block: "log {\nclients 10.0.0.0/8\n}",
+    plugin: "log",
+    line: /^passes: no rule is for this name and client$/,
+  },
   {
     block: "local",
     query: { name: "LOCALHOST" },
