@@ -1,7 +1,7 @@
 import { rcodeText } from "../../dns/mnemonics.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { Explanation } from "../../engine/explanation.ts";
-import type { ServerState } from "../../upstream/options.ts";
+import type { Forced, ServerState } from "../../upstream/options.ts";
 import { RANK } from "../../upstream/outcome.ts";
 import type { ForwardOptions, ForwardTo } from "./options.ts";
 
@@ -11,14 +11,14 @@ export interface ExplainedServer {
   readonly rank: number;
   readonly looping: boolean;
   readonly state: ServerState;
-  readonly health: { readonly share: number };
-  /** More that may be known. */
-  readonly details?: {
-    readonly stateMs: number;
-    readonly lastFailure: { readonly why: string } | null;
-    readonly forced: "up" | "down" | null;
-  };
+  readonly forced: Forced | null;
+  readonly health: { readonly share: number; readonly sinceMs: number };
+  /** Why the last query or check failed; "" if none has. */
+  readonly record: { readonly failure: string };
 }
+
+/** Servers that are named: a list from a file may be long. */
+const MAX_NAMED = 16;
 
 /** State of a `forward`. */
 export interface ForwardView {
@@ -30,6 +30,7 @@ export interface ForwardView {
   readonly inFlight: { readonly ageMs: number; readonly waiters: number } | null;
   /** Questions in flight. */
   readonly asking: number;
+  readonly nowMs: number;
 }
 
 /** Tells why a `forward` does not take a name. */
@@ -45,8 +46,14 @@ export function explainNotTaken(
 
 /** Tells which upstream would be asked, and why not the others. */
 export function explainForward(exchange: Exchange, view: ForwardView): Explanation {
-  const { options, servers, first, inFlight, asking } = view;
-  const details = { upstreams: servers.map((server, i) => describe(server, first.includes(i))) };
+  const { options, servers, first, inFlight, asking, nowMs } = view;
+  const isFirst = new Set(first);
+  const chosen = first.map((index) => servers[index]!);
+  const others = servers.filter((_, i) => !isFirst.has(i));
+  const details = {
+    upstreams: [...chosen, ...others].slice(0, MAX_NAMED)
+      .map((server, i) => describe(server, i < chosen.length)),
+  };
   const refused = (reason: string): Explanation => ({ verdict: "refuses", reason, details });
   if (inFlight !== null) {
     const { ageMs, waiters } = inFlight;
@@ -60,7 +67,7 @@ export function explainForward(exchange: Exchange, view: ForwardView): Explanati
   if (first.length === 0) {
     return {
       ...refused("no upstream may be asked: the answer is SERVFAIL"),
-      notes: servers.map((server) => `${server.label} ${whyNot(server, options)}`),
+      notes: named(servers, (server) => `${server.label} ${whyNot(server, options, nowMs)}`),
     };
   }
   if (options.maxConcurrent > 0 && asking >= options.maxConcurrent) {
@@ -68,20 +75,18 @@ export function explainForward(exchange: Exchange, view: ForwardView): Explanati
       `${asking} questions are in flight already (max_concurrent ${options.maxConcurrent})`,
     );
   }
-  const chosen = first.map((index) => servers[index]!);
   const down = chosen[0]!.rank === RANK.DOWN;
   if (down && options.failfastAllUnhealthyUpstreams) {
     return refused("all upstreams are down (failfast_all_unhealthy_upstreams)");
   }
-  const others = servers.filter((_, i) => !first.includes(i));
   return {
     verdict: "asks",
     reason: chosen.length === 1
       ? `${serverText(chosen[0]!)}${transportText(exchange, options)}`
-      : `one of ${chosen.map(serverText).join(", ")}${transportText(exchange, options)}`,
+      : `one of ${named(chosen, serverText).join(", ")}${transportText(exchange, options)}`,
     notes: [
       ...down ? ["all upstreams are down, and one is tried all the same"] : [],
-      ...others.map((server) => `not ${server.label}: it ${whyNot(server, options)}`),
+      ...named(others, (server) => `not ${server.label}: it ${whyNot(server, options, nowMs)}`),
       ...chosen.length > 1 || others.length > 0 ? [policyText(options)] : [],
       ...options.next.length === 0
         ? []
@@ -91,30 +96,38 @@ export function explainForward(exchange: Exchange, view: ForwardView): Explanati
   };
 }
 
+function named(
+  servers: readonly ExplainedServer[],
+  text: (server: ExplainedServer) => string,
+): string[] {
+  const left = servers.length - MAX_NAMED;
+  return [...servers.slice(0, MAX_NAMED).map(text), ...left > 0 ? [`${left} more`] : []];
+}
+
 function describe(server: ExplainedServer, first: boolean): Record<string, unknown> {
-  const { label, state: { state, rttMs }, looping, details } = server;
-  return { to: label, state, rttMs, looping, byHand: details?.forced ?? null, first };
+  const { label, state: { state, rttMs }, looping, forced } = server;
+  return { to: label, state, rttMs, looping, byHand: forced, first };
 }
 
 function serverText(
-  { label, state: { state, rttMs }, health: { share }, details }: ExplainedServer,
+  { label, state: { state, rttMs }, health: { share }, forced }: ExplainedServer,
 ): string {
   const time = rttMs === null ? "not measured yet" : `${roundedMs(rttMs)}`;
   const recovering = state === "up" && share < 1
     ? `, recovering: gets ${Math.round(100 * share)} % of its queries`
     : "";
-  const byHand = details?.forced === "up" ? ", put up by hand" : "";
+  const byHand = forced === "up" ? ", put up by hand" : "";
   return `${label} (${state}, ${time}${recovering}${byHand})`;
 }
 
-function whyNot(server: ExplainedServer, { policy }: ForwardOptions): string {
-  const { state: { state, rttMs }, details } = server;
-  if (details?.forced === "down") return "is taken out by hand";
+function whyNot(server: ExplainedServer, { policy }: ForwardOptions, nowMs: number): string {
+  const { state: { state, rttMs }, health, record: { failure }, rank } = server;
+  if (server.forced === "down") return "is taken out by hand";
   if (server.looping) return "leads back here (loop)";
-  const since = details === undefined ? "" : ` since ${durationText(details.stateMs)}`;
-  const why = details?.lastFailure ? ` (${details.lastFailure.why})` : "";
-  if (server.rank === RANK.DOWN) return `is down${since}${why}`;
-  if (server.rank === RANK.SUSPECT) return `is suspect${since}: a query failed${why}`;
+  const since = `since ${durationText(nowMs - health.sinceMs)}`;
+  const why = failure === "" ? "" : ` (${failure})`;
+  if (rank === RANK.DOWN) return `is down ${since}${why}`;
+  if (rank === RANK.SUSPECT) return `is suspect ${since}: a query failed${why}`;
   const time = rttMs === null ? "not measured yet" : roundedMs(rttMs);
   return policy === "fastest" ? `is slower (${time})` : `is ${state} (${time}) and comes later`;
 }

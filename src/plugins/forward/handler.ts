@@ -194,6 +194,7 @@ export class ForwardHandler implements Handler {
       first,
       inFlight,
       asking: this.#lookups.size,
+      nowMs: this.#engine.nowMs,
     });
   }
 

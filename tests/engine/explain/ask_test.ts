@@ -39,6 +39,7 @@ Deno.test("ask: an upstream's answer comes with times and the way through the ch
   assert.ok(reply);
   assert.equal(reply.ms, 7);
   assert.deepEqual([reply.answeredBy, reply.cached, reply.error], ["forward", false, ""]);
+  assert.deepEqual([reply.upstream, reply.asks, reply.hedged], ["10.0.0.1:53", 1, false]);
   assert.deepEqual(showMessage(reply.answer!).answer, ["www.example.org. 300 IN A 192.0.2.7"]);
   assert.deepEqual(
     reply.steps.map(({ plugin, did, atMs }) => `${plugin} ${did} ${atMs}`),

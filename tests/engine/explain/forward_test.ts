@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ForwardOptions, UpstreamsUpdate } from "../../../src/plugins/forward/options.ts";
 import { queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { explainIn, lineOf, stepOf } from "../../support/engine/explained.ts";
 import { answering, silent } from "../../support/simulation/cache_world.ts";
@@ -55,7 +56,11 @@ for (
       options: "policy sequential",
       behaviours: [silent, fast, fast],
       line: /^asks: 10\.0\.0\.2:53 /,
-      notes: [/^not 10\.0\.0\.1:53: it is down/, /10\.0\.0\.3:53/, /policy/],
+      notes: [
+        /^not 10\.0\.0\.1:53: it is down since \d+ m?s \(.*i\/o timeout\)$/,
+        /10\.0\.0\.3:53/,
+        /policy/,
+      ],
     },
     {
       name: "one of those that are down, if all are",
@@ -142,6 +147,32 @@ Deno.test("explain: forward tells of a loop", () => {
   assert.match(lineOf(reply, "forward"), /^refuses: no upstream may be asked/);
   assert.deepEqual(stepOf(reply, "forward").notes, ["10.0.0.1:53 leads back here (loop)"]);
 });
+
+Deno.test("explain: forward tells of servers that an operator has taken out or put up", () => {
+  const simulation = start("policy sequential", [silent, fast, fast]);
+  askSome(simulation, 6);
+  const forced = { "10.0.0.1:53": "up", "10.0.0.2:53": "down" } as const;
+  simulation.engine.blocks.deliver(0, 0, { ...updateOf(simulation), forced });
+  const reply = explainIn(simulation);
+  assert.match(lineOf(reply, "forward"), /^asks: 10\.0\.0\.1:53 \(.*, put up by hand\)$/);
+  assert.equal(stepOf(reply, "forward").notes[0], "not 10.0.0.2:53: it is taken out by hand");
+});
+
+Deno.test("explain: of many servers, forward names some", () => {
+  const simulation = start("policy sequential", [fast, fast, fast]);
+  const { upstreams: [one], ...rest } = updateOf(simulation);
+  const upstreams = Array.from({ length: 40 }, (_, i) => ({ ...one!, address: `10.0.1.${i}` }));
+  simulation.engine.blocks.deliver(0, 0, { ...rest, upstreams });
+  const { notes, details } = stepOf(explainIn(simulation), "forward");
+  assert.deepEqual([notes.length, notes[16]], [18, "23 more"]);
+  assert.equal((details["upstreams"] as unknown[]).length, 16);
+});
+
+function updateOf(simulation: Simulation): UpstreamsUpdate {
+  const { options } = simulation.config.blocks[0]!.plugins[0]!;
+  const { upstreams, readTimeoutMs, maxConnectAttempts, policy } = options as ForwardOptions;
+  return { upstreams, readTimeoutMs, maxConnectAttempts, policy };
+}
 
 Deno.test("explain: a name in flight is not asked for again", () => {
   const simulation = start("", [

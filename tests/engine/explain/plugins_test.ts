@@ -163,14 +163,14 @@ const CASES: Case[] = [
     block: "cache",
     before: then(asked(), later(20_000)),
     plugin: "cache",
-    line: /^answers: has it, for 280 s more(, from 10\.0\.0\.1:53)?$/,
+    line: /^answers: has it, for 280 s more, from 10\.0\.0\.1:53$/,
   },
   {
     block: "cache",
     before: asked(),
     upstream: denying(30),
     plugin: "cache",
-    line: /^answers: has its denial \(NXDOMAIN\), for 30 s more(, from 10\.0\.0\.1:53)?$/,
+    line: /^answers: has its denial \(NXDOMAIN\), for 30 s more, from 10\.0\.0\.1:53$/,
   },
   {
     block: "cache",
