@@ -10,7 +10,7 @@ import "./cli/healthcheck/healthcheck.ts";
 import "./cli/main.ts";
 import "./cli/manifest/manifest.ts";
 import "./cli/operator/cache.ts";
-import "./cli/operator/explain.ts";
+import "./cli/operator/explain/explain.ts";
 import "./cli/operator/process.ts";
 import "./cli/operator/top.ts";
 import "./cli/operator/upstreams.ts";

@@ -1,7 +1,7 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { boolean, choice, number, text } from "../flags.ts";
 import { CACHE_COMMANDS } from "./cache_commands.ts";
-import { EXPLAIN_COMMAND } from "./explain_command.ts";
+import { EXPLAIN_COMMAND } from "./explain/command.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
 import { UPSTREAMS } from "./upstreams_command.ts";
 

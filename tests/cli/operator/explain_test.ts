@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { explainText } from "../../../src/cli/operator/explain.ts";
+import { explainText } from "../../../src/cli/operator/explain/explain.ts";
 import type { ExplainAnswer, PlaneExplanation } from "../../../src/control/explain/answer.ts";
 import { withFolder } from "../../support/run/folder.ts";
 import { until } from "../../support/run/until.ts";

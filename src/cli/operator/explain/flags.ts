@@ -1,5 +1,5 @@
-import { boolean, text } from "../flags.ts";
-import { OPERATOR_FLAGS } from "./flags.ts";
+import { boolean, text } from "../../flags.ts";
+import { OPERATOR_FLAGS } from "../flags.ts";
 
 /** Flags of `explain`. */
 export const EXPLAIN_FLAGS = {

@@ -1,6 +1,6 @@
-import { type Command, command } from "../command.ts";
-import { EXPLAIN_FLAGS } from "./explain_flags.ts";
-import { OPERATOR_EXITS } from "./flags.ts";
+import { type Command, command } from "../../command.ts";
+import { OPERATOR_EXITS } from "../flags.ts";
+import { EXPLAIN_FLAGS } from "./flags.ts";
 
 /** `explain`. */
 export const EXPLAIN_COMMAND: Command = command({

@@ -4,11 +4,11 @@ import type {
   PlaneExplanation,
   ShownMessage,
   ShownStep,
-} from "../../control/explain/answer.ts";
-import type { Call, CommandIo } from "../command.ts";
-import type { FlagValues } from "../flags.ts";
-import { printVerb } from "./ask.ts";
-import type { EXPLAIN_FLAGS } from "./explain_flags.ts";
+} from "../../../control/explain/answer.ts";
+import type { Call, CommandIo } from "../../command.ts";
+import type { FlagValues } from "../../flags.ts";
+import { printVerb } from "../ask.ts";
+import type { EXPLAIN_FLAGS } from "./flags.ts";
 
 /** `nodens explain`. */
 export function explain(
