@@ -28,6 +28,7 @@ import "./control/endpoints/endpoints.ts";
 import "./control/explain/explain.ts";
 import "./control/observe/top_source.ts";
 import "./control/operator/open.ts";
+import "./control/page/page.ts";
 import "./engine/explain/ask.ts";
 import "./engine/explain/explain.ts";
 import "./follow/host_watch.ts";
