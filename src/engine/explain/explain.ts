@@ -11,8 +11,8 @@ import { listenerText } from "./listeners.ts";
 import { type AskedQuery, routeQuery } from "./query.ts";
 import type { ExplainedBlock, ExplainedStep, ExplainReply, ExplainRequest } from "./types.ts";
 
-/** Words are copied whole. */
-const SLACK = 8;
+/** OPT with all that may be in it, and a word, as words are copied whole. */
+const BEHIND_RECORDS = 1024;
 
 const UNANSWERED = {
   rcode: rcodeText(RCODE.SERVFAIL),
@@ -102,7 +102,7 @@ function unexplained({ query }: Handler): Explanation {
 
 /** The message that a client would get. */
 function messageOf(exchange: Exchange): ArrayBuffer {
-  const out = new Memory(MAX_MESSAGE_SIZE + SLACK);
+  const out = new Memory(exchange.response!.length + BEHIND_RECORDS);
   const length = compose(exchange, out, 0, MAX_MESSAGE_SIZE);
   return out.bytes.buffer.slice(0, length);
 }
