@@ -23,6 +23,7 @@ import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
 import type { Io, StreamHandler } from "./io.ts";
 import { Memory } from "./memory.ts";
+import { ClientGroups } from "./observe/client_groups.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { isProbe } from "./question/probe.ts";
 import { Response } from "./response/response.ts";
@@ -85,6 +86,8 @@ export class Engine implements EngineServices, Traffic {
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
   #timeouts: StreamTimeouts[] = [];
+  /** Null unless clients have names (`-clients`). */
+  #groups: ClientGroups | null = null;
 
   constructor(options: EngineOptions) {
     const { counters } = options;
@@ -132,6 +135,17 @@ export class Engine implements EngineServices, Traffic {
 
   ask(block: number, position: number, request: unknown): unknown {
     return this.#blocks.handlerAt(block, position)?.ask?.(request);
+  }
+
+  /** Sets the names of clients (`ClientTable`); returns the buffer of the previous ones. */
+  nameClients(table: ArrayBuffer): ArrayBuffer | null {
+    const before = this.#groups?.replace(table) ?? null;
+    this.#groups ??= new ClientGroups(this, table);
+    return before;
+  }
+
+  clientName(exchange: Exchange): string {
+    return this.#groups === null || exchange.internal ? "" : this.#groups.nameOf(exchange);
   }
 
   unready(): [block: number, plugin: string][] {
@@ -307,6 +321,7 @@ export class Engine implements EngineServices, Traffic {
       ? 0
       : this.#responses.write(exchange, exchange.response!, out, outOffset);
     chain.sent(exchange, size);
+    if (this.#groups !== null) this.#groups.count(exchange, size);
     return size;
   }
 
@@ -326,6 +341,7 @@ export class Engine implements EngineServices, Traffic {
       exchange.zone = -1;
       exchange.answeredBy = -1;
       this.#blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
+      if (this.#groups !== null) this.#groups.count(exchange, length);
     }
     return length;
   }
@@ -360,6 +376,7 @@ export class Engine implements EngineServices, Traffic {
     }
     // Before `update`, which may read another query.
     chain.sent(exchange, length);
+    if (this.#groups !== null) this.#groups.count(exchange, length);
     stream.update();
   }
 
@@ -368,6 +385,7 @@ export class Engine implements EngineServices, Traffic {
     const sends = response !== null && !this.#responses.discards(exchange, response);
     const length = sends ? this.#responses.write(exchange, response, this.#out, 0) : 0;
     chain.sent(exchange, length);
+    if (this.#groups !== null) this.#groups.count(exchange, length);
     if (sends) this.io.reply(address, this.#out, 0, length);
     else this.io.forget(address);
   }

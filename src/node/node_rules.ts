@@ -14,6 +14,8 @@ export interface NodeRulesOptions extends RuleRequest, RuleReports {
   readonly run: RunCommand;
   readonly heartbeat: Heartbeat;
   readonly onLevel?: (family: Family, level: FailOpenLevel) => void;
+  /** Called after each check. */
+  readonly onRules?: (state: FamilyState) => void;
   readonly clock?: Clock;
 }
 
@@ -162,8 +164,10 @@ export class NodeRules {
   }
 
   #report(states: readonly FamilyState[]): void {
-    const { onLevel } = this.#options;
-    for (const { family, level, problem } of states) {
+    const { onLevel, onRules } = this.#options;
+    for (const state of states) {
+      const { family, level, problem } = state;
+      onRules?.(state);
       if (problem === null && ruleBeats(family, this.#options).length > 0) onLevel?.(family, level);
     }
     if (states.some(({ problem, mayPass }) => problem !== null && mayPass)) {

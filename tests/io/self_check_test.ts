@@ -15,7 +15,7 @@ function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): C
     leaveEntries: false,
     watchdog: null,
     peers: [],
-    verdicts: new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + addresses.length)),
+    verdicts: new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + 2 * addresses.length)),
     ...changes,
   };
 }

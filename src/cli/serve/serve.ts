@@ -19,14 +19,8 @@ import { announce, printState, servingText } from "./announce.ts";
 import { type CorefileOrigin, openCorefile } from "./corefile.ts";
 import { readServeOptions, type ServeValues } from "./flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
-import {
-  failOpenGauge,
-  freeMetricsAddresses,
-  makeNodeRole,
-  type NodeContext,
-  ownMarks,
-  setupErrorCounter,
-} from "./node.ts";
+import { freeMetricsAddresses, makeNodeRole, type NodeContext, ownMarks } from "./node.ts";
+import { NodeMetrics } from "./node_metrics.ts";
 import { ServeOutput } from "./output.ts";
 import type { Signals } from "../signals.ts";
 import { VERSION, versionText } from "../version.ts";
@@ -61,8 +55,7 @@ export async function run(
   const context = {
     options,
     logger: output.logger,
-    count: setupErrorCounter(registry),
-    onLevel: failOpenGauge(registry),
+    metrics: new NodeMetrics(registry),
   };
   const corefile = await openCorefile(context, output);
   if (corefile === null) return 1;

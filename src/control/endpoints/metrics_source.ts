@@ -41,7 +41,10 @@ const ENGINE: readonly [place: number, name: string, labels: Record<string, stri
 /** Requests share a scrape, so a flood is cheap. */
 const SHARED_MS = 1000;
 
-/** Answers scrapes from shared memory, without a data plane. */
+/** For new series of a data plane; a hung one must not hold up a scrape. */
+const PLACES_MS = 100;
+
+/** Answers scrapes from shared memory; waits for a data plane only if it has new series. */
 export class MetricsSource {
   readonly #answers: Record<Format, { plain: Recent<HttpReply>; gzip: () => Promise<HttpReply> }>;
   readonly #planes: readonly DataPlane[];
@@ -59,7 +62,7 @@ export class MetricsSource {
     registry.gauge("nodens_build_info", { version, deno }).set(1);
     registry.onScrape(addProcessMetrics);
     const answers = (format: Format) => {
-      const plain = new Recent(SHARED_MS, async () => await this.#render(format), clock);
+      const plain = new Recent(SHARED_MS, () => this.#render(format), clock);
       let packed: { from: HttpReply; reply: Promise<HttpReply> } | null = null;
       const gzip = async () => {
         const from = await plain.get();
@@ -89,7 +92,8 @@ export class MetricsSource {
     return acceptsGzip(headers.get("accept-encoding") ?? null) ? gzip() : plain.get();
   };
 
-  #render(format: Format): HttpReply {
+  async #render(format: Format): Promise<HttpReply> {
+    await Promise.all(this.#planes.map((plane) => plane.placesKnown(PLACES_MS)));
     const text = expose(this.#collect(), format);
     const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
     return { status: 200, headers, body: new TextEncoder().encode(text) };

@@ -1,6 +1,7 @@
 import { takeWorker } from "./spare_worker.ts";
 import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
+import { copyBuffer } from "../../base/transfer.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER, type CounterSeries } from "../../engine/counters.ts";
@@ -81,6 +82,8 @@ export class DataPlane implements LaneUser {
   #worker: Worker | null = null;
   #checks: CheckPlan | null = null;
   #debug: boolean | null = null;
+  #clients: ArrayBuffer | null = null;
+  #placesKnown: PromiseWithResolvers<void> | null = null;
   #endWatch: Cancel | null = null;
   #restartedMs: number[] = [];
   #retired = false;
@@ -153,9 +156,14 @@ export class DataPlane implements LaneUser {
       case "ready":
         this.#watch.begin(true);
         if (this.#debug !== null) this.setDebug(this.#debug);
+        if (this.#clients !== null) this.nameClients(this.#clients);
         return ready.resolve();
       case "places":
-        return void this.places.push(...message.places);
+        this.places.push(...message.places);
+        if (this.#lacksPlaces) return;
+        this.#placesKnown?.resolve();
+        this.#placesKnown = null;
+        return;
       case "unable":
         return ready.reject(new Error(message.error));
       case "log":
@@ -285,6 +293,25 @@ export class DataPlane implements LaneUser {
   setDebug(debug: boolean | null): void {
     this.#debug = debug;
     this.#port.send({ type: "debug", debug: debug ?? this.#config.debug });
+  }
+
+  /** Sets the names of clients (`buildClientTable`), also for replacement threads. */
+  nameClients(table: ArrayBuffer): void {
+    this.#clients = table;
+    const copy = copyBuffer(table);
+    this.#port.send({ type: "clients", table: copy }, [copy]);
+  }
+
+  /** Waits until `places` has all that was counted so far, at most `limitMs`. */
+  async placesKnown(limitMs: number): Promise<void> {
+    if (!this.#lacksPlaces) return;
+    this.#placesKnown ??= Promise.withResolvers();
+    await doneWithin(this.#placesKnown.promise, limitMs, this.#clock);
+  }
+
+  /** The thread reports new series at the end of a turn. */
+  get #lacksPlaces(): boolean {
+    return this.places.length < this.values[COUNTER.SERIES]!;
   }
 
   relink(lane: LaneState): void {

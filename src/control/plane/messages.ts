@@ -56,6 +56,8 @@ export type ControlMessage =
   | { type: "serve"; sockets: BoundSocket[] }
   | { type: "lane"; lane: LaneState }
   | { type: "debug"; debug: boolean }
+  /** Names of clients (`ClientTable`). */
+  | { type: "clients"; table: ArrayBuffer }
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };
 

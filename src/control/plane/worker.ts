@@ -1,4 +1,5 @@
 /** The data plane's thread. Its loop blocks; an eventfd interrupts it for messages. */
+import { releaseBuffer } from "../../base/transfer.ts";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
@@ -234,6 +235,11 @@ class DataPlaneThread {
       case "debug":
         this.#log.debug = message.debug;
         return;
+      case "clients": {
+        const before = engine.nameClients(message.table);
+        if (before !== null) releaseBuffer(before);
+        return;
+      }
       case "ask": {
         const { id, block, position, request } = message;
         return this.#answer(

@@ -40,7 +40,7 @@ Deno.test("self-checks: each listener is one target, and those of /health come f
     ["169.254.20.10", 1],
   ]);
   assert.deepEqual([watchdog, leaveEntries], [{ socket: "/run/x", everyMs: 100 }, false]);
-  assert.equal(verdicts.byteLength, 8 * (VERDICTS.FIRST_TARGET + 3));
+  assert.equal(verdicts.byteLength, 8 * (VERDICTS.FIRST_TARGET + 3 + 2));
   await checks.keepEntries([], { leave: true });
   assert.deepEqual(plans.at(-1)!.beats, []);
   assert.equal(plans.at(-1)!.leaveEntries, true);
