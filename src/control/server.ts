@@ -11,6 +11,7 @@ import type { Verb } from "../plugins/verbs.ts";
 import { SHARED_BYTES } from "../plugins/shared_memory.ts";
 import { reserveDescriptors } from "../sys/descriptor_table.ts";
 import { openLibc } from "../sys/libc.ts";
+import type { ClientNames } from "./clients/client_names.ts";
 import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
@@ -64,6 +65,8 @@ export class Server {
   readonly checks: SelfChecks;
   readonly status: StatusSource;
   readonly tls: TlsThread;
+  /** Null unless clients have names (`-clients`). */
+  clients: ClientNames | null = null;
   readonly #options: ServerOptions;
   readonly #clock: Clock;
   readonly #files: FileShares;

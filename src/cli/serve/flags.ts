@@ -11,6 +11,7 @@ import {
   port,
   text,
 } from "../flags.ts";
+import { checkClientFlags, CLIENT_FLAGS } from "./client_flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
@@ -35,6 +36,7 @@ export const SERVE_FLAGS = {
   io: choice("KIND", ["auto", "linux", "portable"], "auto, linux (epoll) or portable"),
   "metrics-listen-address": text("ADDRESS", "serve metrics here, besides the Corefile's"),
   "extra-metrics-address": text("ADDRESS", "serve metrics here, too"),
+  ...CLIENT_FLAGS,
   ...NODE_FLAGS,
   ...RULE_FLAGS,
   h: HELP_FLAG,
@@ -57,6 +59,7 @@ export interface ServeOptions {
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
 ): ServeOptions {
+  checkClientFlags(values, given);
   const node = readNodeOptions(values, given);
   const corefile = values.conf || (given.has("corefile") ? values.corefile : "");
   return {

@@ -30,7 +30,9 @@ export class NodeMetrics {
 
   /** Publishes whether a family's rules are in place. */
   readonly onRules = ({ family, problem }: Pick<FamilyState, "family" | "problem">): void =>
-    this.#registry.gauge("nodens_node_rules", { family: `${family}` }).set(problem === null ? 1 : 0);
+    this.#registry.gauge("nodens_node_rules", { family: `${family}` }).set(
+      problem === null ? 1 : 0,
+    );
 
   /** Publishes for each address with fail-open whether its queries pass nodens by. */
   watchFailOpen(checks: () => Pick<SelfChecks, "entryAges">): void {

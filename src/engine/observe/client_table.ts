@@ -29,7 +29,7 @@ export const MAX_CLIENT_NAME_BYTES = 4 * 2 ** 20;
 /** A namespace (63), a slash and a pod (253). */
 export const MAX_CLIENT_NAME_LENGTH = 317;
 
-/** Name of a client; `namespace` is what precedes a slash. */
+/** Name of a client, with a namespace before a slash. */
 export interface ClientName {
   readonly address: string;
   readonly name: string;
@@ -40,9 +40,11 @@ export function isClientName(text: string): boolean {
   return text.length <= MAX_CLIENT_NAME_LENGTH && /^[!#-[\]-~]+$/.test(text);
 }
 
-/** Part of a name before the slash, or "". */
+/** Part of a name before the slash; no namespace of Kubernetes has parentheses. */
 export function namespaceOf(name: string): string {
-  return name.slice(0, Math.max(0, name.indexOf("/")));
+  const slash = name.indexOf("/");
+  if (slash > 0) return name.slice(0, slash);
+  return name.startsWith("(") ? name : "(none)";
 }
 
 /** Sixteen octets of an address, IPv4 mapped; null if it is none. A scope is ignored. */
