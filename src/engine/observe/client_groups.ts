@@ -64,6 +64,9 @@ export class ClientGroups {
   }
 
   #find(exchange: Exchange): number {
+    const { origin } = exchange;
+    // Its number may already be another client's.
+    if (origin.kind === "stream" && origin.gone) return -1;
     this.#engine.clientAddress(exchange, this.#address);
     return this.#table.find(this.#address);
   }
