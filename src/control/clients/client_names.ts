@@ -9,8 +9,8 @@ import {
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
 
-/** Longest pause between attempts that fail. */
-const MAX_PAUSE_MS = 60_000;
+/** Longest pause between attempts that fail, in ordinary pauses. */
+const MAX_PAUSES = 6;
 
 /** Names, and what of the source was skipped; "" for nothing. */
 export interface NamesRead {
@@ -90,9 +90,9 @@ export class ClientNames {
     while (!this.#stop.signal.aborted) {
       await this.#look();
       if (this.#stop.signal.aborted) return;
-      const pauseMs = Math.min(source.everyMs * 2 ** this.#failures, MAX_PAUSE_MS);
+      const pauseMs = source.everyMs * Math.min(2 ** this.#failures, MAX_PAUSES);
       await new Promise<void>((resolve) => {
-        const cancel = this.#clock.after(Math.max(pauseMs, source.everyMs), resolve);
+        const cancel = this.#clock.after(pauseMs, resolve);
         this.#cancelPause = () => {
           cancel();
           resolve();

@@ -8,6 +8,7 @@ const LIMIT_MS = 10_000;
 /** Thousands of pods with the largest objects; reading takes no memory, only time. */
 const MAX_BYTES = 64 * 2 ** 20;
 const MAX_REASON = 200;
+const CUT_SHORT = "its answer is cut short";
 
 /** Where the kubelet is, and how it is known. */
 export interface KubeletAddress {
@@ -35,6 +36,7 @@ export async function requestPods(
   },
 ): Promise<void> {
   const done = Promise.withResolvers<void>();
+  let answered = false;
   const sent = request({
     host,
     port,
@@ -49,18 +51,20 @@ export async function requestPods(
         nameFault([host, nodeName], certificate),
     },
   }, (response) => {
-    response.on("error", done.reject);
-    response.on("close", () => done.reject(new Error("the answer is cut short")));
+    answered = true;
+    // Reading it reports the same.
+    response.on("error", () => {});
     const { statusCode = 0 } = response;
     if (statusCode === 200) readBody(response, onBytes).then(done.resolve, done.reject);
     else {
       readReason(response).then((reason) => done.reject(new Error(refusal(statusCode, reason))));
     }
   });
+  sent.on("close", () => answered || done.reject(new Error(CUT_SHORT)));
   sent.on("error", (error) => done.reject(new Error(explain(error))));
   const cancel = clock.after(
     LIMIT_MS,
-    () => done.reject(new Error(`no whole answer within ${LIMIT_MS / 1000} s`)),
+    () => done.reject(new Error(`it has not answered within ${LIMIT_MS / 1000} s`)),
   );
   const abort = () => done.reject(new Error("stopped"));
   signal.addEventListener("abort", abort);
@@ -79,15 +83,20 @@ async function readBody(
   onBytes: (bytes: Uint8Array) => void,
 ): Promise<void> {
   let size = 0;
-  for await (const bytes of response as AsyncIterable<Uint8Array>) {
-    size += bytes.length;
-    if (size > MAX_BYTES) throw new Error(`its answer is larger than ${MAX_BYTES} bytes`);
-    onBytes(bytes);
+  try {
+    for await (const bytes of response as AsyncIterable<Uint8Array>) {
+      size += bytes.length;
+      if (size > MAX_BYTES) throw new Error(`its answer is larger than ${MAX_BYTES} bytes`);
+      onBytes(bytes);
+    }
+  } catch (error) {
+    const cut = (error as { code?: string }).code === "ECONNRESET";
+    throw cut ? new Error(CUT_SHORT) : error;
   }
-  if (!response.complete) throw new Error("the answer is cut short");
+  if (!response.complete) throw new Error(CUT_SHORT);
 }
 
-/** The beginning of an error's text, printable. */
+/** Never rejects: the status says enough. */
 async function readReason(response: IncomingMessage): Promise<string> {
   let text = "";
   try {
@@ -96,9 +105,13 @@ async function readReason(response: IncomingMessage): Promise<string> {
       if (text.length >= MAX_REASON) break;
     }
   } catch {
-    // The status says enough.
+    // What was read before is shown.
   }
-  return text.slice(0, MAX_REASON).replaceAll(/[^ -~]+/g, " ").trim();
+  return printable(text);
+}
+
+function printable(text: string): string {
+  return text.slice(0, MAX_REASON).replaceAll(/[^!-~]+/g, " ").trim();
 }
 
 function refusal(status: number, reason: string): string {
@@ -111,8 +124,7 @@ function refusal(status: number, reason: string): string {
 function nameFault(names: readonly string[], certificate: PeerCertificate): Error | undefined {
   const wanted = names.filter((name) => name !== "");
   if (wanted.some((name) => checkServerIdentity(name, certificate) === undefined)) return undefined;
-  const carried = (certificate.subjectaltname ?? "no name").slice(0, MAX_REASON)
-    .replaceAll(/[^ -~]+/g, " ");
+  const carried = printable(certificate.subjectaltname ?? "no name");
   return new Error(`its certificate is for ${carried}, not ${wanted.join(" or ")}`);
 }
 

@@ -15,7 +15,10 @@ export function pod(
       managedFields: [{ manager: "kubelet", fieldsV1: { "f:status": { "f:podIP": {} } } }],
     },
     spec: {
-      volumes: [{ name: "token", projected: { sources: [{ serviceAccountToken: { path: "t" } }] } }],
+      volumes: [{
+        name: "token",
+        projected: { sources: [{ serviceAccountToken: { path: "t" } }] },
+      }],
       containers: [{ name: "main", image: "x", ports: [{ name: "http", containerPort: 80 }] }],
       terminationGracePeriodSeconds: 30,
       ...spec,
