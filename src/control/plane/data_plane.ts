@@ -120,6 +120,7 @@ export class DataPlane implements LaneUser {
       this.#died(`the data plane failed: ${event.message}`);
     };
     const deliveries = [...this.#deliveries.values()];
+    const clients = this.#clients === null ? null : copyBuffer(this.#clients);
     const message: StartMessage = {
       driver,
       config: this.#config,
@@ -136,8 +137,10 @@ export class DataPlane implements LaneUser {
       places: this.places,
       deliveries,
       checks: this.#checks,
+      clients,
     };
-    worker.postMessage(message, [message.port, ...portsOf(lane), ...buffersOf(deliveries)]);
+    const buffers = [...buffersOf(deliveries), ...clients === null ? [] : [clients]];
+    worker.postMessage(message, [message.port, ...portsOf(lane), ...buffers]);
     this.#deliveries = this.#repeatable(deliveries);
     this.#watch.begin(false);
     this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
@@ -156,7 +159,6 @@ export class DataPlane implements LaneUser {
       case "ready":
         this.#watch.begin(true);
         if (this.#debug !== null) this.setDebug(this.#debug);
-        if (this.#clients !== null) this.nameClients(this.#clients);
         return ready.resolve();
       case "places":
         this.places.push(...message.places);

@@ -28,6 +28,8 @@ export interface StartMessage {
   places: CounterSeries[];
   deliveries: Delivery[];
   checks: CheckPlan | null;
+  /** Names of clients (`ClientTable`). */
+  clients: ArrayBuffer | null;
 }
 
 /** Request to a data plane, answered by `answered` with its id. */
@@ -56,7 +58,6 @@ export type ControlMessage =
   | { type: "serve"; sockets: BoundSocket[] }
   | { type: "lane"; lane: LaneState }
   | { type: "debug"; debug: boolean }
-  /** Names of clients (`ClientTable`). */
   | { type: "clients"; table: ArrayBuffer }
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };

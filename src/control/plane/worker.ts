@@ -141,7 +141,7 @@ class DataPlaneThread {
   }
 
   #attach(driver: Driver): void {
-    const { shared, logsFields, files, lane, deliveries, checks } = this.#message;
+    const { shared, logsFields, files, lane, deliveries, checks, clients } = this.#message;
     this.#driver = driver;
     const engine = new Engine({
       io: driver,
@@ -161,6 +161,7 @@ class DataPlaneThread {
     driver.attach(engine);
     driver.attachLane(lane.link, lane.why);
     this.#configure(this.#config, deliveries);
+    if (clients !== null) engine.nameClients(clients);
     this.#selfCheck = new SelfCheck({
       timers: engine.timers,
       nowMs: () => engine.nowMs,

@@ -132,7 +132,6 @@ Deno.test({
       ];
       for (const [respond, message] of rows) {
         const { why, requests } = await read({ authority, respond });
-        console.log(JSON.stringify(answer.slice(0, 50)), why, performance.now());
         assert.match(why ?? "", message);
         assert.equal(requests.length, 1);
       }
