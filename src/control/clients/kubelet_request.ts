@@ -105,7 +105,7 @@ async function readReason(response: IncomingMessage): Promise<string> {
       if (text.length >= MAX_REASON) break;
     }
   } catch {
-    // What was read before is shown.
+    // The text read before is shown.
   }
   return printable(text);
 }

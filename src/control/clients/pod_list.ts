@@ -32,7 +32,7 @@ const ENDED = ["Succeeded", "Failed"];
 
 interface Level {
   readonly isList: boolean;
-  /** Null where nothing is wanted. */
+  /** Null if nothing is wanted. */
   readonly wanted: Wanted | null;
   key: string;
 }

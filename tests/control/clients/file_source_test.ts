@@ -103,7 +103,7 @@ Deno.test("file source: a folder has the names of its files, in their order", as
   });
 });
 
-Deno.test("file source: what is no file, too large or too much is refused", async () => {
+Deno.test("file source: a device, a large file and many files are refused", async () => {
   await withFolder(async (folder) => {
     const refused = async (path: string, message: RegExp) =>
       await assert.rejects(new FileSource(path).read(), message);
