@@ -94,9 +94,9 @@ gauge coredns_reload_version_info{hash,value} Always 1; the labels identify the 
 counter nodens_queries_total{proto} Messages that clients sent.
 counter nodens_messages_dropped_total Messages that were not queries.
 counter nodens_queries_refused_total Queries answered with an error before any plugin.
-counter nodens_client_queries_total{namespace} Queries by the namespace of the client.
-counter nodens_client_failures_total{namespace} Queries answered with SERVFAIL or not at all.
-counter nodens_client_nxdomain_total{namespace} Queries for names that do not exist.
+counter nodens_client_queries_total{client_namespace} Queries by the namespace of the client.
+counter nodens_client_failures_total{client_namespace} Queries answered with SERVFAIL or not at all.
+counter nodens_client_nxdomain_total{client_namespace} Queries for names that do not exist.
 gauge nodens_client_names Client addresses with a name.
 gauge nodens_client_names_age_seconds Time since the names of clients were last read without a fault.
 counter nodens_client_names_failures_total Attempts to read the names of clients that failed.

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { doneWithin } from "../../base/deadline.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import {
   buildClientTable,
@@ -11,6 +12,9 @@ import type { MetricRegistry } from "../../metrics/registry.ts";
 
 /** Longest pause between attempts that fail, in ordinary pauses. */
 const MAX_PAUSES = 6;
+
+/** A file system may hang. */
+const STOP_MS = 500;
 
 /** Names, and what of the source was skipped; "" for nothing. */
 export interface NamesRead {
@@ -78,11 +82,11 @@ export class ClientNames {
     this.#running = this.#repeat();
   }
 
-  /** Resolves once idle. */
-  stop(): Promise<void> {
+  /** Resolves once idle, or soon if a read hangs. */
+  async stop(): Promise<void> {
     this.#stop.abort();
     this.#cancelPause();
-    return this.#running;
+    await doneWithin(this.#running, STOP_MS, this.#clock);
   }
 
   async #repeat(): Promise<void> {

@@ -1,3 +1,4 @@
+import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import type { ClientName } from "../../engine/observe/client_table.ts";
 import { fileState, readRegularText, requireRegular } from "../../sys/regular_file.ts";
@@ -49,18 +50,22 @@ export class FileSource implements NameSource {
       const names: ClientName[] = [];
       const skipped: SkippedLines = { count: 0, first: "" };
       for (path of files) {
-        for (const name of readNameLines(await readRegularText(path, MAX_BYTES), path, skipped)) {
-          names.push(name);
-        }
+        const text = await readRegularText(path, MAX_BYTES);
+        for (const name of readNameLines(text, shown(path), skipped)) names.push(name);
       }
       this.#state = fresh ? "" : state;
       return { names, skipped: skippedText(skipped) };
     } catch (error) {
       this.#state = "";
       const why = readFailure(error);
-      throw new Error(path === this.#path ? why : `${path}: ${why}`);
+      throw new Error(path === this.#path ? why : `${shown(path)}: ${why}`);
     }
   }
+}
+
+/** Whoever writes to the folder chooses the name. */
+function shown(path: string): string {
+  return /^[!-~]+$/.test(path) ? path : quote(path);
 }
 
 async function listFiles(path: string): Promise<string[]> {

@@ -83,7 +83,9 @@ export class ClientGroups {
   }
 
   #makeGroup(namespace: string): Group {
-    const counter = (name: string) => this.#engine.counter(name, { namespace });
+    // Prometheus often has a label "namespace" for nodens's own pod.
+    const labels = { client_namespace: namespace };
+    const counter = (name: string) => this.#engine.counter(name, labels);
     return {
       queries: counter("nodens_client_queries_total"),
       failures: counter("nodens_client_failures_total"),

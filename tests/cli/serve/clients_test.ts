@@ -36,7 +36,7 @@ async function untilCounted(
 ): Promise<void> {
   await eventually(async () => {
     await askFrom(client, ports.dns);
-    const wanted = `nodens_client_queries_total{namespace="${namespace}"} `;
+    const wanted = `nodens_client_queries_total{client_namespace="${namespace}"} `;
     const line = (await scrape(ports)).split("\n").find((one) => one.startsWith(wanted));
     assert.ok(Number(line?.slice(wanted.length)) > 0, `no query of ${namespace}`);
   }, out);

@@ -149,6 +149,15 @@ Deno.test("client names: what is skipped is logged when it changes", async () =>
   await names.stop();
 });
 
+Deno.test("client names: stopping does not wait for a read that ends never", async () => {
+  const { names, clock, logs } = make([], { read: () => new Promise(() => {}) });
+  await clock.advance(0);
+  const stopped = names.stop();
+  await clock.advance(500);
+  await stopped;
+  assert.deepEqual([clock.timers, logs], [0, []]);
+});
+
 Deno.test("client names: stopping ends a read that hangs, and reads no more", async () => {
   let reads = 0;
   const { names, clock, logs } = make([], {

@@ -103,6 +103,14 @@ Deno.test("file source: a folder has the names of its files, in their order", as
   });
 });
 
+Deno.test("file source: the name of a file cannot forge a line of the log", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/a\n[ERROR] forged`, "wrong");
+    const { skipped } = (await new FileSource(folder).read())!;
+    assert.match(skipped, /^a line is skipped: ".*a\\n\[ERROR\] forged":1: "wrong" is not/);
+  });
+});
+
 Deno.test("file source: a device, a large file and many files are refused", async () => {
   await withFolder(async (folder) => {
     const refused = async (path: string, message: RegExp) =>

@@ -136,7 +136,9 @@ for (const driver of linux ? ["linux", "portable"] as const : ["portable"] as co
       plane.nameClients(buildClientTable(names, new HashKey(1, 2)));
       const counted = async () =>
         Number(
-          /^nodens_client_queries_total\{namespace="shop"\} (\d+)$/m.exec(await scrape(plane))?.[1],
+          /^nodens_client_queries_total\{client_namespace="shop"\} (\d+)$/m.exec(
+            await scrape(plane),
+          )?.[1],
         );
       // An answer comes after what was sent before.
       await plane.ask({ block: -1, position: -1, request: null }, 15_000);

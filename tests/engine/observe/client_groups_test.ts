@@ -46,7 +46,7 @@ function counts(simulation: Simulation): Record<string, string> {
     for (const { name, labels, index } of simulation.counters.places) {
       const value = simulation.counters.values[index]!;
       if (name !== `nodens_client_${kind}_total` || value === 0) continue;
-      const namespace = labels["namespace"]!;
+      const namespace = labels["client_namespace"]!;
       rows[namespace] = `${rows[namespace] ?? ""} ${kind} ${value}`.trim();
     }
   }
