@@ -1,7 +1,7 @@
 /** Debian packages. They start nothing: port 53 may be in use, and the Corefile is missing. */
 import { gzipSync } from "node:zlib";
 import { COMMANDS } from "../src/cli/commands.ts";
-import { completionScript } from "../src/cli/shell/scripts.ts";
+import { SCRIPTS } from "../src/cli/shell/scripts.ts";
 import { manualPage } from "../src/cli/shell/man.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { setTimes } from "./archive.ts";
@@ -37,9 +37,9 @@ export async function packDebian(
     "usr/lib/systemd/system/nodens.socket": unit("nodens.socket"),
     "usr/lib/sysusers.d/nodens.conf": read("deploy/systemd/nodens.sysusers"),
     "usr/share/man/man1/nodens.1.gz": packed(manualPage(COMMANDS, VERSION)),
-    "usr/share/bash-completion/completions/nodens": completionScript("bash"),
-    "usr/share/zsh/vendor-completions/_nodens": completionScript("zsh"),
-    "usr/share/fish/vendor_completions.d/nodens.fish": completionScript("fish"),
+    "usr/share/bash-completion/completions/nodens": SCRIPTS.bash,
+    "usr/share/zsh/vendor-completions/_nodens": SCRIPTS.zsh,
+    "usr/share/fish/vendor_completions.d/nodens.fish": SCRIPTS.fish,
     "usr/share/doc/nodens/copyright":
       `Copyright ${new Date(1000 * epochSeconds).getUTCFullYear()} ${AUTHORS}\n\n` +
       `nodens is under the Apache License 2.0, which is in ` +

@@ -1,4 +1,5 @@
 import { didYouMean } from "../corefile/nearest.ts";
+import { CommandError } from "./failure.ts";
 import {
   type Flag,
   FlagError,
@@ -34,7 +35,7 @@ export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends Par
 
 /** Code of a command. */
 export interface Program<V> {
-  /** Returns the exit code. Throws `FlagError`. */
+  /** Returns the exit code. Throws `FlagError`, `CommandError`. */
   run(call: Call<V>, io: CommandIo): number | Promise<number>;
 }
 
@@ -69,7 +70,7 @@ export function command<const F extends Flags>(description: Command<F>): Command
 }
 
 /** Runs a command; `program` replaces loaded code. */
-export async function runCommand(
+export async function dispatchCommand(
   command: Command,
   args: readonly string[],
   { io, program }: { io: CommandIo; program?: Program<never> },
@@ -84,8 +85,12 @@ export async function runCommand(
   try {
     return await loaded.run({ args, ...parseCall(command, args) }, io);
   } catch (error) {
-    if (!(error instanceof FlagError)) throw error;
     const where = name === "" ? "nodens" : `nodens ${name}`;
+    if (error instanceof CommandError) {
+      io.output.err(`${where}: ${error.message}\n`);
+      return 1;
+    }
+    if (!(error instanceof FlagError)) throw error;
     const usage = name === "" ? 'Run "nodens -h" for all flags.\n' : usageText(command);
     io.output.err(`${where}: ${error.message}\n${usage}`);
     return usageCode;

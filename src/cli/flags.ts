@@ -36,6 +36,11 @@ export const HELP_FLAG: Flag<boolean> = {
 /** A wrong command line, with argument and remedy. */
 export class FlagError extends Error {}
 
+/** A wrong value of a flag. */
+export function flagFault(name: string, why: string): FlagError {
+  return new FlagError(`flag -${name}: ${why}`);
+}
+
 /** A text flag. */
 export function text(value: string, help: string, fallback = ""): Flag<string> {
   return { default: fallback, help, value };
@@ -134,21 +139,19 @@ function convert(
 ): string | number | boolean {
   if (choices !== undefined && !choices.includes(text)) {
     const hint = didYouMean(text, choices) || ` (${choices.join(", ")})`;
-    throw new FlagError(`flag -${written}: "${text}" is unknown${hint}`);
+    throw flagFault(written, `"${text}" is unknown${hint}`);
   }
   if (typeof fallback === "string") return text;
   if (typeof fallback === "boolean") {
     if (["true", "t", "1"].includes(text.toLowerCase())) return true;
     if (["false", "f", "0"].includes(text.toLowerCase())) return false;
-    throw new FlagError(`flag -${written}: "${text}" is neither true nor false`);
+    throw flagFault(written, `"${text}" is neither true nor false`);
   }
-  if (!/^[0-9]+$/.test(text)) {
-    throw new FlagError(`flag -${written}: "${text}" is not a whole number`);
-  }
+  if (!/^[0-9]+$/.test(text)) throw flagFault(written, `"${text}" is not a whole number`);
   const number = Number(text);
   if (range !== undefined && (number < range.min || number > range.max)) {
     const what = value === "PORT" ? "not a port" : "out of range";
-    throw new FlagError(`flag -${name}: ${number} is ${what} (${range.min} to ${range.max})`);
+    throw flagFault(name, `${number} is ${what} (${range.min} to ${range.max})`);
   }
   return number;
 }

@@ -1,4 +1,4 @@
-import { type CommandIo, runCommand, unknownWord } from "./command.ts";
+import { type CommandIo, dispatchCommand, unknownWord } from "./command.ts";
 import { processOutput } from "./output.ts";
 import { SERVE } from "./serve/command.ts";
 
@@ -12,11 +12,10 @@ export async function runMain(
   const commands = async () => (await load()).COMMANDS;
   const io: CommandIo = { output: processOutput, commands, signals, exit };
   const [name = "-", ...rest] = args;
-  if (name.startsWith("-")) return await runCommand(SERVE, args, { io });
-  const { COMMANDS, HIDDEN_COMMANDS } = await load();
-  const named = COMMANDS.filter((one) => one.name !== "");
-  const command = [...named, ...HIDDEN_COMMANDS].find((one) => one.name === name);
-  if (command !== undefined) return await runCommand(command, rest, { io });
+  if (name.startsWith("-")) return await dispatchCommand(SERVE, args, { io });
+  const { COMMANDS: [, ...named], COMPLETE } = await load();
+  const command = [...named, COMPLETE].find((one) => one.name === name);
+  if (command !== undefined) return await dispatchCommand(command, rest, { io });
   const what = unknownWord("command", name, named.map((one) => one.name));
   processOutput.err(`nodens: ${what}\nRun "nodens -h" for help.\n`);
   return 2;

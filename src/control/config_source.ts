@@ -1,50 +1,48 @@
 import type { HostView } from "../config/host.ts";
-import type { LoadedConfig } from "../loading/load.ts";
-import { readConfig } from "../loading/read.ts";
+import { type LoadedConfig, readConfig } from "../loading/load.ts";
 
-/** Location of the Corefile. */
-export interface ConfigSourceOptions {
+/** Reads the Corefile and hashes it to detect changes. */
+export interface ConfigSource {
+  /** Hexadecimal SHA-512 of Corefile and imports. */
+  hash: string;
+  /** Throws `CorefileErrors` or a read error; always updates `hash`. */
+  read(): Promise<LoadedConfig>;
+}
+
+/** The Corefile in `file`, or as made by `text`. */
+export function configSource({ file, text: make, defaultPort, host }: {
   file: string;
   text: (() => string) | null;
   defaultPort: number;
   host: HostView;
-}
-
-/** Reads the Corefile and hashes it to detect changes. */
-export class ConfigSource {
-  /** Hexadecimal SHA-512 of Corefile and imports. */
-  hash = "";
-  readonly #options: ConfigSourceOptions;
-
-  constructor(options: ConfigSourceOptions) {
-    this.#options = options;
-  }
-
-  /** Throws `CorefileErrors` or a read error; always updates `hash`. */
-  async read(): Promise<LoadedConfig> {
-    const { file, text: make, defaultPort, host } = this.#options;
-    const read = new Map<string, string>();
-    const view: HostView = {
-      ...host,
-      readTextFile(path) {
-        const text = host.readTextFile(path);
-        read.set(path, text);
-        return text;
-      },
-    };
-    try {
-      const text = make?.() ?? readText(file, host);
-      read.set("", text);
-      const loaded = await readConfig({ file, text, defaultPort }, view);
-      for (const path of [...read.keys()]) {
-        if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
+}): ConfigSource {
+  const source: ConfigSource = {
+    hash: "",
+    async read() {
+      const read = new Map<string, string>();
+      const view: HostView = {
+        ...host,
+        readTextFile(path) {
+          const text = host.readTextFile(path);
+          read.set(path, text);
+          return text;
+        },
+      };
+      try {
+        const text = make?.() ?? readText(file, host);
+        read.set("", text);
+        const loaded = await readConfig({ file, text, defaultPort }, view);
+        for (const path of [...read.keys()]) {
+          if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
+        }
+        return loaded;
+      } finally {
+        const bytes = new TextEncoder().encode(JSON.stringify([...read].sort()));
+        source.hash = new Uint8Array(await crypto.subtle.digest("SHA-512", bytes)).toHex();
       }
-      return loaded;
-    } finally {
-      const bytes = new TextEncoder().encode(JSON.stringify([...read].sort()));
-      this.hash = new Uint8Array(await crypto.subtle.digest("SHA-512", bytes)).toHex();
-    }
-  }
+    },
+  };
+  return source;
 }
 
 function readText(file: string, host: HostView): string {

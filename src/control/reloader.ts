@@ -8,7 +8,7 @@ import type { ReloadStatus } from "./endpoints/status.ts";
 
 /** Options of a `Reloader`. */
 export interface ReloaderOptions {
-  source: Pick<ConfigSource, "read" | "hash">;
+  source: ConfigSource;
   /** Rejects, changing nothing, on failure. */
   apply: (loaded: LoadedConfig) => Promise<void>;
   log: (level: LogLevel, line: string) => void;
@@ -38,7 +38,7 @@ export class Reloader {
 
   start({ config }: LoadedConfig): void {
     this.#tried = this.#options.source.hash;
-    this.#serves(config);
+    this.#adopt(config);
   }
 
   async stop(): Promise<void> {
@@ -67,8 +67,7 @@ export class Reloader {
   async #tryReload(onlyIfChanged: boolean): Promise<boolean> {
     const { source, apply, log, onStart, onDone } = this.#options;
     const at = new Date(this.#clock.wall()).toISOString();
-    const reading = source.read();
-    await reading.catch(() => {});
+    const loaded = await source.read().catch((error: Error) => error);
     if (onlyIfChanged) {
       if (source.hash === this.#tried) return false;
       onStart?.();
@@ -76,24 +75,27 @@ export class Reloader {
     }
     this.#tried = source.hash;
     try {
-      const loaded = await reading;
+      if (loaded instanceof Error) throw loaded;
       for (const warning of loaded.warnings) log("warning", warning);
       await apply(loaded);
-      this.#serves(loaded.config);
+      this.#adopt(loaded.config);
       log("info", "Reloading complete");
       onDone({ at, ok: true, faults: [] });
       return true;
     } catch (error) {
       const faults = (error as Error).message.split("\n");
       for (const fault of faults) log("error", `plugin/reload: ${fault}`);
-      log("error", "plugin/reload: the new Corefile is not taken over; the one before is served");
+      log(
+        "error",
+        "plugin/reload: the new Corefile is not applied; the previous one is still served",
+      );
       this.#failed.add();
       onDone({ at, ok: false, faults });
       return false;
     }
   }
 
-  #serves({ reload }: Config): void {
+  #adopt({ reload }: Config): void {
     const { source, registry, log } = this.#options;
     registry.reset("coredns_reload_version_info");
     registry.gauge("coredns_reload_version_info", { hash: "sha512", value: source.hash }).set(1);

@@ -15,14 +15,11 @@ const BUSY_BYTES = MIB;
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
 
-/** Memory of the process; `residentBytes` includes file pages. */
-export interface MemoryUse {
-  readonly anonymousBytes: number;
-  readonly residentBytes: number;
-}
+/** Memory of the process. */
+export type MemoryUse = NonNullable<ReturnType<typeof parseMemoryUse>>;
 
-/** Parses `/proc/self/status`; null without memory figures. */
-export function parseMemoryUse(status: string): MemoryUse | null {
+/** Parses `/proc/self/status`; null without memory figures. Resident memory includes file pages. */
+export function parseMemoryUse(status: string) {
   const bytes = (name: string) => {
     const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status) ?? [];
     return kib === undefined ? NaN : Number(kib) * KIB;
@@ -37,49 +34,43 @@ interface RestActions {
   release(): void;
 }
 
-/** Releases memory after the start and after each burst. */
-export class RestWatch {
-  readonly #actions: RestActions;
-  #left: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
-  #releasedMs = -Infinity;
-  #seenBytes: number;
-  /** Collecting loads code pages. */
-  #collected = false;
-
-  constructor(actions: RestActions) {
-    this.#actions = actions;
-    this.#seenBytes = actions.read()?.anonymousBytes ?? 0;
-  }
-
-  check(nowMs: number): void {
-    const use = this.#actions.read();
+/** Returns a check to call every few seconds: releases memory after the start and each burst. */
+export function restWatch({ read, collectGarbage, release }: RestActions): (nowMs: number) => void {
+  /** What was in use after the last release. */
+  let released: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
+  let releasedMs = -Infinity;
+  let seenBytes = read()?.anonymousBytes ?? 0;
+  let collected = false;
+  return (nowMs) => {
+    const use = read();
     if (use === null) return;
     const { anonymousBytes, residentBytes } = use;
-    const busy = anonymousBytes - this.#seenBytes >= BUSY_BYTES;
-    this.#seenBytes = anonymousBytes;
+    const busy = anonymousBytes - seenBytes >= BUSY_BYTES;
+    seenBytes = anonymousBytes;
     if (busy) return;
-    const grown = anonymousBytes - this.#left.anonymousBytes >= GROWN_BYTES;
-    const pages = residentBytes - this.#left.residentBytes >= PAGES_BYTES &&
-      nowMs - this.#releasedMs >= PAGES_MS;
-    if (!grown && !pages && !this.#collected) return;
-    if (grown) this.#actions.collectGarbage();
-    this.#collected = grown;
-    this.#actions.release();
-    this.#releasedMs = nowMs;
-    this.#left = this.#actions.read() ?? use;
-    this.#seenBytes = this.#left.anonymousBytes;
-  }
+    const grown = anonymousBytes - released.anonymousBytes >= GROWN_BYTES;
+    const pages = residentBytes - released.residentBytes >= PAGES_BYTES &&
+      nowMs - releasedMs >= PAGES_MS;
+    // Once more after a collection, which loads pages of code.
+    if (!grown && !pages && !collected) return;
+    if (grown) collectGarbage();
+    collected = grown;
+    release();
+    releasedMs = nowMs;
+    released = read() ?? use;
+    seenBytes = released.anonymousBytes;
+  };
 }
 
 /** Releases memory when idle; returns a function that stops. */
 export function releaseAtRest(clock: Clock = systemClock): () => void {
-  const watch = new RestWatch({
+  const check = restWatch({
     read: readUse,
     collectGarbage: collectAtRest,
     release: releaseMemory,
   });
   const cancelStarted = clock.after(STARTED_MS, releaseMemory);
-  const cancelCheck = clock.every(CHECK_MS, () => watch.check(clock.now()));
+  const cancelCheck = clock.every(CHECK_MS, () => check(clock.now()));
   return () => {
     cancelStarted();
     cancelCheck();

@@ -1,17 +1,18 @@
-import { type Cancel, type Clock, systemClock } from "../base/clock.ts";
+import type { Cancel } from "../base/clock.ts";
 import { releaseBuffer } from "../base/transfer.ts";
 import type { Config } from "../config/types.ts";
-import { describeShares, type FileShares } from "../io/file_shares.ts";
+import { describeShares, type FileShares, shareFiles } from "../io/file_shares.ts";
 import type { LoadedConfig } from "../loading/load.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { Companion, Delivery, Keeper } from "../plugins/companion.ts";
 import { COMPANIONS } from "../plugins/companions.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import type { Verb } from "../plugins/verbs.ts";
-import { SHARED_BYTES } from "../plugins/shared_memory.ts";
-import { reserveDescriptors } from "../sys/descriptor_table.ts";
+import { SHARED_BYTES } from "../plugins/companions.ts";
+import { reserveDescriptors } from "../sys/descriptor_limit.ts";
 import { openLibc } from "../sys/libc.ts";
 import type { ClientNames } from "./clients/client_names.ts";
+import { raiseFileLimit } from "../sys/descriptor_limit.ts";
 import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
@@ -19,6 +20,7 @@ import type { HttpContext } from "./endpoints/http/connection.ts";
 import { StatusSource } from "./endpoints/status_source.ts";
 import { denoHost } from "./host_deno.ts";
 import type { Logger } from "./log/logger.ts";
+import type { TopSource } from "./observe/top_source.ts";
 import {
   ChangeRefused,
   DataPlane,
@@ -26,7 +28,6 @@ import {
   type PreparedChange,
 } from "./plane/data_plane.ts";
 import { buffersOf, deliveriesForEach, DeliveryGate } from "./plane/deliveries.ts";
-import { shareOwnFiles } from "./plane/own_files.ts";
 import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 import { startBeside } from "./plane/start_beside.ts";
@@ -37,7 +38,8 @@ const SAVE_MS = 2000;
 const DRAIN_MS = 6000;
 /** For each other step of stopping. */
 const STOP_MS = 2000;
-const never = () => false;
+/** Without FFI the runtime raises the limit of open files, at least this far. */
+const PORTABLE_FILES = 4096;
 
 /** Period of checking another process and its files. */
 const BESIDE_MS = 250;
@@ -46,14 +48,14 @@ const BESIDE_MS = 250;
 export interface ServerOptions extends
   Pick<
     DataPlaneOptions,
-    "driver" | "inherited" | "logsFields" | "onDead" | "onHarm" | "clock"
+    "driver" | "inherited" | "logsFields" | "observes" | "onDead" | "onHarm" | "clock"
   > {
   workers: number;
   registry: MetricRegistry;
   /** SO_MARK of queries to upstreams, and to its own listeners. */
-  marks?: { upstream: number; probe: number };
-  /** Whether another process has these addresses, including HTTP (default: never). */
-  isBeside?: () => boolean;
+  marks: { upstream: number; probe: number };
+  /** Whether another process has these addresses, including HTTP; asked while starting. */
+  isBeside: () => boolean;
   logger: Logger;
   metricsAddresses: readonly HttpAddress[];
   build: { version: string; deno: string };
@@ -68,36 +70,37 @@ export class Server {
   /** Null unless clients have names (`-clients`). */
   clients: ClientNames | null = null;
   readonly #options: ServerOptions;
-  readonly #clock: Clock;
   readonly #files: FileShares;
   readonly #companions: readonly Companion[];
   readonly #keepers: readonly Keeper[];
   #config: Config;
   #endpoints: Endpoints | null = null;
+  #top: Promise<TopSource> | null = null;
   #gate: DeliveryGate;
   #followers: Followers;
   #nextFollowers: Followers | null = null;
   #cancelBeside: Cancel = () => {};
-  #left: SharedAddresses | null = null;
+  /** Set at stop. */
+  #ownAddresses: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
-    const { driver, workers, logger, registry, build, clock = systemClock } = options;
+    const { driver, workers, logger, registry, build, clock } = options;
     const { log } = logger;
     const shared = new SharedArrayBuffer(SHARED_BYTES);
     this.#config = config;
     this.#options = options;
-    this.#clock = clock;
     const listeners = 2 * workers * config.listeners.length;
-    this.#files = shareOwnFiles(driver, { planes: workers, listeners });
+    const limit = driver === "linux" ? raiseFileLimit(openLibc()) : PORTABLE_FILES;
+    this.#files = shareFiles(limit, { planes: workers, listeners });
     const shares = describeShares(this.#files);
     if (shares !== null && driver === "linux") log("info", shares);
-    this.tls = new TlsThread(log, { clock });
+    this.tls = new TlsThread(log, clock);
     this.planes = Array.from({ length: workers }, () =>
       new DataPlane(config, {
         ...options,
         log,
         shared,
-        mark: options.marks?.upstream ?? 0,
+        mark: options.marks.upstream,
         files: this.#files,
         refill: async (config) => await this.#followersOf(config)?.again() ?? [],
         tls: this.tls,
@@ -114,7 +117,7 @@ export class Server {
       planes,
       log,
       registry,
-      shared: options.isBeside?.() ?? false,
+      shared: options.isBeside(),
       clock,
       interfaces: () => denoHost.interfaces().map(({ address }) => address),
     };
@@ -127,6 +130,18 @@ export class Server {
   /** What operators may ask of plugins. */
   get verbs(): readonly Verb[] {
     return this.#companions.flatMap(({ verbs }) => verbs ?? []);
+  }
+
+  /** What queries there are; one for all viewers. */
+  top(): Promise<TopSource> {
+    // On demand: serving must start fast.
+    return this.#top ??= import("./observe/top_source.ts").then(({ TopSource }) =>
+      new TopSource({
+        planes: this.planes,
+        status: () => this.status.collect(),
+        clock: this.#options.clock,
+      })
+    );
   }
 
   /** Of the endpoints; null before `start`. */
@@ -142,8 +157,7 @@ export class Server {
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
-    const { driver, logger, registry, build, metricsAddresses, isBeside = never, marks } =
-      this.#options;
+    const { driver, logger, registry, build, metricsAddresses, isBeside, marks } = this.#options;
     for (const delivery of await this.#followers.prepare()) this.#gate.deliver(delivery);
     this.tls.configure(config);
     const libc = driver === "linux" ? openLibc() : null;
@@ -161,11 +175,11 @@ export class Server {
       log: logger.log,
       build,
       metricsAddresses,
-      mark: marks?.probe ?? 0,
+      mark: marks.probe,
       status,
       maxConnections: this.#files.http,
       libc,
-      clock: this.#clock,
+      clock: this.#options.clock,
     });
     for (const plane of planes) {
       plane.onRestarted = () => this.#keepers.forEach((keeper) => keeper.restarted(plane));
@@ -177,7 +191,7 @@ export class Server {
     const beside = await startBeside((beside) => {
       endpoints.apply(config, beside);
       return beside;
-    }, { isBeside, clock: this.#clock });
+    }, { isBeside, clock: this.#options.clock });
     planes.forEach((plane, index) => plane.bind(index));
     this.#endpoints.watchListeners();
     this.#followers.start();
@@ -229,7 +243,7 @@ export class Server {
   /** Valid after `stop` too. */
   hasNeighbours(): boolean {
     if (this.#options.driver !== "linux") return false;
-    return (this.#left ?? this.#boundAddresses()).neighbours().length > 0;
+    return (this.#ownAddresses ?? this.#boundAddresses()).neighbours().length > 0;
   }
 
   /**
@@ -247,8 +261,8 @@ export class Server {
       await orHurry(Promise.all([persist(), this.#endpoints?.stop(STOP_MS)]));
     } else await orHurry(this.#endpoints?.lameduck());
     if (driver === "linux") {
-      this.#left = this.#boundAddresses();
-      await orHurry(this.#left.divertConnections(planes.flatMap(({ sockets }) => sockets)));
+      this.#ownAddresses = this.#boundAddresses();
+      await orHurry(this.#ownAddresses.divertConnections(planes.flatMap(({ sockets }) => sockets)));
     }
     await Promise.all(planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(planes.map((plane) => plane.drain(DRAIN_MS))));
@@ -262,14 +276,14 @@ export class Server {
 
   #boundAddresses(): SharedAddresses {
     const sockets = this.planes.flatMap((plane) => plane.sockets);
-    return SharedAddresses.of(sockets, this.#options.logger.log, this.#clock);
+    return SharedAddresses.of(sockets, this.#options.logger.log, this.#options.clock);
   }
 
   #watchBeside(): void {
-    this.#cancelBeside = this.#clock.after(BESIDE_MS, async () => {
+    this.#cancelBeside = this.#options.clock.after(BESIDE_MS, async () => {
       const gone = !this.hasNeighbours();
       await this.#allKeepers((keeper) => keeper.follow());
-      if (this.#left !== null) return;
+      if (this.#ownAddresses !== null) return;
       if (!gone) return this.#watchBeside();
       this.#keepers.forEach((keeper) => keeper.own());
       this.#options.logger.log("info", "the other process has stopped; serving alone");

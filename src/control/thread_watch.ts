@@ -13,9 +13,9 @@ export class ThreadWatch {
   readonly #age: BeatAge;
   #started = false;
 
-  constructor(values: Float64Array, clock: Clock, place?: number) {
+  constructor(values: Float64Array, clock: Clock, index?: number) {
     this.#clock = clock;
-    this.#age = new BeatAge(values, clock.now(), place);
+    this.#age = new BeatAge(values, clock.now(), index);
   }
 
   /** Call it at creation, and when it should beat. */

@@ -1,8 +1,11 @@
-/** The part of `HostView` needed for imports. */
+/** What a Corefile and its imports read of the machine. */
 export interface ImportView {
   env(name: string): string | undefined;
+  /** Throws errors like `Deno.errors.NotFound`. */
   readTextFile(path: string): string;
+  /** "other" is a FIFO, device or socket. */
   kindOf(path: string): "file" | "directory" | "other" | null;
+  /** Sorted; empty if unreadable. */
   readDirectory(path: string): string[];
   absolute(path: string): string;
 }

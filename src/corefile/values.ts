@@ -1,5 +1,4 @@
 import type { Dispenser } from "./dispenser.ts";
-import { formatDuration, parseDuration } from "./durations.ts";
 import { quote } from "./quote.ts";
 
 /** Bounds of a number, and its name in messages. */
@@ -38,4 +37,45 @@ export function readInteger(tokens: Dispenser, text: string, bounds: Bounds): nu
   }
   // Turns -0 into 0.
   return value + 0;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  "µs": 1e-3,
+  "μs": 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Bounds the work of the patterns. */
+const MAX_LENGTH = 64;
+/** Go counts nanoseconds in 63 bits. */
+const MAX_MS = 2 ** 63 / 1e6;
+
+/** Milliseconds of a Go duration (`300ms`, `2h45m`) or a number of seconds; otherwise null. */
+export function parseDuration(text: string): number | null {
+  if (text.length > MAX_LENGTH) return null;
+  const rest = text.replace(/^[+-]/, "").replace(/^[\d.]+$/, "$&s");
+  if (!/^(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return null;
+  let total = 0;
+  for (const [, number, unit] of rest.matchAll(/([\d.]+)(\D+)/g)) {
+    total += Number(number) * UNITS[unit!]!;
+  }
+  if (total >= MAX_MS) return null;
+  return text.startsWith("-") && total !== 0 ? -total : total;
+}
+
+/** Formats a duration: `5m`, `1h30m`, `500ms`. */
+export function formatDuration(ms: number): string {
+  if (ms < 0) return `-${formatDuration(-ms)}`;
+  if (ms === 0) return "0s";
+  if (ms < 1000) return `${ms}ms`;
+  const hours = Math.floor(ms / 3_600_000);
+  const minutes = Math.floor(ms / 60_000) % 60;
+  const seconds = (ms % 60_000) / 1000;
+  return (hours > 0 ? `${hours}h` : "") + (minutes > 0 ? `${minutes}m` : "") +
+    (seconds > 0 ? `${seconds}s` : "");
 }

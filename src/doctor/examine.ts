@@ -1,10 +1,11 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
-import { ruleBeats, ruleFamilies } from "../node/rule_plan.ts";
+import { ruleEntries, ruleFamilies, ruleSet } from "../node/rule_plan.ts";
+import { LEVELS } from "../node/rules/rules.ts";
 import type { Family } from "../node/rules/rule_text.ts";
 import { destinationText } from "../node/rules/rules.ts";
-import { literalHost, parseHttpAddress } from "../plugins/http_address.ts";
-import { judgeCorefile, judgeService } from "./judge/corefile.ts";
+import { literalHost } from "../plugins/http_address.ts";
+import { judgeCorefile, judgeInherit, judgeService } from "./judge/corefile.ts";
 import type { Finding, Verdict } from "./judge/finding.ts";
 import { judgeInterface, judgeLinkKind } from "./judge/interface.ts";
 import { judgeIptables, judgeLock, judgeMatches, programOf } from "./judge/iptables.ts";
@@ -26,15 +27,12 @@ import {
   parseEffective,
 } from "./judge/runtime.ts";
 import { planTargets, type Target } from "./judge/targets.ts";
-import { probeInherit } from "./probe/inherit.ts";
-import { judgeInherit } from "./judge/inherit.ts";
-import { probeCorefile, STAND_IN } from "./probe/corefile.ts";
+import { probeCorefile, probeInherit, STAND_IN } from "./probe/corefile.ts";
 import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
 import { type LinkFacts, probeLinks } from "./probe/links.ts";
-import { type DoctorOptions, type Surroundings, wantsRules } from "./probe/options.ts";
-import { askFromGateway, askFromNamespace } from "./probe/pod.ts";
-import { askTargets, namesOf } from "./probe/queries.ts";
-import { probeHeartbeat, probeMatches, probeRules, ruleLevels } from "./probe/rules.ts";
+import type { DoctorOptions, Surroundings } from "./probe/options.ts";
+import { askFromGateway, askFromNamespace, askTargets, namesOf } from "./probe/queries.ts";
+import { probeHeartbeat, probeMatches, probeRules } from "./probe/rules.ts";
 import { probeSockets } from "./probe/sockets.ts";
 
 /** Result of an examination. */
@@ -55,14 +53,18 @@ export async function examine(
   const { host, tree, ask, libcMissing } = surroundings;
   const { node, timeoutMs } = options;
   const { localIps, setupInterface } = node;
-  const { corefile, service } = await probeCorefile({ ...options, ...node }, host);
+  const setupRules = node.setupIptables || options.rules.redirect !== null;
+  const { corefile, service } = await probeCorefile(options, host);
   const { config } = corefile;
-  const inherited = await probeInherit(options, corefile, host);
+  const inherited = options.inherit === ""
+    ? []
+    : [judgeInherit(await probeInherit(options, corefile, host))];
   const links = probeLinks(node.interfaceName, surroundings);
   const listeners = await probeListeners(config, options, surroundings);
   const running = whoRuns(listeners);
   const own = ownAddresses(listeners, links);
-  const kubelet = probeKubelet(host);
+  const kubelet = await probeKubelet(host);
+  const resolvConfs = probeResolvConfs(config, host);
   const targets = planTargets({
     config,
     names: namesOf(options),
@@ -82,7 +84,7 @@ export async function examine(
     deno: Deno.version.deno,
     libcMissing,
     denied: PERMISSIONS.filter((name) => Deno.permissions.querySync({ name }).state !== "granted"),
-    touchesHost: setupInterface || wantsRules(options),
+    touchesHost: setupInterface || setupRules,
   };
   const capabilities = {
     effective: parseEffective(tree?.read("/proc/self/status") ?? ""),
@@ -91,16 +93,10 @@ export async function examine(
     ),
     lowestPort: config?.listeners.map(({ port }) => port).toSorted((a, b) => a - b)[0] ?? null,
     setupInterface,
-    setupRules: wantsRules(options),
+    setupRules,
     backend: rules.backend,
   };
-  const link = {
-    wanted: localIps,
-    setupInterface,
-    name: node.interfaceName,
-    running,
-    ...links,
-  };
+  const link = { wanted: localIps, setupInterface, name: node.interfaceName, running, ...links };
   return {
     running,
     findings: [
@@ -108,15 +104,9 @@ export async function examine(
       finding("permissions", "Deno permissions", judgePermissions(runtime)),
       finding("capabilities", "Capabilities", judgeCapabilities(capabilities)),
       finding("corefile", "Corefile", judgeCorefile(corefile, localIps)),
-      ...options.inherit === ""
-        ? []
-        : [finding("inherit", "Customization of CoreDNS", judgeInherit(inherited))],
+      ...inherited.map((verdict) => finding("inherit", "Customization of CoreDNS", verdict)),
       finding("service", "Service of kube-dns", judgeService(service, localIps)),
-      finding(
-        "resolv-conf",
-        "resolv.conf",
-        judgeResolvConf(probeResolvConfs(config, host), { own }),
-      ),
+      finding("resolv-conf", "resolv.conf", judgeResolvConf(resolvConfs, { own })),
       finding("kubelet", "kubelet", judgeKubelet(kubelet, { own, localIps })),
       finding("listeners", "Port of DNS", judgeDnsPorts(listeners)),
       finding("http-ports", "Ports of health and metrics", judgeHttpPorts(listeners)),
@@ -146,13 +136,9 @@ async function probeListeners(
 ): Promise<ListenerFacts> {
   const dns = config?.listeners.map(({ address, port }) => ({ address, port })) ??
     node.localIps.map((address) => ({ address, port: node.dnsPort }));
-  const metrics = metricsAddresses.flatMap((text) => {
-    const address = parseHttpAddress(text);
-    return address === null ? [] : [{ ...address, kind: "prometheus" as const, optional: true }];
-  });
   const all = [
-    ...metrics,
-    ...(config?.endpoints ?? []).map(({ host, port, kind }) => ({ host, port, kind })),
+    ...metricsAddresses.map((one) => ({ ...one, kind: "prometheus" as const, optional: true })),
+    ...config?.endpoints ?? [],
   ].filter(({ port }) => port !== 0);
   const http = [
     ...new Map(all.map(({ host, ...more }) => {
@@ -200,9 +186,10 @@ async function probeAllRules(
   const { tree, host } = surroundings;
   const facts = await Promise.all(
     ruleFamilies(options.rules).map(async (family) => {
-      const failOpen = ruleBeats(family, options.rules).length > 0;
+      const failOpen = ruleEntries(family, options.rules).length > 0;
       const rules = await probeRules(family, surroundings);
-      const levels = ruleLevels(family, options);
+      const levels = (failOpen ? LEVELS : ["none" as const])
+        .map((level) => ({ level, set: ruleSet(family, level, options.rules) }));
       const best = levels[0]!.set;
       const matches = await probeMatches(rules, best, { ...surroundings, failOpen });
       return { family, rules, levels, best, matches, running, failOpen };

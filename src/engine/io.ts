@@ -48,6 +48,11 @@ export interface DatagramHandler {
   failed(): void;
 }
 
+/** What the number of a client means: a receive slot, a return address, or a stream. */
+export type ClientKind = "slot" | "kept" | "stream";
+/** An end of a client's flow. */
+export type Side = "client" | "local";
+
 /** Implemented by drivers. Calls never block or throw; negative results are failures. */
 export interface Io {
   /** Keeps a return address until `reply` or `forget`. */
@@ -84,13 +89,8 @@ export interface Io {
   send(socket: number, memory: Memory, offset: number, length: number): boolean;
   release(socket: number): void;
 
-  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6;
-  address(
-    of: "slot" | "kept" | "stream",
-    reference: number,
-    side: "client" | "local",
-    target: Address,
-  ): void;
+  family(of: ClientKind, reference: number): 4 | 6;
+  address(of: ClientKind, reference: number, side: Side, target: Address): void;
 
   /**
    * Monotonic, as wrapping signed 32-bit numbers (which V8 does not allocate), for durations within

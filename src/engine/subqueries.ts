@@ -1,7 +1,7 @@
-import { FLAG, HEADER_SIZE } from "../dns/constants.ts";
-import { Exchange } from "./exchange/exchange.ts";
-import type { EngineServices } from "./handler.ts";
-import { Memory } from "./memory.ts";
+import { FLAG } from "../dns/constants.ts";
+import type { Exchange } from "./exchange/exchange.ts";
+import { type EngineServices, WAIT } from "./handler.ts";
+import { internalQuery } from "./internal_query.ts";
 import { readStoredQuestion } from "./question/read.ts";
 import type { Response } from "./response/response.ts";
 import type { Timer } from "./timers.ts";
@@ -13,16 +13,11 @@ const LIMIT_MS = 10_000;
 /** Valid during the call; null if none. */
 export type Answered = (response: Response | null) => void;
 
-interface Pending {
-  readonly answered: Answered;
-  readonly timer: Timer;
-}
-
 /** A handler's questions for a client: an alias's target, DNS64. Responses go through `receive`. */
 export class Subqueries {
   readonly #engine: EngineServices;
   readonly #position: number;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, { answered: Answered; timer: Timer }>();
   #lastId = 0;
 
   /** @param position - in the chain */
@@ -48,20 +43,41 @@ export class Subqueries {
     engine.timers.set(timer, engine.nowMs + LIMIT_MS);
     const question = this.question(exchange, name, qtype);
     question.id = id;
-    if (!engine.refresh(question, this.#position)) this.#end(id, null);
+    if (!engine.askBelow(question, this.#position)) this.#end(id, null);
+  }
+
+  /**
+   * As `ask`, and parks `exchange` meanwhile: `read` gets the response, `use` its result and the
+   * exchange or its parked copy, which `resume` continues. `use` may wait again.
+   */
+  wait<T>(
+    exchange: Exchange,
+    { name, qtype, read, use, resume }: {
+      name: Uint8Array;
+      qtype: number;
+      read: (response: Response | null) => T;
+      /** "full" if too many queries wait. */
+      use: (exchange: Exchange, read: T | "full") => typeof WAIT | void;
+      resume: (exchange: Exchange) => void;
+    },
+  ): typeof WAIT | void {
+    const results: T[] = [];
+    let parked: Exchange | null = null;
+    this.ask(exchange, name, qtype, (response) => {
+      const result = read(response);
+      results.push(result);
+      if (parked !== null && use(parked, result) !== WAIT) resume(parked);
+    });
+    if (results.length > 0) return use(exchange, results[0]!);
+    parked = this.#engine.park(exchange);
+    return parked === null ? use(exchange, "full") : WAIT;
   }
 
   /** The query of `ask`, for handlers that may know the answer. */
   question(exchange: Exchange, name: Uint8Array, qtype: number): Exchange {
-    const memory = new Memory(HEADER_SIZE + name.length + 4);
-    const { bytes, view } = memory;
-    view.setUint16(4, 1);
-    bytes.set(name, HEADER_SIZE);
-    view.setUint16(HEADER_SIZE + name.length, qtype);
-    view.setUint16(HEADER_SIZE + name.length + 2, exchange.qclass);
-    const question = new Exchange(memory, exchange.chain);
-    question.length = HEADER_SIZE + name.length + 4;
-    question.flags = FLAG.RD | (exchange.flags & FLAG.CD);
+    const { chain, qclass } = exchange;
+    const question = internalQuery(chain, { name, qtype, qclass });
+    question.flags |= exchange.flags & FLAG.CD;
     question.dnssecOk = exchange.dnssecOk;
     question.edns = exchange.edns;
     question.receivedMs = this.#engine.nowMs;

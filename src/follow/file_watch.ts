@@ -38,14 +38,11 @@ export class FileWatch extends Watch {
   }
 
   start(): void {
-    this.lookAfter(POLL_MS);
+    this.pollAfter(POLL_MS);
   }
 
-  async prime(): Promise<void> {
-    await this.look();
-  }
-
-  protected async look(): Promise<number> {
+  /** May be called before `start`, for the first text. */
+  async poll(): Promise<number> {
     let text: string | null = null;
     let why: string | null;
     try {

@@ -24,12 +24,7 @@ export interface LookupOptions {
 }
 
 /** Addresses of a host. */
-export interface HostReply {
-  rcode: string;
-  truncated: boolean;
-  addresses: string[];
-  ttlSeconds: number;
-}
+export type HostReply = NonNullable<ReturnType<typeof readHostReply>>;
 
 /** Resolves a host over UDP, or TCP after truncation. Throws the last `NoReplyError`. */
 export async function lookUpHost(
@@ -81,7 +76,7 @@ async function exchange(
 export function readHostReply(
   message: Uint8Array,
   { id, host, type }: HostQuestion & { id: number },
-): HostReply | null {
+) {
   // dns-packet follows any number of pointers.
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   if (!new ResponseScanner().scan(message, view, 0, message.length)) return null;

@@ -8,26 +8,19 @@ const MAX_ADDRESSES = 32;
 const TYPES: readonly HostQuestion["type"][] = ["A", "AAAA"];
 const DNS_PORT = 53;
 
-/** Intervals of resolving a name. */
-export interface HostTiming {
+const HOST_TIMING = {
   /** Bounds for the TTL. */
-  minRefreshMs: number;
-  maxRefreshMs: number;
-  /** Doubles after each failure. */
-  minRetryMs: number;
-  maxRetryMs: number;
-  timeoutMs: number;
-  attempts: number;
-}
-
-const HOST_TIMING: HostTiming = {
   minRefreshMs: 5000,
   maxRefreshMs: 300_000,
+  /** Doubles after each failure. */
   minRetryMs: 1000,
   maxRetryMs: 30_000,
   timeoutMs: 2000,
   attempts: 3,
 };
+
+/** Intervals of resolving a name. */
+export type HostTiming = typeof HOST_TIMING;
 
 /** Options of a `HostWatch`. */
 export interface HostWatchOptions extends WatchOptions {
@@ -66,10 +59,10 @@ export class HostWatch extends Watch {
   }
 
   start(): void {
-    this.lookAfter(0);
+    this.pollAfter(0);
   }
 
-  protected async look(): Promise<number> {
+  async poll(): Promise<number> {
     const { timeoutMs, attempts, minRefreshMs, maxRefreshMs, minRetryMs } = this.#timing;
     const servers = await this.#servers();
     const options = { servers, timeoutMs, attempts, signal: this.stopped };
@@ -133,7 +126,7 @@ export class HostWatch extends Watch {
       return `${resolvConfPath} names no server to ask (name one with "resolver")`;
     }
     const why = failure?.message ??
-      `it has no address, say ${servers.map(serverText).slice(0, 3).join(", ")}`;
+      `it has no address, according to ${servers.map(serverText).slice(0, 3).join(", ")}`;
     const own = servers.find((server) => this.#options.isOwn(server));
     if (own === undefined) return why;
     return `${why}; ${serverText(own)} is nodens itself, which cannot resolve names before it ` +

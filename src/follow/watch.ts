@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, pause, systemClock } from "../base/clock.ts";
 
 /** Options of a `Watch`. */
 export interface WatchOptions {
@@ -32,12 +32,12 @@ export abstract class Watch {
     return this.#stop.signal;
   }
 
-  protected lookAfter(delayMs: number): void {
+  protected pollAfter(delayMs: number): void {
     this.#running = this.#repeat(delayMs);
   }
 
-  /** Returns the delay in milliseconds. */
-  protected abstract look(): Promise<number>;
+  /** Returns the time until the next poll in milliseconds. */
+  abstract poll(): Promise<number>;
 
   protected report(problem: string | null): void {
     const { onProblem, onRecovery } = this.#options;
@@ -47,22 +47,10 @@ export abstract class Watch {
   }
 
   async #repeat(delayMs: number): Promise<void> {
-    for (let nextMs = delayMs; !this.stopped.aborted; nextMs = await this.look()) {
-      if (nextMs > 0) await this.#pause(nextMs);
+    const { clock = systemClock } = this.#options;
+    for (let nextMs = delayMs; !this.stopped.aborted; nextMs = await this.poll()) {
+      if (nextMs > 0) await pause(clock, nextMs, this.stopped);
       if (this.stopped.aborted) return;
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock = systemClock } = this.#options;
-    return new Promise((resolve) => {
-      const end = () => {
-        cancel();
-        this.stopped.removeEventListener("abort", end);
-        resolve();
-      };
-      const cancel = clock.after(ms, end);
-      this.stopped.addEventListener("abort", end);
-    });
   }
 }

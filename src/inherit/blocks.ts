@@ -2,7 +2,7 @@ import { parseZoneKey } from "../config/zone_key.ts";
 import type { Faults, Place } from "../corefile/error.ts";
 import type { ImportView } from "../corefile/import_paths.ts";
 import { type Line, parseCorefile } from "../corefile/parser.ts";
-import { normalizeZone } from "../dns/zone.ts";
+import { isWithin, normalizeZone } from "../dns/zone.ts";
 
 /** A server block, with the zones of its port. */
 export interface Block extends Place {
@@ -42,16 +42,10 @@ export function zonesOf(key: string, defaultPort: number): { zone: string; port:
 
 /** The block that answers for a name. */
 export function blockFor(blocks: readonly Block[], name: string): Block | null {
-  let best: Block | null = null;
-  let size = -1;
-  for (const block of blocks) {
-    for (const zone of block.zones) {
-      if (zone.length <= size || !isWithin(name, zone)) continue;
-      best = block;
-      size = zone.length;
-    }
-  }
-  return best;
+  const found = blocks.flatMap((block) =>
+    block.zones.filter((zone) => isWithin(name, zone)).map((zone) => ({ block, zone }))
+  );
+  return found.toSorted((a, b) => b.zone.length - a.zone.length)[0]?.block ?? null;
 }
 
 /** First `forward` of a block that accepts a name. */
@@ -78,11 +72,6 @@ export function zoneOf(text: string): string | null {
   } catch {
     return null;
   }
-}
-
-/** Whether a normalized name is in a zone. */
-export function isWithin(name: string, zone: string): boolean {
-  return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }
 
 /** A zone for display. */

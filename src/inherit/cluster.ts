@@ -1,19 +1,12 @@
+import { basename } from "node:path/posix";
 import type { HostView } from "../config/host.ts";
 import { Faults, TooManyFaults } from "../corefile/error.ts";
 import type { Line } from "../corefile/parser.ts";
 import { parseAddress } from "../dns/address.ts";
-import { readConfig } from "../loading/read.ts";
+import { isWithin } from "../dns/zone.ts";
+import { readConfig } from "../loading/load.ts";
 import { parseKubeDnsConfig } from "../node/template/kube_dns_config.ts";
-import {
-  type Block,
-  isWithin,
-  linesOf,
-  lineText,
-  readBlocks,
-  serversOf,
-  zoneOf,
-  zonesOf,
-} from "./blocks.ts";
+import { type Block, linesOf, lineText, readBlocks, serversOf, zoneOf, zonesOf } from "./blocks.ts";
 import type { ConfigMap } from "./config_maps.ts";
 
 /** A zone that the cluster DNS serves neither from Kubernetes nor from its upstreams. */
@@ -119,14 +112,9 @@ function dataOf(maps: readonly ConfigMap[], notes: string[]): ReadonlyMap<string
 
 /** First forward zone of Kubernetes. */
 function domainOf(blocks: readonly Block[]): string | null {
-  for (const block of blocks) {
-    for (const { words } of linesOf(block, "kubernetes")) {
-      const zones = words.slice(1).flatMap(({ text }) => zonesOf(text, 53)).map(({ zone }) => zone);
-      const domain = zones.find((zone) => zone !== "." && !zone.endsWith(".arpa."));
-      if (domain !== undefined) return domain;
-    }
-  }
-  return null;
+  return blocks.flatMap((block) => linesOf(block, "kubernetes"))
+    .flatMap(({ words }) => words.slice(1).flatMap(({ text }) => zonesOf(text, 53)))
+    .map(({ zone }) => zone).find((zone) => zone !== "." && !zone.endsWith(".arpa.")) ?? null;
 }
 
 function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[] {
@@ -145,7 +133,7 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
   if (!faults.empty) throw faults.toErrors();
   // Unmatched imports and unset variables, of given files only.
   if (data.has(COREFILE)) notes.push(...faults.warnings);
-  const imported = new Set(read.files.map(baseName));
+  const imported = new Set(read.files.map((file) => basename(file)));
   for (const key of custom) {
     if (!imported.has(key)) notes.push(`${key} is not imported by the Corefile`);
   }
@@ -156,8 +144,8 @@ function readCluster(data: ReadonlyMap<string, string>, notes: string[]): Block[
 function viewOf(data: ReadonlyMap<string, string>): HostView {
   return {
     env: () => undefined,
-    readTextFile: (path) => data.get(baseName(path)) ?? "nameserver 192.0.2.53\n",
-    kindOf: (path) => data.has(baseName(path)) || path === "/etc/resolv.conf" ? "file" : null,
+    readTextFile: (path) => data.get(basename(path)) ?? "nameserver 192.0.2.53\n",
+    kindOf: (path) => data.has(basename(path)) || path === "/etc/resolv.conf" ? "file" : null,
     readDirectory: () => [...data.keys()].filter((key) => key !== COREFILE).sort(),
     absolute: (path) => path.startsWith("/") ? path : `${DIRECTORY}/${path}`,
     hostname: () => "node",
@@ -179,10 +167,9 @@ async function stubZones(block: Block): Promise<StubZone[]> {
 function forwardedZones(line: Line): StubZone[] {
   const from = line.words[1];
   if (from === undefined) return [];
-  const everything = { ...line, words: [line.words[0], { ...from, text: "." }] as Line["words"] };
-  everything.words.push(...line.words.slice(2));
+  const words: Line["words"] = [line.words[0], { ...from, text: "." }, ...line.words.slice(2)];
   return zonesOf(from.text, 53).filter(({ zone }) => zone !== ".").map(({ zone }) => ({
-    ...{ zone, lines: [everything], where: placeOf(from) },
+    ...{ zone, lines: [{ ...line, words }], where: placeOf(from) },
     servers: serversOf(line),
   }));
 }
@@ -219,10 +206,10 @@ function readHosts(
     }
   };
   if (file !== undefined) {
-    const text = data.get(baseName(file.text));
+    const text = data.get(basename(file.text));
     if (text !== undefined) {
       text.split("\n").forEach((one, i) =>
-        add(one.replace(/#.*/, "").trim().split(/\s+/), `${baseName(file.text)}:${i + 1}`)
+        add(one.replace(/#.*/, "").trim().split(/\s+/), `${basename(file.text)}:${i + 1}`)
       );
     } else if (file.text !== "/etc/hosts") {
       const where = placeOf({ file: from, line: number });
@@ -279,9 +266,5 @@ function readKubeDns({ name, data }: ConfigMap) {
 }
 
 function placeOf({ file, line }: { file: string; line: number }): string {
-  return `${baseName(file)}:${line}`;
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
+  return `${basename(file)}:${line}`;
 }

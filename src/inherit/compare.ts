@@ -14,8 +14,7 @@ import {
 import type { HostEntry, Inherited, Rewrite, StubZone } from "./cluster.ts";
 import { type Edit, endOf, indentAfter, openingLine } from "./edits.ts";
 
-/** A node's Corefile. */
-export interface NodeCorefile {
+interface NodeCorefile {
   /** With a template's variables. */
   readonly text: string;
   /** With variables filled. */
@@ -60,6 +59,11 @@ class Comparer {
   readonly #blocks: Block[];
   /** Blocks with unfilled variables, at the same indexes. */
   readonly #written: Block[];
+  /** The blocks for all names. */
+  readonly #root: Block | null;
+  readonly #writtenRoot: Block | null;
+  /** Line of the opening brace of the written one. */
+  readonly #opening: number | null;
   readonly #cluster: ReadonlySet<string>;
   readonly #missing: Missing[] = [];
   readonly #edits: Edit[] = [];
@@ -70,6 +74,11 @@ class Comparer {
     this.#domain = inherited.domain ?? zoneOf(node.domain) ?? ".";
     this.#blocks = this.#read(node.filled, node.view);
     this.#written = this.#read(node.text, { ...node.view, env: (name) => `{$${name}}` });
+    const rootOf = (blocks: Block[]) => blocks.find(({ zones }) => zones.includes(".")) ?? null;
+    this.#root = rootOf(this.#blocks);
+    const root = this.#writtenRoot = rootOf(this.#written);
+    const isOwn = root !== null && root.file === node.file;
+    this.#opening = isOwn ? openingLine(node.text, root.line - 1) : null;
     const servers = this.#serversFor(this.#domain);
     // Servers of a file are not the cluster's: the domain has no block.
     this.#cluster = [...servers].some((one) => one.startsWith("/")) ? new Set() : servers;
@@ -78,7 +87,7 @@ class Comparer {
   compare(): Comparison {
     for (const stub of this.#inherited.zones) this.#compareZone(stub);
     const top = [...this.#compareRewrites(), ...this.#compareHosts()];
-    if (top.length > 0) this.#edits.push({ at: this.#opening()! + 1, remove: 0, lines: top });
+    if (top.length > 0) this.#edits.push({ at: this.#opening! + 1, remove: 0, lines: top });
     this.#compareUpstreams();
     return { missing: this.#missing, edits: this.#edits };
   }
@@ -124,14 +133,14 @@ class Comparer {
       : null;
     this.#missing.push({ where, what: `the zone ${name}${told}`, left });
     if (left !== null) return;
-    const common = linesOf(this.#root(this.#written), ...COMMON).flatMap(text);
+    const common = linesOf(this.#writtenRoot, ...COMMON).flatMap(text);
     const own = lines === null ? toCluster! : lines.flatMap(text);
     const block_ = [`${name}:${this.#node.port} {`, ...[...common, CACHE, ...own].map(indented)];
     this.#edits.push({ at: Infinity, remove: 0, lines: [...block_, "}"] });
   }
 
   #compareRewrites(): string[] {
-    const here = new Set(linesOf(this.#root(this.#blocks), "rewrite").map(ruleText));
+    const here = new Set(linesOf(this.#root, "rewrite").map(ruleText));
     const lost = this.#inherited.rewrites.filter(({ line, zone }) =>
       !here.has(ruleText(line)) && !(zone !== null && this.#asksCluster(zone))
     );
@@ -142,19 +151,14 @@ class Comparer {
     });
     if (brought.length === 0) return [];
     // Rewritten names are often the cluster's; the block has other servers.
-    const root = this.#root(this.#blocks);
-    const isThere = this.#asksClusterIn(root, this.#domain);
+    const servers = serversOf(forwardFor(this.#root, this.#domain));
+    const isThere = sameSet(new Set(servers), this.#cluster);
     const forward = isThere ? [] : this.#clusterForward(shortZone(this.#domain)) ?? [];
-    return [...brought.flatMap(({ line }) => text(line)), ...forward].map(this.#indent());
-  }
-
-  #asksClusterIn(block: Block | null, name: string): boolean {
-    return sameSet(new Set(serversOf(forwardFor(block, name))), this.#cluster);
+    return this.#indented([...brought.flatMap(({ line }) => text(line)), ...forward]);
   }
 
   #compareHosts(): string[] {
-    const root = this.#root(this.#blocks);
-    const [hosts] = linesOf(root, "hosts");
+    const [hosts] = linesOf(this.#root, "hosts");
     const here = new Set(
       (hosts?.block ?? []).flatMap(({ words: [address, ...names] }) =>
         names.map(({ text }) => `${address.text} ${zoneOf(text)}`)
@@ -172,24 +176,24 @@ class Comparer {
     });
     if (brought.length === 0) return [];
     if (typeof into === "number") {
-      const lines = entryLines(brought).map((line) => this.#indent()(`    ${line}`));
-      this.#edits.push({ at: into, remove: 0, lines });
+      const lines = entryLines(brought).map(indented);
+      this.#edits.push({ at: into, remove: 0, lines: this.#indented(lines) });
       return [];
     }
     const names = [...new Set(brought.map(({ name }) => shortZone(name)))];
     const { hostsTtl } = this.#inherited;
-    return [
+    return this.#indented([
       // As zones, so that only these names are answered.
       `hosts /etc/hosts ${names.join(" ")} {`,
       ...[...entryLines(brought), ...hostsTtl === null ? [] : [`ttl ${hostsTtl}`], "fallthrough"]
         .map(indented),
       "}",
-    ].map(this.#indent());
+    ]);
   }
 
   /** Line behind the opening of the block's `hosts`, or why it cannot be extended. */
   #insideHosts(): number | string {
-    const [hosts] = linesOf(this.#root(this.#written), "hosts");
+    const [hosts] = linesOf(this.#writtenRoot, "hosts");
     const { file, line } = hosts!.words[0];
     const isOpen = hosts!.block !== null && hosts!.words.length < 3 && file === this.#node.file &&
       openingLine(this.#node.text, line - 1) === line - 1;
@@ -198,13 +202,13 @@ class Comparer {
 
   #compareUpstreams(): void {
     const { upstreams } = this.#inherited;
-    const forward = forwardFor(this.#root(this.#blocks), ".");
+    const forward = forwardFor(this.#root, ".");
     if (upstreams === null || this.#asksCluster(".")) return;
     const { where, line, servers } = upstreams;
     if (sameSet(new Set(servers), new Set(serversOf(forward)))) return;
     const here = serversOf(forward).join(" ") || "none";
     const what = `the upstream servers ${servers.join(" ")} (on the node: ${here})`;
-    const written = forwardFor(this.#root(this.#written), ".")?.words;
+    const written = forwardFor(this.#writtenRoot, ".")?.words;
     const left = written === undefined || written[0].file !== this.#node.file
       ? "the node's Corefile has no forward for all names in its own text"
       : null;
@@ -213,33 +217,22 @@ class Comparer {
     const at = written![0].line - 1;
     const lines = line === null ? [`forward . ${servers.join(" ")}`] : text(line);
     const remove = endOf(this.#node.text, at, forward!.block !== null) - at + 1;
-    this.#edits.push({ at, remove, lines: lines.map(this.#indent()) });
+    this.#edits.push({ at, remove, lines: this.#indented(lines) });
   }
 
   /** Why the block for all names cannot have it, or null. */
   #leftInRoot(name: string | null): string | null {
-    const root = this.#root(this.#blocks);
+    const root = this.#root;
     if (root === null) return "the node's Corefile has no block for all names";
-    if (this.#opening() === null) return `the block for all names begins in ${root.file}`;
+    if (this.#opening === null) return `the block for all names begins in ${root.file}`;
     const block = name === null ? root : blockFor(this.#blocks, name);
     if (block === root) return null;
     return `the node's Corefile has a block for ${block!.zones.map(shortZone).join(" ")}`;
   }
 
-  #root(blocks: readonly Block[]): Block | null {
-    return blocks.find(({ zones }) => zones.includes(".")) ?? null;
-  }
-
-  /** Line of the catch-all block's opening brace. */
-  #opening(): number | null {
-    const root = this.#root(this.#written);
-    if (root === null || root.file !== this.#node.file) return null;
-    return openingLine(this.#node.text, root.line - 1);
-  }
-
-  #indent(): (line: string) => string {
-    const indent = indentAfter(this.#node.text, this.#opening() ?? 0);
-    return (line) => indent + line;
+  #indented(lines: readonly string[]): string[] {
+    const indent = indentAfter(this.#node.text, this.#opening ?? 0);
+    return lines.map((line) => indent + line);
   }
 
   /** A `forward` to the cluster DNS, as for the cluster's domain. */

@@ -1,5 +1,3 @@
-import type { Document, ParsedNode } from "yaml";
-
 /** A ConfigMap. */
 export interface ConfigMap {
   readonly name: string;
@@ -10,56 +8,46 @@ export interface ConfigMap {
 const MAX_LENGTH = 4 * 2 ** 20;
 const REMEDY = "kubectl -n kube-system get configmap coredns coredns-custom -o yaml";
 
+/** A member may be missing, or of another type. */
+interface KubernetesObject {
+  readonly kind?: unknown;
+  readonly items?: unknown;
+  readonly metadata?: { readonly name?: unknown } | null;
+  readonly data?: unknown;
+}
+
 /** ConfigMaps of a YAML or JSON text or List. Throws `SyntaxError` with a line per fault. */
 export async function readConfigMaps(text: string): Promise<ConfigMap[]> {
   if (text.length > MAX_LENGTH) {
     throw new SyntaxError(`${text.length} characters are too many (${MAX_LENGTH} at most)`);
   }
   const { parseAllDocuments } = await import("yaml");
-  let values: unknown[];
+  let objects: (KubernetesObject | null)[];
   try {
-    const found = parseAllDocuments(text, { prettyErrors: true });
-    const documents: Document.Parsed<ParsedNode>[] = Array.isArray(found) ? found : [];
+    const found = parseAllDocuments(text);
+    const documents = Array.isArray(found) ? found : [];
     const faults = documents.flatMap(({ errors }) => errors.map(({ message }) => message));
     if (faults.length > 0) throw new SyntaxError(faults.map(firstLine).join("\n"));
     // The library limits alias expansion.
-    values = documents.map((document): unknown => document.toJS());
+    objects = documents.map((document) => document.toJS());
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
     throw new SyntaxError(`it cannot be read: ${firstLine((error as Error).message)}`);
   }
-  const maps = values.flatMap((value) =>
-    textAt(value, "kind") === "List" ? listAt(value, "items") : [value]
-  ).filter((value) => textAt(value, "kind") === "ConfigMap").map(toConfigMap);
+  const maps = objects
+    .flatMap((one) => one?.kind === "List" && Array.isArray(one.items) ? one.items : [one])
+    .filter((one) => one?.kind === "ConfigMap").map(toConfigMap);
   if (maps.length === 0) throw new SyntaxError(`there is no ConfigMap in it (${REMEDY})`);
   return maps;
 }
 
-function toConfigMap(value: unknown): ConfigMap {
-  const data = Object.entries(recordAt(value, "data"));
+function toConfigMap({ metadata, data }: KubernetesObject): ConfigMap {
+  const name = metadata?.name;
+  const entries = Object.entries(typeof data === "object" ? data ?? {} : {});
   return {
-    name: textAt(recordAt(value, "metadata"), "name"),
-    data: new Map(data.filter((entry): entry is [string, string] => typeof entry[1] === "string")),
+    name: typeof name === "string" ? name : "",
+    data: new Map(entries.filter((one): one is [string, string] => typeof one[1] === "string")),
   };
-}
-
-function recordAt(value: unknown, key: string): Record<string, unknown> {
-  const member = isRecord(value) ? value[key] : null;
-  return isRecord(member) ? member : {};
-}
-
-function listAt(value: unknown, key: string): unknown[] {
-  const member = isRecord(value) ? value[key] : null;
-  return Array.isArray(member) ? member : [];
-}
-
-function textAt(value: unknown, key: string): string {
-  const member = isRecord(value) ? value[key] : null;
-  return typeof member === "string" ? member : "";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function firstLine(text: string): string {

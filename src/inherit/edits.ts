@@ -12,17 +12,13 @@ const MAX_HEAD = 100;
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   const lines = text.replace(/\n$/, "").split("\n");
   const end = lines.length;
-  // Backwards, so that positions stay valid; at one position, the first edit comes first.
-  for (
-    const { at, remove, lines: added } of edits.toReversed().toSorted((a, b) => byPosition(b, a))
-  ) {
+  // Backwards, so that positions stay valid; at one position, the first edit comes first. Infinity
+  // minus itself is NaN.
+  const backwards = edits.toReversed().toSorted((a, b) => b.at - a.at || 0);
+  for (const { at, remove, lines: added } of backwards) {
     lines.splice(Math.min(at, end), remove, ...added);
   }
   return `${lines.join("\n")}\n`;
-}
-
-function byPosition({ at: a }: Edit, { at: b }: Edit): number {
-  return a === b ? 0 : a - b;
 }
 
 /** First line from `start` that ends with an opening brace, or null. */

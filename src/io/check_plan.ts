@@ -1,4 +1,10 @@
-import type { ProbeTarget } from "./probe_socket.ts";
+/** A listener to probe. */
+export interface ProbeTarget {
+  readonly address: string;
+  readonly port: number;
+  /** SO_MARK that exempts the query from redirection; 0 for none. */
+  readonly mark: number;
+}
 
 /** Entry of an `-m recent` list: a target answers. */
 export interface Beat {
@@ -49,3 +55,19 @@ export const VERDICT = { UNKNOWN: 0, ANSWERS: 1, SILENT: 2 } as const;
 
 /** Why entries cannot be renewed, by list. */
 export type ListFaults = Readonly<Record<string, string>>;
+
+/** A probe query in progress. */
+export interface ProbeSocket {
+  answered(): boolean;
+  close(): void;
+}
+
+/** Sends a probe query. Null on a temporary failure; throws on a permanent one. */
+export type OpenProbe = (target: ProbeTarget) => ProbeSocket | null;
+
+const MAX_PAUSE_MS = 32;
+
+/** Pause between polls, after one of `beforeMs`. */
+export function nextPause(beforeMs: number): number {
+  return Math.min(Math.max(1, 2 * beforeMs), MAX_PAUSE_MS);
+}

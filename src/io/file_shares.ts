@@ -3,12 +3,6 @@
 /** Minimum limit at which every part has enough. */
 export const MIN_FILES = 256;
 
-interface Share {
-  of: number;
-  min: number;
-  max: number;
-}
-
 /** Parts of the limit; clients' connections get the rest. */
 export const FILE_SHARES = {
   /** 36 for runtime and data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
@@ -20,21 +14,16 @@ export const FILE_SHARES = {
   upstreamSockets: { of: 1 / 3, min: 80, max: 8192 },
   /** Up to 200 KB each. */
   clientStreams: { of: 1, min: 8, max: 4096 },
-} as const satisfies Record<string, Share>;
+} as const satisfies Record<string, { of: number; min: number; max: number }>;
 
 /** Per additional data plane: epoll, eventfd, its thread. */
 const PLANE_FILES = 8;
 
 /** Maximum open descriptors: `http` in total, others per data plane. */
-export interface FileShares {
-  limit: number;
-  total: number;
-  http: number;
-  encryptedStreams: number;
-  upstreamStreams: number;
-  upstreamSockets: number;
-  clientStreams: number;
-}
+export type FileShares = Record<
+  "limit" | "total" | Exclude<keyof typeof FILE_SHARES, "process">,
+  number
+>;
 
 /** Divides `limit` descriptors (may be Infinity). Below `MIN_FILES`, parts shrink. */
 export function shareFiles(
@@ -42,27 +31,24 @@ export function shareFiles(
   { planes = 1, listeners = 0 }: { planes?: number; listeners?: number } = {},
 ): FileShares {
   const scale = Math.min(1, limit / MIN_FILES);
-  const part = ({ of, min, max }: Share) =>
-    Math.floor(of === 0 ? min * scale : Math.min(max * planes, Math.max(min * scale, limit * of)));
-  const each = (files: number, { max }: Share) =>
-    Math.max(1, Math.min(max, Math.floor(files / planes)));
-  const shares = FILE_SHARES;
-  const http = Math.min(shares.http.max, part(shares.http));
-  const encryptedStreams = part(shares.encryptedStreams);
-  const upstreamStreams = part(shares.upstreamStreams);
-  const upstreamSockets = part(shares.upstreamSockets);
-  const taken = part(shares.process) + listeners + PLANE_FILES * (planes - 1) + http +
-    encryptedStreams + upstreamStreams + upstreamSockets;
-  const rest = Math.max(shares.clientStreams.min * scale, limit - taken);
-  const clientStreams = each(rest, shares.clientStreams);
+  const part = (name: keyof typeof FILE_SHARES) => {
+    const { of, min, max } = FILE_SHARES[name];
+    if (of === 0) return Math.floor(min * scale);
+    return Math.floor(Math.min(max * planes, Math.max(min * scale, limit * of)));
+  };
+  const each = (name: keyof typeof FILE_SHARES, files = part(name)) =>
+    Math.max(1, Math.min(FILE_SHARES[name].max, Math.floor(files / planes)));
+  const http = Math.min(FILE_SHARES.http.max, part("http"));
+  const taken = part("process") + listeners + PLANE_FILES * (planes - 1) + http +
+    part("encryptedStreams") + part("upstreamStreams") + part("upstreamSockets");
+  const { min } = FILE_SHARES.clientStreams;
+  const clientStreams = each("clientStreams", Math.max(min * scale, limit - taken));
   return {
-    limit,
+    ...{ limit, http, clientStreams },
     total: Math.min(limit, taken + planes * clientStreams),
-    http,
-    encryptedStreams: each(encryptedStreams, shares.encryptedStreams),
-    upstreamStreams: each(upstreamStreams, shares.upstreamStreams),
-    upstreamSockets: each(upstreamSockets, shares.upstreamSockets),
-    clientStreams,
+    encryptedStreams: each("encryptedStreams"),
+    upstreamStreams: each("upstreamStreams"),
+    upstreamSockets: each("upstreamSockets"),
   };
 }
 

@@ -5,12 +5,13 @@ import {
   type Beat,
   type CheckPlan,
   type ListFaults,
+  nextPause,
+  type OpenProbe,
+  type ProbeSocket,
   SIGN_OF_LIFE,
   VERDICT,
   VERDICTS,
-  type Watchdog,
 } from "./check_plan.ts";
-import { nextPause, type OpenProbe, type ProbeSocket } from "./probe_socket.ts";
 
 /** Four within the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
@@ -25,8 +26,7 @@ interface Sink<T> {
   close(): void;
 }
 
-/** Options of a `SelfCheck`. */
-export interface SelfCheckOptions {
+interface SelfCheckOptions {
   timers: Timers;
   nowMs: () => number;
   openProbe: OpenProbe;
@@ -76,7 +76,8 @@ export class SelfCheck {
 
   /** Starts a plan; removes entries that it lacks. `done` follows the first round. */
   follow(plan: CheckPlan, done?: (faults: ListFaults) => void): void {
-    const nowMs = this.#options.nowMs();
+    const { timers, nowMs: now } = this.#options;
+    const nowMs = now();
     this.#dropEntries(plan);
     this.#closeProbes();
     this.#plan = plan;
@@ -86,7 +87,11 @@ export class SelfCheck {
       this.#peers = plan.peers.map((buffer) => new BeatAge(new Float64Array(buffer), nowMs));
     }
     if (done !== undefined) this.#waiting.push(done);
-    this.#watch(plan.watchdog, nowMs);
+    this.#manager?.close();
+    this.#manager = null;
+    this.#unopened = false;
+    timers.clear(this.#sign);
+    if (plan.watchdog !== null) this.#giveSign(nowMs);
     this.#begin(nowMs);
   }
 
@@ -205,14 +210,6 @@ export class SelfCheck {
   #peersTurn(nowMs: number): boolean {
     const agesMs = this.#peers.map((peer) => peer.look(nowMs));
     return agesMs.every((ageMs) => ageMs < PEER_SILENT_MS);
-  }
-
-  #watch(watchdog: Watchdog | null, nowMs: number): void {
-    this.#manager?.close();
-    this.#manager = null;
-    this.#unopened = false;
-    this.#options.timers.clear(this.#sign);
-    if (watchdog !== null) this.#giveSign(nowMs);
   }
 
   #giveSign(nowMs: number): void {

@@ -2,22 +2,13 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { Address } from "../dns/address.ts";
 
-/** Address and port to listen on. */
-export interface ListenTarget {
-  /** IP address, or "" for all. */
-  address: string;
-  port: number;
-}
+/** Where a listener listens: an IP address, or "" for all; port 0 if it was removed. */
+export type ListenTarget = Pick<ListenerConfig, "address" | "port">;
 
 /** Address of a bound socket. */
 export interface BoundAddress {
   kind: "udp" | "tcp";
   target: Address;
-}
-
-/** A socket to open for a listener. */
-export interface ListenAddress extends BoundAddress {
-  wildcard: boolean;
 }
 
 /** An address shared with other processes. */
@@ -30,7 +21,6 @@ export interface BoundSocket {
   fd: number;
   kind: "udp" | "tcp";
   listener: number;
-  port: number;
   family: 4 | 6;
   wildcard: boolean;
   /** For handed-over sockets, which others share: never disconnect them. */
@@ -45,9 +35,7 @@ export interface InheritedSocket {
   readonly fd: number;
   readonly name: string;
   readonly kind: "udp" | "tcp";
-  readonly family: 4 | 6;
   readonly address: Address;
-  readonly wildcard: boolean;
   readonly dual: boolean;
   readonly reusePort: boolean;
 }

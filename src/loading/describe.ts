@@ -1,4 +1,5 @@
 import type { Config } from "../config/types.ts";
+import { httpAddressText } from "../plugins/http_address.ts";
 import { SETUPS } from "../plugins/setups.ts";
 
 const MAX_NAMED = 3;
@@ -7,10 +8,8 @@ const MAX_NAMED = 3;
 export function describeConfig({ blocks, listeners }: Config): string[] {
   return blocks.map(({ zones, plugins }, block) => {
     const places = listeners.filter(({ zones }) => zones.some((zone) => zone.block === block))
-      .map(({ address, port }) =>
-        address === ""
-          ? `port ${port} of all addresses`
-          : `${address.includes(":") ? `[${address}]` : address}:${port}`
+      .map(({ address: host, port }) =>
+        host === "" ? `port ${port} of all addresses` : httpAddressText({ host, port })
       );
     const names = zones.map((zone) => zone === "." ? "every name" : zone);
     const does = plugins.flatMap(({ name, options }) =>

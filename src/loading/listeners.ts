@@ -4,7 +4,7 @@ import type { Faults, Place } from "../corefile/error.ts";
 import { canonicalAddress } from "../dns/address.ts";
 
 /** Zones and addresses of a server block. */
-export interface Served {
+export interface ServedBlock {
   keys: (ZoneKey & Place)[];
   /** Addresses of `bind`; null means all. */
   addresses: string[] | null;
@@ -22,9 +22,9 @@ interface Entry extends Place {
 }
 
 /** Groups zones by address and port; reports zones with two blocks. */
-export function collectListeners(served: readonly Served[], faults: Faults): ListenerConfig[] {
+export function collectListeners(served: readonly ServedBlock[], faults: Faults): ListenerConfig[] {
   const listeners = new Map<string, ListenerConfig>();
-  const timeoutsOf = new Map<ListenerConfig, NonNullable<Served["timeouts"]>>();
+  const timeoutsOf = new Map<ListenerConfig, NonNullable<ServedBlock["timeouts"]>>();
   /** By zone and port, then by address. */
   const taken = new Map<string, Map<string, Entry>>();
   const wildcards = new Map<number, { all?: Place; ipv4?: Place }>();
@@ -78,7 +78,7 @@ export function collectListeners(served: readonly Served[], faults: Faults): Lis
 /** The kernel prefers exact sockets to wildcard ones. */
 function warnOfSplits(
   listeners: readonly ListenerConfig[],
-  served: readonly Served[],
+  served: readonly ServedBlock[],
   faults: Faults,
 ): void {
   const isWildcard = (address: string) => address === "" || address === IPV4_WILDCARD;

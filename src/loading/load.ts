@@ -8,9 +8,10 @@ import { didYouMean } from "../corefile/nearest.ts";
 import { type Line, parseCorefile, type ServerBlock } from "../corefile/parser.ts";
 import { quote } from "../corefile/quote.ts";
 import { CHAIN } from "../plugins/chain.ts";
+import { loadPatterns, PatternsMissing } from "../plugins/pattern.ts";
 import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
-import { collectListeners, type Served } from "./listeners.ts";
+import { collectListeners, type ServedBlock } from "./listeners.ts";
 
 /** A configuration and its warnings. */
 export interface LoadedConfig {
@@ -25,20 +26,39 @@ const MAX_LINES_BEFORE = 1000;
 
 const NAMES: readonly string[] = CHAIN.map(({ name }) => name);
 
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  readonly defaultPort: number;
+}
+
 interface Context {
-  readonly source: { file: string; text: string; defaultPort: number };
+  readonly source: Source;
   readonly host: HostView;
   readonly faults: Faults;
   readonly config: Config;
-  zones: number;
+  /** In all server blocks so far. */
+  zoneCount: number;
 }
 
-/** Reads a Corefile. Throws `CorefileErrors`, or `LibraryMissing` (see `readConfig`). */
-export function loadConfig(source: Context["source"], host: HostView): LoadedConfig {
+/** Reads a Corefile; loads the library of patterns if plugins need it. Throws `CorefileErrors`. */
+export async function readConfig(source: Source, host: HostView): Promise<LoadedConfig> {
+  for (;;) {
+    try {
+      return loadConfig(source, host);
+    } catch (error) {
+      if (!(error instanceof PatternsMissing)) throw error;
+      await loadPatterns();
+    }
+  }
+}
+
+/** `readConfig` without loading: throws `PatternsMissing` instead. */
+export function loadConfig(source: Source, host: HostView): LoadedConfig {
   const faults = new Faults();
   const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };
   try {
-    const imports = load({ source, host, faults, config, zones: 0 });
+    const imports = load({ source, host, faults, config, zoneCount: 0 });
     if (faults.empty) return { config, warnings: faults.warnings, imports };
   } catch (error) {
     if (!(error instanceof TooManyFaults)) throw error;
@@ -66,9 +86,9 @@ function load(context: Context): string[] {
   return files;
 }
 
-function readKeys(context: Context, block: ServerBlock): Served["keys"] {
+function readZones(context: Context, block: ServerBlock): ServedBlock["keys"] {
   const { source, faults } = context;
-  const keys: Served["keys"] = [];
+  const keys: ServedBlock["keys"] = [];
   for (const { text, file, line } of block.keys) {
     const place = { file, line };
     if (text.startsWith("*.")) {
@@ -82,19 +102,19 @@ function readKeys(context: Context, block: ServerBlock): Served["keys"] {
     } catch (error) {
       faults.at(place, (error as Error).message);
     }
-    if (context.zones + keys.length > MAX_ZONES) {
+    if (context.zoneCount + keys.length > MAX_ZONES) {
       faults.at(place, `more than ${MAX_ZONES} zones in all server blocks together`);
       throw new TooManyFaults();
     }
   }
-  context.zones += keys.length;
+  context.zoneCount += keys.length;
   return keys;
 }
 
-function readBlock(context: Context, source: ServerBlock): Served {
+function readBlock(context: Context, source: ServerBlock): ServedBlock {
   const { host, faults, config } = context;
   const { file, line } = source;
-  const served: Served = { keys: readKeys(context, source), addresses: null, timeouts: null };
+  const served: ServedBlock = { keys: readZones(context, source), addresses: null, timeouts: null };
   const zones = [...new Set(served.keys.map(({ zone }) => zone))];
   const [firstZone = ".", ...otherZones] = zones;
   const block: BlockConfig = { file, line, zones, plugins: [] };

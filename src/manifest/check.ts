@@ -1,35 +1,17 @@
-import type { HostView } from "../config/host.ts";
 import { CorefileErrors } from "../corefile/error.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { normalizeZone } from "../dns/zone.ts";
-import type { LoadedConfig } from "../loading/load.ts";
-import { readConfig } from "../loading/read.ts";
-import { fillTemplate } from "../node/template/template.ts";
-import {
-  checkArguments,
-  DEFAULT_NODE,
-  type Expected,
-  type NodeArguments,
-  type ReadArguments,
-  STAND_IN,
-} from "./check_arguments.ts";
-import type {
-  CheckResult,
-  ConfigText,
-  ManifestContent,
-  ManifestFault,
-  NodeContainer,
-} from "./documents.ts";
-import { FILLED_AT_START, pullFault, VARIABLE } from "./fill.ts";
+import { type LoadedConfig, readConfig } from "../loading/load.ts";
+import { VARIABLES } from "../node/template/template.ts";
+import { checkArguments, type Expected, type ReadArguments } from "./check_arguments.ts";
+import type { CheckResult, ConfigText, ManifestContent, ManifestFault } from "./documents.ts";
+import { pullFault, VARIABLE } from "./fill.ts";
 import { checkMemory } from "./memory.ts";
+import { fillServed, findServed, podView, type Served } from "./served.ts";
 
 const MAX_FAULTS = 100;
-/** Placeholder for the upstream service (RFC 5737). */
-export const CLUSTER_DNS = "192.0.2.10";
 /** Filled at start, too, but only if the arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
-/** Placeholder server (RFC 5737). */
-const RESOLV_CONF = "nameserver 192.0.2.53\n";
 
 const REMEDIES: Record<string, string> = {
   __PILLAR__LOCAL__DNS__: "give -localdns ADDRESS",
@@ -40,59 +22,40 @@ const REMEDIES: Record<string, string> = {
   __PROMETHEUS__ENDPOINT__: "nodens fills it in the mounted Corefile alone",
 };
 
-/** `readFailure` knows the name. */
-class NotFound extends Error {
-  override readonly name = "NotFound";
-}
-
-interface CheckedManifest extends ManifestContent {
+interface CheckedManifest extends Pick<ManifestContent, "containers" | "configTexts"> {
   file: string;
   text: string;
 }
 
-interface ServedCorefile {
-  corefile: ConfigText;
-  container: NodeContainer | null;
-  node: NodeArguments;
-}
-
 /** Finds failures at start, including Corefile faults. */
 export async function checkManifest(
-  manifest: CheckedManifest,
+  { file, text, ...manifest }: CheckedManifest,
   expected: Expected,
   readArguments: ReadArguments,
 ): Promise<CheckResult> {
   const result: CheckResult = { faults: [], warnings: [] };
-  const { containers, configTexts, file } = manifest;
-  const templates = new Map<ConfigText, NodeArguments>();
-  const served: ServedCorefile[] = [];
-  for (const container of containers) {
-    const node = checkArguments(container, expected, { readArguments, result });
-    const { line, image, memoryLimit, files } = container;
+  const served = findServed(
+    manifest,
+    (container) => checkArguments(container, expected, { readArguments, result }),
+  );
+  for (const { container, node, corefile } of served) {
+    if (container === null) continue;
+    const { line, image, memoryLimit } = container;
     if (memoryLimit !== null) checkMemory(memoryLimit, result);
     const why = image === null ? null : pullFault(image.text);
     if (why !== null) result.warnings.push({ line: image!.line, what: why });
-    const template = files.get(node.baseFile);
-    const corefile = template ?? files.get(node.target);
-    if (template !== undefined) templates.set(template, node);
-    if (corefile !== undefined) served.push({ corefile, container, node });
-    else {
+    if (corefile === null) {
       const what = `no ConfigMap of this file is mounted as ${node.baseFile}, so the Corefile is` +
         " not checked";
       result.warnings.push({ line, what });
     }
   }
-  if (containers.length === 0) {
-    for (const corefile of configTexts.filter(({ key }) => key === "Corefile")) {
-      templates.set(corefile, DEFAULT_NODE);
-      served.push({ corefile, container: null, node: DEFAULT_NODE });
-    }
-  }
-  const unfilled = findVariables(manifest.text, templates);
+  const unfilled = findVariables(text, served.filter(({ isTemplate }) => isTemplate));
   result.faults.push(...unfilled.map(({ fault }) => fault));
   for (const one of served) {
-    if (unfilled.some(({ at }) => isWithin(at, one.corefile))) continue;
-    await checkCorefile(file, one, { expected, result });
+    const { corefile } = one;
+    if (corefile === null || unfilled.some(({ at }) => includes(corefile, at))) continue;
+    await checkCorefile(file, { ...one, corefile }, { expected, result });
   }
   return { faults: inOrder(result.faults), warnings: inOrder(result.warnings) };
 }
@@ -103,13 +66,13 @@ function inOrder(faults: ManifestFault[]): ManifestFault[] {
     .slice(0, MAX_FAULTS);
 }
 
-function isWithin(at: number, { start, end }: ConfigText): boolean {
+function includes({ start, end }: ConfigText, at: number): boolean {
   return at >= start && at < end;
 }
 
 function findVariables(
   text: string,
-  templates: ReadonlyMap<ConfigText, NodeArguments>,
+  templates: readonly Served[],
 ): { at: number; fault: ManifestFault }[] {
   const found: { at: number; fault: ManifestFault }[] = [];
   let lineAt = 0;
@@ -118,9 +81,9 @@ function findVariables(
     for (const { 0: name, index: column } of content.matchAll(VARIABLE)) {
       const at = lineAt + column;
       if (comment >= 0 && column > comment) continue;
-      const node = [...templates].find(([template]) => isWithin(at, template))?.[1];
-      if (node !== undefined && FILLED_AT_START.includes(name)) continue;
-      if (node !== undefined && node.domain !== null && name === DOMAIN) continue;
+      const node = templates.findLast(({ corefile }) => includes(corefile!, at))?.node;
+      const isKnown = (VARIABLES as readonly string[]).includes(name);
+      if (node !== undefined && isKnown && (name !== DOMAIN || node.domain !== null)) continue;
       const remedy = REMEDIES[name];
       const what = remedy === undefined
         ? `there is no variable ${name}${didYouMean(name, Object.keys(REMEDIES))}`
@@ -134,10 +97,11 @@ function findVariables(
 
 async function checkCorefile(
   file: string,
-  { corefile, container, node }: ServedCorefile,
+  served: Served & { corefile: ConfigText },
   { expected, result: { faults, warnings } }: { expected: Expected; result: CheckResult },
 ): Promise<void> {
-  const { localIps, target, dnsPort, metricsEndpoint } = node;
+  const { corefile, node } = served;
+  const { localIps, dnsPort } = node;
   const { literal } = corefile;
   // Empty lines align line numbers with the manifest's.
   const name = literal ? file : "Corefile";
@@ -149,24 +113,11 @@ async function checkCorefile(
       ? { line: Number(line), what: message.slice(name.length + prefix.length) }
       : { line: corefile.line, what: message };
   };
-  const view = podView(container?.files ?? new Map(), {
-    corefile: { name, path: target },
-    env: container?.env ?? new Map(),
-  });
   let loaded: LoadedConfig;
   try {
-    const { text } = fillTemplate(lead + corefile.text, {
-      file: name,
-      // Missing ones were already reported.
-      localIps: localIps.length > 0 ? localIps : [STAND_IN],
-      clusterDns: { address: CLUSTER_DNS },
-      upstreamNameservers: [],
-      domain: node.domain ?? "",
-      metricsEndpoint,
-      stubDomains: [],
-      dnsPort,
-    });
-    loaded = await readConfig({ file: name, text, defaultPort: dnsPort }, view);
+    const source = { file: name, domain: node.domain ?? "" };
+    const text = fillServed(lead + corefile.text, node, source);
+    loaded = await readConfig({ file: name, text, defaultPort: dnsPort }, podView(served, name));
   } catch (error) {
     if (!(error instanceof CorefileErrors)) throw error;
     faults.push(...error.errors.map(({ message }) => located(message)));
@@ -194,46 +145,5 @@ function domainFault({ config }: LoadedConfig, domain: string | null): ManifestF
     line: block?.line ?? 1,
     what: `no server block is for the domain "${domain}": this one is for ${zones} (names of the` +
       " cluster would be looked for elsewhere)",
-  };
-}
-
-/** A container's ConfigMaps, environment, hosts and resolv.conf. */
-export function podView(
-  files: ReadonlyMap<string, { text: string }>,
-  { corefile, env }: {
-    corefile: { name: string; path: string };
-    env: ReadonlyMap<string, string | null>;
-  },
-): HostView {
-  // kubelet gives each container both.
-  const all = new Map([
-    ["/etc/hosts", { text: "" }],
-    ["/etc/resolv.conf", { text: RESOLV_CONF }],
-    ...files,
-  ]);
-  const directory = corefile.path.replace(/\/[^/]*$/, "");
-  const within = (folder: string) => {
-    const prefix = folder === "/" ? "/" : `${folder}/`;
-    return [...all.keys()].filter((path) => path.startsWith(prefix))
-      .map((path) => path.slice(prefix.length));
-  };
-  return {
-    env(name) {
-      const value = env.get(name);
-      return value === null ? STAND_IN : value;
-    },
-    readTextFile(path) {
-      const file = all.get(path);
-      if (file === undefined) throw new NotFound(path);
-      return file.text;
-    },
-    kindOf: (path) => all.has(path) ? "file" : within(path).length > 0 ? "directory" : null,
-    readDirectory: (path) => [...new Set(within(path).map((rest) => rest.split("/")[0]!))].sort(),
-    absolute(path) {
-      if (path === corefile.name) return corefile.path;
-      return path.startsWith("/") ? path : `${directory}/${path}`;
-    },
-    hostname: () => "node",
-    interfaces: () => [],
   };
 }

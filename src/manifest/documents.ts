@@ -77,7 +77,7 @@ export function readManifest(text: string): ManifestContent {
   try {
     const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
     // Without documents, it also has a document's properties.
-    return new Reader(text, lines).read(Array.isArray(documents) ? documents : []);
+    return readDocuments(Array.isArray(documents) ? documents : [], { text, lines });
   } catch (error) {
     // The library recurses per level.
     if (!(error instanceof RangeError)) throw error;
@@ -85,93 +85,83 @@ export function readManifest(text: string): ManifestContent {
   }
 }
 
-class Reader {
-  readonly #text: string;
-  readonly #lines: LineCounter;
+interface Source {
+  readonly text: string;
+  readonly lines: LineCounter;
+}
 
-  constructor(text: string, lines: LineCounter) {
-    this.#text = text;
-    this.#lines = lines;
-  }
-
-  read(documents: readonly Document.Parsed[]): ManifestContent {
-    const content: ManifestContent = { configTexts: [], containers: [], strangers: [], faults: [] };
-    for (const { pos, message } of documents.flatMap(({ errors }) => errors)) {
-      content.faults.push({ line: this.#line(pos[0]), what: message });
-    }
-    if (content.faults.length > 0) return content;
-    const maps = documents.map(({ contents }) => contents).filter((node) => isMap(node));
-    const ofKind = (kind: string) => maps.filter((map) => stringAt(map, "kind") === kind);
-    content.configTexts.push(...ofKind("ConfigMap").flatMap((map) => this.#texts(map)));
-    for (const map of ofKind("DaemonSet")) this.#readDaemonSet(map, content);
-    return content;
-  }
-
-  #texts(map: YAMLMap): ConfigText[] {
-    const configMap = String(map.getIn(["metadata", "name"]) ?? "");
-    const data = map.get("data");
-    if (!isMap(data)) return [];
-    return data.items.flatMap(({ key, value }) => {
-      const located = this.#located(value);
-      if (located === null) return [];
-      const literal = (value as Scalar).type === "BLOCK_LITERAL";
-      return [{ ...located, configMap, key: String(key), literal }];
-    });
-  }
-
-  #readDaemonSet(map: YAMLMap, content: ManifestContent): void {
+function readDocuments(documents: readonly Document.Parsed[], source: Source): ManifestContent {
+  const faults = documents.flatMap(({ errors }) => errors)
+    .map(({ pos, message }) => ({ line: source.lines.linePos(pos[0]).line, what: message }));
+  const content: ManifestContent = { configTexts: [], containers: [], strangers: [], faults };
+  if (faults.length > 0) return content;
+  const maps = documents.map(({ contents }) => contents).filter((node) => isMap(node));
+  const ofKind = (kind: string) => maps.filter((map) => stringAt(map, "kind") === kind);
+  content.configTexts.push(...ofKind("ConfigMap").flatMap((map) => readConfigMap(map, source)));
+  for (const map of ofKind("DaemonSet")) {
     const pod = map.getIn(["spec", "template", "spec"]);
-    if (!isMap(pod)) return;
+    if (!isMap(pod)) continue;
     const volumes = readVolumes(pod, content.configTexts);
-    const all = mapsOf(pod.get("containers")).map((item) => this.#container(item, volumes));
+    const all = mapsOf(pod.get("containers")).map((one) => readContainer(one, volumes, source));
     const recognized = all.filter(isRecognized);
     if (recognized.length > 0) content.containers.push(...recognized);
     else if (all.length === 1) content.containers.push(all[0]!);
     else content.strangers.push(...all.map(({ name }) => name));
   }
+  return content;
+}
 
-  #container(map: YAMLMap, volumes: Map<string, Map<string, ConfigText>>): NodeContainer {
-    const files = new Map<string, ConfigText>();
-    for (const mount of mapsOf(map.get("volumeMounts"))) {
-      const folder = stringAt(mount, "mountPath").replace(/\/+$/, "");
-      const subPath = stringAt(mount, "subPath");
-      for (const [path, text] of volumes.get(stringAt(mount, "name")) ?? []) {
-        if (subPath === "") files.set(`${folder}/${path}`, text);
-        else if (subPath === path) files.set(folder, text);
-      }
+function readConfigMap(map: YAMLMap, source: Source): ConfigText[] {
+  const configMap = String(map.getIn(["metadata", "name"]) ?? "");
+  const data = map.get("data");
+  if (!isMap(data)) return [];
+  return data.items.flatMap(({ key, value }) => {
+    const located = locate(value, source);
+    if (located === null) return [];
+    const literal = (value as Scalar).type === "BLOCK_LITERAL";
+    return [{ ...located, configMap, key: String(key), literal }];
+  });
+}
+
+function readContainer(
+  map: YAMLMap,
+  volumes: ReadonlyMap<string, ReadonlyMap<string, ConfigText>>,
+  source: Source,
+): NodeContainer {
+  const files = new Map<string, ConfigText>();
+  for (const mount of mapsOf(map.get("volumeMounts"))) {
+    const folder = stringAt(mount, "mountPath").replace(/\/+$/, "");
+    const subPath = stringAt(mount, "subPath");
+    for (const [path, text] of volumes.get(stringAt(mount, "name")) ?? []) {
+      if (subPath === "") files.set(`${folder}/${path}`, text);
+      else if (subPath === path) files.set(folder, text);
     }
-    return {
-      line: this.#line(map.range![0]),
-      name: stringAt(map, "name"),
-      image: this.#located(map.get("image", true)),
-      command: this.#list(map.get("command", true)),
-      args: this.#list(map.get("args", true)),
-      memoryLimit: this.#located(map.getIn(["resources", "limits", "memory"], true)),
-      env: new Map(
-        mapsOf(map.get("env")).map((item) => [
-          stringAt(item, "name"),
-          item.has("valueFrom") ? null : stringAt(item, "value"),
-        ]),
-      ),
-      files,
-    };
   }
+  const list = (key: string) => {
+    const node = map.get(key, true);
+    return isSeq(node) ? node.items.flatMap((item) => locate(item, source) ?? []) : [];
+  };
+  const env = mapsOf(map.get("env")).map((item) =>
+    [stringAt(item, "name"), item.has("valueFrom") ? null : stringAt(item, "value")] as const
+  );
+  return {
+    line: source.lines.linePos(map.range![0]).line,
+    name: stringAt(map, "name"),
+    image: locate(map.get("image", true), source),
+    command: list("command"),
+    args: list("args"),
+    memoryLimit: locate(map.getIn(["resources", "limits", "memory"], true), source),
+    env: new Map(env),
+    files,
+  };
+}
 
-  #list(node: unknown): Located[] {
-    return isSeq(node) ? node.items.flatMap((item) => this.#located(item) ?? []) : [];
-  }
-
-  #located(node: unknown): Located | null {
-    if (!isScalar(node) || node.value === null) return null;
-    const [start, end] = (node as ParsedNode & Node).range;
-    // Numbers and booleans keep their spelling.
-    const text = typeof node.value === "string" ? node.value : this.#text.slice(start, end);
-    return { text, line: this.#line(start), start, end };
-  }
-
-  #line(offset: number): number {
-    return this.#lines.linePos(offset).line;
-  }
+function locate(node: unknown, source: Source): Located | null {
+  if (!isScalar(node) || node.value === null) return null;
+  const [start, end] = (node as ParsedNode & Node).range;
+  // Numbers and booleans keep their spelling.
+  const text = typeof node.value === "string" ? node.value : source.text.slice(start, end);
+  return { text, line: source.lines.linePos(start).line, start, end };
 }
 
 function readVolumes(

@@ -1,18 +1,10 @@
 import type { NodeContainer } from "./documents.ts";
 
-/** Variables that nodens fills at start. */
-export const FILLED_AT_START: readonly string[] = [
-  "__PILLAR__CLUSTER__DNS__",
-  "__PILLAR__UPSTREAM__SERVERS__",
-  "__PILLAR__LOCAL__DNS__",
-  "__PILLAR__DNS__SERVER__",
-  "__PROMETHEUS__ENDPOINT__",
-];
-
 /** Anything in the form of a variable. */
 export const VARIABLE = /__(?:PILLAR|PROMETHEUS)__[A-Z0-9_]*/g;
 
-interface VariableValues {
+/** What fills the variables of a manifest. */
+export interface VariableValues {
   localDns: string;
   domain: string;
   /** Null leaves dependent variables. */

@@ -2,18 +2,11 @@ import { CorefileErrors } from "../corefile/error.ts";
 import type { Inherited } from "../inherit/cluster.ts";
 import { compare, type Missing } from "../inherit/compare.ts";
 import { applyEdits, type Edit } from "../inherit/edits.ts";
-import { fillTemplate } from "../node/template/template.ts";
-import { CLUSTER_DNS, podView } from "./check.ts";
-import {
-  DEFAULT_NODE,
-  type NodeArguments,
-  type ReadArguments,
-  STAND_IN,
-} from "./check_arguments.ts";
-import { type ConfigText, type NodeContainer, readManifest } from "./documents.ts";
+import { DEFAULT_NODE, type NodeArguments, type ReadArguments } from "./check_arguments.ts";
+import { type NodeContainer, readManifest } from "./documents.ts";
+import { fillServed, findServed, podView } from "./served.ts";
 
-/** A completed manifest. */
-export interface InheritResult {
+interface InheritResult {
   readonly text: string;
   readonly missing: readonly Missing[];
 }
@@ -29,32 +22,21 @@ export function inheritInto(
   inherited: Inherited,
   { domain, readArguments }: InheritOptions,
 ): InheritResult {
-  const { containers, configTexts } = readManifest(text);
-  const found = new Map<ConfigText, { container: NodeContainer | null; node: NodeArguments }>();
-  for (const container of containers) {
-    const node = argumentsOf(container, readArguments);
-    const corefile = container.files.get(node.baseFile) ?? container.files.get(node.target);
-    if (corefile !== undefined) found.set(corefile, { container, node });
-  }
-  if (containers.length === 0) {
-    for (const one of configTexts.filter(({ key }) => key === "Corefile")) {
-      found.set(one, { container: null, node: DEFAULT_NODE });
-    }
-  }
+  const served = findServed(readManifest(text), (one) => argumentsOf(one, readArguments));
   const missing: Missing[] = [];
   let changed = text;
-  // Backwards, to keep offsets valid.
-  const corefiles = [...found].sort(([a], [b]) => b.start - a.start);
-  for (const [corefile, { container, node }] of corefiles) {
-    const filled = fill(corefile.text, node, domain);
+  // Each once. Backwards, to keep offsets valid.
+  const corefiles = [...new Map(served.map((one) => [one.corefile, one])).values()]
+    .flatMap(({ corefile, ...more }) => corefile === null ? [] : [{ ...more, corefile }])
+    .sort((a, b) => b.corefile.start - a.corefile.start);
+  for (const one of corefiles) {
+    const { corefile, node } = one;
+    const source = { file: "Corefile", domain: node.domain ?? domain };
+    const filled = fill(corefile.text, node, source);
     if (filled === null) continue;
-    const view = podView(container?.files ?? new Map(), {
-      corefile: { name: "Corefile", path: node.target },
-      env: container?.env ?? new Map(),
-    });
+    const view = podView(one, source.file);
     const difference = compare(inherited, {
-      ...{ text: corefile.text, filled, file: "Corefile", view, port: node.dnsPort },
-      domain: node.domain ?? domain,
+      ...{ ...source, text: corefile.text, filled, view, port: node.dnsPort },
     });
     const { literal, start, end } = corefile;
     const left = "the Corefile is not a literal block (write it under Corefile: |)";
@@ -75,16 +57,9 @@ function argumentsOf({ command, args }: NodeContainer, read: ReadArguments): Nod
   }
 }
 
-function fill(text: string, node: NodeArguments, domain: string): string | null {
+function fill(...served: Parameters<typeof fillServed>): string | null {
   try {
-    return fillTemplate(text, {
-      ...{ file: "Corefile", upstreamNameservers: [], stubDomains: [] },
-      localIps: node.localIps.length > 0 ? node.localIps : [STAND_IN],
-      clusterDns: { address: CLUSTER_DNS },
-      domain: node.domain ?? domain,
-      metricsEndpoint: node.metricsEndpoint,
-      dnsPort: node.dnsPort,
-    }).text;
+    return fillServed(...served);
   } catch (error) {
     if (!(error instanceof CorefileErrors)) throw error;
     return null;

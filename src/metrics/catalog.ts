@@ -92,6 +92,7 @@ counter coredns_reload_failed_total New Corefiles that could not be loaded.
 gauge coredns_reload_version_info{hash,value} Always 1; the labels identify the Corefile.
 
 counter nodens_queries_total{proto} Messages that clients sent.
+counter nodens_answers_total{source} Answers sent to clients, by who answered.
 counter nodens_messages_dropped_total Messages that were not queries.
 counter nodens_queries_refused_total Queries answered with an error before any plugin.
 counter nodens_client_queries_total{client_namespace} Queries by the namespace of the client.

@@ -1,13 +1,12 @@
 import { bucketOf } from "../engine/buckets.ts";
+import type { CounterSeries } from "../engine/counters.ts";
 import { METRICS, type MetricType } from "./catalog.ts";
 import type { Labels, SeriesBook } from "./series.ts";
 
 interface Cell {
-  readonly name: string;
-  readonly labels: Labels;
-  /** For a histogram: buckets and sum. */
+  readonly series: CounterSeries;
+  /** Empty until set. */
   readonly values: number[];
-  readonly bounds: readonly number[] | null;
 }
 
 /** The control plane's metrics, one series per name and labels. */
@@ -28,12 +27,8 @@ export class MetricRegistry {
     return { set: (value) => void (values[0] = value) };
   }
 
-  histogram(
-    name: string,
-    bounds: readonly number[],
-    labels: Labels = {},
-  ): { observe(value: number): void } {
-    const { values } = this.#cell(name, "histogram", labels, bounds);
+  histogram(name: string, bounds: readonly number[]): { observe(value: number): void } {
+    const { values } = this.#cell(name, "histogram", {}, bounds);
     return {
       observe: (value) => {
         values[bucketOf(bounds, value)]!++;
@@ -43,7 +38,7 @@ export class MetricRegistry {
   }
 
   reset(name: string): void {
-    for (const [key, cell] of this.#cells) if (cell.name === name) this.#cells.delete(key);
+    for (const [key, cell] of this.#cells) if (cell.series.name === name) this.#cells.delete(key);
   }
 
   onScrape(collect: (book: SeriesBook) => void): void {
@@ -51,25 +46,20 @@ export class MetricRegistry {
   }
 
   collect(book: SeriesBook): void {
-    for (const { name, labels, values, bounds } of this.#cells.values()) {
-      if (bounds !== null) book.addHistogram(name, labels, { bounds, values, index: 0 });
-      else if (values.length > 0) book.add(name, labels, values[0]!);
+    for (const { series, values } of this.#cells.values()) {
+      if (values.length > 0) book.addSeries([series], values);
     }
     for (const collect of this.#collectors) collect(book);
   }
 
-  #cell(
-    name: string,
-    type: MetricType,
-    labels: Labels,
-    bounds: readonly number[] | null = null,
-  ): Cell {
+  #cell(name: string, type: MetricType, labels: Labels, bounds?: readonly number[]): Cell {
     const metric = METRICS.get(name);
     if (metric?.type !== type) {
       throw new TypeError(`Cannot make a ${type} of "${name}": the catalog has no such ${type}`);
     }
     const key = JSON.stringify([name, ...metric.labels.map((label) => labels[label] ?? "")]);
-    const values = new Array<number>(bounds === null ? 0 : bounds.length + 2).fill(0);
-    return this.#cells.getOrInsert(key, { name, labels, values, bounds });
+    const values = new Array<number>(bounds === undefined ? 0 : bounds.length + 2).fill(0);
+    const series = { name, labels, index: 0, ...bounds && { bounds } };
+    return this.#cells.getOrInsert(key, { series, values });
   }
 }

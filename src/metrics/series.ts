@@ -27,28 +27,19 @@ export class SeriesBook {
     else series.value = Math[merge](series.value, value);
   }
 
-  /** Layout as in `engine/buckets.ts`, from `index`. */
-  addHistogram(
-    name: string,
-    labels: Labels,
-    { bounds, values, index }: {
-      bounds: readonly number[];
-      values: ArrayLike<number>;
-      index: number;
-    },
-  ): void {
-    const size = bounds.length + 1;
-    const buckets = new Array<number>(size).fill(0);
-    const series = this.#series(name, labels, () => ({ labels, value: 0, bounds, buckets }));
-    if (series?.buckets === undefined) return;
-    for (let i = 0; i < size; i++) series.buckets[i]! += values[index + i]!;
-    series.value += values[index + size]!;
-  }
-
-  addPlaces(places: readonly CounterSeries[], values: ArrayLike<number>): void {
-    for (const { name, labels, index, bounds } of places) {
-      if (bounds === undefined) this.add(name, labels, values[index]!);
-      else this.addHistogram(name, labels, { bounds, values, index });
+  /** Histograms are laid out as in `engine/buckets.ts`. */
+  addSeries(all: readonly CounterSeries[], values: ArrayLike<number>): void {
+    for (const { name, labels, index, bounds } of all) {
+      if (bounds === undefined) {
+        this.add(name, labels, values[index]!);
+        continue;
+      }
+      const size = bounds.length + 1;
+      const buckets = new Array<number>(size).fill(0);
+      const series = this.#series(name, labels, () => ({ labels, value: 0, bounds, buckets }));
+      if (series?.buckets === undefined) continue;
+      for (let i = 0; i < size; i++) series.buckets[i]! += values[index + i]!;
+      series.value += values[index + size]!;
     }
   }
 

@@ -12,18 +12,16 @@ export function conntrackCheck(
   { read, log }: { read: (path: string) => string; log: (level: LogLevel, line: string) => void },
 ): () => void {
   const readCount = (path: string) => {
-    const text = read(path);
-    return /^\d+\s*$/.test(text) ? Number(text) : NaN;
+    try {
+      const text = read(path);
+      return /^\d+\s*$/.test(text) ? Number(text) : NaN;
+    } catch {
+      return NaN;
+    }
   };
   let isFull = false;
   return () => {
-    let count: number;
-    let max: number;
-    try {
-      [count, max] = [readCount(COUNT_FILE), readCount(MAX_FILE)];
-    } catch {
-      return;
-    }
+    const [count, max] = [readCount(COUNT_FILE), readCount(MAX_FILE)];
     // 0 means no limit; NaN never matches.
     if (!(max > 0 && count >= 0)) return;
     if (!isFull && count >= FULL * max) {

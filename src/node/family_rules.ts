@@ -1,23 +1,13 @@
+import { pause } from "../base/clock.ts";
 import type { LogLevel } from "../engine/handler.ts";
-import { LEVELS } from "./rule_plan.ts";
 import { IptablesError } from "./rules/iptables.ts";
-import { pause } from "./rules/rule_trial.ts";
 import { type KeptRules, RuleKeeper, type RuleKeeperOptions } from "./rules/rule_keeper.ts";
 import type { Family, Rule } from "./rules/rule_text.ts";
-import type { FailOpenLevel } from "./rules/rules.ts";
+import { type FailOpenLevel, LEVELS } from "./rules/rules.ts";
 import { nothingOf, type RuleSet } from "./rules/transaction.ts";
 
 /** node-cache's error labels. */
 type RuleErrorType = "iptables" | "iptables_lock";
-
-/** State of one family's rules. */
-export interface FamilyState {
-  readonly family: Family;
-  readonly level: FailOpenLevel;
-  readonly changes: number;
-  readonly problem: string | null;
-  readonly mayPass: boolean;
-}
 
 /** Receivers of reports. */
 export interface RuleReports {
@@ -48,7 +38,10 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
 export class FamilyRules {
   readonly family: Family;
   level: FailOpenLevel;
+  /** Of the last check. */
+  changes = 0;
   problem: string | null = null;
+  mayPass = false;
   readonly #options: FamilyRulesOptions;
   readonly #keeper: RuleKeeper;
   #lacksHeartbeat = false;
@@ -66,7 +59,7 @@ export class FamilyRules {
   }
 
   /** Corrects the rules at the best supported level. */
-  ensure(signal: AbortSignal): Promise<FamilyState> {
+  ensure(signal: AbortSignal): Promise<void> {
     return this.#ensure(signal, async () => {
       await this.#raise(signal);
       return await this.#keep(signal);
@@ -74,24 +67,24 @@ export class FamilyRules {
   }
 
   /** Removes the heartbeat condition. */
-  doWithoutHeartbeat(why: string, signal: AbortSignal): Promise<FamilyState> {
+  doWithoutHeartbeat(why: string, signal: AbortSignal): Promise<void> {
     this.#lower("none", why);
     this.#lacksHeartbeat = true;
     return this.#ensure(signal, () => this.#keep(signal));
   }
 
-  async #ensure(signal: AbortSignal, keep: () => Promise<KeptRules>): Promise<FamilyState> {
+  async #ensure(signal: AbortSignal, keep: () => Promise<KeptRules>): Promise<void> {
     const { log, count } = this.#options;
     const { family, problem: before } = this;
-    let changes = 0;
-    let mayPass = false;
+    this.changes = 0;
+    this.mayPass = false;
     try {
-      const kept = await keep();
-      changes = kept.changes;
-      for (const warning of kept.warnings) {
+      const { changes, warnings } = await keep();
+      this.changes = changes;
+      for (const warning of warnings) {
         if (!this.#warnings.has(warning)) log("warning", `iptables: ${warning}`);
       }
-      this.#warnings = new Set(kept.warnings);
+      this.#warnings = new Set(warnings);
       this.problem = null;
       if (changes > 0) {
         log("info", `iptables: rules for IPv${family} put in order (${changes} changes)`);
@@ -101,7 +94,7 @@ export class FamilyRules {
     } catch (error) {
       const { fault, message } = asIptablesError(error);
       if (!signal.aborted) {
-        mayPass = !isLasting(fault);
+        this.mayPass = !isLasting(fault);
         this.problem = message;
         count(fault === "lock" ? "iptables_lock" : "iptables");
         if (message !== before) {
@@ -110,7 +103,6 @@ export class FamilyRules {
         }
       }
     }
-    return { family, level: this.level, changes, problem: this.problem, mayPass };
   }
 
   async keepOnly(isKept: (rule: Rule) => boolean, signal: AbortSignal): Promise<void> {

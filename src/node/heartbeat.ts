@@ -1,33 +1,22 @@
-/** An entry and its target. */
-export interface Beat {
-  readonly list: string;
-  readonly entry: string;
-  readonly target: { readonly address: string; readonly port: number };
-}
-
-/** Replaces the entries; resolves after a round with list faults. Rejects without an answer. */
-type KeepBeats = (
-  beats: readonly Beat[],
-  options: { handedOver: boolean },
-) => Promise<Readonly<Record<string, string>>>;
+import type { ListEntry, SelfChecks } from "../control/plane/self_checks.ts";
 
 /**
  * Maintains `-m recent` entries that signal liveness to the rules. The data plane renews them while
  * it answers, so they expire after a crash or hang, not while the control plane is busy.
  */
 export class Heartbeat {
-  readonly #keep: KeepBeats;
-  #beats: readonly Beat[] = [];
+  readonly #checks: Pick<SelfChecks, "keepEntries">;
+  #entries: readonly ListEntry[] = [];
   #faults: Readonly<Record<string, string>> = {};
   #beating: Promise<void> | null = null;
 
-  constructor(keep: KeepBeats) {
-    this.#keep = keep;
+  constructor(checks: Pick<SelfChecks, "keepEntries">) {
+    this.#checks = checks;
   }
 
   /** Replaces the entries; resolves after a round. Never rejects. */
-  set(beats: readonly Beat[]): Promise<void> {
-    this.#beats = beats;
+  set(entries: readonly ListEntry[]): Promise<void> {
+    this.#entries = entries;
     this.#beating = null;
     return this.beat();
   }
@@ -35,7 +24,7 @@ export class Heartbeat {
   /** Renews once, or joins a round. Never rejects. */
   beat(): Promise<void> {
     if (this.#beating !== null) return this.#beating;
-    const beating = this.#keep(this.#beats, { handedOver: false }).then(
+    const beating = this.#checks.keepEntries(this.#entries).then(
       (faults) => void (this.#faults = faults),
       () => {},
     ).finally(() => {
@@ -50,8 +39,8 @@ export class Heartbeat {
 
   /** Removes the entries, unless another process renews them. */
   stop({ handedOver = false } = {}): void {
-    this.#beats = [];
+    this.#entries = [];
     this.#beating = null;
-    this.#keep([], { handedOver }).catch(() => {});
+    this.#checks.keepEntries([], { leave: handedOver }).catch(() => {});
   }
 }

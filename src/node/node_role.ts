@@ -22,7 +22,6 @@ const STOP_MS = 9000;
 /** For diverting queries; minimum for removing rules. */
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
-
 /** For queries in flight to removed addresses. */
 const IN_FLIGHT_MS = 500;
 
@@ -96,6 +95,7 @@ export class NodeRole {
     else await this.release();
   }
 
+  /** Another process takes over: rules, entries and interface stay. */
   async leave(): Promise<void> {
     this.#end();
     await this.#rules?.stop({ handedOver: true });
@@ -105,6 +105,7 @@ export class NodeRole {
     this.#interface = null;
   }
 
+  /** Begins a stop: queries go elsewhere, those in flight are still answered. */
   async turnAway(): Promise<void> {
     this.#end();
     this.#stoppingMs ??= this.#clock.now();
@@ -113,6 +114,7 @@ export class NodeRole {
     if (this.#interface?.yieldSource()) this.#freeMs = this.#clock.now() + IN_FLIGHT_MS;
   }
 
+  /** Ends a stop, once nothing is served: removes rules and interface. */
   async release(): Promise<void> {
     this.#end();
     const { skipTeardown, log } = this.#options;

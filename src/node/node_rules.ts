@@ -1,13 +1,12 @@
-import { type Clock, systemClock } from "../base/clock.ts";
-import type { SelfChecks } from "../control/plane/self_checks.ts";
-import { FamilyRules, type FamilyState, type RuleReports } from "./family_rules.ts";
-import { type Beat, Heartbeat } from "./heartbeat.ts";
-import { containersLeftOut, redirectFamilies } from "./redirect/redirect.ts";
-import { isSteering, ruleBeats, ruleFamilies, type RuleRequest, ruleSet } from "./rule_plan.ts";
+import { type Clock, pause, systemClock } from "../base/clock.ts";
+import type { ListEntry, SelfChecks } from "../control/plane/self_checks.ts";
+import { FamilyRules, type RuleReports } from "./family_rules.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { containersLeftOut, redirectFamilies } from "./rules/redirect.ts";
+import { isSteering, ruleEntries, ruleFamilies, type RuleRequest, ruleSet } from "./rule_plan.ts";
 import { type RunCommand, runCommand } from "./rules/command.ts";
-import { pause } from "./rules/rule_trial.ts";
-import type { Family } from "./rules/rule_text.ts";
-import { type FailOpenLevel, OWN_MARK } from "./rules/rules.ts";
+import type { Family, Rule } from "./rules/rule_text.ts";
+import type { FailOpenLevel } from "./rules/rules.ts";
 
 /** Options of `NodeRules`. */
 export interface NodeRulesOptions extends RuleRequest, RuleReports {
@@ -15,7 +14,7 @@ export interface NodeRulesOptions extends RuleRequest, RuleReports {
   readonly heartbeat: Heartbeat;
   readonly onLevel?: (family: Family, level: FailOpenLevel) => void;
   /** Called after each check. */
-  readonly onRules?: (state: FamilyState) => void;
+  readonly onRules?: (family: Pick<FamilyRules, "family" | "problem">) => void;
   readonly clock?: Clock;
 }
 
@@ -31,13 +30,7 @@ export function linuxNodeRules(
   checks: SelfChecks,
   options: Omit<NodeRulesOptions, "run" | "heartbeat">,
 ): NodeRules {
-  const heartbeat = new Heartbeat((beats, { handedOver }) =>
-    checks.keepEntries(
-      beats.map(({ target, ...more }) => ({ ...more, target: { ...target, mark: OWN_MARK } })),
-      { leave: handedOver },
-    )
-  );
-  const rules = new NodeRules({ ...options, run: runCommand, heartbeat });
+  const rules = new NodeRules({ ...options, run: runCommand, heartbeat: new Heartbeat(checks) });
   checks.onUnwritable = () => rules.ensureSoon();
   return rules;
 }
@@ -48,7 +41,7 @@ export class NodeRules {
   readonly #clock: Clock;
   readonly #families: readonly FamilyRules[];
   readonly #abort = new AbortController();
-  #running: Promise<FamilyState[]> | null = null;
+  #running: Promise<readonly FamilyRules[]> | null = null;
   #cancelRetry: (() => void) | null = null;
   #failures = 0;
 
@@ -61,7 +54,7 @@ export class NodeRules {
     this.#families = ruleFamilies(options).map((family) =>
       new FamilyRules({
         family,
-        best: ruleBeats(family, options).length > 0 ? "socket" : "none",
+        best: ruleEntries(family, options).length > 0 ? "socket" : "none",
         rulesAt: (level) => ruleSet(family, level, options),
         tryHeartbeat: () => this.#tryHeartbeat(family),
         ...{ run, clock, log, count },
@@ -70,7 +63,7 @@ export class NodeRules {
   }
 
   /** Corrects the rules or joins a call. Never rejects. */
-  ensure(): Promise<FamilyState[]> {
+  ensure(): Promise<readonly FamilyRules[]> {
     if (this.#stopped) return Promise.resolve([]);
     return this.#running ??= this.#ensureAll().finally(() => this.#running = null);
   }
@@ -106,24 +99,16 @@ export class NodeRules {
     const families = this.#families.filter(({ family, level, hasRules }) =>
       hasRules && (level === "none" || plain.includes(family))
     );
-    await this.#withinLimit(
-      limitMs,
-      (signal) =>
-        Promise.all(
-          families.map((family) =>
-            family.keepOnly((rule) => !isSteering(rule, this.#options), signal)
-          ),
-        ),
-    );
+    using limit = this.#limit(limitMs);
+    const isKept = (rule: Rule) => !isSteering(rule, this.#options);
+    await Promise.all(families.map((family) => family.keepOnly(isKept, limit.signal)));
   }
 
   /** Removes all rules; returns success. Never rejects. */
   async remove(limitMs: number): Promise<boolean> {
     await this.stop();
-    const gone = await this.#withinLimit(
-      limitMs,
-      (signal) => Promise.all(this.#families.map((family) => family.remove(signal))),
-    );
+    using limit = this.#limit(limitMs);
+    const gone = await Promise.all(this.#families.map((family) => family.remove(limit.signal)));
     return gone.every((one) => one);
   }
 
@@ -131,27 +116,24 @@ export class NodeRules {
     return this.#abort.signal.aborted;
   }
 
-  async #ensureAll(): Promise<FamilyState[]> {
+  async #ensureAll(): Promise<readonly FamilyRules[]> {
     const { signal } = this.#abort;
     const { heartbeat } = this.#options;
-    const states: FamilyState[] = [];
-    for (const family of this.#families) {
-      if (!this.#stopped) states.push(await family.ensure(signal));
-    }
-    if (this.#stopped) return states;
-    await heartbeat.set(this.#beats());
+    for (const family of this.#families) if (!this.#stopped) await family.ensure(signal);
+    if (this.#stopped) return this.#families;
+    await heartbeat.set(this.#entries());
     // A failing heartbeat would divert queries forever.
-    for (const [i, family] of this.#families.entries()) {
+    for (const family of this.#families) {
       if (family.level === "none" || family.problem !== null) continue;
       if (this.#heartbeatFault(family.family) === null) continue;
-      states[i] = await family.ensure(signal);
+      await family.ensure(signal);
       const fault = await this.#lastingFault(family.family);
       if (fault === null || family.problem !== null || this.#stopped) continue;
-      states[i] = await family.doWithoutHeartbeat(fault, signal);
-      void heartbeat.set(this.#beats());
+      await family.doWithoutHeartbeat(fault, signal);
+      void heartbeat.set(this.#entries());
     }
-    if (!this.#stopped) this.#report(states);
-    return states;
+    if (!this.#stopped) this.#report();
+    return this.#families;
   }
 
   async #lastingFault(family: Family): Promise<string | null> {
@@ -163,14 +145,16 @@ export class NodeRules {
     }
   }
 
-  #report(states: readonly FamilyState[]): void {
+  #report(): void {
     const { onLevel, onRules } = this.#options;
-    for (const state of states) {
+    for (const state of this.#families) {
       const { family, level, problem } = state;
       onRules?.(state);
-      if (problem === null && ruleBeats(family, this.#options).length > 0) onLevel?.(family, level);
+      if (problem === null && ruleEntries(family, this.#options).length > 0) {
+        onLevel?.(family, level);
+      }
     }
-    if (states.some(({ problem, mayPass }) => problem !== null && mayPass)) {
+    if (this.#families.some(({ problem, mayPass }) => problem !== null && mayPass)) {
       this.#failures++;
       this.ensureSoon();
     } else {
@@ -179,36 +163,28 @@ export class NodeRules {
   }
 
   #heartbeatFault(family: Family): string | null {
-    const faults = ruleBeats(family, this.#options)
+    const faults = ruleEntries(family, this.#options)
       .map(({ list }) => this.#options.heartbeat.faultOf(list));
     return faults.find((fault) => fault !== null) ?? null;
   }
 
   async #tryHeartbeat(family: Family): Promise<string | null> {
     const { heartbeat } = this.#options;
-    await heartbeat.set(this.#beats(family));
+    await heartbeat.set(this.#entries(family));
     const fault = this.#heartbeatFault(family);
-    if (fault !== null) void heartbeat.set(this.#beats());
+    if (fault !== null) void heartbeat.set(this.#entries());
     return fault;
   }
 
-  /** Required heartbeats, plus all of the family `also`. */
-  #beats(also: Family | null = null): Beat[] {
+  /** Required entries, plus all of the family `also`. */
+  #entries(also: Family | null = null): ListEntry[] {
     return this.#families.flatMap(({ family, level }) =>
-      level === "none" && family !== also ? [] : ruleBeats(family, this.#options)
+      level === "none" && family !== also ? [] : ruleEntries(family, this.#options)
     );
   }
 
-  async #withinLimit<T>(
-    limitMs: number,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  #limit(ms: number): Disposable & { signal: AbortSignal } {
     const abort = new AbortController();
-    const cancel = this.#clock.after(limitMs, () => abort.abort());
-    try {
-      return await work(abort.signal);
-    } finally {
-      cancel();
-    }
+    return { signal: abort.signal, [Symbol.dispose]: this.#clock.after(ms, () => abort.abort()) };
   }
 }

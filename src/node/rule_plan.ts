@@ -1,4 +1,4 @@
-import type { Beat } from "./heartbeat.ts";
+import type { ListEntry } from "../control/plane/self_checks.ts";
 import {
   REDIRECT_COMMENT,
   REDIRECT_ENTRY,
@@ -6,16 +6,16 @@ import {
   redirectFamilies,
   type RedirectOptions,
   redirectSet,
-} from "./redirect/redirect.ts";
+} from "./rules/redirect.ts";
 import { commentOf, type Family, type Rule } from "./rules/rule_text.ts";
 import {
   failOpenAddresses,
   type FailOpenLevel,
   familyOf,
   HEARTBEAT_LIST,
-  leadsHere,
   leftOverRules,
   nodeRules,
+  OWN_MARK,
   type RuleOptions,
 } from "./rules/rules.ts";
 import type { RuleSet } from "./rules/transaction.ts";
@@ -27,9 +27,6 @@ export interface RuleRequest {
   readonly failOpen: boolean;
   readonly redirect: RedirectOptions | null;
 }
-
-/** Fail-open levels, best first. */
-export const LEVELS = ["socket", "heartbeat", "none"] as const satisfies readonly FailOpenLevel[];
 
 /** Families that have rules. */
 export function ruleFamilies({ rules, redirect }: RuleRequest): Family[] {
@@ -54,21 +51,26 @@ export function ruleSet(family: Family, level: FailOpenLevel, request: RuleReque
   };
 }
 
-/** Heartbeats required by one family's best rules. */
-export function ruleBeats(family: Family, { rules, failOpen, redirect }: RuleRequest): Beat[] {
+/** Entries that one family's best rules require. */
+export function ruleEntries(
+  family: Family,
+  { rules, failOpen, redirect }: RuleRequest,
+): ListEntry[] {
   if (!failOpen) return [];
-  const beats = failOpenAddresses(family, rules).map((address): Beat => ({
+  const entries = failOpenAddresses(family, rules).map((address): ListEntry => ({
     list: HEARTBEAT_LIST[family],
     entry: address,
-    target: { address, port: rules.port },
+    target: { address, port: rules.port, mark: OWN_MARK },
   }));
-  if (!redirect?.failOpen || redirect.to[family] === undefined) return beats;
+  if (!redirect?.failOpen || redirect.to[family] === undefined) return entries;
   const address = redirect.to[family] ?? (family === 4 ? "127.0.0.1" : "::1");
-  const target = { address, port: redirect.port };
-  return [...beats, { list: REDIRECT_LIST[family], entry: REDIRECT_ENTRY[family], target }];
+  const target = { address, port: redirect.port, mark: OWN_MARK };
+  return [...entries, { list: REDIRECT_LIST[family], entry: REDIRECT_ENTRY[family], target }];
 }
 
 /** Whether a rule leads queries to nodens. */
-export function isSteering(rule: Rule, { rules }: RuleRequest): boolean {
-  return leadsHere(rule, rules) || commentOf(rule.args) === REDIRECT_COMMENT;
+export function isSteering({ table, args }: Rule, { rules: { port } }: RuleRequest): boolean {
+  if (commentOf(args) === REDIRECT_COMMENT) return true;
+  return table === "raw" && args.includes("-d") &&
+    args[args.indexOf("--dport") + 1] === String(port);
 }

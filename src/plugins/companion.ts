@@ -35,6 +35,26 @@ export interface CompanionServices {
 /** Sends data to one handler in all data planes. */
 export type Deliver = (block: number, position: number, data: unknown) => void;
 
+/** A use of a plugin in a configuration. */
+export interface PluginUse<Options> {
+  block: number;
+  position: number;
+  zones: readonly string[];
+  /** `Corefile:3`. */
+  place: string;
+  options: Options;
+}
+
+/** The uses of a plugin. */
+export function usesOf<Options>({ blocks }: Config, plugin: string): PluginUse<Options>[] {
+  return blocks.flatMap(({ file, zones, plugins }, block) =>
+    plugins.flatMap(({ name, line, options }, position) => {
+      const use = { block, position, zones, place: `${file}:${line}`, options: options as Options };
+      return name === plugin ? [use] : [];
+    })
+  );
+}
+
 /** A plugin's part in the control plane, one per process. May use files, names and time. */
 export interface Companion<F extends Follower = Follower> {
   /** Follows a configuration; `previous` is null at first. */

@@ -1,4 +1,5 @@
 import { createCacheCompanion } from "./cache/companion.ts";
+import { BOARD_BYTES } from "./loop/board.ts";
 import type { CreateCompanion } from "./companion.ts";
 import { createForwardCompanion } from "./forward/companion.ts";
 import { createHostsCompanion } from "./hosts/companion.ts";
@@ -11,3 +12,6 @@ export const COMPANIONS: readonly CreateCompanion[] = [
   createLoadbalanceCompanion,
   createCacheCompanion,
 ];
+
+/** Size of `LoopServices.shared`: memory of the handlers of all data planes. */
+export const SHARED_BYTES: number = BOARD_BYTES;

@@ -4,7 +4,7 @@ import { forwardTraits } from "./forward/traits.ts";
 import { hostsTraits } from "./hosts/traits.ts";
 import { rewriteTraits } from "./rewrite/traits.ts";
 import { templateTraits } from "./template/traits.ts";
-import type { Forwarding, Library, PluginTraits } from "./traits.ts";
+import type { Forwarding, PluginTraits } from "./traits.ts";
 
 const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, PluginTraits<never>>([
   ["errors", errorsTraits],
@@ -14,15 +14,9 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["template", templateTraits],
 ]);
 
-/** Libraries required by a configuration. */
-export function librariesOf(config: Config): Library[] {
-  const all = collect(config, (traits, options) => traits.library?.(options) ?? null);
-  return [...new Set(all.filter((library) => library !== null))];
-}
-
-/** Loads a configuration's libraries. */
-export async function loadLibraries(config: Config): Promise<void> {
-  await Promise.all(librariesOf(config).map((library) => library.load()));
+/** Whether handlers need `loadPatterns` first; a data plane never yields for it. */
+export function usesPatterns(config: Config): boolean {
+  return collect(config, (traits, options) => traits.usesPatterns?.(options)).includes(true);
 }
 
 /** Whether exceptions are logged with stacks. */

@@ -12,7 +12,7 @@ import { createHosts } from "./hosts/handler.ts";
 import { createLoadbalance } from "./loadbalance/handler.ts";
 import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
-import { createLoop } from "./loop/handler.ts";
+import { createLoop, type LoopServices } from "./loop/handler.ts";
 import type { LoopOptions } from "./loop/setup.ts";
 import { createMinimal } from "./minimal/handler.ts";
 import { createNsid } from "./nsid/handler.ts";
@@ -22,44 +22,39 @@ import { createRrl } from "./rrl/handler.ts";
 import { createTemplate } from "./template/handler.ts";
 import { createWhoami } from "./whoami/handler.ts";
 
-/** Handlers by plugin; some directives have none. */
-export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map<string, CreateHandler>([
-  ["nsid", createNsid as CreateHandler],
-  ["bufsize", createBufsize as CreateHandler],
-  ["rrl", createRrl as CreateHandler],
-  ["prometheus", createPrometheus],
-  ["errors", createErrors as CreateHandler],
-  ["log", createLog as CreateHandler],
-  ["local", createLocal as CreateHandler],
-  ["dns64", createDns64 as CreateHandler],
-  ["any", createAny as CreateHandler],
-  ["chaos", createChaos as CreateHandler],
-  ["loadbalance", createLoadbalance as CreateHandler],
-  ["rewrite", createRewrite as CreateHandler],
-  ["acl", createAcl as CreateHandler],
-  ["cache", createCache as CreateHandler],
-  ["header", createHeader as CreateHandler],
-  ["minimal", createMinimal as CreateHandler],
-  ["template", createTemplate as CreateHandler],
-  ["hosts", createHosts as CreateHandler],
-  ["loop", createLoop as CreateHandler],
-  ["forward", createForward as CreateHandler],
-  ["whoami", createWhoami as CreateHandler],
-]);
+const CREATORS = {
+  nsid: createNsid,
+  bufsize: createBufsize,
+  rrl: createRrl,
+  prometheus: createPrometheus,
+  errors: createErrors,
+  log: createLog,
+  local: createLocal,
+  dns64: createDns64,
+  any: createAny,
+  chaos: createChaos,
+  loadbalance: createLoadbalance,
+  rewrite: createRewrite,
+  acl: createAcl,
+  cache: createCache,
+  header: createHeader,
+  minimal: createMinimal,
+  template: createTemplate,
+  hosts: createHosts,
+  loop: createLoop,
+  forward: createForward,
+  whoami: createWhoami,
+} satisfies Record<string, CreateHandler<never>>;
 
-/** Services shared by data planes. */
-export interface SharedServices {
-  /** `SHARED_BYTES`, common to all data planes. */
-  shared: SharedArrayBuffer;
-  /** Called with a short reason if continuing may do harm. */
-  onHarm: (why: string) => void;
-}
+/** Handlers by plugin; some directives have none. */
+export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map(
+  Object.entries(CREATORS) as [string, CreateHandler][],
+);
 
 /** As `HANDLERS`, for one of several data planes. */
-export function handlersWith(services: SharedServices): ReadonlyMap<string, CreateHandler> {
-  const loop = { shared: services.shared, found: services.onHarm };
+export function handlersWith(services: LoopServices): ReadonlyMap<string, CreateHandler> {
   return new Map([...HANDLERS, [
     "loop",
-    (options, environment) => createLoop(options as LoopOptions, environment, loop),
+    (options, environment) => createLoop(options as LoopOptions, environment, services),
   ]]);
 }

@@ -8,16 +8,16 @@ export interface HttpAddress {
   port: number;
 }
 
-/** Reads `HOST:PORT`, `[IPV6]:PORT` or `:PORT`. Throws `CorefileError`. */
-export function readHttpAddress(tokens: Dispenser, text: string): HttpAddress {
-  const address = parseHttpAddress(text);
-  if (address === null) {
-    throw tokens.error(`${quote(text)} is not an address (HOST:PORT, [IPV6]:PORT or :PORT)`);
-  }
-  return address;
+/** Reads the next argument, if there is one. Throws `CorefileError`. */
+export function readHttpAddress(tokens: Dispenser, host: string, port: number): HttpAddress {
+  if (!tokens.nextArg()) return { host, port };
+  const address = parseHttpAddress(tokens.value);
+  if (address !== null) return address;
+  const syntax = "HOST:PORT, [IPV6]:PORT or :PORT";
+  throw tokens.error(`${quote(tokens.value)} is not an address (${syntax})`);
 }
 
-/** As `readHttpAddress`; null if invalid. */
+/** Parses `HOST:PORT`, `[IPV6]:PORT` or `:PORT`; null if invalid. */
 export function parseHttpAddress(text: string): HttpAddress | null {
   const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s/]*)):([0-9]{1,5})$/.exec(text);
   if (match === null || Number(match[3]) > 65535) return null;

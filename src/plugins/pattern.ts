@@ -1,48 +1,68 @@
-import { LibraryMissing } from "./controller.ts";
-import type { Library } from "./traits.ts";
+import type { Dispenser } from "../corefile/dispenser.ts";
+import { quote } from "../corefile/quote.ts";
+
+/** CoreDNS's maximum, in characters. */
+const MAX_LENGTH = 10_000;
 
 /** Go's regular expressions: 4 MB, loaded on demand. */
 let library: typeof import("re2js") | null = null;
 
-/** Compiled expression or error. */
-export type CompiledPattern =
-  | {
-    matches: (text: string) => boolean;
-    /** First match and its groups, or null. */
-    groups: (text: string) => string[] | null;
-    /** Without the whole match. */
-    groupCount: number;
-    names: ReadonlyMap<string, number>;
-    error: null;
-  }
-  | { matches: null; error: string };
+/** A compiled expression. */
+export interface Pattern {
+  matches(text: string): boolean;
+  /** First match and its groups, or null. */
+  groups(text: string): string[] | null;
+  /** Without the whole match. */
+  readonly groupCount: number;
+  readonly names: ReadonlyMap<string, number>;
+}
+
+/** Thrown before `loadPatterns`. */
+export class PatternsMissing extends Error {
+  override readonly name = "PatternsMissing";
+}
 
 /** Loads the library of `compilePattern`. */
 export async function loadPatterns(): Promise<void> {
   library ??= await import("re2js");
 }
 
-/** The library, as a trait. */
-export const PATTERNS: Library = { load: loadPatterns };
-
-/** Compiles Go syntax; matching is linear. Throws `LibraryMissing` before `loadPatterns`. */
-export function compilePattern(pattern: string): CompiledPattern {
-  if (library === null) throw new LibraryMissing(loadPatterns);
+/** Compiles Go syntax; matching is linear. Throws `SyntaxError` or `PatternsMissing`. */
+export function compilePattern(pattern: string): Pattern {
+  if (library === null) {
+    throw new PatternsMissing("Cannot compile a pattern: the library is not loaded");
+  }
+  let compiled: InstanceType<typeof library.RE2JS>;
   try {
-    const compiled = library.RE2JS.compile(pattern);
-    return {
-      matches: (text) => compiled.matcher(text).find(),
-      groups: (text) => {
-        const matcher = compiled.matcher(text);
-        if (!matcher.find()) return null;
-        // Unmatched groups are empty, as in Go.
-        return Array.from({ length: compiled.groupCount() + 1 }, (_, i) => matcher.group(i) ?? "");
-      },
-      groupCount: compiled.groupCount(),
-      names: new Map(Object.entries(compiled.namedGroups())),
-      error: null,
-    };
+    compiled = library.RE2JS.compile(pattern);
   } catch (error) {
-    return { matches: null, error: error instanceof Error ? error.message : String(error) };
+    throw new SyntaxError(
+      `${quote(pattern)} is not a regular expression: ${(error as Error).message}`,
+    );
+  }
+  return {
+    matches: (text) => compiled.matcher(text).find(),
+    groups: (text) => {
+      const matcher = compiled.matcher(text);
+      if (!matcher.find()) return null;
+      // Unmatched groups are empty, as in Go.
+      return Array.from({ length: compiled.groupCount() + 1 }, (_, i) => matcher.group(i) ?? "");
+    },
+    groupCount: compiled.groupCount(),
+    names: new Map(Object.entries(compiled.namedGroups())),
+  };
+}
+
+/** Compiles a directive's expression. Throws `CorefileError`, beginning with `option`. */
+export function readPattern(tokens: Dispenser, pattern: string, option = ""): Pattern {
+  if (pattern.length > MAX_LENGTH) {
+    const what = `the regular expression has ${pattern.length} characters`;
+    throw tokens.error(`${option}${what} (at most ${MAX_LENGTH})`);
+  }
+  try {
+    return compilePattern(pattern);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw tokens.error(`${option}${error.message}`);
   }
 }

@@ -4,7 +4,7 @@ import { bindSetup } from "./bind/setup.ts";
 import { bufsizeSetup } from "./bufsize/setup.ts";
 import { cacheSetup } from "./cache/setup.ts";
 import { chaosSetup } from "./chaos/setup.ts";
-import type { PluginSetup } from "./controller.ts";
+import type { PluginSetup } from "./setup.ts";
 import { debugSetup } from "./debug/setup.ts";
 import { dns64Setup } from "./dns64/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";

@@ -1,10 +1,5 @@
 import type { ServerAddress } from "../upstream/options.ts";
 
-/** Library to load before handlers, because a data plane never yields. */
-export interface Library {
-  load(): Promise<void>;
-}
-
 /** Destination of queries. */
 export interface Forwarding {
   /** Zone, and exceptions below it. */
@@ -19,8 +14,8 @@ export interface Forwarding {
 
 /** Facts about a directive, from its options. */
 export interface PluginTraits<Options> {
-  /** Loaded before the handler is made. */
-  library?(options: Options): Library | null;
+  /** Whether the library of patterns must be loaded before the handler is made. */
+  usesPatterns?(options: Options): boolean;
   logsStacks?(options: Options): boolean;
   forwarding?(options: Options): Forwarding;
   /** A name answered without a network. */

@@ -1,8 +1,13 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { expandZone } from "../dns/zone.ts";
 
-/** Reads zones; networks become reverse zones. Throws `CorefileError`. */
-export function readZones(tokens: Dispenser, names: readonly string[]): string[] {
+/** Reads zones, `otherwise` without any; networks become reverse zones. Throws `CorefileError`. */
+export function readZones(
+  tokens: Dispenser,
+  names: readonly string[],
+  otherwise: readonly string[] = [],
+): string[] {
+  if (names.length === 0) return [...otherwise];
   return names.flatMap((name) => {
     try {
       // Scheme and port are ignored, as in CoreDNS.
@@ -11,9 +16,4 @@ export function readZones(tokens: Dispenser, names: readonly string[]): string[]
       throw tokens.error((error as Error).message);
     }
   });
-}
-
-/** Whether a name is a zone's or below it. Both are normalised. */
-export function isWithin(name: string, zone: string): boolean {
-  return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }

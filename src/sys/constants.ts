@@ -1,60 +1,50 @@
 /** Constants of Linux system calls, equal on x86-64 and aarch64 unless noted. */
 
-/** Error numbers of socket calls; see `rtnetlink.ts` for netlink. */
+/** Error numbers that callers distinguish. */
 export const ERRNO = {
-  AGAIN: 11,
-  NOMEM: 12,
-  NFILE: 23,
-  MFILE: 24,
-  ADDRINUSE: 98,
-  NOBUFS: 105,
-  INPROGRESS: 115,
+  ...{ PERM: 1, SRCH: 3, AGAIN: 11, NOMEM: 12, ACCES: 13, EXIST: 17, NODEV: 19, NFILE: 23 },
+  ...{ MFILE: 24, OPNOTSUPP: 95, ADDRINUSE: 98, ADDRNOTAVAIL: 99, NOBUFS: 105, INPROGRESS: 115 },
 } as const;
 /** Address families. */
 export const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
 /** Socket types and flags. */
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
+/** Values of SO.PROTOCOL. */
+export const IPPROTO = { TCP: 6, UDP: 17 } as const;
 /** Levels of socket options. */
 export const SOL = { IP: 0, SOCKET: 1, TCP: 6, IPV6: 41, NETLINK: 270 } as const;
 /** Options of level SOL.SOCKET. */
 export const SO = {
-  REUSEADDR: 2,
-  TYPE: 3,
-  ERROR: 4,
-  RCVBUF: 8,
-  SNDBUF: 7,
-  LINGER: 13,
-  PEERCRED: 17,
-  REUSEPORT: 15,
-  ATTACH_FILTER: 26,
-  ACCEPTCONN: 30,
-  MARK: 36,
-  PROTOCOL: 38,
-  ATTACH_REUSEPORT_CBPF: 51,
-  MEMINFO: 55,
-  COOKIE: 57,
+  ...{
+    REUSEADDR: 2,
+    TYPE: 3,
+    ERROR: 4,
+    SNDBUF: 7,
+    RCVBUF: 8,
+    LINGER: 13,
+    REUSEPORT: 15,
+    PEERCRED: 17,
+  },
+  ...{ ATTACH_FILTER: 26, ACCEPTCONN: 30, MARK: 36, PROTOCOL: 38, ATTACH_REUSEPORT_CBPF: 51 },
+  ...{ MEMINFO: 55, COOKIE: 57 },
 } as const;
 /** SO.MEMINFO: index of dropped datagrams, and length in words. */
 export const SK_MEMINFO = { DROPS: 8, WORDS: 9 } as const;
-/** Socket option: sends small segments at once. */
-export const TCP_NODELAY = 1;
-/** Socket option: milliseconds without acknowledgement. */
-export const TCP_USER_TIMEOUT = 18;
+/** Options of level SOL.TCP: send small segments at once; milliseconds without acknowledgement. */
+export const TCP = { NODELAY: 1, USER_TIMEOUT: 18 } as const;
+/** Option of level SOL.IP, and its control message: a datagram's destination. */
+export const IP = { PKTINFO: 8 } as const;
+/** Options of level SOL.IPV6: exclude IPv4; `IP.PKTINFO` for IPv6. */
+export const IPV6 = { V6ONLY: 26, RECVPKTINFO: 49 } as const;
 /** Request of ioctl: bytes in the send queue. */
 export const SIOCOUTQ = 0x5411;
-/** Control message with a datagram's destination. */
-export const IP_PKTINFO = 8;
-/** Socket option: IP_PKTINFO for IPv6. */
-export const IPV6_RECVPKTINFO = 49;
-/** Socket option: excludes IPv4. */
-export const IPV6_V6ONLY = 26;
 /** TCP states; an unconnected UDP socket is CLOSE. */
 export const SOCKET_STATE = { ESTABLISHED: 1, SYN_RECV: 3, CLOSE: 7, LISTEN: 10 } as const;
 /** Ends sending. */
 export const SHUT_WR = 1;
 /** Flags of send and receive calls. */
 export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, TRUNC: 0x20 } as const;
-/** Events and operations of epoll. */
+/** Events, then operations, of epoll. */
 export const EPOLL = {
   IN: 1,
   OUT: 4,
@@ -88,28 +78,17 @@ export const MMSGHDR = {
   length: 56,
 } as const;
 
-/** Values of SO.PROTOCOL. */
-export const IPPROTO = { TCP: 6, UDP: 17 } as const;
 /** Commands of fcntl. */
 export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030 } as const;
 /** Descriptor flag of F.GETFD. */
 export const FD_CLOEXEC = 1;
-/** Flag of open and F.SETFL. */
-export const O_NONBLOCK = 0o4000;
-/** Flag of open. */
-export const O_WRONLY = 1;
-/** Flag of open. */
-export const O_CLOEXEC = 0o2000000;
-
+/** Flags of open and F.SETFL. */
+export const O = { WRONLY: 1, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 /** Offset of the name in `struct dirent`. */
 export const DIRENT = { name: 19 } as const;
 /** Advice of madvise. */
 export const MADV_DONTNEED = 4;
-
-/** Clocks of clock_gettime. */
-export const CLOCK_MONOTONIC = 1;
-/** Clock that includes suspended time. */
-export const CLOCK_BOOTTIME = 7;
-
+/** Clocks of clock_gettime; BOOTTIME includes suspended time. */
+export const CLOCK = { MONOTONIC: 1, BOOTTIME: 7 } as const;
 /** Resource of getrlimit: open files. */
 export const RLIMIT_NOFILE = 7;

@@ -1,5 +1,4 @@
-/** Description of an open file descriptor. */
-export interface DescriptorStat {
+interface DescriptorStat {
   isFile: boolean;
   /** `st_dev` of stat(2). */
   device: bigint;

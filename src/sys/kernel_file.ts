@@ -1,10 +1,13 @@
-import { DIRENT, O_CLOEXEC, O_WRONLY } from "./constants.ts";
+import { DIRENT, O } from "./constants.ts";
 import { cString, type Libc, openLibc } from "./libc.ts";
 
 /** V8 hardly counts buffers as garbage. */
 const chunk = new Uint8Array(65536);
 /** Enough except for `smaps`. */
 const MAX_FILE_BYTES = 65536;
+/** Socket lists are long. */
+const MAX_LIST_BYTES = 8 * 2 ** 20;
+const MAX_LINK_BYTES = 512;
 const MAX_ENTRIES = 100_000;
 
 /** Reads a file in /proc or /sys, for which Deno needs all permissions. Throws if unreadable. */
@@ -28,7 +31,7 @@ export class KernelFile {
 
   constructor(path: string) {
     this.#libc = openLibc();
-    this.#fd = this.#libc.open(cString(path), O_WRONLY | O_CLOEXEC);
+    this.#fd = this.#libc.open(cString(path), O.WRONLY | O.CLOEXEC);
     if (this.#fd < 0) throw new Error(`Cannot open "${path}" for writing`);
   }
 
@@ -43,9 +46,33 @@ export class KernelFile {
   }
 }
 
+/** Files, folders and links in /proc and /sys; null or empty if unreadable. */
+export class KernelTree {
+  readonly #libc: Libc;
+
+  /** Throws without glibc or FFI. */
+  constructor() {
+    this.#libc = openLibc();
+  }
+
+  read(path: string): string | null {
+    return readText(this.#libc, path, MAX_LIST_BYTES);
+  }
+
+  list(path: string): string[] {
+    return listNames(this.#libc, path) ?? [];
+  }
+
+  readLink(path: string): string | null {
+    const bytes = new Uint8Array(MAX_LINK_BYTES);
+    const length = this.#libc.readlink(cString(path), bytes, bytes.length);
+    return length < 0 ? null : new TextDecoder().decode(bytes.subarray(0, length));
+  }
+}
+
 /** The first `maxBytes` of a file; null if unreadable. */
-export function readText(libc: Libc, path: string, maxBytes: number): string | null {
-  const fd = libc.open(cString(path), O_CLOEXEC);
+function readText(libc: Libc, path: string, maxBytes: number): string | null {
+  const fd = libc.open(cString(path), O.CLOEXEC);
   if (fd < 0) return null;
   const decoder = new TextDecoder();
   let text = "";
@@ -64,7 +91,7 @@ export function readText(libc: Libc, path: string, maxBytes: number): string | n
 }
 
 /** Names in a folder, at most 100,000; null if unreadable. */
-export function listNames(libc: Libc, path: string): string[] | null {
+function listNames(libc: Libc, path: string): string[] | null {
   const folder = libc.opendir(cString(path));
   if (folder === null) return null;
   const names: string[] = [];

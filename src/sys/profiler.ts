@@ -10,8 +10,8 @@ export type ProfileAction = { start: ProfileKind } | "end";
 export type ProfileResult = { json: string | null } | { error: string };
 
 const METHODS = {
-  cpu: { domain: "Profiler", start: "start", end: "stop" },
-  heap: { domain: "HeapProfiler", start: "startSampling", end: "stopSampling" },
+  cpu: ["Profiler.enable", "Profiler.start", "Profiler.stop"],
+  heap: ["HeapProfiler.enable", "HeapProfiler.startSampling", "HeapProfiler.stopSampling"],
 } as const;
 
 let running: { kind: ProfileKind; session: Session } | null = null;
@@ -34,9 +34,9 @@ async function start(kind: ProfileKind): Promise<null> {
   const session = new Session();
   session.connect();
   running = { kind, session };
-  const { domain, start } = METHODS[kind];
-  await post(session, `${domain}.enable`);
-  await post(session, `${domain}.${start}`);
+  const [enable, start] = METHODS[kind];
+  await post(session, enable);
+  await post(session, start);
   return null;
 }
 
@@ -45,8 +45,7 @@ async function end(): Promise<string> {
   const { kind, session } = running;
   running = null;
   try {
-    const { domain, end } = METHODS[kind];
-    const { profile } = await post(session, `${domain}.${end}`);
+    const { profile } = await post(session, METHODS[kind][2]);
     return JSON.stringify(profile);
   } finally {
     session.disconnect();

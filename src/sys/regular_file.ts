@@ -29,14 +29,13 @@ export function requireRegular(stat: Deno.FileInfo, maxBytes: number): void {
   if (stat.size > maxBytes) throw tooLarge(maxBytes);
 }
 
-/** Identifies a file's content without reading it. */
-export interface FileState {
+interface FileState {
   text: string;
   /** Another change might not show. */
   fresh: boolean;
 }
 
-/** State of a file; inode and change time reveal forged modification times. */
+/** Identifies content without reading it; inode and change time reveal forged modification times. */
 export function fileState(
   { dev, ino, size, mtime, ctime }: Deno.FileInfo,
   nowMs: number,

@@ -1,5 +1,5 @@
 import { Address, parseAddress } from "../dns/address.ts";
-import { AF } from "./constants.ts";
+import { AF, SOCK } from "./constants.ts";
 import { cString, type Libc } from "./libc.ts";
 
 /** Size of `struct sockaddr_in6`, rounded up to whole words. */
@@ -10,7 +10,7 @@ const SIZE_IN6 = 28;
 /** Writes a socket address; returns its length. */
 export function writeSockaddr(address: Address, bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, SOCKADDR_SIZE);
-  view.setUint16(0, domainOf(address), true);
+  view.setUint16(0, address.family === 4 ? AF.INET : AF.INET6, true);
   view.setUint16(2, address.port);
   if (address.family === 4) {
     for (let i = 0; i < 4; i++) view.setUint8(4 + i, address.bytes[i]!);
@@ -20,6 +20,12 @@ export function writeSockaddr(address: Address, bytes: Uint8Array): number {
   for (let i = 0; i < 16; i++) view.setUint8(8 + i, address.bytes[i]!);
   view.setUint32(24, address.scope, true);
   return SIZE_IN6;
+}
+
+/** A new socket address. */
+export function sockaddrOf(address: Address): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(SOCKADDR_SIZE);
+  return bytes.subarray(0, writeSockaddr(address, bytes));
 }
 
 /** Reads a socket address. */
@@ -47,9 +53,10 @@ export function readLocalAddress(libc: Libc, fd: number, address = new Address()
   return address;
 }
 
-/** Socket domain of an address. */
-export function domainOf({ family }: Address): number {
-  return family === 4 ? AF.INET : AF.INET6;
+/** Opens a non-blocking socket for an address; negative on failure. */
+export function openSocket(libc: Libc, { family }: Address, type: number): number {
+  const domain = family === 4 ? AF.INET : AF.INET6;
+  return libc.socket(domain, type | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
 }
 
 /** Interface index of a scope, or 0 (RFC 4007 section 11). */
@@ -81,4 +88,9 @@ export function hostPort(address: Address): string {
   const { family, port, scope } = address;
   const host = scope === 0 ? address.hostname() : `${address.hostname()}%${scope}`;
   return family === 4 ? `${host}:${port}` : `[${host}]:${port}`;
+}
+
+/** Whether address, port and scope are equal. */
+export function sameAddress(one: Address, other: Address): boolean {
+  return one.port === other.port && one.scope === other.scope && one.sameHost(other);
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { run } from "../../src/cli/check/check.ts";
-import { CHECK } from "../../src/cli/check/command.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 
@@ -19,7 +18,7 @@ const FILES = {
 };
 
 function check(...args: string[]) {
-  return callCommand(CHECK, args, (call, io) => run(call, io, fakeHost(FILES)));
+  return callCommand("check", args, (call, io) => run(call, io, fakeHost(FILES)));
 }
 
 Deno.test("check: a valid Corefile exits with 0 and prints warnings", async () => {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { Call } from "../../src/cli/command.ts";
-import { DOCTOR } from "../../src/cli/doctor/command.ts";
 import { run } from "../../src/cli/doctor/doctor.ts";
 import { type DoctorValues, readDoctorOptions } from "../../src/cli/doctor/options.ts";
 import { doctorText } from "../../src/cli/doctor/text.ts";
@@ -12,7 +11,7 @@ import { linuxReasons } from "../support/run/require.ts";
 async function read(args: readonly string[], env: Record<string, string> = {}) {
   let json = false;
   let options: DoctorOptions | null = null;
-  const { code, err } = await callCommand(DOCTOR, args, (call: Call<DoctorValues>) => {
+  const { code, err } = await callCommand("doctor", args, (call: Call<DoctorValues>) => {
     json = call.values.json;
     options = readDoctorOptions(call, (name) => env[name]);
     return 0;
@@ -41,7 +40,7 @@ Deno.test("doctor: the arguments of a DaemonSet can be pasted", async () => {
   assert.equal(options.timeoutMs, 3000);
   assert.equal(options.pod, true);
   assert.equal(options.node.template!.upstreamService, "kube-dns-upstream");
-  assert.deepEqual(options.metricsAddresses, ["0.0.0.0:9353"]);
+  assert.deepEqual(options.metricsAddresses, [{ host: "0.0.0.0", port: 9353 }]);
   assert.deepEqual(options.rules.rules.addresses, ["169.254.20.10", "10.96.0.10"]);
   assert.equal(options.rules.rules.healthPort, 8081);
   assert.equal(options.rules.failOpen, false);
@@ -60,7 +59,7 @@ const REFUSED: [args: string, message: string][] = [
 
 for (const [args, message] of REFUSED) {
   Deno.test(`doctor: ${args} is refused`, async () => {
-    const { code, out, err } = await callCommand(DOCTOR, args.split(" "));
+    const { code, out, err } = await callCommand("doctor", args.split(" "));
     assert.deepEqual([code, out], [2, ""]);
     assert.ok(err.startsWith(`nodens doctor: ${message}`), err);
     assert.match(err, /\nUsage: nodens doctor \[--json\]/);
@@ -108,7 +107,7 @@ Deno.test("doctor: the exit code is 1 if a finding is a problem", () => {
 });
 
 Deno.test("doctor: -h prints the help", async () => {
-  const { code, out } = await callCommand(DOCTOR, ["-h"]);
+  const { code, out } = await callCommand("doctor", ["-h"]);
   assert.equal(code, 0);
   for (const flag of ["-json", "-pod", "-outside", "-localip", "-conf", "-failopen"]) {
     assert.match(out, new RegExp(`^  ${flag}\\b`, "m"));
@@ -120,7 +119,7 @@ Deno.test("doctor: a host without nodens is reported as JSON", async () => {
   try {
     Deno.writeTextFileSync(file, "example.org {\n    bind 127.0.0.1\n    whoami\n}\n");
     const args = ["--json", "-conf", file, "-p", "65353", "-timeout", "1"];
-    const { code, out, err } = await callCommand(DOCTOR, args, run);
+    const { code, out, err } = await callCommand("doctor", args, run);
     assert.equal(err, "");
     const report = JSON.parse(out);
     assert.deepEqual(Object.keys(report), [

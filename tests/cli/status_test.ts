@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
-import { HEALTHCHECK } from "../../src/cli/healthcheck/command.ts";
-import { STATUS } from "../../src/cli/status/command.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 import type { Config } from "../../src/config/types.ts";
 import { loadConfig } from "../../src/loading/load.ts";
@@ -18,7 +17,7 @@ import { driversHere } from "../support/run/require.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
-const status = (...args: string[]) => callCommand(STATUS, args);
+const status = (...args: string[]) => callCommand("status", args);
 
 async function withServer(
   handler: (request: Request) => Response | Promise<Response>,
@@ -78,7 +77,7 @@ Deno.test("status and healthcheck: localhost is 127.0.0.1 without a resolver", a
     await status(":9253");
     await status("[::1]:9253");
     await status("localhost.example.org:9253");
-    await callCommand(HEALTHCHECK, ["localhost:8080"]);
+    await callCommand("healthcheck", ["localhost:8080"]);
   } finally {
     globalThis.fetch = original;
   }
@@ -142,6 +141,7 @@ function sourceOf(config: Config, plane: DataPlane): StatusSource {
     driver: "test",
     planes: [plane],
     logger: { droppedLines: 0 },
+    clock: systemClock,
   });
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { loadConfig } from "../../src/loading/load.ts";
-import { readConfig } from "../../src/loading/read.ts";
+import { loadConfig, readConfig } from "../../src/loading/load.ts";
 import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type MemoryUse, parseMemoryUse, RestWatch } from "../../src/control/rest_watch.ts";
+import { type MemoryUse, parseMemoryUse, restWatch } from "../../src/control/rest_watch.ts";
 
 const MIB = 2 ** 20;
 const CHECK_MS = 2000;
@@ -12,13 +12,13 @@ function actions(uses: readonly (readonly [number, number])[]): string {
     const [anonymous, resident] = uses[at]!;
     return { anonymousBytes: anonymous * MIB, residentBytes: resident * MIB };
   };
-  const watch = new RestWatch({
+  const check = restWatch({
     read,
     collectGarbage: () => found += "c",
     release: () => found += "r",
   });
   for (at = 0; at < uses.length; at++) {
-    watch.check(at * CHECK_MS);
+    check(at * CHECK_MS);
     found += ".";
   }
   return found;

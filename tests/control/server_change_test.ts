@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/base/clock.ts";
 import { loadConfig } from "../../src/loading/load.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
 import { Logger } from "../../src/control/log/logger.ts";
@@ -29,9 +30,15 @@ async function withServer(
   const server = new Server(load(corefile).config, {
     driver,
     workers,
+    clock: systemClock,
+    isBeside: () => false,
+    inherited: null,
+    onHarm: () => {},
+    marks: { upstream: 0, probe: 0 },
     registry: new MetricRegistry(),
     logger: new Logger(undefined, { write } as ConstructorParameters<typeof Logger>[1]),
     logsFields: false,
+    observes: true,
     metricsAddresses: [],
     build: { version: "0", deno: "0" },
     onDead: (why) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatDuration, parseDuration } from "../../src/corefile/durations.ts";
+import { formatDuration, parseDuration } from "../../src/corefile/values.ts";
 
 const DURATIONS: Record<string, number | null> = {
   "0": 0,

@@ -14,9 +14,10 @@
  */
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
-import { readConfig } from "../../src/loading/read.ts";
+import { readConfig } from "../../src/loading/load.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
-import { forwardings, loadLibraries } from "../../src/plugins/config_traits.ts";
+import { forwardings, usesPatterns } from "../../src/plugins/config_traits.ts";
+import { loadPatterns } from "../../src/plugins/pattern.ts";
 import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
 import { buildHostsTable } from "../../src/plugins/hosts/lines.ts";
 import type { Config } from "../../src/config/types.ts";
@@ -112,7 +113,7 @@ function deliverHosts(simulation: Simulation, config: Config, files: Record<stri
       const { path, inline, zones, authoritative, autoReverse } = options as HostsOptions;
       const text = [files[path] ?? "", ...inline].join("\n");
       const table = buildHostsTable(text, { zones, authoritative, autoReverse, key: KEY });
-      simulation.engine.deliver(block, position, table);
+      simulation.engine.blocks.deliver(block, position, table);
     }
   }
 }
@@ -125,7 +126,7 @@ async function answersTo(corefile: string, questions: readonly string[]): Promis
   }));
   const source = { file: "/etc/coredns/Corefile", text: text!, defaultPort: 53 };
   const { config, warnings } = await readConfig(source, fakeHost(files, { NODE: "node-1" }));
-  await loadLibraries(config);
+  if (usesPatterns(config)) await loadPatterns();
   const simulation = new Simulation(". {\n whoami\n}");
   for (const { servers } of forwardings(config)) {
     for (const { address, port } of servers) {

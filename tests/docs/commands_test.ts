@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HostView } from "../../src/config/host.ts";
-import { readConfig } from "../../src/loading/read.ts";
+import { readConfig } from "../../src/loading/load.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
 import { skipFor } from "../support/run/require.ts";
 import { readPage } from "./page.ts";

@@ -11,10 +11,10 @@ import {
   judgeKubelet,
   judgeResolvConf,
   type KubeletFacts,
-  parseKubeletConfig,
   type ResolvConfFacts,
 } from "../../src/doctor/judge/resolv_conf.ts";
 import { judgeService, type ServiceFacts } from "../../src/doctor/judge/corefile.ts";
+import { parseKubeletConfig } from "../../src/doctor/probe/host.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { expectFinding, testFindings, testJudge } from "../support/doubles/finding_table.ts";
 
@@ -191,19 +191,22 @@ testFindings("kubelet", [
   { name: "invisible", kubelet: null, skipped: /./ },
 ], ({ kubelet }) => judgeKubelet(kubelet, { own: [LOCAL, DNS], localIps: [LOCAL, DNS] }));
 
-Deno.test("parseKubeletConfig: reads YAML and JSON", () => {
+Deno.test("parseKubeletConfig: reads YAML and JSON", async () => {
   const yaml = 'kind: KubeletConfiguration\nclusterDNS:\n- 10.96.0.10\n- "fd00::a"\n' +
     "clusterDomain: cluster.local\nresolvConf: /run/systemd/resolve/resolv.conf\n";
-  assert.deepEqual(parseKubeletConfig(yaml), {
+  assert.deepEqual(await parseKubeletConfig(yaml), {
     clusterDns: ["10.96.0.10", "fd00::a"],
     resolvConf: "/run/systemd/resolve/resolv.conf",
   });
   const json = '{\n  "clusterDNS": [\n    "172.20.0.10"\n  ],\n  "resolvConf": "/etc/r.conf"\n}';
-  assert.deepEqual(parseKubeletConfig(json), {
+  assert.deepEqual(await parseKubeletConfig(json), {
     clusterDns: ["172.20.0.10"],
     resolvConf: "/etc/r.conf",
   });
-  assert.deepEqual(parseKubeletConfig("address: 0.0.0.0\n"), { clusterDns: [], resolvConf: null });
+  assert.deepEqual(await parseKubeletConfig("address: 0.0.0.0\n"), {
+    clusterDns: [],
+    resolvConf: null,
+  });
 });
 
 const SERVICE: ServiceFacts = {

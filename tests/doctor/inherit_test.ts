@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { judgeInherit } from "../../src/doctor/judge/inherit.ts";
+import { judgeInherit } from "../../src/doctor/judge/corefile.ts";
 import type { DoctorOptions } from "../../src/doctor/probe/options.ts";
-import { probeInherit } from "../../src/doctor/probe/inherit.ts";
+import { probeInherit } from "../../src/doctor/probe/corefile.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 
 const COREFILE = `cluster.local {
@@ -29,7 +29,11 @@ async function judge(text: string | null, maps: string | null, file = "/c.yaml")
   const host = fakeHost(maps === null ? {} : { "/c.yaml": maps });
   const served = text === null ? null : { file: "/Corefile", text };
   const facts = { source: "Corefile", faults: [], warnings: [], config: null, served };
-  const options = { inherit: file, domain: "cluster.local", defaultPort: 53 } as DoctorOptions;
+  const options = {
+    inherit: file,
+    domain: "cluster.local",
+    node: { dnsPort: 53 },
+  } as DoctorOptions;
   return judgeInherit(await probeInherit(options, facts, host));
 }
 

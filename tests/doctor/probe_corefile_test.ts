@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { probeCorefile, STAND_IN } from "../../src/doctor/probe/corefile.ts";
-import type { TemplateOptions } from "../../src/node/template/options.ts";
+import type { TemplateOptions } from "../../src/node/options.ts";
 import type { HostView } from "../../src/config/host.ts";
 import type { ForwardOptions } from "../../src/plugins/forward/options.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
@@ -43,9 +43,8 @@ function look(
     },
   };
   return probeCorefile({
-    template: template === null ? null : { ...TEMPLATE, ...template },
+    node: { template: template === null ? null : { ...TEMPLATE, ...template }, dnsPort: 53 },
     corefile: template === null ? "/made" : "",
-    defaultPort: 53,
   }, host);
 }
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { askFromGateway, askFromNamespace } from "../../src/doctor/probe/pod.ts";
-import { askTargets, namesOf } from "../../src/doctor/probe/queries.ts";
+import {
+  askFromGateway,
+  askFromNamespace,
+  askTargets,
+  namesOf,
+} from "../../src/doctor/probe/queries.ts";
 import type { Question } from "../../src/doctor/probe/options.ts";
 import type { Target } from "../../src/doctor/judge/targets.ts";
 
@@ -57,13 +61,13 @@ Deno.test("askFromGateway: queries from an address that faces pods", async () =>
   const options = { links: LINKS, ask, timeoutMs: 1000, own: ["169.254.20.10"] };
   const facts = await askFromGateway(target("10.96.0.10"), options);
   assert.ok(facts.how === "gateway");
-  assert.deepEqual([facts.source, facts.link], ["10.244.1.1", "cni0"]);
+  assert.equal(facts.from, "10.244.1.1 (cni0)");
   assert.ok(asked.every(({ source, transport }) => source === "10.244.1.1" && transport === "UDP"));
   const v6 = await askFromGateway(target("fd00::a"), options);
-  assert.ok(v6.how === "gateway" && v6.source === "fd00::1");
+  assert.ok(v6.how === "gateway" && v6.from === "fd00::1 (cni0)");
   const veth = { ...LINKS, addresses: LINKS.addresses.filter(({ link }) => link !== "cni0") };
   const other = await askFromGateway(target("10.96.0.10"), { ...options, links: veth });
-  assert.ok(other.how === "gateway" && other.link === "veth1");
+  assert.ok(other.how === "gateway" && other.from.endsWith(" (veth1)"));
   const none = { ...LINKS, addresses: LINKS.addresses.slice(0, 2) };
   const nowhere = await askFromGateway(target("10.96.0.10"), { ...options, links: none });
   assert.equal(nowhere.how, "none");

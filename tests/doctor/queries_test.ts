@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { type CorefileFacts, judgeCorefile } from "../../src/doctor/judge/corefile.ts";
-import { answerOf } from "../../src/doctor/probe/pod.ts";
+import { answerOf } from "../../src/doctor/probe/queries.ts";
 import {
   type Answer,
   type Asked,
@@ -142,10 +142,13 @@ Deno.test("checkOf: the id contains role and address", () => {
 });
 
 const GATEWAY: PodFacts = {
-  ...{ how: "gateway", source: "10.244.0.1", link: "cni0", server: "10.96.0.10:53" },
+  ...{ how: "gateway", from: "10.244.0.1 (cni0)", server: "10.96.0.10:53" },
   asked: asked(GOOD),
 };
-const NAMESPACE: PodFacts = { how: "namespace", server: "10.96.0.10:53", asked: asked(GOOD) };
+const NAMESPACE: PodFacts = {
+  ...{ how: "namespace", from: "a namespace beside the node", server: "10.96.0.10:53" },
+  asked: asked(GOOD),
+};
 
 testFindings("pod", [
   {

@@ -5,7 +5,7 @@ import { compare } from "../../src/inherit/compare.ts";
 import { readConfigMaps } from "../../src/inherit/config_maps.ts";
 import { applyEdits } from "../../src/inherit/edits.ts";
 import { fillTemplate } from "../../src/node/template/template.ts";
-import { readConfig } from "../../src/loading/read.ts";
+import { readConfig } from "../../src/loading/load.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 
 /** The cluster's names to 10.96.0.11, all others to the upstream servers. */

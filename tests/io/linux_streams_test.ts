@@ -48,12 +48,12 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
     accepted.push(id);
     return handler;
   };
-  const engine = { nowMs: 0, timers, buffers, accept } as unknown as Engine;
-  const streams = new Streams(libc, poller, () => engine, { mark: 0, mostUpstreams: 64 });
+  const engine = { nowMs: 0, timers, buffers, streams: { accept } } as unknown as Engine;
+  const streams = new Streams(libc, poller, () => engine, { mark: 0, maxUpstreams: 64 });
   const port = freePort();
   const sockets = bindListener(libc, { address: "127.0.0.1", port, index: 0 });
   const socket = sockets.find(({ kind }) => kind === "tcp")!;
-  const listener = streams.listener(socket);
+  const listener = streams.target(socket);
   poller.add(socket.fd, EPOLL.IN, listener);
   const loop = (holds: () => boolean) =>
     until(() => {

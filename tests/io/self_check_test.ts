@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { COUNTER } from "../../src/engine/counters.ts";
 import { Timers } from "../../src/engine/timers.ts";
-import { type CheckPlan, VERDICT, VERDICTS } from "../../src/io/check_plan.ts";
-import { nextPause } from "../../src/io/probe_socket.ts";
+import { type CheckPlan, nextPause, VERDICT, VERDICTS } from "../../src/io/check_plan.ts";
 import { SelfCheck } from "../../src/io/self_check.ts";
 
 const BEAT_MS = 500;

@@ -60,7 +60,7 @@ async function underLoad(
       const done = nodens.output.split("Reloading complete").length;
       Deno.kill(nodens.pid, "SIGHUP");
       while (nodens.output.split("Reloading complete").length === done) {
-        assert.doesNotMatch(nodens.output, /not taken over/);
+        assert.doesNotMatch(nodens.output, /not applied/);
         await new Promise((wake) => setTimeout(wake, 2));
       }
       await new Promise((wake) => setTimeout(wake, 20));

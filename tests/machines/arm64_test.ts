@@ -37,7 +37,7 @@ const OTHERS: Suite = {
 };
 /** Excluded tests, with the reason. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
-  "tests/sys/descriptor_table_test.ts": "programs under qemu-user cannot start arm64 programs",
+  "tests/sys/descriptor_limit_test.ts": "programs under qemu-user cannot start arm64 programs",
   "tests/io/steering_test.ts": "qemu-user has no SO_ATTACH_REUSEPORT_CBPF",
   "tests/node": "qemu-user has no SO_MARK, and starts no programs for arm64",
 };

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { runCommand } from "../../release/command.ts";
 import { readManifest } from "../../src/manifest/documents.ts";
-import { contains, parseNetwork } from "../../src/manifest/networks.ts";
-import { manifest } from "./support.ts";
+import { parseAddress } from "../../src/dns/address.ts";
+import { isInNetwork, parseNetwork } from "../../src/dns/network.ts";
+import { withFolder } from "../support/run/folder.ts";
+import { CASES, manifest } from "./support.ts";
 
 const ARGS = '"-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"';
 
@@ -236,7 +238,9 @@ Deno.test("check: a range contains addresses of its family", () => {
     ["192.0.2.1/32", "192.0.2.1", true],
   ];
   for (const [range, address, inside] of rows) {
-    assert.equal(contains(parseNetwork(range)!, address), inside, `${range} ${address}`);
+    const octets = parseAddress(address)!;
+    const found = isInNetwork(parseNetwork(range)!, octets, 0, octets.length);
+    assert.equal(found, inside, `${range} ${address}`);
   }
   for (const text of ["10.0.0.0", "10.0.0.0/", "10.0.0/8", "10.0.0.0/33", "x/8", "::/129"]) {
     assert.equal(parseNetwork(text), null, text);
@@ -292,8 +296,10 @@ Deno.test("check: the command checks a file", async () => {
     );
     return { code, err: stderr };
   };
-  const good = await run("-check", "tests/manifest/golden/iptables.yaml");
-  assert.deepEqual(good, { code: 0, err: "" });
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/m.yaml`, (await manifest(CASES.iptables!)).out);
+    assert.deepEqual(await run("-check", `${folder}/m.yaml`), { code: 0, err: "" });
+  });
   const bad = await run("-check", "tests/manifest/nodelocaldns.yaml");
   assert.equal(bad.code, 1);
   assert.match(bad.err, /^tests\/manifest\/nodelocaldns\.yaml:57: __PILLAR__DNS__DOMAIN__ is not/);

@@ -75,6 +75,10 @@ Deno.test("-inherit: -from adds it to the manifest's Corefile and changes nothin
   const before = new Set(lines(plain.out));
   assert.deepEqual(lines(out).filter((line) => before.has(line)).length >= before.size, true);
   assert.deepEqual(await check(out), { code: 0, lines: [] });
+  const diff = await manifest([...args, "-diff"], files);
+  assert.match(diff.out, /^\+ {4}acme\.local:53 \{$/m);
+  const kept = lines(diff.out).filter((line) => /^[ +](?!\+)/.test(line));
+  assert.deepEqual(kept.filter((line) => !lines(out).includes(line.slice(1))), []);
   const again = await manifest([...FLAGS, "-from", "m.yaml"], { ...files, "m.yaml": out });
   assert.deepEqual({ code: again.code, err: again.err, out: again.out }, { code: 0, err: "", out });
 });

@@ -1,4 +1,3 @@
-import { MANIFEST } from "../../src/cli/manifest/command.ts";
 import { run } from "../../src/cli/manifest/manifest.ts";
 import { callCommand } from "../support/doubles/command_call.ts";
 
@@ -31,7 +30,7 @@ export function manifest(args: readonly string[], files: Record<string, string> 
       return text;
     },
   };
-  return callCommand(MANIFEST, args, (call, io) => run(call, io, host));
+  return callCommand("manifest", args, (call, io) => run(call, io, host));
 }
 
 export function edit(text: string, from: string, to: string): string {

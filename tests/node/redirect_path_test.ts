@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RedirectOptions } from "../../src/node/redirect/redirect.ts";
+import type { RedirectOptions } from "../../src/node/rules/redirect.ts";
 import { type NodeRig, OUTSIDE, type RigNode, rigReasons } from "../support/namespaces/node_rig.ts";
 import { skipFor } from "../support/run/require.ts";
 import {

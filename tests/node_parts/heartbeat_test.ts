@@ -1,19 +1,22 @@
 import assert from "node:assert/strict";
-import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
+import type { ListEntry } from "../../src/control/plane/self_checks.ts";
+import { Heartbeat } from "../../src/node/heartbeat.ts";
 
-function beat(entry: string): Beat {
-  return { list: "nodens", entry, target: { address: entry, port: 53 } };
+function beat(entry: string): ListEntry {
+  return { list: "nodens", entry, target: { address: entry, port: 53, mark: 0x53 } };
 }
 
 /** A heartbeat with a data plane controlled by the test. */
 function make() {
   const told: string[] = [];
   const answers: PromiseWithResolvers<Record<string, string>>[] = [];
-  const heartbeat = new Heartbeat((beats, { handedOver }) => {
-    told.push(`${beats.map(({ entry }) => entry).join(" ")}${handedOver ? " (left)" : ""}`);
-    const answer = Promise.withResolvers<Record<string, string>>();
-    answers.push(answer);
-    return answer.promise;
+  const heartbeat = new Heartbeat({
+    keepEntries(entries, { leave = false } = {}) {
+      told.push(`${entries.map(({ entry }) => entry).join(" ")}${leave ? " (left)" : ""}`);
+      const answer = Promise.withResolvers<Record<string, string>>();
+      answers.push(answer);
+      return answer.promise;
+    },
   });
   return { heartbeat, told, answers };
 }

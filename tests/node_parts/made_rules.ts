@@ -1,6 +1,7 @@
 import type { CommandResult, RunCommand } from "../../src/node/rules/command.ts";
-import { type Beat, Heartbeat } from "../../src/node/heartbeat.ts";
-import type { FamilyState } from "../../src/node/family_rules.ts";
+import type { ListEntry } from "../../src/control/plane/self_checks.ts";
+import { Heartbeat } from "../../src/node/heartbeat.ts";
+import type { FamilyRules } from "../../src/node/family_rules.ts";
 import { NodeRules, type NodeRulesOptions } from "../../src/node/node_rules.ts";
 import { VirtualClock } from "../support/run/virtual_clock.ts";
 
@@ -8,13 +9,16 @@ export interface MadeOptions extends Partial<NodeRulesOptions> {
   listFault?: (list: string) => string | null;
 }
 
+/** What a check has found. */
+type Checked = Pick<FamilyRules, "family" | "level" | "changes" | "problem" | "mayPass">;
+
 /** `NodeRules` with virtual pauses and recorded reports. */
 export interface MadeRules {
   rules: Pick<NodeRules, "ensure" | "stop"> & {
     turnAway(limitMs?: number): Promise<void>;
     remove(limitMs?: number): Promise<boolean>;
   };
-  check(): Promise<FamilyState>;
+  check(): Promise<Checked>;
   clock: VirtualClock;
   logs: string[];
   counted: string[];
@@ -33,18 +37,20 @@ export function makeRules(
   const counted: string[] = [];
   const levels: string[] = [];
   const written: string[] = [];
-  let kept: readonly Beat[] = [];
-  const heartbeat = new Heartbeat((beats) => {
-    const gone = kept.filter(({ entry }) => !beats.some((one) => one.entry === entry));
-    for (const { list, entry } of gone) written.push(`${list} -${entry}`);
-    kept = beats;
-    const faults: Record<string, string> = {};
-    for (const { list, entry } of beats) {
-      const fault = listFault(list);
-      if (fault !== null) faults[list] = fault;
-      else written.push(`${list} +${entry}`);
-    }
-    return Promise.resolve(faults);
+  let kept: readonly ListEntry[] = [];
+  const heartbeat = new Heartbeat({
+    keepEntries(entries) {
+      const gone = kept.filter(({ entry }) => !entries.some((one) => one.entry === entry));
+      for (const { list, entry } of gone) written.push(`${list} -${entry}`);
+      kept = entries;
+      const faults: Record<string, string> = {};
+      for (const { list, entry } of entries) {
+        const fault = listFault(list);
+        if (fault !== null) faults[list] = fault;
+        else written.push(`${list} +${entry}`);
+      }
+      return Promise.resolve(faults);
+    },
   });
   const rules = new NodeRules({
     rules: { addresses: ["10.96.0.10"], port: 53, healthPort: 8080, failOpenTo: [], tracked: [] },
@@ -63,7 +69,11 @@ export function makeRules(
       turnAway: (limitMs = 2000) => during(clock, rules.turnAway(limitMs)),
       remove: (limitMs = 6000) => during(clock, rules.remove(limitMs)),
     },
-    check: async () => (await during(clock, rules.ensure()))[0]!,
+    async check() {
+      const [checked] = await during(clock, rules.ensure());
+      const { family, level, changes, problem, mayPass } = checked!;
+      return { family, level, changes, problem, mayPass };
+    },
     ...{ clock, logs, counted, levels, written },
   };
 }

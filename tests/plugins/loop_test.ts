@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "../../src/plugins/loop/board.ts";
-import { nameOf, NONCE_WORDS, readNonce, writeProbe } from "../../src/plugins/loop/probe_name.ts";
+import { nameOf, NONCE_WORDS, probeQuery, readNonce } from "../../src/plugins/loop/probe_name.ts";
 import { type Outcome, type Reaction, Watch } from "../../src/plugins/loop/watch.ts";
 import { exchangeFor } from "../support/engine/fake_engine.ts";
 import { decode } from "../support/messages/messages.ts";
@@ -11,8 +11,7 @@ Deno.test("loop: a probe's name is recognized in either case", () => {
   const random = seeded(7);
   for (const zone of [".", "example.org.", `${"a".repeat(63)}.`.repeat(3) + `${"b".repeat(27)}.`]) {
     const nonce = Uint32Array.from({ length: NONCE_WORDS }, random);
-    const memory = new Memory(288);
-    const length = writeProbe(memory, nonce, zone);
+    const { memory, length } = probeQuery({ nonce, mark: new Uint32Array(2) }, zone);
     const { questions } = decode(memory.bytes.slice(0, length));
     const [{ name, type }] = questions as [{ name: string; type: string }];
     assert.equal(`${name}.`, nameOf(nonce, zone));

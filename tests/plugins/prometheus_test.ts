@@ -7,7 +7,7 @@ import { frame, Simulation } from "../support/simulation/simulation.ts";
 
 function exported({ counters }: Simulation, only: RegExp): string[] {
   const book = new SeriesBook();
-  book.addPlaces(counters.places, counters.values);
+  book.addSeries(counters.places, counters.values);
   return expose(book, "text").split("\n").filter((line) => only.test(line)).sort();
 }
 

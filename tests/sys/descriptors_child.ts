@@ -2,7 +2,7 @@
  * Enlarges the table of descriptors in a separate process; prints how many were open before and
  * after, and the wanted and actual size.
  */
-import { reserveDescriptors } from "../../src/sys/descriptor_table.ts";
+import { reserveDescriptors } from "../../src/sys/descriptor_limit.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 
 const open = () => [...Deno.readDirSync("/proc/self/fd")].length;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { KernelTree } from "../../src/sys/kernel_tree.ts";
+import { KernelTree } from "../../src/sys/kernel_file.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 Deno.test({

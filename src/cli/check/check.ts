@@ -2,11 +2,11 @@ import type { HostView } from "../../config/host.ts";
 import type { Config } from "../../config/types.ts";
 import { commandHost } from "../../control/host_deno.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
-import { readFailure } from "../../corefile/read_failure.ts";
 import { canonicalAddress } from "../../dns/address.ts";
 import { describeConfig } from "../../loading/describe.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readConfig } from "../../loading/load.ts";
 import type { Call, CommandIo } from "../command.ts";
+import { readFile } from "../failure.ts";
 
 /** `nodens check FILE`: 0, or 1 with every fault. */
 export async function run(
@@ -15,13 +15,7 @@ export async function run(
   host: HostView = commandHost,
 ): Promise<number> {
   const file = rest[0]!;
-  let text: string;
-  try {
-    text = host.readTextFile(file);
-  } catch (error) {
-    output.err(`nodens check: cannot read "${file}": ${readFailure(error)}\n`);
-    return 1;
-  }
+  const text = readFile(file, host);
   const warn = (warning: string) => output.err(`warning: ${warning}\n`);
   try {
     const source = { file, text, defaultPort: values["dns.port"] };

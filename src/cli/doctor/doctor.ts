@@ -1,5 +1,4 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
-import type { HostView } from "../../config/host.ts";
+import { systemClock } from "../../base/clock.ts";
 import { denoHost } from "../../control/host_deno.ts";
 import { FLAG, TYPE } from "../../dns/constants.ts";
 import { rcodeText } from "../../dns/mnemonics.ts";
@@ -10,7 +9,7 @@ import type { Answer } from "../../doctor/judge/queries.ts";
 import type { DoctorOptions, Question } from "../../doctor/probe/options.ts";
 import { askTcp, askUdp, NoReplyError } from "../../follow/dns_client.ts";
 import { runCommand } from "../../node/rules/command.ts";
-import { KernelTree } from "../../sys/kernel_tree.ts";
+import { KernelTree } from "../../sys/kernel_file.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { glibcFault } from "../glibc.ts";
 import { buildQuery, mismatch } from "../query/message.ts";
@@ -24,18 +23,17 @@ const DEFAULT_WIDTH = 100;
 export async function run(
   call: Call<DoctorValues>,
   { output }: CommandIo,
-  host: HostView = denoHost,
 ): Promise<number> {
-  const options = readDoctorOptions(call, (name) => host.env(name));
+  const options = readDoctorOptions(call, (name) => denoHost.env(name));
   const libcMissing = glibcFault();
   const tree = libcMissing === null ? new KernelTree() : null;
   const diagnosis = await examine(options, {
-    ...{ host, tree, libcMissing, run: runCommand, ask: askOnce, self: selfWords() },
+    ...{ host: denoHost, tree, libcMissing, run: runCommand, ask: askOnce, self: selfWords() },
   });
   output.out(
     call.values.json ? jsonText(diagnosis, options) : doctorText(diagnosis.findings, {
       head: headText(diagnosis, options),
-      color: Deno.stdout.isTerminal() && (host.env("NO_COLOR") ?? "") === "",
+      color: Deno.stdout.isTerminal() && (denoHost.env("NO_COLOR") ?? "") === "",
       width: terminalWidth(),
     }),
   );
@@ -85,10 +83,9 @@ function terminalWidth(): number {
 /** Never rejects. */
 async function askOnce(
   { name, address, port, transport, timeoutMs, source }: Question,
-  clock: Clock = systemClock,
 ): Promise<Answer> {
   const query = buildQuery({ name: parseName(name), type: TYPE.A });
-  const start = clock.now();
+  const start = systemClock.now();
   try {
     const reply = await (transport === "TCP" ? askTcp : askUdp)({ address, port }, query, {
       timeoutMs,
@@ -96,7 +93,7 @@ async function askOnce(
       ...source !== undefined && { source },
     });
     const rcode = rcodeText((reply[2]! << 8 | reply[3]!) & FLAG.RCODE);
-    return { rcode, ms: clock.now() - start };
+    return { rcode, ms: systemClock.now() - start };
   } catch (error) {
     return { failure: error instanceof NoReplyError ? error.message : String(error) };
   }

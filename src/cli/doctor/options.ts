@@ -1,8 +1,7 @@
 import { quote } from "../../corefile/quote.ts";
 import { parseName } from "../../dns/name.ts";
 import type { DoctorOptions } from "../../doctor/probe/options.ts";
-import { httpAddressText } from "../../plugins/http_address.ts";
-import { boolean, FlagError, type FlagValues, number, type ParsedFlags, text } from "../flags.ts";
+import { boolean, flagFault, type FlagValues, number, type ParsedFlags, text } from "../flags.ts";
 import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 
 /** Flags of `nodens doctor` and of serving. */
@@ -25,22 +24,15 @@ export function readDoctorOptions(
   env: (name: string) => string | undefined,
 ): DoctorOptions {
   const { node, rules, corefile, metricsAddresses } = readServeOptions({ values, given });
+  const { domain, pod, inherit } = values;
   const inCluster = node.localIps.length > 0 || node.template !== null || given.has("domain") ||
     env("KUBERNETES_SERVICE_HOST") !== undefined;
   const clusterName = readName("name", values.name) ||
-    (inCluster ? `kubernetes.default.svc.${values.domain}` : null);
+    (inCluster ? `kubernetes.default.svc.${domain}` : null);
   return {
-    node,
-    rules,
-    corefile,
-    defaultPort: node.dnsPort,
-    metricsAddresses: metricsAddresses.map(httpAddressText),
-    clusterName,
+    ...{ node, rules, corefile, metricsAddresses, domain, pod, inherit, clusterName },
     outsideName: readName("outside", values.outside) || "example.org",
     timeoutMs: values.timeout * 1000,
-    pod: values.pod,
-    inherit: values.inherit,
-    domain: values.domain,
   };
 }
 
@@ -49,8 +41,7 @@ function readName(flag: "name" | "outside", text: string): string {
     if (text !== "") parseName(text);
     return text;
   } catch (error) {
-    throw new FlagError(
-      `flag -${flag}: ${quote(text)} is not a name (like example.org): ${(error as Error).message}`,
-    );
+    const why = (error as Error).message;
+    throw flagFault(flag, `${quote(text)} is not a name (like example.org): ${why}`);
   }
 }

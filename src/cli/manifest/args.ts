@@ -1,12 +1,14 @@
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
+import type { VariableValues } from "../../manifest/fill.ts";
 import { MIN_MEMORY_BYTES, parseQuantity } from "../../manifest/memory.ts";
-import { localAddressFault, type Network, parseNetwork } from "../../manifest/networks.ts";
+import { localAddressFault, parseRange, type Range } from "../../manifest/networks.ts";
 import type { ManifestOptions } from "../../manifest/options.ts";
 import {
   boolean,
   choice,
   FlagError,
+  flagFault,
   type FlagValues,
   HELP_FLAG,
   type ParsedFlags,
@@ -49,22 +51,18 @@ export type ManifestValues = FlagValues<typeof MANIFEST_FLAGS>;
 const ONLY_NEW = ["dual-stack", "plain", "memory", "clients", "pod-monitor", "network-policy"];
 const ONLY_FILLED = ["mode", "image", "diff"];
 const MAX_NAMESPACES = 1000;
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 const KUBE_DNS_HINT = "kubectl -n kube-system get service kube-dns -o jsonpath={.spec.clusterIP}";
 
 /** Flags for an existing manifest. */
-export interface FileArguments {
+export interface FileArguments extends VariableValues {
   file: string;
-  localDns: string;
-  kubeDns: string | null;
-  domain: string;
-  mode: "iptables" | "ipvs";
   image: string;
-  ranges: readonly Network[];
+  ranges: readonly Range[];
   given: ReadonlySet<string>;
 }
 
-/** Requested action. */
-export type ManifestArguments =
+type ManifestArguments =
   | { action: "render"; options: ManifestOptions }
   | { action: "fill"; options: FileArguments; diff: boolean }
   | { action: "check"; options: FileArguments };
@@ -86,13 +84,14 @@ export function readManifestArguments(
   }
   const unsuitable = [...ONLY_NEW, ...action === "check" ? ONLY_FILLED : []];
   for (const name of unsuitable.filter((name) => given.has(name))) {
-    throw new FlagError(`flag -${name}: not together with -${action}`);
+    throw flagFault(name, `not together with -${action}`);
   }
   if (values[action] === "") throw new FlagError(`flag -${action} needs a file`);
   if (values.mode === "redirect") {
-    throw new FlagError(
-      "flag -mode: redirect needs arguments that the file of -from does not have (print a new" +
-        " manifest without -from)",
+    throw flagFault(
+      "mode",
+      "redirect needs arguments that the file of -from does not have (print a new manifest" +
+        " without -from)",
     );
   }
   const options: FileArguments = {
@@ -116,9 +115,10 @@ function readOptions(values: ManifestValues): ManifestOptions {
   }
   const first = [readAddress("localdns", values), readAddress("kubedns", values)] as const;
   if (isV6(first[0]) !== isV6(first[1])) {
-    throw new FlagError(
-      `flag -kubedns: ${first[1]} and -localdns ${first[0]} are of two families (-dual-stack` +
-        " takes those of the other one)",
+    throw flagFault(
+      "kubedns",
+      `${first[1]} and -localdns ${first[0]} are of two families (-dual-stack takes those of the` +
+        " other one)",
     );
   }
   const pairs = [first, ...readDualStack(values, isV6(first[0]))];
@@ -127,9 +127,10 @@ function readOptions(values: ManifestValues): ManifestOptions {
   for (const [i, address] of localDns.entries()) {
     const why = localAddressFault(address, { ranges, kubeDns });
     if (why === null) continue;
-    throw new FlagError(
-      `flag -${i === 0 ? "localdns" : "dual-stack"}: ${address} cannot be nodens's own address:` +
-        ` ${why} (169.254.20.10 and unused addresses of fd00::/8 are usual)`,
+    throw flagFault(
+      i === 0 ? "localdns" : "dual-stack",
+      `${address} cannot be nodens's own address: ${why} (169.254.20.10 and unused addresses of` +
+        " fd00::/8 are usual)",
     );
   }
   return {
@@ -152,26 +153,22 @@ function readDualStack(
 ): [local: string, service: string][] {
   if (text === "") return [];
   const example = firstIsV6 ? "169.254.20.10,10.96.0.10" : "fd00::10,fd00:10:96::a";
+  const fault = (why: string) =>
+    flagFault("dual-stack", `"${text}" is not ${why} (write ${example})`);
   const addresses = text.split(",");
-  const [local, service] = addresses;
   if (addresses.length !== 2 || addresses.some((one) => parseAddress(one) === null)) {
-    throw new FlagError(
-      `flag -dual-stack: "${text}" is not two addresses, the local one and that of kube-dns` +
-        ` (write ${example})`,
-    );
+    throw fault("two addresses, the local one and that of kube-dns");
   }
   if (addresses.some((one) => isV6(one) === firstIsV6)) {
-    throw new FlagError(
-      `flag -dual-stack: "${text}" is not of the other family than -localdns (write ${example})`,
-    );
+    throw fault("of the other family than -localdns");
   }
-  return [[canonicalAddress(local!), canonicalAddress(service!)]];
+  return [addresses.map(canonicalAddress) as [string, string]];
 }
 
 function readAddress(name: "localdns" | "kubedns", values: ManifestValues): string {
   const text = values[name];
   if (parseAddress(text) !== null) return canonicalAddress(text);
-  throw new FlagError(`flag -${name}: "${text}" is not an IP address (write it like 10.96.0.10)`);
+  throw flagFault(name, `"${text}" is not an IP address (write it like 10.96.0.10)`);
 }
 
 function isV6(address: string): boolean {
@@ -180,56 +177,49 @@ function isV6(address: string): boolean {
 
 function readDomain({ domain }: ManifestValues): string {
   const text = domain.replace(/(?<=.)\.$/, "");
-  const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-  if (!text.split(".").every((one) => label.test(one))) {
-    throw new FlagError(`flag -domain: "${text}" is not a domain (like cluster.local)`);
+  if (!text.split(".").every((label) => LABEL.test(label))) {
+    throw flagFault("domain", `"${text}" is not a domain (like cluster.local)`);
   }
   try {
     normalizeZone(text);
     return text;
   } catch (error) {
-    throw new FlagError(`flag -domain: "${text}": ${(error as Error).message}`);
+    throw flagFault("domain", `"${text}": ${(error as Error).message}`);
   }
 }
 
 /** No allowed character ends a word of YAML. */
 function readImage({ image }: ManifestValues): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._/@:-]{0,511}(?<!:)$/.test(image)) return image;
-  throw new FlagError(
-    `flag -image: "${image}" is not an image (like example.org/nodens:${VERSION})`,
-  );
+  throw flagFault("image", `"${image}" is not an image (like example.org/nodens:${VERSION})`);
 }
 
 function readMemory({ memory }: ManifestValues): string {
   const bytes = /^[1-9][0-9]{0,14}(|k|M|G|Ki|Mi|Gi)$/.test(memory) ? parseQuantity(memory) : null;
   if (bytes === null) {
-    throw new FlagError(`flag -memory: "${memory}" is not a size (write it like 192Mi or 1Gi)`);
+    throw flagFault("memory", `"${memory}" is not a size (write it like 192Mi or 1Gi)`);
   }
   if (bytes >= MIN_MEMORY_BYTES) return memory;
-  const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi`;
-  throw new FlagError(
-    `flag -memory: ${memory} is too little (${least} at least: the program itself takes up to 96Mi)`,
-  );
+  const least = `${MIN_MEMORY_BYTES / 2 ** 20}Mi at least: the program itself takes up to 96Mi`;
+  throw flagFault("memory", `${memory} is too little (${least})`);
 }
 
-function readRanges(values: ManifestValues): Network[] {
+function readRanges(values: ManifestValues): Range[] {
   return list(values["cluster-range"]).map((text) => {
-    const network = parseNetwork(text);
+    const network = parseRange(text);
     if (network !== null) return network;
-    throw new FlagError(
-      `flag -cluster-range: "${text}" is not a range (write it like 10.96.0.0/12)`,
-    );
+    throw flagFault("cluster-range", `"${text}" is not a range (write it like 10.96.0.0/12)`);
   });
 }
 
 function readNamespaces(values: ManifestValues): string[] {
   const names = list(values["network-policy"]);
-  const bad = names.find((name) => !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name));
+  const bad = names.find((name) => name !== name.toLowerCase() || !LABEL.test(name));
   if (bad !== undefined) {
-    throw new FlagError(`flag -network-policy: "${bad}" is not a namespace (like default,shop)`);
+    throw flagFault("network-policy", `"${bad}" is not a namespace (like default,shop)`);
   }
   if (names.length > MAX_NAMESPACES) {
-    throw new FlagError(`flag -network-policy: more than ${MAX_NAMESPACES} namespaces`);
+    throw flagFault("network-policy", `more than ${MAX_NAMESPACES} namespaces`);
   }
   return [...new Set(names)];
 }

@@ -1,18 +1,23 @@
 import { commandHost } from "../../control/host_deno.ts";
-import { readFailure } from "../../corefile/read_failure.ts";
+import { type Inherited, readInherited } from "../../inherit/cluster.ts";
+import { readConfigMaps } from "../../inherit/config_maps.ts";
 import { checkManifest } from "../../manifest/check.ts";
 import type { NodeArguments } from "../../manifest/check_arguments.ts";
 import { unifiedDiff } from "../../manifest/diff.ts";
 import { type CheckResult, type ManifestFault, readManifest } from "../../manifest/documents.ts";
 import { fillVariables, pullFault, setImage } from "../../manifest/fill.ts";
+import { inheritInto } from "../../manifest/inherit.ts";
 import { renderManifest } from "../../manifest/objects.ts";
 import type { Call, CommandIo } from "../command.ts";
+import { readFile } from "../failure.ts";
 import { FlagError, parseFlags } from "../flags.ts";
 import type { Output } from "../output.ts";
 import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 import { VERSION } from "../version.ts";
-import { type Inheritance, inheritManifest, readInheritance } from "./inherit.ts";
 import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
+
+/** nodens reads it itself, from its mount. */
+const OWN_CONFIG_MAP = "kube-dns";
 
 /** `nodens manifest`: 0, or 1 without output. */
 export async function run(
@@ -22,67 +27,80 @@ export async function run(
 ): Promise<number> {
   const asked = readManifestArguments(call);
   const { inherit } = call.values;
-  const inheritance = inherit === "" ? null : await readInheritance(inherit, { host, output });
-  if (inherit !== "" && inheritance === null) return 1;
+  const inherited = inherit === "" ? null : await readMaps(readFile(inherit, host));
+  if (inherited instanceof Error) {
+    for (const line of inherited.message.split("\n")) output.err(`${inherit}: ${line}\n`);
+    return 1;
+  }
+  const { domain } = asked.options;
+  const withInherited = (text: string, bring: boolean) =>
+    inherited === null
+      ? text
+      : inheritManifest(text, inherited, { file: inherit, output, bring, domain });
   if (asked.action === "render") {
     const why = pullFault(asked.options.image);
     if (why !== null) output.err(`warning: ${why}\n`);
     const comment = `nodens ${VERSION}: nodens manifest ${call.args.join(" ")}`;
-    const made = renderManifest(asked.options, comment);
-    if (inheritance === null) {
-      output.out(made);
-      return 0;
+    const text = withInherited(renderManifest(asked.options, comment), true);
+    if (inherited !== null) {
+      const expected = { localDns: null, kubeDns: null, domain: null, ranges: [] };
+      const manifest = { ...readManifest(text), file: inherit, text };
+      const { faults } = await checkManifest(manifest, expected, readNodeArguments);
+      if (report({ faults, warnings: [] }, "manifest", output) !== 0) return 1;
     }
-    const { domain } = asked.options;
-    const text = inheritManifest(made, inheritance, {
-      ...{ output, bring: true, domain, readArguments: readNodeArguments },
-    });
-    const { containers, configTexts } = readManifest(text);
-    const expected = { localDns: null, kubeDns: null, domain: null, ranges: [] };
-    const manifest = { containers, configTexts, strangers: [], faults: [], file: inherit, text };
-    const { faults } = await checkManifest(manifest, expected, readNodeArguments);
-    const code = report({ faults, warnings: [] }, "manifest", output);
-    if (code === 0) output.out(text);
-    return code;
+    output.out(text);
+    return 0;
   }
   const { options } = asked;
   const { file } = options;
-  let text: string;
-  try {
-    text = host.readTextFile(file);
-  } catch (error) {
-    output.err(`nodens manifest: cannot read "${file}": ${readFailure(error)}\n`);
-    return 1;
-  }
+  const text = readFile(file, host);
   if (asked.action === "check") {
-    takeOver(text, inheritance, { options, output, bring: false });
+    withInherited(text, false);
     return report(await check(text, options), file, output);
   }
-  const before = fill(text, options);
-  const filled = typeof before === "string"
-    ? takeOver(before, inheritance, { options, output, bring: true })
-    : before;
-  const result = typeof filled === "string" ? await check(filled, options) : filled;
-  const code = report(result, file, output);
-  if (code !== 0 || typeof filled !== "string") return code;
-  const after = { name: `${file} (nodens)`, text: filled };
-  output.out(asked.diff ? unifiedDiff({ name: file, text }, after) : filled);
+  const filled = fill(text, options);
+  if (typeof filled !== "string") return report(filled, file, output);
+  const made = withInherited(filled, true);
+  const code = report(await check(made, options), file, output);
+  if (code !== 0) return code;
+  const after = { name: `${file} (nodens)`, text: made };
+  output.out(asked.diff ? unifiedDiff({ name: file, text }, after) : made);
   return 0;
 }
 
-function takeOver(
+/** What CoreDNS is configured to do, or the faults of its ConfigMaps. */
+async function readMaps(text: string): Promise<Inherited | Error> {
+  try {
+    return await readInherited(await readConfigMaps(text), { skip: OWN_CONFIG_MAP });
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof AggregateError) return error;
+    throw error;
+  }
+}
+
+/** Reports what Corefiles lack; with `bring`, returns the completed manifest. */
+function inheritManifest(
   text: string,
-  inheritance: Inheritance | null,
-  { options: { domain }, output, bring }: {
-    options: FileArguments;
+  inherited: Inherited,
+  { file, output, bring, domain }: {
+    file: string;
     output: Output;
     bring: boolean;
+    domain: string;
   },
 ): string {
-  if (inheritance === null) return text;
-  return inheritManifest(text, inheritance, {
-    ...{ output, bring, domain, readArguments: readNodeArguments },
-  });
+  for (const note of inherited.notes) output.err(`note: ${file}: ${note}\n`);
+  const result = inheritInto(text, inherited, { domain, readArguments: readNodeArguments });
+  for (const { where, what, left } of result.missing) {
+    const place = `${file}: ${where}: ${what}`;
+    if (bring && left === null) output.err(`brought over: ${place}\n`);
+    else if (bring) output.err(`warning: ${place} is not brought over: ${left}\n`);
+    else {
+      const remedy = left ?? `-from with -inherit ${file} brings it over`;
+      output.err(`warning: ${place} is not in the node's Corefile (${remedy})\n`);
+    }
+  }
+  return bring ? result.text : text;
 }
 
 function fill(text: string, options: FileArguments): string | CheckResult {

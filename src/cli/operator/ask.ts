@@ -1,5 +1,6 @@
 import type { Output } from "../output.ts";
 import { controlPaths } from "../control_path.ts";
+import { CommandError } from "../failure.ts";
 
 /** A request to a serving nodens. */
 export interface VerbRequest {
@@ -9,10 +10,7 @@ export interface VerbRequest {
   parameters?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Why no answer has come: place and remedy. */
-export class NoAnswer extends Error {}
-
-/** Answers of a verb, each a JSON object; one unless the verb streams. */
+/** Answers of a verb, each a JSON object; one unless the verb streams. Throws `CommandError`. */
 export async function* ask(
   { verb, changes = false, parameters = {} }: VerbRequest,
   control: string,
@@ -25,11 +23,11 @@ export async function* ask(
   try {
     const url = `http://nodens/v1/${verb}?${new URLSearchParams(given)}`;
     const response = await fetch(url, { client, method: changes ? "POST" : "GET" });
-    if (!response.ok) throw new NoAnswer(await refusalOf(response));
+    if (!response.ok) throw new CommandError(await refusalOf(response));
     yield* readLines(response.body!);
   } catch (error) {
-    if (error instanceof NoAnswer) throw error;
-    throw new NoAnswer(`cannot ask at "${path}": ${reason(error as Error, path)}`);
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`cannot ask at "${path}": ${reason(error as Error, path)}`);
   } finally {
     client.close();
   }
@@ -37,7 +35,6 @@ export async function* ask(
 
 /** Prints the answers of a verb as text, or as they came; returns the exit code. */
 export async function printVerb<A>(
-  name: string,
   request: VerbRequest,
   { control, json, output, text }: {
     control: string;
@@ -46,16 +43,11 @@ export async function printVerb<A>(
     text: (answer: A) => string;
   },
 ): Promise<number> {
-  try {
-    for await (const answer of ask(request, control)) {
-      output.out(json ? `${JSON.stringify(answer)}\n` : text(answer as A));
-    }
-    return 0;
-  } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error;
-    output.err(`nodens ${name}: ${error.message}\n`);
-    return 1;
+  for await (const answer of ask(request, control)) {
+    output.out(json ? `${JSON.stringify(answer)}\n` : text(answer as A));
+    if (output.isClosed?.() === true) break;
   }
+  return 0;
 }
 
 async function findSocket(): Promise<string> {
@@ -67,8 +59,10 @@ async function findSocket(): Promise<string> {
       return path;
     }
   }
-  if (paths.length === 0) throw new NoAnswer("NODENS_CONTROL is off: name a socket by -control");
-  throw new NoAnswer(
+  if (paths.length === 0) {
+    throw new CommandError("NODENS_CONTROL is off: name a socket by -control");
+  }
+  throw new CommandError(
     `no nodens has a control socket at ${
       paths.join(" or ")
     } (it may run with another one: -control` +
@@ -83,7 +77,7 @@ async function* readLines(body: ReadableStream<Uint8Array>): AsyncGenerator<unkn
     rest = lines.pop()!;
     for (const line of lines) yield JSON.parse(line);
   }
-  if (rest !== "") throw new NoAnswer("the answer ends early: nodens has stopped or cut it");
+  if (rest !== "") throw new CommandError("the answer ends early: nodens has stopped or cut it");
 }
 
 async function refusalOf(response: Response): Promise<string> {

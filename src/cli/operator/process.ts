@@ -9,7 +9,7 @@ type Values = FlagValues<typeof OPERATOR_FLAGS>;
 /** `nodens reload`. */
 export function reload({ values }: Call<Values>, { output }: CommandIo): Promise<number> {
   const text = ({ at }: ReloadStatus) => `The Corefile of ${at} is served.\n`;
-  return printVerb("reload", { verb: "reload", changes: true }, { ...values, output, text });
+  return printVerb({ verb: "reload", changes: true }, { ...values, output, text });
 }
 
 /** `nodens log debug on|off`. */
@@ -22,11 +22,11 @@ export function log(
     `Debug lines are ${debug ? "logged" : "not logged"}${
       forSeconds === null ? "" : ` for ${forSeconds} s`
     }.\n`;
-  return printVerb("log", { verb: "log", changes: true, parameters }, { ...values, output, text });
+  return printVerb({ verb: "log", changes: true, parameters }, { ...values, output, text });
 }
 
 /** `nodens stop`. */
 export function stop({ values }: Call<Values>, { output }: CommandIo): Promise<number> {
   const text = () => "nodens is stopping.\n";
-  return printVerb("stop", { verb: "stop", changes: true }, { ...values, output, text });
+  return printVerb({ verb: "stop", changes: true }, { ...values, output, text });
 }

@@ -3,16 +3,33 @@ import { parseAddress } from "../../dns/address.ts";
 import { TYPE } from "../../dns/constants.ts";
 import { typeNumber, typeText } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";
+import { expandZone } from "../../dns/zone.ts";
 import { spelling } from "../command.ts";
 import {
+  boolean,
   defaultsOf,
   findFlag,
   FlagError,
   flagNames,
   type FlagValues,
+  number,
+  port as portFlag,
   type Range,
 } from "../flags.ts";
-import { PORT_FLAG, QUERY_OPTIONS } from "./options.ts";
+
+/** dig's `-p`. */
+export const PORT_FLAG = portFlag(53, "port to ask");
+
+/** dig's options; the size fits every path (DNS flag day 2020). */
+export const QUERY_OPTIONS = {
+  short: boolean("print the records' data alone"),
+  tcp: { ...boolean("ask over TCP"), alias: "vc" },
+  dnssec: { ...boolean("ask for DNSSEC records"), alias: "do" },
+  norec: { ...boolean("ask without recursion"), alias: "norecurse" },
+  bufsize: number("N", 1232, "UDP payload size to announce", { min: 0, max: 65535 }),
+  time: number("SECONDS", 5, "wait for each try", { min: 1, max: 3600 }),
+  tries: number("N", 3, "times to ask", { min: 1, max: 100 }),
+};
 
 /** A parsed command line. */
 export interface QueryRequest {
@@ -110,14 +127,10 @@ function readType(text: string): number {
   throw new FlagError(`unknown type "${text}"${hint}`);
 }
 
-/** RFC 1035 section 3.5, RFC 3596 section 2.5. */
 function reverseName(text: string): string {
   const address = parseAddress(text);
   if (address === null) {
     throw new FlagError(`-x: "${text}" is not an IP address (-x 192.0.2.1, -x 2001:db8::1)`);
   }
-  const reversed = [...address].reverse();
-  if (address.length === 4) return `${reversed.join(".")}.in-addr.arpa.`;
-  const digits = reversed.flatMap((octet) => [octet & 15, octet >> 4]);
-  return `${digits.map((digit) => digit.toString(16)).join(".")}.ip6.arpa.`;
+  return expandZone(`${text}/${address.length * 8}`)[0]!;
 }

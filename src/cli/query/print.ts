@@ -2,7 +2,7 @@ import { formatIPv6 } from "../../dns/address.ts";
 import { EDNS_DO, FLAG, TYPE } from "../../dns/constants.ts";
 import { classText, flagsText, opcodeText, rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { quoted, rdataText } from "./rdata.ts";
-import { WireReader } from "./wire.ts";
+import { WireReader } from "./message.ts";
 
 const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
 

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { formatIPv6, parseAddress } from "../../dns/address.ts";
+import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { FLAG } from "../../dns/constants.ts";
 import { askTcp, askUdp, NoReplyError, type QueryTarget } from "../../follow/dns_client.ts";
 import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../../sys/regular_file.ts";
@@ -13,6 +13,8 @@ import { formatMessage, formatShort } from "./print.ts";
 
 /** dig's exit codes. */
 export const QUERY_EXIT = { reply: 0, noReply: 9, internal: 10 } as const;
+
+type Transport = "UDP" | "TCP";
 
 /** `nodens query`: prints like dig. */
 export async function run(
@@ -58,17 +60,12 @@ export async function run(
   }
 }
 
-interface Reply {
-  message: Uint8Array;
-  transport: "UDP" | "TCP";
-}
-
 async function ask(
   { name, type, options }: QueryRequest,
   target: QueryTarget,
   output: Output,
-): Promise<Reply | null> {
-  let transport: Reply["transport"] = options.tcp ? "TCP" : "UDP";
+): Promise<{ message: Uint8Array; transport: Transport } | null> {
+  let transport: Transport = options.tcp ? "TCP" : "UDP";
   for (let left = options.tries; left > 0;) {
     const query = buildQuery({ name, type, ...options });
     const accept = (message: Uint8Array) => {
@@ -103,12 +100,8 @@ function firstServer(path: string): string {
 }
 
 async function resolveServer(server: string): Promise<string | null> {
-  const [bare, scope] = server.replace(/^\[(.*)\]$/, "$1").split("%");
-  const bytes = parseAddress(bare!);
-  if (bytes !== null) {
-    const text = bytes.length === 4 ? bare! : formatIPv6(bytes);
-    return scope === undefined ? text : `${text}%${scope}`;
-  }
+  const bare = server.replace(/^\[(.*)\]$/, "$1");
+  if (parseAddress(bare.split("%")[0]!) !== null) return canonicalAddress(bare);
   try {
     return (await lookup(server)).address;
   } catch {

@@ -1,7 +1,7 @@
 import { formatIPv6 } from "../../dns/address.ts";
 import { typeText } from "../../dns/mnemonics.ts";
-import { SERVICE_KEYS } from "../../dns/service_keys.ts";
-import type { WireReader } from "./wire.ts";
+import { SERVICE_KEYS } from "../../dns/record_text/service_parameters.ts";
+import type { WireReader } from "./message.ts";
 
 /** Unlisted types: RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
@@ -119,8 +119,9 @@ function keyText(key: number): string {
 function typesText(data: WireReader): string {
   const windows = repeated(data, () => {
     const first = data.u8() * 256;
-    const bits = Array.from(data.octets(data.u8()), (octet) => octet.toString(2).padStart(8, "0"));
-    return [...bits.join("")].flatMap((bit, i) => bit === "1" ? [typeText(first + i)] : []);
+    return [...bitsText(data.octets(data.u8()))].flatMap((bit, i) =>
+      bit === "1" ? [typeText(first + i)] : []
+    );
   });
   return windows.flat().join(" ");
 }
@@ -142,9 +143,12 @@ function hexText(octets: Uint8Array): string {
 
 /** RFC 4648 section 7. */
 function base32Text(octets: Uint8Array): string {
-  const bits = Array.from(octets, (octet) => octet.toString(2).padStart(8, "0")).join("");
-  return (bits.match(/.{1,5}/g) ?? [])
+  return (bitsText(octets).match(/.{1,5}/g) ?? [])
     .map((five) => parseInt(five.padEnd(5, "0"), 2).toString(32).toUpperCase()).join("");
+}
+
+function bitsText(octets: Uint8Array): string {
+  return Array.from(octets, (octet) => octet.toString(2).padStart(8, "0")).join("");
 }
 
 function grouped(text: string): string {

@@ -1,12 +1,19 @@
-import { commandText, planRedirect, redirectState } from "../../node/redirect/commands.ts";
+import { type RunCommand, runCommand } from "../../node/rules/command.ts";
+import {
+  applyChanges,
+  type BackendChanges,
+  IptablesError,
+  readBackends,
+  restoreCommand,
+} from "../../node/rules/iptables.ts";
 import {
   containersLeftOut,
   redirectFamilies,
   type RedirectOptions,
-} from "../../node/redirect/redirect.ts";
-import { type RunCommand, runCommand } from "../../node/rules/command.ts";
-import { applyChanges, IptablesError } from "../../node/rules/iptables.ts";
-import type { Family } from "../../node/rules/rule_text.ts";
+  redirectSet,
+} from "../../node/rules/redirect.ts";
+import { type Family, joinWords, ruleKey } from "../../node/rules/rule_text.ts";
+import { ownership, planChanges, restoreInput } from "../../node/rules/transaction.ts";
 import type { Call, CommandIo } from "../command.ts";
 import type { Output } from "../output.ts";
 import { readRedirectOptions, type RedirectValues } from "./options.ts";
@@ -23,22 +30,21 @@ export async function run(
   let code = 0;
   for (const family of [4, 6] as const) {
     const wanted = redirectFamilies(options).includes(family);
-    if (action === "status" && !wanted) continue;
     try {
       if (action === "status") {
-        if (!await printState(family, options, { output, run: runRules })) code = 1;
+        if (wanted && !await printState(family, options, { output, run: runRules })) code = 1;
         continue;
       }
       const target = action === "install" && wanted ? options : null;
       const plans = await planRedirect(family, target, runRules);
+      if (plans.length === 0) output.err(`IPv${family}: nothing to do\n`);
       for (const plan of plans) {
-        if (values.n) output.out(commandText(plan));
+        if (values.n) output.out(shellCommand(plan));
         else {
           await applyChanges(plan, { run: runRules });
           output.err(`IPv${family}: ${plan.changes.length} changes (${plan.backend})\n`);
         }
       }
-      if (plans.length === 0) output.err(`IPv${family}: nothing to do\n`);
     } catch (error) {
       if (!(error instanceof IptablesError)) throw error;
       // ip6tables may be missing unless IPv6 was requested.
@@ -50,20 +56,46 @@ export async function run(
   return code;
 }
 
+/** Changes for an installation, or removal (`null`), by backend. */
+async function planRedirect(
+  family: Family,
+  options: RedirectOptions | null,
+  run: RunCommand,
+): Promise<BackendChanges[]> {
+  const { used, other } = await readBackends(family, { run });
+  return [used, ...(other === null ? [] : [other])].map((backend) => {
+    const set = redirectSet(family, backend === used ? options : null);
+    return { family, backend: backend.name, changes: planChanges(backend.saved.rules, set) };
+  }).filter(({ changes }) => changes.length > 0);
+}
+
+function shellCommand({ family, backend, changes }: BackendChanges): string {
+  const command = restoreCommand(family, backend).join(" ");
+  return `${command} <<'EOF'\n${restoreInput(changes)}EOF\n`;
+}
+
+/** Returns whether all rules are there. */
 async function printState(
   family: Family,
   options: RedirectOptions,
   { output, run }: { output: Output; run: RunCommand },
 ): Promise<boolean> {
-  const { backend, present, missing } = await redirectState(family, options, run);
+  const { used: { name, saved } } = await readBackends(family, { run });
+  const set = redirectSet(family, options);
+  const present = saved.rules.filter(ownership(set));
+  const keys = new Set(present.map(({ table, chain, args }) => ruleKey(table, chain, args)));
+  const missing = set.wanted
+    .filter(({ table, chain, args }) => !keys.has(ruleKey(table, chain, args)));
   const state = present.length === 0
     ? "not installed"
     : missing.length === 0
-    ? `installed (${present.length} rules, ${backend})`
+    ? `installed (${present.length} rules, ${name})`
     : `${missing.length} rules are missing or different`;
   output.out(`IPv${family}: ${state}\n`);
-  for (const rule of present) output.out(`  ${rule}\n`);
+  for (const { table, chain, text } of present) output.out(`  -t ${table} -A ${chain} ${text}\n`);
   if (present.length === 0) return false;
-  for (const rule of missing) output.out(`  missing: ${rule}\n`);
+  for (const { table, chain, args } of missing) {
+    output.out(`  missing: -t ${table} -A ${chain} ${joinWords(args)}\n`);
+  }
   return missing.length === 0;
 }

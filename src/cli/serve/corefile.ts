@@ -1,8 +1,8 @@
-import { ConfigSource } from "../../control/config_source.ts";
+import { configSource } from "../../control/config_source.ts";
 import { denoHost } from "../../control/host_deno.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readConfig } from "../../loading/load.ts";
 import type { BaseCorefile } from "../../node/template/base_corefile.ts";
-import type { TemplateOptions } from "../../node/template/options.ts";
+import type { TemplateOptions } from "../../node/options.ts";
 import type { NodeContext } from "./node.ts";
 import { NODE_FLAGS } from "./node_flags.ts";
 import type { ServeOutput } from "./output.ts";
@@ -10,18 +10,11 @@ import type { ServeOutput } from "./output.ts";
 /** CoreDNS's default configuration. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** Source of the Corefile. */
-export interface CorefileOrigin {
-  readonly source: ConfigSource;
-  readonly base: BaseCorefile | null;
-  readonly listener: { onChange: (summary: string) => void };
-}
+/** Where the Corefile comes from; `listener` is called when its template or config map changes. */
+export type CorefileOrigin = NonNullable<Awaited<ReturnType<typeof openCorefile>>>;
 
 /** Finds the Corefile; null after a reported absence. */
-export async function openCorefile(
-  context: NodeContext,
-  output: ServeOutput,
-): Promise<CorefileOrigin | null> {
+export async function openCorefile(context: NodeContext, output: ServeOutput) {
   const { node, corefile } = context.options;
   const listener = { onChange: (_summary: string) => {} };
   const file = corefile || "Corefile";
@@ -49,7 +42,7 @@ export async function openCorefile(
     output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
     text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
   }
-  const source = new ConfigSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
+  const source = configSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
   return { source, base, listener };
 }
 

@@ -1,4 +1,3 @@
-import type { NodeOptions } from "../../node/template/options.ts";
 import { type HttpAddress, parseHttpAddress } from "../../plugins/http_address.ts";
 import {
   boolean,
@@ -28,6 +27,7 @@ export const SERVE_FLAGS = {
   ),
   pidfile: text("FILE", "write the process id to this file"),
   control: text("PATH", "socket for flush, lookup and other commands; auto or off", "auto"),
+  top: choice("SWITCH", ["on", "off"], "keep what top and watch show; off: observe no queries"),
   plugins: boolean("list the plugins and exit"),
   version: boolean("print the version and exit"),
   workers: number("NUMBER", 1, "data planes that share the ports", { min: 1, max: 64 }),
@@ -46,24 +46,18 @@ export const SERVE_FLAGS = {
 export type ServeValues = FlagValues<typeof SERVE_FLAGS>;
 
 /** A checked command line. */
-export interface ServeOptions {
-  readonly values: ServeValues;
-  /** Path of the Corefile; "" if unset. */
-  readonly corefile: string;
-  readonly node: NodeOptions;
-  readonly rules: ReturnType<typeof readRuleOptions>;
-  readonly metricsAddresses: readonly HttpAddress[];
-}
+export type ServeOptions = ReturnType<typeof readServeOptions>;
 
 /** Checks flags. Throws `FlagError`. */
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
-): ServeOptions {
+) {
   checkClientFlags(values, given);
   const node = readNodeOptions(values, given);
   const corefile = values.conf || (given.has("corefile") ? values.corefile : "");
   return {
     values,
+    /** Path; "" if unset. */
     corefile: node.template?.target ?? corefile,
     node,
     rules: readRuleOptions(values, node),

@@ -7,10 +7,10 @@ import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import type { NodeRole } from "../../node/node_role.ts";
 import { ruleFamilies } from "../../node/rule_plan.ts";
 import { OWN_MARK } from "../../node/rules/rules.ts";
-import type { HttpAddress } from "../../plugins/http_address.ts";
+import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import { readKernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
-import { requireMarks } from "../../sys/mark.ts";
+import { requireMarks } from "../../sys/socket_options.ts";
 import type { ServeOptions } from "./flags.ts";
 import type { NodeMetrics } from "./node_metrics.ts";
 
@@ -114,7 +114,10 @@ export async function freeMetricsAddresses(
       free.push(address);
     } catch (error) {
       const why = (error as Error).message.replace(/ \(os error \d+\)$/, "");
-      logger.log("error", `no metrics on ${host}:${port}: ${why} (-metrics-listen-address)`);
+      logger.log(
+        "error",
+        `no metrics on ${httpAddressText(address)}: ${why} (-metrics-listen-address)`,
+      );
     }
   }
   return free;

@@ -1,9 +1,8 @@
-import { formatDuration, parseDuration } from "../../corefile/durations.ts";
+import { formatDuration, MAX_DURATION_MS, parseDuration } from "../../corefile/values.ts";
 import { quote } from "../../corefile/quote.ts";
-import { MAX_DURATION_MS } from "../../corefile/values.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
-import type { NodeOptions, TemplateOptions } from "../../node/template/options.ts";
+import type { NodeOptions, TemplateOptions } from "../../node/options.ts";
 import { parseHttpAddress } from "../../plugins/http_address.ts";
 import { boolean, FlagError, type FlagValues, port, text } from "../flags.ts";
 
@@ -82,17 +81,17 @@ function readTemplate(
   // As in node-cache, -conf overrides -corefile.
   const target = values.conf === "" ? readPath("corefile", values) : values.conf;
   if (target === baseFile) {
-    throw new FlagError(
-      `flag -basecorefile: ${quote(baseFile)} is the file that the Corefile is written to ` +
-        "(-conf and -corefile name that one)",
+    const remedy = "-conf and -corefile name that one";
+    throw wrong(
+      "basecorefile",
+      baseFile,
+      `is the file that the Corefile is written to (${remedy})`,
     );
   }
   const service = values.upstreamsvc;
   if (!/^[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i.test(service)) {
-    throw new FlagError(
-      `flag -upstreamsvc: ${quote(service)} is not the name of a Service (write it without its ` +
-        "namespace, like kube-dns-upstream)",
-    );
+    const remedy = "write it without its namespace, like kube-dns-upstream";
+    throw wrong("upstreamsvc", service, `is not the name of a Service (${remedy})`);
   }
   const config = values.kubednscm;
   return {
@@ -144,16 +143,16 @@ function uselessAddress(bytes: Uint8Array): string | null {
 }
 
 function readInterfaceName(name: string): string {
-  const wrong = (why: string) =>
-    new FlagError(`flag -interfacename: ${quote(name)} ${why} (the default is nodelocaldns)`);
-  if (name === "") throw wrong("is empty");
+  const fault = (why: string) =>
+    wrong("interfacename", name, `${why} (the default is nodelocaldns)`);
+  if (name === "") throw fault("is empty");
   const size = new TextEncoder().encode(name).length;
   if (size > MAX_INTERFACE_NAME) {
-    throw wrong(`is ${size} octets long, Linux takes at most ${MAX_INTERFACE_NAME}`);
+    throw fault(`is ${size} octets long, Linux takes at most ${MAX_INTERFACE_NAME}`);
   }
   // deno-lint-ignore no-control-regex
   if (name === "." || name === ".." || /[\s/:%\x00]/.test(name)) {
-    throw wrong("is not an interface name: it must not have spaces or / : %");
+    throw fault("is not an interface name: it must not have spaces or / : %");
   }
   return name;
 }
@@ -164,15 +163,11 @@ function readSyncInterval(text: string): number {
   const ms = parseDuration(seconds ?? text);
   const { min, max } = SYNC_INTERVAL_MS;
   if (ms === null) {
-    throw new FlagError(
-      `flag -syncinterval: ${quote(text)} is not a duration (write 60, 60s or 1m)`,
-    );
+    throw wrong("syncinterval", text, "is not a duration (write 60, 60s or 1m)");
   }
-  if (ms < min || ms > max) {
-    const range = `${formatDuration(min)} to ${formatDuration(max)}`;
-    throw new FlagError(`flag -syncinterval: ${quote(text)} is out of range (${range})`);
-  }
-  return ms;
+  if (ms >= min && ms <= max) return ms;
+  const range = `${formatDuration(min)} to ${formatDuration(max)}`;
+  throw wrong("syncinterval", text, `is out of range (${range})`);
 }
 
 function readPath(name: "basecorefile" | "corefile", values: NodeValues): string {
@@ -190,9 +185,7 @@ function readDomain(text: string): string {
     return text;
   } catch (error) {
     const why = (error as Error).message;
-    throw new FlagError(
-      `flag -domain: ${quote(text)} is not a domain (like cluster.local): ${why}`,
-    );
+    throw wrong("domain", text, `is not a domain (like cluster.local): ${why}`);
   }
 }
 
@@ -202,8 +195,10 @@ function readEndpoint(text: string): string {
   const isWord = !/[\s"#]/.test(text);
   const withVariable = /\{[$%][^{}]+\}/.test(text);
   if (text === "" || isWord && (withVariable || parseHttpAddress(text) !== null)) return text;
-  throw new FlagError(
-    `flag -prometheus-listen-address: ${quote(text)} is not an address (HOST:PORT, [IPV6]:PORT or` +
-      " :PORT)",
-  );
+  const forms = "HOST:PORT, [IPV6]:PORT or :PORT";
+  throw wrong("prometheus-listen-address", text, `is not an address (${forms})`);
+}
+
+function wrong(flag: keyof typeof NODE_FLAGS, value: string, why: string): FlagError {
+  return new FlagError(`flag -${flag}: ${quote(value)} ${why}`);
 }

@@ -1,6 +1,6 @@
 import type { SelfChecks } from "../../control/plane/self_checks.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
-import type { FamilyState } from "../../node/family_rules.ts";
+import type { FamilyRules } from "../../node/family_rules.ts";
 import { SETUP_ERRORS, type SetupError } from "../../node/node_role.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
 import { type FailOpenLevel, HEARTBEAT_SECONDS } from "../../node/rules/rules.ts";
@@ -29,7 +29,7 @@ export class NodeMetrics {
       .set(LEVEL_VALUES[level]);
 
   /** Publishes whether a family's rules are in place. */
-  readonly onRules = ({ family, problem }: Pick<FamilyState, "family" | "problem">): void =>
+  readonly onRules = ({ family, problem }: Pick<FamilyRules, "family" | "problem">): void =>
     this.#registry.gauge("nodens_node_rules", { family: `${family}` }).set(
       problem === null ? 1 : 0,
     );

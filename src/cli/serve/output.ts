@@ -1,7 +1,11 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
-import { readDescriptor } from "../../control/log/journal.ts";
+import { systemClock } from "../../base/clock.ts";
+import {
+  inContainer,
+  type LogTime,
+  needsTime,
+  readDescriptor,
+} from "../../control/log/destination.ts";
 import { type LogFormat, logLine, type LogTarget } from "../../control/log/log_line.ts";
-import { inContainer, type LogOptions, needsTime } from "../../control/log/log_time.ts";
 import { Logger } from "../../control/log/logger.ts";
 import { processOutput } from "../output.ts";
 
@@ -10,25 +14,17 @@ const LAST_WORDS_MS = 500;
 /** Output while serving: log on stdout, faults on stderr. */
 export class ServeOutput {
   readonly logger: Logger;
-  readonly format: LogFormat;
   readonly #errors: LogTarget;
   readonly #exit: (code: number) => never;
-  readonly #clock: Clock;
 
-  constructor(
-    targets: { log: LogTarget; errors: LogTarget },
-    exit: (code: number) => never,
-    clock: Clock = systemClock,
-  ) {
-    this.logger = new Logger(targets.log);
-    this.format = targets.log.format;
-    this.#errors = targets.errors;
+  constructor(log: LogTarget, errors: LogTarget, exit: (code: number) => never) {
+    this.logger = new Logger(log);
+    this.#errors = errors;
     this.#exit = exit;
-    this.#clock = clock;
   }
 
   static async open(
-    { format, time }: LogOptions,
+    { format, time }: { format: LogFormat; time: LogTime },
     exit: (code: number) => never,
   ): Promise<ServeOutput> {
     const container = inContainer({ env: (name) => Deno.env.get(name), exists });
@@ -36,7 +32,7 @@ export class ServeOutput {
       const { journal, file } = await readDescriptor(descriptor);
       return { format, journal, time: needsTime(time, { journal, file, container }) };
     };
-    return new ServeOutput({ log: await target(1), errors: await target(2) }, exit);
+    return new ServeOutput(await target(1), await target(2), exit);
   }
 
   warn(text: string): void {
@@ -51,7 +47,7 @@ export class ServeOutput {
 
   /** Ends the process even if output blocks. */
   die(text: string, code: number): void {
-    this.#clock.after(LAST_WORDS_MS, () => this.#exit(code));
+    systemClock.after(LAST_WORDS_MS, () => this.#exit(code));
     this.fatal(text).finally(() => this.#exit(code));
   }
 
@@ -61,7 +57,7 @@ export class ServeOutput {
   }
 
   #lines(level: "warning" | "error" | "fatal", text: string): string {
-    const timeMs = this.#clock.wall();
+    const timeMs = systemClock.wall();
     return text.split("\n").map((line) => logLine({ level, line, timeMs }, this.#errors)).join("");
   }
 }

@@ -1,10 +1,10 @@
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
-import type { NodeOptions } from "../../node/template/options.ts";
+import type { NodeOptions } from "../../node/options.ts";
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
-import type { RedirectOptions } from "../../node/redirect/redirect.ts";
+import type { RedirectOptions } from "../../node/rules/redirect.ts";
 import { type Destination, familyOf } from "../../node/rules/rules.ts";
 import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
-import { checkRedirect } from "../redirect/options.ts";
+import { readRedirectOptions } from "../redirect/options.ts";
 
 /** Flags without a counterpart in node-cache. */
 export const RULE_FLAGS = {
@@ -54,18 +54,18 @@ function readRedirect(
     node.localIps.find((address) => familyOf(address) === family) ?? []
   );
   const interfaces = values["redirect-interface"];
-  return checkRedirect({
+  return readRedirectOptions({
     to: values["redirect-to"] || own.join(","),
     port: node.dnsPort,
     only: which === "all" ? "" : which,
     except: values["redirect-except"],
-    exceptUser: values["redirect-except-uid"],
-    interfaces: interfaces === "none" ? "" : interfaces,
+    "except-uid": values["redirect-except-uid"],
+    interface: interfaces === "none" ? "" : interfaces,
     containers: interfaces !== "none",
-    failOpen,
+    failopen: failOpen,
   }, {
     ...{ to: "redirect-to", port: "dns.port", only: "redirect", except: "redirect-except" },
-    ...{ exceptUser: "redirect-except-uid", interfaces: "redirect-interface" },
+    ...{ "except-uid": "redirect-except-uid", interface: "redirect-interface" },
   });
 }
 

@@ -1,11 +1,13 @@
+import { systemClock } from "../../base/clock.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
+import type { Logger } from "../../control/log/logger.ts";
+import type { NodeRole } from "../../node/node_role.ts";
 import { inheritSockets } from "../../control/service/inherited_sockets.ts";
-import { surviveErrors } from "../../control/last_resort.ts";
+import { surviveErrors } from "../../control/exceptions.ts";
 import { releaseAtRest } from "../../control/rest_watch.ts";
 import type { ControlOptions } from "../../control/operator/open.ts";
 import type { ControlSocket } from "../../control/operator/socket.ts";
-import type { Logger } from "../../control/log/logger.ts";
 import { Reloader } from "../../control/reloader.ts";
 import { Server } from "../../control/server.ts";
 import { neighboursText, SharedAddresses } from "../../control/plane/shared_addresses.ts";
@@ -119,16 +121,14 @@ async function serve(
   const looped = Promise.withResolvers<number>();
   let server: Server;
   const role = await makeNodeRole(context, () => server.checks);
-  const wanted = driver === "linux"
+  const addresses = driver === "linux"
     ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
     : null;
-  wanted?.disregard(inherited.sockets?.descriptors ?? []);
-  const neighbours = wanted?.neighbours() ?? [];
-  const isBeside = () => (wanted?.neighbours() ?? []).length > 0;
-  if (neighbours.length > 0) {
-    const where = neighboursText(neighbours);
-    logger.log("info", `another process is bound to ${where}; starting beside it`);
-  }
+  addresses?.disregard(inherited.sockets?.descriptors ?? []);
+  const neighbours = () => addresses?.neighbours() ?? [];
+  const isBeside = () => neighbours().length > 0;
+  const where = neighboursText(neighbours());
+  if (where !== "") logger.log("info", `another process is bound to ${where}; starting beside it`);
   try {
     role?.prepare();
     server = new Server(loaded.config, {
@@ -139,14 +139,16 @@ async function serve(
       marks: ownMarks(context),
       registry,
       logger,
-      logsFields: output.format === "json",
+      clock: systemClock,
+      logsFields: values["log-format"] === "json",
+      observes: values.top === "on",
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
         isBeside,
         optional: node.localIps.length > 0,
       }),
       build: { version: VERSION, deno: Deno.version.deno },
-      onDead: (why) => output.die(`${why}; ending the process so that it is started afresh`, 3),
+      onDead: (why) => output.die(`${why}; ending the process so that it is restarted`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
         // In order: removes interface and rules.
@@ -169,7 +171,9 @@ async function serve(
     onStart: () => manager.reloading(),
     onDone: (status) => {
       server.status.reload = status;
-      const refused = `reload refused, what was before is served: ${status.faults.join("; ")}`;
+      const refused = `reload refused, the previous Corefile is served: ${
+        status.faults.join("; ")
+      }`;
       manager.ready(status.ok ? servingText(server.config) : refused);
     },
   });
@@ -214,6 +218,17 @@ async function serve(
   await Promise.race([control?.close(), hurried]);
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
+  await stopServing(server, role, { hurried, logger });
+  if (pidfile !== "") removePidFile(pidfile);
+  return code;
+}
+
+/** Stops; interface and rules stay if another process goes on with the addresses. */
+async function stopServing(
+  server: Server,
+  role: NodeRole | null,
+  { hurried, logger }: { hurried: Promise<void>; logger: Logger },
+): Promise<void> {
   const succeeded = server.hasNeighbours();
   if (succeeded) {
     logger.log("info", "another process accepts queries at the same addresses: it goes on");
@@ -222,14 +237,9 @@ async function serve(
   }
   await server.stop(hurried, { succeeded });
   // The other process may have stopped.
-  if (server.hasNeighbours()) {
-    await role?.leave();
-  } else {
-    if (succeeded) await role?.turnAway();
-    await role?.release();
-  }
-  if (pidfile !== "") removePidFile(pidfile);
-  return code;
+  if (server.hasNeighbours()) return await role?.leave();
+  if (succeeded) await role?.turnAway();
+  await role?.release();
 }
 
 /** Imported on demand, as few ask for it. */

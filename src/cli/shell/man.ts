@@ -36,21 +36,14 @@ const FILES: Meanings = {
   "/etc/resolv.conf": "Servers of the host, for query, and for a forward that names the file.",
 };
 
-const EXAMPLES: readonly (readonly [example: string, meaning: string])[] = [
-  [
-    "nodens -conf Corefile -p 1053",
+const EXAMPLES: Meanings = {
+  "nodens -conf Corefile -p 1053":
     "Serve a Corefile, with 1053 as the port of blocks that name none",
-  ],
-  ["nodens check Corefile", "Look for faults in it"],
-  [
-    "nodens query example.org MX @127.0.0.1 -p 1053 +short",
-    "Ask the server that was started above",
-  ],
-  [
-    "nodens redirect install -n -to 169.254.20.10",
+  "nodens check Corefile": "Look for faults in it",
+  "nodens query example.org MX @127.0.0.1 -p 1053 +short": "Ask the server that was started above",
+  "nodens redirect install -n -to 169.254.20.10":
     "Print the commands that send the host's queries to nodens",
-  ],
-];
+};
 
 const MAX_WIDTH = 70;
 
@@ -76,7 +69,7 @@ export function manualPage(commands: readonly Command[], version: string): strin
     ".Sh DESCRIPTION",
     ...DESCRIPTION.flatMap((paragraph) => [text(paragraph), ".Pp"]),
     "Flags take one dash or two, and their value after a blank or an equals sign:",
-    ...flagList(serve.flags),
+    ...flagList(serve.flags, "-"),
     ".Sh COMMANDS",
     ...named.flatMap(commandSection),
     ".Sh SIGNALS",
@@ -88,7 +81,7 @@ export function manualPage(commands: readonly Command[], version: string): strin
     ".Sh EXIT STATUS",
     ...codeList(serve),
     ".Sh EXAMPLES",
-    ...EXAMPLES.flatMap(([example, meaning], i) => [
+    ...Object.entries(EXAMPLES).flatMap(([example, meaning], i) => [
       ...(i === 0 ? [] : [".Pp"]),
       text(`${meaning}:`),
       `.Dl ${argument(example)}`,
@@ -111,31 +104,23 @@ function commandSection(command: Command): string[] {
     `.Ss nodens ${argument(name)}`,
     text(sentence(summary)),
     ...description.flatMap((paragraph) => [".Pp", text(paragraph)]),
-    ...flagList(shownFlags(command)),
-    ...(plusOptions === undefined ? [] : plusList(plusOptions)),
+    ...flagList(shownFlags(command), "-"),
+    ...(plusOptions === undefined ? [] : flagList(plusOptions, "+")),
     ".Pp",
     "Exit status:",
     ...codeList(command),
   ];
 }
 
-function flagList(flags: Flags): string[] {
+function flagList(flags: Flags, sign: "-" | "+"): string[] {
   return list(
     Object.entries(flags).map(([name, flag]) => {
-      const spelt = namesOf(name, flag).map((one) => `Fl ${argument(one)}`).join(" , ");
-      return [`It ${spelt}${flag.value && ` Ar ${argument(flag.value)}`}`, meaning(flag)];
-    }),
-  );
-}
-
-function plusList(options: Flags): string[] {
-  return list(
-    Object.entries(options).map(([name, flag]) => {
-      const value = flag.value && `=${flag.value}`;
-      const spelt = namesOf(name, flag).map((one) => `Cm ${argument(`+${one}${value}`)}`).join(
-        " , ",
+      const { value } = flag;
+      const spelt = namesOf(name, flag).map((one) =>
+        sign === "-" ? `Fl ${argument(one)}` : `Cm ${argument(`+${one}${value && `=${value}`}`)}`
       );
-      return [`It ${spelt}`, meaning(flag)];
+      const operand = sign === "-" && value !== "" ? ` Ar ${argument(value)}` : "";
+      return [`It ${spelt.join(" , ")}${operand}`, meaning(flag)];
     }),
   );
 }
@@ -144,7 +129,7 @@ function codeList({ exitCodes }: Command): string[] {
   return list(exitCodes.map(([code, what]) => [`It ${code}`, sentence(what)]));
 }
 
-function namedList(items: Readonly<Record<string, string>>, macro: string): string[] {
+function namedList(items: Meanings, macro: string): string[] {
   return list(Object.entries(items).map(([name, what]) => [`${macro} ${argument(name)}`, what]));
 }
 

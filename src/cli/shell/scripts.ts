@@ -3,19 +3,15 @@ import { VERSION } from "../version.ts";
 
 /** `nodens completion SHELL`. */
 export function run({ rest: [shell] }: Call, { output }: CommandIo): number {
-  output.out(completionScript(shell as keyof typeof SCRIPTS));
+  output.out(SCRIPTS[shell as keyof typeof SCRIPTS]);
   return 0;
-}
-
-/** A completion script, which calls `nodens __complete`. */
-export function completionScript(shell: keyof typeof SCRIPTS): string {
-  return SCRIPTS[shell];
 }
 
 const title = (shell: string) =>
   `# ${shell} completion for nodens ${VERSION}, printed by "nodens completion ${shell}".`;
 
-const SCRIPTS = {
+/** Completion scripts, which call `nodens __complete`. */
+export const SCRIPTS = {
   /** bash 3.2 and later. */
   bash: `${title("bash")}
 

@@ -1,68 +1,61 @@
 import type { Status } from "../../control/endpoints/status.ts";
-import { literalHost } from "../../plugins/http_address.ts";
+import {
+  type HttpAddress,
+  httpAddressText,
+  literalHost,
+  parseHttpAddress,
+} from "../../plugins/http_address.ts";
 import type { Call, CommandIo } from "../command.ts";
+import { CommandError } from "../failure.ts";
 import { FlagError } from "../flags.ts";
 import { statusText } from "./text.ts";
 
-const DEFAULT = { host: "localhost", port: "9153" } as const;
-
-/** `nodens status`: 0, or 1 without a status. */
+/** `nodens status`. */
 export async function run(
   { values: { json, timeout }, rest: [address = ""] }: Call<{ json: boolean; timeout: number }>,
   { output }: CommandIo,
 ): Promise<number> {
-  const [host, port] = readAddress(address);
-  try {
-    const text = await fetchStatus(host, port, timeout);
-    output.out(json ? text : statusText(JSON.parse(text) as Status));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof NoStatusError)) throw error;
-    output.err(`nodens status: ${error.message}\n`);
-    return 1;
-  }
+  const text = await fetchStatus(readAddress(address), timeout);
+  output.out(json ? text : statusText(JSON.parse(text) as Status));
+  return 0;
 }
 
-class NoStatusError extends Error {}
-
-function readAddress(text: string): [host: string, port: string] {
+function readAddress(text: string): HttpAddress {
   const bare = text.replace(/^http:\/\//, "").replace(/\/(status)?$/, "");
-  const match = /^(\[[0-9a-fA-F:.%]+\]|[^:/\[\]\s]*)(?::([0-9]{1,5}))?$/.exec(bare);
-  const port = match?.[2] ?? DEFAULT.port;
-  if (match === null || Number(port) < 1 || Number(port) > 65535) {
+  const address = parseHttpAddress(/:[0-9]+$/.test(bare) ? bare : `${bare}:9153`);
+  if (address === null || address.port === 0) {
     throw new FlagError(`"${text}" is not an address (write localhost:9153 or [::1]:9153)`);
   }
-  return [match[1] || DEFAULT.host, port];
+  return { ...address, host: address.host || "localhost" };
 }
 
-async function fetchStatus(host: string, port: string, timeoutSeconds: number): Promise<string> {
-  const address = `${host}:${port}`;
+async function fetchStatus({ host, port }: HttpAddress, timeoutSeconds: number): Promise<string> {
+  const address = httpAddressText({ host, port });
+  const url = `http://${httpAddressText({ host: literalHost(host), port })}/status`;
   let response: Response;
   let text: string;
   try {
-    response = await fetch(`http://${literalHost(host)}:${port}/status`, {
-      signal: AbortSignal.timeout(timeoutSeconds * 1000),
-      redirect: "error",
-    });
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+    response = await fetch(url, { signal, redirect: "error" });
     text = await response.text();
   } catch (error) {
     if ((error as Error).name === "TimeoutError") {
-      throw new NoStatusError(`${address} has not answered within ${timeoutSeconds} s`);
+      throw new CommandError(`${address} has not answered within ${timeoutSeconds} s`);
     }
-    throw new NoStatusError(
+    throw new CommandError(
       `cannot get http://${address}/status: ${reason(error as Error)} (nodens serves it if its` +
         ` Corefile has "prometheus"; for another address: nodens status ADDRESS)`,
     );
   }
   if (response.status === 404) {
-    throw new NoStatusError(
+    throw new CommandError(
       `${address} has no /status for this machine: nodens shows it on its own loopback interface` +
         ` alone (run it there, as in "kubectl exec POD -- nodens status"), and other programs not` +
         ` at all`,
     );
   }
   if (!response.ok) {
-    throw new NoStatusError(
+    throw new CommandError(
       `${address} answers ${response.status} to /status: that is not nodens, or an older one`,
     );
   }
@@ -71,7 +64,7 @@ async function fetchStatus(host: string, port: string, timeoutSeconds: number): 
   } catch {
     // Reported below.
   }
-  throw new NoStatusError(`${address} answers, but not with a status: that is not nodens`);
+  throw new CommandError(`${address} answers, but not with a status: that is not nodens`);
 }
 
 function reason({ message, cause }: Error): string {

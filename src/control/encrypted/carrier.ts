@@ -1,6 +1,5 @@
 import type { LaneEndpoint } from "../../io/lane_link.ts";
-import { closeConnection } from "./tls/close.ts";
-import type { SecureConnection } from "./tls/connect.ts";
+import { closeConnection, type SecureConnection } from "./tls/connection.ts";
 import type { TlsContext } from "./tls/context.ts";
 import { explainBreak, explainEnd, isRefusal } from "./tls/failure.ts";
 

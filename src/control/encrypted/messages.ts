@@ -50,6 +50,6 @@ export function tlsStatsMemory(): SharedArrayBuffer {
 }
 
 /** Statistics index of a close reason. */
-export function closedPlace(reason: TlsCloseReason): number {
+export function closedIndex(reason: TlsCloseReason): number {
   return TLS_STAT.CLOSED + TLS_CLOSE_REASONS.indexOf(reason);
 }

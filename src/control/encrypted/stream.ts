@@ -3,7 +3,7 @@ import { type Carrier, type CarrierEvents, FrameCarrier } from "./carrier.ts";
 import { HttpCarrier } from "./http/carrier.ts";
 import { FileHangs } from "./tls/bounded_reads.ts";
 import type { Holder } from "./tls/byte_budget.ts";
-import { closeConnection } from "./tls/close.ts";
+import { closeConnection } from "./tls/connection.ts";
 import { connectTls } from "./tls/connect.ts";
 import type { TlsContext } from "./tls/context.ts";
 import { UpstreamRefused } from "./tls/failure.ts";

@@ -8,7 +8,7 @@ import type { SeriesBook } from "../../metrics/series.ts";
 import { usesTls } from "../../plugins/config_traits.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
 import {
-  closedPlace,
+  closedIndex,
   type LaneState,
   TLS_STAT,
   type TlsMemory,
@@ -30,11 +30,6 @@ const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 
 const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
-
-/** Test options of `TlsThread`. */
-export interface TlsThreadOptions {
-  clock?: Clock;
-}
 
 /** A data plane as seen by `TlsThread`. */
 export interface LaneUser {
@@ -63,10 +58,7 @@ export class TlsThread {
   #cancelFinish: Cancel = () => {};
   #cancelWatch: Cancel = () => {};
 
-  constructor(
-    log: (level: LogLevel, line: string) => void,
-    { clock = systemClock }: TlsThreadOptions = {},
-  ) {
+  constructor(log: (level: LogLevel, line: string) => void, clock: Clock = systemClock) {
     this.#log = log;
     this.#clock = clock;
   }
@@ -118,7 +110,7 @@ export class TlsThread {
   }
 
   addMetrics(book: SeriesBook): void {
-    const current = (place: number) => this.running ? this.#values[place]! : 0;
+    const current = (index: number) => this.running ? this.#values[index]! : 0;
     book.add("nodens_tls_threads", {}, this.running ? 1 : 0);
     book.add("nodens_tls_thread_restarts_total", {}, this.restarts);
     book.add("nodens_tls_streams", {}, current(TLS_STAT.STREAMS));
@@ -127,7 +119,7 @@ export class TlsThread {
     book.add("nodens_tls_heap_bytes", {}, current(TLS_STAT.HEAP_BYTES));
     book.add("nodens_unhandled_errors_total", {}, this.#values[TLS_STAT.ERRORS]!);
     for (const reason of TLS_CLOSE_REASONS) {
-      const count = this.#values[closedPlace(reason)]!;
+      const count = this.#values[closedIndex(reason)]!;
       book.add("nodens_tls_streams_closed_total", { reason }, count);
     }
   }

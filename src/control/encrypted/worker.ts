@@ -4,10 +4,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
 import { GarbageWatch } from "../../sys/garbage.ts";
 import { openLibc } from "../../sys/libc.ts";
-import { exceptionText, thrownBy } from "../exception_text.ts";
+import { exceptionText, thrownBy } from "../exceptions.ts";
 import { TlsLane } from "./lane.ts";
 import {
-  closedPlace,
+  closedIndex,
   TLS_STAT,
   type TlsThreadCommand,
   type TlsThreadData,
@@ -38,7 +38,7 @@ const context: TlsContext = {
   files: new CredentialFiles(),
   refusals: new Refusals(systemClock),
   handshakeMs: HANDSHAKE_MS,
-  count: (reason) => void values[closedPlace(reason)]!++,
+  count: (reason) => void values[closedIndex(reason)]!++,
   allocated: (sizeBytes) => garbage.look(allocatedBytes += sizeBytes),
 };
 const lanes = new Map<number, { lane: TlsLane; port: MessagePort }>();

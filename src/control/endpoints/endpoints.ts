@@ -1,14 +1,13 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
-import { HealthProbe, type HealthProbeOptions } from "./health_probe.ts";
+import { type HealthProbe, type HealthProbeOptions, makeHealthProbe } from "./health_probe.ts";
 import type { HttpContext } from "./http/connection.ts";
 import { type HttpReply, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
-import { MetricsSource } from "./metrics_source.ts";
-import { Profiles } from "./profiles.ts";
-import { Readiness } from "./readiness.ts";
+import { makeMetricsSource, type MetricsSource } from "./metrics_source.ts";
+import { profileRoutes } from "./profiles.ts";
+import { makeReadiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
 
 /** Options of `Endpoints`. */
@@ -16,28 +15,26 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   planes: readonly DataPlane[];
   build: { version: string; deno: string };
   metricsAddresses: readonly HttpAddress[];
-  status?: StatusSource;
+  status: StatusSource;
 }
 
 /** Serves the `prometheus`, `health`, `ready` and `pprof` directives. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
-  readonly #clock: Clock;
   readonly #servers: HttpServers;
   readonly #metrics: MetricsSource;
   readonly #probe: HealthProbe;
-  readonly #profiles: Profiles;
+  readonly #profiles: ReturnType<typeof profileRoutes>;
   #probed: Config | null = null;
   #lameduckMs = 0;
   #stopping = false;
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
     this.#servers = new HttpServers(options);
-    this.#metrics = new MetricsSource(options);
-    this.#probe = new HealthProbe(options);
-    this.#profiles = new Profiles(options.planes, this.#clock);
+    this.#metrics = makeMetricsSource(options);
+    this.#probe = makeHealthProbe(options);
+    this.#profiles = profileRoutes(options.planes, options.clock);
   }
 
   /**
@@ -46,11 +43,10 @@ export class Endpoints {
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;
-    const { metricsAddresses, status, planes } = this.#options;
+    const { metricsAddresses, status, planes, clock } = this.#options;
     const routes: HttpRoute[] = [];
     const addMetrics = ({ host, port }: HttpAddress) => {
       routes.push({ host, port, path: "/metrics", handler: this.#metrics.serve });
-      if (status === undefined) return;
       const handler = () => status.respond();
       // Zones, upstreams and file names are confidential.
       routes.push({ host, port, path: "/status", handler, localOnly: true });
@@ -65,19 +61,19 @@ export class Endpoints {
     for (const same of Map.groupBy(readies, httpAddressText).values()) {
       const { host, port } = same[0]!;
       const blocks = new Map(same.map(({ block, continuously }) => [block, { continuously }]));
-      const readiness = new Readiness({ planes, config, blocks, clock: this.#clock });
-      const handler = () => this.#ready(readiness);
+      const missing = makeReadiness({ planes, config, blocks, clock });
+      const handler = () => this.#ready(missing);
       routes.push({ host, port, path: "/ready", probe: true, handler });
     }
     for (const { kind, host, port } of endpoints) {
       if (kind !== "pprof") continue;
-      routes.push(...this.#profiles.routes.map((route) => ({ host, port, ...route })));
+      routes.push(...this.#profiles.map((route) => ({ host, port, ...route })));
     }
     this.#servers.apply(routes, shared);
     this.#stopping = false;
     this.#lameduckMs = Math.max(0, ...healths.map(({ lameduckMs }) => lameduckMs));
     this.#metrics.configure(config);
-    if (status !== undefined) status.config = config;
+    status.config = config;
     this.#probed = healths.length > 0 ? config : null;
   }
 
@@ -96,7 +92,7 @@ export class Endpoints {
     if (this.#lameduckMs === 0) return;
     const text = `plugin/health: stopping in ${this.#lameduckMs / 1000} s (lameduck)`;
     this.#options.log("info", text);
-    await this.#clock.sleep(this.#lameduckMs);
+    await this.#options.clock.sleep(this.#lameduckMs);
   }
 
   async stop(limitMs: number): Promise<void> {
@@ -110,9 +106,9 @@ export class Endpoints {
     return fault === null ? textReply(200, "OK") : textReply(503, `${fault}\n`);
   }
 
-  async #ready(readiness: Readiness): Promise<HttpReply> {
+  async #ready(missing: () => Promise<string[]>): Promise<HttpReply> {
     if (this.#stopping) return textReply(503, "Shutting down\n");
-    const missing = await readiness.missing();
-    return missing.length === 0 ? textReply(200, "OK") : textReply(503, `${missing.join("\n")}\n`);
+    const names = await missing();
+    return names.length === 0 ? textReply(200, "OK") : textReply(503, `${names.join("\n")}\n`);
   }
 }

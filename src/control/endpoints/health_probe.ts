@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+import type { Cancel, Clock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { SLIM_TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { LogLevel } from "../../engine/handler.ts";
@@ -11,6 +11,7 @@ const SAMPLE_MS = 1000;
 /** Data planes beat every second. */
 const SILENT_MS = 2000;
 const MAX_TARGETS = 16;
+const LOOPBACK: Record<string, string> = { "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 /** Options of a `HealthProbe`. */
 export interface HealthProbeOptions {
@@ -20,66 +21,25 @@ export interface HealthProbeOptions {
   /** SO_MARK that exempts queries from redirection. */
   mark?: number;
   log: (level: LogLevel, line: string) => void;
-  clock?: Clock;
+  clock: Clock;
 }
 
 /** Reports whether data planes answer (`SelfCheck`), even if the control plane is busy. */
-export class HealthProbe {
-  readonly #options: HealthProbeOptions;
-  readonly #clock: Clock;
-  readonly #duration: { observe(value: number): void };
-  readonly #failures: { add(): void };
-  readonly #started = Promise.withResolvers<void>();
-  #firstRound: Promise<void> = this.#started.promise;
-  #cancel: Cancel | null = null;
-  #rounds = 0;
-  #loggedFault: string | null = null;
+export type HealthProbe = ReturnType<typeof makeHealthProbe>;
 
-  constructor(options: HealthProbeOptions) {
-    const { registry, clock = systemClock } = options;
-    this.#options = options;
-    this.#clock = clock;
-    this.#duration = registry.histogram(
-      "coredns_health_request_duration_seconds",
-      SLIM_TIME_BUCKETS,
-    );
-    this.#failures = registry.counter("coredns_health_request_failures_total");
-  }
+/** Creates a `HealthProbe`. */
+export function makeHealthProbe(
+  { planes, checks, registry, mark = 0, log, clock }: HealthProbeOptions,
+) {
+  const duration = registry.histogram("coredns_health_request_duration_seconds", SLIM_TIME_BUCKETS);
+  const failures = registry.counter("coredns_health_request_failures_total");
+  const started = Promise.withResolvers<void>();
+  let firstRound: Promise<void> = started.promise;
+  let cancel: Cancel | null = null;
+  let rounds = 0;
+  let loggedFault: string | null = null;
 
-  start({ listeners }: Config): void {
-    const { checks, mark = 0 } = this.#options;
-    this.#rounds = checks.verdicts.rounds;
-    const targets = listeners.slice(0, MAX_TARGETS).map(({ address, port }) => ({
-      address: LOOPBACK[address] ?? address,
-      port,
-      mark,
-    }));
-    this.#firstRound = checks.watchListeners(targets).catch(() => {});
-    this.#started.resolve();
-    this.#cancel ??= this.#clock.every(SAMPLE_MS, () => void this.#sample());
-  }
-
-  stop(): void {
-    if (this.#cancel === null) return;
-    this.#cancel();
-    this.#cancel = null;
-    this.#options.checks.watchListeners([]).catch(() => {});
-  }
-
-  /** Up to a second old. Logs changes. */
-  async fault(): Promise<string | null> {
-    await this.#firstRound;
-    const fault = this.#judge();
-    if (fault === this.#loggedFault) return fault;
-    this.#loggedFault = fault;
-    const { log } = this.#options;
-    if (fault === null) log("info", "plugin/health: queries are answered again");
-    else log("warning", `plugin/health: ${fault}`);
-    return fault;
-  }
-
-  #judge(): string | null {
-    const { planes, checks } = this.#options;
+  const judge = (): string | null => {
     const silent = planes.filter(({ heartbeatAgeMs }) => heartbeatAgeMs > SILENT_MS).length;
     if (silent > 0) {
       return planes.length === 1
@@ -90,15 +50,47 @@ export class HealthProbe {
     if (target === null) return null;
     const text = httpAddressText({ host: target.address, port: target.port });
     return `a query to ${text} was not answered`;
-  }
+  };
 
-  async #sample(): Promise<void> {
-    const fault = await this.fault();
-    const { rounds, durationMs } = this.#options.checks.verdicts;
-    if (rounds !== this.#rounds) this.#duration.observe(durationMs / 1000);
-    this.#rounds = rounds;
-    if (fault !== null) this.#failures.add();
-  }
+  /** Up to a second old. Logs changes. */
+  const fault = async (): Promise<string | null> => {
+    await firstRound;
+    const found = judge();
+    if (found === loggedFault) return found;
+    loggedFault = found;
+    if (found === null) log("info", "plugin/health: queries are answered again");
+    else log("warning", `plugin/health: ${found}`);
+    return found;
+  };
+
+  const sample = async (): Promise<void> => {
+    const found = await fault();
+    const { verdicts } = checks;
+    if (verdicts.rounds !== rounds) duration.observe(verdicts.durationMs / 1000);
+    rounds = verdicts.rounds;
+    if (found !== null) failures.add();
+  };
+
+  return {
+    fault,
+
+    start({ listeners }: Config): void {
+      rounds = checks.verdicts.rounds;
+      const targets = listeners.slice(0, MAX_TARGETS).map(({ address, port }) => ({
+        address: LOOPBACK[address] ?? address,
+        port,
+        mark,
+      }));
+      firstRound = checks.watchListeners(targets).catch(() => {});
+      started.resolve();
+      cancel ??= clock.every(SAMPLE_MS, () => void sample());
+    },
+
+    stop(): void {
+      if (cancel === null) return;
+      cancel();
+      cancel = null;
+      checks.watchListeners([]).catch(() => {});
+    },
+  };
 }
-
-const LOOPBACK: Record<string, string> = { "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1" };

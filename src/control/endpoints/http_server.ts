@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
@@ -9,7 +9,7 @@ import type { HttpContext } from "./http/connection.ts";
 import { countHttp } from "./http/counts.ts";
 import { boundKernelBuffers } from "./http/kernel_buffers.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./http/limits.ts";
-import { HttpScheduler } from "./http/scheduler.ts";
+import { makeScheduler } from "./http/scheduler.ts";
 
 /** Handler of a path at an address. */
 export interface HttpRoute extends HttpAddress, HttpTarget {
@@ -24,7 +24,7 @@ export interface HttpServersOptions {
   /** Null without FFI. */
   libc?: Libc | null;
   limits?: HttpLimits;
-  clock?: Clock;
+  clock: Clock;
 }
 
 /** HTTP servers of the control plane, one per address. */
@@ -36,12 +36,12 @@ export class HttpServers {
   readonly #stopping = new Set<HttpAddressServer>();
 
   constructor(options: HttpServersOptions) {
-    const { limits = HTTP_LIMITS, clock = systemClock } = options;
+    const { limits = HTTP_LIMITS, clock } = options;
     this.context = {
       limits,
       clock,
-      counts: countHttp({ ...options, clock }),
-      scheduler: new HttpScheduler(limits, clock),
+      counts: countHttp(options),
+      scheduler: makeScheduler(limits, clock),
     };
     this.#maxConnections = options.maxConnections ?? Infinity;
     this.#libc = options.libc ?? null;
@@ -59,7 +59,8 @@ export class HttpServers {
         const address = literal(first!);
         let server = this.#open.get(key);
         if (server === undefined) {
-          if (!shared && !ownPorts.has(address.port)) checkFree(address);
+          // Sharing the port would hide a foreign server.
+          if (!shared && !ownPorts.has(address.port)) listen(address, false).close();
           opened.push(server = this.#listen(address));
         }
         next.set(key, server);
@@ -104,11 +105,6 @@ export class HttpServers {
 
 function literal({ host, port }: HttpAddress): HttpAddress {
   return { host: literalHost(host), port };
-}
-
-/** Sharing ports would hide a foreign server. */
-function checkFree(address: HttpAddress): void {
-  listen(address, false).close();
 }
 
 /** "" means all addresses; IPv4 only without IPv6. */

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import { serverLabel } from "../../engine/served.ts";
@@ -16,7 +16,7 @@ import type { HttpReply, HttpRequest } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
 import { addProcessMetrics } from "./process_metrics.ts";
 
-const ENGINE: readonly [place: number, name: string, labels: Record<string, string>][] = [
+const ENGINE: readonly [index: number, name: string, labels: Record<string, string>][] = [
   [COUNTER.PANICS, "coredns_panics_total", {}],
   [COUNTER.UDP_QUERIES, "nodens_queries_total", { proto: "udp" }],
   [COUNTER.TCP_QUERIES, "nodens_queries_total", { proto: "tcp" }],
@@ -45,76 +45,66 @@ const SHARED_MS = 1000;
 const PLACES_MS = 100;
 
 /** Answers scrapes from shared memory; waits for a data plane only if it has new series. */
-export class MetricsSource {
-  readonly #answers: Record<Format, { plain: Recent<HttpReply>; gzip: () => Promise<HttpReply> }>;
-  readonly #planes: readonly DataPlane[];
-  readonly #registry: MetricRegistry;
+export type MetricsSource = ReturnType<typeof makeMetricsSource>;
 
-  constructor({ planes, registry, build: { version, deno }, clock = systemClock }: {
-    planes: readonly DataPlane[];
-    registry: MetricRegistry;
-    build: { version: string; deno: string };
-    clock?: Clock;
-  }) {
-    this.#planes = planes;
-    this.#registry = registry;
-    registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
-    registry.gauge("nodens_build_info", { version, deno }).set(1);
-    registry.onScrape(addProcessMetrics);
-    const answers = (format: Format) => {
-      const plain = new Recent(SHARED_MS, () => this.#render(format), clock);
-      let packed: { from: HttpReply; reply: Promise<HttpReply> } | null = null;
-      const gzip = async () => {
-        const from = await plain.get();
-        if (packed?.from !== from) packed = { from, reply: compress(from) };
-        return await packed.reply;
-      };
-      return { plain, gzip };
-    };
-    this.#answers = { text: answers("text"), openmetrics: answers("openmetrics") };
-  }
+/** Creates a `MetricsSource`. */
+export function makeMetricsSource({ planes, registry, build: { version, deno }, clock }: {
+  planes: readonly DataPlane[];
+  registry: MetricRegistry;
+  build: { version: string; deno: string };
+  clock: Clock;
+}) {
+  registry.gauge("coredns_build_info", { version, revision: "", goversion: "" }).set(1);
+  registry.gauge("nodens_build_info", { version, deno }).set(1);
+  registry.onScrape(addProcessMetrics);
 
-  configure({ blocks, listeners, endpoints = [] }: Config): void {
-    this.#registry.reset("coredns_plugin_enabled");
-    for (const { address, port, zones } of listeners) {
-      const server = serverLabel(address, port);
-      for (const { zone, block } of zones) {
-        if (!endpoints.some((one) => one.kind === "prometheus" && one.block === block)) continue;
-        for (const { name } of blocks[block]!.plugins) {
-          this.#registry.gauge("coredns_plugin_enabled", { server, zone, view: "", name }).set(1);
-        }
-      }
-    }
-  }
-
-  readonly serve = ({ headers }: HttpRequest): Promise<HttpReply> => {
-    const { plain, gzip } = this.#answers[chooseFormat(headers.get("accept") ?? null)];
-    return acceptsGzip(headers.get("accept-encoding") ?? null) ? gzip() : plain.get();
-  };
-
-  async #render(format: Format): Promise<HttpReply> {
-    await Promise.all(this.#planes.map((plane) => plane.placesKnown(PLACES_MS)));
-    const text = expose(this.#collect(), format);
-    const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
-    return { status: 200, headers, body: new TextEncoder().encode(text) };
-  }
-
-  #collect(): SeriesBook {
+  const collect = (): SeriesBook => {
     const book = new SeriesBook();
-    for (const plane of this.#planes) {
-      for (const [place, name, labels] of ENGINE) book.add(name, labels, plane.values[place]!);
-      book.addPlaces(plane.places, plane.values);
+    for (const plane of planes) {
+      for (const [index, name, labels] of ENGINE) book.add(name, labels, plane.values[index]!);
+      book.addSeries(plane.places, plane.values);
       for (const { server, drops } of plane.socketDrops()) {
         book.add("nodens_socket_drops_total", { server }, drops);
       }
       book.add("nodens_data_plane_restarts_total", {}, plane.restarts);
     }
-    book.add("nodens_data_planes", {}, this.#planes.length);
-    const ageMs = Math.max(0, ...this.#planes.map(({ heartbeatAgeMs }) => heartbeatAgeMs));
+    book.add("nodens_data_planes", {}, planes.length);
+    const ageMs = Math.max(0, ...planes.map(({ heartbeatAgeMs }) => heartbeatAgeMs));
     book.add("nodens_heartbeat_age_seconds", {}, ageMs / 1000);
-    this.#registry.collect(book);
+    registry.collect(book);
     return book;
-  }
+  };
+  const recent = (format: Format) =>
+    // Asynchronous, so that a failure is shared too.
+    new Recent<HttpReply>(SHARED_MS, async () => {
+      await Promise.all(planes.map((plane) => plane.placesKnown(PLACES_MS)));
+      const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
+      const body = new TextEncoder().encode(expose(collect(), format));
+      return { status: 200, headers, body };
+    }, clock);
+  const replies = { text: recent("text"), openmetrics: recent("openmetrics") };
+  const packed = new WeakMap<HttpReply, Promise<HttpReply>>();
+
+  return {
+    configure({ blocks, listeners, endpoints = [] }: Config): void {
+      registry.reset("coredns_plugin_enabled");
+      for (const { address, port, zones } of listeners) {
+        const server = serverLabel(address, port);
+        for (const { zone, block } of zones) {
+          if (!endpoints.some((one) => one.kind === "prometheus" && one.block === block)) continue;
+          for (const { name } of blocks[block]!.plugins) {
+            registry.gauge("coredns_plugin_enabled", { server, zone, view: "", name }).set(1);
+          }
+        }
+      }
+    },
+
+    async serve({ headers }: HttpRequest): Promise<HttpReply> {
+      const reply = await replies[chooseFormat(headers.get("accept") ?? null)].get();
+      if (!acceptsGzip(headers.get("accept-encoding") ?? null)) return reply;
+      return await packed.getOrInsertComputed(reply, compress);
+    },
+  };
 }
 
 async function compress({ status, headers, body }: HttpReply): Promise<HttpReply> {

@@ -18,50 +18,26 @@ const INDEX = `/debug/pprof/profile?seconds=30&thread=1  CPU profile
 thread: a data plane by number, or "control". Open the file in Chrome DevTools.
 `;
 
-/** Profiles of the threads over HTTP, one at a time. */
-export class Profiles {
-  readonly #planes: readonly DataPlane[];
-  readonly #clock: Clock;
-  #busy = false;
-
-  constructor(planes: readonly DataPlane[], clock: Clock) {
-    this.#planes = planes;
-    this.#clock = clock;
-  }
-
-  readonly routes = [
-    { path: "/debug/pprof/", handler: () => textReply(200, INDEX) },
-    this.#route("profile", "cpu"),
-    this.#route("heap", "heap"),
-  ];
-
-  #route(name: string, kind: ProfileKind) {
-    return {
-      path: `/debug/pprof/${name}`,
-      answerMs: MAX_SECONDS * 1000 + 2 * THREAD_MS,
-      handler: (request: HttpRequest) => this.#record(kind, request),
-    };
-  }
-
-  async #record(kind: ProfileKind, { query }: HttpRequest): Promise<HttpReply> {
+/** Routes for profiles of the threads, one at a time. */
+export function profileRoutes(planes: readonly DataPlane[], clock: Clock) {
+  let busy = false;
+  const record = async (kind: ProfileKind, { query }: HttpRequest): Promise<HttpReply> => {
     const seconds = Number(query.get("seconds") ?? DEFAULT_SECONDS);
     if (!(seconds > 0 && seconds <= MAX_SECONDS)) {
       return refusal(400, `seconds must be more than 0 and at most ${MAX_SECONDS}`);
     }
     const thread = query.get("thread") ?? "1";
-    const profile = this.#thread(thread);
+    const profile = profilerOf(thread, planes);
     if (profile === null) {
-      return refusal(
-        400,
-        `thread must be "control", or a data plane from 1 to ${this.#planes.length}`,
-      );
+      const known = `"control", or a data plane from 1 to ${planes.length}`;
+      return refusal(400, `thread must be ${known}`);
     }
-    if (this.#busy) return refusal(503, "a profile is already being recorded; try again later");
-    this.#busy = true;
+    if (busy) return refusal(503, "a profile is already being recorded; try again later");
+    busy = true;
     try {
       const started = await profile({ start: kind });
       if ("error" in started) return refusal(503, `cannot profile: ${started.error}`);
-      await this.#clock.sleep(seconds * 1000);
+      await clock.sleep(seconds * 1000);
       const result = await profile("end");
       if ("error" in result) return refusal(503, `the profile is lost: ${result.error}`);
       return {
@@ -73,15 +49,27 @@ export class Profiles {
         body: result.json!,
       };
     } finally {
-      this.#busy = false;
+      busy = false;
     }
-  }
+  };
+  const route = (name: string, kind: ProfileKind) => ({
+    path: `/debug/pprof/${name}`,
+    answerMs: MAX_SECONDS * 1000 + 2 * THREAD_MS,
+    handler: (request: HttpRequest) => record(kind, request),
+  });
+  return [
+    { path: "/debug/pprof/", handler: () => textReply(200, INDEX) },
+    route("profile", "cpu"),
+    route("heap", "heap"),
+  ];
+}
 
-  #thread(name: string): ((action: ProfileAction) => Promise<ProfileResult>) | null {
-    if (name === "control") return profileThread;
-    const plane = /^[0-9]{1,3}$/.test(name) ? this.#planes[Number(name) - 1] : undefined;
-    if (plane === undefined) return null;
-    return (action) =>
-      plane.profile(action, THREAD_MS).catch((error: Error) => ({ error: error.message }));
-  }
+type Profiler = (action: ProfileAction) => Promise<ProfileResult>;
+
+function profilerOf(thread: string, planes: readonly DataPlane[]): Profiler | null {
+  if (thread === "control") return profileThread;
+  const plane = /^[0-9]{1,3}$/.test(thread) ? planes[Number(thread) - 1] : undefined;
+  if (plane === undefined) return null;
+  return (action) =>
+    plane.profile(action, THREAD_MS).catch((error: Error) => ({ error: error.message }));
 }

@@ -2,13 +2,14 @@ import type { Config } from "../../config/types.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import { servedZones } from "../../engine/served.ts";
 import type { Counters } from "../../plugins/status.ts";
-import { describePlugins, type PluginStatuses } from "../../plugins/statuses.ts";
+import { describePlugins } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
+import { handlerKey } from "../plane/deliveries.ts";
 
 /** Facts about one data plane. */
 export interface PlaneFacts
   extends Pick<DataPlane, "values" | "places" | "heartbeatAgeMs" | "restarts"> {
-  /** By `placeKey`; null without an answer. */
+  /** By `handlerKey`; null without an answer. */
   answers: ReadonlyMap<string, unknown> | null;
 }
 
@@ -20,7 +21,11 @@ export interface ReloadStatus {
 }
 
 /** Input of `makeStatus`. Times are Unix milliseconds. */
-export interface StatusFacts extends Pick<Status, "version" | "pid" | "driver" | "reload"> {
+export interface StatusFacts {
+  version: string;
+  pid: number;
+  driver: string;
+  reload: ReloadStatus | null;
   startedMs: number;
   nowMs: number;
   config: Config;
@@ -28,37 +33,11 @@ export interface StatusFacts extends Pick<Status, "version" | "pid" | "driver" |
   droppedLogLines: number;
 }
 
-/** Status of a server block. */
-export interface BlockStatus extends PluginStatuses {
-  place: string;
-  zones: string[];
-}
-
 /** Output of `/status` and `nodens status --json`. */
-export interface Status {
-  version: string;
-  pid: number;
-  driver: string;
-  corefile: string;
-  startedAt: string;
-  uptimeSeconds: number;
-  dataPlanes: { answers: boolean; heartbeatAgeMs: number; restarts: number }[];
-  panics: number;
-  /** Without nodens' own probes. */
-  queries: { udp: number; tcp: number; refused: number; dropped: number; shed: number };
-  log: { droppedLines: number };
-  reload: ReloadStatus | null;
-  listeners: { address: string; port: number; zones: string[] }[];
-  blocks: BlockStatus[];
-}
-
-/** Key of a handler in `PlaneFacts.answers`. */
-export function placeKey(block: number, position: number): string {
-  return `${block} ${position}`;
-}
+export type Status = ReturnType<typeof makeStatus>;
 
 /** Builds a `Status` from facts. */
-export function makeStatus(facts: StatusFacts): Status {
+export function makeStatus(facts: StatusFacts) {
   const { version, pid, driver, reload, config, planes, nowMs, startedMs } = facts;
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
   const counters = sumPlaces(planes);
@@ -78,6 +57,7 @@ export function makeStatus(facts: StatusFacts): Status {
       restarts,
     })),
     panics: sum(COUNTER.PANICS),
+    /** Without nodens' own probes. */
     queries: {
       udp: sum(COUNTER.UDP_QUERIES) - probes.udp,
       tcp: sum(COUNTER.TCP_QUERIES) - probes.tcp,
@@ -100,7 +80,7 @@ export function makeStatus(facts: StatusFacts): Status {
         servers: [
           ...new Map(served[block]!.map(({ listener, server }) => [listener, server])).values(),
         ],
-        answers: planes.map(({ answers }) => answers?.get(placeKey(block, position))),
+        answers: planes.map(({ answers }) => answers?.get(handlerKey({ block, position }))),
       })),
     })),
   };

@@ -1,10 +1,11 @@
-import { type Clock, systemClock } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import { statusRequest } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
+import { handlerKey } from "../plane/deliveries.ts";
 import type { HttpReply } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
-import { makeStatus, placeKey, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
+import { makeStatus, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
 
 const ASK_MS = 500;
 const ASK_AGAIN_MS = 100;
@@ -15,7 +16,7 @@ export interface StatusOptions {
   driver: string;
   planes: readonly DataPlane[];
   logger: { readonly droppedLines: number };
-  clock?: Clock;
+  clock: Clock;
 }
 
 /** Collects the status of the running process. */
@@ -23,17 +24,14 @@ export class StatusSource {
   #config: Config;
   #reload: ReloadStatus | null = null;
   readonly #options: StatusOptions;
-  readonly #clock: Clock;
   readonly #startedMs: number;
   readonly #answer: Recent<HttpReply>;
 
   constructor(config: Config, options: StatusOptions) {
-    const { clock = systemClock } = options;
     this.#config = config;
     this.#options = options;
-    this.#clock = clock;
-    this.#startedMs = clock.wall();
-    this.#answer = new Recent(ASK_AGAIN_MS, () => this.#respond(), clock);
+    this.#startedMs = options.clock.wall();
+    this.#answer = new Recent(ASK_AGAIN_MS, () => this.#respond(), options.clock);
   }
 
   set config(config: Config) {
@@ -52,15 +50,14 @@ export class StatusSource {
 
   /** Never rejects. */
   async collect(): Promise<Status> {
-    const { version, driver, planes, logger } = this.#options;
+    const { planes, logger, clock } = this.#options;
     const [config, reload] = [this.#config, this.#reload];
     const facts = await Promise.all(planes.map((plane) => factsOf(plane, config)));
     return makeStatus({
-      version,
-      driver,
+      ...this.#options,
       pid: Deno.pid,
       startedMs: this.#startedMs,
-      nowMs: this.#clock.wall(),
+      nowMs: clock.wall(),
       config,
       planes: facts,
       droppedLogLines: logger.droppedLines,
@@ -93,10 +90,9 @@ async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
   if (requests.length === 0) {
     requests.push({ block: config.blocks.length, position: 0, request: 0 });
   }
-  const answers = await Promise.all(requests.map(async (request) => {
-    const key = placeKey(request.block, request.position);
-    return [key, await plane.ask(request, ASK_MS)] as const;
-  })).then((entries) => new Map<string, unknown>(entries), () => null);
+  const answers = await Promise.all(
+    requests.map(async (one) => [handlerKey(one), await plane.ask(one, ASK_MS)] as const),
+  ).then((entries) => new Map<string, unknown>(entries), () => null);
   const { values, places, heartbeatAgeMs, restarts } = plane;
   return { values, places, heartbeatAgeMs, restarts, answers };
 }

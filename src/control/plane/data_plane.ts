@@ -1,10 +1,10 @@
-import { takeWorker } from "./spare_worker.ts";
-import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+import type { Cancel, Clock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
 import { copyBuffer } from "../../base/transfer.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER, type CounterSeries } from "../../engine/counters.ts";
+import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
@@ -12,17 +12,16 @@ import type { FileShares } from "../../io/file_shares.ts";
 import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
-import { SHARED_BYTES } from "../../plugins/shared_memory.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
-import { requireMarks } from "../../sys/mark.ts";
+import { requireMarks } from "../../sys/socket_options.ts";
 import type { ProfileAction, ProfileResult } from "../../sys/profiler.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 import type { LaneUser, TlsThread } from "../encrypted/thread.ts";
 import { CHECK_MS, ThreadWatch } from "../thread_watch.ts";
 import { buffersOf, handlerKey } from "./deliveries.ts";
+import { dataPlaneWorker } from "./early_worker.ts";
 import type { DataPlaneMessage, DriverKind, StartMessage } from "./messages.ts";
-import { shareOwnFiles } from "./own_files.ts";
 import { PlanePort } from "./plane_port.ts";
 
 /** Doubles: engine counters, hundreds of zones and upstreams. */
@@ -37,28 +36,28 @@ const RESTARTS_WITHIN_MS = 60_000;
 /** Options of a `DataPlane`. */
 export interface DataPlaneOptions {
   driver: DriverKind;
-  inherited?: InheritedSource | null;
+  inherited: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
-  logsFields?: boolean;
-  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. */
-  mark?: number;
-  files?: FileShares;
+  logsFields: boolean;
+  /** Keeps what `top` and `watch` show. */
+  observes: boolean;
+  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0 for none. */
+  mark: number;
+  files: FileShares;
   onDead: (why: string) => void;
-  onHarm?: (why: string) => void;
-  refill?: (config: Config) => Promise<readonly Delivery[]>;
-  shared?: SharedArrayBuffer;
-  tls?: TlsThread;
-  clock?: Clock;
+  onHarm: (why: string) => void;
+  /** Buffers for the handlers of a replacement thread. */
+  refill: (config: Config) => Promise<readonly Delivery[]>;
+  shared: SharedArrayBuffer;
+  tls: TlsThread;
+  clock: Clock;
 }
 
 /** A configuration was rejected; the previous one stays active. */
 export class ChangeRefused extends Error {}
 
 /** A configuration with open sockets, ready for `commit`. */
-export interface PreparedChange {
-  readonly config: Config;
-  readonly opened: readonly BoundSocket[];
-}
+export type PreparedChange = ReturnType<DataPlane["prepare"]>;
 
 /** Handle of a data plane. Owns the sockets, so queries wait while a thread is replaced. */
 export class DataPlane implements LaneUser {
@@ -70,11 +69,8 @@ export class DataPlane implements LaneUser {
   onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
-  readonly #clock: Clock;
   readonly #libc: Libc | null;
-  readonly #shared: SharedArrayBuffer;
   readonly #sockets: ListenerSockets | null;
-  readonly #tls: TlsThread | null;
   readonly #watch: ThreadWatch;
   /** Last delivery to each handler, for a replacement thread. */
   #deliveries = new Map<string, Delivery>();
@@ -90,29 +86,26 @@ export class DataPlane implements LaneUser {
   #stopped: PromiseWithResolvers<void> | null = null;
 
   constructor(config: Config, options: DataPlaneOptions) {
-    const { driver, tls = null, shared, inherited = null, clock = systemClock } = options;
+    const { driver, inherited, clock } = options;
     this.#config = config;
     this.#options = options;
-    this.#clock = clock;
-    this.#tls = tls;
     this.#watch = new ThreadWatch(this.values, clock);
-    this.#shared = shared ?? new SharedArrayBuffer(SHARED_BYTES);
     this.#libc = driver === "linux" ? openLibc() : null;
     this.#port = new PlanePort(this.#libc, clock);
     this.#sockets = this.#libc === null ? null : new ListenerSockets(this.#libc, inherited, clock);
   }
 
   start(): Promise<void> {
-    const { driver, files, logsFields = false, mark = 0 } = this.#options;
+    const { driver, files, logsFields, observes, mark, shared, tls } = this.#options;
     if (this.#libc !== null && this.laneFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
       this.laneFd = this.#libc.eventfd(0, EFD_NONBLOCK);
     }
     const ready = Promise.withResolvers<void>();
-    const worker = takeWorker();
+    const worker = dataPlaneWorker();
     this.#worker = worker;
-    const lane = this.#tls?.join(this) ?? { link: null, why: "TLS is not served" };
+    const lane = tls.join(this);
     worker.onmessage = ({ data }: MessageEvent<DataPlaneMessage>) => this.#receive(data, ready);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -131,9 +124,10 @@ export class DataPlane implements LaneUser {
       port: this.#port.connect(),
       counters: this.values.buffer,
       logsFields,
+      observes,
       mark,
-      files: files ?? shareOwnFiles(driver),
-      shared: this.#shared,
+      files,
+      shared,
       places: this.places,
       deliveries,
       checks: this.#checks,
@@ -143,7 +137,7 @@ export class DataPlane implements LaneUser {
     worker.postMessage(message, [message.port, ...portsOf(lane), ...buffers]);
     this.#deliveries = this.#repeatable(deliveries);
     this.#watch.begin(false);
-    this.#endWatch ??= this.#clock.every(CHECK_MS, () => {
+    this.#endWatch ??= this.#options.clock.every(CHECK_MS, () => {
       const fault = this.#watch.check();
       if (fault === null) return;
       this.#endWatch?.();
@@ -177,7 +171,7 @@ export class DataPlane implements LaneUser {
       case "answered":
         return this.#port.answered(message.id, message.answer);
       case "harm":
-        return onHarm?.(message.why);
+        return onHarm(message.why);
       case "unwritable":
         return this.onUnwritable(message.list);
       case "stopped":
@@ -197,7 +191,7 @@ export class DataPlane implements LaneUser {
   }
 
   /** Opens the sockets of `next`, or throws. `commit` or `discard` must follow. */
-  prepare(next: Config, index = 0): PreparedChange {
+  prepare(next: Config, index = 0): { config: Config; opened: readonly BoundSocket[] } {
     const config = alignListeners(next, this.#config.listeners);
     return { config, opened: this.#sockets?.prepare(config.listeners, index) ?? [] };
   }
@@ -266,6 +260,11 @@ export class DataPlane implements LaneUser {
     return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
+  /** Asks for what has been observed. Rejects like `ask`. */
+  observe(request: ObserveRequest, limitMs: number): Promise<unknown> {
+    return this.#port.request({ type: "observe", request }, limitMs);
+  }
+
   /** Runs self-checks, also in replacement threads. Resolves after a round. */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
@@ -282,11 +281,11 @@ export class DataPlane implements LaneUser {
     this.#stopped = Promise.withResolvers();
     if (this.#worker === null) return;
     this.#port.send({ type: "stop" });
-    await doneWithin(this.#stopped.promise, limitMs, this.#clock);
+    await doneWithin(this.#stopped.promise, limitMs, this.#options.clock);
     this.#end();
     this.#sockets?.closeAll();
     this.#libc?.close(this.#port.wakeFd);
-    const left = await this.#tls?.leave(this) ?? true;
+    const left = await this.#options.tls.leave(this);
     // A thread may still write to it.
     if (left) this.#libc?.close(this.laneFd);
   }
@@ -308,7 +307,7 @@ export class DataPlane implements LaneUser {
   async placesKnown(limitMs: number): Promise<void> {
     if (!this.#lacksPlaces) return;
     this.#placesKnown ??= Promise.withResolvers();
-    await doneWithin(this.#placesKnown.promise, limitMs, this.#clock);
+    await doneWithin(this.#placesKnown.promise, limitMs, this.#options.clock);
   }
 
   /** The thread reports new series at the end of a turn. */
@@ -345,9 +344,9 @@ export class DataPlane implements LaneUser {
   #died(why: string): void {
     if (this.#stopped !== null) return this.#stopped.resolve();
     this.#end();
-    void this.#tls?.leave(this);
-    const { log, onDead } = this.#options;
-    const nowMs = this.#clock.now();
+    const { log, onDead, tls } = this.#options;
+    void tls.leave(this);
+    const nowMs = this.#options.clock.now();
     this.#restartedMs = this.#restartedMs.filter((at) => nowMs - at < RESTARTS_WITHIN_MS);
     if (this.#restartedMs.push(nowMs) > MAX_RESTARTS) {
       return onDead(`${why}; it was restarted ${MAX_RESTARTS} times within a minute`);
@@ -364,12 +363,11 @@ export class DataPlane implements LaneUser {
   async #refill(): Promise<void> {
     const config = this.#config;
     const { refill, log } = this.#options;
-    if (refill === undefined) return;
     const refilled = refill(config).then((deliveries) => {
       // A concurrent reload has sent its own.
       if (this.#config === config) deliveries.forEach((delivery) => this.deliver(delivery));
     });
-    if (await doneWithin(refilled, REFILL_MS, this.#clock)) return;
+    if (await doneWithin(refilled, REFILL_MS, this.#options.clock)) return;
     log("error", `hosts files were not read within ${REFILL_MS / 1000} s; serving without them`);
   }
 }

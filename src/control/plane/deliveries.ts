@@ -16,8 +16,8 @@ export function deliveriesForEach(deliveries: readonly Delivery[], count: number
     }));
 }
 
-/** Key of a delivery's handler. */
-export function handlerKey({ block, position }: Delivery): string {
+/** Key of a handler. */
+export function handlerKey({ block, position }: Omit<Delivery, "data">): string {
   return `${block} ${position}`;
 }
 

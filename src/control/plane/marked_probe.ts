@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import type { QueryTarget } from "../../follow/dns_client.ts";
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
-import { nextPause } from "../../io/probe_socket.ts";
+import { nextPause } from "../../io/check_plan.ts";
 import type { Libc } from "../../sys/libc.ts";
 
 /** Whether a nodens listener answers a marked query. Throws without NET_ADMIN. */

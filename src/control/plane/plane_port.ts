@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "../../base/clock.ts";
 import type { Config } from "../../config/types.ts";
 import type { Libc } from "../../sys/libc.ts";
-import type { ControlMessage, PlaneRequest } from "./messages.ts";
+import type { Configure, ControlMessage, PlaneRequest } from "./messages.ts";
 
 /** A later timer means that this thread is late, ... */
 const LATE_MS = 100;
@@ -71,8 +71,6 @@ export class PlanePort {
     this.#waiting.get(id)?.resolve(answer);
   }
 }
-
-type Configure = ControlMessage & { type: "configure" };
 
 /** A message in transit, with the configuration as text. */
 export type PostedMessage =

@@ -1,12 +1,12 @@
 import {
   type CheckPlan,
   type ListFaults,
+  type ProbeTarget,
   VERDICT,
   verdictCount,
   VERDICTS,
   type Watchdog,
 } from "../../io/check_plan.ts";
-import type { ProbeTarget } from "../../io/probe_socket.ts";
 import type { DataPlane } from "./data_plane.ts";
 
 /** Entry of an `-m recent` list. */
@@ -14,13 +14,6 @@ export interface ListEntry {
   readonly list: string;
   readonly entry: string;
   readonly target: ProbeTarget;
-}
-
-/** Outcome of the last round of checks. */
-export interface Verdicts {
-  readonly rounds: number;
-  readonly durationMs: number;
-  readonly silent: ProbeTarget | null;
 }
 
 /** Self-checks by the first data plane (`SelfCheck`). Reading verdicts never waits. */
@@ -59,7 +52,8 @@ export class SelfChecks {
     await this.#update();
   }
 
-  get verdicts(): Verdicts {
+  /** Outcome of the last round. */
+  get verdicts(): { rounds: number; durationMs: number; silent: ProbeTarget | null } {
     const values = this.#verdicts;
     const silent = this.#listeners.find((_, i) =>
       values[VERDICTS.FIRST_TARGET + i] !== VERDICT.ANSWERS

@@ -2,16 +2,12 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { addressesToBind } from "../../io/linux/listen.ts";
-import {
-  boundAddressText,
-  findNeighbours,
-  listHandshakes,
-  placeOf,
-} from "../../io/linux/neighbours.ts";
+import { findNeighbours, listHandshakes, placeOf } from "../../io/linux/neighbours.ts";
 import { dropSyns, steerAway } from "../../io/linux/steering.ts";
 import type { BoundAddress, BoundSocket, Neighbour } from "../../io/sockets.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
+import { hostPort } from "../../sys/sockaddr.ts";
 
 /** A client repeats after one second (RFC 6298), plus the round trip. */
 const HANDSHAKES_MS = 1500;
@@ -22,7 +18,7 @@ type Log = (level: LogLevel, line: string) => void;
 
 /** First few addresses: `127.0.0.1:53, [::1]:53`. */
 export function neighboursText(neighbours: readonly Neighbour[]): string {
-  const texts = [...new Set(neighbours.map(boundAddressText))];
+  const texts = [...new Set(neighbours.map(({ target }) => hostPort(target)))];
   const more = texts.length > MAX_NAMED ? ` and ${texts.length - MAX_NAMED} more` : "";
   return `${texts.slice(0, MAX_NAMED).join(", ")}${more}`;
 }
@@ -32,12 +28,12 @@ export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #places: readonly BoundAddress[];
+  readonly #addresses: readonly BoundAddress[];
   readonly #own = new Set<bigint>();
   #warned = false;
 
-  constructor(places: readonly BoundAddress[], log: Log, clock: Clock = systemClock) {
-    this.#places = places;
+  constructor(addresses: readonly BoundAddress[], log: Log, clock: Clock = systemClock) {
+    this.#addresses = addresses;
     this.#log = log;
     this.#clock = clock;
   }
@@ -62,7 +58,7 @@ export class SharedAddresses {
   }
 
   neighbours(): Neighbour[] {
-    return this.#ask(() => findNeighbours(this.#places, this.#own), []);
+    return this.#ask(() => findNeighbours(this.#addresses, this.#own), []);
   }
 
   /** Diverts new connections; resolves without handshakes in progress, so closing resets none. */
@@ -71,12 +67,12 @@ export class SharedAddresses {
     const groups = Map.groupBy(
       // Handed-over sockets go to the next process.
       sockets.filter(({ kind, inherited }) => kind === "tcp" && inherited === undefined),
-      (socket) => boundAddressText(placeOf(this.#libc, socket)),
+      (socket) => hostPort(placeOf(this.#libc, socket).target),
     );
     if (groups.size === 0) return;
     for (const [text, group] of groups) {
       const { count: others = 0 } = neighbours.find((one) =>
-        one.kind === "tcp" && boundAddressText(one) === text
+        one.kind === "tcp" && hostPort(one.target) === text
       ) ?? {};
       if (others > 0) steerAway(this.#libc, group[0]!.fd, { own: group.length, others });
       for (const { fd } of group) dropSyns(this.#libc, fd);
@@ -93,7 +89,7 @@ export class SharedAddresses {
   }
 
   #handshakes(): Set<string> {
-    return this.#ask(() => listHandshakes(this.#places), new Set());
+    return this.#ask(() => listHandshakes(this.#addresses), new Set());
   }
 
   /** On failure, warns once and returns `unknown`. */

@@ -8,25 +8,24 @@ import { LinuxDriver } from "../../io/linux/driver.ts";
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
 import { PortableDriver } from "../../io/portable/driver.ts";
 import { openPortableProbe } from "../../io/portable/probe_socket.ts";
-import type { ProbeTarget } from "../../io/probe_socket.ts";
+import type { ProbeTarget } from "../../io/check_plan.ts";
 import { SelfCheck } from "../../io/self_check.ts";
 import type { Delivery } from "../../plugins/companion.ts";
-import { librariesOf, loadLibraries, logsStacks } from "../../plugins/config_traits.ts";
+import { logsStacks, usesPatterns } from "../../plugins/config_traits.ts";
 import { handlersWith } from "../../plugins/handlers.ts";
+import { loadPatterns } from "../../plugins/pattern.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { type ProfileResult, profileThread } from "../../sys/profiler.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
-import type { ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
+import type { Configure, ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
 import { type PostedMessage, readPosted } from "./plane_port.ts";
 import { WorkerLog } from "./worker_log.ts";
 
 const REST_MS = 2000;
 const REST_QUERIES = 200;
 const GARBAGE_BYTES = 32 * 2 ** 20;
-
-type Configure = ControlMessage & { type: "configure" };
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
@@ -37,8 +36,8 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
   // Awaited only if necessary, for a fast start.
-  if (librariesOf(data.config).length === 0) new DataPlaneThread(data).start();
-  else loadLibraries(data.config).then(() => new DataPlaneThread(data).start());
+  if (!usesPatterns(data.config)) new DataPlaneThread(data).start();
+  else loadPatterns().then(() => new DataPlaneThread(data).start());
 };
 
 class DataPlaneThread {
@@ -86,10 +85,10 @@ class DataPlaneThread {
     driver.serve(sockets);
     this.#sendPlaces();
     post({ type: "ready" });
-    const inbox = new Inbox(this.#message.port);
+    const nextMessage = messagesOf(this.#message.port);
     while (this.#running) {
       for (let left = driver.run(); left > 0 && this.#running; left--) {
-        await this.#receive(readPosted(await inbox.next()));
+        await this.#receive(readPosted(await nextMessage()));
       }
     }
     this.#message.port.close();
@@ -141,7 +140,8 @@ class DataPlaneThread {
   }
 
   #attach(driver: Driver): void {
-    const { shared, logsFields, files, lane, deliveries, checks, clients } = this.#message;
+    const { shared, logsFields, observes, files, lane, deliveries, checks, clients } =
+      this.#message;
     this.#driver = driver;
     const engine = new Engine({
       io: driver,
@@ -154,6 +154,7 @@ class DataPlaneThread {
       }),
       log: this.#log.log,
       logsFields,
+      observes,
       wallMs: Date.now,
       limits: { streams: files.clientStreams },
     });
@@ -206,14 +207,8 @@ class DataPlaneThread {
   }
 
   async #prepare(message: ControlMessage): Promise<void> {
-    if (this.#needsLibraries(message)) await loadLibraries(message.config);
+    if (message.type === "configure" && usesPatterns(message.config)) await loadPatterns();
     if (message.type === "profile") this.#profile = await profileThread(message.action);
-  }
-
-  #needsLibraries(message: ControlMessage): message is Configure {
-    if (message.type !== "configure") return false;
-    const loaded = librariesOf(this.#config);
-    return librariesOf(message.config).some((library) => !loaded.includes(library));
   }
 
   #handle(message: ControlMessage): void {
@@ -221,7 +216,7 @@ class DataPlaneThread {
     const driver = this.#driver;
     switch (message.type) {
       case "deliver":
-        return engine.deliver(message.block, message.position, message.data);
+        return engine.blocks.deliver(message.block, message.position, message.data);
       case "configure":
         return this.#answer(message.id, () => this.#change(message));
       case "retire":
@@ -245,9 +240,11 @@ class DataPlaneThread {
         const { id, block, position, request } = message;
         return this.#answer(
           id,
-          () => block < 0 ? engine.unready() : engine.ask(block, position, request),
+          () => block < 0 ? engine.blocks.unready() : engine.blocks.ask(block, position, request),
         );
       }
+      case "observe":
+        return this.#answer(message.id, () => engine.observe(message.request));
       case "check":
         return this.#selfCheck.follow(message.plan, (answer) => {
           this.#answers.push({ type: "answered", id: message.id, answer });
@@ -282,7 +279,9 @@ class DataPlaneThread {
   #configure(config: StartMessage["config"], deliveries: readonly Delivery[]): void {
     this.#engine.configure(config);
     this.#garbage.limitBytes = config.garbageBytes ?? GARBAGE_BYTES;
-    for (const { block, position, data } of deliveries) this.#engine.deliver(block, position, data);
+    for (const { block, position, data } of deliveries) {
+      this.#engine.blocks.deliver(block, position, data);
+    }
   }
 
   #answer(id: number, work: () => unknown): void {
@@ -330,23 +329,18 @@ class DataPlaneThread {
   }
 }
 
-class Inbox {
-  readonly #messages: PostedMessage[] = [];
-  #wake: (() => void) | null = null;
-
-  constructor(port: MessagePort) {
-    port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
-      this.#messages.push(data);
-      this.#wake?.();
-    };
-  }
-
-  async next(): Promise<PostedMessage> {
-    while (this.#messages.length === 0) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-    return this.#messages.shift()!;
-  }
+/** Returns a function that waits for the next message. */
+function messagesOf(port: MessagePort): () => Promise<PostedMessage> {
+  const messages: PostedMessage[] = [];
+  let wake = () => {};
+  port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
+    messages.push(data);
+    wake();
+  };
+  return async () => {
+    while (messages.length === 0) await new Promise<void>((resolve) => wake = resolve);
+    return messages.shift()!;
+  };
 }
 
 function randomNumbers(): () => number {

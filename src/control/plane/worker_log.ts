@@ -1,6 +1,6 @@
 import { COUNTER } from "../../engine/counters.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
-import { exceptionText } from "../exception_text.ts";
+import { exceptionText } from "../exceptions.ts";
 import type { DataPlaneMessage, LogEntry } from "./messages.ts";
 
 /** In transit; further lines are dropped and counted. */

@@ -1,10 +1,10 @@
 import type { ListenerConfig } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import { inspectDescriptor, nameSocket, sameAddress } from "../../io/linux/inherited.ts";
-import { addressesToBind } from "../../io/linux/listen.ts";
+import { addressesToBind, inspectDescriptor, nameSocket } from "../../io/linux/listen.ts";
 import type { InheritedSocket, ListenTarget } from "../../io/sockets.ts";
 import { F, FD_CLOEXEC } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
+import { sameAddress } from "../../sys/sockaddr.ts";
 import type { DriverKind } from "../plane/messages.ts";
 import { type HandedDescriptor, handedDescriptors } from "./service_environment.ts";
 
@@ -94,10 +94,10 @@ export class InheritedSockets {
       const lines = planes === 2 ? "twice" : `${planes} times`;
       this.#log(
         "warning",
-        `-workers ${planes}: running ${usable}, as ${
-          nameSocket(sockets[0]!)
-        } is there for no more` +
-          ` (write its line ${lines} in the socket unit, with ReusePort=yes)`,
+        `-workers ${planes}: running ${usable}, as only that many can use ` +
+          `${
+            nameSocket(sockets[0]!)
+          } (write its line ${lines} in the socket unit, with ReusePort=yes)`,
       );
     }
     return this.#planes;

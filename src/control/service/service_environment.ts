@@ -9,14 +9,11 @@ const MAX_DESCRIPTORS = 1024;
 const MAX_WATCHDOG_USEC = 86_400_000_000;
 const MAX_STATUS = 1000;
 
-/** An inherited descriptor; `name` is `FileDescriptorName=`, or "". */
-export interface HandedDescriptor {
-  fd: number;
-  name: string;
-}
+/** A descriptor that was handed over. */
+export type HandedDescriptor = ReturnType<typeof handedDescriptors>[number];
 
-/** Descriptors for process `pid`. Throws if invalid. */
-export function handedDescriptors(read: ReadVariable, pid: number): HandedDescriptor[] {
+/** Descriptors for process `pid`; `name` is `FileDescriptorName=`, or "". Throws if invalid. */
+export function handedDescriptors(read: ReadVariable, pid: number) {
   const [count, owner] = [read("LISTEN_FDS"), read("LISTEN_PID")];
   if (count === undefined || owner !== String(pid)) return [];
   if (!/^[0-9]{1,9}$/.test(count) || Number(count) > MAX_DESCRIPTORS) {

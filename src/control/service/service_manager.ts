@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { SIGN_OF_LIFE, type Watchdog } from "../../io/check_plan.ts";
-import { CLOCK_MONOTONIC } from "../../sys/constants.ts";
+import { CLOCK } from "../../sys/constants.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
 import {
@@ -155,6 +155,6 @@ function openSocket(name: string): UnixDatagramSender {
 
 function monotonicUsec(): bigint {
   const time = new BigInt64Array(2);
-  openLibc().clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
+  openLibc().clock_gettime(CLOCK.MONOTONIC, new Uint8Array(time.buffer));
   return time[0]! * 1_000_000n + time[1]! / 1000n;
 }

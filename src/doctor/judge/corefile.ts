@@ -1,9 +1,11 @@
 import type { Config } from "../../config/types.ts";
+import type { Missing } from "../../inherit/compare.ts";
 import type { AddressOrWhy } from "../../node/template/template.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
 const ALL = "all addresses";
 const MAX_FAULTS = 10;
+const MAX_MISSING = 20;
 
 /** The Corefile, or faults. */
 export interface CorefileFacts {
@@ -82,4 +84,39 @@ export function judgeService(
   return needed
     ? problem(`${found}: nodens would forward to itself`, remedy)
     : warning(found, remedy);
+}
+
+/** Missing parts of the cluster DNS's configuration, or why they are unknown. */
+export type InheritFacts =
+  | {
+    readonly file: string;
+    readonly missing: readonly Missing[];
+    readonly notes: readonly string[];
+  }
+  | { readonly file: string; readonly why: string; readonly isFault: boolean };
+
+/** Checks that the node's Corefile has what the cluster DNS is configured to do. */
+export function judgeInherit(facts: InheritFacts): Verdict {
+  const { file } = facts;
+  if ("why" in facts) {
+    if (!facts.isFault) return skipped(facts.why);
+    return problem(
+      `${file}: ${facts.why}`,
+      "give -inherit the ConfigMaps: kubectl -n kube-system get configmap coredns coredns-custom" +
+        " -o yaml",
+    );
+  }
+  const notes = facts.notes.map((note) => `(${note})`);
+  if (facts.missing.length === 0) {
+    const found = "the node has the stub zones, hosts, rewrites and upstream servers of";
+    return ok([`${found} ${file}`, ...limited(notes, MAX_MISSING)].join("\n"));
+  }
+  const lines = facts.missing.map(({ where, what, left }) =>
+    `${where}: ${what}${left === null ? "" : `; ${left}`}`
+  );
+  return warning(
+    ["not on the node:", ...limited(lines, MAX_MISSING), ...limited(notes, MAX_MISSING)].join("\n"),
+    `nodens manifest -from MANIFEST -inherit ${file} (or without -from) brings it over; what it` +
+      " leaves out, add to the node's Corefile yourself",
+  );
 }

@@ -116,10 +116,8 @@ export function judgeMatches({ failOpen, test, loaded, modules }: MatchFacts): V
   }
   if (missing.length > 0) {
     return skipped(
-      `not known whether the kernel has ${
-        missing.join(", ")
-      }; trying it would load modules, which` +
-        " nodens does when it starts",
+      `not known whether the kernel has ${missing.join(", ")}; trying it would load modules,` +
+        " which nodens does when it starts",
     );
   }
   const names = needed.map((name) =>

@@ -123,29 +123,24 @@ function remedyOf({ target, running, holder }: QueryFacts, bad: readonly Asked[]
 
 /** Result of queries from a pod. */
 export type PodFacts =
-  | { readonly how: "namespace"; readonly asked: readonly Asked[]; readonly server: string }
-  | { readonly how: "failed"; readonly why: string }
+  | { readonly how: "none" | "failed"; readonly why: string }
   | {
-    readonly how: "gateway";
-    readonly source: string;
-    readonly link: string;
+    readonly how: "namespace" | "gateway";
+    readonly from: string;
     readonly asked: readonly Asked[];
     readonly server: string;
-  }
-  | { readonly how: "none"; readonly why: string };
+  };
 
 /** Checks queries from pods. */
 export function judgePod(facts: PodFacts, running: Running): Verdict {
-  if (facts.how === "none") return skipped(facts.why);
-  if (facts.how === "failed") {
-    return problem(facts.why, "run it as root on the node itself, with iproute2 (ip)");
+  if ("why" in facts) {
+    return facts.how === "none"
+      ? skipped(facts.why)
+      : problem(facts.why, "run it as root on the node itself, with iproute2 (ip)");
   }
-  const { how, asked, server } = facts;
-  const from = how === "namespace"
-    ? `from a namespace beside the node to ${server}`
-    : `from ${facts.source} (${facts.link}) to ${server}`;
+  const { how, from, asked, server } = facts;
   const bad = asked.filter(({ answer }) => !isGood(answer));
-  const found = `${from}: ${resultText(asked)}`;
+  const found = `from ${from} to ${server}: ${resultText(asked)}`;
   if (bad.length === 0) {
     const path = "by the host's own path; --pod uses a pod's, and changes the host briefly";
     return ok(how === "namespace" ? found : `${found} (${path})`);

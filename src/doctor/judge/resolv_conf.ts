@@ -1,4 +1,3 @@
-import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
 /** A file in the format of resolv.conf. */
@@ -83,11 +82,9 @@ export function judgeKubelet(
   const loop = resolvConf?.servers?.filter((one) => own.includes(one)) ?? [];
   if (loop.length > 0) {
     return problem(
-      `${path} gives pods with dnsPolicy Default ${resolvConf!.path}, which names` +
-        ` ${
-          loop.join(", ")
-        }; kube-dns is such a pod, so it would forward to nodens, and nodens to` +
-        " it",
+      `${path} gives pods with dnsPolicy Default ${resolvConf!.path}, which names ` +
+        loop.join(", ") +
+        "; kube-dns is such a pod, so it would forward to nodens, and nodens to it",
       "set resolvConf to a file that names the real servers, such as" +
         " /run/systemd/resolve/resolv.conf, and restart kubelet",
     );
@@ -101,15 +98,4 @@ export function judgeKubelet(
     );
   }
   return ok(`pods ask ${clusterDns.join(", ")} (${path})`);
-}
-
-/** Parses `clusterDNS` and `resolvConf` (YAML or JSON). */
-export function parseKubeletConfig(
-  text: string,
-): { clusterDns: string[]; resolvConf: string | null } {
-  const block = /^\s*"?clusterDNS"?:[ \t]*(\[[^\]]*\]|(?:\n\s*-[^\n]*)*)/m.exec(text)?.[1] ?? "";
-  const clusterDns = block.split(/[^0-9a-fA-F:.]+/).filter((word) => parseAddress(word) !== null)
-    .map(canonicalAddress);
-  const path = /^\s*"?resolvConf"?:\s*"?(\/[^"\s,]+)/m.exec(text)?.[1] ?? null;
-  return { clusterDns, resolvConf: path };
 }

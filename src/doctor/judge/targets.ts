@@ -1,4 +1,5 @@
 import type { BlockConfig, Config } from "../../config/types.ts";
+import { isWithin } from "../../dns/zone.ts";
 import { forwardings } from "../../plugins/config_traits.ts";
 import type { Forwarding } from "../../plugins/traits.ts";
 
@@ -19,6 +20,8 @@ export interface Name {
 
 const MAX_TARGETS = 16;
 const BOTH = ["UDP", "TCP"] as const;
+/** Where a socket for all addresses is asked. */
+const LOOPBACK: Record<string, string> = { "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 /** Plans queries to listeners, cluster DNS and upstreams. */
 export function planTargets(
@@ -31,11 +34,7 @@ export function planTargets(
 ): Target[] {
   const listeners = (config?.listeners ?? []).map(({ address, port, zones }): Target => ({
     role: "listener",
-    address: address === "::"
-      ? "::1"
-      : address === "" || address === "0.0.0.0"
-      ? "127.0.0.1"
-      : address,
+    address: LOOPBACK[address] ?? address,
     port,
     transports: BOTH,
     names: names.filter(({ name }) => longest(zones, name) !== undefined),
@@ -75,18 +74,17 @@ function upstreams(config: Config, names: readonly Name[]): Target[] {
 
 function forwards(block: BlockConfig, name: string): Forwarding[] {
   return forwardings({ blocks: [block] }).filter(({ from, except }) =>
-    isWithin(name, from) && !except.some((zone) => isWithin(name, zone))
+    isIn(name, from) && !except.some((zone) => isIn(name, zone))
   );
 }
 
 function longest<T extends { zone: string }>(zones: readonly T[], name: string): T | undefined {
-  return zones.filter(({ zone }) => isWithin(name, zone))
+  return zones.filter(({ zone }) => isIn(name, zone))
     .toSorted((a, b) => b.zone.length - a.zone.length)[0];
 }
 
-function isWithin(name: string, zone: string): boolean {
-  const full = `${name.toLowerCase().replace(/\.$/, "")}.`;
-  return zone === "." || full === zone || full.endsWith(`.${zone}`);
+function isIn(name: string, zone: string): boolean {
+  return isWithin(`${name.toLowerCase().replace(/\.$/, "")}.`, zone);
 }
 
 function unique(targets: readonly Target[]): Target[] {

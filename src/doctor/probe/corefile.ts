@@ -1,10 +1,15 @@
 import type { HostView } from "../../config/host.ts";
-import { readConfig } from "../../loading/read.ts";
+import { readFailure } from "../../corefile/read_failure.ts";
+import { readInherited } from "../../inherit/cluster.ts";
+import { compare } from "../../inherit/compare.ts";
+import { readConfigMaps } from "../../inherit/config_maps.ts";
+import { readConfig } from "../../loading/load.ts";
 import { findFile, readInputs, readKubeDns } from "../../node/template/config_files.ts";
 import { NO_KUBE_DNS_CONFIG } from "../../node/template/kube_dns_config.ts";
-import type { TemplateOptions } from "../../node/template/options.ts";
+import type { NodeOptions, TemplateOptions } from "../../node/options.ts";
 import { fillTemplate, serviceAddress } from "../../node/template/template.ts";
-import type { CorefileFacts, ServiceFacts } from "../judge/corefile.ts";
+import type { CorefileFacts, InheritFacts, ServiceFacts } from "../judge/corefile.ts";
+import type { DoctorOptions } from "./options.ts";
 
 interface CorefileProbe {
   readonly corefile: CorefileFacts;
@@ -18,10 +23,8 @@ const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
 /** Reads the Corefile or fills the template. */
 export async function probeCorefile(
-  { template, corefile, defaultPort }: {
-    template: TemplateOptions | null;
-    corefile: string;
-    defaultPort: number;
+  { node: { template, dnsPort: defaultPort }, corefile }: Pick<DoctorOptions, "corefile"> & {
+    node: Pick<NodeOptions, "template" | "dnsPort">;
   },
   host: HostView,
 ): Promise<CorefileProbe> {
@@ -102,6 +105,30 @@ async function probeTemplate(
     },
     service: { ...unneeded, needed },
   };
+}
+
+/** Compares the Corefile with the ConfigMaps. */
+export async function probeInherit(
+  { inherit: file, domain, node: { dnsPort: port } }: DoctorOptions,
+  { served }: CorefileFacts,
+  host: HostView,
+): Promise<InheritFacts> {
+  let maps: string;
+  try {
+    maps = host.readTextFile(file);
+  } catch (error) {
+    return { file, why: `cannot read "${file}": ${readFailure(error)}`, isFault: true };
+  }
+  try {
+    const inherited = await readInherited(await readConfigMaps(maps), { skip: null });
+    if (served === null) return { file, why: "the Corefile cannot be read", isFault: false };
+    const { file: path, text } = served;
+    const node = { text, filled: text, file: path, view: host, port, domain };
+    return { file, missing: compare(inherited, node).missing, notes: inherited.notes };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof AggregateError)) throw error;
+    return { file, why: error.message, isFault: true };
+  }
 }
 
 function filesOf(host: HostView) {

@@ -1,12 +1,9 @@
 import type { HostView } from "../../config/host.ts";
 import { parseResolvConf } from "../../config/resolv_conf.ts";
 import type { Config } from "../../config/types.ts";
+import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { forwardings } from "../../plugins/config_traits.ts";
-import {
-  type KubeletFacts,
-  parseKubeletConfig,
-  type ResolvConfFacts,
-} from "../judge/resolv_conf.ts";
+import type { KubeletFacts, ResolvConfFacts } from "../judge/resolv_conf.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";
 /** kubeadm, k3s, and cloud images. */
@@ -39,15 +36,32 @@ export function probeResolvConfs(config: Config | null, host: HostView): ResolvC
 }
 
 /** Kubelet's configuration, if visible. */
-export function probeKubelet(host: HostView): KubeletFacts | null {
+export async function probeKubelet(host: HostView): Promise<KubeletFacts | null> {
   for (const path of KUBELET_CONFIGS) {
     const text = textOf(path, host);
     if (text === null) continue;
-    const { clusterDns, resolvConf: file } = parseKubeletConfig(text);
+    const { clusterDns, resolvConf: file } = await parseKubeletConfig(text);
     const resolvConf = file === null ? null : readResolvConf(file, false, host);
     return { path, clusterDns, resolvConf };
   }
   return null;
+}
+
+/** Reads `clusterDNS` and `resolvConf` (YAML or JSON); what kubelet would refuse counts as unset. */
+export async function parseKubeletConfig(
+  text: string,
+): Promise<Pick<KubeletFacts, "clusterDns"> & { resolvConf: string | null }> {
+  const { parseDocument } = await import("yaml");
+  const document = parseDocument(text);
+  const config: { clusterDNS?: unknown; resolvConf?: unknown } | null = document.errors.length > 0
+    ? null
+    : document.toJS();
+  const servers = Array.isArray(config?.clusterDNS) ? config.clusterDNS.map(String) : [];
+  const file = config?.resolvConf;
+  return {
+    clusterDns: servers.filter((one) => parseAddress(one) !== null).map(canonicalAddress),
+    resolvConf: typeof file === "string" && file.startsWith("/") ? file : null,
+  };
 }
 
 /** Requests nodens' status page. */

@@ -2,8 +2,9 @@ import type { Clock } from "../../base/clock.ts";
 import type { HostView } from "../../config/host.ts";
 import type { RuleRequest } from "../../node/rule_plan.ts";
 import type { RunCommand } from "../../node/rules/command.ts";
-import type { NodeOptions } from "../../node/template/options.ts";
-import type { KernelTree } from "../../sys/kernel_tree.ts";
+import type { NodeOptions } from "../../node/options.ts";
+import type { KernelTree } from "../../sys/kernel_file.ts";
+import type { HttpAddress } from "../../plugins/http_address.ts";
 import type { Answer } from "../judge/queries.ts";
 
 /** Options of an examination. */
@@ -11,8 +12,7 @@ export interface DoctorOptions {
   readonly node: NodeOptions;
   readonly rules: RuleRequest;
   readonly corefile: string;
-  readonly defaultPort: number;
-  readonly metricsAddresses: readonly string[];
+  readonly metricsAddresses: readonly HttpAddress[];
   readonly clusterName: string | null;
   readonly outsideName: string;
   readonly timeoutMs: number;
@@ -20,11 +20,6 @@ export interface DoctorOptions {
   /** A file with ConfigMaps of the cluster DNS; "" for none. */
   readonly inherit: string;
   readonly domain: string;
-}
-
-/** Whether rules are wanted. */
-export function wantsRules({ node, rules }: DoctorOptions): boolean {
-  return node.setupIptables || rules.redirect !== null;
 }
 
 /** A query. */

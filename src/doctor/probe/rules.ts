@@ -1,10 +1,10 @@
 import { systemClock } from "../../base/clock.ts";
-import { LEVELS, ruleBeats, ruleSet } from "../../node/rule_plan.ts";
+import { ruleEntries } from "../../node/rule_plan.ts";
 import { IptablesError, readBackends, restoreCommand } from "../../node/rules/iptables.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
 import { planChanges, restoreInput, type RuleSet } from "../../node/rules/transaction.ts";
 import type { FamilyRules, MatchFacts } from "../judge/iptables.ts";
-import type { BeatFacts, RuleFacts } from "../judge/rules.ts";
+import type { BeatFacts } from "../judge/rules.ts";
 import { mayAdminister, parseEffective } from "../judge/runtime.ts";
 import { knownModules } from "./links.ts";
 import type { DoctorOptions, Surroundings } from "./options.ts";
@@ -12,12 +12,6 @@ import type { DoctorOptions, Surroundings } from "./options.ts";
 /** Above the heartbeat interval. */
 const BEAT_MS = 1100;
 const TRIAL_LIMIT_MS = 20_000;
-
-/** Wanted rules by level, best first. */
-export function ruleLevels(family: Family, { rules }: DoctorOptions): RuleFacts["levels"] {
-  const levels = ruleBeats(family, rules).length > 0 ? LEVELS : ["none" as const];
-  return levels.map((level) => ({ level, set: ruleSet(family, level, rules) }));
-}
 
 /** Reads both kinds of iptables. */
 export async function probeRules(
@@ -103,7 +97,7 @@ export async function probeHeartbeat(
   { rules }: DoctorOptions,
   { tree, clock = systemClock }: Pick<Surroundings, "tree" | "clock">,
 ): Promise<BeatFacts[]> {
-  const beats = families.flatMap((family) => ruleBeats(family, rules));
+  const beats = families.flatMap((family) => ruleEntries(family, rules));
   if (beats.length === 0) return [];
   const read = () => beats.map(({ list }) => tree?.read(`/proc/net/xt_recent/${list}`) ?? null);
   const before = read();

@@ -1,5 +1,6 @@
 import type { Config } from "../../config/types.ts";
 import { TYPE } from "../../dns/constants.ts";
+import type { AnswerCounters } from "../exchange/answer_source.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler } from "../handler.ts";
 import { ZoneTable } from "../question/zones.ts";
@@ -15,13 +16,16 @@ interface Route {
 /** Server blocks with routes to their chains. */
 export class Blocks {
   readonly #handlers: ReadonlyMap<string, CreateHandler>;
+  readonly #answers: AnswerCounters;
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: HandlerChain[] = [];
   #routes: ZoneTable<Route>[] = [];
-  #observers: (Handler | null)[] = [];
+  /** Of queries rejected before any chain, by listener. Read only. */
+  observers: (Handler | undefined)[] = [];
 
-  constructor(handlers: ReadonlyMap<string, CreateHandler>) {
+  constructor(handlers: ReadonlyMap<string, CreateHandler>, answers: AnswerCounters) {
     this.#handlers = handlers;
+    this.#answers = answers;
   }
 
   /** Stops chains that are not reused. */
@@ -31,8 +35,8 @@ export class Blocks {
     this.#routes = config.listeners.map(({ zones }) =>
       new ZoneTable(zones.map(({ zone, block }, i) => [zone, { chain: chains[block]!, zone: i }]))
     );
-    this.#observers = config.listeners.map(({ zones }) =>
-      zones.map(({ block }) => chains[block]!.observer).find((one) => one !== null) ?? null
+    this.observers = config.listeners.map(({ zones }) =>
+      zones.map(({ block }) => chains[block]!.observer).find((one) => one !== undefined)
     );
     this.#config = config;
     this.#chains = chains;
@@ -59,7 +63,7 @@ export class Blocks {
         const previous = at < 0 ? null : left.splice(at, 1)[0]!;
         return create(options, { zones, position, engine, plugins, served, previous });
       });
-      return new HandlerChain(handlers, signature);
+      return new HandlerChain(handlers, this.#answers, signature);
     });
   }
 
@@ -70,13 +74,12 @@ export class Blocks {
     return exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
   }
 
-  /** Observer of queries rejected before any chain, or null. */
-  observerOf(listener: number): Handler | null {
-    return this.#observers[listener] ?? null;
+  deliver(block: number, position: number, data: unknown): void {
+    this.#chains[block]?.handlers[position]?.receive?.(data);
   }
 
-  handlerAt(block: number, position: number): Handler | undefined {
-    return this.#chains[block]?.handlers[position];
+  ask(block: number, position: number, request: unknown): unknown {
+    return this.#chains[block]?.handlers[position]?.ask?.(request);
   }
 
   unready(): [block: number, plugin: string][] {

@@ -1,3 +1,6 @@
+import { HEADER_SIZE } from "../../dns/constants.ts";
+import type { Question } from "./question.ts";
+
 /** Case folding (RFC 4343), four octets at a time. Length octets (at most 63) are below `A`. */
 
 /** 0x20 in each octet with an upper-case letter. */
@@ -36,4 +39,10 @@ export function sameName(
     if (x !== y && (x | upperMask(x)) !== (y | upperMask(y))) return false;
   }
   return true;
+}
+
+/** Whether a question asks for a wire-form name. */
+export function isQname({ memory, offset, qnameLength }: Question, name: Uint8Array): boolean {
+  return qnameLength === name.length &&
+    sameName(memory.bytes, offset + HEADER_SIZE, name, 0, name.length);
 }

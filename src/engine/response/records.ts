@@ -1,6 +1,8 @@
-import { expandName } from "../../dns/names/expand_name.ts";
+import { expandName } from "../../dns/names/walk.ts";
 import { HEADER_SIZE } from "../../dns/constants.ts";
+import type { WireRecord } from "../../dns/record_text/record.ts";
 import { layoutOf, NAME, stepOver } from "../../dns/record_layout.ts";
+import { isQname } from "../question/fold.ts";
 import type { Question } from "../question/question.ts";
 import type { Response } from "./response.ts";
 import type { ResponseWriter } from "./writer.ts";
@@ -9,14 +11,9 @@ const SECTIONS = ["answer", "authority", "additional"] as const;
 /** A section after the question. */
 export type Section = (typeof SECTIONS)[number];
 
-/** A record with expanded names. */
-export interface MessageRecord {
+/** A record of a message, with expanded names. */
+export interface MessageRecord extends WireRecord {
   section: Section;
-  owner: Uint8Array;
-  type: number;
-  qclass: number;
-  ttlSeconds: number;
-  data: Uint8Array;
 }
 
 /** Records with the client's TTLs; null if malformed. */
@@ -91,14 +88,4 @@ function expandData(
   // No layout: opaque.
   if (parts.length === 0) return bytes.slice(at, end);
   return next === end ? Uint8Array.from(parts.flatMap((part) => [...part])) : null;
-}
-
-function isQname({ memory, offset, qnameLength }: Question, name: Uint8Array): boolean {
-  if (name.length !== qnameLength) return false;
-  const at = offset + HEADER_SIZE;
-  return name.every((octet, i) => lower(octet) === lower(memory.bytes[at + i]!));
-}
-
-function lower(octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }

@@ -1,5 +1,6 @@
 import { FLAG, HEADER_SIZE } from "../../dns/constants.ts";
 import { ErrorText } from "../../dns/error_text.ts";
+import type { ResponseScanner } from "../../dns/response_scan.ts";
 import { Memory } from "../memory.ts";
 import type { Question } from "../question/question.ts";
 
@@ -11,6 +12,9 @@ export const NO_SCOPE = {
   KNOWN: -2,
 } as const;
 
+/** What scanners and compressors tell of a message. */
+type Described = Pick<ResponseScanner, "length" | "ttlCount" | "ttls">;
+
 /**
  * A response without OPT, and the offsets of its TTLs.
  *
@@ -20,7 +24,7 @@ export const NO_SCOPE = {
  *               |<------------------- length ---------------------->|
  * ```
  *
- * The table has `ttlCount` 16-bit offsets from the message's start, native-endian, in record order.
+ * The table has `ttlCount` 16-bit offsets from the message's start, little-endian, in record order.
  * The question is the exchange's, except for case.
  */
 export class Response {
@@ -70,6 +74,16 @@ export class Response {
     this.extendedError = -1;
   }
 
+  /** Points to a whole message at the start of `memory`, and writes the table behind it. */
+  point(memory: Memory, { length, ttlCount, ttls }: Described): void {
+    this.memory = memory;
+    this.offset = 0;
+    this.length = length;
+    this.ttlsAt = (length + 1) & ~1;
+    this.ttlCount = ttlCount;
+    for (let i = 0; i < ttlCount; i++) memory.view.setUint16(this.ttlsAt + 2 * i, ttls[i]!, true);
+  }
+
   get flags(): number {
     return this.memory.view.getUint16(this.offset + 2);
   }
@@ -84,5 +98,14 @@ export class Response {
 
   get authorityCount(): number {
     return this.memory.view.getUint16(this.offset + 8);
+  }
+
+  /** Offset of a record's TTL in the message. */
+  ttlAt(record: number): number {
+    return this.memory.view.getUint16(this.ttlsAt + 2 * record, true);
+  }
+
+  typeOf(record: number): number {
+    return this.memory.view.getUint16(this.offset + this.ttlAt(record) - 4);
   }
 }

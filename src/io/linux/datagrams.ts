@@ -1,8 +1,8 @@
 import { IndexTable } from "../../base/index_table.ts";
 import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
 import { EPOLL, MMSGHDR, MSG } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { readLocalAddress, readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
@@ -128,34 +128,34 @@ export class ClientDatagrams {
     if ((events & (EPOLL.IN | EPOLL.ERR)) === 0) return 0;
     const engine = this.#engine();
     const incoming = this.#in;
-    const { view } = incoming.headers;
+    const { bytes, view } = incoming.headers;
     for (let round = 0; round < ROUNDS; round++) {
-      const count = this.#libc.recvmmsg(
-        socket.fd,
-        incoming.headers.bytes,
-        BATCH,
-        MSG.DONTWAIT,
-        null,
-      );
+      const count = this.#libc.recvmmsg(socket.fd, bytes, BATCH, MSG.DONTWAIT, null);
       if (count <= 0) return 0;
       if (this.#outFd !== socket.fd) {
         this.flush();
         this.#outFd = socket.fd;
       }
       this.#socket = socket;
-      for (let slot = 0; slot < count; slot++) {
-        if (this.#outCount === BATCH) this.flush();
-        const length = engine.datagram(
-          socket.listener,
-          slot,
-          incoming.data,
-          slot * QUERY_SIZE,
-          view.getUint32(slot * MMSGHDR.size + MMSGHDR.length, true),
-          this.#out.data,
-          this.#outCount * RESPONSE_SIZE,
-        );
-        if (length > 0) this.#queue(socket, length, incoming, slot, incoming.controlLength(slot));
-        incoming.reset(slot);
+      let slot = 0;
+      try {
+        for (; slot < count; slot++) {
+          if (this.#outCount === BATCH) this.flush();
+          const length = engine.datagram(
+            socket.listener,
+            slot,
+            incoming.data,
+            slot * QUERY_SIZE,
+            view.getUint32(slot * MMSGHDR.size + MMSGHDR.length, true),
+            this.#out.data,
+            this.#outCount * RESPONSE_SIZE,
+          );
+          if (length > 0) this.#queue(socket, length, incoming, slot, incoming.controlLength(slot));
+          incoming.reset(slot);
+        }
+      } finally {
+        // After an exception: a shorter name would be read as a whole one.
+        for (; slot < count; slot++) incoming.reset(slot);
       }
       this.flush();
       if (count < BATCH) return count;

@@ -1,12 +1,12 @@
-import { Address } from "../../dns/address.ts";
+import type { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
+import type { ClientKind, Side } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
-import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, EPOLL } from "../../sys/constants.ts";
+import type { Traffic } from "../../engine/engine.ts";
+import { CLOCK, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { isWildcard, readLocalAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import { BaseDriver, type DriverOptions, MAX_SLEEP_MS } from "../base_driver.ts";
-import type { Driver, ListenerChange } from "../driver.ts";
+import { isWildcard, readLocalAddress, sockaddrOf } from "../../sys/sockaddr.ts";
+import { Driver, type DriverOptions, type ListenerChange, MAX_SLEEP_MS } from "../driver.ts";
 import type { BoundSocket } from "../sockets.ts";
 import { ClientDatagrams } from "./datagrams.ts";
 import { Poller } from "./poller.ts";
@@ -19,8 +19,7 @@ const SILENT_AFTER_MS = 20;
 /** Discard service (RFC 863): never sends. */
 const DISCARD_PORT = 9;
 
-/** Options of a `LinuxDriver`. */
-export interface LinuxDriverOptions extends DriverOptions {
+interface LinuxDriverOptions extends DriverOptions {
   libc: Libc;
   mark: number;
   /** eventfd of the control plane. */
@@ -30,7 +29,7 @@ export interface LinuxDriverOptions extends DriverOptions {
 }
 
 /** The data plane's loop on Linux. `run` blocks until the control plane stops it. */
-export class LinuxDriver extends BaseDriver implements Driver {
+export class LinuxDriver extends Driver {
   protected readonly streams: Streams;
   protected readonly sockets: UpstreamSockets;
   readonly #options: LinuxDriverOptions;
@@ -45,16 +44,18 @@ export class LinuxDriver extends BaseDriver implements Driver {
   /** No longer receive, but are still read for a moment. */
   #turnedAway: BoundSocket[] = [];
   #woken = false;
-  readonly #address = new Address();
 
   constructor(options: LinuxDriverOptions) {
     super(options);
     const { libc, files, mark } = options;
-    const { upstreamStreams: mostUpstreams, upstreamSockets } = files;
+    const { upstreamStreams, upstreamSockets } = files;
     this.#options = options;
     this.#poller = new Poller(libc);
     this.#datagrams = new ClientDatagrams(libc, () => this.engine);
-    this.streams = new Streams(libc, this.#poller, () => this.engine, { mark, mostUpstreams });
+    this.streams = new Streams(libc, this.#poller, () => this.engine, {
+      mark,
+      maxUpstreams: upstreamStreams,
+    });
     this.sockets = new UpstreamSockets(libc, this.#poller, upstreamSockets, mark);
     this.#poller.add(options.wakeFd, EPOLL.IN, { ready: () => this.#woken = true });
     // Edge-triggered: never read.
@@ -66,15 +67,13 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#readClock();
   }
 
-  serve(sockets: readonly BoundSocket[]): void {
+  override serve(sockets: readonly BoundSocket[]): void {
     for (const socket of sockets) {
       if (this.#served.has(socket.fd)) continue;
       this.#served.set(socket.fd, socket);
       if (socket.kind === "udp") this.#datagramSockets.push(socket);
-      const target = socket.kind === "udp"
-        ? this.#datagrams.target(socket)
-        : this.streams.listener(socket);
-      this.#poller.add(socket.fd, EPOLL.IN, target);
+      const owner = socket.kind === "udp" ? this.#datagrams : this.streams;
+      this.#poller.add(socket.fd, EPOLL.IN, owner.target(socket));
     }
   }
 
@@ -84,7 +83,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
       if (mayTurnAway(socket)) turnAway(this.#options.libc, socket.fd);
       this.#leave(socket);
     }
-    this.engine.retireStreams(new Set(closing.map(({ listener }) => listener)));
+    this.engine.streams.retire(new Set(closing.map(({ listener }) => listener)));
     this.#datagrams.flush();
     takeOver();
     this.serve(opened);
@@ -101,7 +100,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
       this.#turnedAway = [];
     };
     timers.set(timers.create(leave), nowMs + SILENT_AFTER_MS);
-    this.engine.drainStreams();
+    this.engine.streams.drain();
     this.#datagrams.flush();
   }
 
@@ -115,9 +114,7 @@ export class LinuxDriver extends BaseDriver implements Driver {
     if (socket.kind === "udp") {
       this.#datagramSockets = this.#datagramSockets.filter((other) => other !== socket);
       this.#datagrams.drain(socket);
-    } else {
-      this.streams.drain(socket);
-    }
+    } else this.streams.drain(socket);
     this.#poller.remove(socket.fd);
   }
 
@@ -128,13 +125,8 @@ export class LinuxDriver extends BaseDriver implements Driver {
     // Messages may have left work.
     let busy = true;
     for (;;) {
-      const sleep = engine.nextDeadlineMs - engine.nowMs;
-      const timeout = busy || sleep <= 0
-        ? 0
-        : sleep >= MAX_SLEEP_MS
-        ? MAX_SLEEP_MS
-        : Math.ceil(sleep);
-      const count = this.#poller.wait(timeout);
+      const sleepMs = Math.min(Math.max(0, engine.nextDeadlineMs - engine.nowMs), MAX_SLEEP_MS);
+      const count = this.#poller.wait(busy ? 0 : Math.ceil(sleepMs));
       this.#readClock();
       engine.values[COUNTER.HEARTBEAT]!++;
       for (let i = 0; i < count; i++) {
@@ -190,31 +182,24 @@ export class LinuxDriver extends BaseDriver implements Driver {
     this.#datagrams.forget(returnAddress);
   }
 
-  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
-    if (of !== "stream") return this.#datagrams.family(of, reference);
-    this.address(of, reference, "client", this.#address);
-    return this.#address.family;
+  override family(of: ClientKind, reference: number): 4 | 6 {
+    return of === "stream" ? super.family(of, reference) : this.#datagrams.family(of, reference);
   }
 
-  address(
-    of: "slot" | "kept" | "stream",
-    reference: number,
-    side: "client" | "local",
-    target: Address,
-  ): void {
+  address(of: ClientKind, reference: number, side: Side, target: Address): void {
     if (of === "stream") this.streams.address(reference, side, target);
     else this.#datagrams.address(of, reference, side, target);
     target.unmap();
   }
 
   nanoseconds(): number {
-    this.#options.libc.clock_gettime(CLOCK_MONOTONIC, this.#timeBytes);
+    this.#options.libc.clock_gettime(CLOCK.MONOTONIC, this.#timeBytes);
     return (Math.imul(this.#time[0]!, 1e9) + this.#time[2]!) | 0;
   }
 
   /** Answers age during suspend. */
   #readClock(): void {
-    this.#options.libc.clock_gettime(CLOCK_BOOTTIME, this.#timeBytes);
+    this.#options.libc.clock_gettime(CLOCK.BOOTTIME, this.#timeBytes);
     this.engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
   }
 
@@ -245,6 +230,6 @@ function turnAway(libc: Libc, fd: number): void {
   if (isWildcard(address) && address.family === 4) address.bytes.set([127, 0, 0, 1]);
   else if (isWildcard(address)) address.bytes[15] = 1;
   address.port = DISCARD_PORT;
-  const name = new Uint8Array(SOCKADDR_SIZE);
-  libc.connect(fd, name, writeSockaddr(address, name));
+  const name = sockaddrOf(address);
+  libc.connect(fd, name, name.length);
 }

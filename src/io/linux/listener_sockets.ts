@@ -3,9 +3,10 @@ import { isOpen, keyOf } from "../../config/align.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { SK_MEMINFO, SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
+import { hostPort } from "../../sys/sockaddr.ts";
 import type { BoundSocket, InheritedSource } from "../sockets.ts";
 import { addressesToBind, bindListener, closeAll, tryBind } from "./listen.ts";
-import { boundAddressText, findNeighbours } from "./neighbours.ts";
+import { findNeighbours } from "./neighbours.ts";
 
 /** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
@@ -67,11 +68,13 @@ export class ListenerSockets {
     );
     let taken = new Set<string>();
     try {
-      taken = new Set(findNeighbours(places.flat(), new Set()).map(boundAddressText));
+      taken = new Set(
+        findNeighbours(places.flat(), new Set()).map(({ target }) => hostPort(target)),
+      );
     } catch {
       // Then any order will do.
     }
-    const shared = places.map((tcp) => tcp.some((place) => taken.has(boundAddressText(place))));
+    const shared = places.map((tcp) => tcp.some((place) => taken.has(hostPort(place.target))));
     places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
     return [...wanted.filter((_, i) => !shared[i]), ...wanted.filter((_, i) => shared[i])];
   }

@@ -2,10 +2,9 @@
 import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
-import { type DiagnosedSocket, listSockets } from "../../sys/netlink/sock_diag.ts";
-import { hostPort, readLocalAddress } from "../../sys/sockaddr.ts";
+import { listSockets } from "../../sys/netlink/sock_diag.ts";
+import { hostPort, readLocalAddress, sameAddress } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, Neighbour } from "../sockets.ts";
-import { sameAddress } from "./inherited.ts";
 
 /** Places that other processes serve; `own`: this process's cookies. Throws if unknown. */
 export function findNeighbours(
@@ -14,7 +13,7 @@ export function findNeighbours(
 ): Neighbour[] {
   const others = listAt(places, "serving").filter(({ cookie }) => !own.has(cookie));
   const distinct = new Map(
-    places.map((place) => [`${place.kind} ${boundAddressText(place)}`, place]),
+    places.map((place) => [`${place.kind} ${hostPort(place.target)}`, place]),
   );
   return [...distinct.values()].map(({ kind, target }) => ({
     ...{ kind, target },
@@ -35,24 +34,11 @@ export function placeOf(libc: Libc, { fd, kind }: Pick<BoundSocket, "fd" | "kind
   return { kind, target: readLocalAddress(libc, fd) ?? new Address() };
 }
 
-/** Formats the address: `127.0.0.1:53`. */
-export function boundAddressText({ target }: { target: Address }): string {
-  return hostPort(target);
-}
-
-function listAt(
-  places: readonly BoundAddress[],
-  what: "serving" | "handshake",
-): (DiagnosedSocket & { kind: "udp" | "tcp" })[] {
-  const queries = new Map(
-    places.map(({ kind, target: { family, port } }) => [
-      `${kind} ${family} ${port}`,
-      { kind, family, port },
-    ]),
-  );
-  return [...queries.values()].flatMap((query) => {
-    const serving = query.kind === "udp" ? SOCKET_STATE.CLOSE : SOCKET_STATE.LISTEN;
+function listAt(places: readonly BoundAddress[], what: "serving" | "handshake") {
+  const queries = new Map(places.map(({ kind, target: { family, port } }) => {
+    const serving = kind === "udp" ? SOCKET_STATE.CLOSE : SOCKET_STATE.LISTEN;
     const states = [what === "serving" ? serving : SOCKET_STATE.SYN_RECV];
-    return listSockets([{ ...query, states }]).map((one) => ({ ...one, kind: query.kind }));
-  });
+    return [`${kind} ${family} ${port}`, { kind, family, port, states }];
+  }));
+  return queries.size === 0 ? [] : listSockets([...queries.values()]);
 }

@@ -1,9 +1,9 @@
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import { MSG, SOCK } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
-import { markSocket } from "../../sys/mark.ts";
-import { domainOf, parseSocketAddress, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
-import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
+import { markSocket } from "../../sys/socket_options.ts";
+import { openSocket, parseSocketAddress, sockaddrOf } from "../../sys/sockaddr.ts";
+import type { ProbeSocket, ProbeTarget } from "../check_plan.ts";
 
 /** nodens' answer is as long as the query. */
 const ANSWER_SIZE = 512;
@@ -12,7 +12,7 @@ const ANSWER_SIZE = 512;
 export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | null {
   const address = parseSocketAddress(libc, target.address, target.port);
   if (address === null) throw new TypeError(`Cannot ask "${target.address}": not an IP address`);
-  const fd = libc.socket(domainOf(address), SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+  const fd = openSocket(libc, address, SOCK.DGRAM);
   if (fd < 0) return null;
   if (target.mark !== 0 && !markSocket(libc, fd, target.mark)) {
     const why = lastErrorText();
@@ -20,8 +20,8 @@ export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | n
     throw new Error(`Cannot mark a socket: ${why} (nodens needs the capability NET_ADMIN)`);
   }
   const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
-  const name = new Uint8Array(SOCKADDR_SIZE);
-  const sent = libc.connect(fd, name, writeSockaddr(address, name)) === 0 &&
+  const name = sockaddrOf(address);
+  const sent = libc.connect(fd, name, name.length) === 0 &&
     libc.send(fd, query, query.length, MSG.DONTWAIT | MSG.NOSIGNAL) === query.length;
   if (!sent) {
     libc.close(fd);

@@ -2,19 +2,10 @@ import type { Address } from "../../dns/address.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
 import type { StreamHandler } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
-import {
-  EPOLL,
-  ERRNO,
-  MSG,
-  SHUT_WR,
-  SIOCOUTQ,
-  SO,
-  SOL,
-  TCP_USER_TIMEOUT,
-} from "../../sys/constants.ts";
+import { EPOLL, ERRNO, MSG, SHUT_WR, SIOCOUTQ, SO, SOL, TCP } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
-import type { DriverStream } from "../base_driver.ts";
+import type { DriverStream } from "../driver.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 
 /** Some forty queries. */
@@ -163,7 +154,7 @@ export class Stream implements PollTarget, DriverStream {
     const { libc, poller } = this.#owner;
     if (discard) libc.setsockopt(this.fd, SOL.SOCKET, SO.LINGER, discarding, 8);
     else if (this.client !== null) {
-      libc.setsockopt(this.fd, SOL.TCP, TCP_USER_TIMEOUT, keepTime, 4);
+      libc.setsockopt(this.fd, SOL.TCP, TCP.USER_TIMEOUT, keepTime, 4);
     }
     this.#dropQueue();
     poller.remove(this.fd);

@@ -1,14 +1,14 @@
 import { IndexTable } from "../../base/index_table.ts";
 import { Address } from "../../dns/address.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
-import { EPOLL, ERRNO, SO, SOCK, SOL, TCP_NODELAY } from "../../sys/constants.ts";
+import { EPOLL, ERRNO, SO, SOCK, SOL, TCP } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
-import { markSocket, setOption } from "../../sys/mark.ts";
+import { markSocket, setOption } from "../../sys/socket_options.ts";
 import {
-  domainOf,
+  openSocket,
   readLocalAddress,
   readSockaddr,
   scopeIndex,
@@ -45,20 +45,21 @@ export class Streams implements StreamOwner {
     libc: Libc,
     poller: Poller,
     engine: () => Traffic,
-    { mark, mostUpstreams }: { mark: number; mostUpstreams: number },
+    { mark, maxUpstreams }: { mark: number; maxUpstreams: number },
   ) {
     this.libc = libc;
     this.poller = poller;
     this.#engine = engine;
     this.#mark = mark;
-    this.#maxUpstreams = mostUpstreams;
+    this.#maxUpstreams = maxUpstreams;
   }
 
   get buffers(): BufferPool {
     return this.#engine().buffers;
   }
 
-  listener(socket: BoundSocket): PollTarget {
+  /** Accepts connections. */
+  target(socket: BoundSocket): PollTarget {
     // Inherited by accepted connections.
     for (const buffer of [SO.SNDBUF, SO.RCVBUF]) {
       setOption(this.libc, socket.fd, SOL.SOCKET, buffer, CLIENT_BUFFER_BYTES);
@@ -83,11 +84,7 @@ export class Streams implements StreamOwner {
 
   connect({ address, scope, source }: Endpoint, handler: StreamHandler): number {
     if (this.#upstreams >= this.#maxUpstreams) return -1;
-    const fd = this.libc.socket(
-      domainOf(address),
-      SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC,
-      0,
-    );
+    const fd = openSocket(this.libc, address, SOCK.STREAM);
     if (fd < 0) return -1;
     if (!this.#prepare(fd, source)) {
       this.libc.close(fd);
@@ -115,8 +112,12 @@ export class Streams implements StreamOwner {
   address(id: number, side: "client" | "local", target: Address): void {
     const stream = this.#streams.get(id);
     if (stream === null || stream.client === null) return;
-    if (side === "client") copyAddress(stream.client, target);
-    else readLocalAddress(this.libc, stream.fd, target);
+    if (side === "local") return void readLocalAddress(this.libc, stream.fd, target);
+    const { client } = stream;
+    target.family = client.family;
+    target.bytes.set(client.bytes);
+    target.port = client.port;
+    target.scope = client.scope;
   }
 
   forget({ id, client }: Stream): void {
@@ -140,7 +141,7 @@ export class Streams implements StreamOwner {
 
   #prepare(fd: number, source: Address | null): boolean {
     if (this.#mark !== 0 && !markSocket(this.libc, fd, this.#mark)) return false;
-    this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
+    this.libc.setsockopt(fd, SOL.TCP, TCP.NODELAY, this.#on, 4);
     const name = this.#name.bytes;
     return source === null || this.libc.bind(fd, name, writeSockaddr(source, name)) === 0;
   }
@@ -152,7 +153,7 @@ export class Streams implements StreamOwner {
       const flags = SOCK.NONBLOCK | SOCK.CLOEXEC;
       const fd = this.libc.accept4(listening, name, this.#nameSize, flags);
       if (fd < 0) return i;
-      this.libc.setsockopt(fd, SOL.TCP, TCP_NODELAY, this.#on, 4);
+      this.libc.setsockopt(fd, SOL.TCP, TCP.NODELAY, this.#on, 4);
       // The kernel forgets a disconnected client's address.
       const client = new Address();
       readSockaddr(this.#name.view, 0, client);
@@ -163,16 +164,9 @@ export class Streams implements StreamOwner {
 
   #offer(stream: Stream, listener: number): void {
     try {
-      stream.handler = this.#engine().accept(listener, stream.id);
+      stream.handler = this.#engine().streams.accept(listener, stream.id);
     } finally {
       if (stream.handler === null) stream.drop();
     }
   }
-}
-
-function copyAddress(from: Address, to: Address): void {
-  to.family = from.family;
-  to.bytes.set(from.bytes);
-  to.port = from.port;
-  to.scope = from.scope;
 }

@@ -5,22 +5,17 @@ import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.
 import { Memory } from "../../engine/memory.ts";
 import { EPOLL, ERRNO, MSG, SOCK } from "../../sys/constants.ts";
 import { lastErrno, type Libc } from "../../sys/libc.ts";
-import { markSocket } from "../../sys/mark.ts";
-import { domainOf, SOCKADDR_SIZE, writeSockaddr } from "../../sys/sockaddr.ts";
+import { markSocket } from "../../sys/socket_options.ts";
+import { openSocket, sockaddrOf, writeSockaddr } from "../../sys/sockaddr.ts";
 import type { Poller, PollTarget } from "./poller.ts";
 import { Scopes } from "./scopes.ts";
 
 interface Prepared {
-  readonly peer: Sockaddr;
+  readonly peer: Uint8Array<ArrayBuffer>;
   /** Generation of `Scopes`. */
   generation: number;
-  readonly source: Sockaddr | null;
+  readonly source: Uint8Array<ArrayBuffer> | null;
   readonly pool: Pool;
-}
-
-interface Sockaddr {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly length: number;
 }
 
 /** By family and source address, last used on top. */
@@ -94,7 +89,7 @@ export class UpstreamSockets {
     if (typeof socket === "number") return socket;
     if (pool.sockets.length < pool.least) pool.least = pool.sockets.length;
     if (prepared.generation !== this.#scopes.generation) this.#resolveScope(endpoint, prepared);
-    if (this.#libc.connect(socket.fd, prepared.peer.bytes, prepared.peer.length) < 0) {
+    if (this.#libc.connect(socket.fd, prepared.peer, prepared.peer.length) < 0) {
       const fault = lastFault();
       if (!this.#reconnect(socket.fd, endpoint, prepared)) {
         pool.sockets.push(socket);
@@ -167,14 +162,14 @@ export class UpstreamSockets {
     if (endpoint.scope === "" || !this.#resolveScope(endpoint, prepared)) return false;
     // Still bound to the old interface.
     this.#libc.connect(fd, this.#unspec, 16);
-    return this.#libc.connect(fd, prepared.peer.bytes, prepared.peer.length) === 0;
+    return this.#libc.connect(fd, prepared.peer, prepared.peer.length) === 0;
   }
 
   #resolveScope({ address, scope }: Endpoint, prepared: Prepared): boolean {
     const before = address.scope;
     address.scope = this.#scopes.index(scope);
     prepared.generation = this.#scopes.generation;
-    writeSockaddr(address, prepared.peer.bytes);
+    writeSockaddr(address, prepared.peer);
     return address.scope !== before;
   }
 
@@ -203,13 +198,12 @@ export class UpstreamSockets {
       this.#close(other.sockets.shift()!);
       other.least = Math.min(other.least, other.sockets.length);
     }
-    const type = SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC;
-    const fd = this.#libc.socket(domainOf(address), type, 0);
+    const fd = openSocket(this.#libc, address, SOCK.DGRAM);
     if (fd < 0) return lastFault();
     let fault = 0;
     // Rules would redirect it to nodens.
     if (this.#mark !== 0 && !markSocket(this.#libc, fd, this.#mark)) fault = UNREACHABLE;
-    else if (source !== null && this.#libc.bind(fd, source.bytes, source.length) < 0) {
+    else if (source !== null && this.#libc.bind(fd, source, source.length) < 0) {
       fault = lastFault();
     }
     if (fault !== 0) {
@@ -255,11 +249,6 @@ class Socket implements PollTarget {
   ready(events: number): void {
     this.#owner.read(this, events);
   }
-}
-
-function sockaddrOf(address: Endpoint["address"]): Sockaddr {
-  const bytes = new Uint8Array(SOCKADDR_SIZE);
-  return { bytes, length: writeSockaddr(address, bytes) };
 }
 
 function lastFault(): number {

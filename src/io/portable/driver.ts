@@ -1,12 +1,19 @@
 import { IndexTable } from "../../base/index_table.ts";
 import type { ListenerConfig } from "../../config/types.ts";
-import { Address, parseAddress } from "../../dns/address.ts";
+import { type Address, parseAddress } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
+import type { ClientKind, Side } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
-import { BaseDriver, type DriverOptions, MAX_SLEEP_MS } from "../base_driver.ts";
-import { type Driver, type ListenerChange, ListenError } from "../driver.ts";
+import type { Traffic } from "../../engine/engine.ts";
+import {
+  Driver,
+  type DriverOptions,
+  type ListenerChange,
+  ListenError,
+  MAX_SLEEP_MS,
+} from "../driver.ts";
 import type { LaneLink } from "../lane_link.ts";
+import type { ListenTarget } from "../sockets.ts";
 import { PortableSockets } from "./sockets.ts";
 import { PortableStreams } from "./streams.ts";
 
@@ -15,8 +22,7 @@ const RESPONSE_SIZE = 4096 + 16;
 /** For the last answers of a removed listener. */
 const CLOSE_AFTER_MS = 6000;
 
-/** Options of a `PortableDriver`. */
-export interface PortableDriverOptions extends DriverOptions {
+interface PortableDriverOptions extends DriverOptions {
   now: () => number;
 }
 
@@ -32,18 +38,15 @@ interface Client {
   to: Deno.NetAddr;
 }
 
-/** Port 0 if removed. */
-type Where = Pick<ListenerConfig, "address" | "port">;
-
 /** Data plane on the runtime's sockets: one datagram at a time, at four times the CPU. */
-export class PortableDriver extends BaseDriver implements Driver {
+export class PortableDriver extends Driver {
   protected readonly streams: PortableStreams;
   protected readonly sockets: PortableSockets;
   readonly #options: PortableDriverOptions;
   readonly #query = new Memory(QUERY_SIZE);
   readonly #response = new Memory(RESPONSE_SIZE);
   #listening: Listening[] = [];
-  #where: readonly Where[] = [];
+  #where: readonly ListenTarget[] = [];
   readonly #kept = new IndexTable<Client>();
   #current: Client | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -66,7 +69,7 @@ export class PortableDriver extends BaseDriver implements Driver {
 
   attach(engine: Traffic): void {
     this.engine = engine;
-    engine.advance(this.#options.now());
+    engine.nowMs = this.#options.now();
   }
 
   override attachLane(link: LaneLink | null, why: string): void {
@@ -98,7 +101,7 @@ export class PortableDriver extends BaseDriver implements Driver {
       throw error;
     }
     going.forEach(retire);
-    this.engine.retireStreams(new Set(going.map(({ listener }) => listener)));
+    this.engine.streams.retire(new Set(going.map(({ listener }) => listener)));
     this.#where = listeners;
     takeOver();
     if (this.engine.waiting === 0) this.#closeRetired();
@@ -107,7 +110,7 @@ export class PortableDriver extends BaseDriver implements Driver {
 
   retireAll(): void {
     this.#listening.forEach(retire);
-    this.engine.drainStreams();
+    this.engine.streams.drain();
   }
 
   stop(): void {
@@ -115,7 +118,7 @@ export class PortableDriver extends BaseDriver implements Driver {
     clearTimeout(this.#timer);
     clearInterval(this.#beat);
     for (const from of this.#listening) {
-      if (!from.retired) retire(from);
+      retire(from);
       from.socket.close();
     }
     this.streams.close();
@@ -124,7 +127,7 @@ export class PortableDriver extends BaseDriver implements Driver {
 
   run(work: () => void): void {
     const { engine } = this;
-    engine.advance(this.#options.now());
+    engine.nowMs = this.#options.now();
     engine.values[COUNTER.HEARTBEAT]!++;
     engine.values[COUNTER.UNEXPECTED_UDP]! += this.sockets.unexpected;
     this.sockets.unexpected = 0;
@@ -163,18 +166,7 @@ export class PortableDriver extends BaseDriver implements Driver {
     this.#kept.remove(returnAddress);
   }
 
-  family(of: "slot" | "kept" | "stream", reference: number): 4 | 6 {
-    const address = new Address();
-    this.address(of, reference, "client", address);
-    return address.family;
-  }
-
-  address(
-    of: "slot" | "kept" | "stream",
-    reference: number,
-    side: "client" | "local",
-    target: Address,
-  ): void {
+  address(of: ClientKind, reference: number, side: Side, target: Address): void {
     let found: Deno.NetAddr | undefined;
     if (of === "stream") {
       const connection = this.streams.get(reference)?.connection;
@@ -191,7 +183,7 @@ export class PortableDriver extends BaseDriver implements Driver {
     target.unmap();
   }
 
-  #open({ address, port }: Where, listener: number): void {
+  #open({ address, port }: ListenTarget, listener: number): void {
     // The IPv6 wildcard includes IPv4; without IPv6, use IPv4.
     for (const hostname of address === "" ? ["::", "0.0.0.0"] : [address]) {
       try {
@@ -255,8 +247,9 @@ export class PortableDriver extends BaseDriver implements Driver {
   }
 }
 
-/** The datagram socket still answers. */
+/** The datagram socket still answers; a reload may have retired it before. */
 function retire(from: Listening): void {
+  if (from.retired) return;
   from.retired = true;
   from.tcp.close();
 }

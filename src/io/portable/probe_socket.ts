@@ -1,5 +1,5 @@
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
-import type { ProbeSocket, ProbeTarget } from "../probe_socket.ts";
+import type { ProbeSocket, ProbeTarget } from "../check_plan.ts";
 
 /** Sends an unmarked probe query through the runtime's sockets. */
 export function openPortableProbe({ address, port }: ProbeTarget): ProbeSocket | null {

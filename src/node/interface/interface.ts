@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { type AddressRequest, ERRNO, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
+import { ERRNO } from "../../sys/constants.ts";
+import { type AddressRequest, Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { Link, LinkAddress } from "../../sys/netlink/rtnetlink_messages.ts";
 import { NetlinkError } from "../../sys/netlink/socket.ts";
 import {
@@ -71,20 +72,22 @@ export class NodeInterface {
       this.#strays.delete(link.index);
       this.#fill(link, work);
       // Last: every address stays on some link.
-      const strays = this.#strays.size === 0
-        ? []
-        : this.#removeLinks(({ name, index }) => this.#strays.delete(index) && name !== this.#name);
-      work.changes.push(...strays.map((what) => `removed ${what}`));
+      if (this.#strays.size > 0) {
+        const isStray = ({ name, index }: Link) =>
+          this.#strays.delete(index) && name !== this.#name;
+        work.changes.push(...this.#removeLinks(isStray).map((what) => `removed ${what}`));
+      }
       const kind = this.#kindOf(link);
-      if (first) this.#reportStart(kind, work);
-      else if (work.changes.length > 0) this.#reportRepair(work);
-      return { kind, adopted: this.#adopted, changes: work.changes };
+      const { changes } = work;
+      if (first) {
+        const found = this.#adopted ? [`adopted the link that was there, a ${kind}`] : [];
+        this.#say("info", `: ${[...found, ...changes].join(", ") || "all was there"}`);
+      } else if (changes.length > 0) this.#reportRepair(work);
+      return { kind, adopted: this.#adopted, changes };
     } catch (error) {
       if (first) this.#undo(work);
       else this.#reportRepair(work);
-      throw new Error(`Cannot set up the interface "${this.#name}": ${explain(error)}`, {
-        cause: error,
-      });
+      throw this.#failure("set up", error);
     }
   }
 
@@ -140,9 +143,7 @@ export class NodeInterface {
       if (removed.length > 0) this.#say("info", `: removed ${removed.join(", ")}`);
       return removed;
     } catch (error) {
-      throw new Error(`Cannot remove the interface "${this.#name}": ${explain(error)}`, {
-        cause: error,
-      });
+      throw this.#failure("remove", error);
     }
   }
 
@@ -167,6 +168,10 @@ export class NodeInterface {
 
   #say(level: "info" | "warning", text: string): void {
     this.#log(level, `interface ${this.#name}${text}`);
+  }
+
+  #failure(what: string, cause: unknown): Error {
+    return new Error(`Cannot ${what} the interface "${this.#name}": ${explain(cause)}`, { cause });
   }
 
   #forget(): void {
@@ -269,11 +274,6 @@ export class NodeInterface {
       if (!this.#elsewhere.includes(text)) this.#say("warning", `: ${text}`);
     }
     this.#elsewhere = texts;
-  }
-
-  #reportStart(kind: InterfaceKind, { changes }: Work): void {
-    const found = this.#adopted ? [`adopted the link that was there, a ${kind}`] : [];
-    this.#say("info", `: ${[...found, ...changes].join(", ") || "all was there"}`);
   }
 
   #reportRepair({ changes }: Work): void {

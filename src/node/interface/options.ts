@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import { ERRNO } from "../../sys/netlink/rtnetlink.ts";
+import { ERRNO } from "../../sys/constants.ts";
 import { NetlinkError } from "../../sys/netlink/socket.ts";
 
 /** IFNAMSIZ without the final zero. */

@@ -53,7 +53,9 @@ export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, s
   const onTimeout = () => killed.resolve("timeout");
   const outputs = [child.stdout, child.stderr]
     .map((stream) => collect(stream, () => killed.resolve("overflow")));
-  const writing = input === undefined ? null : write(child, input);
+  // A command that ends without reading says why on its output.
+  const writing = input === undefined ? null : ReadableStream
+    .from([new TextEncoder().encode(input)]).pipeTo(child.stdin).catch(() => {});
   const finished = Promise.all([...outputs.map(({ ended }) => ended), writing]);
   signal?.addEventListener("abort", onTimeout);
   const timer = setTimeout(onTimeout, timeoutMs);
@@ -100,16 +102,6 @@ function collect(
       return text + decoder.decode();
     },
   };
-}
-
-async function write(child: Deno.ChildProcess, text: string): Promise<void> {
-  try {
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(text));
-    await writer.close();
-  } catch {
-    // It ended without reading; its output says why.
-  }
 }
 
 function killGroup(pid: number): void {

@@ -177,27 +177,26 @@ function commandOf(family: Family, backend: BackendName, what: "save" | "restore
 function failureOf(command: string, { code, stderr }: CommandResult): IptablesError {
   const said = stderr.split("\n").map((line) => line.trim())
     .filter((line) => line !== "" && !/^(Try `|# )/.test(line)).join("; ").slice(0, 500);
-  const [fault, message] = ((): [IptablesFault, string] => {
-    if (/holding the xtables lock|can't lock .*temporarily/i.test(stderr)) {
-      const remedy = 'find it with "fuser -v /run/xtables.lock"';
-      return ["lock", `another program holds the xtables lock, which ${command} needs (${remedy})`];
-    }
-    if (/can't open lock file/i.test(stderr)) {
-      const remedy = "mount /run/xtables.lock of the host";
-      return ["permission", `${command} cannot use its lock file: ${said} (${remedy})`];
-    }
-    if (/permission denied|operation not permitted|must be root/i.test(stderr)) {
-      const remedy = "nodens needs the capability NET_ADMIN, or -setupiptables=false";
-      return ["permission", `${command} is not permitted: ${said} (${remedy})`];
-    }
-    if (code === TIMED_OUT) {
-      const remedy = "run it by hand to see what it waits for";
-      return ["busy", `${command} took too long and was killed (${remedy})`];
-    }
-    const hint = /unable to initialize table/.test(stderr)
-      ? " (nodens needs the capability NET_ADMIN, and the kernel this table)"
-      : "";
-    return ["other", `${command} failed (${code}): ${said}${hint}`];
-  })();
-  return new IptablesError(fault, message);
+  const because = (fault: IptablesFault, what: string, remedy: string) =>
+    new IptablesError(fault, remedy === "" ? what : `${what} (${remedy})`);
+  if (/holding the xtables lock|can't lock .*temporarily/i.test(stderr)) {
+    const what = `another program holds the xtables lock, which ${command} needs`;
+    return because("lock", what, 'find it with "fuser -v /run/xtables.lock"');
+  }
+  if (/can't open lock file/i.test(stderr)) {
+    const what = `${command} cannot use its lock file: ${said}`;
+    return because("permission", what, "mount /run/xtables.lock of the host");
+  }
+  if (/permission denied|operation not permitted|must be root/i.test(stderr)) {
+    const remedy = "nodens needs the capability NET_ADMIN, or -setupiptables=false";
+    return because("permission", `${command} is not permitted: ${said}`, remedy);
+  }
+  if (code === TIMED_OUT) {
+    const what = `${command} took too long and was killed`;
+    return because("busy", what, "run it by hand to see what it waits for");
+  }
+  const hint = /unable to initialize table/.test(stderr)
+    ? "nodens needs the capability NET_ADMIN, and the kernel this table"
+    : "";
+  return because("other", `${command} failed (${code}): ${said}`, hint);
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, pause } from "../../base/clock.ts";
 import type { RunCommand } from "./command.ts";
 import {
   applyChanges,
@@ -14,7 +14,7 @@ import {
 } from "./iptables.ts";
 import { findObstacles } from "./obstacles.ts";
 import type { Family } from "./rule_text.ts";
-import { pause, planTrialRemoval, RuleTrial } from "./rule_trial.ts";
+import { planTrialRemoval, RuleTrial } from "./rule_trial.ts";
 import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./transaction.ts";
 
 /** Concurrent changes require repetition. */

@@ -39,37 +39,22 @@ export function joinWords(words: readonly string[]): string {
 
 /** Parses a rule's options in order. */
 export function readOptions(args: readonly string[]): RuleOption[] {
-  const options: { name: string; negated: boolean; values: string[] }[] = [];
+  const options: (RuleOption & { values: string[] })[] = [];
   let negated = false;
   for (const word of args) {
+    const last = options.at(-1);
+    const isComment = last?.name === "--comment" && last.values.length === 0;
     if (word === "!") {
       negated = true;
-    } else if (word.startsWith("-") && !expectsComment(options.at(-1))) {
-      options.push({ name: NAMES[word] ?? word, negated, values: [] });
+    } else if (word.startsWith("-") && !isComment) {
+      options.push({ name: word, negated, values: [] });
       negated = false;
     } else {
-      options.at(-1)?.values.push(word);
+      last?.values.push(word);
     }
   }
   return options;
 }
-
-function expectsComment(option: { name: string; values: string[] } | undefined): boolean {
-  return option?.name === "--comment" && option.values.length === 0;
-}
-
-const NAMES: Record<string, string> = {
-  "--protocol": "-p",
-  "--source": "-s",
-  "--destination": "-d",
-  "--in-interface": "-i",
-  "--out-interface": "-o",
-  "--match": "-m",
-  "--jump": "-j",
-  "--goto": "-g",
-  "--destination-port": "--dport",
-  "--source-port": "--sport",
-};
 
 function isImplied({ name, values }: RuleOption): boolean {
   const value = values[0];

@@ -1,4 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, pause } from "../../base/clock.ts";
 import { applyChanges, type BackendName, IptablesError, type RunOptions } from "./iptables.ts";
 import { type Family, joinWords, type Rule, type SavedRules } from "./rule_text.ts";
 import type { Change } from "./transaction.ts";
@@ -82,18 +82,4 @@ function emptyChain(table: string): Change {
 
 function removeChain(table: string): Change[] {
   return [emptyChain(table), { table, line: `-X ${TRIAL_CHAIN}` }];
-}
-
-/** Waits for a time, or until `signal`. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      cancel();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const cancel = clock.after(ms, done);
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
-  });
 }

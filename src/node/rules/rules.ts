@@ -18,8 +18,10 @@ export const HEARTBEAT_SECONDS = 2;
 /** Lists of `-m recent`: one per family, as a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
-/** Condition of service rules; `socket`: heartbeat and, for remote packets, a listening socket. */
-export type FailOpenLevel = "socket" | "heartbeat" | "none";
+/** Conditions of rules, best first; `socket`: heartbeat and, for remote packets, a listening socket. */
+export const LEVELS = ["socket", "heartbeat", "none"] as const;
+/** How rules fail open. */
+export type FailOpenLevel = typeof LEVELS[number];
 
 /** Address and port of a server. */
 export interface Destination {
@@ -60,12 +62,6 @@ export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOpt
   );
 }
 
-/** Whether a rule of `nodeRules` leads queries to nodens. */
-export function leadsHere({ table, args }: Rule, { port }: RuleOptions): boolean {
-  return table === "raw" && args.includes("-d") &&
-    args[args.indexOf("--dport") + 1] === String(port);
-}
-
 /** Possible leftovers of other versions or modes. */
 export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   const target = { address: family === 4 ? "192.0.2.1" : "2001:db8::1", port: 53 };
@@ -92,17 +88,13 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
     rule("raw", chain, [...match, ...conditions, "-j", "NOTRACK"], COMMENT.skip);
   const allow = (chain: string, match: string[]) =>
     rule("filter", chain, [...match, "-j", "ACCEPT"], COMMENT.allow);
+  const both = (make: (protocol: string) => Rule) => [make("tcp"), make("udp")];
   const rules = [
-    skip("PREROUTING", to("tcp"), [...heartbeat, ...socket]),
-    skip("PREROUTING", to("udp"), [...heartbeat, ...socket]),
-    allow("INPUT", to("tcp")),
-    allow("INPUT", to("udp")),
-    skip("OUTPUT", from("tcp")),
-    skip("OUTPUT", from("udp")),
-    allow("OUTPUT", from("tcp")),
-    allow("OUTPUT", from("udp")),
-    skip("OUTPUT", to("tcp"), heartbeat),
-    skip("OUTPUT", to("udp"), heartbeat),
+    ...both((protocol) => skip("PREROUTING", to(protocol), [...heartbeat, ...socket])),
+    ...both((protocol) => allow("INPUT", to(protocol))),
+    ...both((protocol) => skip("OUTPUT", from(protocol))),
+    ...both((protocol) => allow("OUTPUT", from(protocol))),
+    ...both((protocol) => skip("OUTPUT", to(protocol), heartbeat)),
     skip("OUTPUT", to("tcp", healthPort)),
     skip("OUTPUT", from("tcp", healthPort)),
   ];

@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, systemClock } from "../../base/clock.ts";
+import { type Clock, pause, systemClock } from "../../base/clock.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import {
@@ -10,7 +10,7 @@ import {
   readKubeDns,
 } from "./config_files.ts";
 import { type KubeDnsConfig, NO_KUBE_DNS_CONFIG } from "./kube_dns_config.ts";
-import type { TemplateOptions } from "./options.ts";
+import type { TemplateOptions } from "../options.ts";
 import {
   type AddressOrWhy,
   type FilledTemplate,
@@ -39,6 +39,7 @@ export class BaseCorefile {
   readonly #options: TemplateOptions;
   readonly #surroundings: BaseCorefileSurroundings;
   readonly #files: ConfigFiles;
+  readonly #fault: (message: string) => void;
   readonly #clusterDns: AddressOrWhy;
   readonly #poll: SettledPoll<Inputs>;
   #config = NO_KUBE_DNS_CONFIG;
@@ -49,6 +50,7 @@ export class BaseCorefile {
   constructor(options: TemplateOptions, surroundings: BaseCorefileSurroundings) {
     this.#options = options;
     this.#surroundings = surroundings;
+    this.#fault = surroundings.onFault;
     this.#files = surroundings.files ?? denoConfigFiles;
     this.#clusterDns = serviceAddress(options.upstreamService, surroundings.env);
     this.#poll = new SettledPoll<Inputs>({
@@ -165,10 +167,6 @@ export class BaseCorefile {
     const servers = upstreamNameservers.join(" ") || "those of the template";
     return `${target} is made of ${baseFile}, ${count}, upstream servers: ${servers}`;
   }
-
-  #fault(message: string): void {
-    this.#surroundings.onFault(message);
-  }
 }
 
 const POLL_MS = 2000;
@@ -184,16 +182,12 @@ interface SettledPollOptions<T> {
 /** Polls for changes seen twice: swapped parent links (config maps) cause no notification. */
 export class SettledPoll<T> {
   readonly #options: SettledPollOptions<T>;
-  readonly #clock: Clock;
+  readonly #stop = new AbortController();
   #known = "";
-  #pending: string | null = null;
-  #stopped = false;
-  #cancel: Cancel = () => {};
-  #busy: Promise<void> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
 
   constructor(options: SettledPollOptions<T>) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
   async first(): Promise<T> {
@@ -203,31 +197,28 @@ export class SettledPoll<T> {
   }
 
   start(): void {
-    this.#after(POLL_MS);
+    this.#running = this.#run(this.#stop.signal);
   }
 
   /** Resolves when idle. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancel();
-    await this.#busy;
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return this.#running;
   }
 
-  async #poll(): Promise<void> {
-    const found = await this.#options.read();
-    if (this.#stopped) return;
-    const text = JSON.stringify(found);
-    const isNew = text !== this.#known && text !== this.#pending;
-    if (text === this.#pending) {
-      this.#known = text;
-      await this.#options.onChange(found);
+  async #run(signal: AbortSignal): Promise<void> {
+    const { read, onChange, clock = systemClock } = this.#options;
+    for (let pending: string | null = null;;) {
+      await pause(clock, pending === null ? POLL_MS : SETTLE_MS, signal);
+      if (signal.aborted) return;
+      const found = await read();
+      if (signal.aborted) return;
+      const text = JSON.stringify(found);
+      if (text === pending) {
+        this.#known = text;
+        await onChange(found);
+      }
+      pending = text === this.#known ? null : text;
     }
-    this.#pending = isNew ? text : null;
-    this.#after(isNew ? SETTLE_MS : POLL_MS);
-  }
-
-  #after(delayMs: number): void {
-    if (this.#stopped) return;
-    this.#cancel = this.#clock.after(delayMs, () => this.#busy = this.#poll());
   }
 }

@@ -6,7 +6,7 @@ import {
   NO_KUBE_DNS_CONFIG,
   parseKubeDnsConfig,
 } from "./kube_dns_config.ts";
-import type { TemplateOptions } from "./options.ts";
+import type { TemplateOptions } from "../options.ts";
 
 /** The directory refuses new files, but the target may be writable. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
@@ -104,13 +104,12 @@ export async function readInputs(
 ): Promise<Inputs> {
   const base = await findFile(baseFile, files);
   if (!await files.isDirectory(configDirectory)) return { base, config: null };
-  const [stubDomains, upstreamNameservers] = await Promise.all(
-    KUBE_DNS_FILES.map((name) => findFile(`${configDirectory}/${name}`, files)),
-  );
-  return {
-    base,
-    config: { stubDomains: stubDomains!, upstreamNameservers: upstreamNameservers! },
-  };
+  const find = (name: string) => findFile(`${configDirectory}/${name}`, files);
+  const [stubDomains, upstreamNameservers] = await Promise.all([
+    find("stubDomains"),
+    find("upstreamNameservers"),
+  ]);
+  return { base, config: { stubDomains, upstreamNameservers } };
 }
 
 /** The config map, or null and its faults. */

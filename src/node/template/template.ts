@@ -2,6 +2,7 @@ import { CorefileError, CorefileErrors } from "../../corefile/error.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
+import type { TemplateOptions } from "../options.ts";
 import type { KubeDnsConfig, StubDomain } from "./kube_dns_config.ts";
 
 const LOCAL = "__PILLAR__LOCAL__DNS__";
@@ -11,7 +12,8 @@ const UPSTREAMS = "__PILLAR__UPSTREAM__SERVERS__";
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 /** The only one without the prefix (kubernetes-sigs/node-local-dns). */
 const METRICS = "__PROMETHEUS__ENDPOINT__";
-const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN, METRICS] as const;
+/** All variables of a template. */
+export const VARIABLES = [LOCAL, SERVER, CLUSTER, UPSTREAMS, DOMAIN, METRICS] as const;
 
 const RESOLV_CONF = "/etc/resolv.conf";
 /** node-cache's TTL for stub domains. */
@@ -32,15 +34,12 @@ const FORCED_TCP = new RegExp(
 /** An address, or why there is none. */
 export type AddressOrWhy = { address: string } | { why: string };
 
+type Own = Pick<TemplateOptions, "localIps" | "domain" | "metricsEndpoint" | "dnsPort">;
+
 /** Values of a template's variables. */
-export interface TemplateValues extends KubeDnsConfig {
+export interface TemplateValues extends KubeDnsConfig, Own {
   file: string;
-  localIps: readonly string[];
   clusterDns: AddressOrWhy;
-  domain: string;
-  /** As in `-prometheus-listen-address`. */
-  metricsEndpoint: string;
-  dnsPort: number;
 }
 
 /** A filled template. */

@@ -3,7 +3,7 @@ import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { Address, parseAddress } from "../../dns/address.ts";
 import { typeNumber } from "../../dns/mnemonics.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 
 /** Pass, refuse, send an empty answer, or drop. */
@@ -43,7 +43,7 @@ export const aclSetup: PluginSetup = {
       const { line } = tokens.place;
       const names = tokens.remainingArgs();
       const policies: AclPolicy[] = [];
-      const own = names.length === 0 ? [...zones] : readZones(tokens, names);
+      const own = readZones(tokens, names, zones);
       let lines = 0;
       tokens.eachInBlock((word) => {
         lines++;
@@ -58,31 +58,32 @@ export const aclSetup: PluginSetup = {
 };
 
 function readConditions(tokens: Dispenser): Pick<AclPolicy, "qtypes" | "networks"> {
-  const sections: { section: typeof SECTIONS[number]; words: string[] }[] = [];
-  for (const text of tokens.remainingArgs()) {
-    const section = SECTIONS.find((known) => known === text.toLowerCase());
+  const words: { type?: string[]; net?: string[] } = {};
+  const texts = tokens.remainingArgs();
+  const sectionOf = (text: string) => SECTIONS.find((known) => known === text.toLowerCase());
+  let own: string[] | null = null;
+  for (const [i, text] of texts.entries()) {
+    const section = sectionOf(text);
     if (section !== undefined) {
-      sections.push({ section, words: [] });
-    } else if (sections.length === 0) {
+      own = words[section] ??= [];
+      const next = texts[i + 1];
+      if (next !== undefined && sectionOf(next) === undefined) continue;
+      const what = section === "type" ? "type QTYPE..." : "net SOURCE...";
+      throw tokens.error(`"${section}" needs an argument (${what}, or * for all)`);
+    }
+    if (own === null) {
       const hint = didYouMean(text.toLowerCase(), SECTIONS) ||
         ' (a rule continues with "type" or "net")';
       throw tokens.error(`unknown word ${quote(text)}${hint}`);
-    } else {
-      sections.at(-1)!.words.push(text);
     }
+    own.push(text);
   }
-  for (const { section, words } of sections) {
-    if (words.length > 0) continue;
-    const what = section === "type" ? "type QTYPE..." : "net SOURCE...";
-    throw tokens.error(`"${section}" needs an argument (${what}, or * for all)`);
-  }
-  const read = <T>(wanted: string, readWord: (tokens: Dispenser, word: string) => T) => {
-    const own = sections.filter(({ section }) => section === wanted).flatMap(({ words }) => words);
+  const read = <T>(own: string[] = [ALL], readWord: (tokens: Dispenser, word: string) => T) => {
     const values = own.filter((word) => word !== ALL).map((word) => readWord(tokens, word));
-    return own.length === 0 || own.includes(ALL) ? null : values;
+    return own.includes(ALL) ? null : values;
   };
-  const qtypes = read("type", readType);
-  return { qtypes: qtypes && [...new Set(qtypes)], networks: read("net", readNetwork) };
+  const qtypes = read(words.type, readType);
+  return { qtypes: qtypes && [...new Set(qtypes)], networks: read(words.net, readNetwork) };
 }
 
 function readType(tokens: Dispenser, text: string): number {

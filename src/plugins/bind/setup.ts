@@ -2,7 +2,7 @@ import type { HostView } from "../../config/host.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Reads `bind ADDRESS|INTERFACE... { except ADDRESS|INTERFACE... }`. */
 export const bindSetup: PluginSetup = {

@@ -1,6 +1,6 @@
 import { readInteger } from "../../corefile/values.ts";
 import { EDNS_PAYLOAD, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD } from "../../dns/constants.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Options of `bufsize`. */
 export interface BufsizeOptions {

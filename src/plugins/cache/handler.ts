@@ -48,7 +48,9 @@ class CacheHandler implements Handler {
     this.#options = options;
     this.#engine = engine;
     this.#position = position;
-    const ecs = this.#ecs = plugins.some(passesSubnet);
+    const ecs = this.#ecs = plugins.some(({ name, options }) =>
+      name === "forward" && (options as { ecsPass?: boolean }).ecsPass === true
+    );
     const inherits = previous instanceof CacheHandler && ecs === previous.#ecs &&
       keepsContent(previous.#options, options);
     // The previous handler stores its remaining answers there too.
@@ -181,7 +183,7 @@ class CacheHandler implements Handler {
   #prefetch(exchange: Exchange, store: Store, row: number, now: number): void {
     if (!this.#stale.claim(store, row, now)) return;
     this.#engine.values[this.#metrics.of(exchange.listener).prefetches]!++;
-    if (!this.#engine.refresh(exchange, this.#position)) store.recheckAt(row, now);
+    if (!this.#engine.askBelow(exchange, this.#position)) store.recheckAt(row, now);
   }
 
   /** Upstream responses are already scanned. */
@@ -268,8 +270,4 @@ function zoneTable(zones: readonly string[]): ZoneTable<true> {
 
 function ttlOf(response: Response, { minTtlSeconds, maxTtlSeconds }: CacheClassOptions): number {
   return Math.min(Math.max(response.minTtlSeconds, minTtlSeconds), maxTtlSeconds);
-}
-
-function passesSubnet({ name, options }: { name: string; options: unknown }): boolean {
-  return name === "forward" && (options as { ecsPass?: boolean }).ecsPass === true;
 }

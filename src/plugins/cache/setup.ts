@@ -1,13 +1,16 @@
 import { cacheShareOf } from "../../config/memory_limit.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { formatDuration } from "../../corefile/durations.ts";
-import { unknownOption } from "../../corefile/nearest.ts";
+import {
+  formatDuration,
+  MAX_DURATION_MS,
+  readDuration,
+  readInteger,
+} from "../../corefile/values.ts";
 import { quote } from "../../corefile/quote.ts";
-import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
-import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
-import { readServeStale, readServeStalePolicy } from "./setup_stale.ts";
+import { readServeStale } from "./setup_stale.ts";
 
 /** `least` as in CoreDNS; `max` is a table's limit. */
 const CAPACITY = { default: 9984, least: 1024, min: 0, max: 100_000_000 } as const;
@@ -83,7 +86,7 @@ function readCache(controller: Controller): CacheOptions {
     minTtlSeconds: MIN_TTL.default,
   });
   const options: CacheOptions = {
-    zones: args.length > 0 ? readZones(tokens, args) : [...zones],
+    zones: readZones(tokens, args, zones),
     success: ofClass(ttl ?? TTL.success),
     denial: ofClass(ttl ?? TTL.denial),
     prefetch: {
@@ -99,46 +102,44 @@ function readCache(controller: Controller): CacheOptions {
     capacityBytes: null,
     persist: null,
   };
-  const readers = readersInto(options, controller);
-  tokens.eachInBlock((option) => {
-    const read = readers.get(option);
-    if (read === undefined) throw tokens.error(unknownOption(option, [...readers.keys()]));
-    read();
-  });
+  readOptions(options, controller);
   if (options.preferPositive && options.serveStale === null) {
     throw tokens.error("serve_stale_policy needs serve_stale (add it, or remove the policy)");
   }
   return options;
 }
 
-function readersInto(options: CacheOptions, controller: Controller): Map<string, () => void> {
+function readOptions(options: CacheOptions, controller: Controller): void {
   const { tokens } = controller;
-  return new Map<string, () => void>([
-    ["success", () => readClass(controller, "success", options.success)],
-    ["denial", () => readClass(controller, "denial", options.denial)],
-    ["prefetch", () => readPrefetch(tokens, options.prefetch)],
-    ["serve_stale", () => options.serveStale = readServeStale(tokens)],
-    ["serve_stale_policy", () => {
+  tokens.options({
+    success: (name) => readClass(controller, name, options.success),
+    denial: (name) => readClass(controller, name, options.denial),
+    prefetch: () => readPrefetch(tokens, options.prefetch),
+    serve_stale: () => options.serveStale = readServeStale(tokens),
+    serve_stale_policy: () => {
       if (options.preferPositive) {
         throw tokens.error('"serve_stale_policy" appears twice in this block (remove one)');
       }
-      readServeStalePolicy(tokens);
+      const policy = tokens.oneArg("prefer_positive");
+      if (policy.toLowerCase() !== "prefer_positive") {
+        throw tokens.error(`serve_stale_policy: unknown policy ${quote(policy)} (prefer_positive)`);
+      }
       options.preferPositive = true;
-    }],
-    ["servfail", () => {
+    },
+    servfail: () => {
       options.servfailMs = readDuration(tokens, tokens.oneArg("DURATION"), SERVFAIL);
-    }],
-    ["disable", () => {
+    },
+    disable: () => {
       const [which, ...names] = tokens.someArgs("success|denial [ZONES...]");
       if (which !== "success" && which !== "denial") {
-        throw tokens.error(`disable: unknown class ${quote(which!)} (success or denial)`);
+        throw tokens.error(`disable: unknown class ${quote(which)} (success or denial)`);
       }
-      options.disable[which] = names.length > 0 ? readZones(tokens, names) : ["."];
-    }],
-    ["keepttl", () => options.keepTtl = true],
-    ["capacity_bytes", () => options.capacityBytes = readCapacityBytes(tokens)],
-    ["persist", () => options.persist = readPersist(controller)],
-  ]);
+      options.disable[which] = readZones(tokens, names, ["."]);
+    },
+    keepttl: () => options.keepTtl = true,
+    capacity_bytes: () => options.capacityBytes = readCapacityBytes(tokens),
+    persist: () => options.persist = readPersist(controller),
+  });
 }
 
 function readClass(

@@ -40,11 +40,3 @@ export function readServeStale(tokens: Dispenser): ServeStaleOptions {
   const failureRecheckMs = read(recheck, FAILURE_RECHECK);
   return { durationMs, mode, verifyTimeoutMs, responseTtlSeconds: ttlMs / 1000, failureRecheckMs };
 }
-
-/** Reads the argument of `serve_stale_policy`. */
-export function readServeStalePolicy(tokens: Dispenser): void {
-  const policy = tokens.oneArg("prefer_positive");
-  if (policy.toLowerCase() !== "prefer_positive") {
-    throw tokens.error(`serve_stale_policy: unknown policy ${quote(policy)} (prefer_positive)`);
-  }
-}

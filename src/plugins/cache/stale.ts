@@ -1,7 +1,7 @@
 import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
-import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/in_flight.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";
@@ -86,7 +86,7 @@ export class StaleServer {
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
     if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
     engine.values[counters.prefetches]!++;
-    if (!engine.refresh(exchange, position)) {
+    if (!engine.askBelow(exchange, position)) {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "immediate");
     }
@@ -133,7 +133,7 @@ export class StaleServer {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "recheck");
     }
-    if (!engine.refresh(parked, position)) {
+    if (!engine.askBelow(parked, position)) {
       store.recheckAt(row, now);
       this.#endVerification(this.#verificationOf(parked)!);
       this.#giveUp(parked);
@@ -155,7 +155,7 @@ export class StaleServer {
     return parked;
   }
 
-  /** Returns waiters chained by `nextWaiter`. */
+  /** Returns waiters, for `forEachWaiter`. */
   #endVerification(verification: Verification): Exchange | null {
     this.#services.engine.timers.clear(verification.timer);
     const first = this.#verifications.end(verification);
@@ -247,14 +247,5 @@ export class StaleServer {
       ? EDE.STALE_NXDOMAIN
       : EDE.STALE;
     return ANSWERED;
-  }
-}
-
-function forEachWaiter(first: Exchange | null, use: (waiter: Exchange) => void): void {
-  for (let waiter = first; waiter !== null;) {
-    const next: Exchange | null = waiter.nextWaiter;
-    waiter.nextWaiter = null;
-    use(waiter);
-    waiter = next;
   }
 }

@@ -1,7 +1,7 @@
-import { CLASS, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
+import { CLASS, RCODE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import { ANSWERED, type CreateHandler, NEXT } from "../../engine/handler.ts";
-import { sameName } from "../../engine/question/fold.ts";
+import { isQname } from "../../engine/question/fold.ts";
 import type { ChaosOptions } from "./setup.ts";
 
 /** Answers TXT queries of class CH. */
@@ -22,12 +22,9 @@ export const createChaos: CreateHandler<ChaosOptions> = (options, { engine }) =>
     name: "chaos",
     everyClass: true,
     query(exchange) {
-      const { qclass, qtype, qnameLength, memory, offset } = exchange;
+      const { qclass, qtype } = exchange;
       if (qclass !== CLASS.CH || qtype !== TYPE.TXT) return NEXT;
-      const found = texts.find(({ name }) =>
-        name.length === qnameLength &&
-        sameName(memory.bytes, offset + HEADER_SIZE, name, 0, name.length)
-      );
+      const found = texts.find(({ name }) => isQname(exchange, name));
       if (found === undefined) return NEXT;
       const writer = engine.writer.begin(exchange, RCODE.NOERROR);
       const { strings } = found;

@@ -1,4 +1,4 @@
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Of a TXT string (RFC 1035 section 3.3). */
 const MAX_OCTETS = 255;

@@ -1,8 +1,7 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import { parseAddress } from "../../dns/address.ts";
-import type { PluginSetup } from "../controller.ts";
+import { parseNetwork } from "../../dns/network.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Options of `dns64`. */
 export interface Dns64Options {
@@ -12,7 +11,6 @@ export interface Dns64Options {
   allowIpv4: boolean;
 }
 
-const OPTIONS = ["prefix", "translate_all", "allow_ipv4"];
 /** RFC 6052 section 2.1. */
 const WELL_KNOWN = "64:ff9b::/96";
 /** Prefix lengths in bits, as in CoreDNS. */
@@ -30,11 +28,10 @@ export const dns64Setup: PluginSetup = {
     };
     tokens.once(() => {
       if (tokens.nextArg()) options.prefix = readPrefix(tokens.value, tokens);
-      tokens.eachInBlock((option) => {
-        if (option === "prefix") options.prefix = readPrefix(tokens.oneArg("PREFIX"), tokens);
-        else if (option === "translate_all") options.translateAll = true;
-        else if (option === "allow_ipv4") options.allowIpv4 = true;
-        else throw tokens.error(unknownOption(option, OPTIONS));
+      tokens.options({
+        prefix: () => options.prefix = readPrefix(tokens.oneArg("PREFIX"), tokens),
+        translate_all: () => options.translateAll = true,
+        allow_ipv4: () => options.allowIpv4 = true,
       });
     });
     addHandler(options);
@@ -42,18 +39,16 @@ export const dns64Setup: PluginSetup = {
 };
 
 function readPrefix(text: string, tokens: Dispenser): number[] {
-  const [address, bits, ...rest] = text.split("/");
-  const octets = parseAddress(address!);
-  const length = Number(bits);
+  const network = parseNetwork(text);
   const { min, max } = LENGTH;
   if (
-    octets?.length !== 16 || rest.length > 0 || !/^\d{1,3}$/.test(bits ?? "") ||
-    length < min || length > max || length % 8 !== 0
+    network?.octets.length !== 16 || network.bits < min || network.bits > max ||
+    network.bits % 8 !== 0
   ) {
     throw tokens.error(
       `${quote(text)} is not a prefix (an IPv6 network of ${min} to ${max} bits in steps of 8, ` +
         `such as ${WELL_KNOWN})`,
     );
   }
-  return [...octets.subarray(0, length / 8)];
+  return network.octets.slice(0, network.bits / 8);
 }

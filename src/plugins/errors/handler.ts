@@ -47,7 +47,7 @@ function createRule(options: ConsolidateOptions, engine: EngineServices) {
   const timer = engine.timers.create(summarize);
   return {
     level,
-    matches: (error: string) => matches?.(error) === true,
+    matches,
     count(): boolean {
       // Queries may outlive chains.
       if (stopped) return true;

@@ -2,8 +2,8 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
 import type { LogLevel } from "../../engine/handler.ts";
-import type { PluginSetup } from "../controller.ts";
-import { compilePattern } from "../pattern.ts";
+import type { PluginSetup } from "../setup.ts";
+import { readPattern } from "../pattern.ts";
 
 /** Errors logged as one line. */
 export interface ConsolidateOptions {
@@ -24,8 +24,6 @@ export interface ErrorsOptions {
 }
 
 const PERIOD = { name: "consolidate", min: 0, max: MAX_DURATION_MS } as const;
-/** CoreDNS's maximum length. */
-const MAX_PATTERN = 10_000;
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 const SHOW_FIRST = "show_first";
 const USAGE = "DURATION REGEXP [LEVEL] [show_first]";
@@ -53,12 +51,7 @@ function readConsolidate(tokens: Dispenser): ConsolidateOptions {
   const fault = (what: string) => tokens.error(`consolidate: ${what}`);
   const [period, pattern, ...rest] = tokens.someArgs(USAGE, 4);
   if (pattern === undefined) throw fault(`the regular expression is missing (${USAGE})`);
-  if (pattern.length > MAX_PATTERN) {
-    const what = `the regular expression has ${pattern.length} characters`;
-    throw fault(`${what} (at most ${MAX_PATTERN})`);
-  }
-  const { error } = compilePattern(pattern);
-  if (error !== null) throw fault(`${quote(pattern)} is not a regular expression: ${error}`);
+  readPattern(tokens, pattern, "consolidate: ");
   const showFirst = rest.at(-1) === SHOW_FIRST;
   if (showFirst) rest.pop();
   const [word = "error", more] = rest;

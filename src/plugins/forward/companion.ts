@@ -7,7 +7,15 @@ import type { LogLevel } from "../../engine/handler.ts";
 import { FileWatch } from "../../follow/file_watch.ts";
 import type { HostTiming, HostWatch } from "../../follow/host_watch.ts";
 import { labelOf, type ServerAddress } from "../../upstream/options.ts";
-import type { Companion, CompanionServices, Deliver, Delivery, Follower } from "../companion.ts";
+import {
+  type Companion,
+  type CompanionServices,
+  type Deliver,
+  type Delivery,
+  type Follower,
+  type PluginUse,
+  usesOf,
+} from "../companion.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
 import { leftOutText, OwnListeners } from "./own_listeners.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
@@ -19,11 +27,8 @@ const STOP_MS = 1000;
 const MAX_NAMED = 10;
 
 /** Dependencies of `Upstreams`. */
-export interface UpstreamsOptions {
+export interface UpstreamsOptions extends Pick<CompanionServices, "log" | "interfaces"> {
   deliver: Deliver;
-  log: (level: LogLevel, line: string) => void;
-  /** Throws if they cannot be read. */
-  interfaces: () => string[];
   previous?: Upstreams | null;
   clock?: Clock;
   /** Used if the Corefile names no resolvers. */
@@ -31,11 +36,8 @@ export interface UpstreamsOptions {
   hostTiming?: Partial<HostTiming>;
 }
 
-interface Directive {
-  block: number;
-  position: number;
+interface Directive extends PluginUse<ForwardOptions> {
   label: string;
-  options: ForwardOptions;
   /** Current or initial data of the data planes. */
   current: UpstreamsUpdate;
   prepared: UpstreamsUpdate;
@@ -88,7 +90,7 @@ export class Upstreams implements Follower {
       this.#starting = this.#followHosts(previous);
       await this.#starting;
       const mixed = this.#directives.filter(({ hosts }) => hosts.length > 0);
-      await this.#settled(mixed.flatMap(({ files }) => files.map((file) => file.prime())));
+      await this.#settled(mixed.flatMap(({ files }) => files.map((file) => file.poll())));
       const unknown = [...this.#hosts.values()].filter(({ addresses }) => addresses.length === 0);
       await this.#settled(unknown.map(({ first }) => first));
       this.#refresh("");
@@ -135,37 +137,32 @@ export class Upstreams implements Follower {
   }
 
   #collect(previous: Upstreams | null): void {
-    this.#config.blocks.forEach(({ file, plugins }, block) =>
-      plugins.forEach(({ name, line, options }, position) => {
-        if (name !== "forward") return;
-        const forward = options as ForwardOptions;
-        const { upstreams, readTimeoutMs, maxConnectAttempts, policy } = forward;
-        const current = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
-        const directive: Directive = {
-          block,
-          position,
-          label: `${file}:${line}: forward ${forward.from}`,
-          options: forward,
-          current,
-          prepared: current,
-          files: [],
-          hosts: [],
-          named: new Map(),
-          used: new Map(),
-          leftOut: "",
-        };
-        this.#directives.push(directive);
-        for (const to of forward.to) {
-          if (to.kind !== "file") continue;
-          const { path, content } = to;
-          const before = previous === null ? undefined : previous.#usedOf(path);
-          const named = content.servers.length > 0 ? content : before;
-          directive.files.push(this.#fileWatch(path, named === undefined));
-          if (named !== undefined) directive.named.set(path, named);
-          if (before !== undefined) directive.used.set(path, before);
-        }
-      })
-    );
+    for (const use of usesOf<ForwardOptions>(this.#config, "forward")) {
+      const { place, options: { from, to } } = use;
+      const { upstreams, readTimeoutMs, maxConnectAttempts, policy } = use.options;
+      const current = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
+      const directive: Directive = {
+        ...use,
+        label: `${place}: forward ${from}`,
+        current,
+        prepared: current,
+        files: [],
+        hosts: [],
+        named: new Map(),
+        used: new Map(),
+        leftOut: "",
+      };
+      this.#directives.push(directive);
+      for (const one of to) {
+        if (one.kind !== "file") continue;
+        const { path, content } = one;
+        const before = previous === null ? undefined : previous.#usedOf(path);
+        const named = content.servers.length > 0 ? content : before;
+        directive.files.push(this.#fileWatch(path, named === undefined));
+        if (named !== undefined) directive.named.set(path, named);
+        if (before !== undefined) directive.used.set(path, before);
+      }
+    }
     const own = this.#ownListeners();
     for (const directive of this.#directives) {
       if (directive.files.length === 0) continue;

@@ -1,6 +1,6 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
-import { InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/in_flight.ts";
 import {
   ANSWERED,
   type CreateHandler,
@@ -57,6 +57,7 @@ export const createForward: CreateHandler<ForwardOptions> = (options, environmen
 /** Forwards queries; equal questions in flight are sent once. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
+  readonly source = "upstream";
   readonly recursive = true;
   options: ForwardOptions;
   readonly #engine: EngineServices;
@@ -178,7 +179,8 @@ export class ForwardHandler implements Handler {
       (nextOnNodata && isNodata(response.kind, response.answerCount, response.rcode));
     let cacheable = true;
     this.#end(lookup, (exchange) => {
-      if (passOn && forwardFollows(exchange)) {
+      // As in CoreDNS, only another `forward` gets the query.
+      if (passOn && exchange.chain.pluginAt(exchange.position + 1) === "forward") {
         exchange.response = null;
         this.#engine.proceed(exchange);
         return;
@@ -210,12 +212,7 @@ export class ForwardHandler implements Handler {
   }
 
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
-    for (let exchange = this.#lookups.end(lookup); exchange !== null;) {
-      const following = exchange.nextWaiter;
-      exchange.nextWaiter = null;
-      use(exchange);
-      exchange = following;
-    }
+    forEachWaiter(this.#lookups.end(lookup), use);
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
     if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
@@ -233,9 +230,4 @@ export class ForwardHandler implements Handler {
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
-}
-
-/** As in CoreDNS, only another `forward` gets the query. */
-function forwardFollows(exchange: Exchange): boolean {
-  return exchange.chain.pluginAt(exchange.position + 1) === "forward";
 }

@@ -1,8 +1,8 @@
 import { listenersAt } from "../../config/own_address.ts";
 import type { Config, ListenerConfig } from "../../config/types.ts";
+import { isWithin } from "../../dns/zone.ts";
 import type { ServerAddress } from "../../upstream/options.ts";
-import type { WholeConfig } from "../controller.ts";
-import { isWithin } from "../zones_argument.ts";
+import type { WholeConfig } from "../setup.ts";
 import type { ForwardOptions } from "./options.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 

@@ -68,7 +68,11 @@ export const OPTIONS: Readonly<Record<string, ReadOption>> = {
     max: 2 ** 32 - 1,
   }),
   tls: readTls,
-  tls_servername: readTlsServerName,
+  tls_servername: (context) => {
+    const { tokens } = context;
+    const text = tokens.oneArg("NAME");
+    context.tlsServerName = parsed(tokens, "tls_servername", () => parseServerName(text));
+  },
   doh_method: ({ tokens }, options) => options.dohMethod = readWord(tokens, ["GET", "POST"]),
   policy: ({ tokens }, options) =>
     options.policy = readWord(tokens, ["random", "round_robin", "sequential", "fastest"]),
@@ -127,13 +131,7 @@ export function defaultOptions(from: string): ForwardOptions {
 
 function readWord<Word extends string>(tokens: Dispenser, words: readonly Word[]): Word {
   const option = tokens.value;
-  const text = tokens.oneArg(words.join("|"));
-  const word = words.find((known) => known === text);
-  if (word === undefined) {
-    const hint = didYouMean(text, words) || ` (${words.join(", ")})`;
-    throw tokens.error(`${option}: unknown word ${quote(text)}${hint}`);
-  }
-  return word;
+  return tokens.choose(tokens.oneArg(words.join("|")), words, `${option}: unknown word`);
 }
 
 function readTls(
@@ -163,12 +161,6 @@ function readTls(
   const caFile = paths.length % 2 === 1 ? paths.at(-1)! : null;
   const [certFile = null, keyFile = null] = paths.length >= 2 ? paths : [];
   options.tls = { certFile, keyFile, caFile };
-}
-
-function readTlsServerName(context: OptionContext): void {
-  const { tokens } = context;
-  const text = tokens.oneArg("NAME");
-  context.tlsServerName = parsed(tokens, "tls_servername", () => parseServerName(text));
 }
 
 function readHedge({ tokens }: OptionContext, options: ForwardOptions): void {

@@ -1,10 +1,11 @@
 import { labelOf } from "../../upstream/options.ts";
 import { parseAddress } from "../../dns/address.ts";
+import { isWithin } from "../../dns/zone.ts";
 import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import { formatDuration } from "../../corefile/durations.ts";
-import type { Controller, PluginSetup, WholeConfig } from "../controller.ts";
-import { isWithin, readZones } from "../zones_argument.ts";
+import { formatDuration } from "../../corefile/values.ts";
+import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
+import { readZones } from "../zones_argument.ts";
 import { type ForwardOptions, transportOf } from "./options.ts";
 import { leaveOutOwnListeners } from "./own_listeners.ts";
 import { defaultOptions, type OptionContext, OPTIONS } from "./read_options.ts";

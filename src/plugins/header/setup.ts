@@ -1,6 +1,6 @@
 import { quote } from "../../corefile/quote.ts";
 import { FLAG } from "../../dns/constants.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Bits of the second header word. */
 interface FlagChange {

@@ -1,5 +1,5 @@
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readHttpAddress } from "../http_address.ts";
 
 const LAMEDUCK = { name: "lameduck", min: 0, max: MAX_DURATION_MS } as const;
@@ -9,9 +9,7 @@ export const healthSetup: PluginSetup = {
   name: "health",
   setup({ tokens, addEndpoint }) {
     tokens.once(() => {
-      const address = tokens.nextArg()
-        ? readHttpAddress(tokens, tokens.value)
-        : { host: "", port: 8080 };
+      const address = readHttpAddress(tokens, "", 8080);
       let lameduckMs = 0;
       tokens.options({
         lameduck: () => lameduckMs = readDuration(tokens, tokens.oneArg("DURATION"), LAMEDUCK),

@@ -93,7 +93,7 @@ export class TableBuilder {
   }
 
   name(name: Uint8Array, length: number): void {
-    if (this.full || !this.#isInZones(name, length)) return;
+    if (this.full || this.#zones?.some((zone) => isIn(name, length, zone)) === false) return;
     const entry = this.#entryOf(name, length);
     if (entry === 0) return;
     this.#addAddress(entry);
@@ -133,10 +133,6 @@ export class TableBuilder {
   release(): void {
     releaseBuffer(this.#arena.buffer);
     releaseBuffer(this.#slotWords.buffer);
-  }
-
-  #isInZones(name: Uint8Array, length: number): boolean {
-    return this.#zones === null || this.#zones.some((zone) => isIn(name, length, zone));
   }
 
   #addAncestors(name: Uint8Array, length: number): void {

@@ -1,4 +1,5 @@
 import { CLASS, FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
+import { parseName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import {
   ANSWERED,
@@ -12,12 +13,26 @@ import {
 import { copyFolded } from "../../engine/question/fold.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
-import { type Authority, createAuthority } from "./authority.ts";
 import { itemSize, NAMES, V4, V6 } from "./layout.ts";
 import { buildHostsTable } from "./lines.ts";
 import { HostsLookup } from "./lookup.ts";
 import { hasSameTable, type HostsOptions } from "./options.ts";
 import { RetiredTables } from "./retired.ts";
+
+/** Names added to the file are soon found. */
+const MAX_DENIAL_SECONDS = 60;
+/** Mailbox of zones that nobody maintains (RFC 6303 section 3), and refresh, retry, expire. */
+const MAILBOX = parseName("nobody.invalid.");
+const TIMES = [3600, 1200, 604_800];
+
+/** A zone whose names exist only if they are listed. */
+interface Authority {
+  /** In lower-case wire form. */
+  readonly name: Uint8Array;
+  /** SOA data. */
+  readonly soa: Uint8Array;
+  readonly ttlSeconds: number;
+}
 
 /** Creates a `hosts` handler. */
 export const createHosts: CreateHandler<HostsOptions> = (options, environment) =>
@@ -49,7 +64,9 @@ class HostsHandler implements Handler {
     this.#zones = new ZoneTable(options.zones.map((zone) => [zone, true]));
     this.#unlisted = new ZoneTable<Authority | "pass">([
       ...(options.fallthrough ?? []).map((zone) => [zone, "pass"] as const),
-      ...options.authoritative.map((zone) => [zone, createAuthority(zone, options)] as const),
+      ...options.authoritative.map((zone) =>
+        [zone, createAuthority(zone, options.ttlSeconds)] as const
+      ),
     ]);
     this.#entries = engine.counter("coredns_hosts_entries", { hostsfile: options.path });
     if (previous instanceof HostsHandler && hasSameTable(previous.#options, options)) {
@@ -181,4 +198,11 @@ class HostsHandler implements Handler {
     this.#engine.writer.record("answer", null, type, CLASS.IN, this.#options.ttlSeconds)
       .raw(this.#data, 0, size);
   }
+}
+
+function createAuthority(zone: string, maxSeconds: number): Authority {
+  const name = parseName(zone);
+  const ttlSeconds = Math.min(maxSeconds, MAX_DENIAL_SECONDS);
+  const numbers = [1, ...TIMES, ttlSeconds].flatMap((n) => [n >>> 24, n >>> 16, n >>> 8, n]);
+  return { name, soa: Uint8Array.from([...name, ...MAILBOX, ...numbers]), ttlSeconds };
 }

@@ -3,8 +3,9 @@ import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { MAX_DURATION_MS, readDuration, readInteger } from "../../corefile/values.ts";
 import { parseAddress } from "../../dns/address.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
-import { isWithin, readZones } from "../zones_argument.ts";
+import { isWithin } from "../../dns/zone.ts";
+import type { Controller, PluginSetup } from "../setup.ts";
+import { readZones } from "../zones_argument.ts";
 import type { HostsOptions } from "./options.ts";
 
 const PATH = "/etc/hosts";
@@ -19,12 +20,10 @@ export const hostsSetup: PluginSetup = {
     const { path, inline, fallthrough, authoritative } = options as HostsOptions;
     const entries = inline.length === 1 ? "1 entry" : `${inline.length} entries`;
     const more = inline.length === 0 ? "" : ` and ${entries} from the Corefile`;
-    const denied = authoritative.length === 0
-      ? ""
-      : `, other names of ${authoritative.join(", ")} do not exist`;
-    const others = fallthrough === null && !deniesAll(options as HostsOptions)
-      ? denied === "" ? ", other names get SERVFAIL" : ", all others get SERVFAIL"
-      : "";
+    const denies = authoritative.length > 0;
+    const denied = denies ? `, other names of ${authoritative.join(", ")} do not exist` : "";
+    const fails = fallthrough === null && !deniesAll(options as HostsOptions);
+    const others = fails ? `, ${denies ? "all others" : "other names"} get SERVFAIL` : "";
     return `names of ${path}${more} are answered from there${denied}${others}`;
   },
   setup(controller) {
@@ -38,7 +37,7 @@ function readHosts(controller: Controller): HostsOptions {
   const [file, ...names] = tokens.remainingArgs();
   const options: HostsOptions = {
     path: resolvePath(file ?? PATH),
-    zones: names.length > 0 ? readZones(tokens, names) : [...zones],
+    zones: readZones(tokens, names, zones),
     inline: [],
     ttlSeconds: TTL.default,
     autoReverse: true,
@@ -69,11 +68,8 @@ function readHosts(controller: Controller): HostsOptions {
   }
   const both = options.authoritative.find((zone) => options.fallthrough?.includes(zone));
   if (both !== undefined) {
-    throw tokens.error(
-      `zone ${
-        quote(both)
-      } is in fallthrough and in authoritative (name other zones in one of them)`,
-    );
+    const what = `zone ${quote(both)} is in fallthrough and in authoritative`;
+    throw tokens.error(`${what} (name other zones in one of them)`);
   }
   if (options.fallthroughUnsupported && options.fallthrough === null) {
     throw tokens.error("fallthrough_unsupported needs fallthrough too (add it)");
@@ -87,20 +83,16 @@ function readersInto(options: HostsOptions, tokens: Dispenser): Map<string, () =
     ["no_reverse", () => options.autoReverse = false],
     ["reload", () => options.reloadMs = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD)],
     ["fallthrough", () => {
-      const names = tokens.remainingArgs();
-      options.fallthrough = names.length > 0 ? readZones(tokens, names) : ["."];
+      options.fallthrough = readZones(tokens, tokens.remainingArgs(), ["."]);
     }],
     ["fallthrough_unsupported", () => options.fallthroughUnsupported = true],
     ["authoritative", () => {
-      const names = tokens.remainingArgs();
-      const zones = names.length > 0 ? readZones(tokens, names) : options.zones;
+      const zones = readZones(tokens, tokens.remainingArgs(), options.zones);
       const outside = zones.find((zone) => !options.zones.some((own) => isWithin(zone, own)));
       if (outside !== undefined) {
-        throw tokens.error(
-          `zone ${quote(outside)} is outside the zones of hosts, ${
-            options.zones.join(" ")
-          } (add it there)`,
-        );
+        const own = options.zones.join(" ");
+        const what = `zone ${quote(outside)} is outside the zones of hosts, ${own}`;
+        throw tokens.error(`${what} (add it there)`);
       }
       options.authoritative = [...new Set([...options.authoritative, ...zones])];
     }],

@@ -1,8 +1,4 @@
-/** Network: octets and prefix length. */
-export interface Network {
-  octets: number[];
-  bits: number;
-}
+import type { Network } from "../../dns/network.ts";
 
 /** Weights of a name's addresses; others weigh 1. */
 export interface NameWeights {

@@ -1,11 +1,11 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
-import { expandName } from "../../dns/names/expand_name.ts";
+import { isInNetwork, type Network } from "../../dns/network.ts";
+import { expandName } from "../../dns/names/walk.ts";
 import type { Exchange, RecordOrder } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
-import type { Response } from "../../engine/response/response.ts";
-import type { LoadbalanceOptions, NameWeights, Network } from "./options.ts";
+import type { LoadbalanceOptions, NameWeights } from "./options.ts";
 
 /** Owner pointer, type, class, TTL and data length. */
 const PREFIX_SIZE = 12;
@@ -42,22 +42,18 @@ export class AddressOrder implements RecordOrder {
     this.#weights = { table: new ZoneTable(all), names: new Map(all) };
   }
 
-  arrange(
-    exchange: Exchange,
-    response: Response,
-    out: Memory,
-    outOffset: number,
-    answerCount: number,
-  ): void {
-    if (answerCount < 2 || response.rcode !== RCODE.NOERROR) return;
-    const table = response.memory.view;
+  arrange(exchange: Exchange, out: Memory, outOffset: number): void {
+    const response = exchange.response!;
     const { view } = out;
+    // Left after truncation.
+    const answerCount = view.getUint16(outOffset + 6);
+    if (answerCount < 2 || response.rcode !== RCODE.NOERROR) return;
     let first = -1;
     let count = 0;
     let type = 0;
     let end = 0;
     for (let i = 0; i < answerCount && count < MAX_ADDRESSES; i++) {
-      const ttlAt = outOffset + table.getUint16(response.ttlsAt + 2 * i, true);
+      const ttlAt = outOffset + response.ttlAt(i);
       const recordType = view.getUint16(ttlAt - 4);
       if (recordType !== TYPE.A && recordType !== TYPE.AAAA) {
         if (first >= 0) break;
@@ -131,11 +127,8 @@ export class AddressOrder implements RecordOrder {
       for (let i = 0; i < count; i++) {
         const at = first + i * size;
         if (placed[i] !== 0) continue;
-        if (
-          wanted !== undefined && !contains(wanted, bytes, at + PREFIX_SIZE, size - PREFIX_SIZE)
-        ) {
-          continue;
-        }
+        const addressAt = at + PREFIX_SIZE;
+        if (wanted && !isInNetwork(wanted, bytes, addressAt, size - PREFIX_SIZE)) continue;
         placed[i] = 1;
         for (let j = 0; j < size; j++) sorted[to++] = bytes[at + j]!;
       }
@@ -159,12 +152,4 @@ function weightOf({ addresses }: Weights, bytes: Uint8Array, at: number, size: n
     if (i === size) return weight;
   }
   return DEFAULT_WEIGHT;
-}
-
-function contains({ octets, bits }: Network, bytes: Uint8Array, at: number, size: number): boolean {
-  if (octets.length !== size) return false;
-  const whole = bits >> 3;
-  for (let i = 0; i < whole; i++) if (octets[i] !== bytes[at + i]) return false;
-  const rest = bits & 7;
-  return rest === 0 || (octets[whole]! ^ bytes[at + whole]!) >> (8 - rest) === 0;
 }

@@ -1,11 +1,10 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
-import { unknownOption } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { readFailure } from "../../corefile/read_failure.ts";
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
-import { parseAddress } from "../../dns/address.ts";
-import type { Controller, PluginSetup } from "../controller.ts";
-import type { LoadbalanceOptions, Network } from "./options.ts";
+import { type Network, parseNetwork } from "../../dns/network.ts";
+import type { Controller, PluginSetup } from "../setup.ts";
+import type { LoadbalanceOptions } from "./options.ts";
 import { readWeights } from "./weights.ts";
 
 const RELOAD = { name: "reload", min: 0, max: MAX_DURATION_MS };
@@ -32,17 +31,14 @@ export const loadbalanceSetup: PluginSetup = {
         if (file === undefined) throw tokens.error("the weight file is missing (weighted FILE)");
         options.weighted = readFile(file, controller);
       }
-      tokens.eachInBlock((option) => {
-        if (option === "prefer") {
-          for (const cidr of tokens.someArgs("CIDR...")) {
-            options.prefer.push(readCidr(cidr, tokens));
-          }
-        } else if (option === "reload" && options.weighted !== null) {
-          options.weighted.follow = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD) > 0;
-        } else {
-          const known = options.weighted === null ? ["prefer"] : ["prefer", "reload"];
-          throw tokens.error(unknownOption(option, known));
-        }
+      const { prefer, weighted } = options;
+      const reload = weighted && (() => {
+        weighted.follow = readDuration(tokens, tokens.oneArg("DURATION"), RELOAD) > 0;
+      });
+      tokens.options({
+        prefer: () =>
+          prefer.push(...tokens.someArgs("CIDR...").map((cidr) => readCidr(cidr, tokens))),
+        ...reload && { reload },
       });
     });
     addHandler(options);
@@ -70,14 +66,7 @@ function readFile(
 }
 
 function readCidr(text: string, tokens: Dispenser): Network {
-  const [address, length, ...rest] = text.split("/");
-  const octets = parseAddress(address!);
-  const bits = Number(length);
-  if (
-    octets === null || rest.length > 0 || !/^\d{1,3}$/.test(length ?? "") ||
-    bits > 8 * octets.length
-  ) {
-    throw tokens.error(`${quote(text)} is not a network (such as 10.0.0.0/8)`);
-  }
-  return { octets: [...octets], bits };
+  const network = parseNetwork(text);
+  if (network === null) throw tokens.error(`${quote(text)} is not a network (such as 10.0.0.0/8)`);
+  return network;
 }

@@ -2,7 +2,7 @@ import { CLASS, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, NEXT, type Verdict } from "../../engine/handler.ts";
-import { sameName } from "../../engine/question/fold.ts";
+import { isQname, sameName } from "../../engine/question/fold.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import type { LocalOptions } from "./setup.ts";
 
@@ -52,21 +52,16 @@ export const createLocal: CreateHandler<LocalOptions> = ({ localhostPrefix }, { 
       if (localhost && qtype === TYPE.A) return answer(exchange, qtype, ADDRESS_4);
       if (localhost && qtype === TYPE.AAAA) return answer(exchange, qtype, ADDRESS_6);
       if (zone === null && !localhost) return NEXT;
-      const isApex = localhost ? isName(exchange, LOCALHOST) : qnameLength === zone!.name.length;
+      const isApex = localhost ? isQname(exchange, LOCALHOST) : qnameLength === zone!.name.length;
       if (isApex && qtype === TYPE.SOA) return answer(exchange, qtype, SOA);
       if (isApex && qtype === TYPE.NS) return answer(exchange, qtype, LOCALHOST);
       if (localhost) return deny(exchange, null, RCODE.NOERROR);
-      const isLoopback = isName(exchange, LOOPBACK);
+      const isLoopback = isQname(exchange, LOOPBACK);
       if (isLoopback && qtype === TYPE.PTR) return answer(exchange, qtype, LOCALHOST);
       return deny(exchange, zone!.name, isApex || isLoopback ? RCODE.NOERROR : RCODE.NXDOMAIN);
     },
   };
 };
-
-function isName({ memory, offset, qnameLength }: Exchange, name: Uint8Array): boolean {
-  return qnameLength === name.length &&
-    sameName(memory.bytes, offset + HEADER_SIZE, name, 0, name.length);
-}
 
 function beginsWithLocalhost({ memory, offset, labelCount }: Exchange): boolean {
   return labelCount > 1 &&

@@ -104,15 +104,10 @@ export function kindOf({ response, dnssecOk }: Exchange, engine: EngineServices)
   return rcode === RCODE.SERVFAIL || rcode === RCODE.NOTIMP ? KINDS.failure : KINDS.other;
 }
 
-/** Four octets before the TTL. */
 function hasAuthority(response: Response, type: number): boolean {
-  const { view } = response.memory;
   const first = response.answerCount;
-  const end = first + view.getUint16(response.offset + 8);
-  for (let i = first; i < end && i < response.ttlCount; i++) {
-    const ttlAt = view.getUint16(response.ttlsAt + 2 * i, true);
-    if (view.getUint16(response.offset + ttlAt - 4) === type) return true;
-  }
+  const end = Math.min(first + response.authorityCount, response.ttlCount);
+  for (let i = first; i < end; i++) if (response.typeOf(i) === type) return true;
   return false;
 }
 
@@ -125,6 +120,6 @@ function clientOf(exchange: Exchange, engine: EngineServices): Address {
 function clientFlags({ exchange, response }: Answered): string {
   const ofQuery = FLAG.RD | FLAG.CD;
   let flags = (response.flags & ~ofQuery) | (exchange.flags & ofQuery);
-  if (!exchange.dnssecOk && !exchange.authenticData) flags &= ~FLAG.AD;
+  if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
   return flagsText(flags, ",");
 }

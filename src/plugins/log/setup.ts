@@ -1,6 +1,6 @@
 import { nearest } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELDS, isField, type LogField, type ResponseClass } from "./fields.ts";
 
@@ -36,7 +36,7 @@ export const logSetup: PluginSetup = {
         const what = '"class" is read as a zone, so only names below it are logged';
         warn(line, `${what} (write classes in braces: log { class error })`);
       }
-      const zones = args.length === 0 ? ["."] : readZones(tokens, args);
+      const zones = readZones(tokens, args, ["."]);
       const parts = parseFormat(format, (text) => warn(line, text));
       const classes = new Set<LogClass>();
       tokens.options({

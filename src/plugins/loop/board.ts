@@ -1,5 +1,5 @@
 import type { Memory } from "../../engine/memory.ts";
-import { NONCE_WORDS } from "./probe_name.ts";
+import { MARK_WORDS, NONCE_WORDS, type ProbeTokens } from "./probe_name.ts";
 
 /** Probes in flight: 64 data planes, a dozen blocks, several upstreams. */
 const SLOTS = 4096;
@@ -7,7 +7,6 @@ const WORDS = 8;
 const KEY = NONCE_WORDS;
 const RETURN = NONCE_WORDS + 1;
 const MARK = NONCE_WORDS + 2;
-const MARK_WORDS = 2;
 /** Draws before a used slot is overwritten. */
 const MAX_DRAWS = 8;
 
@@ -21,13 +20,6 @@ export const RETURNED = {
   /** From the upstream, or a server that passes options on. */
   MARK: 2,
 } as const;
-
-/** Random identity of a probe. */
-export interface ProbeTokens {
-  readonly nonce: Uint32Array;
-  /** Known only to servers that received the probe. */
-  readonly mark: Uint32Array;
-}
 
 /**
  * Probes in flight of all data planes; the kernel chooses which one receives a returned probe.

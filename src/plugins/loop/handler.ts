@@ -14,7 +14,7 @@ import type { Timer } from "../../engine/timers.ts";
 import { httpAddressText } from "../http_address.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "./board.ts";
 import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
-import { type Probe, Probes } from "./probes.ts";
+import { createProbes, type Probe, type Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
 import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
@@ -28,12 +28,12 @@ const MAX_PASSED = 10;
 /** Random share of a pause, so that nodes do not synchronize. */
 const JITTER = 0.25;
 
-/** Dependencies of `loop`. */
+/** Services beyond one data plane. */
 export interface LoopServices {
   /** `BOARD_BYTES`, common to all data planes. */
   shared: SharedArrayBuffer;
-  /** Called with a short text. */
-  found: (why: string) => void;
+  /** Called with a short reason if continuing may do harm. */
+  onHarm: (why: string) => void;
 }
 
 interface Forward extends Handler {
@@ -45,7 +45,7 @@ interface Forward extends Handler {
 export function createLoop(
   options: LoopOptions,
   environment: HandlerEnvironment,
-  services: LoopServices = { shared: new SharedArrayBuffer(BOARD_BYTES), found: () => {} },
+  services: LoopServices = { shared: new SharedArrayBuffer(BOARD_BYTES), onHarm: () => {} },
 ): Handler {
   return new LoopHandler(options, environment, services);
 }
@@ -55,7 +55,7 @@ class LoopHandler implements Handler {
   readonly name = "loop";
   readonly #zone: string;
   readonly #engine: EngineServices;
-  readonly #sayFound: LoopServices["found"];
+  readonly #onHarm: LoopServices["onHarm"];
   readonly #position: number;
   readonly #board: ProbeBoard;
   readonly #probes: Probes;
@@ -75,16 +75,16 @@ class LoopHandler implements Handler {
   constructor(
     { zone }: LoopOptions,
     { engine, position, served = [] }: HandlerEnvironment,
-    { shared, found }: LoopServices,
+    { shared, onHarm }: LoopServices,
   ) {
     this.#zone = zone;
     this.#engine = engine;
     this.#position = position;
-    this.#sayFound = found;
+    this.#onHarm = onHarm;
     const own = served.find((one) => one.zone === zone) ?? served[0];
     const key = 1 + (own === undefined ? 0 : (own.listener << 16) | own.place);
     this.#board = new ProbeBoard(key, shared);
-    this.#probes = new Probes(zone, { engine, position, served: own, board: this.#board });
+    this.#probes = createProbes({ zone, engine, position, served: own, board: this.#board });
     this.#timer = engine.timers.create(() => this.#due());
     const labels = { server: own?.server ?? "", zone };
     this.#detected = engine.counter("nodens_loop_detected_total", labels);
@@ -135,9 +135,7 @@ class LoopHandler implements Handler {
   }
 
   get #loops(): number {
-    let count = 0;
-    for (const { server } of this.#watches) if (server.looping) count++;
-    return count;
+    return this.#watches.filter(({ server }) => server.looping).length;
   }
 
   #due(): void {
@@ -156,7 +154,7 @@ class LoopHandler implements Handler {
   #arm(): void {
     if (this.#chain === null) return;
     const { timers, nowMs } = this.#engine;
-    let nextMs = Math.min(nowMs + FOLLOW_MS, this.#probes.oldestEndMs);
+    let nextMs = Math.min(nowMs + FOLLOW_MS, this.#probes.oldestEndMs());
     for (const watch of this.#watches) {
       if (!watch.busy && watch.nextMs > nowMs) nextMs = Math.min(nextMs, watch.nextMs);
     }
@@ -248,7 +246,7 @@ class LoopHandler implements Handler {
       "from the resolv.conf that it reads (127.0.0.53 is systemd-resolved: use " +
       `/run/systemd/resolve/resolv.conf instead). Query: "HINFO ${qname}"`;
     this.#log("error", line, { zone, client, local, upstream, qname });
-    this.#sayFound(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
+    this.#onHarm(`plugin/loop: a forwarding loop was found for zone "${this.#zone}"`);
   }
 
   #ended({ server, foundMs }: Watch): void {

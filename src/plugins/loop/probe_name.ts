@@ -1,11 +1,20 @@
 /** Probe names: `HEX.HEX.ZONE`. Both labels are random, so no NXDOMAIN covers them (RFC 8020). */
-import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
+import { CLASS, HEADER_SIZE, LOOP_MARK_SIZE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
-import type { Exchange } from "../../engine/exchange/exchange.ts";
-import type { Memory } from "../../engine/memory.ts";
+import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
+import { internalQuery } from "../../engine/internal_query.ts";
 
 /** Words of a nonce. */
 export const NONCE_WORDS = 4;
+/** Words of a mark. */
+export const MARK_WORDS = 2;
+
+/** Random identity of a probe. */
+export interface ProbeTokens {
+  readonly nonce: Uint32Array;
+  /** Known only to servers that received the probe. */
+  readonly mark: Uint32Array;
+}
 
 const DIGITS = 16;
 /** Size of the two random labels. */
@@ -17,18 +26,14 @@ export function nameOf(nonce: Uint32Array, zone: string): string {
   return `${digits.slice(0, DIGITS)}.${digits.slice(DIGITS)}.${zone === "." ? "" : zone}`;
 }
 
-/** Writes a probe query at the start of `memory`; returns its length. */
-export function writeProbe(memory: Memory, nonce: Uint32Array, zone: string): number {
-  const { bytes, view } = memory;
-  bytes.fill(0, 0, HEADER_SIZE);
-  view.setUint16(2, FLAG.RD);
-  view.setUint16(4, 1);
+/** A probe with its mark; its question must still be read. */
+export function probeQuery({ nonce, mark }: ProbeTokens, zone: string, chain?: Chain): Exchange {
   const name = parseName(nameOf(nonce, zone));
-  bytes.set(name, HEADER_SIZE);
-  const at = HEADER_SIZE + name.length;
-  view.setUint16(at, TYPE.HINFO);
-  view.setUint16(at + 2, CLASS.IN);
-  return at + 4;
+  const question = { name, qtype: TYPE.HINFO, qclass: CLASS.IN };
+  const query = internalQuery(chain, question, LOOP_MARK_SIZE);
+  query.markAt = query.length;
+  mark.forEach((word, i) => query.memory.view.setUint32(query.markAt + 4 * i, word));
+  return query;
 }
 
 /** False for other names. */

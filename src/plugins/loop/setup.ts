@@ -1,6 +1,6 @@
 import { MAX_NAME_SIZE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { PROBE_LABELS_SIZE } from "./probe_name.ts";
 
 const MAX_ZONE_SIZE = MAX_NAME_SIZE - PROBE_LABELS_SIZE;

@@ -14,11 +14,10 @@ export const createMinimal: CreateHandler = () => ({
 /** Denials need their SOA, delegations their NS. */
 function isPositive(response: Response): boolean {
   if (response.rcode !== RCODE.NOERROR) return false;
-  const { view } = response.memory;
   const answers = response.answerCount;
-  const end = Math.min(answers + view.getUint16(response.offset + 8), response.ttlCount);
+  const end = Math.min(answers + response.authorityCount, response.ttlCount);
   for (let i = answers; i < end; i++) {
-    const type = view.getUint16(response.offset + ttlOffset(response, i) - 4);
+    const type = response.typeOf(i);
     if (type === TYPE.SOA || (type === TYPE.NS && answers === 0)) return false;
   }
   return true;
@@ -32,7 +31,7 @@ function cut(response: Response, qnameLength: number): void {
   let length = HEADER_SIZE + qnameLength + 4;
   let lowest = Infinity;
   for (let i = 0; i < kept; i++) {
-    const ttlAt = ttlOffset(response, i);
+    const ttlAt = response.ttlAt(i);
     const ttl = view.getUint32(offset + ttlAt);
     // TTLs above 31 bits count as zero (RFC 2181 section 8).
     lowest = Math.min(lowest, ttl > 0x7fffffff ? 0 : ttl);
@@ -42,9 +41,4 @@ function cut(response: Response, qnameLength: number): void {
   response.length = length;
   response.ttlCount = kept;
   if (response.kind !== KIND.UNKNOWN) response.minTtlSeconds = lowest;
-}
-
-/** Four octets before the TTL. */
-function ttlOffset({ memory, ttlsAt }: Response, record: number): number {
-  return memory.view.getUint16(ttlsAt + 2 * record, true);
 }

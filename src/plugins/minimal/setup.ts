@@ -1,4 +1,4 @@
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Reads `minimal`. */
 export const minimalSetup: PluginSetup = {

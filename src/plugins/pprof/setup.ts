@@ -1,4 +1,4 @@
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { literalHost, readHttpAddress } from "../http_address.ts";
 
 /** Reads `pprof [ADDRESS]`. */
@@ -7,9 +7,7 @@ export const pprofSetup: PluginSetup = {
   setup({ tokens, warn, addEndpoint }) {
     tokens.once(() => {
       const { line } = tokens.place;
-      const address = tokens.nextArg()
-        ? readHttpAddress(tokens, tokens.value)
-        : { host: "localhost", port: 6053 };
+      const address = readHttpAddress(tokens, "localhost", 6053);
       tokens.options({
         block: () => {
           tokens.remainingArgs();

@@ -1,4 +1,4 @@
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readHttpAddress } from "../http_address.ts";
 
 /** Reads `prometheus [ADDRESS]`. */
@@ -6,9 +6,7 @@ export const prometheusSetup: PluginSetup = {
   name: "prometheus",
   setup({ tokens, warn, addEndpoint, addHandler }) {
     tokens.once(() => {
-      const address = tokens.nextArg()
-        ? readHttpAddress(tokens, tokens.value)
-        : { host: "localhost", port: 9153 };
+      const address = readHttpAddress(tokens, "localhost", 9153);
       tokens.options({
         runtime_metrics: () => {
           const what = "runtime_metrics: there is no Go runtime to measure (leave it out)";

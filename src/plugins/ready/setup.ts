@@ -1,4 +1,4 @@
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 import { readHttpAddress } from "../http_address.ts";
 
 const MODES = ["until-ready", "continuously"] as const;
@@ -8,9 +8,7 @@ export const readySetup: PluginSetup = {
   name: "ready",
   setup({ tokens, addEndpoint }) {
     tokens.once(() => {
-      const address = tokens.nextArg()
-        ? readHttpAddress(tokens, tokens.value)
-        : { host: "", port: 8181 };
+      const address = readHttpAddress(tokens, "", 8181);
       let continuously = false;
       tokens.options({
         monitor: () => {

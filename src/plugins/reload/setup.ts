@@ -1,5 +1,5 @@
 import { MAX_DURATION_MS, readDuration } from "../../corefile/values.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** CoreDNS's defaults and minimums, in milliseconds; jitter may be 0. */
 const INTERVAL = { name: "INTERVAL", default: 30_000, min: 2000, max: MAX_DURATION_MS } as const;

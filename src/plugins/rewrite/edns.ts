@@ -4,6 +4,7 @@ import { HEADER_SIZE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
+import { findOption } from "../edns_option.ts";
 import type { EdnsVariable, RewriteRule } from "./options.ts";
 
 type EdnsRule = RewriteRule & { field: "edns0" };
@@ -35,8 +36,12 @@ export class EdnsChanges {
     if (action === "replace" && before === null) return false;
     // Sent explicitly: client options are dropped by default.
     const keeps = action === "append" && before !== null;
-    const value = action === "unset" ? null : keeps ? before : this.#valueOf(rule);
-    this.#changed.set(code, value);
+    const value = "data" in rule
+      ? Uint8Array.from(rule.data)
+      : "variable" in rule
+      ? this.#variable(rule.variable)
+      : null;
+    this.#changed.set(code, keeps ? before : value);
     return true;
   }
 
@@ -69,11 +74,6 @@ export class EdnsChanges {
     return true;
   }
 
-  #valueOf(rule: EdnsRule & { kind: "option" }): Uint8Array {
-    if ("data" in rule) return Uint8Array.from(rule.data);
-    return "variable" in rule ? this.#variable(rule.variable) : new Uint8Array(0);
-  }
-
   #variable(name: EdnsVariable): Uint8Array {
     const exchange = this.#exchange;
     const number = (value: number) => Uint8Array.of(value >> 8, value & 255);
@@ -93,16 +93,8 @@ export class EdnsChanges {
   }
 
   #ofClient(code: number): Uint8Array | null {
-    const { memory: { bytes, view }, offset, optionsAt, optionsLength, edns } = this.#exchange;
-    if (!edns) return null;
-    const end = offset + optionsAt + optionsLength;
-    for (let at = offset + optionsAt; at + 4 <= end;) {
-      const size = view.getUint16(at + 2);
-      if (view.getUint16(at) === code && at + 4 + size <= end) {
-        return bytes.slice(at + 4, at + 4 + size);
-      }
-      at += 4 + size;
-    }
-    return null;
+    const { bytes, view } = this.#exchange.memory;
+    const at = findOption(this.#exchange, code);
+    return at < 0 ? null : bytes.slice(at + 4, at + 4 + view.getUint16(at + 2));
   }
 }

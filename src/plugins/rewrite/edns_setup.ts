@@ -1,12 +1,7 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
 import { EDNS_OPTION } from "../../dns/constants.ts";
-import {
-  EDNS_VARIABLES,
-  type EdnsValue,
-  type EdnsVariable,
-  type RewriteAction,
-} from "./options.ts";
+import { EDNS_VARIABLES, type EdnsVariable, type RewriteAction } from "./options.ts";
 
 const ACTIONS = ["set", "append", "replace", "unset"];
 /** Maximum option data in octets: several fit a query. */
@@ -33,32 +28,22 @@ export function readEdns(args: readonly string[], tokens: Dispenser): RewriteAct
   const count = (wanted: number, usage: string) => {
     if (rest.length !== wanted) throw tokens.error(`wrong number of arguments (${usage})`);
   };
-  const withValue = (value: EdnsValue): RewriteAction => ({
-    field: "edns0",
-    action: action as "set" | "append" | "replace",
-    ...value,
-  });
+  // With a value, unless it is unset.
+  const change = (more: object) => ({ field: "edns0", action, ...more }) as RewriteAction;
   switch (kind!.toLowerCase()) {
     case "local": {
       count(unset ? 1 : 2, unset ? "edns0 local unset CODE" : `edns0 local ${action} CODE DATA`);
       const code = readCode(rest[0]!, tokens);
-      if (unset) return { field: "edns0", action: "unset", kind: "option", code };
-      return withValue({ kind: "option", code, ...readData(rest[1]!, tokens) });
+      return change({ kind: "option", code, ...unset ? {} : readData(rest[1]!, tokens) });
     }
-    case "nsid": {
+    case "nsid":
       count(0, `edns0 nsid ${action}`);
-      const code = EDNS_OPTION.NSID;
-      if (unset) return { field: "edns0", action: "unset", kind: "option", code };
-      return withValue({ kind: "option", code, data: [] });
-    }
+      return change({ kind: "option", code: EDNS_OPTION.NSID, ...unset ? {} : { data: [] } });
     case "subnet": {
       count(unset ? 0 : 2, unset ? "edns0 subnet unset" : `edns0 subnet ${action} BITS4 BITS6`);
-      if (unset) return { field: "edns0", action: "unset", kind: "subnet" };
-      const bits = {
-        ipv4: readBits(rest[0]!, 32, tokens),
-        ipv6: readBits(rest[1]!, 128, tokens),
-      };
-      return withValue({ kind: "subnet", bits });
+      if (unset) return change({ kind: "subnet" });
+      const [ipv4, ipv6] = [readBits(rest[0]!, 32, tokens), readBits(rest[1]!, 128, tokens)];
+      return change({ kind: "subnet", bits: { ipv4, ipv6 } });
     }
     default:
       throw tokens.error(`${quote(kind!)} is not an option (local, nsid, subnet)`);

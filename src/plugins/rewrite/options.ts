@@ -31,7 +31,7 @@ export type RewriteAction =
   | { field: "edns0"; action: "unset"; kind: "subnet" };
 
 /** Value of an EDNS option for upstreams. */
-export type EdnsValue =
+type EdnsValue =
   | { kind: "option"; code: number; data: number[] }
   | { kind: "option"; code: number; variable: EdnsVariable }
   /** Client subnet: prefix lengths. */

@@ -1,8 +1,15 @@
 import type { MessageRecord } from "../../engine/response/records.ts";
 import type { EdnsChanges } from "./edns.ts";
-import { compileMatch, type NameRule, patternRule } from "./names.ts";
-import type { RewriteRule } from "./options.ts";
-import { mapOwner, mapValue } from "./values.ts";
+import { compilePattern } from "../pattern.ts";
+import type { NameMatch, RewriteRule } from "./options.ts";
+import { type MapName, mapOwner, mapValue } from "./values.ts";
+
+/** Names are lower case, with the final dot. */
+interface NameRule {
+  matches(name: string): boolean;
+  /** Null without a match. */
+  replace(name: string, to: string): string | null;
+}
 
 /** Question, as seen by rules. */
 export interface RuleQuestion {
@@ -10,8 +17,7 @@ export interface RuleQuestion {
   name: string;
   qtype: number;
   qclass: number;
-  /** Called for the first EDNS rule. */
-  readonly edns: () => EdnsChanges;
+  readonly edns: EdnsChanges;
 }
 
 /** Response, as seen by rules. */
@@ -20,42 +26,28 @@ export interface RuleResponse {
   records: MessageRecord[];
 }
 
-/** Null leaves the name unchanged. */
-type MapName = (name: string) => string | null;
-
 /** Change to the response of a matched query. */
 export type ResponseChange =
   | { kind: "message"; apply(response: RuleResponse): void }
   | { kind: "alias"; rule: NameRule; to: string };
 
-/** A compiled rule. */
-export interface CompiledRule {
-  readonly stop: boolean;
-  /** Null if the question does not match. */
-  apply(question: RuleQuestion): ResponseChange[] | null;
-}
+/** Changes the question; returns the changes to its response, or null if it does not match. */
+type ApplyRule = (question: RuleQuestion) => ResponseChange[] | null;
 
 /** Compiles a valid rule. */
-export function compileRule(rule: RewriteRule): CompiledRule {
-  return { stop: rule.stop, apply: applyOf(rule) };
-}
-
-function applyOf(rule: RewriteRule): CompiledRule["apply"] {
+export function compileRule(rule: RewriteRule): ApplyRule {
   switch (rule.field) {
     case "name":
       return nameRule(rule);
     case "type":
+    case "class": {
+      const field = `q${rule.field}` as const;
       return (question) => {
-        if (question.qtype !== rule.from) return null;
-        question.qtype = rule.to;
+        if (question[field] !== rule.from) return null;
+        question[field] = rule.to;
         return [];
       };
-    case "class":
-      return (question) => {
-        if (question.qclass !== rule.from) return null;
-        question.qclass = rule.to;
-        return [];
-      };
+    }
     case "ttl":
       return whenMatching(rule.match, ({ records }) => {
         const { minSeconds, maxSeconds } = rule;
@@ -68,13 +60,9 @@ function applyOf(rule: RewriteRule): CompiledRule["apply"] {
         if (response.rcode === rule.from) response.rcode = rule.to;
       });
     case "edns0":
-      return (question) => question.edns().apply(rule) ? [] : null;
+      return (question) => question.edns.apply(rule) ? [] : null;
     case "cname": {
-      const change: ResponseChange = {
-        kind: "alias",
-        rule: compileMatch(rule.match),
-        to: rule.to,
-      };
+      const change = { kind: "alias", rule: compileMatch(rule.match), to: rule.to } as const;
       return () => [change];
     }
   }
@@ -82,7 +70,7 @@ function applyOf(rule: RewriteRule): CompiledRule["apply"] {
 
 function nameRule(
   { match, to, auto, answers }: RewriteRule & { field: "name" },
-): CompiledRule["apply"] {
+): ApplyRule {
   const rule = compileMatch(match);
   const explicit = answers.map(({ what, pattern, to }) => {
     const { replace } = patternRule(pattern);
@@ -117,10 +105,41 @@ function change(
 }
 
 function whenMatching(
-  match: Parameters<typeof compileMatch>[0],
+  match: NameMatch,
   apply: (response: RuleResponse) => void,
-): CompiledRule["apply"] {
+): ApplyRule {
   const rule = compileMatch(match);
   const changes: ResponseChange[] = [{ kind: "message", apply }];
   return ({ name }) => rule.matches(name) ? changes : null;
+}
+
+/** Compiles a valid match. */
+function compileMatch({ how, text }: NameMatch): NameRule {
+  if (how === "regex") return patternRule(text);
+  const test = {
+    exact: (name: string) => name === text,
+    prefix: (name: string) => name.startsWith(text),
+    suffix: (name: string) => name.endsWith(text),
+    substring: (name: string) => name.includes(text),
+  }[how];
+  const put = {
+    exact: (_: string, to: string) => to,
+    prefix: (name: string, to: string) => to + name.slice(text.length),
+    suffix: (name: string, to: string) => name.slice(0, name.length - text.length) + to,
+    substring: (name: string, to: string) => name.replaceAll(text, to),
+  }[how];
+  return { matches: test, replace: (name, to) => test(name) ? put(name, to) : null };
+}
+
+/** `{0}`, `{1}`, ... in a replacement are its groups. */
+function patternRule(pattern: string): NameRule {
+  const { matches, groups: find } = compilePattern(pattern);
+  return {
+    matches,
+    replace(name, to) {
+      const groups = find(name);
+      if (groups === null) return null;
+      return to.replace(/\{(\d+)\}/g, (word, number) => groups[Number(number)] ?? word);
+    },
+  };
 }

@@ -2,15 +2,13 @@ import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
 import { classNumber, rcodeNumber, typeNumber } from "../../dns/mnemonics.ts";
-import type { PluginSetup } from "../controller.ts";
-import { compilePattern } from "../pattern.ts";
+import type { PluginSetup } from "../setup.ts";
+import { readPattern } from "../pattern.ts";
 import { readEdns } from "./edns_setup.ts";
 import type { AnswerChange, NameMatch, RewriteAction, RewriteRule } from "./options.ts";
 
 const FIELDS = ["name", "type", "class", "ttl", "rcode", "cname", "edns0"];
 const MATCHES = ["exact", "prefix", "suffix", "substring", "regex"];
-/** Maximum characters, as in CoreDNS. */
-const MAX_PATTERN = 10_000;
 /** RFC 2181 section 8. */
 const MAX_TTL = 2 ** 31 - 1;
 
@@ -96,7 +94,6 @@ function readName(args: string[], tokens: Dispenser): RewriteAction {
     }
     const [pattern, replacement] = [options[i++], options[i++]];
     if (replacement === undefined) throw tokens.error(`answer ${what} needs FROM and TO`);
-    checkPattern(pattern!, tokens);
     checkGroups(pattern!, replacement, tokens);
     answers.push({ what, pattern: pattern!, to: qualified(replacement) });
   }
@@ -128,26 +125,15 @@ function makeMatch(how: string, text: string, tokens: Dispenser): NameMatch {
     throw tokens.error(`${quote(how)} is not a type (${MATCHES.join(", ")})`);
   }
   if (word !== "regex") return { how: word as NameMatch["how"], text: qualified(text) };
-  checkPattern(text, tokens);
+  readPattern(tokens, text);
   return { how: "regex", text };
-}
-
-function checkPattern(pattern: string, tokens: Dispenser): void {
-  if (pattern.length > MAX_PATTERN) {
-    throw tokens.error(
-      `the regular expression has ${pattern.length} characters (at most ${MAX_PATTERN})`,
-    );
-  }
-  const { error } = compilePattern(pattern);
-  if (error !== null) throw tokens.error(`${quote(pattern)} is not a regular expression: ${error}`);
 }
 
 /** `{0}` is the whole match. */
 function checkGroups(pattern: string, to: string, tokens: Dispenser): void {
-  const compiled = compilePattern(pattern);
-  if (compiled.error !== null) return;
+  const { groupCount } = readPattern(tokens, pattern);
   for (const [word, number] of to.matchAll(/\{(\d{1,3})\}/g)) {
-    if (Number(number) <= compiled.groupCount) continue;
+    if (Number(number) <= groupCount) continue;
     throw tokens.error(`${quote(to)} has ${word}, but ${quote(pattern)} has no such group`);
   }
 }

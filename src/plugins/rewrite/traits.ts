@@ -1,13 +1,11 @@
-import { PATTERNS } from "../pattern.ts";
 import type { PluginTraits } from "../traits.ts";
-import type { RewriteOptions, RewriteRule } from "./options.ts";
+import type { RewriteOptions } from "./options.ts";
 
 /** Traits of `rewrite`. */
 export const rewriteTraits: PluginTraits<RewriteOptions> = {
-  library: ({ rules }) => rules.some(hasPattern) ? PATTERNS : null,
+  usesPatterns: ({ rules }) =>
+    rules.some((rule) =>
+      ("match" in rule && rule.match.how === "regex") ||
+      (rule.field === "name" && rule.answers.length > 0)
+    ),
 };
-
-function hasPattern(rule: RewriteRule): boolean {
-  if ("match" in rule && rule.match.how === "regex") return true;
-  return rule.field === "name" && rule.answers.length > 0;
-}

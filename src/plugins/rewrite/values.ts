@@ -2,7 +2,8 @@ import { TYPE } from "../../dns/constants.ts";
 import { formatName, parseName } from "../../dns/name.ts";
 import type { MessageRecord } from "../../engine/response/records.ts";
 
-type MapName = (name: string) => string | null;
+/** Null leaves the name unchanged. */
+export type MapName = (name: string) => string | null;
 
 /** Types with a name that `answer value` changes, except NAPTR and SOA. */
 const NAME_AT = new Map<number, number>([

@@ -1,5 +1,5 @@
 import { quote } from "../../corefile/quote.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Reads `root PATH`. */
 export const rootSetup: PluginSetup = {

@@ -1,6 +1,6 @@
 import { readInteger } from "../../corefile/values.ts";
 import { DEFAULT_RATE, type ResponseRate } from "../../engine/response/limiter.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Options of `rrl`. */
 export type RrlOptions = { -readonly [K in keyof ResponseRate]: number };

@@ -1,22 +1,28 @@
+import type { Address } from "../../dns/address.ts";
 import { CLASS, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Value } from "./go_template/values.ts";
 
-/** A query that matches, with the template's zone, class and type. */
-export interface Match {
+/** A query, and what a pattern found in its name. */
+export interface Subject {
   readonly exchange: Exchange;
-  readonly zone: string;
-  readonly qclass: number;
-  readonly qtype: number;
-  /** The client's address. */
-  readonly remote: string;
   /** Lower case, with the closing dot. */
   readonly name: string;
+  /** Null for queries of nodens' own. */
+  readonly client: Address | null;
+  readonly local: Address | null;
   readonly pattern: string;
   readonly groups: readonly string[];
   readonly names: ReadonlyMap<string, number>;
+}
+
+/** A query that matches, with the template's zone, class and type. */
+export interface Match extends Subject {
+  readonly zone: string;
+  readonly qclass: number;
+  readonly qtype: number;
   readonly variables: { readonly [name: string]: Value };
 }
 
@@ -37,7 +43,7 @@ const FIELDS: Readonly<Record<string, (match: Match) => Value>> = {
   },
   Message: ({ exchange }) => messageOf(exchange),
   Question: ({ exchange }) => questionOf(exchange),
-  Remote: ({ remote }) => remote,
+  Remote: ({ client }) => client?.hostname() ?? "",
   Var: ({ variables }) => variables,
   // Empty, as in CoreDNS without `metadata`.
   Meta: () => (_name: Value = null) => "",

@@ -38,11 +38,12 @@ export function createReply(
       if (zone === null) continue;
       name ||= formatName(exchange.memory.bytes, exchange.offset + HEADER_SIZE).toLowerCase();
       const found = groupsOf(name);
-      const variables = found === null ? null : evaluate({ exchange, name, ...found });
+      const subject = found && { exchange, name, ...addressesOf(exchange, engine), ...found };
+      const variables = subject && evaluate(subject);
       if (variables === "failed") return FAILED;
-      if (found !== null && variables !== null) {
+      if (subject !== null && variables !== null) {
         engine.values[zone.matches]!++;
-        return replyTo({ exchange, ...zone, qclass, qtype, name, ...found, variables });
+        return replyTo({ ...subject, ...zone, qclass, qtype, variables });
       }
       if (fallthrough.match(exchange) === null) {
         exchange.error =
@@ -59,30 +60,19 @@ function prepare(template: Template, engine: EngineServices) {
   const labels = { class: classText(qclass), type: typeText(qtype) };
   const matchesOf = (zone: string) =>
     engine.counter("coredns_template_matches_total", { zone, ...labels });
-  const patterns = template.patterns.map((pattern) => {
-    const compiled = compilePattern(pattern);
-    // Setup has compiled it before.
-    if (compiled.error !== null) throw new Error(`Cannot compile ${pattern}: ${compiled.error}`);
-    return { ...compiled, pattern };
-  });
+  const patterns = template.patterns.map((pattern) => ({ ...compilePattern(pattern), pattern }));
   const records = template.records.map(({ section, text }) => {
     const program = compile(text, FIELD_NAMES);
     const always = program.constant ? readRecord(program.evaluate(null)) : null;
     const make = (data: Value) => always ?? readRecord(program.evaluate(data));
     return { section, text, make };
   });
-  const client = new Address();
-  const remoteOf = (exchange: Exchange): string => {
-    if (exchange.internal) return "";
-    engine.clientAddress(exchange, client);
-    return client.hostname();
-  };
   return {
     qclass,
     qtype,
     zones: new ZoneTable(template.zones.map((zone) => [zone, { zone, matches: matchesOf(zone) }])),
     fallthrough: new ZoneTable((template.fallthrough ?? []).map((zone) => [zone, true])),
-    evaluate: createEvaluator(template, engine),
+    evaluate: createEvaluator(template),
     /** First match; every name matches without patterns. */
     groupsOf(name: string): Pick<Match, "pattern" | "groups" | "names"> | null {
       if (patterns.length === 0) return { pattern: ".*", groups: [name], names: NO_NAMES };
@@ -92,11 +82,11 @@ function prepare(template: Template, engine: EngineServices) {
       }
       return null;
     },
-    replyTo(match: Omit<Match, "remote">): Reply {
+    replyTo(match: Match): Reply {
       const reply: Reply = { rcode, records: [], extendedError };
       if (rcode === RCODE.SERVFAIL || records.length === 0) return reply;
       const { exchange, zone } = match;
-      const data = dataOf({ ...match, remote: remoteOf(exchange) });
+      const data = dataOf(match);
       for (const { section, text, make } of records) {
         try {
           reply.records.push({ section, ...make(data) });
@@ -112,6 +102,17 @@ function prepare(template: Template, engine: EngineServices) {
       return reply;
     },
   };
+}
+
+function addressesOf(
+  exchange: Exchange,
+  engine: EngineServices,
+): Pick<Match, "client" | "local"> {
+  if (exchange.internal) return { client: null, local: null };
+  const [client, local] = [new Address(), new Address()];
+  engine.clientAddress(exchange, client);
+  engine.localAddress(exchange, local);
+  return { client, local };
 }
 
 /** Compares types or classes; ANY has the same number in both. */

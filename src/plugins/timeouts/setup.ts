@@ -1,6 +1,6 @@
 import type { StreamTimeouts } from "../../config/types.ts";
 import { readDuration, readInteger } from "../../corefile/values.ts";
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** CoreDNS's bounds. */
 const TIME = { min: 1000, max: 24 * 3600 * 1000 } as const;

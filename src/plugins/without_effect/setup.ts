@@ -1,4 +1,4 @@
-import type { PluginSetup } from "../controller.ts";
+import type { PluginSetup } from "../setup.ts";
 
 /** Ignored directives, with the reason. */
 export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {

@@ -12,13 +12,8 @@
 export const NLMSG = { ERROR: 2, DONE: 3 } as const;
 /** Message flags. */
 export const NLM_F = {
-  REQUEST: 0x1,
-  ACK: 0x4,
-  DUMP_INTERRUPTED: 0x10,
-  DUMP: 0x300,
-  REPLACE: 0x100,
-  EXCLUSIVE: 0x200,
-  CREATE: 0x400,
+  ...{ REQUEST: 0x1, ACK: 0x4, DUMP_INTERRUPTED: 0x10, DUMP: 0x300 },
+  ...{ REPLACE: 0x100, EXCLUSIVE: 0x200, CREATE: 0x400 },
 } as const;
 
 /** Acknowledgement: header only. */
@@ -56,8 +51,7 @@ export type Attribute = readonly [
   value: Uint8Array | string | number | readonly Attribute[],
 ];
 
-/** Result of a request. */
-export interface Acknowledgement {
+interface Acknowledgement {
   readonly errno: number;
   readonly text: string;
 }

@@ -1,4 +1,4 @@
-import { AF } from "../constants.ts";
+import { AF, ERRNO } from "../constants.ts";
 import { type Attribute, type NetlinkMessage, NLM_F, viewOf } from "./netlink.ts";
 import {
   decodeAddress,
@@ -21,17 +21,6 @@ import { NetlinkError, NetlinkSocket } from "./socket.ts";
 export type AddressRequest = Omit<LinkAddress, "duplicate">;
 /** Delivers packets for a local address. */
 type LocalRoute = Pick<LinkAddress, "index" | "bytes">;
-
-/** Netlink error numbers that callers distinguish. */
-export const ERRNO = {
-  PERM: 1,
-  SRCH: 3,
-  ACCES: 13,
-  EXIST: 17,
-  NODEV: 19,
-  OPNOTSUPP: 95,
-  ADDRNOTAVAIL: 99,
-} as const;
 
 const { ACK, DUMP } = NLM_F;
 const NEW = ACK | NLM_F.CREATE | NLM_F.EXCLUSIVE;

@@ -10,15 +10,9 @@ import {
 
 /** Message types of links, addresses and routes. */
 export const RTM = {
-  NEWLINK: 16,
-  DELLINK: 17,
-  GETLINK: 18,
-  NEWADDR: 20,
-  DELADDR: 21,
-  GETADDR: 22,
-  NEWROUTE: 24,
-  DELROUTE: 25,
-  GETROUTE: 26,
+  ...{ NEWLINK: 16, DELLINK: 17, GETLINK: 18 },
+  ...{ NEWADDR: 20, DELADDR: 21, GETADDR: 22 },
+  ...{ NEWROUTE: 24, DELROUTE: 25, GETROUTE: 26 },
 } as const;
 
 /** Notices of links and addresses, as bits (RTNLGRP_ 1, 5 and 9). */
@@ -65,8 +59,7 @@ export interface LinkAddress {
   readonly duplicate: boolean;
 }
 
-/** A change reported by the kernel. */
-export interface Notice {
+interface Notice {
   readonly index: number;
   readonly name?: string;
 }

@@ -39,11 +39,16 @@ export interface DiagnosisQuery {
 }
 
 /** Lists sockets. Throws if not permitted. */
-export function listSockets(queries: readonly DiagnosisQuery[]): DiagnosedSocket[] {
+export function listSockets(
+  queries: readonly DiagnosisQuery[],
+): (DiagnosedSocket & Pick<DiagnosisQuery, "kind">)[] {
   const socket = new NetlinkSocket(0, NETLINK_PROTOCOL.SOCK_DIAG);
   try {
     return queries.flatMap((query) =>
-      socket.dump(socketRequest(query)).map(({ body }) => decodeSocket(body))
+      socket.dump(socketRequest(query)).map(({ body }) => ({
+        ...decodeSocket(body),
+        kind: query.kind,
+      }))
     );
   } finally {
     socket.close();

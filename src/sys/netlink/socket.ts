@@ -1,6 +1,6 @@
 import { AF, MSG, SOCK, SOL } from "../constants.ts";
 import { errnoText, lastErrorText, type Libc, openLibc } from "../libc.ts";
-import { setOption } from "../mark.ts";
+import { setOption } from "../socket_options.ts";
 import {
   decodeAcknowledgement,
   decodeMessages,

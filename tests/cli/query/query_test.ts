@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { type Answer, decode, encode, type Packet } from "dns-packet";
-import { QUERY } from "../../../src/cli/query/command.ts";
 import { QUERY_EXIT, run } from "../../../src/cli/query/query.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
@@ -21,7 +20,7 @@ async function query(args: string, script: Script, options: Parameters<typeof ru
   try {
     const words = [...args.split(" "), ...where, "-p", String(server.port)];
     const { code, out, err } = await callCommand(
-      QUERY,
+      "query",
       words,
       (call, io) => run(call, io, options),
     );
@@ -235,7 +234,7 @@ const USAGE_ERRORS = [
 
 for (const { args, error } of USAGE_ERRORS) {
   Deno.test(`query refuses "${args}"`, async () => {
-    const { code, out, err } = await callCommand(QUERY, args === "" ? [] : args.split(" "));
+    const { code, out, err } = await callCommand("query", args === "" ? [] : args.split(" "));
     assert.deepEqual([code, out], [1, ""]);
     assert.ok(err.startsWith(`nodens query: ${error}`), err);
   });

@@ -5,7 +5,7 @@ import { type Answer, encode } from "dns-packet";
 import { typeNumber } from "../../../src/dns/mnemonics.ts";
 import { rdataText } from "../../../src/cli/query/rdata.ts";
 import { formatShort } from "../../../src/cli/query/print.ts";
-import { WireReader } from "../../../src/cli/query/wire.ts";
+import { WireReader } from "../../../src/cli/query/message.ts";
 
 const KEY = Buffer.from("0301".repeat(30), "hex");
 const KEY_TEXT = KEY.toString("base64");
@@ -89,7 +89,7 @@ const HEX_CASES: [type: string, hex: string, text: string | RegExp][] = [
   ["HTTPS", "0001 00 0001 00ff", "\\# 7 000100000100FF"],
   ["TYPE65280", "01ff", "\\# 2 01FF"],
   ["TYPE65280", "", "\\# 0"],
-  ["MX", "000a", /^name at byte 2 does not end$/],
+  ["MX", "000a", /^bad name at byte 2$/],
   ["A", "c0000201 00", /^1 bytes behind data at byte 0$/],
   ["PTR", "08 61206222 3b402fe9 00", 'a\\032b\\"\\;\\@/\\233.'],
 ];
@@ -113,8 +113,7 @@ for (const [type, hex, text] of HEX_CASES) {
 Deno.test("query: a compressed name ends or is rejected", () => {
   const name = (hex: string, at: number) => new WireReader(Uint8Array.fromHex(hex), at).name();
   assert.equal(name("03777777000161c000", 5), "a.www.");
-  for (const hex of ["c000", "0161c000", "0161c004c002", "4061"]) {
-    assert.throws(() => name(hex, 0), { name: "RangeError", message: /^bad label at byte / });
+  for (const hex of ["c000", "0161c000", "0161c004c002", "4061", "03777777"]) {
+    assert.throws(() => name(hex, 0), { name: "RangeError", message: "bad name at byte 0" });
   }
-  assert.throws(() => name("03777777", 0), /does not end/);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { helpText } from "../../../src/cli/command.ts";
 import { FlagError, parseFlags, port, text } from "../../../src/cli/flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "../../../src/cli/serve/node_flags.ts";
-import type { NodeOptions } from "../../../src/node/template/options.ts";
+import type { NodeOptions } from "../../../src/node/options.ts";
 
 const OTHERS = {
   conf: text("FILE", ""),

@@ -21,14 +21,14 @@ async function addressOf(port: number, hostname = "127.0.0.1"): Promise<string |
   return dataOf(answer);
 }
 
-/** Reloads nodens; returns "complete" or "not taken over". */
+/** Reloads nodens; returns "complete" or "not applied". */
 async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "SIGHUP") {
-  const count = () => nodens.output.match(/Reloading complete|not taken over/g)?.length ?? 0;
+  const count = () => nodens.output.match(/Reloading complete|not applied/g)?.length ?? 0;
   const before = count();
   nodens.rewrite(corefile);
   Deno.kill(nodens.pid, signal);
   await until(() => count() > before, "the reload");
-  return [...nodens.output.matchAll(/Reloading complete|not taken over/g)].at(-1)![0];
+  return [...nodens.output.matchAll(/Reloading complete|not applied/g)].at(-1)![0];
 }
 
 async function withNodens(
@@ -134,7 +134,7 @@ Deno.test("a faulty Corefile is logged and shown in the status, and the old one 
   await withNodens({ corefile: good }, async (nodens) => {
     const { port, file } = nodens;
     const bad = `${good(port)}example.net {\n cach\n forward . 10.0.0.256\n}\n`;
-    assert.equal(await reload(nodens, bad), "not taken over");
+    assert.equal(await reload(nodens, bad), "not applied");
     assert.match(nodens.output, /\[ERROR\] plugin\/reload: .*Corefile:8: unknown directive "cach"/);
     assert.match(nodens.output, /\[ERROR\] plugin\/reload: .*Corefile:9: forward: "10\.0\.0\.256"/);
     assert.equal(await addressOf(port), "192.0.2.1");
@@ -168,14 +168,14 @@ for (const io of DRIVERS) {
     await withNodens({ corefile, args: ["-io", io] }, async (nodens) => {
       const { port } = nodens;
       const wanted = names(port, "192.0.2.2") + names(udp, "192.0.2.3");
-      assert.equal(await reload(nodens, wanted), "not taken over");
+      assert.equal(await reload(nodens, wanted), "not applied");
       assert.match(
         nodens.output,
         new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${udp}.*in use`, "i"),
       );
       assert.equal(await addressOf(port), "192.0.2.1");
       const health = names(port, "192.0.2.2", `health 127.0.0.1:${http}`);
-      assert.equal(await reload(nodens, health), "not taken over");
+      assert.equal(await reload(nodens, health), "not applied");
       assert.match(
         nodens.output,
         new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${http} \\(HTTP\\)`),

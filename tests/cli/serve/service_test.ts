@@ -73,7 +73,7 @@ if (linux) {
         assert.match(await news(), /^RELOADING=1\n/);
         assert.match(
           await news(),
-          /^READY=1\n.*\nSTATUS=reload refused, what was before is served: .*unknown directive "whoam"/,
+          /^READY=1\n.*\nSTATUS=reload refused, the previous Corefile is served: .*unknown directive "whoam"/,
         );
         Deno.kill(pid, "SIGTERM");
         assert.equal(await news(), "STOPPING=1\nSTATUS=stopping\n");

@@ -111,7 +111,7 @@ Deno.test(
         await until(() => line.test(nodens.output), `a word about ${path}: ${nodens.output}`);
       }
       Deno.kill(nodens.pid, "SIGHUP");
-      await until(() => /not taken over/.test(nodens.output), "the refused reload");
+      await until(() => /not applied/.test(nodens.output), "the refused reload");
       assert.match(nodens.output, new RegExp(`cannot import ".*/part": ${FIFO}`));
       for (const path of [part!, hosts!, servers!]) Deno.removeSync(path);
       Deno.writeTextFileSync(part!, "whoami\n");

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { runCommand } from "../../../release/command.ts";
 import { shownFlags } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
-import { COMPLETION } from "../../../src/cli/shell/command.ts";
 import { completions } from "../../../src/cli/shell/complete.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
 import { withFolder } from "../../support/run/folder.ts";
@@ -13,7 +12,7 @@ const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const SHELLS = { bash: ["bash"], zsh: ["zsh", "-f"], fish: ["fish", "--no-config"] } as const;
 type Shell = keyof typeof SHELLS;
 
-const completion = (...args: string[]) => callCommand(COMPLETION, args);
+const completion = (...args: string[]) => callCommand("completion", args);
 
 /** Completions of a line, without their help; ":files" for file names. */
 function offered(line: string): string[] | ":files" {

@@ -3,9 +3,7 @@ import { runCommand } from "../../../release/command.ts";
 import { command, commandHelp, helpText, shownFlags } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { FlagError, text as textFlag } from "../../../src/cli/flags.ts";
-import { parseQueryArgs } from "../../../src/cli/query/args.ts";
-import { QUERY } from "../../../src/cli/query/command.ts";
-import { MAN } from "../../../src/cli/shell/command.ts";
+import { parseQueryArgs, QUERY_OPTIONS } from "../../../src/cli/query/args.ts";
 import { mainHelp } from "../../../src/cli/shell/help.ts";
 import { manualPage } from "../../../src/cli/shell/man.ts";
 import { callCommand } from "../../support/doubles/command_call.ts";
@@ -70,8 +68,8 @@ Deno.test("docs/reference.md lists every command", () => {
 });
 
 Deno.test("query accepts the options in its help", () => {
-  const text = helpText(QUERY.plusOptions!, "+");
-  for (const [name, { default: value }] of Object.entries(QUERY.plusOptions!)) {
+  const text = helpText(QUERY_OPTIONS, "+");
+  for (const [name, { default: value }] of Object.entries(QUERY_OPTIONS)) {
     assert.ok(text.includes(`  +${name}`));
     parseQueryArgs(["example.org", value === false ? `+${name}` : `+${name}=${value}`]);
   }
@@ -137,7 +135,7 @@ Deno.test({
 });
 
 Deno.test("man: an argument is refused", async () => {
-  const { code, out, err } = await callCommand(MAN, ["nodens"]);
+  const { code, out, err } = await callCommand("man", ["nodens"]);
   assert.deepEqual([code, out], [2, ""]);
   assert.match(err, /^nodens man: unexpected argument "nodens" .*\nUsage: nodens man/);
 });

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
-import type { SecureConnection } from "../../../src/control/encrypted/tls/connect.ts";
-import { closeConnection, MAX_LINGERING } from "../../../src/control/encrypted/tls/close.ts";
+import {
+  closeConnection,
+  MAX_LINGERING,
+  type SecureConnection,
+} from "../../../src/control/encrypted/tls/connection.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 class FakeSocket extends EventEmitter {

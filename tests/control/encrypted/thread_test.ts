@@ -56,7 +56,7 @@ Deno.test("TLS thread: an eventfd is released only if every thread that had it h
 
 Deno.test("TLS thread: a failed thread that is not needed is not restarted", async () => {
   const logs: string[] = [];
-  const tls = new TlsThread((_, line) => logs.push(line), { clock: new VirtualClock() });
+  const tls = new TlsThread((_, line) => logs.push(line), new VirtualClock());
   tls.configure(configOf(".:53 {\n  forward . tls://192.0.2.1\n}"));
   tls.configure(configOf(".:53 {\n  whoami\n}"));
   tls.provoke("throw");
@@ -103,7 +103,7 @@ dns.test:${port} {
 }`;
     let count = 0;
     const clock = new VirtualClock();
-    await withDataPlane({ driver, corefile, tls: { clock } }, async (_plane, logs, tls) => {
+    await withDataPlane({ driver, corefile, tlsClock: clock }, async (_plane, logs, tls) => {
       const ask = async (over: "tls" | "dns") =>
         decode(
           await askUdp(queryBytes({ name: `n${count}.${over}.test`, id: count++ }), { port }),

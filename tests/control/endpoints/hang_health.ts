@@ -2,12 +2,15 @@
  * Makes a data plane hang; prints /health and /ready before and after, until it counts as dead. A
  * separate process, because such a thread ends only with its process.
  */
+import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { Endpoints } from "../../../src/control/endpoints/endpoints.ts";
+import { StatusSource } from "../../../src/control/endpoints/status_source.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
+import { planeDefaults } from "../../support/processes/plane_defaults.ts";
 
 const [port, http] = Deno.args;
 const write = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
@@ -23,8 +26,8 @@ const text = `.:${port} {
 const { config } = loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
 const log = (_level: string, line: string) => write(line);
 const plane = new DataPlane(config, {
+  ...planeDefaults(log),
   driver: "linux",
-  log,
   onDead: (why) => {
     write(why);
     Deno.exit(3);
@@ -32,13 +35,22 @@ const plane = new DataPlane(config, {
 });
 plane.bind();
 await plane.start();
+const status = new StatusSource(config, {
+  version: "0",
+  driver: "linux",
+  planes: [plane],
+  logger: { droppedLines: 0 },
+  clock: systemClock,
+});
 const endpoints = new Endpoints({
   planes: [plane],
   checks: new SelfChecks([plane]),
   registry: new MetricRegistry(),
   log,
   build: { version: "0", deno: "0" },
+  clock: systemClock,
   metricsAddresses: [],
+  status,
 });
 endpoints.apply(config);
 endpoints.watchListeners();

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
-import { HealthProbe } from "../../../src/control/endpoints/health_probe.ts";
+import { makeHealthProbe } from "../../../src/control/endpoints/health_probe.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
-import { Readiness } from "../../../src/control/endpoints/readiness.ts";
+import { makeReadiness } from "../../../src/control/endpoints/readiness.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
@@ -52,7 +53,7 @@ for (
     const log = (level: string, line: string) => logs.push(`${level}: ${line}`);
     await withDataPlane({ driver, corefile }, async (plane) => {
       const checks = new SelfChecks([plane]);
-      const probe = new HealthProbe({ planes: [plane], checks, registry, log });
+      const probe = makeHealthProbe({ planes: [plane], checks, registry, log, clock: systemClock });
       probe.start(load(corefile));
       try {
         assert.equal(await probe.fault(), null);
@@ -73,7 +74,8 @@ Deno.test("health: every data plane must have a heartbeat", async () => {
   const ages = [{ heartbeatAgeMs: 0 }, { heartbeatAgeMs: 0 }];
   const target = { address: "::1", port: 53, mark: 0 };
   let silent: typeof target | null = null;
-  const probe = new HealthProbe({
+  const probe = makeHealthProbe({
+    clock: systemClock,
     planes: ages,
     checks: {
       watchListeners: () => Promise.reject(new Error("no thread takes it up")),
@@ -98,10 +100,10 @@ Deno.test("health: every data plane must have a heartbeat", async () => {
 
 Deno.test("readiness: a forward with unresolved names is not ready", () => {
   const simulation = new Simulation(". {\n forward . dns.example.org\n}\n");
-  assert.deepEqual(simulation.engine.unready(), [[0, "forward"]]);
+  assert.deepEqual(simulation.engine.blocks.unready(), [[0, "forward"]]);
   const upstream = { address: "10.0.0.1", port: 53, transport: "dns", serverName: "" };
-  simulation.engine.deliver(0, 0, { upstreams: [upstream] });
-  assert.deepEqual(simulation.engine.unready(), []);
+  simulation.engine.blocks.deliver(0, 0, { upstreams: [upstream] });
+  assert.deepEqual(simulation.engine.blocks.unready(), []);
 });
 
 Deno.test("readiness: a server once ready stays ready, unless monitored continuously", async () => {
@@ -112,7 +114,7 @@ Deno.test("readiness: a server once ready stays ready, unless monitored continuo
     ask: () => answer === null ? Promise.reject(new Error("silent")) : Promise.resolve(answer),
   };
   const readiness = (continuously: boolean) =>
-    new Readiness({
+    makeReadiness({
       planes: [plane],
       config: load(text),
       blocks: new Map([[0, { continuously }]]),
@@ -120,19 +122,19 @@ Deno.test("readiness: a server once ready stays ready, unless monitored continuo
     });
   const once = readiness(false);
   const always = readiness(true);
-  for (const one of [once, always]) assert.deepEqual(await one.missing(), ["forward"]);
+  for (const one of [once, always]) assert.deepEqual(await one(), ["forward"]);
   answer = [[1, "forward"]];
   await clock.advance(100);
-  for (const one of [once, always]) assert.deepEqual(await one.missing(), []);
+  for (const one of [once, always]) assert.deepEqual(await one(), []);
   answer = [[0, "forward"]];
   await clock.advance(99);
-  assert.deepEqual(await always.missing(), [], "asked ten times a second at most");
+  assert.deepEqual(await always(), [], "asked ten times a second at most");
   await clock.advance(1);
-  assert.deepEqual(await once.missing(), []);
-  assert.deepEqual(await always.missing(), ["forward"]);
+  assert.deepEqual(await once(), []);
+  assert.deepEqual(await always(), ["forward"]);
   answer = null;
   await clock.advance(100);
-  assert.deepEqual(await once.missing(), []);
-  assert.deepEqual(await always.missing(), ["data plane"]);
-  assert.deepEqual(await readiness(false).missing(), ["data plane"]);
+  assert.deepEqual(await once(), []);
+  assert.deepEqual(await always(), ["data plane"]);
+  assert.deepEqual(await readiness(false)(), ["data plane"]);
 });

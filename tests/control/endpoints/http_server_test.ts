@@ -5,7 +5,7 @@ import { HttpAddressServer } from "../../../src/control/endpoints/http/address.t
 import { countHttp } from "../../../src/control/endpoints/http/counts.ts";
 import { HTTP_LIMITS, type HttpLimits } from "../../../src/control/endpoints/http/limits.ts";
 import { type HttpReply, textReply } from "../../../src/control/endpoints/http/message.ts";
-import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
+import { makeScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
 import { type HttpRoute, HttpServers } from "../../../src/control/endpoints/http_server.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { SeriesBook } from "../../../src/metrics/series.ts";
@@ -52,6 +52,7 @@ function test(
     const clients: RawHttp[] = [];
     const port = freePort();
     const servers = new HttpServers({
+      clock: systemClock,
       registry,
       log: (_level, line) => lines.push(line),
       limits: { ...HTTP_LIMITS, ...limits },
@@ -222,7 +223,7 @@ test("a failed accept is retried", async ({ registry, lines, metric }) => {
   const server = new HttpAddressServer(failing, {
     limits: { ...HTTP_LIMITS, acceptPauseMs: 10 },
     counts: countHttp({ registry, log: (_level, line) => lines.push(line), clock: systemClock }),
-    scheduler: new HttpScheduler(HTTP_LIMITS, systemClock),
+    scheduler: makeScheduler(HTTP_LIMITS, systemClock),
     clock: systemClock,
   });
   server.targets = new Map([["/metrics", { handler: () => textReply(200, "here") }]]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MetricsSource } from "../../../src/control/endpoints/metrics_source.ts";
+import { makeMetricsSource } from "../../../src/control/endpoints/metrics_source.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
@@ -7,7 +7,7 @@ function make() {
   const registry = new MetricRegistry();
   const clock = new VirtualClock();
   const build = { version: "1", deno: "2" };
-  const source = new MetricsSource({ planes: [], registry, build, clock });
+  const source = makeMetricsSource({ planes: [], registry, build, clock });
   const counts = { collected: 0 };
   registry.onScrape(() => counts.collected++);
   const scrape = (headers: Record<string, string> = {}) =>

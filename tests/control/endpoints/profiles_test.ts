@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { HttpReply } from "../../../src/control/endpoints/http/message.ts";
-import { Profiles } from "../../../src/control/endpoints/profiles.ts";
+import { profileRoutes } from "../../../src/control/endpoints/profiles.ts";
 import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
@@ -18,10 +18,10 @@ interface HeapProfile {
 }
 
 function client(planes: readonly DataPlane[]) {
-  const profiles = new Profiles(planes, systemClock);
+  const routes = profileRoutes(planes, systemClock);
   return async (target: string): Promise<HttpReply> => {
     const { pathname, searchParams } = new URL(target, "http://localhost/debug/pprof/");
-    const route = profiles.routes.find(({ path }) => path === pathname)!;
+    const route = routes.find(({ path }) => path === pathname)!;
     const request = { method: "GET", path: pathname, headers: new Map(), close: false } as const;
     return await route.handler({ ...request, query: searchParams });
   };

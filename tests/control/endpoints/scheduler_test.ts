@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Recent } from "../../../src/control/endpoints/http/recent.ts";
-import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
+import { makeScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 const LIMITS = { probesATurn: 8, pagesASecond: 100, pagesInARow: 4 };
 
 function make(limits: Partial<typeof LIMITS> = {}) {
   const clock = new VirtualClock({ nowMs: 1000 });
-  const scheduler = new HttpScheduler({ ...LIMITS, ...limits }, clock);
+  const scheduler = makeScheduler({ ...LIMITS, ...limits }, clock);
   const released: string[] = [];
   const wait = (name: string, kind: "probe" | "page") =>
     void scheduler.wait(name, kind).then(() => released.push(name));

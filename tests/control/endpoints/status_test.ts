@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
-import {
-  makeStatus,
-  placeKey,
-  type PlaneFacts,
-  type Status,
-} from "../../../src/control/endpoints/status.ts";
+import { makeStatus, type PlaneFacts, type Status } from "../../../src/control/endpoints/status.ts";
+import { handlerKey } from "../../../src/control/plane/deliveries.ts";
 import { COUNTER, CounterBook } from "../../../src/engine/counters.ts";
 import type { ServerState } from "../../../src/upstream/options.ts";
 import { statusText } from "../../../src/cli/status/text.ts";
@@ -33,8 +29,10 @@ example.net {
 
 const config = loadConfig({ file: "Corefile", text: COREFILE, defaultPort: 53 }, fakeHost()).config;
 
-const keyOf = (block: number) =>
-  placeKey(block, config.blocks[block]!.plugins.findIndex(({ name }) => name === "forward"));
+function keyOf(block: number): string {
+  const { plugins } = config.blocks[block]!;
+  return handlerKey({ block, position: plugins.findIndex(({ name }) => name === "forward") });
+}
 
 function plane(
   counters: [string, Record<string, string>, number][],

@@ -1,7 +1,7 @@
 import { systemClock } from "../../../src/base/clock.ts";
 import { countHttp } from "../../../src/control/endpoints/http/counts.ts";
 import { HTTP_LIMITS } from "../../../src/control/endpoints/http/limits.ts";
-import { HttpScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
+import { makeScheduler } from "../../../src/control/endpoints/http/scheduler.ts";
 import { verbTargets } from "../../../src/control/operator/operator.ts";
 import { ControlSocket } from "../../../src/control/operator/socket.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
@@ -21,7 +21,7 @@ export async function openSocket(
     context: {
       limits: HTTP_LIMITS,
       counts: countHttp({ registry: new MetricRegistry(), log, clock: systemClock }),
-      scheduler: new HttpScheduler(HTTP_LIMITS, systemClock),
+      scheduler: makeScheduler(HTTP_LIMITS, systemClock),
       clock: systemClock,
     },
     libc: isLinux() ? openLibc() : null,

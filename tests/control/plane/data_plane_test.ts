@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import { COUNTER } from "../../../src/engine/counters.ts";
 import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { VERDICT, VERDICTS } from "../../../src/io/check_plan.ts";
 import { askUdp, withDataPlane } from "../../support/processes/drivers.ts";
-import { MetricsSource } from "../../../src/control/endpoints/metrics_source.ts";
+import { makeMetricsSource } from "../../../src/control/endpoints/metrics_source.ts";
 import { buildClientTable } from "../../../src/engine/observe/client_table.ts";
 import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
@@ -94,7 +95,8 @@ if (linux) {
 /** What Prometheus gets of a data plane. */
 async function scrape(plane: DataPlane): Promise<string> {
   const build = { version: "1", deno: "2" };
-  const source = new MetricsSource({ planes: [plane], registry: new MetricRegistry(), build });
+  const registry = new MetricRegistry();
+  const source = makeMetricsSource({ planes: [plane], registry, build, clock: systemClock });
   const { body } = await source.serve({
     method: "GET",
     path: "/metrics",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { HealthProbe } from "../../../src/control/endpoints/health_probe.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { makeHealthProbe } from "../../../src/control/endpoints/health_probe.ts";
 import { askMarked } from "../../../src/control/plane/marked_probe.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
@@ -43,7 +44,8 @@ Deno.test({
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}\n`;
     await withDataPlane({ driver: "linux", corefile }, async (plane) => {
-      const probe = new HealthProbe({
+      const probe = makeHealthProbe({
+        clock: systemClock,
         planes: [plane],
         checks: new SelfChecks([plane]),
         registry: new MetricRegistry(),
@@ -67,7 +69,7 @@ Deno.test({
     [...rootReasons(), ...missing(["setpriv"])],
   ),
   async fn() {
-    const mark = new URL("../../../src/sys/mark.ts", import.meta.url);
+    const mark = new URL("../../../src/sys/socket_options.ts", import.meta.url);
     const libc = new URL("../../../src/sys/libc.ts", import.meta.url);
     const script = `import { requireMarks } from "${mark}"; import { openLibc } from "${libc}";
       try { requireMarks(openLibc(), 83); } catch (error) { console.log(error.message); }`;

@@ -3,11 +3,12 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { InheritedSockets } from "../../../src/control/service/inherited_sockets.ts";
 import { Address } from "../../../src/dns/address.ts";
-import { adopt, inspectDescriptor } from "../../../src/io/linux/inherited.ts";
+import { adopt, inspectDescriptor } from "../../../src/io/linux/listen.ts";
 import type { InheritedSocket } from "../../../src/io/sockets.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { openBound } from "../../support/processes/service.ts";
 import { SOCKADDR_SIZE, writeSockaddr } from "../../../src/sys/sockaddr.ts";
+import { planeDefaults } from "../../support/processes/plane_defaults.ts";
 import { askTcp, askUdp } from "../../support/processes/drivers.ts";
 import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
@@ -46,9 +47,9 @@ async function serving(
   const count = inherited.assign(config.listeners, options.workers ?? 1);
   const planes = Array.from({ length: count }, () =>
     new DataPlane(config, {
+      ...planeDefaults(log),
       driver: "linux",
       inherited,
-      log,
       onDead: (why) => {
         throw new Error(why);
       },
@@ -156,7 +157,7 @@ if (linux) {
     const libc = openLibc();
     const udp = openBound({ kind: "udp", port: freePort() });
     const found = inspectDescriptor(libc, { fd: udp, name: "" }) as InheritedSocket;
-    assert.deepEqual([found.kind, found.family, found.dual, found.reusePort], [
+    assert.deepEqual([found.kind, found.address.family, found.dual, found.reusePort], [
       "udp",
       4,
       false,

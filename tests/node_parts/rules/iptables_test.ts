@@ -28,7 +28,7 @@ function keep(run: RunCommand, changes: Partial<NodeRulesOptions> = {}) {
   const counted: string[] = [];
   const rules = new NodeRules({
     ...{ rules: OPTIONS, failOpen: true, redirect: null, run },
-    heartbeat: new Heartbeat(() => Promise.resolve({})),
+    heartbeat: new Heartbeat({ keepEntries: () => Promise.resolve({}) }),
     log: (level, line) => logs.push(`${level} ${line}`),
     count: (type) => counted.push(type),
     ...changes,

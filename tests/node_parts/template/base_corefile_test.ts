@@ -5,7 +5,7 @@ import {
 } from "../../../src/node/template/base_corefile.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
 import type { ConfigFiles } from "../../../src/node/template/config_files.ts";
-import type { TemplateOptions } from "../../../src/node/template/options.ts";
+import type { TemplateOptions } from "../../../src/node/options.ts";
 
 const BASE = "/etc/coredns/Corefile.base";
 const TARGET = "/etc/Corefile";

@@ -114,7 +114,7 @@ Deno.test("upstream name: a failing lookup keeps the addresses, with one warning
     {
       what: "NXDOMAIN",
       reply: zone(() => [], { rcode: 3 }),
-      why: /it has no address, say 127\.0\.0\.1:/,
+      why: /it has no address, according to 127\.0\.0\.1:/,
     },
     { what: "no data", reply: zone(() => []), why: /it has no address/ },
     { what: "SERVFAIL", reply: zone(() => [], { rcode: 2 }), why: /SERVFAIL from 127\.0\.0\.1:/ },

@@ -1,8 +1,8 @@
 import {
   type Command,
   type CommandIo,
+  dispatchCommand,
   type Program,
-  runCommand,
 } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 
@@ -13,9 +13,9 @@ export interface Called {
   err: string;
 }
 
-/** Runs a command as main.ts does. `run` replaces the code that the command loads. */
+/** Runs a command, given itself or by its name, as main.ts does; `run` replaces loaded code. */
 export async function callCommand(
-  command: Command,
+  command: Command | string,
   args: readonly string[],
   run?: Program<never>["run"],
 ): Promise<Called> {
@@ -28,6 +28,7 @@ export async function callCommand(
       throw new Error(`exit ${code}`);
     },
   };
-  called.code = await runCommand(command, args, { io, ...run && { program: { run } } });
+  const found = COMMANDS.find((one) => one === command || one.name === command)!;
+  called.code = await dispatchCommand(found, args, { io, ...run && { program: { run } } });
   return called;
 }

@@ -9,6 +9,7 @@ import { linuxNodeRules } from "../../../src/node/node_rules.ts";
 import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
 import { OWN_MARK } from "../../../src/node/rules/rules.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
+import { planeDefaults } from "../processes/plane_defaults.ts";
 
 export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
   corefile: string;
@@ -24,9 +25,9 @@ if (import.meta.main) {
   const log = (level: string, line: string) => write(`${level} ${line}`);
   const source = { file: "Corefile", text: options.corefile, defaultPort: 53 };
   const plane = new DataPlane(loadConfig(source, fakeHost()).config, {
+    ...planeDefaults(log),
     driver: "linux",
     mark: OWN_MARK,
-    log,
     onDead: (why) => {
       write(why);
       Deno.exit(3);

@@ -1,12 +1,14 @@
+import type { Clock } from "../../../src/base/clock.ts";
 import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import type { DriverKind } from "../../../src/control/plane/messages.ts";
-import { TlsThread, type TlsThreadOptions } from "../../../src/control/encrypted/thread.ts";
+import { TlsThread } from "../../../src/control/encrypted/thread.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 import { a, decode, responseBytes } from "../messages/messages.ts";
 import { freePort } from "../servers/ports.ts";
 import { frame } from "../simulation/simulation.ts";
 import { PATIENCE } from "../run/patience.ts";
+import { planeDefaults } from "./plane_defaults.ts";
 
 /** Runs a data plane with real sockets during `use`. */
 export async function withDataPlane(
@@ -16,7 +18,7 @@ export async function withDataPlane(
     onDead?: (why: string) => void;
     /** Memory limit of the process's control group. */
     memoryBytes?: number;
-    tls?: TlsThreadOptions;
+    tlsClock?: Clock;
   },
   use: (plane: DataPlane, logs: string[], tls: TlsThread) => Promise<void>,
 ): Promise<void> {
@@ -28,12 +30,12 @@ export async function withDataPlane(
   const { config } = loadConfig({ file: "Corefile", text: corefile, defaultPort: 53 }, host);
   const logs: string[] = [];
   const log = (level: string, line: string) => void logs.push(`${level}: ${line}`);
-  const tls = new TlsThread(log, options.tls);
+  const tls = new TlsThread(log, options.tlsClock);
   tls.configure(config);
   const onDead = options.onDead ?? ((why) => {
     throw new Error(why);
   });
-  const plane = new DataPlane(config, { driver, log, tls, onDead });
+  const plane = new DataPlane(config, { ...planeDefaults(log), driver, tls, onDead });
   plane.bind();
   await plane.start();
   try {

@@ -1,11 +1,12 @@
 import { isIP } from "node:net";
 import type { Cancel } from "../../../base/clock.ts";
+import { HEADER_SIZE } from "../../../dns/constants.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 import { Carrier, type CarrierParts } from "../carrier.ts";
-import { Http2Client, type Http2Fault } from "./http2_client.ts";
+import { Http2Client } from "./http2_client.ts";
 import type { ResponseHeaders } from "./http2_headers.ts";
 import { joinBytes } from "./join_bytes.ts";
-import { HEADER_BYTES, HttpRequest, servfail } from "./request.ts";
+import { HttpRequest, servfail } from "./request.ts";
 
 const PATH = "/dns-query";
 const MEDIA_TYPE = "application/dns-message";
@@ -106,7 +107,7 @@ export class HttpCarrier extends Carrier {
     ) {
       const query = this.#queue.shift()!;
       events.sent(query.length + 2);
-      if (query.length >= HEADER_BYTES) this.#request(query);
+      if (query.length >= HEADER_SIZE) this.#request(query);
     }
     socket.uncork();
     this.#watchBlocked();
@@ -214,7 +215,7 @@ export class HttpCarrier extends Carrier {
     this.#sendQueued();
   }
 
-  #broken({ why, flood }: Http2Fault): void {
+  #broken({ why, flood }: { why: string; flood: boolean }): void {
     if (this.closed) return;
     this.parts.context.count(flood ? "flood" : "protocol");
     this.fail(why, true);

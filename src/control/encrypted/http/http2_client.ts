@@ -48,12 +48,6 @@ const SIZES: Record<number, number> = {
 /** Smaller DATA without END_STREAM uses up the allowance. */
 const SMALL_DATA = 64;
 
-/** Why a connection is unusable. */
-export interface Http2Fault {
-  readonly why: string;
-  readonly flood: boolean;
-}
-
 /** Callbacks of a connection. Bytes are valid only during the call. */
 export interface Http2Events {
   write(bytes: Uint8Array): void;
@@ -63,7 +57,7 @@ export interface Http2Events {
   end(stream: number): void;
   reset(stream: number): void;
   goaway(last: number, code: number): void;
-  broken(fault: Http2Fault): void;
+  broken(fault: { why: string; flood: boolean }): void;
 }
 
 interface OpenStream {

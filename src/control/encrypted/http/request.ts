@@ -1,13 +1,15 @@
-const MAX_MESSAGE_BYTES = 65535;
+import { FLAG, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../../../dns/constants.ts";
+import { lower } from "../../../dns/names/walk.ts";
+
 const FIRST_BYTES = 512;
 const LENGTH_BYTES = 2;
-/** Size of a DNS message header. */
-export const HEADER_BYTES = 12;
-const FLAG = { QR: 0x80, TC: 0x02 } as const;
-const RCODE_MASK = 0x0f;
-const SERVFAIL = 2;
-/** Allowed without a question: FORMERR, SERVFAIL, NOTIMP, REFUSED. */
-const BARE_CODES: readonly number[] = [1, 2, 4, 5];
+/** Allowed without a question. */
+const BARE_CODES: readonly number[] = [
+  RCODE.FORMERR,
+  RCODE.SERVFAIL,
+  RCODE.NOTIMP,
+  RCODE.REFUSED,
+];
 
 /** A request and its partial answer. */
 export class HttpRequest {
@@ -25,7 +27,7 @@ export class HttpRequest {
 
   append(bytes: Uint8Array): boolean {
     const size = this.#size + bytes.length;
-    if (size > MAX_MESSAGE_BYTES) return false;
+    if (size > MAX_MESSAGE_SIZE) return false;
     const needed = LENGTH_BYTES + size;
     if (this.#frame.length < needed) {
       const larger = new Uint8Array(Math.max(needed, FIRST_BYTES, 2 * this.#frame.length));
@@ -40,7 +42,7 @@ export class HttpRequest {
   finish(): void {
     const message = this.#frame.subarray(LENGTH_BYTES, LENGTH_BYTES + this.#size);
     if (this.why !== "") return;
-    if (message.length < HEADER_BYTES) this.why = "HTTP content shorter than a DNS message";
+    if (message.length < HEADER_SIZE) this.why = "HTTP content shorter than a DNS message";
     else if (!answersQuery(this.query, message)) {
       this.why = "HTTP content that answers another question";
     }
@@ -62,37 +64,34 @@ export function servfail(query: Uint8Array): Uint8Array {
   frame[0] = query.length >>> 8;
   frame[1] = query.length & 0xff;
   frame.set(query, LENGTH_BYTES);
-  frame[LENGTH_BYTES + 2]! |= FLAG.QR;
-  frame[LENGTH_BYTES + 3] = 0x80 | SERVFAIL;
+  frame[LENGTH_BYTES + 2]! |= FLAG.QR >>> 8;
+  frame[LENGTH_BYTES + 3] = FLAG.RA | RCODE.SERVFAIL;
   return frame;
 }
 
 /** Whether the question is equal (in any case), or missing in an error. */
 function answersQuery(query: Uint8Array, message: Uint8Array): boolean {
-  if ((message[2]! & FLAG.QR) === 0) return false;
+  const flags = (message[2]! << 8) | message[3]!;
+  if ((flags & FLAG.QR) === 0) return false;
   const questions = (message[4]! << 8) | message[5]!;
   if (questions === 0) {
     const records = message[6]! | message[7]! | message[8]! | message[9]!;
     const additional = message[10]! | message[11]!;
-    const wrong = (message[2]! & FLAG.TC) !== 0 ||
-      BARE_CODES.includes(message[3]! & RCODE_MASK) || additional !== 0;
-    return records === 0 && wrong;
+    const excused = (flags & FLAG.TC) !== 0 || BARE_CODES.includes(flags & FLAG.RCODE) ||
+      additional !== 0;
+    return records === 0 && excused;
   }
   const end = questionEnd(query);
   if (questions !== 1 || message.length < end) return false;
-  for (let at = HEADER_BYTES; at < end; at++) {
-    if (message[at] !== query[at] && lower(message[at]!) !== lower(query[at]!)) return false;
+  for (let at = HEADER_SIZE; at < end; at++) {
+    if (lower(message[at]!) !== lower(query[at]!)) return false;
   }
   return true;
 }
 
 /** nodens sends one uncompressed question per query. */
 function questionEnd(query: Uint8Array): number {
-  let at = HEADER_BYTES;
+  let at = HEADER_SIZE;
   while (at < query.length && query[at] !== 0) at += query[at]! + 1;
   return Math.min(at + 5, query.length);
-}
-
-function lower(byte: number): number {
-  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 import { explainFailure, isRefusal, NO_TLS, UpstreamRefused } from "./failure.ts";
 import type { Credentials } from "./files.ts";
-import { TlsTransport } from "./transport.ts";
+import { type SecureConnection, TlsTransport } from "./connection.ts";
 
 const EXPLAIN_MS = 1500;
 /** One per server; descriptors come from `FILE_SHARES.process`. */
@@ -13,12 +13,6 @@ const MAX_EXPLANATIONS = 2;
 const UNVERIFIED = "certificate cannot be verified";
 
 const explanations = new Map<string, Promise<string>>();
-
-/** A TLS connection and its transport. */
-export interface SecureConnection {
-  readonly socket: TLSSocket;
-  readonly transport: TlsTransport;
-}
 
 /** The runtime does not distinguish reasons. */
 const REFUSED_CODES = new Set([
@@ -77,7 +71,15 @@ export async function connectTls(
     tcp.setNoDelay(true);
     const transport = new TlsTransport(tcp);
     transport.on("error", failed);
-    const secure = connect({ ...tlsOptions(endpoint, credentials), socket: transport });
+    const secure = connect({
+      ...handshakeOptions(endpoint),
+      ...credentials,
+      socket: transport,
+      minVersion: "TLSv1.2",
+      rejectUnauthorized: true,
+      checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
+        checkName(endpoint, certificate),
+    });
     socket = secure;
     secure.on("error", failed);
     secure.once("secureConnect", () => {
@@ -101,17 +103,6 @@ export async function connectTls(
     cancel();
     signal.removeEventListener("abort", abort);
   }
-}
-
-function tlsOptions(endpoint: LaneEndpoint, credentials: Credentials) {
-  return {
-    ...handshakeOptions(endpoint),
-    ...credentials,
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: true,
-    checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
-      checkName(endpoint, certificate),
-  } as const;
 }
 
 /** Only subject alternative names (RFC 8310 section 8.1). */

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../../base/clock.ts";
 import { readFailure } from "../../../corefile/read_failure.ts";
 import type { TlsEndpoint } from "../../../engine/io.ts";
 import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../../../sys/regular_file.ts";
-import { BoundedReads } from "./bounded_reads.ts";
+import { boundedReads } from "./bounded_reads.ts";
 
 /** Authorities, client certificate and key, as PEM text. */
 export interface Credentials {
@@ -45,12 +45,13 @@ interface Loaded {
 /** Cache of the PEM files of upstreams. */
 export class CredentialFiles {
   readonly #cache = new Map<string, Loaded>();
-  readonly #reads: BoundedReads;
+  readonly #readBounded: ReturnType<typeof boundedReads>;
   readonly #options: Required<CredentialFilesOptions>;
 
   constructor(options: CredentialFilesOptions = {}) {
-    this.#options = { clock: systemClock, stat: Deno.stat, read: readPemText, ...options };
-    this.#reads = new BoundedReads(READ_MS, this.#options.clock);
+    const read = (file: string) => readRegularText(file, MAX_CERTIFICATES_BYTES);
+    this.#options = { clock: systemClock, stat: Deno.stat, read, ...options };
+    this.#readBounded = boundedReads(READ_MS, this.#options.clock);
   }
 
   /** Errors name the file, never its content. */
@@ -92,7 +93,7 @@ export class CredentialFiles {
 
   #load(file: string): Promise<Loaded> {
     const { stat, read, clock } = this.#options;
-    return this.#reads.run(file, async () => {
+    return this.#readBounded(file, async () => {
       const { text: state, fresh } = await stat(file).then(
         (info) => fileState(info, clock.wall()),
         () => ({ text: "missing", fresh: true }),
@@ -106,10 +107,6 @@ export class CredentialFiles {
       return { state, text };
     });
   }
-}
-
-function readPemText(file: string): Promise<string> {
-  return readRegularText(file, MAX_CERTIFICATES_BYTES);
 }
 
 const NO_CERTIFICATE = "it contains no certificate (PEM)";

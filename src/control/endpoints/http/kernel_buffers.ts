@@ -1,5 +1,5 @@
 import { Address, canonicalAddress } from "../../../dns/address.ts";
-import { AF, SO, SOL, TCP_USER_TIMEOUT } from "../../../sys/constants.ts";
+import { AF, SO, SOL, TCP } from "../../../sys/constants.ts";
 import type { Libc } from "../../../sys/libc.ts";
 import { readSockaddr, SOCKADDR_SIZE } from "../../../sys/sockaddr.ts";
 
@@ -31,7 +31,7 @@ export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean
     if (address.port !== listening.port) continue;
     if (address.hostname() !== canonicalAddress(listening.hostname)) continue;
     libc.setsockopt(fd, SOL.SOCKET, SO.SNDBUF, new Int32Array([SEND_BYTES]), 4);
-    libc.setsockopt(fd, SOL.TCP, TCP_USER_TIMEOUT, new Int32Array([UNTAKEN_MS]), 4);
+    libc.setsockopt(fd, SOL.TCP, TCP.USER_TIMEOUT, new Int32Array([UNTAKEN_MS]), 4);
     return true;
   }
   return false;

@@ -11,7 +11,7 @@ import {
   type SnapshotCursor,
 } from "../persist/snapshot.ts";
 import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../persist/snapshot_file.ts";
-import type { CompanionServices, Plane } from "../../companion.ts";
+import type { CompanionServices, Plane, PluginUse } from "../../companion.ts";
 import type { SnapshotReader } from "./snapshot_files.ts";
 
 const ASK_MS = 5000;
@@ -19,15 +19,10 @@ const TOO_LATE = "it was not finished before the time limit for stopping";
 /** Entries per load: few until the code is compiled. */
 const BATCH = { first: 32, most: 1000 } as const;
 
-/** Position of a persisted cache in a configuration. */
-export interface CacheDirective {
-  block: number;
-  position: number;
-  zones: string;
-  options: CacheOptions;
-}
+/** A use of `cache` with `persist`. */
+export type CacheDirective = PluginUse<CacheOptions>;
 
-/** Dependencies of cache persistence. */
+/** Dependencies of cache persistence; `shared` ends with `Keeper.own`. */
 export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "shared"> & {
   clock?: Clock;
 };
@@ -36,8 +31,8 @@ export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "sha
 export class PersistedCache {
   #directive: CacheDirective;
   readonly #path: string;
+  readonly #options: PersistenceOptions;
   readonly #planes: readonly Plane[];
-  readonly #log: CompanionServices["log"];
   readonly #clock: Clock;
   /** Avoids copies. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
@@ -53,14 +48,12 @@ export class PersistedCache {
   #deadlineMs = Infinity;
   #stopping = false;
   #identity = "";
-  #shared: boolean;
 
   constructor(directive: CacheDirective, options: PersistenceOptions) {
     this.#directive = directive;
     this.#path = directive.options.persist!.file;
+    this.#options = options;
     this.#planes = options.planes;
-    this.#log = options.log;
-    this.#shared = options.shared;
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -74,8 +67,9 @@ export class PersistedCache {
   }
 
   isSame({ zones, options }: CacheDirective): boolean {
-    return options.persist!.file === this.#path && zones === this.#directive.zones &&
-      keepsContent(this.#directive.options, options);
+    const own = this.#directive;
+    return options.persist!.file === this.#path && keepsContent(own.options, options) &&
+      [...zones].sort().join() === [...own.zones].sort().join();
   }
 
   /** Pauses, after writing the file if `save`; the result resumes. */
@@ -118,10 +112,6 @@ export class PersistedCache {
     }
   }
 
-  own(): void {
-    this.#shared = false;
-  }
-
   async stop(limitMs: number): Promise<void> {
     this.end();
     this.#deadlineMs = this.#clock.now() + limitMs;
@@ -147,7 +137,7 @@ export class PersistedCache {
     this.#cancelSave();
     this.#cancelSave = this.#clock.after(delayMs, () =>
       this.#enqueue(async () => {
-        if (this.#loaded && !this.#stopping && !this.#shared) await this.#save();
+        if (this.#loaded && !this.#stopping && !this.#options.shared) await this.#save();
         if (!this.#stopping) this.#saveAfter(this.#intervalMs);
       }));
   }
@@ -264,7 +254,7 @@ export class PersistedCache {
   }
 
   #say(level: LogLevel, line: string): void {
-    this.#log(level, `plugin/cache: ${line}`);
+    this.#options.log(level, `plugin/cache: ${line}`);
   }
 }
 

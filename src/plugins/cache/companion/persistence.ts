@@ -1,16 +1,16 @@
 import type { Config } from "../../../config/types.ts";
-import type { Keeper, Plane } from "../../companion.ts";
+import { type Keeper, type Plane, usesOf } from "../../companion.ts";
 import type { CacheOptions } from "../options.ts";
 import { type CacheDirective, PersistedCache, type PersistenceOptions } from "./persisted_cache.ts";
 
 /** Restores caches with `persist` at start and writes them periodically. */
 export class Persistence implements Keeper {
-  #options: PersistenceOptions;
+  readonly #options: PersistenceOptions;
   #caches: PersistedCache[] = [];
   #stopping = false;
 
   constructor(options: PersistenceOptions) {
-    this.#options = options;
+    this.#options = { ...options };
   }
 
   start(config: Config): void {
@@ -50,8 +50,7 @@ export class Persistence implements Keeper {
   }
 
   own(): void {
-    this.#options = { ...this.#options, shared: false };
-    for (const cache of this.#caches) cache.own();
+    this.#options.shared = false;
   }
 
   async settled(): Promise<void> {
@@ -72,11 +71,5 @@ export class Persistence implements Keeper {
 }
 
 function directivesOf(config: Config): CacheDirective[] {
-  return config.blocks.flatMap(({ zones, plugins }, block) =>
-    plugins.flatMap(({ name, options: all }, position) => {
-      const options = all as CacheOptions;
-      if (name !== "cache" || options.persist === null) return [];
-      return [{ block, position, zones: [...zones].sort().join(" "), options }];
-    })
-  );
+  return usesOf<CacheOptions>(config, "cache").filter(({ options }) => options.persist !== null);
 }

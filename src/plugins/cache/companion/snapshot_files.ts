@@ -25,10 +25,8 @@ export class SnapshotWriter {
   readonly #path: string;
   readonly #temporary: string;
   readonly #file: Deno.FsFile;
-  readonly #timeMs: number;
+  readonly #header: FileHeader;
   readonly #buffer = new Uint8Array(SLICE_HEADER_SIZE + MAX_SLICE_SIZE);
-  #slices = 0;
-  #sizeBytes = 0;
   #checksum = 0;
   #isOpen = true;
   #finished = false;
@@ -37,7 +35,7 @@ export class SnapshotWriter {
     this.#path = path;
     this.#temporary = temporaryOf(path);
     this.#file = file;
-    this.#timeMs = timeMs;
+    this.#header = { slices: 0, timeMs, sizeBytes: 0 };
   }
 
   /** Throws system errors, and if other users may write there. */
@@ -62,17 +60,13 @@ export class SnapshotWriter {
     encodeSliceHeader(header, whole);
     whole.set(memory.subarray(0, header.sizeBytes), SLICE_HEADER_SIZE);
     this.#checksum = crc32(whole, this.#checksum);
-    this.#slices++;
-    this.#sizeBytes += whole.length;
+    this.#header.slices++;
+    this.#header.sizeBytes += whole.length;
     await writeAll(this.#file, whole);
   }
 
   async finish(): Promise<void> {
-    const header = encodeFileHeader({
-      slices: this.#slices,
-      timeMs: this.#timeMs,
-      sizeBytes: this.#sizeBytes,
-    });
+    const header = encodeFileHeader(this.#header);
     setChecksum(header, crc32(header.subarray(0, FILE_SUMMED_SIZE), this.#checksum));
     await this.#file.seek(0, Deno.SeekMode.Start);
     await writeAll(this.#file, header);

@@ -44,15 +44,15 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
   const key = new HashKey(k0, k1);
   const piece = new Uint8Array(PIECE_BYTES);
   if (knownDigest !== null) {
-    const digest = new Digest(key);
+    const digest = createDigest(key);
     for (let size; (size = pieces.read(piece)) > 0;) digest.add(piece, size);
-    if (digest.text === knownDigest) return { kind: "same" };
+    if (digest.text() === knownDigest) return { kind: "same" };
     pieces.rewind();
   }
   const builder = new TableBuilder({ ...request, key });
   const lines = new HostsLines(builder);
   try {
-    const digest = new Digest(key);
+    const digest = createDigest(key);
     let bytes = 0;
     let fullAt = 0;
     for (let size; (size = pieces.read(piece)) > 0; bytes += size) {
@@ -69,7 +69,7 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
     const table = builder.finish();
     if (table === null) return { kind: "full", lines: count, bytes, fullAt: fullAt || count };
     const report = { lines: count, skippedLines, skippedNames, firstSkipped, leftOut };
-    return { kind: "table", table, digest: digest.text, report };
+    return { kind: "table", table, digest: digest.text(), report };
   } catch (error) {
     builder.release();
     throw error;
@@ -77,22 +77,14 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
 }
 
 /** 64-bit digest that depends on a secret key and the sizes of pieces. */
-class Digest {
-  readonly #key: HashKey;
-  #a = 0;
-  #b = 0;
-
-  constructor(key: HashKey) {
-    this.#key = key;
-  }
-
-  add(piece: Uint8Array, size: number): void {
-    const { k0, k1 } = this.#key;
-    this.#a = hashOctets(new HashKey(k0 ^ this.#a, k1), piece, 0, size) ^ size;
-    this.#b = hashOctets(new HashKey(k1 ^ this.#b, ~k0), piece, 0, size);
-  }
-
-  get text(): string {
-    return `${this.#a} ${this.#b}`;
-  }
+function createDigest({ k0, k1 }: HashKey) {
+  let a = 0;
+  let b = 0;
+  return {
+    add(piece: Uint8Array, size: number): void {
+      a = hashOctets(new HashKey(k0 ^ a, k1), piece, 0, size) ^ size;
+      b = hashOctets(new HashKey(k1 ^ b, ~k0), piece, 0, size);
+    },
+    text: () => `${a} ${b}`,
+  };
 }

@@ -6,7 +6,14 @@ import { readFailure } from "../../../corefile/read_failure.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import { HashKey } from "../../../engine/question/keyed_hash.ts";
 import { fileState, MAX_HOSTS_BYTES, requireRegular } from "../../../sys/regular_file.ts";
-import type { CompanionServices, Deliver, Delivery, Follower } from "../../companion.ts";
+import {
+  type CompanionServices,
+  type Deliver,
+  type Delivery,
+  type Follower,
+  type PluginUse,
+  usesOf,
+} from "../../companion.ts";
 import { MAX_PER_ENTRY } from "../builder.ts";
 import { hasSameTable, type HostsOptions } from "../options.ts";
 import type { HostsBuilt, HostsReport } from "./build.ts";
@@ -19,10 +26,7 @@ const MAX_TABLES_BYTES = 512 * 2 ** 20;
 /** Pause as a multiple of the reading time: at most a tenth of a core. */
 const REST = 9;
 
-interface HostsFile {
-  readonly block: number;
-  readonly position: number;
-  readonly options: HostsOptions;
+interface HostsFile extends PluginUse<HostsOptions> {
   /** When last read, or `MISSING`. */
   state: string;
   /** Read even if unchanged. */
@@ -59,46 +63,34 @@ export class HostsFiles implements Follower {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const known = previous === null ? [] : previous.#files;
-    this.#files = config.blocks.flatMap(({ plugins }, block) =>
-      plugins.flatMap((plugin, position): HostsFile[] => {
-        if (plugin.name !== "hosts") return [];
-        const options = plugin.options as HostsOptions;
-        const before = known.find((old) => hasSameTable(old.options, options));
-        return [{
-          block,
-          position,
-          options,
-          state: "",
-          reread: false,
-          refused: false,
-          digest: null,
-          tableBytes: before?.tableBytes ?? 0,
-          report: before?.report ?? null,
-          cancel: () => {},
-        }];
-      })
-    );
+    this.#files = usesOf<HostsOptions>(config, "hosts").map((use) => {
+      const before = known.find((old) => hasSameTable(old.options, use.options));
+      return {
+        ...use,
+        state: "",
+        reread: false,
+        refused: false,
+        digest: null,
+        tableBytes: before?.tableBytes ?? 0,
+        report: before?.report ?? null,
+        cancel: () => {},
+      };
+    });
   }
 
   async prepare(): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
-    for (const file of this.#files) {
-      const delivery = await this.#load(file);
-      if (delivery !== null) deliveries.push(delivery);
-    }
-    return deliveries;
+    const deliveries = await Array.fromAsync(this.#files, (file) => this.#load(file));
+    return deliveries.filter((delivery) => delivery !== null);
   }
 
   async again(): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
-    for (const file of this.#files) {
-      const stat = await this.#options.builder.stat(file.options.path).catch(() => null);
-      if (stat === null) continue;
-      const built = await this.#build(file, { size: stat.size, knownDigest: null });
-      if (built.kind !== "table") continue;
-      deliveries.push({ block: file.block, position: file.position, data: built.table });
-    }
-    return deliveries;
+    const deliveries = await Array.fromAsync(this.#files, async (file) => {
+      const { options: { path }, block, position } = file;
+      const stat = await this.#options.builder.stat(path).catch(() => null);
+      const built = stat && await this.#build(file, stat.size, null);
+      return built?.kind === "table" ? { block, position, data: built.table } : null;
+    });
+    return deliveries.filter((delivery) => delivery !== null);
   }
 
   start(): void {
@@ -150,7 +142,7 @@ export class HostsFiles implements Follower {
       const state = fileState(stat, this.#clock.wall());
       const sameState = state.text === file.state;
       if (sameState && !file.reread) return null;
-      const built = await this.#build(file, { size: stat.size, knownDigest: file.digest });
+      const built = await this.#build(file, stat.size, file.digest);
       if (this.#stopped) {
         if (built.kind === "table") releaseBuffer(built.table);
         return null;
@@ -183,23 +175,13 @@ export class HostsFiles implements Follower {
     }
   }
 
-  #build(
-    file: HostsFile,
-    { size, knownDigest }: { size: number; knownDigest: string | null },
-  ): Promise<HostsBuilt> {
-    const { path, zones, authoritative, autoReverse, inline } = file.options;
+  #build(file: HostsFile, size: number, knownDigest: string | null): Promise<HostsBuilt> {
+    const { path, zones, authoritative, autoReverse, inline: lines } = file.options;
     const { k0, k1 } = this.#key;
+    const table = { path, zones, authoritative, autoReverse, inline: lines.join("\n") };
     const maxBytes = this.#roomFor(file);
-    return this.#options.builder.build({
-      path,
-      zones,
-      authoritative,
-      autoReverse,
-      inline: inline.join("\n"),
-      key: { k0, k1 },
-      maxBytes,
-      knownDigest,
-    }, size);
+    const request = { ...table, key: { k0, k1 }, maxBytes, knownDigest };
+    return this.#options.builder.build(request, size);
   }
 
   #roomFor(file: HostsFile): number {

@@ -1,79 +1,55 @@
-import { type Address, parseAddress } from "../../../dns/address.ts";
+import { parseAddress } from "../../../dns/address.ts";
 import { MAX_MESSAGE_SIZE, MIN_UDP_PAYLOAD } from "../../../dns/constants.ts";
 import { classText, typeText } from "../../../dns/mnemonics.ts";
-import { type Exchange, TCP } from "../../../engine/exchange/exchange.ts";
-import { EvaluationError, textOf, type Value } from "../go_template/values.ts";
-import { text } from "./functions.ts";
-import type { Environment } from "./scope.ts";
-
-/** A query and its match. */
-export interface Subject {
-  readonly exchange: Exchange;
-  /** Lower case, with the closing dot. */
-  readonly name: string;
-  readonly client: Address | null;
-  readonly local: Address | null;
-  readonly groups: readonly string[];
-  readonly names: ReadonlyMap<string, number>;
-}
+import { isInNetwork, parseNetwork } from "../../../dns/network.ts";
+import { TCP } from "../../../engine/exchange/exchange.ts";
+import type { Subject } from "../data.ts";
+import { EvaluationError, type Value } from "../go_template/values.ts";
+import { text } from "./types.ts";
 
 type Ask = (subject: Subject, ...args: Value[]) => Value;
 
-/** Functions about the query, with the number of their arguments. */
-const ASKED: Readonly<Record<string, readonly [args: number, ask: Ask]>> = {
-  bufsize: [
-    0,
-    ({ exchange: { transport, ednsSize } }) =>
-      BigInt(transport === TCP ? MAX_MESSAGE_SIZE : Math.max(MIN_UDP_PAYLOAD, ednsSize)),
-  ],
-  class: [0, ({ exchange }) => classText(exchange.qclass)],
-  client_ip: [0, ({ client }) => client?.hostname() ?? ""],
-  do: [0, ({ exchange }) => exchange.dnssecOk],
-  group: [
-    1,
-    ({ groups, names }, which = null) =>
-      groups[typeof which === "string" ? names.get(which) ?? Number(which) : Number(which)] ?? "",
-  ],
-  id: [0, ({ exchange }) => BigInt(exchange.id)],
-  incidr: [2, (_subject, address = null, network = null) => isIn(text(address), text(network))],
+const ASKED: Readonly<Record<string, Ask>> = {
+  bufsize: ({ exchange: { transport, ednsSize } }) =>
+    BigInt(transport === TCP ? MAX_MESSAGE_SIZE : Math.max(MIN_UDP_PAYLOAD, ednsSize)),
+  class: ({ exchange }) => classText(exchange.qclass),
+  client_ip: ({ client }) => client?.hostname() ?? "",
+  do: ({ exchange }) => exchange.dnssecOk,
+  group: ({ groups, names }, which = null) =>
+    groups[typeof which === "string" ? names.get(which) ?? Number(which) : Number(which)] ?? "",
+  id: ({ exchange }) => BigInt(exchange.id),
+  incidr: (_subject, address = null, network = null) => isIn(text(address), text(network)),
   // As in CoreDNS without the plugin `metadata`.
-  metadata: [1, () => ""],
-  name: [0, ({ name }) => name],
+  metadata: () => "",
+  name: ({ name }) => name,
   // Only queries reach a handler.
-  opcode: [0, () => 0n],
-  port: [0, ({ client }) => client === null ? "" : `${client.port}`],
-  proto: [0, ({ exchange }) => exchange.transport === TCP ? "tcp" : "udp"],
-  server_ip: [0, ({ local }) => local?.hostname() ?? ""],
-  server_port: [0, ({ local }) => local === null ? "" : `${local.port}`],
-  size: [0, ({ exchange }) => BigInt(exchange.length)],
-  type: [0, ({ exchange }) => typeText(exchange.qtype)],
+  opcode: () => 0n,
+  port: ({ client }) => client === null ? "" : `${client.port}`,
+  proto: ({ exchange }) => exchange.transport === TCP ? "tcp" : "udp",
+  server_ip: ({ local }) => local?.hostname() ?? "",
+  server_port: ({ local }) => local === null ? "" : `${local.port}`,
+  size: ({ exchange }) => BigInt(exchange.length),
+  type: ({ exchange }) => typeText(exchange.qtype),
 };
+/** The others take none. */
+const ARGUMENTS: Readonly<Record<string, number>> = { group: 1, incidr: 2, metadata: 1 };
 
-/** Number of arguments by function. */
+/** Functions about the query, with the number of their arguments. */
 export const ENVIRONMENT: ReadonlyMap<string, number> = new Map(
-  Object.entries(ASKED).map(([name, [args]]) => [name, args]),
+  Object.keys(ASKED).map((name) => [name, ARGUMENTS[name] ?? 0]),
 );
 
-/** The functions about a query. */
-export function environmentOf(subject: Subject): Environment {
-  return Object.fromEntries(
-    Object.entries(ASKED).map(([name, [, ask]]) => [name, (...args) => ask(subject, ...args)]),
-  );
+/** Calls a function about the query. */
+export function ask(subject: Subject, name: string, args: readonly Value[]): Value {
+  return ASKED[name]!(subject, ...args);
 }
 
-function isIn(address: string, network: string): boolean {
-  const [base = "", bits = ""] = network.split("/");
-  const octets = parseAddress(address);
-  const prefix = parseAddress(base);
+function isIn(address: string, range: string): boolean {
   // Queries of nodens' own have no client.
   if (address === "") return false;
-  if (octets === null) throw new EvaluationError(`${textOf(address)} is not an address`);
-  if (prefix === null || !/^[0-9]{1,3}$/.test(bits) || Number(bits) > 8 * prefix.length) {
-    throw new EvaluationError(`${textOf(network)} is not a network`);
-  }
-  if (octets.length !== prefix.length) return false;
-  return octets.every((octet, i) => {
-    const left = Math.min(8, Math.max(0, Number(bits) - 8 * i));
-    return ((octet ^ prefix[i]!) & (0xff00 >> left) & 0xff) === 0;
-  });
+  const octets = parseAddress(address);
+  if (octets === null) throw new EvaluationError(`${address} is not an address`);
+  const network = parseNetwork(range);
+  if (network === null) throw new EvaluationError(`${range} is not a network`);
+  return isInNetwork(network, octets, 0, octets.length);
 }

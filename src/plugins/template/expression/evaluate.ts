@@ -1,11 +1,9 @@
-import { Address } from "../../../dns/address.ts";
-import type { Exchange } from "../../../engine/exchange/exchange.ts";
-import type { EngineServices } from "../../../engine/handler.ts";
+import type { Subject } from "../data.ts";
 import { EvaluationError, type Value } from "../go_template/values.ts";
 import type { Template } from "../options.ts";
-import { ENVIRONMENT, environmentOf, type Subject } from "./environment.ts";
+import { ask } from "./environment.ts";
 import { compileExpression } from "./parse.ts";
-import { Scope } from "./scope.ts";
+import { type Expression, Scope } from "./scope.ts";
 
 /** Variables; null if a condition does not hold. */
 export type Evaluated = { readonly [name: string]: Value } | "failed" | null;
@@ -15,20 +13,12 @@ const NO_VARIABLES: Evaluated = {};
 /** Evaluates a template's expressions for queries. */
 export function createEvaluator(
   { variables, conditions }: Template,
-  engine: EngineServices,
-): (match: Omit<Subject, "client" | "local">) => Evaluated {
+): (subject: Subject) => Evaluated {
   if (variables.length + conditions.length === 0) return () => NO_VARIABLES;
-  const known = new Set<string>();
-  const names = { functions: ENVIRONMENT, variables: known };
-  const values = variables.map(({ name, expression }) => {
-    const evaluate = compileExpression(expression, names);
-    known.add(name);
-    return { name, evaluate, text: expression };
-  });
-  const tests = conditions.map((text) => ({ evaluate: compileExpression(text, names), text }));
-  return (match) => {
-    const { exchange } = match;
-    const scope = new Scope(environmentOf({ ...match, ...addressesOf(exchange, engine) }));
+  const { values, known } = compileVariables(variables);
+  const tests = conditions.map((text) => ({ evaluate: compileExpression(text, known), text }));
+  return (subject) => {
+    const scope = new Scope((name, args) => ask(subject, name, args));
     let current = "";
     try {
       for (const { name, evaluate, text } of values) {
@@ -41,20 +31,23 @@ export function createEvaluator(
       }
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
-      exchange.error = `template: ${error.message} (${current})`;
+      subject.exchange.error = `template: ${error.message} (${current})`;
       return "failed";
     }
     return scope.variables;
   };
 }
 
-function addressesOf(
-  exchange: Exchange,
-  engine: EngineServices,
-): Pick<Subject, "client" | "local"> {
-  if (exchange.internal) return { client: null, local: null };
-  const [client, local] = [new Address(), new Address()];
-  engine.clientAddress(exchange, client);
-  engine.localAddress(exchange, local);
-  return { client, local };
+/** Compiles variables, each of which may use those before it. Throws `SyntaxError`. */
+export function compileVariables(variables: Template["variables"]): {
+  values: { name: string; evaluate: Expression; text: string }[];
+  known: ReadonlySet<string>;
+} {
+  const known = new Set<string>();
+  const values = variables.map(({ name, expression: text }) => {
+    const evaluate = compileExpression(text, known);
+    known.add(name);
+    return { name, evaluate, text };
+  });
+  return { values, known };
 }

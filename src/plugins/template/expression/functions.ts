@@ -1,6 +1,6 @@
 import { EvaluationError, isList, textOf, type Value } from "../go_template/values.ts";
 import { compare } from "./operators.ts";
-import { kindOf, TypeFault } from "./scope.ts";
+import { list, number, text, truth } from "./types.ts";
 
 /** Characters that `repeat` and `join` may make. */
 const MAX_MADE = 10_000;
@@ -16,91 +16,70 @@ interface Fixed {
 type OverList = (list: readonly Value[], predicate: (element: Value) => Value) => Value;
 
 /** Functions of the language by name. */
-export const FUNCTIONS: ReadonlyMap<string, Fixed> = new Map<string, Fixed>([
-  [
-    "len",
-    of(1, (value) => BigInt(typeof value === "string" ? [...value].length : list(value).length)),
-  ],
-  ["trim", of([1, 2], (value, set) => trim(value, set))],
-  [
-    "trimPrefix",
-    of([1, 2], (value, prefix = " ") => {
-      const [all, cut] = [text(value), text(prefix)];
-      return all.startsWith(cut) ? all.slice(cut.length) : all;
-    }),
-  ],
-  [
-    "trimSuffix",
-    of([1, 2], (value, suffix = " ") => {
-      const [all, cut] = [text(value), text(suffix)];
-      return all.endsWith(cut) ? all.slice(0, all.length - cut.length) : all;
-    }),
-  ],
-  ["upper", of(1, (value) => text(value).toUpperCase())],
-  ["lower", of(1, (value) => text(value).toLowerCase())],
-  [
-    "split",
-    of(
-      [2, 3],
-      (value, separator, limit = -1n) => split(text(value), text(separator), Number(number(limit))),
-    ),
-  ],
-  ["join", of([1, 2], (values, separator = "") => join(list(values).map(text), text(separator)))],
-  [
-    "replace",
-    of(
-      [3, 4],
-      (value, from, to, limit = -1n) =>
-        replace(text(value), { from: text(from), to: text(to), limit: Number(number(limit)) }),
-    ),
-  ],
-  [
-    "repeat",
-    of(2, (value, count) => {
-      const times = Number(number(count));
-      if (!(times >= 0 && times * text(value).length <= MAX_MADE)) {
-        throw new EvaluationError(`repeat ${textOf(count)} times`);
-      }
-      return text(value).repeat(times);
-    }),
-  ],
-  ["indexOf", of(2, (value, part) => BigInt(text(value).indexOf(text(part))))],
-  ["lastIndexOf", of(2, (value, part) => BigInt(text(value).lastIndexOf(text(part))))],
-  ["hasPrefix", of(2, (value, prefix) => text(value).startsWith(text(prefix)))],
-  ["hasSuffix", of(2, (value, suffix) => text(value).endsWith(text(suffix)))],
-  ["int", of(1, integer)],
-  ["float", of(1, fraction)],
-  ["string", of(1, (value) => value === null ? "nil" : textOf(value))],
-  [
-    "abs",
-    of(1, (value) => {
-      const amount = number(value);
-      return amount < 0 ? -amount : amount;
-    }),
-  ],
-  ["ceil", of(1, (value) => Math.ceil(Number(number(value))))],
-  ["floor", of(1, (value) => Math.floor(Number(number(value))))],
-  ["round", of(1, (value) => Math.round(Number(number(value))))],
-  ["max", of([1, Infinity], (...values) => extreme(values, 1))],
-  ["min", of([1, Infinity], (...values) => extreme(values, -1))],
-  ["first", of(1, (values) => list(values)[0] ?? null)],
-  ["last", of(1, (values) => list(values).at(-1) ?? null)],
-  ["reverse", of(1, (values) => [...list(values)].reverse())],
-  ["concat", of([1, Infinity], (...lists) => lists.flatMap((one) => [...list(one)]))],
-]);
+export const FUNCTIONS: ReadonlyMap<string, Fixed> = new Map(Object.entries<Fixed>({
+  len: of(1, (value) => BigInt((typeof value === "string" ? [...value] : list(value)).length)),
+  trim: of([1, 2], (value, set) => trim(value, set)),
+  trimPrefix: of([1, 2], (value, prefix = " ") => {
+    const [all, cut] = [text(value), text(prefix)];
+    return all.startsWith(cut) ? all.slice(cut.length) : all;
+  }),
+  trimSuffix: of([1, 2], (value, suffix = " ") => {
+    const [all, cut] = [text(value), text(suffix)];
+    return all.endsWith(cut) ? all.slice(0, all.length - cut.length) : all;
+  }),
+  upper: of(1, (value) => text(value).toUpperCase()),
+  lower: of(1, (value) => text(value).toLowerCase()),
+  split: of(
+    [2, 3],
+    (value, separator, limit = -1n) => split(text(value), text(separator), Number(number(limit))),
+  ),
+  join: of([1, 2], (values, separator = "") => join(list(values).map(text), text(separator))),
+  replace: of(
+    [3, 4],
+    (value, from, to, limit = -1n) =>
+      replace(text(value), { from: text(from), to: text(to), limit: Number(number(limit)) }),
+  ),
+  repeat: of(2, (value, count) => {
+    const times = Number(number(count));
+    if (!(times >= 0 && times * text(value).length <= MAX_MADE)) {
+      throw new EvaluationError(`repeat ${textOf(count)} times`);
+    }
+    return text(value).repeat(times);
+  }),
+  indexOf: of(2, (value, part) => BigInt(text(value).indexOf(text(part)))),
+  lastIndexOf: of(2, (value, part) => BigInt(text(value).lastIndexOf(text(part)))),
+  hasPrefix: of(2, (value, prefix) => text(value).startsWith(text(prefix))),
+  hasSuffix: of(2, (value, suffix) => text(value).endsWith(text(suffix))),
+  int: of(1, integer),
+  float: of(1, fraction),
+  string: of(1, (value) => value === null ? "nil" : textOf(value)),
+  abs: of(1, (value) => {
+    const amount = number(value);
+    return amount < 0 ? -amount : amount;
+  }),
+  ceil: of(1, (value) => Math.ceil(Number(number(value)))),
+  floor: of(1, (value) => Math.floor(Number(number(value)))),
+  round: of(1, (value) => Math.round(Number(number(value)))),
+  max: of([1, Infinity], (...values) => extreme(values, 1)),
+  min: of([1, Infinity], (...values) => extreme(values, -1)),
+  first: of(1, (values) => list(values)[0] ?? null),
+  last: of(1, (values) => list(values).at(-1) ?? null),
+  reverse: of(1, (values) => [...list(values)].reverse()),
+  concat: of([1, Infinity], (...lists) => lists.flatMap((one) => [...list(one)])),
+}));
 
 /** Functions over the elements of a list. */
-export const OVER_LISTS: ReadonlyMap<string, OverList> = new Map<string, OverList>([
-  ["all", (values, holds) => values.every((one) => truth(holds(one)))],
-  ["any", (values, holds) => values.some((one) => truth(holds(one)))],
-  ["none", (values, holds) => !values.some((one) => truth(holds(one)))],
-  ["one", (values, holds) => values.filter((one) => truth(holds(one))).length === 1],
-  ["filter", (values, holds) => values.filter((one) => truth(holds(one)))],
-  ["count", (values, holds) => BigInt(values.filter((one) => truth(holds(one))).length)],
-  ["find", (values, holds) => values.find((one) => truth(holds(one))) ?? null],
-  ["findIndex", (values, holds) => BigInt(values.findIndex((one) => truth(holds(one))))],
-  ["map", (values, change) => values.map(change)],
-]);
+export const OVER_LISTS: ReadonlyMap<string, OverList> = new Map(Object.entries<OverList>({
+  all: (values, holds) => values.every((one) => truth(holds(one))),
+  any: (values, holds) => values.some((one) => truth(holds(one))),
+  none: (values, holds) => !values.some((one) => truth(holds(one))),
+  one: (values, holds) => values.filter((one) => truth(holds(one))).length === 1,
+  filter: (values, holds) => values.filter((one) => truth(holds(one))),
+  count: (values, holds) => BigInt(values.filter((one) => truth(holds(one))).length),
+  find: (values, holds) => values.find((one) => truth(holds(one))) ?? null,
+  findIndex: (values, holds) => BigInt(values.findIndex((one) => truth(holds(one)))),
+  map: (values, change) => values.map(change),
+}));
 
 /** Unsupported functions; variables cannot have their names. */
 export const UNSUPPORTED: ReadonlySet<string> = new Set(
@@ -108,36 +87,6 @@ export const UNSUPPORTED: ReadonlySet<string> = new Set(
     "flatten fromBase64 fromJSON fromPairs get groupBy keys mean median now reduce sort sortBy " +
     "splitAfter sum take timezone toBase64 toJSON toPairs uniq values").split(" "),
 );
-
-/** A boolean; other values are faults. */
-export function truth(value: Value): boolean {
-  if (typeof value !== "boolean") throw fault(value, "true or false");
-  return value;
-}
-
-/** A list; other values are faults. */
-export function list(value: Value): readonly Value[] {
-  if (!isList(value)) throw fault(value, "a list");
-  return value;
-}
-
-/** A text; other values are faults. */
-export function text(value: Value): string {
-  if (typeof value !== "string") throw fault(value, "text");
-  return value;
-}
-
-/** A number; other values are faults. */
-export function number(value: Value): bigint | number {
-  if (typeof value === "bigint" || typeof value === "number") return value;
-  throw fault(value, "a number");
-}
-
-function fault(value: Value, wanted: string): EvaluationError {
-  const what = `${kindOf(value)} is not ${wanted}`;
-  // Whether a value is nil depends on the query.
-  return value === null ? new EvaluationError(what) : new TypeFault(what);
-}
 
 function of(
   counts: number | readonly [least: number, most: number],
@@ -208,4 +157,30 @@ function extreme(values: readonly Value[], sign: 1 | -1): Value {
 
 function shown(value: Value): string {
   return JSON.stringify(textOf(value));
+}
+
+/** The value of a number in an expression. */
+export function numberOf(word: string): Value {
+  const digits = word.replaceAll("_", "");
+  if (/[.eE]/.test(digits) && !/^0[xX]/.test(digits)) return Number(digits);
+  return BigInt.asIntN(64, BigInt(digits));
+}
+
+/** Element or character; negative indexes count from the end. */
+export function elementOf(value: Value, index: Value): Value {
+  if (typeof index !== "bigint") throw new EvaluationError("an index is not an integer");
+  const all = typeof value === "string" ? [...value] : list(value);
+  const found = all.at(Number(index));
+  if (found === undefined) throw new EvaluationError(`element ${index} of ${all.length}`);
+  return found;
+}
+
+/** Part of a list or text. */
+export function sliceOf(value: Value, from: Value, to: Value): Value {
+  if (typeof from !== "bigint" || (to !== null && typeof to !== "bigint")) {
+    throw new EvaluationError("an index is not an integer");
+  }
+  const end = to === null ? undefined : Number(to);
+  if (isList(value)) return value.slice(Number(from), end);
+  return [...text(value)].slice(Number(from), end).join("");
 }

@@ -1,37 +1,57 @@
 import { EvaluationError, isList, type Value } from "../go_template/values.ts";
-import { kindOf, TypeFault } from "./scope.ts";
+import type { Expression } from "./scope.ts";
+import { isNumber, mismatch, truth } from "./types.ts";
 
 const MAX_RANGE = 1000n;
 
-/** An operator between two operands that are always evaluated. */
+/** An operator between two operands. */
 interface Operator {
   /** A higher one binds more tightly. */
   precedence: number;
   rightAssociative?: true;
-  apply: (left: Value, right: Value) => Value;
+  make: (left: Expression, right: Expression) => Expression;
 }
 
 /** By sign or word. */
 export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
-  ["==", { precedence: 20, apply: equal }],
-  ["!=", { precedence: 20, apply: (a, b) => !equal(a, b) }],
-  ["<", { precedence: 20, apply: (a, b) => compare("<", a, b) < 0 }],
-  [">", { precedence: 20, apply: (a, b) => compare(">", a, b) > 0 }],
-  ["<=", { precedence: 20, apply: (a, b) => compare("<=", a, b) <= 0 }],
-  [">=", { precedence: 20, apply: (a, b) => compare(">=", a, b) >= 0 }],
-  ["in", { precedence: 20, apply: isIn }],
-  ["contains", { precedence: 20, apply: texts("contains", (a, b) => a.includes(b)) }],
-  ["startsWith", { precedence: 20, apply: texts("startsWith", (a, b) => a.startsWith(b)) }],
-  ["endsWith", { precedence: 20, apply: texts("endsWith", (a, b) => a.endsWith(b)) }],
-  ["..", { precedence: 25, apply: range }],
-  ["+", { precedence: 30, apply: add }],
-  ["-", { precedence: 30, apply: arithmetic("-", (a, b) => a - b, (a, b) => a - b) }],
-  ["*", { precedence: 60, apply: arithmetic("*", (a, b) => a * b, (a, b) => a * b) }],
-  ["/", { precedence: 60, apply: arithmetic("/", null, (a, b) => a / b) }],
-  ["%", { precedence: 60, apply: remainder }],
-  ["**", { precedence: 100, rightAssociative: true, apply: power }],
-  ["^", { precedence: 100, rightAssociative: true, apply: power }],
+  ["or", { precedence: 10, make: or }],
+  ["||", { precedence: 10, make: or }],
+  ["and", { precedence: 15, make: and }],
+  ["&&", { precedence: 15, make: and }],
+  ["==", eager(20, equal)],
+  ["!=", eager(20, (a, b) => !equal(a, b))],
+  ["<", eager(20, (a, b) => compare("<", a, b) < 0)],
+  [">", eager(20, (a, b) => compare(">", a, b) > 0)],
+  ["<=", eager(20, (a, b) => compare("<=", a, b) <= 0)],
+  [">=", eager(20, (a, b) => compare(">=", a, b) >= 0)],
+  ["in", eager(20, isIn)],
+  ["contains", eager(20, texts("contains", (a, b) => a.includes(b)))],
+  ["startsWith", eager(20, texts("startsWith", (a, b) => a.startsWith(b)))],
+  ["endsWith", eager(20, texts("endsWith", (a, b) => a.endsWith(b)))],
+  ["..", eager(25, range)],
+  ["+", eager(30, add)],
+  ["-", eager(30, arithmetic("-", (a, b) => a - b, (a, b) => a - b))],
+  ["*", eager(60, arithmetic("*", (a, b) => a * b, (a, b) => a * b))],
+  ["/", eager(60, arithmetic("/", null, (a, b) => a / b))],
+  ["%", eager(60, remainder)],
+  ["**", { ...eager(100, power), rightAssociative: true }],
+  ["^", { ...eager(100, power), rightAssociative: true }],
+  ["??", { precedence: 500, make: (left, right) => (scope) => left(scope) ?? right(scope) }],
 ]);
+
+function eager(precedence: number, apply: (left: Value, right: Value) => Value): Operator {
+  const make = (left: Expression, right: Expression): Expression => (scope) =>
+    scope.spend(apply(left(scope), right(scope)));
+  return { precedence, make };
+}
+
+function or(left: Expression, right: Expression): Expression {
+  return (scope) => truth(left(scope)) || truth(right(scope));
+}
+
+function and(left: Expression, right: Expression): Expression {
+  return (scope) => truth(left(scope)) && truth(right(scope));
+}
 
 function equal(a: Value, b: Value): boolean {
   if (isNumber(a) && isNumber(b)) return typeof a === typeof b ? a === b : Number(a) === Number(b);
@@ -98,14 +118,4 @@ function remainder(a: Value, b: Value): Value {
 function power(a: Value, b: Value): Value {
   if (!isNumber(a) || !isNumber(b)) throw mismatch("**", a, b);
   return Number(a) ** Number(b);
-}
-
-function isNumber(value: Value): value is bigint | number {
-  return typeof value === "bigint" || typeof value === "number";
-}
-
-function mismatch(sign: string, a: Value, b: Value): EvaluationError {
-  const what = `${sign} does not take ${kindOf(a)} and ${kindOf(b)}`;
-  // Whether a value is nil depends on the query.
-  return a === null || b === null ? new EvaluationError(what) : new TypeFault(what);
 }

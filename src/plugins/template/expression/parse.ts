@@ -1,12 +1,14 @@
 import { unknownWord } from "../../../corefile/nearest.ts";
 import { compilePattern } from "../../pattern.ts";
-import { FUNCTIONS, list, number, OVER_LISTS, text, truth, UNSUPPORTED } from "./functions.ts";
-import { elementOf, numberOf, sliceOf } from "./elements.ts";
-import { LAZY } from "./lazy.ts";
+import { ENVIRONMENT } from "./environment.ts";
+import { elementOf, FUNCTIONS, numberOf, OVER_LISTS, sliceOf, UNSUPPORTED } from "./functions.ts";
 import { lex, type Token } from "./lex.ts";
-import { type Names, NEGATED } from "./names.ts";
 import { OPERATORS } from "./operators.ts";
-import { type Expression, ExpressionError } from "./scope.ts";
+import type { Expression } from "./scope.ts";
+import { list, number, text, truth } from "./types.ts";
+
+/** Words that may follow `not`. */
+export const NEGATED: readonly string[] = ["in", "matches", "contains", "startsWith", "endsWith"];
 
 const COMPARISON = 20;
 const NOT = 50;
@@ -14,23 +16,23 @@ const SIGN = 90;
 /** Expressions within expressions. */
 const MAX_DEPTH = 100;
 
-/** Compiles an expression. Throws `ExpressionError`. */
-export function compileExpression(source: string, names: Names): Expression {
-  return new Parser(lex(source), names).whole();
+/** Compiles an expression that may use these variables. Throws `SyntaxError`. */
+export function compileExpression(source: string, variables: ReadonlySet<string>): Expression {
+  return new Parser(lex(source), variables).whole();
 }
 
 /** Parses by precedence, straight into closures. */
 class Parser {
   readonly #tokens: readonly Token[];
-  readonly #names: Names;
+  readonly #variables: ReadonlySet<string>;
   #at = 0;
   #depth = 0;
   /** Predicates around this place. */
   #predicates = 0;
 
-  constructor(tokens: readonly Token[], names: Names) {
+  constructor(tokens: readonly Token[], variables: ReadonlySet<string>) {
     this.#tokens = tokens;
-    this.#names = names;
+    this.#variables = variables;
   }
 
   whole(): Expression {
@@ -58,9 +60,9 @@ class Parser {
     if (!this.#accept(text)) throw this.#unexpected(` instead of ${text}`);
   }
 
-  #unexpected(more = ""): ExpressionError {
+  #unexpected(more = ""): SyntaxError {
     const { kind, text } = this.#token;
-    return new ExpressionError(
+    return new SyntaxError(
       kind === "end" ? `it ends too soon${more}` : `unexpected ${JSON.stringify(text)}${more}`,
     );
   }
@@ -68,29 +70,28 @@ class Parser {
   /** @param precedence - lowest accepted */
   #expression(precedence: number): Expression {
     if (++this.#depth > MAX_DEPTH) {
-      throw new ExpressionError(`more than ${MAX_DEPTH} expressions within each other`);
+      throw new SyntaxError(`more than ${MAX_DEPTH} expressions within each other`);
     }
     let left = this.#operand();
     for (let more = this.#operator(left, precedence); more !== null;) {
       left = more;
       more = this.#operator(left, precedence);
     }
-    if (precedence === 0 && this.#accept("?")) left = this.#choice(left);
+    if (precedence === 0 && this.#accept("?")) {
+      const condition = left;
+      const yes = this.#expression(0);
+      this.#expect(":");
+      const no = this.#expression(0);
+      left = (scope) => truth(condition(scope)) ? yes(scope) : no(scope);
+    }
     this.#depth--;
     return left;
-  }
-
-  #choice(condition: Expression): Expression {
-    const yes = this.#expression(0);
-    this.#expect(":");
-    const no = this.#expression(0);
-    return (scope) => truth(condition(scope)) ? yes(scope) : no(scope);
   }
 
   /** The operator after `left` with its right side; null if it does not belong here. */
   #operator(left: Expression, precedence: number): Expression | null {
     const start = this.#at;
-    const negated = this.#is("not") && NEGATED.has(this.#tokens[start + 1]?.text ?? "");
+    const negated = this.#is("not") && NEGATED.includes(this.#tokens[start + 1]?.text ?? "");
     if (negated) this.#at++;
     const found = this.#plainOperator(left, precedence);
     if (found === null) this.#at = start;
@@ -105,17 +106,11 @@ class Parser {
       return this.#call(left);
     }
     if (sign === "matches") return precedence <= COMPARISON ? this.#matches(left) : null;
-    const lazy = LAZY.get(sign);
-    if (lazy !== undefined) {
-      if (lazy.precedence < precedence) return null;
-      this.#at++;
-      return lazy.make(left, this.#expression(lazy.precedence + 1));
-    }
     const operator = OPERATORS.get(sign);
     if (operator === undefined || operator.precedence < precedence) return null;
     this.#at++;
     const right = this.#expression(operator.precedence + (operator.rightAssociative ? 0 : 1));
-    return (scope) => scope.spend(operator.apply(left(scope), right(scope)));
+    return operator.make(left, right);
   }
 
   /** A query must not choose a costly pattern. */
@@ -124,13 +119,8 @@ class Parser {
     const { kind, text: pattern } = this.#token;
     if (kind !== "text") throw this.#unexpected(" instead of a quoted regular expression");
     this.#at++;
-    const compiled = compilePattern(pattern);
-    if (compiled.error !== null) {
-      throw new ExpressionError(
-        `${JSON.stringify(pattern)} is not a regular expression: ${compiled.error}`,
-      );
-    }
-    return (scope) => scope.spend(compiled.matches(text(left(scope))));
+    const { matches } = compilePattern(pattern);
+    return (scope) => scope.spend(matches(text(left(scope))));
   }
 
   #operand(): Expression {
@@ -138,13 +128,10 @@ class Parser {
       const operand = this.#expression(NOT);
       return (scope) => !truth(operand(scope));
     }
-    if (this.#accept("+")) {
+    const negative = this.#is("-");
+    if (this.#accept("+") || this.#accept("-")) {
       const operand = this.#expression(SIGN);
-      return (scope) => number(operand(scope));
-    }
-    if (this.#accept("-")) {
-      const operand = this.#expression(SIGN);
-      return (scope) => -number(operand(scope));
+      return (scope) => negative ? -number(operand(scope)) : number(operand(scope));
     }
     return this.#postfix(this.#primary());
   }
@@ -165,9 +152,12 @@ class Parser {
       this.#expect(")");
       return inner;
     }
-    if (this.#accept("[")) return this.#listOf(this.#until("]"));
+    if (this.#accept("[")) {
+      const parts = this.#until("]");
+      return (scope) => scope.spend(parts.map((part) => part(scope)));
+    }
     if (this.#is("#")) {
-      if (this.#predicates === 0) throw new ExpressionError("# is known in predicates alone");
+      if (this.#predicates === 0) throw new SyntaxError("# is known in predicates alone");
       this.#at++;
       return ({ elements }) => elements.at(-1)!;
     }
@@ -181,13 +171,12 @@ class Parser {
   }
 
   #variable(name: string): Expression {
-    const { functions, variables } = this.#names;
-    if (!variables.has(name)) {
-      if (functions.has(name) || FUNCTIONS.has(name)) {
-        throw new ExpressionError(`${name} is a function (write ${name}())`);
+    if (!this.#variables.has(name)) {
+      if (ENVIRONMENT.has(name) || FUNCTIONS.has(name)) {
+        throw new SyntaxError(`${name} is a function (write ${name}())`);
       }
-      const known = [...variables, ...functions.keys()];
-      throw new ExpressionError(`unknown name ${unknownWord(name, known)}`);
+      const known = [...this.#variables, ...ENVIRONMENT.keys()];
+      throw new SyntaxError(`unknown name ${unknownWord(name, known)}`);
     }
     this.#at++;
     return ({ variables }) => variables[name]!;
@@ -215,24 +204,22 @@ class Parser {
         }));
     }
     const args = [...(piped === null ? [] : [piped]), ...this.#until(")")];
-    const environment = this.#names.functions.get(name);
     const builtIn = FUNCTIONS.get(name);
-    const [least, most] = environment !== undefined
-      ? [environment, environment]
-      : [builtIn?.least ?? 0, builtIn?.most ?? Infinity];
-    if (environment === undefined && builtIn === undefined) {
-      if (UNSUPPORTED.has(name)) throw new ExpressionError(`${name} is not supported`);
-      const known = [...this.#names.functions.keys(), ...FUNCTIONS.keys(), ...OVER_LISTS.keys()];
-      throw new ExpressionError(`unknown function ${unknownWord(name, known)}`);
+    const count = ENVIRONMENT.get(name);
+    const { least, most } = builtIn ?? { least: count, most: count };
+    if (least === undefined || most === undefined) {
+      if (UNSUPPORTED.has(name)) throw new SyntaxError(`${name} is not supported`);
+      const known = [...ENVIRONMENT.keys(), ...FUNCTIONS.keys(), ...OVER_LISTS.keys()];
+      throw new SyntaxError(`unknown function ${unknownWord(name, known)}`);
     }
     if (args.length < least || args.length > most) {
       const wanted = least === most ? `${least}` : `${least} to ${most}`;
-      throw new ExpressionError(`${name} takes ${wanted} arguments, not ${args.length}`);
+      throw new SyntaxError(`${name} takes ${wanted} arguments, not ${args.length}`);
     }
     const call = builtIn?.call;
     return (scope) => {
       const values = args.map((arg) => arg(scope));
-      return scope.spend((call ?? scope.environment[name]!)(...values));
+      return scope.spend(call === undefined ? scope.ask(name, values) : call(...values));
     };
   }
 
@@ -255,10 +242,6 @@ class Parser {
       parts.push(this.#expression(0));
     }
     return parts;
-  }
-
-  #listOf(parts: readonly Expression[]): Expression {
-    return (scope) => scope.spend(parts.map((part) => part(scope)));
   }
 
   /** `[i]` and `[from:to]`. */

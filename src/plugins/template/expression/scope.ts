@@ -7,35 +7,19 @@ const MAX_LENGTH = 10_000;
 /** Characters that cost one step. */
 const LENGTH_OF_STEP = 64;
 
-/** An expression that cannot be compiled. */
-export class ExpressionError extends Error {
-  override readonly name = "ExpressionError";
-}
-
-/** A wrong type, whatever the query. */
-export class TypeFault extends EvaluationError {}
-
-/** What a value is, for faults. */
-export function kindOf(value: Value): string {
-  if (value === null) return "nil";
-  if (isList(value)) return "a list";
-  if (typeof value === "string") return "text";
-  return typeof value === "boolean" ? "a truth value" : "a number";
-}
-
-/** Functions about a query. */
-export type Environment = Readonly<Record<string, (...args: Value[]) => Value>>;
+/** Calls a function about a query. */
+type Ask = (name: string, args: readonly Value[]) => Value;
 
 /** One evaluation of a template's expressions. */
 export class Scope {
-  readonly environment: Environment;
+  readonly ask: Ask;
   readonly variables: Record<string, Value> = Object.create(null);
   /** Values of `#`, innermost last. */
   readonly elements: Value[] = [];
   #steps = 0;
 
-  constructor(environment: Environment) {
-    this.environment = environment;
+  constructor(ask: Ask) {
+    this.ask = ask;
   }
 
   /** Counts an operation and its result's size. */

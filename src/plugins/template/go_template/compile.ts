@@ -1,8 +1,7 @@
 import { FUNCTIONS } from "./functions.ts";
 import { lex, type Piece, type Token } from "./lex.ts";
 import { checkLength, type Expression, Run, type Statement } from "./run.ts";
-import { elementsOf, EvaluationError, fieldOf, isTrue, TemplateError, textOf } from "./values.ts";
-import type { Value } from "./values.ts";
+import { elementsOf, EvaluationError, fieldOf, isTrue, textOf, type Value } from "./values.ts";
 
 /** Template of Go's text/template, compiled into closures. */
 export interface Program {
@@ -24,7 +23,7 @@ interface Operand {
   value(run: Run, called?: boolean): Value;
 }
 
-/** Compiles for data with these fields. Throws `TemplateError`. */
+/** Compiles for data with these fields. Throws `SyntaxError`. */
 export function compile(template: string, fields: ReadonlySet<string>): Program {
   const pieces = lex(template);
   const body = new Compiler(pieces, fields).compile();
@@ -57,7 +56,7 @@ class Compiler {
 
   compile(): Statement {
     const { body, closedBy } = this.#body();
-    if (closedBy !== "") throw new TemplateError(`unexpected {{${closedBy}}}`);
+    if (closedBy !== "") throw new SyntaxError(`unexpected {{${closedBy}}}`);
     return body;
   }
 
@@ -91,7 +90,7 @@ class Compiler {
   #action(word: string | null): Statement {
     if (word === "if" || word === "with" || word === "range") return this.#branch(word);
     if (word === "break" || word === "continue") {
-      if (this.#loops === 0) throw new TemplateError(`{{${word}}} outside of {{range}}`);
+      if (this.#loops === 0) throw new SyntaxError(`{{${word}}} outside of {{range}}`);
       this.#finish();
       return () => word;
     }
@@ -139,16 +138,16 @@ class Compiler {
   }
 
   #otherwise(kind: "if" | "with" | "range", closedBy: string): Statement {
-    if (closedBy === "") throw new TemplateError(`{{${kind}}} has no {{end}}`);
+    if (closedBy === "") throw new SyntaxError(`{{${kind}}} has no {{end}}`);
     const chained = closedBy === "else" ? this.#takeKeyword() : null;
     if (chained !== null) {
       if (chained === kind && kind !== "range") return this.#branch(kind);
-      throw new TemplateError(`unexpected {{else ${chained}}} after {{${kind}}}`);
+      throw new SyntaxError(`unexpected {{else ${chained}}} after {{${kind}}}`);
     }
     this.#finish();
     if (closedBy === "end") return () => "end";
     const { body, closedBy: end } = this.#body();
-    if (end !== "end") throw new TemplateError(`{{${kind}}} has no {{end}}`);
+    if (end !== "end") throw new SyntaxError(`{{${kind}}} has no {{end}}`);
     this.#finish();
     return body;
   }
@@ -184,11 +183,11 @@ class Compiler {
       operands.push(this.#operand());
     }
     const [first, ...others] = operands;
-    if (first === undefined) throw new TemplateError("a value is missing");
+    if (first === undefined) throw new SyntaxError("a value is missing");
     const { kind, calls } = first;
-    if (kind === "nil") throw new TemplateError("nil is not a value to print");
+    if (kind === "nil") throw new SyntaxError("nil is not a value to print");
     if (before !== null && kind !== "function" && kind !== "dot") {
-      throw new TemplateError("what follows | must be a function");
+      throw new SyntaxError("what follows | must be a function");
     }
     const lastOf = (run: Run) => before === null ? [] : [before(run)];
     if (calls === "and" || calls === "or") {
@@ -247,7 +246,7 @@ class Compiler {
     const ofData = kind === "dot" ? this.#dotIsData : token.kind === "variable" && text === "$";
     if (ofData && first !== undefined && !this.#fields.has(first)) {
       const known = [...this.#fields].map((name) => `.${name}`).join(" ");
-      throw new TemplateError(`.${first} is not known (${known})`);
+      throw new SyntaxError(`.${first} is not known (${known})`);
     }
     return {
       kind,
@@ -268,26 +267,26 @@ class Compiler {
   #parenthesis(): Expression {
     this.#descend("parentheses");
     const { value } = this.#pipe();
-    if (!this.#takeSign(")")) throw new TemplateError("a ( has no )");
+    if (!this.#takeSign(")")) throw new SyntaxError("a ( has no )");
     this.#depth--;
     return value;
   }
 
   #checkFunction(name: string): void {
-    if (REFUSED.has(name)) throw new TemplateError(`${name} is not supported`);
+    if (REFUSED.has(name)) throw new SyntaxError(`${name} is not supported`);
     if (Object.hasOwn(FUNCTIONS, name)) return;
     const known = Object.keys(FUNCTIONS).join(" ");
-    throw new TemplateError(`function ${name} is not known (${known})`);
+    throw new SyntaxError(`function ${name} is not known (${known})`);
   }
 
   #indexOf(variable: string): number {
     const index = this.#variables.lastIndexOf(variable);
-    if (index < 0) throw new TemplateError(`variable ${variable} is not declared`);
+    if (index < 0) throw new SyntaxError(`variable ${variable} is not declared`);
     return index;
   }
 
   #descend(what: string): void {
-    if (++this.#depth > MAX_DEPTH) throw new TemplateError(`${what} are nested too deeply`);
+    if (++this.#depth > MAX_DEPTH) throw new SyntaxError(`${what} are nested too deeply`);
   }
 
   #peek(): Token | undefined {
@@ -309,7 +308,7 @@ class Compiler {
 
   #finish(): void {
     const token = this.#peek();
-    if (token !== undefined) throw new TemplateError(`unexpected ${JSON.stringify(token.text)}`);
+    if (token !== undefined) throw new SyntaxError(`unexpected ${JSON.stringify(token.text)}`);
   }
 }
 
@@ -328,6 +327,6 @@ function constant({ kind, text }: Token): Value {
     return digits.startsWith("-") ? -value : value;
   }
   const value = Number(digits);
-  if (!Number.isFinite(value)) throw new TemplateError(`${text} is not a number`);
+  if (!Number.isFinite(value)) throw new SyntaxError(`${text} is not a number`);
   return value;
 }

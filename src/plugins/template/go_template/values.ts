@@ -12,11 +12,6 @@ export type Value =
 /** Largest number that `range` counts to. */
 const MAX_RANGE = 10_000n;
 
-/** A template that cannot be compiled. */
-export class TemplateError extends Error {
-  override readonly name = "TemplateError";
-}
-
 /** A template that cannot be evaluated with the given data. */
 export class EvaluationError extends Error {
   override readonly name = "EvaluationError";
