@@ -139,10 +139,14 @@ export class Server {
       new TopSource({
         planes: this.planes,
         status: () => this.status.collect(),
+        nameClient: this.nameClient,
         clock: this.#options.clock,
       })
     );
   }
+
+  /** Name of the client at an address; null if it is unknown, or names are not read. */
+  readonly nameClient = (address: string): string | null => this.clients?.nameOf(address) ?? null;
 
   /** Of the endpoints; null before `start`. */
   get http(): HttpContext | null {
