@@ -5,6 +5,7 @@ import {
   buildClientTable,
   type ClientName,
   ClientTable,
+  MAX_CLIENT_NAME_BYTES,
   MAX_CLIENT_NAMES,
 } from "../../engine/observe/client_table.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
@@ -12,6 +13,8 @@ import type { MetricRegistry } from "../../metrics/registry.ts";
 
 /** Longest pause between attempts that fail, in ordinary pauses. */
 const MAX_PAUSES = 6;
+
+const BOUNDS = `at most ${MAX_CLIENT_NAMES} addresses, and ${MAX_CLIENT_NAME_BYTES} bytes of names`;
 
 /** A file system may hang. */
 const STOP_MS = 500;
@@ -124,17 +127,16 @@ export class ClientNames {
 
   #use({ names, skipped }: NamesRead): void {
     const { source, log } = this.#options;
-    const tooMany = names.length > MAX_CLIENT_NAMES
-      ? `only ${MAX_CLIENT_NAMES} of ${names.length} names are used`
-      : "";
+    const table = new ClientTable(buildClientTable(names, this.#key));
+    const left = names.filter(({ address }) => table.findText(address) < 0).length;
+    const tooMany = left === 0 ? "" : `${left} names are left out (${BOUNDS})`;
     const fault = [tooMany, skipped].filter((text) => text !== "").join("; ");
     if (fault !== "" && fault !== this.#skipped) {
       log("warning", `clients: ${source.label}: ${fault}`);
     }
     this.#skipped = fault;
-    const table = buildClientTable(names, this.#key);
-    if (sameBytes(table, this.#table.buffer)) return;
-    this.#table = new ClientTable(table);
+    if (sameBytes(table.buffer, this.#table.buffer)) return;
+    this.#table = table;
     this.#deliver();
   }
 

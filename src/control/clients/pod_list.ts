@@ -14,6 +14,8 @@ const SPACE = 0x20;
 const MAX_DEPTH = 64;
 /** A name has 253 octets. */
 const MAX_TEXT = 512;
+/** One of each family is usual. */
+const MAX_ADDRESSES = 16;
 
 /** Parts of a document that are read; "[]" stands for the items of a list. */
 interface Wanted {
@@ -182,8 +184,9 @@ export class PodListReader {
   }
 
   #set(property: string, value: string): void {
-    if (property === "address") this.#pod.addresses.push(value);
-    else this.#pod[property as "name"] = value;
+    if (property === "address") {
+      if (this.#pod.addresses.length < MAX_ADDRESSES) this.#pod.addresses.push(value);
+    } else this.#pod[property as "name"] = value;
   }
 
   #addPod(): void {

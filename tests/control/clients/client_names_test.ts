@@ -149,6 +149,23 @@ Deno.test("client names: what is skipped is logged when it changes", async () =>
   await names.stop();
 });
 
+Deno.test("client names: names beyond the bounds are left out, and counted in the log", async () => {
+  const long = Object.fromEntries(
+    Array.from({ length: 15_000 }, (_, i) => [`10.0.${i >> 8}.${i & 255}`, "x".repeat(300)]),
+  );
+  const { clock, logs, metrics, names } = make([namesOf(long)]);
+  await clock.advance(0);
+  const used = metrics().names!;
+  assert.ok(used > 10_000 && used < 15_000);
+  assert.deepEqual(logs, [
+    `warning: clients: the list: ${
+      15_000 - used
+    } names are left out (at most 65536 addresses, and ` +
+    "4194304 bytes of names)",
+  ]);
+  await names.stop();
+});
+
 Deno.test("client names: stopping does not wait for a read that ends never", async () => {
   const { names, clock, logs } = make([], { read: () => new Promise(() => {}) });
   await clock.advance(0);
