@@ -41,6 +41,8 @@ export interface Handler {
   /** Called after a client's query, on the chain's first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
+  /** Handlers below have other sources for a zone altogether; `why` is for the log. */
+  sourcesChanged?(zone: string, why: string): void;
   /** Control-plane data (a hosts table, upstreams). */
   receive?(data: unknown): void;
   /** Answers the control plane quickly. */

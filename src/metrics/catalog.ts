@@ -34,6 +34,8 @@ counter coredns_cache_drops_total{server,zones,view} Responses not kept because 
 counter coredns_cache_served_stale_total{server,zones,view} Queries answered from stale entries.
 counter coredns_cache_evictions_total{server,type,zones,view} Entries evicted before their time.
 counter nodens_cache_stale_total{server,zones,reason} Queries answered from stale entries, by reason.
+histogram nodens_cache_stale_age_seconds{server,zones} Time since stale entries expired when they were served.
+counter nodens_cache_refresh_saved_total{server,zones} Entries refreshed before they expired, and then asked for.
 counter nodens_cache_malformed_entries_total{server,zones} Malformed entries of a persist file, left out.
 gauge nodens_cache_arena_bytes{server,zones} Memory for the messages in the cache.
 gauge nodens_cache_bytes{server,zones} Memory for the messages and tables of the cache.
@@ -59,9 +61,14 @@ histogram nodens_forward_reply_scan_seconds{from} Time that checking a reply too
 counter nodens_forward_forgeries_suspected_total{from} Questions moved to TCP after bad replies.
 counter nodens_upstream_replies_total{to} Replies of an upstream.
 counter nodens_upstream_failures_total{to} Failed attempts at an upstream.
+counter nodens_upstream_timeouts_total{to} Attempts at an upstream that it was silent to.
+counter nodens_upstream_hedges_total{to} Questions asked of an upstream by hedge, beside another.
+counter nodens_upstream_hedges_won_total{to} Questions asked by hedge that an upstream answered first.
+counter nodens_upstream_resends_total{to} Queries to an upstream in place of one that may be lost.
 counter nodens_upstream_mismatched_replies_total{to} Replies of an upstream that match no question asked of it.
 gauge(max) nodens_upstream_rtt_seconds{to} Smoothed time of an upstream's replies.
 gauge(min) nodens_upstream_up{to} 0 while an upstream counts as down, else 1.
+gauge nodens_upstream_forced{to,state} 1 while an operator has set an upstream to up or down.
 
 gauge(max) coredns_hosts_entries{hostsfile} Entries of the hosts file and the Corefile.
 gauge coredns_hosts_reload_timestamp_seconds Time of the hosts file read last.

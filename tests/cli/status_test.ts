@@ -98,6 +98,11 @@ const STRANGERS: { title: string; response: () => Response | Promise<Response>; 
     err: /has no \/status for this machine: .*loopback.* "kubectl exec POD -- nodens status"/,
   },
   {
+    title: "refuses the name",
+    response: () => new Response("no", { status: 403 }),
+    err: /shows no status under this name, .*: write localhost:\d+/,
+  },
+  {
     title: "is out of order",
     response: () => new Response("no", { status: 500 }),
     err: /answers 500 to \/status: that is not nodens/,
@@ -177,7 +182,8 @@ for (const driver of driversHere()) {
         assert.equal(cache!.hits, 1);
         assert.equal(cache!.denial.entries, 2);
         const { rttMs, ...well } = forwards[0]!.upstreams[0]!;
-        assert.deepEqual(well, { to: `127.0.0.1:${good}`, state: "up", replies: 2, failures: 0 });
+        const counts = { replies: 2, failures: 0 };
+        assert.deepEqual(well, { to: `127.0.0.1:${good}`, state: "up", forced: null, ...counts });
         assert.equal(typeof rttMs, "number");
         const ill = blocks[1]!.forwards[0]!.upstreams[0]!;
         assert.match(ill.state, /^(suspect|down)$/);

@@ -1,6 +1,8 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { boolean, choice, number, text } from "../flags.ts";
+import { CACHE_COMMANDS } from "./cache_commands.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
+import { UPSTREAMS } from "./upstreams_command.ts";
 
 const RELOAD = command({
   name: "reload",
@@ -76,4 +78,12 @@ const WATCH = command({
 });
 
 /** Commands that ask a serving nodens. */
-export const OPERATOR_COMMANDS: readonly Command[] = [TOP, WATCH, RELOAD, LOG, STOP];
+export const OPERATOR_COMMANDS: readonly Command[] = [
+  TOP,
+  WATCH,
+  UPSTREAMS,
+  ...CACHE_COMMANDS,
+  RELOAD,
+  LOG,
+  STOP,
+];

@@ -20,6 +20,8 @@ export interface CacheOptions {
   preferPositive: boolean;
   capacityBytes: number | null;
   persist: { file: string; intervalMs: number } | null;
+  /** Keeps the content when all upstreams are replaced. */
+  keepOnChange?: boolean;
 }
 
 /** Options of `serve_stale` (RFC 8767). */
@@ -39,6 +41,7 @@ export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
 }
 
 function essentials(options: CacheOptions): Partial<CacheOptions> {
-  const { prefetch: _prefetch, persist: _persist, capacityBytes: _bytes, ...rest } = options;
+  const { prefetch: _prefetch, persist: _persist, capacityBytes: _bytes, ...others } = options;
+  const { keepOnChange: _keep, ...rest } = others;
   return rest;
 }

@@ -137,6 +137,20 @@ Deno.test("client groups: beyond the bound namespaces share a counter, whatever 
   assert.deepEqual(counts(simulation), { "(other)": "queries 1", n1: "queries 1" });
 });
 
+Deno.test("client groups: the log has names of clients, and - for others", () => {
+  const simulation = start('. {\n log . "{/nodens/client} asks {name}"\n whoami\n}');
+  const ask = (client: string) => simulation.ask(queryBytes({ name: "a.example.org" }), 0, client);
+  ask("10.1.0.1");
+  simulation.engine.nameClients(tableOf({ "10.1.0.1": "shop/cart" }));
+  ask("10.1.0.1");
+  ask("10.1.0.2");
+  assert.deepEqual(simulation.logs, [
+    "info: - asks a.example.org.",
+    "info: shop/cart asks a.example.org.",
+    "info: - asks a.example.org.",
+  ]);
+});
+
 Deno.test("client groups: handlers get the name of a query's client", () => {
   const names: string[] = [];
   const create = (_: unknown, { engine }: { engine: EngineServices }): Handler => ({

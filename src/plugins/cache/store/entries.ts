@@ -13,8 +13,9 @@ import { fitFor, FOR, type KeyedQuestion, sourceOf, type SubnetRule } from "./su
  *   | message, qname in lower case | ttl table | code, length of text, text | length, scope, network |
  *   ^multiple of 8                 ^multiple of 2    ^extended error               ^client subnet
  *
- * Extended error and client subnet are optional. The network has the prefix of the valid clients;
- * it is empty for all clients.
+ * The message's id is the number of the upstream it came from (`upstreams.ts`). Extended error and
+ * client subnet are optional. The network has the prefix of the valid clients; it is empty for all
+ * clients.
  */
 
 const ERROR_SIZE = 3;
@@ -47,6 +48,11 @@ export class Entries {
 
   ttlOf(row: number): number {
     return this.table[row + ROW.TTL]!;
+  }
+
+  /** In seconds. */
+  ageOf(row: number, now: number): number {
+    return ((now - this.table[row + ROW.STORED]!) / 10) | 0;
   }
 
   /** As `remainingOf`, inlined for the hit path. */
@@ -97,6 +103,11 @@ export class Entries {
     response.ecsScope = (lengths & ROW.HAS_ECS) === 0
       ? NO_SCOPE.NEEDED
       : scopeOf(memory.bytes[this.subnetAt(row) + 1]!);
+  }
+
+  /** Number of the entry's upstream; 0 if unknown. */
+  sourceOf(row: number): number {
+    return this.memoryOf(row).view.getUint16(this.offsetOf(row));
   }
 
   subnetAt(row: number): number {
@@ -161,13 +172,14 @@ export class Entries {
       stored.getInt32(a + rest) === asked.getInt32(b + rest);
   }
 
-  /** `flags` is the header word to store. */
+  /** `flags` is the header word to store, `source` the number of the upstream. */
   protected writeBlock(
     address: number,
     question: KeyedQuestion,
     response: Response,
     flags: number,
     prefix: number,
+    source: number,
   ): void {
     const memory = this.arena.memory(address);
     const offset = offsetOf(address);
@@ -175,7 +187,7 @@ export class Entries {
     // The slack of the copy fits: blocks are multiples of eight.
     copyWords(response.memory, response.offset, memory, offset, length);
     const { bytes, view } = memory;
-    view.setUint16(offset, 0);
+    view.setUint16(offset, source);
     view.setUint16(offset + 2, flags);
     let at = offset + ((length + 1) & ~1);
     for (let i = 0; i < ttlCount; i++, at += 2) {

@@ -7,6 +7,7 @@ import { RowIndex } from "./index.ts";
 import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
 import * as ROW from "./row.ts";
 import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnets.ts";
+import { UpstreamLabels } from "./upstreams.ts";
 
 /** Initial rows; only growth beyond them copies the table. */
 const FIRST_ROWS = 1 << 20;
@@ -22,6 +23,7 @@ export interface StoreOptions {
   graceSeconds?: number;
   subnets?: SubnetRule;
   memory?: MemoryLimit;
+  upstreams?: UpstreamLabels;
 }
 
 /** Responses of one class. Expired entries go first, then `Eviction` chooses. */
@@ -29,6 +31,7 @@ export class Store extends Entries implements LimitedStore {
   readonly #capacity: number;
   readonly #memory: MemoryLimit;
   readonly #graceSeconds: number;
+  readonly #upstreams: UpstreamLabels;
   #rowCount = 0;
   #freeRow = -1;
   readonly #index: RowIndex;
@@ -37,6 +40,8 @@ export class Store extends Entries implements LimitedStore {
   size = 0;
   /** Live entries evicted. */
   evictions = 0;
+  /** Entries that were refreshed before they expired, and then asked for, of those removed. */
+  refreshesUsed = 0;
 
   constructor(wanted: number, options: StoreOptions = {}) {
     const { memory = new MemoryLimit(), graceSeconds = 0, subnets = "none" } = options;
@@ -44,11 +49,18 @@ export class Store extends Entries implements LimitedStore {
     super(Math.min(capacity, FIRST_ROWS) * ROW.STRIDE, memory.arena, subnets);
     this.#memory = memory;
     this.#graceSeconds = graceSeconds;
+    this.#upstreams = options.upstreams ?? new UpstreamLabels();
     this.#index = new RowIndex(subnets !== "none");
     this.#capacity = capacity;
     this.#eviction = new Eviction(capacity);
     memory.add(this);
     if (memory.limited) this.#eviction.ghosts.reserve();
+  }
+
+  /** Continues the counters of a store that this one replaces. */
+  inheritCounts({ evictions, refreshesUsed }: Store): void {
+    this.evictions = evictions;
+    this.refreshesUsed = refreshesUsed;
   }
 
   get usedBytes(): number {
@@ -133,6 +145,7 @@ export class Store extends Entries implements LimitedStore {
       hits = this.table[old + ROW.HITS]!;
       seen = this.table[old + ROW.SEEN]!;
       standing = state & (ROW.USES | ROW.IN_MAIN);
+      if (question.internal && this.remaining(old, now) > 0) standing |= ROW.REFRESHED;
       owner = ROW.ownerOf(state);
       this.remove(old);
     } else {
@@ -149,7 +162,8 @@ export class Store extends Entries implements LimitedStore {
     if (!this.#memory.makeRoom(this, size, now)) return -1;
     if (this.size >= this.#index.length) this.#index.grow(this.table, this.#rowCount);
     const address = this.arena.allocate(size);
-    this.writeBlock(address, question, response, flags, prefix);
+    const source = this.#upstreams.numberOf(question.upstream);
+    this.writeBlock(address, question, response, flags, prefix, source);
 
     const row = this.#takeRow();
     const rows = this.table;
@@ -186,9 +200,14 @@ export class Store extends Entries implements LimitedStore {
   remove(row: number): void {
     const rows = this.table;
     const size = this.blockSize(row);
+    // `count` is called for stores with prefetch, and only those refresh fresh entries.
+    const state = rows[row + ROW.STATE]!;
+    if ((state & ROW.REFRESHED) !== 0 && rows[row + ROW.SEEN]! > rows[row + ROW.STORED]!) {
+      this.refreshesUsed++;
+    }
     this.#index.remove(rows, row);
     this.#eviction.take(rows, row);
-    this.#countOwner(ROW.ownerOf(rows[row + ROW.STATE]!), -1, size);
+    this.#countOwner(ROW.ownerOf(state), -1, size);
     this.arena.free(rows[row + ROW.ADDRESS]!);
     rows[row + ROW.ADDRESS] = -1;
     rows[row + ROW.CHAIN] = this.#freeRow;
