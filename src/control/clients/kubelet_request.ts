@@ -5,7 +5,7 @@ import type { Clock } from "../../base/clock.ts";
 
 /** For the whole answer; the next read follows in about as long. */
 const LIMIT_MS = 10_000;
-/** Thousands of pods with the largest objects; reading takes no memory, only time. */
+/** Thousands of usual pods, or forty of the largest that etcd takes; it costs time, not memory. */
 const MAX_BYTES = 64 * 2 ** 20;
 const MAX_REASON = 200;
 const CUT_SHORT = "its answer is cut short";
