@@ -22,6 +22,8 @@ export interface ShownStep extends Omit<ExplainedStep, "answer"> {
 /** What one data plane would do: each has its own cache and knows upstreams by itself. */
 export interface PlaneExplanation extends Omit<ExplainReply, "listener" | "steps"> {
   readonly listener: string;
+  /** Who is behind the address; null if that is not known. */
+  readonly clientName: string | null;
   readonly steps: readonly ShownStep[];
 }
 

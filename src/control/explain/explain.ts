@@ -11,18 +11,27 @@ const ASK_MS = 7500;
 /** Each may be a query to upstreams, and waits as long as a client's. */
 const MAX_ASKS = 4;
 
-type Plane = Pick<DataPlane, "explain" | "query">;
+/** Environment of the verbs. */
+export interface ExplainServices {
+  readonly planes: readonly Pick<DataPlane, "explain" | "query">[];
+  /** Null for an address without a name. */
+  readonly nameClient: (address: string) => string | null;
+}
 
 /** Tells what each data plane would do with a query. Throws `VerbError`. */
 export async function explain(
-  planes: readonly Plane[],
+  services: ExplainServices,
   parameters: ReadonlyMap<string, string>,
 ): Promise<ExplainAnswer> {
   const { request, question } = readQuery(parameters);
   const replies = await Promise.all(
-    planes.map((plane) => answered(plane.explain(request, EXPLAIN_MS))),
+    services.planes.map((plane) => answered(plane.explain(request, EXPLAIN_MS))),
   );
-  return { question, planes: replies.map((reply) => show(reply, request)), asked: null };
+  const planes = replies.map((reply) => {
+    const clientName = services.nameClient(reply.client);
+    return { ...show(reply, request), clientName };
+  });
+  return { question, planes, asked: null };
 }
 
 /** Number of queries being asked. */
@@ -32,11 +41,11 @@ export interface Asking {
 
 /** As `explain`, and asks the first data plane. Throws `VerbError`. */
 export async function ask(
-  planes: readonly Plane[],
+  services: ExplainServices,
   parameters: ReadonlyMap<string, string>,
   asking: Asking,
 ): Promise<ExplainAnswer> {
-  const explained = await explain(planes, parameters);
+  const explained = await explain(services, parameters);
   // Without steps, the query is refused before any plugin.
   if (explained.planes[0]!.steps.length === 0) return explained;
   if (asking.count >= MAX_ASKS) {
@@ -45,7 +54,7 @@ export async function ask(
   asking.count++;
   try {
     const { request } = readQuery(parameters);
-    const reply = await answered(planes[0]!.query(request, ASK_MS));
+    const reply = await answered(services.planes[0]!.query(request, ASK_MS));
     if (reply === null) {
       throw new VerbError("the data plane takes no more queries now: too many are waiting", 503);
     }
@@ -68,7 +77,10 @@ async function answered<T>(reply: Promise<T | undefined>): Promise<T> {
   throw new VerbError("nodens has failed at this query: see its log", 503);
 }
 
-function show(reply: ExplainReply, { listener: named }: ExplainRequest): PlaneExplanation {
+function show(
+  reply: ExplainReply,
+  { listener: named }: ExplainRequest,
+): Omit<PlaneExplanation, "clientName"> {
   const { listener, steps, ...rest } = reply;
   if (listener === null) {
     const address = named?.address.includes(":") ? `[${named.address}]` : named?.address;

@@ -30,8 +30,9 @@ export async function openControl(
   if (http === null || !mayWrite()) return null;
   // Own scheduler: crowds at other endpoints must not keep operators waiting.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
-  const observing = observeVerbs({ planes: server.planes, top: () => server.top(), clock });
-  const explaining = explainVerbs(server.planes);
+  const { planes, nameClient } = server;
+  const observing = observeVerbs({ planes, top: () => server.top(), nameClient, clock });
+  const explaining = explainVerbs({ planes, nameClient });
   const own = [...processVerbs(process, clock), ...explaining, ...observing];
   const targets = verbTargets([...own, ...verbs], {
     config: () => server.config,

@@ -15,6 +15,7 @@ const PLANE: PlaneExplanation = {
   listener: "169.254.20.10:53",
   otherListeners: ["10.96.0.10:53"],
   client: "10.0.0.7",
+  clientName: null,
   block: {
     zones: [".", "example.net."],
     place: "/etc/Corefile:1",
@@ -66,6 +67,12 @@ www.example.org. A from 10.0.0.7 over UDP with DO
 
 Deno.test("explain: the story of a query reads from top to bottom", () => {
   assert.equal(explainText(ANSWER), STORY);
+});
+
+Deno.test("explain: a client with a name has it in the title", () => {
+  const planes = [{ ...PLANE, clientName: "shop/web-1" }];
+  const [title] = explainText({ ...ANSWER, planes }).split("\n");
+  assert.equal(title, "www.example.org. A from 10.0.0.7 shop/web-1 over UDP with DO");
 });
 
 Deno.test("explain: of further data planes, what differs is told", () => {

@@ -18,14 +18,15 @@ function planeOf(simulation: Simulation) {
   };
 }
 
-type Planes = Parameters<typeof explainVerbs>[0];
+type Planes = Parameters<typeof explainVerbs>[0]["planes"];
+const nameClient = (address: string) => address === "10.0.0.7" ? "shop/web-1" : null;
 
 function run(
   planes: Planes,
   verb: "explain" | "ask",
   parameters: Record<string, string>,
 ): Promise<ExplainAnswer> {
-  return runOf(explainVerbs(planes), verb, parameters);
+  return runOf(explainVerbs({ planes, nameClient }), verb, parameters);
 }
 
 function runOf(
@@ -60,7 +61,12 @@ for (
     ],
     ["a type out of range", { name: "a", type: "TYPE65536" }, 400, /is not known/],
     ["an unknown class", { name: "a", class: "INN" }, 400, /^class "INN" is not known/],
-    ["a client that is not an address", { name: "a", from: "host" }, 400, /^from "host" is not an IP/],
+    [
+      "a client that is not an address",
+      { name: "a", from: "host" },
+      400,
+      /^from "host" is not an IP/,
+    ],
     ["a client with a scope", { name: "a", from: "fe80::1%eth0" }, 400, /is not an IP address/],
     ["a listener without port", { name: "a", listener: "192.0.2.1" }, 400, /address and port/],
     ["a listener's port 0", { name: "a", listener: "192.0.2.1:0" }, 400, /address and port/],
@@ -104,6 +110,15 @@ Deno.test("explain: the question is told in normal form", async () => {
   assert.equal(asked, null);
 });
 
+Deno.test("explain: a client's name is told", async () => {
+  const named = await run(whoami(), "explain", { name: "a", from: "10.0.0.7" });
+  const other = await run(whoami(), "explain", { name: "a", from: "10.0.0.8" });
+  assert.deepEqual(
+    [named, other].map(({ planes }) => planes[0]!.clientName),
+    ["shop/web-1", null],
+  );
+});
+
 Deno.test("ask: only the first data plane is asked, and all explain", async () => {
   const simulations = [1, 2].map(() => new Simulation(". {\ncache\nforward . 10.0.0.1\n}"));
   for (const one of simulations) one.upstream("10.0.0.1:53", answering());
@@ -127,7 +142,7 @@ Deno.test("ask: four wait at most; after their answers others are asked", async 
     ...whoami()[0]!,
     query: () => new Promise<null>((resolve) => waiting.push(resolve)),
   };
-  const verbs = explainVerbs([plane]);
+  const verbs = explainVerbs({ planes: [plane], nameClient });
   const ask = () => runOf(verbs, "ask", { name: "example.org" });
   const four = [1, 2, 3, 4].map(ask);
   await until(() => waiting.length === 4);

@@ -43,8 +43,8 @@ export function explainText({ question, planes, asked }: ExplainAnswer): string 
   const { name, type, class: qclass, transport, dnssec, checkingDisabled } = question;
   const flags = `${dnssec ? " with DO" : ""}${checkingDisabled ? " with CD" : ""}`;
   const shownClass = qclass === "IN" ? "" : `${qclass} `;
-  const title =
-    `${name} ${shownClass}${type} from ${first.client} over ${transport.toUpperCase()}${flags}`;
+  const who = first.clientName === null ? first.client : `${first.client} ${first.clientName}`;
+  const title = `${name} ${shownClass}${type} from ${who} over ${transport.toUpperCase()}${flags}`;
   const width = Math.max(...["listener", ...first.steps.map(({ plugin }) => plugin)]
     .map(({ length }) => length)) + 2;
   const row = (head: string, text: string) => `${INDENT}${head.padEnd(width)}${text}`;
