@@ -1,6 +1,6 @@
 import { EDE, FLAG, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange/exchange.ts";
+import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, type Handler, NEXT } from "../../engine/handler.ts";
 import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
@@ -10,6 +10,7 @@ import { ZoneTable } from "../../engine/question/zones.ts";
 import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { CacheMetrics } from "./metrics.ts";
+import { PinnedNames } from "./pinned/pinned_names.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
@@ -35,6 +36,7 @@ class CacheHandler implements Handler {
   readonly #zones: ZoneTable<true> | null;
   readonly #disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
   readonly #stale: StaleServer;
+  readonly #pinned: PinnedNames | null;
   /** Client subnets are passed on. */
   readonly #ecs: boolean;
   readonly #scanner = new ResponseScanner();
@@ -66,10 +68,25 @@ class CacheHandler implements Handler {
     this.#metrics = new CacheMetrics(environment, options.zones, this.#content);
     this.#stale = new StaleServer(this.#content, this.#metrics, { options, engine, position, ecs });
     if (inherits) previous.#metrics.retire(this.#metrics);
+    this.#pinned = this.#pin(environment, previous instanceof CacheHandler ? previous : null);
     this.#metrics.publish();
   }
 
+  #pin(environment: HandlerEnvironment, previous: CacheHandler | null): PinnedNames | null {
+    const { keep = [], zones } = this.#options;
+    const content = this.#content;
+    const dropped = previous === null || previous.#content === content ? null : previous.#content;
+    if (previous !== null && previous.#pinned !== null) previous.#pinned.stop(dropped === null);
+    if (keep.length === 0) return null;
+    return new PinnedNames({ names: keep, content, dropped, environment, zones });
+  }
+
+  joined(chain: Chain): void {
+    this.#pinned?.join(chain);
+  }
+
   stop(): void {
+    this.#pinned?.stop();
     this.#metrics.retire();
   }
 
@@ -87,7 +104,7 @@ class CacheHandler implements Handler {
       values[counters.hitsSuccess]!++;
     } else {
       if (content.prefersPositive && content.isPositive(row, now)) {
-        return this.#stale.serve(exchange, store, row, now);
+        return this.#serveStale(exchange, store, row, now);
       }
       store = content.denial;
       row = store.find(exchange, now);
@@ -125,6 +142,7 @@ class CacheHandler implements Handler {
       this.#metrics.publish(exchange.listener);
     }
     this.#stale.conclude(exchange, kind, now);
+    if (this.#pinned !== null) this.#pinned.concluded(exchange);
   }
 
   ask(request: unknown): unknown {
@@ -157,9 +175,9 @@ class CacheHandler implements Handler {
   #withoutFresh(exchange: Exchange, now: number): Verdict {
     const { values } = this.#engine;
     const content = this.#content;
-    if (this.#stale.serves) {
+    if (this.#stale.serves || this.#pinned !== null) {
       const store = content.findStale(exchange, now);
-      if (store !== null) return this.#stale.serve(exchange, store, content.staleRow, now);
+      if (store !== null) return this.#serveStale(exchange, store, content.staleRow, now);
     }
     const { failures } = content;
     const row = failures.find(exchange, now);
@@ -172,6 +190,11 @@ class CacheHandler implements Handler {
     }
     values[this.#metrics.of(exchange.listener).misses]!++;
     return NEXT;
+  }
+
+  #serveStale(exchange: Exchange, store: Store, row: number, now: number): Verdict {
+    if (store.isPinned(row)) return this.#stale.servePinned(exchange, store, row);
+    return this.#stale.serve(exchange, store, row, now);
   }
 
   #isPrefetchDue(store: Store, row: number, remaining: number, now: number): boolean {

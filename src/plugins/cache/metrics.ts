@@ -2,7 +2,7 @@ import type { EngineServices, HandlerEnvironment } from "../../engine/handler.ts
 import type { CacheContent } from "./content.ts";
 
 /** Values of the label `reason`. */
-export type StaleReason = "immediate" | "recheck" | "failure" | "timeout";
+export type StaleReason = "immediate" | "recheck" | "failure" | "timeout" | "pinned";
 
 /** Counter indices per listener; see README.md. */
 export type CacheCounters = Readonly<ReturnType<typeof makeCounters>>;
@@ -49,6 +49,7 @@ export class CacheMetrics {
       recheck: stale("recheck"),
       failure: stale("failure"),
       timeout: stale("timeout"),
+      pinned: stale("pinned"),
     };
   }
 

@@ -20,6 +20,17 @@ export interface CacheOptions {
   preferPositive: boolean;
   capacityBytes: number | null;
   persist: { file: string; intervalMs: number } | null;
+  /** Absent without. */
+  keep?: PinnedName[];
+  /** Zones of clusters; absent without. */
+  searchCut?: string[];
+}
+
+/** A name whose answers stay in the cache. */
+export interface PinnedName {
+  /** Normalised. */
+  name: string;
+  types: number[];
 }
 
 /** Options of `serve_stale` (RFC 8767). */
@@ -39,6 +50,6 @@ export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
 }
 
 function essentials(options: CacheOptions): Partial<CacheOptions> {
-  const { prefetch: _prefetch, persist: _persist, capacityBytes: _bytes, ...rest } = options;
+  const { prefetch, persist, capacityBytes, keep, searchCut, ...rest } = options;
   return rest;
 }

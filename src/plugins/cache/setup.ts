@@ -10,6 +10,8 @@ import { quote } from "../../corefile/quote.ts";
 import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
+import { checkKeep, describeKeep, readKeep } from "./setup_keep.ts";
+import { checkSearchCut, readSearchCut } from "./setup_search_cut.ts";
 import { readServeStale } from "./setup_stale.ts";
 
 /** `least` as in CoreDNS; `max` is a table's limit. */
@@ -58,14 +60,17 @@ function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): voi
   }
 }
 
-function describeCache({ success, denial, serveStale, persist, zones }: CacheOptions): string {
+function describeCache(options: CacheOptions): string {
+  const { success, denial, serveStale, persist, zones, keep = [], searchCut = [] } = options;
   const of = zones.includes(".") ? "answers" : `answers for ${zones.join(", ")}`;
   const stale = serveStale === null || serveStale.durationMs === 0
     ? ""
     : `, stale ones for ${formatDuration(serveStale.durationMs)} more while no upstream answers`;
   const persisted = persist === null ? "" : `, and persisted in ${persist.file}`;
   return `${of} are cached for up to ${success.maxTtlSeconds} s, denials for up to ` +
-    `${denial.maxTtlSeconds} s${stale}${persisted}`;
+    `${denial.maxTtlSeconds} s${stale}${persisted}` +
+    (keep.length === 0 ? "" : `; always kept: ${keep.map(describeKeep).join(", ")}`) +
+    (searchCut.length === 0 ? "" : `; denials of ${searchCut.join(", ")} count for names below`);
 }
 
 function readCache(controller: Controller): CacheOptions {
@@ -106,6 +111,8 @@ function readCache(controller: Controller): CacheOptions {
   if (options.preferPositive && options.serveStale === null) {
     throw tokens.error("serve_stale_policy needs serve_stale (add it, or remove the policy)");
   }
+  checkKeep(options, controller);
+  checkSearchCut(options, controller);
   return options;
 }
 
@@ -139,6 +146,8 @@ function readOptions(options: CacheOptions, controller: Controller): void {
     keepttl: () => options.keepTtl = true,
     capacity_bytes: () => options.capacityBytes = readCapacityBytes(tokens),
     persist: () => options.persist = readPersist(controller),
+    keep: () => readKeep(tokens, options.keep ??= []),
+    search_cut: () => readSearchCut(tokens, options.searchCut ??= []),
   });
 }
 

@@ -6,7 +6,7 @@
  *   2 length      bytes of the message | records << 16 | has subnet << 29 | has error << 30
  *   3 stored      time of insertion; times are tenths of a second
  *   4 ttl         seconds
- *   5 state       qtype << 16 | owner << 5 | uses << 3 | queue, CD, DO
+ *   5 state       qtype << 16 | pinned << 15 | owner << 5 | uses << 3 | queue, CD, DO
  *   6 hits        queries without a gap, for prefetching
  *   7 seen        time of the last of them
  *   8 next        newer row of its queue
@@ -39,7 +39,9 @@ export const DO = 1,
   IN_MAIN = 4,
   USES_SHIFT = 3,
   USES = 3 << USES_SHIFT,
-  OWNER_SHIFT = 5;
+  OWNER_SHIFT = 5,
+  /** Never evicted (`keep`). */
+  PINNED = 1 << 15;
 const OWNER = 1023 << OWNER_SHIFT;
 
 /** Persisted bits of STATE. */

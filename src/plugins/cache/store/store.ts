@@ -14,6 +14,8 @@ const FIRST_ROWS = 1 << 20;
 const SWEEP = { always: 4, full: 64 } as const;
 /** Without the block: a row, and up to eight bytes of the index. */
 const ENTRY_BYTES = 4 * ROW.STRIDE + 8;
+/** Share of the capacity that pinned entries may take; those of all names of `keep` fit the least. */
+const PINNED_SHARE = 1 / 2;
 /** Exceeds any fit. */
 const FRESH = 256;
 
@@ -37,6 +39,7 @@ export class Store extends Entries implements LimitedStore {
   size = 0;
   /** Live entries evicted. */
   evictions = 0;
+  pinnedBytes = 0;
 
   constructor(wanted: number, options: StoreOptions = {}) {
     const { memory = new MemoryLimit(), graceSeconds = 0, subnets = "none" } = options;
@@ -132,9 +135,10 @@ export class Store extends Entries implements LimitedStore {
       const state = this.table[old + ROW.STATE]!;
       hits = this.table[old + ROW.HITS]!;
       seen = this.table[old + ROW.SEEN]!;
-      standing = state & (ROW.USES | ROW.IN_MAIN);
+      standing = state & (ROW.USES | ROW.IN_MAIN | ROW.PINNED);
       owner = ROW.ownerOf(state);
       this.remove(old);
+      if (!this.#memory.allowsPinned(size + ENTRY_BYTES)) standing &= ~ROW.PINNED;
     } else {
       if (this.size >= this.#capacity) this.#sweep(now, SWEEP.full);
       while (this.size >= this.#capacity) this.evict(now, "entries");
@@ -163,7 +167,7 @@ export class Store extends Entries implements LimitedStore {
     rows[row + ROW.HITS] = hits;
     rows[row + ROW.SEEN] = seen;
     rows[row + ROW.RECHECK] = now;
-    this.#countOwner(owner, 1, size);
+    this.#count(row, 1, size);
     this.#eviction.push(rows, row);
     this.#index.add(rows, row);
     this.size++;
@@ -183,12 +187,39 @@ export class Store extends Entries implements LimitedStore {
     this.#eviction.push(rows, row);
   }
 
+  isPinned(row: number): boolean {
+    return (this.table[row + ROW.STATE]! & ROW.PINNED) !== 0;
+  }
+
+  /** Keeps a row from eviction; false if pinned rows take their share already. */
+  pin(row: number): boolean {
+    if (this.isPinned(row)) return true;
+    const fits = this.#eviction.pinned + 1 <= this.#capacity * PINNED_SHARE &&
+      this.#memory.allowsPinned(this.blockSize(row) + ENTRY_BYTES);
+    if (fits) this.#setPinned(row, ROW.PINNED);
+    return fits;
+  }
+
+  unpin(row: number): void {
+    if (this.isPinned(row)) this.#setPinned(row, 0);
+  }
+
+  #setPinned(row: number, pinned: number): void {
+    const rows = this.table;
+    const size = this.blockSize(row);
+    this.#eviction.take(rows, row);
+    this.#count(row, -1, size);
+    rows[row + ROW.STATE] = (rows[row + ROW.STATE]! & ~ROW.PINNED) | pinned;
+    this.#count(row, 1, size);
+    this.#eviction.push(rows, row);
+  }
+
   remove(row: number): void {
     const rows = this.table;
     const size = this.blockSize(row);
     this.#index.remove(rows, row);
     this.#eviction.take(rows, row);
-    this.#countOwner(ROW.ownerOf(rows[row + ROW.STATE]!), -1, size);
+    this.#count(row, -1, size);
     this.arena.free(rows[row + ROW.ADDRESS]!);
     rows[row + ROW.ADDRESS] = -1;
     rows[row + ROW.CHAIN] = this.#freeRow;
@@ -197,7 +228,7 @@ export class Store extends Entries implements LimitedStore {
   }
 
   evict(now: number, shortage: Shortage): void {
-    const entries = Math.min(this.size, this.#capacity);
+    const entries = Math.min(this.#eviction.evictable, this.#capacity);
     const row = this.#eviction.choose(this.table, now, shortage, entries);
     if (this.remaining(row, now) > 0) this.evictions++;
     this.remove(row);
@@ -239,7 +270,7 @@ export class Store extends Entries implements LimitedStore {
       if (this.#sweepAt >= this.#rowCount * ROW.STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
       this.#sweepAt += ROW.STRIDE;
-      if (this.table[row + ROW.ADDRESS] === -1) continue;
+      if (this.table[row + ROW.ADDRESS] === -1 || this.isPinned(row)) continue;
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
       // Used names return to the main queue.
       if ((this.table[row + ROW.STATE]! & (ROW.IN_MAIN | ROW.USES)) !== 0) {
@@ -249,7 +280,13 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  #countOwner(owner: number, entries: 1 | -1, size: number): void {
+  /** Pinned entries do not count for their owners. */
+  #count(row: number, entries: 1 | -1, size: number): void {
+    if (this.isPinned(row)) {
+      this.pinnedBytes += entries * (size + ENTRY_BYTES);
+      return;
+    }
+    const owner = ROW.ownerOf(this.table[row + ROW.STATE]!);
     this.#eviction.entries.add(owner, entries);
     this.#eviction.bytes.add(owner, entries * (size + ENTRY_BYTES));
   }
