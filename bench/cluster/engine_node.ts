@@ -105,7 +105,7 @@ export class EngineNode implements NodeDns {
       log: () => {},
     });
     this.#timerMs = Infinity;
-    this.#engine.advance(this.#agenda.nowMs);
+    this.#engine.nowMs = this.#agenda.nowMs;
     this.#engine.configure(config);
     this.#load(downMs);
   }
@@ -114,7 +114,7 @@ export class EngineNode implements NodeDns {
   #enter(work: () => void, io = this.#io): void {
     if (io !== this.#io) return;
     const engine = this.#engine;
-    engine.advance(this.#agenda.nowMs);
+    engine.nowMs = this.#agenda.nowMs;
     work();
     if (engine.nextDeadlineMs <= this.#agenda.nowMs) engine.runTimers();
     if (engine.nextDeadlineMs < this.#timerMs) this.#setTimer(engine.nextDeadlineMs, io);
@@ -134,11 +134,11 @@ export class EngineNode implements NodeDns {
   #save(): { block: number; position: number; bytes: Uint8Array }[] {
     const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
     const slices = [];
-    this.#engine.advance(this.#agenda.nowMs);
+    this.#engine.nowMs = this.#agenda.nowMs;
     for (const { block, position } of this.#caches()) {
       for (let from: SaveReply["next"] = SNAPSHOT_START; from !== null;) {
         const request = { type: "save", memory, from };
-        const reply = this.#engine.ask(block, position, request) as SaveReply;
+        const reply = this.#engine.blocks.ask(block, position, request) as SaveReply;
         const bytes = new Uint8Array(reply.sizeBytes);
         bytes.set(new Uint8Array(memory, 0, reply.sizeBytes));
         if (reply.entries > 0) slices.push({ block, position, bytes });
@@ -152,7 +152,7 @@ export class EngineNode implements NodeDns {
     for (const { block, position, bytes } of this.#kept) {
       const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
       new Uint8Array(memory).set(bytes);
-      this.#engine.ask(block, position, {
+      this.#engine.blocks.ask(block, position, {
         type: "load",
         memory,
         sizeBytes: bytes.length,

@@ -1,5 +1,4 @@
-import { HEADER_SIZE, MAX_MESSAGE_SIZE } from "./constants.ts";
-import { isDnssecType } from "./dnssec_types.ts";
+import { HEADER_SIZE, isDnssecType, MAX_MESSAGE_SIZE } from "./constants.ts";
 import { NameWriter } from "./names/name_writer.ts";
 import { passName } from "./names/walk.ts";
 import { layoutOf, mayCompressData, NAME, stepOver } from "./record_layout.ts";

@@ -53,6 +53,12 @@ export const TYPE = {
   ANY: 255,
 } as const;
 
+/** Validation-only types (RFC 4035 section 3.2.1, RFC 5155). */
+export function isDnssecType(type: number): boolean {
+  return type === TYPE.RRSIG || type === TYPE.NSEC || type === TYPE.NSEC3 ||
+    type === TYPE.DNSKEY || type === TYPE.DS;
+}
+
 /** RFC 1035 section 3.2.4. */
 export const CLASS = { IN: 1, CH: 3, ANY: 255 } as const;
 

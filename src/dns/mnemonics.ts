@@ -27,48 +27,26 @@ const RCODE_ALIASES = new Map([["NOTIMPL", 4], ["STATEFULTYPENOTIMP", 11], ["BAD
 const FLAGS = (["QR", "AA", "TC", "RD", "RA", "Z", "AD", "CD"] as const)
   .map((name) => [FLAG[name], name.toLowerCase()] as const);
 
-const TYPE_TEXT = texts(TYPES);
-const CLASS_TEXT = texts(CLASSES);
-const RCODE_TEXT = texts(RCODES);
-const OPCODE_TEXT = texts(OPCODES);
-
 /** Names of response codes. */
 export const RCODE_NAMES: readonly string[] = [...RCODES.keys()];
 
 /** `A`, or `TYPE65280` (RFC 3597 section 5). */
-export function typeText(type: number): string {
-  return TYPE_TEXT.get(type) ?? `TYPE${type}`;
-}
-
+export const typeText: (type: number) => string = textOf(TYPES, "TYPE");
 /** Type of `A` or `TYPEnnn` in any case, or null. */
-export function typeNumber(text: string): number | null {
-  return lookUp(TYPES, text, /^TYPE([0-9]{1,5})$/i);
-}
-
+export const typeNumber: (text: string) => number | null = numberOf(TYPES, "TYPE");
 /** `IN`, or `CLASS32` (RFC 3597 section 5). */
-export function classText(qclass: number): string {
-  return CLASS_TEXT.get(qclass) ?? `CLASS${qclass}`;
-}
-
+export const classText: (qclass: number) => string = textOf(CLASSES, "CLASS");
 /** Class of `IN` or `CLASSnnn` in any case, or null. */
-export function classNumber(text: string): number | null {
-  return lookUp(CLASSES, text, /^CLASS([0-9]{1,5})$/i);
-}
-
+export const classNumber: (text: string) => number | null = numberOf(CLASSES, "CLASS");
 /** `NXDOMAIN`, or `RCODE24`. */
-export function rcodeText(rcode: number): string {
-  return RCODE_TEXT.get(rcode) ?? `RCODE${rcode}`;
-}
+export const rcodeText: (rcode: number) => string = textOf(RCODES, "RCODE");
+/** `QUERY`, or `OPCODE3`. */
+export const opcodeText: (opcode: number) => string = textOf(OPCODES, "OPCODE");
 
 /** Code of `NXDOMAIN` in any case, or null. */
 export function rcodeNumber(text: string): number | null {
   const name = text.toUpperCase();
   return RCODES.get(name) ?? RCODE_ALIASES.get(name) ?? null;
-}
-
-/** `QUERY`, or `OPCODE3`. */
-export function opcodeText(opcode: number): string {
-  return OPCODE_TEXT.get(opcode) ?? `OPCODE${opcode}`;
 }
 
 /** Header flags: `qr,rd,ra`. */
@@ -88,17 +66,15 @@ function numbers(rows: Names): ReadonlyMap<string, number> {
   );
 }
 
-function texts(numbers: ReadonlyMap<string, number>): ReadonlyMap<number, string> {
-  return new Map([...numbers].map(([text, number]) => [number, text]));
+function textOf(numbers: ReadonlyMap<string, number>, prefix: string): (number: number) => string {
+  const texts = new Map([...numbers].map(([text, number]) => [number, text]));
+  return (number) => texts.get(number) ?? `${prefix}${number}`;
 }
 
-function lookUp(
-  numbers: ReadonlyMap<string, number>,
-  text: string,
-  numeric: RegExp,
-): number | null {
-  const known = numbers.get(text.toUpperCase());
-  if (known !== undefined) return known;
-  const number = Number(numeric.exec(text)?.[1] ?? Infinity);
-  return number <= 0xffff ? number : null;
+function numberOf(numbers: ReadonlyMap<string, number>, prefix: string) {
+  const numeric = new RegExp(`^${prefix}([0-9]{1,5})$`, "i");
+  return (text: string) => {
+    const number = numbers.get(text.toUpperCase()) ?? Number(numeric.exec(text)?.[1] ?? Infinity);
+    return number <= 0xffff ? number : null;
+  };
 }

@@ -60,13 +60,7 @@ export function layoutOf(type: number): Layout {
 }
 
 /** Whether data in [at, end) matches its layout. */
-export function hasGoodData(
-  bytes: Uint8Array,
-  names: NameReader,
-  type: number,
-  at: number,
-  end: number,
-): boolean {
+export function hasGoodData(names: NameReader, type: number, at: number, end: number): boolean {
   if (type === TYPE.A) return end - at === 4;
   if (type === TYPE.AAAA) return end - at === 16;
   const layout = LAYOUTS.get(type);
@@ -74,7 +68,7 @@ export function hasGoodData(
   let next = at;
   for (let i = 0; i < layout.length; i++) {
     const step = layout[i]!;
-    next = step === NAME ? names.skip(next) : stepOver(bytes, step, next, end);
+    next = step === NAME ? names.skip(next) : stepOver(names.bytes, step, next, end);
     if (next < 0 || next > end) return false;
   }
   return next === end;

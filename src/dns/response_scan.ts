@@ -104,7 +104,7 @@ export class ResponseScanner {
       }
       this.ttls[kept++] = at + 4 - start;
       names.records = kept;
-      if (!hasGoodData(bytes, names, type, dataAt, next)) return false;
+      if (!hasGoodData(names, type, dataAt, next)) return false;
       const ttl = view.getUint32(at + 4);
       // The highest bit means zero (RFC 2181 section 8).
       const seconds = ttl > 0x7fffffff ? 0 : ttl;

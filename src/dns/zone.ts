@@ -3,12 +3,8 @@ import { formatName, parseName } from "./name.ts";
 
 /** Lower-cases; adds the final dot. Throws if invalid. */
 export function normalizeZone(text: string): string {
-  const name = parseName(text);
-  // Length octets are smaller than letters.
-  for (let i = 0; i < name.length; i++) {
-    if (name[i]! >= 0x41 && name[i]! <= 0x5a) name[i]! += 0x20;
-  }
-  return formatName(name);
+  // Other octets are escaped, so only ASCII letters change.
+  return formatName(parseName(text)).toLowerCase();
 }
 
 /** Whether a name is a zone's or below it. Both are normalized. */

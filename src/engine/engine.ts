@@ -1,9 +1,8 @@
-import type { Config, StreamTimeouts } from "../config/types.ts";
+import type { Config } from "../config/types.ts";
 import { Address } from "../dns/address.ts";
 import { FLAG, RCODE } from "../dns/constants.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Blocks } from "./chain/blocks.ts";
-import { HandlerChain } from "./chain/chain.ts";
 import { ClientResponses } from "./clients/responses.ts";
 import type { StreamLimits } from "./clients/stream_limits.ts";
 import { ClientStreams } from "./clients/streams.ts";
@@ -14,6 +13,7 @@ import {
   DROP,
   type Exchange,
   NEXT,
+  NO_CHAIN,
   TCP,
   WAIT,
 } from "./exchange/exchange.ts";
@@ -21,14 +21,13 @@ import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts"
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
-import type { Io, StreamHandler } from "./io.ts";
+import type { Io } from "./io.ts";
 import { Memory } from "./memory.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { isProbe } from "./question/probe.ts";
 import { Response } from "./response/response.ts";
 import { ResponseWriter } from "./response/writer.ts";
 import { Timers } from "./timers.ts";
-import type { Traffic } from "./traffic.ts";
 
 /** Largest message, length, and slack for word copies. */
 const OUT_SIZE = 65535 + 2 + 8 + 7;
@@ -53,11 +52,26 @@ export interface EngineOptions {
 /** Far above the needs of the miss benchmark. */
 const MAX_EXCHANGES = 6144;
 
+/** What drivers use of the engine. */
+export type Traffic = Pick<
+  Engine,
+  | "nowMs"
+  | "timers"
+  | "values"
+  | "buffers"
+  | "nextDeadlineMs"
+  | "waiting"
+  | "streams"
+  | "runTimers"
+  | "datagram"
+>;
+
 /**
  * State machine of the data plane. Handlers use `EngineServices`, drivers `Traffic`, the control
- * plane `configure`, `deliver`, `ask` and `unready`.
+ * plane `configure` and `blocks`.
  */
-export class Engine implements EngineServices, Traffic {
+export class Engine implements EngineServices {
+  /** Monotonic; set by the driver, once a batch. */
   nowMs = 0;
   readonly timers = new Timers();
   readonly buffers = new BufferPool(POOL_BYTES);
@@ -72,19 +86,16 @@ export class Engine implements EngineServices, Traffic {
   readonly wallMs: () => number;
   readonly hashKey: HashKey;
   readonly streams: ClientStreams;
+  readonly blocks: Blocks;
 
-  readonly #limits: Partial<StreamLimits> | undefined;
-  readonly #blocks: Blocks;
   readonly #clientKey: HashKey;
   readonly #client = new Address();
   readonly #pool: ExchangePool;
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure = new Response(new Memory(512));
-  readonly #empty = new HandlerChain([]);
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
-  #timeouts: StreamTimeouts[] = [];
 
   constructor(options: EngineOptions) {
     const { counters } = options;
@@ -97,55 +108,27 @@ export class Engine implements EngineServices, Traffic {
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
-    this.#limits = options.limits;
-    this.#blocks = new Blocks(options.handlers);
+    this.blocks = new Blocks(options.handlers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
-    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES, this.#empty);
+    this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES);
     this.#current = this.#pool.fresh();
-    this.streams = new ClientStreams(this);
+    this.streams = new ClientStreams(this, options.limits);
   }
 
   /** Waiting queries keep their chains. Listeners must keep their index (`alignListeners`). */
   configure(config: Config): void {
-    this.#blocks.configure(config, this);
+    this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
-    const { streamBytes } = config;
-    this.streams.configure({
-      ...streamBytes !== undefined && { bytes: streamBytes },
-      ...this.#limits,
-    });
-    this.#timeouts = config.listeners.map(({ timeouts }) => timeouts ?? {});
+    this.streams.configure(config);
   }
 
-  retireStreams(listeners: ReadonlySet<number>): void {
-    for (const one of this.streams.list()) if (listeners.has(one.listener)) one.retire();
-  }
-
-  drainStreams(): void {
-    for (const one of this.streams.list()) one.drain();
-  }
-
-  deliver(block: number, position: number, data: unknown): void {
-    this.#blocks.handlerAt(block, position)?.receive?.(data);
-  }
-
-  ask(block: number, position: number, request: unknown): unknown {
-    return this.#blocks.handlerAt(block, position)?.ask?.(request);
-  }
-
-  unready(): [block: number, plugin: string][] {
-    return this.#blocks.unready();
-  }
-
-  advance(nowMs: number): void {
-    this.nowMs = nowMs;
-  }
-
+  /** Of `runTimers`, or Infinity. */
   get nextDeadlineMs(): number {
     return this.streams.waiting ? this.nowMs : this.timers.nextMs;
   }
 
+  /** Also reads from streams in turn. */
   runTimers(): void {
     this.timers.run(this.nowMs);
     this.streams.runTurns();
@@ -155,14 +138,14 @@ export class Engine implements EngineServices, Traffic {
     return this.#pool.used;
   }
 
-  get openStreams(): number {
-    return this.streams.size;
-  }
-
   get exchanges(): number {
     return this.#pool.size;
   }
 
+  /**
+   * Handles a UDP query in a receive slot. Returns the response's length, 0 for none yet;
+   * `outOffset` is a multiple of eight with room for 4096 + 7 bytes.
+   */
   datagram(
     listener: number,
     slot: number,
@@ -174,24 +157,7 @@ export class Engine implements EngineServices, Traffic {
   ): number {
     this.#slot.id = slot;
     this.values[COUNTER.UDP_QUERIES]!++;
-    return this.#query(this.#slot, listener, memory, offset, length, out, outOffset);
-  }
-
-  /** As `datagram`, for a stream: up to 65,535 bytes. */
-  streamQuery(
-    stream: StreamOrigin,
-    memory: Memory,
-    offset: number,
-    length: number,
-    out: Memory,
-    outOffset: number,
-  ): number {
-    this.values[COUNTER.TCP_QUERIES]!++;
-    return this.#query(stream, stream.listener, memory, offset, length, out, outOffset);
-  }
-
-  accept(listener: number, stream: number): StreamHandler | null {
-    return this.streams.accept(listener, stream, this.#timeouts[listener] ?? {});
+    return this.query(this.#slot, listener, memory, offset, length, out, outOffset);
   }
 
   park(exchange: Exchange): Exchange | null {
@@ -230,11 +196,11 @@ export class Engine implements EngineServices, Traffic {
     this.#finish(exchange);
   }
 
-  refresh(exchange: Exchange, position: number): boolean {
+  askBelow(exchange: Exchange, position: number): boolean {
     if (!this.#admit(exchange)) return false;
-    const own = this.#pool.fresh();
-    own.beginOwn(exchange, position);
-    if (this.#descend(own, position + 1) !== WAIT) this.#finish(own);
+    const internal = this.#pool.fresh();
+    internal.beginInternal(exchange, position);
+    if (this.#descend(internal, position + 1) !== WAIT) this.#finish(internal);
     return true;
   }
 
@@ -272,7 +238,8 @@ export class Engine implements EngineServices, Traffic {
     return this.#failure;
   }
 
-  #query(
+  /** As `datagram`; a stream's response has up to 65,535 bytes. */
+  query(
     origin: Origin,
     listener: number,
     memory: Memory,
@@ -293,26 +260,23 @@ export class Engine implements EngineServices, Traffic {
       this.values[COUNTER.DROPPED]!++;
       return 0;
     }
-    const route = this.#blocks.route(exchange);
-    const chain = route?.chain ?? this.#empty;
-    exchange.chain = chain;
+    const route = this.blocks.route(exchange);
+    exchange.chain = route?.chain ?? NO_CHAIN;
     if (rcode !== RCODE.NOERROR) return this.#refuse(exchange, rcode, out, outOffset);
-    if (route === null || !chain.serves(exchange.qclass)) {
+    if (route === null || !route.chain.serves(exchange.qclass)) {
       return this.#refuse(exchange, RCODE.REFUSED, out, outOffset);
     }
     exchange.zone = route.zone;
     const verdict = this.#descend(exchange, 0);
     if (verdict === WAIT) return 0;
-    const size = verdict === DROP
-      ? 0
-      : this.#responses.write(exchange, exchange.response!, out, outOffset);
-    chain.sent(exchange, size);
+    const size = verdict === DROP ? 0 : this.#responses.write(exchange, out, outOffset);
+    route.chain.sent(exchange, size);
     return size;
   }
 
   #refuse(exchange: Exchange, rcode: number, out: Memory, outOffset: number): number {
-    const response = this.failure(exchange, rcode);
-    const length = this.#responses.write(exchange, response, out, outOffset);
+    exchange.response = this.failure(exchange, rcode);
+    const length = this.#responses.write(exchange, out, outOffset);
     // Echo unknown opcodes (RFC 1035 section 4.1.1).
     const opcode = exchange.flags & FLAG.OPCODE;
     if (opcode !== 0) {
@@ -322,10 +286,9 @@ export class Engine implements EngineServices, Traffic {
       this.values[exchange.transport === TCP ? COUNTER.PROBES_TCP : COUNTER.PROBES]!++;
     } else {
       this.values[COUNTER.REFUSED]!++;
-      exchange.response = response;
       exchange.zone = -1;
       exchange.answeredBy = -1;
-      this.#blocks.observerOf(exchange.listener)?.sent?.(exchange, length);
+      this.blocks.observers[exchange.listener]?.sent?.(exchange, length);
     }
     return length;
   }
@@ -339,7 +302,7 @@ export class Engine implements EngineServices, Traffic {
     if (exchange.error === "") exchange.error = "no next plugin found";
     exchange.response = this.failure(exchange, RCODE.SERVFAIL);
     exchange.answeredBy = -1;
-    return chain.rise(exchange, chain.length) ? WAIT : ANSWERED;
+    return chain.rise(exchange, Infinity) ? WAIT : ANSWERED;
   }
 
   #finish(exchange: Exchange): void {
@@ -354,7 +317,7 @@ export class Engine implements EngineServices, Traffic {
     let length = 0;
     stream.outstanding--;
     if (response !== null && !stream.gone) {
-      length = this.#responses.write(exchange, response, this.#out, 8);
+      length = this.#responses.write(exchange, this.#out, 8);
       this.#out.view.setUint16(6, length);
       stream.answer(this.#out, 6, length + 2);
     }
@@ -366,7 +329,7 @@ export class Engine implements EngineServices, Traffic {
   #answerDatagram(exchange: Exchange, address: number): void {
     const { response, chain } = exchange;
     const sends = response !== null && !this.#responses.discards(exchange, response);
-    const length = sends ? this.#responses.write(exchange, response, this.#out, 0) : 0;
+    const length = sends ? this.#responses.write(exchange, this.#out, 0) : 0;
     chain.sent(exchange, length);
     if (sends) this.io.reply(address, this.#out, 0, length);
     else this.io.forget(address);

@@ -16,9 +16,7 @@ export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/exchange.ts
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** Structured values of a log line. */
-export type LogFields = Readonly<
-  Record<string, string | number | boolean | readonly string[]>
->;
+export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** A plugin in a server block. Never throws on client or upstream input. */
 export interface Handler {
@@ -90,7 +88,7 @@ export interface EngineServices {
   /**
    * Starts an internal query below `position`, where its response stops; false if too many wait.
    */
-  refresh(exchange: Exchange, position: number): boolean;
+  askBelow(exchange: Exchange, position: number): boolean;
   /** One of `CLIENT_BUCKETS`; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;

@@ -13,16 +13,11 @@ const LIMIT_MS = 10_000;
 /** Valid during the call; null if none. */
 export type Answered = (response: Response | null) => void;
 
-interface Pending {
-  readonly answered: Answered;
-  readonly timer: Timer;
-}
-
 /** A handler's questions for a client: an alias's target, DNS64. Responses go through `receive`. */
 export class Subqueries {
   readonly #engine: EngineServices;
   readonly #position: number;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, { answered: Answered; timer: Timer }>();
   #lastId = 0;
 
   /** @param position - in the chain */
@@ -48,7 +43,7 @@ export class Subqueries {
     engine.timers.set(timer, engine.nowMs + LIMIT_MS);
     const question = this.question(exchange, name, qtype);
     question.id = id;
-    if (!engine.refresh(question, this.#position)) this.#end(id, null);
+    if (!engine.askBelow(question, this.#position)) this.#end(id, null);
   }
 
   /**

@@ -9,7 +9,7 @@ import type {
   StreamHandler,
 } from "../engine/io.ts";
 import type { Memory } from "../engine/memory.ts";
-import type { Traffic } from "../engine/traffic.ts";
+import type { Traffic } from "../engine/engine.ts";
 import type { FileShares } from "./file_shares.ts";
 import { Lane, LANE_STREAMS } from "./lane.ts";
 import type { LaneLink } from "./lane_link.ts";
@@ -80,7 +80,7 @@ export abstract class Driver implements Io {
   }
 
   get drained(): boolean {
-    return this.engine.waiting === 0 && this.engine.openStreams === 0;
+    return this.engine.waiting === 0 && this.engine.streams.size === 0;
   }
 
   /** If `link` is null, new streams fail with `why`. */

@@ -13,7 +13,7 @@ const MAX_HOST_SIZE = 253;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /** A TO without scheme: `ADDRESS[%SCOPE][%NAME][:PORT]` or `HOST[%NAME][:PORT]`. */
-export interface Endpoint {
+export interface WrittenEndpoint {
   /** An address with scope, or a lower-case name without final dot. */
   host: string;
   isAddress: boolean;
@@ -25,7 +25,7 @@ export interface Endpoint {
  * Parses a TO; null for an invalid host, throws the reason for other faults. `%` precedes an IPv6
  * interface (plain DNS), the certificate's name (TLS), or both in that order.
  */
-export function parseEndpoint(text: string, transport: ServerTransport): Endpoint | null {
+export function parseEndpoint(text: string, transport: ServerTransport): WrittenEndpoint | null {
   const { host: written, marks, port, bracketed } = split(text);
   const bytes = parseAddress(written);
   let host = written;

@@ -45,7 +45,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   settings: GroupSettings;
   servers: readonly UpstreamServer[] = [];
   order: ServerOrder;
-  readonly #counters: Readonly<Record<GroupEvent, number>>;
+  readonly #counters: ReadonlyMap<GroupEvent, number>;
 
   constructor(
     servers: readonly ServerAddress[],
@@ -59,9 +59,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     const counter = (event: GroupEvent) =>
       engine.counter(COUNTERS[event], event === "allDown" ? undefined : labels);
     const events = Object.keys(COUNTERS) as GroupEvent[];
-    this.#counters = Object.fromEntries(
-      events.map((event) => [event, counter(event)]),
-    ) as Record<GroupEvent, number>;
+    this.#counters = new Map(events.map((event) => [event, counter(event)]));
     this.servers = servers.map((server) => new UpstreamServer(server, this));
     this.order = new ServerOrder(settings.policy, this.servers, engine.random);
   }
@@ -85,6 +83,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   }
 
   count(event: GroupEvent): void {
-    this.engine.values[this.#counters[event]]!++;
+    this.engine.values[this.#counters.get(event)!]!++;
   }
 }

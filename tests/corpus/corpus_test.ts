@@ -113,7 +113,7 @@ function deliverHosts(simulation: Simulation, config: Config, files: Record<stri
       const { path, inline, zones, authoritative, autoReverse } = options as HostsOptions;
       const text = [files[path] ?? "", ...inline].join("\n");
       const table = buildHostsTable(text, { zones, authoritative, autoReverse, key: KEY });
-      simulation.engine.deliver(block, position, table);
+      simulation.engine.blocks.deliver(block, position, table);
     }
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as codec from "dns-packet";
 import { Compressor } from "../../src/dns/compress.ts";
-import { isDnssecType } from "../../src/dns/dnssec_types.ts";
+import { isDnssecType } from "../../src/dns/constants.ts";
 import { ResponseScanner } from "../../src/dns/response_scan.ts";
 import { responseBytes } from "../support/messages/messages.ts";
 import { name as nameOctets, pointer, record, response, viewOf } from "../support/messages/wire.ts";

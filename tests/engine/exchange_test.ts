@@ -48,7 +48,7 @@ Deno.test("exchange: an internal query has the key of its source only", () => {
   from.position = 2;
   from.flags |= 0x0020;
   const own = new Exchange(new Memory(0));
-  own.beginOwn(from, 1);
+  own.beginInternal(from, 1);
   assert.deepEqual(keyOf(own), keyOf(from));
   assert.notEqual(own.memory, from.memory);
   assert.equal(own.origin, INTERNAL);
@@ -59,9 +59,9 @@ Deno.test("exchange: an internal query has the key of its source only", () => {
 });
 
 Deno.test("exchange: a reused exchange has no state of an earlier query", () => {
-  const pool = new ExchangePool(4, new Exchange(new Memory(0)).chain);
+  const pool = new ExchangePool(4);
   const first = pool.fresh();
-  first.beginOwn(receive("a.example.org"), 5);
+  first.beginInternal(receive("a.example.org"), 5);
   assert.ok(pool.admit(0));
   first.client = 0;
   first.nsid = Uint8Array.of(1);

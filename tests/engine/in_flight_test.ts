@@ -5,7 +5,7 @@ import { Exchange } from "../../src/engine/exchange/exchange.ts";
 import { INTERNAL } from "../../src/engine/exchange/origin.ts";
 import type { EngineServices } from "../../src/engine/handler.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/exchange/in_flight.ts";
+import { IN_FLIGHT, InFlight, PendingQuestion } from "../../src/engine/in_flight.ts";
 
 /** A question identified by the exchange's `id`. */
 class Question extends PendingQuestion {

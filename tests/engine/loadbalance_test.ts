@@ -151,7 +151,7 @@ Deno.test("loadbalance: weights of a name do not apply to names below it", () =>
 
 Deno.test("loadbalance: weights that arrive later apply from then on", () => {
   const simulation = weighted(WEIGHTS);
-  simulation.engine.deliver(0, 0, readWeights("www.test\n203.0.113.4 255\n"));
+  simulation.engine.blocks.deliver(0, 0, readWeights("www.test\n203.0.113.4 255\n"));
   const counts = firsts(ask(simulation, 200));
   assert.ok(counts["203.0.113.4"]! > 180, JSON.stringify(counts));
 });

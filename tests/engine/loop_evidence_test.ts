@@ -258,7 +258,7 @@ Deno.test("an upstream that replays every probe with its mark excludes only itse
     assert.equal(ask(simulation), "NOERROR");
   }
   assert.equal(found(simulation), 1);
-  assert.deepEqual(simulation.engine.unready(), []);
+  assert.deepEqual(simulation.engine.blocks.unready(), []);
 });
 
 Deno.test("recorded marks are not evidence later or with another probe's name", () => {
@@ -295,7 +295,7 @@ Deno.test("queries without an upstream outside loops are counted, with a tempora
   const asked = simulation.ask(queryBytes({ name: "www.example.org", edns: 1232 }));
   assert.deepEqual(errorCodes(onlyAnswer(asked)), [14]);
   assert.equal(simulation.count("nodens_forward_loop_refused_total"), 1);
-  assert.deepEqual(simulation.engine.unready(), [[0, "loop"]]);
+  assert.deepEqual(simulation.engine.blocks.unready(), [[0, "loop"]]);
 });
 
 Deno.test("only the forward whose server loops refuses queries", () => {

@@ -55,7 +55,7 @@ function ask(simulation: Simulation, name: string, options = {}, listener = 0): 
 }
 
 function unready(simulation: Simulation): unknown {
-  return simulation.engine.unready();
+  return simulation.engine.blocks.unready();
 }
 
 const onlyBytes = (asked: Asked) => {
@@ -308,7 +308,7 @@ Deno.test("new upstreams are probed within seconds", () => {
   simulation.leadBack(OTHER);
   const upstream = { address: "10.0.0.2", port: 53, transport: "dns" as const, serverName: "" };
   const others = { readTimeoutMs: 2000, maxConnectAttempts: null, policy: "random" as const };
-  simulation.engine.deliver(0, 1, { upstreams: [upstream], ...others });
+  simulation.engine.blocks.deliver(0, 1, { upstreams: [upstream], ...others });
   simulation.run(11_000);
   assert.match(simulation.logs.join("\n"), /^error: .* forwarded to 10\.0\.0\.2:53 come back/);
 });

@@ -239,10 +239,10 @@ function askOne(
 function copyCache(from: Simulation, to: Simulation, where: string): void {
   const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   for (let next: SaveReply["next"] = SNAPSHOT_START; next !== null;) {
-    const saved = from.engine.ask(0, 0, { type: "save", memory, from: next }) as SaveReply;
+    const saved = from.engine.blocks.ask(0, 0, { type: "save", memory, from: next }) as SaveReply;
     const { sizeBytes } = saved;
     const request = { type: "load", memory, sizeBytes, from: 0, most: 10_000, elapsedTenths: 0 };
-    const loaded = to.engine.ask(0, 0, request) as LoadReply;
+    const loaded = to.engine.blocks.ask(0, 0, request) as LoadReply;
     assert.equal(loaded.malformed, 0, `${where}: the snapshot is malformed`);
     assert.equal(loaded.next, sizeBytes, where);
     next = saved.next;

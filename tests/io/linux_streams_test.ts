@@ -48,7 +48,7 @@ async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
     accepted.push(id);
     return handler;
   };
-  const engine = { nowMs: 0, timers, buffers, accept } as unknown as Engine;
+  const engine = { nowMs: 0, timers, buffers, streams: { accept } } as unknown as Engine;
   const streams = new Streams(libc, poller, () => engine, { mark: 0, maxUpstreams: 64 });
   const port = freePort();
   const sockets = bindListener(libc, { address: "127.0.0.1", port, index: 0 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ListenerConfig } from "../../src/config/types.ts";
 import { COUNTER } from "../../src/engine/counters.ts";
-import type { Traffic } from "../../src/engine/traffic.ts";
+import type { Traffic } from "../../src/engine/engine.ts";
 import { shareFiles } from "../../src/io/file_shares.ts";
 import { PortableDriver } from "../../src/io/portable/driver.ts";
 import { freePort } from "../support/servers/ports.ts";

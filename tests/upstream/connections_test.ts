@@ -381,7 +381,7 @@ test("retired connections finish outstanding queries and take no new ones", (str
 });
 
 Deno.test("connections are closed when idle or old, and if too many are idle", () => {
-  const idle = new FakeStreams({ idleMs: 1000 });
+  const idle = new FakeStreams({ expireMs: 1000 });
   idle.ask("a");
   idle.answer("a");
   idle.run(900);
@@ -390,7 +390,7 @@ Deno.test("connections are closed when idle or old, and if too many are idle", (
   assert.equal(idle.open, 0);
   assertOver(idle);
 
-  const old = new FakeStreams({ idleMs: 1000, maxAgeMs: 3000 });
+  const old = new FakeStreams({ expireMs: 1000, maxAgeMs: 3000 });
   for (let i = 0; i < 40; i++) {
     old.ask(`n${i}`);
     old.answer(`n${i}`);
@@ -399,7 +399,7 @@ Deno.test("connections are closed when idle or old, and if too many are idle", (
   assert.equal(old.streams.length, 2);
   assertOver(old);
 
-  const many = new FakeStreams({ maxIdle: 2 });
+  const many = new FakeStreams({ maxIdleConns: 2 });
   many.ask("a", "b", "c", "d");
   many.answer("a", "b", "c", "d");
   many.run(1);
@@ -457,7 +457,7 @@ Deno.test("whatever a server does with connections, every query ends once and no
     const random = seeded(seed);
     const streams = new FakeStreams({
       max: 1 + random() % 5,
-      maxIdle: random() % 3,
+      maxIdleConns: random() % 3,
       maxAgeMs: random() % 2 === 0 ? 0 : 2000,
       random,
     });

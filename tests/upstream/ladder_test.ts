@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FORM } from "../../src/upstream/message/edns.ts";
+import { FORM } from "../../src/upstream/message/inquiry.ts";
 import { EdnsLadder } from "../../src/upstream/server/ladder.ts";
 
 const PATIENCE_MS = 100;

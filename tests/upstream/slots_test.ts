@@ -20,7 +20,7 @@ class Holder implements SlotHolder {
         this.size--;
       },
     } as unknown as Connection;
-    this.slots.addIdle(connection, this);
+    this.slots.idle.set(connection, this);
   }
 
   freeOne(): void {

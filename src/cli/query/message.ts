@@ -1,7 +1,7 @@
 import { CLASS, EDNS_DO, EDNS_PAYLOAD, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { classText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
-import { expandName } from "../../dns/names/expand_name.ts";
+import { expandName } from "../../dns/names/walk.ts";
 
 const OPT_SIZE = 11;
 

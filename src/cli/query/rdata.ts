@@ -1,6 +1,6 @@
 import { formatIPv6 } from "../../dns/address.ts";
 import { typeText } from "../../dns/mnemonics.ts";
-import { SERVICE_KEYS } from "../../dns/service_keys.ts";
+import { SERVICE_KEYS } from "../../dns/record_text/service_parameters.ts";
 import type { WireReader } from "./message.ts";
 
 /** Unlisted types: RFC 3597 section 5. */

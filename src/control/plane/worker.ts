@@ -212,7 +212,7 @@ class DataPlaneThread {
     const driver = this.#driver;
     switch (message.type) {
       case "deliver":
-        return engine.deliver(message.block, message.position, message.data);
+        return engine.blocks.deliver(message.block, message.position, message.data);
       case "configure":
         return this.#answer(message.id, () => this.#change(message));
       case "retire":
@@ -231,7 +231,7 @@ class DataPlaneThread {
         const { id, block, position, request } = message;
         return this.#answer(
           id,
-          () => block < 0 ? engine.unready() : engine.ask(block, position, request),
+          () => block < 0 ? engine.blocks.unready() : engine.blocks.ask(block, position, request),
         );
       }
       case "check":
@@ -268,7 +268,9 @@ class DataPlaneThread {
   #configure(config: StartMessage["config"], deliveries: readonly Delivery[]): void {
     this.#engine.configure(config);
     this.#garbage.limitBytes = config.garbageBytes ?? GARBAGE_BYTES;
-    for (const { block, position, data } of deliveries) this.#engine.deliver(block, position, data);
+    for (const { block, position, data } of deliveries) {
+      this.#engine.blocks.deliver(block, position, data);
+    }
   }
 
   #answer(id: number, work: () => unknown): void {

@@ -45,7 +45,8 @@ export class NameReader implements ReadCount {
   records = 0;
 
   readonly #ttls: Uint16Array;
-  #bytes: Uint8Array = new Uint8Array(0);
+  /** Read only. */
+  bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
   #end = 0;
   #recordsAt = 0;
@@ -63,7 +64,7 @@ export class NameReader implements ReadCount {
 
   /** Returns the qname's end, or -1 if malformed. */
   begin(bytes: Uint8Array, start: number, length: number): number {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#start = start;
     this.#end = start + length;
     this.#maxReads = READS_PER_OCTET * length + FREE_READS;
@@ -82,7 +83,7 @@ export class NameReader implements ReadCount {
 
   /** Checks a name (RFC 1035 section 4.1.4); returns its end, or -1. */
   skip(at: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     const end = this.#end;
     // Most owners point to the question.
     if (at + 1 < end && bytes[at] === 0xc0 && bytes[at + 1] === HEADER_SIZE) return at + 2;
@@ -107,12 +108,12 @@ export class NameReader implements ReadCount {
 
   /** Compares names checked by `skip`, ignoring case. */
   isSame(a: number, b: number): boolean {
-    return isSameName(this.#bytes, this.#start, a, b, this);
+    return isSameName(this.bytes, this.#start, a, b, this);
   }
 
   /** FNV-1a, ignoring case. */
   hash(at: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     let hash = 0x811c9dc5 | 0;
     for (let label = at;;) {
       label = resolveName(bytes, this.#start, label, this);
@@ -128,7 +129,7 @@ export class NameReader implements ReadCount {
   /** The first chunk must end before `limit`. Returns a memo word, or 0 if malformed. */
   #readChunks(target: number, limit: number): number {
     if (!this.#primed) this.#prime();
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     const start = this.#start;
     const memo = this.#memo!;
     const path = this.#path;
@@ -179,7 +180,7 @@ export class NameReader implements ReadCount {
    * @param last - offset of the root, or of a label in the memo
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     const start = this.#start;
     const memo = this.#memo!;
     const path = this.#path;
@@ -215,7 +216,7 @@ export class NameReader implements ReadCount {
     }
     this.#memo.fill(0, 0, this.#end - this.#start);
     const end = this.#recordsAt - 4;
-    for (let at = HEADER_SIZE; at < end; at += this.#bytes[this.#start + at]! + 1) {
+    for (let at = HEADER_SIZE; at < end; at += this.bytes[this.#start + at]! + 1) {
       this.octetsRead++;
       this.#memo[at] = ((end - at - 1) << SPAN_SHIFT) | (end - at);
       this.#nextEnd[at] = 0;

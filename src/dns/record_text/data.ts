@@ -7,28 +7,17 @@ import { addressOctets, octetsOf, type Word } from "./words.ts";
 const MAX_STRING = 255;
 
 class DataReader {
-  readonly #words: readonly Word[];
+  readonly left: Word[];
   readonly #octets: number[] = [];
-  #at = 0;
 
   constructor(words: readonly Word[]) {
-    this.#words = words;
-  }
-
-  get left(): readonly Word[] {
-    return this.#words.slice(this.#at);
+    this.left = [...words];
   }
 
   word(what: string): Word {
-    const word = this.#words[this.#at++];
+    const word = this.left.shift();
     if (word === undefined) throw new SyntaxError(`${what} is missing`);
     return word;
-  }
-
-  rest(): readonly Word[] {
-    const { left } = this;
-    this.#at = this.#words.length;
-    return left;
   }
 
   add(octets: Iterable<number>): void {
@@ -75,12 +64,12 @@ const strings: Field = (data) => {
 };
 
 const hexadecimal = (what: string): Field => (data) => {
-  const text = data.rest().map((word) => word.text).join("");
+  const text = data.left.splice(0).map((word) => word.text).join("");
   if (!/^([0-9a-fA-F]{2})*$/.test(text)) throw new SyntaxError(`${what} is not hexadecimal`);
   data.add(Uint8Array.fromHex(text));
 };
 
-const parameters: Field = (data) => data.add(readServiceParameters(data.rest()));
+const parameters: Field = (data) => data.add(readServiceParameters(data.left.splice(0)));
 
 /** RFC 1035 section 3.3 and later. */
 const FIELDS: ReadonlyMap<number, readonly Field[]> = new Map(

@@ -8,11 +8,11 @@ const DEFAULT_TTL_SECONDS = 3600;
 
 /** A record in wire form. */
 export interface WireRecord {
-  readonly owner: Uint8Array;
-  readonly type: number;
-  readonly qclass: number;
-  readonly ttlSeconds: number;
-  readonly data: Uint8Array;
+  owner: Uint8Array;
+  type: number;
+  qclass: number;
+  ttlSeconds: number;
+  data: Uint8Array;
 }
 
 /**

@@ -1,6 +1,8 @@
-import { SERVICE_KEYS } from "../service_keys.ts";
 import { addressOctets, octetsOf, type Word } from "./words.ts";
 
+/** Names by number (RFC 9460 section 14.3.2, RFC 9461). */
+export const SERVICE_KEYS: readonly string[] =
+  "mandatory alpn no-default-alpn port ipv4hint ech ipv6hint dohpath".split(" ");
 /** `ohttp` is from RFC 9540. */
 const KEYS: readonly string[] = [...SERVICE_KEYS, "ohttp"];
 

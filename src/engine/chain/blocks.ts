@@ -18,7 +18,8 @@ export class Blocks {
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: HandlerChain[] = [];
   #routes: ZoneTable<Route>[] = [];
-  #observers: (Handler | null)[] = [];
+  /** Of queries rejected before any chain, by listener. Read only. */
+  observers: (Handler | undefined)[] = [];
 
   constructor(handlers: ReadonlyMap<string, CreateHandler>) {
     this.#handlers = handlers;
@@ -31,8 +32,8 @@ export class Blocks {
     this.#routes = config.listeners.map(({ zones }) =>
       new ZoneTable(zones.map(({ zone, block }, i) => [zone, { chain: chains[block]!, zone: i }]))
     );
-    this.#observers = config.listeners.map(({ zones }) =>
-      zones.map(({ block }) => chains[block]!.observer).find((one) => one !== null) ?? null
+    this.observers = config.listeners.map(({ zones }) =>
+      zones.map(({ block }) => chains[block]!.observer).find((one) => one !== undefined)
     );
     this.#config = config;
     this.#chains = chains;
@@ -70,13 +71,12 @@ export class Blocks {
     return exchange.qtype === TYPE.DS ? zones.matchParent(exchange) : zones.match(exchange);
   }
 
-  /** Observer of queries rejected before any chain, or null. */
-  observerOf(listener: number): Handler | null {
-    return this.#observers[listener] ?? null;
+  deliver(block: number, position: number, data: unknown): void {
+    this.#chains[block]?.handlers[position]?.receive?.(data);
   }
 
-  handlerAt(block: number, position: number): Handler | undefined {
-    return this.#chains[block]?.handlers[position];
+  ask(block: number, position: number, request: unknown): unknown {
+    return this.#chains[block]?.handlers[position]?.ask?.(request);
   }
 
   unready(): [block: number, plugin: string][] {

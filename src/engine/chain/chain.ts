@@ -15,12 +15,11 @@ export class HandlerChain implements Chain {
   /** Reloads reuse chains with equal signatures. */
   readonly signature: string;
   readonly handlers: readonly Handler[];
-  readonly length: number;
   readonly recursive: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
-  readonly observer: Handler | null;
+  readonly observer: Handler | undefined;
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
   /** Last handler first. */
@@ -31,7 +30,6 @@ export class HandlerChain implements Chain {
       handlers.flatMap((handler, i) => handler[method] === undefined ? [] : [i]);
     this.signature = signature;
     this.handlers = handlers;
-    this.length = handlers.length;
     this.#queries = positions("query");
     this.#responders = positions("response").reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
@@ -40,13 +38,13 @@ export class HandlerChain implements Chain {
     this.flagsCleared = handlers.reduce((all, one) => all | (one.responseFlags?.clear ?? 0), 0);
     this.recordOrder = handlers.find(({ recordOrder }) => recordOrder !== undefined)?.recordOrder ??
       null;
-    this.observer = handlers.find((handler) => handler.sent !== undefined) ?? null;
+    this.observer = handlers.find((handler) => handler.sent !== undefined);
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
   /** Chains that forward accept every class, as in CoreDNS. */
   serves(qclass: number): boolean {
-    return this.length > 0 && (qclass === CLASS.IN || this.#everyClass);
+    return this.handlers.length > 0 && (qclass === CLASS.IN || this.#everyClass);
   }
 
   pluginAt(position: number): string | undefined {
@@ -82,7 +80,7 @@ export class HandlerChain implements Chain {
   }
 
   sent(exchange: Exchange, sizeBytes: number): void {
-    if (this.observer !== null) this.observer.sent!(exchange, sizeBytes);
+    this.observer?.sent?.(exchange, sizeBytes);
   }
 
   stop(): void {

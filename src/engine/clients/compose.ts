@@ -11,7 +11,7 @@ import { SUBNET } from "../../dns/client_subnet.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { copyWords, type Memory } from "../memory.ts";
-import { countKept, endOfRecord, isIncomplete } from "../response/cut.ts";
+import { countKept, cutCounts, endOfRecord, isIncomplete } from "../response/cut.ts";
 import type { Response } from "../response/response.ts";
 
 /** Root name, type, class, TTL and data length. */
@@ -23,19 +23,14 @@ const EDE_SIZE = OPTION_HEADER_SIZE + 2;
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
- * Writes the response for its client: id, flags, name's case, TTLs, OPT. Cuts (`response/cut.ts`)
- * and reorders (`loadbalance`) the copy.
+ * Writes the exchange's response for its client: id, flags, name's case, TTLs, OPT. The copy is cut
+ * (`response/cut.ts`) and reordered (`loadbalance`).
  * @param out - has room for `limit` + 7 bytes at `outOffset`, a multiple of eight
  * @returns length in bytes
  */
-export function compose(
-  exchange: Exchange,
-  response: Response,
-  out: Memory,
-  outOffset: number,
-  limit: number,
-): number {
+export function compose(exchange: Exchange, out: Memory, outOffset: number, limit: number): number {
   const { view } = out;
+  const response = exchange.response!;
   const optSize = exchange.edns ? sizeOfOpt(exchange, response) : 0;
   let textSize = exchange.edns && hasOtherError(exchange, response) ? response.errorText.length : 0;
   let length = response.length;
@@ -53,10 +48,8 @@ export function compose(
   }
 
   view.setUint16(outOffset, exchange.id);
-  view.setUint16(
-    outOffset + 2,
-    flagsFor(exchange, response, view.getUint16(outOffset + 2) & KEPT),
-  );
+  const kept = view.getUint16(outOffset + 2) & KEPT;
+  view.setUint16(outOffset + 2, flagsFor(exchange, response, kept));
 
   // Cached names are in lower case, others possibly another client's.
   if (exchange.mixedCase || !response.cached) {
@@ -73,10 +66,7 @@ export function compose(
       view.setUint32(outOffset + table.getUint16(at, true), response.ttlSeconds);
     }
   }
-  const order = exchange.chain.recordOrder;
-  if (order !== null) {
-    order.arrange(exchange, response, out, outOffset, view.getUint16(outOffset + 6));
-  }
+  exchange.chain.recordOrder?.arrange(exchange, out, outOffset);
   if (optSize === 0) return length;
   writeOpt(exchange, response, out, outOffset + length, textSize);
   view.setUint16(outOffset + 10, view.getUint16(outOffset + 10) + 1);
@@ -84,17 +74,13 @@ export function compose(
 }
 
 /** A TC response with only OPT, never larger than the query. */
-export function composeTruncated(
-  exchange: Exchange,
-  response: Response,
-  out: Memory,
-  outOffset: number,
-): number {
+export function composeTruncated(exchange: Exchange, out: Memory, outOffset: number): number {
   const { extendedError, nsid } = exchange;
+  const response = exchange.response!;
   const { extendedError: otherError } = response;
   exchange.extendedError = response.extendedError = -1;
   exchange.nsid = null;
-  const length = compose(exchange, response, out, outOffset, 0);
+  const length = compose(exchange, out, outOffset, 0);
   exchange.extendedError = extendedError;
   exchange.nsid = nsid;
   response.extendedError = otherError;
@@ -104,11 +90,7 @@ export function composeTruncated(
 
 /** Client's UDP limit (RFC 6891 section 6.2.3). */
 export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
-  return ednsSize <= MIN_UDP_PAYLOAD
-    ? MIN_UDP_PAYLOAD
-    : ednsSize < maxUdpSize
-    ? ednsSize
-    : maxUdpSize;
+  return Math.max(MIN_UDP_PAYLOAD, Math.min(ednsSize, maxUdpSize));
 }
 
 /** `kept`: the response's bits. */
@@ -202,12 +184,4 @@ function hasSubnet(exchange: Exchange, response: Response): boolean {
 
 function setTruncated(view: DataView, start: number): void {
   view.setUint16(start + 2, view.getUint16(start + 2) | FLAG.TC);
-}
-
-function cutCounts(view: DataView, start: number, kept: number): void {
-  const answers = Math.min(view.getUint16(start + 6), kept);
-  const authorities = Math.min(view.getUint16(start + 8), kept - answers);
-  view.setUint16(start + 6, answers);
-  view.setUint16(start + 8, authorities);
-  view.setUint16(start + 10, kept - answers - authorities);
 }

@@ -34,17 +34,17 @@ export class ClientResponses {
    * Returns the length. Large UDP responses above `exchange.rate` are truncated to the query's
    * size; real clients retry over TCP.
    */
-  write(exchange: Exchange, response: Response, out: Memory, outOffset: number): number {
+  write(exchange: Exchange, out: Memory, outOffset: number): number {
     if (exchange.transport === TCP) {
-      return compose(exchange, response, out, outOffset, MAX_MESSAGE_SIZE);
+      return compose(exchange, out, outOffset, MAX_MESSAGE_SIZE);
     }
-    const length = compose(exchange, response, out, outOffset, limitOf(exchange));
+    const length = compose(exchange, out, outOffset, limitOf(exchange));
     const { rate } = exchange;
     if (length <= MIN_UDP_PAYLOAD || rate === null) return length;
     this.#engine.clientAddress(exchange, this.#address);
     if (this.#limiter.allows(this.#address, rate, this.#engine.nowMs)) return length;
     this.#engine.values[COUNTER.LIMITED]!++;
-    return composeTruncated(exchange, response, out, outOffset);
+    return composeTruncated(exchange, out, outOffset);
   }
 
   /** Reports UDP queries after too long. Failures (small) and stale answers are always sent. */

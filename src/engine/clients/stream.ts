@@ -1,3 +1,4 @@
+import { COUNTER } from "../counters.ts";
 import type { StreamOrigin } from "../exchange/origin.ts";
 import type { EngineServices } from "../handler.ts";
 import type { StreamHandler } from "../io.ts";
@@ -11,7 +12,7 @@ import {
   type StreamLimits,
   UNCOUNTED_BYTES,
 } from "./stream_limits.ts";
-import { type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
+import { DRAIN, LAST_CHECK_MS, type Phase, StreamWatch, type Watched } from "./stream_watch.ts";
 
 /** A whole response fits behind. */
 const BATCH_BYTES = 16 * 1024;
@@ -20,8 +21,10 @@ const batch = { memory: null as Memory | null };
 
 /** Engine services for streams. */
 export interface StreamServices extends EngineServices {
-  streamQuery(
-    stream: StreamOrigin,
+  /** `Engine.query`. */
+  query(
+    origin: StreamOrigin,
+    listener: number,
     memory: Memory,
     offset: number,
     length: number,
@@ -215,11 +218,11 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     if (this.phase === "retired") {
       this.phase = "finished";
       this.#services.io.finish(this.id);
-      this.#watch.watchFinished();
+      this.#watch.watchRate(DRAIN.finMs);
     } else if (this.phase === "ended") {
       // Undelivered bytes in the kernel are uncounted.
       if (!this.#watch.hasBacklog) this.close(null);
-      else if (!this.#watch.measuring) this.#watch.watchLast();
+      else if (!this.#watch.measuring) this.#watch.watchRate(LAST_CHECK_MS);
     }
   }
 
@@ -278,7 +281,8 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
       if (at + 2 + size > end || !this.#mayAnswer()) break;
       // Responses are aligned to eight, then moved together.
       const composeAt = (filled + 2 + 7) & ~7;
-      const written = services.streamQuery(this, memory, at + 2, size, out, composeAt);
+      services.values[COUNTER.TCP_QUERIES]!++;
+      const written = services.query(this, this.listener, memory, at + 2, size, out, composeAt);
       const cost = costOf(written);
       left -= cost;
       this.#owner.spend(cost);

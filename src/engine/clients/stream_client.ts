@@ -10,6 +10,12 @@ export class StreamClient<T extends { previous: T | null; next: T | null }> {
     this.key = key;
   }
 
+  list(): T[] {
+    const streams: T[] = [];
+    for (let one = this.first; one !== null; one = one.next) streams.push(one);
+    return streams;
+  }
+
   append(stream: T): void {
     stream.previous = this.last;
     stream.next = null;

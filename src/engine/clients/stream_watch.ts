@@ -7,10 +7,10 @@ import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "
  * silence (`busyMs` before its first query), so that queries do not cross the FIN; after `busyMs`
  * behind the next answer; after `lastMs` always. The client has `finMs` to close.
  */
-const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
+export const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
 /** Interval of checks after a client's last query. */
-const LAST_CHECK_MS = 20;
+export const LAST_CHECK_MS = 20;
 
 /**
  * States of a stream:
@@ -100,18 +100,13 @@ export class StreamWatch {
     this.#wakeAt(this.#engine.nowMs + this.#limits.idleMs);
   }
 
-  watchRate(): void {
-    if (this.#stream.phase !== "draining") this.#watchRate(this.#limits.writeMs);
-  }
-
-  /** Closes also upon delivery. */
-  watchLast(): void {
-    this.#watchRate(LAST_CHECK_MS);
-  }
-
-  /** Also closes a delivered stream after a while. */
-  watchFinished(): void {
-    this.#watchRate(DRAIN.finMs);
+  /** Also closes ended and finished streams that have delivered everything. */
+  watchRate(checkMs = this.#limits.writeMs): void {
+    const { nowMs } = this.#engine;
+    // Counting its memory may close it.
+    if (this.#stream.phase === "draining" || !this.#stream.measure()) return;
+    this.#startMeasuring(nowMs);
+    this.#wakeAt(nowMs + checkMs);
   }
 
   drain(): void {
@@ -123,14 +118,6 @@ export class StreamWatch {
 
   stop(): void {
     this.#engine.timers.clear(this.#timer);
-  }
-
-  #watchRate(checkMs: number): void {
-    const { nowMs } = this.#engine;
-    // Counting its memory may close it.
-    if (!this.#stream.measure()) return;
-    this.#startMeasuring(nowMs);
-    this.#wakeAt(nowMs + checkMs);
   }
 
   #startMeasuring(nowMs: number): void {

@@ -1,3 +1,4 @@
+import type { Config, StreamTimeouts } from "../../config/types.ts";
 import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../counters.ts";
 import { ClientStream, type StreamOwner, type StreamServices } from "./stream.ts";
@@ -36,7 +37,10 @@ export class ClientStreams implements StreamOwner {
   readonly #closed: ReadonlyMap<CloseReason, number>;
   readonly #openGauge: number;
   readonly #bytesGauge: number;
+  readonly #options: Partial<StreamLimits>;
   #limits: StreamLimits = STREAM_LIMITS;
+  /** By listener. */
+  #timeouts: StreamTimeouts[] = [];
   #enforcing = false;
 
   #firstWaiting: ClientStream | null = null;
@@ -47,14 +51,11 @@ export class ClientStreams implements StreamOwner {
   #roundLeft = 0;
   #roundMs = -1;
 
-  constructor(services: StreamServices) {
+  constructor(services: StreamServices, options: Partial<StreamLimits> = {}) {
     this.#services = services;
-    this.#closed = new Map(
-      CLOSE_REASONS.map((reason) => [
-        reason,
-        services.counter("nodens_streams_closed_total", { reason }),
-      ]),
-    );
+    this.#options = options;
+    const counter = (reason: string) => services.counter("nodens_streams_closed_total", { reason });
+    this.#closed = new Map(CLOSE_REASONS.map((reason) => [reason, counter(reason)]));
     this.#openGauge = services.counter("nodens_streams");
     this.#bytesGauge = services.counter("nodens_stream_bytes");
     // A restarted data plane has lost its streams.
@@ -66,11 +67,12 @@ export class ClientStreams implements StreamOwner {
     return this.#firstWaiting !== null;
   }
 
-  configure(limits: Partial<StreamLimits>): void {
-    this.#limits = { ...STREAM_LIMITS, ...limits };
+  configure({ streamBytes: bytes = STREAM_LIMITS.bytes, listeners }: Config): void {
+    this.#limits = { ...STREAM_LIMITS, bytes, ...this.#options };
+    this.#timeouts = listeners.map(({ timeouts }) => timeouts ?? {});
   }
 
-  accept(listener: number, id: number, limits: Partial<StreamLimits>): ClientStream | null {
+  accept(listener: number, id: number): ClientStream | null {
     const client = this.#clientOf(id);
     const left = this.#limits.streams - this.size;
     if (client.count >= left && !this.#makeRoom(client)) {
@@ -82,19 +84,25 @@ export class ClientStreams implements StreamOwner {
       listener,
       id,
       client,
-      limits: { ...this.#limits, ...limits },
+      limits: { ...this.#limits, ...this.#timeouts[listener] },
     });
     client.append(stream);
     this.#services.values[this.#openGauge] = ++this.size;
     return stream;
   }
 
-  list(): ClientStream[] {
-    const streams: ClientStream[] = [];
-    for (const client of this.#clients.values()) {
-      for (let one = client.first; one !== null; one = one.next) streams.push(one);
-    }
-    return streams;
+  /** Waiting queries are answered. */
+  retire(listeners: ReadonlySet<number>): void {
+    for (const one of this.#list()) if (listeners.has(one.listener)) one.retire();
+  }
+
+  /** Closes streams as they fall silent or time out. */
+  drain(): void {
+    for (const one of this.#list()) one.drain();
+  }
+
+  #list(): ClientStream[] {
+    return [...this.#clients.values()].flatMap((client) => client.list());
   }
 
   runTurns(): void {
@@ -202,17 +210,13 @@ export class ClientStreams implements StreamOwner {
 
 /** Closes the largest streams, below the bound so that searches stay rare. */
 function trim(client: Client, exceeds: () => boolean): void {
-  const streams: ClientStream[] = [];
-  for (let stream = client.first; stream !== null; stream = stream.next) {
-    if (stream.countsKernel) stream.measure();
-    if (stream.bytes > 0) streams.push(stream);
-  }
+  const streams = client.list();
+  for (const stream of streams) if (stream.countsKernel) stream.measure();
   if (!exceeds()) return;
   const goal = client.bytes * TRIM_TO;
   // Stable: least recently active first.
-  streams.sort((a, b) => b.bytes - a.bytes);
-  for (const stream of streams) {
-    if (client.bytes <= goal && !exceeds()) return;
+  for (const stream of streams.sort((a, b) => b.bytes - a.bytes)) {
+    if (stream.bytes === 0 || (client.bytes <= goal && !exceeds())) return;
     stream.close("budget");
   }
 }

@@ -32,22 +32,12 @@ export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
 /** Reorders a client's copy of a response without allocating. */
 export interface RecordOrder {
-  /**
-   * @param outOffset - of the copy; TTL offsets are in `response`
-   * @param answerCount - left after truncation
-   */
-  arrange(
-    exchange: Exchange,
-    response: Response,
-    out: Memory,
-    outOffset: number,
-    answerCount: number,
-  ): void;
+  /** The copy is at `outOffset`; TTL offsets are in `exchange.response`. */
+  arrange(exchange: Exchange, out: Memory, outOffset: number): void;
 }
 
 /** Handlers of a server block (`HandlerChain`). */
 export interface Chain {
-  readonly length: number;
   readonly recursive: boolean;
   readonly flagsSet: number;
   readonly flagsCleared: number;
@@ -63,8 +53,8 @@ export interface Chain {
 
 const NO_OPTIONS = new Uint8Array(0);
 
-const NO_CHAIN: Chain = {
-  length: 0,
+/** Of queries before they are routed. */
+export const NO_CHAIN: Chain = {
   recursive: false,
   flagsSet: 0,
   flagsCleared: 0,
@@ -183,33 +173,30 @@ export class Exchange extends Question {
    *
    * Copies only name, type, DO, CD and client subnet: the rest must not influence the cache.
    */
-  beginOwn(from: Exchange, top: number): void {
+  beginInternal(from: Exchange, top: number): void {
     Object.assign(this, from);
-    this.#copyQuestion(from);
+    this.park();
     this.origin = INTERNAL;
-    this.parked = true;
     this.client = Math.max(0, from.client);
     this.flags = FLAG.RD | (from.flags & FLAG.CD);
     this.top = top;
-    this.response = null;
     this.stale = false;
     this.upstream = "";
     this.asks = 0;
     this.hedged = false;
     this.extendedError = -1;
-    this.uncacheable = false;
     this.error = "";
     this.nextWaiter = null;
   }
 
-  clear(chain: Chain): void {
+  clear(): void {
     this.parked = false;
     this.origin = INTERNAL;
     this.response = null;
     this.nextWaiter = null;
     this.only = null;
     this.#substituted = false;
-    this.chain = chain;
+    this.chain = NO_CHAIN;
   }
 
   /**
@@ -223,7 +210,10 @@ export class Exchange extends Question {
     key: HashKey,
   ): void {
     const original = this.#original ??= new Exchange(this.memory);
-    if (!this.#substituted) original.#copyQuery(this);
+    if (!this.#substituted) {
+      original.#assignQuestion(this);
+      original.#copyQuestion(this);
+    }
     this.#substituted = true;
     const memory = this.#substitute ??= new Memory(QUERY_SIZE);
     const { bytes, view } = memory;
@@ -250,16 +240,6 @@ export class Exchange extends Question {
     if (!this.#substituted) return;
     this.#substituted = false;
     this.#assignQuestion(this.#original!);
-  }
-
-  #copyQuery(from: Exchange): void {
-    this.#copyQuestion(from);
-    const { memory, ecsAt, markAt } = this;
-    this.#assignQuestion(from);
-    this.memory = memory;
-    this.offset = 0;
-    this.ecsAt = ecsAt;
-    this.markAt = from.markAt === 0 ? 0 : markAt;
   }
 
   #assignQuestion(from: Exchange): void {
@@ -316,9 +296,5 @@ export class Exchange extends Question {
 
   get checkingDisabled(): boolean {
     return (this.flags & FLAG.CD) !== 0;
-  }
-
-  get authenticData(): boolean {
-    return (this.flags & FLAG.AD) !== 0;
   }
 }

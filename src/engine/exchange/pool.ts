@@ -1,4 +1,4 @@
-import { type Chain, CLIENT_BUCKETS, Exchange } from "./exchange.ts";
+import { CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "../memory.ts";
 
 /**
@@ -15,13 +15,11 @@ export class ExchangePool {
   used = 0;
   readonly #free: Exchange[] = [];
   readonly #limit: number;
-  readonly #chain: Chain;
   readonly #nothing = new Memory(0);
   readonly #counts = new Int32Array(CLIENT_BUCKETS);
 
-  constructor(limit: number, chain: Chain) {
+  constructor(limit: number) {
     this.#limit = limit;
-    this.#chain = chain;
   }
 
   get full(): boolean {
@@ -33,7 +31,7 @@ export class ExchangePool {
   }
 
   fresh(): Exchange {
-    return this.#free.pop() ?? new Exchange(this.#nothing, this.#chain);
+    return this.#free.pop() ?? new Exchange(this.#nothing);
   }
 
   /** False if too many wait. */
@@ -52,7 +50,7 @@ export class ExchangePool {
   release(exchange: Exchange): void {
     if (!exchange.parked) return;
     this.dismiss(exchange.client);
-    exchange.clear(this.#chain);
+    exchange.clear();
     this.#free.push(exchange);
   }
 }

@@ -46,18 +46,8 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   exchange.flags = flags;
   if ((flags & FLAG.OPCODE) !== 0) return RCODE.NOTIMP;
   if (view.getUint16(offset + 4) !== 1) return RCODE.FORMERR;
-  const answers = view.getUint16(offset + 6);
-  const authorities = view.getUint16(offset + 8);
-  const additionals = view.getUint16(offset + 10);
-
   const questionEnd = readQuestion(exchange);
-  if (questionEnd < 0) return RCODE.FORMERR;
-  if ((answers | authorities | additionals) !== 0) {
-    if (
-      answers > MAX_ANSWERS || authorities > MAX_AUTHORITIES || additionals > MAX_ADDITIONALS ||
-      !readRecords(exchange, questionEnd, answers + authorities, additionals)
-    ) return RCODE.FORMERR;
-  }
+  if (questionEnd < 0 || !readRecords(exchange, questionEnd)) return RCODE.FORMERR;
   if (exchange.ednsVersion !== 0) return RCODE.BADVERS;
   if (exchange.qtype === TYPE.AXFR || exchange.qtype === TYPE.IXFR) return RCODE.REFUSED;
   if (exchange.qtype === TYPE.OPT) return RCODE.FORMERR;
@@ -66,14 +56,16 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   return RCODE.NOERROR;
 }
 
-function readRecords(
-  exchange: Exchange,
-  start: number,
-  others: number,
-  additionals: number,
-): boolean {
-  const { bytes, view } = exchange.memory;
-  const end = exchange.offset + exchange.length;
+function readRecords(exchange: Exchange, start: number): boolean {
+  const { memory: { bytes, view }, offset } = exchange;
+  const answers = view.getUint16(offset + 6);
+  const authorities = view.getUint16(offset + 8);
+  const additionals = view.getUint16(offset + 10);
+  if (answers > MAX_ANSWERS || authorities > MAX_AUTHORITIES || additionals > MAX_ADDITIONALS) {
+    return false;
+  }
+  const others = answers + authorities;
+  const end = offset + exchange.length;
   let at = start;
   for (let i = 0; i < others + additionals; i++) {
     const nameAt = at;

@@ -25,12 +25,7 @@ export class HashKey {
 }
 
 /** Signed 32-bit hash. */
-export function hashOctets(
-  key: HashKey,
-  octets: Uint8Array,
-  at: number,
-  length: number,
-): number {
+export function hashOctets(key: HashKey, octets: Uint8Array, at: number, length: number): number {
   const { k0, k1 } = key;
   let v0 = k0;
   let v1 = k1;

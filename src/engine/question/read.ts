@@ -98,8 +98,9 @@ export function hashQuestion(question: Question, key: HashKey): void {
     }
   }
   question.mixedCase = upper !== 0;
-  const hash = v1 ^ v3;
-  question.hash = question.qclass === CLASS.IN ? hash : hashClass(hash, question.qclass, key);
+  question.hash = v1 ^ v3;
+  if (question.qclass === CLASS.IN) return;
+  question.hash = hashBeside(question, key, HEADER_SIZE + qnameLength + 2, 2);
 }
 
 /** Reads and hashes a stored response's question, with DO and CD as set; false if malformed. */
@@ -113,21 +114,13 @@ export function readStoredQuestion(question: Question, key: HashKey): boolean {
 
 /** Hash with the required client subnet. */
 export function hashSubnet(question: Question, key: HashKey): number {
-  const { hash, ecsLength } = question;
-  putHash(hash);
-  const { bytes } = question.memory;
-  const at = question.offset + question.ecsAt;
-  for (let i = 0; i < ecsLength; i++) scratch[4 + i] = bytes[at + i]!;
-  return hashOctets(key, scratch, 0, 4 + ecsLength);
+  return hashBeside(question, key, question.ecsAt, question.ecsLength);
 }
 
-function hashClass(hash: number, qclass: number, key: HashKey): number {
-  putHash(hash);
-  scratch[4] = qclass >> 8;
-  scratch[5] = qclass;
-  return hashOctets(key, scratch, 0, 6);
-}
-
-function putHash(hash: number): void {
+/** Hashes the question's hash and octets of its message. */
+function hashBeside(question: Question, key: HashKey, at: number, length: number): number {
+  const { memory: { bytes }, offset, hash } = question;
   for (let i = 0; i < 4; i++) scratch[i] = hash >> (8 * i);
+  for (let i = 0; i < length; i++) scratch[4 + i] = bytes[offset + at + i]!;
+  return hashOctets(key, scratch, 0, 4 + length);
 }

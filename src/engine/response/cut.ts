@@ -58,6 +58,15 @@ export function isIncomplete(response: Response, kept: number): boolean {
   return false;
 }
 
+/** Sets a message's counts to its first `kept` records. */
+export function cutCounts(view: DataView, start: number, kept: number): void {
+  const answers = Math.min(view.getUint16(start + 6), kept);
+  const authorities = Math.min(view.getUint16(start + 8), kept - answers);
+  view.setUint16(start + 6, answers);
+  view.setUint16(start + 8, authorities);
+  view.setUint16(start + 10, kept - answers - authorities);
+}
+
 /** End of `count` records; of the question for 0. */
 export function endOfRecord({ memory, offset, ttlsAt }: Response, count: number): number {
   const { bytes, view } = memory;

@@ -1,5 +1,6 @@
-import { expandName } from "../../dns/names/expand_name.ts";
+import { expandName } from "../../dns/names/walk.ts";
 import { HEADER_SIZE } from "../../dns/constants.ts";
+import type { WireRecord } from "../../dns/record_text/record.ts";
 import { layoutOf, NAME, stepOver } from "../../dns/record_layout.ts";
 import { isQname } from "../question/fold.ts";
 import type { Question } from "../question/question.ts";
@@ -10,14 +11,9 @@ const SECTIONS = ["answer", "authority", "additional"] as const;
 /** A section after the question. */
 export type Section = (typeof SECTIONS)[number];
 
-/** A record with expanded names. */
-export interface MessageRecord {
+/** A record of a message, with expanded names. */
+export interface MessageRecord extends WireRecord {
   section: Section;
-  owner: Uint8Array;
-  type: number;
-  qclass: number;
-  ttlSeconds: number;
-  data: Uint8Array;
 }
 
 /** Records with the client's TTLs; null if malformed. */

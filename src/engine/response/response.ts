@@ -1,5 +1,6 @@
 import { FLAG, HEADER_SIZE } from "../../dns/constants.ts";
 import { ErrorText } from "../../dns/error_text.ts";
+import type { ResponseScanner } from "../../dns/response_scan.ts";
 import { Memory } from "../memory.ts";
 import type { Question } from "../question/question.ts";
 
@@ -11,6 +12,9 @@ export const NO_SCOPE = {
   KNOWN: -2,
 } as const;
 
+/** What scanners and compressors tell of a message. */
+type Described = Pick<ResponseScanner, "length" | "ttlCount" | "ttls">;
+
 /**
  * A response without OPT, and the offsets of its TTLs.
  *
@@ -20,7 +24,7 @@ export const NO_SCOPE = {
  *               |<------------------- length ---------------------->|
  * ```
  *
- * The table has `ttlCount` 16-bit offsets from the message's start, native-endian, in record order.
+ * The table has `ttlCount` 16-bit offsets from the message's start, little-endian, in record order.
  * The question is the exchange's, except for case.
  */
 export class Response {
@@ -68,6 +72,16 @@ export class Response {
     this.kind = 0;
     this.ecsScope = NO_SCOPE.NEEDED;
     this.extendedError = -1;
+  }
+
+  /** Points to a whole message at the start of `memory`, and writes the table behind it. */
+  point(memory: Memory, { length, ttlCount, ttls }: Described): void {
+    this.memory = memory;
+    this.offset = 0;
+    this.length = length;
+    this.ttlsAt = (length + 1) & ~1;
+    this.ttlCount = ttlCount;
+    for (let i = 0; i < ttlCount; i++) memory.view.setUint16(this.ttlsAt + 2 * i, ttls[i]!, true);
   }
 
   get flags(): number {

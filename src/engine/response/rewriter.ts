@@ -17,7 +17,7 @@ export class ResponseRewriter {
     if (!hasNames(response, qnameLength)) return;
     const { compressor, memory } = this.#tools ??= makeTools();
     const usable = compressor.compress(messageOf(response), response.ttlCount, memory.bytes);
-    if (usable && compressor.length < response.length) finish(response, compressor, memory);
+    if (usable && compressor.length < response.length) response.point(memory, compressor);
   }
 
   /** Without unrequested DNSSEC records, unless malformed. */
@@ -25,7 +25,7 @@ export class ResponseRewriter {
     const { compressor, memory } = this.#tools ??= makeTools();
     if (!compressor.strip(messageOf(response), response.ttlCount, memory.bytes)) return response;
     Object.assign(this.#stripped, response);
-    finish(this.#stripped, compressor, memory);
+    this.#stripped.point(memory, compressor);
     return this.#stripped;
   }
 }
@@ -54,16 +54,4 @@ function hasNames(response: Response, qnameLength: number): boolean {
 
 function messageOf({ memory, offset, length }: Response): Uint8Array {
   return memory.bytes.subarray(offset, offset + length);
-}
-
-function finish(response: Response, written: Compressor, memory: Memory): void {
-  const { length, ttlCount, ttls } = written;
-  response.memory = memory;
-  response.offset = 0;
-  response.length = length;
-  response.ttlsAt = (length + 1) & ~1;
-  response.ttlCount = ttlCount;
-  for (let i = 0; i < ttlCount; i++) {
-    memory.view.setUint16(response.ttlsAt + 2 * i, ttls[i]!, true);
-  }
 }

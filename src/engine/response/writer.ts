@@ -86,11 +86,7 @@ export class ResponseWriter {
     const { view } = this.#memory;
     const response = this.#response;
     if (this.#full) view.setUint16(2, view.getUint16(2) | FLAG.TC);
-    response.length = this.#at;
-    response.ttlsAt = (this.#at + 1) & ~1;
-    response.ttlCount = this.#ttlCount;
-    const table = new Uint16Array(view.buffer, response.ttlsAt, this.#ttlCount);
-    table.set(this.#ttls.subarray(0, this.#ttlCount));
+    response.point(this.#memory, { length: this.#at, ttlCount: this.#ttlCount, ttls: this.#ttls });
     return response;
   }
 

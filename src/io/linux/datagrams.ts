@@ -1,8 +1,8 @@
 import { IndexTable } from "../../base/index_table.ts";
 import { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import { copyWords, Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
 import { EPOLL, MMSGHDR, MSG } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { readLocalAddress, readSockaddr, SOCKADDR_SIZE } from "../../sys/sockaddr.ts";

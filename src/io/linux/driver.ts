@@ -2,7 +2,7 @@ import type { Address } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { ClientKind, Side } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import { CLOCK, EPOLL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { isWildcard, readLocalAddress, sockaddrOf } from "../../sys/sockaddr.ts";
@@ -83,7 +83,7 @@ export class LinuxDriver extends Driver {
       if (mayTurnAway(socket)) turnAway(this.#options.libc, socket.fd);
       this.#leave(socket);
     }
-    this.engine.retireStreams(new Set(closing.map(({ listener }) => listener)));
+    this.engine.streams.retire(new Set(closing.map(({ listener }) => listener)));
     this.#datagrams.flush();
     takeOver();
     this.serve(opened);
@@ -100,7 +100,7 @@ export class LinuxDriver extends Driver {
       this.#turnedAway = [];
     };
     timers.set(timers.create(leave), nowMs + SILENT_AFTER_MS);
-    this.engine.drainStreams();
+    this.engine.streams.drain();
     this.#datagrams.flush();
   }
 

@@ -1,9 +1,9 @@
 import { IndexTable } from "../../base/index_table.ts";
 import { Address } from "../../dns/address.ts";
 import type { BufferPool } from "../../engine/buffer_pool.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
 import { EPOLL, ERRNO, SO, SOCK, SOL, TCP } from "../../sys/constants.ts";
 import { errnoText, lastErrno, type Libc } from "../../sys/libc.ts";
 import { markSocket, setOption } from "../../sys/socket_options.ts";
@@ -164,7 +164,7 @@ export class Streams implements StreamOwner {
 
   #offer(stream: Stream, listener: number): void {
     try {
-      stream.handler = this.#engine().accept(listener, stream.id);
+      stream.handler = this.#engine().streams.accept(listener, stream.id);
     } finally {
       if (stream.handler === null) stream.drop();
     }

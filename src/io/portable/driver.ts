@@ -4,7 +4,7 @@ import { type Address, parseAddress } from "../../dns/address.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import type { ClientKind, Side } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import {
   Driver,
   type DriverOptions,
@@ -69,7 +69,7 @@ export class PortableDriver extends Driver {
 
   attach(engine: Traffic): void {
     this.engine = engine;
-    engine.advance(this.#options.now());
+    engine.nowMs = this.#options.now();
   }
 
   override attachLane(link: LaneLink | null, why: string): void {
@@ -101,7 +101,7 @@ export class PortableDriver extends Driver {
       throw error;
     }
     going.forEach(retire);
-    this.engine.retireStreams(new Set(going.map(({ listener }) => listener)));
+    this.engine.streams.retire(new Set(going.map(({ listener }) => listener)));
     this.#where = listeners;
     takeOver();
     if (this.engine.waiting === 0) this.#closeRetired();
@@ -110,7 +110,7 @@ export class PortableDriver extends Driver {
 
   retireAll(): void {
     this.#listening.forEach(retire);
-    this.engine.drainStreams();
+    this.engine.streams.drain();
   }
 
   stop(): void {
@@ -127,7 +127,7 @@ export class PortableDriver extends Driver {
 
   run(work: () => void): void {
     const { engine } = this;
-    engine.advance(this.#options.now());
+    engine.nowMs = this.#options.now();
     engine.values[COUNTER.HEARTBEAT]!++;
     engine.values[COUNTER.UNEXPECTED_UDP]! += this.sockets.unexpected;
     this.sockets.unexpected = 0;

@@ -1,7 +1,7 @@
 import { IndexTable } from "../../base/index_table.ts";
+import type { Traffic } from "../../engine/engine.ts";
 import type { Endpoint, StreamHandler } from "../../engine/io.ts";
 import { Memory } from "../../engine/memory.ts";
-import type { Traffic } from "../../engine/traffic.ts";
 import type { DriverStream } from "../driver.ts";
 
 const READ_SIZE = 65536;
@@ -75,7 +75,7 @@ export class PortableStreams {
       }
       this.run(() => {
         const stream = this.#add(new PortableStream(this, CLIENT_READ_SIZE, connection));
-        stream.handler = this.engine().accept(listener, stream.id);
+        stream.handler = this.engine().streams.accept(listener, stream.id);
         if (stream.handler === null) stream.drop();
         else void stream.read();
       });

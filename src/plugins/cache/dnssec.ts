@@ -1,5 +1,4 @@
-import { TYPE } from "../../dns/constants.ts";
-import { isDnssecType } from "../../dns/dnssec_types.ts";
+import { isDnssecType, TYPE } from "../../dns/constants.ts";
 import type { Response } from "../../engine/response/response.ts";
 
 /** Whether a response has DNSSEC records beyond the question's type. */

@@ -206,7 +206,7 @@ class CacheHandler implements Handler {
   #prefetch(exchange: Exchange, store: Store, row: number, now: number): void {
     if (!this.#stale.claim(store, row, now)) return;
     this.#engine.values[this.#metrics.of(exchange.listener).prefetches]!++;
-    if (!this.#engine.refresh(exchange, this.#position)) store.recheckAt(row, now);
+    if (!this.#engine.askBelow(exchange, this.#position)) store.recheckAt(row, now);
   }
 
   /** Upstream responses are already scanned. */

@@ -1,7 +1,7 @@
 import { EDE, FLAG, RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
-import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/in_flight.ts";
 import { ANSWERED, type EngineServices, NEXT, type Verdict, WAIT } from "../../engine/handler.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
 import type { Timer } from "../../engine/timers.ts";
@@ -91,7 +91,7 @@ export class StaleServer {
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
     if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
     engine.values[counters.prefetches]!++;
-    if (!engine.refresh(exchange, position)) {
+    if (!engine.askBelow(exchange, position)) {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "immediate");
     }
@@ -147,7 +147,7 @@ export class StaleServer {
       store.recheckAt(row, now);
       return this.#answer(exchange, store, row, "recheck");
     }
-    if (!engine.refresh(parked, position)) {
+    if (!engine.askBelow(parked, position)) {
       store.recheckAt(row, now);
       this.#endVerification(this.#verificationOf(parked)!);
       this.#giveUp(parked);

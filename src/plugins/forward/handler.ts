@@ -1,6 +1,6 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
-import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/exchange/in_flight.ts";
+import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/in_flight.ts";
 import {
   ANSWERED,
   type CreateHandler,

@@ -1,11 +1,10 @@
 import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { formatName } from "../../dns/name.ts";
 import { isInNetwork, type Network } from "../../dns/network.ts";
-import { expandName } from "../../dns/names/expand_name.ts";
+import { expandName } from "../../dns/names/walk.ts";
 import type { Exchange, RecordOrder } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
-import type { Response } from "../../engine/response/response.ts";
 import type { LoadbalanceOptions, NameWeights } from "./options.ts";
 
 /** Owner pointer, type, class, TTL and data length. */
@@ -43,15 +42,12 @@ export class AddressOrder implements RecordOrder {
     this.#weights = { table: new ZoneTable(all), names: new Map(all) };
   }
 
-  arrange(
-    exchange: Exchange,
-    response: Response,
-    out: Memory,
-    outOffset: number,
-    answerCount: number,
-  ): void {
-    if (answerCount < 2 || response.rcode !== RCODE.NOERROR) return;
+  arrange(exchange: Exchange, out: Memory, outOffset: number): void {
+    const response = exchange.response!;
     const { view } = out;
+    // Left after truncation.
+    const answerCount = view.getUint16(outOffset + 6);
+    if (answerCount < 2 || response.rcode !== RCODE.NOERROR) return;
     let first = -1;
     let count = 0;
     let type = 0;

@@ -120,6 +120,6 @@ function clientOf(exchange: Exchange, engine: EngineServices): Address {
 function clientFlags({ exchange, response }: Answered): string {
   const ofQuery = FLAG.RD | FLAG.CD;
   let flags = (response.flags & ~ofQuery) | (exchange.flags & ofQuery);
-  if (!exchange.dnssecOk && !exchange.authenticData) flags &= ~FLAG.AD;
+  if (!exchange.dnssecOk && (exchange.flags & FLAG.AD) === 0) flags &= ~FLAG.AD;
   return flagsText(flags, ",");
 }

@@ -64,7 +64,7 @@ export function createProbes(
     send(probe: Probe, chain: Chain): boolean {
       const exchange = query(probe, chain);
       exchange.only = probe.watch.server;
-      return engine.refresh(exchange, position);
+      return engine.askBelow(exchange, position);
     },
     find: (nonce: Uint32Array): Probe | undefined =>
       out.find((probe) => probe.nonce.every((word, i) => word === nonce[i])),

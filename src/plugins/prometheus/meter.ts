@@ -1,5 +1,5 @@
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
-import { SIZE_BUCKETS, sizeBuckets, TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
+import { bucketOf, SIZE_BUCKETS, TIME_BUCKETS } from "../../engine/buckets.ts";
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
@@ -19,7 +19,6 @@ export class Meter {
   readonly #engine: EngineServices;
   readonly #labels: Readonly<Record<string, string>>;
   readonly #plugins: readonly string[];
-  readonly #sizes = sizeBuckets();
   // Counter indices; 0 for none.
   /** By transport, family and class of type. */
   readonly #requests = new Int32Array(2 * 2 * TYPE_CLASSES);
@@ -54,16 +53,15 @@ export class Meter {
     values[this.#requests[kind]! || this.#makeRequests(kind)]!++;
     if (exchange.dnssecOk) values[this.#dnssecOk]!++;
 
-    const durationMs = engine.nowMs - exchange.receivedMs;
-    values[this.#duration + timeBucket(durationMs)]!++;
-    if (durationMs > 0) values[this.#duration + TIME_BUCKETS.length + 1]! += durationMs / 1000;
+    const seconds = (engine.nowMs - exchange.receivedMs) / 1000;
+    values[this.#duration + bucketOf(TIME_BUCKETS, seconds)]!++;
+    if (seconds > 0) values[this.#duration + TIME_BUCKETS.length + 1]! += seconds;
 
-    const sizes = this.#sizes;
     const request = this.#requestSizes[transport]! || this.#makeSizes("request", transport);
-    values[request + sizes[exchange.length & 0xffff]!]!++;
+    values[request + bucketOf(SIZE_BUCKETS, exchange.length)]!++;
     values[request + SIZE_BUCKETS.length + 1]! += exchange.length;
     const sent = this.#responseSizes[transport]! || this.#makeSizes("response", transport);
-    values[sent + sizes[sizeBytes & 0xffff]!]!++;
+    values[sent + bucketOf(SIZE_BUCKETS, sizeBytes)]!++;
     values[sent + SIZE_BUCKETS.length + 1]! += sizeBytes;
 
     const rcode = response === null ? 0 : response.rcode;

@@ -11,10 +11,21 @@ import {
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
-import { FORM, OPT_SIZE } from "./edns.ts";
 
-const QUESTION_END = HEADER_SIZE + 255 + 4;
-const MARK_AT = QUESTION_END + MAX_SUBNET_SIZE;
+/** EDNS forms of a query, fullest first. */
+export const FORM = {
+  /** Cookie, client subnet, padding. */
+  OPTIONS: 0,
+  EDNS: 1,
+  PLAIN: 2,
+} as const;
+
+/** Without options (RFC 6891 section 6.1.2). */
+export const OPT_SIZE = 11;
+
+/** The client subnet in `Inquiry.memory`. */
+export const SUBNET_AT = HEADER_SIZE + 255 + 4;
+const MARK_AT = SUBNET_AT + MAX_SUBNET_SIZE;
 /** Multiple for padding over TLS (RFC 8467 section 4.1). */
 const PADDING_BLOCK = 128;
 /** Room for a query with all options, padded. */
@@ -54,11 +65,8 @@ export class Inquiry {
     if (this.marked) {
       copy(bytes, MARK_AT, from, exchange.offset + exchange.markAt, LOOP_MARK_SIZE);
     }
-    this.subnetLength = 0;
-    if (subnet && exchange.ecsLength > 0 && exchange.ecsLength <= MAX_SUBNET_SIZE) {
-      this.subnetLength = exchange.ecsLength;
-      copy(bytes, QUESTION_END, from, exchange.offset + exchange.ecsAt, this.subnetLength);
-    }
+    this.subnetLength = subnet ? exchange.ecsLength : 0;
+    copy(bytes, SUBNET_AT, from, exchange.offset + exchange.ecsAt, this.subnetLength);
   }
 
   equals(exchange: Exchange, subnet: boolean): boolean {
@@ -72,23 +80,31 @@ export class Inquiry {
     return sameQuestion(mine, exchange.memory, exchange.offset, this.questionLength);
   }
 
-  get subnetAt(): number {
-    return QUESTION_END;
-  }
-
   #sameSubnet(exchange: Exchange): boolean {
-    const length = exchange.ecsLength <= MAX_SUBNET_SIZE ? exchange.ecsLength : 0;
-    if (length !== this.subnetLength) return false;
+    if (exchange.ecsLength !== this.subnetLength) return false;
     const from = exchange.offset + exchange.ecsAt;
-    for (let i = 0; i < length; i++) {
-      if (this.memory.bytes[QUESTION_END + i] !== exchange.memory.bytes[from + i]) return false;
+    for (let i = 0; i < this.subnetLength; i++) {
+      if (this.memory.bytes[SUBNET_AT + i] !== exchange.memory.bytes[from + i]) return false;
     }
     return true;
   }
 }
 
-/** Options of `writePacket`. */
-export interface PacketOptions {
+/** Offset of an option's data in a complete OPT record, or -1; `optAt` is -1 for none. */
+export function findOption({ view }: Memory, optAt: number, code: number): number {
+  if (optAt < 0) return -1;
+  let at = optAt + OPT_SIZE;
+  const end = at + view.getUint16(optAt + 9);
+  while (at + 4 <= end) {
+    const length = view.getUint16(at + 2);
+    if (at + 4 + length > end) return -1;
+    if (view.getUint16(at) === code) return at + 4;
+    at += 4 + length;
+  }
+  return -1;
+}
+
+interface PacketOptions {
   form: number;
   cookie: CookieData | null;
   subnet: boolean;
@@ -131,7 +147,7 @@ export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOpt
   }
   const { subnetLength } = inquiry;
   if (subnetLength > 0 && options.subnet) {
-    copy(bytes, option(EDNS_OPTION.CLIENT_SUBNET, subnetLength), from, QUESTION_END, subnetLength);
+    copy(bytes, option(EDNS_OPTION.CLIENT_SUBNET, subnetLength), from, SUBNET_AT, subnetLength);
   }
   if (inquiry.marked && options.form === FORM.OPTIONS) {
     copy(bytes, option(EDNS_OPTION.LOOP_MARK, LOOP_MARK_SIZE), from, MARK_AT, LOOP_MARK_SIZE);

@@ -9,11 +9,11 @@ import { EDNS_OPTION, HEADER_SIZE, MAX_MESSAGE_SIZE, RCODE } from "../../dns/con
 import type { ErrorText } from "../../dns/error_text.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
 import { Memory } from "../../engine/memory.ts";
+import { cutCounts } from "../../engine/response/cut.ts";
 import { NO_SCOPE, type Response } from "../../engine/response/response.ts";
 import { bucketOf } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
-import { findOption } from "./edns.ts";
-import type { Inquiry } from "./inquiry.ts";
+import { findOption, type Inquiry, SUBNET_AT } from "./inquiry.ts";
 
 const ERROR_CODE_SIZE = 2;
 
@@ -75,7 +75,7 @@ export class Reply {
   /** First Extended DNS Error (RFC 8914), or -1; sets `text`. */
   readError(text: ErrorText): number {
     const { memory, optAt } = this;
-    const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
+    const at = findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
     const size = at < 0 ? 0 : memory.view.getUint16(at - 2);
     text.length = 0;
     if (size < ERROR_CODE_SIZE) return -1;
@@ -96,41 +96,24 @@ export class Reply {
    * Compares family, source prefix and address (RFC 7871 section 7.3). Servers that ignore subnets
    * send none; to source prefix 0 they may send their own.
    */
-  isForSubnet({ memory: asked, subnetAt }: Inquiry): boolean {
+  isForSubnet({ memory: asked }: Inquiry): boolean {
     const at = this.#subnetAt;
     if (at < 0) return true;
     const { bytes, view } = this.memory;
-    const source = asked.bytes[subnetAt + SUBNET.SOURCE]!;
+    const source = asked.bytes[SUBNET_AT + SUBNET.SOURCE]!;
     return view.getUint16(at - 2) >= subnetSize(source) && bytes[at + SUBNET.SOURCE] === source &&
-      (source === 0 || sameNetwork(bytes, at, asked.bytes, subnetAt, source));
+      (source === 0 || sameNetwork(bytes, at, asked.bytes, SUBNET_AT, source));
   }
 
   get #subnetAt(): number {
-    return this.optAt < 0 ? -1 : findOption(this.memory, this.optAt, EDNS_OPTION.CLIENT_SUBNET);
+    return findOption(this.memory, this.optAt, EDNS_OPTION.CLIENT_SUBNET);
   }
 }
 
 /** Describes the message just scanned; overwrites OPT and beyond. */
-export function describeReply(
-  response: Response,
-  scanner: ResponseScanner,
-  memory: Memory,
-): void {
-  const { view } = memory;
-  const table = (scanner.length + 1) & ~1;
-  for (let i = 0; i < scanner.ttlCount; i++) {
-    view.setUint16(table + 2 * i, scanner.ttls[i]!, true);
-  }
-  const answers = Math.min(view.getUint16(6), scanner.ttlCount);
-  const authorities = Math.min(view.getUint16(8), scanner.ttlCount - answers);
-  view.setUint16(6, answers);
-  view.setUint16(8, authorities);
-  view.setUint16(10, scanner.ttlCount - answers - authorities);
-  response.memory = memory;
-  response.offset = 0;
-  response.length = scanner.length;
-  response.ttlsAt = table;
-  response.ttlCount = scanner.ttlCount;
+export function describeReply(response: Response, scanner: ResponseScanner, memory: Memory): void {
+  response.point(memory, scanner);
+  cutCounts(memory.view, 0, scanner.ttlCount);
   response.ttlSeconds = -1;
   response.extendedRcode = scanner.extendedRcode;
   response.cached = false;

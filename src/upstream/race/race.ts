@@ -3,7 +3,7 @@ import type { Timer } from "../../engine/timers.ts";
 import { Inquiry } from "../message/inquiry.ts";
 import type { Reply } from "../message/reply.ts";
 import { type AskHandler, type Outcome, RANK, type Ticket } from "../outcome.ts";
-import type { RaceFailure, RaceGroup, RaceHandler, RaceServer } from "./types.ts";
+import { RaceFailure, type RaceGroup, type RaceHandler, type RaceServer } from "./types.ts";
 
 /** CoreDNS's `defaultTimeout`. */
 const TOTAL_MS = 5000;
@@ -20,8 +20,7 @@ const MAX_EXTRAS = 3;
 /** Time of batches and scheduling alone. */
 const MIN_HEDGE_MS = 5;
 
-/** Servers that a race may ask. */
-export interface RaceTarget {
+interface RaceTarget {
   /** Null for any server. */
   readonly only: RaceServer | null;
   readonly intoLoops: boolean;
@@ -52,7 +51,7 @@ export class Race implements AskHandler {
   readonly #underWay: Attempt[] = [];
   readonly #refusers: RaceServer[] = [];
   readonly #sentTo: RaceServer[] = [];
-  #failure: RaceFailure = noFailure();
+  #failure = new RaceFailure();
   #pausing = false;
   #streamed = false;
   #deadlineMs = 0;
@@ -77,7 +76,7 @@ export class Race implements AskHandler {
     { only, intoLoops }: RaceTarget = { only: null, intoLoops: false },
   ): void {
     const { order, engine, settings, hedges, resends } = this.#group;
-    this.#failure = noFailure();
+    this.#failure = new RaceFailure();
     this.#pausing = false;
     this.#streamed = streamed;
     this.#only = only;
@@ -341,14 +340,4 @@ export class Race implements AskHandler {
     }
     this.#group.engine.timers.clear(this.#timer);
   }
-}
-
-function noFailure(): RaceFailure {
-  return {
-    error: "no upstream answered",
-    silent: false,
-    rcode: -1,
-    extendedError: -1,
-    errorText: null,
-  };
 }

@@ -47,11 +47,11 @@ export interface RaceHandler {
 }
 
 /** Why all servers failed. */
-export interface RaceFailure {
-  error: string;
-  silent: boolean;
+export class RaceFailure {
+  error = "no upstream answered";
+  silent = false;
   /** -1 for none. */
-  rcode: number;
-  extendedError: number;
-  errorText: ErrorText | null;
+  rcode = -1;
+  extendedError = -1;
+  errorText: ErrorText | null = null;
 }

@@ -2,8 +2,7 @@ import { RCODE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import { FORM } from "../message/edns.ts";
-import { type Inquiry, writePacket } from "../message/inquiry.ts";
+import { FORM, type Inquiry, writePacket } from "../message/inquiry.ts";
 import { copyMessage, type Reply } from "../message/reply.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import { Outgoing, type TransportFailure, type TransportHandler } from "../transport/outgoing.ts";
@@ -135,7 +134,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     }
     if (!reply.read(memory, length, this.#inquiry!)) {
       server.group.count("malformed");
-      this.#stop(false);
       this.#fail("malformed reply");
       return;
     }
@@ -162,7 +160,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
 
   failed({ kind, why }: TransportFailure): void {
     if (this.#stage !== "datagram" || kind === "refused") {
-      this.#stop(false);
       this.#fail(why);
     } else if (kind === "exhausted") {
       this.#overTcp("no socket");
@@ -216,7 +213,6 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       engine.timers.set(this.#timer, this.dueMs);
       return;
     }
-    this.#stop(false);
     this.#fail(failure.why);
   }
 
@@ -227,6 +223,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   }
 
   #fail(why: string): void {
+    this.#stop(false);
     const { cookie } = this.#server;
     const detour = this.#detour;
     this.#detour = null;

@@ -1,6 +1,6 @@
 import { EDNS_OPTION } from "../../dns/constants.ts";
 import type { Memory } from "../../engine/memory.ts";
-import { findOption } from "../message/edns.ts";
+import { findOption } from "../message/inquiry.ts";
 
 /** Octets (RFC 7873 section 4). */
 const CLIENT_SIZE = 8;
@@ -48,7 +48,7 @@ export class Cookie {
   /** Learns the server's part; returns one of `COOKIE`. */
   check(memory: Memory, optAt: number): number {
     const { bytes, view } = memory;
-    const at = optAt < 0 ? -1 : findOption(memory, optAt, EDNS_OPTION.COOKIE);
+    const at = findOption(memory, optAt, EDNS_OPTION.COOKIE);
     if (at < 0) return this.#echoed ? COOKIE.MISSING : COOKIE.FINE;
     const size = view.getUint16(at - 2);
     if (size < CLIENT_SIZE) return COOKIE.FORGED;

@@ -21,8 +21,8 @@ const FIRST_SHARE = 0.1;
 /** A server to check. */
 export interface CheckedServer {
   readonly endpoint: Endpoint;
+  readonly roundTrip: { sample(durationMs: number, nowMs: number): void };
   checked(durationMs: number): void;
-  measureFailed(durationMs: number): void;
   checkFailed(): void;
 }
 
@@ -40,7 +40,8 @@ export class Health implements TransportHandler, ConnectionOwner {
   readonly #udp: UdpQuery;
   readonly #timer: Timer;
   #fails = 0;
-  #suspect = false;
+  /** Read only. */
+  suspect = false;
   #stopped = false;
   #recoveredMs = -Infinity;
   #checking = false;
@@ -66,11 +67,7 @@ export class Health implements TransportHandler, ConnectionOwner {
   }
 
   get state(): "up" | "suspect" | "down" {
-    return !this.#suspect ? "up" : this.down ? "down" : "suspect";
-  }
-
-  get suspect(): boolean {
-    return this.#suspect;
+    return !this.suspect ? "up" : this.down ? "down" : "suspect";
   }
 
   get down(): boolean {
@@ -84,23 +81,23 @@ export class Health implements TransportHandler, ConnectionOwner {
   }
 
   fail(): void {
-    if (this.#suspect || this.#stopped || this.#settings.maxFails === 0) return;
-    this.#suspect = true;
+    if (this.suspect || this.#stopped || this.#settings.maxFails === 0) return;
+    this.suspect = true;
     this.#cancelCheck();
     this.#check();
   }
 
   heard(): void {
-    if (!this.#suspect) return;
+    if (!this.suspect) return;
     if (this.#fails > 0) this.#recoveredMs = this.#engine.nowMs;
     this.#fails = 0;
-    this.#suspect = false;
+    this.suspect = false;
     this.#cancelCheck();
     this.#engine.timers.clear(this.#timer);
   }
 
   measure(): void {
-    if (!this.#suspect && !this.#stopped && !this.#checking) this.#check();
+    if (!this.suspect && !this.#stopped && !this.#checking) this.#check();
   }
 
   stop(): void {
@@ -122,9 +119,9 @@ export class Health implements TransportHandler, ConnectionOwner {
 
   failed(): void {
     this.#cancelCheck();
-    if (!this.#suspect) {
+    if (!this.suspect) {
       this.#engine.timers.clear(this.#timer);
-      this.#server.measureFailed(TIMEOUT_MS);
+      this.#server.roundTrip.sample(TIMEOUT_MS, this.#engine.nowMs);
       this.fail();
       return;
     }
@@ -144,10 +141,6 @@ export class Health implements TransportHandler, ConnectionOwner {
   unsent(): void {
     this.#checking = false;
   }
-
-  answered(): void {}
-
-  mismatched(): void {}
 
   #check(): void {
     const engine = this.#engine;

@@ -82,12 +82,10 @@ export class KnownServer implements CheckedServer {
     };
     this.#metrics = new ServerMetrics(engine, this.label, transport !== "dns");
     this.connections = new Connections(engine, {
+      ...settings,
       endpoint: this.endpoint,
       max: settings.maxConnections ?? MAX_CONNECTIONS[transport],
       maxHandshakes: transport === "dns" ? Infinity : MAX_HANDSHAKES,
-      maxIdle: settings.maxIdleConns,
-      idleMs: settings.expireMs,
-      maxAgeMs: settings.maxAgeMs,
       patienceMs: () => this.roundTrip.patienceMs,
       count: (found) => this.#metrics.count(found ? "connectionsFound" : "connectionsOpened"),
       mismatched: () => this.countMismatch(),
@@ -164,10 +162,6 @@ export class KnownServer implements CheckedServer {
     this.roundTrip.sample(durationMs, nowMs);
     if (!this.#retired) this.#metrics.showUp(true);
     this.health.heard();
-  }
-
-  measureFailed(durationMs: number): void {
-    this.roundTrip.sample(durationMs, this.engine.nowMs);
   }
 
   checkFailed(): void {

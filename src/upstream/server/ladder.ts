@@ -1,5 +1,5 @@
 import { RCODE } from "../../dns/constants.ts";
-import { FORM } from "../message/edns.ts";
+import { FORM } from "../message/inquiry.ts";
 
 /** Whether a better form was refused or left unanswered. */
 export type Evidence = "refused" | "again" | "none";

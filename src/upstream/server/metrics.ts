@@ -1,23 +1,15 @@
 import { rcodeText } from "../../dns/mnemonics.ts";
-import { TIME_BUCKETS, timeBucket } from "../../engine/buckets.ts";
+import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 
 /** Codes with separate series; the rest are "other". */
 const RCODES = 24;
 
-type ServerCounter =
-  | "replies"
-  | "failures"
-  | "mismatches"
-  | "failedChecks"
-  | "connectionsFound"
-  | "connectionsOpened";
-
 /** The metrics of one server. */
 export class ServerMetrics {
   readonly #engine: EngineServices;
   readonly #label: string;
-  readonly #counters: Readonly<Record<ServerCounter, number>>;
+  readonly #counters: ReturnType<typeof countersOf>;
   readonly #rtt: number;
   readonly #up: number;
   readonly #durations = new Int32Array(RCODES + 1);
@@ -26,22 +18,13 @@ export class ServerMetrics {
     this.#engine = engine;
     this.#label = label;
     const to = { to: label };
-    const proxy = { proxy_name: "forward", ...to };
-    const connection = { ...proxy, proto: encrypted ? "tcp-tls" : "tcp" };
     this.#rtt = engine.counter("nodens_upstream_rtt_seconds", to);
     this.#up = engine.counter("nodens_upstream_up", to);
-    this.#counters = {
-      replies: engine.counter("nodens_upstream_replies_total", to),
-      failures: engine.counter("nodens_upstream_failures_total", to),
-      mismatches: engine.counter("nodens_upstream_mismatched_replies_total", to),
-      failedChecks: engine.counter("coredns_proxy_healthcheck_failures_total", proxy),
-      connectionsFound: engine.counter("coredns_proxy_conn_cache_hits_total", connection),
-      connectionsOpened: engine.counter("coredns_proxy_conn_cache_misses_total", connection),
-    };
+    this.#counters = countersOf(engine, to, encrypted);
     this.showUp(true);
   }
 
-  count(counter: ServerCounter): void {
+  count(counter: keyof ReturnType<typeof countersOf>): void {
     this.#engine.values[this.#counters[counter]]!++;
   }
 
@@ -50,7 +33,7 @@ export class ServerMetrics {
     this.count("replies");
     const kind = rcode < RCODES ? rcode : RCODES;
     const duration = this.#durations[kind]! || this.#makeDuration(kind);
-    values[duration + timeBucket(tookMs)]!++;
+    values[duration + bucketOf(TIME_BUCKETS, tookMs / 1000)]!++;
     values[duration + TIME_BUCKETS.length + 1]! += tookMs / 1000;
   }
 
@@ -76,4 +59,17 @@ export class ServerMetrics {
       TIME_BUCKETS,
     );
   }
+}
+
+function countersOf(engine: EngineServices, to: { to: string }, encrypted: boolean) {
+  const proxy = { proxy_name: "forward", ...to };
+  const connection = { ...proxy, proto: encrypted ? "tcp-tls" : "tcp" };
+  return {
+    replies: engine.counter("nodens_upstream_replies_total", to),
+    failures: engine.counter("nodens_upstream_failures_total", to),
+    mismatches: engine.counter("nodens_upstream_mismatched_replies_total", to),
+    failedChecks: engine.counter("coredns_proxy_healthcheck_failures_total", proxy),
+    connectionsFound: engine.counter("coredns_proxy_conn_cache_hits_total", connection),
+    connectionsOpened: engine.counter("coredns_proxy_conn_cache_misses_total", connection),
+  };
 }

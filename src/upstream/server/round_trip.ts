@@ -28,15 +28,14 @@ export class RoundTrip {
   sample(durationMs: number, nowMs: number): void {
     // Anything else would spoil the averages.
     if (!(durationMs >= 0 && durationMs < Infinity)) return;
-    const first = !this.known;
-    this.sampledMs = nowMs;
-    if (first) {
+    if (this.known) {
+      const error = durationMs - this.meanMs;
+      this.meanMs += MEAN_WEIGHT * error;
+      this.#deviationMs += DEVIATION_WEIGHT * (Math.abs(error) - this.#deviationMs);
+    } else {
       this.meanMs = durationMs;
       this.#deviationMs = durationMs / 2;
-      return;
     }
-    const error = durationMs - this.meanMs;
-    this.meanMs += MEAN_WEIGHT * error;
-    this.#deviationMs += DEVIATION_WEIGHT * (Math.abs(error) - this.#deviationMs);
+    this.sampledMs = nowMs;
   }
 }

@@ -1,8 +1,7 @@
 import { RCODE } from "../../dns/constants.ts";
 import type { Memory } from "../../engine/memory.ts";
 import type { Timer } from "../../engine/timers.ts";
-import { FORM } from "../message/edns.ts";
-import { type Inquiry, writePacket } from "../message/inquiry.ts";
+import { FORM, type Inquiry, writePacket } from "../message/inquiry.ts";
 import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
 import { Outgoing, type TransportHandler } from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";

@@ -21,9 +21,9 @@ const FRAME_SIZE = 2048;
 /** Owner of connections. */
 export interface ConnectionOwner {
   /** Null: abandoned; `outOfOrder`: an older one is unanswered. */
-  answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
+  answered?(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
   unsent(connection: Connection, query: Outgoing): void;
-  mismatched(): void;
+  mismatched?(): void;
   /** `queries` excludes abandoned ones. */
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
 }
@@ -34,8 +34,7 @@ export interface ConnectionEnd {
   why: string | undefined;
 }
 
-/** Time limits of a connection. */
-export interface Lifetime {
+interface Lifetime {
   idleMs: number;
   /** Then it gets no new queries. */
   oldMs: number;
@@ -245,7 +244,7 @@ export class Connection implements StreamHandler, Carrier {
     memory.bytes.set(bytes.subarray(at, at + size));
     const match = query.compare(memory, size);
     if (match === MATCH.OTHER) {
-      this.#owner.mismatched();
+      this.#owner.mismatched?.();
       this.#countStray();
       return;
     }
@@ -268,7 +267,7 @@ export class Connection implements StreamHandler, Carrier {
     // Abandoned queries have no time: count from now.
     const oldest = this.#sent.values().next().value;
     this.#oldestMs = oldest === undefined ? Infinity : oldest?.sentMs ?? nowMs;
-    this.#owner.answered(this, query, outOfOrder);
+    this.#owner.answered?.(this, query, outOfOrder);
   }
 
   #tick(nowMs: number): void {

@@ -23,16 +23,14 @@ export class ConnectionList {
     this.all.push(connection);
   }
 
-  remove(connection: Connection): void {
+  remove(connection: Connection): boolean {
     const index = this.all.indexOf(connection);
     if (index >= 0) this.all.splice(index, 1);
+    return index >= 0;
   }
 
   touch(connection: Connection): void {
-    const index = this.all.indexOf(connection);
-    if (index < 0 || index === this.all.length - 1) return;
-    this.all.splice(index, 1);
-    this.all.push(connection);
+    if (this.all.at(-1) !== connection && this.remove(connection)) this.all.push(connection);
   }
 
   get handshakes(): number {

@@ -1,6 +1,7 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
+import type { GroupSettings } from "../options.ts";
 import { Connection, type ConnectionEnd, type ConnectionOwner } from "./connection.ts";
 import { ConnectionList } from "./connection_list.ts";
 import { ConnectionHabits } from "./habits.ts";
@@ -19,16 +20,13 @@ const STALLED_MS = 2000;
 /** Queries per queue. */
 const MAX_WAITING = 4096;
 
+type Limits = Pick<GroupSettings, "maxIdleConns" | "expireMs" | "maxAgeMs">;
+
 /** Options of `Connections`. */
-export interface ConnectionsOptions {
+export interface ConnectionsOptions extends Limits {
   endpoint: Endpoint;
   max: number;
   maxHandshakes: number;
-  /** 0 for no limit. */
-  maxIdle: number;
-  idleMs: number;
-  /** Age limit for new queries; 0 for no limit. */
-  maxAgeMs: number;
   patienceMs: () => number;
   count: (found: boolean) => void;
   mismatched: () => void;
@@ -94,7 +92,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     // Connecting has its own limit.
     if (!late || connection.readyMs === Infinity) return;
     const silent = connection.lastDataMs < query.sentMs;
-    if (silent && connection.answers > 0) this.#habits.silent();
+    if (silent && connection.answers > 0) this.#habits.silentAfterAnswers();
     // Servers that answer in order still work on it.
     if (connection.live === 0 && (silent || !this.#habits.concurrent)) connection.close();
   }
@@ -106,16 +104,16 @@ export class Connections implements ConnectionOwner, SlotHolder {
 
   answered(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void {
     if (query !== null) this.#conclude(query, connection);
-    else if (connection.answers === 1) this.#habits.servedLate(this.#engine.nowMs);
+    else if (connection.answers === 1) this.#habits.answeredLate(this.#engine.nowMs);
     this.#habits.answered(connection.answers, outOfOrder);
     if (connection.unanswered === 0) {
-      const { maxIdle } = this.#options;
-      const surplus = maxIdle > 0 && this.size > maxIdle;
+      const { maxIdleConns } = this.#options;
+      const surplus = maxIdleConns > 0 && this.size > maxIdleConns;
       if (this.#retired || surplus || this.#singleUse) {
         connection.retire();
       } else {
         this.#connections.touch(connection);
-        this.#slots.addIdle(connection, this);
+        this.#slots.idle.set(connection, this);
       }
     }
     this.#dispatch();
@@ -124,12 +122,12 @@ export class Connections implements ConnectionOwner, SlotHolder {
   unsent(connection: Connection, query: Outgoing): void {
     // An earlier query may have closed it.
     const idle = connection.unanswered === 0 && !connection.closing;
-    if (idle) this.#slots.addIdle(connection, this);
+    if (idle) this.#slots.idle.set(connection, this);
     if (!query.leave(connection)) query.handler.failed(FAILURE.BUSY);
   }
 
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void {
-    this.#slots.deleteIdle(connection);
+    this.#slots.idle.delete(connection);
     this.#connections.remove(connection);
     this.#slots.changed(this);
     if (end.byServer && queries.length > 0) {
@@ -184,7 +182,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     const failure = connection.send(query);
     if (failure === FAILURE.UNREAD) connection.close(failure.why);
     if (failure !== null) return failure;
-    this.#slots.deleteIdle(connection);
+    this.#slots.idle.delete(connection);
     this.#connections.touch(connection);
     this.#startWatch();
     return null;
@@ -238,7 +236,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
   }
 
   #open(inUse: number): Connection | null {
-    const { max, maxHandshakes, idleMs, maxAgeMs, endpoint } = this.#options;
+    const { max, maxHandshakes, expireMs: idleMs, maxAgeMs, endpoint } = this.#options;
     const { nowMs } = this.#engine;
     if (
       inUse >= Math.min(max, this.#habits.limit(nowMs)) || this.size >= max + MAX_CLOSING ||
@@ -307,7 +305,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     // The server may limit connections to one query.
     if (connection.answers > 0) return this.#habits.reusable;
     // Or limit connections; only an idle served one can tell.
-    return this.#habits.servesLate(this.#engine.nowMs) ||
+    return this.#habits.isSlow(this.#engine.nowMs) ||
       !this.#connections.all.some(({ answers, unanswered, closing }) =>
         answers > 0 && unanswered === 0 && !closing
       );
@@ -342,7 +340,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
     // Longer means a slow name.
     const usual = nowMs - query.sentMs <= this.#options.patienceMs();
-    if (query.reclaimed && connection.answers === 1 && usual) this.#habits.unserved(nowMs);
+    if (query.reclaimed && connection.answers === 1 && usual) this.#habits.answeredOnlyFresh(nowMs);
     if (carrier === null) {
       this.#unqueue(query);
     } else if (carrier !== connection) {
@@ -359,11 +357,11 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;
     if (from.answers > 0) {
-      this.#habits.answersOne(nowMs);
+      this.#habits.believeSingleUse(nowMs);
       if (from.live === 1) from.close();
       return;
     }
-    this.#habits.servesOnly(this.#connections.served(), nowMs);
+    this.#habits.believeLimit(this.#connections.served(), nowMs);
     // Keep unserved connections for a while: an answer would mean that the server is only slow.
     for (const connection of [...this.#connections.all]) {
       if (connection.answers > 0 || !this.#connections.isLate(connection)) continue;

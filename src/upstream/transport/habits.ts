@@ -39,41 +39,41 @@ export class ConnectionHabits {
   }
 
   /** Whether silence means nothing yet. */
-  servesLate(nowMs: number): boolean {
+  isSlow(nowMs: number): boolean {
     return nowMs < this.#slowUntilMs;
   }
 
   /** A first answer came too late. */
-  servedLate(nowMs: number): void {
+  answeredLate(nowMs: number): void {
     if (nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
     this.#slowUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
   /** An answer came in time only on a fresh connection. */
-  unserved(nowMs: number): void {
+  answeredOnlyFresh(nowMs: number): void {
     if (++this.#unserved < UNSERVED) return;
     this.reusable = false;
-    this.answersOne(nowMs);
+    this.believeSingleUse(nowMs);
   }
 
-  silent(): void {
+  silentAfterAnswers(): void {
     this.reusable = false;
   }
 
-  servesOnly(connections: number, nowMs: number): void {
+  believeLimit(connections: number, nowMs: number): void {
     this.#limit = Math.max(1, connections);
     this.#limitUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
-  answersOne(nowMs: number): void {
+  believeSingleUse(nowMs: number): void {
     this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
   }
 
   /** A connection with waiting queries closed after `answers`; `served` others work. */
   ended(answers: number, served: number, nowMs: number): void {
-    if (answers === 0 && served > 0) this.servesOnly(served, nowMs);
+    if (answers === 0 && served > 0) this.believeLimit(served, nowMs);
     const early = answers === 1 && !this.reusable;
-    if (early && ++this.#earlyEnds >= EARLY_ENDS) this.answersOne(nowMs);
+    if (early && ++this.#earlyEnds >= EARLY_ENDS) this.believeSingleUse(nowMs);
   }
 }

@@ -1,7 +1,6 @@
 import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
-import { OPT_SIZE } from "../message/edns.ts";
-import { PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
+import { OPT_SIZE, PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
 /** A query's view of its connection. */
 export interface Carrier {
@@ -44,11 +43,7 @@ export interface TransportHandler {
 }
 
 /** Results of comparing a message with a query. */
-export const MATCH = {
-  ANSWER: 0,
-  MISSPELT: 1,
-  OTHER: 2,
-} as const;
+export const MATCH = { ANSWER: 0, MISSPELT: 1, OTHER: 2 } as const;
 
 /** May lack the question. */
 const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED];

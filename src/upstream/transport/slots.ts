@@ -15,7 +15,7 @@ export interface SlotHolder {
  */
 export class ConnectionSlots {
   /** Longest idle first. */
-  readonly #idle = new Map<Connection, SlotHolder>();
+  readonly idle = new Map<Connection, SlotHolder>();
   readonly #holders = new Set<SlotHolder>();
 
   static of(engine: EngineServices): ConnectionSlots {
@@ -29,19 +29,11 @@ export class ConnectionSlots {
     else this.#holders.delete(holder);
   }
 
-  addIdle(connection: Connection, holder: SlotHolder): void {
-    this.#idle.set(connection, holder);
-  }
-
-  deleteIdle(connection: Connection): void {
-    this.#idle.delete(connection);
-  }
-
   /** False if nothing was closed. */
   makeRoom(asking: SlotHolder): boolean {
-    for (const [connection, holder] of this.#idle) {
+    for (const [connection, holder] of this.idle) {
       if (holder !== asking && holder.size === 1 && asking.size > 0) continue;
-      this.#idle.delete(connection);
+      this.idle.delete(connection);
       connection.close();
       return true;
     }

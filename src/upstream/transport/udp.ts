@@ -1,4 +1,3 @@
-import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import { type DatagramHandler, type Endpoint, NO_SOCKET } from "../../engine/io.ts";
 import type { Memory } from "../../engine/memory.ts";
@@ -11,8 +10,7 @@ const RETRY_MS = 5;
 /** Wait before trying something else. */
 const PATIENCE_MS = 20;
 
-/** Options of a `UdpQuery`. */
-export interface UdpOptions {
+interface UdpOptions {
   /** If absent, queries without a socket fail at once. */
   queue?: SocketQueue;
   /** True to give up UDP. */
@@ -57,7 +55,7 @@ export class UdpQuery implements DatagramHandler {
   /** Waits without limit, after "exhausted". */
   queueAgain(): void {
     this.#state = "queued";
-    this.#options.queue!.putBack(this);
+    this.#options.queue!.add(this, true);
   }
 
   cancel(): void {
@@ -77,9 +75,8 @@ export class UdpQuery implements DatagramHandler {
   }
 
   reply(memory: Memory, length: number): void {
-    const match = length < HEADER_SIZE || memory.view.getUint16(0) !== this.#id
-      ? MATCH.OTHER
-      : this.#query.compare(memory, length);
+    const isOurs = memory.view.getUint16(0) === this.#id;
+    const match = isOurs ? this.#query.compare(memory, length) : MATCH.OTHER;
     if (match === MATCH.ANSWER) this.#query.handler.replied(memory, length);
     else this.mismatched(match === MATCH.MISSPELT);
   }
@@ -145,15 +142,12 @@ export class SocketQueue {
     return this.#waiting.size + this.#stuck.size;
   }
 
-  add(query: UdpQuery): void {
-    this.#engine.values[this.#waits]!++;
-    this.#waiting.set(query, this.#engine.nowMs);
-    this.#arm(this.#engine.nowMs + RETRY_MS);
-  }
-
-  putBack(query: UdpQuery): void {
-    this.#stuck.add(query);
-    this.#arm(this.#engine.nowMs + RETRY_MS);
+  add(query: UdpQuery, stuck = false): void {
+    const { values, nowMs } = this.#engine;
+    if (stuck) this.#stuck.add(query);
+    else this.#waiting.set(query, nowMs);
+    if (!stuck) values[this.#waits]!++;
+    this.#arm(nowMs + RETRY_MS);
   }
 
   delete(query: UdpQuery): void {

@@ -100,10 +100,10 @@ Deno.test("health: every data plane must have a heartbeat", async () => {
 
 Deno.test("readiness: a forward with unresolved names is not ready", () => {
   const simulation = new Simulation(". {\n forward . dns.example.org\n}\n");
-  assert.deepEqual(simulation.engine.unready(), [[0, "forward"]]);
+  assert.deepEqual(simulation.engine.blocks.unready(), [[0, "forward"]]);
   const upstream = { address: "10.0.0.1", port: 53, transport: "dns", serverName: "" };
-  simulation.engine.deliver(0, 0, { upstreams: [upstream] });
-  assert.deepEqual(simulation.engine.unready(), []);
+  simulation.engine.blocks.deliver(0, 0, { upstreams: [upstream] });
+  assert.deepEqual(simulation.engine.blocks.unready(), []);
 });
 
 Deno.test("readiness: a server once ready stays ready, unless monitored continuously", async () => {

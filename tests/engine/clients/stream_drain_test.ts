@@ -18,7 +18,7 @@ Deno.test("drain: a silent stream gets FIN soon, and is closed when the client c
   const stream = simulation.openStream();
   stream.send(query());
   simulation.run(50);
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   simulation.run(90);
   assert.equal(stream.finished(), false);
   simulation.run(20);
@@ -32,7 +32,7 @@ Deno.test("drain: a silent stream gets FIN soon, and is closed when the client c
 Deno.test("drain: a client that never closes its side does not delay the stop", () => {
   const simulation = start();
   const stream = simulation.openStream();
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   simulation.run(900);
   assert.equal(stream.finished(), false);
   simulation.run(200);
@@ -51,7 +51,7 @@ Deno.test("drain: queries that wait for an upstream are answered before FIN", ()
   const stream = simulation.openStream();
   stream.send(query(1));
   stream.send(query(2));
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   simulation.run(600);
   assert.equal(stream.finished(), false);
   simulation.run(300);
@@ -62,7 +62,7 @@ Deno.test("drain: queries that wait for an upstream are answered before FIN", ()
 Deno.test("drain: a client that asks constantly gets FIN after an answer", () => {
   const simulation = start();
   const stream = simulation.openStream();
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   let sent = 0;
   while (!stream.finished() && sent < 1000) {
     stream.send(query(++sent));
@@ -78,7 +78,7 @@ Deno.test("drain: the rest of a query has a time limit", () => {
     const stream = simulation.openStream();
     const bytes = query();
     stream.send(bytes.slice(0, 7));
-    simulation.engine.drainStreams();
+    simulation.engine.streams.drain();
     simulation.run(2000);
     assert.equal(stream.finished(), false);
     if (comes) stream.send(bytes.slice(7));
@@ -97,7 +97,7 @@ Deno.test("drain: a slow reader gets all answers before FIN", () => {
   const simulation = new Simulation(BIG);
   const stream = simulation.openStream(0, { takes: 0 });
   for (let id = 0; id < 20; id++) stream.send(big(id));
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   for (let i = 0; i < 49 && stream.received.length < 20; i++) {
     stream.take(1000);
     simulation.run(100);
@@ -115,7 +115,7 @@ Deno.test("drain: a client that receives nothing has five seconds, and its memor
   const simulation = new Simulation(BIG);
   const stream = simulation.openStream(0, { takes: 0 });
   for (let id = 0; id < 200; id++) stream.send(big(id));
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   simulation.run(4990);
   assert.equal(stream.closed(), false);
   assert.ok(simulation.engine.streams.bytes >= stream.queued());
@@ -130,7 +130,7 @@ Deno.test("drain: an unanswered query does not keep a stream beyond the drain ti
   const simulation = start(60_000);
   const stream = simulation.openStream();
   stream.send(query());
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   simulation.run(5010);
   assert.equal(simulation.engine.streams.size, 0);
   simulation.run(60_000);
@@ -144,7 +144,7 @@ Deno.test("drain: a client that has sent FIN is not kept beyond the drain time",
     for (let id = 0; id < 10; id++) stream.send(big(id));
     stream.end();
     for (let second = 0; second < 10; second++) {
-      if (stops && second === 4) simulation.engine.drainStreams();
+      if (stops && second === 4) simulation.engine.streams.drain();
       // Fast enough for the write timeout, too slow for everything in ten seconds.
       stream.take(1100);
       simulation.run(1000);
@@ -157,7 +157,7 @@ Deno.test("drain: a client that has sent FIN is not kept beyond the drain time",
 Deno.test("drain: a reset after FIN ends a stream like a FIN", () => {
   const simulation = start();
   const stream = simulation.openStream();
-  simulation.engine.drainStreams();
+  simulation.engine.streams.drain();
   simulation.run(1100);
   assert.equal(stream.finished(), true);
   stream.reset();
@@ -175,13 +175,13 @@ Deno.test("drain: every query read before FIN is answered, whatever a client doe
       const stream = simulation.openStream();
       let sent = 0;
       steps.forEach(({ count, pauseMs }, i) => {
-        if (i === 3) simulation.engine.drainStreams();
+        if (i === 3) simulation.engine.streams.drain();
         for (let n = 0; n < count && !stream.finished() && !stream.closed(); n++) {
           stream.send(query(++sent));
         }
         simulation.run(pauseMs);
       });
-      simulation.engine.drainStreams();
+      simulation.engine.streams.drain();
       simulation.run(5000);
       assert.equal(stream.received.length, sent);
       assert.equal(stream.closed(), true);
@@ -215,13 +215,13 @@ Deno.test("drain: streams end in time and within the memory limit, whatever clie
         if (what === "reset") client.reset();
       };
       steps.forEach((one, i) => {
-        if (i === stopAt) simulation.engine.drainStreams();
+        if (i === stopAt) simulation.engine.streams.drain();
         act(one);
         assert.ok(streams.bytes <= bytes, `${streams.bytes} bytes`);
         simulation.run(one.pauseMs);
         assert.ok(streams.bytes <= bytes, `${streams.bytes} bytes`);
       });
-      simulation.engine.drainStreams();
+      simulation.engine.streams.drain();
       simulation.run(5000);
       assert.equal(streams.size, 0);
       assert.equal(streams.bytes, 0);

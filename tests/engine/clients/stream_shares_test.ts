@@ -413,12 +413,12 @@ Deno.test("a query whose handler throws costs only its connection, and leaves no
   const simulation = start();
   const { engine } = simulation;
   const [bad, good] = [HOG, OTHER].map((client) => simulation.openStream(0, { client }));
-  const { streamQuery } = engine;
-  engine.streamQuery = () => {
+  const { query } = engine;
+  engine.query = () => {
     throw new Error("a fault");
   };
   assert.throws(() => bad!.send(queries(200)), /a fault/);
-  engine.streamQuery = streamQuery;
+  engine.query = query;
   good!.send(queries(200));
   simulation.run(0);
   assert.deepEqual([bad!.closed(), good!.received.length], [true, 200]);

@@ -111,7 +111,7 @@ export function deliver(
   addresses: readonly string[],
   { position = 1, ...update }: { position?: number; policy?: string; readTimeoutMs?: number } = {},
 ): void {
-  simulation.engine.deliver(0, position, {
+  simulation.engine.blocks.deliver(0, position, {
     upstreams: addresses.map((address) => ({
       address,
       port: 53,

@@ -122,7 +122,7 @@ export class Simulation implements Io {
       wallMs: () => WALL_MS + this.nowMs,
       ...engineOptions,
     });
-    this.engine.advance(this.nowMs);
+    this.engine.nowMs = this.nowMs;
     this.#config = read(corefile);
     this.engine.configure(this.#config);
   }
@@ -136,7 +136,7 @@ export class Simulation implements Io {
       listeners[i]?.address === address && listeners[i].port === port ? [] : [i]
     );
     this.#enter(() => {
-      this.engine.retireStreams(new Set(gone));
+      this.engine.streams.retire(new Set(gone));
       this.engine.configure(this.#config);
     });
   }
@@ -170,7 +170,7 @@ export class Simulation implements Io {
     const client = new SimulatedClient(options);
     const id = this.#streams.push(client) - 1;
     this.#enter(() => {
-      client.handler = this.engine.accept(listener, id);
+      client.handler = this.engine.streams.accept(listener, id);
       if (client.handler === null && this.#streams[id] === client) this.#streams[id] = null;
     });
     const open = () => this.#streams[id] === client;
@@ -493,7 +493,7 @@ export class Simulation implements Io {
   }
 
   #enter(work: () => void): void {
-    this.engine.advance(this.nowMs);
+    this.engine.nowMs = this.nowMs;
     work();
     if (this.engine.nextDeadlineMs <= this.nowMs) this.engine.runTimers();
   }

@@ -1,5 +1,6 @@
-import { Address } from "../../dns/address.ts";
-import { CLIENT_BUCKETS, type Exchange } from "./exchange.ts";
+import { Address } from "../dns/address.ts";
+import { CLIENT_BUCKETS, type Exchange } from "./exchange/exchange.ts";
+import type { EngineServices } from "./handler.ts";
 
 /**
  * Bounds of `InFlight`.
@@ -22,15 +23,6 @@ const REFUSALS = {
   client: "the client waits for this question too often already",
 } as const;
 type Refusal = keyof typeof REFUSALS;
-
-interface InFlightServices {
-  readonly values: Float64Array;
-  counter(name: string, labels: Readonly<Record<string, string>>): number;
-  park(exchange: Exchange): Exchange | null;
-  clientBucket(exchange: Exchange): number;
-  clientAddress(exchange: Exchange, target: Address): void;
-  localAddress(exchange: Exchange, target: Address): void;
-}
 
 /** A reused question in flight with its waiters. */
 export abstract class PendingQuestion {
@@ -56,23 +48,19 @@ export class InFlight<T extends PendingQuestion> {
   refusal = "";
   size = 0;
 
-  readonly #engine: InFlightServices;
-  readonly #refused: Readonly<Record<Refusal, number>>;
+  readonly #engine: EngineServices;
+  readonly #refused: ReadonlyMap<Refusal, number>;
   readonly #spareWaits: Uint8Array[] = [];
   readonly #client = new Address();
   readonly #local = new Address();
   #buckets: (PendingQuestion | null)[] = new Array(FIRST_BUCKETS).fill(null);
 
-  constructor(engine: InFlightServices, table: "forward" | "verify") {
-    const counter = (reason: Refusal) =>
+  constructor(engine: EngineServices, table: "forward" | "verify") {
+    const counter = (reason: string) =>
       engine.counter("nodens_in_flight_refused_total", { table, reason });
+    const reasons = Object.keys(REFUSALS) as Refusal[];
     this.#engine = engine;
-    this.#refused = {
-      questions: counter("questions"),
-      chain: counter("chain"),
-      waiters: counter("waiters"),
-      client: counter("client"),
-    };
+    this.#refused = new Map(reasons.map((reason) => [reason, counter(reason)]));
   }
 
   find(exchange: Exchange, hash: number): T | null {
@@ -166,7 +154,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 
   #refuse(reason: Refusal): false {
-    this.#engine.values[this.#refused[reason]]!++;
+    this.#engine.values[this.#refused.get(reason)!]!++;
     this.refusal = REFUSALS[reason];
     return false;
   }
