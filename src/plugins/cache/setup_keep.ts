@@ -25,7 +25,9 @@ export function readKeep(tokens: Dispenser, names: PinnedName[]): void {
     }
     if (types === null) {
       throw tokens.error(
-        `keep: ${quote(word)} is a type without a name before it (the name is ${quote(`${word}.`)})`,
+        `keep: ${quote(word)} is a type without a name before it (the name is ${
+          quote(`${word}.`)
+        })`,
       );
     }
     if (type === 0 || type === TYPE.OPT || (type >= META.first && type <= META.last)) {
@@ -67,7 +69,9 @@ export function checkKeep(options: CacheOptions, { tokens, zones }: Controller):
     if (!inOne(cached) || !inOne(zones)) {
       const own = cached.slice(0, 5).join(", ");
       throw tokens.error(
-        `keep: ${quote(name)} is outside the zones of this cache, ${own} (name it in its own block)`,
+        `keep: ${
+          quote(name)
+        } is outside the zones of this cache, ${own} (name it in its own block)`,
       );
     }
     for (const store of ["success", "denial"] as const) {

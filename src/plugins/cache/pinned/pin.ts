@@ -27,6 +27,7 @@ export class Pin {
   #lead: number = LEAD.least;
   #pauseMs = 0;
   #nextMs = 0;
+  #pinned = false;
 
   constructor(question: Exchange, text: string) {
     this.question = question;
@@ -48,9 +49,10 @@ export class Pin {
     this.#lead = LEAD.least + LEAD.more * draw;
   }
 
-  succeed(): void {
+  /** An entry that may be evicted, for want of room, is not asked for again before its time. */
+  succeed(nowMs: number): void {
     this.#pauseMs = 0;
-    this.#nextMs = 0;
+    this.#nextMs = this.#pinned ? 0 : nowMs + 1000 * (this.#remaining - this.#leadSeconds);
   }
 
   /** @param draw - in [0, 1) */
@@ -66,7 +68,8 @@ export class Pin {
     const denied = denial.find(this.question, now);
     const isAnswer = answer >= 0 && success.hasAnswer(answer);
     // `serve_stale_policy` keeps both; the newer one counts.
-    const newer = denied < 0 || (isAnswer && success.ageOf(answer, now) < denial.ageOf(denied, now));
+    const newer = denied < 0 ||
+      (isAnswer && success.ageOf(answer, now) < denial.ageOf(denied, now));
     if (isAnswer && newer) {
       if (denied >= 0) denial.unpin(denied);
       this.#take(success, answer, now);
@@ -80,7 +83,7 @@ export class Pin {
   }
 
   #take(store: Store, row: number, now: number): void {
-    store.pin(row);
+    this.#pinned = store.pin(row);
     this.#remaining = store.remaining(row, now);
     const lead = Math.min(LEAD.maxSeconds, this.#lead * store.ttlOf(row));
     this.#leadSeconds = Math.max(LEAD.minSeconds, lead);

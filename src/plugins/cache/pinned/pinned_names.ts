@@ -101,7 +101,7 @@ export class PinnedNames {
     if (pin === undefined) return;
     pin.judge(this.#content, this.#content.now(this.#engine.nowMs));
     if (!pin.isDue) {
-      pin.succeed();
+      pin.succeed(this.#engine.nowMs);
       this.#end(pin);
     } else if (exchange.internal) {
       this.#fail(pin);
@@ -160,7 +160,7 @@ export class PinnedNames {
     pin.begin(nowMs + LIMIT_MS, this.#draw());
     this.#inFlight++;
     pin.question.receivedMs = nowMs;
-    if (!this.#engine.refresh(pin.question, this.#position)) this.#fail(pin);
+    if (!this.#engine.askBelow(pin.question, this.#position)) this.#fail(pin);
   }
 
   #fail(pin: Pin): void {
