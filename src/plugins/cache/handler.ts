@@ -11,6 +11,7 @@ import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { CacheMetrics } from "./metrics.ts";
 import { PinnedNames } from "./pinned/pinned_names.ts";
+import { SearchCut } from "./search_cut/search_cut.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
@@ -37,6 +38,7 @@ class CacheHandler implements Handler {
   readonly #disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
   readonly #stale: StaleServer;
   readonly #pinned: PinnedNames | null;
+  readonly #searchCut: SearchCut | null;
   /** Client subnets are passed on. */
   readonly #ecs: boolean;
   readonly #scanner = new ResponseScanner();
@@ -69,6 +71,7 @@ class CacheHandler implements Handler {
     this.#stale = new StaleServer(this.#content, this.#metrics, { options, engine, position, ecs });
     if (inherits) previous.#metrics.retire(this.#metrics);
     this.#pinned = this.#pin(environment, previous instanceof CacheHandler ? previous : null);
+    this.#searchCut = this.#cutSearch(environment, inherits ? previous : null);
     this.#metrics.publish();
   }
 
@@ -81,12 +84,23 @@ class CacheHandler implements Handler {
     return new PinnedNames({ names: keep, content, dropped, environment, zones });
   }
 
+  #cutSearch(environment: HandlerEnvironment, from: CacheHandler | null): SearchCut | null {
+    const { searchCut: clusters = [], zones } = this.#options;
+    const previous = from === null ? null : from.#searchCut;
+    previous?.stop();
+    if (clusters.length === 0) return null;
+    const content = this.#content;
+    return new SearchCut({ clusters, content, environment, zones, ecs: this.#ecs, previous });
+  }
+
   joined(chain: Chain): void {
     this.#pinned?.join(chain);
+    this.#searchCut?.join(chain);
   }
 
   stop(): void {
     this.#pinned?.stop();
+    this.#searchCut?.stop();
     this.#metrics.retire();
   }
 
@@ -141,6 +155,7 @@ class CacheHandler implements Handler {
       original.ttlSeconds = response.ttlSeconds;
       this.#metrics.publish(exchange.listener);
     }
+    if (this.#searchCut !== null) this.#searchCut.concluded(exchange, response, kind, now);
     this.#stale.conclude(exchange, kind, now);
     if (this.#pinned !== null) this.#pinned.concluded(exchange);
   }
@@ -175,10 +190,18 @@ class CacheHandler implements Handler {
   #withoutFresh(exchange: Exchange, now: number): Verdict {
     const { values } = this.#engine;
     const content = this.#content;
-    if (this.#stale.serves || this.#pinned !== null) {
-      const store = content.findStale(exchange, now);
-      if (store !== null) return this.#serveStale(exchange, store, content.staleRow, now);
+    let stale: Store | null = null;
+    if (this.#stale.serves || this.#pinned !== null) stale = content.findStale(exchange, now);
+    if (this.#searchCut !== null && (stale === null || this.#isPlainDenial(stale))) {
+      const { staleRow } = content;
+      if (this.#searchCut.answer(exchange, now)) {
+        values[this.#metrics.of(exchange.listener).hitsDenial]!++;
+        this.#metrics.publish(exchange.listener);
+        return ANSWERED;
+      }
+      content.staleRow = staleRow;
     }
+    if (stale !== null) return this.#serveStale(exchange, stale, content.staleRow, now);
     const { failures } = content;
     const row = failures.find(exchange, now);
     const remaining = row < 0 ? 0 : failures.remaining(row, now);
@@ -190,6 +213,10 @@ class CacheHandler implements Handler {
     }
     values[this.#metrics.of(exchange.listener).misses]!++;
     return NEXT;
+  }
+
+  #isPlainDenial(stale: Store): boolean {
+    return stale === this.#content.denial && !stale.isPinned(this.#content.staleRow);
   }
 
   #serveStale(exchange: Exchange, store: Store, row: number, now: number): Verdict {

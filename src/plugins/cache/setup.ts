@@ -11,7 +11,7 @@ import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
 import { checkKeep, describeKeep, readKeep } from "./setup_keep.ts";
-import { checkSearchCut, readSearchCut } from "./setup_search_cut.ts";
+import { checkSearchCut, hiddenBySearchCut, readSearchCut } from "./setup_search_cut.ts";
 import { readServeStale } from "./setup_stale.ts";
 
 /** `least` as in CoreDNS; `max` is a table's limit. */
@@ -48,10 +48,13 @@ export const cacheSetup: PluginSetup = {
 /** Divides memory among caches; reports shared files. */
 function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): void {
   const places = new Map<string, string>();
-  for (const { block: { file }, line, options } of uses) {
+  for (const { block, line, options } of uses) {
+    const { file } = block;
     if (config.memoryBytes !== undefined) {
       options.capacityBytes ??= cacheShareOf(config.memoryBytes, uses.length);
     }
+    const hider = hiddenBySearchCut(options, block);
+    if (hider !== null) fault({ file, line }, hider);
     const path = options.persist?.file;
     if (path === undefined) continue;
     const other = places.get(path);
