@@ -339,3 +339,19 @@ Deno.test("names that a handler below answers are pinned at once", () => {
   assert.equal(world.told(), "192.0.2.9");
   assert.deepEqual(world.asked, []);
 });
+
+Deno.test("keep: names and questions are limited", () => {
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}.example.org`);
+  assert.equal(new World(`keep ${names(256).join(" ")}`).state("missing"), 512);
+  for (
+    const words of [
+      names(257).map((name) => `${name} A`),
+      names(171).map((name) => `${name} A AAAA MX`),
+    ]
+  ) {
+    assert.throws(
+      () => new World(`keep ${words.join(" ")}`),
+      /keep: more than 256 names, or 512 names and types \(keep only names that must not fail/,
+    );
+  }
+});

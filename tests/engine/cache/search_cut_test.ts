@@ -307,6 +307,9 @@ Deno.test("search_cut: a name below which names were found is not cut", () => {
 Deno.test("search_cut: an alias with a denied target exists", () => {
   const name = `org.shop.svc.${ZONE}`;
   const world = new World({ more: { [name]: "CNAME" } }).learn();
+  assert.equal(world.told(name), "gone.example.org");
+  world.told(`first.example.org.shop.svc.${ZONE}`);
+  world.asked;
   assert.equal(world.told(`www.example.org.shop.svc.${ZONE}`), "NXDOMAIN");
   assert.equal(world.asked.length, 1);
 });
