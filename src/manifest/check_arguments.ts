@@ -1,7 +1,7 @@
 import { canonicalAddress } from "../dns/address.ts";
 import type { CheckResult, Located, NodeContainer } from "./documents.ts";
 import { VARIABLE } from "./fill.ts";
-import { localAddressFault, type Network } from "./networks.ts";
+import { localAddressFault, type Range } from "./networks.ts";
 
 /** Placeholder for a local address (RFC 5737). */
 export const STAND_IN = "192.0.2.1";
@@ -11,7 +11,7 @@ export interface Expected {
   localDns: string | null;
   kubeDns: string | null;
   domain: string | null;
-  ranges: readonly Network[];
+  ranges: readonly Range[];
 }
 
 /** Arguments relevant to a manifest. */

@@ -1,29 +1,15 @@
 import { parseAddress } from "../dns/address.ts";
+import { isInNetwork, type Network, parseNetwork } from "../dns/network.ts";
 
-/** A range of addresses, like `10.96.0.0/12`. */
-export interface Network {
+/** A range of addresses, as it is written. */
+export interface Range extends Network {
   text: string;
-  bytes: Uint8Array;
-  prefix: number;
 }
 
-/** Parses `ADDRESS/LENGTH`, or returns null. */
-export function parseNetwork(text: string): Network | null {
-  const [, address, length] = /^([0-9a-fA-F.:]+)\/([0-9]{1,3})$/.exec(text) ?? [];
-  const bytes = address === undefined ? null : parseAddress(address);
-  const prefix = Number(length);
-  return bytes === null || prefix > bytes.length * 8 ? null : { text, bytes, prefix };
-}
-
-/** Whether an address is in a range. */
-export function contains({ bytes, prefix }: Network, address: string): boolean {
-  const other = parseAddress(address);
-  return other !== null && other.length === bytes.length &&
-    bits(other).startsWith(bits(bytes).slice(0, prefix));
-}
-
-function bits(bytes: Uint8Array): string {
-  return Array.from(bytes, (octet) => octet.toString(2).padStart(8, "0")).join("");
+/** Parses a range like `10.96.0.0/12`, or returns null. */
+export function parseRange(text: string): Range | null {
+  const network = parseNetwork(text);
+  return network === null ? null : { text, ...network };
 }
 
 const IMPOSSIBLE: readonly (readonly [range: string, why: string])[] = [
@@ -44,19 +30,20 @@ const SERVICE_PREFIX = { 4: 24, 16: 112 } as const;
 /** Why `address` cannot be used on every node, or null. */
 export function localAddressFault(
   address: string,
-  cluster: { ranges: readonly Network[]; kubeDns: readonly string[] },
+  cluster: { ranges: readonly Range[]; kubeDns: readonly string[] },
 ): string | null {
+  const bytes = parseAddress(address)!;
+  const isIn = (network: Network) => isInNetwork(network, bytes, 0, bytes.length);
   for (const [range, why] of IMPOSSIBLE) {
-    if (contains(parseNetwork(range)!, address)) return why;
+    if (isIn(parseNetwork(range)!)) return why;
   }
   for (const range of cluster.ranges) {
-    if (contains(range, address)) return `it is in the cluster's range ${range.text}`;
+    if (isIn(range)) return `it is in the cluster's range ${range.text}`;
   }
   for (const service of cluster.kubeDns) {
     if (service === address) return "it is the address of the kube-dns service";
-    const bytes = parseAddress(service)!;
-    const prefix = SERVICE_PREFIX[bytes.length as 4 | 16];
-    if (contains({ text: "", bytes, prefix }, address)) {
+    const octets = [...parseAddress(service)!];
+    if (isIn({ octets, bits: SERVICE_PREFIX[octets.length as 4 | 16] })) {
       return `it is in the service range, by the kube-dns service at ${service}`;
     }
   }

@@ -2,7 +2,7 @@ import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import { normalizeZone } from "../../dns/zone.ts";
 import type { VariableValues } from "../../manifest/fill.ts";
 import { MIN_MEMORY_BYTES, parseQuantity } from "../../manifest/memory.ts";
-import { localAddressFault, type Network, parseNetwork } from "../../manifest/networks.ts";
+import { localAddressFault, parseRange, type Range } from "../../manifest/networks.ts";
 import type { ManifestOptions } from "../../manifest/options.ts";
 import {
   boolean,
@@ -53,7 +53,7 @@ const KUBE_DNS_HINT = "kubectl -n kube-system get service kube-dns -o jsonpath={
 export interface FileArguments extends VariableValues {
   file: string;
   image: string;
-  ranges: readonly Network[];
+  ranges: readonly Range[];
   given: ReadonlySet<string>;
 }
 
@@ -198,9 +198,9 @@ function readMemory({ memory }: ManifestValues): string {
   throw flagFault("memory", `${memory} is too little (${least})`);
 }
 
-function readRanges(values: ManifestValues): Network[] {
+function readRanges(values: ManifestValues): Range[] {
   return list(values["cluster-range"]).map((text) => {
-    const network = parseNetwork(text);
+    const network = parseRange(text);
     if (network !== null) return network;
     throw flagFault("cluster-range", `"${text}" is not a range (write it like 10.96.0.0/12)`);
   });

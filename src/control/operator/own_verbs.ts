@@ -15,6 +15,8 @@ export interface ProcessControl {
 }
 
 const WHY = "control socket";
+/** Timers hold 24 days; nobody wants debug lines for that long. */
+const MAX_FOR_MS = 24 * 3_600_000;
 /** After the answer of `stop` has been written. */
 const STOP_MS = 50;
 
@@ -69,8 +71,8 @@ function readSwitch(text = ""): boolean {
 function readFor(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ms = parseDuration(text);
-  if (ms === null || ms <= 0) {
-    throw new VerbError(`for is ${JSON.stringify(text)}; write a duration like 5m`);
+  if (ms === null || ms <= 0 || ms > MAX_FOR_MS) {
+    throw new VerbError(`for is ${JSON.stringify(text)}; write a duration like 5m, at most 24h`);
   }
   return ms;
 }

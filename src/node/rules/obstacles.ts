@@ -1,4 +1,5 @@
 import { parseAddress } from "../../dns/address.ts";
+import { isInNetwork, parseNetwork } from "../../dns/network.ts";
 import { readOptions, type Rule, ruleKey, type RuleOption, type SavedRule } from "./rule_text.ts";
 
 /** Targets that stop traffic before later rules, by table. In filter our rules accept too. */
@@ -102,13 +103,7 @@ function inRange(range: string, port: number): boolean {
 }
 
 function contains(network: string, address: Uint8Array): boolean {
-  const [text = "", length] = network.split("/");
-  const bytes = parseAddress(text);
-  if (bytes === null || bytes.length !== address.length) return false;
-  const bits = length === undefined ? 8 * bytes.length : Number(length);
-  for (let bit = 0; bit < bits; bit++) {
-    const mask = 0x80 >> (bit & 7);
-    if ((bytes[bit >> 3]! & mask) !== (address[bit >> 3]! & mask)) return false;
-  }
-  return true;
+  const size = address.length;
+  const range = parseNetwork(network.includes("/") ? network : `${network}/${8 * size}`);
+  return range !== null && isInNetwork(range, address, 0, size);
 }
