@@ -76,12 +76,12 @@ class CacheHandler implements Handler {
   }
 
   #pin(environment: HandlerEnvironment, previous: CacheHandler | null): PinnedNames | null {
-    const { keep = [], zones } = this.#options;
+    const options = this.#options;
     const content = this.#content;
     const dropped = previous === null || previous.#content === content ? null : previous.#content;
     if (previous !== null && previous.#pinned !== null) previous.#pinned.stop(dropped === null);
-    if (keep.length === 0) return null;
-    return new PinnedNames({ names: keep, content, dropped, environment, zones });
+    if (options.keep === undefined) return null;
+    return new PinnedNames({ options, content, dropped, environment });
   }
 
   #cutSearch(environment: HandlerEnvironment, from: CacheHandler | null): SearchCut | null {

@@ -7,7 +7,7 @@ import { internalQuery } from "../../../engine/internal_query.ts";
 import { readStoredQuestion } from "../../../engine/question/read.ts";
 import type { Timer } from "../../../engine/timers.ts";
 import type { CacheContent } from "../content.ts";
-import type { PinnedName } from "../options.ts";
+import type { CacheOptions } from "../options.ts";
 import { isSameQuestion } from "../question.ts";
 import { copyEntry } from "./copy_entry.ts";
 import { Pin, PIN_STATES } from "./pin.ts";
@@ -25,12 +25,11 @@ const MAX_NAMED = 5;
 
 /** Dependencies of `PinnedNames`. */
 export interface PinnedServices {
-  readonly names: readonly PinnedName[];
+  readonly options: CacheOptions;
   readonly content: CacheContent;
   /** By a reload; its entries are copied. */
   readonly dropped: CacheContent | null;
   readonly environment: HandlerEnvironment;
-  readonly zones: readonly string[];
 }
 
 /**
@@ -54,12 +53,12 @@ export class PinnedNames {
   #complained = false;
   #stopped = false;
 
-  constructor({ names, content, dropped, environment, zones }: PinnedServices) {
+  constructor({ options, content, dropped, environment }: PinnedServices) {
     const { engine, position, served = [] } = environment;
     this.#content = content;
     this.#engine = engine;
     this.#position = position;
-    this.#pins = names.flatMap(({ name, types }) =>
+    this.#pins = (options.keep ?? []).flatMap(({ name, types }) =>
       types.map((type) => {
         const question = { name: parseName(name), qtype: type, qclass: CLASS.IN };
         const exchange = internalQuery(undefined, question);
@@ -74,7 +73,7 @@ export class PinnedNames {
       this.#byHash.set(hash, [...this.#byHash.get(hash) ?? [], pin]);
     }
     const servers = new Map(served.map(({ listener, server }) => [listener, server]));
-    const labels = { server: [...servers.values()].join(","), zones: zones.join(",") };
+    const labels = { server: [...servers.values()].join(","), zones: options.zones.join(",") };
     const gauge = (state: Pin["state"]) =>
       engine.counter("nodens_cache_pinned", { ...labels, state });
     this.#gauges = { fresh: gauge("fresh"), stale: gauge("stale"), missing: gauge("missing") };
@@ -83,7 +82,7 @@ export class PinnedNames {
     engine.timers.set(this.#timer, engine.nowMs + START_MS);
     const { nowMs } = engine;
     for (const { question } of this.#pins) {
-      if (dropped !== null) copyEntry(question, { dropped, to: content, nowMs });
+      if (dropped !== null) copyEntry(question, { dropped, to: content, nowMs, options });
     }
     this.#judge();
     this.#publish();
