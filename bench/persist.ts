@@ -34,8 +34,7 @@ if (!Number.isInteger(entries) || entries < 1) {
 function makeCache(): { success: Store; snapshot: Snapshot } {
   const success = new Store(entries);
   const snapshot = new Snapshot({
-    success,
-    denial: new Store(entries),
+    content: { success, denial: new Store(entries) },
     maxTtlSeconds: { success: TTL_SECONDS, denial: TTL_SECONDS },
     staleSeconds: 0,
     bothClasses: false,

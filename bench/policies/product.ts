@@ -27,6 +27,8 @@ export class ProductPolicy implements Policy {
     client: -1,
     ecsAt: 0,
     ecsLength: 0,
+    upstream: "",
+    internal: false,
   };
 
   constructor(capacity: number) {

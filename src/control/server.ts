@@ -19,6 +19,7 @@ import type { HttpContext } from "./endpoints/http/connection.ts";
 import { StatusSource } from "./endpoints/status_source.ts";
 import { denoHost } from "./host_deno.ts";
 import type { Logger } from "./log/logger.ts";
+import type { TopSource } from "./observe/top_source.ts";
 import {
   ChangeRefused,
   DataPlane,
@@ -46,7 +47,7 @@ const BESIDE_MS = 250;
 export interface ServerOptions extends
   Pick<
     DataPlaneOptions,
-    "driver" | "inherited" | "logsFields" | "onDead" | "onHarm" | "clock"
+    "driver" | "inherited" | "logsFields" | "observes" | "onDead" | "onHarm" | "clock"
   > {
   workers: number;
   registry: MetricRegistry;
@@ -71,6 +72,7 @@ export class Server {
   readonly #keepers: readonly Keeper[];
   #config: Config;
   #endpoints: Endpoints | null = null;
+  #top: Promise<TopSource> | null = null;
   #gate: DeliveryGate;
   #followers: Followers;
   #nextFollowers: Followers | null = null;
@@ -125,6 +127,18 @@ export class Server {
   /** What operators may ask of plugins. */
   get verbs(): readonly Verb[] {
     return this.#companions.flatMap(({ verbs }) => verbs ?? []);
+  }
+
+  /** What queries there are; one for all viewers. */
+  top(): Promise<TopSource> {
+    // On demand: serving must start fast.
+    return this.#top ??= import("./observe/top_source.ts").then(({ TopSource }) =>
+      new TopSource({
+        planes: this.planes,
+        status: () => this.status.collect(),
+        clock: this.#options.clock,
+      })
+    );
   }
 
   /** Of the endpoints; null before `start`. */

@@ -17,12 +17,15 @@ import {
   TCP,
   WAIT,
 } from "./exchange/exchange.ts";
+import { AnswerCounters } from "./exchange/answer_source.ts";
 import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
 import type { Io } from "./io.ts";
 import { Memory } from "./memory.ts";
+import { Observer } from "./observe/observer.ts";
+import type { ObserveRequest } from "./observe/requests.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
 import { isProbe } from "./question/probe.ts";
 import { Response } from "./response/response.ts";
@@ -47,6 +50,8 @@ export interface EngineOptions {
   wallMs?: () => number;
   maxExchanges?: number;
   limits?: Partial<StreamLimits>;
+  /** Keeps what `top` and `watch` show. */
+  observes?: boolean;
 }
 
 /** Far above the needs of the miss benchmark. */
@@ -68,7 +73,7 @@ export type Traffic = Pick<
 
 /**
  * State machine of the data plane. Handlers use `EngineServices`, drivers `Traffic`, the control
- * plane `configure` and `blocks`.
+ * plane `configure`, `blocks` and `observe`.
  */
 export class Engine implements EngineServices {
   /** Monotonic; set by the driver, once a batch. */
@@ -94,6 +99,8 @@ export class Engine implements EngineServices {
   readonly #responses: ClientResponses;
   readonly #out = new Memory(OUT_SIZE);
   readonly #failure = new Response(new Memory(512));
+  readonly #answers: AnswerCounters;
+  readonly #observer: Observer | null;
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
 
@@ -108,7 +115,9 @@ export class Engine implements EngineServices {
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
     this.hashKey = HashKey.draw(options.random);
-    this.blocks = new Blocks(options.handlers);
+    this.#answers = new AnswerCounters(this.counter);
+    this.#observer = options.observes === true ? new Observer(this, this.#answers.list) : null;
+    this.blocks = new Blocks(options.handlers, this.#answers);
     this.#clientKey = HashKey.draw(options.random);
     this.#responses = new ClientResponses(this, HashKey.draw(options.random));
     this.#pool = new ExchangePool(options.maxExchanges ?? MAX_EXCHANGES);
@@ -121,6 +130,11 @@ export class Engine implements EngineServices {
     this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     this.streams.configure(config);
+  }
+
+  /** Null unless queries are observed. */
+  observe(request: ObserveRequest): unknown {
+    return this.#observer?.answer(request) ?? null;
   }
 
   /** Of `runTimers`, or Infinity. */
@@ -270,6 +284,7 @@ export class Engine implements EngineServices {
     const verdict = this.#descend(exchange, 0);
     if (verdict === WAIT) return 0;
     const size = verdict === DROP ? 0 : this.#responses.write(exchange, out, outOffset);
+    this.#ended(exchange, size);
     route.chain.sent(exchange, size);
     return size;
   }
@@ -288,6 +303,7 @@ export class Engine implements EngineServices {
       this.values[COUNTER.REFUSED]!++;
       exchange.zone = -1;
       exchange.answeredBy = -1;
+      this.#ended(exchange, length);
       this.blocks.observers[exchange.listener]?.sent?.(exchange, length);
     }
     return length;
@@ -312,6 +328,13 @@ export class Engine implements EngineServices {
     this.#pool.release(exchange);
   }
 
+  /** Counts a client's query; size 0 if unsent. */
+  #ended(exchange: Exchange, sizeBytes: number): void {
+    // The observer may note what was counted before.
+    if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
+    if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
+  }
+
   #answerStream(exchange: Exchange, stream: StreamOrigin): void {
     const { response, chain } = exchange;
     let length = 0;
@@ -322,6 +345,7 @@ export class Engine implements EngineServices {
       stream.answer(this.#out, 6, length + 2);
     }
     // Before `update`, which may read another query.
+    this.#ended(exchange, length);
     chain.sent(exchange, length);
     stream.update();
   }
@@ -330,6 +354,7 @@ export class Engine implements EngineServices {
     const { response, chain } = exchange;
     const sends = response !== null && !this.#responses.discards(exchange, response);
     const length = sends ? this.#responses.write(exchange, this.#out, 0) : 0;
+    this.#ended(exchange, length);
     chain.sent(exchange, length);
     if (sends) this.io.reply(address, this.#out, 0, length);
     else this.io.forget(address);

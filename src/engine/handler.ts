@@ -21,6 +21,8 @@ export type LogFields = Readonly<Record<string, string | number | boolean | read
 /** A plugin in a server block. Never throws on client or upstream input. */
 export interface Handler {
   readonly name: string;
+  /** Source of its answers, if not its name. */
+  readonly source?: string;
   /** Sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;
@@ -39,6 +41,8 @@ export interface Handler {
   /** Called after a client's query, on the chain's first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
+  /** Handlers below have other sources for a zone altogether; `why` is for the log. */
+  sourcesChanged?(zone: string, why: string): void;
   /** Control-plane data (a hosts table, upstreams). */
   receive?(data: unknown): void;
   /** Answers the control plane quickly. */

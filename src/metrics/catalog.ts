@@ -34,6 +34,8 @@ counter coredns_cache_drops_total{server,zones,view} Responses not kept because 
 counter coredns_cache_served_stale_total{server,zones,view} Queries answered from stale entries.
 counter coredns_cache_evictions_total{server,type,zones,view} Entries evicted before their time.
 counter nodens_cache_stale_total{server,zones,reason} Queries answered from stale entries, by reason.
+histogram nodens_cache_stale_age_seconds{server,zones} Time since stale entries expired when they were served.
+counter nodens_cache_refresh_saved_total{server,zones} Entries refreshed before they expired, and then asked for.
 counter nodens_cache_malformed_entries_total{server,zones} Malformed entries of a persist file, left out.
 gauge nodens_cache_arena_bytes{server,zones} Memory for the messages in the cache.
 gauge nodens_cache_bytes{server,zones} Memory for the messages and tables of the cache.
@@ -96,6 +98,7 @@ counter coredns_reload_failed_total New Corefiles that could not be loaded.
 gauge coredns_reload_version_info{hash,value} Always 1; the labels identify the Corefile.
 
 counter nodens_queries_total{proto} Messages that clients sent.
+counter nodens_answers_total{source} Answers sent to clients, by who answered.
 counter nodens_messages_dropped_total Messages that were not queries.
 counter nodens_queries_refused_total Queries answered with an error before any plugin.
 counter nodens_in_flight_refused_total{table,reason} Queries refused by a table of questions in flight.

@@ -38,6 +38,7 @@ async function withServer(
     registry: new MetricRegistry(),
     logger: new Logger(undefined, { write } as ConstructorParameters<typeof Logger>[1]),
     logsFields: false,
+    observes: true,
     metricsAddresses: [],
     build: { version: "0", deno: "0" },
     onDead: (why) => {

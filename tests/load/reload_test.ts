@@ -115,7 +115,9 @@ Deno.test({
           bind 127.0.0.1 ${turn % 3 === 1 ? "127.0.0.2" : ""}
           errors
           prometheus 127.0.0.1:${metrics}
-          cache 3600
+          cache 3600 {
+            keep_on_change
+          }
           forward . 127.0.0.1:${upstreams[turn % 2]} {
             max_fails ${1 + turn % 5}
           }

@@ -45,6 +45,7 @@ export async function printVerb<A>(
 ): Promise<number> {
   for await (const answer of ask(request, control)) {
     output.out(json ? `${JSON.stringify(answer)}\n` : text(answer as A));
+    if (output.isClosed?.() === true) break;
   }
   return 0;
 }

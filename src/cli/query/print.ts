@@ -1,13 +1,14 @@
 import { formatIPv6 } from "../../dns/address.ts";
 import { EDNS_DO, FLAG, TYPE } from "../../dns/constants.ts";
 import { classText, flagsText, opcodeText, rcodeText, typeText } from "../../dns/mnemonics.ts";
-import { quoted, rdataText } from "./rdata.ts";
-import { WireReader } from "./message.ts";
+import { quoted, rdataText } from "../../dns/record_text/data_text.ts";
+import { WireReader } from "../../dns/wire_reader.ts";
 
-const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
+/** Columns of a record. */
+export const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
 
-/** RFC 8914 section 5.2 and IANA's list. */
-const ERROR_PURPOSES: readonly string[] = [
+/** By Extended DNS Error: RFC 8914 section 5.2 and IANA's list. */
+export const ERROR_PURPOSES: readonly string[] = [
   ...["Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer"],
   ...["Forged Answer", "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired"],
   ...["Signature Not Yet Valid", "DNSKEY Missing", "RRSIGs Missing", "No Zone Key Bit Set"],
@@ -96,7 +97,8 @@ function section(title: string, entries: readonly { line: string }[]): string {
   return `;; ${title} SECTION:\n${entries.map(({ line }) => line).join("")}\n`;
 }
 
-function columns(fields: readonly (readonly [column: number, text: string])[]): string {
+/** Sets fields at columns, with tabs like dig. */
+export function columns(fields: readonly (readonly [column: number, text: string])[]): string {
   let line = "";
   let at = 0;
   for (const [column, text] of fields) {

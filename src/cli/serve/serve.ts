@@ -143,6 +143,7 @@ async function serve(
       logger,
       clock: systemClock,
       logsFields: values["log-format"] === "json",
+      observes: values.top === "on",
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
         isBeside,

@@ -3,6 +3,7 @@ import type { LogLevel } from "../../engine/handler.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { makeScheduler } from "../endpoints/http/scheduler.ts";
 import type { Server } from "../server.ts";
+import { observeVerbs } from "../observe/verbs.ts";
 import { verbTargets } from "./operator.ts";
 import { type ProcessControl, processVerbs } from "./own_verbs.ts";
 import { ControlSocket, SocketError } from "./socket.ts";
@@ -28,7 +29,8 @@ export async function openControl(
   if (http === null || !mayWrite()) return null;
   // Own scheduler: crowds at other endpoints must not keep operators waiting.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
-  const targets = verbTargets([...processVerbs(process, clock), ...verbs], {
+  const observing = observeVerbs({ planes: server.planes, top: () => server.top(), clock });
+  const targets = verbTargets([...processVerbs(process, clock), ...observing, ...verbs], {
     config: () => server.config,
     log,
   });

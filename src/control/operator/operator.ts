@@ -5,6 +5,8 @@ import type { HttpTarget } from "../endpoints/http/address.ts";
 import type { HttpConnection } from "../endpoints/http/connection.ts";
 import type { HttpReply, HttpRequest, HttpStream } from "../endpoints/http/message.ts";
 
+/** Of lines in a write. */
+const MAX_JOINED = 16_384;
 /** Of log lines: values of parameters come from outside. */
 const MAX_LOGGED = 200;
 
@@ -83,6 +85,29 @@ function streamReply(values: AsyncIterable<object>): HttpStream {
   return { status: 200, headers, chunks: lines(values) };
 }
 
+/** Joins lines that are ready, as a write costs more than a line. */
 async function* lines(values: AsyncIterable<object>): AsyncGenerator<string> {
-  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+  const iterator = values[Symbol.asyncIterator]();
+  let next = iterator.next();
+  try {
+    for (let ended = false; !ended;) {
+      let { done, value } = await next;
+      let text = "";
+      const pause = new Promise<null>((resolve) => setImmediate(() => resolve(null)));
+      for (;;) {
+        ended = done === true;
+        if (ended) break;
+        text += `${JSON.stringify(value)}\n`;
+        next = iterator.next();
+        // It may fail while the text is written.
+        next.catch(() => {});
+        const ready = text.length < MAX_JOINED ? await Promise.race([next, pause]) : null;
+        if (ready === null) break;
+        ({ done, value } = ready);
+      }
+      if (text !== "") yield text;
+    }
+  } finally {
+    await iterator.return?.();
+  }
 }

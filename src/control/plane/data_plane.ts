@@ -3,6 +3,7 @@ import { doneWithin } from "../../base/deadline.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER, type CounterSeries } from "../../engine/counters.ts";
+import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
@@ -37,6 +38,8 @@ export interface DataPlaneOptions {
   inherited: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   logsFields: boolean;
+  /** Keeps what `top` and `watch` show. */
+  observes: boolean;
   /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0 for none. */
   mark: number;
   files: FileShares;
@@ -90,7 +93,7 @@ export class DataPlane implements LaneUser {
   }
 
   start(): Promise<void> {
-    const { driver, files, logsFields, mark, shared, tls } = this.#options;
+    const { driver, files, logsFields, observes, mark, shared, tls } = this.#options;
     if (this.#libc !== null && this.laneFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
@@ -117,6 +120,7 @@ export class DataPlane implements LaneUser {
       port: this.#port.connect(),
       counters: this.values.buffer,
       logsFields,
+      observes,
       mark,
       files,
       shared,
@@ -244,6 +248,11 @@ export class DataPlane implements LaneUser {
     limitMs: number,
   ): Promise<unknown> {
     return this.#port.request({ type: "ask", ...target }, limitMs);
+  }
+
+  /** Asks for what has been observed. Rejects like `ask`. */
+  observe(request: ObserveRequest, limitMs: number): Promise<unknown> {
+    return this.#port.request({ type: "observe", request }, limitMs);
   }
 
   /** Runs self-checks, also in replacement threads. Resolves after a round. */

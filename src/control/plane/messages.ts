@@ -1,5 +1,6 @@
 import type { Config } from "../../config/types.ts";
 import type { CounterSeries } from "../../engine/counters.ts";
+import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { CheckPlan } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
@@ -22,6 +23,8 @@ export interface StartMessage {
   port: MessagePort;
   counters: SharedArrayBuffer;
   logsFields: boolean;
+  /** Keeps what `top` and `watch` show. */
+  observes: boolean;
   mark: number;
   files: FileShares;
   shared: SharedArrayBuffer;
@@ -45,6 +48,8 @@ export type PlaneRequest =
   /** Answered once all queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
+  /** Answered with null unless queries are observed. */
+  | { type: "observe"; request: ObserveRequest }
   | { type: "check"; plan: CheckPlan }
   /** Answer: a `ProfileResult`. */
   | { type: "profile"; action: ProfileAction };

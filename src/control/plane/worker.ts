@@ -139,7 +139,7 @@ class DataPlaneThread {
   }
 
   #attach(driver: Driver): void {
-    const { shared, logsFields, files, lane, deliveries, checks } = this.#message;
+    const { shared, logsFields, observes, files, lane, deliveries, checks } = this.#message;
     this.#driver = driver;
     const engine = new Engine({
       io: driver,
@@ -152,6 +152,7 @@ class DataPlaneThread {
       }),
       log: this.#log.log,
       logsFields,
+      observes,
       wallMs: Date.now,
       limits: { streams: files.clientStreams },
     });
@@ -234,6 +235,8 @@ class DataPlaneThread {
           () => block < 0 ? engine.blocks.unready() : engine.blocks.ask(block, position, request),
         );
       }
+      case "observe":
+        return this.#answer(message.id, () => engine.observe(message.request));
       case "check":
         return this.#selfCheck.follow(message.plan, (answer) => {
           this.#answers.push({ type: "answered", id: message.id, answer });

@@ -1,5 +1,6 @@
 import type { Config } from "../../config/types.ts";
 import { TYPE } from "../../dns/constants.ts";
+import type { AnswerCounters } from "../exchange/answer_source.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { CreateHandler, EngineServices, Handler } from "../handler.ts";
 import { ZoneTable } from "../question/zones.ts";
@@ -15,14 +16,16 @@ interface Route {
 /** Server blocks with routes to their chains. */
 export class Blocks {
   readonly #handlers: ReadonlyMap<string, CreateHandler>;
+  readonly #answers: AnswerCounters;
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: HandlerChain[] = [];
   #routes: ZoneTable<Route>[] = [];
   /** Of queries rejected before any chain, by listener. Read only. */
   observers: (Handler | undefined)[] = [];
 
-  constructor(handlers: ReadonlyMap<string, CreateHandler>) {
+  constructor(handlers: ReadonlyMap<string, CreateHandler>, answers: AnswerCounters) {
     this.#handlers = handlers;
+    this.#answers = answers;
   }
 
   /** Stops chains that are not reused. */
@@ -60,7 +63,7 @@ export class Blocks {
         const previous = at < 0 ? null : left.splice(at, 1)[0]!;
         return create(options, { zones, position, engine, plugins, served, previous });
       });
-      return new HandlerChain(handlers, signature);
+      return new HandlerChain(handlers, this.#answers, signature);
     });
   }
 

@@ -1,4 +1,5 @@
 import { CLASS } from "../../dns/constants.ts";
+import { type AnswerCounters, OWN_SOURCE } from "../exchange/answer_source.ts";
 import {
   ANSWERED,
   type Chain,
@@ -20,12 +21,14 @@ export class HandlerChain implements Chain {
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
   readonly observer: Handler | undefined;
+  readonly sources: readonly string[];
+  readonly answerCounters: readonly number[];
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
   /** Last handler first. */
   readonly #responders: readonly number[];
 
-  constructor(handlers: readonly Handler[], signature = "") {
+  constructor(handlers: readonly Handler[], answers: AnswerCounters, signature = "") {
     const positions = (method: "query" | "response") =>
       handlers.flatMap((handler, i) => handler[method] === undefined ? [] : [i]);
     this.signature = signature;
@@ -39,6 +42,8 @@ export class HandlerChain implements Chain {
     this.recordOrder = handlers.find(({ recordOrder }) => recordOrder !== undefined)?.recordOrder ??
       null;
     this.observer = handlers.find((handler) => handler.sent !== undefined);
+    this.sources = [OWN_SOURCE, ...handlers.map(({ name, source }) => source ?? name)];
+    this.answerCounters = this.sources.map((source) => answers.indexOf(source));
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 

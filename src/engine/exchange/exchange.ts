@@ -42,6 +42,10 @@ export interface Chain {
   readonly flagsSet: number;
   readonly flagsCleared: number;
   readonly recordOrder: RecordOrder | null;
+  /** Of answers, by `answeredBy` + 1. */
+  readonly sources: readonly string[];
+  /** In the shared array, by `answeredBy` + 1. */
+  readonly answerCounters: readonly number[];
   pluginAt(position: number): string | undefined;
   /** Asks handlers from `start` down. */
   descend(exchange: Exchange, start: number): Verdict;
@@ -59,6 +63,8 @@ export const NO_CHAIN: Chain = {
   flagsSet: 0,
   flagsCleared: 0,
   recordOrder: null,
+  sources: [],
+  answerCounters: [],
   pluginAt: () => undefined,
   descend: () => NEXT,
   rise: () => false,
@@ -117,6 +123,8 @@ export class Exchange extends Question {
   intoLoops = false;
   /** Already cached, or irrelevant to the name. */
   uncacheable = false;
+  /** Flushes of the cache before this passed it. */
+  generation = 0;
   /** Wire form; never changed in place. */
   upstreamOptions: Uint8Array = NO_OPTIONS;
   nextWaiter: Exchange | null = null;

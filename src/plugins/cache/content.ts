@@ -1,10 +1,13 @@
 import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { Memory } from "../../engine/memory.ts";
 import { Response } from "../../engine/response/response.ts";
+import { Flushes } from "./flush/flushes.ts";
+import { EntryFilter, EVERYTHING } from "./flush/entry_filter.ts";
 import type { CacheOptions } from "./options.ts";
 import { MemoryLimit } from "./store/memory_limit.ts";
 import { CLOCK_SPAN } from "./store/row.ts";
-import { Store } from "./store/store.ts";
+import { Store, type StoreOptions } from "./store/store.ts";
+import { UpstreamLabels } from "./store/upstreams.ts";
 
 /** An expired failure counts as recent for this multiple of its TTL. */
 export const FAILURE_MEMORY = 2;
@@ -13,14 +16,18 @@ const FAILURES_SHARE = 1 / 4;
 
 /** Stores of a cache; inherited on reload. */
 export class CacheContent {
-  readonly memory: MemoryLimit;
-  readonly success: Store;
-  readonly denial: Store;
+  // Replaced by `drop`.
+  memory!: MemoryLimit;
+  success!: Store;
+  denial!: Store;
   /** Separate: failures (RFC 9520) never replace answers. */
-  readonly failures: Store;
+  failures!: Store;
+  readonly flushes = new Flushes();
+  readonly upstreams = new UpstreamLabels();
   readonly staleSeconds: number;
   readonly prefersPositive: boolean;
   staleRow = -1;
+  readonly #options: CacheOptions;
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
   readonly #response = new Response(new Memory(8));
@@ -28,22 +35,43 @@ export class CacheContent {
   #startMs: number;
 
   constructor(options: CacheOptions, ecs: boolean, nowMs: number) {
-    const memory = this.memory = new MemoryLimit(options.capacityBytes ?? Infinity);
-    const staleMs = options.serveStale?.durationMs ?? 0;
-    const graceSeconds = Math.ceil(staleMs / 1000);
-    const subnets = ecs ? "scope" : "none";
-    this.success = new Store(options.success.capacity, { graceSeconds, subnets, memory });
-    this.denial = new Store(options.denial.capacity, { graceSeconds, subnets, memory });
-    this.failures = new Store(Math.ceil(options.denial.capacity * FAILURES_SHARE), {
-      graceSeconds: FAILURE_MEMORY * Math.floor(options.servfailMs / 1000),
-      subnets: ecs ? "exact" : "none",
-      memory,
-    });
-    this.staleSeconds = Math.floor(staleMs / 1000);
-    this.prefersPositive = options.preferPositive && this.staleSeconds > 0;
+    this.#options = options;
     this.#ecs = ecs;
     this.#keepTtl = options.keepTtl;
+    this.staleSeconds = Math.floor((options.serveStale?.durationMs ?? 0) / 1000);
+    this.prefersPositive = options.preferPositive && this.staleSeconds > 0;
     this.#startMs = nowMs;
+    this.#fill(options.capacityBytes ?? Infinity);
+  }
+
+  /** Forgets everything, at the cost of new tables: the old ones become garbage. */
+  drop(): void {
+    const { success, denial, failures } = this;
+    this.flushes.add(new EntryFilter(EVERYTHING));
+    this.#fill(this.memory.limitBytes);
+    this.success.inheritCounts(success);
+    this.denial.inheritCounts(denial);
+    this.failures.inheritCounts(failures);
+  }
+
+  #fill(limitBytes: number): void {
+    const { success, denial, serveStale, servfailMs } = this.#options;
+    const memory = this.memory = new MemoryLimit(limitBytes);
+    const { upstreams } = this;
+    const common: StoreOptions = {
+      graceSeconds: Math.ceil((serveStale?.durationMs ?? 0) / 1000),
+      subnets: this.#ecs ? "scope" : "none",
+      memory,
+      upstreams,
+    };
+    this.success = new Store(success.capacity, common);
+    this.denial = new Store(denial.capacity, common);
+    this.failures = new Store(Math.ceil(denial.capacity * FAILURES_SHARE), {
+      graceSeconds: FAILURE_MEMORY * Math.floor(servfailMs / 1000),
+      subnets: this.#ecs ? "exact" : "none",
+      memory,
+      upstreams,
+    });
   }
 
   /** Store time in tenths of a second; below `CLOCK_SPAN`. */

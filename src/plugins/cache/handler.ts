@@ -14,6 +14,9 @@ import { PinnedNames } from "./pinned/pinned_names.ts";
 import { SearchCut } from "./search_cut/search_cut.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
+import type { OperatorRequest } from "./operator/requests.ts";
+import { OperatorScan } from "./operator/scan.ts";
+import { ZoneSweep } from "./operator/zone_sweep.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import type { Store } from "./store/store.ts";
@@ -45,6 +48,9 @@ class CacheHandler implements Handler {
   #scratch: Memory | null = null;
   readonly #rewriter = new ResponseRewriter();
   #snapshot: Snapshot | null = null;
+  #operator: OperatorScan | null = null;
+  #sweep: ZoneSweep | null = null;
+  readonly #blockZones: readonly string[];
   readonly #prefetchGap: number;
 
   constructor(options: CacheOptions, environment: HandlerEnvironment) {
@@ -52,6 +58,7 @@ class CacheHandler implements Handler {
     this.#options = options;
     this.#engine = engine;
     this.#position = position;
+    this.#blockZones = zones;
     const ecs = this.#ecs = plugins.some(({ name, options }) =>
       name === "forward" && (options as { ecsPass?: boolean }).ecsPass === true
     );
@@ -101,6 +108,8 @@ class CacheHandler implements Handler {
   stop(): void {
     this.#pinned?.stop();
     this.#searchCut?.stop();
+    // The successor may have the content.
+    this.#sweep?.end();
     this.#metrics.retire();
   }
 
@@ -131,7 +140,10 @@ class CacheHandler implements Handler {
       this.#prefetch(exchange, store, row, now);
       // An immediate answer may have replaced the entry.
       row = store.find(exchange, now);
-      if (row < 0) return NEXT;
+      if (row < 0) {
+        exchange.generation = content.flushes.generation;
+        return NEXT;
+      }
       remaining = store.remaining(row, now);
     }
     content.answerFor(exchange, store, row, remaining);
@@ -150,7 +162,9 @@ class CacheHandler implements Handler {
     const expired = exchange.dnssecOk && hasSignatureOutOfTime(response, this.#engine.wallMs());
     const kind = expired ? KIND.OTHER : response.kind;
     const now = this.#content.now(this.#engine.nowMs);
-    if (!exchange.uncacheable && exchange.recursionDesired) {
+    if (
+      !exchange.uncacheable && exchange.recursionDesired && !this.#content.flushes.concern(exchange)
+    ) {
       this.#store(exchange, response, kind, now);
       original.ttlSeconds = response.ttlSeconds;
       this.#metrics.publish(exchange.listener);
@@ -160,22 +174,41 @@ class CacheHandler implements Handler {
     if (this.#pinned !== null) this.#pinned.concluded(exchange);
   }
 
+  sourcesChanged(zone: string, why: string): void {
+    if (this.#options.keepOnChange === true) return;
+    const all = this.#blockZones.every((one) =>
+      zone === "." || one === zone || one.endsWith(`.${zone}`)
+    );
+    if (all) this.#content.drop();
+    else (this.#sweep ??= new ZoneSweep(this.#content, this.#engine)).forget(zone);
+    this.#searchCut?.forget();
+    this.#metrics.publish();
+    this.#engine.log("info", `plugin/cache: ${why}: its answers are forgotten`);
+  }
+
   ask(request: unknown): unknown {
-    const asked = request as SaveRequest | LoadRequest;
-    const snapshot = this.#snapshot ??= this.#makeSnapshot();
+    const asked = request as SaveRequest | LoadRequest | OperatorRequest;
     const now = this.#content.now(this.#engine.nowMs);
-    if (asked.type === "save") return snapshot.save(asked, now);
-    const reply = snapshot.load(asked, now);
-    this.#engine.values[this.#metrics.malformedEntries]! += reply.malformed;
+    if (asked.type === "save") return this.#snapshotted.save(asked, now);
+    if (asked.type === "load") {
+      const reply = this.#snapshotted.load(asked, now);
+      this.#engine.values[this.#metrics.malformedEntries]! += reply.malformed;
+      this.#metrics.publish();
+      return reply;
+    }
+    const reply = (this.#operator ??= new OperatorScan(this.#content)).answer(asked, now);
     this.#metrics.publish();
     return reply;
+  }
+
+  get #snapshotted(): Snapshot {
+    return this.#snapshot ??= this.#makeSnapshot();
   }
 
   #makeSnapshot(): Snapshot {
     const { success, denial, serveStale } = this.#options;
     return new Snapshot({
-      success: this.#content.success,
-      denial: this.#content.denial,
+      content: this.#content,
       maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
       staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
       bothClasses: this.#content.prefersPositive,
@@ -212,6 +245,7 @@ class CacheHandler implements Handler {
       return ANSWERED;
     }
     values[this.#metrics.of(exchange.listener).misses]!++;
+    exchange.generation = content.flushes.generation;
     return NEXT;
   }
 
@@ -220,7 +254,7 @@ class CacheHandler implements Handler {
   }
 
   #serveStale(exchange: Exchange, store: Store, row: number, now: number): Verdict {
-    if (store.isPinned(row)) return this.#stale.servePinned(exchange, store, row);
+    if (store.isPinned(row)) return this.#stale.servePinned(exchange, store, row, now);
     return this.#stale.serve(exchange, store, row, now);
   }
 
@@ -233,6 +267,7 @@ class CacheHandler implements Handler {
   #prefetch(exchange: Exchange, store: Store, row: number, now: number): void {
     if (!this.#stale.claim(store, row, now)) return;
     this.#engine.values[this.#metrics.of(exchange.listener).prefetches]!++;
+    exchange.generation = this.#content.flushes.generation;
     if (!this.#engine.askBelow(exchange, this.#position)) store.recheckAt(row, now);
   }
 

@@ -1,5 +1,9 @@
+import { bucketOf } from "../../engine/buckets.ts";
 import type { EngineServices, HandlerEnvironment } from "../../engine/handler.ts";
 import type { CacheContent } from "./content.ts";
+
+/** In seconds, to the three days that RFC 8767 section 5 allows. */
+const STALE_AGES: readonly number[] = [1, 10, 60, 300, 1800, 3600, 14_400, 86_400, 259_200];
 
 /** Values of the label `reason`. */
 export type StaleReason = "immediate" | "recheck" | "failure" | "timeout" | "pinned";
@@ -11,6 +15,8 @@ export type CacheCounters = Readonly<ReturnType<typeof makeCounters>>;
 export class CacheMetrics {
   readonly malformedEntries: number;
   readonly stale: Readonly<Record<StaleReason, number>>;
+  readonly #staleAges: number;
+  readonly #refreshesSaved: number;
   readonly #arenaBytes: number;
   readonly #bytes: number;
   readonly #content: CacheContent;
@@ -19,6 +25,7 @@ export class CacheMetrics {
   readonly #byListener: CacheCounters[] = [];
   #evictedSuccess: number;
   #evictedDenial: number;
+  #refreshesUsed: number;
   #retired = false;
   #successor: CacheMetrics | null = null;
 
@@ -31,6 +38,7 @@ export class CacheMetrics {
     this.#values = engine.values;
     this.#evictedSuccess = content.success.evictions;
     this.#evictedDenial = content.denial.evictions + content.failures.evictions;
+    this.#refreshesUsed = content.success.refreshesUsed + content.denial.refreshesUsed;
     const servers = new Map(served.map(({ listener, server }) => [listener, server]));
     for (const [listener, server] of servers) {
       this.#byListener[listener] = makeCounters(engine, zones, server);
@@ -44,6 +52,8 @@ export class CacheMetrics {
     this.#arenaBytes = engine.counter("nodens_cache_arena_bytes", labels);
     this.#bytes = engine.counter("nodens_cache_bytes", labels);
     this.malformedEntries = engine.counter("nodens_cache_malformed_entries_total", labels);
+    this.#refreshesSaved = engine.counter("nodens_cache_refresh_saved_total", labels);
+    this.#staleAges = engine.histogram("nodens_cache_stale_age_seconds", labels, STALE_AGES);
     this.stale = {
       immediate: stale("immediate"),
       recheck: stale("recheck"),
@@ -55,6 +65,12 @@ export class CacheMetrics {
 
   of(listener: number): CacheCounters {
     return this.#byListener[listener] ?? this.#each[0]!;
+  }
+
+  /** Counts a stale answer by the time since its entry expired. */
+  observeStale(seconds: number): void {
+    this.#values[this.#staleAges + bucketOf(STALE_AGES, seconds)]!++;
+    this.#values[this.#staleAges + STALE_AGES.length + 1]! += seconds;
   }
 
   /** Publishes sizes; charges new evictions to `listener`. */
@@ -71,6 +87,9 @@ export class CacheMetrics {
     this.#values[own.evictionsDenial]! += denials - this.#evictedDenial;
     this.#evictedSuccess = success.evictions;
     this.#evictedDenial = denials;
+    const refreshesUsed = success.refreshesUsed + denial.refreshesUsed;
+    this.#values[this.#refreshesSaved]! += refreshesUsed - this.#refreshesUsed;
+    this.#refreshesUsed = refreshesUsed;
     this.#successor?.publish();
   }
 

@@ -24,6 +24,8 @@ export interface CacheOptions {
   keep?: PinnedName[];
   /** Zones of clusters; absent without. */
   searchCut?: string[];
+  /** Keeps the content when all upstreams are replaced. */
+  keepOnChange?: boolean;
 }
 
 /** A name whose answers stay in the cache. */
@@ -50,6 +52,6 @@ export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
 }
 
 function essentials(options: CacheOptions): Partial<CacheOptions> {
-  const { prefetch, persist, capacityBytes, keep, searchCut, ...rest } = options;
+  const { prefetch, persist, capacityBytes, keepOnChange, keep, searchCut, ...rest } = options;
   return rest;
 }

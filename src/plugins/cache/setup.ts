@@ -148,6 +148,7 @@ function readOptions(options: CacheOptions, controller: Controller): void {
     },
     keepttl: () => options.keepTtl = true,
     capacity_bytes: () => options.capacityBytes = readCapacityBytes(tokens),
+    keep_on_change: () => options.keepOnChange = true,
     persist: () => options.persist = readPersist(controller),
     keep: () => readKeep(tokens, options.keep ??= []),
     search_cut: () => readSearchCut(tokens, options.searchCut ??= []),

@@ -86,26 +86,27 @@ export class StaleServer {
   serve(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const { engine, position } = this.#services;
     const counters = this.#metrics.of(exchange.listener);
-    const { success } = this.#content;
+    const { success, flushes } = this.#content;
+    exchange.generation = flushes.generation;
     engine.values[store === success ? counters.hitsSuccess : counters.hitsDenial]!++;
     if (this.#options.mode === "verify") return this.#verify(exchange, store, row, now);
-    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, "immediate");
+    if (!this.claim(store, row, now)) return this.#answer(exchange, store, row, now, "immediate");
     engine.values[counters.prefetches]!++;
     if (!engine.askBelow(exchange, position)) {
       store.recheckAt(row, now);
-      return this.#answer(exchange, store, row, "immediate");
+      return this.#answer(exchange, store, row, now, "immediate");
     }
     // A handler may have answered immediately.
     return this.#answerBest(exchange, now, "immediate") ? ANSWERED : NEXT;
   }
 
   /** Serves a pinned entry; `PinnedNames` refreshes it. */
-  servePinned(exchange: Exchange, store: Store, row: number): Verdict {
+  servePinned(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const counters = this.#metrics.of(exchange.listener);
     const { success } = this.#content;
     const { values } = this.#services.engine;
     values[store === success ? counters.hitsSuccess : counters.hitsDenial]!++;
-    return this.#answer(exchange, store, row, "pinned");
+    return this.#answer(exchange, store, row, now, "pinned");
   }
 
   /** Prefers stale answers; answers waiters. Queries without RD do not count: most are refused. */
@@ -121,7 +122,7 @@ export class StaleServer {
       this.#answerWaiters(exchange, good, now);
     } else if (!good) {
       const store = this.#content.findStale(exchange, now);
-      if (store !== null) this.#answer(exchange, store, this.#content.staleRow, "failure");
+      if (store !== null) this.#answer(exchange, store, this.#content.staleRow, now, "failure");
     } else if (this.#options.mode === "verify") {
       // With AA, as for later clients.
       this.#content.answerFresh(exchange, now);
@@ -132,7 +133,7 @@ export class StaleServer {
     const { engine, position } = this.#services;
     const { verifyTimeoutMs, failureRecheckMs } = this.#options;
     if (verifyTimeoutMs === 0) {
-      if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row, "recheck");
+      if (!store.mayRefresh(row, now)) return this.#answer(exchange, store, row, now, "recheck");
       // As in CoreDNS, others get the stale entry meanwhile only with FAILURE_RECHECK.
       if (failureRecheckMs > 0 && exchange.recursionDesired) this.claim(store, row, now);
       return NEXT;
@@ -140,12 +141,12 @@ export class StaleServer {
     const known = failureRecheckMs === 0 ? this.#verificationOf(exchange) : null;
     if (known !== null && this.#verifications.join(known, exchange)) return WAIT;
     if (known !== null || !this.claim(store, row, now)) {
-      return this.#answer(exchange, store, row, "recheck");
+      return this.#answer(exchange, store, row, now, "recheck");
     }
     const parked = this.#beginVerification(exchange, engine.nowMs + verifyTimeoutMs);
     if (parked === null) {
       store.recheckAt(row, now);
-      return this.#answer(exchange, store, row, "recheck");
+      return this.#answer(exchange, store, row, now, "recheck");
     }
     if (!engine.askBelow(parked, position)) {
       store.recheckAt(row, now);
@@ -243,17 +244,26 @@ export class StaleServer {
   #answerBest(exchange: Exchange, now: number, reason: StaleReason): boolean {
     if (this.#content.answerFresh(exchange, now)) return true;
     const store = this.#content.findStale(exchange, now);
-    if (store !== null) this.#answer(exchange, store, this.#content.staleRow, reason);
+    if (store !== null) this.#answer(exchange, store, this.#content.staleRow, now, reason);
     return store !== null;
   }
 
-  #answer(exchange: Exchange, store: Store, row: number, reason: StaleReason): Verdict {
+  #answer(
+    exchange: Exchange,
+    store: Store,
+    row: number,
+    now: number,
+    reason: StaleReason,
+  ): Verdict {
     const { engine: { values }, options } = this.#services;
     const responseTtlSeconds = reason === "pinned"
       ? this.#pinnedTtlSeconds
       : this.#options.responseTtlSeconds;
     values[this.#metrics.of(exchange.listener).servedStale]!++;
     values[this.#metrics.stale[reason]]!++;
+    this.#metrics.observeStale(Math.max(0, -store.remaining(row, now)));
+    exchange.stale = true;
+    exchange.upstream = "";
     store.touch(row);
     exchange.error = "";
     const own = store.ttlOf(row);

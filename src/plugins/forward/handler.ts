@@ -1,5 +1,5 @@
 import { EDE, RCODE } from "../../dns/constants.ts";
-import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
+import { type Chain, type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/in_flight.ts";
 import {
   ANSWERED,
@@ -23,6 +23,7 @@ import { Race } from "../../upstream/race/race.ts";
 import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
 import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
+import { Sources } from "./sources.ts";
 
 const MAX_SPARE = 1024;
 
@@ -57,6 +58,7 @@ export const createForward: CreateHandler<ForwardOptions> = (options, environmen
 /** Forwards queries; equal questions in flight are sent once. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
+  readonly source = "upstream";
   readonly recursive = true;
   options: ForwardOptions;
   readonly #engine: EngineServices;
@@ -68,6 +70,8 @@ export class ForwardHandler implements Handler {
   readonly #except: ZoneTable<true> | null;
   readonly #lookups: InFlight<Lookup>;
   readonly #spare: Lookup[] = [];
+  readonly #position: number;
+  readonly #sources: Sources;
   #stopping = false;
 
   readonly #coalesced: number;
@@ -76,13 +80,18 @@ export class ForwardHandler implements Handler {
   readonly #queries: number;
   readonly #loopRefused: number;
 
-  constructor(options: ForwardOptions, { engine }: HandlerEnvironment) {
+  constructor(options: ForwardOptions, { engine, position, previous }: HandlerEnvironment) {
     const { from, except } = options;
     const labels = { from };
     this.options = options;
     this.#engine = engine;
     this.#lookups = new InFlight(engine, "forward");
     this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels });
+    this.#position = position;
+    this.#sources = new Sources(
+      options,
+      previous instanceof ForwardHandler ? previous.#sources : null,
+    );
     this.#from = from === "." ? null : new ZoneTable([[from, true]]);
     this.#except = except.length === 0 ? null : new ZoneTable(except.map((zone) => [zone, true]));
     this.#coalesced = engine.counter("nodens_forward_coalesced_total", labels);
@@ -90,6 +99,10 @@ export class ForwardHandler implements Handler {
     this.#queries = engine.counter("nodens_forward_lookups_total", labels);
     this.#loopRefused = engine.counter("nodens_forward_loop_refused_total", labels);
     this.#rejects = engine.counter("coredns_forward_max_concurrent_rejects_total");
+  }
+
+  joined(_chain: Chain, handlers: readonly Handler[]): void {
+    this.#sources.join(handlers.slice(0, this.#position), this.options);
   }
 
   get servers(): readonly UpstreamServer[] {
@@ -148,6 +161,7 @@ export class ForwardHandler implements Handler {
     if (this.#stopping) return;
     this.options = { ...this.options, ...update };
     this.#group.change(update.upstreams, this.options);
+    this.#sources.change(update.upstreams);
   }
 
   ask(): ServerState[] {

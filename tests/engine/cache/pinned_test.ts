@@ -10,6 +10,9 @@ import {
   silent,
   ttlOf,
 } from "../../support/simulation/cache_world.ts";
+import { entryText } from "../../../src/cli/operator/entry_text.ts";
+import { CacheVerbs, type Parameters } from "../../support/simulation/cache_verbs.ts";
+import { deliver } from "../../support/simulation/forwarding.ts";
 import type { Behaviour } from "../../support/simulation/simulation.ts";
 
 const NAME = "api.example.org";
@@ -355,3 +358,48 @@ Deno.test("keep: names and questions are limited", () => {
     );
   }
 });
+
+for (
+  const parameters of [{ name: NAME }, { zone: "example.org" }, { all: "true" }] as Parameters[]
+) {
+  Deno.test(`a pinned name is resolved again after flush ${JSON.stringify(parameters)}`, async () => {
+    const world = new World(`keep ${NAME}`);
+    const verbs = new CacheVerbs(world.simulation);
+    world.run(1000);
+    world.behaviour = onlyA("192.0.2.2");
+    const { answers, denials } = await verbs.flush(parameters);
+    assert.deepEqual({ answers, denials }, { answers: 1, denials: 1 });
+    world.asked;
+    world.run(1100);
+    assert.deepEqual(world.asked, BOTH);
+    assert.equal(world.told(), "192.0.2.2");
+    assert.equal(world.pinned(), "2 0 0");
+  });
+}
+
+Deno.test("a stale pinned entry is looked up and flushed", async () => {
+  const world = new World(`keep ${NAME} A`);
+  const verbs = new CacheVerbs(world.simulation);
+  world.run(1000);
+  world.behaviour = failing;
+  world.run(600_000);
+  const [found] = (await verbs.lookup({ name: NAME })).filter(({ kind }) => kind === "answer");
+  assert.equal(found!.stale && found!.pinned, true);
+  assert.match(entryText(found!), /api\.example\.org\. A: stale, \d+ s old, kept, /);
+  assert.equal((await verbs.flush({ name: NAME })).stale, 1);
+  assert.equal(world.told(), "SERVFAIL");
+  world.run(1000);
+  assert.equal(world.pinned(), "0 0 1");
+});
+
+for (const [options, left] of [["", "192.0.2.2"], ["keep_on_change", "192.0.2.1"]] as const) {
+  Deno.test(`${options || "without keep_on_change"}: pinned names when all servers are replaced`, () => {
+    const world = new World(`keep ${NAME}\n ${options}`);
+    world.simulation.upstream("10.0.0.2:53", onlyA("192.0.2.2"));
+    world.run(1000);
+    deliver(world.simulation, ["10.0.0.2"]);
+    world.run(1100);
+    assert.equal(world.told(), left);
+    assert.equal(world.pinned(), "2 0 0");
+  });
+}

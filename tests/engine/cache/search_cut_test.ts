@@ -9,6 +9,8 @@ import {
   soa,
 } from "../../support/messages/messages.ts";
 import { CacheWorld, dataOf, failing } from "../../support/simulation/cache_world.ts";
+import { CacheVerbs } from "../../support/simulation/cache_verbs.ts";
+import { deliver } from "../../support/simulation/forwarding.ts";
 import { type Behaviour, onlyAnswer } from "../../support/simulation/simulation.ts";
 
 const ZONE = "cluster.local";
@@ -419,4 +421,23 @@ Deno.test("search_cut: answers do not disturb what other handlers write", () => 
   const answer = world.ask({ name: "www.example.org", type: "ANY" });
   assert.equal(answer.answers!.length, 1);
   assert.equal((answer.answers![0] as { type: string }).type, "HINFO");
+});
+
+Deno.test("search_cut: a flush of the denied name ends the cut", async () => {
+  const world = new World().learn();
+  const name = `w.example.org.shop.svc.${ZONE}`;
+  await new CacheVerbs(world.simulation).flush({ name: `org.shop.svc.${ZONE}` });
+  assert.equal(world.told(name), "NXDOMAIN");
+  assert.equal(world.asked[0], name);
+});
+
+Deno.test("search_cut: other servers are checked again", () => {
+  const world = new World().learn();
+  world.simulation.upstream("10.0.0.2:53", cluster({ denied: [`default.svc.${ZONE}`] }));
+  deliver(world.simulation, ["10.0.0.2"]);
+  assert.equal(world.zones("unchecked"), 1);
+  assert.equal(world.count("nodens_cache_search_cuts"), 0);
+  world.learn();
+  assert.equal(world.told(`w.example.org.shop.svc.${ZONE}`), "NXDOMAIN");
+  assert.equal(world.zones("off"), 1);
 });

@@ -45,8 +45,7 @@ export function makeCache(
   const success = new Store(capacity, store);
   const denial = new Store(capacity, store);
   const snapshot = new Snapshot({
-    success,
-    denial,
+    content: { success, denial },
     maxTtlSeconds: { success: maxTtlSeconds, denial: maxTtlSeconds },
     staleSeconds,
     bothClasses,

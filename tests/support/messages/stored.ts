@@ -39,6 +39,8 @@ export function entry(
     client,
     ecsAt: 0,
     ecsLength: 0,
+    upstream: "",
+    internal: false,
   };
 }
 

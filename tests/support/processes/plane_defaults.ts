@@ -10,6 +10,7 @@ export function planeDefaults(log: DataPlaneOptions["log"]) {
     log,
     inherited: null,
     logsFields: false,
+    observes: false,
     mark: 0,
     files: shareFiles(4096),
     onHarm: () => {},

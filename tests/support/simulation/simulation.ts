@@ -128,6 +128,10 @@ export class Simulation implements Io {
   }
   #config: Config;
 
+  get config(): Config {
+    return this.#config;
+  }
+
   reload(corefile: string): void {
     const old = this.#config.listeners;
     this.#config = alignListeners(read(corefile), old);

@@ -112,6 +112,25 @@ export class PersistedCache {
     }
   }
 
+  /**
+   * Writes the file after a flush, and flushes again what a load in progress restored. False if the
+   * file is not written: another process may own it.
+   */
+  rewrite(flushAgain: () => Promise<void>): Promise<boolean> {
+    const loading = !this.#loaded;
+    const written = Promise.withResolvers<boolean>();
+    this.#enqueue(async () => {
+      try {
+        if (loading) await flushAgain();
+        written.resolve(this.#loaded && !this.#options.shared && await this.#save());
+      } catch (error) {
+        this.#fails("write", error);
+        written.resolve(false);
+      }
+    });
+    return written.promise;
+  }
+
   async stop(limitMs: number): Promise<void> {
     this.end();
     this.#deadlineMs = this.#clock.now() + limitMs;
@@ -208,11 +227,11 @@ export class PersistedCache {
     return sum;
   }
 
-  async #save(): Promise<void> {
+  async #save(): Promise<boolean> {
     const plane = this.#planes[0]!;
     // Restarted threads are empty.
     const isFilled = () => plane.restarts === this.#restarts;
-    if (!isFilled()) return;
+    if (!isFilled()) return false;
     try {
       const { SnapshotWriter } = await import("./snapshot_files.ts");
       await using writer = await SnapshotWriter.open(this.#path, this.#clock.wall());
@@ -224,11 +243,13 @@ export class PersistedCache {
         if (entries > 0) await writer.add(this.#bytes, { sizeBytes, entries, timeMs });
         from = next;
       }
-      if (!isFilled()) return;
+      if (!isFilled()) return false;
       await writer.finish();
       if (this.#failures.delete("write")) this.#say("info", `"${this.#path}" is written again`);
+      return true;
     } catch (error) {
       this.#fails("write", error);
+      return false;
     }
   }
 

@@ -45,6 +45,12 @@ export class Persistence implements Keeper {
     };
   }
 
+  /** Writes the file of a flushed cache; false if it still has what was flushed. */
+  async rewrite(directive: CacheDirective, flushAgain: () => Promise<void>): Promise<boolean> {
+    const cache = this.#caches.find((one) => one.isSame(directive));
+    return await cache?.rewrite(flushAgain) ?? false;
+  }
+
   async follow(): Promise<void> {
     await Promise.all(this.#caches.map((cache) => cache.follow()));
   }

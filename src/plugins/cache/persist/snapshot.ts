@@ -93,10 +93,15 @@ export interface LoadReply {
   malformed: number;
 }
 
-/** Cache to save or load. */
-export interface SnapshotTarget {
+/** Stores to save and load; a flush replaces them. */
+export interface SavedContent {
   readonly success: Store;
   readonly denial: Store;
+}
+
+/** Cache to save or load. */
+export interface SnapshotTarget {
+  readonly content: SavedContent;
   readonly maxTtlSeconds: { readonly success: number; readonly denial: number };
   readonly staleSeconds: number;
   readonly bothClasses: boolean;
@@ -119,7 +124,7 @@ export class Snapshot {
   save({ memory: shared, from }: SaveRequest, now: number): SaveReply {
     const memory = asMemory(shared);
     const reply: SaveReply = { sizeBytes: 0, entries: 0, next: null };
-    const store = this.#target[CLASSES[from.store]!];
+    const store = this.#target.content[CLASSES[from.store]!];
     const { rows } = store;
     const lastRow = Math.min(rows.length, from.row + ROWS_A_SLICE * ROW.STRIDE);
     const room = memory.bytes.length - MAX_ENTRY_SIZE;
@@ -129,7 +134,7 @@ export class Snapshot {
       const age = (now - rows[row + ROW.STORED]!) / 10;
       if (age >= store.ttlOf(row) + this.#target.staleSeconds) continue;
       // Empty responses live two seconds.
-      if (store === this.#target.success && !store.hasAnswer(row)) continue;
+      if (store === this.#target.content.success && !store.hasAnswer(row)) continue;
       store.read(row, this.#response);
       reply.sizeBytes = this.#write(memory, reply.sizeBytes, { store, row, now });
       reply.entries++;
@@ -169,7 +174,7 @@ export class Snapshot {
     view.setUint32(at + HITS, rows[row + ROW.HITS]!, true);
     view.setUint16(at + LENGTH, length, true);
     view.setUint16(at + RECORDS, ttlCount, true);
-    bytes[at + CLASS_OF] = store === this.#target.success ? 0 : 1;
+    bytes[at + CLASS_OF] = store === this.#target.content.success ? 0 : 1;
     bytes[at + STATE] = rows[row + ROW.STATE]! & ROW.PERSISTED;
     bytes[at + SUBNET] = subnet;
     bytes[at + RESERVED] = 0;
@@ -177,6 +182,7 @@ export class Snapshot {
     const messageAt = at + MESSAGE;
     const tableEnd = ((length + 1) & ~1) + 2 * ttlCount;
     copyWords(from, offset, memory, messageAt, tableEnd);
+    view.setUint16(messageAt, 0);
     for (let i = 0; i < subnet; i++) bytes[messageAt + tableEnd + i] = from.bytes[subnetAt + i]!;
     // Padding must not leak old data.
     if ((length & 1) !== 0) bytes[messageAt + length] = 0;
@@ -234,7 +240,7 @@ export class Snapshot {
     const { maxTtlSeconds, staleSeconds, bothClasses, ecs, keeps } = this.#target;
     const { view, bytes } = memory;
     const name = CLASSES[bytes[at + CLASS_OF]!]!;
-    const store = this.#target[name];
+    const store = this.#target.content[name];
     const age = view.getUint32(at + AGE, true) + elapsedTenths;
     const ttlSeconds = Math.min(view.getUint32(at + TTL, true), maxTtlSeconds[name]);
     const expired = age > MAX_AGE_TENTHS || age / 10 >= ttlSeconds + staleSeconds;
@@ -246,7 +252,9 @@ export class Snapshot {
     if (exchange.ecsLength > 0) prefix = bytes[exchange.offset + exchange.ecsAt + NETWORK.SOURCE]!;
     // Entries stored since the start are newer.
     if (store.rowFor(exchange, prefix) >= 0) return false;
-    if (!bothClasses && this.#target[OTHER[name]].rowFor(exchange, prefix) >= 0) return false;
+    if (!bothClasses && this.#target.content[OTHER[name]].rowFor(exchange, prefix) >= 0) {
+      return false;
+    }
     if (!keeps(exchange, name)) return false;
     const response = this.#response;
     response.memory = memory;

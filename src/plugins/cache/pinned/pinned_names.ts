@@ -159,6 +159,7 @@ export class PinnedNames {
     pin.begin(nowMs + LIMIT_MS, this.#draw());
     this.#inFlight++;
     pin.question.receivedMs = nowMs;
+    pin.question.generation = this.#content.flushes.generation;
     if (!this.#engine.askBelow(pin.question, this.#position)) this.#fail(pin);
   }
 

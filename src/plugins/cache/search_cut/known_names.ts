@@ -22,6 +22,10 @@ export class KnownNames {
     if (this.#hashes[slot] === hash) this.#until[slot] = 0;
   }
 
+  clear(): void {
+    this.#until.fill(0);
+  }
+
   count(nowMs: number): number {
     let count = 0;
     for (let slot = 0; slot < SLOTS; slot++) if (this.#until[slot]! > nowMs) count++;

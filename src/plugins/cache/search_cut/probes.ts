@@ -4,6 +4,7 @@ import type { EngineServices } from "../../../engine/handler.ts";
 import { internalQuery } from "../../../engine/internal_query.ts";
 import { readStoredQuestion } from "../../../engine/question/read.ts";
 import type { Timer } from "../../../engine/timers.ts";
+import type { Flushes } from "../flush/flushes.ts";
 import { isSameQuestion } from "../question.ts";
 
 /** A flood of junk adds no more to the load of the upstreams. */
@@ -25,6 +26,7 @@ interface Probe {
 export class Probes {
   readonly #engine: EngineServices;
   readonly #position: number;
+  readonly #flushes: Flushes;
   readonly #timer: Timer;
   #chain: Chain | undefined;
   #listener = 0;
@@ -33,9 +35,13 @@ export class Probes {
   #budget: number = BUDGET.burst;
   #refilledMs: number;
 
-  constructor(engine: EngineServices, position: number) {
+  constructor(
+    engine: EngineServices,
+    { position, flushes }: { position: number; flushes: Flushes },
+  ) {
     this.#engine = engine;
     this.#position = position;
+    this.#flushes = flushes;
     this.#refilledMs = engine.nowMs;
     this.#timer = engine.timers.create(() => this.#send());
   }
@@ -89,6 +95,7 @@ export class Probes {
     this.#unsent = [];
     for (const probe of unsent) {
       if (!this.#probes.includes(probe)) continue;
+      probe.question.generation = this.#flushes.generation;
       if (this.#engine.askBelow(probe.question, this.#position)) continue;
       this.#probes = this.#probes.filter((other) => other !== probe);
       probe.found("failed", probe.question);

@@ -64,7 +64,7 @@ export class SearchCut {
     this.#engine = engine;
     this.#listener = served[0]?.listener ?? 0;
     this.#ecs = ecs;
-    this.#probes = new Probes(engine, position);
+    this.#probes = new Probes(engine, { position, flushes: content.flushes });
     this.#trusts = clusters.map((zone) => new Trust(new ClusterZone(zone), engine, this.#probes));
     for (const trust of this.#trusts) {
       for (const old of previous === null ? [] : previous.#trusts) trust.inherit(old);
@@ -90,6 +90,14 @@ export class SearchCut {
     timers.clear(this.#timer);
     values[this.#counters.cuts] = 0;
     for (const state of TRUST_STATES) values[this.#counters[state]] = 0;
+  }
+
+  /** Another upstream may be dishonest, and has other names. */
+  forget(): void {
+    for (const trust of this.#trusts) trust.forget();
+    this.#cuts.clear();
+    this.#populated.clear();
+    this.#publish();
   }
 
   /** Answers a question below a denied name, and stores the answer. */

@@ -33,6 +33,11 @@ export class Trust {
     if (zone.text === this.zone.text) this.state = state;
   }
 
+  forget(): void {
+    this.state = "unchecked";
+    this.#nextMs = 0;
+  }
+
   check(): void {
     if (this.#checks || this.#engine.nowMs < this.#nextMs) return;
     this.#checks = true;

@@ -13,8 +13,9 @@ import { fitFor, FOR, type KeyedQuestion, sourceOf, type SubnetRule } from "./su
  *   | message, qname in lower case | ttl table | code, length of text, text | length, scope, network |
  *   ^multiple of 8                 ^multiple of 2    ^extended error               ^client subnet
  *
- * Extended error and client subnet are optional. The network has the prefix of the valid clients;
- * it is empty for all clients.
+ * The message's id is the number of the upstream it came from (`upstreams.ts`). Extended error and
+ * client subnet are optional. The network has the prefix of the valid clients; it is empty for all
+ * clients.
  */
 
 const ERROR_SIZE = 3;
@@ -108,6 +109,11 @@ export class Entries {
       : scopeOf(memory.bytes[this.subnetAt(row) + 1]!);
   }
 
+  /** Number of the entry's upstream; 0 if unknown. */
+  sourceOf(row: number): number {
+    return this.memoryOf(row).view.getUint16(this.offsetOf(row));
+  }
+
   subnetAt(row: number): number {
     const lengths = this.table[row + ROW.LENGTH]!;
     const at = this.offsetOf(row) + (((lengths & 0xffff) + 1) & ~1) +
@@ -170,13 +176,14 @@ export class Entries {
       stored.getInt32(a + rest) === asked.getInt32(b + rest);
   }
 
-  /** `flags` is the header word to store. */
+  /** `flags` is the header word to store, `source` the number of the upstream. */
   protected writeBlock(
     address: number,
     question: KeyedQuestion,
     response: Response,
     flags: number,
     prefix: number,
+    source: number,
   ): void {
     const memory = this.arena.memory(address);
     const offset = offsetOf(address);
@@ -184,7 +191,7 @@ export class Entries {
     // The slack of the copy fits: blocks are multiples of eight.
     copyWords(response.memory, response.offset, memory, offset, length);
     const { bytes, view } = memory;
-    view.setUint16(offset, 0);
+    view.setUint16(offset, source);
     view.setUint16(offset + 2, flags);
     let at = offset + ((length + 1) & ~1);
     for (let i = 0; i < ttlCount; i++, at += 2) {

@@ -71,9 +71,8 @@ export class Eviction {
   }
 
   #queueOf(rows: Int32Array, row: number): Queue {
-    const state = rows[row + ROW.STATE]!;
-    if ((state & ROW.PINNED) !== 0) return this.#pinned;
-    return (state & ROW.IN_MAIN) !== 0 ? this.#main : this.#small;
+    if ((rows[row + ROW.LENGTH]! & ROW.PINNED) !== 0) return this.#pinned;
+    return (rows[row + ROW.STATE]! & ROW.IN_MAIN) !== 0 ? this.#main : this.#small;
   }
 }
 

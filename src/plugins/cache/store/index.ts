@@ -1,4 +1,4 @@
-import { ADDRESS, CHAIN, HASH, PINNED, STATE, STRIDE } from "./row.ts";
+import { ADDRESS, CHAIN, HASH, LENGTH, PINNED, STRIDE } from "./row.ts";
 
 const FIRST_BUCKETS = 64;
 const MAX_BUCKET = 24;
@@ -51,7 +51,7 @@ export class RowIndex {
     let same = -1;
     let sameCount = 0;
     for (let row = this.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      const pinned = (rows[row + STATE]! & PINNED) !== 0;
+      const pinned = (rows[row + LENGTH]! & PINNED) !== 0;
       if (!pinned) last = row;
       count++;
       if (rows[row + HASH] !== hash) continue;

@@ -43,6 +43,10 @@ export class MemoryLimit {
     this.#limit = limitBytes;
   }
 
+  get limitBytes(): number {
+    return this.#limit;
+  }
+
   get sizeBytes(): number {
     let size = this.arena.sizeBytes;
     for (let i = 0; i < this.#stores.length; i++) size += this.#stores[i]!.tableBytes;

@@ -7,6 +7,7 @@ import { RowIndex } from "./index.ts";
 import { type LimitedStore, MemoryLimit } from "./memory_limit.ts";
 import * as ROW from "./row.ts";
 import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnets.ts";
+import { UpstreamLabels } from "./upstreams.ts";
 
 /** Initial rows; only growth beyond them copies the table. */
 const FIRST_ROWS = 1 << 20;
@@ -24,6 +25,7 @@ export interface StoreOptions {
   graceSeconds?: number;
   subnets?: SubnetRule;
   memory?: MemoryLimit;
+  upstreams?: UpstreamLabels;
 }
 
 /** Responses of one class. Expired entries go first, then `Eviction` chooses. */
@@ -31,6 +33,7 @@ export class Store extends Entries implements LimitedStore {
   readonly #capacity: number;
   readonly #memory: MemoryLimit;
   readonly #graceSeconds: number;
+  readonly #upstreams: UpstreamLabels;
   #rowCount = 0;
   #freeRow = -1;
   readonly #index: RowIndex;
@@ -40,6 +43,8 @@ export class Store extends Entries implements LimitedStore {
   /** Live entries evicted. */
   evictions = 0;
   pinnedBytes = 0;
+  /** Entries that were refreshed before they expired, and then asked for, of those removed. */
+  refreshesUsed = 0;
 
   constructor(wanted: number, options: StoreOptions = {}) {
     const { memory = new MemoryLimit(), graceSeconds = 0, subnets = "none" } = options;
@@ -47,11 +52,18 @@ export class Store extends Entries implements LimitedStore {
     super(Math.min(capacity, FIRST_ROWS) * ROW.STRIDE, memory.arena, subnets);
     this.#memory = memory;
     this.#graceSeconds = graceSeconds;
+    this.#upstreams = options.upstreams ?? new UpstreamLabels();
     this.#index = new RowIndex(subnets !== "none");
     this.#capacity = capacity;
     this.#eviction = new Eviction(capacity);
     memory.add(this);
     if (memory.limited) this.#eviction.ghosts.reserve();
+  }
+
+  /** Continues the counters of a store that this one replaces. */
+  inheritCounts({ evictions, refreshesUsed }: Store): void {
+    this.evictions = evictions;
+    this.refreshesUsed = refreshesUsed;
   }
 
   get usedBytes(): number {
@@ -130,15 +142,18 @@ export class Store extends Entries implements LimitedStore {
     let hits = 0;
     let seen = now;
     let standing = 0;
+    let pinned = 0;
     const old = this.rowFor(question, prefix);
     if (old >= 0) {
       const state = this.table[old + ROW.STATE]!;
       hits = this.table[old + ROW.HITS]!;
       seen = this.table[old + ROW.SEEN]!;
-      standing = state & (ROW.USES | ROW.IN_MAIN | ROW.PINNED);
+      standing = state & (ROW.USES | ROW.IN_MAIN);
+      if (question.internal && this.remaining(old, now) > 0) standing |= ROW.REFRESHED;
+      pinned = this.table[old + ROW.LENGTH]! & ROW.PINNED;
       owner = ROW.ownerOf(state);
       this.remove(old);
-      if (!this.#memory.allowsPinned(size + ENTRY_BYTES)) standing &= ~ROW.PINNED;
+      if (!this.#memory.allowsPinned(size + ENTRY_BYTES)) pinned = 0;
     } else {
       if (this.size >= this.#capacity) this.#sweep(now, SWEEP.full);
       while (this.size >= this.#capacity) this.evict(now, "entries");
@@ -153,13 +168,14 @@ export class Store extends Entries implements LimitedStore {
     if (!this.#memory.makeRoom(this, size, now)) return -1;
     if (this.size >= this.#index.length) this.#index.grow(this.table, this.#rowCount);
     const address = this.arena.allocate(size);
-    this.writeBlock(address, question, response, flags, prefix);
+    const source = this.#upstreams.numberOf(question.upstream);
+    this.writeBlock(address, question, response, flags, prefix, source);
 
     const row = this.#takeRow();
     const rows = this.table;
     rows[row + ROW.HASH] = question.hash | 0;
     rows[row + ROW.ADDRESS] = address;
-    rows[row + ROW.LENGTH] = lengthWord(response, prefix);
+    rows[row + ROW.LENGTH] = lengthWord(response, prefix) | pinned;
     rows[row + ROW.STORED] = now;
     rows[row + ROW.TTL] = ttlSeconds;
     rows[row + ROW.STATE] = (question.qtype << 16) | (owner << ROW.OWNER_SHIFT) | standing |
@@ -188,7 +204,7 @@ export class Store extends Entries implements LimitedStore {
   }
 
   isPinned(row: number): boolean {
-    return (this.table[row + ROW.STATE]! & ROW.PINNED) !== 0;
+    return (this.table[row + ROW.LENGTH]! & ROW.PINNED) !== 0;
   }
 
   /** Keeps a row from eviction; false if pinned rows take their share already. */
@@ -209,7 +225,7 @@ export class Store extends Entries implements LimitedStore {
     const size = this.blockSize(row);
     this.#eviction.take(rows, row);
     this.#count(row, -1, size);
-    rows[row + ROW.STATE] = (rows[row + ROW.STATE]! & ~ROW.PINNED) | pinned;
+    rows[row + ROW.LENGTH] = (rows[row + ROW.LENGTH]! & ~ROW.PINNED) | pinned;
     this.#count(row, 1, size);
     this.#eviction.push(rows, row);
   }
@@ -217,6 +233,11 @@ export class Store extends Entries implements LimitedStore {
   remove(row: number): void {
     const rows = this.table;
     const size = this.blockSize(row);
+    // `count` is called for stores with prefetch, and only those refresh fresh entries.
+    const state = rows[row + ROW.STATE]!;
+    if ((state & ROW.REFRESHED) !== 0 && rows[row + ROW.SEEN]! > rows[row + ROW.STORED]!) {
+      this.refreshesUsed++;
+    }
     this.#index.remove(rows, row);
     this.#eviction.take(rows, row);
     this.#count(row, -1, size);

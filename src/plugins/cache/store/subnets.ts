@@ -6,6 +6,7 @@ import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
 export type KeyedQuestion = Readonly<
   & Pick<Exchange, "memory" | "offset" | "qnameLength" | "qtype" | "hash" | "client">
   & Pick<Exchange, "dnssecOk" | "checkingDisabled" | "ecsAt" | "ecsLength">
+  & Pick<Exchange, "upstream" | "internal">
 >;
 
 /**

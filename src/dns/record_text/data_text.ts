@@ -1,7 +1,7 @@
-import { formatIPv6 } from "../../dns/address.ts";
-import { typeText } from "../../dns/mnemonics.ts";
-import { SERVICE_KEYS } from "../../dns/record_text/service_parameters.ts";
-import type { WireReader } from "./message.ts";
+import { formatIPv6 } from "../address.ts";
+import { typeText } from "../mnemonics.ts";
+import { SERVICE_KEYS } from "./service_parameters.ts";
+import type { WireReader } from "../wire_reader.ts";
 
 /** Unlisted types: RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
@@ -41,7 +41,7 @@ const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   type: (data) => typeText(data.u16()),
   types: (data) => typesText(data),
   /** RFC 4034 section 3.2. */
-  time: (data) => new Date(data.u32() * 1000).toISOString().replace(/\..*|[-:T]/g, ""),
+  time: (data) => timeText(data.u32()),
   tag: (data) => quoted(data.octets(data.u8())).slice(1, -1),
   text: (data) => quoted(data.octets()),
   string: (data) => quoted(data.octets(data.u8())),
@@ -79,6 +79,31 @@ export function quoted(octets: Uint8Array): string {
       : String.fromCharCode(octet);
   });
   return `"${text.join("")}"`;
+}
+
+/** `YYYYMMDDHHmmSS` in UTC, of seconds since 1970. */
+function timeText(seconds: number): string {
+  const time = seconds % 86_400;
+  // Days since a first of March, so that leap days end years (Hinnant's days_from_civil).
+  const day = (seconds - time) / 86_400 + 719_468;
+  const era = Math.floor(day / 146_097);
+  const ofEra = day - era * 146_097;
+  const year = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) /
+      365,
+  );
+  const ofYear = ofEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
+  const march = Math.floor((5 * ofYear + 2) / 153);
+  const month = march < 10 ? march + 3 : march - 9;
+  const parts = [
+    month,
+    ofYear - Math.floor((153 * march + 2) / 5) + 1,
+    Math.floor(time / 3600),
+    Math.floor(time / 60) % 60,
+    time % 60,
+  ];
+  const civil = year + era * 400 + (month <= 2 ? 1 : 0);
+  return `${civil}${parts.map((part) => String(part).padStart(2, "0")).join("")}`;
 }
 
 /** RFC 9460 section 2.1. */
@@ -132,8 +157,8 @@ function repeated<T>(data: WireReader, field: () => T): T[] {
   return found;
 }
 
-/** RFC 3597 section 5. */
-function unknownText(data: WireReader): string {
+/** Data of an unknown type (RFC 3597 section 5). */
+export function unknownText(data: WireReader): string {
   return `\\# ${data.left} ${hexText(data.octets())}`.trimEnd();
 }
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { type Answer, encode } from "dns-packet";
-import { typeNumber } from "../../../src/dns/mnemonics.ts";
-import { rdataText } from "../../../src/cli/query/rdata.ts";
-import { formatShort } from "../../../src/cli/query/print.ts";
-import { WireReader } from "../../../src/cli/query/message.ts";
+import { typeNumber } from "../../src/dns/mnemonics.ts";
+import { rdataText } from "../../src/dns/record_text/data_text.ts";
+import { formatShort } from "../../src/cli/query/print.ts";
+import { WireReader } from "../../src/dns/wire_reader.ts";
 
 const KEY = Buffer.from("0301".repeat(30), "hex");
 const KEY_TEXT = KEY.toString("base64");

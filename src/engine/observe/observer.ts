@@ -1,0 +1,157 @@
+import type { SourceCounter } from "../exchange/answer_source.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import type { EngineServices } from "../handler.ts";
+import { HashKey, hashOctets } from "../question/keyed_hash.ts";
+import { latencyBucket } from "./latency.ts";
+import { failureTag } from "./period.ts";
+import { Periods } from "./periods.ts";
+import type { ObserveRequest, TallyReply } from "./requests.ts";
+import { Sampler } from "./sampler.ts";
+import { Sighting, UNANSWERED } from "./sighting.ts";
+import { Tallies } from "./tallies.ts";
+import { Watchers } from "./watchers.ts";
+
+/** Shorter waits are not listed. */
+const SLOW_MS = 1;
+
+/**
+ * Observes the clients' queries when they have ended: the most frequent names, clients, zones and
+ * failures, the longest waits, and what somebody watches. Takes no memory before the first query.
+ */
+export class Observer {
+  readonly #engine: EngineServices;
+  readonly #sources: readonly SourceCounter[];
+  readonly #key: HashKey;
+  readonly #sampler: Sampler;
+  /** Failures are counted apart: they are rare, or else as many as queries. */
+  readonly #failures: Sampler;
+  readonly #waits: Sampler;
+  readonly #watchers: Watchers;
+  readonly #sighting = new Sighting();
+  #memory: ObserverMemory | null = null;
+  /** When the samplers adapt next, or the minute ends. */
+  #tickMs = 0;
+  #adaptedMs = 0;
+
+  /** @param sources - may grow */
+  constructor(engine: EngineServices, sources: readonly SourceCounter[]) {
+    this.#engine = engine;
+    this.#sources = sources;
+    this.#key = HashKey.draw(engine.random);
+    this.#sampler = new Sampler(engine.random());
+    this.#failures = new Sampler(engine.random());
+    this.#waits = new Sampler(engine.random());
+    this.#watchers = new Watchers(engine);
+  }
+
+  /** Octets of the tables, without those of watchers. */
+  get sizeBytes(): number {
+    return this.#memory?.periods.sizeBytes ?? 0;
+  }
+
+  /** Sees a client's query that has ended; size 0 if unsent. Allocates nothing. */
+  ended(exchange: Exchange, sizeBytes: number): void {
+    const { nowMs } = this.#engine;
+    const { tallies, periods } = this.#memory ?? this.#begin(nowMs);
+    if (nowMs >= this.#tickMs) this.#tick(nowMs);
+    const response = sizeBytes === 0 ? null : exchange.response;
+    const rcode = response === null ? UNANSWERED : response.rcode;
+    const { parked } = exchange;
+    // A plugin may answer nothing on purpose.
+    const failed = tallies.count(rcode) && (response !== null || parked);
+    let waitedMs = 0;
+    if (parked) {
+      waitedMs = nowMs - exchange.receivedMs;
+      tallies.countWaited(latencyBucket(waitedMs));
+    } else {
+      tallies.countImmediate();
+    }
+    const weight = this.#sampler.take();
+    const failures = failed ? this.#failures.take() : 0;
+    const waited = waitedMs >= SLOW_MS ? this.#waits.take() : 0;
+    const watched = this.#watchers.size > 0;
+    if (weight + failures + waited === 0 && !watched) return;
+
+    const sighting = this.#sighting;
+    sighting.read(exchange, rcode, waitedMs, this.#engine);
+    const { current } = periods;
+    if (weight > 0) this.#count(weight, periods);
+    const { name, nameLength, qtype, reason } = sighting;
+    if (failures > 0 && nameLength > 0) {
+      const hash = hashOctets(this.#key, name, 0, nameLength);
+      const tag = failureTag(qtype, rcode);
+      current.failures.add(name, 0, nameLength, hash, tag, failures, reason);
+    }
+    if (waited > 0 && waitedMs > current.slow.leastMs) {
+      current.slow.offer(sighting, response, this.#engine.wallMs());
+    }
+    if (watched) this.#watchers.see(exchange, sighting, response);
+  }
+
+  #count(weight: number, { current }: Periods): void {
+    const { name, nameLength, qtype, hasClient, client } = this.#sighting;
+    const key = this.#key;
+    if (nameLength > 0) {
+      current.names.add(name, 0, nameLength, hashOctets(key, name, 0, nameLength), qtype, weight);
+      const zoneAt = this.#sighting.zoneAt;
+      const length = nameLength - zoneAt;
+      current.zones.add(name, zoneAt, length, hashOctets(key, name, zoneAt, length), 0, weight);
+    }
+    if (hasClient) {
+      const { bytes, family } = client;
+      const length = family === 4 ? 4 : 16;
+      current.clients.add(bytes, 0, length, hashOctets(key, bytes, 0, length), family, weight);
+    }
+  }
+
+  answer(request: ObserveRequest): unknown {
+    const { nowMs } = this.#engine;
+    if (request.type === "watch") return this.#watchers.collect(request.id, request.filter);
+    if (request.type === "unwatch") return this.#watchers.end(request.id);
+    const { periods } = this.#memory ?? this.#begin(nowMs);
+    if (nowMs >= this.#tickMs) this.#tick(nowMs);
+    if (request.type === "list") return periods.list(request.list, request.span, nowMs);
+    return this.#tallies(nowMs);
+  }
+
+  #tallies(nowMs: number): TallyReply {
+    const { tallies, periods } = this.#memory!;
+    const seconds = periods.seconds("minute", nowMs);
+    return { ...tallies.read(), seconds, sampledEvery: this.#sampler.every };
+  }
+
+  #begin(nowMs: number): ObserverMemory {
+    const { values } = this.#engine;
+    const memory = {
+      periods: new Periods(nowMs),
+      tallies: new Tallies(values, this.#sources),
+    };
+    this.#adaptedMs = nowMs;
+    this.#tickMs = Math.min(nowMs + SECOND_MS, memory.periods.endMs);
+    return this.#memory = memory;
+  }
+
+  /** About once a second, if there are queries. */
+  #tick(nowMs: number): void {
+    const seconds = (nowMs - this.#adaptedMs) / SECOND_MS;
+    if (seconds >= 1) {
+      for (const one of [this.#sampler, this.#failures, this.#waits]) one.adapt(seconds);
+      this.#adaptedMs = nowMs;
+    }
+    const { periods, tallies } = this.#memory!;
+    const { endMs } = periods;
+    if (nowMs >= endMs) {
+      periods.advance(nowMs);
+      tallies.advance(periods.endMs > endMs + MINUTE_MS);
+    }
+    this.#tickMs = Math.min(this.#adaptedMs + SECOND_MS, periods.endMs);
+  }
+}
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60_000;
+
+interface ObserverMemory {
+  readonly periods: Periods;
+  readonly tallies: Tallies;
+}

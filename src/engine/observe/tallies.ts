@@ -1,0 +1,82 @@
+import type { SourceCounter } from "../exchange/answer_source.ts";
+import { LATENCY_BUCKETS } from "./latency.ts";
+import type { Tally } from "./requests.ts";
+import { UNANSWERED } from "./sighting.ts";
+
+/** Rcodes with a count of their own, then all others, then none at all. */
+export const RCODE_TALLIES: readonly string[] = [
+  ...["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"],
+  ...["other", "none"],
+];
+const OTHER = 6;
+const NONE = 7;
+const NXDOMAIN = 3;
+
+const IMMEDIATE = RCODE_TALLIES.length;
+const WAITED = IMMEDIATE + 1;
+const SOURCES = WAITED + LATENCY_BUCKETS;
+/** The plugins of a configuration are fewer. */
+const MAX_SOURCES = 64;
+
+/** Counts of queries that have ended, and what they were when the last minutes began. */
+export class Tallies {
+  readonly #now = new Float64Array(SOURCES + MAX_SOURCES);
+  #minute = new Float64Array(SOURCES + MAX_SOURCES);
+  #last = new Float64Array(SOURCES + MAX_SOURCES);
+  readonly #values: Float64Array;
+  readonly #sources: readonly SourceCounter[];
+
+  /** @param sources - may grow */
+  constructor(values: Float64Array, sources: readonly SourceCounter[]) {
+    this.#values = values;
+    this.#sources = sources;
+    this.#readSources();
+    this.#minute.set(this.#now);
+    this.#last.set(this.#now);
+  }
+
+  /** Returns whether the query failed. Allocates nothing. */
+  count(rcode: number): boolean {
+    const tally = rcode === UNANSWERED ? NONE : rcode < OTHER ? rcode : OTHER;
+    this.#now[tally]!++;
+    return tally !== 0 && tally !== NXDOMAIN;
+  }
+
+  countImmediate(): void {
+    this.#now[IMMEDIATE]!++;
+  }
+
+  countWaited(bucket: number): void {
+    this.#now[WAITED + bucket]!++;
+  }
+
+  /** Starts a minute. @param gap - minutes without a query came before it */
+  advance(gap: boolean): void {
+    this.#readSources();
+    [this.#last, this.#minute] = [this.#minute, this.#last];
+    this.#minute.set(this.#now);
+    if (gap) this.#last.set(this.#now);
+  }
+
+  read(): { now: Tally; before: Tally } {
+    this.#readSources();
+    return { now: this.#tallyOf(this.#now), before: this.#tallyOf(this.#last) };
+  }
+
+  #readSources(): void {
+    this.#sources.slice(0, MAX_SOURCES).forEach(({ index }, i) => {
+      this.#now[SOURCES + i] = this.#values[index]!;
+    });
+  }
+
+  #tallyOf(counts: Float64Array): Tally {
+    const sources = this.#sources.slice(0, MAX_SOURCES)
+      .map(({ source }, i) => [source, counts[SOURCES + i]!] as const);
+    return {
+      rcodes: Array.from(counts.subarray(0, IMMEDIATE)),
+      immediate: counts[IMMEDIATE]!,
+      waited: Array.from(counts.subarray(WAITED, SOURCES)),
+      sources: Object.fromEntries(sources),
+    };
+  }
+}

@@ -1,0 +1,158 @@
+import { formatIPv6 } from "../../../dns/address.ts";
+import { SUBNET } from "../../../dns/client_subnet.ts";
+import { FLAG } from "../../../dns/constants.ts";
+import { classText, rcodeText, typeText } from "../../../dns/mnemonics.ts";
+import { rdataText, unknownText } from "../../../dns/record_text/data_text.ts";
+import { WireReader } from "../../../dns/wire_reader.ts";
+import { SLICED_PINNED, type SlicedEntry } from "../operator/entry_slice.ts";
+import type { CacheOptions } from "../options.ts";
+import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
+import * as ROW from "../store/row.ts";
+
+/** A record in presentation format. */
+export interface EntryRecord {
+  readonly section: "answer" | "authority" | "additional";
+  readonly name: string;
+  /** Left; 0 if the entry is stale. */
+  readonly ttlSeconds: number;
+  readonly class: string;
+  readonly type: string;
+  readonly data: string;
+}
+
+/** An entry of a cache; members are absent if they do not apply. */
+export interface CacheEntry {
+  /** Zones of its server block. */
+  readonly block: string;
+  /** Data plane, if there are several. */
+  readonly plane?: number;
+  readonly name: string;
+  readonly class: string;
+  readonly type: string;
+  readonly kind: SlicedEntry["kind"];
+  readonly rcode: string;
+  readonly stale: boolean;
+  readonly ttlSeconds: number;
+  readonly ageSeconds: number;
+  /** Seconds from now for which it may be served; longer than the TTL with `serve_stale`. */
+  readonly servedForSeconds: number;
+  /** Kept by `keep`, and served without a limit of time. */
+  readonly pinned?: true;
+  /** Queries without a gap (`prefetch`). */
+  readonly hits?: number;
+  /** Recent queries as counted for eviction; 3 is the most. */
+  readonly uses: number;
+  readonly upstream?: string;
+  /** Queries with the DO bit get it. */
+  readonly dnssecOk: boolean;
+  /** Queries with the CD bit get it. */
+  readonly checkingDisabled: boolean;
+  /** Network of the clients that get it; "all" for every client. */
+  readonly subnet?: string;
+  /** Prefix length that clients are told. */
+  readonly scope?: number;
+  /** Until the next refresh may begin: one is in flight or has just failed. */
+  readonly pauseSeconds?: number;
+  /** Extended DNS Error (RFC 8914). */
+  readonly error?: { readonly code: number; readonly text: string };
+  readonly records: readonly EntryRecord[];
+}
+
+/** Describes an entry for operators. */
+export function describeEntry(
+  entry: SlicedEntry,
+  { upstream, options }: { upstream: string; options: CacheOptions },
+): Omit<CacheEntry, "block" | "plane"> {
+  const { kind, state, hits, ageTenths, pauseTenths, error, errorText: text } = entry;
+  const reader = new WireReader(entry.message, 2);
+  const rcode = reader.u16() & FLAG.RCODE;
+  reader.u16();
+  const counts = [reader.u16(), reader.u16(), reader.u16()] as const;
+  const [name, type, qclass] = [reader.name(), reader.u16(), reader.u16()];
+  const remaining = entry.ttlSeconds - Math.floor(ageTenths / 10);
+  const stale = remaining <= 0;
+  const ttlSeconds = Math.max(0, remaining);
+  const staleSeconds = kind === "denial" || (kind === "answer" && counts[0] > 0)
+    ? Math.floor((options.serveStale?.durationMs ?? 0) / 1000)
+    : 0;
+  return {
+    name,
+    class: classText(qclass),
+    type: typeText(type),
+    kind,
+    rcode: rcodeText(rcode),
+    stale,
+    ttlSeconds,
+    ageSeconds: Math.floor(ageTenths / 10),
+    servedForSeconds: Math.max(0, remaining + staleSeconds),
+    ...(state & SLICED_PINNED) !== 0 && { pinned: true as const },
+    ...options.prefetch.amount > 0 && { hits },
+    uses: (state & ROW.USES) >> ROW.USES_SHIFT,
+    ...upstream !== "" && { upstream },
+    dnssecOk: (state & ROW.DO) !== 0,
+    checkingDisabled: (state & ROW.CD) !== 0,
+    ...subnetOf(entry.subnet),
+    ...pauseTenths > 0 && { pauseSeconds: pauseTenths / 10 },
+    ...error >= 0 && { error: { code: error, text } },
+    records: readRecords(reader, counts, ttlSeconds),
+  };
+}
+
+function readRecords(
+  reader: WireReader,
+  counts: readonly number[],
+  ttlSeconds: number,
+): EntryRecord[] {
+  const records: EntryRecord[] = [];
+  try {
+    for (const [i, section] of (["answer", "authority", "additional"] as const).entries()) {
+      for (let left = counts[i]!; left > 0; left--) {
+        records.push(readRecord(reader, section, ttlSeconds));
+      }
+    }
+  } catch (error) {
+    // Messages were checked when they came; one that cannot be read must not end a dump.
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return records;
+}
+
+function readRecord(
+  reader: WireReader,
+  section: EntryRecord["section"],
+  ttlSeconds: number,
+): EntryRecord {
+  const name = reader.name();
+  const [type, qclass] = [reader.u16(), reader.u16()];
+  reader.u32();
+  const data = reader.part(reader.u16());
+  const { at } = data;
+  let text: string;
+  try {
+    text = rdataText(type, data);
+  } catch {
+    // Malformed data is opaque to the cache.
+    data.at = at;
+    text = unknownText(data);
+  }
+  return {
+    section,
+    name,
+    ttlSeconds,
+    class: classText(qclass),
+    type: typeText(type),
+    data: text,
+  };
+}
+
+function subnetOf(subnet: Uint8Array): { subnet?: string; scope?: number } {
+  if (subnet.length === 0) return {};
+  const sent = scopeOf(subnet[1]!);
+  const scope = sent < 0 ? {} : { scope: sent };
+  if (subnet.length === SUBNET_HEAD) return { subnet: "all", ...scope };
+  const network = subnet.subarray(SUBNET_HEAD);
+  const octets = new Uint8Array(network[SUBNET.FAMILY + 1] === 1 ? 4 : 16);
+  octets.set(network.subarray(SUBNET.ADDRESS));
+  const address = octets.length === 4 ? octets.join(".") : formatIPv6(octets);
+  return { subnet: `${address}/${network[SUBNET.SOURCE]}`, ...scope };
+}

@@ -1,0 +1,41 @@
+import type { Handler } from "../../engine/handler.ts";
+import { labelOf, type ServerAddress } from "../../upstream/options.ts";
+import type { ForwardOptions } from "./options.ts";
+
+/** Tells handlers above a `forward` when none of its servers is left. */
+export class Sources {
+  readonly #from: string;
+  /** Of the last list that named a server. */
+  #labels: ReadonlySet<string>;
+  #above: readonly Handler[] = [];
+
+  /** @param previous - of a `forward` that a reload replaces */
+  constructor({ from, upstreams }: ForwardOptions, previous: Sources | null) {
+    this.#from = from;
+    this.#labels = previous !== null && previous.#from === from && previous.#labels.size > 0
+      ? previous.#labels
+      : labelsOf(upstreams);
+  }
+
+  /** Called with the finished chain. */
+  join(above: readonly Handler[], { to, upstreams }: ForwardOptions): void {
+    this.#above = above;
+    // The addresses of names follow.
+    if (to.every(({ kind }) => kind !== "name")) this.change(upstreams);
+  }
+
+  change(servers: readonly ServerAddress[]): void {
+    if (servers.length === 0) return;
+    const before = this.#labels;
+    this.#labels = labelsOf(servers);
+    if (before.size === 0 || !before.isDisjointFrom(this.#labels)) return;
+    const zone = this.#from;
+    for (const handler of this.#above) {
+      handler.sourcesChanged?.(zone, `all servers of forward ${zone} have changed`);
+    }
+  }
+}
+
+function labelsOf(servers: readonly ServerAddress[]): ReadonlySet<string> {
+  return new Set(servers.map(labelOf));
+}
