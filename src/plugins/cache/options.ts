@@ -52,6 +52,7 @@ export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
 }
 
 function essentials(options: CacheOptions): Partial<CacheOptions> {
-  const { prefetch, persist, capacityBytes, keepOnChange, keep, searchCut, ...rest } = options;
+  const { prefetch: _prefetch, persist: _persist, capacityBytes: _bytes, ...others } = options;
+  const { keepOnChange: _change, keep: _keep, searchCut: _cut, ...rest } = others;
   return rest;
 }

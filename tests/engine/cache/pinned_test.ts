@@ -10,8 +10,11 @@ import {
   silent,
   ttlOf,
 } from "../../support/simulation/cache_world.ts";
-import { entryText } from "../../../src/cli/operator/entry_text.ts";
-import { CacheVerbs, type Parameters } from "../../support/simulation/cache_verbs.ts";
+import { type CachedEntry, entryText } from "../../../src/cli/operator/entry_text.ts";
+import {
+  CacheVerbs,
+  type Parameters as VerbParameters,
+} from "../../support/simulation/cache_verbs.ts";
 import { deliver } from "../../support/simulation/forwarding.ts";
 import type { Behaviour } from "../../support/simulation/simulation.ts";
 
@@ -360,7 +363,7 @@ Deno.test("keep: names and questions are limited", () => {
 });
 
 for (
-  const parameters of [{ name: NAME }, { zone: "example.org" }, { all: "true" }] as Parameters[]
+  const parameters of [{ name: NAME }, { zone: "example.org" }, { all: "true" }] as VerbParameters[]
 ) {
   Deno.test(`a pinned name is resolved again after flush ${JSON.stringify(parameters)}`, async () => {
     const world = new World(`keep ${NAME}`);
@@ -385,7 +388,10 @@ Deno.test("a stale pinned entry is looked up and flushed", async () => {
   world.run(600_000);
   const [found] = (await verbs.lookup({ name: NAME })).filter(({ kind }) => kind === "answer");
   assert.equal(found!.stale && found!.pinned, true);
-  assert.match(entryText(found!), /api\.example\.org\. A: stale, \d+ s old, kept, /);
+  assert.match(
+    entryText(structuredClone(found!) as CachedEntry),
+    /api\.example\.org\. A: stale, \d+ s old, kept, /,
+  );
   assert.equal((await verbs.flush({ name: NAME })).stale, 1);
   assert.equal(world.told(), "SERVFAIL");
   world.run(1000);

@@ -42,7 +42,8 @@ export class PinnedNames {
   readonly #engine: EngineServices;
   readonly #position: number;
   readonly #pins: readonly Pin[];
-  readonly #byHash = new Map<number, Pin[]>();
+  /** Of `#pins`. */
+  readonly #hashes: Int32Array;
   readonly #gauges: Readonly<Record<Pin["state"], number>>;
   readonly #failures: number;
   readonly #timer: Timer;
@@ -68,10 +69,7 @@ export class PinnedNames {
         return new Pin(exchange, `${name} ${typeText(type)}`);
       })
     );
-    for (const pin of this.#pins) {
-      const { hash } = pin.question;
-      this.#byHash.set(hash, [...this.#byHash.get(hash) ?? [], pin]);
-    }
+    this.#hashes = Int32Array.from(this.#pins, ({ question }) => question.hash);
     const servers = new Map(served.map(({ listener, server }) => [listener, server]));
     const labels = { server: [...servers.values()].join(","), zones: options.zones.join(",") };
     const gauge = (state: Pin["state"]) =>
@@ -95,9 +93,12 @@ export class PinnedNames {
   /** Called with each response, once it is stored or not. */
   concluded(exchange: Exchange): void {
     if (this.#stopped) return;
-    const pin = this.#byHash.get(exchange.hash)
-      ?.find(({ question }) => isSameQuestion(question, exchange));
-    if (pin === undefined) return;
+    let at = this.#hashes.indexOf(exchange.hash);
+    while (at >= 0 && !isSameQuestion(this.#pins[at]!.question, exchange)) {
+      at = this.#hashes.indexOf(exchange.hash, at + 1);
+    }
+    if (at < 0) return;
+    const pin = this.#pins[at]!;
     pin.judge(this.#content, this.#content.now(this.#engine.nowMs));
     if (!pin.isDue) {
       pin.succeed(this.#engine.nowMs);

@@ -153,7 +153,7 @@ export class Store extends Entries implements LimitedStore {
       pinned = this.table[old + ROW.LENGTH]! & ROW.PINNED;
       owner = ROW.ownerOf(state);
       this.remove(old);
-      if (!this.#memory.allowsPinned(size + ENTRY_BYTES)) pinned = 0;
+      if (pinned !== 0 && !this.#memory.allowsPinned(size + ENTRY_BYTES)) pinned = 0;
     } else {
       if (this.size >= this.#capacity) this.#sweep(now, SWEEP.full);
       while (this.size >= this.#capacity) this.evict(now, "entries");
