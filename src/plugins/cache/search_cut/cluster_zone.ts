@@ -8,11 +8,11 @@ const MAX_LABELS = 128;
 const SVC = Uint8Array.of(3, 0x73, 0x76, 0x63);
 const POD = Uint8Array.of(3, 0x70, 0x6f, 0x64);
 
-const labels = new Uint16Array(MAX_LABELS);
+const labels = new Uint32Array(MAX_LABELS);
 
 /** Offsets of names in a message, the shortest name first. */
 export interface Ancestors {
-  readonly at: Uint16Array;
+  readonly at: Uint32Array;
   count: number;
 }
 

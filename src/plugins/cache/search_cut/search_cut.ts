@@ -49,7 +49,7 @@ export class SearchCut {
   readonly #trusts: readonly Trust[];
   readonly #cuts: KnownNames;
   readonly #populated: KnownNames;
-  readonly #found: Ancestors = { at: new Uint16Array(2), count: 0 };
+  readonly #found: Ancestors = { at: new Uint32Array(2), count: 0 };
   readonly #ancestor = new Exchange(new Memory(HEADER_SIZE + 256 + 4));
   readonly #denial = new Response(new Memory(8));
   readonly #answer = new Response(new Memory(8));
