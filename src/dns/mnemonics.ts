@@ -22,6 +22,17 @@ const RCODES = numbers([
   [16, "BADVERS BADKEY BADTIME BADMODE BADNAME BADALG BADTRUNC BADCOOKIE"],
 ]);
 
+/** RFC 8914 section 5.2 and IANA's list. */
+const ERROR_PURPOSES: readonly string[] = [
+  ...["Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer"],
+  ...["Forged Answer", "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired"],
+  ...["Signature Not Yet Valid", "DNSKEY Missing", "RRSIGs Missing", "No Zone Key Bit Set"],
+  ...["NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored", "Filtered", "Prohibited"],
+  ...["Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported", "No Reachable Authority"],
+  ...["Network Error", "Invalid Data", "Signature Expired before Valid", "Too Early"],
+  ...["Unsupported NSEC3 Iterations Value", "Unable to conform to policy", "Synthesized"],
+];
+
 const RCODE_ALIASES = new Map([["NOTIMPL", 4], ["STATEFULTYPENOTIMP", 11], ["BADSIG", 16]]);
 
 const FLAGS = (["QR", "AA", "TC", "RD", "RA", "Z", "AD", "CD"] as const)
@@ -47,6 +58,12 @@ export const opcodeText: (opcode: number) => string = textOf(OPCODES, "OPCODE");
 export function rcodeNumber(text: string): number | null {
   const name = text.toUpperCase();
   return RCODES.get(name) ?? RCODE_ALIASES.get(name) ?? null;
+}
+
+/** Code and purpose of an Extended DNS Error: `22 (No Reachable Authority)`, or `49152`. */
+export function extendedErrorText(code: number): string {
+  const purpose = ERROR_PURPOSES[code];
+  return purpose === undefined ? String(code) : `${code} (${purpose})`;
 }
 
 /** Header flags: `qr,rd,ra`. */

@@ -97,4 +97,7 @@ export interface Io {
    * a batch. Costs about 50 ns. Absent in virtual time.
    */
   nanoseconds?(): number;
+
+  /** The engine's clock, read now instead of once a batch. Absent in virtual time. */
+  milliseconds?(): number;
 }

@@ -67,9 +67,14 @@ histogram nodens_forward_reply_scan_seconds{from} Time that checking a reply too
 counter nodens_forward_forgeries_suspected_total{from} Questions moved to TCP after bad replies.
 counter nodens_upstream_replies_total{to} Replies of an upstream.
 counter nodens_upstream_failures_total{to} Failed attempts at an upstream.
+counter nodens_upstream_timeouts_total{to} Attempts at an upstream that it was silent to.
+counter nodens_upstream_hedges_total{to} Questions asked of an upstream by hedge, beside another.
+counter nodens_upstream_hedges_won_total{to} Questions asked by hedge that an upstream answered first.
+counter nodens_upstream_resends_total{to} Queries to an upstream in place of one that may be lost.
 counter nodens_upstream_mismatched_replies_total{to} Replies of an upstream that match no question asked of it.
 gauge(max) nodens_upstream_rtt_seconds{to} Smoothed time of an upstream's replies.
 gauge(min) nodens_upstream_up{to} 0 while an upstream counts as down, else 1.
+gauge nodens_upstream_forced{to,state} 1 while an operator has set an upstream to up or down.
 
 gauge(max) coredns_hosts_entries{hostsfile} Entries of the hosts file and the Corefile.
 gauge coredns_hosts_reload_timestamp_seconds Time of the hosts file read last.

@@ -11,7 +11,7 @@
  */
 import type { EngineServices } from "../engine/handler.ts";
 import { Reply } from "./message/reply.ts";
-import { type GroupSettings, labelOf, type ServerAddress } from "./options.ts";
+import { type Forced, type GroupSettings, labelOf, type ServerAddress } from "./options.ts";
 import { Budget } from "./race/budget.ts";
 import { ServerOrder } from "./race/order.ts";
 import type { RaceGroup } from "./race/types.ts";
@@ -37,6 +37,7 @@ type GroupEvent = keyof typeof COUNTERS;
 /** Servers asked the same questions. */
 export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly engine: EngineServices;
+  readonly zones: readonly string[];
   readonly reply: Reply;
   readonly sockets: SocketQueue;
   readonly hedges = new Budget(HEDGES);
@@ -50,9 +51,15 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   constructor(
     servers: readonly ServerAddress[],
     settings: GroupSettings,
-    { engine, labels }: { engine: EngineServices; labels: Readonly<Record<string, string>> },
+    { engine, labels, zones }: {
+      engine: EngineServices;
+      labels: Readonly<Record<string, string>>;
+      /** Of the server block, for the log. */
+      zones: readonly string[];
+    },
   ) {
     this.engine = engine;
+    this.zones = zones;
     this.settings = settings;
     this.reply = new Reply(engine, labels);
     this.sockets = new SocketQueue(engine, labels);
@@ -60,22 +67,26 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
       engine.counter(COUNTERS[event], event === "allDown" ? undefined : labels);
     const events = Object.keys(COUNTERS) as GroupEvent[];
     this.#counters = new Map(events.map((event) => [event, counter(event)]));
-    this.servers = servers.map((server) => new UpstreamServer(server, this));
+    this.servers = [...byLabel(servers).values()].map((one) => new UpstreamServer(one, this));
     this.order = new ServerOrder(settings.policy, this.servers, engine.random);
   }
 
-  /** Remaining servers keep their state. */
-  change(servers: readonly ServerAddress[], settings: GroupSettings): void {
+  /** Remaining servers keep their state. `forced`: by label. */
+  change(
+    servers: readonly ServerAddress[],
+    settings: GroupSettings,
+    forced: Readonly<Record<string, Forced>> = {},
+  ): void {
     this.settings = settings;
     const known = new Map(this.servers.map((server) => [server.label, server]));
-    const unique = new Map(servers.map((server) => [labelOf(server), server]));
-    this.servers = [...unique].map(([label, server]) => {
+    this.servers = [...byLabel(servers)].map(([label, server]) => {
       const kept = known.get(label);
       known.delete(label);
       return kept ?? new UpstreamServer(server, this);
     });
     this.order = new ServerOrder(settings.policy, this.servers, this.engine.random);
     for (const server of known.values()) server.retire();
+    for (const server of this.servers) server.force(forced[server.label] ?? null);
   }
 
   retire(): void {
@@ -85,4 +96,8 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   count(event: GroupEvent): void {
     this.engine.values[this.#counters.get(event)!]!++;
   }
+}
+
+function byLabel(servers: readonly ServerAddress[]): Map<string, ServerAddress> {
+  return new Map(servers.map((server) => [labelOf(server), server]));
 }

@@ -46,6 +46,9 @@ export interface GroupSettings {
   failfastAllUnhealthyUpstreams: boolean;
 }
 
+/** Set by an operator: used whatever checks say, or not used. */
+export type Forced = "up" | "down";
+
 /** A server's state, for display. */
 export interface ServerState {
   to: string;
@@ -53,6 +56,7 @@ export interface ServerState {
   state: "up" | "suspect" | "down";
   /** Null: no reply yet. */
   rttMs: number | null;
+  forced: Forced | null;
 }
 
 /** `10.0.0.10:53`, `tls://[2001:db8::1]:853`. */

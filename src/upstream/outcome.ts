@@ -1,7 +1,7 @@
 import type { Reply } from "./message/reply.ts";
 
 /** Fitness, best first. */
-export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3 } as const;
+export const RANK = { WELL: 0, SUSPECT: 1, DOWN: 2, LOOPING: 3, OUT: 4 } as const;
 
 /** Result of asking one server. */
 export type Outcome =
@@ -29,6 +29,8 @@ export interface Ticket {
   /** When the ask ends as silent. */
   readonly dueMs: number;
   readonly streamed: boolean;
+  /** Queries sent so far: also without EDNS, or over TCP after truncation. */
+  readonly sends: number;
   limit(dueMs: number): void;
   /** Ends without outcome; invalidates the ticket. */
   cancel(): void;
@@ -41,3 +43,6 @@ export interface AskHandler {
   /** A reply is unlikely; the ask continues. */
   suspected(ticket: Ticket): void;
 }
+
+/** Queries to a server beside those to another, and those that brought the answer. */
+export type ExtraEvent = "hedges" | "hedgesWon" | "resends";

@@ -137,6 +137,13 @@ export const ALERTS: readonly AlertCase[] = [
     "nodens on WHERE gets nothing from 10.96.0.99:53",
     { labels: { to: "10.96.0.99:53" } },
   ),
+  gauge(
+    "NodensUpstreamForced",
+    'nodens_upstream_forced{to="10.96.0.99:53",state="down"}',
+    [1, 0],
+    "10.96.0.99:53 is set to down by hand in nodens on WHERE",
+    { labels: { to: "10.96.0.99:53", state: "down" }, minute: 90 },
+  ),
   counter(
     "NodensAllUpstreamsDown",
     "coredns_forward_healthcheck_broken_total",

@@ -177,7 +177,8 @@ for (const driver of driversHere()) {
         assert.equal(cache!.hits, 1);
         assert.equal(cache!.denial.entries, 2);
         const { rttMs, ...well } = forwards[0]!.upstreams[0]!;
-        assert.deepEqual(well, { to: `127.0.0.1:${good}`, state: "up", replies: 2, failures: 0 });
+        const counts = { replies: 2, failures: 0 };
+        assert.deepEqual(well, { to: `127.0.0.1:${good}`, state: "up", forced: null, ...counts });
         assert.equal(typeof rttMs, "number");
         const ill = blocks[1]!.forwards[0]!.upstreams[0]!;
         assert.match(ill.state, /^(suspect|down)$/);

@@ -87,6 +87,8 @@ const HEX_CASES: [type: string, hex: string, text: string | RegExp][] = [
     '1 . alpn="h2,h3" port=443 ipv4hint=192.0.2.1 key666="a"',
   ],
   ["HTTPS", "0001 00 0001 00ff", "\\# 7 000100000100FF"],
+  ["HTTPS", "0001 00 0008 0000", "1 . ohttp"],
+  ["HTTPS", "0001 00 0008 0001 61", "\\# 8 0001000008000161"],
   ["TYPE65280", "01ff", "\\# 2 01FF"],
   ["TYPE65280", "", "\\# 0"],
   ["MX", "000a", /^bad name at byte 2$/],

@@ -11,11 +11,8 @@ const BUSY = {
   nowMs: 0,
   nextDeadlineMs: Infinity,
   waiting: 1,
-  openStreams: 0,
+  streams: { size: 0, retire() {}, drain() {} },
   values: new Float64Array(Math.max(...Object.values(COUNTER)) + 1),
-  advance() {},
-  retireStreams() {},
-  drainStreams() {},
 } as unknown as Traffic;
 
 Deno.test({

@@ -17,9 +17,10 @@ function start(...consolidate: Partial<ConsolidateOptions>[]) {
     ...rule,
   }));
   const handler = makeHandler(createErrors, { stacktrace: false, consolidate: rules }, engine);
-  const fail = (error: string, name = "example.org") => {
+  const fail = (error: string, name = "example.org", queries = 1) => {
     const exchange = exchangeFor({ name });
     exchange.error = error;
+    exchange.errorQueries = queries;
     exchange.response = engine.failure(exchange, 2);
     handler.response!(exchange);
   };
@@ -38,6 +39,19 @@ Deno.test("errors logs the response code, name, type and error", () => {
   assert.deepEqual(logged(), [
     `[ERROR] ${LOGGED}`,
     "[ERROR] plugin/errors: 2 wx\\010y.example. A: no next plugin found",
+  ]);
+});
+
+Deno.test("errors logs one line for queries that waited for one answer", () => {
+  const { fail, logged } = start({ pattern: "refused", showFirst: true });
+  for (const queries of [3, 0, 0]) fail(TIMEOUT, "example.org", queries);
+  assert.deepEqual(logged(), [`[ERROR] ${LOGGED} (3 queries)`]);
+  for (const queries of [2, 0]) fail("connection refused", "example.org", queries);
+  assert.deepEqual(logged(), [
+    "[ERROR] plugin/errors: 2 example.org. A: connection refused (2 queries)",
+  ]);
+  assert.deepEqual(logged(30_000), [
+    "[ERROR] plugin/errors: 2 errors like 'refused' occurred in last 30s",
   ]);
 });
 

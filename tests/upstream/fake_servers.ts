@@ -1,10 +1,17 @@
+import assert from "node:assert/strict";
 import { RCODE } from "../../src/dns/constants.ts";
 import { rcodeText } from "../../src/dns/mnemonics.ts";
 import { Timers } from "../../src/engine/timers.ts";
 import { Budget } from "../../src/upstream/race/budget.ts";
 import type { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { ServerOrder } from "../../src/upstream/race/order.ts";
-import type { AskHandler, AskOptions, Outcome, Ticket } from "../../src/upstream/outcome.ts";
+import type {
+  AskHandler,
+  AskOptions,
+  ExtraEvent,
+  Outcome,
+  Ticket,
+} from "../../src/upstream/outcome.ts";
 import type {
   RaceFailure,
   RaceGroup,
@@ -43,15 +50,23 @@ const ELSEWHERE: readonly number[] = [RCODE.REFUSED, RCODE.NOTIMP];
 /** Servers that answer by script, for one race at a time; `trace` records events. */
 export class FakeServers implements RaceGroup {
   readonly trace: string[] = [];
+  /** Servers that lost queries, and whether another answered. */
+  readonly lost: string[] = [];
   readonly settings: RaceSettings;
   readonly servers: readonly FakeServer[];
   readonly order: ServerOrder;
   readonly hedges: Budget;
   readonly resends: Budget;
   readonly engine = { nowMs: 0, timers: new Timers(), random: () => 0 };
+  readonly clientQueries = 1;
   open = 0;
   asks = 0;
   ends = 0;
+  /** What the race told of itself at its end. */
+  told = "";
+  /** Servers asked after they had refused. */
+  readonly askedInVain: string[] = [];
+  readonly extras: string[] = [];
   readonly counts = { allDown: 0, hedge: 0, resend: 0 };
 
   constructor(
@@ -78,8 +93,10 @@ export class FakeServers implements RaceGroup {
   race(options: RaceOptions = {}): void {
     const { streamed = false, sinceMs = 0, only, intoLoops = false } = options;
     const server = this.servers.find(({ label }) => label === only) ?? null;
-    new Race(this, this).start(sinceMs, streamed, { only: server, intoLoops });
+    const race = new Race(this, this);
+    race.start(sinceMs, streamed, { only: server, intoLoops });
     this.run(20_000);
+    this.told = `${race.asks} asks${race.hedged ? ", hedged" : ""}`;
   }
 
   run(durationMs: number): void {
@@ -96,9 +113,10 @@ export class FakeServers implements RaceGroup {
     this.trace.push(`${this.engine.nowMs} ${text}`);
   }
 
-  answered(reply: Reply): void {
+  answered(reply: Reply, server: RaceServer): void {
     this.ends++;
     const { label, rcode } = reply as unknown as FakeReply;
+    assert.equal(server.label, label);
     this.note(`answer of ${label}${rcode === 0 ? "" : ` ${rcodeText(rcode)}`}`);
   }
 
@@ -125,6 +143,7 @@ class FakeServer implements RaceServer {
   readonly health = { share: 1, measure() {} };
   readonly #group: FakeServers;
   readonly #scripts: readonly Script[];
+  refused = false;
   #asked = 0;
 
   constructor(group: FakeServers, options: FakeServerOptions) {
@@ -136,6 +155,14 @@ class FakeServer implements RaceServer {
     this.roundTrip = { meanMs: 10, sampledMs: 0, usualMs, patienceMs };
   }
 
+  lost(queries: number, answered: boolean): void {
+    if (queries > 0) this.#group.lost.push(`${this.label} ${answered ? "failed over" : "failed"}`);
+  }
+
+  count(event: ExtraEvent): void {
+    this.#group.extras.push(`${event} ${this.label}`);
+  }
+
   ask(
     _inquiry: Inquiry,
     { streamed, limitMs }: AskOptions,
@@ -144,6 +171,7 @@ class FakeServer implements RaceServer {
     const group = this.#group;
     const script = this.#scripts[this.#asked++] ?? this.#scripts.at(-1)!;
     group.note(`ask ${this.label}`);
+    if (this.refused) group.askedInVain.push(this.label);
     group.asks++;
     if (script === "cannot") return { kind: "failed", why: "cannot send" };
     const sentMs = group.engine.nowMs;
@@ -160,6 +188,7 @@ class FakeServer implements RaceServer {
 class FakeTicket implements Ticket {
   readonly sinceMs: number;
   readonly streamed: boolean;
+  readonly sends = 1;
   dueMs: number;
   readonly #group: FakeServers;
   readonly #server: FakeServer;
@@ -225,6 +254,7 @@ class FakeTicket implements Ticket {
       const { label } = this.#server;
       const reply = { label, rcode, readError: () => -1 } as unknown as Reply;
       const elsewhere = ELSEWHERE.includes(rcode);
+      if (elsewhere) this.#server.refused = true;
       this.#end(
         event === "answer"
           ? { kind: "answer", reply }

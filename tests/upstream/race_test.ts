@@ -63,6 +63,12 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       { settings: { resends: 0 } },
     ],
     [
+      "one refuses: it is not asked again once the other has used up its attempts",
+      "5 REFUSED / 5 failed",
+      "0 ask a; 5 ask b; 10 ask b; 15 ask b; 20 failed REFUSED: b: connection refused",
+      { settings: { maxConnectAttempts: 6 } },
+    ],
+    [
       "a hedge fails while the first may still answer",
       "100 answer / 10 SERVFAIL",
       "0 ask a; 50 ask b; 100 answer of a",
@@ -216,6 +222,27 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       { race: { only: "b" } },
     ],
   ],
+  "out of service": [
+    ["a server that is out is not asked", "out: 10 answer / 10 answer", "0 ask b; 10 answer of b"],
+    [
+      "a server that is out is not asked if the others are down",
+      "out: 10 answer / down: 5 failed",
+      "0 ask b; 5 ask b; 10 ask b; 15 failed: b: connection refused",
+    ],
+    [
+      "a server that is out is not asked beside a slow one",
+      "900 answer / out: 10 answer",
+      "0 ask a; 900 answer of a",
+      { settings: { hedgeMs: 20, resends: 0 } },
+    ],
+    [
+      "a query that may loop is not sent to a server that is out",
+      "out: 10 answer / looping: 10 answer",
+      "0 ask b; 10 answer of b",
+      { race: { intoLoops: true } },
+    ],
+    ["all are out: none is asked", "out: 10 answer", "0 failed: no upstream answered"],
+  ],
   "all are down": [
     ["one is tried anyway", "down: 10 answer / down: 10 answer", "0 ask a; 10 answer of a"],
     [
@@ -233,7 +260,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
   ],
 };
 
-const STATES = ["", "suspect", "down", "looping"];
+const STATES = ["", "suspect", "down", "looping", "out"];
 
 function serversOf(servers: string) {
   return servers.split(" / ").map((entry, i) => {
@@ -260,6 +287,64 @@ for (const [title, rows] of Object.entries(TABLE)) {
     }
   });
 }
+
+const LOST: { title: string; servers: string; lost: string[] }[] = [
+  { title: "nothing of the server that answers", servers: "10 answer / silent", lost: [] },
+  {
+    title: "failed over from a server that fails",
+    servers: "5 failed / 10 answer",
+    lost: ["a failed over"],
+  },
+  {
+    title: "failed over from a server that was outpaced",
+    servers: "100 suspected, 300 answer / 10 answer",
+    lost: ["a failed over"],
+  },
+  {
+    title: "failed, once at each server, though each was asked twice",
+    servers: "5 failed / 5 failed",
+    lost: ["a failed", "b failed"],
+  },
+  {
+    title: "failed over from a server that cannot be asked",
+    servers: "cannot / 10 answer",
+    lost: ["a failed over"],
+  },
+];
+for (const { title, servers, lost } of LOST) {
+  Deno.test(`race: the query counts as ${title}`, () => {
+    const group = new FakeServers(serversOf(servers), {});
+    group.race();
+    assert.deepEqual(group.lost, lost);
+  });
+}
+Deno.test("race: tells how many queries it took, and counts those beside others", () => {
+  const hedge = { hedgeMs: 50, hedges: 1, resends: 0 };
+  for (
+    const [servers, told, extras, settings = {}] of [
+      ["10 answer", "1 asks", ""],
+      ["cannot / 10 answer", "1 asks", ""],
+      ["5 failed / 10 answer", "2 asks", ""],
+      ["5 failed / 5 failed", "4 asks", ""],
+      ["silent | 10 answer", "2 asks", "resends a"],
+      ["500 answer / 10 answer", "2 asks", "resends b"],
+      ["500 answer / 10 answer", "2 asks, hedged", "hedges b, hedgesWon b", hedge],
+      ["100 answer / 90 answer", "2 asks, hedged", "hedges b", hedge],
+      ["30 answer / 10 answer", "1 asks", "", hedge],
+    ] as const
+  ) {
+    const group = new FakeServers(serversOf(servers), settings);
+    group.race();
+    assert.deepEqual([group.told, group.extras.join(", ")], [told, extras], servers);
+  }
+});
+
+Deno.test("race: a server that is taken out is not asked again", () => {
+  const group = new FakeServers(serversOf("silent"), {});
+  group.engine.timers.set(group.engine.timers.create(() => group.servers[0]!.rank = 4), 50);
+  group.race();
+  assert.deepEqual(group.trace, ["0 ask a", "2000 failed silent: a: i/o timeout"]);
+});
 
 Deno.test("race: unlimited attempts pause after each round and end in time", () => {
   for (const script of ["cannot", "0 failed"]) {
@@ -311,6 +396,7 @@ Deno.test("race: it ends once, in time, and leaves nothing behind, whatever serv
     group.race({ streamed: random() % 2 === 0 });
     const said = `seed ${seed}: ${servers}\n${group.trace.join("\n")}`;
     assertOver(group, said);
+    assert.deepEqual(group.askedInVain, [], said);
     assert.ok(Number(group.trace.at(-1)!.split(" ")[0]) <= 5000, said);
     if (limit !== 0) {
       for (const label of "abc") {

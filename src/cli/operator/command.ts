@@ -2,6 +2,7 @@ import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { boolean, choice, number, text } from "../flags.ts";
 import { CACHE_COMMANDS } from "./cache_commands.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
+import { UPSTREAMS } from "./upstreams_command.ts";
 
 const RELOAD = command({
   name: "reload",
@@ -80,6 +81,7 @@ const WATCH = command({
 export const OPERATOR_COMMANDS: readonly Command[] = [
   TOP,
   WATCH,
+  UPSTREAMS,
   ...CACHE_COMMANDS,
   RELOAD,
   LOG,

@@ -1,4 +1,5 @@
-import { COLUMNS, columns, ERROR_PURPOSES } from "../query/print.ts";
+import { extendedErrorText } from "../../dns/mnemonics.ts";
+import { COLUMNS, columns } from "../query/print.ts";
 
 /** An entry of a cache as `lookup` and `dump` answer it. */
 export interface CachedEntry {
@@ -82,12 +83,11 @@ function times(entry: CachedEntry): string[] {
 }
 
 function origins({ upstream, hits, uses, error }: CachedEntry): string[] {
-  const purpose = error && ERROR_PURPOSES[error.code];
   return [
     ...upstream === undefined ? [] : [`from ${upstream}`],
     hits === undefined ? `uses ${uses}` : `hits ${hits}`,
     ...error === undefined
       ? []
-      : [`EDE ${error.code}${purpose ? ` (${purpose})` : ""}${error.text && `: ${error.text}`}`],
+      : [`EDE ${extendedErrorText(error.code)}${error.text && `: ${error.text}`}`],
   ];
 }

@@ -1,22 +1,18 @@
 import { formatIPv6 } from "../../dns/address.ts";
 import { EDNS_DO, FLAG, TYPE } from "../../dns/constants.ts";
-import { classText, flagsText, opcodeText, rcodeText, typeText } from "../../dns/mnemonics.ts";
+import {
+  classText,
+  extendedErrorText,
+  flagsText,
+  opcodeText,
+  rcodeText,
+  typeText,
+} from "../../dns/mnemonics.ts";
 import { quoted, rdataText } from "../../dns/record_text/data_text.ts";
 import { WireReader } from "../../dns/wire_reader.ts";
 
 /** Columns of a record. */
 export const COLUMNS = { ttl: 24, class: 32, type: 40, data: 48 } as const;
-
-/** By Extended DNS Error: RFC 8914 section 5.2 and IANA's list. */
-export const ERROR_PURPOSES: readonly string[] = [
-  ...["Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer"],
-  ...["Forged Answer", "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired"],
-  ...["Signature Not Yet Valid", "DNSKEY Missing", "RRSIGs Missing", "No Zone Key Bit Set"],
-  ...["NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored", "Filtered", "Prohibited"],
-  ...["Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported", "No Reachable Authority"],
-  ...["Network Error", "Invalid Data", "Signature Expired before Valid", "Too Early"],
-  ...["Unsupported NSEC3 Iterations Value", "Unable to conform to policy", "Synthesized"],
-];
 
 interface PrintedRecord {
   type: number;
@@ -145,9 +141,8 @@ function optionText(code: number, data: Uint8Array): string {
     case 15: {
       if (data.length < 2) return `EDE: ${hex}`;
       const number = data[0]! << 8 | data[1]!;
-      const purpose = ERROR_PURPOSES[number];
       const extra = data.length === 2 ? "" : `: (${quoted(data.subarray(2)).slice(1, -1)})`;
-      return `EDE: ${number}${purpose === undefined ? "" : ` (${purpose})`}${extra}`;
+      return `EDE: ${extendedErrorText(number)}${extra}`;
     }
   }
   return data.length === 0 ? `OPT=${code}` : `OPT=${code}: ${spaced}`;

@@ -129,6 +129,7 @@ function parameterText(data: WireReader): string {
     case "ech":
       return `ech=${value.octets().toBase64()}`;
     case "no-default-alpn":
+    case "ohttp":
       if (value.left > 0) throw new RangeError(`${key} with a value`);
       return key;
     default:

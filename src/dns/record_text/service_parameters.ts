@@ -1,10 +1,8 @@
 import { addressOctets, octetsOf, type Word } from "./words.ts";
 
-/** Names by number (RFC 9460 section 14.3.2, RFC 9461). */
+/** Names by number (RFC 9460 section 14.3.2, RFC 9461, RFC 9540). */
 export const SERVICE_KEYS: readonly string[] =
-  "mandatory alpn no-default-alpn port ipv4hint ech ipv6hint dohpath".split(" ");
-/** `ohttp` is from RFC 9540. */
-const KEYS: readonly string[] = [...SERVICE_KEYS, "ohttp"];
+  "mandatory alpn no-default-alpn port ipv4hint ech ipv6hint dohpath ohttp".split(" ");
 
 /** SVCB or HTTPS parameters (RFC 9460 section 2). Throws `SyntaxError`. */
 export function readServiceParameters(words: readonly Word[]): number[] {
@@ -22,7 +20,7 @@ export function readServiceParameters(words: readonly Word[]): number[] {
 }
 
 function keyNumber(name: string): number {
-  const index = KEYS.indexOf(name);
+  const index = SERVICE_KEYS.indexOf(name);
   if (index >= 0) return index;
   const number = /^key([0-9]{1,5})$/.exec(name);
   if (number === null || Number(number[1]) > 0xffff) {

@@ -118,6 +118,8 @@ export class Exchange extends Question {
   /** Server name for the client (RFC 5001). */
   nsid: Uint8Array | null = null;
   error = "";
+  /** Queries that `error` failed: all, at the first that waited for an answer; at others 0. */
+  errorQueries = 1;
   /** Null for any server. */
   only: object | null = null;
   intoLoops = false;
@@ -161,6 +163,7 @@ export class Exchange extends Question {
     this.top = 0;
     this.#substituted = false;
     if (this.error !== "") this.error = "";
+    this.errorQueries = 1;
   }
 
   park(): void {
@@ -194,6 +197,7 @@ export class Exchange extends Question {
     this.hedged = false;
     this.extendedError = -1;
     this.error = "";
+    this.errorQueries = 1;
     this.nextWaiter = null;
   }
 

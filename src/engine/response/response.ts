@@ -38,6 +38,8 @@ export class Response {
   /** Upper eight bits (RFC 6891 section 6.1.3). */
   extendedRcode = 0;
   cached = false;
+  /** Since the cache got it; -1 if it is not from there. */
+  ageSeconds = -1;
   /** One of `KIND`; `UNKNOWN` until classified. */
   kind = 0;
   /** If `kind` is known; Infinity without records. */
@@ -69,6 +71,7 @@ export class Response {
     this.ttlSeconds = -1;
     this.extendedRcode = rcode >> 4;
     this.cached = false;
+    this.ageSeconds = -1;
     this.kind = 0;
     this.ecsScope = NO_SCOPE.NEEDED;
     this.extendedError = -1;

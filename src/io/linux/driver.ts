@@ -64,7 +64,7 @@ export class LinuxDriver extends Driver {
 
   attach(engine: Traffic): void {
     this.engine = engine;
-    this.#readClock();
+    engine.nowMs = this.milliseconds();
   }
 
   override serve(sockets: readonly BoundSocket[]): void {
@@ -127,7 +127,7 @@ export class LinuxDriver extends Driver {
     for (;;) {
       const sleepMs = Math.min(Math.max(0, engine.nextDeadlineMs - engine.nowMs), MAX_SLEEP_MS);
       const count = this.#poller.wait(busy ? 0 : Math.ceil(sleepMs));
-      this.#readClock();
+      engine.nowMs = this.milliseconds();
       engine.values[COUNTER.HEARTBEAT]!++;
       for (let i = 0; i < count; i++) {
         try {
@@ -198,9 +198,9 @@ export class LinuxDriver extends Driver {
   }
 
   /** Answers age during suspend. */
-  #readClock(): void {
+  milliseconds(): number {
     this.#options.libc.clock_gettime(CLOCK.BOOTTIME, this.#timeBytes);
-    this.engine.nowMs = this.#time[0]! * 1000 + this.#time[2]! / 1e6;
+    return this.#time[0]! * 1000 + this.#time[2]! / 1e6;
   }
 
   #countDatagrams(): void {

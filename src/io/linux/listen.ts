@@ -13,6 +13,7 @@ import {
   sockaddrOf,
 } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, InheritedSocket, ListenTarget } from "../sockets.ts";
+import { foreignHolder } from "./neighbours.ts";
 
 /** Maximum connections waiting for accept. */
 const BACKLOG = 1024;
@@ -178,17 +179,26 @@ function bindOne(libc: Libc, place: BoundAddress): number {
 }
 
 /** Closes a socket; returns the error. */
-function closeRefused(libc: Libc, fd: number, { kind, target }: BoundAddress): Error {
+function closeRefused(libc: Libc, fd: number, place: BoundAddress): Error {
+  const { kind, target } = place;
   const why = lastErrorText();
   libc.close(fd);
-  return new Error(`Cannot listen on ${hostPort(target)} (${kind}): ${why}${REMEDIES[why] ?? ""}`);
+  const holder = why === IN_USE ? foreignHolder(place) : null;
+  const remedy = holder === null ? REMEDIES[why] ?? "" : foreignRemedy(holder);
+  return new Error(`Cannot listen on ${hostPort(target)} (${kind}): ${why}${remedy}`);
+}
+
+const IN_USE = "address already in use";
+
+function foreignRemedy(uid: number): string {
+  return ` by a server of user ${uid} (only processes of one user share an address, and this one` +
+    ` is of user ${Deno.uid()}: stop the other, \`bind\` another address, or ${ANOTHER_PORT}`;
 }
 
 const ANOTHER_PORT = "choose another port: behind the zone, as in .:1053, or with -dns.port where" +
   " the zone has none)";
 const REMEDIES: Readonly<Record<string, string>> = {
-  "address already in use":
-    ` (another server listens there: stop it, \`bind\` another address, or ${ANOTHER_PORT}`,
+  [IN_USE]: ` (another server listens there: stop it, \`bind\` another address, or ${ANOTHER_PORT}`,
   "permission denied": ` (ports below 1024 need CAP_NET_BIND_SERVICE or root; or ${ANOTHER_PORT}`,
   "address not available":
     " (no interface of this host has the address: add it, or `bind` another)",

@@ -1,9 +1,12 @@
-/** Other processes of the same user at this process's addresses (SO_REUSEPORT). */
+/**
+ * Other processes at this process's addresses. The kernel shares an address (SO_REUSEPORT) among
+ * processes of one user only.
+ */
 import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
 import { listSockets } from "../../sys/netlink/sock_diag.ts";
-import { hostPort, readLocalAddress, sameAddress } from "../../sys/sockaddr.ts";
+import { hostPort, isWildcard, readLocalAddress, sameAddress } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, Neighbour } from "../sockets.ts";
 
 /** Places that other processes serve; `own`: this process's cookies. Throws if unknown. */
@@ -11,7 +14,9 @@ export function findNeighbours(
   places: readonly BoundAddress[],
   own: ReadonlySet<bigint>,
 ): Neighbour[] {
-  const others = listAt(places, "serving").filter(({ cookie }) => !own.has(cookie));
+  const others = listAt(places, "serving").filter(({ cookie, uid }) =>
+    !own.has(cookie) && uid === Deno.uid()
+  );
   const distinct = new Map(
     places.map((place) => [`${place.kind} ${hostPort(place.target)}`, place]),
   );
@@ -19,6 +24,26 @@ export function findNeighbours(
     ...{ kind, target },
     count: others.filter((one) => one.kind === kind && sameAddress(one.local, target)).length,
   })).filter(({ count }) => count > 0);
+}
+
+/** Another user whose socket keeps this process from an address; null if there is none. */
+export function foreignHolder({ kind, target }: BoundAddress): number | null {
+  // A socket of IPv6 may accept IPv4 too.
+  const families = target.family === 4 ? [4, 6] as const : [6] as const;
+  const places = families.map((family) => {
+    const place = Object.assign(new Address(), { family, port: target.port });
+    return { kind, target: place };
+  });
+  try {
+    const holder = listAt(places, "serving").find(({ local, uid }) =>
+      uid !== Deno.uid() &&
+      (isWildcard(local) || (local.family === target.family &&
+        (isWildcard(target) || local.sameHost(target))))
+    );
+    return holder?.uid ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** Keys of TCP handshakes in progress. */

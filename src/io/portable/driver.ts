@@ -67,6 +67,10 @@ export class PortableDriver extends Driver {
     return (this.#options.now() * 1e6) | 0;
   }
 
+  milliseconds(): number {
+    return this.#options.now();
+  }
+
   attach(engine: Traffic): void {
     this.engine = engine;
     engine.nowMs = this.#options.now();

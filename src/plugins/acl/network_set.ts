@@ -1,5 +1,5 @@
 import type { Address } from "../../dns/address.ts";
-import type { AclNetwork } from "./setup.ts";
+import type { ClientNetwork } from "./network_argument.ts";
 
 /** Words of an address: the family, then a big-endian number. */
 const WORDS = 5;
@@ -13,7 +13,7 @@ export class NetworkSet {
   readonly #ranges: number;
   readonly #wanted = new Uint32Array(WORDS);
 
-  constructor(networks: readonly AclNetwork[]) {
+  constructor(networks: readonly ClientNetwork[]) {
     const ranges = merge(networks.map(rangeOf));
     this.#ranges = ranges.length;
     this.#words = Uint32Array.from(ranges.flat().flatMap(wordsOf));
@@ -47,7 +47,7 @@ export class NetworkSet {
   }
 }
 
-function rangeOf({ octets, prefix }: AclNetwork): Range {
+function rangeOf({ octets, prefix }: ClientNetwork): Range {
   const family = octets.length === 4 ? 4n : 6n;
   const host = (1n << BigInt(8 * octets.length - prefix)) - 1n;
   const address = octets.reduce((value, octet) => value << 8n | BigInt(octet), 0n);

@@ -1,25 +1,19 @@
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { didYouMean } from "../../corefile/nearest.ts";
 import { quote } from "../../corefile/quote.ts";
-import { Address, parseAddress } from "../../dns/address.ts";
 import { typeNumber } from "../../dns/mnemonics.ts";
 import type { PluginSetup } from "../setup.ts";
+import { type ClientNetwork, readNetwork } from "./network_argument.ts";
 import { readZones } from "../zones_argument.ts";
 
 /** Pass, refuse, send an empty answer, or drop. */
 export type AclAction = "allow" | "block" | "filter" | "drop";
 
-/** Network in a policy. */
-export interface AclNetwork {
-  octets: number[];
-  prefix: number;
-}
-
 interface AclPolicy {
   action: AclAction;
   // Null matches all.
   qtypes: number[] | null;
-  networks: AclNetwork[] | null;
+  networks: ClientNetwork[] | null;
 }
 
 /** Options of `acl`. */
@@ -31,8 +25,6 @@ export interface AclOptions {
 const ACTIONS: readonly AclAction[] = ["allow", "block", "filter", "drop"];
 const SECTIONS = ["type", "net"] as const;
 const ALL = "*";
-/** Of mapped addresses (RFC 4291 section 2.5.5.2). */
-const MAPPED_PREFIX = 96;
 
 /** Reads `acl [ZONES...] { ACTION [type QTYPE...] [net SOURCE...] }`. */
 export const aclSetup: PluginSetup = {
@@ -83,7 +75,7 @@ function readConditions(tokens: Dispenser): Pick<AclPolicy, "qtypes" | "networks
     return own.includes(ALL) ? null : values;
   };
   const qtypes = read(words.type, readType);
-  return { qtypes: qtypes && [...new Set(qtypes)], networks: read(words.net, readNetwork) };
+  return { qtypes: qtypes && [...new Set(qtypes)], networks: read(words.net, readNet) };
 }
 
 function readType(tokens: Dispenser, text: string): number {
@@ -92,25 +84,6 @@ function readType(tokens: Dispenser, text: string): number {
   throw tokens.error(`type: ${quote(text)} is not a type (write A, AAAA, TYPE65, or * for all)`);
 }
 
-function readNetwork(tokens: Dispenser, text: string): AclNetwork {
-  const [host, bits, ...more] = text.split("/") as [string, string?, ...string[]];
-  const bytes = parseAddress(host);
-  if (bytes === null || more.length > 0 || (bits !== undefined && !/^[0-9]{1,3}$/.test(bits))) {
-    throw tokens.error(
-      `net: ${quote(text)} is not an address or network (write 192.0.2.7, 192.0.2.0/24, ` +
-        "2001:db8::/32, or * for all)",
-    );
-  }
-  const most = 8 * bytes.length;
-  const prefix = bits === undefined ? most : Number(bits);
-  if (prefix > most) {
-    throw tokens.error(`net: ${quote(text)} has a prefix longer than its address (0 to ${most})`);
-  }
-  const address = new Address();
-  address.family = bytes.length === 4 ? 4 : 6;
-  address.bytes.set(bytes);
-  // Mapped addresses match as IPv4.
-  if (most === 128 && prefix >= MAPPED_PREFIX) address.unmap();
-  if (address.family === 6 || most === 32) return { octets: [...bytes], prefix };
-  return { octets: [...bytes.subarray(12)], prefix: prefix - MAPPED_PREFIX };
+function readNet(tokens: Dispenser, text: string): ClientNetwork {
+  return readNetwork(tokens, text, { option: "net", orElse: ", or * for all" });
 }

@@ -33,6 +33,8 @@ export class CacheContent {
   readonly #response = new Response(new Memory(8));
   /** In monotonic milliseconds. */
   #startMs: number;
+  /** Of the last query or response. */
+  #now = 0;
 
   constructor(options: CacheOptions, ecs: boolean, nowMs: number) {
     this.#options = options;
@@ -77,17 +79,18 @@ export class CacheContent {
   /** Store time in tenths of a second; below `CLOCK_SPAN`. */
   now(nowMs: number): number {
     const tenths = (nowMs - this.#startMs) / 100;
-    if (tenths < CLOCK_SPAN) return tenths | 0;
+    if (tenths < CLOCK_SPAN) return this.#now = tenths | 0;
     const whole = Math.floor(tenths);
     for (const store of [this.success, this.denial, this.failures]) store.moveBack(whole);
     this.#startMs += 100 * whole;
-    return 0;
+    return this.#now = 0;
   }
 
   answer(exchange: Exchange, store: Store, row: number, ttlSeconds: number): void {
     const response = this.#response;
     store.read(row, response);
     response.ttlSeconds = ttlSeconds;
+    response.ageSeconds = store.ageOf(row, this.#now);
     response.extendedRcode = 0;
     response.cached = true;
     exchange.response = response;

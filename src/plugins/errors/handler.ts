@@ -10,16 +10,19 @@ export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { en
   const rules = consolidate.map((options) => createRule(options, engine));
   return {
     name: "errors",
-    response({ error, response, memory, offset, qtype }) {
+    response({ error, errorQueries: queries, response, memory, offset, qtype }) {
       if (error === "") return;
       const rule = rules.find((rule) => rule.matches(error));
       if (rule !== undefined && !rule.count()) return;
+      // Of queries that waited for one answer, the first stands for all.
+      if (queries === 0) return;
       const rcode = response?.rcode ?? RCODE.SERVFAIL;
       const name = formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase();
       const type = typeText(qtype);
-      const line = `plugin/errors: ${rcode} ${name} ${type}: ${error}`;
+      const cost = queries > 1 ? ` (${queries} queries)` : "";
+      const line = `plugin/errors: ${rcode} ${name} ${type}: ${error}${cost}`;
       const fields = engine.logsFields
-        ? { plugin: "errors", rcode: rcodeText(rcode), name, type, error }
+        ? { plugin: "errors", rcode: rcodeText(rcode), name, type, error, queries }
         : undefined;
       engine.log(rule?.level ?? "error", line, fields);
     },

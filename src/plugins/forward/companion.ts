@@ -16,8 +16,9 @@ import {
   type PluginUse,
   usesOf,
 } from "../companion.ts";
-import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
+import type { ForwardOptions, ResolvedUpstreams, UpstreamsUpdate } from "./options.ts";
 import { leftOutText, OwnListeners } from "./own_listeners.ts";
+import { type ForcedFollower, ForcedServers, type ForwardServers } from "./companion/forced.ts";
 import { fileServer, MEANWHILE, resolveTo } from "./resolve_to.ts";
 
 /** Before a reload continues. */
@@ -29,6 +30,8 @@ const MAX_NAMED = 10;
 /** Dependencies of `Upstreams`. */
 export interface UpstreamsOptions extends Pick<CompanionServices, "log" | "interfaces"> {
   deliver: Deliver;
+  /** Default: none. */
+  forced?: ForcedServers;
   previous?: Upstreams | null;
   clock?: Clock;
   /** Used if the Corefile names no resolvers. */
@@ -46,22 +49,37 @@ interface Directive extends PluginUse<ForwardOptions> {
   named: Map<string, ResolvConf>;
   used: Map<string, ResolvConf>;
   leftOut: string;
+  spared: boolean;
 }
 
 /** Follows host names and resolv.conf files. */
 export function createForwardCompanion(
-  { log, interfaces }: CompanionServices,
+  { planes, log, registry, interfaces }: CompanionServices,
 ): Companion<Upstreams> {
+  const forced = new ForcedServers(registry);
+  const services = { planes, log, forced };
+  // Loaded only for operators.
+  const verbs = () => import("./companion/verbs.ts");
   return {
     follow: (config, { deliver, previous }) =>
-      new Upstreams(config, { deliver, log, previous, interfaces }),
+      new Upstreams(config, { deliver, log, forced, previous, interfaces }),
+    verbs: [
+      { name: "upstreams", run: async (call) => (await verbs()).listUpstreams(call, services) },
+      {
+        name: "upstreams/set",
+        changes: true,
+        parameters: ["to", "state", "force"],
+        run: async (call) => (await verbs()).setUpstream(call, services),
+      },
+    ],
   };
 }
 
 /** Follows every TO; delivers its servers. */
-export class Upstreams implements Follower {
+export class Upstreams implements Follower, ForcedFollower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
+  readonly #forced: ForcedServers;
   /** Null once used. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
@@ -77,6 +95,8 @@ export class Upstreams implements Follower {
     const { previous = null, ...others } = options;
     this.#previous = previous;
     this.#options = others;
+    this.#forced = others.forced ?? new ForcedServers(null);
+    this.#forced.followers.add(this);
   }
 
   /** The first configuration does not wait for names. */
@@ -99,7 +119,8 @@ export class Upstreams implements Follower {
       const { block, position, current, options, files } = directive;
       directive.prepared = current;
       // An inherited handler may have received other servers since.
-      const known = files.length === 0 && current.upstreams === options.upstreams;
+      const known = files.length === 0 && current.upstreams === options.upstreams &&
+        current.forced === undefined;
       return known ? [] : [{ block, position, data: current }];
     });
   }
@@ -119,9 +140,28 @@ export class Upstreams implements Follower {
   /** Waits at most a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#forced.followers.delete(this);
     await this.#starting;
     const watches = [...this.#files.values(), ...this.#hosts.values()];
     await this.#settled(watches.map((watch) => watch.stop()), STOP_MS);
+  }
+
+  follows({ blocks }: Config): boolean {
+    return blocks === this.#config.blocks;
+  }
+
+  get forwards(): readonly ForwardServers[] {
+    return this.#directives.map((use) => ({ use, upstreams: use.current.upstreams }));
+  }
+
+  applyForced(): void {
+    for (const directive of this.#directives) {
+      const { block, position, current } = directive;
+      const update = this.#withForced(directive, current);
+      if (JSON.stringify(update.forced) === JSON.stringify(current.forced)) continue;
+      directive.current = update;
+      if (this.#started) this.#options.deliver(block, position, update);
+    }
   }
 
   async #settled(promises: readonly Promise<unknown>[], limitMs = RESOLVE_MS): Promise<void> {
@@ -140,7 +180,7 @@ export class Upstreams implements Follower {
     for (const use of usesOf<ForwardOptions>(this.#config, "forward")) {
       const { place, options: { from, to } } = use;
       const { upstreams, readTimeoutMs, maxConnectAttempts, policy } = use.options;
-      const current = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
+      const current: UpstreamsUpdate = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
       const directive: Directive = {
         ...use,
         label: `${place}: forward ${from}`,
@@ -151,6 +191,7 @@ export class Upstreams implements Follower {
         named: new Map(),
         used: new Map(),
         leftOut: "",
+        spared: false,
       };
       this.#directives.push(directive);
       for (const one of to) {
@@ -172,6 +213,7 @@ export class Upstreams implements Follower {
       directive.leftOut = leftOut;
       if (describeChange(directive.current, update) !== "") directive.current = update;
     }
+    this.applyForced();
   }
 
   #usedOf(path: string): ResolvConf | undefined {
@@ -263,9 +305,9 @@ export class Upstreams implements Follower {
       const change = describeChange(current, update);
       if (change === "") continue;
       changed = true;
-      directive.current = update;
+      directive.current = this.#withForced(directive, update);
       if (!this.#started) continue;
-      this.#options.deliver(block, position, update);
+      this.#options.deliver(block, position, directive.current);
       this.#log("info", `${directive.label}: ${why}: ${change}`);
       this.#warnOfLoop(own, directive);
     }
@@ -275,7 +317,7 @@ export class Upstreams implements Follower {
   #resolve(
     { block, options, named, used, hosts }: Directive,
     own: OwnListeners,
-  ): { update: UpstreamsUpdate; leftOut: string } {
+  ): { update: ResolvedUpstreams; leftOut: string } {
     const leavesOut = (server: ServerAddress) => own.leadsBack(block, options, server);
     const isOwn = (address: string) => leavesOut(fileServer(address));
     const texts: string[] = [];
@@ -292,6 +334,20 @@ export class Upstreams implements Follower {
     const nobody = update.upstreams.length === 0 && hosts.length === 0;
     if (texts.length > 0 && nobody) texts.push(MEANWHILE.another);
     return { update, leftOut: texts.join("; ") };
+  }
+
+  #withForced(directive: Directive, update: UpstreamsUpdate): UpstreamsUpdate {
+    const { forced: _before, ...servers } = update;
+    const { forced, spared } = this.#forced.of(update.upstreams);
+    if (spared && !directive.spared) {
+      this.#warn(
+        directive,
+        `${listed(update.upstreams)} is out of service by hand and asked all the same: ` +
+          "it has no other upstream any more",
+      );
+    }
+    directive.spared = spared;
+    return Object.keys(forced).length === 0 ? servers : { ...servers, forced };
   }
 
   #log(level: LogLevel, text: string): void {
@@ -320,7 +376,7 @@ function addressesOf(hosts: readonly HostWatch[]): Map<string, readonly string[]
   return new Map(hosts.map(({ host, addresses }) => [host, addresses]));
 }
 
-function describeChange(old: UpstreamsUpdate, update: UpstreamsUpdate): string {
+function describeChange(old: ResolvedUpstreams, update: ResolvedUpstreams): string {
   const changes: string[] = [];
   if (JSON.stringify(old.upstreams) !== JSON.stringify(update.upstreams)) {
     changes.push(`upstreams were ${listed(old.upstreams)}, are ${listed(update.upstreams)}`);

@@ -18,14 +18,23 @@ import { NO_SCOPE, Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { UpstreamGroup } from "../../upstream/group.ts";
 import { isNodata, type Reply } from "../../upstream/message/reply.ts";
+import type { ServerDetails } from "../../upstream/details.ts";
 import type { ServerState } from "../../upstream/options.ts";
+import { RANK } from "../../upstream/outcome.ts";
 import { Race } from "../../upstream/race/race.ts";
-import type { RaceFailure, RaceHandler } from "../../upstream/race/types.ts";
+import type { RaceFailure, RaceHandler, RaceServer } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
-import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
+import {
+  DETAILS_SLICE,
+  type DetailsRequest,
+  type ForwardOptions,
+  type STATES_REQUEST,
+  type UpstreamsUpdate,
+} from "./options.ts";
 import { Sources } from "./sources.ts";
 
 const MAX_SPARE = 1024;
+const OUT = "every upstream is taken out of service (nodens upstreams auto ADDRESS)";
 
 /** A question in flight. */
 class Lookup extends PendingQuestion implements RaceHandler {
@@ -38,12 +47,18 @@ class Lookup extends PendingQuestion implements RaceHandler {
     this.race = new Race(group, this);
   }
 
+  get clientQueries(): number {
+    let count = 0;
+    for (let one = this.waiters; one !== null; one = one.nextWaiter) if (!one.internal) count++;
+    return count;
+  }
+
   asksFor(exchange: Exchange): boolean {
     return this.race.inquiry.equals(exchange, this.#forward.options.ecsPass);
   }
 
-  answered(reply: Reply): void {
-    this.#forward.answered(this, reply);
+  answered(reply: Reply, server: RaceServer): void {
+    this.#forward.answered(this, reply, server);
   }
 
   failed(failure: RaceFailure): void {
@@ -80,13 +95,13 @@ export class ForwardHandler implements Handler {
   readonly #queries: number;
   readonly #loopRefused: number;
 
-  constructor(options: ForwardOptions, { engine, position, previous }: HandlerEnvironment) {
+  constructor(options: ForwardOptions, { engine, zones, position, previous }: HandlerEnvironment) {
     const { from, except } = options;
     const labels = { from };
     this.options = options;
     this.#engine = engine;
     this.#lookups = new InFlight(engine, "forward");
-    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels });
+    this.#group = new UpstreamGroup(options.upstreams, options, { engine, labels, zones });
     this.#position = position;
     this.#sources = new Sources(
       options,
@@ -130,10 +145,11 @@ export class ForwardHandler implements Handler {
     if (this.servers.length === 0) {
       return this.#refuse(exchange, "no upstream is known yet", EDE.NOT_READY);
     }
-    if (only === null && !exchange.intoLoops && this.servers.every(({ looping }) => looping)) {
-      values[this.#loopRefused]!++;
+    if (only === null && !exchange.intoLoops && this.servers.every(isUnused)) {
+      const byHand = this.servers.some(({ forced }) => forced === "down");
+      if (!byHand) values[this.#loopRefused]!++;
       // No text: `loop` has already reported it.
-      return this.#refuse(exchange, "", EDE.NOT_READY);
+      return this.#refuse(exchange, byHand ? OUT : "", EDE.NOT_READY);
     }
     if (maxConcurrent > 0 && this.#lookups.size >= maxConcurrent) {
       values[this.#rejects]!++;
@@ -157,15 +173,18 @@ export class ForwardHandler implements Handler {
   }
 
   receive(data: unknown): void {
-    const update = data as UpstreamsUpdate;
+    const { forced, ...update } = data as UpstreamsUpdate;
     if (this.#stopping) return;
     this.options = { ...this.options, ...update };
-    this.#group.change(update.upstreams, this.options);
+    this.#group.change(update.upstreams, this.options, forced);
     this.#sources.change(update.upstreams);
   }
 
-  ask(): ServerState[] {
-    return this.servers.map(({ state }) => state);
+  ask(request: unknown): ServerState[] | ServerDetails[] {
+    const asked = request as DetailsRequest | typeof STATES_REQUEST;
+    if (asked.type === "upstreams") return this.servers.map(({ state }) => state);
+    const { from } = asked;
+    return this.servers.slice(from, from + DETAILS_SLICE).map(({ details }) => details);
   }
 
   stop(): void {
@@ -179,7 +198,7 @@ export class ForwardHandler implements Handler {
     return this.servers.length > 0;
   }
 
-  answered(lookup: Lookup, reply: Reply): void {
+  answered(lookup: Lookup, reply: Reply, { label }: RaceServer): void {
     const { next, nextOnNodata, ecsPass } = this.options;
     const { inquiry } = lookup.race;
     const response = this.#response;
@@ -198,6 +217,7 @@ export class ForwardHandler implements Handler {
         this.#engine.proceed(exchange);
         return;
       }
+      exchange.upstream = label;
       exchange.uncacheable = !cacheable;
       cacheable = false;
       exchange.response = response;
@@ -208,8 +228,11 @@ export class ForwardHandler implements Handler {
   failed(lookup: Lookup, failure: RaceFailure): void {
     const { error, silent, rcode, extendedError, errorText } = failure;
     let cacheable = true;
+    let queries = lookup.clientQueries;
     this.#end(lookup, (exchange) => {
       exchange.error = error;
+      exchange.errorQueries = queries;
+      if (!exchange.internal) queries = 0;
       if (rcode < 0) {
         exchange.extendedError = silent ? EDE.NO_REACHABLE_AUTHORITY : EDE.NETWORK_ERROR;
       }
@@ -225,7 +248,14 @@ export class ForwardHandler implements Handler {
   }
 
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
-    forEachWaiter(this.#lookups.end(lookup), use);
+    const { asks, hedged } = lookup.race;
+    forEachWaiter(this.#lookups.end(lookup), (exchange) => {
+      // Another `forward` may have asked before.
+      exchange.asks += asks;
+      exchange.hedged ||= hedged;
+      exchange.upstream = "";
+      use(exchange);
+    });
     if (this.#spare.length < MAX_SPARE) this.#spare.push(lookup);
     if (this.#stopping && this.#lookups.size === 0) this.#group.retire();
   }
@@ -243,4 +273,9 @@ export class ForwardHandler implements Handler {
     exchange.response = this.#engine.failure(exchange, RCODE.SERVFAIL);
     return ANSWERED;
   }
+}
+
+/** Looping, or out of service. */
+function isUnused({ rank }: UpstreamServer): boolean {
+  return rank > RANK.DOWN;
 }

@@ -1,5 +1,10 @@
 import type { ResolvConf } from "../../config/resolv_conf.ts";
-import type { GroupSettings, ServerAddress, ServerTransport } from "../../upstream/options.ts";
+import type {
+  Forced,
+  GroupSettings,
+  ServerAddress,
+  ServerTransport,
+} from "../../upstream/options.ts";
 
 /** One TO of the Corefile. */
 export type ForwardTo =
@@ -35,7 +40,25 @@ export interface ForwardOptions extends GroupSettings {
 }
 
 /** Servers, and options that depend on them. */
-export type UpstreamsUpdate = Pick<
+export type ResolvedUpstreams = Pick<
   ForwardOptions,
   "upstreams" | "readTimeoutMs" | "maxConnectAttempts" | "policy"
 >;
+
+/** Data for the handler. */
+export interface UpstreamsUpdate extends ResolvedUpstreams {
+  /** By label; none if left out. */
+  forced?: Readonly<Record<string, Forced>>;
+}
+
+/** A question of the control plane: the states of all servers. */
+export const STATES_REQUEST = { type: "upstreams" } as const;
+
+/** Servers in an answer to `DetailsRequest`: a data plane takes a fraction of a millisecond. */
+export const DETAILS_SLICE = 64;
+
+/** A question of the control plane: all that is known of `DETAILS_SLICE` servers from this one. */
+export interface DetailsRequest {
+  type: "servers";
+  from: number;
+}

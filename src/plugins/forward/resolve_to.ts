@@ -1,7 +1,7 @@
 import type { ResolvConf } from "../../config/resolv_conf.ts";
 import { TRANSPORT_PORTS } from "../../upstream/endpoint.ts";
 import type { ServerAddress } from "../../upstream/options.ts";
-import type { ForwardOptions, UpstreamsUpdate } from "./options.ts";
+import type { ForwardOptions, ResolvedUpstreams } from "./options.ts";
 
 /** CoreDNS's defaults. */
 export const UNSET = {
@@ -31,7 +31,7 @@ export interface ToSources {
 export function resolveTo(
   options: Pick<ForwardOptions, "to" | "resolvConfOptions" | keyof typeof UNSET>,
   { files: contents, addresses, leavesOut = () => false }: ToSources = {},
-): UpstreamsUpdate {
+): ResolvedUpstreams {
   const { to, resolvConfOptions, readTimeoutMs, maxConnectAttempts, policy } = options;
   const files: ResolvConf[] = [];
   const unique = new Map<string, ServerAddress>();
@@ -52,7 +52,7 @@ export function resolveTo(
     }
   }
   const upstreams = [...unique.values()];
-  const update: UpstreamsUpdate = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
+  const update: ResolvedUpstreams = { upstreams, readTimeoutMs, maxConnectAttempts, policy };
   const first = (value: (file: ResolvConf) => number | null) =>
     files.map(value).find((found) => found !== null) ?? null;
   for (const option of resolvConfOptions) {

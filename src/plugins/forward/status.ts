@@ -1,6 +1,6 @@
 import type { ServerState } from "../../upstream/options.ts";
 import type { PluginStatus } from "../status.ts";
-import type { ForwardOptions } from "./options.ts";
+import { type ForwardOptions, STATES_REQUEST } from "./options.ts";
 
 /** Status of an upstream. */
 export interface UpstreamStatus extends ServerState {
@@ -17,7 +17,7 @@ export interface ForwardStatus {
 
 /** Status of the upstreams of each `forward`. */
 export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
-  request: { type: "upstreams" },
+  request: STATES_REQUEST,
   describe({ options, counters, answers }) {
     const states = answers.flatMap((answer) => (answer ?? []) as ServerState[]);
     const upstreams = mergeStates(states).map((state) => ({
@@ -32,9 +32,11 @@ export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
   rows({ from, upstreams }, zones) {
     const forward = from === "." || zones.includes(from) ? zones.join(" ") : from;
     if (upstreams.length === 0) return [[forward, "(none known)", "-", "-", "-", "-"]];
-    return upstreams.map(({ to, state, rttMs, replies, failures }) => {
+    return upstreams.map(({ to, state, rttMs, replies, failures, forced }) => {
       const rtt = rttMs === null ? "-" : `${rttMs.toFixed(1)} ms`;
-      return [forward, to, state, rtt, String(replies), String(failures)];
+      // An older nodens does not tell.
+      const shown = forced ? `${state} (${forced} by hand)` : state;
+      return [forward, to, shown, rtt, String(replies), String(failures)];
     });
   },
 };
@@ -47,6 +49,7 @@ function mergeStates(states: readonly ServerState[]): ServerState[] {
     const state = STATES[Math.max(...group.map(({ state }) => STATES.indexOf(state)))]!;
     const times = group.flatMap(({ rttMs }) => rttMs ?? []);
     const sum = times.reduce((sum, rttMs) => sum + rttMs, 0);
-    return { to, state, rttMs: times.length === 0 ? null : sum / times.length };
+    const forced = group.find((one) => one.forced !== null)?.forced ?? null;
+    return { to, state, rttMs: times.length === 0 ? null : sum / times.length, forced };
   });
 }

@@ -13,6 +13,8 @@ import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response/response.ts";
 import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
+import { ANSWER_FIELDS, secondsOf } from "./answer_fields.ts";
+import type { Answered, Value } from "./answered.ts";
 
 /** CoreDNS's response classes. */
 export type ResponseClass = "success" | "denial" | "error";
@@ -31,15 +33,6 @@ const KINDS = {
   other: { class: "error", type: "OTHERERROR" },
 } as const satisfies Record<string, Kind>;
 
-/** Query and response. */
-export interface Answered {
-  readonly exchange: Exchange;
-  readonly response: Response;
-  readonly engine: EngineServices;
-}
-
-type Value = string | number | boolean;
-
 /** Placeholder values; `>` marks header values, as in CoreDNS. */
 export const FIELDS = {
   "type": ({ exchange }) => typeText(exchange.qtype),
@@ -48,9 +41,10 @@ export const FIELDS = {
   "class": ({ exchange }) => classText(exchange.qclass),
   "proto": ({ exchange }) => exchange.transport === TCP ? "tcp" : "udp",
   "size": ({ exchange }) => exchange.length,
-  "remote": ({ exchange, engine }) => clientOf(exchange, engine).hostname(),
-  "port": ({ exchange, engine }) => clientOf(exchange, engine).port,
+  "remote": ({ exchange, engine }) => clientOf(exchange, engine)?.hostname() ?? null,
+  "port": ({ exchange, engine }) => clientOf(exchange, engine)?.port ?? null,
   "local": ({ exchange, engine }) => {
+    if (hasGone(exchange)) return null;
     engine.localAddress(exchange, address);
     return address.hostname();
   },
@@ -63,13 +57,13 @@ export const FIELDS = {
   // As in CoreDNS, a number without a mnemonic.
   "rcode": ({ response: { rcode } }) => rcodeText(rcode).replace(/^RCODE.*/, String(rcode)),
   "rsize": ({ response }) => response.length,
-  // In Go's format, to the nanosecond.
-  "duration": ({ exchange, engine }) =>
-    Number(((engine.nowMs - exchange.receivedMs) / 1000).toFixed(9)),
+  // Since the query's batch was read from its socket.
+  "duration": ({ exchange, endMs }) => secondsOf(endMs - exchange.receivedMs),
   ">rflags": clientFlags,
   "/log/class": ({ exchange, engine }) => kindOf(exchange, engine).class,
   "/log/type": ({ exchange, engine }) => kindOf(exchange, engine).type,
-} as const satisfies Readonly<Record<string, (answered: Answered) => Value>>;
+  ...ANSWER_FIELDS,
+} as const satisfies Readonly<Record<string, (answered: Answered) => Value | null>>;
 
 /** Name of a placeholder. */
 export type LogField = keyof typeof FIELDS;
@@ -84,7 +78,11 @@ export function isField(name: string): name is LogField {
 /** Value of a placeholder. */
 export function fieldText(field: LogField, answered: Answered): string {
   const value = FIELDS[field](answered);
-  if (field === "duration") return `${(value as number).toFixed(9).replace(/\.?0+$/, "")}s`;
+  if (value === null) return "-";
+  if (field === "duration" || field === "/nodens/wait") {
+    // In Go's format.
+    return `${(value as number).toFixed(9).replace(/\.?0+$/, "")}s`;
+  }
   const isAddress = field === "remote" || field === "local";
   return isAddress && String(value).includes(":") ? `[${value}]` : String(value);
 }
@@ -111,7 +109,13 @@ function hasAuthority(response: Response, type: number): boolean {
   return false;
 }
 
-function clientOf(exchange: Exchange, engine: EngineServices): Address {
+/** Whether the client's connection is closed, and its addresses are unknown. */
+export function hasGone({ origin }: Exchange): boolean {
+  return origin.kind === "stream" && origin.gone;
+}
+
+function clientOf(exchange: Exchange, engine: EngineServices): Address | null {
+  if (hasGone(exchange)) return null;
   engine.clientAddress(exchange, address);
   return address;
 }

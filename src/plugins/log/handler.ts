@@ -1,21 +1,24 @@
-import type { CreateHandler } from "../../engine/handler.ts";
+import { Address } from "../../dns/address.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
+import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
-import { type Answered, FIELDS, fieldText, kindOf } from "./fields.ts";
-import type { LogOptions, LogPart } from "./setup.ts";
+import { NetworkSet } from "../acl/network_set.ts";
+import type { Answered, Value } from "./answered.ts";
+import { FIELDS, fieldText, hasGone, kindOf } from "./fields.ts";
+import type { LogOptions, LogPart, LogRule } from "./setup.ts";
 
 /** Logs responses selected by a rule. */
 export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
-  const rules = options.rules.map((rule) => ({
-    ...rule,
-    zones: new ZoneTable([[rule.zone, true]]),
-  }));
+  const rules = options.rules.map((rule) => new Rule(rule, engine));
   return {
     name: "log",
     response(exchange) {
-      for (const { zones, classes, format } of rules) {
-        if (zones.match(exchange) === null) continue;
-        if (!classes.includes("all") && !classes.includes(kindOf(exchange, engine).class)) return;
-        const answered: Answered = { exchange, response: exchange.response!, engine };
+      for (const rule of rules) {
+        if (!rule.concerns(exchange)) continue;
+        if (!rule.selects(exchange)) return;
+        const { format } = rule.options;
+        const endMs = engine.io.milliseconds?.() ?? engine.nowMs;
+        const answered: Answered = { exchange, response: exchange.response!, engine, endMs };
         let line = "";
         for (const part of format) {
           line += "text" in part ? part.text : fieldText(part.field, answered);
@@ -27,15 +30,63 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
   };
 };
 
+/** A directive. Allocates nothing for responses that it does not select. */
+class Rule {
+  readonly options: LogRule;
+  readonly #engine: EngineServices;
+  readonly #zones: ZoneTable<true>;
+  readonly #except: ZoneTable<true> | null;
+  readonly #clients: NetworkSet | null;
+  readonly #client = new Address();
+  #count = 0;
+
+  constructor(rule: LogRule, engine: EngineServices) {
+    const { zones, except, clients } = rule;
+    this.options = rule;
+    this.#engine = engine;
+    this.#zones = tableOf(zones);
+    this.#except = except === undefined ? null : tableOf(except);
+    this.#clients = clients === undefined ? null : new NetworkSet(clients);
+  }
+
+  /** Whether the query is one of the rule's names and clients. */
+  concerns(exchange: Exchange): boolean {
+    if (this.#zones.match(exchange) === null) return false;
+    if (this.#except !== null && this.#except.match(exchange) !== null) return false;
+    if (this.#clients === null) return true;
+    if (hasGone(exchange)) return false;
+    this.#engine.clientAddress(exchange, this.#client);
+    return this.#clients.contains(this.#client);
+  }
+
+  selects(exchange: Exchange): boolean {
+    const { classes, slowMs, sample, any = false } = this.options;
+    // A condition that decides ends the search; the sample counts what is left.
+    if (!classes.includes("all")) {
+      const fits = classes.length > 0 && classes.includes(kindOf(exchange, this.#engine).class);
+      if (fits === any) return any;
+    }
+    if (slowMs !== undefined) {
+      const fits = this.#engine.nowMs - exchange.receivedMs >= slowMs;
+      if (fits === any) return any;
+    }
+    if (sample === undefined) return !any;
+    this.#count = (this.#count + 1) % sample;
+    return this.#count === 0;
+  }
+}
+
+function tableOf(zones: readonly string[]): ZoneTable<true> {
+  return new ZoneTable(zones.map((zone) => [zone, true]));
+}
+
 /** Format values by placeholder, for JSON logs. */
-function membersOf(
-  format: readonly LogPart[],
-  answered: Answered,
-): Record<string, string | number | boolean> {
-  const members: Record<string, string | number | boolean> = { plugin: "log" };
+function membersOf(format: readonly LogPart[], answered: Answered): Record<string, Value> {
+  const members: Record<string, Value> = { plugin: "log" };
   for (const part of format) {
     if ("text" in part) continue;
-    members[part.field.replace(/^[>/]/, "")] = FIELDS[part.field](answered);
+    const value = FIELDS[part.field](answered);
+    if (value !== null) members[part.field.replace(/^[>/]/, "")] = value;
   }
   return members;
 }

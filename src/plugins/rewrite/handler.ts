@@ -17,7 +17,7 @@ const KEPT_FLAGS = FLAG.AA | FLAG.TC;
 
 /** A response on its way back, apart from its memory. */
 interface Draft extends RuleResponse {
-  readonly kept: Pick<Response, "flags" | "ecsScope" | "extendedError">;
+  readonly kept: Pick<Response, "flags" | "ageSeconds" | "ecsScope" | "extendedError">;
   readonly errorText: Uint8Array;
   /** Of the rewritten question. */
   readonly qtype: number;
@@ -65,6 +65,7 @@ export const createRewrite: CreateHandler<RewriteOptions> = (options, { engine, 
     engine.writer.begin(exchange, rcode, kept.flags & KEPT_FLAGS);
     // The writer's response must keep its memory.
     const response = Object.assign(ownResponse, writeRecords(engine.writer, exchange, records));
+    response.ageSeconds = kept.ageSeconds;
     response.ecsScope = kept.ecsScope;
     response.extendedError = kept.extendedError;
     response.errorText.set(errorText, 0, errorText.length);
@@ -116,10 +117,10 @@ export const createRewrite: CreateHandler<RewriteOptions> = (options, { engine, 
       if (response === null) return;
       const records = readRecords(response);
       if (records === null) return fail(exchange, "the response is malformed");
-      const { rcode, flags, ecsScope, extendedError, errorText: { bytes, length } } = response;
-      const kept = { flags, ecsScope, extendedError };
-      const errorText = bytes.slice(0, length);
-      return finish(exchange, { rcode, records, kept, errorText, qtype, changes });
+      const { rcode, flags, ageSeconds, ecsScope, extendedError, errorText } = response;
+      const kept = { flags, ageSeconds, ecsScope, extendedError };
+      const text = errorText.bytes.slice(0, errorText.length);
+      return finish(exchange, { rcode, records, kept, errorText: text, qtype, changes });
     },
   };
 };

@@ -20,7 +20,9 @@ const REQUEST_SIZE = 56;
 const REPLY_SIZE = 72;
 const REQUEST_ID = 8;
 /** Offsets in a reply; its id begins at 4. */
-const REPLY = { port: 4, peerPort: 6, address: 8, peer: 24, interface: 40, cookie: 44 } as const;
+const REPLY = {
+  ...{ port: 4, peerPort: 6, address: 8, peer: 24, interface: 40, cookie: 44, uid: 64 },
+} as const;
 
 /** A socket as described by the kernel. */
 export interface DiagnosedSocket {
@@ -28,6 +30,8 @@ export interface DiagnosedSocket {
   readonly peer: Address;
   /** `SO_COOKIE`: unique until reboot. */
   readonly cookie: bigint;
+  /** Who opened it; 65534 for users that this user namespace does not have. */
+  readonly uid: number;
 }
 
 /** Filter for `listSockets`. */
@@ -92,5 +96,6 @@ export function decodeSocket(body: Uint8Array): DiagnosedSocket {
     local,
     peer: address(REPLY.peerPort, REPLY.peer),
     cookie: view.getBigUint64(REPLY.cookie, true),
+    uid: view.getUint32(REPLY.uid, true),
   };
 }

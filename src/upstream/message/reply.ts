@@ -117,6 +117,7 @@ export function describeReply(response: Response, scanner: ResponseScanner, memo
   response.ttlSeconds = -1;
   response.extendedRcode = scanner.extendedRcode;
   response.cached = false;
+  response.ageSeconds = -1;
   response.kind = scanner.kind;
   response.minTtlSeconds = scanner.minTtlSeconds;
 }

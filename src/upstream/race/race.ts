@@ -29,8 +29,8 @@ interface RaceTarget {
 interface Attempt {
   readonly ticket: Ticket;
   readonly server: RaceServer;
-  /** Whether it may replace a lost query. */
-  readonly resent: boolean;
+  /** A resend may replace a lost query. */
+  readonly extra: "hedge" | "resend" | null;
 }
 
 /**
@@ -45,12 +45,18 @@ interface Attempt {
  */
 export class Race implements AskHandler {
   readonly inquiry = new Inquiry();
+  /** Queries sent; complete when the race ends. Read only. */
+  asks = 0;
+  /** Whether a second server was asked beside the first. Read only. */
+  hedged = false;
   readonly #group: RaceGroup;
   readonly #handler: RaceHandler;
   readonly #timer: Timer;
   readonly #underWay: Attempt[] = [];
   readonly #refusers: RaceServer[] = [];
   readonly #sentTo: RaceServer[] = [];
+  /** Have refused, or reached the send limit. */
+  readonly #passedOver: RaceServer[] = [];
   #failure = new RaceFailure();
   #pausing = false;
   #streamed = false;
@@ -77,6 +83,8 @@ export class Race implements AskHandler {
   ): void {
     const { order, engine, settings, hedges, resends } = this.#group;
     this.#failure = new RaceFailure();
+    this.asks = 0;
+    this.hedged = false;
     this.#pausing = false;
     this.#streamed = streamed;
     this.#only = only;
@@ -85,6 +93,7 @@ export class Race implements AskHandler {
     this.#attempts = 0;
     this.#refusers.length = 0;
     this.#sentTo.length = 0;
+    this.#passedOver.length = 0;
     this.#extras = 0;
     this.#hedging = false;
     this.#extraMs = Infinity;
@@ -98,6 +107,7 @@ export class Race implements AskHandler {
     const index = this.#underWay.findIndex((attempt) => attempt.ticket === ticket);
     if (index < 0) return;
     const [attempt] = this.#underWay.splice(index, 1) as [Attempt];
+    this.asks += ticket.sends;
     if (outcome.kind === "answer" || outcome.kind === "refused") {
       this.#replied(attempt, outcome);
       return;
@@ -114,18 +124,18 @@ export class Race implements AskHandler {
     if (attempt === undefined) return;
     const { engine, servers } = this.#group;
     const index = this.#healthyBeside(attempt.server);
-    if (index < 0 || !this.#underSendLimit(servers[index]!)) return;
+    if (index < 0) return;
     this.#attempts++;
     this.#extraMs = engine.nowMs + servers[index]!.roundTrip.patienceMs;
     this.#ask(index);
     this.#schedule();
   }
 
-  #replied({ ticket, server, resent }: Attempt, outcome: Outcome & { reply: Reply }): void {
+  #replied({ ticket, server, extra }: Attempt, outcome: Outcome & { reply: Reply }): void {
     const { engine, resends } = this.#group;
     // A quick reply to a resend: the first query was lost.
     const tookMs = engine.nowMs - ticket.sinceMs;
-    if (resent && tookMs <= server.roundTrip.patienceMs) resends.giveBack();
+    if (extra === "resend" && tookMs <= server.roundTrip.patienceMs) resends.giveBack();
     if (this.#isPassedOver(server, outcome)) {
       this.#noteError(outcome);
       this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + REFUSED_MS);
@@ -135,8 +145,10 @@ export class Race implements AskHandler {
       this.#noteError(outcome);
       this.#waitBriefly();
     } else {
+      if (extra === "hedge") server.count("hedgesWon");
       this.#stop();
-      this.#handler.answered(outcome.reply);
+      this.#countLost(server);
+      this.#handler.answered(outcome.reply, server);
     }
   }
 
@@ -151,6 +163,7 @@ export class Race implements AskHandler {
     const elsewhere = outcome.kind === "refused" && outcome.elsewhere;
     if (!elsewhere && !settings.failover.includes(outcome.reply.rcode)) return false;
     if (!this.#refusers.includes(server)) this.#refusers.push(server);
+    this.#passOver(server);
     return this.#underWay.length > 0 || (this.#refusers.length < servers.length && this.#mayAsk());
   }
 
@@ -168,7 +181,7 @@ export class Race implements AskHandler {
   }
 
   #healthyBeside(server: RaceServer): number {
-    return this.#group.order.next(this.#index, [server, ...this.#refusers], RANK.WELL);
+    return this.#group.order.next(this.#index, [server, ...this.#passedOver], RANK.WELL);
   }
 
   #mayAsk(): boolean {
@@ -204,6 +217,7 @@ export class Race implements AskHandler {
       this.#schedule();
     } else {
       this.#stop();
+      this.#countLost(null);
       this.#handler.failed(this.#failure);
     }
   }
@@ -212,35 +226,39 @@ export class Race implements AskHandler {
     const group = this.#group;
     const { servers, order, engine } = group;
     if (this.#only !== null) return this.#sentTo.length > 0 ? -1 : servers.indexOf(this.#only);
-    const refusers = this.#refusers;
-    const index = this.#skipSpent(order.next(this.#index, refusers, this.#worstRank));
+    const index = order.next(this.#index, this.#passedOver, this.#worstRank);
     if (index < 0 || servers[index]!.rank !== RANK.DOWN) return index;
     let any = index;
     // The checks may be wrong, so try a random one.
-    if (refusers.length === 0) {
+    if (this.#refusers.length === 0) {
       group.count("allDown");
       if (group.settings.failfastAllUnhealthyUpstreams) {
         this.#failure.error = "no healthy proxies";
         return -1;
       }
-      any = this.#skipSpent(order.next(engine.random() % servers.length, refusers, RANK.DOWN));
+      any = order.next(engine.random() % servers.length, this.#passedOver, RANK.DOWN);
     }
     this.#deadlineMs = Math.min(this.#deadlineMs, engine.nowMs + ALL_DOWN_MS);
     return any;
   }
 
-  #ask(index: number, limitMs = this.#deadlineMs, resent = false): boolean {
+  #ask(
+    index: number,
+    limitMs = this.#deadlineMs,
+    extra: Attempt["extra"] = null,
+  ): boolean {
     const server = this.#group.servers[index]!;
     this.#index = index + 1;
     const again = this.#sentTo.includes(server);
     this.#sentTo.push(server);
+    if (!this.#underSendLimit(server)) this.#passOver(server);
     if (this.#sentTo.length === 1) this.#planExtra(server, true);
     const asked = server.ask(this.inquiry, { streamed: this.#streamed, again, limitMs }, this);
     if ("kind" in asked) {
       if (asked.kind === "failed") this.#failure.error = `${server.label}: ${asked.why}`;
       return false;
     }
-    this.#underWay.push({ ticket: asked, server, resent });
+    this.#underWay.push({ ticket: asked, server, extra });
     return true;
   }
 
@@ -251,17 +269,13 @@ export class Race implements AskHandler {
     return sends < MAX_SENT;
   }
 
-  /** Next server under its send limit, or -1. */
-  #skipSpent(index: number): number {
-    const { settings, servers } = this.#group;
-    if (settings.maxConnectAttempts === 0) return index;
-    for (let i = 0; index >= 0 && i < servers.length; i++) {
-      const next = (index + i) % servers.length;
-      if (servers[next]!.rank <= this.#worstRank && this.#underSendLimit(servers[next]!)) {
-        return next;
-      }
-    }
-    return -1;
+  #passOver(server: RaceServer): void {
+    if (!this.#passedOver.includes(server)) this.#passedOver.push(server);
+  }
+
+  /** It may have been taken out meanwhile. */
+  #mayRepeat(server: RaceServer): boolean {
+    return server.rank <= this.#worstRank && !this.#passedOver.includes(server);
   }
 
   #waitBriefly(): void {
@@ -311,21 +325,36 @@ export class Race implements AskHandler {
     }
     const other = this.#healthyBeside(server);
     if (this.#hedging) {
-      if (other >= 0 && this.#underSendLimit(servers[other]!) && hedges.spend(nowMs)) {
+      if (other >= 0 && hedges.spend(nowMs)) {
         group.count("hedge");
+        servers[other]!.count("hedges");
+        this.hedged = true;
         this.#extras++;
-        this.#ask(other);
+        this.#ask(other, this.#deadlineMs, "hedge");
       }
       this.#planExtra(server, false);
       return;
     }
     // The same server if alone, unless over a stream.
-    const index = other >= 0 || ticket.streamed ? other : servers.indexOf(server);
-    if (index < 0 || !this.#underSendLimit(servers[index]!) || !resends.spend(nowMs)) return;
+    const index = other >= 0 || ticket.streamed || !this.#mayRepeat(server)
+      ? other
+      : servers.indexOf(server);
+    if (index < 0 || !resends.spend(nowMs)) return;
     group.count("resend");
+    servers[index]!.count("resends");
     this.#extras++;
     this.#extraMs = nowMs + servers[index]!.roundTrip.patienceMs * 2 ** this.#extras;
-    this.#ask(index, ticket.dueMs, true);
+    this.#ask(index, ticket.dueMs, "resend");
+  }
+
+  /** Tells the servers that did not answer. */
+  #countLost(winner: RaceServer | null): void {
+    const sentTo = this.#sentTo;
+    for (let i = 0; i < sentTo.length; i++) {
+      const server = sentTo[i]!;
+      if (server === winner || sentTo.indexOf(server) < i) continue;
+      server.lost(this.#handler.clientQueries, winner !== null);
+    }
   }
 
   #schedule(): void {
@@ -336,6 +365,7 @@ export class Race implements AskHandler {
 
   #stop(): void {
     for (let last = this.#underWay.pop(); last !== undefined; last = this.#underWay.pop()) {
+      this.asks += last.ticket.sends;
       last.ticket.cancel();
     }
     this.#group.engine.timers.clear(this.#timer);

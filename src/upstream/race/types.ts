@@ -3,7 +3,7 @@ import type { Timers } from "../../engine/timers.ts";
 import type { Inquiry } from "../message/inquiry.ts";
 import type { Reply } from "../message/reply.ts";
 import type { GroupSettings } from "../options.ts";
-import type { AskHandler, AskOptions, Outcome, Ticket } from "../outcome.ts";
+import type { AskHandler, AskOptions, ExtraEvent, Outcome, Ticket } from "../outcome.ts";
 import type { Budget } from "./budget.ts";
 import type { OrderedServer, ServerOrder } from "./order.ts";
 
@@ -15,6 +15,9 @@ export interface RaceServer extends OrderedServer {
     readonly patienceMs: number;
   };
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
+  /** Clients' queries that were sent here and answered by another server, or by none. */
+  lost(queries: number, answered: boolean): void;
+  count(event: ExtraEvent): void;
 }
 
 /** Settings of a race. */
@@ -41,8 +44,10 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
-  /** Valid during the call. */
-  answered(reply: Reply): void;
+  /** Waiting for the answer. */
+  readonly clientQueries: number;
+  /** Valid during the call; `server` sent it. */
+  answered(reply: Reply, server: RaceServer): void;
   failed(failure: RaceFailure): void;
 }
 

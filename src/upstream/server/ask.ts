@@ -30,6 +30,7 @@ type Detour = "truncated" | "cookie missing" | "forged" | "misspelt" | "no socke
 export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   sentMs = 0;
   dueMs = 0;
+  sends = 0;
   silenceReported = false;
 
   readonly #server: KnownServer;
@@ -78,6 +79,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.sentMs = nowMs;
     this.dueMs = Math.min(nowMs + settings.readTimeoutMs, limitMs);
     this.silenceReported = false;
+    this.sends = 0;
     this.#evidence = again ? "again" : "none";
     this.#cookieRenewed = false;
     this.#withoutSubnet = false;
@@ -113,6 +115,8 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   }
 
   cancel(): void {
+    // Another server has answered meanwhile.
+    if (this.silenceReported) this.#server.count("timeouts");
     this.#stop(false);
     this.#leave();
     this.#release(this);
@@ -127,8 +131,10 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const server = this.#server;
     const { ladder, roundTrip, spelling, group: { reply }, engine: { nowMs } } = server;
     const { streamed } = this;
+    const query = this.#query;
+    if (streamed) server.record.streams = true;
     // A header alone proves nothing.
-    if (!streamed && this.#query.exactCase && memory.view.getUint16(4) === 0) {
+    if (!streamed && query.exactCase && memory.view.getUint16(4) === 0) {
       this.#overTcp("forged");
       return;
     }
@@ -138,9 +144,10 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       return;
     }
     reply.subnetSent = this.#subnetSent;
-    if (streamed && this.#query.misspelt) server.folds();
+    if (streamed && query.misspelt) server.folds();
     if (this.#cookieSent && !this.#checkCookie(reply)) return;
     if (!streamed) spelling.right();
+    if (query.exactCase && !query.misspelt) server.record.keptCase = true;
     this.#answeredSinceMs = this.#query.sentMs;
     this.#stop(false);
     server.heard(reply.rcode, nowMs - this.#answeredSinceMs);
@@ -201,6 +208,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       mixedCase: query.exactCase ? engine.random : null,
     });
     query.sentMs = nowMs;
+    this.sends++;
     ladder.sent(this.#form, nowMs);
     return streamed ? connections.send(query) : this.#udp.send(endpoint);
   }
@@ -224,7 +232,8 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
 
   #fail(why: string): void {
     this.#stop(false);
-    const { cookie } = this.#server;
+    const { cookie, record } = this.#server;
+    if (this.streamed) record.streams = false;
     const detour = this.#detour;
     this.#detour = null;
     if (detour === "truncated") {
@@ -312,6 +321,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       return;
     }
     this.#answeredSinceMs = this.#query.sentMs;
+    if (this.streamed) this.#server.record.streams = false;
     if (this.#detour === "truncated") {
       this.#passOnTruncated();
       return;
@@ -338,7 +348,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const handler = this.#handler!;
     this.#leave();
     const failed = outcome.kind === "failed" || outcome.kind === "silent";
-    if (failed && blamesServer) this.#server.failed(this.sentMs);
+    if (failed && blamesServer) this.#server.failed(this.sentMs, outcome);
     handler.ended(this, outcome);
     this.#release(this);
   }

@@ -34,6 +34,12 @@ export class Cookie {
     return this.#enabled ? CLIENT_SIZE + this.#serverSize : 0;
   }
 
+  /** What the server does with cookies. */
+  get learnt(): "yes" | "echoed" | "no" | "off" {
+    if (!this.#enabled) return "off";
+    return this.#serverSize > 0 ? "yes" : this.#echoed ? "echoed" : "no";
+  }
+
   write(bytes: Uint8Array, at: number): void {
     for (let i = 0; i < CLIENT_SIZE; i++) bytes[at + i] = this.#client[i]!;
     for (let i = 0; i < this.#serverSize; i++) bytes[at + CLIENT_SIZE + i] = this.#server[i]!;

@@ -4,8 +4,13 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { GroupSettings } from "../options.ts";
-import { Connection, type ConnectionOwner } from "../transport/connection.ts";
-import { FAILURE, Outgoing, type TransportHandler } from "../transport/outgoing.ts";
+import { Connection, type ConnectionEnd, type ConnectionOwner } from "../transport/connection.ts";
+import {
+  FAILURE,
+  Outgoing,
+  type TransportFailure,
+  type TransportHandler,
+} from "../transport/outgoing.ts";
 import { UdpQuery } from "../transport/udp.ts";
 
 /** CoreDNS's limit. */
@@ -18,12 +23,14 @@ const JITTER = 0.25;
 const RAMP_MS = 5000;
 const FIRST_SHARE = 0.1;
 
+const SILENCE = { why: "i/o timeout" } as const;
+
 /** A server to check. */
 export interface CheckedServer {
   readonly endpoint: Endpoint;
   readonly roundTrip: { sample(durationMs: number, nowMs: number): void };
   checked(durationMs: number): void;
-  checkFailed(): void;
+  checkFailed(why: string): void;
 }
 
 /**
@@ -42,6 +49,10 @@ export class Health implements TransportHandler, ConnectionOwner {
   #fails = 0;
   /** Read only. */
   suspect = false;
+  /** Whether an operator vouches for it. */
+  trusted = false;
+  /** When this state began. Read only. */
+  sinceMs: number;
   #stopped = false;
   #recoveredMs = -Infinity;
   #checking = false;
@@ -51,6 +62,7 @@ export class Health implements TransportHandler, ConnectionOwner {
   constructor(server: CheckedServer, settings: GroupSettings, engine: EngineServices) {
     this.#server = server;
     this.#engine = engine;
+    this.sinceMs = engine.nowMs;
     this.#settings = settings;
     this.#udp = new UdpQuery(this.#query, engine);
     this.#timer = engine.timers.create(() => this.#checking ? this.failed() : this.#check());
@@ -76,6 +88,7 @@ export class Health implements TransportHandler, ConnectionOwner {
   }
 
   get share(): number {
+    if (this.trusted) return 1;
     const part = (this.#engine.nowMs - this.#recoveredMs) / RAMP_MS;
     return part >= 1 ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * part;
   }
@@ -83,6 +96,7 @@ export class Health implements TransportHandler, ConnectionOwner {
   fail(): void {
     if (this.suspect || this.#stopped || this.#settings.maxFails === 0) return;
     this.suspect = true;
+    this.sinceMs = this.#engine.nowMs;
     this.#cancelCheck();
     this.#check();
   }
@@ -92,6 +106,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#fails > 0) this.#recoveredMs = this.#engine.nowMs;
     this.#fails = 0;
     this.suspect = false;
+    this.sinceMs = this.#engine.nowMs;
     this.#cancelCheck();
     this.#engine.timers.clear(this.#timer);
   }
@@ -117,7 +132,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     this.#server.checked(this.#engine.nowMs - sinceMs);
   }
 
-  failed(): void {
+  failed({ why }: Pick<TransportFailure, "why"> = SILENCE): void {
     this.#cancelCheck();
     if (!this.suspect) {
       this.#engine.timers.clear(this.#timer);
@@ -126,15 +141,16 @@ export class Health implements TransportHandler, ConnectionOwner {
       return;
     }
     this.#fails++;
-    this.#server.checkFailed();
+    if (this.#fails === this.#settings.maxFails) this.sinceMs = this.#engine.nowMs;
+    this.#server.checkFailed(why);
     const intervalMs = Math.max(this.#settings.healthCheck.intervalMs, MIN_INTERVAL_MS);
     const spread = 1 - JITTER + 2 * JITTER * (this.#engine.random() / 2 ** 32);
     this.#engine.timers.set(this.#timer, this.#engine.nowMs + intervalMs * spread);
   }
 
-  gone(): void {
+  gone(_connection: Connection, _queries: unknown, { why }: ConnectionEnd): void {
     this.#connection = null;
-    if (this.#checking) this.failed();
+    if (this.#checking) this.failed({ why: why ?? "connection closed" });
   }
 
   /** Not the server's fault: the timer starts the next check. */
@@ -151,14 +167,14 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (!this.#settings.forceTcp && endpoint.tls === null) {
       const failure = this.#udp.send(endpoint);
       // Without a socket, the timer ends the check.
-      if (failure !== null && failure.kind !== "exhausted") this.failed();
+      if (failure !== null && failure.kind !== "exhausted") this.failed(failure);
       return;
     }
     if (this.#connection === null) {
       const { expireMs: idleMs } = this.#settings;
       const connection = new Connection(engine, this, { idleMs, oldMs: Infinity });
       if (!connection.open(endpoint)) {
-        this.failed();
+        this.failed(FAILURE.CANNOT_CONNECT);
         return;
       }
       this.#connection = connection;

@@ -3,14 +3,24 @@ import type { EngineServices } from "../../engine/handler.ts";
 import type { Endpoint } from "../../engine/io.ts";
 import type { Timer } from "../../engine/timers.ts";
 import type { Reply } from "../message/reply.ts";
-import { type GroupSettings, labelOf, type ServerAddress, type ServerState } from "../options.ts";
-import { RANK } from "../outcome.ts";
+import type { Learnt, ServerDetails } from "../details.ts";
+import { FORM } from "../message/inquiry.ts";
+import {
+  type Forced,
+  type GroupSettings,
+  labelOf,
+  type ServerAddress,
+  type ServerState,
+} from "../options.ts";
+import { type ExtraEvent, type Outcome, RANK } from "../outcome.ts";
 import { Connections } from "../transport/connections.ts";
 import type { SocketQueue } from "../transport/udp.ts";
 import { Cookie } from "./cookie.ts";
 import { type CheckedServer, Health } from "./health.ts";
 import { EdnsLadder } from "./ladder.ts";
 import { ServerMetrics } from "./metrics.ts";
+import { Outage } from "./outage.ts";
+import { ServerRecord } from "./record.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
 
@@ -25,10 +35,14 @@ const MAX_HANDSHAKES = 16;
 const MAX_REPORTS = 256;
 /** Before TCP is retried. */
 const TCP_PAUSE_MS = 10_000;
+/** Of a server without queries; a failure starts more frequent ones. */
+const CHECK_MS = 5000;
 
 /** Shared by a group's servers. */
 export interface ServerGroup {
   readonly engine: EngineServices;
+  /** Of the server block, for the log. */
+  readonly zones: readonly string[];
   readonly settings: GroupSettings;
   readonly reply: Reply;
   readonly sockets: SocketQueue;
@@ -58,12 +72,16 @@ export class KnownServer implements CheckedServer {
   readonly roundTrip = new RoundTrip();
   /** Set by `loop`: only probes are sent. */
   looping = false;
+  readonly #outage: Outage;
+  readonly record = new ServerRecord();
   readonly #metrics: ServerMetrics;
   readonly #watch: Timer;
   readonly #outstanding = new Set<OutstandingAsk>();
   #heardMs = -Infinity;
   #tcpFailedMs = -Infinity;
   #retired = false;
+  #forced: Forced | null = null;
+  readonly #checks: Timer;
 
   constructor(server: ServerAddress, group: ServerGroup) {
     const { engine, settings } = group;
@@ -90,20 +108,55 @@ export class KnownServer implements CheckedServer {
       count: (found) => this.#metrics.count(found ? "connectionsFound" : "connectionsOpened"),
       mismatched: () => this.countMismatch(),
     });
+    this.#outage = new Outage(this.label, group);
     this.health = new Health(this, settings, engine);
     this.cookie = new Cookie({ enabled: settings.cookies, random: engine.random });
     this.spelling = new Spelling(settings.mixedCase);
     this.#watch = engine.timers.create((nowMs) => this.#checkSilence(nowMs));
+    this.#checks = engine.timers.create(() => this.#checkUnused());
   }
 
   get rank(): number {
+    if (this.#forced === "down") return RANK.OUT;
     if (this.looping) return RANK.LOOPING;
+    if (this.#forced === "up") return RANK.WELL;
     return !this.health.suspect ? RANK.WELL : this.health.down ? RANK.DOWN : RANK.SUSPECT;
   }
 
   get state(): ServerState {
     const { known, meanMs } = this.roundTrip;
-    return { to: this.label, state: this.health.state, rttMs: known ? meanMs : null };
+    return {
+      to: this.label,
+      state: this.health.state,
+      rttMs: known ? meanMs : null,
+      forced: this.#forced,
+    };
+  }
+
+  get details(): ServerDetails {
+    const { nowMs } = this.engine;
+    const { latency, failure, failedMs } = this.record;
+    return {
+      ...this.state,
+      stateMs: nowMs - this.health.sinceMs,
+      latency: latency.counts,
+      counts: this.#metrics.counts,
+      learnt: this.#learnt(nowMs),
+      lastFailure: failedMs === -Infinity ? null : { why: failure, agoMs: nowMs - failedMs },
+    };
+  }
+
+  get forced(): Forced | null {
+    return this.#forced;
+  }
+
+  /** Null: as checks say. A server that is out is checked all the same. */
+  force(forced: Forced | null): void {
+    if (forced === this.#forced || this.#retired) return;
+    this.#forced = forced;
+    this.health.trusted = forced === "up";
+    this.engine.timers.clear(this.#checks);
+    if (forced === "down") this.#checkUnused();
   }
 
   get tcpFails(): boolean {
@@ -114,6 +167,7 @@ export class KnownServer implements CheckedServer {
     this.#retired = true;
     this.health.stop();
     this.engine.timers.clear(this.#watch);
+    this.engine.timers.clear(this.#checks);
     this.connections.retire();
     this.#metrics.hide();
   }
@@ -130,13 +184,25 @@ export class KnownServer implements CheckedServer {
   heard(rcode: number, tookMs: number): void {
     this.checked(tookMs);
     this.#metrics.countReply(rcode, tookMs);
+    this.record.latency.add(tookMs);
     if (!this.#retired) this.#metrics.showRoundTrip(this.roundTrip.meanMs);
   }
 
   /** Blames the server if nothing arrived since. */
-  failed(sentMs: number): void {
+  failed(sentMs: number, outcome: Outcome & { kind: "failed" | "silent" }): void {
+    const silent = outcome.kind === "silent";
     this.#metrics.count("failures");
+    if (silent) this.#metrics.count("timeouts");
+    this.record.fail(silent ? "i/o timeout" : outcome.why, this.engine.nowMs);
     if (this.#heardMs < sentMs) this.#suspect();
+  }
+
+  lost(queries: number, answered: boolean): void {
+    if (this.health.suspect) this.#outage.lost(queries, answered);
+  }
+
+  count(event: ExtraEvent | "timeouts"): void {
+    this.#metrics.count(event);
   }
 
   tcpFailed(): void {
@@ -161,16 +227,60 @@ export class KnownServer implements CheckedServer {
     this.#heardMs = nowMs;
     this.roundTrip.sample(durationMs, nowMs);
     if (!this.#retired) this.#metrics.showUp(true);
+    if (this.health.suspect && !this.#retired) this.#outage.end();
     this.health.heard();
   }
 
-  checkFailed(): void {
+  checkFailed(why: string): void {
     this.#metrics.count("failedChecks");
-    if (this.health.down && !this.#retired) this.#metrics.showUp(false);
+    this.record.fail(`health check: ${why}`, this.engine.nowMs);
+    if (this.health.down && !this.#retired) {
+      this.#metrics.showUp(false);
+      this.#outage.down(why);
+    }
   }
 
   #watchAt(dueMs: number): void {
     this.engine.timers.set(this.#watch, dueMs);
+  }
+
+  #checkUnused(): void {
+    this.engine.timers.set(this.#checks, this.engine.nowMs + CHECK_MS);
+    this.health.measure();
+  }
+
+  #learnt(nowMs: number): Learnt {
+    const { cookie, connections: { habits, size }, record } = this;
+    const known = this.roundTrip.known;
+    const encrypted = this.endpoint.tls !== null;
+    const limit = habits.limit(nowMs);
+    return {
+      edns: this.#edns,
+      cookies: encrypted || cookie.learnt === "off" ? "off" : known ? cookie.learnt : null,
+      case: this.#caseOf(nowMs),
+      streams: record.streams,
+      connections: {
+        open: size,
+        pipelines: habits.concurrent,
+        singleUse: habits.isSingleUse(nowMs),
+        limit: limit === Infinity ? null : limit,
+      },
+      looping: this.looping,
+    };
+  }
+
+  get #edns(): Learnt["edns"] {
+    const { form, knowsEdns } = this.ladder;
+    if (form === FORM.OPTIONS) return knowsEdns ? "options" : null;
+    return form === FORM.EDNS ? "alone" : "none";
+  }
+
+  #caseOf(nowMs: number): Learnt["case"] {
+    const { spelling, record } = this;
+    if (!spelling.enabled) return "off";
+    if (!spelling.isMixed(nowMs)) return "changed";
+    if (spelling.needsTcp(nowMs)) return "tcp";
+    return record.keptCase ? "kept" : null;
   }
 
   #suspect(): void {

@@ -41,6 +41,11 @@ export class EdnsLadder {
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
   #rotated: number = FORM.PLAIN;
 
+  /** The fullest form that is answered. */
+  get form(): number {
+    return this.#form;
+  }
+
   /** `again`: unanswered before. */
   next(nowMs: number, patienceMs: number, again: boolean): number {
     // One unanswered name must not cost others their DNSSEC records.

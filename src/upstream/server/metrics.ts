@@ -1,6 +1,7 @@
 import { rcodeText } from "../../dns/mnemonics.ts";
 import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
+import type { ServerCounts } from "../details.ts";
 
 /** Codes with separate series; the rest are "other". */
 const RCODES = 24;
@@ -22,6 +23,20 @@ export class ServerMetrics {
     this.#up = engine.counter("nodens_upstream_up", to);
     this.#counters = countersOf(engine, to, encrypted);
     this.showUp(true);
+  }
+
+  /** Of all groups with this server. */
+  get counts(): ServerCounts {
+    const { replies, failures, timeouts, hedges, hedgesWon, resends } = this.#counters;
+    const of = (index: number) => this.#engine.values[index]!;
+    return {
+      replies: of(replies),
+      failures: of(failures),
+      timeouts: of(timeouts),
+      hedges: of(hedges),
+      hedgesWon: of(hedgesWon),
+      resends: of(resends),
+    };
   }
 
   count(counter: keyof ReturnType<typeof countersOf>): void {
@@ -67,6 +82,10 @@ function countersOf(engine: EngineServices, to: { to: string }, encrypted: boole
   return {
     replies: engine.counter("nodens_upstream_replies_total", to),
     failures: engine.counter("nodens_upstream_failures_total", to),
+    timeouts: engine.counter("nodens_upstream_timeouts_total", to),
+    hedges: engine.counter("nodens_upstream_hedges_total", to),
+    hedgesWon: engine.counter("nodens_upstream_hedges_won_total", to),
+    resends: engine.counter("nodens_upstream_resends_total", to),
     mismatches: engine.counter("nodens_upstream_mismatched_replies_total", to),
     failedChecks: engine.counter("coredns_proxy_healthcheck_failures_total", proxy),
     connectionsFound: engine.counter("coredns_proxy_conn_cache_hits_total", connection),

@@ -17,6 +17,10 @@ export class Spelling {
     this.#enabled = enabled;
   }
 
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
   isMixed(nowMs: number): boolean {
     return this.#enabled && nowMs >= this.#foldsUntilMs;
   }

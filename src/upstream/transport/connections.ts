@@ -69,6 +69,10 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#watch = engine.timers.create((nowMs) => this.#checkLate(nowMs));
   }
 
+  get habits(): ConnectionHabits {
+    return this.#habits;
+  }
+
   get size(): number {
     return this.#connections.all.length;
   }

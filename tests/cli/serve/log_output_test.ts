@@ -45,6 +45,8 @@ Deno.test({
     const [one, two, three] = lines.filter(({ plugin }) => plugin === "log");
     const { time: _, msg, id, duration, port, size, ...rest } = one;
     for (const value of [id, duration, port, size]) assert.equal(typeof value, "number");
+    assert.ok(duration > 0, "the time within a batch is measured");
+    assert.ok(msg.includes(` ${duration.toFixed(9).replace(/0+$/, "")}s`), "in both alike");
     assert.match(msg, /^127\.0\.0\.1:\d+ - \d+ "A IN one\.example\.org\. udp /);
     assert.deepEqual(rest, {
       level: "info",
@@ -80,6 +82,7 @@ Deno.test({
       name: "two.example.org.",
       type: "TXT",
       error: "no next plugin found",
+      queries: 1,
     });
     assert.ok(lines.some(({ plugin, level }) => plugin === "hosts" && level === "warning"));
   },

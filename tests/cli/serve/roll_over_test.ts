@@ -74,7 +74,15 @@ Deno.test({
   name: "an address that is not shared, or shared by another user, is an error",
   ...asRoot,
   fn: async () => {
-    for (const [uid, reusePort] of [["65534", true], ["0", false]] as const) {
+    const foreign = /tcp\): address already in use by a server of user 65534 \(only processes of/;
+    const exclusive = /tcp\): address already in use \(another server listens there: stop it/;
+    for (
+      const [uid, reusePort, fault] of [
+        ["65534", true, foreign],
+        ["65534", false, foreign],
+        ["0", false, exclusive],
+      ] as const
+    ) {
       const { port, start, end } = rollOverRig();
       const options = JSON.stringify({ hostname: "127.0.0.1", port, reusePort });
       const code = `Deno.listen(${options}); console.log("UP"); setTimeout(() => {}, 60000);`;
@@ -86,10 +94,12 @@ Deno.test({
         ready: (output) => output.includes("UP"),
       });
       try {
-        await assert.rejects(
-          start(),
-          /Cannot listen on 127\.0\.0\.1:\d+ \(tcp\): address already in use/,
-        );
+        await assert.rejects(start(), ({ message }: Error) => {
+          assert.match(message, fault);
+          // A process that cannot share is not announced as one that does.
+          assert.equal(/another process is bound to/.test(message), uid === "0", message);
+          return true;
+        });
       } finally {
         await stranger.stop();
         await end();

@@ -87,10 +87,15 @@ const ONE = plane(
   COUNTERS,
   new Map([
     [keyOf(0), [
-      { to: "192.0.2.53:53", state: "up", rttMs: 2 },
-      { to: "192.0.2.54:53", state: "down", rttMs: null },
+      { to: "192.0.2.53:53", state: "up", rttMs: 2, forced: null },
+      { to: "192.0.2.54:53", state: "down", rttMs: null, forced: null },
     ]],
-    [keyOf(1), [{ to: "tls://192.0.2.55%dns.example.org:853", state: "suspect", rttMs: 12.34 }]],
+    [keyOf(1), [{
+      to: "tls://192.0.2.55%dns.example.org:853",
+      state: "suspect",
+      rttMs: 12.34,
+      forced: null,
+    }]],
   ]),
 );
 
@@ -130,8 +135,8 @@ Deno.test("status: listeners, zones and their figures are listed", () => {
   assert.deepEqual(blocks[0]!.forwards, [{
     from: ".",
     upstreams: [
-      { to: "192.0.2.53:53", state: "up", rttMs: 2, replies: 30, failures: 0 },
-      { to: "192.0.2.54:53", state: "down", rttMs: null, replies: 0, failures: 4 },
+      { to: "192.0.2.53:53", state: "up", rttMs: 2, forced: null, replies: 30, failures: 0 },
+      { to: "192.0.2.54:53", state: "down", rttMs: null, forced: null, replies: 0, failures: 4 },
     ],
   }]);
   assert.equal(blocks[1]!.cache!.hitRatio, null);
@@ -147,8 +152,8 @@ Deno.test("status: several data planes show their sums, worst state and mean tim
   const other = plane(
     COUNTERS,
     new Map([[keyOf(0), [
-      { to: "192.0.2.53:53", state: "suspect" as const, rttMs: 4 },
-      { to: "192.0.2.54:53", state: "up" as const, rttMs: 9 },
+      { to: "192.0.2.53:53", state: "suspect" as const, rttMs: 4, forced: null },
+      { to: "192.0.2.54:53", state: "up" as const, rttMs: 9, forced: null },
     ]]]),
   );
   const hung = plane(COUNTERS, null, { heartbeatAgeMs: 4000, restarts: 2 });
@@ -156,8 +161,8 @@ Deno.test("status: several data planes show their sums, worst state and mean tim
   assert.equal(status.queries.udp, 300);
   assert.equal(status.blocks[0]!.cache!.success.entries, 120);
   assert.deepEqual(status.blocks[0]!.forwards[0]!.upstreams, [
-    { to: "192.0.2.53:53", state: "suspect", rttMs: 3, replies: 90, failures: 0 },
-    { to: "192.0.2.54:53", state: "down", rttMs: 9, replies: 0, failures: 12 },
+    { to: "192.0.2.53:53", state: "suspect", rttMs: 3, forced: null, replies: 90, failures: 0 },
+    { to: "192.0.2.54:53", state: "down", rttMs: 9, forced: null, replies: 0, failures: 12 },
   ]);
   assert.deepEqual(status.dataPlanes[2], { answers: false, heartbeatAgeMs: 4000, restarts: 2 });
 });
@@ -224,6 +229,11 @@ const TEXTS: { title: string; changes: (status: Status) => void; has: RegExp }[]
     title: "the first seconds",
     changes: (status) => status.uptimeSeconds = 0,
     has: /up for 0s,/,
+  },
+  {
+    title: "upstreams that are set by hand",
+    changes: (status) => status.blocks[0]!.forwards[0]!.upstreams[1]!.forced = "down",
+    has: / 192\.0\.2\.54:53 +down \(down by hand\) +-/,
   },
 ];
 

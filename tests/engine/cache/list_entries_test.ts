@@ -26,6 +26,7 @@ function start(
 }
 
 const COMMON = {
+  upstream: "10.0.0.1:53",
   ...{ block: ".", name: "www.example.org.", class: "IN", type: "A", kind: "answer" },
   ...{ rcode: "NOERROR", stale: false, uses: 0, dnssecOk: false, checkingDisabled: false },
 };

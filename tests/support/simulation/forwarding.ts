@@ -109,7 +109,12 @@ export const checksOf = (simulation: Simulation, address: string) =>
 export function deliver(
   simulation: Simulation,
   addresses: readonly string[],
-  { position = 1, ...update }: { position?: number; policy?: string; readTimeoutMs?: number } = {},
+  { position = 1, ...update }: {
+    position?: number;
+    policy?: string;
+    readTimeoutMs?: number;
+    forced?: Record<string, "up" | "down">;
+  } = {},
 ): void {
   simulation.engine.blocks.deliver(0, position, {
     upstreams: addresses.map((address) => ({

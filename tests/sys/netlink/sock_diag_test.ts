@@ -25,7 +25,7 @@ Deno.test("sock_diag: a socket is decoded, and a truncated one is an error", () 
       "00000000 00000000 00000000 00000000 02000000 0100000000000080" +
       "00000000 00000000 00000000 e8030000 39300000",
   );
-  const { local, peer, cookie } = decodeSocket(body);
+  const { local, peer, cookie, uid } = decodeSocket(body);
   assert.deepEqual([local.family, local.hostname(), local.port, local.scope], [
     4,
     "127.0.0.1",
@@ -34,6 +34,7 @@ Deno.test("sock_diag: a socket is decoded, and a truncated one is an error", () 
   ]);
   assert.deepEqual([peer.hostname(), peer.port], ["0.0.0.0", 0]);
   assert.equal(cookie, 0x8000000000000001n);
+  assert.equal(uid, 1000);
   for (let length = 0; length < body.length; length++) {
     assert.throws(() => decodeSocket(body.subarray(0, length)), RangeError);
   }
@@ -52,6 +53,7 @@ Deno.test({
         listSockets([{ family, kind, port: (socket.addr as Deno.NetAddr).port, states: [state] }]);
       const [listening, ...more] = list("tcp", tcp, SOCKET_STATE.LISTEN);
       assert.deepEqual([listening?.local.hostname(), more], [hostname, []]);
+      assert.equal(listening?.uid, Deno.uid());
       assert.equal(list("udp", udp, SOCKET_STATE.CLOSE)[0]?.local.hostname(), hostname);
       assert.deepEqual(list("tcp", tcp, SOCKET_STATE.SYN_RECV), []);
       assert.deepEqual(list("udp", udp, SOCKET_STATE.ESTABLISHED), []);

@@ -50,6 +50,11 @@ export class Entries {
     return this.table[row + ROW.TTL]!;
   }
 
+  /** In seconds. */
+  ageOf(row: number, now: number): number {
+    return ((now - this.table[row + ROW.STORED]!) / 10) | 0;
+  }
+
   /** As `remainingOf`, inlined for the hit path. */
   remaining(row: number, now: number): number {
     const rows = this.table;
