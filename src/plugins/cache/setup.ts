@@ -10,7 +10,7 @@ import { quote } from "../../corefile/quote.ts";
 import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
-import { checkKeep, describeKeep, readKeep } from "./setup_keep.ts";
+import { answeredElsewhere, checkKeep, describeKeep, readKeep } from "./setup_keep.ts";
 import { checkSearchCut, hiddenBySearchCut, readSearchCut } from "./setup_search_cut.ts";
 import { readServeStale } from "./setup_stale.ts";
 
@@ -46,7 +46,7 @@ export const cacheSetup: PluginSetup = {
 };
 
 /** Divides memory among caches; reports shared files. */
-function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): void {
+function completeCaches({ config, uses, fault, warn }: WholeConfig<CacheOptions>): void {
   const places = new Map<string, string>();
   for (const { block, line, options } of uses) {
     const { file } = block;
@@ -55,6 +55,7 @@ function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): voi
     }
     const hider = hiddenBySearchCut(options, block);
     if (hider !== null) fault({ file, line }, hider);
+    for (const text of answeredElsewhere(options, block, config)) warn({ file, line }, text);
     const path = options.persist?.file;
     if (path === undefined) continue;
     const other = places.get(path);

@@ -1,3 +1,4 @@
+import type { BlockConfig, Config } from "../../config/types.ts";
 import type { Dispenser } from "../../corefile/dispenser.ts";
 import { quote } from "../../corefile/quote.ts";
 import { TYPE } from "../../dns/constants.ts";
@@ -86,4 +87,28 @@ export function checkKeep(options: CacheOptions, { tokens, zones }: Controller):
 /** `api.example.org. (A, AAAA)`. */
 export function describeKeep({ name, types }: PinnedName): string {
   return `${name} (${types.map(typeText).join(", ")})`;
+}
+
+/** What is wrong with names that clients ask another server block for. */
+export function answeredElsewhere(
+  { keep = [], searchCut = [] }: CacheOptions,
+  block: BlockConfig,
+  { blocks, listeners }: Config,
+): string[] {
+  const own = blocks.indexOf(block);
+  const served = listeners.filter(({ zones }) => zones.some((zone) => zone.block === own));
+  const names = [
+    ...keep.map(({ name }) => ["keep", name] as const),
+    ...searchCut.map((zone) => ["search_cut", zone] as const),
+  ];
+  return names.flatMap(([option, name]) => {
+    for (const { zones } of served) {
+      const [best] = zones.filter(({ zone }) => isWithin(name, zone))
+        .toSorted((a, b) => b.zone.length - a.zone.length);
+      if (best === undefined || best.block === own) continue;
+      const what = `${option}: ${quote(name)} is answered by the server block of ${best.zone}`;
+      return [`${what}, so it has no effect here (move it there)`];
+    }
+    return [];
+  });
 }

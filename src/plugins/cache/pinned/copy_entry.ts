@@ -26,7 +26,7 @@ export function copyEntry(
     const ttl = Math.min(dropped[name].ttlOf(row), options[name].maxTtlSeconds);
     const copy = to[name].insert(question, response, response.flags, ttl, now);
     if (copy < 0) continue;
-    const storedAt = now - dropped[name].ageOf(row, then);
+    const storedAt = now - dropped[name].tenthsOld(row, then);
     to[name].restore(copy, { storedAt, hits: 0, state: 0 });
     to[name].pin(copy);
   }

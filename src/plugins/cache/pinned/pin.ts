@@ -69,7 +69,7 @@ export class Pin {
     const isAnswer = answer >= 0 && success.hasAnswer(answer);
     // `serve_stale_policy` keeps both; the newer one counts.
     const newer = denied < 0 ||
-      (isAnswer && success.ageOf(answer, now) < denial.ageOf(denied, now));
+      (isAnswer && success.tenthsOld(answer, now) < denial.tenthsOld(denied, now));
     if (isAnswer && newer) {
       if (denied >= 0) denial.unpin(denied);
       this.#take(success, answer, now);

@@ -1,16 +1,15 @@
-import { CLASS, EDE, FLAG, HEADER_SIZE, RCODE, TYPE } from "../../../dns/constants.ts";
+import { CLASS, HEADER_SIZE, TYPE } from "../../../dns/constants.ts";
 import { KIND } from "../../../dns/response_scan.ts";
 import { type Chain, Exchange } from "../../../engine/exchange/exchange.ts";
 import type { EngineServices, HandlerEnvironment } from "../../../engine/handler.ts";
 import { Memory } from "../../../engine/memory.ts";
 import { copyFolded } from "../../../engine/question/fold.ts";
 import { readStoredQuestion } from "../../../engine/question/read.ts";
-import { readRecords, writeRecords } from "../../../engine/response/records.ts";
-import { Response } from "../../../engine/response/response.ts";
-import { ResponseRewriter } from "../../../engine/response/rewriter.ts";
+import type { Response } from "../../../engine/response/response.ts";
 import type { Timer } from "../../../engine/timers.ts";
 import type { CacheContent } from "../content.ts";
 import { type Ancestors, ClusterZone } from "./cluster_zone.ts";
+import { Denials } from "./denials.ts";
 import { KnownNames } from "./known_names.ts";
 import { type Finding, Probes } from "./probes.ts";
 import { Trust, TRUST_STATES } from "./trust.ts";
@@ -19,8 +18,6 @@ import { Trust, TRUST_STATES } from "./trust.ts";
 const POPULATED_MS = 3_600_000;
 /** For which a name is not asked for again after a failure. */
 const FAILED_MS = 10_000;
-/** Share of its TTL that is left when a denial in use is refreshed, and at least a second. */
-const REFRESH_SHARE = 0.1;
 const COUNT_MS = 5000;
 const FINDINGS = ["denied", "exists", "failed"] as const;
 
@@ -51,9 +48,7 @@ export class SearchCut {
   readonly #populated: KnownNames;
   readonly #found: Ancestors = { at: new Uint32Array(2), count: 0 };
   readonly #ancestor = new Exchange(new Memory(HEADER_SIZE + 256 + 4));
-  readonly #denial = new Response(new Memory(8));
-  readonly #answer = new Response(new Memory(8));
-  readonly #rewriter = new ResponseRewriter();
+  readonly #denials: Denials;
   readonly #timer: Timer;
   readonly #counters: ReturnType<typeof makeCounters>;
   #stopped = false;
@@ -64,6 +59,7 @@ export class SearchCut {
     this.#engine = engine;
     this.#listener = served[0]?.listener ?? 0;
     this.#ecs = ecs;
+    this.#denials = new Denials(content, engine);
     this.#probes = new Probes(engine, { position, flushes: content.flushes });
     this.#trusts = clusters.map((zone) => new Trust(new ClusterZone(zone), engine, this.#probes));
     for (const trust of this.#trusts) {
@@ -109,13 +105,10 @@ export class SearchCut {
     for (let i = 0; i < this.#found.count; i++) {
       const ancestor = this.#read(exchange, this.#found.at[i]!);
       if (!this.#cuts.has(ancestor.hash, nowMs)) continue;
-      const remaining = this.#remaining(ancestor, now);
-      if (remaining <= 0 || !this.#synthesize(exchange, remaining, now)) continue;
+      const remaining = this.#denials.find(ancestor, now);
+      if (remaining === 0 || !this.#denials.answer(exchange, remaining, now)) continue;
       values[this.#counters.answers]!++;
-      const { denial } = this.#content;
-      const row = denial.find(ancestor, now);
-      const due = Math.max(1, REFRESH_SHARE * (row < 0 ? 0 : denial.ttlOf(row)));
-      if (remaining <= due) this.#probe(ancestor);
+      if (this.#denials.isDue) this.#probe(ancestor);
       return true;
     }
     return false;
@@ -163,37 +156,6 @@ export class SearchCut {
     return ancestor;
   }
 
-  /** Seconds left of the denial; 0 for none. Also reads it. */
-  #remaining(ancestor: Exchange, now: number): number {
-    const { denial } = this.#content;
-    const row = denial.find(ancestor, now);
-    if (row < 0 || denial.rcodeOf(row) !== RCODE.NXDOMAIN || denial.hasAnswer(row)) return 0;
-    if (this.#content.prefersPositive && this.#content.hasPositive(ancestor, now)) return 0;
-    denial.read(row, this.#denial);
-    return denial.remaining(row, now);
-  }
-
-  #synthesize(exchange: Exchange, remaining: number, now: number): boolean {
-    const records = readRecords(this.#denial);
-    const soa = records?.filter(({ section, type }) =>
-      section === "authority" && type === TYPE.SOA
-    );
-    if (soa === undefined || soa.length !== 1) return false;
-    const { writer } = this.#engine;
-    writer.begin(exchange, RCODE.NXDOMAIN, FLAG.AA);
-    const response = Object.assign(this.#answer, writeRecords(writer, exchange, soa));
-    this.#rewriter.compress(response, exchange.qnameLength);
-    response.kind = KIND.NXDOMAIN;
-    response.ttlSeconds = remaining;
-    // The next query for it is a hit.
-    this.#engine.clientBucket(exchange);
-    this.#content.denial.insert(exchange, response, response.flags, remaining, now);
-    response.cached = true;
-    exchange.response = response;
-    exchange.extendedError = EDE.SYNTHESIZED;
-    return true;
-  }
-
   /** The names above exist, and so does this one: it may have got records of another type. */
   #populate(exchange: Exchange): void {
     const { nowMs } = this.#engine;
@@ -218,7 +180,7 @@ export class SearchCut {
     for (let i = 0; i < this.#found.count; i++) {
       const ancestor = this.#read(exchange, this.#found.at[i]!);
       if (this.#populated.has(ancestor.hash, nowMs)) continue;
-      const remaining = this.#remaining(ancestor, now);
+      const remaining = this.#denials.find(ancestor, now);
       if (remaining > 0) this.#cut(ancestor, remaining);
       else this.#probe(ancestor);
       return;
@@ -234,7 +196,7 @@ export class SearchCut {
     const { nowMs, values } = this.#engine;
     values[this.#counters[finding]]!++;
     if (finding === "denied") {
-      const remaining = this.#remaining(question, this.#content.now(nowMs));
+      const remaining = this.#denials.find(question, this.#content.now(nowMs));
       if (remaining > 0) this.#cut(question, remaining);
     } else {
       this.#cuts.remove(question.hash);

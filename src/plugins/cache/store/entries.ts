@@ -82,7 +82,7 @@ export class Entries {
   }
 
   /** In tenths of a second. */
-  ageOf(row: number, now: number): number {
+  tenthsOld(row: number, now: number): number {
     return now - this.table[row + ROW.STORED]!;
   }
 
