@@ -3,13 +3,22 @@ import { KIND } from "../../../dns/response_scan.ts";
 import type { Exchange } from "../../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../../engine/handler.ts";
 import { Memory } from "../../../engine/memory.ts";
-import { readRecords, writeRecords } from "../../../engine/response/records.ts";
+import { type MessageRecord, readRecords, writeRecords } from "../../../engine/response/records.ts";
 import { Response } from "../../../engine/response/response.ts";
 import { ResponseRewriter } from "../../../engine/response/rewriter.ts";
 import type { CacheContent } from "../content.ts";
 
 /** Share of its TTL that is left when a denial in use is refreshed, and at least a second. */
 const REFRESH_SHARE = 0.1;
+/** Reading one costs ten times the rest of an answer; few are in use at a time. */
+const READ_DENIALS = 64;
+
+/** SOA record of a denial; null without exactly one. */
+interface ReadDenial {
+  readonly hash: number;
+  readonly storedAt: number;
+  readonly soa: readonly MessageRecord[] | null;
+}
 
 /** Denials in a cache, as answers for names below. */
 export class Denials {
@@ -18,6 +27,9 @@ export class Denials {
   readonly #denial = new Response(new Memory(8));
   readonly #answer = new Response(new Memory(8));
   readonly #rewriter = new ResponseRewriter();
+  readonly #read = new Array<ReadDenial | null>(READ_DENIALS).fill(null);
+  #hash = 0;
+  #storedAt = 0;
   #ageSeconds = 0;
   /** Of the denial that `find` has found. */
   isDue = false;
@@ -38,15 +50,15 @@ export class Denials {
     this.isDue = remaining <= Math.max(1, REFRESH_SHARE * denial.ttlOf(row));
     denial.read(row, this.#denial);
     this.#ageSeconds = denial.ageOf(row, now);
+    this.#hash = question.hash;
+    this.#storedAt = now - denial.tenthsOld(row, now);
     return remaining;
   }
 
   /** Answers with the SOA record of the denial that was found; stores the answer. */
   answer(exchange: Exchange, remaining: number, now: number): boolean {
-    const soa = readRecords(this.#denial)?.filter(({ section, type }) =>
-      section === "authority" && type === TYPE.SOA
-    );
-    if (soa === undefined || soa.length !== 1) return false;
+    const soa = this.#soa();
+    if (soa === null) return false;
     const { writer } = this.#engine;
     writer.begin(exchange, RCODE.NXDOMAIN, FLAG.AA);
     // The writer's own response must stay where it is.
@@ -62,5 +74,19 @@ export class Denials {
     exchange.response = response;
     exchange.extendedError = EDE.SYNTHESIZED;
     return true;
+  }
+
+  #soa(): ReadDenial["soa"] {
+    const slot = this.#hash & (READ_DENIALS - 1);
+    const known = this.#read[slot] ?? null;
+    if (known !== null && known.hash === this.#hash && known.storedAt === this.#storedAt) {
+      return known.soa;
+    }
+    const found = readRecords(this.#denial)?.filter(({ section, type }) =>
+      section === "authority" && type === TYPE.SOA
+    );
+    const soa = found?.length === 1 ? found : null;
+    this.#read[slot] = { hash: this.#hash, storedAt: this.#storedAt, soa };
+    return soa;
   }
 }
