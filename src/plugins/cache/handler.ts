@@ -182,6 +182,7 @@ class CacheHandler implements Handler {
     if (all) this.#content.drop();
     else (this.#sweep ??= new ZoneSweep(this.#content, this.#engine)).forget(zone);
     this.#searchCut?.forget();
+    this.#pinned?.retry();
     this.#metrics.publish();
     this.#engine.log("info", `plugin/cache: ${why}: its answers are forgotten`);
   }

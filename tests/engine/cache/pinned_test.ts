@@ -392,10 +392,13 @@ Deno.test("a stale pinned entry is looked up and flushed", async () => {
     entryText(structuredClone(found!) as CachedEntry),
     /api\.example\.org\. A: stale, \d+ s old, kept, /,
   );
+  world.run(20_000);
   assert.equal((await verbs.flush({ name: NAME })).stale, 1);
   assert.equal(world.told(), "SERVFAIL");
-  world.run(1000);
+  const before = world.count("nodens_cache_pinned_failures_total");
+  world.run(1100);
   assert.equal(world.pinned(), "0 0 1");
+  assert.ok(world.count("nodens_cache_pinned_failures_total") > before);
 });
 
 for (const [options, left] of [["", "192.0.2.2"], ["keep_on_change", "192.0.2.1"]] as const) {
@@ -409,3 +412,12 @@ for (const [options, left] of [["", "192.0.2.2"], ["keep_on_change", "192.0.2.1"
     assert.equal(world.pinned(), "2 0 0");
   });
 }
+
+Deno.test("a name that failed is asked for at once when all servers are replaced", () => {
+  const world = new World(`keep ${NAME}`, failing);
+  world.simulation.upstream("10.0.0.2:53", onlyA("192.0.2.2"));
+  world.run(600_000);
+  deliver(world.simulation, ["10.0.0.2"]);
+  world.run(500);
+  assert.equal(world.pinned(), "2 0 0");
+});

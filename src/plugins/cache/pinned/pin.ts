@@ -55,6 +55,12 @@ export class Pin {
     this.#nextMs = this.#pinned ? 0 : nowMs + 1000 * (this.#remaining - this.#leadSeconds);
   }
 
+  /** Ends the pause after failures. */
+  retry(): void {
+    this.#pauseMs = 0;
+    this.#nextMs = 0;
+  }
+
   /** @param draw - in [0, 1) */
   fail(nowMs: number, draw: number): void {
     this.#pauseMs = Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.first, 2 * this.#pauseMs));
@@ -77,6 +83,9 @@ export class Pin {
       if (answer >= 0) success.unpin(answer);
       this.#take(denial, denied, now);
     } else {
+      // Not evicted, so flushed.
+      if (this.#pinned) this.retry();
+      this.#pinned = false;
       this.state = "missing";
       this.#remaining = this.#leadSeconds = 0;
     }

@@ -90,6 +90,12 @@ export class PinnedNames {
     for (const { question } of this.#pins) question.chain = chain;
   }
 
+  /** Other servers may answer what failed. */
+  retry(): void {
+    for (const pin of this.#pins) pin.retry();
+    this.#engine.timers.set(this.#timer, this.#engine.nowMs + START_MS);
+  }
+
   /** Called with each response, once it is stored or not. */
   concluded(exchange: Exchange): void {
     if (this.#stopped) return;
