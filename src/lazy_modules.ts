@@ -26,6 +26,7 @@ import "./cli/status/text.ts";
 import "./control/endpoints/endpoints.ts";
 import "./control/observe/top_source.ts";
 import "./control/operator/open.ts";
+import "./control/page/page.ts";
 import "./follow/host_watch.ts";
 import "./node/conntrack.ts";
 import "./node/interface/interface.ts";

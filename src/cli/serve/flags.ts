@@ -27,6 +27,11 @@ export const SERVE_FLAGS = {
   pidfile: text("FILE", "write the process id to this file"),
   control: text("PATH", "socket for flush, lookup and other commands; auto or off", "auto"),
   top: choice("SWITCH", ["on", "off"], "keep what top and watch show; off: observe no queries"),
+  page: choice(
+    "WHO",
+    ["own", "local", "off"],
+    "who sees all of the page beside the metrics: own: root and this user, or all local users",
+  ),
   plugins: boolean("list the plugins and exit"),
   version: boolean("print the version and exit"),
   workers: number("NUMBER", 1, "data planes that share the ports", { min: 1, max: 64 }),

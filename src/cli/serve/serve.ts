@@ -122,6 +122,8 @@ async function serve(
   const manager = new ServiceManager({ log: logger.log });
   const looped = Promise.withResolvers<number>();
   let server: Server;
+  const corefileText = () => ({ file: loaded.config.file, text: corefile.source.text });
+  let served = corefileText();
   const role = await makeNodeRole(context, () => server.checks);
   const addresses = driver === "linux"
     ? SharedAddresses.wanted(loaded.config.listeners, logger.log)
@@ -149,6 +151,9 @@ async function serve(
         isBeside,
         optional: node.localIps.length > 0,
       }),
+      ...values.page !== "off" && {
+        page: { audience: values.page, corefile: () => served },
+      },
       build: { version: VERSION, deno: Deno.version.deno },
       onDead: (why) => output.die(`${why}; ending the process so that it is restarted`, 3),
       onHarm: (why) => {
@@ -167,7 +172,10 @@ async function serve(
   surviveErrors({ registry, log: logger.log });
   const reloader = new Reloader({
     source: corefile.source,
-    apply: (next) => server.change(next),
+    async apply(next) {
+      await server.change(next);
+      served = corefileText();
+    },
     log: logger.log,
     registry,
     onStart: () => manager.reloading(),
