@@ -10,6 +10,7 @@ import {
 } from "../../support/messages/messages.ts";
 import { CacheWorld, dataOf, failing } from "../../support/simulation/cache_world.ts";
 import { CacheVerbs } from "../../support/simulation/cache_verbs.ts";
+import { seeded } from "../../support/run/random.ts";
 import { deliver } from "../../support/simulation/forwarding.ts";
 import { type Behaviour, onlyAnswer } from "../../support/simulation/simulation.ts";
 
@@ -441,3 +442,40 @@ Deno.test("search_cut: other servers are checked again", () => {
   assert.equal(world.told(`w.example.org.shop.svc.${ZONE}`), "NXDOMAIN");
   assert.equal(world.zones("off"), 1);
 });
+
+for (const seed of [1, 2, 3, 4, 5, 6]) {
+  Deno.test(`search_cut: while services come and go, answers are at most a TTL old (seed ${seed})`, () => {
+    const dice = seeded(seed);
+    const pick = <T>(list: readonly T[]) => list[dice() % list.length]!;
+    const world = new World();
+    const namespaces = ["default", "shop", "org", "example"];
+    const labels = ["api", "org", "example", "www", "web-0", "web-1", "com", "svc"];
+    let services = SERVICES;
+    const history = [{ atMs: world.simulation.nowMs, truth: cluster({ services }) }];
+    const rcodeIn = (truth: Behaviour, name: string): string => {
+      const query = decode(queryBytes({ name }));
+      const [reply] = truth(query, "udp") as { bytes: Uint8Array }[];
+      return decode(reply!.bytes).rcode;
+    };
+    for (let i = 0; i < 1500; i++) {
+      if (dice() % 40 === 0) {
+        const one = `${pick(labels)}.${pick(namespaces)}`;
+        const others = services.filter((other) => other !== one);
+        services = others.length < services.length ? others : [...services, one];
+        if (!services.includes("kubernetes.default")) services = [...services, SERVICES[0]!];
+        world.behaviour = cluster({ services });
+        history.push({ atMs: world.simulation.nowMs, truth: world.behaviour });
+      }
+      const above = Array.from({ length: dice() % 4 }, () => pick(labels));
+      const suffix = pick(["", "svc", ...namespaces.map((one) => `${one}.svc`)]);
+      const name = [...above, suffix, ZONE].filter((part) => part !== "").join(".");
+      const answer = world.ask({ name, type: pick(["A", "A", "AAAA"]) }, { waitMs: 20 });
+      const sinceMs = world.simulation.nowMs - 31_000;
+      const valid = history.filter((_, at) => (history[at + 1]?.atMs ?? Infinity) > sinceMs);
+      const rcodes = valid.map(({ truth }) => rcodeIn(truth, name));
+      assert.ok(rcodes.includes(answer.rcode), `${name}: ${answer.rcode}, not ${rcodes}`);
+      world.run(dice() % 1500);
+    }
+    assert.ok(world.answers > 100, `${world.answers}`);
+  });
+}

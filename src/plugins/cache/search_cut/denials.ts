@@ -61,7 +61,7 @@ export class Denials {
     if (soa === null) return false;
     const { writer } = this.#engine;
     writer.begin(exchange, RCODE.NXDOMAIN, FLAG.AA);
-    // The writer's own response must stay where it is.
+    // The writer uses its own response again.
     const response = Object.assign(this.#answer, writeRecords(writer, exchange, soa));
     this.#rewriter.compress(response, exchange.qnameLength);
     response.kind = KIND.NXDOMAIN;
