@@ -23,6 +23,8 @@ import "./cli/shell/man.ts";
 import "./cli/shell/scripts.ts";
 import "./cli/status/status.ts";
 import "./cli/status/text.ts";
+import "./control/clients/kubelet_source.ts";
+import "./control/clients/open.ts";
 import "./control/endpoints/endpoints.ts";
 import "./control/observe/top_source.ts";
 import "./control/operator/open.ts";

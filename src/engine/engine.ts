@@ -24,6 +24,7 @@ import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
 import type { Io } from "./io.ts";
 import { Memory } from "./memory.ts";
+import { ClientGroups } from "./observe/client_groups.ts";
 import { Observer } from "./observe/observer.ts";
 import type { ObserveRequest } from "./observe/requests.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
@@ -103,6 +104,8 @@ export class Engine implements EngineServices {
   readonly #observer: Observer | null;
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
+  /** Null unless clients have names (`-clients`). */
+  #groups: ClientGroups | null = null;
 
   constructor(options: EngineOptions) {
     const { counters } = options;
@@ -130,6 +133,17 @@ export class Engine implements EngineServices {
     this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     this.streams.configure(config);
+  }
+
+  /** Sets the names of clients (`ClientTable`); returns the buffer of the previous ones. */
+  nameClients(table: ArrayBuffer): ArrayBuffer | null {
+    const before = this.#groups?.replace(table) ?? null;
+    this.#groups ??= new ClientGroups(this, table);
+    return before;
+  }
+
+  clientName(exchange: Exchange): string {
+    return this.#groups === null || exchange.internal ? "" : this.#groups.nameOf(exchange);
   }
 
   /** Null unless queries are observed. */
@@ -332,6 +346,7 @@ export class Engine implements EngineServices {
   #ended(exchange: Exchange, sizeBytes: number): void {
     // The observer may note what was counted before.
     if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
+    if (this.#groups !== null) this.#groups.count(exchange, sizeBytes);
     if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
   }
 

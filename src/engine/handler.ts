@@ -98,6 +98,8 @@ export interface EngineServices {
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;
   localAddress(exchange: Exchange, target: Address): void;
+  /** Name of its client (`-clients`), "" if unknown or off. Allocates. */
+  clientName(exchange: Exchange): string;
   /** `fields` only if `logsFields`. */
   readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;
   readonly logsFields: boolean;

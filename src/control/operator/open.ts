@@ -29,7 +29,8 @@ export async function openControl(
   if (http === null || !mayWrite()) return null;
   // Own scheduler: crowds at other endpoints must not keep operators waiting.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
-  const observing = observeVerbs({ planes: server.planes, top: () => server.top(), clock });
+  const { planes, nameClient } = server;
+  const observing = observeVerbs({ planes, top: () => server.top(), nameClient, clock });
   const targets = verbTargets([...processVerbs(process, clock), ...observing, ...verbs], {
     config: () => server.config,
     log,

@@ -31,6 +31,8 @@ export interface StartMessage {
   places: CounterSeries[];
   deliveries: Delivery[];
   checks: CheckPlan | null;
+  /** Names of clients (`ClientTable`). */
+  clients: ArrayBuffer | null;
 }
 
 /** Request to a data plane, answered by `answered` with its id. */
@@ -61,6 +63,7 @@ export type ControlMessage =
   | { type: "serve"; sockets: BoundSocket[] }
   | { type: "lane"; lane: LaneState }
   | { type: "debug"; debug: boolean }
+  | { type: "clients"; table: ArrayBuffer }
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };
 

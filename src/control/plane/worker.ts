@@ -1,4 +1,5 @@
 /** The data plane's thread. Its loop blocks; an eventfd interrupts it for messages. */
+import { releaseBuffer } from "../../base/transfer.ts";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Memory } from "../../engine/memory.ts";
@@ -139,7 +140,8 @@ class DataPlaneThread {
   }
 
   #attach(driver: Driver): void {
-    const { shared, logsFields, observes, files, lane, deliveries, checks } = this.#message;
+    const { shared, logsFields, observes, files, lane, deliveries, checks, clients } =
+      this.#message;
     this.#driver = driver;
     const engine = new Engine({
       io: driver,
@@ -160,6 +162,7 @@ class DataPlaneThread {
     driver.attach(engine);
     driver.attachLane(lane.link, lane.why);
     this.#configure(this.#config, deliveries);
+    if (clients !== null) engine.nameClients(clients);
     this.#selfCheck = new SelfCheck({
       timers: engine.timers,
       nowMs: () => engine.nowMs,
@@ -228,6 +231,11 @@ class DataPlaneThread {
       case "debug":
         this.#log.debug = message.debug;
         return;
+      case "clients": {
+        const before = engine.nameClients(message.table);
+        if (before !== null) releaseBuffer(before);
+        return;
+      }
       case "ask": {
         const { id, block, position, request } = message;
         return this.#answer(
