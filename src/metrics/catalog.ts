@@ -39,6 +39,12 @@ counter nodens_cache_refresh_saved_total{server,zones} Entries refreshed before 
 counter nodens_cache_malformed_entries_total{server,zones} Malformed entries of a persist file, left out.
 gauge nodens_cache_arena_bytes{server,zones} Memory for the messages in the cache.
 gauge nodens_cache_bytes{server,zones} Memory for the messages and tables of the cache.
+gauge nodens_cache_pinned{server,zones,state} Names and types of keep, by state of their answers.
+counter nodens_cache_pinned_failures_total{server,zones} Failed refreshes of names of keep.
+counter nodens_cache_search_cut_answers_total{server,zones} Queries answered by the denial of a name above.
+counter nodens_cache_search_cut_probes_total{server,zones,finding} Names asked for by search_cut.
+gauge nodens_cache_search_cuts{server,zones} Denied names that answer for names below.
+gauge nodens_cache_search_cut_zones{server,zones,state} Zones of search_cut, by trust in their upstream.
 
 counter coredns_forward_healthcheck_broken_total Queries while all upstreams were down.
 counter coredns_forward_max_concurrent_rejects_total Queries refused by max_concurrent.

@@ -204,6 +204,19 @@ export const ALERTS: readonly AlertCase[] = [
     [5, 0],
     "nodens on WHERE answers from stale entries because asking fails",
   ),
+  raise(
+    "NodensPinnedNameFails",
+    [
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="stale"}`, "2x120"),
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="missing"}`, "1x120"),
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="fresh"}`, "5x120"),
+    ],
+    [
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="stale"}`, "0x120"),
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="fresh"}`, "8x120"),
+    ],
+    "nodens on WHERE has no fresh answer for 3 names of keep",
+  ),
   counter(
     "NodensShedsQueries",
     'nodens_queries_shed_total{reason="client"}',
