@@ -4,6 +4,7 @@ import type { Explanation } from "../../engine/explanation.ts";
 import type { ZoneTable } from "../../engine/question/zones.ts";
 import type { CacheContent } from "./content.ts";
 import type { CacheOptions, ServeStaleOptions } from "./options.ts";
+import { PINNED_TTL_SECONDS } from "./stale.ts";
 import type { Store } from "./store/store.ts";
 
 /** State of a cache. */
@@ -16,6 +17,8 @@ export interface CacheView {
   readonly disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
   /** Others wait for a refresh of the entry. */
   readonly verifying: boolean;
+  /** For which `search_cut` denies the name; 0 if it does not. */
+  readonly cutSeconds: number;
 }
 
 /** An entry that a query finds. */
@@ -43,10 +46,14 @@ export function explainCache(exchange: Exchange, view: CacheView): Explanation {
   }
   const negative = { store: denial, row: denial.find(exchange, now) };
   if (isFresh(negative, now)) return explainFresh(exchange, negative, view);
-  if (content.staleSeconds > 0) {
-    const store = content.findStale(exchange, now);
-    if (store !== null) return explainStale(exchange, { store, row: content.staleRow }, view);
+  const store = content.findStale(exchange, now);
+  const stale = store && { store, row: content.staleRow };
+  const isPinned = stale !== null && stale.store.isPinned(stale.row);
+  if (view.cutSeconds > 0 && (stale === null || (stale.store === denial && !isPinned))) {
+    return explainCut(exchange, view);
   }
+  if (stale !== null && isPinned) return explainPinned(exchange, stale, view);
+  if (stale !== null) return explainStale(exchange, stale, view);
   const failure = { store: failures, row: failures.find(exchange, now) };
   if (isFresh(failure, now)) return explainFailure(exchange, failure, view);
   const expired = [positive, negative].find(({ row }) => row >= 0);
@@ -112,6 +119,32 @@ function explainStale(exchange: Exchange, found: Found, view: CacheView): Explan
     };
 }
 
+/** `PinnedNames` refreshes it. */
+function explainPinned(exchange: Exchange, found: Found, view: CacheView): Explanation {
+  const { content, options: { serveStale }, now } = view;
+  const { store, row } = found;
+  const ttlSeconds = serveStale?.responseTtlSeconds ?? PINNED_TTL_SECONDS;
+  content.answer(exchange, store, row, Math.min(ttlSeconds, store.ttlOf(row)));
+  exchange.extendedError = staleError(exchange);
+  const expired = -store.remaining(row, now);
+  return {
+    verdict: "answers",
+    reason: `keeps it: expired ${expired} s ago, good until an upstream answers${
+      sourceText(found, view)
+    } (keep)`,
+    details: detailsOf("stale", found, view),
+  };
+}
+
+function explainCut(exchange: Exchange, { cutSeconds }: CacheView): Explanation {
+  exchange.extendedError = EDE.SYNTHESIZED;
+  return {
+    verdict: "answers",
+    reason: `denies it, for ${cutSeconds} s more: a name above it does not exist (search_cut)`,
+    details: { state: "denied", ttlSeconds: cutSeconds },
+  };
+}
+
 function answerStale(
   exchange: Exchange,
   { store, row }: Found,
@@ -125,8 +158,11 @@ function answerStale(
   const own = store.ttlOf(row);
   const limited = responseTtlSeconds > 0 || !keepTtl;
   content.answer(exchange, store, row, limited ? Math.min(responseTtlSeconds, own) : own);
-  const denied = exchange.response!.rcode === RCODE.NXDOMAIN;
-  exchange.extendedError = denied ? EDE.STALE_NXDOMAIN : EDE.STALE;
+  exchange.extendedError = staleError(exchange);
+}
+
+function staleError({ response }: Exchange): number {
+  return response!.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN : EDE.STALE;
 }
 
 function explainFailure(exchange: Exchange, found: Found, view: CacheView): Explanation {

@@ -160,6 +160,7 @@ class CacheHandler implements Handler {
       inZones: this.#zones === null || this.#zones.match(exchange) !== null,
       disabled: this.#disabled,
       verifying: this.#stale.isVerifying(exchange),
+      cutSeconds: this.#searchCut?.covers(exchange, this.#content.now(this.#engine.nowMs)) ?? 0,
     });
   }
 

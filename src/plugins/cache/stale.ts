@@ -25,7 +25,7 @@ const OFF: ServeStaleOptions = {
 };
 
 /** Of stale answers without `serve_stale` (RFC 8767 section 4). */
-const PINNED_TTL_SECONDS = 30;
+export const PINNED_TTL_SECONDS = 30;
 
 const MAX_SPARE = 256;
 

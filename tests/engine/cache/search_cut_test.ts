@@ -10,6 +10,7 @@ import {
 } from "../../support/messages/messages.ts";
 import { CacheWorld, dataOf, failing } from "../../support/simulation/cache_world.ts";
 import { CacheVerbs } from "../../support/simulation/cache_verbs.ts";
+import { explainIn, stepOf } from "../../support/engine/explained.ts";
 import { seeded } from "../../support/run/random.ts";
 import { deliver } from "../../support/simulation/forwarding.ts";
 import { type Behaviour, onlyAnswer } from "../../support/simulation/simulation.ts";
@@ -143,6 +144,16 @@ Deno.test("search_cut: denials of junk names are answered without the upstream",
   assert.deepEqual(world.asked, []);
   assert.equal(world.answers, 36);
   assert.deepEqual(world.warnings, []);
+});
+
+Deno.test("search_cut: explain names it, and changes nothing", () => {
+  const world = new World().learn();
+  const name = `new.example.org.shop.svc.${ZONE}`;
+  const { verdict, reason } = stepOf(explainIn(world.simulation, { name }), "cache");
+  assert.equal(verdict, "answers");
+  assert.match(reason, /^denies it, for \d+ s more: a name above it does not exist/);
+  assert.equal(world.answers, 0);
+  assert.equal(world.told(name), CUT);
 });
 
 Deno.test("search_cut: an answer has the client's question, the SOA record and its remaining TTL", () => {

@@ -198,6 +198,15 @@ const CASES: Case[] = [
     plugin: "cache",
     line: /^passes: has it stale: .*; it asks first, and serves it .*\(serve_stale verify\)$/,
   },
+  {
+    block: "cache {\nkeep www.example.org\n}",
+    before: then(asked(), later(100), (simulation) => {
+      simulation.upstream("10.0.0.1:53", silent);
+      simulation.run(400_000);
+    }),
+    plugin: "cache",
+    line: /^answers: keeps it: expired \d+ s ago, good until an upstream answers.* \(keep\)$/,
+  },
   { block: "header {\nquery set rd\n}", plugin: "header", line: /^changes: query set rd$/ },
   { block: "header {\nresponse set aa\n}", plugin: "header", line: /^acts: response set aa$/ },
   { block: "minimal", plugin: "minimal", line: /^acts: cuts positive answers/ },

@@ -98,20 +98,23 @@ export class SearchCut {
 
   /** Answers a question below a denied name, and stores the answer. */
   answer(exchange: Exchange, now: number): boolean {
-    if (!this.#mayCut(exchange)) return false;
-    const trust = this.#trustOf(exchange);
-    if (trust?.state !== "on") return false;
-    const { nowMs, values } = this.#engine;
+    const remaining = this.covers(exchange, now);
+    if (remaining === 0 || !this.#denials.answer(exchange, remaining, now)) return false;
+    this.#engine.values[this.#counters.answers]!++;
+    if (this.#denials.isDue) this.#probe(this.#ancestor);
+    return true;
+  }
+
+  /** Seconds for which a name above the question's is denied; 0 for none. Changes nothing. */
+  covers(exchange: Exchange, now: number): number {
+    if (!this.#mayCut(exchange) || this.#trustOf(exchange)?.state !== "on") return 0;
     for (let i = 0; i < this.#found.count; i++) {
       const ancestor = this.#read(exchange, this.#found.at[i]!);
-      if (!this.#cuts.has(ancestor.hash, nowMs)) continue;
+      if (!this.#cuts.has(ancestor.hash, this.#engine.nowMs)) continue;
       const remaining = this.#denials.find(ancestor, now);
-      if (remaining === 0 || !this.#denials.answer(exchange, remaining, now)) continue;
-      values[this.#counters.answers]!++;
-      if (this.#denials.isDue) this.#probe(ancestor);
-      return true;
+      if (remaining > 0) return remaining;
     }
-    return false;
+    return 0;
   }
 
   /** Called with each response of a handler below, once it is stored. */
