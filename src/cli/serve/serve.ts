@@ -1,4 +1,5 @@
 import { systemClock } from "../../base/clock.ts";
+import { doneWithin } from "../../base/deadline.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
 import type { Logger } from "../../control/log/logger.ts";
@@ -93,6 +94,9 @@ function chooseDriver(wanted: DriverKind | "auto", output: ServeOutput): DriverK
   output.logger.log("warning", `using the portable driver, at about four times the CPU: ${why}`);
   return "portable";
 }
+
+/** For operators' requests in flight; those that take longer go on while nodens stops. */
+const ANSWERS_MS = 2000;
 
 interface ServeParts {
   context: NodeContext;
@@ -224,7 +228,7 @@ async function serve(
   const code = await Promise.race([ended.then(() => 0), looped.promise, asked.promise]);
   manager.stopping();
   await Promise.race([server.clients?.stop(), hurried]);
-  await Promise.race([control?.close(), hurried]);
+  await Promise.race([control && doneWithin(control.close(), ANSWERS_MS), hurried]);
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
   await stopServing(server, role, { hurried, logger });
