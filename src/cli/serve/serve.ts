@@ -268,11 +268,11 @@ async function nameClients(
 /** On demand: serving must start fast. */
 async function openControl(
   { control, pidfile }: ServeValues,
-  options: Omit<ControlOptions, "paths">,
+  options: Omit<ControlOptions, "paths" | "wanted">,
 ): Promise<ControlSocket | null> {
   if (control === "off") return null;
   const paths = control === "auto" ? controlPaths(pidfile) : [control];
   if (paths.length === 0) return null;
   const { openControl } = await import("../../control/operator/open.ts");
-  return await openControl({ ...options, paths });
+  return await openControl({ ...options, paths, wanted: control !== "auto" });
 }

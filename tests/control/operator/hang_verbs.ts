@@ -49,6 +49,7 @@ const server = new Server(
 await server.start();
 await openControl({
   paths: [path!],
+  wanted: true,
   server,
   log: logger.log,
   ffi: true,
