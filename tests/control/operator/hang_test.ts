@@ -14,9 +14,12 @@ Deno.test({
         args: ["run", "-A", file, ...ports, `${folder}/control.sock`],
         stderr: "inherit",
       }).output();
-      const silent = "the data plane has not answered within 2000 ms; ask again";
+      const busy = "the data plane has not answered within 2000 ms";
+      const silent = `${busy}; ask again`;
       assert.deepEqual(new TextDecoder().decode(stdout).trim().split("\n").sort(), [
+        `ask?name=example.org: 503 ${busy}`,
         `dump: 200 ${silent}`,
+        `explain?name=example.org: 503 ${busy}`,
         `flush?all=true: 503 ${silent}`,
         `flush?name=example.org: 503 ${silent}`,
         "log?debug=on: 200 answers",

@@ -70,6 +70,8 @@ const VERBS = [
   ["GET", "upstreams"],
   ["GET", "lookup?name=example.org"],
   ["GET", "dump"],
+  ["GET", "explain?name=example.org"],
+  ["POST", "ask?name=example.org"],
   ["POST", "flush?name=example.org"],
   ["POST", "flush?all=true"],
   ["POST", "upstreams/set?to=127.0.0.1&state=down"],
