@@ -52,13 +52,15 @@ export async function printVerb<A>(
 
 async function findSocket(): Promise<string> {
   const paths = controlPaths();
+  let others = "";
   for (const path of paths) {
     const found = await Deno.lstat(path).catch(() => null);
-    // Nobody else's: it would get the command.
-    if (found?.isSocket && (found.uid === 0 || found.uid === Deno.uid() || Deno.uid() === 0)) {
-      return path;
-    }
+    if (!found?.isSocket) continue;
+    if (found.uid === 0 || found.uid === Deno.uid() || Deno.uid() === 0) return path;
+    // It would get the command.
+    others ||= `${path} belongs to user ${found.uid}: only root and that user may ask`;
   }
+  if (others !== "") throw new CommandError(others);
   if (paths.length === 0) {
     throw new CommandError("NODENS_CONTROL is off: name a socket by -control");
   }
