@@ -1,6 +1,9 @@
 /** A second process on the same addresses: both logs, and the persisted cache. */
 import assert from "node:assert/strict";
 import { askUdp } from "../../support/processes/drivers.ts";
+import { request } from "../../control/operator/scene.ts";
+import { eventually } from "../../support/run/eventually.ts";
+import { withFolder } from "../../support/run/folder.ts";
 import { until } from "../../support/run/until.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import { startProcess } from "../../support/processes/process.ts";
@@ -51,6 +54,33 @@ Deno.test({
       await end();
     }
   },
+});
+
+Deno.test({
+  name: "a second process takes the control socket over, and keeps it when the first one stops",
+  ...onLinux,
+  fn: () =>
+    withFolder(async (folder) => {
+      const { start, end } = rollOverRig();
+      const control = `${folder}/control.sock`;
+      const answersAs = (pid: number) =>
+        eventually(async () => {
+          const { text } = await request(control, "/v1/status");
+          assert.equal(JSON.parse(text).pid, pid);
+        });
+      try {
+        const first = await start(["-control", control]);
+        await answersAs(first.pid);
+        const second = await start(["-control", control]);
+        await answersAs(second.pid);
+        assert.equal((await first.stop()).code, 0);
+        await answersAs(second.pid);
+        assert.equal((await second.stop()).code, 0);
+        assert.deepEqual([...Deno.readDirSync(folder)], []);
+      } finally {
+        await end();
+      }
+    }),
 });
 
 Deno.test({
