@@ -5,6 +5,8 @@ import { type LoadedConfig, readConfig } from "../loading/load.ts";
 export interface ConfigSource {
   /** Hexadecimal SHA-512 of Corefile and imports. */
   hash: string;
+  /** The Corefile without its imports, as last read. */
+  text: string;
   /** Throws `CorefileErrors` or a read error; always updates `hash`. */
   read(): Promise<LoadedConfig>;
 }
@@ -18,6 +20,7 @@ export function configSource({ file, text: make, defaultPort, host }: {
 }): ConfigSource {
   const source: ConfigSource = {
     hash: "",
+    text: "",
     async read() {
       const read = new Map<string, string>();
       const view: HostView = {
@@ -30,6 +33,7 @@ export function configSource({ file, text: make, defaultPort, host }: {
       };
       try {
         const text = make?.() ?? readText(file, host);
+        source.text = text;
         read.set("", text);
         const loaded = await readConfig({ file, text, defaultPort }, view);
         for (const path of [...read.keys()]) {

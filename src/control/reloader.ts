@@ -8,7 +8,7 @@ import type { ReloadStatus } from "./endpoints/status.ts";
 
 /** Options of a `Reloader`. */
 export interface ReloaderOptions {
-  source: ConfigSource;
+  source: Pick<ConfigSource, "hash" | "read">;
   /** Rejects, changing nothing, on failure. */
   apply: (loaded: LoadedConfig) => Promise<void>;
   log: (level: LogLevel, line: string) => void;

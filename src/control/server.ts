@@ -11,12 +11,14 @@ import type { Verb } from "../plugins/verbs.ts";
 import { SHARED_BYTES } from "../plugins/companions.ts";
 import { reserveDescriptors } from "../sys/descriptor_limit.ts";
 import { openLibc } from "../sys/libc.ts";
+import type { ClientNames } from "./clients/client_names.ts";
 import { raiseFileLimit } from "../sys/descriptor_limit.ts";
 import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { HttpContext } from "./endpoints/http/connection.ts";
 import { StatusSource } from "./endpoints/status_source.ts";
+import type { Page, PageOptions } from "./page/page.ts";
 import { denoHost } from "./host_deno.ts";
 import type { Logger } from "./log/logger.ts";
 import type { TopSource } from "./observe/top_source.ts";
@@ -57,6 +59,8 @@ export interface ServerOptions extends
   isBeside: () => boolean;
   logger: Logger;
   metricsAddresses: readonly HttpAddress[];
+  /** Absent: no page for operators. */
+  page?: Pick<PageOptions, "audience" | "corefile">;
   build: { version: string; deno: string };
 }
 
@@ -66,6 +70,8 @@ export class Server {
   readonly checks: SelfChecks;
   readonly status: StatusSource;
   readonly tls: TlsThread;
+  /** Null unless clients have names (`-clients`). */
+  clients: ClientNames | null = null;
   readonly #options: ServerOptions;
   readonly #files: FileShares;
   readonly #companions: readonly Companion[];
@@ -73,6 +79,7 @@ export class Server {
   #config: Config;
   #endpoints: Endpoints | null = null;
   #top: Promise<TopSource> | null = null;
+  #page: Promise<Page> | null = null;
   #gate: DeliveryGate;
   #followers: Followers;
   #nextFollowers: Followers | null = null;
@@ -136,10 +143,14 @@ export class Server {
       new TopSource({
         planes: this.planes,
         status: () => this.status.collect(),
+        nameClient: this.nameClient,
         clock: this.#options.clock,
       })
     );
   }
+
+  /** Name of the client at an address; null if it is unknown, or names are not read. */
+  readonly nameClient = (address: string): string | null => this.clients?.nameOf(address) ?? null;
 
   /** Of the endpoints; null before `start`. */
   get http(): HttpContext | null {
@@ -154,7 +165,8 @@ export class Server {
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
-    const { driver, logger, registry, build, metricsAddresses, isBeside, marks } = this.#options;
+    const { driver, logger, registry, build, metricsAddresses, isBeside, marks, page } =
+      this.#options;
     for (const delivery of await this.#followers.prepare()) this.#gate.deliver(delivery);
     this.tls.configure(config);
     const libc = driver === "linux" ? openLibc() : null;
@@ -174,6 +186,7 @@ export class Server {
       metricsAddresses,
       mark: marks.probe,
       status,
+      ...page && { page: () => this.#page ??= this.#loadPage(page) },
       maxConnections: this.#files.http,
       libc,
       clock: this.#options.clock,
@@ -269,6 +282,19 @@ export class Server {
     await Promise.all([...planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await this.tls.stop();
     await logger.flush(STOP_MS);
+  }
+
+  /** On demand: most processes are never looked at. */
+  async #loadPage(options: Pick<PageOptions, "audience" | "corefile">): Promise<Page> {
+    const { Page } = await import("./page/page.ts");
+    return new Page({
+      ...options,
+      snapshot: async () => await (await this.top()).snapshot(),
+      reload: () => this.status.reload,
+      ffi: this.#options.driver === "linux",
+      clock: this.#options.clock,
+      onFailure: this.#endpoints!.http.counts.handlerFailed,
+    });
   }
 
   #boundAddresses(): SharedAddresses {

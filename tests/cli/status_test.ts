@@ -98,6 +98,11 @@ const STRANGERS: { title: string; response: () => Response | Promise<Response>; 
     err: /has no \/status for this machine: .*loopback.* "kubectl exec POD -- nodens status"/,
   },
   {
+    title: "refuses the name",
+    response: () => new Response("no", { status: 403 }),
+    err: /shows no status under this name, .*: write localhost:\d+/,
+  },
+  {
     title: "is out of order",
     response: () => new Response("no", { status: 500 }),
     err: /answers 500 to \/status: that is not nodens/,

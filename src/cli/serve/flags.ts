@@ -10,6 +10,7 @@ import {
   port,
   text,
 } from "../flags.ts";
+import { checkClientFlags, CLIENT_FLAGS } from "./client_flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
@@ -27,6 +28,11 @@ export const SERVE_FLAGS = {
   pidfile: text("FILE", "write the process id to this file"),
   control: text("PATH", "socket for flush, lookup and other commands; auto or off", "auto"),
   top: choice("SWITCH", ["on", "off"], "keep what top and watch show; off: observe no queries"),
+  page: choice(
+    "WHO",
+    ["own", "local", "off"],
+    "who sees all of the page beside the metrics: own: root and this user, or all local users",
+  ),
   plugins: boolean("list the plugins and exit"),
   version: boolean("print the version and exit"),
   workers: number("NUMBER", 1, "data planes that share the ports", { min: 1, max: 64 }),
@@ -35,6 +41,7 @@ export const SERVE_FLAGS = {
   io: choice("KIND", ["auto", "linux", "portable"], "auto, linux (epoll) or portable"),
   "metrics-listen-address": text("ADDRESS", "serve metrics here, besides the Corefile's"),
   "extra-metrics-address": text("ADDRESS", "serve metrics here, too"),
+  ...CLIENT_FLAGS,
   ...NODE_FLAGS,
   ...RULE_FLAGS,
   h: HELP_FLAG,
@@ -50,6 +57,7 @@ export type ServeOptions = ReturnType<typeof readServeOptions>;
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
 ) {
+  checkClientFlags(values, given);
   const node = readNodeOptions(values, given);
   const corefile = values.conf || (given.has("corefile") ? values.corefile : "");
   return {

@@ -54,6 +54,11 @@ async function fetchStatus({ host, port }: HttpAddress, timeoutSeconds: number):
         ` at all`,
     );
   }
+  if (response.status === 403) {
+    throw new CommandError(
+      `${address} shows no status under this name, which could be rebound: write localhost:${port}`,
+    );
+  }
   if (!response.ok) {
     throw new CommandError(
       `${address} answers ${response.status} to /status: that is not nodens, or an older one`,

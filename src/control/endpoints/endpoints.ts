@@ -2,13 +2,19 @@ import type { Config } from "../../config/types.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import { type HealthProbe, type HealthProbeOptions, makeHealthProbe } from "./health_probe.ts";
-import type { HttpContext } from "./http/connection.ts";
-import { type HttpReply, textReply } from "./http/message.ts";
+import type { HttpConnection, HttpContext } from "./http/connection.ts";
+import { type HttpReply, type HttpRequest, type HttpStream, textReply } from "./http/message.ts";
 import { type HttpRoute, HttpServers, type HttpServersOptions } from "./http_server.ts";
 import { makeMetricsSource, type MetricsSource } from "./metrics_source.ts";
 import { profileRoutes } from "./profiles.ts";
 import { makeReadiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
+
+/** A page for operators on this host, and the stream that feeds it. */
+export interface OperatorPage {
+  document(): Promise<HttpReply>;
+  events(connection: HttpConnection): HttpReply | HttpStream;
+}
 
 /** Options of `Endpoints`. */
 export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions {
@@ -16,6 +22,8 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   build: { version: string; deno: string };
   metricsAddresses: readonly HttpAddress[];
   status: StatusSource;
+  /** Called for each request. Absent: no page. */
+  page?: () => Promise<OperatorPage>;
 }
 
 /** Serves the `prometheus`, `health`, `ready` and `pprof` directives. */
@@ -47,9 +55,9 @@ export class Endpoints {
     const routes: HttpRoute[] = [];
     const addMetrics = ({ host, port }: HttpAddress) => {
       routes.push({ host, port, path: "/metrics", handler: this.#metrics.serve });
-      const handler = () => status.respond();
-      // Zones, upstreams and file names are confidential.
-      routes.push({ host, port, path: "/status", handler, localOnly: true });
+      // Zones, upstreams and file names are confidential, the page's names and clients even more.
+      const local = this.#localRoutes.map((route) => ({ host, port, ...route, localOnly: true }));
+      routes.push(...local);
     };
     metricsAddresses.forEach(addMetrics);
     for (const endpoint of endpoints) if (endpoint.kind === "prometheus") addMetrics(endpoint);
@@ -99,6 +107,19 @@ export class Endpoints {
     this.#stopping = true;
     this.#probe.stop();
     await this.#servers.stop(limitMs);
+  }
+
+  get #localRoutes(): Pick<HttpRoute, "path" | "handler">[] {
+    const { status, page } = this.#options;
+    const route = { path: "/status", handler: () => status.respond() };
+    if (page === undefined) return [route];
+    const events = async (_: HttpRequest, connection: HttpConnection) =>
+      (await page()).events(connection);
+    return [
+      route,
+      { path: "/", handler: async () => await (await page()).document() },
+      { path: "/events", handler: events },
+    ];
   }
 
   async #health(): Promise<HttpReply> {

@@ -98,3 +98,13 @@ function sumPlaces(planes: readonly PlaneFacts[]): Counters {
   }
   return (name, labels) => sums.get(keyOf(name, labels)) ?? 0;
 }
+
+/** Leaves only the places of faults: they may quote a file imported by mistake. */
+export function hideFaults(reload: ReloadStatus | null): ReloadStatus | null {
+  return reload && { ...reload, faults: reload.faults.map(placeOfFault) };
+}
+
+function placeOfFault(fault: string): string {
+  const place = /^([^\s:]+:\d+): /.exec(fault)?.[1];
+  return `${place ?? "the new Corefile"}: the log says what is wrong`;
+}

@@ -5,7 +5,13 @@ import type { DataPlane } from "../plane/data_plane.ts";
 import { handlerKey } from "../plane/deliveries.ts";
 import type { HttpReply } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
-import { makeStatus, type PlaneFacts, type ReloadStatus, type Status } from "./status.ts";
+import {
+  hideFaults,
+  makeStatus,
+  type PlaneFacts,
+  type ReloadStatus,
+  type Status,
+} from "./status.ts";
 
 const ASK_MS = 500;
 const ASK_AGAIN_MS = 100;
@@ -72,8 +78,7 @@ export class StatusSource {
 
   async #respond(): Promise<HttpReply> {
     const status = await this.collect();
-    const { reload } = status;
-    if (reload !== null) status.reload = { ...reload, faults: reload.faults.map(placeOfFault) };
+    status.reload = hideFaults(status.reload);
     const headers = { "content-type": "application/json", "cache-control": "no-store" };
     return { status: 200, headers, body: new TextEncoder().encode(`${JSON.stringify(status)}\n`) };
   }
@@ -95,10 +100,4 @@ async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
   ).then((entries) => new Map<string, unknown>(entries), () => null);
   const { values, places, heartbeatAgeMs, restarts } = plane;
   return { values, places, heartbeatAgeMs, restarts, answers };
-}
-
-/** A fault may quote a file imported by mistake. */
-function placeOfFault(fault: string): string {
-  const place = /^([^\s:]+:\d+): /.exec(fault)?.[1];
-  return `${place ?? "the new Corefile"}: the log says what is wrong`;
 }

@@ -91,15 +91,16 @@ export const httpPipelining: Attack = {
     }
     open.forEach((socket) => socket.reset());
     await new Promise((wake) => setTimeout(wake, 100));
-    const status = await statusOf("/status");
     return {
       opened,
       "/health afterwards": String(await healthy()),
-      "/status from outside": status,
+      "/status from outside": await statusOf("/status"),
+      "/events from outside": await statusOf("/events"),
     };
   },
   judge: ({ facts }) => [
     ...(facts["/health afterwards"] === "true" ? [] : ["/health did not answer afterwards"]),
-    ...(facts["/status from outside"] === 200 ? ["/status answers an address of the node"] : []),
+    ...["/status", "/events"].filter((path) => facts[`${path} from outside`] === 200)
+      .map((path) => `${path} answers an address of the node`),
   ],
 };

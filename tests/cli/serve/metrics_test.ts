@@ -137,7 +137,7 @@ Deno.test({
       assert.equal((await curl(`${base}/health`)).text, "OK");
       assert.equal((await curl(`${base}/ready`)).text, "OK");
       const status = ["-o", "/dev/null", "-w", "%{http_code}"];
-      assert.equal((await curl(...status, `${base}/`)).text, "404");
+      assert.equal((await curl(...status, `${base}/other`)).text, "404");
       assert.equal((await curl(...status, "-X", "POST", `${base}/health`)).text, "405");
 
       const healthcheck = (...args: string[]) => runNodens(["healthcheck", ...args]);

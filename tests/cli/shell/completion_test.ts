@@ -58,7 +58,7 @@ const CASES: [line: string, words: string[] | ":files"][] = [
   ["nodens che", ["check"]],
   ["nodens -log", ["-log-format", "-log-time"]],
   ["nodens --log", ["--log-format", "--log-time"]],
-  ["nodens -p", ["-p", "-pidfile", "-plugins", "-prometheus-listen-address"]],
+  ["nodens -p", ["-p", "-page", "-pidfile", "-plugins", "-prometheus-listen-address"]],
   ["nodens -log-format ", ["json", "text"]],
   ["nodens --log-format j", ["json"]],
   ["nodens -quiet -io ", ["auto", "linux", "portable"]],

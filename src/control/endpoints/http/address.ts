@@ -1,5 +1,6 @@
 import { type ConnectionOwner, HttpConnection, type HttpContext, type Peer } from "./connection.ts";
 import type { CloseReason } from "./counts.ts";
+import { guarded, refuseForeign } from "./local_guard.ts";
 import {
   type HttpReply,
   type HttpRequest,
@@ -18,6 +19,7 @@ export interface HttpTarget {
   probe?: boolean;
   /** Overrides `HttpLimits.answerMs`. */
   answerMs?: number;
+  /** Only for clients on the loopback interface, and not for web pages of other sites. */
   localOnly?: boolean;
 }
 
@@ -83,6 +85,13 @@ export class HttpAddressServer implements ConnectionOwner {
       const known = [...this.targets].filter(([, { localOnly }]) => !localOnly || local);
       return refusal(404, `not found; try ${known.map(([path]) => path).join(" ")}`);
     }
+    if (!target.localOnly) return await this.#handle(target, request, connection);
+    return guarded(
+      refuseForeign(request) ?? await this.#handle(target, request, connection),
+    );
+  }
+
+  async #handle(target: HttpTarget, request: HttpRequest, connection: HttpConnection) {
     try {
       return await target.handler(request, connection);
     } catch (error) {

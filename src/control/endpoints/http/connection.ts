@@ -74,6 +74,11 @@ export class HttpConnection {
     this.local = isLocal(conn.localAddr) && isLocal(conn.remoteAddr);
   }
 
+  /** Addresses of both ends. */
+  get ends(): { local: Deno.Addr; remote: Deno.Addr } {
+    return { local: this.#conn.localAddr, remote: this.#conn.remoteAddr };
+  }
+
   async serve(): Promise<void> {
     try {
       while (!this.#ending && await this.#serveOne());
