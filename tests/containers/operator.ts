@@ -19,8 +19,10 @@ export async function tryOperator(
   assert.match(top, /^nodens .*, process 1, /);
   assert.match(top, new RegExp(` A {5}${cached.replaceAll(".", "\\.")}\\.$`, "m"));
   assert.match(await nodens("upstreams"), upstream);
+  assert.match(await nodens(`explain ${cached}`), /^ {2}cache +answers: has it, /m);
   assert.match(await nodens(`flush ${cached}`), /^Flushed: answers [1-9]/);
   assert.equal(await nodens(`lookup ${cached}`), `; nothing is cached for ${cached}\n`);
+  assert.match(await nodens(`explain -ask ${cached}`), /^asked: NOERROR in /m);
   assert.match(await nodens("log -for 1m debug on"), / logged for 60 s\.$/m);
   assert.match(await nodens("reload"), /^The Corefile of .* is served\.$/m);
   const log = await site.log(container);

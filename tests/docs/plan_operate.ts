@@ -9,6 +9,8 @@ export type FenceStep =
     before?: string;
     /** A shell function that runs the command. */
     by?: string;
+    /** What may be printed for the same: depends on time. */
+    alike?: RegExp;
   }
   /** Types the lines, which must succeed. */
   | { types: string }
@@ -114,7 +116,7 @@ clients() {
     {
       for ((i = 0; i < 4; i++)); do echo www.example.org A; done
       for ((i = 0; i < 6; i++)); do echo n$turn-$i.svc.cluster.local A; done
-      if ((turn % 3 == 0)); then echo old.example.net A; fi
+      echo old.example.net A
     } >/tmp/little
     dig -b 10.1.0.17 @${LISTENER} +noall -f /tmp/much
     dig -b 10.1.0.4 @${LISTENER} +noall -f /tmp/little
@@ -148,9 +150,47 @@ fill() {
   ask 10.1.0.17 www.example.org A
   ask 10.1.0.17 www.example.org AAAA
   ask 10.1.0.17 no.example.org A
-  ask 10.1.0.17 fail.example.org A
+}
+# Runs a command while a failure is cached, which is for a second.
+soon() {
+  for ((i = 0; i < 20; i++)); do
+    ask 10.1.0.17 fail.example.org A
+    "$@" >/tmp/soon
+    if grep -q SERVFAIL /tmp/soon; then break; fi
+  done
+  cat /tmp/soon
+}
+# Waits until a server has this state, while clients ask.
+await_state() {
+  wait_for eval "ask 10.1.0.4 \$((++asked)).$3.example.org A; nodens upstreams | grep '$1:53 *$2'"
+}
+# The first server fails for a while; then the second one does.
+fail_over() {
+  kill -STOP $first
+  await_state 10.0.0.10 down over
+  kill -CONT $first
+  await_state 10.0.0.10 up back
+  kill -STOP $second
+  await_state 10.0.0.11 down pay.shop
+  wait_for eval '! nodens explain new.example.org | grep recovering'
+}
+# Both fail while three clients ask for a name.
+fail() {
+  kill -STOP $first
+  local three=
+  for client in 10.1.0.4 10.1.0.17 10.96.0.10; do
+    ask $client broken.example.org A &
+    three="$three $!"
+  done
+  wait $three
+  kill -CONT $first $second
+  await_state 10.0.0.10 up back
+  await_state 10.0.0.11 up pay.shop
 }
 `;
+
+/** A silent server may be asked without options, and queries and checks notice silence. */
+const SILENCE = /EDNS without options|EDNS with options|(health check: )?i\/o timeout/;
 
 export const STEPS: readonly FenceStep[] = [
   { logged: '[INFO] control: log debug="on" for="5m" (from user 0, process 4711)' },
@@ -158,7 +198,13 @@ export const STEPS: readonly FenceStep[] = [
   { run: "nodens log -for 5m debug on" },
   { run: "nodens reload", before: "sed -i s/cache/cahce/ Corefile", code: 1 },
   { run: "nodens stop", before: "sed -i s/cahce/cache/ Corefile" },
-  { run: "nodens top -once -n 2", before: "wait $node && start", by: "busy" },
+  {
+    run: "nodens top -once -n 2",
+    before: "wait $node && start",
+    by: "busy",
+    // The slowest of many.
+    alike: /(NOERROR|NXDOMAIN) A+ \S+ for \S+ from/,
+  },
   {
     run: "nodens watch -name example.org",
     before: "nodens flush -all && ask 10.1.0.17 api.example.org A",
@@ -166,28 +212,45 @@ export const STEPS: readonly FenceStep[] = [
   },
   { run: "nodens flush example.org/", before: "fill" },
   { run: "nodens lookup www.example.org", before: "fill" },
-  { run: "nodens dump example.org", before: "fill" },
+  { run: "nodens dump example.org", before: "fill", by: "soon" },
   { run: "nodens dump -json example.org" },
   {
+    run: "nodens explain -from 10.0.0.7 www.example.org",
+    before: "fail_over && nodens flush www.example.org",
+    alike: SILENCE,
+  },
+  { run: "nodens explain www.example.org", before: "ask 10.1.0.17 www.example.org A" },
+  { run: "nodens explain -ask www.example.org", before: "nodens flush www.example.org" },
+  {
+    types: "curl --unix-socket /run/nodens/control.sock " +
+      "'http://nodens/v1/explain?name=www.example.org&type=AAAA&from=10.0.0.7'",
+  },
+  {
     run: "nodens upstreams",
-    before: `kill -STOP $first
-wait_for eval 'ask 10.1.0.4 over.example.org A; nodens upstreams | grep "53 *down"'`,
+    alike: SILENCE,
   },
   { run: "nodens upstreams -json" },
-  {
-    run: "nodens upstreams down 10.0.0.11",
-    before: `kill -STOP $second
-three=
-for client in 10.1.0.4 10.1.0.17 10.96.0.10; do
-  ask $client broken.example.org A &
-  three="$three $!"
-done
-wait $three
-kill -CONT $first $second
-wait_for eval 'ask 10.1.0.4 back$((++i)).example.org A; ! nodens upstreams | grep "53 *down"'`,
-  },
+  { run: "nodens upstreams down 10.0.0.11", before: "fail" },
   {
     logged: "[ERROR] plugin/forward: 10.0.0.10:53 (of .) is down (i/o timeout): " +
       "1 query failed over, 0 failed, in the last 2.4 s",
+  },
+  { skip: "kubectl -n kube-system port-forward POD 9353", why: "needs a cluster" },
+  {
+    skip: "deno run --lock=dev.lock -A bench/page_picture.ts",
+    why: "needs a browser; it writes the pictures",
+  },
+  {
+    run: "nodens check Corefile",
+    before: "mkdir /etc/kept; cd /etc/kept; cp /etc/page.2 Corefile",
+  },
+  {
+    skip:
+      "[WARNING] plugin/cache: keep: auth.example.org. A is stale, auth.example.org. AAAA is stale",
+    why: "tests of cache let the upstreams of pinned names fail",
+  },
+  {
+    skip: 'nodens_cache_pinned{server="dns://:53",zones=".",state="fresh"} 5',
+    why: "tests of cache read the metrics of pinned names",
   },
 ];

@@ -1,4 +1,4 @@
-/** A fence of a page that is not a Corefile. */
+/** A fence of a page. */
 export interface Fence {
   /** Of its first line. */
   line: number;
@@ -14,14 +14,16 @@ export interface Transcript {
 
 const PROMPT = "$ ";
 
-/** Returns the fences of a Markdown page that have no language. */
+const LANGUAGES = ["```", "```sh"];
+
+/** Returns the fences of a Markdown page with commands, outputs and log lines. */
 export function readFences(markdown: string): Fence[] {
   const lines = markdown.split("\n");
   const fences: Fence[] = [];
   for (let i = 0; i < lines.length; i++) {
     if (!lines[i]!.startsWith("```")) continue;
     const end = lines.indexOf("```", i + 1);
-    if (lines[i] === "```") fences.push({ line: i + 2, lines: lines.slice(i + 1, end) });
+    if (LANGUAGES.includes(lines[i]!)) fences.push({ line: i + 2, lines: lines.slice(i + 1, end) });
     i = end;
   }
   return fences;
