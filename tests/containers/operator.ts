@@ -9,9 +9,18 @@ import type { Site } from "./site.ts";
 export async function tryOperator(
   site: Site,
   container: string,
-  { cached, upstream, where = "cluster" }: { cached: string; upstream: RegExp; where?: Where },
+  { cached, upstream, control, where = "cluster" }: {
+    cached: string;
+    upstream: RegExp;
+    /** Socket, if it is not where commands look. */
+    control?: string | undefined;
+    where?: Where;
+  },
 ): Promise<void> {
-  const nodens = (line: string) => site.nodens(container, line, where);
+  const nodens = (line: string) => {
+    const at = control === undefined ? line : line.replace(/(?= |$)/, ` -control ${control}`);
+    return site.nodens(container, at, where);
+  };
   const records = new RegExp(`^${cached.replaceAll(".", "\\.")}\\.\\t+\\d+\\tIN\\tA\\t`, "m");
   assert.match(await nodens(`lookup ${cached}`), records);
   assert.match(await nodens(`dump ${cached}`), records);

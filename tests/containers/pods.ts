@@ -15,6 +15,8 @@ interface Way {
   /** The page with commands for its pods. */
   readonly page: string;
   readonly confined: boolean;
+  /** Control socket, if it is not where commands look. */
+  readonly control?: string;
   render(image: string): Promise<string>;
 }
 
@@ -48,6 +50,8 @@ export const WAYS: Readonly<Record<string, Way>> = {
   "the published manifest with another image": {
     page: "docs/migrate-from-node-cache.md",
     confined: false,
+    // Beside its pid file.
+    control: "/tmp/node-cache.sock",
     render: (image) => nodens("-from", PUBLISHED, "-image", image),
   },
 };
@@ -125,7 +129,7 @@ function commandsIn(page: string): string[] {
 /** Runs a manifest's pod on the node, in front of the cluster's DNS, and stops it. */
 export async function tryPod(
   site: Site,
-  { page, confined, render }: Way,
+  { page, confined, control, render }: Way,
   { image, folder, backend }: { image: string; folder: string; backend: "nft" | "legacy" },
 ): Promise<void> {
   const { network } = site;
@@ -155,7 +159,12 @@ export async function tryPod(
     if (line.startsWith("status")) assert.match(text, /^nodens .* process 1, .* driver linux, /);
   }
   const upstream = new RegExp(`^\\. +${ADDRESS.cluster}:53 +up `, "m");
-  await tryOperator(site, pod.container, { cached: "example.org", upstream, where: "node" });
+  await tryOperator(site, pod.container, {
+    cached: "example.org",
+    upstream,
+    control,
+    where: "node",
+  });
   await site.stopPod(pod.name, pod.container);
   for (const kind of ["nft", "legacy"] as const) assert.deepEqual(await network.rules(kind), []);
   assert.equal(network.node.can("link", "show", "nodelocaldns"), false, "no interface is left");

@@ -67,7 +67,7 @@ async function findSocket(): Promise<string> {
   throw new CommandError(
     `no nodens has a control socket at ${
       paths.join(" or ")
-    } (it may run with another one: -control` +
+    } (with a pid file it is beside that one: -control` +
       " PATH)",
   );
 }
