@@ -9,7 +9,7 @@ export type FenceStep =
     before?: string;
     /** A shell function that runs the command. */
     by?: string;
-    /** What may be printed for the same: depends on time. */
+    /** Outputs that stand for each other: it depends on time which is printed. */
     alike?: RegExp;
   }
   /** Types the lines, which must succeed. */

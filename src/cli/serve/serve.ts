@@ -216,7 +216,7 @@ async function serve(
       stop: () => asked.resolve(0),
     },
   });
-  // Who waits for a start may send commands then.
+  // Scripts may send commands after the start.
   manager.ready(servingText(server.config));
   const watchdog = manager.watchdog();
   // The heartbeat watch detects a hung data plane.
