@@ -92,7 +92,7 @@ async function looks(tree: BootedTree): Promise<void> {
   }
   const story = await tree.must("nodens explain -ask example.org");
   assert.match(story, /^ {2}cache +answers: has it, .*, from 192\.0\.2\.53:53 \(line \d+\)$/m);
-  assert.match(story, /^asked: NOERROR in .*, by cache$/m);
+  assert.match(story, /^asked: NOERROR in .*, by the cache/m);
   const top = await tree.must("nodens top -once -n 3");
   assert.match(top, new RegExp(`^nodens .*, process ${await tree.show("MainPID")}, `));
   assert.match(top, /^ +\d+ +[\d.]+ {2}A {5}example\.org\.$/m);
