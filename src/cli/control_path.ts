@@ -8,11 +8,11 @@ export function controlPaths(pidFile = ""): string[] {
   const given = Deno.env.get(VARIABLE) ?? "";
   if (given === "off") return [];
   if (given !== "") return [given];
-  if (pidFile !== "") return [`${pidFile.replace(/\.pid$/, "")}.sock`];
+  const besidePid = pidFile === "" ? [] : [`${pidFile.replace(/\.pid$/, "")}.sock`];
   const user = Deno.uid();
-  if (user === 0) return [OF_SYSTEM];
+  if (user === 0) return [OF_SYSTEM, ...besidePid];
   const folder = Deno.env.get("XDG_RUNTIME_DIR") ?? "";
   const ofSession = folder === "" ? [] : [`${folder}/nodens/control.sock`];
   // In containers nothing else can be written.
-  return [OF_SYSTEM, ...ofSession, `/tmp/nodens-${user}/control.sock`];
+  return [OF_SYSTEM, ...besidePid, ...ofSession, `/tmp/nodens-${user}/control.sock`];
 }

@@ -14,6 +14,7 @@ import { commandsOf } from "../support/containers/installed_tree.ts";
 import { skipFor } from "../support/run/require.ts";
 import { Podman, podmanReasons } from "../support/containers/podman.ts";
 import { ADDRESS, Network } from "./network.ts";
+import { stopByCommand, tryOperator } from "./operator.ts";
 import { tryPod, WAYS } from "./pods.ts";
 import { CAPABILITIES, USER } from "./rights.ts";
 import { ANSWERS, Site } from "./site.ts";
@@ -122,7 +123,23 @@ async function runImages(step: Step, podman: Podman, folder: string): Promise<vo
     await site.until("bare", () => site.nodens("bare", "healthcheck"));
     assert.equal(await site.nodens("bare", "query example.org +short"), "192.0.2.80\n");
     await site.assertConfined("bare", { ...USER, capabilities: CAPABILITIES.none });
-    await site.stop("bare");
+    // podman has a /tmp in memory, for the control socket of a user.
+    await tryOperator(site, "bare", { cached: "example.org", upstream: /^No forward / });
+    await stopByCommand(site, "bare");
+  });
+  await step("without anything that can be written, nodens serves and says so", async () => {
+    const sysctl = "--sysctl=net.ipv4.ip_unprivileged_port_start=53";
+    const nowhere = ["--read-only-tmpfs=false", "--network=none", sysctl];
+    await site.start("sealed", [...limited, ...nowhere, IMAGES.serving]);
+    await site.until("sealed", () => site.nodens("sealed", "healthcheck"));
+    const paths = ["/run/nodens/control.sock", "/tmp/nodens-65532/control.sock"];
+    const { code, text } = await site.tryNodens("sealed", "flush -all");
+    assert.equal(code, 1, text);
+    assert.ok(text.includes(`no nodens has a control socket at ${paths.join(" or ")}`), text);
+    const log = await site.log("sealed");
+    const told = paths.map((path) => `"${path}" cannot be opened: [^;]+`).join("; ");
+    assert.match(log, new RegExp(`no control socket: ${told} \\(-control PATH`));
+    await site.stop("sealed");
   });
   await step(
     "otherwise nodens needs NET_BIND_SERVICE alone, and is healthy",

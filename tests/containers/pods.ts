@@ -4,6 +4,7 @@ import { type Json, objects, renderChart, withDefaults } from "../manifest/chart
 import { MAIN } from "../support/processes/nodens.ts";
 import { withFolder } from "../support/run/folder.ts";
 import { ADDRESS, KUBE_DNS } from "./network.ts";
+import { tryOperator } from "./operator.ts";
 import { CAPABILITIES, ROOT_USER } from "./rights.ts";
 import type { Site } from "./site.ts";
 
@@ -153,6 +154,12 @@ export async function tryPod(
     const text = await site.nodens(pod.container, line, "node");
     if (line.startsWith("status")) assert.match(text, /^nodens .* process 1, .* driver linux, /);
   }
+  const upstream = new RegExp(`^\\. +${ADDRESS.cluster}:53 +up `, "m");
+  await tryOperator(site, pod.container, {
+    cached: "example.org",
+    upstream,
+    where: "node",
+  });
   await site.stopPod(pod.name, pod.container);
   for (const kind of ["nft", "legacy"] as const) assert.deepEqual(await network.rules(kind), []);
   assert.equal(network.node.can("link", "show", "nodelocaldns"), false, "no interface is left");

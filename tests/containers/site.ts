@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { CommandResult } from "../../release/command.ts";
 import type { Podman } from "../support/containers/podman.ts";
 import { eventually } from "../support/run/eventually.ts";
 import type { Network, Where } from "./network.ts";
@@ -31,15 +32,19 @@ export class Site implements AsyncDisposable {
   }
 
   async nodens(container: string, line: string, where: Where = "cluster"): Promise<string> {
-    const args = ["exec", container, "nodens", ...line.split(" ")];
-    const { code, stdout, text } = await this.#podman.run(args, { namespace: this.network[where] });
-    assert.equal(code, 0, `nodens ${line}: ${text}${code === 0 ? "" : await this.#log(container)}`);
+    const { code, stdout, text } = await this.tryNodens(container, line, where);
+    assert.equal(code, 0, `nodens ${line}: ${text}${code === 0 ? "" : await this.log(container)}`);
     return stdout;
+  }
+
+  tryNodens(container: string, line: string, where: Where = "cluster"): Promise<CommandResult> {
+    const args = ["exec", container, "nodens", ...line.split(" ")];
+    return this.#podman.run(args, { namespace: this.network[where] });
   }
 
   /** Repeats an attempt until it succeeds; after a minute fails with the container's log. */
   async until(container: string, attempt: () => Promise<unknown>): Promise<void> {
-    await eventually(attempt, () => this.#log(container));
+    await eventually(attempt, () => this.log(container));
   }
 
   /** Waits until a container has the cluster DNS's answers, over UDP and TCP. */
@@ -73,7 +78,7 @@ export class Site implements AsyncDisposable {
   /** A container ended in order, with enough memory and without logged errors. */
   async assertStopped(container: string): Promise<void> {
     const state = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.RestartCount}}";
-    const log = await this.#log(container);
+    const log = await this.log(container);
     assert.equal(await this.#inspect(container, state), "exited 0 false 0", log);
     assert.doesNotMatch(log, /ERROR|panic/i, log);
   }
@@ -85,7 +90,7 @@ export class Site implements AsyncDisposable {
     this.network.remove();
   }
 
-  async #log(container: string): Promise<string> {
+  async log(container: string): Promise<string> {
     return (await this.#podman.run(["logs", container])).text;
   }
 

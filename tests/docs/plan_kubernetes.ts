@@ -108,6 +108,7 @@ kubectl apply -f custom.yaml`,
     ...skip(
       PODS,
       "kubectl -n kube-system exec daemonset/node-local-dns -- nodens status localhost:9353",
+      "kubectl -n kube-system exec daemonset/node-local-dns -- nodens top -once",
       "kubectl run try --rm -it --restart=Never --image=busybox -- nslookup kubernetes.default",
     ),
   ],

@@ -55,20 +55,22 @@ export async function printVerb<A>(
 
 async function findSocket(): Promise<string> {
   const paths = controlPaths();
+  let others = "";
   for (const path of paths) {
     const found = await Deno.lstat(path).catch(() => null);
-    // Nobody else's: it would get the command.
-    if (found?.isSocket && (found.uid === 0 || found.uid === Deno.uid() || Deno.uid() === 0)) {
-      return path;
-    }
+    if (!found?.isSocket) continue;
+    if (found.uid === 0 || found.uid === Deno.uid() || Deno.uid() === 0) return path;
+    // It would get the command.
+    others ||= `${path} belongs to user ${found.uid}: only root and that user may ask`;
   }
+  if (others !== "") throw new CommandError(others);
   if (paths.length === 0) {
     throw new CommandError("NODENS_CONTROL is off: name a socket by -control");
   }
   throw new CommandError(
     `no nodens has a control socket at ${
       paths.join(" or ")
-    } (it may run with another one: -control` +
+    } (with a pid file it is beside that one: -control` +
       " PATH)",
   );
 }

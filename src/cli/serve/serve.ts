@@ -207,13 +207,12 @@ async function serve(
     report: () => printState(server.status, logger),
     log: logger.log,
   });
-  manager.ready(servingText(loaded.config));
   const asked = Promise.withResolvers<number>();
   const control = await openControl(values, {
     server,
     log: logger.log,
     ffi: driver === "linux",
-    succeeds: predecessors.length > 0,
+    succeeds: where !== "",
     process: {
       status: () => server.status.collect(),
       reload,
@@ -222,6 +221,8 @@ async function serve(
       stop: () => asked.resolve(0),
     },
   });
+  // Scripts may send commands after the start.
+  manager.ready(servingText(server.config));
   const watchdog = manager.watchdog();
   // The heartbeat watch detects a hung data plane.
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});

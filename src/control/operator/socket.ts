@@ -121,11 +121,20 @@ function makeFolder(folder: string): void {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
   const { uid, mode } = Deno.statSync(folder);
-  const writable = ((mode ?? 0) & 0o022) !== 0 && ((mode ?? 0) & 0o1000) === 0;
-  if ((uid !== 0 && uid !== Deno.uid()) || writable) {
+  const bits = mode ?? 0;
+  const writable = (bits & WRITABLE_BY_OTHERS) !== 0 && (bits & STICKY) === 0;
+  // The kubelet makes volumes that all may write to.
+  if (writable && uid === Deno.uid() && folder.endsWith(OWN_FOLDER)) {
+    Deno.chmodSync(folder, bits & 0o7777 & ~WRITABLE_BY_OTHERS);
+  } else if ((uid !== 0 && uid !== Deno.uid()) || writable) {
     throw new SocketError(`"${folder}" is not a safe folder: other users may write to it`);
   }
 }
+
+const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
+/** Of the default paths: it is for nodens alone. */
+const OWN_FOLDER = "/nodens";
 
 function fileAt(path: string): Deno.FileInfo | null {
   try {

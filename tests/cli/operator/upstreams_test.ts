@@ -71,40 +71,6 @@ Deno.test("upstreams: wrong command lines are explained", async () => {
 
 const DOWN = /^(127|10)\.0\.0\.\d+:\d+ is not used by forward in \S+, until a restart or "nodens /m;
 
-Deno.test("upstreams: the examples in the docs are what is printed", () => {
-  const docs = Deno.readTextFileSync(new URL("../../../docs/operate.md", import.meta.url));
-  const [shown, taken] = [...docs.matchAll(/^\$ nodens upstreams.*\n([^]*?)```/gm)];
-  const nothing = { open: 0, pipelines: false, singleUse: false, limit: null };
-  const server = {
-    to: "10.0.0.10:53",
-    state: "up",
-    stateSeconds: 7380,
-    forced: null,
-    latencyMs: { p50: 0.92, p90: 1.8, p99: 12 },
-    ...{ replies: 4711, failures: 2, timeouts: 3, hedges: 5, hedgesWon: 1 },
-    learnt: {
-      edns: "options",
-      cookies: "yes",
-      case: "off",
-      streams: true,
-      connections: { ...nothing, pipelines: true },
-      looping: false,
-    },
-    lastFailure: null,
-  } as const;
-  const other = {
-    ...server,
-    ...{ to: "10.0.0.11:53", state: "down", stateSeconds: 64 },
-    latencyMs: { p50: 1.1, p90: 2.2, p99: 18 },
-    ...{ replies: 4690, failures: 17, timeouts: 31, hedges: 0, hedgesWon: 0 },
-    learnt: { ...server.learnt, cookies: "no", streams: null, connections: nothing },
-    lastFailure: { why: "health check: i/o timeout", secondsAgo: 3 },
-  } as const;
-  const forward = { place: "Corefile:3", zones: ["."], from: ".", servers: [server, other] };
-  assert.equal(upstreamsText({ forwards: [forward], unused: [] }), shown![1]);
-  assert.match(taken![1]!, DOWN);
-});
-
 Deno.test("upstreams: the table shows what was learnt, set and lost", () => {
   const server = {
     to: "10.0.0.10:53",

@@ -1,8 +1,9 @@
 /** A second process on the same addresses: both logs, and the persisted cache. */
 import assert from "node:assert/strict";
 import { askUdp } from "../../support/processes/drivers.ts";
-import { eventually } from "../../support/run/eventually.ts";
 import { request } from "../../control/operator/scene.ts";
+import { eventually } from "../../support/run/eventually.ts";
+import { withFolder } from "../../support/run/folder.ts";
 import { until } from "../../support/run/until.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import { startProcess } from "../../support/processes/process.ts";
@@ -56,34 +57,30 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a second process takes the control socket over and keeps it when the first one stops",
+  name: "a second process takes the control socket over, and keeps it when the first one stops",
   ...onLinux,
-  fn: async () => {
-    const { start, end } = rollOverRig();
-    const folder = Deno.makeTempDirSync();
-    const path = `${folder}/control.sock`;
-    const servedBy = async () => {
-      const { text } = await request(path, "/v1/status");
-      return (JSON.parse(text) as { pid: number }).pid;
-    };
-    try {
-      const first = await start(["-control", path]);
-      await eventually(async () => assert.equal(await servedBy(), first.pid), () => first.output);
-      const second = await start(["-control", path]);
-      await eventually(
-        async () => assert.equal(await servedBy(), second.pid),
-        () => second.output,
-      );
-      assert.equal((await first.stop()).code, 0);
-      assert.equal(await servedBy(), second.pid);
-      assert.equal((await second.stop()).code, 0);
-      assert.deepEqual([...Deno.readDirSync(folder)], []);
-      assert.doesNotMatch(first.output + second.output, /no control socket/);
-    } finally {
-      await end();
-      Deno.removeSync(folder, { recursive: true });
-    }
-  },
+  fn: () =>
+    withFolder(async (folder) => {
+      const { start, end } = rollOverRig();
+      const control = `${folder}/control.sock`;
+      const answersAs = (pid: number) =>
+        eventually(async () => {
+          const { text } = await request(control, "/v1/status");
+          assert.equal(JSON.parse(text).pid, pid);
+        });
+      try {
+        const first = await start(["-control", control]);
+        await answersAs(first.pid);
+        const second = await start(["-control", control]);
+        await answersAs(second.pid);
+        assert.equal((await first.stop()).code, 0);
+        await answersAs(second.pid);
+        assert.equal((await second.stop()).code, 0);
+        assert.deepEqual([...Deno.readDirSync(folder)], []);
+      } finally {
+        await end();
+      }
+    }),
 });
 
 Deno.test({

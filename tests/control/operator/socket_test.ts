@@ -162,3 +162,14 @@ Deno.test("control socket: a path that cannot be used is an error that names it"
     Deno.chmodSync(`${folder}/open`, 0o777);
     await assert.rejects(openSocket(`${folder}/open/control.sock`, []), /not a safe folder/);
   }));
+
+Deno.test("control socket: its own folder is closed to others, as volumes of the kubelet", () =>
+  withFolder(async (folder) => {
+    Deno.mkdirSync(`${folder}/nodens`);
+    Deno.chmodSync(`${folder}/nodens`, 0o777);
+    const path = `${folder}/nodens/control.sock`;
+    const { socket } = await openSocket(path, [SHOW]);
+    assert.equal((await request(path, "/v1/show")).status, 200);
+    assert.equal(Deno.statSync(`${folder}/nodens`).mode! & 0o7777, 0o755);
+    await socket.close();
+  }));

@@ -24,6 +24,8 @@ export class ImageRoot {
       for (const folder of ["dev", "etc", "proc", "run", "tmp"]) {
         Deno.mkdirSync(`${this.path}/${folder}`);
       }
+      // As in distroless; podman makes the /tmp of a read-only container like it.
+      Deno.chmodSync(`${this.path}/tmp`, 0o1777);
       for (const folder of ["bin", "lib", "lib64", "sbin"]) {
         Deno.mkdirSync(`${this.path}/usr/${folder}`, { recursive: true });
         Deno.symlinkSync(`usr/${folder}`, `${this.path}/${folder}`);

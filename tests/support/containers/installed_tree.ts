@@ -39,7 +39,7 @@ ip -n network address add ${OTHER_SERVER}/24 dev eth0
 ip -n network link set lo up
 ip -n network link set eth0 up
 systemd-run --quiet --unit network-dns -p Type=notify -p NetworkNamespacePath=/run/netns/network \\
-  ${NETWORK_NODENS} -conf /opt/network.Corefile`;
+  ${NETWORK_NODENS} -conf /opt/network.Corefile -control off`;
 
 export const NETWORK_UP = "ip address add 192.0.2.2/24 dev eth0 && ip link set eth0 up";
 
