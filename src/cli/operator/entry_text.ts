@@ -31,11 +31,12 @@ export interface CachedEntry {
     type: string;
     data: string;
   }[];
+  omittedRecords?: number;
 }
 
 /** An entry as a comment, and its records; those beside the answer are comments too. */
 export function entryText(entry: CachedEntry): string {
-  const { name, type, kind, rcode, records } = entry;
+  const { name, type, kind, rcode, records, omittedRecords = 0 } = entry;
   const qclass = entry.class === "IN" ? "" : `${entry.class} `;
   const nodata = rcode === "NOERROR" ? "no data" : rcode;
   const what = [
@@ -45,6 +46,7 @@ export function entryText(entry: CachedEntry): string {
     ...origins(entry),
   ];
   const head = `; ${name} ${qclass}${type}: ${what.join(", ")}\n`;
+  const rest = omittedRecords === 0 ? "" : `; (${omittedRecords} more records are not shown)\n`;
   return head + records.map((record) => {
     const line = columns([
       [0, record.section === "answer" ? record.name : `; ${record.name}`],
@@ -54,7 +56,7 @@ export function entryText(entry: CachedEntry): string {
       [COLUMNS.data, record.data],
     ]);
     return line;
-  }).join("");
+  }).join("") + rest;
 }
 
 function variants({ dnssecOk, checkingDisabled, subnet, scope }: CachedEntry): string[] {

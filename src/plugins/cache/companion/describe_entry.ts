@@ -9,6 +9,12 @@ import type { CacheOptions } from "../options.ts";
 import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
 import * as ROW from "../store/row.ts";
 
+/**
+ * Characters of an entry's records: most answers have far fewer. Names of 255 octets take a thousand
+ * characters and two octets, so that an answer of 64 KiB would be 10 MB of text.
+ */
+export const MAX_TEXT = 131_072;
+
 /** A record in presentation format. */
 export interface EntryRecord {
   readonly section: "answer" | "authority" | "additional";
@@ -54,6 +60,8 @@ export interface CacheEntry {
   /** Extended DNS Error (RFC 8914). */
   readonly error?: { readonly code: number; readonly text: string };
   readonly records: readonly EntryRecord[];
+  /** Records beyond `MAX_TEXT`. */
+  readonly omittedRecords?: number;
 }
 
 /** Describes an entry for operators. */
@@ -91,7 +99,7 @@ export function describeEntry(
     ...subnetOf(entry.subnet),
     ...pauseTenths > 0 && { pauseSeconds: pauseTenths / 10 },
     ...error >= 0 && { error: { code: error, text } },
-    records: readRecords(reader, counts, ttlSeconds),
+    ...readRecords(reader, counts, ttlSeconds),
   };
 }
 
@@ -99,19 +107,26 @@ function readRecords(
   reader: WireReader,
   counts: readonly number[],
   ttlSeconds: number,
-): EntryRecord[] {
+): Pick<CacheEntry, "records" | "omittedRecords"> {
   const records: EntryRecord[] = [];
+  let size = 0;
   try {
     for (const [i, section] of (["answer", "authority", "additional"] as const).entries()) {
       for (let left = counts[i]!; left > 0; left--) {
-        records.push(readRecord(reader, section, ttlSeconds));
+        if (size >= MAX_TEXT) {
+          const all = counts.reduce((sum, count) => sum + count);
+          return { records, omittedRecords: all - records.length };
+        }
+        const record = readRecord(reader, section, ttlSeconds);
+        size += record.name.length + record.data.length;
+        records.push(record);
       }
     }
   } catch (error) {
     // Messages were checked when they came; one that cannot be read must not end a dump.
     if (!(error instanceof RangeError)) throw error;
   }
-  return records;
+  return { records };
 }
 
 function readRecord(
