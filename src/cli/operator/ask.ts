@@ -1,3 +1,4 @@
+import { visibleJson, visibleText } from "../../base/visible.ts";
 import type { Output } from "../output.ts";
 import { controlPaths } from "../control_path.ts";
 import { CommandError } from "../failure.ts";
@@ -23,7 +24,7 @@ export async function* ask(
   try {
     const url = `http://nodens/v1/${verb}?${new URLSearchParams(given)}`;
     const response = await fetch(url, { client, method: changes ? "POST" : "GET" });
-    if (!response.ok) throw new CommandError(await refusalOf(response));
+    if (!response.ok) throw new CommandError(visibleText(await refusalOf(response)));
     yield* readLines(response.body!);
   } catch (error) {
     if (error instanceof CommandError) throw error;
@@ -44,7 +45,7 @@ export async function printVerb<A>(
   },
 ): Promise<number> {
   for await (const answer of ask(request, control)) {
-    output.out(json ? `${JSON.stringify(answer)}\n` : text(answer as A));
+    output.out(json ? `${visibleJson(answer)}\n` : visibleText(text(answer as A)));
     if (output.isClosed?.() === true) break;
   }
   return 0;

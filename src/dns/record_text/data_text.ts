@@ -141,11 +141,17 @@ function keyText(key: number): string {
   return SERVICE_KEYS[key] ?? `key${key}`;
 }
 
-/** RFC 4034 section 4.1.2. */
+/** RFC 4034 section 4.1.2. Windows in order bound the text: each type is named once. */
 function typesText(data: WireReader): string {
+  let last = -1;
   const windows = repeated(data, () => {
-    const first = data.u8() * 256;
-    return [...bitsText(data.octets(data.u8()))].flatMap((bit, i) =>
+    const [window, size] = [data.u8(), data.u8()];
+    if (window <= last || size === 0 || size > 32) {
+      throw new RangeError(`window ${window} of ${size} octets`);
+    }
+    last = window;
+    const first = window * 256;
+    return [...bitsText(data.octets(size))].flatMap((bit, i) =>
       bit === "1" ? [typeText(first + i)] : []
     );
   });
