@@ -209,7 +209,7 @@ async function serve(
     server,
     log: logger.log,
     ffi: driver === "linux",
-    succeeds: neighbours.length > 0,
+    succeeds: isBeside(),
     process: {
       status: () => server.status.collect(),
       reload,

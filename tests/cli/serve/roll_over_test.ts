@@ -54,6 +54,43 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a second process takes the control socket over, and the first leaves it there",
+  ...onLinux,
+  fn: async () => {
+    const { file, start, end } = rollOverRig();
+    const path = `${file}.sock`;
+    const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+    const pid = async () => {
+      const response = await fetch("http://nodens/v1/status", {
+        client,
+        headers: { connection: "close" },
+      });
+      return (await response.json() as { pid: number }).pid;
+    };
+    const inode = () => {
+      try {
+        return Deno.lstatSync(path).ino;
+      } catch {
+        return null;
+      }
+    };
+    try {
+      const first = await start(["-control", path]);
+      await until(() => inode() !== null);
+      const [before, own] = [inode(), await pid()];
+      await start(["-control", path]);
+      await until(() => inode() !== before);
+      assert.notEqual(await pid(), own);
+      assert.equal((await first.stop()).code, 0);
+      assert.notEqual(await pid(), own);
+    } finally {
+      client.close();
+      await end();
+    }
+  },
+});
+
+Deno.test({
   name: "-takeover has no effect except a log line",
   ...onLinux,
   fn: async () => {

@@ -21,6 +21,8 @@ export interface HttpTarget {
   answerMs?: number;
   /** Only for clients on the loopback interface, and not for web pages of other sites. */
   localOnly?: boolean;
+  /** Not for web pages of other sites, whoever is the client. */
+  ownSiteOnly?: boolean;
 }
 
 /** Options of an `HttpAddressServer`. */
@@ -85,9 +87,11 @@ export class HttpAddressServer implements ConnectionOwner {
       const known = [...this.targets].filter(([, { localOnly }]) => !localOnly || local);
       return refusal(404, `not found; try ${known.map(([path]) => path).join(" ")}`);
     }
-    if (!target.localOnly) return await this.#handle(target, request, connection);
+    if (!target.localOnly && !target.ownSiteOnly) {
+      return await this.#handle(target, request, connection);
+    }
     return guarded(
-      refuseForeign(request) ?? await this.#handle(target, request, connection),
+      refuseForeign(request, { local }) ?? await this.#handle(target, request, connection),
     );
   }
 

@@ -189,10 +189,14 @@ export class HttpConnection {
     return false;
   }
 
-  /** A stream may have nothing to write for long. */
+  /** A stream may have nothing to write for long. Who sends without end costs time. */
   async #closeWhenLeft(): Promise<void> {
     try {
-      while (await this.#conn.read(this.#buffer) !== null);
+      for (let left = this.#context.limits.discardedBytes; left > 0;) {
+        const count = await this.#conn.read(this.#buffer);
+        if (count === null) break;
+        left -= count;
+      }
     } catch {
       // Closed.
     }
