@@ -23,7 +23,7 @@ export interface CachedEntry {
   scope?: number;
   pauseSeconds?: number;
   error?: { code: number; text: string };
-  records: {
+  records: readonly {
     section: "answer" | "authority" | "additional";
     name: string;
     ttlSeconds: number;

@@ -81,7 +81,7 @@ export class Page {
 }
 
 /** Whether it is root or the own user. Who runs as nobody cannot tell it from users unknown here. */
-export function mayTrust(user: number | null, own: number): boolean {
+export function mayTrust(user: number | null, own: number | null): boolean {
   return user !== null && (user === 0 || (user === own && user !== OVERFLOW_USER));
 }
 

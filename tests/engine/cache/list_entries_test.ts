@@ -169,9 +169,7 @@ Deno.test("an answer that unpacks to megabytes of text is shown in part", () => 
     ...Array.from({ length: count }, () => record).flat(),
   ]);
   const { world } = start();
-  const [{ options }] = usesOf<CacheOptions>(world.simulation.config, "cache") as [
-    { options: CacheOptions },
-  ];
+  const { options } = usesOf<CacheOptions>(world.simulation.config, "cache")[0]!;
   const entry = describeEntry({
     ...{ kind: "answer", ttlSeconds: 300, ageTenths: 0, hits: 0, pauseTenths: 0 },
     ...{ error: -1, errorText: "", upstream: 0, state: 0, message, subnet: new Uint8Array() },
