@@ -2,6 +2,7 @@ import { visibleJson, visibleText } from "../../base/visible.ts";
 import type { Output } from "../output.ts";
 import { controlPaths } from "../control_path.ts";
 import { CommandError } from "../failure.ts";
+import { folderFault } from "../../sys/own_folder.ts";
 
 /** A request to a serving nodens. */
 export interface VerbRequest {
@@ -53,13 +54,7 @@ export async function printVerb<A>(
 
 async function findSocket(): Promise<string> {
   const paths = controlPaths();
-  for (const path of paths) {
-    const found = await Deno.lstat(path).catch(() => null);
-    // Nobody else's: it would get the command.
-    if (found?.isSocket && (found.uid === 0 || found.uid === Deno.uid() || Deno.uid() === 0)) {
-      return path;
-    }
-  }
+  for (const path of paths) if (await isTrusted(path)) return path;
   if (paths.length === 0) {
     throw new CommandError("NODENS_CONTROL is off: name a socket by -control");
   }
@@ -69,6 +64,16 @@ async function findSocket(): Promise<string> {
     } (it may run with another one: -control` +
       " PATH)",
   );
+}
+
+/** Whether it is a socket, and nobody else's, who would get the command. Root trusts the path. */
+async function isTrusted(path: string): Promise<boolean> {
+  const found = await Deno.lstat(path).catch(() => null);
+  if (found?.isSocket !== true) return false;
+  if (Deno.uid() === 0) return true;
+  // In a folder of another user, it could be replaced before it is opened.
+  const folder = path.replace(/\/[^/]*$/, "") || "/";
+  return (found.uid === 0 || found.uid === Deno.uid()) && folderFault(folder) === null;
 }
 
 async function* readLines(body: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {

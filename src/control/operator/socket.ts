@@ -1,4 +1,5 @@
 import type { Libc } from "../../sys/libc.ts";
+import { folderFault } from "../../sys/own_folder.ts";
 import { HttpAddressServer, type HttpTarget } from "../endpoints/http/address.ts";
 import type { HttpContext, Peer } from "../endpoints/http/connection.ts";
 import { PeerFinder } from "./peer.ts";
@@ -120,11 +121,8 @@ function makeFolder(folder: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
-  const { uid, mode } = Deno.statSync(folder);
-  const writable = ((mode ?? 0) & 0o022) !== 0 && ((mode ?? 0) & 0o1000) === 0;
-  if ((uid !== 0 && uid !== Deno.uid()) || writable) {
-    throw new SocketError(`"${folder}" is not a safe folder: other users may write to it`);
-  }
+  const fault = folderFault(folder);
+  if (fault !== null) throw new SocketError(`"${folder}" is not a safe folder: ${fault}`);
 }
 
 function fileAt(path: string): Deno.FileInfo | null {

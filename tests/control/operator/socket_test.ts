@@ -162,3 +162,27 @@ Deno.test("control socket: a path that cannot be used is an error that names it"
     Deno.chmodSync(`${folder}/open`, 0o777);
     await assert.rejects(openSocket(`${folder}/open/control.sock`, []), /not a safe folder/);
   }));
+
+Deno.test({
+  name: "control socket: a folder of another user, or behind that user's link, is not used",
+  ...skipFor(rootReasons()),
+  fn: () =>
+    withFolder(async (folder) => {
+      const nobody = 65_534;
+      Deno.chmodSync(folder, 0o1777);
+      Deno.mkdirSync(`${folder}/own`);
+      Deno.symlinkSync(`${folder}/own`, `${folder}/fine`);
+      const { socket } = await openSocket(`${folder}/fine/control.sock`, []);
+      await socket.close();
+      Deno.mkdirSync(`${folder}/theirs`);
+      Deno.chownSync(`${folder}/theirs`, nobody, nobody);
+      const owned = /theirs" is not a safe folder: the folder belongs to user 65534/;
+      await assert.rejects(openSocket(`${folder}/theirs/control.sock`, []), owned);
+      const args = ["--reuid", String(nobody), "ln", "-s", `${folder}/own`, `${folder}/link`];
+      assert.equal((await new Deno.Command("setpriv", { args }).output()).code, 0);
+      const linked = /link\/?" is not a safe folder: the symbolic link belongs to user 65534/;
+      for (const slash of ["/", "//"]) {
+        await assert.rejects(openSocket(`${folder}/link${slash}control.sock`, []), linked);
+      }
+    }),
+});
