@@ -1,8 +1,11 @@
+const PLAIN = /^[\n\t\x20-\x7e]*$/;
 /** Controls but lines and tabs, bidi marks, other invisible characters, and halves of pairs. */
 const INVISIBLE = /(?![\n\t])[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** Text that is safe on a terminal, whoever it is from: others' characters as `\u009b`. */
 export function visibleText(text: string): string {
+  // Almost always; a fifth of the time.
+  if (PLAIN.test(text)) return text;
   return text.replace(INVISIBLE, (one) => one.split("").map(escaped).join(""));
 }
 
