@@ -153,7 +153,11 @@ export class HttpAddressServer implements ConnectionOwner {
 
   #leastUseful(): HttpConnection {
     const all = [...this.#connections.keys()];
-    return oldest(all.filter(({ answering }) => !answering)) ?? oldest(all)!;
+    const idle = oldest(all.filter(({ answering }) => !answering));
+    if (idle !== null) return idle;
+    // Streams are the oldest: a crowd that does not read its answers must not end them.
+    const others = all.filter(({ streaming }) => !streaming);
+    return oldest(others.length >= this.maxConnections / 2 ? others : all)!;
   }
 
   #forget(connection: HttpConnection): void {

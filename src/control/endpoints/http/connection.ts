@@ -74,6 +74,10 @@ export class HttpConnection {
     this.local = isLocal(conn.localAddr) && isLocal(conn.remoteAddr);
   }
 
+  get streaming(): boolean {
+    return this.#streaming;
+  }
+
   /** Addresses of both ends. */
   get ends(): { local: Deno.Addr; remote: Deno.Addr } {
     return { local: this.#conn.localAddr, remote: this.#conn.remoteAddr };
