@@ -25,7 +25,7 @@ export async function* ask(
   try {
     const url = `http://nodens/v1/${verb}?${new URLSearchParams(given)}`;
     const response = await fetch(url, { client, method: changes ? "POST" : "GET" });
-    if (!response.ok) throw new CommandError(visibleText(await refusalOf(response)));
+    if (!response.ok) throw new CommandError(await refusalOf(response));
     yield* readLines(response.body!);
   } catch (error) {
     if (error instanceof CommandError) throw error;

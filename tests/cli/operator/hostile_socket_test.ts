@@ -1,4 +1,4 @@
-/** What commands print is safe on a terminal, whoever listens at the socket. */
+/** What commands print is safe on a terminal, whoever listens at the socket or port. */
 import assert from "node:assert/strict";
 import { withFolder } from "../../support/run/folder.ts";
 import { run } from "../serve/scene.ts";
@@ -43,4 +43,33 @@ for (
         await server.shutdown();
       }
     }));
+}
+
+const STATUS = {
+  ...{ version: EVIL, pid: 1, driver: EVIL, corefile: EVIL, uptimeSeconds: 1, dataPlanes: [] },
+  queries: { udp: 1, tcp: 1, refused: 0, dropped: 0, shed: 0 },
+  ...{ panics: 0, log: { droppedLines: 0 }, reload: null, blocks: [] },
+  listeners: [{ address: EVIL, port: 1, zones: [EVIL] }],
+};
+
+for (
+  const [what, args, body] of [
+    ["status", ["status"], JSON.stringify(STATUS)],
+    ["status -json", ["status", "-json"], JSON.stringify(STATUS)],
+    ["healthcheck", ["healthcheck"], EVIL + "x"],
+  ] as const
+) {
+  Deno.test(`no control of a hostile answer reaches the terminal: ${what}`, async () => {
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      () => new Response(body),
+    );
+    try {
+      const { out, err } = await run([...args, `127.0.0.1:${server.addr.port}`]);
+      assert.match(out + err, /u001b/);
+      assert.doesNotMatch(out + err, /(?![\n\t])\p{C}/u);
+    } finally {
+      await server.shutdown();
+    }
+  });
 }
