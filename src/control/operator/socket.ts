@@ -9,6 +9,10 @@ const MAX_PATH = 107;
 const CONNECTIONS = 16;
 /** Only the owner may connect. */
 const UMASK = 0o177;
+/** Only owners may replace their files. */
+const STICKY = 0o1000;
+/** Folders whose mode nobody else counts on. */
+const OWN_FOLDER = /\/nodens(-[0-9]+)?$/;
 
 /** A socket that cannot be opened: place and remedy. */
 export class SocketError extends Error {}
@@ -121,8 +125,16 @@ function makeFolder(folder: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
+  if (OWN_FOLDER.test(folder)) makeSticky(folder);
   const fault = folderFault(folder);
   if (fault !== null) throw new SocketError(`"${folder}" is not a safe folder: ${fault}`);
+}
+
+/** Kubernetes lets everybody write to an emptyDir, which the manifests have there. */
+function makeSticky(folder: string): void {
+  const { uid, mode, isDirectory } = Deno.lstatSync(folder);
+  if (!isDirectory || uid !== Deno.uid() || mode === null || (mode & 0o022) === 0) return;
+  Deno.chmodSync(folder, (mode & 0o7777) | STICKY);
 }
 
 function fileAt(path: string): Deno.FileInfo | null {

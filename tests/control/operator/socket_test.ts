@@ -163,6 +163,28 @@ Deno.test("control socket: a path that cannot be used is an error that names it"
     await assert.rejects(openSocket(`${folder}/open/control.sock`, []), /not a safe folder/);
   }));
 
+for (
+  const [name, mode, after] of [
+    ["nodens", 0o777, 0o1777],
+    ["nodens-1000", 0o2770, 0o3770],
+    ["nodens", 0o755, 0o755],
+    ["others", 0o777, null],
+    ["xnodens", 0o777, null],
+  ] as const
+) {
+  const what = after === null ? "not used" : `given mode ${after.toString(8)}`;
+  Deno.test(`control socket: a folder "${name}" with mode ${mode.toString(8)} is ${what}`, () =>
+    withFolder(async (folder) => {
+      const own = `${folder}/${name}`;
+      Deno.mkdirSync(own);
+      Deno.chmodSync(own, mode);
+      const opening = openSocket(`${own}/control.sock`, []);
+      if (after === null) await assert.rejects(opening, /not a safe folder/);
+      else await (await opening).socket.close();
+      assert.equal(Deno.statSync(own).mode! & 0o7777, after ?? mode);
+    }));
+}
+
 Deno.test({
   name: "control socket: a folder of another user, or behind that user's link, is not used",
   ...skipFor(rootReasons()),
