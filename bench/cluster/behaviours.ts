@@ -50,6 +50,7 @@ cluster.local:53 {
 
 const PREFETCH = "prefetch 2 1m 10%";
 const STALE = "serve_stale 1h immediate";
+const CUT = "search_cut cluster.local";
 
 /** The compared behaviours, in table order. */
 export const BEHAVIOURS: readonly Behaviour[] = [
@@ -74,6 +75,13 @@ export const BEHAVIOURS: readonly Behaviour[] = [
     events: ["restart", "update"],
   }),
   nodens("nodens, denials 30 s", { text: "with `denial 9984 30`", denialTtl: 30 }),
+  nodens("nodens, search_cut", { text: `with \`${CUT}\``, more: [CUT], events: ["outage"] }),
+  nodens("nodens, search_cut 30 s", {
+    text: `with \`${CUT}\` and \`denial 9984 30\``,
+    more: [CUT],
+    denialTtl: 30,
+    events: ["outage"],
+  }),
   nodens("nodens, all", {
     text: "with `prefetch`, `serve_stale` and `persist`",
     more: [PREFETCH, STALE],

@@ -1,3 +1,5 @@
+import { PARAMETERS } from "./parameters.ts";
+
 /** A response as seen by a client. */
 export const OUTCOME = { WAITS: 0, ANSWER: 1, NODATA: 2, NXDOMAIN: 3, FAILED: 4 } as const;
 /** One of `OUTCOME`. */
@@ -33,6 +35,7 @@ const TYPE_A = 1;
 const TYPE_AAAA = 28;
 const TYPE_SOA = 6;
 const CLUSTER = "cluster.local";
+const ALWAYS = `kubernetes.default.svc.${CLUSTER}`;
 
 /** All questions of a cluster, without duplicates. */
 export class NameBook {
@@ -43,7 +46,14 @@ export class NameBook {
   /** @param facts - the true answer; fixed by the first call for a name */
   step(
     name: string,
-    facts: { exists: boolean; ipv6?: boolean; ttlSeconds: number; searched?: boolean },
+    facts: {
+      exists: boolean;
+      /** Without records. */
+      empty?: boolean;
+      ipv6?: boolean;
+      ttlSeconds: number;
+      searched?: boolean;
+    },
   ): Step {
     let step = this.#steps.get(name);
     if (step === undefined) {
@@ -55,18 +65,27 @@ export class NameBook {
 
   /** A message's question, or undefined for a health check. */
   find(bytes: Uint8Array): Query | undefined {
-    return this.#byHash.get(hashOf(bytes))?.find(({ wire }) => asksTheSame(wire, bytes));
+    const known = this.#byHash.get(hashOf(bytes))?.find(({ wire }) => asksTheSame(wire, bytes));
+    if (known !== undefined) return known;
+    const name = nameOf(bytes);
+    if (!name.endsWith(`.${CLUSTER}`)) return undefined;
+    // No pod asks for these.
+    const facts = { ttlSeconds: PARAMETERS.clusterTtlSeconds, searched: true };
+    const empty = /^((default|n\d+)\.)?svc\.cluster\.local$/.test(name);
+    return this.step(name, { ...facts, exists: empty || name === ALWAYS, empty }).a;
   }
 
   #query(
     name: string,
     type: number,
-    { exists, ipv6 = false, ttlSeconds, searched = false }: Parameters<NameBook["step"]>[1],
+    { exists, empty = false, ipv6 = false, ttlSeconds, searched = false }: Parameters<
+      NameBook["step"]
+    >[1],
   ): Query {
     const inCluster = name === CLUSTER || name.endsWith(`.${CLUSTER}`);
     const outcome = !exists
       ? OUTCOME.NXDOMAIN
-      : type === TYPE_A || ipv6
+      : !empty && (type === TYPE_A || ipv6)
       ? OUTCOME.ANSWER
       : OUTCOME.NODATA;
     const wire = Uint8Array.from([
@@ -168,6 +187,14 @@ function u16(value: number): number[] {
 
 function u32(value: number): number[] {
   return [...u16(value >>> 16), ...u16(value & 0xffff)];
+}
+
+function nameOf(query: Uint8Array): string {
+  const labels: string[] = [];
+  for (let at = QUESTION; query[at] !== 0; at += query[at]! + 1) {
+    labels.push(String.fromCharCode(...query.subarray(at + 1, at + 1 + query[at]!)));
+  }
+  return labels.join(".");
 }
 
 /** FNV-1a hash of a query's name and type. */

@@ -11,6 +11,7 @@ import type { Verb } from "../plugins/verbs.ts";
 import { SHARED_BYTES } from "../plugins/companions.ts";
 import { reserveDescriptors } from "../sys/descriptor_limit.ts";
 import { openLibc } from "../sys/libc.ts";
+import type { ClientNames } from "./clients/client_names.ts";
 import { raiseFileLimit } from "../sys/descriptor_limit.ts";
 import { Followers } from "./followers.ts";
 import { TlsThread } from "./encrypted/thread.ts";
@@ -69,6 +70,8 @@ export class Server {
   readonly checks: SelfChecks;
   readonly status: StatusSource;
   readonly tls: TlsThread;
+  /** Null unless clients have names (`-clients`). */
+  clients: ClientNames | null = null;
   readonly #options: ServerOptions;
   readonly #files: FileShares;
   readonly #companions: readonly Companion[];
@@ -140,10 +143,14 @@ export class Server {
       new TopSource({
         planes: this.planes,
         status: () => this.status.collect(),
+        nameClient: this.nameClient,
         clock: this.#options.clock,
       })
     );
   }
+
+  /** Name of the client at an address; null if it is unknown, or names are not read. */
+  readonly nameClient = (address: string): string | null => this.clients?.nameOf(address) ?? null;
 
   /** Of the endpoints; null before `start`. */
   get http(): HttpContext | null {

@@ -17,6 +17,13 @@ export class Address {
     b.copyWithin(0, 12, 16);
   }
 
+  copy(from: Address): void {
+    this.family = from.family;
+    this.bytes.set(from.bytes);
+    this.port = from.port;
+    this.scope = from.scope;
+  }
+
   get isLoopback(): boolean {
     const b = this.bytes;
     if (this.family === 4) return b[0] === 127;

@@ -104,4 +104,5 @@ export const EDE = {
   STALE_NXDOMAIN: 19,
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,
+  SYNTHESIZED: 29,
 } as const;

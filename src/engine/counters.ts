@@ -30,6 +30,8 @@ export const COUNTER = {
   PROBES_TCP: 27,
   /** The TLS thread's channel was full. */
   TLS_UNSENT: 28,
+  /** Series of this data plane; the control plane may not know the last ones yet. */
+  SERIES: 31,
 } as const;
 
 const FIRST_FREE = 32;
@@ -61,6 +63,7 @@ export class CounterBook {
     }
     // Free indices that the previous data plane never reported.
     if (known.length > 0) this.values.fill(0, this.#next);
+    this.values[COUNTER.SERIES] = this.places.length;
   }
 
   counter(name: string, labels: Readonly<Record<string, string>> = {}): number {
@@ -83,7 +86,10 @@ export class CounterBook {
     this.#byKey.set(key, index);
     if (fits) {
       this.#next += size;
-      this.places.push({ name, labels: { ...labels }, index, ...bounds && { bounds } });
+      this.values[COUNTER.SERIES] = this.places.push({
+        ...{ name, labels: { ...labels }, index },
+        ...bounds && { bounds },
+      });
     } else {
       this.values[COUNTER.WITHOUT_ROOM]!++;
     }

@@ -18,12 +18,13 @@ import {
   WAIT,
 } from "./exchange/exchange.ts";
 import { AnswerCounters } from "./exchange/answer_source.ts";
-import type { DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
+import type { AskedOrigin, DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
 import type { CreateHandler, EngineServices } from "./handler.ts";
 import type { Io } from "./io.ts";
 import { Memory } from "./memory.ts";
+import { ClientGroups } from "./observe/client_groups.ts";
 import { Observer } from "./observe/observer.ts";
 import type { ObserveRequest } from "./observe/requests.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
@@ -103,6 +104,8 @@ export class Engine implements EngineServices {
   readonly #observer: Observer | null;
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
+  /** Null unless clients have names (`-clients`). */
+  #groups: ClientGroups | null = null;
 
   constructor(options: EngineOptions) {
     const { counters } = options;
@@ -130,6 +133,17 @@ export class Engine implements EngineServices {
     this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     this.streams.configure(config);
+  }
+
+  /** Sets the names of clients (`ClientTable`); returns the buffer of the previous ones. */
+  nameClients(table: ArrayBuffer): ArrayBuffer | null {
+    const before = this.#groups?.replace(table) ?? null;
+    this.#groups ??= new ClientGroups(this, table);
+    return before;
+  }
+
+  clientName(exchange: Exchange): string {
+    return this.#groups === null || exchange.internal ? "" : this.#groups.nameOf(exchange);
   }
 
   /** Null unless queries are observed. */
@@ -177,7 +191,8 @@ export class Engine implements EngineServices {
   park(exchange: Exchange): Exchange | null {
     const { origin } = exchange;
     if (exchange.parked || origin.kind === "internal") return exchange;
-    if (!this.#admit(exchange)) return null;
+    // Only explained, not asked.
+    if (origin.kind === "asked" || !this.#admit(exchange)) return null;
     if (origin.kind === "stream") {
       origin.outstanding++;
     } else if (origin.kind === "slot") {
@@ -218,6 +233,17 @@ export class Engine implements EngineServices {
     return true;
   }
 
+  /** Answers a copy of an operator's query, counted as nobody's; false if too many wait. */
+  askFor(query: Exchange): boolean {
+    if (!this.#admit(query)) return false;
+    const exchange = this.#pool.fresh();
+    exchange.beginAsked(query);
+    const verdict = this.#descend(exchange, 0);
+    if (verdict === DROP) exchange.response = null;
+    if (verdict !== WAIT) this.#finish(exchange);
+    return true;
+  }
+
   #admit(exchange: Exchange): boolean {
     const admitted = this.#pool.admit(this.clientBucket(exchange));
     if (!admitted) this.values[this.#pool.full ? COUNTER.SHED : COUNTER.SHED_SHARE]!++;
@@ -236,15 +262,20 @@ export class Engine implements EngineServices {
 
   clientFamily({ origin }: Exchange): 4 | 6 {
     if (origin.kind === "internal") return 4;
+    if (origin.kind === "asked") return origin.client.family;
     return origin.kind === "stream" ? origin.family : this.io.family(origin.kind, origin.id);
   }
 
   clientAddress({ origin }: Exchange, target: Address): void {
-    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "client", target);
+    if (origin.kind === "internal") return;
+    if (origin.kind === "asked") target.copy(origin.client);
+    else this.io.address(origin.kind, origin.id, "client", target);
   }
 
   localAddress({ origin }: Exchange, target: Address): void {
-    if (origin.kind !== "internal") this.io.address(origin.kind, origin.id, "local", target);
+    if (origin.kind === "internal") return;
+    if (origin.kind === "asked") target.copy(origin.local);
+    else this.io.address(origin.kind, origin.id, "local", target);
   }
 
   failure(exchange: Exchange, rcode: number): Response {
@@ -325,6 +356,7 @@ export class Engine implements EngineServices {
     const { origin } = exchange;
     if (origin.kind === "stream") this.#answerStream(exchange, origin);
     else if (origin.kind === "kept") this.#answerDatagram(exchange, origin.id);
+    else if (origin.kind === "asked") this.#answerAsked(exchange, origin);
     this.#pool.release(exchange);
   }
 
@@ -332,6 +364,7 @@ export class Engine implements EngineServices {
   #ended(exchange: Exchange, sizeBytes: number): void {
     // The observer may note what was counted before.
     if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
+    if (this.#groups !== null) this.#groups.count(exchange, sizeBytes);
     if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
   }
 
@@ -348,6 +381,17 @@ export class Engine implements EngineServices {
     this.#ended(exchange, length);
     chain.sent(exchange, length);
     stream.update();
+  }
+
+  #answerAsked(exchange: Exchange, origin: AskedOrigin): void {
+    let message = null;
+    if (exchange.response !== null) {
+      // The client that it seems to be from keeps its share.
+      exchange.rate = null;
+      const length = this.#responses.write(exchange, this.#out, 0);
+      message = this.#out.bytes.slice(0, length);
+    }
+    origin.ended(exchange, message);
   }
 
   #answerDatagram(exchange: Exchange, address: number): void {

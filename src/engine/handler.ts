@@ -3,6 +3,7 @@ import type { Address } from "../dns/address.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { CounterBook } from "./counters.ts";
 import type { Chain, Exchange, RecordOrder, Verdict, WAIT } from "./exchange/exchange.ts";
+import type { Explanation } from "./explanation.ts";
 import type { Io } from "./io.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
 import type { Response } from "./response/response.ts";
@@ -47,6 +48,11 @@ export interface Handler {
   receive?(data: unknown): void;
   /** Answers the control plane quickly. */
   ask?(request: unknown): unknown;
+  /**
+   * Tells what `query` and `response` would do, without effects outside of the exchange: no count,
+   * no wait, no random order that others see. Changes the exchange as `query` does.
+   */
+  explain?(exchange: Exchange): Explanation;
   stop?(): void;
 }
 
@@ -98,6 +104,8 @@ export interface EngineServices {
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;
   localAddress(exchange: Exchange, target: Address): void;
+  /** Name of its client (`-clients`), "" if unknown or off. Allocates. */
+  clientName(exchange: Exchange): string;
   /** `fields` only if `logsFields`. */
   readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;
   readonly logsFields: boolean;

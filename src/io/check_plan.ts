@@ -34,8 +34,21 @@ export interface CheckPlan {
   readonly verdicts: SharedArrayBuffer;
 }
 
-/** Offsets, in doubles, of shared verdicts; targets follow. */
-export const VERDICTS = { ROUNDS: 0, DURATION_MS: 1, FIRST_TARGET: 2 } as const;
+/**
+ * Offsets, in doubles, of shared verdicts; targets follow, then for each entry when it was renewed
+ * (0: never), in the time of `ROUND_MS`, the end of the last round.
+ */
+export const VERDICTS = {
+  ROUNDS: 0,
+  DURATION_MS: 1,
+  ROUND_MS: 2,
+  FIRST_TARGET: 3,
+} as const;
+
+/** Doubles that the verdicts of a plan take. */
+export function verdictCount({ targets, beats }: Pick<CheckPlan, "targets" | "beats">): number {
+  return VERDICTS.FIRST_TARGET + targets.length + beats.length;
+}
 
 /** Verdict on a target. */
 export const VERDICT = { UNKNOWN: 0, ANSWERS: 1, SILENT: 2 } as const;

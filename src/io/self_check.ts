@@ -59,6 +59,8 @@ export class SelfCheck {
   #faults = new Map<string, string>();
   #newFaults = new Map<string, string>();
   readonly #alive = new Map<string, boolean>();
+  /** By entry; plans change, the kernel's entries stay. */
+  readonly #renewedMs = new Map<string, number>();
   #manager: Sink<Uint8Array> | null = null;
   #peersSilent = false;
   #unopened = false;
@@ -157,6 +159,10 @@ export class SelfCheck {
     }
     timers.clear(this.#poll);
     this.#verdicts[VERDICTS.DURATION_MS] = nowMs - this.#sentMs;
+    this.#verdicts[VERDICTS.ROUND_MS] = nowMs;
+    const { targets, beats } = this.#plan!;
+    const first = VERDICTS.FIRST_TARGET + targets.length;
+    beats.forEach((beat, i) => this.#verdicts[first + i] = this.#renewedMs.get(keyOf(beat)) ?? 0);
     this.#verdicts[VERDICTS.ROUNDS]!++;
     this.#faults = this.#newFaults;
     const faults = Object.fromEntries(this.#faults);
@@ -179,6 +185,7 @@ export class SelfCheck {
       // The rules do not know that it answers.
       return;
     }
+    if (answers) this.#renewedMs.set(keyOf(beat), this.#options.nowMs());
     if (this.#alive.get(keyOf(beat)) === answers) return;
     this.#alive.set(keyOf(beat), answers);
     const { address } = this.#plan!.targets[target]!;
@@ -194,6 +201,7 @@ export class SelfCheck {
     for (const beat of this.#plan?.beats ?? []) {
       if (kept.has(keyOf(beat))) continue;
       this.#alive.delete(keyOf(beat));
+      this.#renewedMs.delete(keyOf(beat));
       if (!next.leaveEntries) this.#lists.write(beat.list, `-${beat.entry}`);
     }
     this.#lists.closeExcept(new Set(next.beats.map(({ list }) => list)));

@@ -26,6 +26,7 @@ export function renderManifest(options: ManifestOptions, comment: string): strin
 function manifestObjects(options: ManifestOptions): KubernetesObject[] {
   return [
     object("v1", "ServiceAccount", {}),
+    ...options.clients === "off" ? [] : podListRights(options),
     upstreamService(options),
     object("v1", "ConfigMap", { data: { Corefile: corefileText(options) } }),
     daemonSet(options),
@@ -43,6 +44,22 @@ function object(
 ): KubernetesObject {
   const named = { name: NAME, namespace: NAMESPACE, labels: LABELS, ...metadata };
   return { apiVersion, kind, metadata: named, ...members };
+}
+
+/** Of every node's kubelet: Kubernetes has no rights for one node alone. */
+function podListRights({ clients }: ManifestOptions): KubernetesObject[] {
+  const resource = clients === "kubelet" ? "nodes/pods" : "nodes/proxy";
+  const api = "rbac.authorization.k8s.io";
+  const ofCluster = { namespace: undefined };
+  return [
+    object(`${api}/v1`, "ClusterRole", {
+      rules: [{ apiGroups: [""], resources: [resource], verbs: ["get"] }],
+    }, ofCluster),
+    object(`${api}/v1`, "ClusterRoleBinding", {
+      roleRef: { apiGroup: api, kind: "ClusterRole", name: NAME },
+      subjects: [{ kind: "ServiceAccount", name: NAME, namespace: NAMESPACE }],
+    }, ofCluster),
+  ];
 }
 
 /** For kube-dns's pods, to avoid a loop. */
@@ -74,7 +91,7 @@ function daemonSet(options: ManifestOptions): KubernetesObject {
         spec: {
           priorityClassName: "system-node-critical",
           serviceAccountName: NAME,
-          automountServiceAccountToken: false,
+          automountServiceAccountToken: options.clients !== "off",
           hostNetwork: true,
           dnsPolicy: "Default",
           nodeSelector: { "kubernetes.io/os": "linux" },
@@ -116,8 +133,15 @@ function container(options: ManifestOptions): KubernetesObject {
       ...["-metrics-listen-address", `127.0.0.1:${PORTS.own}`],
       ...["-upstreamsvc", UPSTREAM_SERVICE],
       ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
+      ...options.clients === "off" ? [] : ["-clients", "kubelet"],
     ],
-    env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
+    env: [
+      variable("POD_IP", "status.podIP"),
+      ...options.clients === "off" ? [] : [
+        variable("HOST_IP", "status.hostIP"),
+        variable("NODE_NAME", "spec.nodeName"),
+      ],
+    ],
     resources: { requests: { cpu: "25m", memory: "96Mi" }, limits: { memory: options.memory } },
     securityContext: {
       // Added capabilities need root.
@@ -136,6 +160,10 @@ function container(options: ManifestOptions): KubernetesObject {
       { name: "run", mountPath: RUN },
     ],
   };
+}
+
+function variable(name: string, fieldPath: string): KubernetesObject {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
 }
 
 /** Headless: every node's metrics. */

@@ -13,6 +13,8 @@ export interface ManifestOptions {
   plain: boolean;
   memory: string;
   podMonitor: boolean;
+  /** Names of clients: none, or the kubelet's, by its right of Kubernetes 1.33 or the older one. */
+  clients: "off" | "kubelet" | "kubelet-before-1.33";
   networkPolicies: readonly string[];
 }
 

@@ -39,6 +39,12 @@ counter nodens_cache_refresh_saved_total{server,zones} Entries refreshed before 
 counter nodens_cache_malformed_entries_total{server,zones} Malformed entries of a persist file, left out.
 gauge nodens_cache_arena_bytes{server,zones} Memory for the messages in the cache.
 gauge nodens_cache_bytes{server,zones} Memory for the messages and tables of the cache.
+gauge nodens_cache_pinned{server,zones,state} Names and types of keep, by state of their answers.
+counter nodens_cache_pinned_failures_total{server,zones} Failed refreshes of names of keep.
+counter nodens_cache_search_cut_answers_total{server,zones} Queries answered by the denial of a name above.
+counter nodens_cache_search_cut_probes_total{server,zones,finding} Names asked for by search_cut.
+gauge nodens_cache_search_cuts{server,zones} Denied names that answer for names below.
+gauge nodens_cache_search_cut_zones{server,zones,state} Zones of search_cut, by trust in their upstream.
 
 counter coredns_forward_healthcheck_broken_total Queries while all upstreams were down.
 counter coredns_forward_max_concurrent_rejects_total Queries refused by max_concurrent.
@@ -92,6 +98,8 @@ gauge(max) nodens_loop_present{server,zone} 1 while there is a forwarding loop, 
 histogram coredns_health_request_duration_seconds Duration of nodens's own queries.
 counter coredns_nodecache_setup_errors_total{errortype} Failures to set the node up, by what failed.
 gauge nodens_failopen_level{family} Fail-open of the node's rules: 2 by heartbeat and socket, 1 by heartbeat, 0 none.
+gauge(max) nodens_failopen_active{address} 1 while queries to an address pass nodens by, else 0.
+gauge nodens_node_rules{family} 1 if the node's rules were in place at the last check, else 0.
 counter coredns_health_request_failures_total nodens's own queries without an answer.
 counter coredns_reload_failed_total New Corefiles that could not be loaded.
 gauge coredns_reload_version_info{hash,value} Always 1; the labels identify the Corefile.
@@ -100,6 +108,12 @@ counter nodens_queries_total{proto} Messages that clients sent.
 counter nodens_answers_total{source} Answers sent to clients, by who answered.
 counter nodens_messages_dropped_total Messages that were not queries.
 counter nodens_queries_refused_total Queries answered with an error before any plugin.
+counter nodens_client_queries_total{client_namespace} Queries by the namespace of the client.
+counter nodens_client_failures_total{client_namespace} Queries answered with SERVFAIL or not at all.
+counter nodens_client_nxdomain_total{client_namespace} Queries for names that do not exist.
+gauge nodens_client_names Client addresses with a name.
+gauge nodens_client_names_age_seconds Time since the names of clients were last read without a fault.
+counter nodens_client_names_failures_total Attempts to read the names of clients that failed.
 counter nodens_in_flight_refused_total{table,reason} Queries refused by a table of questions in flight.
 counter nodens_queries_shed_total{reason} Queries that could not wait because too many did.
 counter nodens_queries_discarded_total UDP queries not answered because it took too long.

@@ -13,6 +13,8 @@ export interface NodeRulesOptions extends RuleRequest, RuleReports {
   readonly run: RunCommand;
   readonly heartbeat: Heartbeat;
   readonly onLevel?: (family: Family, level: FailOpenLevel) => void;
+  /** Called after each check. */
+  readonly onRules?: (family: Pick<FamilyRules, "family" | "problem">) => void;
   readonly clock?: Clock;
 }
 
@@ -144,8 +146,10 @@ export class NodeRules {
   }
 
   #report(): void {
-    const { onLevel } = this.#options;
-    for (const { family, level, problem } of this.#families) {
+    const { onLevel, onRules } = this.#options;
+    for (const state of this.#families) {
+      const { family, level, problem } = state;
+      onRules?.(state);
       if (problem === null && ruleEntries(family, this.#options).length > 0) {
         onLevel?.(family, level);
       }

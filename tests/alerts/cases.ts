@@ -96,6 +96,26 @@ export const ALERTS: readonly AlertCase[] = [
     "nodens on WHERE has fail-open by heartbeat alone for IPv6",
     { minute: 90, labels: { family: "6" } },
   ),
+  gauge(
+    "NodensFailOpenActive",
+    'nodens_failopen_active{address="10.96.0.10"}',
+    [1, 0],
+    "Queries to 10.96.0.10 pass nodens on WHERE by",
+    { labels: { address: "10.96.0.10" } },
+  ),
+  gauge(
+    "NodensRulesMissing",
+    'nodens_node_rules{family="6"}',
+    [0, 1],
+    "The rules of nodens on WHERE for IPv6 are not in place",
+    { labels: { family: "6" } },
+  ),
+  counter(
+    "NodensClientNamesFail",
+    "nodens_client_names_failures_total",
+    [1, 0],
+    "nodens on WHERE cannot read the names of its clients",
+  ),
   counter(
     "NodensNodeSetupFails",
     'coredns_nodecache_setup_errors_total{errortype="iptables"}',
@@ -183,6 +203,19 @@ export const ALERTS: readonly AlertCase[] = [
     `nodens_cache_stale_total{${SERVER},zones=".",reason="timeout"}`,
     [5, 0],
     "nodens on WHERE answers from stale entries because asking fails",
+  ),
+  raise(
+    "NodensPinnedNameFails",
+    [
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="stale"}`, "2x120"),
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="missing"}`, "1x120"),
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="fresh"}`, "5x120"),
+    ],
+    [
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="stale"}`, "0x120"),
+      s(`nodens_cache_pinned{${SERVER},zones=".",state="fresh"}`, "8x120"),
+    ],
+    "nodens on WHERE has no fresh answer for 3 names of keep",
   ),
   counter(
     "NodensShedsQueries",

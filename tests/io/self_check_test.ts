@@ -14,7 +14,7 @@ function plan(addresses: readonly string[], changes: Partial<CheckPlan> = {}): C
     leaveEntries: false,
     watchdog: null,
     peers: [],
-    verdicts: new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + addresses.length)),
+    verdicts: new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + 2 * addresses.length)),
     ...changes,
   };
 }
@@ -103,7 +103,7 @@ Deno.test("self-check: every answer renews its entry, and nothing else does", ()
 
 Deno.test("self-check: an unreachable address counts as silent", () => {
   const thread = new Thread();
-  const verdicts = new SharedArrayBuffer(8 * 3);
+  const verdicts = new SharedArrayBuffer(8 * 5);
   thread.check.follow(plan(["unreachable"], { verdicts }));
   assert.deepEqual(thread.pass(BEAT_MS), []);
   assert.match(thread.logs[0]!, /unreachable does not answer/);
@@ -175,22 +175,62 @@ Deno.test("self-check: opening the watchdog's socket is retried at the next noti
 
 Deno.test("self-check: verdicts, rounds and durations are written to shared memory", () => {
   const thread = new Thread();
-  const verdicts = new SharedArrayBuffer(8 * 4);
+  const verdicts = new SharedArrayBuffer(8 * 5);
   const values = new Float64Array(verdicts);
   thread.alive.add("127.0.0.1");
   let rounds = 0;
   thread.check.follow(plan(["127.0.0.1", "::1"], { beats: [], verdicts }), () => rounds++);
   thread.pass(10);
-  assert.deepEqual([...values], [0, 0, VERDICT.ANSWERS, VERDICT.UNKNOWN]);
+  assert.deepEqual([...values], [0, 0, 0, VERDICT.ANSWERS, VERDICT.UNKNOWN]);
   assert.equal(rounds, 0);
   thread.pass(970);
   assert.deepEqual([values[VERDICTS.ROUNDS], rounds], [1, 1]);
   assert.ok(values[VERDICTS.DURATION_MS]! >= 900);
-  assert.deepEqual([...values.subarray(2)], [VERDICT.ANSWERS, VERDICT.SILENT]);
+  assert.deepEqual([...values.subarray(VERDICTS.FIRST_TARGET)], [VERDICT.ANSWERS, VERDICT.SILENT]);
   thread.alive.add("::1");
   thread.pass(100);
-  assert.deepEqual([...values.subarray(2)], [VERDICT.ANSWERS, VERDICT.ANSWERS]);
+  assert.deepEqual([...values.subarray(VERDICTS.FIRST_TARGET)], [VERDICT.ANSWERS, VERDICT.ANSWERS]);
   assert.ok(values[VERDICTS.DURATION_MS]! < 10);
+});
+
+Deno.test("self-check: when entries were renewed is written to shared memory", () => {
+  const thread = new Thread();
+  const first = plan(["10.96.0.10", "fd00::a"]);
+  thread.alive.add("10.96.0.10");
+  thread.check.follow(first);
+  thread.pass(1900);
+  const agesMs = ({ verdicts, targets }: CheckPlan) => {
+    const values = new Float64Array(verdicts);
+    return [...values.subarray(VERDICTS.FIRST_TARGET + targets.length)]
+      .map((renewedMs) => renewedMs === 0 ? null : values[VERDICTS.ROUND_MS]! - renewedMs);
+  };
+  const [age, never] = agesMs(first);
+  assert.ok(age! < BEAT_MS && never === null, `${age} ${never}`);
+  thread.alive.clear();
+  thread.pass(3000);
+  assert.ok(agesMs(first)[0]! > 2000);
+  // A new plan does not renew the kernel's entries.
+  const second = plan(["fd00::b", "10.96.0.10"]);
+  thread.check.follow(second);
+  thread.pass(1000);
+  assert.equal(agesMs(second)[0], null);
+  assert.ok(agesMs(second)[1]! > 3000);
+  // A dropped one is removed.
+  thread.check.follow(plan([]));
+  const third = plan(["10.96.0.10"]);
+  thread.check.follow(third);
+  thread.pass(1000);
+  assert.deepEqual(agesMs(third), [null]);
+});
+
+Deno.test("self-check: an entry that the kernel does not take is not renewed", () => {
+  const thread = new Thread();
+  const checked = plan(["10.96.0.10"]);
+  thread.alive.add("10.96.0.10");
+  thread.missing = true;
+  thread.check.follow(checked);
+  thread.pass(2000);
+  assert.equal(new Float64Array(checked.verdicts).at(-1), 0);
 });
 
 Deno.test("self-check: an answer is not logged if its entry cannot be renewed", () => {

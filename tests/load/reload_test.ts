@@ -115,9 +115,7 @@ Deno.test({
           bind 127.0.0.1 ${turn % 3 === 1 ? "127.0.0.2" : ""}
           errors
           prometheus 127.0.0.1:${metrics}
-          cache 3600 {
-            keep_on_change
-          }
+          cache 3600
           forward . 127.0.0.1:${upstreams[turn % 2]} {
             max_fails ${1 + turn % 5}
           }

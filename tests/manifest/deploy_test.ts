@@ -55,6 +55,16 @@ const CASES: { name: string; args: string[]; values: Json }[] = [
       networkPolicy: { namespaces: ["default", "shop"] },
     },
   },
+  {
+    name: "clients",
+    args: ["-clients", "kubelet", "-mode", "redirect"],
+    values: { clients: "kubelet", mode: "redirect" },
+  },
+  {
+    name: "clients before Kubernetes 1.33",
+    args: ["-clients", "kubelet-before-1.33"],
+    values: { clients: "kubelet-before-1.33" },
+  },
 ];
 
 for (const { name, args, values } of CASES) {
@@ -218,6 +228,7 @@ Deno.test("chart: the schema describes every value, and accepts the defaults", (
     { extraVolumeMounts: [{ name: "hosts" }] },
     { podAnnotations: { on: true } },
     { prometheusRule: { enable: true } },
+    { clients: "off" },
   ];
   for (const values of refused) {
     assert.ok(!isValid(withDefaults(values)), JSON.stringify(values));

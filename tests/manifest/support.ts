@@ -19,6 +19,7 @@ export const CASES: Record<string, string[]> = {
     ...[...KUBE_DNS, ...IMAGE, "-memory", "1Gi"],
     ...["-pod-monitor", "-network-policy", "shop,default,shop"],
   ],
+  clients: [...KUBE_DNS, "-clients", "kubelet", ...IMAGE],
 };
 
 export function manifest(args: readonly string[], files: Record<string, string> = {}) {

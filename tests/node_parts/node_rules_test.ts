@@ -89,6 +89,24 @@ Deno.test("NodeRules: retries the best level if the kernel refuses all rules", a
   assert.deepEqual((await check()).level, "socket");
 });
 
+Deno.test("NodeRules: reports after each check whether the rules of a family are in place", async () => {
+  let broken = true;
+  const states: string[] = [];
+  const iptables = new FakeIptables({ refuse: () => broken ? fails("no such table") : null });
+  const { check, rules } = makeRules(iptables.run, {
+    onRules: ({ family, problem }) => states.push(`${family} ${problem ?? "in place"}`),
+  });
+  await check();
+  assert.match(states[0]!, /^4 .*no such table/);
+  broken = false;
+  await check();
+  await check();
+  assert.deepEqual(states.slice(1), ["4 in place", "4 in place"]);
+  await rules.stop();
+  await rules.ensure();
+  assert.equal(states.length, 3, "nothing is checked after the stop");
+});
+
 Deno.test("NodeRules: counts a lock held by another program, and retries soon", async () => {
   let held = true;
   const iptables = new FakeIptables({

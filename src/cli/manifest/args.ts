@@ -31,6 +31,11 @@ export const MANIFEST_FLAGS = {
   plain: boolean("the published Corefile as it is, without prefetch and serve_stale"),
   memory: text("SIZE", "memory limit, which the size of the caches follows", "192Mi"),
   "cluster-range": text("RANGES", "service and pod ranges, comma-separated, without -localdns"),
+  clients: choice(
+    "SOURCE",
+    ["off", "kubelet", "kubelet-before-1.33"],
+    "names of clients: off, or the pods of the kubelet, by a wider right before Kubernetes 1.33",
+  ),
   "pod-monitor": boolean("add a PodMonitor for the Prometheus operator"),
   "network-policy": text("NAMESPACES", "namespaces with a NetworkPolicy for DNS, comma-separated"),
   from: text("FILE", "fill this manifest of Kubernetes instead, and change its image"),
@@ -43,7 +48,7 @@ export const MANIFEST_FLAGS = {
 /** Values of the flags. */
 export type ManifestValues = FlagValues<typeof MANIFEST_FLAGS>;
 
-const ONLY_NEW = ["dual-stack", "plain", "memory", "pod-monitor", "network-policy"];
+const ONLY_NEW = ["dual-stack", "plain", "memory", "clients", "pod-monitor", "network-policy"];
 const ONLY_FILLED = ["mode", "image", "diff"];
 const MAX_NAMESPACES = 1000;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
@@ -136,6 +141,7 @@ function readOptions(values: ManifestValues): ManifestOptions {
     image: readImage(values),
     plain: values.plain,
     memory: readMemory(values),
+    clients: values.clients,
     podMonitor: values["pod-monitor"],
     networkPolicies: readNamespaces(values),
   };

@@ -1,6 +1,7 @@
 import { type Command, command, USAGE_EXIT } from "../command.ts";
 import { boolean, choice, number, text } from "../flags.ts";
 import { CACHE_COMMANDS } from "./cache_commands.ts";
+import { EXPLAIN_COMMAND } from "./explain/command.ts";
 import { OPERATOR_EXITS, OPERATOR_FLAGS } from "./flags.ts";
 import { UPSTREAMS } from "./upstreams_command.ts";
 
@@ -83,6 +84,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
   WATCH,
   UPSTREAMS,
   ...CACHE_COMMANDS,
+  EXPLAIN_COMMAND,
   RELOAD,
   LOG,
   STOP,

@@ -14,6 +14,7 @@ export interface CachedEntry {
   ttlSeconds: number;
   ageSeconds: number;
   servedForSeconds: number;
+  pinned?: true;
   hits?: number;
   uses: number;
   upstream?: string;
@@ -70,11 +71,15 @@ function variants({ dnssecOk, checkingDisabled, subnet, scope }: CachedEntry): s
 }
 
 function times(entry: CachedEntry): string[] {
-  const { stale, ttlSeconds, ageSeconds, servedForSeconds, pauseSeconds } = entry;
+  const { stale, ttlSeconds, ageSeconds, servedForSeconds, pinned, pauseSeconds } = entry;
   return [
     stale ? "stale" : `${ttlSeconds} s left`,
     `${ageSeconds} s old`,
-    ...servedForSeconds > ttlSeconds ? [`may be served for ${servedForSeconds} s`] : [],
+    ...pinned
+      ? ["kept"]
+      : servedForSeconds > ttlSeconds
+      ? [`may be served for ${servedForSeconds} s`]
+      : [],
     ...pauseSeconds === undefined ? [] : [`no refresh for ${pauseSeconds} s`],
   ];
 }

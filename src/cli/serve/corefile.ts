@@ -48,7 +48,7 @@ export async function openCorefile(context: NodeContext, output: ServeOutput) {
 
 async function makeBase(
   template: TemplateOptions,
-  { logger, count }: NodeContext,
+  { logger, metrics }: NodeContext,
   onChange: (summary: string) => void,
 ): Promise<BaseCorefile> {
   const { BaseCorefile } = await import("../../node/template/base_corefile.ts");
@@ -65,7 +65,7 @@ async function makeBase(
     },
     onChange: (_text, summary) => onChange(summary),
     onFault(message) {
-      count("configmap");
+      metrics.count("configmap");
       for (const line of message.split("\n")) logger.log("error", line);
     },
   });

@@ -10,6 +10,7 @@ import {
   port,
   text,
 } from "../flags.ts";
+import { checkClientFlags, CLIENT_FLAGS } from "./client_flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
@@ -40,6 +41,7 @@ export const SERVE_FLAGS = {
   io: choice("KIND", ["auto", "linux", "portable"], "auto, linux (epoll) or portable"),
   "metrics-listen-address": text("ADDRESS", "serve metrics here, besides the Corefile's"),
   "extra-metrics-address": text("ADDRESS", "serve metrics here, too"),
+  ...CLIENT_FLAGS,
   ...NODE_FLAGS,
   ...RULE_FLAGS,
   h: HELP_FLAG,
@@ -55,6 +57,7 @@ export type ServeOptions = ReturnType<typeof readServeOptions>;
 export function readServeOptions(
   { values, given }: Pick<ParsedFlags<ServeValues>, "values" | "given">,
 ) {
+  checkClientFlags(values, given);
   const node = readNodeOptions(values, given);
   const corefile = values.conf || (given.has("corefile") ? values.corefile : "");
   return {

@@ -4,15 +4,15 @@ import type { Logger } from "../../control/log/logger.ts";
 import { askMarked } from "../../control/plane/marked_probe.ts";
 import type { SelfChecks } from "../../control/plane/self_checks.ts";
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
-import { type NodeRole, SETUP_ERRORS, type SetupError } from "../../node/node_role.ts";
-import type { NodeRulesOptions } from "../../node/node_rules.ts";
-import { type FailOpenLevel, OWN_MARK } from "../../node/rules/rules.ts";
-import type { MetricRegistry } from "../../metrics/registry.ts";
+import type { NodeRole } from "../../node/node_role.ts";
+import { ruleFamilies } from "../../node/rule_plan.ts";
+import { OWN_MARK } from "../../node/rules/rules.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import { readKernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/socket_options.ts";
 import type { ServeOptions } from "./flags.ts";
+import type { NodeMetrics } from "./node_metrics.ts";
 
 const ASK_LIMIT_MS = 500;
 
@@ -20,25 +20,7 @@ const ASK_LIMIT_MS = 500;
 export interface NodeContext {
   options: ServeOptions;
   logger: Logger;
-  count: (error: SetupError) => void;
-  onLevel: NonNullable<NodeRulesOptions["onLevel"]>;
-}
-
-/** Counts set-up errors under node-cache's name. */
-export function setupErrorCounter(registry: MetricRegistry): (error: SetupError) => void {
-  const name = "coredns_nodecache_setup_errors_total";
-  const counterOf = (errortype: SetupError) => registry.counter(name, { errortype });
-  // All are exported as 0 from the start.
-  SETUP_ERRORS.forEach(counterOf);
-  return (error) => counterOf(error).add();
-}
-
-const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
-
-/** Publishes levels of fail-open. */
-export function failOpenGauge(registry: MetricRegistry): NodeContext["onLevel"] {
-  return (family, level) =>
-    registry.gauge("nodens_failopen_level", { family: `${family}` }).set(LEVEL_VALUES[level]);
+  metrics: NodeMetrics;
 }
 
 function hasNodeRole({ node, rules }: ServeOptions): boolean {
@@ -63,7 +45,7 @@ export async function makeNodeRole(
   context: NodeContext,
   checks: () => SelfChecks,
 ): Promise<NodeRole | null> {
-  const { options, logger: { log }, count, onLevel } = context;
+  const { options, logger: { log }, metrics } = context;
   if (!hasNodeRole(options)) return null;
   const { node, rules } = options;
   const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }, { conntrackCheck }] = await Promise
@@ -73,12 +55,17 @@ export async function makeNodeRole(
       import("../../node/node_rules.ts"),
       import("../../node/conntrack.ts"),
     ]);
-  const withRules = rules.rules.addresses.length > 0 || rules.redirect !== null;
+  const { count, onLevel, onRules } = metrics;
+  const families = ruleFamilies(rules);
+  for (const family of families) onRules({ family, problem: "not yet installed" });
+  metrics.watchFailOpen(checks);
   return new NodeRole({
     makeInterface: node.setupInterface
       ? () => new NodeInterface({ name: node.interfaceName, addresses: node.localIps, log })
       : null,
-    makeRules: withRules ? () => linuxNodeRules(checks(), { ...rules, log, count, onLevel }) : null,
+    makeRules: families.length === 0
+      ? null
+      : () => linuxNodeRules(checks(), { ...rules, log, count, onLevel, onRules }),
     answers: () => anyAnswers(node.localIps, node.dnsPort),
     syncIntervalMs: node.syncIntervalMs,
     skipTeardown: node.skipTeardown,

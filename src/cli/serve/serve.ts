@@ -20,16 +20,13 @@ import { glibcFault } from "../glibc.ts";
 import { controlPaths } from "../control_path.ts";
 import { announce, printState, servingText } from "./announce.ts";
 import { type CorefileOrigin, openCorefile } from "./corefile.ts";
+import type { ClientNames } from "../../control/clients/client_names.ts";
+import type { ClientSource } from "../../control/clients/open.ts";
+import { readClientSource } from "./client_flags.ts";
 import { readServeOptions, type ServeValues } from "./flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
-import {
-  failOpenGauge,
-  freeMetricsAddresses,
-  makeNodeRole,
-  type NodeContext,
-  ownMarks,
-  setupErrorCounter,
-} from "./node.ts";
+import { freeMetricsAddresses, makeNodeRole, type NodeContext, ownMarks } from "./node.ts";
+import { NodeMetrics } from "./node_metrics.ts";
 import { ServeOutput } from "./output.ts";
 import type { Signals } from "../signals.ts";
 import { VERSION, versionText } from "../version.ts";
@@ -55,6 +52,7 @@ export async function run(
     out(`${names.join("\n")}\n`);
     return 0;
   }
+  const clients = readClientSource(values, (name) => Deno.env.get(name));
   if (signals === null) throw new Error("Cannot serve: signals have no handlers");
   const output = await ServeOutput.open(
     { format: values["log-format"], time: values["log-time"] },
@@ -64,8 +62,7 @@ export async function run(
   const context = {
     options,
     logger: output.logger,
-    count: setupErrorCounter(registry),
-    onLevel: failOpenGauge(registry),
+    metrics: new NodeMetrics(registry),
   };
   const corefile = await openCorefile(context, output);
   if (corefile === null) return 1;
@@ -82,7 +79,7 @@ export async function run(
   if (values.takeover !== "") {
     output.warn("-takeover does nothing any more: a second nodens process shares the addresses");
   }
-  return await serve(loaded, { context, output, corefile, registry, signals });
+  return await serve(loaded, { context, output, corefile, registry, signals, clients });
 }
 
 function chooseDriver(wanted: DriverKind | "auto", output: ServeOutput): DriverKind | null {
@@ -103,11 +100,12 @@ interface ServeParts {
   corefile: CorefileOrigin;
   registry: MetricRegistry;
   signals: Signals;
+  clients: ClientSource | null;
 }
 
 async function serve(
   loaded: LoadedConfig,
-  { context, output, corefile, registry, signals }: ServeParts,
+  { context, output, corefile, registry, signals, clients }: ServeParts,
 ): Promise<number> {
   const { options, logger } = context;
   const { values, node } = options;
@@ -190,6 +188,7 @@ async function serve(
   reloader.start(loaded);
   corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
+  server.clients = await nameClients(clients, { server, registry, log: logger.log });
   const { pidfile, quiet } = values;
   if (pidfile !== "") writePidFile(pidfile, logger);
   if (!quiet) announce(loaded.config, logger);
@@ -223,6 +222,7 @@ async function serve(
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
   const code = await Promise.race([ended.then(() => 0), looped.promise, asked.promise]);
   manager.stopping();
+  await Promise.race([server.clients?.stop(), hurried]);
   await Promise.race([control?.close(), hurried]);
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
@@ -248,6 +248,16 @@ async function stopServing(
   if (server.hasNeighbours()) return await role?.leave();
   if (succeeded) await role?.turnAway();
   await role?.release();
+}
+
+/** Imported on demand, as few ask for it. */
+async function nameClients(
+  source: ClientSource | null,
+  { server, ...options }: { server: Server; registry: MetricRegistry; log: Logger["log"] },
+): Promise<ClientNames | null> {
+  if (source === null) return null;
+  const { openClientNames } = await import("../../control/clients/open.ts");
+  return await openClientNames(source, { ...options, planes: server.planes });
 }
 
 /** On demand: serving must start fast. */

@@ -41,7 +41,10 @@ const ENGINE: readonly [index: number, name: string, labels: Record<string, stri
 /** Requests share a scrape, so a flood is cheap. */
 const SHARED_MS = 1000;
 
-/** Answers scrapes from shared memory, without a data plane. */
+/** For new series of a data plane; a hung one must not hold up a scrape. */
+const PLACES_MS = 100;
+
+/** Answers scrapes from shared memory; waits for a data plane only if it has new series. */
 export type MetricsSource = ReturnType<typeof makeMetricsSource>;
 
 /** Creates a `MetricsSource`. */
@@ -74,9 +77,10 @@ export function makeMetricsSource({ planes, registry, build: { version, deno }, 
   const recent = (format: Format) =>
     // Asynchronous, so that a failure is shared too.
     new Recent<HttpReply>(SHARED_MS, async () => {
+      await Promise.all(planes.map((plane) => plane.placesKnown(PLACES_MS)));
       const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
       const body = new TextEncoder().encode(expose(collect(), format));
-      return await { status: 200, headers, body };
+      return { status: 200, headers, body };
     }, clock);
   const replies = { text: recent("text"), openmetrics: recent("openmetrics") };
   const packed = new WeakMap<HttpReply, Promise<HttpReply>>();

@@ -1,11 +1,13 @@
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
 import type { ListCount, ListReply, SightingLine } from "../../engine/observe/requests.ts";
-import { clientText } from "./client_text.ts";
 import { printable } from "./plane.ts";
 import type { TopCount, TopLists, TopSlow } from "./top_snapshot.ts";
 
 /** Replies of the data planes about one list. */
 export type ListReplies = readonly ListReply[];
+
+/** Name of the client at an address; null: unknown. */
+export type NameClient = (address: string) => string | null;
 
 /** A merged entry. */
 type Entry = ListCount & TopCount;
@@ -46,6 +48,7 @@ export const TOP_ENTRIES: {
   readonly [L in "names" | "clients" | "zones" | "failures" | "slow"]: (
     replies: ListReplies,
     n: number,
+    nameClient: NameClient,
   ) => TopLists[L];
 } = {
   names: (replies, n) =>
@@ -54,10 +57,10 @@ export const TOP_ENTRIES: {
       type: typeText(entry.qtype),
       ...countOf(entry),
     })),
-  clients: (replies, n) =>
+  clients: (replies, n, nameClient) =>
     largest(replies, n).map((entry) => ({
       address: entry.text,
-      name: clientText(entry.text),
+      name: nameClient(entry.text),
       ...countOf(entry),
     })),
   zones: (replies, n) =>
@@ -70,7 +73,8 @@ export const TOP_ENTRIES: {
       reason: printable(entry.reason),
       ...countOf(entry),
     })),
-  slow: (replies, n) => slowest(replies).slice(0, n).map(shownSlow),
+  slow: (replies, n, nameClient) =>
+    slowest(replies).slice(0, n).map((line) => shownSlow(line, nameClient)),
 };
 
 function countOf({ queries, perSecond, uncertain }: Entry): TopCount {
@@ -86,13 +90,13 @@ function slowest(replies: ListReplies): SightingLine[] {
   return [...lines.values()].sort((a, b) => b.waitedMs - a.waitedMs);
 }
 
-function shownSlow(line: SightingLine): TopSlow {
+function shownSlow(line: SightingLine, nameClient: NameClient): TopSlow {
   return {
     name: line.name,
     type: typeText(line.qtype),
     waitedMs: line.waitedMs,
     client: line.client,
-    clientName: clientText(line.client),
+    clientName: nameClient(line.client),
     rcode: shownRcode(line.rcode),
     source: line.source,
     upstream: printable(line.upstream),

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { latencyQuantile } from "../../engine/observe/latency.ts";
 import type { ListName, ListReply, ListSpan, TallyReply } from "../../engine/observe/requests.ts";
-import { secondsOf, TOP_ENTRIES } from "./lists.ts";
+import { type NameClient, secondsOf, TOP_ENTRIES } from "./lists.ts";
 import { askPlanes, type ObservedPlane, present, printable } from "./plane.ts";
 import {
   DEFAULT_TOP,
@@ -53,17 +53,20 @@ export interface TopStatus {
 export class TopSource {
   readonly #planes: readonly ObservedPlane[];
   readonly #status: () => Promise<TopStatus>;
+  readonly #nameClient: NameClient;
   readonly #clock: Clock;
   readonly #shared = new Map<string, { atMs: number; answer: Promise<unknown> }>();
   #history: Totals[] = [];
 
-  constructor({ planes, status, clock = systemClock }: {
+  constructor({ planes, status, nameClient = () => null, clock = systemClock }: {
     planes: readonly ObservedPlane[];
     status: () => Promise<TopStatus>;
+    nameClient?: NameClient;
     clock?: Clock;
   }) {
     this.#planes = planes;
     this.#status = status;
+    this.#nameClient = nameClient;
     this.#clock = clock;
   }
 
@@ -115,11 +118,11 @@ export class TopSource {
     return {
       span,
       seconds: secondsOf(replies.flatMap(([, all]) => all)),
-      names: TOP_ENTRIES.names(of.names ?? [], n),
-      clients: TOP_ENTRIES.clients(of.clients ?? [], n),
-      zones: TOP_ENTRIES.zones(of.zones ?? [], n),
-      failures: TOP_ENTRIES.failures(of.failures ?? [], n),
-      slow: TOP_ENTRIES.slow(of.slow ?? [], n),
+      names: TOP_ENTRIES.names(of.names ?? [], n, this.#nameClient),
+      clients: TOP_ENTRIES.clients(of.clients ?? [], n, this.#nameClient),
+      zones: TOP_ENTRIES.zones(of.zones ?? [], n, this.#nameClient),
+      failures: TOP_ENTRIES.failures(of.failures ?? [], n, this.#nameClient),
+      slow: TOP_ENTRIES.slow(of.slow ?? [], n, this.#nameClient),
     };
   }
 

@@ -4,6 +4,7 @@ import { rcodeNumber } from "../../dns/mnemonics.ts";
 import { parseName } from "../../dns/name.ts";
 import type { WatchFilter } from "../../engine/observe/requests.ts";
 import { type Verb, VerbError } from "../../plugins/verbs.ts";
+import type { NameClient } from "./lists.ts";
 import type { ObservedPlane } from "./plane.ts";
 import { DEFAULT_TOP, TOP_LISTS, TOP_SPANS, type TopQuery } from "./top_snapshot.ts";
 import type { TopSource } from "./top_source.ts";
@@ -17,9 +18,10 @@ const MAX_SAMPLE = 1_000_000;
 type Parameters = ReadonlyMap<string, string>;
 
 /** The verbs `top` and `watch`. */
-export function observeVerbs({ planes, top, clock = systemClock }: {
+export function observeVerbs({ planes, top, nameClient = () => null, clock = systemClock }: {
   planes: readonly ObservedPlane[];
   top: () => Promise<TopSource>;
+  nameClient?: NameClient;
   clock?: Clock;
 }): Verb[] {
   return [
@@ -34,7 +36,8 @@ export function observeVerbs({ planes, top, clock = systemClock }: {
     {
       name: "watch",
       parameters: ["client", "name", "rcode", "slow", "sample"],
-      run: ({ parameters, gone }) => watch(readFilter(parameters), { planes, clock, gone }),
+      run: ({ parameters, gone }) =>
+        watch(readFilter(parameters), { planes, clock, gone, nameClient }),
     },
   ];
 }

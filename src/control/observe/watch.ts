@@ -7,8 +7,7 @@ import {
   type WatchReply,
 } from "../../engine/observe/requests.ts";
 import { VerbError } from "../../plugins/verbs.ts";
-import { clientText } from "./client_text.ts";
-import { shownRcode } from "./lists.ts";
+import { type NameClient, shownRcode } from "./lists.ts";
 import { askPlanes, type ObservedPlane, present, printable } from "./plane.ts";
 
 /** Between collections. */
@@ -54,10 +53,11 @@ export const NOT_OBSERVED =
 /** Begins to watch queries; throws `VerbError`. The stream ends when `gone` is aborted. */
 export async function watch(
   filter: WatchFilter,
-  { planes, clock, gone }: {
+  { planes, clock, gone, nameClient }: {
     planes: readonly ObservedPlane[];
     clock: Clock;
     gone: AbortSignal;
+    nameClient: NameClient;
   },
 ): Promise<AsyncIterable<WatchLine | LostLines>> {
   const id = crypto.randomUUID();
@@ -77,7 +77,7 @@ export async function watch(
       while (!gone.aborted) {
         const replies = present(await collect());
         const found = replies.flatMap((reply) => reply.lines);
-        for (const line of found.sort((a, b) => a.timeMs - b.timeMs)) yield shown(line);
+        for (const line of found.sort((a, b) => a.timeMs - b.timeMs)) yield shown(line, nameClient);
         const lost = replies.reduce((sum, reply) => sum + reply.lost, 0);
         if (lost > 0) yield { lost };
         // After a restart, or when the reader was too slow to collect in time.
@@ -90,11 +90,11 @@ export async function watch(
   }
 }
 
-function shown(line: SightingLine): WatchLine {
+function shown(line: SightingLine, nameClient: NameClient): WatchLine {
   return {
     time: new Date(line.timeMs).toISOString(),
     client: line.client,
-    clientName: clientText(line.client),
+    clientName: nameClient(line.client),
     transport: line.transport,
     name: line.name,
     type: typeText(line.qtype),

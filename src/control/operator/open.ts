@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { openLibc } from "../../sys/libc.ts";
 import { makeScheduler } from "../endpoints/http/scheduler.ts";
+import { explainVerbs } from "../explain/verbs.ts";
 import type { Server } from "../server.ts";
 import { observeVerbs } from "../observe/verbs.ts";
 import { verbTargets } from "./operator.ts";
@@ -29,8 +30,11 @@ export async function openControl(
   if (http === null || !mayWrite()) return null;
   // Own scheduler: crowds at other endpoints must not keep operators waiting.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
-  const observing = observeVerbs({ planes: server.planes, top: () => server.top(), clock });
-  const targets = verbTargets([...processVerbs(process, clock), ...observing, ...verbs], {
+  const { planes, nameClient } = server;
+  const observing = observeVerbs({ planes, top: () => server.top(), nameClient, clock });
+  const explaining = explainVerbs({ planes, nameClient });
+  const own = [...processVerbs(process, clock), ...explaining, ...observing];
+  const targets = verbTargets([...own, ...verbs], {
     config: () => server.config,
     log,
   });

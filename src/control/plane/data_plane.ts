@@ -1,8 +1,10 @@
 import type { Cancel, Clock } from "../../base/clock.ts";
 import { doneWithin } from "../../base/deadline.ts";
+import { copyBuffer } from "../../base/transfer.ts";
 import { alignListeners } from "../../config/align.ts";
 import type { Config } from "../../config/types.ts";
 import { COUNTER, type CounterSeries } from "../../engine/counters.ts";
+import type { AskReply, ExplainReply, ExplainRequest } from "../../engine/explain/types.ts";
 import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
@@ -77,6 +79,8 @@ export class DataPlane implements LaneUser {
   #worker: Worker | null = null;
   #checks: CheckPlan | null = null;
   #debug: boolean | null = null;
+  #clients: ArrayBuffer | null = null;
+  #placesKnown: PromiseWithResolvers<void> | null = null;
   #endWatch: Cancel | null = null;
   #restartedMs: number[] = [];
   #retired = false;
@@ -110,6 +114,7 @@ export class DataPlane implements LaneUser {
       this.#died(`the data plane failed: ${event.message}`);
     };
     const deliveries = [...this.#deliveries.values()];
+    const clients = this.#clients === null ? null : copyBuffer(this.#clients);
     const message: StartMessage = {
       driver,
       config: this.#config,
@@ -127,8 +132,10 @@ export class DataPlane implements LaneUser {
       places: this.places,
       deliveries,
       checks: this.#checks,
+      clients,
     };
-    worker.postMessage(message, [message.port, ...portsOf(lane), ...buffersOf(deliveries)]);
+    const buffers = [...buffersOf(deliveries), ...clients === null ? [] : [clients]];
+    worker.postMessage(message, [message.port, ...portsOf(lane), ...buffers]);
     this.#deliveries = this.#repeatable(deliveries);
     this.#watch.begin(false);
     this.#endWatch ??= this.#options.clock.every(CHECK_MS, () => {
@@ -149,7 +156,11 @@ export class DataPlane implements LaneUser {
         if (this.#debug !== null) this.setDebug(this.#debug);
         return ready.resolve();
       case "places":
-        return void this.places.push(...message.places);
+        this.places.push(...message.places);
+        if (this.#lacksPlaces) return;
+        this.#placesKnown?.resolve();
+        this.#placesKnown = null;
+        return;
       case "unable":
         return ready.reject(new Error(message.error));
       case "log":
@@ -250,6 +261,18 @@ export class DataPlane implements LaneUser {
     return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
+  /** Tells what would become of a query. Rejects like `ask`; undefined if that throws. */
+  explain(request: ExplainRequest, limitMs: number): Promise<ExplainReply | undefined> {
+    const reply = this.#port.request({ type: "explain", request }, limitMs);
+    return reply as Promise<ExplainReply | undefined>;
+  }
+
+  /** Asks a query; null if it is not admitted. Rejects like `ask`; undefined if that throws. */
+  query(request: ExplainRequest, limitMs: number): Promise<AskReply | null | undefined> {
+    const reply = this.#port.request({ type: "query", request }, limitMs);
+    return reply as Promise<AskReply | null | undefined>;
+  }
+
   /** Asks for what has been observed. Rejects like `ask`. */
   observe(request: ObserveRequest, limitMs: number): Promise<unknown> {
     return this.#port.request({ type: "observe", request }, limitMs);
@@ -284,6 +307,25 @@ export class DataPlane implements LaneUser {
   setDebug(debug: boolean | null): void {
     this.#debug = debug;
     this.#port.send({ type: "debug", debug: debug ?? this.#config.debug });
+  }
+
+  /** Sets the names of clients (`buildClientTable`), also for replacement threads. */
+  nameClients(table: ArrayBuffer): void {
+    this.#clients = table;
+    const copy = copyBuffer(table);
+    this.#port.send({ type: "clients", table: copy }, [copy]);
+  }
+
+  /** Waits until `places` has all that was counted so far, at most `limitMs`. */
+  async placesKnown(limitMs: number): Promise<void> {
+    if (!this.#lacksPlaces) return;
+    this.#placesKnown ??= Promise.withResolvers();
+    await doneWithin(this.#placesKnown.promise, limitMs, this.#options.clock);
+  }
+
+  /** The thread reports new series at the end of a turn. */
+  get #lacksPlaces(): boolean {
+    return this.places.length < this.values[COUNTER.SERIES]!;
   }
 
   relink(lane: LaneState): void {

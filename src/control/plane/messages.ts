@@ -1,5 +1,6 @@
 import type { Config } from "../../config/types.ts";
 import type { CounterSeries } from "../../engine/counters.ts";
+import type { ExplainRequest } from "../../engine/explain/types.ts";
 import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { CheckPlan } from "../../io/check_plan.ts";
@@ -31,6 +32,8 @@ export interface StartMessage {
   places: CounterSeries[];
   deliveries: Delivery[];
   checks: CheckPlan | null;
+  /** Names of clients (`ClientTable`). */
+  clients: ArrayBuffer | null;
 }
 
 /** Request to a data plane, answered by `answered` with its id. */
@@ -48,6 +51,10 @@ export type PlaneRequest =
   /** Answered once all queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
+  /** Answer: an `ExplainReply`. */
+  | { type: "explain"; request: ExplainRequest }
+  /** Answer: an `AskReply`, or null. */
+  | { type: "query"; request: ExplainRequest }
   /** Answered with null unless queries are observed. */
   | { type: "observe"; request: ObserveRequest }
   | { type: "check"; plan: CheckPlan }
@@ -61,6 +68,7 @@ export type ControlMessage =
   | { type: "serve"; sockets: BoundSocket[] }
   | { type: "lane"; lane: LaneState }
   | { type: "debug"; debug: boolean }
+  | { type: "clients"; table: ArrayBuffer }
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };
 

@@ -3,6 +3,7 @@ import {
   type ListFaults,
   type ProbeTarget,
   VERDICT,
+  verdictCount,
   VERDICTS,
   type Watchdog,
 } from "../../io/check_plan.ts";
@@ -23,6 +24,8 @@ export class SelfChecks {
   #watchdog: Watchdog | null = null;
   #verdicts: Float64Array = new Float64Array(VERDICTS.FIRST_TARGET);
   #known = 0;
+  /** Entries of the last plan. */
+  #planned: readonly ListEntry[] = [];
 
   constructor(planes: readonly DataPlane[]) {
     this.#planes = planes;
@@ -62,19 +65,43 @@ export class SelfChecks {
     };
   }
 
+  /**
+   * Entries and the age of each as its rules see it; Infinity if it was never renewed. A hung data
+   * plane renews nothing.
+   */
+  get entryAges(): { entry: ListEntry; ageMs: number }[] {
+    const sinceMs = this.#planes[0]!.heartbeatAgeMs;
+    return this.#planned.map((entry, i) => {
+      const renewedMs = this.#renewedMs[i]!;
+      const ageMs = this.#verdicts[VERDICTS.ROUND_MS]! - renewedMs + sinceMs;
+      return { entry, ageMs: renewedMs === 0 ? Infinity : ageMs };
+    });
+  }
+
+  /** When each entry of the plan was renewed. */
+  get #renewedMs(): Float64Array {
+    return this.#verdicts.subarray(this.#verdicts.length - this.#planned.length);
+  }
+
   #update(leaveEntries = false): Promise<ListFaults> {
     // Listeners first, so verdicts have their indexes.
     const targets = new Map(this.#listeners.map((target) => [keyOf(target), target]));
     this.#listeners = [...targets.values()];
     for (const { target } of this.#entries) targets.set(keyOf(target), target);
     const order = [...targets.keys()];
-    const verdicts = new SharedArrayBuffer(8 * (VERDICTS.FIRST_TARGET + order.length));
-    const plan: CheckPlan = {
+    const checked = {
       targets: [...targets.values()],
       beats: this.#entries.map((entry) => ({
         ...entry,
         target: order.indexOf(keyOf(entry.target)),
       })),
+    };
+    const verdicts = new SharedArrayBuffer(8 * verdictCount(checked));
+    const renewedMs = new Map(
+      this.#planned.map((entry, i) => [entryKey(entry), this.#renewedMs[i]!]),
+    );
+    const plan: CheckPlan = {
+      ...checked,
       leaveEntries,
       watchdog: this.#watchdog,
       peers: this.#planes.slice(1).map(({ values }) => values.buffer),
@@ -84,10 +111,17 @@ export class SelfChecks {
     this.#verdicts = new Float64Array(verdicts);
     this.#verdicts.set(known);
     this.#known = this.#listeners.length;
+    this.#planned = this.#entries;
+    // Until the first round of this plan ends.
+    this.#renewedMs.set(this.#planned.map((entry) => renewedMs.get(entryKey(entry)) ?? 0));
     return this.#planes[0]!.check(plan);
   }
 }
 
 function keyOf({ address, port, mark }: ProbeTarget): string {
   return `${address} ${port} ${mark}`;
+}
+
+function entryKey({ list, entry }: ListEntry): string {
+  return `${list} ${entry}`;
 }

@@ -1,6 +1,8 @@
 /** The data plane's thread. Its loop blocks; an eventfd interrupts it for messages. */
+import { releaseBuffer } from "../../base/transfer.ts";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
+import type { ExplainRequest } from "../../engine/explain/types.ts";
 import { Memory } from "../../engine/memory.ts";
 import { type Driver, ListenError } from "../../io/driver.ts";
 import { LinuxDriver } from "../../io/linux/driver.ts";
@@ -57,6 +59,7 @@ class DataPlaneThread {
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
   #profile: ProfileResult | null = null;
+  #explain: Awaited<ReturnType<typeof loadExplain>> | null = null;
 
   constructor(message: StartMessage) {
     this.#message = message;
@@ -139,7 +142,8 @@ class DataPlaneThread {
   }
 
   #attach(driver: Driver): void {
-    const { shared, logsFields, observes, files, lane, deliveries, checks } = this.#message;
+    const { shared, logsFields, observes, files, lane, deliveries, checks, clients } =
+      this.#message;
     this.#driver = driver;
     const engine = new Engine({
       io: driver,
@@ -160,6 +164,7 @@ class DataPlaneThread {
     driver.attach(engine);
     driver.attachLane(lane.link, lane.why);
     this.#configure(this.#config, deliveries);
+    if (clients !== null) engine.nameClients(clients);
     this.#selfCheck = new SelfCheck({
       timers: engine.timers,
       nowMs: () => engine.nowMs,
@@ -205,6 +210,9 @@ class DataPlaneThread {
 
   async #prepare(message: ControlMessage): Promise<void> {
     if (message.type === "configure" && usesPatterns(message.config)) await loadPatterns();
+    if (message.type === "explain" || message.type === "query") {
+      this.#explain ??= await loadExplain();
+    }
     if (message.type === "profile") this.#profile = await profileThread(message.action);
   }
 
@@ -228,6 +236,11 @@ class DataPlaneThread {
       case "debug":
         this.#log.debug = message.debug;
         return;
+      case "clients": {
+        const before = engine.nameClients(message.table);
+        if (before !== null) releaseBuffer(before);
+        return;
+      }
       case "ask": {
         const { id, block, position, request } = message;
         return this.#answer(
@@ -235,6 +248,10 @@ class DataPlaneThread {
           () => block < 0 ? engine.blocks.unready() : engine.blocks.ask(block, position, request),
         );
       }
+      case "explain":
+        return this.#answer(message.id, () => this.#explain!.explainQuery(engine, message.request));
+      case "query":
+        return this.#ask(message.id, message.request);
       case "observe":
         return this.#answer(message.id, () => engine.observe(message.request));
       case "check":
@@ -286,6 +303,16 @@ class DataPlaneThread {
     this.#answers.push({ type: "answered", id, answer });
   }
 
+  #ask(id: number, request: ExplainRequest): void {
+    const done = (answer: unknown) => void this.#answers.push({ type: "answered", id, answer });
+    try {
+      this.#explain!.askQuery(this.#engine, request, done);
+    } catch (error) {
+      this.#survive(error);
+      done(undefined);
+    }
+  }
+
   #survive(error: unknown): void {
     this.#book.values[COUNTER.PANICS]!++;
     this.#logPanic(error);
@@ -319,6 +346,13 @@ class DataPlaneThread {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
   }
+}
+
+/** Only for operators. */
+async function loadExplain() {
+  const { explainQuery } = await import("../../engine/explain/explain.ts");
+  const { askQuery } = await import("../../engine/explain/ask.ts");
+  return { explainQuery, askQuery };
 }
 
 /** Returns a function that waits for the next message. */

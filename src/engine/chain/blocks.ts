@@ -67,6 +67,11 @@ export class Blocks {
     });
   }
 
+  /** Read only. */
+  get config(): Config {
+    return this.#config;
+  }
+
   /** DS records belong to the parent zone. */
   route(exchange: Exchange): Route | null {
     const zones = this.#routes[exchange.listener]!;

@@ -23,6 +23,7 @@ export class HandlerChain implements Chain {
   readonly observer: Handler | undefined;
   readonly sources: readonly string[];
   readonly answerCounters: readonly number[];
+  readonly #answers: AnswerCounters;
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
   /** Last handler first. */
@@ -33,6 +34,7 @@ export class HandlerChain implements Chain {
       handlers.flatMap((handler, i) => handler[method] === undefined ? [] : [i]);
     this.signature = signature;
     this.handlers = handlers;
+    this.#answers = answers;
     this.#queries = positions("query");
     this.#responders = positions("response").reverse();
     this.recursive = handlers.some(({ recursive }) => recursive === true);
@@ -45,6 +47,11 @@ export class HandlerChain implements Chain {
     this.sources = [OWN_SOURCE, ...handlers.map(({ name, source }) => source ?? name)];
     this.answerCounters = this.sources.map((source) => answers.indexOf(source));
     for (const handler of handlers) handler.joined?.(this, handlers);
+  }
+
+  /** This chain with wrapped handlers, which do not join it. */
+  wrapped(wrap: (handler: Handler, position: number) => Handler): HandlerChain {
+    return new HandlerChain(this.handlers.map(wrap), this.#answers, this.signature);
   }
 
   /** Chains that forward accept every class, as in CoreDNS. */

@@ -201,6 +201,12 @@ export class Exchange extends Question {
     this.nextWaiter = null;
   }
 
+  /** Parks this as a copy of an operator's query. */
+  beginAsked(from: Exchange): void {
+    Object.assign(this, from);
+    this.park();
+  }
+
   clear(): void {
     this.parked = false;
     this.origin = INTERNAL;
@@ -294,7 +300,9 @@ export class Exchange extends Question {
   }
 
   get transport(): typeof UDP | typeof TCP {
-    return this.origin.kind === "stream" ? TCP : UDP;
+    const { origin } = this;
+    if (origin.kind === "asked") return origin.streamed ? TCP : UDP;
+    return origin.kind === "stream" ? TCP : UDP;
   }
 
   /** From nodens, e.g. a refresh. */

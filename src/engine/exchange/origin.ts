@@ -1,3 +1,4 @@
+import type { Address } from "../../dns/address.ts";
 import type { Memory } from "../memory.ts";
 
 /**
@@ -8,12 +9,13 @@ import type { Memory } from "../memory.ts";
  *   slot     ───────► kept ──────────────────► (sent, or forgotten)
  *   stream   ───────► stream ────────────────► (written, unless the client has gone)
  *   internal ──────── internal ──────────────► (rises to the handler that asked)
+ *   asked    ──────── asked ─────────────────► (shown to the operator)
  * ```
  *
  * None is allocated per query: the engine has one for the slot, each exchange one for a kept
  * address; connections are origins.
  */
-export type Origin = DatagramOrigin | StreamOrigin | { readonly kind: "internal" };
+export type Origin = DatagramOrigin | StreamOrigin | AskedOrigin | { readonly kind: "internal" };
 
 /** A datagram in a receive slot, or with a kept return address. */
 export interface DatagramOrigin {
@@ -33,6 +35,27 @@ export interface StreamOrigin {
   answer(memory: Memory, offset: number, length: number): void;
   /** Resumes reading, or closes. */
   update(): void;
+}
+
+/** An operator, who asks as if from a client. Allocated for each. */
+export interface AskedOrigin {
+  readonly kind: "asked";
+  readonly streamed: boolean;
+  readonly client: Address;
+  readonly local: Address;
+  /** Gets the query when it has ended, and the message for the client; null if none is sent. */
+  ended(query: EndedQuery, message: Uint8Array<ArrayBuffer> | null): void;
+}
+
+/** What has become of a query. */
+export interface EndedQuery {
+  readonly answeredBy: number;
+  readonly response: { readonly cached: boolean } | null;
+  readonly stale: boolean;
+  readonly upstream: string;
+  readonly asks: number;
+  readonly hedged: boolean;
+  readonly error: string;
 }
 
 /** The origin of all internal queries. */

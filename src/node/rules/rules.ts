@@ -12,7 +12,8 @@ export const COMMENT = {
 /** SO_MARK of nodens' packets; avoids kube-proxy's bits (14, 15). */
 export const OWN_MARK = 0x53;
 
-const HEARTBEAT_SECONDS = 2;
+/** Age of an entry from which rules let queries pass nodens by. */
+export const HEARTBEAT_SECONDS = 2;
 
 /** Lists of `-m recent`: one per family, as a list has one mask. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };

@@ -1,15 +1,12 @@
 import { Address } from "../../dns/address.ts";
 import { EDE, RCODE } from "../../dns/constants.ts";
+import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, DROP, NEXT } from "../../engine/handler.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
+import { explainAcl } from "./explain.ts";
 import { NetworkSet } from "./network_set.ts";
+import { findPolicy } from "./policy.ts";
 import type { AclAction, AclOptions } from "./setup.ts";
-
-interface Policy {
-  readonly action: AclAction;
-  readonly qtypes: ReadonlySet<number> | null;
-  readonly networks: NetworkSet | null;
-}
 
 /** Filters queries by client address and qtype. */
 export const createAcl: CreateHandler<AclOptions> = (options, { engine }) => {
@@ -28,22 +25,32 @@ export const createAcl: CreateHandler<AclOptions> = (options, { engine }) => {
       networks: networks && new NetworkSet(networks),
     })),
   }));
+  const refuse = (exchange: Exchange, action: AclAction): void => {
+    const isBlock = action === "block";
+    exchange.response = engine.failure(exchange, isBlock ? RCODE.REFUSED : RCODE.NOERROR);
+    exchange.extendedError = isBlock ? EDE.BLOCKED : EDE.FILTERED;
+  };
   return {
     name: "acl",
+    explain(exchange) {
+      engine.clientAddress(exchange, address);
+      const { action, explanation } = explainAcl(exchange, address, { rules, options });
+      if (action === "block" || action === "filter") refuse(exchange, action);
+      return explanation;
+    },
     query(exchange) {
       if (exchange.internal) return NEXT;
       const { values } = engine;
       engine.clientAddress(exchange, address);
       for (const { zones, policies } of rules) {
         const counters = zones.match(exchange);
-        const action = counters === null ? null : findAction(policies, exchange.qtype, address);
-        if (counters === null || action === null) continue;
+        if (counters === null) continue;
+        const action = findPolicy(policies, exchange.qtype, address)?.action ?? null;
+        if (action === null) continue;
         if (action === "allow") break;
         values[counters[action]]!++;
         if (action === "drop") return DROP;
-        const isBlock = action === "block";
-        exchange.response = engine.failure(exchange, isBlock ? RCODE.REFUSED : RCODE.NOERROR);
-        exchange.extendedError = isBlock ? EDE.BLOCKED : EDE.FILTERED;
+        refuse(exchange, action);
         return ANSWERED;
       }
       values[allowed]!++;
@@ -51,11 +58,3 @@ export const createAcl: CreateHandler<AclOptions> = (options, { engine }) => {
     },
   };
 };
-
-function findAction(policies: readonly Policy[], qtype: number, client: Address): AclAction | null {
-  for (const { action, qtypes, networks } of policies) {
-    if (qtypes !== null && !qtypes.has(qtype)) continue;
-    if (networks === null || networks.contains(client)) return action;
-  }
-  return null;
-}

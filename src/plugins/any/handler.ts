@@ -1,5 +1,6 @@
 import { RCODE, TYPE } from "../../dns/constants.ts";
 import { ANSWERED, type CreateHandler, NEXT } from "../../engine/handler.ts";
+import { explainAny } from "./explain.ts";
 
 /** HINFO data: CPU and operating system. */
 const DATA = new TextEncoder().encode("\x0dANY obsoleted\x0cSee RFC 8482");
@@ -9,6 +10,9 @@ const TTL_SECONDS = 8482;
 /** Answers ANY queries with one small record (RFC 8482 section 4.2). */
 export const createAny: CreateHandler = (_options, { engine }) => ({
   name: "any",
+  explain(exchange) {
+    return explainAny(this.query!(exchange));
+  },
   query(exchange) {
     if (exchange.qtype !== TYPE.ANY) return NEXT;
     const writer = engine.writer.begin(exchange, RCODE.NOERROR);

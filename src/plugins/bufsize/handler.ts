@@ -1,4 +1,5 @@
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
+import { explainBufsize } from "./explain.ts";
 import type { BufsizeOptions } from "./setup.ts";
 
 /** Limits UDP response sizes and announced payload sizes. */
@@ -11,4 +12,5 @@ export const createBufsize: CreateHandler<BufsizeOptions> = ({ sizeBytes }) => (
     if (exchange.payloadSize > sizeBytes) exchange.payloadSize = sizeBytes;
     return NEXT;
   },
+  explain: (exchange) => explainBufsize(exchange, sizeBytes),
 });

@@ -130,7 +130,8 @@ export class CacheContent {
   /** Whether an answer is fresh or may be served stale. */
   isPositive(row: number, now: number): boolean {
     const { success } = this;
-    return row >= 0 && success.remaining(row, now) > -this.staleSeconds && success.hasAnswer(row);
+    return row >= 0 && success.hasAnswer(row) &&
+      (success.remaining(row, now) > -this.staleSeconds || success.isPinned(row));
   }
 
   hasPositive(exchange: Exchange, now: number): boolean {
@@ -140,7 +141,8 @@ export class CacheContent {
   hasGood(exchange: Exchange, now: number): boolean {
     if (this.hasPositive(exchange, now)) return true;
     const row = this.denial.find(exchange, now);
-    return row >= 0 && this.denial.remaining(row, now) > -this.staleSeconds;
+    return row >= 0 &&
+      (this.denial.remaining(row, now) > -this.staleSeconds || this.denial.isPinned(row));
   }
 
   /** Whether a denial for a narrower network wins (RFC 7871 section 7.3.1). */
@@ -161,6 +163,6 @@ export class CacheContent {
   #isStale(store: Store, row: number, now: number): boolean {
     if (row < 0) return false;
     const remaining = store.remaining(row, now);
-    return remaining <= 0 && remaining > -this.staleSeconds;
+    return remaining <= 0 && (remaining > -this.staleSeconds || store.isPinned(row));
   }
 }

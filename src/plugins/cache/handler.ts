@@ -1,15 +1,19 @@
 import { EDE, FLAG, MAX_MESSAGE_SIZE } from "../../dns/constants.ts";
 import { KIND, MAX_RECORDS, ResponseScanner } from "../../dns/response_scan.ts";
-import type { Exchange } from "../../engine/exchange/exchange.ts";
+import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, type Handler, NEXT } from "../../engine/handler.ts";
 import type { EngineServices, HandlerEnvironment, Verdict } from "../../engine/handler.ts";
+import type { Explanation } from "../../engine/explanation.ts";
 import { Memory } from "../../engine/memory.ts";
 import type { Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
+import { explainCache } from "./explain.ts";
 import { CacheMetrics } from "./metrics.ts";
+import { PinnedNames } from "./pinned/pinned_names.ts";
+import { SearchCut } from "./search_cut/search_cut.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
 import type { OperatorRequest } from "./operator/requests.ts";
@@ -38,6 +42,8 @@ class CacheHandler implements Handler {
   readonly #zones: ZoneTable<true> | null;
   readonly #disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
   readonly #stale: StaleServer;
+  readonly #pinned: PinnedNames | null;
+  readonly #searchCut: SearchCut | null;
   /** Client subnets are passed on. */
   readonly #ecs: boolean;
   readonly #scanner = new ResponseScanner();
@@ -73,10 +79,37 @@ class CacheHandler implements Handler {
     this.#metrics = new CacheMetrics(environment, options.zones, this.#content);
     this.#stale = new StaleServer(this.#content, this.#metrics, { options, engine, position, ecs });
     if (inherits) previous.#metrics.retire(this.#metrics);
+    this.#pinned = this.#pin(environment, previous instanceof CacheHandler ? previous : null);
+    this.#searchCut = this.#cutSearch(environment, inherits ? previous : null);
     this.#metrics.publish();
   }
 
+  #pin(environment: HandlerEnvironment, previous: CacheHandler | null): PinnedNames | null {
+    const options = this.#options;
+    const content = this.#content;
+    const dropped = previous === null || previous.#content === content ? null : previous.#content;
+    if (previous !== null && previous.#pinned !== null) previous.#pinned.stop(dropped === null);
+    if (options.keep === undefined) return null;
+    return new PinnedNames({ options, content, dropped, environment });
+  }
+
+  #cutSearch(environment: HandlerEnvironment, from: CacheHandler | null): SearchCut | null {
+    const { searchCut: clusters = [], zones } = this.#options;
+    const previous = from === null ? null : from.#searchCut;
+    previous?.stop();
+    if (clusters.length === 0) return null;
+    const content = this.#content;
+    return new SearchCut({ clusters, content, environment, zones, ecs: this.#ecs, previous });
+  }
+
+  joined(chain: Chain): void {
+    this.#pinned?.join(chain);
+    this.#searchCut?.join(chain);
+  }
+
   stop(): void {
+    this.#pinned?.stop();
+    this.#searchCut?.stop();
     // The successor may have the content.
     this.#sweep?.end();
     this.#metrics.retire();
@@ -96,7 +129,7 @@ class CacheHandler implements Handler {
       values[counters.hitsSuccess]!++;
     } else {
       if (content.prefersPositive && content.isPositive(row, now)) {
-        return this.#stale.serve(exchange, store, row, now);
+        return this.#serveStale(exchange, store, row, now);
       }
       store = content.denial;
       row = store.find(exchange, now);
@@ -119,6 +152,18 @@ class CacheHandler implements Handler {
     return ANSWERED;
   }
 
+  explain(exchange: Exchange): Explanation {
+    return explainCache(exchange, {
+      options: this.#options,
+      content: this.#content,
+      now: this.#content.now(this.#engine.nowMs),
+      inZones: this.#zones === null || this.#zones.match(exchange) !== null,
+      disabled: this.#disabled,
+      verifying: this.#stale.isVerifying(exchange),
+      cutSeconds: this.#searchCut?.covers(exchange, this.#content.now(this.#engine.nowMs)) ?? 0,
+    });
+  }
+
   response(exchange: Exchange): void {
     if (exchange.response === null) return;
     if (this.#zones !== null && this.#zones.match(exchange) === null) return;
@@ -138,7 +183,9 @@ class CacheHandler implements Handler {
       original.ttlSeconds = response.ttlSeconds;
       this.#metrics.publish(exchange.listener);
     }
+    if (this.#searchCut !== null) this.#searchCut.concluded(exchange, response, kind, now);
     this.#stale.conclude(exchange, kind, now);
+    if (this.#pinned !== null) this.#pinned.concluded(exchange);
   }
 
   sourcesChanged(zone: string, why: string): void {
@@ -148,6 +195,8 @@ class CacheHandler implements Handler {
     );
     if (all) this.#content.drop();
     else (this.#sweep ??= new ZoneSweep(this.#content, this.#engine)).forget(zone);
+    this.#searchCut?.forget();
+    this.#pinned?.retry();
     this.#metrics.publish();
     this.#engine.log("info", `plugin/cache: ${why}: its answers are forgotten`);
   }
@@ -189,10 +238,18 @@ class CacheHandler implements Handler {
   #withoutFresh(exchange: Exchange, now: number): Verdict {
     const { values } = this.#engine;
     const content = this.#content;
-    if (this.#stale.serves) {
-      const store = content.findStale(exchange, now);
-      if (store !== null) return this.#stale.serve(exchange, store, content.staleRow, now);
+    let stale: Store | null = null;
+    if (this.#stale.serves || this.#pinned !== null) stale = content.findStale(exchange, now);
+    if (this.#searchCut !== null && (stale === null || this.#isPlainDenial(stale))) {
+      const { staleRow } = content;
+      if (this.#searchCut.answer(exchange, now)) {
+        values[this.#metrics.of(exchange.listener).hitsDenial]!++;
+        this.#metrics.publish(exchange.listener);
+        return ANSWERED;
+      }
+      content.staleRow = staleRow;
     }
+    if (stale !== null) return this.#serveStale(exchange, stale, content.staleRow, now);
     const { failures } = content;
     const row = failures.find(exchange, now);
     const remaining = row < 0 ? 0 : failures.remaining(row, now);
@@ -205,6 +262,15 @@ class CacheHandler implements Handler {
     values[this.#metrics.of(exchange.listener).misses]!++;
     exchange.generation = content.flushes.generation;
     return NEXT;
+  }
+
+  #isPlainDenial(stale: Store): boolean {
+    return stale === this.#content.denial && !stale.isPinned(this.#content.staleRow);
+  }
+
+  #serveStale(exchange: Exchange, store: Store, row: number, now: number): Verdict {
+    if (store.isPinned(row)) return this.#stale.servePinned(exchange, store, row, now);
+    return this.#stale.serve(exchange, store, row, now);
   }
 
   #isPrefetchDue(store: Store, row: number, remaining: number, now: number): boolean {

@@ -6,7 +6,7 @@ import type { CacheContent } from "./content.ts";
 const STALE_AGES: readonly number[] = [1, 10, 60, 300, 1800, 3600, 14_400, 86_400, 259_200];
 
 /** Values of the label `reason`. */
-export type StaleReason = "immediate" | "recheck" | "failure" | "timeout";
+export type StaleReason = "immediate" | "recheck" | "failure" | "timeout" | "pinned";
 
 /** Counter indices per listener; see README.md. */
 export type CacheCounters = Readonly<ReturnType<typeof makeCounters>>;
@@ -59,6 +59,7 @@ export class CacheMetrics {
       recheck: stale("recheck"),
       failure: stale("failure"),
       timeout: stale("timeout"),
+      pinned: stale("pinned"),
     };
   }
 

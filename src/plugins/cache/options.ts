@@ -20,8 +20,19 @@ export interface CacheOptions {
   preferPositive: boolean;
   capacityBytes: number | null;
   persist: { file: string; intervalMs: number } | null;
+  /** Absent without. */
+  keep?: PinnedName[];
+  /** Zones of clusters; absent without. */
+  searchCut?: string[];
   /** Keeps the content when all upstreams are replaced. */
   keepOnChange?: boolean;
+}
+
+/** A name whose answers stay in the cache. */
+export interface PinnedName {
+  /** Normalised. */
+  name: string;
+  types: number[];
 }
 
 /** Options of `serve_stale` (RFC 8767). */
@@ -42,6 +53,6 @@ export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
 
 function essentials(options: CacheOptions): Partial<CacheOptions> {
   const { prefetch: _prefetch, persist: _persist, capacityBytes: _bytes, ...others } = options;
-  const { keepOnChange: _keep, ...rest } = others;
+  const { keepOnChange: _change, keep: _keep, searchCut: _cut, ...rest } = others;
   return rest;
 }

@@ -10,6 +10,8 @@ import { quote } from "../../corefile/quote.ts";
 import type { Controller, PluginSetup, WholeConfig } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheClassOptions, CacheOptions } from "./options.ts";
+import { answeredElsewhere, checkKeep, describeKeep, readKeep } from "./setup_keep.ts";
+import { checkSearchCut, hiddenBySearchCut, readSearchCut } from "./setup_search_cut.ts";
 import { readServeStale } from "./setup_stale.ts";
 
 /** `least` as in CoreDNS; `max` is a table's limit. */
@@ -44,12 +46,16 @@ export const cacheSetup: PluginSetup = {
 };
 
 /** Divides memory among caches; reports shared files. */
-function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): void {
+function completeCaches({ config, uses, fault, warn }: WholeConfig<CacheOptions>): void {
   const places = new Map<string, string>();
-  for (const { block: { file }, line, options } of uses) {
+  for (const { block, line, options } of uses) {
+    const { file } = block;
     if (config.memoryBytes !== undefined) {
       options.capacityBytes ??= cacheShareOf(config.memoryBytes, uses.length);
     }
+    const hider = hiddenBySearchCut(options, block);
+    if (hider !== null) fault({ file, line }, hider);
+    for (const text of answeredElsewhere(options, block, config)) warn({ file, line }, text);
     const path = options.persist?.file;
     if (path === undefined) continue;
     const other = places.get(path);
@@ -58,14 +64,17 @@ function completeCaches({ config, uses, fault }: WholeConfig<CacheOptions>): voi
   }
 }
 
-function describeCache({ success, denial, serveStale, persist, zones }: CacheOptions): string {
+function describeCache(options: CacheOptions): string {
+  const { success, denial, serveStale, persist, zones, keep = [], searchCut = [] } = options;
   const of = zones.includes(".") ? "answers" : `answers for ${zones.join(", ")}`;
   const stale = serveStale === null || serveStale.durationMs === 0
     ? ""
     : `, stale ones for ${formatDuration(serveStale.durationMs)} more while no upstream answers`;
   const persisted = persist === null ? "" : `, and persisted in ${persist.file}`;
   return `${of} are cached for up to ${success.maxTtlSeconds} s, denials for up to ` +
-    `${denial.maxTtlSeconds} s${stale}${persisted}`;
+    `${denial.maxTtlSeconds} s${stale}${persisted}` +
+    (keep.length === 0 ? "" : `; always kept: ${keep.map(describeKeep).join(", ")}`) +
+    (searchCut.length === 0 ? "" : `; denials of ${searchCut.join(", ")} count for names below`);
 }
 
 function readCache(controller: Controller): CacheOptions {
@@ -106,6 +115,8 @@ function readCache(controller: Controller): CacheOptions {
   if (options.preferPositive && options.serveStale === null) {
     throw tokens.error("serve_stale_policy needs serve_stale (add it, or remove the policy)");
   }
+  checkKeep(options, controller);
+  checkSearchCut(options, controller);
   return options;
 }
 
@@ -140,6 +151,8 @@ function readOptions(options: CacheOptions, controller: Controller): void {
     capacity_bytes: () => options.capacityBytes = readCapacityBytes(tokens),
     keep_on_change: () => options.keepOnChange = true,
     persist: () => options.persist = readPersist(controller),
+    keep: () => readKeep(tokens, options.keep ??= []),
+    search_cut: () => readSearchCut(tokens, options.searchCut ??= []),
   });
 }
 

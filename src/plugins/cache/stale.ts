@@ -24,6 +24,9 @@ const OFF: ServeStaleOptions = {
   failureRecheckMs: 0,
 };
 
+/** Of stale answers without `serve_stale` (RFC 8767 section 4). */
+export const PINNED_TTL_SECONDS = 30;
+
 const MAX_SPARE = 256;
 
 /** Exchanges waiting for one refresh (`serve_stale verify`). */
@@ -55,6 +58,7 @@ export class StaleServer {
   readonly #metrics: CacheMetrics;
   readonly #services: StaleServices;
   readonly #options: ServeStaleOptions;
+  readonly #pinnedTtlSeconds: number;
   readonly #refreshes: boolean;
   readonly #verifications: InFlight<Verification>;
   readonly #spare: Verification[] = [];
@@ -65,6 +69,7 @@ export class StaleServer {
     this.#services = services;
     const { serveStale, prefetch } = services.options;
     this.#options = serveStale ?? OFF;
+    this.#pinnedTtlSeconds = serveStale?.responseTtlSeconds ?? PINNED_TTL_SECONDS;
     this.serves = content.staleSeconds > 0;
     this.#refreshes = this.serves || prefetch.amount > 0;
     this.#verifications = new InFlight(services.engine, "verify");
@@ -95,6 +100,15 @@ export class StaleServer {
     return this.#answerBest(exchange, now, "immediate") ? ANSWERED : NEXT;
   }
 
+  /** Serves a pinned entry; `PinnedNames` refreshes it. */
+  servePinned(exchange: Exchange, store: Store, row: number, now: number): Verdict {
+    const counters = this.#metrics.of(exchange.listener);
+    const { success } = this.#content;
+    const { values } = this.#services.engine;
+    values[store === success ? counters.hitsSuccess : counters.hitsDenial]!++;
+    return this.#answer(exchange, store, row, now, "pinned");
+  }
+
   /** Prefers stale answers; answers waiters. Queries without RD do not count: most are refused. */
   conclude(exchange: Exchange, kind: number, now: number): void {
     if (!this.#refreshes) return;
@@ -113,6 +127,11 @@ export class StaleServer {
       // With AA, as for later clients.
       this.#content.answerFresh(exchange, now);
     }
+  }
+
+  /** Whether others wait for the same refresh. */
+  isVerifying(exchange: Exchange): boolean {
+    return this.#verificationOf(exchange) !== null;
   }
 
   #verify(exchange: Exchange, store: Store, row: number, now: number): Verdict {
@@ -242,7 +261,9 @@ export class StaleServer {
     reason: StaleReason,
   ): Verdict {
     const { engine: { values }, options } = this.#services;
-    const { responseTtlSeconds } = this.#options;
+    const responseTtlSeconds = reason === "pinned"
+      ? this.#pinnedTtlSeconds
+      : this.#options.responseTtlSeconds;
     values[this.#metrics.of(exchange.listener).servedStale]!++;
     values[this.#metrics.stale[reason]]!++;
     this.#metrics.observeStale(Math.max(0, -store.remaining(row, now)));

@@ -2,6 +2,7 @@ import { CLASS, RCODE, TYPE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import { ANSWERED, type CreateHandler, NEXT } from "../../engine/handler.ts";
 import { isQname } from "../../engine/question/fold.ts";
+import { explainChaos } from "./explain.ts";
 import type { ChaosOptions } from "./setup.ts";
 
 /** Answers TXT queries of class CH. */
@@ -21,6 +22,9 @@ export const createChaos: CreateHandler<ChaosOptions> = (options, { engine }) =>
   return {
     name: "chaos",
     everyClass: true,
+    explain(exchange) {
+      return explainChaos(this.query!(exchange));
+    },
     query(exchange) {
       const { qclass, qtype } = exchange;
       if (qclass !== CLASS.CH || qtype !== TYPE.TXT) return NEXT;

@@ -3,6 +3,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { CreateHandler } from "../../engine/handler.ts";
 import { type MessageRecord, readRecords, writeRecords } from "../../engine/response/records.ts";
 import { Subqueries } from "../../engine/subqueries.ts";
+import { explainDns64 } from "./explain.ts";
 import type { Dns64Options } from "./setup.ts";
 
 /** TTL of synthesized records without an SOA (RFC 6147 section 5.1.7). */
@@ -24,6 +25,7 @@ export const createDns64: CreateHandler<Dns64Options> = (options, { engine, posi
   };
   return {
     name: "dns64",
+    explain: (exchange) => explainDns64(exchange, options, mayTranslate(exchange)),
     response(exchange) {
       if (subqueries.receive(exchange) || !mayTranslate(exchange)) return;
       const { response, memory, offset, qnameLength } = exchange;

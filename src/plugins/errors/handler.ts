@@ -3,11 +3,12 @@ import { rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { formatName } from "../../dns/name.ts";
 import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import { compilePattern } from "../pattern.ts";
+import { explainErrors } from "./explain.ts";
 import type { ConsolidateOptions, ErrorsOptions } from "./setup.ts";
 
 /** Logs query errors. */
-export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { engine }) => {
-  const rules = consolidate.map((options) => createRule(options, engine));
+export const createErrors: CreateHandler<ErrorsOptions> = (options, { engine }) => {
+  const rules = options.consolidate.map((options) => createRule(options, engine));
   return {
     name: "errors",
     response({ error, errorQueries: queries, response, memory, offset, qtype }) {
@@ -26,6 +27,7 @@ export const createErrors: CreateHandler<ErrorsOptions> = ({ consolidate }, { en
         : undefined;
       engine.log(rule?.level ?? "error", line, fields);
     },
+    explain: () => explainErrors(options),
     stop() {
       for (const rule of rules) rule.stop();
     },

@@ -11,6 +11,7 @@ import {
   type Verdict,
   WAIT,
 } from "../../engine/handler.ts";
+import type { Explanation } from "../../engine/explanation.ts";
 import { Memory } from "../../engine/memory.ts";
 import { hashSubnet } from "../../engine/question/read.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
@@ -24,6 +25,7 @@ import { RANK } from "../../upstream/outcome.ts";
 import { Race } from "../../upstream/race/race.ts";
 import type { RaceFailure, RaceHandler, RaceServer } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
+import { explainForward, explainNotTaken } from "./explain.ts";
 import {
   DETAILS_SLICE,
   type DetailsRequest,
@@ -131,11 +133,11 @@ export class ForwardHandler implements Handler {
 
   query(exchange: Exchange): Verdict {
     if (!this.takes(exchange)) return NEXT;
-    const { values, hashKey } = this.#engine;
+    const { values } = this.#engine;
     const only = exchange.only as UpstreamServer | null;
     if (only !== null && !this.servers.includes(only)) return NEXT;
     const { maxConcurrent, ecsPass, preferUdp } = this.options;
-    const hash = ecsPass && exchange.ecsLength > 0 ? hashSubnet(exchange, hashKey) : exchange.hash;
+    const hash = this.#hashOf(exchange);
     const known = this.#lookups.find(exchange, hash);
     if (known !== null) {
       if (!this.#lookups.join(known, exchange)) return this.#shedQuery(exchange);
@@ -170,6 +172,30 @@ export class ForwardHandler implements Handler {
     // From arrival: another `forward` may have waited.
     lookup.race.start(parked.receivedMs, streamed, { only, intoLoops: parked.intoLoops });
     return WAIT;
+  }
+
+  explain(exchange: Exchange): Explanation {
+    const { options, servers } = this;
+    if (!this.takes(exchange)) {
+      return explainNotTaken(
+        options,
+        this.#except !== null && this.#except.match(exchange) !== null,
+      );
+    }
+    const lookup = this.#lookups.find(exchange, this.#hashOf(exchange));
+    const inFlight = lookup === null ? null : {
+      ageMs: this.#engine.nowMs - lookup.waiters!.receivedMs,
+      waiters: lookup.waiterCount,
+    };
+    const first = this.#group.order.mayBeFirst();
+    return explainForward(exchange, {
+      options,
+      servers,
+      first,
+      inFlight,
+      asking: this.#lookups.size,
+      nowMs: this.#engine.nowMs,
+    });
   }
 
   receive(data: unknown): void {
@@ -245,6 +271,11 @@ export class ForwardHandler implements Handler {
       exchange.response = response;
       this.#engine.resume(exchange);
     });
+  }
+
+  #hashOf(exchange: Exchange): number {
+    const subnet = this.options.ecsPass && exchange.ecsLength > 0;
+    return subnet ? hashSubnet(exchange, this.#engine.hashKey) : exchange.hash;
   }
 
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {

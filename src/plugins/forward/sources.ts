@@ -2,7 +2,10 @@ import type { Handler } from "../../engine/handler.ts";
 import { labelOf, type ServerAddress } from "../../upstream/options.ts";
 import type { ForwardOptions } from "./options.ts";
 
-/** Tells handlers above a `forward` when none of its servers is left. */
+/**
+ * Tells handlers above a `forward` when none of its servers is left, because files or names that it
+ * follows have changed. Servers of the Corefile are replaced by a reload, which keeps the cache.
+ */
 export class Sources {
   readonly #from: string;
   /** Of the last list that named a server. */
@@ -10,11 +13,11 @@ export class Sources {
   #above: readonly Handler[] = [];
 
   /** @param previous - of a `forward` that a reload replaces */
-  constructor({ from, upstreams }: ForwardOptions, previous: Sources | null) {
+  constructor({ from, to, upstreams }: ForwardOptions, previous: Sources | null) {
     this.#from = from;
-    this.#labels = previous !== null && previous.#from === from && previous.#labels.size > 0
-      ? previous.#labels
-      : labelsOf(upstreams);
+    const follows = to.some(({ kind }) => kind !== "server");
+    const continues = follows && previous?.#from === from && previous.#labels.size > 0;
+    this.#labels = continues ? previous.#labels : labelsOf(upstreams);
   }
 
   /** Called with the finished chain. */

@@ -10,9 +10,11 @@ import {
   NEXT,
   type Verdict,
 } from "../../engine/handler.ts";
+import type { Explanation } from "../../engine/explanation.ts";
 import { copyFolded } from "../../engine/question/fold.ts";
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
+import { explainHosts } from "./explain.ts";
 import { itemSize, NAMES, V4, V6 } from "./layout.ts";
 import { buildHostsTable } from "./lines.ts";
 import { HostsLookup } from "./lookup.ts";
@@ -111,6 +113,15 @@ class HostsHandler implements Handler {
         }
         return this.#deny(exchange);
     }
+  }
+
+  explain(exchange: Exchange): Explanation {
+    const { qtype, qclass } = exchange;
+    const inZones = qclass === CLASS.IN &&
+      (qtype === TYPE.PTR || this.#zones.match(exchange) !== null);
+    const verdict = this.query(exchange);
+    const listed = this.#first(V4) !== 0 || this.#first(V6) !== 0;
+    return explainHosts(exchange, verdict, { options: this.#options, inZones, listed });
   }
 
   #reverse(exchange: Exchange): Verdict {

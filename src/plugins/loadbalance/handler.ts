@@ -1,4 +1,5 @@
 import type { CreateHandler } from "../../engine/handler.ts";
+import { explainLoadbalance } from "./explain.ts";
 import type { LoadbalanceOptions, NameWeights } from "./options.ts";
 import { AddressOrder } from "./order.ts";
 
@@ -8,6 +9,7 @@ export const createLoadbalance: CreateHandler<LoadbalanceOptions> = (options, { 
   return {
     name: "loadbalance",
     recordOrder,
+    explain: () => explainLoadbalance(options),
     /** Weights of a changed file. */
     receive: (data) => recordOrder.weigh(data as NameWeights[]),
   };

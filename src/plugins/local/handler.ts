@@ -4,6 +4,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, NEXT, type Verdict } from "../../engine/handler.ts";
 import { isQname, sameName } from "../../engine/question/fold.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
+import { explainLocal } from "./explain.ts";
 import type { LocalOptions } from "./setup.ts";
 
 /** A week, as in CoreDNS. */
@@ -43,6 +44,9 @@ export const createLocal: CreateHandler<LocalOptions> = ({ localhostPrefix }, { 
   };
   return {
     name: "local",
+    explain(exchange) {
+      return explainLocal(this.query!(exchange));
+    },
     query(exchange) {
       const { qclass, qtype, qnameLength } = exchange;
       if (qclass !== CLASS.IN) return NEXT;

@@ -43,6 +43,7 @@ export const FIELDS = {
   "size": ({ exchange }) => exchange.length,
   "remote": ({ exchange, engine }) => clientOf(exchange, engine)?.hostname() ?? null,
   "port": ({ exchange, engine }) => clientOf(exchange, engine)?.port ?? null,
+  "/nodens/client": ({ exchange, engine }) => engine.clientName(exchange) || null,
   "local": ({ exchange, engine }) => {
     if (hasGone(exchange)) return null;
     engine.localAddress(exchange, address);

@@ -4,6 +4,7 @@ import type { CreateHandler, EngineServices } from "../../engine/handler.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { NetworkSet } from "../acl/network_set.ts";
 import type { Answered, Value } from "./answered.ts";
+import { explainLog } from "./explain.ts";
 import { FIELDS, fieldText, hasGone, kindOf } from "./fields.ts";
 import type { LogOptions, LogPart, LogRule } from "./setup.ts";
 
@@ -27,6 +28,7 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
         return;
       }
     },
+    explain: (exchange) => explainLog(rules.find((rule) => rule.concerns(exchange))?.options),
   };
 };
 

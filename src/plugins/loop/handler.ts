@@ -10,9 +10,11 @@ import {
   NEXT,
   type Verdict,
 } from "../../engine/handler.ts";
+import type { Explanation } from "../../engine/explanation.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { httpAddressText } from "../http_address.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "./board.ts";
+import { explainLoop } from "./explain.ts";
 import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
 import { createProbes, type Probe, type Probes } from "./probes.ts";
 import type { LoopOptions } from "./setup.ts";
@@ -106,6 +108,12 @@ class LoopHandler implements Handler {
     // Other servers need their probes to detect loops through this one.
     exchange.intoLoops = this.#loops > 0 && this.#mayPass();
     return NEXT;
+  }
+
+  explain(exchange: Exchange): Explanation {
+    const probe = exchange.qtype === TYPE.HINFO && readNonce(exchange, this.#nonce) &&
+      this.#board.isOut(this.#nonce);
+    return explainLoop(this.#watches.map(({ server }) => server), probe);
   }
 
   response(exchange: Exchange): void {

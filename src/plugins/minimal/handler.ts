@@ -2,10 +2,12 @@ import { HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { KIND } from "../../dns/response_scan.ts";
 import type { CreateHandler } from "../../engine/handler.ts";
 import type { Response } from "../../engine/response/response.ts";
+import { explainMinimal } from "./explain.ts";
 
 /** Reduces positive responses to their answer section. */
 export const createMinimal: CreateHandler = () => ({
   name: "minimal",
+  explain: explainMinimal,
   response({ response, qnameLength }) {
     if (response !== null && isPositive(response)) cut(response, qnameLength);
   },

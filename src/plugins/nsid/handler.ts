@@ -1,6 +1,7 @@
 import { EDNS_OPTION } from "../../dns/constants.ts";
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
 import { findOption } from "../edns_option.ts";
+import { explainNsid } from "./explain.ts";
 import type { NsidOptions } from "./setup.ts";
 
 /** Adds the server's name (RFC 5001). */
@@ -12,5 +13,6 @@ export const createNsid: CreateHandler<NsidOptions> = (options) => {
       if (findOption(exchange, EDNS_OPTION.NSID) >= 0) exchange.nsid = data;
       return NEXT;
     },
+    explain: (exchange) => explainNsid(findOption(exchange, EDNS_OPTION.NSID) >= 0, options.data),
   };
 };

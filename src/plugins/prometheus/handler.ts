@@ -1,6 +1,7 @@
 import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { CreateHandler } from "../../engine/handler.ts";
 import type { ServedZone } from "../../engine/served.ts";
+import { explainPrometheus } from "./explain.ts";
 import { Meter } from "./meter.ts";
 
 /** Queries that reached no server block, as in CoreDNS. */
@@ -51,6 +52,7 @@ export const createPrometheus: CreateHandler = (_options, environment) => {
       const meter = meters[listener]?.[zone + 1] ?? makeMeter(listener, zone + 1);
       if (meter !== null) meter.count(exchange, sizeBytes);
     },
+    explain: (exchange) => explainPrometheus(exchange, served),
     stop: () => engine.timers.clear(timer),
   };
 };

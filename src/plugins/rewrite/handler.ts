@@ -1,14 +1,21 @@
 import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { formatName, parseName } from "../../dns/name.ts";
 import type { Exchange } from "../../engine/exchange/exchange.ts";
-import { ANSWERED, type CreateHandler, NEXT, type WAIT } from "../../engine/handler.ts";
+import {
+  ANSWERED,
+  type CreateHandler,
+  NEXT,
+  type Verdict,
+  type WAIT,
+} from "../../engine/handler.ts";
 import { Memory } from "../../engine/memory.ts";
 import { type MessageRecord, readRecords, writeRecords } from "../../engine/response/records.ts";
 import { Response } from "../../engine/response/response.ts";
 import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { Subqueries } from "../../engine/subqueries.ts";
 import { EdnsChanges } from "./edns.ts";
-import type { RewriteOptions } from "./options.ts";
+import { explainRewrite } from "./explain.ts";
+import type { RewriteOptions, RewriteRule } from "./options.ts";
 import { compileRule, type ResponseChange, type RuleQuestion, type RuleResponse } from "./rules.ts";
 import { aliasTarget } from "./values.ts";
 
@@ -27,7 +34,7 @@ interface Draft extends RuleResponse {
 
 /** Substitutes the question on the way down; restores it, and changes the response, on the way up. */
 export const createRewrite: CreateHandler<RewriteOptions> = (options, { engine, position }) => {
-  const rules = options.rules.map((rule) => ({ stop: rule.stop, apply: compileRule(rule) }));
+  const rules = options.rules.map((rule) => ({ rule, apply: compileRule(rule) }));
   const subqueries = new Subqueries(engine, position);
   const rewriter = new ResponseRewriter();
   const ownResponse = new Response(new Memory(8));
@@ -73,40 +80,49 @@ export const createRewrite: CreateHandler<RewriteOptions> = (options, { engine, 
     exchange.response = response;
   };
 
+  /** Adds the rules that match to `matched`. */
+  const substitute = (exchange: Exchange, matched: RewriteRule[]): Verdict => {
+    // Left by a query without a response.
+    pending.delete(exchange);
+    const { name, qtype, qclass } = questionOf(exchange);
+    const edns = new EdnsChanges(exchange, engine);
+    const question: RuleQuestion = { name, qtype, qclass, edns };
+    const changes: ResponseChange[] = [];
+    for (const rule of rules) {
+      const more = rule.apply(question);
+      if (more === null) continue;
+      matched.push(rule.rule);
+      changes.push(...more);
+      if (rule.rule.stop) break;
+    }
+    if (matched.length === 0) return NEXT;
+    exchange.upstreamOptions = edns.encode();
+    const { subnet } = edns;
+    const same = question.name === name && question.qtype === qtype && question.qclass === qclass;
+    if (!same || subnet !== null) {
+      const wire = toWire(question.name);
+      if (wire === null) {
+        fail(exchange, `${JSON.stringify(question.name)} is not a name`);
+        return ANSWERED;
+      }
+      exchange.substituteQuestion(wire, { ...question, subnet }, engine.hashKey);
+    }
+    pending.set(exchange, changes);
+    return NEXT;
+  };
+
   return {
     name: "rewrite",
-    everyClass: options.rules.some(({ field }) => field === "class"),
-    query(exchange) {
-      // Left by a query without a response.
+    explain(exchange) {
+      const matched: RewriteRule[] = [];
+      const before = questionOf(exchange);
+      substitute(exchange, matched);
       pending.delete(exchange);
-      const { qtype, qclass, memory, offset } = exchange;
-      const name = formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase();
-      const edns = new EdnsChanges(exchange, engine);
-      const question: RuleQuestion = { name, qtype, qclass, edns };
-      const changes: ResponseChange[] = [];
-      let matched = false;
-      for (const rule of rules) {
-        const more = rule.apply(question);
-        if (more === null) continue;
-        matched = true;
-        changes.push(...more);
-        if (rule.stop) break;
-      }
-      if (!matched) return NEXT;
-      exchange.upstreamOptions = edns.encode();
-      const { subnet } = edns;
-      const same = question.name === name && question.qtype === qtype && question.qclass === qclass;
-      if (!same || subnet !== null) {
-        const wire = toWire(question.name);
-        if (wire === null) {
-          fail(exchange, `${JSON.stringify(question.name)} is not a name`);
-          return ANSWERED;
-        }
-        exchange.substituteQuestion(wire, { ...question, subnet }, engine.hashKey);
-      }
-      pending.set(exchange, changes);
-      return NEXT;
+      const { error } = exchange;
+      return explainRewrite(before, questionOf(exchange), { matched, error });
     },
+    everyClass: options.rules.some(({ field }) => field === "class"),
+    query: (exchange) => substitute(exchange, []),
     response(exchange) {
       if (subqueries.receive(exchange)) return;
       const changes = pending.get(exchange);
@@ -124,6 +140,11 @@ export const createRewrite: CreateHandler<RewriteOptions> = (options, { engine, 
     },
   };
 };
+
+function questionOf({ memory, offset, qtype, qclass }: Exchange) {
+  const name = formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase();
+  return { name, qtype, qclass };
+}
 
 interface Alias {
   readonly from: string;

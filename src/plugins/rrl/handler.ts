@@ -1,4 +1,5 @@
 import { type CreateHandler, NEXT } from "../../engine/handler.ts";
+import { explainRrl } from "./explain.ts";
 import type { RrlOptions } from "./setup.ts";
 
 /** Sets the rate of large UDP responses, which the engine counts. */
@@ -10,5 +11,6 @@ export const createRrl: CreateHandler<RrlOptions> = (options) => {
       exchange.rate = rate;
       return NEXT;
     },
+    explain: (exchange) => explainRrl(exchange, rate),
   };
 };

@@ -4,6 +4,7 @@ import { ANSWERED, type CreateHandler, NEXT, type Verdict } from "../../engine/h
 import { readRecords, writeRecords } from "../../engine/response/records.ts";
 import type { Response } from "../../engine/response/response.ts";
 import { Subqueries } from "../../engine/subqueries.ts";
+import { explainTemplate } from "./explain.ts";
 import type { TemplateOptions } from "./options.ts";
 import { createReply, type Reply } from "./reply.ts";
 
@@ -68,6 +69,12 @@ export const createTemplate: CreateHandler<TemplateOptions> = (
 
   return {
     name: "template",
+    explain(exchange) {
+      const reply = replyTo(exchange, false);
+      const alias = reply === null ? null : aliasOf(reply, exchange.qtype);
+      if (reply !== null) answer(exchange, reply);
+      return explainTemplate(reply, { alias, error: exchange.error });
+    },
     everyClass: templates.some(({ qclass }) => qclass !== CLASS.IN),
     query(exchange) {
       const reply = replyTo(exchange);

@@ -19,18 +19,23 @@ export interface Reply {
   readonly rcode: number;
   readonly records: MessageRecord[];
   readonly extendedError: Template["extendedError"];
+  /** Null if none could be made. */
+  readonly source: { readonly zone: string; readonly pattern: string } | null;
 }
 
-const FAILED: Reply = { rcode: RCODE.SERVFAIL, records: [], extendedError: null };
+const FAILED: Reply = { rcode: RCODE.SERVFAIL, records: [], extendedError: null, source: null };
 const NO_NAMES: ReadonlyMap<string, number> = new Map();
 
-/** Replies by the first template that matches; null for the next handler. */
+/**
+ * Replies by the first template that matches; null for the next handler. Only what is `counted`
+ * shows in the metrics.
+ */
 export function createReply(
   templates: readonly Template[],
   engine: EngineServices,
-): (exchange: Exchange) => Reply | null {
+): (exchange: Exchange, counted?: boolean) => Reply | null {
   const prepared = templates.map((template) => prepare(template, engine));
-  return (exchange) => {
+  return (exchange, counted = true) => {
     let name = "";
     for (const { qclass, qtype, zones, fallthrough, groupsOf, evaluate, replyTo } of prepared) {
       if (!agree(qtype, exchange.qtype) || !agree(qclass, exchange.qclass)) continue;
@@ -42,8 +47,8 @@ export function createReply(
       const variables = subject && evaluate(subject);
       if (variables === "failed") return FAILED;
       if (subject !== null && variables !== null) {
-        engine.values[zone.matches]!++;
-        return replyTo({ ...subject, ...zone, qclass, qtype, variables });
+        if (counted) engine.values[zone.matches]!++;
+        return replyTo({ ...subject, ...zone, qclass, qtype, variables }, counted);
       }
       if (fallthrough.match(exchange) === null) {
         exchange.error =
@@ -82,16 +87,18 @@ function prepare(template: Template, engine: EngineServices) {
       }
       return null;
     },
-    replyTo(match: Match): Reply {
-      const reply: Reply = { rcode, records: [], extendedError };
+    replyTo(match: Match, counted: boolean): Reply {
+      const { zone, pattern } = match;
+      const reply: Reply = { rcode, records: [], extendedError, source: { zone, pattern } };
       if (rcode === RCODE.SERVFAIL || records.length === 0) return reply;
-      const { exchange, zone } = match;
+      const { exchange } = match;
       const data = dataOf(match);
       for (const { section, text, make } of records) {
         try {
           reply.records.push({ section, ...make(data) });
         } catch (error) {
           exchange.error = `template: ${(error as Error).message} (${section} ${text})`;
+          if (!counted) return FAILED;
           const what = error instanceof EvaluationError ? "template" : "rr";
           const name = `coredns_template_${what}_failures_total`;
           const all = { zone, ...labels, section, template: text };

@@ -2,6 +2,7 @@ import { Address } from "../../dns/address.ts";
 import { CLASS, FLAG, HEADER_SIZE, MAX_NAME_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { TCP } from "../../engine/exchange/exchange.ts";
 import { ANSWERED, type CreateHandler, NEXT } from "../../engine/handler.ts";
+import { explainWhoami } from "./explain.ts";
 
 /** `_udp` and `_tcp`, each before a pointer to the qname. */
 const UDP_OWNER = Uint8Array.from([4, 0x5f, 0x75, 0x64, 0x70, 0xc0, HEADER_SIZE]);
@@ -14,6 +15,9 @@ export const createWhoami: CreateHandler = (_options, { engine }) => {
   const address = new Address();
   return {
     name: "whoami",
+    explain(exchange) {
+      return explainWhoami(this.query!(exchange));
+    },
     query(exchange) {
       if (exchange.qclass !== CLASS.IN) return NEXT;
       engine.clientAddress(exchange, address);

@@ -62,17 +62,50 @@ export class ServerOrder {
     return best;
   }
 
+  /** Servers that the next query may try first, without choosing one; empty if it may try none. */
+  mayBeFirst(): number[] {
+    const servers = this.#servers;
+    const count = servers.length;
+    const best = Math.min(...servers.map(({ rank }) => rank));
+    if (count === 0 || best > RANK.DOWN) return [];
+    const all = servers.flatMap(({ rank }, i) => rank === best ? [i] : []);
+    // If all are down, a random one is tried.
+    if (best === RANK.DOWN) return all;
+    switch (this.#policy) {
+      case "random":
+        return all;
+      case "sequential":
+        return all.slice(0, 1);
+      case "round_robin": {
+        const start = (this.#previous + 1) % count;
+        return [all.find((index) => index >= start) ?? all[0]!];
+      }
+      case "fastest": {
+        const limitMs = this.#limitMs();
+        const near = all.filter((index) => servers[index]!.roundTrip.meanMs <= limitMs);
+        return best === RANK.WELL ? near : all.slice(0, 1);
+      }
+    }
+  }
+
   #isRecovering({ health: { share } }: OrderedServer): boolean {
     return share < 1 && this.#random() / 2 ** 32 >= share;
   }
 
-  #fastest(nowMs: number): number {
+  /** Round-trip time of the slowest that counts as fastest. */
+  #limitMs(): number {
     let bestMs = Infinity;
-    for (const { rank, roundTrip, health } of this.#servers) {
-      if (nowMs - roundTrip.sampledMs > STALE_MS) health.measure();
+    for (const { rank, roundTrip } of this.#servers) {
       if (rank === RANK.WELL && roundTrip.meanMs < bestMs) bestMs = roundTrip.meanMs;
     }
-    const limitMs = bestMs + Math.max(BAND.ms, BAND.share * bestMs);
+    return bestMs + Math.max(BAND.ms, BAND.share * bestMs);
+  }
+
+  #fastest(nowMs: number): number {
+    for (const { roundTrip, health } of this.#servers) {
+      if (nowMs - roundTrip.sampledMs > STALE_MS) health.measure();
+    }
+    const limitMs = this.#limitMs();
     let chosen = 0;
     let seen = 0;
     this.#servers.forEach(({ rank, roundTrip }, i) => {

@@ -47,6 +47,29 @@ Deno.test("top: the first snapshot shows the rates of the last minute", async ()
   assert.equal(lists!.sampledEvery, 1);
 });
 
+Deno.test("top: clients have their names, alone and with slow queries", async () => {
+  const plane = new ScenePlane();
+  const top = new TopSource({
+    planes: [plane],
+    status: () => Promise.resolve(statusOf()),
+    nameClient: (address) => address === "10.1.0.7" ? "shop/cart" : null,
+    clock: new VirtualClock({ wallMs: WALL_MS }),
+  });
+  plane.scene.query("www.example.org", { client: "10.1.0.7", runMs: 1000 });
+  plane.scene.query("www.example.org", { client: "10.1.0.8", runMs: 1000 });
+  const { clients, slow } = (await top.snapshot(ALL)).lists!;
+  assert.deepEqual(
+    new Map(clients.map(({ address, name }) => [address, name])),
+    new Map([
+      ["10.1.0.7", "shop/cart"],
+      ["10.1.0.8", null],
+    ]),
+  );
+  assert.deepEqual(slow.map(({ client, clientName }) => [client, clientName]), [
+    ["10.1.0.7", "shop/cart"],
+  ]);
+});
+
 Deno.test("top: later snapshots show the rates since one about a second ago", async () => {
   const plane = new ScenePlane();
   let replies = 10;

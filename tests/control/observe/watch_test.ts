@@ -7,7 +7,8 @@ import { ScenePlane } from "./scene.ts";
 async function begin(planes: readonly ScenePlane[]) {
   const clock = new VirtualClock();
   const gone = new AbortController();
-  const stream = await watch(ANY, { planes, clock, gone: gone.signal });
+  const nameClient = (address: string) => address === "10.1.0.7" ? "shop/cart" : null;
+  const stream = await watch(ANY, { planes, clock, gone: gone.signal, nameClient });
   const lines: unknown[] = [];
   let error: unknown = null;
   const reading = (async () => {
@@ -31,7 +32,8 @@ async function begin(planes: readonly ScenePlane[]) {
 }
 
 const MAX_STEPS = 2000;
-const textOf = ({ name, rcode, source }: WatchLine) => `${name} ${rcode} ${source}`;
+const textOf = ({ name, rcode, source, clientName }: WatchLine) =>
+  `${name} ${rcode} ${source}${clientName === null ? "" : ` for ${clientName}`}`;
 
 Deno.test("watch: lines of all data planes come in the order of time, until the reader leaves", async () => {
   const planes = [new ScenePlane(), new ScenePlane()];
@@ -51,6 +53,19 @@ Deno.test("watch: lines of all data planes come in the order of time, until the 
   ]);
   await leave();
   for (const { requests } of planes) assert.equal(requests.at(-1)!.type, "unwatch");
+});
+
+Deno.test("watch: lines have the names of clients that have one", async () => {
+  const planes = [new ScenePlane()];
+  const { lines, read, leave } = await begin(planes);
+  planes[0]!.scene.query("a.local.test", { client: "10.1.0.7" });
+  planes[0]!.scene.query("b.local.test", { client: "10.1.0.8" });
+  await read(2);
+  assert.deepEqual(lines, [
+    "a.local.test. NOERROR template for shop/cart",
+    "b.local.test. NOERROR template",
+  ]);
+  await leave();
 });
 
 Deno.test("watch: lost lines are counted, and a restart is told", async () => {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/clock.ts";
 import { COUNTER } from "../../../src/engine/counters.ts";
+import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { VERDICT, VERDICTS } from "../../../src/io/check_plan.ts";
 import { askUdp, withDataPlane } from "../../support/processes/drivers.ts";
+import { makeMetricsSource } from "../../../src/control/endpoints/metrics_source.ts";
+import { buildClientTable } from "../../../src/engine/observe/client_table.ts";
+import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
+import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { freePort, haveIpv6 } from "../../support/servers/ports.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import { isLinux } from "../../support/run/require.ts";
@@ -85,3 +91,77 @@ if (linux) {
     assert.match(new TextDecoder().decode(stdout), /has not answered for 5 s/);
   });
 }
+
+/** What Prometheus gets of a data plane. */
+async function scrape(plane: DataPlane): Promise<string> {
+  const build = { version: "1", deno: "2" };
+  const registry = new MetricRegistry();
+  const source = makeMetricsSource({ planes: [plane], registry, build, clock: systemClock });
+  const { body } = await source.serve({
+    method: "GET",
+    path: "/metrics",
+    query: new URLSearchParams(),
+    headers: new Map(),
+    close: false,
+  });
+  return new TextDecoder().decode(body as Uint8Array<ArrayBuffer>);
+}
+
+/** Sends a query; returns when it is counted, before this thread receives more. */
+async function countUnseen(plane: DataPlane, port: number): Promise<Deno.DatagramConn> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const before = plane.values[COUNTER.SERIES]!;
+  const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
+  await socket.send(queryBytes({ name: "www.example.org" }), to);
+  while (plane.values[COUNTER.SERIES]! === before);
+  return socket;
+}
+
+for (const driver of linux ? ["linux", "portable"] as const : ["portable"] as const) {
+  Deno.test(`data plane: a scrape sees what is counted for the first time (${driver})`, async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n prometheus 127.0.0.1:0\n whoami\n}`;
+    await withDataPlane({ driver, corefile }, async (plane) => {
+      await scrape(plane);
+      const socket = await countUnseen(plane, port);
+      assert.match(await scrape(plane), /^coredns_dns_requests_total\{.*\} 1$/m);
+      socket.close();
+    });
+  });
+
+  Deno.test(`data plane: names of clients survive its thread (${driver})`, async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver, corefile }, async (plane) => {
+      const query = queryBytes({ name: "www.example.org" });
+      const names = [{ address: "127.0.0.1", name: "shop/cart" }];
+      plane.nameClients(buildClientTable(names, new HashKey(1, 2)));
+      const counted = async () =>
+        Number(
+          /^nodens_client_queries_total\{client_namespace="shop"\} (\d+)$/m.exec(
+            await scrape(plane),
+          )?.[1],
+        );
+      // An answer comes after what was sent before.
+      await plane.ask({ block: -1, position: -1, request: null }, 15_000);
+      await askUdp(query, { port });
+      assert.equal(await counted(), 1);
+      if (driver === "portable") return;
+      const restarted = Promise.withResolvers<void>();
+      plane.onRestarted = restarted.resolve;
+      plane.provoke("throw");
+      await restarted.promise;
+      await askUdp(query, { port });
+      assert.equal(await counted(), 2);
+    });
+  });
+}
+
+Deno.test("data plane: one that reports nothing does not hold up a scrape", async () => {
+  const port = freePort();
+  const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+  await withDataPlane({ driver: "portable", corefile }, async (plane) => {
+    plane.values[COUNTER.SERIES] = 1000;
+    assert.match(await scrape(plane), /^nodens_data_planes 1$/m);
+  });
+});

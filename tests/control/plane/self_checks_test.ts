@@ -12,6 +12,7 @@ function make(workers = 1) {
     values: new Float64Array(new SharedArrayBuffer(8)),
     check: (plan: CheckPlan) => Promise.resolve(plans.push(plan)).then(() => ({})),
     onUnwritable: (_list: string) => {},
+    heartbeatAgeMs: 0,
   }));
   const checks = new SelfChecks(planes as unknown as DataPlane[]);
   const find = (...verdicts: number[]) => {
@@ -40,7 +41,7 @@ Deno.test("self-checks: each listener is one target, and those of /health come f
     ["169.254.20.10", 1],
   ]);
   assert.deepEqual([watchdog, leaveEntries], [{ socket: "/run/x", everyMs: 100 }, false]);
-  assert.equal(verdicts.byteLength, 8 * (VERDICTS.FIRST_TARGET + 3));
+  assert.equal(verdicts.byteLength, 8 * (VERDICTS.FIRST_TARGET + 3 + 2));
   await checks.keepEntries([], { leave: true });
   assert.deepEqual(plans.at(-1)!.beats, []);
   assert.equal(plans.at(-1)!.leaveEntries, true);
@@ -71,4 +72,31 @@ Deno.test("self-checks: verdicts survive new entries, but not new listeners", as
   assert.equal(silent(), "::1");
   await checks.watchListeners([target("127.0.0.1")]);
   assert.equal(silent(), "127.0.0.1", "probed again");
+});
+
+Deno.test("self-checks: entries age until they are renewed, over new plans and hung data planes", async () => {
+  const { checks, plans, planes } = make();
+  const entry = (address: string) => ({ list: "nodens", entry: address, target: marked(address) });
+  const ages = () => checks.entryAges.map(({ entry: { entry }, ageMs }) => [entry, ageMs]);
+  assert.deepEqual(ages(), []);
+  await checks.watchListeners([target("127.0.0.1")]);
+  await checks.keepEntries([entry("10.96.0.10"), entry("fd00::a")]);
+  assert.deepEqual(ages(), [["10.96.0.10", Infinity], ["fd00::a", Infinity]]);
+  const renewed = (roundMs: number, ...renewedMs: number[]) => {
+    const values = new Float64Array(plans.at(-1)!.verdicts);
+    values[VERDICTS.ROUND_MS] = roundMs;
+    values.set(renewedMs, values.length - renewedMs.length);
+  };
+  renewed(5000, 4900, 1000);
+  assert.deepEqual(ages(), [["10.96.0.10", 100], ["fd00::a", 4000]]);
+  planes[0]!.heartbeatAgeMs = 3000;
+  assert.deepEqual(ages(), [["10.96.0.10", 3100], ["fd00::a", 7000]]);
+  planes[0]!.heartbeatAgeMs = 0;
+  // Before the first round of the new plan.
+  await checks.keepEntries([entry("10.96.0.11"), entry("10.96.0.10")]);
+  assert.deepEqual(ages(), [["10.96.0.11", Infinity], ["10.96.0.10", 100]]);
+  await checks.watchListeners([]);
+  assert.deepEqual(ages(), [["10.96.0.11", Infinity], ["10.96.0.10", 100]]);
+  await checks.keepEntries([]);
+  assert.deepEqual(ages(), []);
 });

@@ -4,7 +4,7 @@ import { FLAG } from "../../../dns/constants.ts";
 import { classText, rcodeText, typeText } from "../../../dns/mnemonics.ts";
 import { rdataText, unknownText } from "../../../dns/record_text/data_text.ts";
 import { WireReader } from "../../../dns/wire_reader.ts";
-import type { SlicedEntry } from "../operator/entry_slice.ts";
+import { SLICED_PINNED, type SlicedEntry } from "../operator/entry_slice.ts";
 import type { CacheOptions } from "../options.ts";
 import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
 import * as ROW from "../store/row.ts";
@@ -42,6 +42,8 @@ export interface CacheEntry {
   readonly ageSeconds: number;
   /** Seconds from now for which it may be served; longer than the TTL with `serve_stale`. */
   readonly servedForSeconds: number;
+  /** Kept by `keep`, and served without a limit of time. */
+  readonly pinned?: true;
   /** Queries without a gap (`prefetch`). */
   readonly hits?: number;
   /** Recent queries as counted for eviction; 3 is the most. */
@@ -90,7 +92,8 @@ export function describeEntry(
     stale,
     ttlSeconds,
     ageSeconds: Math.floor(ageTenths / 10),
-    servedForSeconds: remaining + staleSeconds,
+    servedForSeconds: Math.max(0, remaining + staleSeconds),
+    ...(state & SLICED_PINNED) !== 0 && { pinned: true as const },
     ...options.prefetch.amount > 0 && { hits },
     uses: (state & ROW.USES) >> ROW.USES_SHIFT,
     ...upstream !== "" && { upstream },

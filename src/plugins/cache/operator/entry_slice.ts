@@ -12,7 +12,7 @@
  *   24  u16  length of the message
  *   26  u16  number of the upstream
  *   28  u8   class: 0 success, 1 denial, 2 failure
- *   29  u8   DO 1, CD 2, main queue 4, uses 8 and 16 (a row's STATE)
+ *   29  u8   DO 1, CD 2, main queue 4, uses 8 and 16 (a row's STATE), pinned 32
  *   30  u8   bytes of client subnet: u8 length of the network, u8 scope, network; 0 for none
  *   31  u8   bytes of the extended error's text
  *   32  message, client subnet, text
@@ -33,6 +33,9 @@ export const SLICE = {
   TEXT: 31,
   MESSAGE: 32,
 } as const;
+
+/** Beside the bits of a row's STATE. */
+export const SLICED_PINNED = 32;
 
 /** Largest message, client subnet and text. */
 export const MAX_ENTRY_SIZE = 32 + 65_536 + 32 + 64;

@@ -5,7 +5,7 @@ import type { CacheContent } from "../content.ts";
 import { EntryFilter } from "../flush/entry_filter.ts";
 import * as ROW from "../store/row.ts";
 import type { Store } from "../store/store.ts";
-import { MAX_ENTRY_SIZE, SLICE } from "./entry_slice.ts";
+import { MAX_ENTRY_SIZE, SLICE, SLICED_PINNED } from "./entry_slice.ts";
 import type {
   EntryCounts,
   FlushBegun,
@@ -120,6 +120,7 @@ export class OperatorScan {
     if (store === failures) return remaining > 0 ? "failures" : null;
     if (remaining > 0) return store === success ? "answers" : "denials";
     // Empty answers are not served stale.
+    if (store.isPinned(row)) return "stale";
     return remaining > -staleSeconds && (store !== success || store.hasAnswer(row))
       ? "stale"
       : null;
@@ -150,7 +151,8 @@ export class OperatorScan {
     view.setUint16(at + SLICE.LENGTH, length, true);
     view.setUint16(at + SLICE.UPSTREAM, store.sourceOf(row), true);
     bytes[at + SLICE.CLASS] = this.#stores.indexOf(store);
-    bytes[at + SLICE.STATE] = rows[row + ROW.STATE]! & ROW.PERSISTED;
+    bytes[at + SLICE.STATE] = (rows[row + ROW.STATE]! & ROW.PERSISTED) |
+      (store.isPinned(row) ? SLICED_PINNED : 0);
     bytes[at + SLICE.SUBNET] = subnet;
     bytes[at + SLICE.TEXT] = text;
     copyWords(response.memory, response.offset, memory, messageAt, length);

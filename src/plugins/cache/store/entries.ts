@@ -1,5 +1,5 @@
 import { sameNetwork, SUBNET, subnetSize, writeNetwork } from "../../../dns/client_subnet.ts";
-import { HEADER_SIZE } from "../../../dns/constants.ts";
+import { FLAG, HEADER_SIZE } from "../../../dns/constants.ts";
 import { copyWords, type Memory } from "../../../engine/memory.ts";
 import { copyFolded, upperMask } from "../../../engine/question/fold.ts";
 import { NO_SCOPE, type Response } from "../../../engine/response/response.ts";
@@ -79,6 +79,15 @@ export class Entries {
 
   recheckAt(row: number, at: number): void {
     this.table[row + ROW.RECHECK] = at;
+  }
+
+  /** In tenths of a second. */
+  tenthsOld(row: number, now: number): number {
+    return now - this.table[row + ROW.STORED]!;
+  }
+
+  rcodeOf(row: number): number {
+    return this.memoryOf(row).view.getUint16(this.offsetOf(row) + 2) & FLAG.RCODE;
   }
 
   hasAnswer(row: number): boolean {

@@ -17,6 +17,7 @@ export class Eviction {
   readonly bytes = new Tally();
   readonly #small = new Queue();
   readonly #main = new Queue();
+  readonly #pinned = new Queue();
 
   constructor(capacity: number) {
     this.ghosts = new Ghosts(capacity);
@@ -30,7 +31,16 @@ export class Eviction {
     this.#queueOf(rows, row).take(rows, row);
   }
 
-  /** The row stays in its queue; `entries` must not be 0. */
+  /** Rows that may be evicted. */
+  get evictable(): number {
+    return this.#small.size + this.#main.size;
+  }
+
+  get pinned(): number {
+    return this.#pinned.size;
+  }
+
+  /** The row stays in its queue; there must be one to evict, and `entries` must not be 0. */
   choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
     const owners = this[shortage];
@@ -61,6 +71,7 @@ export class Eviction {
   }
 
   #queueOf(rows: Int32Array, row: number): Queue {
+    if ((rows[row + ROW.LENGTH]! & ROW.PINNED) !== 0) return this.#pinned;
     return (rows[row + ROW.STATE]! & ROW.IN_MAIN) !== 0 ? this.#main : this.#small;
   }
 }

@@ -1,4 +1,4 @@
-import { ADDRESS, CHAIN, HASH, STRIDE } from "./row.ts";
+import { ADDRESS, CHAIN, HASH, LENGTH, PINNED, STRIDE } from "./row.ts";
 
 const FIRST_BUCKETS = 64;
 const MAX_BUCKET = 24;
@@ -51,10 +51,11 @@ export class RowIndex {
     let same = -1;
     let sameCount = 0;
     for (let row = this.first(hash); row >= 0; row = rows[row + CHAIN]!) {
-      last = row;
+      const pinned = (rows[row + LENGTH]! & PINNED) !== 0;
+      if (!pinned) last = row;
       count++;
       if (rows[row + HASH] !== hash) continue;
-      same = row;
+      if (!pinned) same = row;
       sameCount++;
     }
     if (this.#subnets && sameCount > 0) return sameCount >= MAX_SUBNETS ? same : -1;

@@ -7,13 +7,17 @@ const CHUNK = 65536;
 /** Share of free blocks that starts compaction. */
 const FREE_SHARE = 1 / 16;
 const MESSAGE_SHARE = 1 / 16;
+/** Of pinned entries; the others keep the most. */
+const PINNED_SHARE = 1 / 4;
 /** Tables take at most half. */
 const BYTES_A_ROW = 160;
 
 /** Store, as seen by its memory limit. */
 export interface LimitedStore {
   readonly size: number;
+  /** Of entries that may be evicted. */
   readonly usedBytes: number;
+  readonly pinnedBytes: number;
   readonly tableBytes: number;
   /** Table bytes per entry. */
   readonly rowCost: number;
@@ -61,6 +65,12 @@ export class MemoryLimit {
     return size <= this.#limit * MESSAGE_SHARE;
   }
 
+  allowsPinned(size: number): boolean {
+    let pinned = size;
+    for (const store of this.#stores) pinned += store.pinnedBytes;
+    return pinned <= this.#limit * PINNED_SHARE;
+  }
+
   makeRoom(store: LimitedStore, size: number, now: number): boolean {
     for (;;) {
       const cost = this.arena.costOf(size) + store.rowCost;
@@ -69,7 +79,7 @@ export class MemoryLimit {
       if (this.arena.freeBytes > this.#limit * FREE_SHARE && this.#compact()) continue;
       let largest = this.#stores[0]!;
       for (const one of this.#stores) if (one.usedBytes > largest.usedBytes) largest = one;
-      if (largest.size === 0) return false;
+      if (largest.usedBytes === 0) return false;
       largest.evict(now, "bytes");
     }
   }

@@ -3,7 +3,8 @@
  *
  *   0 hash        keyed hash of qname, qtype, qclass, DO and CD
  *   1 address     block in the arena; -1 in a free row
- *   2 length      bytes of the message | records << 16 | has subnet << 29 | has error << 30
+ *   2 length      bytes of the message | records << 16 | has subnet << 29 | has error << 30 |
+ *                 pinned << 31
  *   3 stored      time of insertion; times are tenths of a second
  *   4 ttl         seconds
  *   5 state       qtype << 16 | refreshed << 15 | owner << 5 | uses << 3 | queue, CD, DO
@@ -48,7 +49,11 @@ const OWNER = 1023 << OWNER_SHIFT;
 export const PERSISTED = 31;
 
 /** Fields of LENGTH; `RECORDS` is a mask after a shift by 16. */
-export const HAS_ECS = 1 << 29, HAS_ERROR = 1 << 30, RECORDS = 0x1fff;
+export const HAS_ECS = 1 << 29,
+  HAS_ERROR = 1 << 30,
+  /** Never evicted (`keep`). */
+  PINNED = 1 << 31,
+  RECORDS = 0x1fff;
 
 /** Period of the store clock in tenths: 3.4 years fit in 32 bits. */
 export const CLOCK_SPAN = 2 ** 30;

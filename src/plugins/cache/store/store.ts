@@ -15,6 +15,8 @@ const FIRST_ROWS = 1 << 20;
 const SWEEP = { always: 4, full: 64 } as const;
 /** Without the block: a row, and up to eight bytes of the index. */
 const ENTRY_BYTES = 4 * ROW.STRIDE + 8;
+/** Share of the capacity that pinned entries may take; those of all names of `keep` fit the least. */
+const PINNED_SHARE = 1 / 2;
 /** Exceeds any fit. */
 const FRESH = 256;
 
@@ -40,6 +42,7 @@ export class Store extends Entries implements LimitedStore {
   size = 0;
   /** Live entries evicted. */
   evictions = 0;
+  pinnedBytes = 0;
   /** Entries that were refreshed before they expired, and then asked for, of those removed. */
   refreshesUsed = 0;
 
@@ -139,6 +142,7 @@ export class Store extends Entries implements LimitedStore {
     let hits = 0;
     let seen = now;
     let standing = 0;
+    let pinned = 0;
     const old = this.rowFor(question, prefix);
     if (old >= 0) {
       const state = this.table[old + ROW.STATE]!;
@@ -146,8 +150,10 @@ export class Store extends Entries implements LimitedStore {
       seen = this.table[old + ROW.SEEN]!;
       standing = state & (ROW.USES | ROW.IN_MAIN);
       if (question.internal && this.remaining(old, now) > 0) standing |= ROW.REFRESHED;
+      pinned = this.table[old + ROW.LENGTH]! & ROW.PINNED;
       owner = ROW.ownerOf(state);
       this.remove(old);
+      if (pinned !== 0 && !this.#memory.allowsPinned(size + ENTRY_BYTES)) pinned = 0;
     } else {
       if (this.size >= this.#capacity) this.#sweep(now, SWEEP.full);
       while (this.size >= this.#capacity) this.evict(now, "entries");
@@ -169,7 +175,7 @@ export class Store extends Entries implements LimitedStore {
     const rows = this.table;
     rows[row + ROW.HASH] = question.hash | 0;
     rows[row + ROW.ADDRESS] = address;
-    rows[row + ROW.LENGTH] = lengthWord(response, prefix);
+    rows[row + ROW.LENGTH] = lengthWord(response, prefix) | pinned;
     rows[row + ROW.STORED] = now;
     rows[row + ROW.TTL] = ttlSeconds;
     rows[row + ROW.STATE] = (question.qtype << 16) | (owner << ROW.OWNER_SHIFT) | standing |
@@ -177,7 +183,7 @@ export class Store extends Entries implements LimitedStore {
     rows[row + ROW.HITS] = hits;
     rows[row + ROW.SEEN] = seen;
     rows[row + ROW.RECHECK] = now;
-    this.#countOwner(owner, 1, size);
+    this.#count(row, 1, size);
     this.#eviction.push(rows, row);
     this.#index.add(rows, row);
     this.size++;
@@ -197,6 +203,33 @@ export class Store extends Entries implements LimitedStore {
     this.#eviction.push(rows, row);
   }
 
+  isPinned(row: number): boolean {
+    return (this.table[row + ROW.LENGTH]! & ROW.PINNED) !== 0;
+  }
+
+  /** Keeps a row from eviction; false if pinned rows take their share already. */
+  pin(row: number): boolean {
+    if (this.isPinned(row)) return true;
+    const fits = this.#eviction.pinned + 1 <= this.#capacity * PINNED_SHARE &&
+      this.#memory.allowsPinned(this.blockSize(row) + ENTRY_BYTES);
+    if (fits) this.#setPinned(row, ROW.PINNED);
+    return fits;
+  }
+
+  unpin(row: number): void {
+    if (this.isPinned(row)) this.#setPinned(row, 0);
+  }
+
+  #setPinned(row: number, pinned: number): void {
+    const rows = this.table;
+    const size = this.blockSize(row);
+    this.#eviction.take(rows, row);
+    this.#count(row, -1, size);
+    rows[row + ROW.LENGTH] = (rows[row + ROW.LENGTH]! & ~ROW.PINNED) | pinned;
+    this.#count(row, 1, size);
+    this.#eviction.push(rows, row);
+  }
+
   remove(row: number): void {
     const rows = this.table;
     const size = this.blockSize(row);
@@ -207,7 +240,7 @@ export class Store extends Entries implements LimitedStore {
     }
     this.#index.remove(rows, row);
     this.#eviction.take(rows, row);
-    this.#countOwner(ROW.ownerOf(state), -1, size);
+    this.#count(row, -1, size);
     this.arena.free(rows[row + ROW.ADDRESS]!);
     rows[row + ROW.ADDRESS] = -1;
     rows[row + ROW.CHAIN] = this.#freeRow;
@@ -216,7 +249,7 @@ export class Store extends Entries implements LimitedStore {
   }
 
   evict(now: number, shortage: Shortage): void {
-    const entries = Math.min(this.size, this.#capacity);
+    const entries = Math.min(this.#eviction.evictable, this.#capacity);
     const row = this.#eviction.choose(this.table, now, shortage, entries);
     if (this.remaining(row, now) > 0) this.evictions++;
     this.remove(row);
@@ -258,7 +291,7 @@ export class Store extends Entries implements LimitedStore {
       if (this.#sweepAt >= this.#rowCount * ROW.STRIDE) this.#sweepAt = 0;
       const row = this.#sweepAt;
       this.#sweepAt += ROW.STRIDE;
-      if (this.table[row + ROW.ADDRESS] === -1) continue;
+      if (this.table[row + ROW.ADDRESS] === -1 || this.isPinned(row)) continue;
       if (this.remaining(row, now) + this.#graceSeconds > 0) continue;
       // Used names return to the main queue.
       if ((this.table[row + ROW.STATE]! & (ROW.IN_MAIN | ROW.USES)) !== 0) {
@@ -268,7 +301,13 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  #countOwner(owner: number, entries: 1 | -1, size: number): void {
+  /** Pinned entries do not count for their owners. */
+  #count(row: number, entries: 1 | -1, size: number): void {
+    if (this.isPinned(row)) {
+      this.pinnedBytes += entries * (size + ENTRY_BYTES);
+      return;
+    }
+    const owner = ROW.ownerOf(this.table[row + ROW.STATE]!);
     this.#eviction.entries.add(owner, entries);
     this.#eviction.bytes.add(owner, entries * (size + ENTRY_BYTES));
   }

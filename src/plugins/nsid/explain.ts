@@ -1,0 +1,8 @@
+import type { Explanation } from "../../engine/explanation.ts";
+
+/** Tells what `nsid` does with a query. */
+export function explainNsid(asked: boolean, name: string): Explanation {
+  return asked
+    ? { verdict: "acts", reason: `adds ${JSON.stringify(name)} to the answer` }
+    : { verdict: "passes", reason: "the query does not ask for the server's name (NSID)" };
+}
