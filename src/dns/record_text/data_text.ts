@@ -3,6 +3,12 @@ import { typeText } from "../mnemonics.ts";
 import { SERVICE_KEYS } from "./service_parameters.ts";
 import type { WireReader } from "../wire_reader.ts";
 
+/**
+ * Characters of a message's records that operators are shown: most answers have far fewer. Names of
+ * 255 octets take a thousand characters and two octets, so that a message of 64 KiB would be 10 MB.
+ */
+export const MAX_RECORDS_TEXT = 131_072;
+
 /** Unlisted types: RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
   A: "ipv4",
@@ -66,6 +72,18 @@ export function rdataText(type: number, data: WireReader): string {
   } catch (error) {
     if (!format.endsWith("parameters")) throw error;
     data.at = start;
+    return unknownText(data);
+  }
+}
+
+/** As `rdataText`, but data that is malformed is shown as of an unknown type. */
+export function anyDataText(type: number, data: WireReader): string {
+  const { at } = data;
+  try {
+    return rdataText(type, data);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    data.at = at;
     return unknownText(data);
   }
 }
@@ -165,7 +183,7 @@ function repeated<T>(data: WireReader, field: () => T): T[] {
 }
 
 /** Data of an unknown type (RFC 3597 section 5). */
-export function unknownText(data: WireReader): string {
+function unknownText(data: WireReader): string {
   return `\\# ${data.left} ${hexText(data.octets())}`.trimEnd();
 }
 

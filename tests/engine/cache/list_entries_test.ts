@@ -3,8 +3,8 @@ import { Buffer } from "node:buffer";
 import {
   type CacheEntry,
   describeEntry,
-  MAX_TEXT,
 } from "../../../src/plugins/cache/companion/describe_entry.ts";
+import { MAX_RECORDS_TEXT } from "../../../src/dns/record_text/data_text.ts";
 import type { CacheOptions } from "../../../src/plugins/cache/options.ts";
 import { usesOf } from "../../../src/plugins/companion.ts";
 import { entryText } from "../../../src/cli/operator/entry_text.ts";
@@ -176,7 +176,7 @@ Deno.test("an answer that unpacks to megabytes of text is shown in part", () => 
   }, { upstream: "", options });
   const { records, omittedRecords } = entry;
   const size = records.reduce((sum, { name, data }) => sum + name.length + data.length, 0);
-  assert.ok(size >= MAX_TEXT && size < MAX_TEXT + 2100, `${size} characters`);
+  assert.ok(size >= MAX_RECORDS_TEXT && size < MAX_RECORDS_TEXT + 2100, `${size} characters`);
   assert.equal(records.length + omittedRecords!, count);
   const text = entryText({ ...entry, block: "." });
   assert.match(text, new RegExp(`\n; \\(${omittedRecords} more records are not shown\\)\n$`));

@@ -2,18 +2,12 @@ import { formatIPv6 } from "../../../dns/address.ts";
 import { SUBNET } from "../../../dns/client_subnet.ts";
 import { FLAG } from "../../../dns/constants.ts";
 import { classText, rcodeText, typeText } from "../../../dns/mnemonics.ts";
-import { rdataText, unknownText } from "../../../dns/record_text/data_text.ts";
+import { anyDataText, MAX_RECORDS_TEXT } from "../../../dns/record_text/data_text.ts";
 import { WireReader } from "../../../dns/wire_reader.ts";
 import { SLICED_PINNED, type SlicedEntry } from "../operator/entry_slice.ts";
 import type { CacheOptions } from "../options.ts";
 import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
 import * as ROW from "../store/row.ts";
-
-/**
- * Characters of an entry's records: most answers have far fewer. Names of 255 octets take a thousand
- * characters and two octets, so that an answer of 64 KiB would be 10 MB of text.
- */
-export const MAX_TEXT = 131_072;
 
 /** A record in presentation format. */
 export interface EntryRecord {
@@ -62,7 +56,7 @@ export interface CacheEntry {
   /** Extended DNS Error (RFC 8914). */
   readonly error?: { readonly code: number; readonly text: string };
   readonly records: readonly EntryRecord[];
-  /** Records beyond `MAX_TEXT`. */
+  /** Records beyond `MAX_RECORDS_TEXT`. */
   readonly omittedRecords?: number;
 }
 
@@ -116,7 +110,7 @@ function readRecords(
   try {
     for (const [i, section] of (["answer", "authority", "additional"] as const).entries()) {
       for (let left = counts[i]!; left > 0; left--) {
-        if (size >= MAX_TEXT) {
+        if (size >= MAX_RECORDS_TEXT) {
           const all = counts.reduce((sum, count) => sum + count);
           return { records, omittedRecords: all - records.length };
         }
@@ -141,22 +135,13 @@ function readRecord(
   const [type, qclass] = [reader.u16(), reader.u16()];
   reader.u32();
   const data = reader.part(reader.u16());
-  const { at } = data;
-  let text: string;
-  try {
-    text = rdataText(type, data);
-  } catch {
-    // Malformed data is opaque to the cache.
-    data.at = at;
-    text = unknownText(data);
-  }
   return {
     section,
     name,
     ttlSeconds,
     class: classText(qclass),
     type: typeText(type),
-    data: text,
+    data: anyDataText(type, data),
   };
 }
 
