@@ -3,6 +3,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { loadConfig } from "../../src/loading/load.ts";
 import { denoHost } from "../../src/control/host_deno.ts";
 import { Logger } from "../../src/control/log/logger.ts";
+import { watch } from "../../src/control/observe/watch.ts";
 import { Server } from "../../src/control/server.ts";
 import { MetricRegistry } from "../../src/metrics/registry.ts";
 import { askUdp } from "../support/processes/drivers.ts";
@@ -147,6 +148,58 @@ for (const workers of driver === "linux" ? [1, 2] : []) {
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
+  });
+}
+
+for (const workers of driver === "linux" ? [1, 2] : []) {
+  Deno.test(`what operators set and watch outlasts the threads of ${workers} data planes`, async () => {
+    const port = freePort();
+    const corefile = `.:${port} {
+      bind 127.0.0.1
+      whoami
+    }
+    example.test:${port} {
+      forward . 127.0.0.1:9 127.0.0.2:9
+    }`;
+    await withServer(corefile, async (server) => {
+      const gone = new AbortController();
+      const call = async (name: string, given: Record<string, string> = {}) => {
+        const verb = server.verbs.find((verb) => verb.name === name)!;
+        const parameters = new Map(Object.entries(given));
+        return await verb.run({ parameters, config: server.config, gone: gone.signal });
+      };
+      const filter = { client: null, zone: null, rcodes: [], slowMs: 0, sample: 1 };
+      const { planes } = server;
+      const lines = await watch(filter, {
+        ...{ planes, nameClient: () => null, clock: systemClock, gone: gone.signal },
+      });
+      await call("upstreams/set", { to: "127.0.0.1", state: "down", force: "true" });
+      for (const plane of planes) {
+        const again = new Promise<void>((resolve) => plane.onRestarted = resolve);
+        plane.provoke("throw");
+        await again;
+      }
+      const seen: unknown[] = [];
+      for await (const line of lines) {
+        seen.push(line);
+        if ("name" in line) break;
+        await addressOf("www.example.org", port);
+      }
+      assert.deepEqual(seen[0], { lost: null });
+      assert.equal((seen.at(-1) as { name: string }).name, "www.example.org.");
+      const states = await Promise.all(
+        planes.map((plane) =>
+          plane.ask({ block: 1, position: 0, request: { type: "upstreams" } }, 5000)
+        ),
+      ) as { to: string; forced: string | null }[][];
+      assert.deepEqual(
+        states.map((all) => all.map(({ forced }) => forced)),
+        planes.map(() => [
+          "down",
+          null,
+        ]),
+      );
+    }, { workers, expected: Array(workers).fill(/the data plane failed: .*asked to fail/) });
   });
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Nodens } from "../support/processes/nodens.ts";
+import { eventually } from "../support/run/eventually.ts";
 import { skipUnless } from "../support/run/require.ts";
 import { ask } from "../support/servers/ask.ts";
 import { withServers } from "./compare.ts";
@@ -26,19 +27,22 @@ Deno.test({
       { title: "NXDOMAIN", name: "once.example.org", type: "A" },
       { title: "CNAME chain", name: "chain1.example.org", type: "A" },
       { title: "unknown type", name: "unknown.example.org", type: "TYPE65280" },
-      { title: "SERVFAIL", name: "once.broken.example", type: "A" },
     ];
     await withServers("cache", async ({ named, nodens }) => {
-      for (const { title, name, type } of rows) {
-        await t.step(title, async () => {
-          await askNodens(nodens, name, { type });
-          assert.equal(named.queries(name, type), 1);
-          await askNodens(nodens, name, { type });
-          await askNodens(nodens, name.toUpperCase(), { type });
-          await askNodens(nodens, name, { type, transport: "tcp" });
-          assert.equal(named.queries(name, type), 1);
-        });
-      }
+      const askOnce = async (name: string, type: string) => {
+        await askNodens(nodens, name, { type });
+        assert.equal(named.queries(name, type), 1);
+        await askNodens(nodens, name, { type });
+        await askNodens(nodens, name.toUpperCase(), { type });
+        await askNodens(nodens, name, { type, transport: "tcp" });
+        assert.equal(named.queries(name, type), 1);
+      };
+      for (const { title, name, type } of rows) await t.step(title, () => askOnce(name, type));
+      await t.step("SERVFAIL", async () => {
+        // At first, a failure is remembered for a second, and a busy machine may take longer.
+        let attempts = 0;
+        await eventually(() => askOnce(`once${attempts++}.broken.example`, "A"));
+      });
     });
   },
 });

@@ -26,7 +26,10 @@ export async function* ask(
     const url = `http://nodens/v1/${verb}?${new URLSearchParams(given)}`;
     const response = await fetch(url, { client, method: changes ? "POST" : "GET" });
     if (!response.ok) throw new CommandError(await refusalOf(response));
-    yield* readLines(response.body!);
+    for await (const answer of readLines(response.body!)) {
+      if (isRefusal(answer)) throw new CommandError(answer.error);
+      yield answer;
+    }
   } catch (error) {
     if (error instanceof CommandError) throw error;
     throw new CommandError(`cannot ask at "${path}": ${reason(error as Error, path)}`);
@@ -84,6 +87,11 @@ async function* readLines(body: ReadableStream<Uint8Array>): AsyncGenerator<unkn
     for (const line of lines) yield JSON.parse(line);
   }
   if (rest !== "") throw new CommandError("the answer ends early: nodens has stopped or cut it");
+}
+
+/** The last line of a stream that cannot go on. */
+function isRefusal(answer: unknown): answer is { error: string } {
+  return typeof (answer as { error?: unknown }).error === "string";
 }
 
 async function refusalOf(response: Response): Promise<string> {

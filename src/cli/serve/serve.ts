@@ -1,4 +1,5 @@
 import { systemClock } from "../../base/clock.ts";
+import { doneWithin } from "../../base/deadline.ts";
 import { CorefileErrors } from "../../corefile/error.ts";
 import type { LoadedConfig } from "../../loading/load.ts";
 import type { Logger } from "../../control/log/logger.ts";
@@ -94,6 +95,9 @@ function chooseDriver(wanted: DriverKind | "auto", output: ServeOutput): DriverK
   return "portable";
 }
 
+/** For operators' requests in flight; those that take longer go on while nodens stops. */
+const ANSWERS_MS = 2000;
+
 interface ServeParts {
   context: NodeContext;
   output: ServeOutput;
@@ -129,7 +133,8 @@ async function serve(
   addresses?.disregard(inherited.sockets?.descriptors ?? []);
   const neighbours = () => addresses?.neighbours() ?? [];
   const isBeside = () => neighbours().length > 0;
-  const where = neighboursText(neighbours());
+  const predecessors = neighbours();
+  const where = neighboursText(predecessors);
   if (where !== "") logger.log("info", `another process is bound to ${where}; starting beside it`);
   try {
     role?.prepare();
@@ -208,7 +213,7 @@ async function serve(
     server,
     log: logger.log,
     ffi: driver === "linux",
-    succeeds: isBeside(),
+    succeeds: predecessors.length > 0,
     process: {
       status: () => server.status.collect(),
       reload,
@@ -223,7 +228,7 @@ async function serve(
   const code = await Promise.race([ended.then(() => 0), looped.promise, asked.promise]);
   manager.stopping();
   await Promise.race([server.clients?.stop(), hurried]);
-  await Promise.race([control?.close(), hurried]);
+  await Promise.race([control && doneWithin(control.close(), ANSWERS_MS), hurried]);
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
   await stopServing(server, role, { hurried, logger });
@@ -263,11 +268,11 @@ async function nameClients(
 /** On demand: serving must start fast. */
 async function openControl(
   { control, pidfile }: ServeValues,
-  options: Omit<ControlOptions, "paths">,
+  options: Omit<ControlOptions, "paths" | "wanted">,
 ): Promise<ControlSocket | null> {
   if (control === "off") return null;
   const paths = control === "auto" ? controlPaths(pidfile) : [control];
   if (paths.length === 0) return null;
   const { openControl } = await import("../../control/operator/open.ts");
-  return await openControl({ ...options, paths });
+  return await openControl({ ...options, paths, wanted: control !== "auto" });
 }

@@ -76,6 +76,7 @@ export interface TopCache {
 /** A server that is asked. */
 export interface TopUpstream {
   to: string;
+  /** "up", "suspect" or "down"; followed by "(down by hand)" if an operator has set it. */
   state: string;
   rttMs: number | null;
   /** Null in the first snapshot after a pause. */

@@ -36,6 +36,8 @@ interface UpstreamState {
   rttMs: number | null;
   replies: number;
   failures: number;
+  /** "up" or "down": set by hand. */
+  forced?: string | null;
 }
 
 /** Part of the status that a snapshot shows. */
@@ -173,7 +175,7 @@ function upstreamsOf({ blocks }: TopStatus): UpstreamState[] {
 }
 
 function upstreamOf(
-  { to, state, rttMs, replies, failures }: UpstreamState,
+  { to, state, rttMs, replies, failures, forced }: UpstreamState,
   { recent, now }: { recent: Totals | null; now: Totals },
 ): TopUpstream {
   const rate = (count: number, before: number | undefined) =>
@@ -182,7 +184,7 @@ function upstreamOf(
       : Math.max(0, count - before) / ((now.atMs - recent.atMs) / 1000);
   return {
     to: printable(to),
-    state,
+    state: forced ? `${state} (${forced} by hand)` : state,
     rttMs,
     repliesPerSecond: rate(replies, recent?.replies.get(to)),
     failuresPerSecond: rate(failures, recent?.failures.get(to)),

@@ -7,12 +7,14 @@ import type { Server } from "../server.ts";
 import { observeVerbs } from "../observe/verbs.ts";
 import { verbTargets } from "./operator.ts";
 import { type ProcessControl, processVerbs } from "./own_verbs.ts";
-import { ControlSocket, SocketError } from "./socket.ts";
+import { ControlSocket } from "./socket.ts";
 
 /** Options of `openControl`. */
 export interface ControlOptions {
   /** The first that can be opened is used. */
   paths: readonly string[];
+  /** Whether somebody named the path. */
+  wanted: boolean;
   server: Server;
   process: ProcessControl;
   log: (level: LogLevel, line: string) => void;
@@ -24,10 +26,15 @@ export interface ControlOptions {
 
 /** Opens the control socket; null, and a log line, if that is not possible. */
 export async function openControl(
-  { paths, server, process, log, ffi, succeeds, clock = systemClock }: ControlOptions,
+  { paths, wanted, server, process, log, ffi, succeeds, clock = systemClock }: ControlOptions,
 ): Promise<ControlSocket | null> {
   const { http, verbs } = server;
-  if (http === null || !mayWrite()) return null;
+  if (http === null) return null;
+  if (!mayWrite()) {
+    const fault = "no control socket: Deno may not write files (--allow-write)";
+    if (wanted) log("warning", fault);
+    return null;
+  }
   // Own scheduler: crowds at other endpoints must not keep operators waiting.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
   const { planes, nameClient } = server;
@@ -44,8 +51,8 @@ export async function openControl(
       const libc = ffi ? openLibc() : null;
       return await ControlSocket.open(path, { context, libc, targets, succeeds });
     } catch (error) {
-      if (!(error instanceof SocketError)) throw error;
-      faults.push(error.message);
+      // Whatever it is, queries are answered.
+      faults.push((error as Error).message);
     }
   }
   log("info", `no control socket: ${faults.join("; ")} (-control PATH, or -control off)`);

@@ -83,7 +83,17 @@ function jsonReply(status: number, value: object): HttpReply {
 
 function streamReply(values: AsyncIterable<object>): HttpStream {
   const headers = { "content-type": "application/x-ndjson" };
-  return { status: 200, headers, chunks: lines(values) };
+  return { status: 200, headers, chunks: lines(withReason(values)) };
+}
+
+/** The status has been sent: a stream that cannot go on tells why in its last line. */
+async function* withReason(values: AsyncIterable<object>): AsyncGenerator<object> {
+  try {
+    yield* values;
+  } catch (error) {
+    if (!(error instanceof VerbError)) throw error;
+    yield { error: error.message };
+  }
 }
 
 /** Joins lines that are ready, as a write costs more than a line. */

@@ -16,7 +16,7 @@ import { PinnedNames } from "./pinned/pinned_names.ts";
 import { SearchCut } from "./search_cut/search_cut.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
-import type { OperatorRequest } from "./operator/requests.ts";
+import type { AddressedRequest } from "./operator/requests.ts";
 import { OperatorScan } from "./operator/scan.ts";
 import { ZoneSweep } from "./operator/zone_sweep.ts";
 import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
@@ -202,7 +202,7 @@ class CacheHandler implements Handler {
   }
 
   ask(request: unknown): unknown {
-    const asked = request as SaveRequest | LoadRequest | OperatorRequest;
+    const asked = request as SaveRequest | LoadRequest | AddressedRequest;
     const now = this.#content.now(this.#engine.nowMs);
     if (asked.type === "save") return this.#snapshotted.save(asked, now);
     if (asked.type === "load") {
@@ -211,6 +211,7 @@ class CacheHandler implements Handler {
       this.#metrics.publish();
       return reply;
     }
+    if (asked.zones.join() !== this.#blockZones.join()) return undefined;
     const reply = (this.#operator ??= new OperatorScan(this.#content)).answer(asked, now);
     this.#metrics.publish();
     return reply;

@@ -16,7 +16,8 @@ export class Sources {
   constructor({ from, to, upstreams }: ForwardOptions, previous: Sources | null) {
     this.#from = from;
     const follows = to.some(({ kind }) => kind !== "server");
-    const continues = follows && previous?.#from === from && previous.#labels.size > 0;
+    const continues = follows && previous !== null && previous.#from === from &&
+      previous.#labels.size > 0;
     this.#labels = continues ? previous.#labels : labelsOf(upstreams);
   }
 

@@ -9,6 +9,20 @@ import { startProcess } from "../../support/processes/process.ts";
 import { skipUnlessLinux } from "../../support/run/require.ts";
 import { dataOf } from "./scene.ts";
 
+Deno.test("permissions: nodens says why it has no control socket that it was told to have", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "nodens_test_" });
+  Deno.writeTextFileSync(`${folder}/Corefile`, `.:${freePort()} {\n bind lo\n whoami\n}\n`);
+  const fault = /\[WARNING\] no control socket: Deno may not write files \(--allow-write\)/;
+  const args = ["-conf", `${folder}/Corefile`, "-control", `${folder}/control.sock`];
+  const nodens = await startProcess(Deno.execPath(), {
+    args: ["run", ...NEEDS.portable, MAIN, ...args, "-io", "portable"],
+    ready: (output) => fault.test(output),
+  });
+  const { code } = await nodens.stop();
+  assert.equal(code, 0, nodens.output);
+  Deno.removeSync(folder, { recursive: true });
+});
+
 const ROWS = [
   { name: "portable", rights: NEEDS.portable, args: ["-io", "portable"] },
   { name: "plain", rights: NEEDS.plain, args: ["-io", "linux"] },

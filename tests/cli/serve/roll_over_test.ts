@@ -1,6 +1,8 @@
 /** A second process on the same addresses: both logs, and the persisted cache. */
 import assert from "node:assert/strict";
 import { askUdp } from "../../support/processes/drivers.ts";
+import { eventually } from "../../support/run/eventually.ts";
+import { request } from "../../control/operator/scene.ts";
 import { until } from "../../support/run/until.ts";
 import { decode, queryBytes } from "../../support/messages/messages.ts";
 import { startProcess } from "../../support/processes/process.ts";
@@ -54,38 +56,32 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a second process takes the control socket over, and the first leaves it there",
+  name: "a second process takes the control socket over and keeps it when the first one stops",
   ...onLinux,
   fn: async () => {
-    const { file, start, end } = rollOverRig();
-    const path = `${file}.sock`;
-    const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
-    const pid = async () => {
-      const response = await fetch("http://nodens/v1/status", {
-        client,
-        headers: { connection: "close" },
-      });
-      return (await response.json() as { pid: number }).pid;
-    };
-    const inode = () => {
-      try {
-        return Deno.lstatSync(path).ino;
-      } catch {
-        return null;
-      }
+    const { start, end } = rollOverRig();
+    const folder = Deno.makeTempDirSync();
+    const path = `${folder}/control.sock`;
+    const servedBy = async () => {
+      const { text } = await request(path, "/v1/status");
+      return (JSON.parse(text) as { pid: number }).pid;
     };
     try {
       const first = await start(["-control", path]);
-      await until(() => inode() !== null);
-      const [before, own] = [inode(), await pid()];
-      await start(["-control", path]);
-      await until(() => inode() !== before);
-      assert.notEqual(await pid(), own);
+      await eventually(async () => assert.equal(await servedBy(), first.pid), () => first.output);
+      const second = await start(["-control", path]);
+      await eventually(
+        async () => assert.equal(await servedBy(), second.pid),
+        () => second.output,
+      );
       assert.equal((await first.stop()).code, 0);
-      assert.notEqual(await pid(), own);
+      assert.equal(await servedBy(), second.pid);
+      assert.equal((await second.stop()).code, 0);
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+      assert.doesNotMatch(first.output + second.output, /no control socket/);
     } finally {
-      client.close();
       await end();
+      Deno.removeSync(folder, { recursive: true });
     }
   },
 });

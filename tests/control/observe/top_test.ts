@@ -93,6 +93,14 @@ Deno.test("top: later snapshots show the rates since one about a second ago", as
   assert.ok((await top.snapshot(ALL)).rates.seconds < 3600, "not the mean of an hour");
 });
 
+Deno.test("top: an upstream that an operator has set is shown as such", async () => {
+  const status = statusOf(0, 0);
+  Object.assign(status.blocks[0]!.forwards[0]!.upstreams[0]!, { forced: "down" });
+  const { top } = start([new ScenePlane()], () => status);
+  const { upstreams } = await top.snapshot(ALL);
+  assert.deepEqual(upstreams.map(({ state }) => state), ["up (down by hand)"]);
+});
+
 Deno.test("top: data planes are merged", async () => {
   const planes = [new ScenePlane(), new ScenePlane()];
   const { top } = start(planes);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import type { Verb } from "../../../src/plugins/verbs.ts";
+import { CommandError } from "../../../src/cli/failure.ts";
+import { ask } from "../../../src/cli/operator/ask.ts";
+import { type Verb, VerbError } from "../../../src/plugins/verbs.ts";
 import { withFolder } from "../../support/run/folder.ts";
 import { openSocket, request } from "./scene.ts";
 
@@ -62,6 +64,21 @@ Deno.test("a line is written although the next one is long in coming", () =>
       assert.equal(chunk, '{"number":1}\n');
       break;
     }
+  }));
+
+Deno.test("a stream that cannot go on tells why in its last line", () =>
+  withStream(async function* () {
+    yield { number: 1 };
+    await Promise.resolve();
+    throw new VerbError("ask again", 503);
+  }, async (path) => {
+    const { text } = await request(path, "/v1/stream");
+    assert.equal(text, '{"number":1}\n{"error":"ask again"}\n');
+    const answers: unknown[] = [];
+    await assert.rejects(async () => {
+      for await (const answer of ask({ verb: "stream" }, path)) answers.push(answer);
+    }, new CommandError("ask again"));
+    assert.deepEqual(answers, [{ number: 1 }]);
   }));
 
 Deno.test("a stream that fails has no proper end", () =>

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { CacheContent } from "../../../src/plugins/cache/content.ts";
+import type { CacheOptions } from "../../../src/plugins/cache/options.ts";
 import { VerbError } from "../../../src/plugins/verbs.ts";
 import {
   answering,
@@ -236,4 +238,36 @@ Deno.test("a flush that a reload overtakes is refused", async () => {
     () => verbs.flush({ name: NAME }),
     (error: VerbError) => error.status === 503,
   );
+});
+
+Deno.test("a reload that moves a server block elsewhere turns no flush or dump to another one", async () => {
+  const block = (zone: string) => `${zone} {\n cache\n forward . 10.0.0.1\n}\n`;
+  const simulation = new Simulation(block("example.net") + block("example.org"));
+  simulation.upstream("10.0.0.1:53", answering());
+  askMany(simulation, 3, { prefix: "a" });
+  simulation.run(100);
+  for (const verb of ["flush", "dump"] as const) {
+    const verbs = new CacheVerbs(simulation);
+    verbs.before = () => simulation.reload(block("example.org") + block("example.net"));
+    const ask = verb === "flush"
+      ? () => verbs.flush({ all: "true", block: "example.net" })
+      : () => verbs.dump({ block: "example.net" });
+    await assert.rejects(ask, { status: 503, message: /the configuration has just changed/ });
+    assert.equal(simulation.count("coredns_cache_entries"), 3);
+    simulation.reload(block("example.net") + block("example.org"));
+  }
+});
+
+Deno.test("a flush of an unused cache makes no new tables, and concerns what is in flight", async () => {
+  const { options } = new Simulation(". {\n cache\n}\n").config.blocks[0]!.plugins[0]!;
+  const content = new CacheContent(options as CacheOptions, false, 0);
+  const { success } = content;
+  content.drop();
+  assert.equal(content.success, success);
+  const { world, verbs } = start();
+  const asked = world.send();
+  await verbs.flush({ all: "true" });
+  world.run(50);
+  assert.equal(dataOf(onlyAnswer(asked)), "192.0.2.7");
+  assert.equal(world.count("coredns_cache_entries"), 0);
 });

@@ -289,3 +289,10 @@ Deno.test("upstreams: all of a long list are shown, each once", async () => {
     assert.deepEqual(only!.servers.map(({ to }) => to), servers.map((address) => `${address}:53`));
   });
 });
+
+Deno.test("upstreams: two operators at once do not take out all servers", () =>
+  inWorld(block(A, B), async (world) => {
+    const outcomes = await Promise.allSettled([world.set("down", A), world.set("down", B)]);
+    assert.deepEqual(outcomes.map(({ status }) => status), ["fulfilled", "rejected"]);
+    assert.deepEqual(await world.states(), [`${A} up down`, `${B} up`]);
+  }));

@@ -4,13 +4,13 @@ import { normalizeZone } from "../../../dns/zone.ts";
 import { type CompanionServices, type Plane, usesOf } from "../../companion.ts";
 import { type VerbCall, VerbError } from "../../verbs.ts";
 import type { EntryChoice } from "../flush/entry_filter.ts";
-import type { OperatorRequest } from "../operator/requests.ts";
+import type { AddressedRequest, OperatorRequest } from "../operator/requests.ts";
 import type { CacheOptions } from "../options.ts";
 import type { CacheDirective } from "./persisted_cache.ts";
 import type { Persistence } from "./persistence.ts";
 
-/** Of a data plane; it answers between two batches of queries. */
-const ASK_MS = 5000;
+/** Of a data plane; it answers between two batches of queries, and counts as dead after 5 s. */
+const ASK_MS = 2000;
 /** Named in a refusal. */
 const MAX_NAMED = 10;
 
@@ -68,11 +68,12 @@ export function ofZone(zone: string, type: string | undefined): EntryChoice {
 /** Asks a cache. Throws `VerbError` if it does not answer, or has been replaced by a reload. */
 export async function askCache<R extends object>(
   plane: Plane,
-  { block, position }: CacheDirective,
-  request: OperatorRequest,
+  { block, position, zones }: CacheDirective,
+  operatorRequest: OperatorRequest,
   member: keyof R & string,
 ): Promise<R> {
   let reply: unknown;
+  const request: AddressedRequest = { ...operatorRequest, zones };
   try {
     reply = await plane.ask({ block, position, request }, ASK_MS);
   } catch (error) {

@@ -26,6 +26,9 @@ export type OperatorRequest =
     readonly memory: SharedArrayBuffer;
   };
 
+/** A request with the zones of the server block that is meant: a reload may move another one there. */
+export type AddressedRequest = OperatorRequest & { readonly zones: readonly string[] };
+
 /** Entries that could be served. */
 export interface EntryCounts {
   answers: number;

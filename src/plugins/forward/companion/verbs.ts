@@ -1,4 +1,5 @@
 import type { LogLevel } from "../../../engine/handler.ts";
+import type { ServerDetails } from "../../../upstream/details.ts";
 import { labelOf, type ServerAddress } from "../../../upstream/options.ts";
 import type { Plane } from "../../companion.ts";
 import { type VerbCall, VerbError } from "../../verbs.ts";
@@ -93,7 +94,11 @@ export async function setUpstream(
   if (forced.full && forced.get(label) === undefined) {
     throw new VerbError("too many upstreams are set by hand (give some back: auto)", 409);
   }
-  if (state === "down" && !last) await refuseOutage(label, forwards, { planes, forced });
+  if (state === "down" && !last) {
+    const asked = await detailsOf(forwards, planes);
+    // Without a wait in between: somebody else may take the other server out.
+    refuseOutage(label, asked, forced);
+  }
   forced.set(server, { state, last });
   const what = state === "down"
     ? "is out of service by hand: no query goes to it"
@@ -109,18 +114,32 @@ function readForce(force: string | undefined): boolean {
   return force === "true";
 }
 
-/** Throws `VerbError` if a `forward` would have no server that answers. */
-async function refuseOutage(
-  label: string,
+interface KnownServers extends ForwardServers {
+  readonly details: ReadonlyMap<string, readonly ServerDetails[]>;
+}
+
+async function detailsOf(
   forwards: readonly ForwardServers[],
-  { planes, forced }: Pick<UpstreamVerbServices, "planes" | "forced">,
-): Promise<void> {
+  planes: readonly Plane[],
+): Promise<KnownServers[]> {
   const asker = new PlanesAsker(planes);
-  for (const { use, upstreams } of forwards) {
+  const known: KnownServers[] = [];
+  for (const forward of forwards) {
+    known.push({ ...forward, details: await asker.serversOf(forward.use) });
+  }
+  return known;
+}
+
+/** Throws `VerbError` if a `forward` would have no server that answers. */
+function refuseOutage(
+  label: string,
+  forwards: readonly KnownServers[],
+  forced: ForcedServers,
+): void {
+  for (const { use, upstreams, details } of forwards) {
     const others = upstreams.map(labelOf).filter((other) =>
       other !== label && forced.get(other)?.state !== "down"
     );
-    const details = await asker.serversOf(use);
     const answers = others.some((other) =>
       forced.get(other)?.state === "up" ||
       details.get(other)?.every(({ state, learnt }) => state === "up" && !learnt.looping)
