@@ -1,3 +1,4 @@
+import { visibleText } from "../base/visible.ts";
 import { didYouMean } from "../corefile/nearest.ts";
 import { CommandError } from "./failure.ts";
 import {
@@ -87,7 +88,8 @@ export async function dispatchCommand(
   } catch (error) {
     const where = name === "" ? "nodens" : `nodens ${name}`;
     if (error instanceof CommandError) {
-      io.output.err(`${where}: ${error.message}\n`);
+      // It may quote what others sent.
+      io.output.err(`${where}: ${visibleText(error.message)}\n`);
       return 1;
     }
     if (!(error instanceof FlagError)) throw error;

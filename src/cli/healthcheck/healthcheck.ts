@@ -1,3 +1,4 @@
+import { visibleText } from "../../base/visible.ts";
 import { httpAddressText, literalHost, parseHttpAddress } from "../../plugins/http_address.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { FlagError } from "../flags.ts";
@@ -14,7 +15,7 @@ export async function run({ rest: [target = DEFAULT] }: Call, { output }: Comman
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(LIMIT_MS), redirect: "error" });
     const text = (await response.text()).trim().replaceAll(/\s+/g, " ").slice(0, MAX_TEXT);
-    output.out(`${url}: ${response.status} ${text}\n`);
+    output.out(`${url}: ${response.status} ${visibleText(text)}\n`);
     return response.status === 200 ? 0 : 1;
   } catch (error) {
     const timedOut = (error as Error).name === "TimeoutError";

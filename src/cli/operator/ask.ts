@@ -1,6 +1,8 @@
+import { visibleJson, visibleText } from "../../base/visible.ts";
 import type { Output } from "../output.ts";
 import { controlPaths } from "../control_path.ts";
 import { CommandError } from "../failure.ts";
+import { folderFault } from "../../sys/own_folder.ts";
 
 /** A request to a serving nodens. */
 export interface VerbRequest {
@@ -47,7 +49,7 @@ export async function printVerb<A>(
   },
 ): Promise<number> {
   for await (const answer of ask(request, control)) {
-    output.out(json ? `${JSON.stringify(answer)}\n` : text(answer as A));
+    output.out(json ? `${visibleJson(answer)}\n` : visibleText(text(answer as A)));
     if (output.isClosed?.() === true) break;
   }
   return 0;
@@ -57,11 +59,9 @@ async function findSocket(): Promise<string> {
   const paths = controlPaths();
   let others = "";
   for (const path of paths) {
-    const found = await Deno.lstat(path).catch(() => null);
-    if (!found?.isSocket) continue;
-    if (found.uid === 0 || found.uid === Deno.uid() || Deno.uid() === 0) return path;
-    // It would get the command.
-    others ||= `${path} belongs to user ${found.uid}: only root and that user may ask`;
+    const fault = await faultOf(path);
+    if (fault === null) return path;
+    others ||= fault;
   }
   if (others !== "") throw new CommandError(others);
   if (paths.length === 0) {
@@ -73,6 +73,22 @@ async function findSocket(): Promise<string> {
     } (with a pid file it is beside that one: -control` +
       " PATH)",
   );
+}
+
+/**
+ * Why a path is not asked: null for a socket that nobody else can have made, "" if there is none.
+ * Another user's would get the command. Root trusts the path.
+ */
+async function faultOf(path: string): Promise<string | null> {
+  const found = await Deno.lstat(path).catch(() => null);
+  if (found?.isSocket !== true) return "";
+  if (Deno.uid() === 0) return null;
+  if (found.uid !== 0 && found.uid !== Deno.uid()) {
+    return `${path} belongs to user ${found.uid}: only root and that user may ask`;
+  }
+  // It could be replaced before it is opened.
+  const fault = folderFault(path.replace(/\/[^/]*$/, "") || "/");
+  return fault === null ? null : `${path} is not in a safe folder: ${fault}`;
 }
 
 async function* readLines(body: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {

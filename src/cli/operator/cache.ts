@@ -1,3 +1,4 @@
+import { visibleJson, visibleText } from "../../base/visible.ts";
 import type { Call, CommandIo } from "../command.ts";
 import { FlagError, type FlagValues } from "../flags.ts";
 import { ask, printVerb } from "./ask.ts";
@@ -66,15 +67,15 @@ async function list(
     found = true;
     if (output.isClosed?.() === true) return 0;
     if (values.json) {
-      output.out(`${JSON.stringify(answer)}\n`);
+      output.out(`${visibleJson(answer)}\n`);
       continue;
     }
     const entry = answer as CachedEntry;
     const { block, plane } = entry;
     const here = `; server block ${block}${plane === undefined ? "" : `, data plane ${plane}`}\n`;
-    if (here !== place) output.out(here);
+    if (here !== place) output.out(visibleText(here));
     place = here;
-    output.out(entryText(entry));
+    output.out(visibleText(entryText(entry)));
   }
   if (!found && !values.json) output.out(none);
   return 0;

@@ -24,7 +24,7 @@ export interface CachedEntry {
   scope?: number;
   pauseSeconds?: number;
   error?: { code: number; text: string };
-  records: {
+  records: readonly {
     section: "answer" | "authority" | "additional";
     name: string;
     ttlSeconds: number;
@@ -32,11 +32,12 @@ export interface CachedEntry {
     type: string;
     data: string;
   }[];
+  omittedRecords?: number;
 }
 
 /** An entry as a comment, and its records; those beside the answer are comments too. */
 export function entryText(entry: CachedEntry): string {
-  const { name, type, kind, rcode, records } = entry;
+  const { name, type, kind, rcode, records, omittedRecords = 0 } = entry;
   const qclass = entry.class === "IN" ? "" : `${entry.class} `;
   const nodata = rcode === "NOERROR" ? "no data" : rcode;
   const what = [
@@ -46,6 +47,7 @@ export function entryText(entry: CachedEntry): string {
     ...origins(entry),
   ];
   const head = `; ${name} ${qclass}${type}: ${what.join(", ")}\n`;
+  const rest = omittedRecords === 0 ? "" : `; (${omittedRecords} more records are not shown)\n`;
   return head + records.map((record) => {
     const line = columns([
       [0, record.section === "answer" ? record.name : `; ${record.name}`],
@@ -55,7 +57,7 @@ export function entryText(entry: CachedEntry): string {
       [COLUMNS.data, record.data],
     ]);
     return line;
-  }).join("");
+  }).join("") + rest;
 }
 
 function variants({ dnssecOk, checkingDisabled, subnet, scope }: CachedEntry): string[] {

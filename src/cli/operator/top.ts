@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { visibleText } from "../../base/visible.ts";
 import { TOP_LISTS, type TopSnapshot } from "../../control/observe/top_snapshot.ts";
 import type { ListName } from "../../engine/observe/requests.ts";
 import type { Call, CommandIo } from "../command.ts";
@@ -70,7 +71,7 @@ export async function showTop(
   while (isOpen) {
     const answer = await Promise.race([snapshot(), ended]);
     if (answer === undefined) return;
-    screen.draw(topText(answer, { lists, size: screen.size }));
+    screen.draw(topText(answer, { lists, size: screen.size }).map(visibleText));
     await Promise.race([clock.sleep(REDRAW_MS), ended]);
   }
 }

@@ -1,3 +1,4 @@
+import { visibleText } from "../../base/visible.ts";
 import type { Status } from "../../control/endpoints/status.ts";
 import {
   type HttpAddress,
@@ -16,7 +17,7 @@ export async function run(
   { output }: CommandIo,
 ): Promise<number> {
   const text = await fetchStatus(readAddress(address), timeout);
-  output.out(json ? text : statusText(JSON.parse(text) as Status));
+  output.out(visibleText(json ? text : statusText(JSON.parse(text) as Status)));
   return 0;
 }
 

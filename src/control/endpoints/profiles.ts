@@ -56,6 +56,8 @@ export function profileRoutes(planes: readonly DataPlane[], clock: Clock) {
     path: `/debug/pprof/${name}`,
     answerMs: MAX_SECONDS * 1000 + 2 * THREAD_MS,
     handler: (request: HttpRequest) => record(kind, request),
+    // A recording costs time, and what it says is confidential.
+    ownSiteOnly: true,
   });
   return [
     { path: "/debug/pprof/", handler: () => textReply(200, INDEX) },

@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { visibleJson } from "../../base/visible.ts";
 import type { Config } from "../../config/types.ts";
 import { statusRequest } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
@@ -80,7 +81,7 @@ export class StatusSource {
     const status = await this.collect();
     status.reload = hideFaults(status.reload);
     const headers = { "content-type": "application/json", "cache-control": "no-store" };
-    return { status: 200, headers, body: new TextEncoder().encode(`${JSON.stringify(status)}\n`) };
+    return { status: 200, headers, body: new TextEncoder().encode(`${visibleJson(status)}\n`) };
   }
 }
 

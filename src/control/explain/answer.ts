@@ -9,6 +9,8 @@ export interface ShownMessage {
   readonly answer: readonly string[];
   readonly authority: readonly string[];
   readonly additional: readonly string[];
+  /** Records beyond `MAX_RECORDS_TEXT`; absent if there are none. */
+  readonly omittedRecords?: number;
   /** Extended DNS Errors (RFC 8914). */
   readonly errors: readonly { readonly code: number; readonly text: string }[];
   readonly sizeBytes: number;

@@ -1,6 +1,6 @@
 import { EDNS_OPTION, FLAG, HEADER_SIZE, TYPE } from "../../dns/constants.ts";
 import { classText, flagsText, rcodeText, typeText } from "../../dns/mnemonics.ts";
-import { quoted, rdataText } from "../../dns/record_text/data_text.ts";
+import { anyDataText, MAX_RECORDS_TEXT, quoted } from "../../dns/record_text/data_text.ts";
 import { WireReader } from "../../dns/wire_reader.ts";
 import type { ShownMessage } from "./answer.ts";
 
@@ -17,6 +17,8 @@ export function showMessage(buffer: ArrayBuffer): ShownMessage {
   }
   const errors: ShownMessage["errors"][number][] = [];
   let extendedRcode = 0;
+  let size = 0;
+  let omittedRecords = 0;
   const [answer = [], authority = [], additional = []] = counts.map((count) =>
     Array.from({ length: count }, () => {
       const name = reader.name();
@@ -27,7 +29,14 @@ export function showMessage(buffer: ArrayBuffer): ShownMessage {
         readErrors(data, errors);
         return null;
       }
-      return `${name} ${ttl} ${classText(qclass)} ${typeText(type)} ${rdataText(type, data)}`;
+      if (size >= MAX_RECORDS_TEXT) {
+        omittedRecords++;
+        return null;
+      }
+      const text = anyDataText(type, data);
+      const line = `${name} ${ttl} ${classText(qclass)} ${typeText(type)} ${text}`;
+      size += line.length;
+      return line;
     }).filter((line) => line !== null)
   );
   return {
@@ -36,6 +45,7 @@ export function showMessage(buffer: ArrayBuffer): ShownMessage {
     answer: answer!,
     authority: authority!,
     additional: additional!,
+    ...omittedRecords > 0 && { omittedRecords },
     errors,
     sizeBytes: bytes.length,
   };

@@ -1,3 +1,4 @@
+import { visibleJson, visibleText } from "../../base/visible.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 
 /** Log format: CoreDNS's lines, or one JSON object per line. */
@@ -23,9 +24,10 @@ const PRIORITY = { fatal: 2, error: 3, warning: 4, info: 6, debug: 7 };
 
 /** Formats a message. */
 export function logLine(message: LogMessage, { format, journal, time }: LogTarget): string {
-  const { level, line, timeMs } = message;
+  const { level, timeMs } = message;
   const prefix = journal ? `<${PRIORITY[level]}>` : "";
   if (format === "json") return `${prefix}${jsonOf(message)}\n`;
+  const line = visibleText(message.line);
   const stamp = time ? `${new Date(timeMs).toISOString()} ` : "";
   if (!journal) return `${stamp}[${level.toUpperCase()}] ${line}\n`;
   // Each line is a journal entry.
@@ -35,5 +37,5 @@ export function logLine(message: LogMessage, { format, journal, time }: LogTarge
 function jsonOf({ level, line, fields, timeMs }: LogMessage): string {
   const plugin = /^plugin\/(\w+): /.exec(line)?.[1];
   const more = fields ?? (plugin === undefined ? {} : { plugin });
-  return JSON.stringify({ time: new Date(timeMs).toISOString(), level, msg: line, ...more });
+  return visibleJson({ time: new Date(timeMs).toISOString(), level, msg: line, ...more });
 }

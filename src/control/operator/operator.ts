@@ -1,3 +1,4 @@
+import { visibleJson } from "../../base/visible.ts";
 import type { Config } from "../../config/types.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 import { type Verb, VERB_MS, VerbError, type VerbReply } from "../../plugins/verbs.ts";
@@ -65,7 +66,7 @@ function logLine(
   parameters: ReadonlyMap<string, string>,
   { peer }: HttpConnection,
 ): string {
-  const given = [...parameters].map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join("");
+  const given = [...parameters].map(([key, value]) => ` ${key}=${visibleJson(value)}`).join("");
   const known = peer !== null && peer.uid >= 0;
   const who = known ? `user ${peer.uid}, process ${peer.pid}` : "an unknown process";
   return `control: ${name}${given.slice(0, MAX_LOGGED)} (from ${who})`;
@@ -77,7 +78,7 @@ function isStream(reply: VerbReply): reply is AsyncIterable<object> {
 
 function jsonReply(status: number, value: object): HttpReply {
   const headers = { "content-type": "application/json" };
-  return { status, headers, body: `${JSON.stringify(value)}\n` };
+  return { status, headers, body: `${visibleJson(value)}\n` };
 }
 
 function streamReply(values: AsyncIterable<object>): HttpStream {
@@ -107,7 +108,7 @@ async function* lines(values: AsyncIterable<object>): AsyncGenerator<string> {
       for (;;) {
         ended = done === true;
         if (ended) break;
-        text += `${JSON.stringify(value)}\n`;
+        text += `${visibleJson(value)}\n`;
         next = iterator.next();
         // It may fail while the text is written.
         next.catch(() => {});

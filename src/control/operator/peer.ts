@@ -9,6 +9,8 @@ const PATH_AT = 2;
 const CREDENTIALS = { WORDS: 3, PID: 0, UID: 1 } as const;
 /** Free descriptors in a row after which no more are open: the kernel gives the lowest free one. */
 const MAX_GAP = 1024;
+/** Remembered cookies; then only those of open sockets are. */
+const MAX_KNOWN = 1024;
 
 /**
  * Tells who has connected to a Unix socket (SO_PEERCRED of unix(7)). The runtime does not tell a
@@ -18,7 +20,7 @@ const MAX_GAP = 1024;
 export class PeerFinder {
   readonly #libc: Libc;
   readonly #path: Uint8Array;
-  /** Cookies of sockets, which the kernel never uses twice. */
+  /** Cookies of sockets, which the kernel never uses twice. Some may be behind a gap for a while. */
   #known = new Set<bigint>();
   readonly #name = new Uint8Array(NAME_SIZE);
   readonly #size = new Uint32Array(1);
@@ -29,10 +31,10 @@ export class PeerFinder {
     this.#path = new TextEncoder().encode(path);
   }
 
-  /** Peer of the connection accepted last; null if unknown. */
+  /** Peer of the connection accepted last; null if unknown, or if it may be one of several. */
   next(): Peer | null {
     const open = new Set<bigint>();
-    let peer: Peer | null = null;
+    const peers: (Peer | null)[] = [];
     for (let fd = 0, gap = 0; gap < MAX_GAP; fd++) {
       const family = this.#readName(fd);
       gap = family === null ? gap + 1 : 0;
@@ -40,10 +42,10 @@ export class PeerFinder {
       const cookie = this.#cookieOf(fd);
       if (cookie === null) continue;
       open.add(cookie);
-      if (!this.#known.has(cookie)) peer = this.#peerOf(fd);
+      if (!this.#known.has(cookie)) peers.push(this.#peerOf(fd));
     }
-    this.#known = open;
-    return peer;
+    this.#known = this.#known.size > MAX_KNOWN ? open : this.#known.union(open);
+    return peers.length === 1 ? peers[0]! : null;
   }
 
   /** Reads the address of a socket; null if it is not one. */
@@ -57,7 +59,9 @@ export class PeerFinder {
   #isOurs(): boolean {
     const path = this.#path;
     const end = PATH_AT + path.length;
-    return this.#name[end] === 0 && path.every((octet, i) => this.#name[PATH_AT + i] === octet);
+    // Of a socket without a name, only the family is written.
+    return this.#size[0] === end + 1 && this.#name[end] === 0 &&
+      path.every((octet, i) => this.#name[PATH_AT + i] === octet);
   }
 
   #cookieOf(fd: number): bigint | null {

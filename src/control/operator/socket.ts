@@ -1,4 +1,5 @@
 import type { Libc } from "../../sys/libc.ts";
+import { folderFault } from "../../sys/own_folder.ts";
 import { HttpAddressServer, type HttpTarget } from "../endpoints/http/address.ts";
 import type { HttpContext, Peer } from "../endpoints/http/connection.ts";
 import { PeerFinder } from "./peer.ts";
@@ -8,6 +9,10 @@ const MAX_PATH = 107;
 const CONNECTIONS = 16;
 /** Only the owner may connect. */
 const UMASK = 0o177;
+/** Only owners may replace their files. */
+const STICKY = 0o1000;
+/** Folders whose mode nobody else counts on. */
+const OWN_FOLDER = /\/nodens(-[0-9]+)?$/;
 
 /** A socket that cannot be opened: place and remedy. */
 export class SocketError extends Error {}
@@ -120,21 +125,17 @@ function makeFolder(folder: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
-  const { uid, mode } = Deno.statSync(folder);
-  const bits = mode ?? 0;
-  const writable = (bits & WRITABLE_BY_OTHERS) !== 0 && (bits & STICKY) === 0;
-  // The kubelet makes volumes that all may write to.
-  if (writable && uid === Deno.uid() && folder.endsWith(OWN_FOLDER)) {
-    Deno.chmodSync(folder, bits & 0o7777 & ~WRITABLE_BY_OTHERS);
-  } else if ((uid !== 0 && uid !== Deno.uid()) || writable) {
-    throw new SocketError(`"${folder}" is not a safe folder: other users may write to it`);
-  }
+  if (OWN_FOLDER.test(folder)) makeSticky(folder);
+  const fault = folderFault(folder);
+  if (fault !== null) throw new SocketError(`"${folder}" is not a safe folder: ${fault}`);
 }
 
-const WRITABLE_BY_OTHERS = 0o022;
-const STICKY = 0o1000;
-/** Of the default paths: it is for nodens alone. */
-const OWN_FOLDER = "/nodens";
+/** Kubernetes lets everybody write to an emptyDir, which the manifests have there. */
+function makeSticky(folder: string): void {
+  const { uid, mode, isDirectory } = Deno.lstatSync(folder);
+  if (!isDirectory || uid !== Deno.uid() || mode === null || (mode & 0o022) === 0) return;
+  Deno.chmodSync(folder, (mode & 0o7777) | STICKY);
+}
 
 function fileAt(path: string): Deno.FileInfo | null {
   try {

@@ -11,6 +11,9 @@ import { MAX_VIEWERS, type Shown, Viewers } from "./viewers.ts";
 /** Who sees names, clients and the Corefile: root and the own user, or all users of this host. */
 export type PageAudience = "own" | "local";
 
+/** All users that a user namespace does not have (user_namespaces(7)). */
+const OVERFLOW_USER = 65_534;
+
 /** What the page shows. */
 export interface PageFacts {
   snapshot: () => Promise<TopSnapshot>;
@@ -63,7 +66,7 @@ export class Page {
     const { audience, ffi } = this.#options;
     if (audience === "local") return true;
     const user = ffi ? userAtOtherEnd(connection) : null;
-    return user !== null && (user === 0 || user === Deno.uid());
+    return mayTrust(user, Deno.uid());
   }
 
   async #show(trusted: boolean): Promise<Shown> {
@@ -75,6 +78,11 @@ export class Page {
       seldom: text && { name: "corefile", data: JSON.stringify(corefileView(text)) },
     };
   }
+}
+
+/** Whether it is root or the own user. Who runs as nobody cannot tell it from users unknown here. */
+export function mayTrust(user: number | null, own: number | null): boolean {
+  return user !== null && (user === 0 || (user === own && user !== OVERFLOW_USER));
 }
 
 function userAtOtherEnd({ ends: { local, remote } }: Pick<HttpConnection, "ends">): number | null {

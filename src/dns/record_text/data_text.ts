@@ -3,6 +3,12 @@ import { typeText } from "../mnemonics.ts";
 import { SERVICE_KEYS } from "./service_parameters.ts";
 import type { WireReader } from "../wire_reader.ts";
 
+/**
+ * Characters of a message's records that operators are shown: most answers have far fewer. Names of
+ * 255 octets take a thousand characters and two octets, so that a message of 64 KiB would be 10 MB.
+ */
+export const MAX_RECORDS_TEXT = 131_072;
+
 /** Unlisted types: RFC 3597 section 5. */
 const FORMATS: Readonly<Record<string, string>> = {
   A: "ipv4",
@@ -66,6 +72,18 @@ export function rdataText(type: number, data: WireReader): string {
   } catch (error) {
     if (!format.endsWith("parameters")) throw error;
     data.at = start;
+    return unknownText(data);
+  }
+}
+
+/** As `rdataText`, but data that is malformed is shown as of an unknown type. */
+export function anyDataText(type: number, data: WireReader): string {
+  const { at } = data;
+  try {
+    return rdataText(type, data);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    data.at = at;
     return unknownText(data);
   }
 }
@@ -141,11 +159,17 @@ function keyText(key: number): string {
   return SERVICE_KEYS[key] ?? `key${key}`;
 }
 
-/** RFC 4034 section 4.1.2. */
+/** RFC 4034 section 4.1.2. Windows in order bound the text: each type is named once. */
 function typesText(data: WireReader): string {
+  let last = -1;
   const windows = repeated(data, () => {
-    const first = data.u8() * 256;
-    return [...bitsText(data.octets(data.u8()))].flatMap((bit, i) =>
+    const [window, size] = [data.u8(), data.u8()];
+    if (window <= last || size === 0 || size > 32) {
+      throw new RangeError(`window ${window} of ${size} octets`);
+    }
+    last = window;
+    const first = window * 256;
+    return [...bitsText(data.octets(size))].flatMap((bit, i) =>
       bit === "1" ? [typeText(first + i)] : []
     );
   });
@@ -159,7 +183,7 @@ function repeated<T>(data: WireReader, field: () => T): T[] {
 }
 
 /** Data of an unknown type (RFC 3597 section 5). */
-export function unknownText(data: WireReader): string {
+function unknownText(data: WireReader): string {
   return `\\# ${data.left} ${hexText(data.octets())}`.trimEnd();
 }
 

@@ -106,6 +106,74 @@ test("an address can be widened to all addresses, and narrowed again", async ({ 
   }
 });
 
+test("a target with a host counts, and not the header Host", async ({ apply, port, client }) => {
+  apply({ localOnly: true });
+  const get = async (target: string, host: string) => {
+    const one = await client(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    return (await one.response()).slice(9, 12);
+  };
+  const own = `127.0.0.1:${port}`;
+  assert.equal(await get(`http://${own}/metrics`, own), "200");
+  assert.equal(await get("http://example.org/metrics", own), "403");
+  assert.equal(await get(`http://${own}@example.org/metrics`, own), "400");
+});
+
+test("a stream to a client that sends without end is closed", async ({ apply, client, port }) => {
+  let gone = false;
+  async function* silence(signal: AbortSignal): AsyncGenerator<string> {
+    yield "first";
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    gone = true;
+  }
+  apply({ handler: (_, connection) => ({ status: 200, chunks: silence(connection.gone) }) });
+  const endless = await client(`GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+  // The last ones may come when it has closed.
+  await endless.send("x".repeat(4 * HTTP_LIMITS.discardedBytes)).catch(() => {});
+  await until(() => gone);
+});
+
+test(
+  "a crowd that does not read its answers ends no stream, but streams do not fill an address",
+  async (scene) => {
+    const { apply, client, metric, port } = scene;
+    const open = new Set<string>();
+    async function* silence(name: string, signal: AbortSignal): AsyncGenerator<string> {
+      open.add(name);
+      yield "first";
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      open.delete(name);
+    }
+    const stream: HttpRoute["handler"] = ({ query }, { gone }) => ({
+      status: 200,
+      chunks: silence(query.get("name")!, gone),
+    });
+    const large = textReply(200, "x".repeat(16 * 2 ** 20));
+    apply({ path: "/stream", handler: stream }, { handler: () => large });
+    const host = `Host: 127.0.0.1:${port}\r\n\r\n`;
+    const watch = async (name: string) => {
+      await client(`GET /stream?name=${name} HTTP/1.1\r\n${host}`);
+      await until(() => open.has(name));
+    };
+    await watch("first");
+    const before = metric("nodens_http_connections_total");
+    for (let i = 0; i < 12; i++) await client(`GET /metrics HTTP/1.1\r\n${host}`);
+    await until(() => metric("nodens_http_connections_total") === before + 12);
+    assert.deepEqual([...open], ["first"]);
+    for (let i = 0; i < 8; i++) await watch(`s${i}`);
+    assert.ok(!open.has("first"), "the oldest of too many");
+  },
+  { limits: { connections: 8, queuedBytes: 2 ** 30 } },
+);
+
+test("paths for the own site only refuse other sites", async ({ apply, client, port }) => {
+  apply({ ownSiteOnly: true });
+  for (const [site, status] of [["cross-site", "403"], ["same-site", "403"], ["none", "200"]]) {
+    const head = `Host: 127.0.0.1:${port}\r\nSec-Fetch-Site: ${site}`;
+    const one = await client(`GET /metrics HTTP/1.1\r\n${head}\r\n\r\n`);
+    assert.equal((await one.response()).slice(9, 12), status);
+  }
+});
+
 test("an address that was just closed can be opened again", async ({ apply, port }) => {
   apply({});
   assert.equal(await read(port), "here");

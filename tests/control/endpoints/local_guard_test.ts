@@ -33,6 +33,15 @@ for (const host of FOREIGN) {
   });
 }
 
+Deno.test("local guard: an address that others may use has any name, but no other sites", () => {
+  const [host, site] = [["host", "node1.example.org:6053"], [
+    "sec-fetch-site",
+    "cross-site",
+  ]] as const;
+  assert.equal(refuseForeign({ headers: new Map([host]) }, { local: false }), null);
+  assert.equal(refuseForeign({ headers: new Map([host, site]) }, { local: false })?.status, 403);
+});
+
 const HEADERS: { title: string; headers: Record<string, string>; refused: boolean }[] = [
   { title: "a program without a browser's headers", headers: {}, refused: false },
   { title: "a typed address", headers: { "sec-fetch-site": "none" }, refused: false },

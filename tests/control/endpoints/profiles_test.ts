@@ -54,6 +54,12 @@ for (const driver of driversHere()) {
   });
 }
 
+Deno.test("profiles: a web page of another site can record none", () => {
+  const open = profileRoutes([], systemClock)
+    .filter((route) => !("ownSiteOnly" in route && route.ownSiteOnly));
+  assert.deepEqual(open.map(({ path }) => path), ["/debug/pprof/"]);
+});
+
 Deno.test("profiles: one at a time, bounded, of threads that exist", async () => {
   const get = client([]);
   const refused: [string, string][] = [

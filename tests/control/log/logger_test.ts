@@ -50,7 +50,19 @@ const LINES: [title: string, message: Message, target: LogTarget, text: string][
     "json: one line for any message, with its plugin",
     { level: "info", line: 'plugin/hosts: a\n"b"\u2028' },
     JSON_LINES,
-    `{"time":"${time}","level":"info","msg":"plugin/hosts: a\\n\\"b\\"\u2028","plugin":"hosts"}\n`,
+    `{"time":"${time}","level":"info","msg":"plugin/hosts: a\\n\\"b\\"\\u2028","plugin":"hosts"}\n`,
+  ],
+  [
+    "text: controls are shown, not sent",
+    { level: "error", line: "a\x1b[2J\x9bm\u202e" },
+    TEXT,
+    "[ERROR] a\\u001b[2J\\u009bm\\u202e\n",
+  ],
+  [
+    "json: fields have no controls either",
+    { level: "info", line: "m", fields: { ede: "\x9b2J" } },
+    JSON_LINES,
+    `{"time":"${time}","level":"info","msg":"m","ede":"\\u009b2J"}\n`,
   ],
   [
     "json: fields as members",

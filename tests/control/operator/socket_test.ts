@@ -163,13 +163,48 @@ Deno.test("control socket: a path that cannot be used is an error that names it"
     await assert.rejects(openSocket(`${folder}/open/control.sock`, []), /not a safe folder/);
   }));
 
-Deno.test("control socket: its own folder is closed to others, as volumes of the kubelet", () =>
-  withFolder(async (folder) => {
-    Deno.mkdirSync(`${folder}/nodens`);
-    Deno.chmodSync(`${folder}/nodens`, 0o777);
-    const path = `${folder}/nodens/control.sock`;
-    const { socket } = await openSocket(path, [SHOW]);
-    assert.equal((await request(path, "/v1/show")).status, 200);
-    assert.equal(Deno.statSync(`${folder}/nodens`).mode! & 0o7777, 0o755);
-    await socket.close();
-  }));
+for (
+  const [name, mode, after] of [
+    ["nodens", 0o777, 0o1777],
+    ["nodens-1000", 0o2770, 0o3770],
+    ["nodens", 0o755, 0o755],
+    ["others", 0o777, null],
+    ["xnodens", 0o777, null],
+  ] as const
+) {
+  const what = after === null ? "not used" : `given mode ${after.toString(8)}`;
+  Deno.test(`control socket: a folder "${name}" with mode ${mode.toString(8)} is ${what}`, () =>
+    withFolder(async (folder) => {
+      const own = `${folder}/${name}`;
+      Deno.mkdirSync(own);
+      Deno.chmodSync(own, mode);
+      const opening = openSocket(`${own}/control.sock`, []);
+      if (after === null) await assert.rejects(opening, /not a safe folder/);
+      else await (await opening).socket.close();
+      assert.equal(Deno.statSync(own).mode! & 0o7777, after ?? mode);
+    }));
+}
+
+Deno.test({
+  name: "control socket: a folder of another user, or behind that user's link, is not used",
+  ...skipFor(rootReasons()),
+  fn: () =>
+    withFolder(async (folder) => {
+      const nobody = 65_534;
+      Deno.chmodSync(folder, 0o1777);
+      Deno.mkdirSync(`${folder}/own`);
+      Deno.symlinkSync(`${folder}/own`, `${folder}/fine`);
+      const { socket } = await openSocket(`${folder}/fine/control.sock`, []);
+      await socket.close();
+      Deno.mkdirSync(`${folder}/theirs`);
+      Deno.chownSync(`${folder}/theirs`, nobody, nobody);
+      const owned = /theirs" is not a safe folder: the folder belongs to user 65534/;
+      await assert.rejects(openSocket(`${folder}/theirs/control.sock`, []), owned);
+      const args = ["--reuid", String(nobody), "ln", "-s", `${folder}/own`, `${folder}/link`];
+      assert.equal((await new Deno.Command("setpriv", { args }).output()).code, 0);
+      const linked = /link\/?" is not a safe folder: the symbolic link belongs to user 65534/;
+      for (const slash of ["/", "//"]) {
+        await assert.rejects(openSocket(`${folder}/link${slash}control.sock`, []), linked);
+      }
+    }),
+});

@@ -3,7 +3,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { HTTP_LIMITS } from "../../../src/control/endpoints/http/limits.ts";
 import { type HttpRoute, HttpServers } from "../../../src/control/endpoints/http_server.ts";
 import type { TopSnapshot } from "../../../src/control/observe/top_snapshot.ts";
-import { Page, type PageAudience } from "../../../src/control/page/page.ts";
+import { mayTrust, Page, type PageAudience } from "../../../src/control/page/page.ts";
 import { MAX_VIEWERS } from "../../../src/control/page/viewers.ts";
 import { expose } from "../../../src/metrics/exposition.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
@@ -220,4 +220,22 @@ async function readUntil(viewer: RawHttp, wanted: string): Promise<string> {
     text += new TextDecoder().decode(buffer.subarray(0, count));
     if (text.includes(wanted)) return text;
   }
+}
+
+for (
+  const [user, own, trusted] of [
+    [0, 0, true],
+    [0, 1000, true],
+    [1000, 1000, true],
+    [1001, 1000, false],
+    [65_534, 0, false],
+    // Also everybody whom the user namespace does not have.
+    [65_534, 65_534, false],
+    [0, 65_534, true],
+    [null, 0, false],
+  ] as const
+) {
+  Deno.test(`page: user ${user} ${trusted ? "sees" : "does not see"} all of user ${own}'s`, () => {
+    assert.equal(mayTrust(user, own), trusted);
+  });
 }

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import type { CacheEntry } from "../../../src/plugins/cache/companion/describe_entry.ts";
+import {
+  type CacheEntry,
+  describeEntry,
+} from "../../../src/plugins/cache/companion/describe_entry.ts";
+import { MAX_RECORDS_TEXT } from "../../../src/dns/record_text/data_text.ts";
+import type { CacheOptions } from "../../../src/plugins/cache/options.ts";
+import { usesOf } from "../../../src/plugins/companion.ts";
+import { entryText } from "../../../src/cli/operator/entry_text.ts";
 import { soa } from "../../support/messages/messages.ts";
 import { CacheVerbs, type Parameters } from "../../support/simulation/cache_verbs.ts";
 import {
@@ -149,6 +156,30 @@ Deno.test("records of names and texts are printed without raw octets", async () 
   world.ask({ type: "TXT" });
   const [entry] = await verbs.lookup({ name: NAME }) as [CacheEntry];
   assert.equal(entry.records[0]!.data, '"\\027[2J\\""');
+});
+
+Deno.test("an answer that unpacks to megabytes of text is shown in part", () => {
+  // Each record has the longest name twice, by pointers of two octets.
+  const name = Uint8Array.from([...[63, 63, 63, 61].flatMap((n) => [n, ...Array(n).fill(7)]), 0]);
+  const count = 4000;
+  const head = [0, 0, 0x81, 0x80, 0, 1, count >> 8, count & 255, 0, 0, 0, 0];
+  const record = [0xc0, 12, 0, 2, 0, 1, 0, 0, 1, 0, 0, 2, 0xc0, 12];
+  const message = Uint8Array.from([
+    ...[...head, ...name, 0, 2, 0, 1],
+    ...Array.from({ length: count }, () => record).flat(),
+  ]);
+  const { world } = start();
+  const { options } = usesOf<CacheOptions>(world.simulation.config, "cache")[0]!;
+  const entry = describeEntry({
+    ...{ kind: "answer", ttlSeconds: 300, ageTenths: 0, hits: 0, pauseTenths: 0 },
+    ...{ error: -1, errorText: "", upstream: 0, state: 0, message, subnet: new Uint8Array() },
+  }, { upstream: "", options });
+  const { records, omittedRecords } = entry;
+  const size = records.reduce((sum, { name, data }) => sum + name.length + data.length, 0);
+  assert.ok(size >= MAX_RECORDS_TEXT && size < MAX_RECORDS_TEXT + 2100, `${size} characters`);
+  assert.equal(records.length + omittedRecords!, count);
+  const text = entryText({ ...entry, block: "." });
+  assert.match(text, new RegExp(`\n; \\(${omittedRecords} more records are not shown\\)\n$`));
 });
 
 Deno.test("entries that are not served any more are not shown", async () => {

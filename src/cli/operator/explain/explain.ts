@@ -176,13 +176,13 @@ function sourceText({ answeredBy, cached, stale, upstream, asks, hedged }: Asked
 }
 
 function messageLines(message: ShownMessage, indent: string): string[] {
-  const { rcode, flags, answer, authority, additional, errors } = message;
+  const { rcode, flags, answer, authority, additional, errors, omittedRecords = 0 } = message;
   const records = [
     ...answer,
     ...authority.map((record) => `authority: ${record}`),
     ...additional.map((record) => `additional: ${record}`),
   ];
-  const left = records.length - MAX_RECORDS;
+  const left = records.length + omittedRecords - MAX_RECORDS;
   return [
     `${rcode}${flags.length === 0 ? "" : `, ${flags.join(" ")}`}${errors.map(errorText).join("")}`,
     ...records.slice(0, MAX_RECORDS),

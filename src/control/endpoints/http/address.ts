@@ -21,6 +21,8 @@ export interface HttpTarget {
   answerMs?: number;
   /** Only for clients on the loopback interface, and not for web pages of other sites. */
   localOnly?: boolean;
+  /** Not for web pages of other sites, whoever is the client. */
+  ownSiteOnly?: boolean;
 }
 
 /** Options of an `HttpAddressServer`. */
@@ -85,9 +87,11 @@ export class HttpAddressServer implements ConnectionOwner {
       const known = [...this.targets].filter(([, { localOnly }]) => !localOnly || local);
       return refusal(404, `not found; try ${known.map(([path]) => path).join(" ")}`);
     }
-    if (!target.localOnly) return await this.#handle(target, request, connection);
+    if (!target.localOnly && !target.ownSiteOnly) {
+      return await this.#handle(target, request, connection);
+    }
     return guarded(
-      refuseForeign(request) ?? await this.#handle(target, request, connection),
+      refuseForeign(request, { local }) ?? await this.#handle(target, request, connection),
     );
   }
 
@@ -149,7 +153,11 @@ export class HttpAddressServer implements ConnectionOwner {
 
   #leastUseful(): HttpConnection {
     const all = [...this.#connections.keys()];
-    return oldest(all.filter(({ answering }) => !answering)) ?? oldest(all)!;
+    const idle = oldest(all.filter(({ answering }) => !answering));
+    if (idle !== null) return idle;
+    // Streams are the oldest: a crowd that does not read its answers must not end them.
+    const others = all.filter(({ streaming }) => !streaming);
+    return oldest(others.length >= this.maxConnections / 2 ? others : all)!;
   }
 
   #forget(connection: HttpConnection): void {

@@ -74,6 +74,10 @@ export class HttpConnection {
     this.local = isLocal(conn.localAddr) && isLocal(conn.remoteAddr);
   }
 
+  get streaming(): boolean {
+    return this.#streaming;
+  }
+
   /** Addresses of both ends. */
   get ends(): { local: Deno.Addr; remote: Deno.Addr } {
     return { local: this.#conn.localAddr, remote: this.#conn.remoteAddr };
@@ -189,10 +193,14 @@ export class HttpConnection {
     return false;
   }
 
-  /** A stream may have nothing to write for long. */
+  /** A stream may have nothing to write for long. Who sends without end costs time. */
   async #closeWhenLeft(): Promise<void> {
     try {
-      while (await this.#conn.read(this.#buffer) !== null);
+      for (let left = this.#context.limits.discardedBytes; left > 0;) {
+        const count = await this.#conn.read(this.#buffer);
+        if (count === null) break;
+        left -= count;
+      }
     } catch {
       // Closed.
     }

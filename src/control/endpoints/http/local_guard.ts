@@ -23,11 +23,17 @@ const HOST = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?$/i;
 /** "none": the user typed the address. "same-site" is another port of this host. */
 const OWN_SITES = ["same-origin", "none"];
 
-/** Refuses requests that another site caused; null for others. */
-export function refuseForeign({ headers }: Pick<HttpRequest, "headers">): HttpReply | null {
+/**
+ * Refuses requests that another site caused; null for others.
+ * @param local - whether the client came over the loopback interface, which has no other name
+ */
+export function refuseForeign(
+  { headers }: Pick<HttpRequest, "headers">,
+  { local = true }: { local?: boolean } = {},
+): HttpReply | null {
   const host = headers.get("host");
   // Browsers always send it.
-  if (host !== undefined && !isLocalHost(host)) {
+  if (local && host !== undefined && !isLocalHost(host)) {
     return refusal(403, "the host must be localhost or a loopback address, such as 127.0.0.1");
   }
   const site = headers.get("sec-fetch-site");

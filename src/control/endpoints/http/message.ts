@@ -101,8 +101,14 @@ export function readRequest(
     const named = methods.filter((one) => one !== "HEAD").join(" and ");
     return { ...refusal(405, `only ${named}`), headers: { allow: methods.join(", ") } };
   }
-  const [, path, query] = /^(?:https?:\/\/[^/?#]*)?(\/[^?#]*)(\?[^#]*)?/i.exec(target!) ?? [];
+  const [, authority, path, query] =
+    /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?/i.exec(target!) ?? [];
   if (path === undefined) return refusal(400, "not a path");
+  if (authority !== undefined) {
+    // It counts, and not Host (RFC 9112 section 3.2.2).
+    if (!HOST.test(authority)) return refusal(400, "no valid host");
+    headers.set("host", authority);
+  }
   // The unread body ends the connection.
   const body = headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
   const asked = (headers.get("connection") ?? "").toLowerCase().split(/[\s,]+/);

@@ -2,7 +2,7 @@ import { formatIPv6 } from "../../../dns/address.ts";
 import { SUBNET } from "../../../dns/client_subnet.ts";
 import { FLAG } from "../../../dns/constants.ts";
 import { classText, rcodeText, typeText } from "../../../dns/mnemonics.ts";
-import { rdataText, unknownText } from "../../../dns/record_text/data_text.ts";
+import { anyDataText, MAX_RECORDS_TEXT } from "../../../dns/record_text/data_text.ts";
 import { WireReader } from "../../../dns/wire_reader.ts";
 import { SLICED_PINNED, type SlicedEntry } from "../operator/entry_slice.ts";
 import type { CacheOptions } from "../options.ts";
@@ -56,6 +56,8 @@ export interface CacheEntry {
   /** Extended DNS Error (RFC 8914). */
   readonly error?: { readonly code: number; readonly text: string };
   readonly records: readonly EntryRecord[];
+  /** Records beyond `MAX_RECORDS_TEXT`. */
+  readonly omittedRecords?: number;
 }
 
 /** Describes an entry for operators. */
@@ -94,7 +96,7 @@ export function describeEntry(
     ...subnetOf(entry.subnet),
     ...pauseTenths > 0 && { pauseSeconds: pauseTenths / 10 },
     ...error >= 0 && { error: { code: error, text } },
-    records: readRecords(reader, counts, ttlSeconds),
+    ...readRecords(reader, counts, ttlSeconds),
   };
 }
 
@@ -102,19 +104,26 @@ function readRecords(
   reader: WireReader,
   counts: readonly number[],
   ttlSeconds: number,
-): EntryRecord[] {
+): Pick<CacheEntry, "records" | "omittedRecords"> {
   const records: EntryRecord[] = [];
+  let size = 0;
   try {
     for (const [i, section] of (["answer", "authority", "additional"] as const).entries()) {
       for (let left = counts[i]!; left > 0; left--) {
-        records.push(readRecord(reader, section, ttlSeconds));
+        if (size >= MAX_RECORDS_TEXT) {
+          const all = counts.reduce((sum, count) => sum + count);
+          return { records, omittedRecords: all - records.length };
+        }
+        const record = readRecord(reader, section, ttlSeconds);
+        size += record.name.length + record.data.length;
+        records.push(record);
       }
     }
   } catch (error) {
     // Messages were checked when they came; one that cannot be read must not end a dump.
     if (!(error instanceof RangeError)) throw error;
   }
-  return records;
+  return { records };
 }
 
 function readRecord(
@@ -126,22 +135,13 @@ function readRecord(
   const [type, qclass] = [reader.u16(), reader.u16()];
   reader.u32();
   const data = reader.part(reader.u16());
-  const { at } = data;
-  let text: string;
-  try {
-    text = rdataText(type, data);
-  } catch {
-    // Malformed data is opaque to the cache.
-    data.at = at;
-    text = unknownText(data);
-  }
   return {
     section,
     name,
     ttlSeconds,
     class: classText(qclass),
     type: typeText(type),
-    data: text,
+    data: anyDataText(type, data),
   };
 }
 
