@@ -10,9 +10,13 @@ const MAX_WEIGHT = 2 ** 20;
  */
 export class Sampler {
   #weight = 1;
+  /** Queries until the next one is chosen, and how many there were when that began. */
   #left = 1;
+  #gap = 1;
+  /** Queries before this gap, and when the weight was last adapted. */
+  #before = 0;
+  #adaptedAt = 0;
   #taken = 0;
-  #seen = 0;
   /** A signed 32-bit number, for which a field might allocate. */
   readonly #random = new Int32Array(1);
 
@@ -26,35 +30,48 @@ export class Sampler {
     return this.#weight;
   }
 
+  /** All queries until now. */
+  get count(): number {
+    return this.#before + this.#gap - this.#left;
+  }
+
   /**
    * Number of queries that this one stands for; 0: it is not chosen. Takes no time as an argument: a
    * double that is passed on may be allocated.
    */
   take(): number {
-    if (--this.#left > 0) return 0;
+    return --this.#left > 0 ? 0 : this.#choose();
+  }
+
+  #choose(): number {
     const weight = this.#weight;
-    this.#seen += weight;
     // A burst begins within a second.
     if (++this.#taken >= SAMPLES_PER_SECOND && weight < MAX_WEIGHT) {
       this.#taken = SAMPLES_PER_SECOND >> 1;
       this.#weight = 2 * weight;
     }
-    this.#left = this.#gap();
+    this.#begin(this.#drawGap());
     return weight;
   }
 
   /** Adapts to the queries since the last call, a second ago or longer. */
   adapt(seconds: number): void {
-    const perSecond = this.#seen / seconds;
+    const { count } = this;
+    const perSecond = (count - this.#adaptedAt) / seconds;
     const weight = Math.min(MAX_WEIGHT, Math.ceil(perSecond / SAMPLES_PER_SECOND));
     this.#weight = Math.max(1, weight);
-    this.#seen = 0;
+    this.#adaptedAt = count;
     this.#taken = 0;
-    this.#left = Math.min(this.#left, this.#gap());
+    this.#begin(Math.min(this.#left, this.#drawGap()));
+  }
+
+  #begin(gap: number): void {
+    this.#before = this.count;
+    this.#gap = this.#left = gap;
   }
 
   /** From 1 to twice the weight less one, so that the mean is the weight. */
-  #gap(): number {
+  #drawGap(): number {
     const weight = this.#weight;
     if (weight === 1) return 1;
     let x = this.#random[0]!;
