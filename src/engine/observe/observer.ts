@@ -10,6 +10,7 @@ import { Periods } from "./periods.ts";
 import type { ObserveRequest, TallyReply } from "./requests.ts";
 import { Sampler } from "./sampler.ts";
 import { Sighting, UNANSWERED } from "./sighting.ts";
+import type { Timer } from "../timers.ts";
 import { Tallies } from "./tallies.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -31,8 +32,10 @@ export class Observer {
   readonly #watchers: Watchers;
   readonly #sighting = new Sighting();
   #memory: ObserverMemory | null = null;
-  /** When the samplers adapt next, or the minute ends; at first, when the tables are made. */
+  /** When the samplers adapt next, or the minute ends. -Infinity at rest: at the next query. */
   #tickMs = -Infinity;
+  /** So that a hit need not look at the time. */
+  readonly #timer: Timer;
   #adaptedMs = 0;
 
   /** @param sources - may grow */
@@ -44,6 +47,7 @@ export class Observer {
     this.#failures = new Sampler(engine.random());
     this.#waits = new Sampler(engine.random());
     this.#watchers = new Watchers(engine);
+    this.#timer = engine.timers.create(() => this.#tick());
   }
 
   /** Octets of the tables, without those of watchers. */
@@ -53,18 +57,19 @@ export class Observer {
 
   /** Sees a client's query that has ended; size 0 if unsent. Allocates nothing. */
   ended(exchange: Exchange, sizeBytes: number): void {
-    if (this.#engine.nowMs >= this.#tickMs) this.#tick();
-    const weight = this.#sampler.take();
+    const sampler = this.#sampler;
     // Most hits end here.
     if (
-      weight === 0 && sizeBytes > 0 && !exchange.parked &&
+      sampler.passes && sizeBytes > 0 && !exchange.parked &&
       exchange.response!.rcode === RCODE.NOERROR && !this.#watchers.any
-    ) return;
-    this.#see(exchange, sizeBytes === 0 ? null : exchange.response, weight);
+    ) sampler.pass();
+    else this.#see(exchange, sizeBytes === 0 ? null : exchange.response);
   }
 
-  #see(exchange: Exchange, response: Response | null, weight: number): void {
+  #see(exchange: Exchange, response: Response | null): void {
     const { nowMs } = this.#engine;
+    if (nowMs >= this.#tickMs) this.#tick();
+    const weight = this.#sampler.take();
     const { tallies, periods } = this.#memory!;
     const rcode = response === null ? UNANSWERED : response.rcode;
     const { parked } = exchange;
@@ -128,11 +133,12 @@ export class Observer {
     return { ...tallies.read(), seconds, sampledEvery: this.#sampler.every };
   }
 
-  /** At the first query, and then about once a second, if there are queries. */
+  /** About once a second, until one passes without queries: then the next one is chosen. */
   #tick(): void {
-    const { nowMs } = this.#engine;
+    const { nowMs, timers } = this.#engine;
     const { periods, tallies } = this.#memory ??= this.#begin(nowMs);
     const seconds = (nowMs - this.#adaptedMs) / SECOND_MS;
+    const rests = seconds >= 1 && this.#sampler.isIdle;
     if (seconds >= 1) {
       this.#sampler.adapt(seconds);
       this.#failures.adapt(seconds);
@@ -144,7 +150,8 @@ export class Observer {
       periods.advance(nowMs);
       tallies.advance(periods.endMs > endMs + MINUTE_MS);
     }
-    this.#tickMs = Math.min(this.#adaptedMs + SECOND_MS, periods.endMs);
+    this.#tickMs = rests ? -Infinity : Math.min(this.#adaptedMs + SECOND_MS, periods.endMs);
+    if (!rests) timers.set(this.#timer, this.#tickMs);
   }
 
   #begin(nowMs: number): ObserverMemory {

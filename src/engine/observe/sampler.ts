@@ -35,15 +35,27 @@ export class Sampler {
     return this.#before + this.#gap - this.#left;
   }
 
+  /** Whether there was no query since the weight was last adapted. */
+  get isIdle(): boolean {
+    return this.count === this.#adaptedAt;
+  }
+
+  /** Whether the next query is not chosen. */
+  get passes(): boolean {
+    return this.#left > 1;
+  }
+
+  /** Counts a query that is not chosen, if `passes`. */
+  pass(): void {
+    this.#left--;
+  }
+
   /**
    * Number of queries that this one stands for; 0: it is not chosen. Takes no time as an argument: a
    * double that is passed on may be allocated.
    */
   take(): number {
-    return --this.#left > 0 ? 0 : this.#choose();
-  }
-
-  #choose(): number {
+    if (--this.#left > 0) return 0;
     const weight = this.#weight;
     // A burst begins within a second.
     if (++this.#taken >= SAMPLES_PER_SECOND && weight < MAX_WEIGHT) {
