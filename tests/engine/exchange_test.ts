@@ -68,6 +68,8 @@ Deno.test("exchange: a reused exchange has no state of an earlier query", () => 
   first.nsid = Uint8Array.of(1);
   first.only = {};
   first.intoLoops = true;
+  Object.assign(first, { stale: true, upstream: "192.0.2.53:53", asks: 2, hedged: true });
+  first.errorQueries = 0;
   first.nextWaiter = first;
   pool.release(first);
   assert.deepEqual([pool.used, pool.size], [0, 1]);
