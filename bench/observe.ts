@@ -1,6 +1,6 @@
 /**
  * Cost of `-top on` to a cache hit, in the engine alone, without sockets: how many times as long as
- * with `-top off`. A hit of the whole server takes three to six times as long, so the share there is
+ * with `-top off`. A hit of the whole server takes about twenty times as long, so the share there is
  * smaller.
  *
  *   deno run -A bench/observe.ts [--rounds 30]
