@@ -1,16 +1,16 @@
+import { RCODE } from "../../dns/constants.ts";
 import type { SourceCounter } from "../exchange/answer_source.ts";
 import type { Exchange } from "../exchange/exchange.ts";
-import { RCODE } from "../../dns/constants.ts";
 import type { EngineServices } from "../handler.ts";
 import { HashKey, hashOctets } from "../question/keyed_hash.ts";
 import type { Response } from "../response/response.ts";
+import type { Timer } from "../timers.ts";
 import { latencyBucket } from "./latency.ts";
 import { failureTag, type Period } from "./period.ts";
 import { Periods } from "./periods.ts";
 import type { ObserveRequest, TallyReply } from "./requests.ts";
 import { Sampler } from "./sampler.ts";
 import { Sighting, UNANSWERED } from "./sighting.ts";
-import type { Timer } from "../timers.ts";
 import { Tallies } from "./tallies.ts";
 import { Watchers } from "./watchers.ts";
 
