@@ -299,7 +299,8 @@ export class Engine implements EngineServices {
     exchange.memory = memory;
     exchange.offset = offset;
     exchange.length = length;
-    exchange.begin(this.nowMs);
+    exchange.receivedMs = this.nowMs;
+    exchange.begin();
     const rcode = parseQuery(exchange, this.hashKey);
     if (rcode === NO_QUERY) {
       this.values[COUNTER.DROPPED]!++;

@@ -17,7 +17,8 @@ function receive(name: string): Exchange {
   exchange.offset = 64;
   exchange.length = bytes.length;
   exchange.origin = { kind: "slot", id: 3 };
-  exchange.begin(1000);
+  exchange.receivedMs = 1000;
+  exchange.begin();
   assert.equal(parseQuery(exchange, KEY), 0);
   return exchange;
 }
@@ -67,19 +68,27 @@ Deno.test("exchange: a reused exchange has no state of an earlier query", () => 
   first.nsid = Uint8Array.of(1);
   first.only = {};
   first.intoLoops = true;
+  Object.assign(first, { stale: true, upstream: "192.0.2.53:53", asks: 2, hedged: true });
+  first.errorQueries = 0;
   first.nextWaiter = first;
   pool.release(first);
   assert.deepEqual([pool.used, pool.size], [0, 1]);
   const second = pool.fresh();
   assert.equal(second, first);
   const { memory, offset, length } = receive("b.example.org");
-  Object.assign(second, { memory, offset, length, origin: { kind: "slot", id: 0 } });
-  second.begin(2000);
+  Object.assign(second, {
+    memory,
+    offset,
+    length,
+    receivedMs: 2000,
+    origin: { kind: "slot", id: 0 },
+  });
+  second.begin();
   assert.equal(parseQuery(second, KEY), 0);
   second.answeredBy = -1;
   const fresh = new Exchange(memory);
-  Object.assign(fresh, { offset, length, origin: { kind: "slot", id: 0 } });
-  fresh.begin(2000);
+  Object.assign(fresh, { offset, length, receivedMs: 2000, origin: { kind: "slot", id: 0 } });
+  fresh.begin();
   parseQuery(fresh, KEY);
   assert.deepEqual(stateOf(second), stateOf(fresh));
 });

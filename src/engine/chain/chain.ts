@@ -22,7 +22,7 @@ export class HandlerChain implements Chain {
   readonly recordOrder: RecordOrder | null;
   readonly observer: Handler | undefined;
   readonly sources: readonly string[];
-  readonly answerCounters: readonly number[];
+  readonly answerCounters: Int32Array;
   readonly #answers: AnswerCounters;
   readonly #everyClass: boolean;
   readonly #queries: readonly number[];
@@ -45,7 +45,7 @@ export class HandlerChain implements Chain {
       null;
     this.observer = handlers.find((handler) => handler.sent !== undefined);
     this.sources = [OWN_SOURCE, ...handlers.map(({ name, source }) => source ?? name)];
-    this.answerCounters = this.sources.map((source) => answers.indexOf(source));
+    this.answerCounters = Int32Array.from(this.sources, (source) => answers.indexOf(source));
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 

@@ -45,7 +45,7 @@ export interface Chain {
   /** Of answers, by `answeredBy` + 1. */
   readonly sources: readonly string[];
   /** In the shared array, by `answeredBy` + 1. */
-  readonly answerCounters: readonly number[];
+  readonly answerCounters: Int32Array;
   pluginAt(position: number): string | undefined;
   /** Asks handlers from `start` down. */
   descend(exchange: Exchange, start: number): Verdict;
@@ -64,7 +64,7 @@ export const NO_CHAIN: Chain = {
   flagsCleared: 0,
   recordOrder: null,
   sources: [],
-  answerCounters: [],
+  answerCounters: new Int32Array(0),
   pluginAt: () => undefined,
   descend: () => NEXT,
   rise: () => false,
@@ -143,13 +143,10 @@ export class Exchange extends Question {
     this.chain = chain;
   }
 
-  begin(nowMs: number): void {
-    this.receivedMs = nowMs;
+  /** Starts a query. Its time is set before: a double that is passed on may be allocated. */
+  begin(): void {
     this.response = null;
     this.stale = false;
-    this.upstream = "";
-    this.asks = 0;
-    this.hedged = false;
     this.extendedError = -1;
     this.payloadSize = EDNS_PAYLOAD;
     this.maxUdpSize = EDNS_PAYLOAD;
@@ -163,7 +160,6 @@ export class Exchange extends Question {
     this.top = 0;
     this.#substituted = false;
     if (this.error !== "") this.error = "";
-    this.errorQueries = 1;
   }
 
   park(): void {
@@ -192,12 +188,9 @@ export class Exchange extends Question {
     this.flags = FLAG.RD | (from.flags & FLAG.CD);
     this.top = top;
     this.stale = false;
-    this.upstream = "";
-    this.asks = 0;
-    this.hedged = false;
+    this.#forgetUpstreams();
     this.extendedError = -1;
     this.error = "";
-    this.errorQueries = 1;
     this.nextWaiter = null;
   }
 
@@ -208,6 +201,7 @@ export class Exchange extends Question {
   }
 
   clear(): void {
+    this.#forgetUpstreams();
     this.parked = false;
     this.origin = INTERNAL;
     this.response = null;
@@ -215,6 +209,14 @@ export class Exchange extends Question {
     this.only = null;
     this.#substituted = false;
     this.chain = NO_CHAIN;
+  }
+
+  /** Only parked exchanges ask upstreams, so that `begin` need not reset this. */
+  #forgetUpstreams(): void {
+    this.upstream = "";
+    this.asks = 0;
+    this.hedged = false;
+    this.errorQueries = 1;
   }
 
   /**

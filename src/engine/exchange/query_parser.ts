@@ -47,7 +47,9 @@ export function parseQuery(exchange: Exchange, key: HashKey): number {
   if ((flags & FLAG.OPCODE) !== 0) return RCODE.NOTIMP;
   if (view.getUint16(offset + 4) !== 1) return RCODE.FORMERR;
   const questionEnd = readQuestion(exchange);
-  if (questionEnd < 0 || !readRecords(exchange, questionEnd)) return RCODE.FORMERR;
+  if (questionEnd < 0) return RCODE.FORMERR;
+  const hasRecords = (view.getUint16(offset + 6) | view.getInt32(offset + 8)) !== 0;
+  if (hasRecords && !readRecords(exchange, questionEnd)) return RCODE.FORMERR;
   if (exchange.ednsVersion !== 0) return RCODE.BADVERS;
   if (exchange.qtype === TYPE.AXFR || exchange.qtype === TYPE.IXFR) return RCODE.REFUSED;
   if (exchange.qtype === TYPE.OPT) return RCODE.FORMERR;

@@ -1,9 +1,12 @@
+import { RCODE } from "../../dns/constants.ts";
 import type { SourceCounter } from "../exchange/answer_source.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { EngineServices } from "../handler.ts";
 import { HashKey, hashOctets } from "../question/keyed_hash.ts";
+import type { Response } from "../response/response.ts";
+import type { Timer } from "../timers.ts";
 import { latencyBucket } from "./latency.ts";
-import { failureTag } from "./period.ts";
+import { failureTag, type Period } from "./period.ts";
 import { Periods } from "./periods.ts";
 import type { ObserveRequest, TallyReply } from "./requests.ts";
 import { Sampler } from "./sampler.ts";
@@ -29,8 +32,10 @@ export class Observer {
   readonly #watchers: Watchers;
   readonly #sighting = new Sighting();
   #memory: ObserverMemory | null = null;
-  /** When the samplers adapt next, or the minute ends. */
-  #tickMs = 0;
+  /** When the samplers adapt next, or the minute ends. -Infinity at rest: at the next query. */
+  #tickMs = -Infinity;
+  /** So that a hit need not look at the time. */
+  readonly #timer: Timer;
   #adaptedMs = 0;
 
   /** @param sources - may grow */
@@ -42,6 +47,7 @@ export class Observer {
     this.#failures = new Sampler(engine.random());
     this.#waits = new Sampler(engine.random());
     this.#watchers = new Watchers(engine);
+    this.#timer = engine.timers.create(() => this.#tick());
   }
 
   /** Octets of the tables, without those of watchers. */
@@ -51,10 +57,20 @@ export class Observer {
 
   /** Sees a client's query that has ended; size 0 if unsent. Allocates nothing. */
   ended(exchange: Exchange, sizeBytes: number): void {
+    const sampler = this.#sampler;
+    // Most hits end here.
+    if (
+      sampler.passes && sizeBytes > 0 && !exchange.parked &&
+      exchange.response!.rcode === RCODE.NOERROR && !this.#watchers.any
+    ) sampler.pass();
+    else this.#see(exchange, sizeBytes === 0 ? null : exchange.response);
+  }
+
+  #see(exchange: Exchange, response: Response | null): void {
     const { nowMs } = this.#engine;
-    const { tallies, periods } = this.#memory ?? this.#begin(nowMs);
-    if (nowMs >= this.#tickMs) this.#tick(nowMs);
-    const response = sizeBytes === 0 ? null : exchange.response;
+    if (nowMs >= this.#tickMs) this.#tick();
+    const weight = this.#sampler.take();
+    const { tallies, periods } = this.#memory!;
     const rcode = response === null ? UNANSWERED : response.rcode;
     const { parked } = exchange;
     // A plugin may answer nothing on purpose.
@@ -63,19 +79,16 @@ export class Observer {
     if (parked) {
       waitedMs = nowMs - exchange.receivedMs;
       tallies.countWaited(latencyBucket(waitedMs));
-    } else {
-      tallies.countImmediate();
     }
-    const weight = this.#sampler.take();
     const failures = failed ? this.#failures.take() : 0;
     const waited = waitedMs >= SLOW_MS ? this.#waits.take() : 0;
-    const watched = this.#watchers.size > 0;
+    const watched = this.#watchers.any;
     if (weight + failures + waited === 0 && !watched) return;
 
     const sighting = this.#sighting;
     sighting.read(exchange, rcode, waitedMs, this.#engine);
     const { current } = periods;
-    if (weight > 0) this.#count(weight, periods);
+    if (weight > 0) this.#count(weight, current);
     const { name, nameLength, qtype, reason } = sighting;
     if (failures > 0 && nameLength > 0) {
       const hash = hashOctets(this.#key, name, 0, nameLength);
@@ -88,7 +101,7 @@ export class Observer {
     if (watched) this.#watchers.see(exchange, sighting, response);
   }
 
-  #count(weight: number, { current }: Periods): void {
+  #count(weight: number, current: Period): void {
     const { name, nameLength, qtype, hasClient, client } = this.#sighting;
     const key = this.#key;
     if (nameLength > 0) {
@@ -105,11 +118,11 @@ export class Observer {
   }
 
   answer(request: ObserveRequest): unknown {
-    const { nowMs } = this.#engine;
     if (request.type === "watch") return this.#watchers.collect(request.id, request.filter);
     if (request.type === "unwatch") return this.#watchers.end(request.id);
-    const { periods } = this.#memory ?? this.#begin(nowMs);
-    if (nowMs >= this.#tickMs) this.#tick(nowMs);
+    const { nowMs } = this.#engine;
+    if (nowMs >= this.#tickMs) this.#tick();
+    const { periods } = this.#memory!;
     if (request.type === "list") return periods.list(request.list, request.span, nowMs);
     return this.#tallies(nowMs);
   }
@@ -120,31 +133,33 @@ export class Observer {
     return { ...tallies.read(), seconds, sampledEvery: this.#sampler.every };
   }
 
-  #begin(nowMs: number): ObserverMemory {
-    const { values } = this.#engine;
-    const memory = {
-      periods: new Periods(nowMs),
-      tallies: new Tallies(values, this.#sources),
-    };
-    this.#adaptedMs = nowMs;
-    this.#tickMs = Math.min(nowMs + SECOND_MS, memory.periods.endMs);
-    return this.#memory = memory;
-  }
-
-  /** About once a second, if there are queries. */
-  #tick(nowMs: number): void {
+  /** About once a second, until one passes without queries: then the next one is chosen. */
+  #tick(): void {
+    const { nowMs, timers } = this.#engine;
+    const { periods, tallies } = this.#memory ??= this.#begin(nowMs);
     const seconds = (nowMs - this.#adaptedMs) / SECOND_MS;
+    const rests = seconds >= 1 && this.#sampler.isIdle;
     if (seconds >= 1) {
-      for (const one of [this.#sampler, this.#failures, this.#waits]) one.adapt(seconds);
+      this.#sampler.adapt(seconds);
+      this.#failures.adapt(seconds);
+      this.#waits.adapt(seconds);
       this.#adaptedMs = nowMs;
     }
-    const { periods, tallies } = this.#memory!;
     const { endMs } = periods;
     if (nowMs >= endMs) {
       periods.advance(nowMs);
       tallies.advance(periods.endMs > endMs + MINUTE_MS);
     }
-    this.#tickMs = Math.min(this.#adaptedMs + SECOND_MS, periods.endMs);
+    this.#tickMs = rests ? -Infinity : Math.min(this.#adaptedMs + SECOND_MS, periods.endMs);
+    if (!rests) timers.set(this.#timer, this.#tickMs);
+  }
+
+  #begin(nowMs: number): ObserverMemory {
+    this.#adaptedMs = nowMs;
+    return {
+      periods: new Periods(nowMs),
+      tallies: new Tallies(this.#engine.values, this.#sources, this.#sampler),
+    };
   }
 }
 

@@ -8,6 +8,7 @@ export const RCODE_TALLIES: readonly string[] = [
   ...["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"],
   ...["other", "none"],
 ];
+const NOERROR = 0;
 const OTHER = 6;
 const NONE = 7;
 const NXDOMAIN = 3;
@@ -18,32 +19,41 @@ const SOURCES = WAITED + LATENCY_BUCKETS;
 /** The plugins of a configuration are fewer. */
 const MAX_SOURCES = 64;
 
-/** Counts of queries that have ended, and what they were when the last minutes began. */
+/**
+ * Counts of queries that have ended, and what they were when the last minutes began. Immediate
+ * answers with NOERROR, nearly all, are not counted here: they are the rest of all queries.
+ */
 export class Tallies {
   readonly #now = new Float64Array(SOURCES + MAX_SOURCES);
   #minute = new Float64Array(SOURCES + MAX_SOURCES);
   #last = new Float64Array(SOURCES + MAX_SOURCES);
   readonly #values: Float64Array;
   readonly #sources: readonly SourceCounter[];
+  readonly #all: { readonly count: number };
 
-  /** @param sources - may grow */
-  constructor(values: Float64Array, sources: readonly SourceCounter[]) {
+  /**
+   * @param sources - may grow
+   * @param all - of all queries
+   */
+  constructor(
+    values: Float64Array,
+    sources: readonly SourceCounter[],
+    all: { readonly count: number },
+  ) {
     this.#values = values;
     this.#sources = sources;
-    this.#readSources();
+    this.#all = all;
+    this.#complete();
     this.#minute.set(this.#now);
     this.#last.set(this.#now);
   }
 
   /** Returns whether the query failed. Allocates nothing. */
   count(rcode: number): boolean {
+    if (rcode === NOERROR) return false;
     const tally = rcode === UNANSWERED ? NONE : rcode < OTHER ? rcode : OTHER;
     this.#now[tally]!++;
-    return tally !== 0 && tally !== NXDOMAIN;
-  }
-
-  countImmediate(): void {
-    this.#now[IMMEDIATE]!++;
+    return tally !== NXDOMAIN;
   }
 
   countWaited(bucket: number): void {
@@ -52,18 +62,23 @@ export class Tallies {
 
   /** Starts a minute. @param gap - minutes without a query came before it */
   advance(gap: boolean): void {
-    this.#readSources();
+    this.#complete();
     [this.#last, this.#minute] = [this.#minute, this.#last];
     this.#minute.set(this.#now);
     if (gap) this.#last.set(this.#now);
   }
 
   read(): { now: Tally; before: Tally } {
-    this.#readSources();
+    this.#complete();
     return { now: this.#tallyOf(this.#now), before: this.#tallyOf(this.#last) };
   }
 
-  #readSources(): void {
+  #complete(): void {
+    const counts = this.#now;
+    const sum = (from: number, to: number) =>
+      counts.subarray(from, to).reduce((all, count) => all + count, 0);
+    counts[NOERROR] = this.#all.count - sum(NOERROR + 1, IMMEDIATE);
+    counts[IMMEDIATE] = this.#all.count - sum(WAITED, SOURCES);
     this.#sources.slice(0, MAX_SOURCES).forEach(({ index }, i) => {
       this.#now[SOURCES + i] = this.#values[index]!;
     });

@@ -89,8 +89,8 @@ export class Watchers {
     this.#timer = engine.timers.create((nowMs) => this.#endAbandoned(nowMs));
   }
 
-  get size(): number {
-    return this.#byId.size;
+  get any(): boolean {
+    return this.#byId.size > 0;
   }
 
   see(exchange: Exchange, sighting: Sighting, response: Response | null): void {

@@ -191,6 +191,18 @@ Deno.test("observer: a client that has gone is not counted under another's addre
   assert.equal(scene.list("slow").slow.find(({ name }) => name.startsWith("slow"))?.client, "");
 });
 
+Deno.test("observer: after a second without queries the next one is chosen", () => {
+  const scene = new Scene();
+  const resting = scene.engine.timers.size;
+  // The rate becomes known, and most queries are left out.
+  for (let i = 0; i < 20_000; i++) scene.ask(queryBytes({ name: "www.local.test" }));
+  assert.ok(scene.tallies().sampledEvery > 1);
+  scene.run(3000);
+  assert.equal(scene.engine.timers.size, resting, "no timer is left");
+  scene.query("a.local.test");
+  assert.equal(scene.counts("names")["a.local.test."], 1);
+});
+
 Deno.test("observer: names are in presentation format", () => {
   const scene = new Scene();
   const bytes = queryBytes({ name: "xxxx.local.test" });

@@ -48,3 +48,16 @@ Deno.test("sampler: after a burst each query is chosen again", () => {
   assert.equal(run(sampler, 10, 2).counted, 20);
   assert.equal(sampler.every, 1);
 });
+
+for (const perSecond of [10, 5000, 250_000]) {
+  Deno.test(`sampler: of ${perSecond} queries a second all are known`, () => {
+    const sampler = new Sampler(5);
+    for (let i = 1; i <= 3 * perSecond + 7; i++) {
+      if (i % perSecond === 0) sampler.adapt(1);
+      if (sampler.passes) sampler.pass();
+      else sampler.take();
+      if (sampler.count !== i) assert.equal(sampler.count, i);
+    }
+    assert.equal(sampler.count, 3 * perSecond + 7);
+  });
+}
