@@ -45,7 +45,8 @@ export function routeQuery(
   memory.bytes.set(new Uint8Array(message));
   const exchange = new Exchange(memory);
   exchange.length = message.byteLength;
-  exchange.begin(engine.nowMs);
+  exchange.receivedMs = engine.nowMs;
+  exchange.begin();
   const rcode = parseQuery(exchange, engine.hashKey);
   const listener = [first, ...others].find((one) => takes(engine, exchange, one)) ?? first;
   const takenBy = takes(engine, exchange, listener);
