@@ -1,4 +1,5 @@
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
+import { rawNameText } from "../../engine/observe/raw_name.ts";
 import type { ListCount, ListReply, SightingLine } from "../../engine/observe/requests.ts";
 import { printable } from "./plane.ts";
 import type { TopCount, TopLists, TopSlow } from "./top_snapshot.ts";
@@ -53,7 +54,7 @@ export const TOP_ENTRIES: {
 } = {
   names: (replies, n) =>
     largest(replies, n).map((entry) => ({
-      name: entry.text,
+      name: rawNameText(entry.text),
       type: typeText(entry.qtype),
       ...countOf(entry),
     })),
@@ -64,10 +65,10 @@ export const TOP_ENTRIES: {
       ...countOf(entry),
     })),
   zones: (replies, n) =>
-    largest(replies, n).map((entry) => ({ zone: entry.text, ...countOf(entry) })),
+    largest(replies, n).map((entry) => ({ zone: rawNameText(entry.text), ...countOf(entry) })),
   failures: (replies, n) =>
     largest(replies, n).map((entry) => ({
-      name: entry.text,
+      name: rawNameText(entry.text),
       type: typeText(entry.qtype),
       rcode: shownRcode(entry.rcode),
       reason: printable(entry.reason),
@@ -92,7 +93,7 @@ function slowest(replies: ListReplies): SightingLine[] {
 
 function shownSlow(line: SightingLine, nameClient: NameClient): TopSlow {
   return {
-    name: line.name,
+    name: rawNameText(line.name),
     type: typeText(line.qtype),
     waitedMs: line.waitedMs,
     client: line.client,

@@ -6,6 +6,7 @@ import {
   type WatchFilter,
   type WatchReply,
 } from "../../engine/observe/requests.ts";
+import { rawNameText } from "../../engine/observe/raw_name.ts";
 import { VerbError } from "../../plugins/verbs.ts";
 import { type NameClient, shownRcode } from "./lists.ts";
 import { askPlanes, type ObservedPlane, present, printable } from "./plane.ts";
@@ -96,7 +97,7 @@ function shown(line: SightingLine, nameClient: NameClient): WatchLine {
     client: line.client,
     clientName: nameClient(line.client),
     transport: line.transport,
-    name: line.name,
+    name: rawNameText(line.name),
     type: typeText(line.qtype),
     rcode: shownRcode(line.rcode),
     answers: line.answers,

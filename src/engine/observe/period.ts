@@ -1,5 +1,5 @@
 import { Address } from "../../dns/address.ts";
-import { formatName } from "../../dns/name.ts";
+import { rawName } from "./raw_name.ts";
 import type { ListCount, ListName } from "./requests.ts";
 import { ADDRESS_SIZE, NAME_SIZE } from "./sighting.ts";
 import { Sketch } from "./sketch.ts";
@@ -47,7 +47,7 @@ export class Period {
       const tag = sketch.tag(i);
       sketch.key(i, key);
       return {
-        text: list === "clients" ? addressText(tag) : formatName(key),
+        text: list === "clients" ? addressText(tag) : rawName(key),
         qtype: list === "names" ? tag : list === "failures" ? tag >>> 16 : 0,
         rcode: list === "failures" ? (tag << 16) >> 16 : 0,
         count: sketch.count(i),

@@ -65,7 +65,7 @@ export interface ListReply {
 
 /** An entry of a list; fields that are of no use to the list are empty. */
 export interface ListCount {
-  /** In presentation format, or an address. */
+  /** A `rawName`, or an address. */
   text: string;
   qtype: number;
   /** -1: not answered. */
@@ -77,12 +77,13 @@ export interface ListCount {
   reason: string;
 }
 
-/** A query that has ended. Names are in presentation format. */
+/** A query that has ended. */
 export interface SightingLine {
   /** Milliseconds since 1970. */
   timeMs: number;
   client: string;
   transport: "udp" | "tcp";
+  /** A `rawName`. */
   name: string;
   qtype: number;
   /** -1: not answered. */

@@ -1,7 +1,7 @@
 import { Address } from "../../dns/address.ts";
-import { formatName } from "../../dns/name.ts";
 import type { Response } from "../response/response.ts";
 import { Memory } from "../memory.ts";
+import { rawName } from "./raw_name.ts";
 import type { SightingLine } from "./requests.ts";
 import { ADDRESS_SIZE, findAddress, firstTtl, NAME_SIZE, type Sighting } from "./sighting.ts";
 
@@ -148,7 +148,7 @@ export class SightingTable {
       timeMs: numbers[at + TIME]!,
       client: this.#addressText(this.#clients, row, this.#lengths[2 * row]!),
       transport: numbers[at + TRANSPORT] === 1 ? "tcp" : "udp",
-      name: formatName(this.#names, row * NAME_SIZE),
+      name: rawName(this.#names, row * NAME_SIZE),
       qtype: numbers[at + QTYPE]!,
       rcode: numbers[at + RCODE]!,
       answers: numbers[at + ANSWERS]!,

@@ -1,9 +1,11 @@
+import { rawNameText } from "../../../src/engine/observe/raw_name.ts";
 import type {
   ListCount,
   ListName,
   ListReply,
   ListSpan,
   ObserveRequest,
+  SightingLine,
   TallyReply,
   WatchFilter,
   WatchReply,
@@ -61,7 +63,13 @@ export class Scene extends Simulation {
   }
 
   list(list: ListName, span: ListSpan = "minute"): ListReply {
-    return this.request<ListReply>({ type: "list", list, span });
+    const reply = this.request<ListReply>({ type: "list", list, span });
+    const text = (raw: string) => list === "clients" ? raw : rawNameText(raw);
+    return {
+      ...reply,
+      counts: reply.counts.map((one) => ({ ...one, text: text(one.text) })),
+      slow: reply.slow.map(formatted),
+    };
   }
 
   /** Counts by text; entries of several periods are added. */
@@ -82,6 +90,11 @@ export class Scene extends Simulation {
   }
 
   watch(filter: Partial<WatchFilter> = {}, id = "a"): WatchReply {
-    return this.request<WatchReply>({ type: "watch", id, filter: { ...ANY, ...filter } });
+    const reply = this.request<WatchReply>({ type: "watch", id, filter: { ...ANY, ...filter } });
+    return { ...reply, lines: reply.lines.map(formatted) };
   }
+}
+
+function formatted(line: SightingLine): SightingLine {
+  return { ...line, name: rawNameText(line.name) };
 }
