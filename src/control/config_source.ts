@@ -3,15 +3,15 @@ import { type LoadedConfig, readConfig } from "../loading/load.ts";
 
 /** Reads the Corefile and hashes it to detect changes. */
 export interface ConfigSource {
-  /** Hexadecimal SHA-512 of Corefile and imports. */
+  /** Hexadecimal SHA-512, imports included. */
   hash: string;
-  /** The Corefile without its imports, as last read. */
+  /** Without imports, as last read. */
   text: string;
   /** Throws `CorefileErrors` or a read error; always updates `hash`. */
   read(): Promise<LoadedConfig>;
 }
 
-/** The Corefile in `file`, or as made by `text`. */
+/** The Corefile in `file`, or made by `text`. */
 export function configSource({ file, text: make, defaultPort, host }: {
   file: string;
   text: (() => string) | null;

@@ -13,8 +13,7 @@ export interface ErrorEvents {
 }
 
 /**
- * Keeps DNS served when the control plane throws. Call it after the start, whose errors are fatal.
- * Returns a function that undoes it.
+ * Keeps DNS served when the control plane throws; call after the start. Returns an undo function.
  */
 export function surviveErrors(
   { registry, log, target = globalThis, clock = systemClock }: {
@@ -51,7 +50,7 @@ export function surviveErrors(
   };
 }
 
-/** An exception on one line, with its first stack frame or whole stack. */
+/** One line with the first stack frame, or the whole stack. */
 export function exceptionText(thrown: unknown, wholeStack = false): string {
   if (!(thrown instanceof Error)) return String(thrown);
   if (wholeStack) return thrown.stack ?? String(thrown);

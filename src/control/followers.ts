@@ -22,7 +22,6 @@ export class Followers {
     }
   }
 
-  /** Ignores the order of listeners. */
   areOf(config: Config): boolean {
     return config.blocks === this.#config.blocks;
   }

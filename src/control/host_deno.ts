@@ -2,7 +2,7 @@ import type { HostView } from "../config/host.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import { isRegular, MAX_CONFIG_BYTES, readRegularTextSync } from "../sys/regular_file.ts";
 
-/** This machine's files for the configuration. */
+/** This machine's files. */
 export const denoHost: HostView = {
   env: (name) => Deno.env.get(name),
   readTextFile(path) {

@@ -9,7 +9,7 @@ import type { ReloadStatus } from "./endpoints/status.ts";
 /** Options of a `Reloader`. */
 export interface ReloaderOptions {
   source: Pick<ConfigSource, "hash" | "read">;
-  /** Rejects, changing nothing, on failure. */
+  /** Rejects, changing nothing. */
   apply: (loaded: LoadedConfig) => Promise<void>;
   log: (level: LogLevel, line: string) => void;
   registry: MetricRegistry;
@@ -47,7 +47,7 @@ export class Reloader {
     await this.#last;
   }
 
-  /** Reloads even if unchanged, or joins a queued reload. */
+  /** Reloads even if unchanged. */
   reload(why: string): Promise<boolean> {
     return this.#queued ??= this.#enqueue(() => {
       this.#queued = null;

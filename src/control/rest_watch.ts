@@ -11,14 +11,14 @@ const STATUS_BYTES = 4096;
 const STARTED_MS = 300;
 const GROWN_BYTES = 4 * MIB;
 const BUSY_BYTES = MIB;
-/** Executable pages return on use: their growth alone counts this rarely. */
+/** Executable pages return on use: their growth counts this rarely. */
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
 
-/** Memory of the process. */
+/** Memory in use. */
 export type MemoryUse = NonNullable<ReturnType<typeof parseMemoryUse>>;
 
-/** Parses `/proc/self/status`; null without memory figures. Resident memory includes file pages. */
+/** Parses `/proc/self/status`. Resident memory includes file pages. */
 export function parseMemoryUse(status: string) {
   const bytes = (name: string) => {
     const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status) ?? [];
@@ -34,9 +34,8 @@ interface RestActions {
   release(): void;
 }
 
-/** Returns a check to call every few seconds: releases memory after the start and each burst. */
+/** Returns a check for every few seconds: releases memory after the start and bursts. */
 export function restWatch({ read, collectGarbage, release }: RestActions): (nowMs: number) => void {
-  /** What was in use after the last release. */
   let released: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   let releasedMs = -Infinity;
   let seenBytes = read()?.anonymousBytes ?? 0;
@@ -51,7 +50,7 @@ export function restWatch({ read, collectGarbage, release }: RestActions): (nowM
     const grown = anonymousBytes - released.anonymousBytes >= GROWN_BYTES;
     const pages = residentBytes - released.residentBytes >= PAGES_BYTES &&
       nowMs - releasedMs >= PAGES_MS;
-    // Once more after a collection, which loads pages of code.
+    // A collection loads pages of code: once more.
     if (!grown && !pages && !collected) return;
     if (grown) collectGarbage();
     collected = grown;
@@ -77,7 +76,7 @@ export function releaseAtRest(clock: Clock = systemClock): () => void {
   };
 }
 
-/** Null if /proc is unreadable, as in a bare chroot. */
+/** Null if /proc is unreadable. */
 function readUse(): MemoryUse | null {
   try {
     return parseMemoryUse(readKernelFile("/proc/self/status", STATUS_BYTES));

@@ -33,19 +33,18 @@ import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 import { startBeside } from "./plane/start_beside.ts";
 
-/** For persisting data of removed plugins. */
+/** To persist data of removed plugins. */
 const SAVE_MS = 2000;
-/** For queries in flight at stop; more than `forward` needs. */
+/** For queries in flight; more than `forward` needs. */
 const DRAIN_MS = 6000;
-/** For each other step of stopping. */
+/** Each other step of stopping. */
 const STOP_MS = 2000;
-/** Without FFI the runtime raises the limit of open files, at least this far. */
+/** Limit of open files that the runtime sets without FFI, or more. */
 const PORTABLE_FILES = 4096;
 
-/** Period of checking another process and its files. */
 const BESIDE_MS = 250;
 
-/** Options of a `Server`. */
+/** `Server` options. */
 export interface ServerOptions extends
   Pick<
     DataPlaneOptions,
@@ -53,9 +52,9 @@ export interface ServerOptions extends
   > {
   workers: number;
   registry: MetricRegistry;
-  /** SO_MARK of queries to upstreams, and to its own listeners. */
+  /** SO_MARK towards upstreams, and towards its own listeners. */
   marks: { upstream: number; probe: number };
-  /** Whether another process has these addresses, including HTTP; asked while starting. */
+  /** Whether another process has these addresses, including HTTP. */
   isBeside: () => boolean;
   logger: Logger;
   metricsAddresses: readonly HttpAddress[];
@@ -64,7 +63,7 @@ export interface ServerOptions extends
   build: { version: string; deno: string };
 }
 
-/** Serving process: data planes and control plane. Reloads lose no query. */
+/** Serving process. Reloads lose no query. */
 export class Server {
   readonly planes: readonly DataPlane[];
   readonly checks: SelfChecks;
@@ -84,7 +83,6 @@ export class Server {
   #followers: Followers;
   #nextFollowers: Followers | null = null;
   #cancelBeside: Cancel = () => {};
-  /** Set at stop. */
   #ownAddresses: SharedAddresses | null = null;
 
   constructor(config: Config, options: ServerOptions) {
@@ -131,12 +129,11 @@ export class Server {
     this.#followers = this.#follow(config, this.#gate, null);
   }
 
-  /** What operators may ask of plugins. */
   get verbs(): readonly Verb[] {
     return this.#companions.flatMap(({ verbs }) => verbs ?? []);
   }
 
-  /** What queries there are; one for all viewers. */
+  /** Shared by all viewers. */
   top(): Promise<TopSource> {
     // On demand: serving must start fast.
     return this.#top ??= import("./observe/top_source.ts").then(({ TopSource }) =>
@@ -149,10 +146,9 @@ export class Server {
     );
   }
 
-  /** Name of the client at an address; null if it is unknown, or names are not read. */
   readonly nameClient = (address: string): string | null => this.clients?.nameOf(address) ?? null;
 
-  /** Of the endpoints; null before `start`. */
+  /** Null before `start`. */
   get http(): HttpContext | null {
     return this.#endpoints?.http ?? null;
   }
@@ -161,7 +157,7 @@ export class Server {
     return this.#config;
   }
 
-  /** Serves, or throws naming the cause. Sockets come last: they get queries at once. */
+  /** Serves, or throws naming the cause. Sockets come last. */
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
@@ -172,7 +168,6 @@ export class Server {
     const libc = driver === "linux" ? openLibc() : null;
     const reserved = libc !== null && reserveDescriptors(libc, this.#files.total);
     const starting = Promise.all(planes.map((plane) => plane.start()));
-    // Overlaps the start of the data planes.
     const module = import("./endpoints/endpoints.ts");
     await starting;
     await reserved;
@@ -195,7 +190,6 @@ export class Server {
       plane.onRestarted = () => this.#keepers.forEach((keeper) => keeper.restarted(plane));
     }
     for (const keeper of this.#keepers) keeper.start(config);
-    // Use what the other process has cached.
     if (isBeside()) await this.#allKeepers((keeper) => keeper.settled());
     const endpoints = this.#endpoints;
     const beside = await startBeside((beside) => {
@@ -208,7 +202,6 @@ export class Server {
     if (beside) this.#watchBeside();
   }
 
-  /** Changes the configuration, or throws. */
   async change({ config }: LoadedConfig): Promise<void> {
     const gate = new DeliveryGate(this.planes);
     const followers = this.#follow(config, gate, this.#followers);
@@ -218,7 +211,7 @@ export class Server {
     try {
       this.planes.forEach((plane, index) => prepared.push(plane.prepare(config, index)));
       resumes = await this.#allKeepers((keeper) => keeper.hold(config, SAVE_MS));
-      // Another process at these addresses may have reloaded first.
+      // Another process here may have reloaded first.
       this.#endpoints!.apply(config, this.hasNeighbours());
       // The TLS thread starts before its first stream and ends after its last.
       this.tls.configure(config);
@@ -250,16 +243,12 @@ export class Server {
     await stopped;
   }
 
-  /** Valid after `stop` too. */
   hasNeighbours(): boolean {
     if (this.#options.driver !== "linux") return false;
     return (this.#ownAddresses ?? this.#boundAddresses()).neighbours().length > 0;
   }
 
-  /**
-   * Persists and stops without losing a query, or at once after `hurry`. `succeeded`: another
-   * process serves the addresses.
-   */
+  /** Persists and stops without losing a query; at once after `hurry`. */
   async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { driver, logger } = this.#options;
     const { planes } = this;
@@ -277,14 +266,12 @@ export class Server {
     await Promise.all(planes.map((plane) => plane.retire(STOP_MS)));
     await orHurry(Promise.all(planes.map((plane) => plane.drain(DRAIN_MS))));
     await orHurry(this.#followers.stop());
-    // While the data planes still have the content.
     await orHurry(persist());
     await Promise.all([...planes, this.#endpoints].map((part) => part?.stop(STOP_MS)));
     await this.tls.stop();
     await logger.flush(STOP_MS);
   }
 
-  /** On demand: most processes are never looked at. */
   async #loadPage(options: Pick<PageOptions, "audience" | "corefile">): Promise<Page> {
     const { Page } = await import("./page/page.ts");
     return new Page({

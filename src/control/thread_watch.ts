@@ -18,7 +18,7 @@ export class ThreadWatch {
     this.#age = new BeatAge(values, clock.now(), index);
   }
 
-  /** Call it at creation, and when it should beat. */
+  /** Call at creation, and at the first expected beat. */
   begin(started: boolean): void {
     this.#started = started;
     this.#age.begin(this.#clock.now());

@@ -11,7 +11,7 @@ import {
 import { HashKey } from "../../engine/question/keyed_hash.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
 
-/** Longest pause between attempts that fail, in ordinary pauses. */
+/** In ordinary pauses. */
 const MAX_PAUSES = 6;
 
 const BOUNDS = `at most ${MAX_CLIENT_NAMES} addresses, and ${MAX_CLIENT_NAME_BYTES} bytes of names`;
@@ -19,23 +19,23 @@ const BOUNDS = `at most ${MAX_CLIENT_NAMES} addresses, and ${MAX_CLIENT_NAME_BYT
 /** A file system may hang. */
 const STOP_MS = 500;
 
-/** Names, and what of the source was skipped; "" for nothing. */
+/** Names, and skipped parts ("" for none). */
 export interface NamesRead {
   readonly names: readonly ClientName[];
   readonly skipped: string;
 }
 
-/** Where names of clients come from. */
+/** Source of client names. */
 export interface NameSource {
   readonly label: string;
   readonly everyMs: number;
-  /** How long names are used after the last read; addresses get other owners. */
+  /** How long names outlive the last read: addresses get other owners. */
   readonly keptMs: number;
-  /** Null if nothing has changed. Rejects with the reason. */
+  /** Null if unchanged. Rejects with the reason. */
   read(signal: AbortSignal): Promise<NamesRead | null>;
 }
 
-/** Options of `ClientNames`. */
+/** `ClientNames` options. */
 export interface ClientNamesOptions {
   readonly source: NameSource;
   readonly planes: readonly { nameClients(table: ArrayBuffer): void }[];
@@ -44,7 +44,7 @@ export interface ClientNamesOptions {
   readonly clock?: Clock;
 }
 
-/** Names of client addresses, read again and again, for control plane and data planes. */
+/** Names of client addresses, kept current. */
 export class ClientNames {
   readonly #options: ClientNamesOptions;
   readonly #clock: Clock;
@@ -73,19 +73,16 @@ export class ClientNames {
     });
   }
 
-  /** Name of an address in any form, or null. */
   nameOf(address: string): string | null {
     const entry = this.#table.findText(address);
     return entry < 0 ? null : this.#table.nameAt(entry);
   }
 
-  /** Starts reading. */
   start(): void {
     this.#deliver();
     this.#running = this.#repeat();
   }
 
-  /** Resolves once idle, or soon if a read hangs. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#cancelPause();

@@ -8,14 +8,12 @@ import { readNameLines, type SkippedLines, skippedText } from "./name_lines.ts";
 const EVERY_MS = 2000;
 /** Of all files: 65,536 lines of 64 octets. */
 const MAX_BYTES = 4 * 2 ** 20;
-/** Each is examined at every look. */
 const MAX_FILES = 256;
 
-/** Names in a file, or in the files of a folder; those that begin with a dot are left out. */
+/** Names in a file, or in a folder's files without leading dot. */
 export class FileSource implements NameSource {
   readonly label: string;
   readonly everyMs = EVERY_MS;
-  /** Whoever keeps the file answers for it. */
   readonly keptMs = Infinity;
   readonly #path: string;
   #state = "";
@@ -63,7 +61,6 @@ export class FileSource implements NameSource {
   }
 }
 
-/** Whoever writes to the folder chooses the name. */
 function shown(path: string): string {
   return /^[!-~]+$/.test(path) ? path : quote(path);
 }

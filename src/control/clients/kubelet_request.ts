@@ -3,29 +3,29 @@ import { request } from "node:https";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 
-/** For the whole answer; the next read follows in about as long. */
+/** For the whole answer. */
 const LIMIT_MS = 10_000;
-/** Thousands of usual pods, or forty of the largest that etcd takes; it costs time, not memory. */
+/** Thousands of usual pods, or forty of etcd's largest; costs time, not memory. */
 const MAX_BYTES = 64 * 2 ** 20;
 const MAX_REASON = 200;
 const CUT_SHORT = "its answer is cut short";
 
-/** Where the kubelet is, and how it is known. */
+/** Address and name of the kubelet. */
 export interface KubeletAddress {
   readonly host: string;
   readonly port: number;
-  /** The certificate may have this name instead of the address; "" for none. */
+  /** Alternative to the address in the certificate; "" for none. */
   readonly nodeName: string;
 }
 
-/** What proves either side. */
+/** Credentials of both sides. */
 export interface KubeletTrust {
   readonly token: string;
-  /** PEM authorities; null: the certificate is not checked. */
+  /** PEM; null: the certificate is not checked. */
   readonly ca: string | null;
 }
 
-/** Passes the body of `/pods` on in pieces. Rejects with the reason, for an operator. */
+/** Passes the body of `/pods` on. Rejects with the reason. */
 export async function requestPods(
   { host, port, nodeName }: KubeletAddress,
   { token, ca }: KubeletTrust,
@@ -96,7 +96,6 @@ async function readBody(
   if (!response.complete) throw new Error(CUT_SHORT);
 }
 
-/** Never rejects: the status says enough. */
 async function readReason(response: IncomingMessage): Promise<string> {
   let text = "";
   try {

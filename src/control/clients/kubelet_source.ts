@@ -10,18 +10,15 @@ import { type KubeletAddress, requestPods } from "./kubelet_request.ts";
 import { PodListReader } from "./pod_list.ts";
 
 const EVERY_MS = 10_000;
-/** A busy node gives an address to another pod within minutes. */
+/** A busy node reuses addresses within minutes. */
 const KEPT_MS = 300_000;
 
-/** What the addresses of the node itself are called. */
 const HOST = "(host)";
 
-/** Options of a `KubeletSource`. */
+/** `KubeletSource` options. */
 export interface KubeletOptions extends KubeletAddress {
   readonly tokenFile: string;
-  /** Null: the certificate is not checked. */
   readonly caFile: string | null;
-  /** Addresses of the node. */
   readonly interfaces: () => string[];
   readonly clock?: Clock;
 }
@@ -49,7 +46,7 @@ export class KubeletSource implements NameSource {
     const onBytes = (bytes: Uint8Array) => reader.push(bytes);
     await requestPods(this.#options, { token, ca }, { onBytes, signal, clock });
     const pods = reader.end().sort((a, b) => a.address < b.address ? -1 : 1);
-    // Pods in the host's network are the host to everybody.
+    // Pods in the host's network share its addresses.
     const host = interfaces().map((address) => ({ address, name: HOST }));
     return { names: [...pods, ...host], skipped: "" };
   }

@@ -6,16 +6,15 @@ import {
   MAX_CLIENT_NAME_LENGTH,
 } from "../../engine/observe/client_table.ts";
 
-/** Enough of a faulty word to recognize it. */
 const MAX_SHOWN = 60;
 
-/** Lines skipped, and why the first was. */
+/** Lines skipped, and the first reason. */
 export interface SkippedLines {
   count: number;
   first: string;
 }
 
-/** Reads lines of an address and a name; `#` begins a comment. */
+/** Reads lines of address and name; `#` begins a comment. */
 export function readNameLines(text: string, path: string, skipped: SkippedLines): ClientName[] {
   const names: ClientName[] = [];
   let number = 0;
@@ -30,7 +29,7 @@ export function readNameLines(text: string, path: string, skipped: SkippedLines)
   return names;
 }
 
-/** For the log; "" if there is nothing to say. */
+/** For the log, or "". */
 export function skippedText({ count, first }: SkippedLines): string {
   if (count === 0) return "";
   return count === 1 ? `a line is skipped: ${first}` : `${count} lines are skipped, first ${first}`;

@@ -3,12 +3,12 @@ import { ClientNames, type ClientNamesOptions } from "./client_names.ts";
 import { FileSource } from "./file_source.ts";
 import type { KubeletOptions } from "./kubelet_source.ts";
 
-/** Where names of clients come from. */
+/** Source of client names. */
 export type ClientSource =
   | { readonly kind: "files"; readonly path: string }
   | { readonly kind: "kubelet" } & Omit<KubeletOptions, "interfaces" | "clock">;
 
-/** Starts to read the names of clients. */
+/** Starts reading client names. */
 export async function openClientNames(
   source: ClientSource,
   options: Omit<ClientNamesOptions, "source">,

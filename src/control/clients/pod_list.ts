@@ -10,14 +10,14 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 
-/** Objects of Kubernetes nest about twenty deep. */
+/** Kubernetes nests about twenty deep. */
 const MAX_DEPTH = 64;
 /** A name has 253 octets. */
 const MAX_TEXT = 512;
 /** One of each family is usual. */
 const MAX_ADDRESSES = 16;
 
-/** Parts of a document that are read; "[]" stands for the items of a list. */
+/** Parts of a document; "[]" stands for list items. */
 interface Wanted {
   readonly [key: string]: Wanted | string;
 }
@@ -29,12 +29,11 @@ const POD: Wanted = {
 };
 const LIST: Wanted = { items: { "[]": POD } };
 
-/** Pods that have ended; their addresses may have other owners. */
+/** Ended: their addresses may have other owners. */
 const ENDED = ["Succeeded", "Failed"];
 
 interface Level {
   readonly isList: boolean;
-  /** Null if nothing is wanted. */
   readonly wanted: Wanted | null;
   key: string;
 }
@@ -47,10 +46,7 @@ interface Pod {
   readonly addresses: string[];
 }
 
-/**
- * Reads the names of pods from a PodList in pieces (JSON), in memory that does not depend on its
- * size: a pod's object may have a megabyte.
- */
+/** Reads pod names from a PodList in pieces (JSON); memory does not grow with its size. */
 export class PodListReader {
   readonly names: ClientName[] = [];
   readonly #levels: Level[] = [];
@@ -60,13 +56,12 @@ export class PodListReader {
   #inText = false;
   #escaped = false;
   #hasEscape = false;
-  /** What the present text or literal is, or null: not wanted. */
   #collects: "key" | "value" | null = null;
   readonly #text = new Uint8Array(MAX_TEXT);
   #length = 0;
   #literal = "";
 
-  /** Throws a `SyntaxError` if it cannot be JSON. */
+  /** Throws `SyntaxError` for invalid JSON. */
   push(bytes: Uint8Array): void {
     for (let i = 0; i < bytes.length; i++) {
       const octet = bytes[i]!;
@@ -75,7 +70,7 @@ export class PodListReader {
     }
   }
 
-  /** Throws a `SyntaxError` if the list is incomplete. */
+  /** Throws `SyntaxError` if incomplete. */
   end(): ClientName[] {
     if (this.#levels.length > 0 || this.#inText) throw new SyntaxError("the list is cut short");
     if (!this.#hasItems) throw new SyntaxError("it is not a list of pods");
@@ -86,7 +81,6 @@ export class PodListReader {
     return this.#levels[this.#levels.length - 1];
   }
 
-  /** What is wanted of the value that follows. */
   get #wanted(): Wanted | string | null {
     const top = this.#top;
     if (top === undefined) return LIST;
@@ -164,7 +158,7 @@ export class PodListReader {
 
   #endText(): void {
     if (this.#collects === null) {
-      // An unread key must not leave the one before in force.
+      // An unread key must replace the one before.
       if (this.#expectsKey) this.#top!.key = "";
       return;
     }
@@ -193,7 +187,6 @@ export class PodListReader {
     const { name, namespace, hostNetwork, phase, addresses } = this.#pod;
     if (hostNetwork === "true" || ENDED.includes(phase) || name === "" || namespace === "") return;
     for (const address of new Set(addresses)) {
-      // One more shows that there are too many.
       if (this.names.length > MAX_CLIENT_NAMES) return;
       this.names.push({ address, name: `${namespace}/${name}` });
     }

@@ -8,9 +8,9 @@ export interface CarrierEvents {
   /** The receiver owns the bytes. */
   data(bytes: Uint8Array): void;
   sent(sizeBytes: number): void;
-  /** Change in memory held, without unsent output. */
+  /** Change in memory held, unsent output excluded. */
   charge(change: number): void;
-  /** `refusal`: avoid the peer, as a new connection would fail too. */
+  /** `refusal`: a new connection would fail too. */
   ended(why: string, refusal: boolean): void;
 }
 
@@ -47,7 +47,7 @@ export abstract class Carrier {
       this.#answered = true;
       this.receive(bytes);
     });
-    // Not reported: a later error may have the reason.
+    // A later error may have the reason.
     socket.on("end", () => closeConnection(connection, context.clock));
     socket.on("error", broken);
     transport.on("error", broken);

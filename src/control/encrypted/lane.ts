@@ -1,6 +1,6 @@
 /**
- * The TLS thread's end of a lane (`io/lane.ts`). Data without room in the ring waits in its paused
- * stream, so TCP slows the peer; streams get room in rotation.
+ * The TLS thread's end of a lane (`io/lane.ts`). Data without room waits in its paused stream, so TCP
+ * slows the peer; streams get room in rotation.
  */
 import { COMMAND, EVENT, type LaneLink } from "../../io/lane_link.ts";
 import { RingReader, RingWriter } from "../../io/ring.ts";
@@ -103,7 +103,6 @@ export class TlsLane {
 
   #report(stream: TlsStream): void {
     if (this.#closed || this.#streams.get(stream.id) !== stream || stream.waiting) return;
-    // Waiting streams go first.
     if (this.#waiting.size > 0 || !this.#emit(stream)) {
       this.#wait(stream);
       this.#pump();
@@ -130,7 +129,6 @@ export class TlsLane {
     if (this.#events.publish()) this.#wake();
   }
 
-  /** Returns whether a slice was the last. */
   #emit(stream: TlsStream): boolean {
     const events = this.#events;
     const { id, received } = stream;

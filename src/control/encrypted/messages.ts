@@ -2,13 +2,13 @@ import type { LogLevel } from "../../engine/handler.ts";
 import type { LaneLink } from "../../io/lane_link.ts";
 import { TLS_CLOSE_REASONS, type TlsCloseReason } from "./tls/context.ts";
 
-/** Memory limits in bytes: streams, and uncollected garbage. */
+/** Limits in bytes: streams, and uncollected garbage. */
 export interface TlsMemory {
   budgetBytes: number;
   garbageBytes: number;
 }
 
-/** Link to a data plane, or why there is none. */
+/** Link to a data plane, or the fault. */
 export interface LaneState {
   link: LaneLink | null;
   why: string;
@@ -33,7 +33,7 @@ export type TlsThreadReport =
   | { type: "left"; id: number }
   | { type: "log"; level: LogLevel; line: string };
 
-/** Indexes of statistics, written only by the TLS thread. */
+/** Indexes of statistics; only the TLS thread writes. */
 export const TLS_STAT = {
   BEAT: 0,
   STREAMS: 1,
@@ -49,7 +49,7 @@ export function tlsStatsMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(8 * (TLS_STAT.CLOSED + TLS_CLOSE_REASONS.length));
 }
 
-/** Statistics index of a close reason. */
+/** Index of a close reason. */
 export function closedIndex(reason: TlsCloseReason): number {
   return TLS_STAT.CLOSED + TLS_CLOSE_REASONS.indexOf(reason);
 }

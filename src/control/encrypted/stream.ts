@@ -12,7 +12,7 @@ const EXHAUSTED =
   "all upstreams over TLS hold too much memory together, this connection most of all";
 const UNASKED = "the upstream sends unsolicited answers";
 
-/** One encrypted stream and its unreported events. */
+/** One encrypted stream. */
 export class TlsStream implements CarrierEvents, Holder {
   held = 0;
   connected = false;
@@ -71,7 +71,6 @@ export class TlsStream implements CarrierEvents, Holder {
     }
   }
 
-  /** Sends or queues frames. */
   write(bytes: Uint8Array): void {
     if (this.#closed) return;
     if (this.#carrier === null) this.#unsent.push(bytes);
@@ -84,14 +83,14 @@ export class TlsStream implements CarrierEvents, Holder {
     if (!this.#closed) this.#carrier?.setPaused(waiting);
   }
 
-  /** Avoids a peer that broke the protocol. `close` follows. */
+  /** Avoids a faulty peer. `close` follows. */
   shun(): void {
     if (this.#closed || this.#version === null) return;
     this.#context.count("unasked");
     this.#context.refusals.add(this.endpoint, this.#version, UNASKED);
   }
 
-  /** Fails if certificates have been replaced; ignores a hanging file system. */
+  /** Fails if certificates were replaced; ignores a hanging file system. */
   async checkCertificates(): Promise<void> {
     if (this.#version === null) return;
     try {

@@ -20,13 +20,13 @@ import {
 import { TLS_CLOSE_REASONS } from "./tls/context.ts";
 
 const PAUSE_MS = { first: 100, most: 10_000 } as const;
-/** After this time a failure is unrelated to the start. */
+/** Later failures are unrelated to the start. */
 const SOUND_MS = 60_000;
 const FINISH_MS = 10_000;
 const LEAVE_MS = 1000;
-/** Share of 352 MiB (`memoryShare`), and a data plane's garbage. */
+/** Share of 352 MiB (`memoryShare`), and garbage. */
 const DEFAULT_MEMORY: TlsMemory = { budgetBytes: 32 * 2 ** 20, garbageBytes: 32 * 2 ** 20 };
-/** The runtime ends the thread above it. Use: 7 MiB, 18 with 16 flooded connections. */
+/** The runtime ends the thread above it. Use: 7 to 18 MiB. */
 const MAX_HEAP_MB = 64;
 
 const NOT_WANTED = "no upstream over TLS is configured";
@@ -37,14 +37,14 @@ export interface LaneUser {
   relink(lane: LaneState): void;
 }
 
-/** Runs the TLS thread while upstreams need it; restarts it if it fails or hangs. */
+/** Runs the TLS thread on demand; restarts it if it fails or hangs. */
 export class TlsThread {
   restarts = 0;
   readonly #log: (level: LogLevel, line: string) => void;
   readonly #clock: Clock;
   readonly #users = new Map<LaneUser, number>();
   readonly #leaving = new Map<number, (left: boolean) => void>();
-  /** A terminated thread may write to their eventfds: Deno reports its end early. */
+  /** A terminated thread may still write there: Deno reports its end early. */
   readonly #exposed = new WeakSet<LaneUser>();
   #memory = DEFAULT_MEMORY;
   #lastId = 0;

@@ -18,7 +18,7 @@ import type { TlsContext } from "./tls/context.ts";
 import { CredentialFiles } from "./tls/files.ts";
 import { Refusals } from "./tls/refusals.ts";
 
-/** Reading files and both handshakes; below the engine's limit, to report the reason. */
+/** Files and both handshakes; below the engine's limit, to report the reason. */
 const HANDSHAKE_MS = 2500;
 const BEAT_MS = 500;
 const CERTIFICATES_MS = 5000;
@@ -107,7 +107,6 @@ function beat(): void {
   values[TLS_STAT.LIMIT_BYTES] = context.budget.limit;
   values[TLS_STAT.HEAP_BYTES] = memoryUsage().heapTotal;
 }
-// The first beat reports the start.
 beat();
 setInterval(beat, BEAT_MS);
 

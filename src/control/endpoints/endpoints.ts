@@ -10,7 +10,7 @@ import { profileRoutes } from "./profiles.ts";
 import { makeReadiness } from "./readiness.ts";
 import type { StatusSource } from "./status_source.ts";
 
-/** A page for operators on this host, and the stream that feeds it. */
+/** Operator page and its stream. */
 export interface OperatorPage {
   document(): Promise<HttpReply>;
   events(connection: HttpConnection): HttpReply | HttpStream;
@@ -22,7 +22,7 @@ export interface EndpointsOptions extends HttpServersOptions, HealthProbeOptions
   build: { version: string; deno: string };
   metricsAddresses: readonly HttpAddress[];
   status: StatusSource;
-  /** Called for each request. Absent: no page. */
+  /** Called per request; absent: no page. */
   page?: () => Promise<OperatorPage>;
 }
 
@@ -46,8 +46,8 @@ export class Endpoints {
   }
 
   /**
-   * Serves a configuration, or throws and changes nothing. `watchListeners` follows. `shared`:
-   * another process may briefly use the addresses.
+   * Serves a configuration, or throws and changes nothing. `shared`: another process may use the
+   * addresses.
    */
   apply(config: Config, shared = false): void {
     const { endpoints = [] } = config;
@@ -55,7 +55,7 @@ export class Endpoints {
     const routes: HttpRoute[] = [];
     const addMetrics = ({ host, port }: HttpAddress) => {
       routes.push({ host, port, path: "/metrics", handler: this.#metrics.serve });
-      // Zones, upstreams and file names are confidential, the page's names and clients even more.
+      // Zones, upstreams, names and clients are confidential.
       const local = this.#localRoutes.map((route) => ({ host, port, ...route, localOnly: true }));
       routes.push(...local);
     };
@@ -94,7 +94,6 @@ export class Endpoints {
     else this.#probe.stop();
   }
 
-  /** Reports not ready; resolves after `lameduck`. */
   async lameduck(): Promise<void> {
     this.#stopping = true;
     if (this.#lameduckMs === 0) return;

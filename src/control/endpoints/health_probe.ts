@@ -18,13 +18,13 @@ export interface HealthProbeOptions {
   planes: readonly Pick<DataPlane, "heartbeatAgeMs">[];
   checks: Pick<SelfChecks, "watchListeners" | "verdicts">;
   registry: MetricRegistry;
-  /** SO_MARK that exempts queries from redirection. */
+  /** SO_MARK that exempts from redirection. */
   mark?: number;
   log: (level: LogLevel, line: string) => void;
   clock: Clock;
 }
 
-/** Reports whether data planes answer (`SelfCheck`), even if the control plane is busy. */
+/** Reports whether data planes answer (`SelfCheck`). */
 export type HealthProbe = ReturnType<typeof makeHealthProbe>;
 
 /** Creates a `HealthProbe`. */

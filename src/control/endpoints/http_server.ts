@@ -27,7 +27,7 @@ export interface HttpServersOptions {
   clock: Clock;
 }
 
-/** HTTP servers of the control plane, one per address. */
+/** HTTP servers, one per address. */
 export class HttpServers {
   readonly context: HttpContext;
   readonly #maxConnections: number;
@@ -47,7 +47,7 @@ export class HttpServers {
     this.#libc = options.libc ?? null;
   }
 
-  /** Serves exactly these routes, or throws and changes nothing. `shared`: see `Endpoints`. */
+  /** Serves exactly these, or throws and changes nothing. `shared`: see `Endpoints`. */
   apply(routes: readonly HttpRoute[], shared = false): void {
     const wanted = Map.groupBy(routes, (route) => httpAddressText(literal(route)));
     // Closing servers may still occupy a port.
@@ -107,7 +107,7 @@ function literal({ host, port }: HttpAddress): HttpAddress {
   return { host: literalHost(host), port };
 }
 
-/** "" means all addresses; IPv4 only without IPv6. */
+/** "": all addresses; only IPv4 if the host lacks IPv6. */
 function listen(address: HttpAddress, reusePort: boolean): Deno.TcpListener {
   const { host, port } = address;
   try {

@@ -38,13 +38,13 @@ const ENGINE: readonly [index: number, name: string, labels: Record<string, stri
   [COUNTER.WITHOUT_ROOM, "nodens_metrics_without_room_total", {}],
 ];
 
-/** Requests share a scrape, so a flood is cheap. */
+/** Requests share a scrape. */
 const SHARED_MS = 1000;
 
-/** For new series of a data plane; a hung one must not hold up a scrape. */
+/** For new series; a hung data plane must not delay a scrape. */
 const PLACES_MS = 100;
 
-/** Answers scrapes from shared memory; waits for a data plane only if it has new series. */
+/** Answers scrapes from shared memory. */
 export type MetricsSource = ReturnType<typeof makeMetricsSource>;
 
 /** Creates a `MetricsSource`. */
@@ -75,7 +75,7 @@ export function makeMetricsSource({ planes, registry, build: { version, deno }, 
     return book;
   };
   const recent = (format: Format) =>
-    // Asynchronous, so that a failure is shared too.
+    // Asynchronous: failures are shared too.
     new Recent<HttpReply>(SHARED_MS, async () => {
       await Promise.all(planes.map((plane) => plane.placesKnown(PLACES_MS)));
       const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };

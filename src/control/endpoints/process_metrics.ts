@@ -27,7 +27,7 @@ export function addProcessMetrics(book: SeriesBook): void {
   add(() => ({ process_open_fds: countKernelEntries("/proc/self/fd") }));
 }
 
-/** Parses `/proc/self/stat` (proc(5)), by metric name. */
+/** Parses `/proc/self/stat` (proc(5)). */
 export function parseStat(text: string): Record<string, number> {
   const fields = fieldsOf(text);
   const [user, system, virtual, resident] = [11, 12, 20, 21].map((at) => Number(fields[at]));
@@ -44,7 +44,7 @@ function startTime(): number {
   return boot + ticks / TICKS_PER_SECOND;
 }
 
-/** From the third on; the second may contain anything. */
+/** From the third; the second may contain anything. */
 function fieldsOf(text: string): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }

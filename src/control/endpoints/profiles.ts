@@ -10,7 +10,7 @@ import { type HttpReply, type HttpRequest, refusal, textReply } from "./http/mes
 
 const DEFAULT_SECONDS = 30;
 const MAX_SECONDS = 300;
-/** To start a thread, or write its profile. */
+/** Starting a thread, or writing its profile. */
 const THREAD_MS = 10_000;
 
 const INDEX = `/debug/pprof/profile?seconds=30&thread=1  CPU profile
@@ -18,7 +18,7 @@ const INDEX = `/debug/pprof/profile?seconds=30&thread=1  CPU profile
 thread: a data plane by number, or "control". Open the file in Chrome DevTools.
 `;
 
-/** Routes for profiles of the threads, one at a time. */
+/** Routes for profiles, one at a time. */
 export function profileRoutes(planes: readonly DataPlane[], clock: Clock) {
   let busy = false;
   const record = async (kind: ProfileKind, { query }: HttpRequest): Promise<HttpReply> => {
@@ -56,7 +56,7 @@ export function profileRoutes(planes: readonly DataPlane[], clock: Clock) {
     path: `/debug/pprof/${name}`,
     answerMs: MAX_SECONDS * 1000 + 2 * THREAD_MS,
     handler: (request: HttpRequest) => record(kind, request),
-    // A recording costs time, and what it says is confidential.
+    // Recordings are costly and confidential.
     ownSiteOnly: true,
   });
   return [

@@ -6,7 +6,7 @@ import { Recent } from "./http/recent.ts";
 const LIMIT_MS = 1000;
 const ASK_AGAIN_MS = 100;
 
-/** Names the plugins that are not ready (`Handler.ready`); up to a tenth of a second old. */
+/** Names plugins that are not ready; up to 0.1 s old. */
 export function makeReadiness({ planes, config, blocks, clock }: {
   planes: readonly Pick<DataPlane, "ask">[];
   config: Config;

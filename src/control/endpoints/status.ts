@@ -33,10 +33,10 @@ export interface StatusFacts {
   droppedLogLines: number;
 }
 
-/** Output of `/status` and `nodens status --json`. */
+/** JSON of `/status` and `nodens status --json`. */
 export type Status = ReturnType<typeof makeStatus>;
 
-/** Builds a `Status` from facts. */
+/** Builds a `Status`. */
 export function makeStatus(facts: StatusFacts) {
   const { version, pid, driver, reload, config, planes, nowMs, startedMs } = facts;
   const sum = (index: number) => planes.reduce((all, { values }) => all + values[index]!, 0);
@@ -57,7 +57,6 @@ export function makeStatus(facts: StatusFacts) {
       restarts,
     })),
     panics: sum(COUNTER.PANICS),
-    /** Without nodens' own probes. */
     queries: {
       udp: sum(COUNTER.UDP_QUERIES) - probes.udp,
       tcp: sum(COUNTER.TCP_QUERIES) - probes.tcp,
@@ -99,7 +98,7 @@ function sumPlaces(planes: readonly PlaneFacts[]): Counters {
   return (name, labels) => sums.get(keyOf(name, labels)) ?? 0;
 }
 
-/** Leaves only the places of faults: they may quote a file imported by mistake. */
+/** Keeps only the places of faults, which may quote a file imported by mistake. */
 export function hideFaults(reload: ReloadStatus | null): ReloadStatus | null {
   return reload && { ...reload, faults: reload.faults.map(placeOfFault) };
 }

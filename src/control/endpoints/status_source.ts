@@ -26,7 +26,7 @@ export interface StatusOptions {
   clock: Clock;
 }
 
-/** Collects the status of the running process. */
+/** Collects the running status. */
 export class StatusSource {
   #config: Config;
   #reload: ReloadStatus | null = null;
@@ -72,7 +72,7 @@ export class StatusSource {
     });
   }
 
-  /** Up to a tenth of a second old; never quotes a Corefile. */
+  /** Up to 0.1 s old; never quotes a Corefile. */
   respond(): Promise<HttpReply> {
     return this.#answer.get();
   }
@@ -92,7 +92,7 @@ async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
       return request === undefined ? [] : [{ block, position, request }];
     })
   );
-  // Even an unknown handler shows whether the data plane answers.
+  // An unknown handler also shows whether the data plane answers.
   if (requests.length === 0) {
     requests.push({ block: config.blocks.length, position: 0, request: 0 });
   }

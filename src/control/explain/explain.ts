@@ -5,20 +5,19 @@ import type { AskedAnswer, ExplainAnswer, PlaneExplanation } from "./answer.ts";
 import { showMessage } from "./message.ts";
 import { readQuery } from "./read_query.ts";
 
-/** Together less than `VERB_MS`; `forward` gives up sooner. */
+/** Together less than `VERB_MS`. */
 const EXPLAIN_MS = 2000;
 const ASK_MS = 7500;
-/** Each may be a query to upstreams, and waits as long as a client's. */
+/** Each may query upstreams. */
 const MAX_ASKS = 4;
 
 /** Environment of the verbs. */
 export interface ExplainServices {
   readonly planes: readonly Pick<DataPlane, "explain" | "query">[];
-  /** Null for an address without a name. */
   readonly nameClient: (address: string) => string | null;
 }
 
-/** Tells what each data plane would do with a query. Throws `VerbError`. */
+/** Predicts what data planes would do. Throws `VerbError`. */
 export async function explain(
   services: ExplainServices,
   parameters: ReadonlyMap<string, string>,
@@ -34,19 +33,19 @@ export async function explain(
   return { question, planes, asked: null };
 }
 
-/** Number of queries being asked. */
+/** Queries being asked. */
 export interface Asking {
   count: number;
 }
 
-/** As `explain`, and asks the first data plane. Throws `VerbError`. */
+/** Also asks the first data plane. Throws `VerbError`. */
 export async function ask(
   services: ExplainServices,
   parameters: ReadonlyMap<string, string>,
   asking: Asking,
 ): Promise<ExplainAnswer> {
   const explained = await explain(services, parameters);
-  // Without steps, the query is refused before any plugin.
+  // Refused before any plugin.
   if (explained.planes[0]!.steps.length === 0) return explained;
   if (asking.count >= MAX_ASKS) {
     throw new VerbError(`${MAX_ASKS} queries are being asked already: try again in a moment`, 503);

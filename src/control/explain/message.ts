@@ -4,7 +4,7 @@ import { anyDataText, MAX_RECORDS_TEXT, quoted } from "../../dns/record_text/dat
 import { WireReader } from "../../dns/wire_reader.ts";
 import type { ShownMessage } from "./answer.ts";
 
-/** Shows a message that nodens has composed. Throws `RangeError` if it is malformed. */
+/** Formats a message. Throws `RangeError` if it is malformed. */
 export function showMessage(buffer: ArrayBuffer): ShownMessage {
   const bytes = new Uint8Array(buffer);
   const header = new WireReader(bytes, 2);

@@ -9,7 +9,7 @@ import type { ExplainAnswer } from "./answer.ts";
 const OPT_SIZE = 11;
 const LISTENER = /^(?:\[([0-9a-f:.]+(?:%[^\]]+)?)\]|([0-9.]*)|\*):([0-9]{1,5})$/i;
 
-/** Reads the question and who asks. Throws `VerbError`. */
+/** Reads question and client. Throws `VerbError`. */
 export function readQuery(
   parameters: ReadonlyMap<string, string>,
 ): { request: ExplainRequest; question: ExplainAnswer["question"] } {

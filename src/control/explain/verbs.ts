@@ -3,7 +3,7 @@ import type { ExplainServices } from "./explain.ts";
 
 const PARAMETERS = ["name", "type", "class", "from", "listener", "tcp", "dnssec", "cd"];
 
-/** Verbs that tell what nodens does with a query; only `ask` has effects. */
+/** Verbs about one query; only `ask` has effects. */
 export function explainVerbs(services: ExplainServices): Verb[] {
   const asking = { count: 0 };
   const load = () => import("./explain.ts");

@@ -1,9 +1,9 @@
 import { statDescriptor } from "../../sys/descriptor_stat.ts";
 
-/** Whether text lines start with the time. */
+/** Time at the start of text lines. */
 export type LogTime = "auto" | "always" | "never";
 
-/** Destination of an output; container runtimes ignore a `file`. */
+/** Destination; container runtimes ignore a `file`. */
 export interface LogPlace {
   journal: boolean;
   file: boolean;
@@ -14,7 +14,7 @@ const MARKERS = ["/.dockerenv", "/run/.containerenv"];
 /** Set by Podman and systemd-nspawn, and by Kubernetes. */
 const VARIABLES = ["container", "KUBERNETES_SERVICE_HOST"];
 
-/** Whether lines need a time: the journal and container runtimes add one. */
+/** Whether lines need a time; the journal and container runtimes add one. */
 export function needsTime(mode: LogTime, { journal, file, container }: LogPlace): boolean {
   if (mode !== "auto") return mode === "always";
   return !journal && (file || !container);
@@ -27,7 +27,7 @@ export function inContainer(
   return VARIABLES.some((name) => (host.env(name) ?? "") !== "") || MARKERS.some(host.exists);
 }
 
-/** Whether a descriptor is systemd's journal (`$JOURNAL_STREAM`, systemd.exec(5)) or a file. */
+/** Whether it is systemd's journal (`$JOURNAL_STREAM`, systemd.exec(5)) or a file. */
 export async function readDescriptor(
   descriptor: 1 | 2,
 ): Promise<{ journal: boolean; file: boolean }> {

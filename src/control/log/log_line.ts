@@ -1,10 +1,10 @@
 import { visibleJson, visibleText } from "../../base/visible.ts";
 import type { LogLevel } from "../../engine/handler.ts";
 
-/** Log format: CoreDNS's lines, or one JSON object per line. */
+/** CoreDNS's lines, or JSON objects. */
 export type LogFormat = "text" | "json";
 
-/** A log message; `fields` are for JSON. */
+/** Log message; `fields` are for JSON. */
 export interface LogMessage {
   level: LogLevel | "fatal";
   line: string;
@@ -12,7 +12,7 @@ export interface LogMessage {
   timeMs: number;
 }
 
-/** Format of the log lines. */
+/** Format of lines. */
 export interface LogTarget {
   format: LogFormat;
   journal: boolean;

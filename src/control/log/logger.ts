@@ -93,7 +93,6 @@ export class Logger {
     return count;
   }
 
-  /** Once half the queue is free. */
   #reportDrops(): void {
     if (this.#unreported === 0 || this.#queued > MAX_QUEUED / 2) return;
     const count = this.#unreported;

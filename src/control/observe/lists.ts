@@ -4,16 +4,15 @@ import type { ListCount, ListReply, SightingLine } from "../../engine/observe/re
 import { printable } from "./plane.ts";
 import type { TopCount, TopLists, TopSlow } from "./top_snapshot.ts";
 
-/** Replies of the data planes about one list. */
+/** Data planes' replies about one list. */
 export type ListReplies = readonly ListReply[];
 
-/** Name of the client at an address; null: unknown. */
+/** Client name for an address. */
 export type NameClient = (address: string) => string | null;
 
-/** A merged entry. */
 type Entry = ListCount & TopCount;
 
-/** The `n` most frequent of what the data planes counted. */
+/** Sums over data planes, largest first. */
 function largest(replies: ListReplies, n: number): Entry[] {
   const seconds = secondsOf(replies);
   const sums = new Map<string, ListCount>();
@@ -39,12 +38,12 @@ function largest(replies: ListReplies, n: number): Entry[] {
     .slice(0, n);
 }
 
-/** The longest time that any data plane covers. */
+/** Longest time that any data plane covers. */
 export function secondsOf(replies: ListReplies): number {
   return Math.max(0, ...replies.map(({ seconds }) => seconds));
 }
 
-/** Lists as they are shown. */
+/** Lists for display. */
 export const TOP_ENTRIES: {
   readonly [L in "names" | "clients" | "zones" | "failures" | "slow"]: (
     replies: ListReplies,
@@ -104,7 +103,7 @@ function shownSlow(line: SightingLine, nameClient: NameClient): TopSlow {
   };
 }
 
-/** `NXDOMAIN`, or `none` for a query that was not answered. */
+/** `NXDOMAIN`, or `none` without an answer. */
 export function shownRcode(rcode: number): string {
   return rcode < 0 ? "none" : rcodeText(rcode);
 }

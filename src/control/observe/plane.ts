@@ -1,18 +1,18 @@
 import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { CounterSeries } from "../../engine/counters.ts";
 
-/** A data plane that is observed. */
+/** Observed data plane. */
 export interface ObservedPlane {
   readonly values: Float64Array;
   readonly places: readonly CounterSeries[];
-  /** Null if it observes no queries; rejects without an answer in time. */
+  /** Null if it observes nothing. Rejects at the limit. */
   observe(request: ObserveRequest, limitMs: number): Promise<unknown>;
 }
 
-/** A data plane that is busy for longer is left out. */
+/** Busier data planes are left out. */
 const ASK_MS = 500;
 
-/** Answers of the data planes; undefined for one that has not answered. */
+/** Answers; undefined if late. */
 export async function askPlanes<Reply>(
   planes: readonly ObservedPlane[],
   request: ObserveRequest,
@@ -24,12 +24,12 @@ export async function askPlanes<Reply>(
   );
 }
 
-/** The answers that there are. */
+/** Existing answers. */
 export function present<T>(replies: readonly (T | null | undefined)[]): T[] {
   return replies.filter((reply) => reply !== null && reply !== undefined);
 }
 
-/** Text that a terminal shows as it is. */
+/** Printable text for terminals. */
 export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?");
 }

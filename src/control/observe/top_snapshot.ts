@@ -1,24 +1,22 @@
 import type { ListName, ListSpan } from "../../engine/observe/requests.ts";
 
-/** Lists that `top` can show. */
+/** Lists of `top`. */
 export const TOP_LISTS: readonly ListName[] = ["names", "clients", "zones", "failures", "slow"];
 
-/** Spans that the lists can cover: one to two minutes, or up to an hour. */
+/** One to two minutes, or up to an hour. */
 export const TOP_SPANS: readonly ListSpan[] = ["minute", "hour"];
 
-/** Request for a snapshot. */
+/** Snapshot request. */
 export interface TopQuery {
-  /** Others are empty. */
   lists: readonly ListName[];
   span: ListSpan;
-  /** Entries of a list. */
   n: number;
 }
 
 /** All lists of the last minute. */
 export const DEFAULT_TOP: TopQuery = { lists: TOP_LISTS, span: "minute", n: 10 };
 
-/** What a serving nodens does now; JSON of the verb `top`. Names are in presentation format. */
+/** JSON of the verb `top`. Names are in presentation format. */
 export interface TopSnapshot {
   version: string;
   pid: number;
@@ -35,36 +33,35 @@ export interface TopSnapshot {
   lists: TopLists | null;
 }
 
-/** Answers a second. */
+/** Answers per second. */
 export interface TopRates {
-  /** Time that the rates are the mean of. */
+  /** Averaging time. */
   seconds: number;
   answers: number;
-  /** Who answered: "cache", "stale", "upstream", a plugin's name, or "nodens". Largest first. */
+  /** "cache", "stale", "upstream", a plugin's name, or "nodens". Largest first. */
   bySource: { source: string; perSecond: number }[];
-  /** Null with `-top off`. "none": no answer was sent. Largest first. */
+  /** Null with `-top off`. "none": no answer. Largest first. */
   byRcode: { rcode: string; perSecond: number }[] | null;
-  /** Part of cache, stale and upstream that cache and stale have; null without such answers. */
+  /** Share of cache and stale among these and upstream; null without any. */
   hitRatio: number | null;
 }
 
-/** Quantiles in milliseconds; null without queries. Answers without a wait count as 0. */
+/** Milliseconds; null without queries. Immediate answers count as 0. */
 export interface TopQuantiles {
   p50: number | null;
   p95: number | null;
   p99: number | null;
 }
 
-/** Time until an answer, in the last one or two minutes. */
+/** Answer times of the last one or two minutes. */
 export interface TopLatency {
-  /** Time that is covered. */
   seconds: number;
   all: TopQuantiles;
-  /** Only queries that had to wait, mostly for an upstream. */
+  /** Only queries that waited, mostly for an upstream. */
   waited: TopQuantiles;
 }
 
-/** Content of a cache. */
+/** Cache content. */
 export interface TopCache {
   zones: string[];
   success: { entries: number; capacity: number };
@@ -73,60 +70,55 @@ export interface TopCache {
   capacityBytes: number | null;
 }
 
-/** A server that is asked. */
+/** State of a server. */
 export interface TopUpstream {
   to: string;
-  /** "up", "suspect" or "down"; followed by "(down by hand)" if an operator has set it. */
+  /** "up", "suspect" or "down"; "(down by hand)" if set by an operator. */
   state: string;
   rttMs: number | null;
-  /** Null in the first snapshot after a pause. */
+  /** Null after a pause. */
   repliesPerSecond: number | null;
   failuresPerSecond: number | null;
 }
 
-/** The most frequent of each kind; a list that was not asked for is empty. */
+/** Most frequent of each kind; empty unless requested. */
 export interface TopLists {
   span: ListSpan;
-  /** Time that is covered. */
   seconds: number;
-  /** One query of so many is counted, for so many; 1: each. Failures and waits: up to a limit. */
+  /** One query in so many is counted; failures and waits up to a limit. */
   sampledEvery: number;
   names: (TopCount & { name: string; type: string })[];
-  /** `name`: who is behind the address, or null. */
   clients: (TopCount & { address: string; name: string | null })[];
-  /** Names without their first label, at most four labels. */
+  /** At most four labels; the first is cut. */
   zones: (TopCount & { zone: string })[];
   failures: (TopCount & {
     name: string;
     type: string;
     rcode: string;
-    /** Of the last one, or "". */
+    /** Of the last, or "". */
     reason: string;
   })[];
-  /** Longest waits, longest first. */
+  /** Longest first. */
   slow: TopSlow[];
 }
 
-/** Frequency of an entry. */
+/** Frequency: from `queries` to `queries + uncertain`. */
 export interface TopCount {
-  /** At least so many. */
   queries: number;
   perSecond: number;
-  /** At most so many more: earlier ones may have been forgotten. */
+  /** Earlier ones may have been forgotten. */
   uncertain: number;
 }
 
-/** A query that waited long. */
+/** A long wait. */
 export interface TopSlow {
   name: string;
   type: string;
   waitedMs: number;
-  /** Address of the client. */
   client: string;
-  /** Who is behind it, or null. */
   clientName: string | null;
   rcode: string;
   source: string;
-  /** Label of the server, or "". */
+  /** Label, or "". */
   upstream: string;
 }

@@ -14,13 +14,12 @@ import {
 } from "./top_snapshot.ts";
 import { minuteStart, ratesBetween, sourceTotals, sumTallies, type Totals } from "./totals.ts";
 
-/** Viewers share answers that are not older: the data planes do the same work for one and many. */
+/** Viewers share answers up to this age. */
 const SHARED_MS = 400;
-/** Rates are those since totals of this age. */
+/** Age of the totals that rates start from. */
 const RATE_MS = { min: 900, max: 10_000 } as const;
 const MAX_HISTORY = 32;
 
-/** State of a cache. */
 interface CacheState {
   zones: string[];
   success: { entries: number; capacity: number };
@@ -29,18 +28,17 @@ interface CacheState {
   capacityBytes: number | null;
 }
 
-/** State of an upstream. */
 interface UpstreamState {
   to: string;
   state: string;
   rttMs: number | null;
   replies: number;
   failures: number;
-  /** "up" or "down": set by hand. */
+  /** Set by hand. */
   forced?: string | null;
 }
 
-/** Part of the status that a snapshot shows. */
+/** Part of the status in a snapshot. */
 export interface TopStatus {
   version: string;
   pid: number;
@@ -51,7 +49,7 @@ export interface TopStatus {
   }[];
 }
 
-/** Makes snapshots of what nodens does. */
+/** Makes snapshots. */
 export class TopSource {
   readonly #planes: readonly ObservedPlane[];
   readonly #status: () => Promise<TopStatus>;
@@ -149,7 +147,7 @@ export class TopSource {
     };
   }
 
-  /** The newest totals that are old enough. */
+  /** Newest totals that are old enough. */
   #recent(nowMs: number): Totals | null {
     return this.#history.findLast(({ atMs }) =>
       nowMs - atMs >= RATE_MS.min && nowMs - atMs <= RATE_MS.max
@@ -168,7 +166,7 @@ function nothing(atMs: number): Totals {
   return { atMs, sources: none, rcodes: null, replies: none, failures: none };
 }
 
-/** The same server may be in several blocks. */
+/** Servers may be in several blocks. */
 function upstreamsOf({ blocks }: TopStatus): UpstreamState[] {
   const all = blocks.flatMap(({ forwards }) => forwards.flatMap(({ upstreams }) => upstreams));
   return [...new Map(all.map((state) => [state.to, state])).values()];

@@ -3,24 +3,23 @@ import type { Tally, TallyReply } from "../../engine/observe/requests.ts";
 import type { ObservedPlane } from "./plane.ts";
 import type { TopRates } from "./top_snapshot.ts";
 
-/** Counts of all data planes at a time. */
+/** Counts of all data planes. */
 export interface Totals {
   /** Monotonic. */
   atMs: number;
   sources: ReadonlyMap<string, number>;
-  /** Null if the data planes observe nothing. */
+  /** Null if nothing is observed. */
   rcodes: readonly number[] | null;
-  /** Replies and failures of servers, by their label. */
+  /** Replies and failures by server label. */
   replies: ReadonlyMap<string, number>;
   failures: ReadonlyMap<string, number>;
 }
 
 const ANSWERS = "nodens_answers_total";
-/** Sources that a cache has. */
 const HITS = ["cache", "stale"];
 const UPSTREAM = "upstream";
 
-/** Answers by source, from shared memory: also of a data plane that does not answer. */
+/** Answers by source, from shared memory. */
 export function sourceTotals(planes: readonly ObservedPlane[]): Map<string, number> {
   const sums = new Map<string, number>();
   for (const { places, values } of planes) {
@@ -33,7 +32,7 @@ export function sourceTotals(planes: readonly ObservedPlane[]): Map<string, numb
   return sums;
 }
 
-/** Sums of what the data planes have counted. */
+/** Sums the data planes' counts. */
 export function sumTallies(tallies: readonly Tally[]): Tally {
   const sum: Tally = { rcodes: [], immediate: 0, waited: [], sources: {} };
   for (const { rcodes, immediate, waited, sources } of tallies) {
@@ -47,7 +46,7 @@ export function sumTallies(tallies: readonly Tally[]): Tally {
   return sum;
 }
 
-/** What the totals were when the last whole minute began; null if nobody knows. */
+/** Totals when the last whole minute began, or null. */
 export function minuteStart(replies: readonly TallyReply[], nowMs: number): Totals | null {
   if (replies.length === 0) return null;
   const { sources, rcodes } = sumTallies(replies.map(({ before }) => before));

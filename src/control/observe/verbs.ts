@@ -10,7 +10,6 @@ import { DEFAULT_TOP, TOP_LISTS, TOP_SPANS, type TopQuery } from "./top_snapshot
 import type { TopSource } from "./top_source.ts";
 import { watch } from "./watch.ts";
 
-/** Entries of a list. */
 const MAX_ENTRIES = 100;
 const MAX_SLOW_MS = 60_000;
 const MAX_SAMPLE = 1_000_000;
@@ -42,7 +41,7 @@ export function observeVerbs({ planes, top, nameClient = () => null, clock = sys
   ];
 }
 
-/** Reads the parameters of `top`. Throws `VerbError`. */
+/** Reads parameters of `top`. Throws `VerbError`. */
 export function readTopQuery(parameters: Parameters): TopQuery {
   const by = parameters.get("by");
   return {
@@ -52,7 +51,7 @@ export function readTopQuery(parameters: Parameters): TopQuery {
   };
 }
 
-/** Reads the parameters of `watch`. Throws `VerbError`. */
+/** Reads parameters of `watch`. Throws `VerbError`. */
 export function readFilter(parameters: Parameters): WatchFilter {
   return {
     client: readNetwork(parameters.get("client")),
@@ -108,7 +107,7 @@ function readNetwork(text: string | undefined): WatchFilter["client"] {
 
 function readZone(text: string | undefined): string | null {
   if (text === undefined) return null;
-  // Other characters may take more octets in lower case.
+  // Lower case may take more octets.
   const name = text.toLowerCase();
   try {
     parseName(name);

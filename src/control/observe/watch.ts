@@ -14,44 +14,40 @@ import { askPlanes, type ObservedPlane, present, printable } from "./plane.ts";
 /** Between collections. */
 const COLLECT_MS = 150;
 
-/** A query that has ended, as `watch` shows it. */
+/** Finished query, as `watch` shows it. */
 export interface WatchLine {
   /** ISO 8601. */
   time: string;
   client: string;
-  /** Who is behind the address, or null. */
   clientName: string | null;
   transport: "udp" | "tcp";
-  /** In presentation format. */
   name: string;
   type: string;
-  /** "none": no answer was sent. */
+  /** "none": no answer. */
   rcode: string;
-  /** Records in the answer. */
   answers: number;
-  /** First address among them, or "". */
+  /** First one, or "". */
   address: string;
-  /** Of the first record; null without one. */
+  /** Of the first record, or null. */
   ttl: number | null;
-  /** "cache", "stale", "upstream", a plugin's name, or "nodens"; "" without an answer. */
+  /** As in `TopRates`; "" without an answer. */
   source: string;
-  /** Label of the server that the answer is from, or "". */
+  /** Server label, or "". */
   upstream: string;
   waitedMs: number;
-  /** Why it failed, or "". */
   reason: string;
 }
 
-/** Lines that a watcher has not got; null: an unknown number. */
+/** Lines missed; null: unknown number. */
 export interface LostLines {
   lost: number | null;
 }
 
-/** Refuses a request for what is not observed. */
+/** Refusal if nothing is observed. */
 export const NOT_OBSERVED =
   "this nodens observes no queries: it was started with -top off (start it without that)";
 
-/** Begins to watch queries; throws `VerbError`. The stream ends when `gone` is aborted. */
+/** Watches queries until `gone` is aborted. Throws `VerbError`. */
 export async function watch(
   filter: WatchFilter,
   { planes, clock, gone, nameClient }: {
@@ -81,7 +77,7 @@ export async function watch(
         for (const line of found.sort((a, b) => a.timeMs - b.timeMs)) yield shown(line, nameClient);
         const lost = replies.reduce((sum, reply) => sum + reply.lost, 0);
         if (lost > 0) yield { lost };
-        // After a restart, or when the reader was too slow to collect in time.
+        // After a restart, or a slow reader.
         if (replies.some((reply) => reply.begun)) yield { lost: null };
         if (!replies.some(({ more }) => more)) await clock.sleep(COLLECT_MS);
       }

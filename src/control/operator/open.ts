@@ -9,22 +9,22 @@ import { verbTargets } from "./operator.ts";
 import { type ProcessControl, processVerbs } from "./own_verbs.ts";
 import { ControlSocket } from "./socket.ts";
 
-/** Options of `openControl`. */
+/** `openControl` options. */
 export interface ControlOptions {
-  /** The first that can be opened is used. */
+  /** The first usable one is used. */
   paths: readonly string[];
-  /** Whether somebody named the path. */
+  /** Set explicitly. */
   wanted: boolean;
   server: Server;
   process: ProcessControl;
   log: (level: LogLevel, line: string) => void;
   ffi: boolean;
-  /** The other process at these addresses is going to end. */
+  /** The other process will end. */
   succeeds: boolean;
   clock?: Clock;
 }
 
-/** Opens the control socket; null, and a log line, if that is not possible. */
+/** Opens the control socket, or logs why not. */
 export async function openControl(
   { paths, wanted, server, process, log, ffi, succeeds, clock = systemClock }: ControlOptions,
 ): Promise<ControlSocket | null> {
@@ -35,7 +35,7 @@ export async function openControl(
     if (wanted) log("warning", fault);
     return null;
   }
-  // Own scheduler: crowds at other endpoints must not keep operators waiting.
+  // Own scheduler: other endpoints must not delay operators.
   const context = { ...http, scheduler: makeScheduler(http.limits, clock) };
   const { planes, nameClient } = server;
   const observing = observeVerbs({ planes, top: () => server.top(), nameClient, clock });
@@ -51,7 +51,7 @@ export async function openControl(
       const libc = ffi ? openLibc() : null;
       return await ControlSocket.open(path, { context, libc, targets, succeeds });
     } catch (error) {
-      // Whatever it is, queries are answered.
+      // Queries must still be answered.
       faults.push((error as Error).message);
     }
   }
@@ -59,7 +59,6 @@ export async function openControl(
   return null;
 }
 
-/** Under Deno's permissions; the executable has them. */
 function mayWrite(): boolean {
   return Deno.permissions.querySync({ name: "write" }).state === "granted";
 }

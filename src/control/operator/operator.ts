@@ -6,9 +6,9 @@ import type { HttpTarget } from "../endpoints/http/address.ts";
 import type { HttpConnection } from "../endpoints/http/connection.ts";
 import type { HttpReply, HttpRequest, HttpStream } from "../endpoints/http/message.ts";
 
-/** Of lines in a write. */
+/** Lines per write. */
 const MAX_JOINED = 16_384;
-/** Of log lines: values of parameters come from outside. */
+/** Values of parameters come from outside. */
 const MAX_LOGGED = 200;
 
 /** Environment of verbs. */
@@ -17,7 +17,7 @@ export interface OperatorServices {
   log: (level: LogLevel, line: string) => void;
 }
 
-/** Makes a path of the control socket from each verb. */
+/** Makes a control socket path from each verb. */
 export function verbTargets(
   verbs: readonly Verb[],
   services: OperatorServices,
@@ -86,7 +86,7 @@ function streamReply(values: AsyncIterable<object>): HttpStream {
   return { status: 200, headers, chunks: lines(withReason(values)) };
 }
 
-/** The status has been sent: a stream that cannot go on tells why in its last line. */
+/** The status has been sent: a failing stream ends with its reason. */
 async function* withReason(values: AsyncIterable<object>): AsyncGenerator<object> {
   try {
     yield* values;
@@ -96,7 +96,7 @@ async function* withReason(values: AsyncIterable<object>): AsyncGenerator<object
   }
 }
 
-/** Joins lines that are ready, as a write costs more than a line. */
+/** Joins ready lines: writes are costly. */
 async function* lines(values: AsyncIterable<object>): AsyncGenerator<string> {
   const iterator = values[Symbol.asyncIterator]();
   let next = iterator.next();

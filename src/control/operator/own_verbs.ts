@@ -3,24 +3,23 @@ import { parseDuration } from "../../corefile/values.ts";
 import { type Verb, VerbError } from "../../plugins/verbs.ts";
 import type { ReloadStatus, Status } from "../endpoints/status.ts";
 
-/** What the serving command lets operators do. */
+/** Process control for operators. */
 export interface ProcessControl {
   status(): Promise<Status>;
   reload(why: string): Promise<unknown>;
-  /** Outcome of the last reload. */
   lastReload(): ReloadStatus | null;
-  /** Null: as the Corefile says. */
+  /** Null: as configured. */
   setDebug(debug: boolean | null): void;
   stop(why: string): void;
 }
 
 const WHY = "control socket";
-/** Timers hold 24 days; nobody wants debug lines for that long. */
+/** Timers hold at most 24 days. */
 const MAX_FOR_MS = 24 * 3_600_000;
-/** After the answer of `stop` has been written. */
+/** After the answer of `stop`. */
 const STOP_MS = 50;
 
-/** Verbs that concern the whole process. */
+/** Verbs about the process. */
 export function processVerbs(control: ProcessControl, clock: Clock = systemClock): Verb[] {
   let cancel: Cancel = () => {};
   return [

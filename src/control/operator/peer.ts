@@ -7,31 +7,29 @@ const NAME_SIZE = 110;
 const PATH_AT = 2;
 /** `struct ucred`: pid, uid, gid. */
 const CREDENTIALS = { WORDS: 3, PID: 0, UID: 1 } as const;
-/** Free descriptors in a row after which no more are open: the kernel gives the lowest free one. */
+/** Free descriptors in a row that mean no more are open: the kernel gives the lowest. */
 const MAX_GAP = 1024;
-/** Remembered cookies; then only those of open sockets are. */
+/** Above it, only cookies of open sockets are kept. */
 const MAX_KNOWN = 1024;
 
 /**
- * Tells who has connected to a Unix socket (SO_PEERCRED of unix(7)). The runtime does not tell a
- * connection's descriptor: it is the one with the socket's path that was not there before. `next`
- * must be called after each accept.
+ * Identifies Unix socket clients (SO_PEERCRED of unix(7)). The runtime hides descriptors: the
+ * connection's is new, with the socket's path. Call `next` after each accept.
  */
 export class PeerFinder {
   readonly #libc: Libc;
   readonly #path: Uint8Array;
-  /** Cookies of sockets, which the kernel never uses twice. Some may be behind a gap for a while. */
+  /** Socket cookies, never reused. */
   #known = new Set<bigint>();
   readonly #name = new Uint8Array(NAME_SIZE);
   readonly #size = new Uint32Array(1);
 
-  /** @param path - that the socket was bound to */
   constructor(libc: Libc, path: string) {
     this.#libc = libc;
     this.#path = new TextEncoder().encode(path);
   }
 
-  /** Peer of the connection accepted last; null if unknown, or if it may be one of several. */
+  /** Peer of the last connection; null if unknown or ambiguous. */
   next(): Peer | null {
     const open = new Set<bigint>();
     const peers: (Peer | null)[] = [];
@@ -48,7 +46,7 @@ export class PeerFinder {
     return peers.length === 1 ? peers[0]! : null;
   }
 
-  /** Reads the address of a socket; null if it is not one. */
+  /** Null for other descriptors. */
   #readName(fd: number): number | null {
     const size = this.#size;
     size[0] = NAME_SIZE;
@@ -59,7 +57,7 @@ export class PeerFinder {
   #isOurs(): boolean {
     const path = this.#path;
     const end = PATH_AT + path.length;
-    // Of a socket without a name, only the family is written.
+    // Unnamed: only the family is written.
     return this.#size[0] === end + 1 && this.#name[end] === 0 &&
       path.every((octet, i) => this.#name[PATH_AT + i] === octet);
   }

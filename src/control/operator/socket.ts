@@ -4,25 +4,24 @@ import { HttpAddressServer, type HttpTarget } from "../endpoints/http/address.ts
 import type { HttpContext, Peer } from "../endpoints/http/connection.ts";
 import { PeerFinder } from "./peer.ts";
 
-/** Octets of `sun_path` that are left for a name (unix(7)). */
+/** For a name in `sun_path` (unix(7)). */
 const MAX_PATH = 107;
 const CONNECTIONS = 16;
 /** Only the owner may connect. */
 const UMASK = 0o177;
 /** Only owners may replace their files. */
 const STICKY = 0o1000;
-/** Folders whose mode nobody else counts on. */
+/** Folders with a mode of our choice. */
 const OWN_FOLDER = /\/nodens(-[0-9]+)?$/;
 
-/** A socket that cannot be opened: place and remedy. */
+/** Names place and remedy. */
 export class SocketError extends Error {}
 
-/** The Unix socket that operators ask. */
+/** Unix socket for operators. */
 export class ControlSocket {
   readonly #path: string;
   readonly #bound: string;
   readonly #server: HttpAddressServer;
-  /** To remove only the own file. */
   readonly #inode: number | null;
 
   private constructor(path: string, bound: string, server: HttpAddressServer) {
@@ -33,14 +32,14 @@ export class ControlSocket {
   }
 
   /**
-   * Serves at `path`. A file left by a crash is replaced, and the socket of another process only if
-   * `succeeds`. Throws `SocketError`.
+   * Serves at `path`. Replaces a crashed process's file; a running one's only if `succeeds`. Throws
+   * `SocketError`.
    */
   static async open(
     path: string,
     { context, libc, targets, succeeds }: {
       context: HttpContext;
-      /** Null without FFI: then only the file's mode keeps others out. */
+      /** Null without FFI: only the file's mode protects. */
       libc: Libc | null;
       targets: ReadonlyMap<string, HttpTarget>;
       succeeds: boolean;
@@ -64,11 +63,10 @@ export class ControlSocket {
     return new ControlSocket(path, bound, server);
   }
 
-  /** Answers requests in flight, ends streams, and removes the file. */
+  /** Answers requests in flight, ends streams, removes the file. */
   async close(): Promise<void> {
     const stopped = this.#server.stop();
     try {
-      // A successor may have replaced it.
       if (Deno.lstatSync(this.#path).ino === this.#inode) Deno.removeSync(this.#path);
     } catch {
       // Already removed.
@@ -80,7 +78,7 @@ export class ControlSocket {
 
 const UNKNOWN: Peer = { uid: -1, pid: -1 };
 
-/** The mode of the file already keeps others out, if the file system heeds it. */
+/** The file's mode already protects, on most file systems. */
 function admitted(peer: Peer | null): Peer | null {
   return peer !== null && (peer.uid === 0 || peer.uid === Deno.uid()) ? peer : null;
 }
@@ -94,7 +92,7 @@ async function isServed(path: string): Promise<boolean> {
   }
 }
 
-/** Binds beside the path and moves the socket there, so that it is never missing or unguarded. */
+/** Binds beside the path, then moves the socket: it is never missing or unguarded. */
 function listen(path: string, bound: string): Deno.UnixListener {
   let listener: Deno.UnixListener | null = null;
   try {
@@ -118,7 +116,7 @@ function listen(path: string, bound: string): Deno.UnixListener {
   }
 }
 
-/** Others could replace the socket in a folder that they may write to. */
+/** Writers to a folder could replace the socket. */
 function makeFolder(folder: string): void {
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -130,7 +128,7 @@ function makeFolder(folder: string): void {
   if (fault !== null) throw new SocketError(`"${folder}" is not a safe folder: ${fault}`);
 }
 
-/** Kubernetes lets everybody write to an emptyDir, which the manifests have there. */
+/** An emptyDir of Kubernetes is writable for everybody. */
 function makeSticky(folder: string): void {
   const { uid, mode, isDirectory } = Deno.lstatSync(folder);
   if (!isDirectory || uid !== Deno.uid() || mode === null || (mode & 0o022) === 0) return;

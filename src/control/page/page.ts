@@ -8,35 +8,33 @@ import { pageDocument } from "./document/document.ts";
 import { type CorefileText, corefileView, pageView } from "./view.ts";
 import { MAX_VIEWERS, type Shown, Viewers } from "./viewers.ts";
 
-/** Who sees names, clients and the Corefile: root and the own user, or all users of this host. */
+/** Viewers of names, clients and Corefile: root and own user, or all local users. */
 export type PageAudience = "own" | "local";
 
-/** All users that a user namespace does not have (user_namespaces(7)). */
+/** Stands for users outside a user namespace (user_namespaces(7)). */
 const OVERFLOW_USER = 65_534;
 
-/** What the page shows. */
+/** Content of the page. */
 export interface PageFacts {
   snapshot: () => Promise<TopSnapshot>;
-  /** Outcome of the last reload. */
   reload: () => ReloadStatus | null;
-  /** Null if unknown. */
   corefile: () => CorefileText | null;
 }
 
-/** Options of a `Page`. */
+/** `Page` options. */
 export interface PageOptions extends PageFacts {
   audience: PageAudience;
   clock: Clock;
-  /** Whether the kernel may be asked who is at the other end of a connection. */
+  /** Whether the kernel can identify clients. */
   ffi: boolean;
   onFailure: (error: unknown) => void;
 }
 
-/** The operator's page and the stream that feeds it. */
+/** Operator's page and its stream. */
 export class Page {
   readonly #options: PageOptions;
   readonly #trusted: Viewers;
-  /** Counted apart: others must not keep the owner out. */
+  /** Counted apart, so that others cannot exclude the owner. */
   readonly #others: Viewers;
   #document: Promise<HttpReply> | null = null;
 
@@ -80,7 +78,7 @@ export class Page {
   }
 }
 
-/** Whether it is root or the own user. Who runs as nobody cannot tell it from users unknown here. */
+/** Whether it is root or the own user. 65534 may also be a user unknown here. */
 export function mayTrust(user: number | null, own: number | null): boolean {
   return user !== null && (user === 0 || (user === own && user !== OVERFLOW_USER));
 }

@@ -2,27 +2,26 @@ import { hideFaults, type ReloadStatus } from "../endpoints/status.ts";
 import type { TopSnapshot } from "../observe/top_snapshot.ts";
 import { visibleLines, visibleTexts } from "./visible.ts";
 
-/** Zones of a cache, servers and faults that the page shows; a Corefile may have thousands. */
+/** Rows shown; a Corefile may have thousands. */
 const MAX_ROWS = 50;
-/** Longer Corefiles are shown in part. */
 const MAX_COREFILE = 65_536;
 
 /** The Corefile in force. */
 export interface CorefileText {
-  /** Path, or what it was made of. */
+  /** Path, or its sources. */
   file: string;
   text: string;
 }
 
-/** What the page shows each second. */
+/** Content of each second. */
 export interface PageView {
   top: TopSnapshot;
   reload: ReloadStatus | null;
-  /** Names, clients and configuration are left out. */
+  /** Without names, clients and configuration. */
   withheld: boolean;
 }
 
-/** Makes a view; `trusted`: for root and the own user, who may see everything. */
+/** Makes a view; `trusted`: root and the own user. */
 export function pageView(
   snapshot: TopSnapshot,
   { reload, trusted }: { reload: ReloadStatus | null; trusted: boolean },
@@ -42,7 +41,7 @@ export function pageView(
   });
 }
 
-/** The Corefile as it is shown. */
+/** Corefile for display. */
 export function corefileView({ file, text }: CorefileText): CorefileText {
   const cut = text.length <= MAX_COREFILE
     ? text

@@ -1,33 +1,30 @@
 import type { Cancel, Clock } from "../../base/clock.ts";
 
-/** Time between two views. */
 const EVERY_MS = 1000;
-/** Pages that may be open; each costs a connection and some kilobytes a second. */
+/** Each costs a connection and some kilobytes a second. */
 export const MAX_VIEWERS = 8;
-/** For the browser: pause until it connects again. */
+/** Browser's pause before reconnecting. */
 const RETRY_MS = 1000;
 
-/** An event of a stream (HTML Living Standard, server-sent events). */
+/** Server-sent event (HTML Living Standard). */
 export interface StreamEvent {
   name: string;
-  /** One line of JSON. */
+  /** JSON. */
   data: string;
 }
 
-/** What all viewers are shown. */
+/** Shared by all viewers. */
 export interface Shown {
-  /** Sent each second. */
   view: StreamEvent;
-  /** Sent first, and when it has changed. */
+  /** Sent first, and after changes. */
   seldom: StreamEvent | null;
 }
 
-/** Viewers of one stream. What they see is made once for all, and only while somebody watches. */
+/** Viewers of one stream; made once for all, only while watched. */
 export class Viewers {
   readonly #make: () => Promise<Shown>;
   readonly #clock: Clock;
   readonly #onFailure: (error: unknown) => void;
-  /** What wakes each viewer. */
   readonly #waiting = new Map<symbol, () => void>();
   #shown: Shown | null = null;
   #madeMs = -Infinity;
@@ -49,10 +46,7 @@ export class Viewers {
     return this.#waiting.size;
   }
 
-  /**
-   * Stream for a viewer until `gone`; null if there are too many. Slow viewers miss views. Must be
-   * read, or `gone` must come.
-   */
+  /** Stream until `gone`, to be read; null if there are too many. Slow viewers miss views. */
   join(gone: AbortSignal): AsyncIterable<string> | null {
     if (this.#waiting.size >= MAX_VIEWERS || gone.aborted) return null;
     const viewer = Symbol();
@@ -64,7 +58,7 @@ export class Viewers {
 
   #begin(): void {
     this.#cancel = this.#clock.every(EVERY_MS, () => void this.#next());
-    // Coming and going in a row must not cost more than staying.
+    // Reconnecting must not cost more than staying.
     if (this.#clock.now() - this.#madeMs < EVERY_MS) return;
     this.#shown = null;
     void this.#next();
@@ -103,7 +97,6 @@ export class Viewers {
   }
 
   async #next(): Promise<void> {
-    // A data plane that hangs may answer later than the next second.
     if (this.#making) return;
     this.#making = true;
     this.#madeMs = this.#clock.now();

@@ -29,38 +29,38 @@ import { PlanePort } from "./plane_port.ts";
 const COUNTERS = 65536;
 const CONFIGURE_MS = 5000;
 const CHECK_PLAN_MS = 3000;
-/** Limit of `refill`; later deliveries reach the running thread. */
+/** Later deliveries reach the running thread. */
 const REFILL_MS = 10_000;
 const MAX_RESTARTS = 5;
 const RESTARTS_WITHIN_MS = 60_000;
 
-/** Options of a `DataPlane`. */
+/** `DataPlane` options. */
 export interface DataPlaneOptions {
   driver: DriverKind;
   inherited: InheritedSource | null;
   log: (level: LogLevel, line: string, fields?: LogFields, timeMs?: number) => void;
   logsFields: boolean;
-  /** Keeps what `top` and `watch` show. */
+  /** For `top` and `watch`. */
   observes: boolean;
-  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0 for none. */
+  /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0: none. */
   mark: number;
   files: FileShares;
   onDead: (why: string) => void;
   onHarm: (why: string) => void;
-  /** Buffers for the handlers of a replacement thread. */
+  /** Buffers for a replacement thread's handlers. */
   refill: (config: Config) => Promise<readonly Delivery[]>;
   shared: SharedArrayBuffer;
   tls: TlsThread;
   clock: Clock;
 }
 
-/** A configuration was rejected; the previous one stays active. */
+/** Rejected configuration; the previous one stays. */
 export class ChangeRefused extends Error {}
 
 /** A configuration with open sockets, ready for `commit`. */
 export type PreparedChange = ReturnType<DataPlane["prepare"]>;
 
-/** Handle of a data plane. Owns the sockets, so queries wait while a thread is replaced. */
+/** Data plane. Owns the sockets: queries wait while a thread is replaced. */
 export class DataPlane implements LaneUser {
   readonly values = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
   readonly places: CounterSeries[] = [];
@@ -73,7 +73,6 @@ export class DataPlane implements LaneUser {
   readonly #libc: Libc | null;
   readonly #sockets: ListenerSockets | null;
   readonly #watch: ThreadWatch;
-  /** Last delivery to each handler, for a replacement thread. */
   #deliveries = new Map<string, Delivery>();
   readonly #port: PlanePort;
   #worker: Worker | null = null;
@@ -142,7 +141,6 @@ export class DataPlane implements LaneUser {
       const fault = this.#watch.check();
       if (fault === null) return;
       this.#endWatch?.();
-      // A thread that never yields ends only with the process.
       this.#options.onDead(`the data plane ${fault}`);
     });
     return ready.promise;
@@ -180,7 +178,7 @@ export class DataPlane implements LaneUser {
     }
   }
 
-  /** Opens every socket, served at once by a running thread. Throws with the remedy. */
+  /** Opens sockets, served at once by a running thread. Throws with the remedy. */
   bind(index = 0): void {
     if (this.#sockets === null) return;
     this.#sockets.open(this.#config.listeners, index);
@@ -201,7 +199,7 @@ export class DataPlane implements LaneUser {
     this.#sockets?.discard(opened);
   }
 
-  /** Changes the configuration; handlers get `deliveries` first. Can throw `ChangeRefused`. */
+  /** Changes the configuration after `deliveries`. Can throw `ChangeRefused`. */
   async commit(
     { config, opened }: PreparedChange,
     deliveries: readonly Delivery[],
@@ -215,7 +213,6 @@ export class DataPlane implements LaneUser {
     try {
       done = await this.#port.request(request, CONFIGURE_MS, buffersOf(deliveries));
     } finally {
-      // A hanging thread ends with the process.
       this.#sockets?.close(closing);
     }
     if (typeof done === "string") {
@@ -227,7 +224,7 @@ export class DataPlane implements LaneUser {
     if (this.#debug !== null) this.setDebug(this.#debug);
   }
 
-  /** Diverts new queries; closes listening sockets once queued connections are accepted. */
+  /** Diverts new queries; closes listeners once queued connections are accepted. */
   async retire(limitMs: number): Promise<void> {
     this.#retired = true;
     await this.#port.request({ type: "retire" }, limitMs).catch(() => {});
@@ -238,13 +235,13 @@ export class DataPlane implements LaneUser {
     await this.#port.request({ type: "drain" }, limitMs).catch(() => {});
   }
 
-  /** Delivers data to a handler, also of replacement threads (buffers: from `refill`). */
+  /** Also for replacement threads (buffers: from `refill`). */
   deliver(delivery: Delivery): void {
     for (const [key, kept] of this.#repeatable([delivery])) this.#deliveries.set(key, kept);
     this.#port.send({ type: "deliver", ...delivery }, buffersOf([delivery]));
   }
 
-  /** Deliveries without buffers, by handler. */
+  /** Without buffers, by handler. */
   #repeatable(deliveries: readonly Delivery[]): Map<string, Delivery> {
     return new Map(
       deliveries
@@ -261,7 +258,7 @@ export class DataPlane implements LaneUser {
     return this.#port.request({ type: "ask", ...target }, limitMs);
   }
 
-  /** Tells what would become of a query. Rejects like `ask`; undefined if that throws. */
+  /** Predicts a query's outcome. Rejects like `ask`; undefined if that throws. */
   explain(request: ExplainRequest, limitMs: number): Promise<ExplainReply | undefined> {
     const reply = this.#port.request({ type: "explain", request }, limitMs);
     return reply as Promise<ExplainReply | undefined>;
@@ -273,12 +270,12 @@ export class DataPlane implements LaneUser {
     return reply as Promise<AskReply | null | undefined>;
   }
 
-  /** Asks for what has been observed. Rejects like `ask`. */
+  /** Rejects like `ask`. */
   observe(request: ObserveRequest, limitMs: number): Promise<unknown> {
     return this.#port.request({ type: "observe", request }, limitMs);
   }
 
-  /** Runs self-checks, also in replacement threads. Resolves after a round. */
+  /** Also in replacement threads. Resolves after a round. */
   check(plan: CheckPlan): Promise<ListFaults> {
     this.#checks = plan;
     return this.#port.request({ type: "check", plan }, CHECK_PLAN_MS) as Promise<ListFaults>;
@@ -299,31 +296,29 @@ export class DataPlane implements LaneUser {
     this.#sockets?.closeAll();
     this.#libc?.close(this.#port.wakeFd);
     const left = await this.#options.tls.leave(this);
-    // A thread may still write to it.
     if (left) this.#libc?.close(this.laneFd);
   }
 
-  /** Logs debug lines or not, whatever the configuration says; null: as it says. */
+  /** Null: as configured. */
   setDebug(debug: boolean | null): void {
     this.#debug = debug;
     this.#port.send({ type: "debug", debug: debug ?? this.#config.debug });
   }
 
-  /** Sets the names of clients (`buildClientTable`), also for replacement threads. */
+  /** Sets client names (`buildClientTable`), also for replacement threads. */
   nameClients(table: ArrayBuffer): void {
     this.#clients = table;
     const copy = copyBuffer(table);
     this.#port.send({ type: "clients", table: copy }, [copy]);
   }
 
-  /** Waits until `places` has all that was counted so far, at most `limitMs`. */
+  /** Waits until `places` is complete, at most `limitMs`. */
   async placesKnown(limitMs: number): Promise<void> {
     if (!this.#lacksPlaces) return;
     this.#placesKnown ??= Promise.withResolvers();
     await doneWithin(this.#placesKnown.promise, limitMs, this.#options.clock);
   }
 
-  /** The thread reports new series at the end of a turn. */
   get #lacksPlaces(): boolean {
     return this.places.length < this.values[COUNTER.SERIES]!;
   }
@@ -336,7 +331,7 @@ export class DataPlane implements LaneUser {
     return this.#watch.ageMs;
   }
 
-  /** Datagrams dropped for a full socket buffer, by listener. */
+  /** Datagrams dropped for full buffers, by listener. */
   *socketDrops(): Generator<{ server: string; drops: number }> {
     for (const { listener, drops } of this.#sockets?.drops() ?? []) {
       const { address, port } = this.#config.listeners[listener]!;

@@ -1,12 +1,12 @@
 import { copyBuffer, releaseBuffer } from "../../base/transfer.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 
-/** Buffers that deliveries transfer to another thread. */
+/** Transferable buffers of deliveries. */
 export function buffersOf(deliveries: readonly Delivery[]): ArrayBuffer[] {
   return deliveries.flatMap(({ data }) => data instanceof ArrayBuffer ? [data] : []);
 }
 
-/** Deliveries for `count` data planes: the last gets the buffers. */
+/** For `count` data planes: the last gets the buffers. */
 export function deliveriesForEach(deliveries: readonly Delivery[], count: number): Delivery[][] {
   return Array.from({ length: count }, (_, plane) =>
     deliveries.map((delivery) => {
@@ -16,12 +16,12 @@ export function deliveriesForEach(deliveries: readonly Delivery[], count: number
     }));
 }
 
-/** Key of a handler. */
+/** Identifies a handler. */
 export function handlerKey({ block, position }: Omit<Delivery, "data">): string {
   return `${block} ${position}`;
 }
 
-/** Passes deliveries on, except during a change, as handler positions differ. */
+/** Queues deliveries during a change, as handler positions differ. */
 export class DeliveryGate {
   readonly #planes: readonly { deliver(delivery: Delivery): void }[];
   #queue: Delivery[] | null = null;
@@ -39,19 +39,17 @@ export class DeliveryGate {
     this.#planes.forEach((plane, i) => plane.deliver(each[i]![0]!));
   }
 
-  /** A change begins: queues deliveries. */
   shut(): void {
     this.#queue ??= [];
   }
 
-  /** The change failed: delivers the queue. */
   open(): void {
     const queue = this.#queue ?? [];
     this.#queue = null;
     for (const delivery of queue) this.deliver(delivery);
   }
 
-  /** Drops the queue; stays shut. */
+  /** Stays shut. */
   drop(): void {
     buffersOf(this.#queue ?? []).forEach(releaseBuffer);
     this.#queue = [];

@@ -1,11 +1,11 @@
 let early: Worker | null = null;
 
-/** Loads a thread's modules while the Corefile is read: saves a third of the start on two CPUs. */
+/** Loads modules while the Corefile is read: saves a third of the start on two CPUs. */
 export function startWorkerEarly(): void {
   early ??= startWorker();
 }
 
-/** The thread started early, or a new one. */
+/** The early thread, or a new one. */
 export function dataPlaneWorker(): Worker {
   const worker = early ?? startWorker();
   early = null;

@@ -4,7 +4,7 @@ import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
 import { nextPause } from "../../io/check_plan.ts";
 import type { Libc } from "../../sys/libc.ts";
 
-/** Whether a nodens listener answers a marked query. Throws without NET_ADMIN. */
+/** Whether nodens answers marked queries. Throws without NET_ADMIN. */
 export async function askMarked(
   libc: Libc,
   target: QueryTarget,

@@ -10,10 +10,10 @@ import type { Delivery } from "../../plugins/companion.ts";
 import type { ProfileAction } from "../../sys/profiler.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 
-/** Driver: epoll through FFI, or the runtime's sockets. */
+/** epoll through FFI, or the runtime's sockets. */
 export type DriverKind = "linux" | "portable";
 
-/** First message to a data plane's thread. */
+/** A data plane's first message. */
 export interface StartMessage {
   driver: DriverKind;
   config: Config;
@@ -24,7 +24,6 @@ export interface StartMessage {
   port: MessagePort;
   counters: SharedArrayBuffer;
   logsFields: boolean;
-  /** Keeps what `top` and `watch` show. */
   observes: boolean;
   mark: number;
   files: FileShares;
@@ -32,36 +31,35 @@ export interface StartMessage {
   places: CounterSeries[];
   deliveries: Delivery[];
   checks: CheckPlan | null;
-  /** Names of clients (`ClientTable`). */
+  /** `ClientTable`. */
   clients: ArrayBuffer | null;
 }
 
-/** Request to a data plane, answered by `answered` with its id. */
+/** Request, answered by `answered` with its id. */
 export type PlaneRequest =
-  /** Answer: true, or the reason for refusal. */
+  /** Answer: true, or the refusal. */
   | {
     type: "configure";
     config: Config;
     deliveries: readonly Delivery[];
     opened: readonly BoundSocket[];
-    /** Closed once their queued queries are answered. */
     closing: readonly BoundSocket[];
   }
   | { type: "retire" }
-  /** Answered once all queries are answered and client streams closed. */
+  /** Answered once queries are answered and client streams closed. */
   | { type: "drain" }
   | { type: "ask"; block: number; position: number; request: unknown }
   /** Answer: an `ExplainReply`. */
   | { type: "explain"; request: ExplainRequest }
   /** Answer: an `AskReply`, or null. */
   | { type: "query"; request: ExplainRequest }
-  /** Answered with null unless queries are observed. */
+  /** Null unless queries are observed. */
   | { type: "observe"; request: ObserveRequest }
   | { type: "check"; plan: CheckPlan }
   /** Answer: a `ProfileResult`. */
   | { type: "profile"; action: ProfileAction };
 
-/** Message from the control plane to a running data plane. */
+/** Message to a running data plane. */
 export type ControlMessage =
   | PlaneRequest & { id: number }
   | { type: "deliver" } & Delivery
@@ -72,7 +70,7 @@ export type ControlMessage =
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };
 
-/** A change of the configuration. */
+/** Change of configuration. */
 export type Configure = ControlMessage & { type: "configure" };
 
 /** One log line. */
@@ -82,7 +80,7 @@ export interface LogEntry {
   fields?: LogFields | undefined;
 }
 
-/** Message from a data plane to the control plane. */
+/** Message to the control plane. */
 export type DataPlaneMessage =
   | { type: "ready" }
   | { type: "places"; places: CounterSeries[] }

@@ -16,7 +16,7 @@ export interface ListEntry {
   readonly target: ProbeTarget;
 }
 
-/** Self-checks by the first data plane (`SelfCheck`). Reading verdicts never waits. */
+/** Self-checks by the first data plane (`SelfCheck`). */
 export class SelfChecks {
   readonly #planes: readonly DataPlane[];
   #listeners: readonly ProbeTarget[] = [];
@@ -24,7 +24,6 @@ export class SelfChecks {
   #watchdog: Watchdog | null = null;
   #verdicts: Float64Array = new Float64Array(VERDICTS.FIRST_TARGET);
   #known = 0;
-  /** Entries of the last plan. */
   #planned: readonly ListEntry[] = [];
 
   constructor(planes: readonly DataPlane[]) {
@@ -41,7 +40,7 @@ export class SelfChecks {
     await this.#update();
   }
 
-  /** Renews entries; resolves after a round with the faults. `leave`: do not remove others. */
+  /** Renews entries; resolves with a round's faults. `leave`: do not remove others. */
   keepEntries(entries: readonly ListEntry[], { leave = false } = {}): Promise<ListFaults> {
     this.#entries = entries;
     return this.#update(leave);
@@ -52,7 +51,6 @@ export class SelfChecks {
     await this.#update();
   }
 
-  /** Outcome of the last round. */
   get verdicts(): { rounds: number; durationMs: number; silent: ProbeTarget | null } {
     const values = this.#verdicts;
     const silent = this.#listeners.find((_, i) =>
@@ -65,10 +63,7 @@ export class SelfChecks {
     };
   }
 
-  /**
-   * Entries and the age of each as its rules see it; Infinity if it was never renewed. A hung data
-   * plane renews nothing.
-   */
+  /** Age of each entry as its rules see it; Infinity if never renewed. */
   get entryAges(): { entry: ListEntry; ageMs: number }[] {
     const sinceMs = this.#planes[0]!.heartbeatAgeMs;
     return this.#planned.map((entry, i) => {
@@ -78,13 +73,12 @@ export class SelfChecks {
     });
   }
 
-  /** When each entry of the plan was renewed. */
   get #renewedMs(): Float64Array {
     return this.#verdicts.subarray(this.#verdicts.length - this.#planned.length);
   }
 
   #update(leaveEntries = false): Promise<ListFaults> {
-    // Listeners first, so verdicts have their indexes.
+    // Listeners first: verdicts have their indexes.
     const targets = new Map(this.#listeners.map((target) => [keyOf(target), target]));
     this.#listeners = [...targets.values()];
     for (const { target } of this.#entries) targets.set(keyOf(target), target);

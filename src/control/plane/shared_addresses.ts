@@ -9,21 +9,21 @@ import { type Libc, openLibc } from "../../sys/libc.ts";
 import { cookieOf } from "../../sys/netlink/sock_diag.ts";
 import { hostPort } from "../../sys/sockaddr.ts";
 
-/** A client repeats after one second (RFC 6298), plus the round trip. */
+/** Clients repeat after one second (RFC 6298), plus the round trip. */
 const HANDSHAKES_MS = 1500;
 const POLL_MS = 20;
 const MAX_NAMED = 3;
 
 type Log = (level: LogLevel, line: string) => void;
 
-/** First few addresses: `127.0.0.1:53, [::1]:53`. */
+/** First few: `127.0.0.1:53, [::1]:53`. */
 export function neighboursText(neighbours: readonly Neighbour[]): string {
   const texts = [...new Set(neighbours.map(({ target }) => hostPort(target)))];
   const more = texts.length > MAX_NAMED ? ` and ${texts.length - MAX_NAMED} more` : "";
   return `${texts.slice(0, MAX_NAMED).join(", ")}${more}`;
 }
 
-/** This process's addresses, and the same user's processes that share them (sock_diag). */
+/** Own addresses, and the user's processes that share them (sock_diag). */
 export class SharedAddresses {
   readonly #libc: Libc = openLibc();
   readonly #log: Log;
@@ -61,11 +61,11 @@ export class SharedAddresses {
     return this.#ask(() => findNeighbours(this.#addresses, this.#own), []);
   }
 
-  /** Diverts new connections; resolves without handshakes in progress, so closing resets none. */
+  /** Diverts connections; resolves without handshakes in progress, so closing resets none. */
   async divertConnections(sockets: readonly BoundSocket[]): Promise<void> {
     const neighbours = this.neighbours();
     const groups = Map.groupBy(
-      // Handed-over sockets go to the next process.
+      // The next process gets handed-over sockets.
       sockets.filter(({ kind, inherited }) => kind === "tcp" && inherited === undefined),
       (socket) => hostPort(placeOf(this.#libc, socket).target),
     );
@@ -92,7 +92,7 @@ export class SharedAddresses {
     return this.#ask(() => listHandshakes(this.#addresses), new Set());
   }
 
-  /** On failure, warns once and returns `unknown`. */
+  /** Warns once of failure. */
   #ask<T>(question: () => T, unknown: T): T {
     try {
       return question();

@@ -1,4 +1,4 @@
-/** The data plane's thread. Its loop blocks; an eventfd interrupts it for messages. */
+/** The data plane's thread. An eventfd interrupts its blocking loop. */
 import { releaseBuffer } from "../../base/transfer.ts";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
@@ -36,7 +36,7 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
-  // Awaited only if necessary, for a fast start.
+  // Not awaited needlessly: start fast.
   if (!usesPatterns(data.config)) new DataPlaneThread(data).start();
   else loadPatterns().then(() => new DataPlaneThread(data).start());
 };
@@ -55,7 +55,7 @@ class DataPlaneThread {
   #queries = 0;
   #running = true;
   #failing = false;
-  /** Sent after a turn, so queries precede requests. */
+  /** Sent after a turn: queries precede requests. */
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
   #profile: ProfileResult | null = null;
@@ -151,7 +151,7 @@ class DataPlaneThread {
       random: randomNumbers(),
       handlers: handlersWith({
         shared,
-        // Queued with the answers to follow the log line.
+        // Follows the log line.
         onHarm: (why) => this.#answers.push({ type: "harm", why }),
       }),
       log: this.#log.log,
@@ -348,14 +348,13 @@ class DataPlaneThread {
   }
 }
 
-/** Only for operators. */
 async function loadExplain() {
   const { explainQuery } = await import("../../engine/explain/explain.ts");
   const { askQuery } = await import("../../engine/explain/ask.ts");
   return { explainQuery, askQuery };
 }
 
-/** Returns a function that waits for the next message. */
+/** Returns a message reader. */
 function messagesOf(port: MessagePort): () => Promise<PostedMessage> {
   const messages: PostedMessage[] = [];
   let wake = () => {};

@@ -3,10 +3,10 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { exceptionText } from "../exceptions.ts";
 import type { DataPlaneMessage, LogEntry } from "./messages.ts";
 
-/** In transit; further lines are dropped and counted. */
+/** Further lines are dropped and counted. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
-/** The data plane's log: one message per turn of the loop. */
+/** Log with one message per turn. */
 export class WorkerLog {
   debug: boolean;
   readonly #values: Float64Array;
@@ -38,7 +38,6 @@ export class WorkerLog {
   }
 
   flush(last = false): void {
-    // Once half the room is free.
     if (this.#dropped > 0 && (last || this.#unreceived() <= MAX_LOG_BYTES / 2)) {
       const line = `${this.#dropped} log lines were dropped: the control plane is too slow`;
       this.#lines.push({ level: "warning", line });

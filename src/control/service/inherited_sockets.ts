@@ -13,7 +13,7 @@ type Log = (level: LogLevel, line: string) => void;
 /** Hidden from child processes. */
 const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 
-/** Inherited sockets, and how many data planes they allow; the portable driver warns instead. */
+/** Inherited sockets and their data plane limit; the portable driver warns instead. */
 export function inheritSockets(
   { listeners }: { listeners: readonly ListenerConfig[] },
   { driver, workers, log }: { driver: DriverKind; workers: number; log: Log },
@@ -46,7 +46,7 @@ function readDescriptors(log: Log): HandedDescriptor[] {
   }
 }
 
-/** Sockets of socket activation, kept for listeners that return. */
+/** Socket activation's sockets, kept for returning listeners. */
 export class InheritedSockets {
   readonly #libc: Libc;
   readonly #log: Log;
@@ -71,7 +71,7 @@ export class InheritedSockets {
     }
   }
 
-  /** Closes sockets without a listener; returns how many of `planes` can run without sharing. */
+  /** Closes unused ones; returns how many of `planes` can run without sharing. */
   assign(listeners: readonly ListenerConfig[], planes: number): number {
     const places = listeners.flatMap((listener) => addressesToBind(this.#libc, listener));
     const byPlace = Map.groupBy(
@@ -87,7 +87,7 @@ export class InheritedSockets {
     this.#sockets = [...byPlace.values()].flat();
     this.#planes = planes;
     for (const sockets of byPlace.values()) {
-      // Without SO_REUSEPORT the last bound socket gets everything.
+      // Otherwise the last bound one gets everything.
       const usable = sockets.every(({ reusePort }) => reusePort) ? sockets.length : 1;
       if (usable >= this.#planes) continue;
       this.#planes = usable;

@@ -9,10 +9,10 @@ const MAX_DESCRIPTORS = 1024;
 const MAX_WATCHDOG_USEC = 86_400_000_000;
 const MAX_STATUS = 1000;
 
-/** A descriptor that was handed over. */
+/** Handed-over descriptor. */
 export type HandedDescriptor = ReturnType<typeof handedDescriptors>[number];
 
-/** Descriptors for process `pid`; `name` is `FileDescriptorName=`, or "". Throws if invalid. */
+/** For process `pid`; `name` is `FileDescriptorName=`, or "". Throws if invalid. */
 export function handedDescriptors(read: ReadVariable, pid: number) {
   const [count, owner] = [read("LISTEN_FDS"), read("LISTEN_PID")];
   if (count === undefined || owner !== String(pid)) return [];
@@ -28,7 +28,7 @@ export function handedDescriptors(read: ReadVariable, pid: number) {
   }));
 }
 
-/** Watchdog period; null if none for process `pid`. Throws if invalid. */
+/** For process `pid`, or null. Throws if invalid. */
 export function watchdogPeriodMs(read: ReadVariable, pid: number): number | null {
   const [period, owner] = [read("WATCHDOG_USEC"), read("WATCHDOG_PID")];
   if (period === undefined || (owner !== undefined && owner !== String(pid))) return null;
@@ -38,13 +38,13 @@ export function watchdogPeriodMs(read: ReadVariable, pid: number): number | null
   return usec / 1000;
 }
 
-/** One line for `STATUS=`: a line feed would start another variable. */
+/** For `STATUS=`: line feeds would start another variable. */
 export function statusLine(text: string): string {
   const line = text.split(/[\r\n\0]+/).filter((part) => part !== "").join("; ");
   return line.length <= MAX_STATUS ? line : `${line.slice(0, MAX_STATUS - 1)}…`;
 }
 
-/** A notification (sd_notify(3)). */
+/** sd_notify(3) message. */
 export function notification(variables: Record<string, string | number>): Uint8Array {
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
   return new TextEncoder().encode(lines.join(""));

@@ -19,7 +19,7 @@ const MAX_QUEUED = 16;
 
 type Sender = Pick<UnixDatagramSender, "send" | "close">;
 
-/** Options of a `ServiceManager`. */
+/** `ServiceManager` options. */
 export interface ServiceManagerOptions {
   log: (level: LogLevel, line: string) => void;
   read?: ReadVariable;
@@ -53,7 +53,7 @@ export class ServiceManager {
 
   ready(status: string): void {
     if (this.#stopping) return;
-    // A container's first process has another id outside.
+    // Differs outside a container.
     const { pid } = this.#options;
     const main = pid === 1 ? {} : { MAINPID: pid };
     this.#notify({ READY: 1, ...main, STATUS: statusLine(status) });
@@ -65,14 +65,14 @@ export class ServiceManager {
     this.#notify({ RELOADING: 1, MONOTONIC_USEC: String(this.#options.monotonicUsec()) });
   }
 
-  /** The manager's stop timeout applies from here. */
+  /** The manager's stop timeout starts. */
   stopping(): void {
     this.#stopping = true;
     this.#startSigns();
     this.#notify({ STOPPING: 1, STATUS: "stopping" });
   }
 
-  /** The data plane notifies it until `stopping`. */
+  /** Works until `stopping`. */
   watchdog(): Watchdog | null {
     const { read, pid, log } = this.#options;
     if (this.#socket === null) return null;
@@ -122,7 +122,7 @@ export class ServiceManager {
     if (this.#socket === null) return;
     const message = notification(variables);
     if (this.#queue.length === 0 && this.#socket.send(message)) return;
-    // The manager may wait for the oldest: drop the newest.
+    // The manager may wait for the oldest.
     if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
     this.#retry();
   }

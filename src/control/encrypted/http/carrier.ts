@@ -11,9 +11,9 @@ import { HttpRequest, servfail } from "./request.ts";
 const PATH = "/dns-query";
 const MEDIA_TYPE = "application/dns-message";
 const MAX_REQUESTS = 256;
-/** The engine gives up long before. */
+/** The engine gives up earlier. */
 const REQUEST_MS = 10_000;
-/** Acknowledgements for a peer that does not read. */
+/** Acknowledgements for an unreading peer. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 const MAX_FAILURES = 3;
 const GOAWAY_MS = 1000;
@@ -22,8 +22,8 @@ const BLOCKED_MS = 1000;
 const NO_HEADERS = "HTTP response without headers";
 
 /**
- * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame, answered in any order. Failures get
- * SERVFAIL; a failed first request, or three failures in a row, close the connection.
+ * DNS over HTTPS (RFC 8484): one HTTP/2 request per frame. Failures get SERVFAIL; a failed first
+ * request, or three in a row, close the connection.
  */
 export class HttpCarrier extends Carrier {
   readonly #client: Http2Client;
@@ -92,7 +92,7 @@ export class HttpCarrier extends Carrier {
     try {
       this.#client.receive(bytes);
     } catch (error) {
-      // A bug in nodens must not end the thread.
+      // A bug must not end the thread.
       this.fail(`HTTP/2 could not be read: ${(error as Error).message}`);
     }
     socket.uncork();

@@ -31,12 +31,12 @@ import {
 import { DEFAULT_WINDOW, Http2Sender } from "./http2_sender.ts";
 import { joinBytes } from "./join_bytes.ts";
 
-/** Above a DNS message: only the connection's window needs updates. */
+/** Only the connection's window needs updates. */
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
 const DEFAULT_STREAMS = 100;
-/** Allowed frames: initial, per answer, per `earn`, maximum. Servers send 2 or 3 per answer. */
+/** Allowed frames: initial, per answer, per `earn`, maximum. */
 const ALLOWANCE = { first: 256, answer: 16, pause: 16, most: 1024 } as const;
 /** Fixed payload sizes; GOAWAY's is a minimum. */
 const SIZES: Record<number, number> = {
@@ -48,7 +48,7 @@ const SIZES: Record<number, number> = {
 /** Smaller DATA without END_STREAM uses up the allowance. */
 const SMALL_DATA = 64;
 
-/** Callbacks of a connection. Bytes are valid only during the call. */
+/** Callbacks. Bytes are valid only during the call. */
 export interface Http2Events {
   write(bytes: Uint8Array): void;
   ready(): void;
@@ -73,7 +73,7 @@ export class Http2Client {
   readonly #sender = new Http2Sender();
   #next = 1;
   #maxStreams = DEFAULT_STREAMS;
-  /** Advertised window, and bytes received since its last update. */
+  /** Advertised, and received since the update. */
   #receiveWindow = CONNECTION_WINDOW;
   #received = 0;
   #allowance: number = ALLOWANCE.first;
@@ -127,7 +127,7 @@ export class Http2Client {
     this.#broken = true;
   }
 
-  /** Call it every few seconds. */
+  /** Call every few seconds. */
   earn(): void {
     this.#allow(ALLOWANCE.pause);
   }
@@ -310,7 +310,6 @@ export class Http2Client {
   #end(id: number): void {
     // The data callback may have cancelled it.
     if (!this.#streams.delete(id)) return;
-    // Answered before fully sent.
     if (this.#sender.close(id)) this.#reject(id);
     this.#allow(ALLOWANCE.answer);
     this.#events.end(id);
@@ -325,7 +324,7 @@ export class Http2Client {
     return undefined;
   }
 
-  /** Charges a frame without progress; false if the connection ends. */
+  /** Charges a frame without progress. */
   #spend(): boolean {
     if (--this.#allowance >= 0) return true;
     this.#fail("sends too many frames that carry nothing", CODE.ENHANCE_YOUR_CALM);

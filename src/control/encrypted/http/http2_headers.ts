@@ -15,7 +15,7 @@ const INDEX = {
   last: 61,
 } as const;
 const STATUSES = [200, 204, 206, 304, 400, 404, 500];
-/** Huffman code (RFC 7541 appendix B): symbols of five to eight bits suffice. */
+/** Huffman code (RFC 7541 appendix B): five to eight bits suffice. */
 const HUFFMAN = [
   { bits: 5, first: 0, symbols: "012aceiost" },
   { bits: 6, first: 20, symbols: " %-./3456789=A_bdfghlmnpru" },
@@ -58,7 +58,7 @@ export function encodeRequest(request: RequestHeaders): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Decodes a response's header block; null if malformed. */
+/** Decodes response headers; null if malformed. */
 export function decodeResponse(block: Uint8Array): ResponseHeaders | null {
   const headers: ResponseHeaders = { status: null, contentType: null };
   const reader = new BlockReader(block);

@@ -43,7 +43,7 @@ export class Http2Sender {
     return stream === undefined || (stream.window += more) <= MAX_31;
   }
 
-  /** Changes all windows; false if one becomes too large. */
+  /** False if a window becomes too large. */
   resize(window: number): boolean {
     const change = window - this.#streamWindow;
     if (change === 0) return true;

@@ -3,7 +3,6 @@ import { lower } from "../../../dns/names/walk.ts";
 
 const FIRST_BYTES = 512;
 const LENGTH_BYTES = 2;
-/** Allowed without a question. */
 const BARE_CODES: readonly number[] = [
   RCODE.FORMERR,
   RCODE.SERVFAIL,
@@ -58,7 +57,7 @@ export class HttpRequest {
   }
 }
 
-/** SERVFAIL as a frame; keeps all sections to match the question. */
+/** SERVFAIL as a frame; keeps all sections. */
 export function servfail(query: Uint8Array): Uint8Array {
   const frame = new Uint8Array(LENGTH_BYTES + query.length);
   frame[0] = query.length >>> 8;

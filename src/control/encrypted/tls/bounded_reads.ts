@@ -17,8 +17,8 @@ interface Read {
 }
 
 /**
- * Returns a function that reads with a time limit, and rejects with the read's error or
- * `FileHangs`. Kernel waits cannot be cancelled, so callers share a pending read.
+ * Returns a time-limited read that rejects with its error or `FileHangs`. Kernel waits cannot be
+ * cancelled: callers share pending reads.
  */
 export function boundedReads(limitMs: number, clock: Clock) {
   const reads = new Map<string, Read>();
@@ -37,7 +37,7 @@ export function boundedReads(limitMs: number, clock: Clock) {
       reads.delete(path);
     };
     result.then(ended, ended);
-    // A failure without callers left is not an error.
+    // A failure without callers is not an error.
     limit.promise.catch(() => {});
     reads.set(path, read);
     return read;

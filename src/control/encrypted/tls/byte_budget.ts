@@ -1,11 +1,11 @@
 /** A user of a shared byte budget. */
 export interface Holder {
   held: number;
-  /** Called on the budget's largest holder: release everything. */
+  /** The budget requires this holder to release everything. */
   exhausted(): void;
 }
 
-/** Limit of bytes over all holders; evicts the largest. */
+/** Byte limit; evicts the largest holder. */
 export class ByteBudget {
   #limit: number;
   readonly #holders = new Set<Holder>();

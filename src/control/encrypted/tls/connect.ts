@@ -14,7 +14,6 @@ const UNVERIFIED = "certificate cannot be verified";
 
 const explanations = new Map<string, Promise<string>>();
 
-/** The runtime does not distinguish reasons. */
 const REFUSED_CODES = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
@@ -34,7 +33,7 @@ export async function connectTls(
   endpoint: LaneEndpoint,
   { credentials, handshakeMs, signal, clock }: {
     credentials: Credentials;
-    /** For TCP and TLS together. */
+    /** TCP and TLS together. */
     handshakeMs: number;
     signal: AbortSignal;
     clock: Clock;
@@ -123,7 +122,7 @@ function handshakeOptions({ tls: { serverName, http } }: LaneEndpoint) {
   };
 }
 
-/** Explains a refused certificate, fetched over a shared connection without data. Never rejects. */
+/** Explains a refused certificate over a shared connection. Never rejects. */
 function explainRefusal(endpoint: LaneEndpoint, clock: Clock): Promise<string> {
   const key = JSON.stringify(endpoint);
   const running = explanations.get(key);

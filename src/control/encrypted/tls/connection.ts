@@ -10,13 +10,9 @@ export const MAX_LINGERING = 4;
 
 type Done = (error?: Error | null) => void;
 
-/**
- * Pausable TCP connection below a TLS socket. On a plain one Deno's TLS reads even when paused, and
- * buffers outside JavaScript's memory.
- */
+/** Pausable TCP connection below a TLS socket: on a plain one Deno's TLS reads even when paused. */
 export class TlsTransport extends Duplex {
   readonly #tcp: Socket;
-  /** Changed by `setPaused`. */
   paused = false;
 
   constructor(tcp: Socket) {
@@ -57,16 +53,16 @@ export class TlsTransport extends Duplex {
   }
 }
 
-/** A TLS connection and its transport. */
+/** TLS over its transport. */
 export interface SecureConnection {
   readonly socket: TLSSocket;
   readonly transport: TlsTransport;
 }
 
-/** Functions that destroy them, oldest first. */
+/** With their destroying functions, oldest first. */
 const lingering = new Map<SecureConnection["transport"], () => void>();
 
-/** Closes gracefully, or at once if slow, with excess input, or beyond `MAX_LINGERING`. */
+/** Closes gracefully, or at once if slow or beyond `MAX_LINGERING`. */
 export function closeConnection({ socket, transport }: SecureConnection, clock: Clock): void {
   if (transport.destroyed || lingering.has(transport)) return;
   const forget = () => {

@@ -3,12 +3,12 @@ import type { ByteBudget } from "./byte_budget.ts";
 import type { CredentialFiles } from "./files.ts";
 import type { Refusals } from "./refusals.ts";
 
-/** Why this side refused a connection. "flood": empty frames; "refused": after another reason. */
+/** Why this side closed. "flood": empty frames; "refused": after another reason. */
 export const TLS_CLOSE_REASONS = ["budget", "protocol", "flood", "unasked", "refused"] as const;
 /** One of `TLS_CLOSE_REASONS`. */
 export type TlsCloseReason = (typeof TLS_CLOSE_REASONS)[number];
 
-/** Shared state of all encrypted streams. */
+/** State of all encrypted streams. */
 export interface TlsContext {
   readonly clock: Clock;
   readonly budget: ByteBudget;
@@ -16,6 +16,6 @@ export interface TlsContext {
   readonly refusals: Refusals;
   readonly handshakeMs: number;
   count(reason: TlsCloseReason): void;
-  /** Bytes outside V8's heap that soon become garbage. */
+  /** Outside V8's heap, soon garbage. */
   allocated(sizeBytes: number): void;
 }

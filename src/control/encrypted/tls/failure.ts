@@ -1,6 +1,6 @@
 import type { LaneEndpoint } from "../../../io/lane_link.ts";
 
-/** Reason if the peer speaks another protocol. */
+/** Reason for another protocol. */
 export const NO_TLS = "the upstream does not speak TLS";
 
 /** Mismatch of certificates or protocols: retrying is useless. */
@@ -26,7 +26,7 @@ const ALERTS: Record<string, string> = {
   NoApplicationProtocol: "the upstream speaks neither HTTP/2 nor DNS here (ALPN)",
 };
 
-/** Explains a close without an error, by which TLS 1.3 servers may refuse client certificates. */
+/** Explains a close without error: perhaps a client certificate refused under TLS 1.3. */
 export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
   if (answered) return "connection closed by the upstream";
   return "connection closed by the upstream before any answer " +
@@ -35,7 +35,7 @@ export function explainEnd(endpoint: LaneEndpoint, answered: boolean): string {
       : "(it may not accept the client certificate)");
 }
 
-/** Explains an error after the handshake; a reset may have overtaken an alert. */
+/** Explains an error after the handshake; a reset may overtake an alert. */
 export function explainBreak(
   error: Error & { code?: string },
   endpoint: LaneEndpoint,

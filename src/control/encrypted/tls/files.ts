@@ -5,9 +5,9 @@ import type { TlsEndpoint } from "../../../engine/io.ts";
 import { fileState, MAX_CERTIFICATES_BYTES, readRegularText } from "../../../sys/regular_file.ts";
 import { boundedReads } from "./bounded_reads.ts";
 
-/** Authorities, client certificate and key, as PEM text. */
+/** Authorities, client certificate and key (PEM). */
 export interface Credentials {
-  /** Default: the runtime's (Mozilla's). */
+  /** Default: Mozilla's. */
   ca?: string;
   cert?: string;
   key?: string;
@@ -27,7 +27,7 @@ const SYSTEM_AUTHORITIES = [
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 const MAX_CACHED = 64;
-/** Normally under 1 ms; leaves 2.5 s for both handshakes. */
+/** Normally under 1 ms; leaves 2.5 s for handshakes. */
 const READ_MS = 1000;
 
 /** Test options of `CredentialFiles`. */
@@ -42,7 +42,7 @@ interface Loaded {
   text: string | Error;
 }
 
-/** Cache of the PEM files of upstreams. */
+/** Caches upstreams' PEM files. */
 export class CredentialFiles {
   readonly #cache = new Map<string, Loaded>();
   readonly #readBounded: ReturnType<typeof boundedReads>;

@@ -14,7 +14,7 @@ interface Refusal {
   checkedMs: number;
 }
 
-/** Servers avoided after lasting failures, for a while or until certificates change. */
+/** Servers avoided after lasting failures. */
 export class Refusals {
   readonly #clock: Clock;
   readonly #refusals = new Map<string, Refusal>();
@@ -23,7 +23,7 @@ export class Refusals {
     this.#clock = clock;
   }
 
-  /** Why a server is avoided, or null. Omit `version` if certificates were just checked. */
+  /** Reason, or null. Omit `version` if certificates were just checked. */
   reason(endpoint: LaneEndpoint, version?: string): string | null {
     const refusal = this.#refusals.get(keyOf(endpoint));
     if (refusal === undefined) return null;

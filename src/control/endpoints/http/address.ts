@@ -15,24 +15,24 @@ type Answer = HttpReply | HttpStream;
 /** Handler of a path. */
 export interface HttpTarget {
   handler: (request: HttpRequest, connection: HttpConnection) => Answer | Promise<Answer>;
-  /** Answered before everything else. */
+  /** Answered first. */
   probe?: boolean;
   /** Overrides `HttpLimits.answerMs`. */
   answerMs?: number;
-  /** Only for clients on the loopback interface, and not for web pages of other sites. */
+  /** Only from the loopback interface, not for other sites' pages. */
   localOnly?: boolean;
-  /** Not for web pages of other sites, whoever is the client. */
+  /** Not for other sites' pages. */
   ownSiteOnly?: boolean;
 }
 
 /** Options of an `HttpAddressServer`. */
 export interface HttpAddressOptions {
   methods?: readonly Method[];
-  /** Identifies the client of a new connection, which is closed on null. */
+  /** Identifies the client; null closes the connection. */
   admit?: () => Peer | null;
 }
 
-/** HTTP server of one address. At its limits a new connection replaces the longest idle one. */
+/** HTTP server of one address. At limits, new connections replace idle ones. */
 export class HttpAddressServer implements ConnectionOwner {
   targets: ReadonlyMap<string, HttpTarget> = new Map();
   maxConnections: number;
@@ -99,7 +99,7 @@ export class HttpAddressServer implements ConnectionOwner {
     try {
       return await target.handler(request, connection);
     } catch (error) {
-      // Only logged, as it may be confidential.
+      // Only logged: it may be confidential.
       this.#context.counts.handlerFailed(error);
       return refusal(500, "nodens has failed here; its log says more");
     }
@@ -109,7 +109,6 @@ export class HttpAddressServer implements ConnectionOwner {
     for (;;) {
       const sending = [...this.#connections.keys()].filter(({ queuedBytes }) => queuedBytes > 0);
       const sizeBytes = sending.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
-      // A single answer may have any size.
       if (sending.length < 2 || sizeBytes <= this.#context.limits.queuedBytes) return;
       this.#cut(oldest(sending)!, "memory");
     }
@@ -155,7 +154,7 @@ export class HttpAddressServer implements ConnectionOwner {
     const all = [...this.#connections.keys()];
     const idle = oldest(all.filter(({ answering }) => !answering));
     if (idle !== null) return idle;
-    // Streams are the oldest: a crowd that does not read its answers must not end them.
+    // Streams are the oldest: a crowd must not end them.
     const others = all.filter(({ streaming }) => !streaming);
     return oldest(others.length >= this.maxConnections / 2 ? others : all)!;
   }

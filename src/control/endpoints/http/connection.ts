@@ -23,7 +23,7 @@ export interface HttpContext {
   readonly clock: Clock;
 }
 
-/** Process at the other end of a Unix socket, when it connected. */
+/** Process at a Unix socket's other end. */
 export interface Peer {
   readonly uid: number;
   readonly pid: number;
@@ -44,7 +44,7 @@ export class HttpConnection {
   answering = false;
   sinceMs: number;
   queuedBytes = 0;
-  /** Identity of a local client, if the server has checked it. */
+  /** Local client, if checked. */
   readonly peer: Peer | null;
   readonly #conn: Deno.Conn;
   readonly #owner: ConnectionOwner;
@@ -78,7 +78,6 @@ export class HttpConnection {
     return this.#streaming;
   }
 
-  /** Addresses of both ends. */
   get ends(): { local: Deno.Addr; remote: Deno.Addr } {
     return { local: this.#conn.localAddr, remote: this.#conn.remoteAddr };
   }
@@ -124,7 +123,7 @@ export class HttpConnection {
     }
     this.#limit(this.#owner.answerMs(read.path), "slow_answer");
     const reply = await this.#owner.answer(read, this);
-    // A pipelining client's unread answers would pile up in the kernel.
+    // Unread answers would pile up in the kernel.
     const close = read.close || this.#ending || this.#length > 0 || "chunks" in reply;
     const headOnly = read.method === "HEAD";
     await this.#send(writeReply(reply, { close, headOnly }));
@@ -168,14 +167,14 @@ export class HttpConnection {
     }
   }
 
-  /** Aborted when the connection closes; streams must then end. */
+  /** Aborted at close; streams must then end. */
   get gone(): AbortSignal {
     this.#gone ??= new AbortController();
     if (this.#closed) this.#gone.abort();
     return this.#gone.signal;
   }
 
-  /** Each chunk must be read within the time of an answer; the stream itself may last. */
+  /** Time is limited per chunk, not for the stream. */
   async #stream(chunks: AsyncIterable<string>): Promise<false> {
     this.#cancelLimit();
     this.#streaming = true;
@@ -193,7 +192,7 @@ export class HttpConnection {
     return false;
   }
 
-  /** A stream may have nothing to write for long. Who sends without end costs time. */
+  /** Streams may be silent for long. */
   async #closeWhenLeft(): Promise<void> {
     try {
       for (let left = this.#context.limits.discardedBytes; left > 0;) {
@@ -226,7 +225,6 @@ export class HttpConnection {
     this.sinceMs = this.#context.clock.now();
   }
 
-  /** A null reason is a normal end. */
   #limit(ms: number, reason: CloseReason | null): void {
     this.#cancelLimit();
     const expire = () => reason === null ? this.#close() : this.cut(reason);

@@ -2,21 +2,20 @@ import type { Clock } from "../../../base/clock.ts";
 import type { LogLevel } from "../../../engine/handler.ts";
 import type { MetricRegistry } from "../../../metrics/registry.ts";
 
-/** Why nodens closed a connection early; "full": for a new one. */
+/** Why nodens closed early; "full": for a new one. */
 const CLOSE_REASONS = [
   "full",
   "slow_header",
   "malformed",
-  /** Produced or read too slowly. */
   "slow_answer",
   "memory",
 ] as const;
 /** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
-/** Counters of HTTP connections over all addresses. */
+/** HTTP counters over all addresses. */
 export type HttpCounts = ReturnType<typeof countHttp>;
 
-/** Pause between log lines, which any client can cause. */
+/** Between log lines, which clients can cause. */
 const LOG_PAUSE_MS = 10_000;
 
 /** Creates the counters. */

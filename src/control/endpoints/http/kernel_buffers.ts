@@ -10,7 +10,7 @@ const UNTAKEN_MS = 3000;
 /** New sockets get the lowest free number. */
 const MAX_DESCRIPTOR = 65_536;
 
-/** Bounds kernel memory of a listener's connections; returns whether its socket was found. */
+/** Bounds kernel memory of connections; returns whether the listener was found. */
 export function boundKernelBuffers(libc: Libc, listening: Deno.NetAddr): boolean {
   const name = new Uint8Array(SOCKADDR_SIZE);
   const view = new DataView(name.buffer);

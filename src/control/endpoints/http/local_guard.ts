@@ -1,13 +1,11 @@
 /**
- * Keeps web pages away from confidential paths. A page of another site can make a browser on this
- * host, or beside a port-forward, send requests here. Its own name may even resolve to a loopback
- * address (DNS rebinding): then browser and page take nodens for that site. What a browser cannot
- * forge tells: Host, Origin and Sec-Fetch-Site.
+ * Keeps web pages of other sites away from confidential paths, even if their names resolve to a
+ * loopback address (DNS rebinding). Judges by headers that pages cannot forge: Host, Origin and
+ * Sec-Fetch-Site.
  */
 import { parseAddress } from "../../../dns/address.ts";
 import { type HttpReply, type HttpRequest, type HttpStream, refusal } from "./message.ts";
 
-/** Headers of confidential answers, also of refusals. */
 const GUARD_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "cross-origin-opener-policy": "same-origin",
@@ -16,23 +14,18 @@ const GUARD_HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
 };
-/** For answers that are no documents. */
 const NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
 const HOST = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?$/i;
-/** "none": the user typed the address. "same-site" is another port of this host. */
+/** "none": typed by the user. "same-site": another port here. */
 const OWN_SITES = ["same-origin", "none"];
 
-/**
- * Refuses requests that another site caused; null for others.
- * @param local - whether the client came over the loopback interface, which has no other name
- */
+/** Refuses requests that another site caused; else null. `local`: over loopback. */
 export function refuseForeign(
   { headers }: Pick<HttpRequest, "headers">,
   { local = true }: { local?: boolean } = {},
 ): HttpReply | null {
   const host = headers.get("host");
-  // Browsers always send it.
   if (local && host !== undefined && !isLocalHost(host)) {
     return refusal(403, "the host must be localhost or a loopback address, such as 127.0.0.1");
   }
@@ -49,7 +42,7 @@ export function refuseForeign(
   return null;
 }
 
-/** Adds the headers that keep an answer from other sites. */
+/** Adds the guarding headers. */
 export function guarded<R extends HttpReply | HttpStream>(reply: R): R {
   const headers = {
     ...GUARD_HEADERS,
@@ -61,7 +54,7 @@ export function guarded<R extends HttpReply | HttpStream>(reply: R): R {
 
 function isLocalHost(host: string): boolean {
   const [, literal, name = ""] = HOST.exec(host) ?? [];
-  // Not 0.0.0.0, which browsers also connect to this host.
+  // Not 0.0.0.0, which browsers also connect here.
   if (literal !== undefined) return isLoopback(literal);
   return name.toLowerCase() === "localhost" || isLoopback(name);
 }

@@ -3,7 +3,7 @@
 /** A method that a server may allow. */
 export type Method = "GET" | "HEAD" | "POST";
 
-/** The methods of servers that change nothing. */
+/** Methods without changes. */
 export const READ_METHODS: readonly Method[] = ["GET", "HEAD"];
 
 /** A request without a body. */
@@ -15,14 +15,14 @@ export interface HttpRequest {
   close: boolean;
 }
 
-/** An answer without length, date and connection headers. */
+/** Answer without length, date and connection. */
 export interface HttpReply {
   status: number;
   headers?: Readonly<Record<string, string>>;
   body: string | Uint8Array<ArrayBuffer>;
 }
 
-/** An answer that is written while the client reads; it ends the connection. */
+/** Streamed answer; ends the connection. */
 export interface HttpStream {
   status: number;
   headers?: Readonly<Record<string, string>>;
@@ -44,7 +44,6 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Larger bodies are not copied. */
 const JOINED_BYTES = 4096;
 const PEEKED_BYTES = 64;
 
@@ -57,7 +56,7 @@ const REQUEST_LINE = /^([A-Za-z]+) ([\x21-\x7e]+) HTTP\/(\d)\.(\d)$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
 const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(:[0-9]{0,5})?$/;
 
-/** Offset after the header section, or -1. */
+/** Offset after the header, or -1. */
 export function findHeadEnd(bytes: Uint8Array, from: number, length: number): number {
   for (let at = Math.max(1, from); at < length; at++) {
     if (bytes[at] !== LF) continue;
@@ -67,7 +66,7 @@ export function findHeadEnd(bytes: Uint8Array, from: number, length: number): nu
   return -1;
 }
 
-/** Path of a request; correct for short paths without a query. */
+/** Path; correct if short and without query. */
 export function peekPath(head: Uint8Array): string {
   return String.fromCharCode(...head.subarray(0, PEEKED_BYTES)).split(/[ ?\r\n]/, 2)[1] ?? "";
 }
@@ -105,7 +104,7 @@ export function readRequest(
     /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?/i.exec(target!) ?? [];
   if (path === undefined) return refusal(400, "not a path");
   if (authority !== undefined) {
-    // It counts, and not Host (RFC 9112 section 3.2.2).
+    // Replaces Host (RFC 9112 section 3.2.2).
     if (!HOST.test(authority)) return refusal(400, "no valid host");
     headers.set("host", authority);
   }
@@ -130,7 +129,7 @@ export function textReply(status: number, body: string): HttpReply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
 
-/** Encodes an answer, of a stream only the head; copies no large body. */
+/** Encodes an answer, or a stream's head; copies no large body. */
 export function writeReply(
   reply: HttpReply | HttpStream,
   { close, headOnly }: { close: boolean; headOnly: boolean },

@@ -3,7 +3,7 @@ import type { HttpLimits } from "./limits.ts";
 
 type Queue = Map<unknown, () => void>;
 
-/** Schedules answers over all addresses: each turn a few probes, then one page (rate-limited). */
+/** Schedules answers: each turn a few probes, then one page (rate-limited). */
 export type HttpScheduler = ReturnType<typeof makeScheduler>;
 
 /** Creates an `HttpScheduler`. */
@@ -54,7 +54,7 @@ export function makeScheduler(
     }
   };
   return {
-    /** Resolves when `connection` may be answered, or after `leave`. */
+    /** Resolves at its turn, or after `leave`. */
     wait: (connection: unknown, kind: "probe" | "page"): Promise<void> =>
       new Promise((resolve) => {
         (kind === "probe" ? probes : pages).set(connection, resolve);

@@ -1,4 +1,4 @@
-/** A column of a table; "n" aligns numbers. */
+/** Column; "n" aligns numbers. */
 type Column = string | readonly [name: string, kind: "n"];
 
 const CACHES = table("caches", "Cache fill", [
@@ -40,7 +40,7 @@ const SLOW = table("slow", "Slow queries", [
   "Upstream",
 ]);
 
-/** Body of the page, without values: its script fills them in. */
+/** Body without values: its script fills them in. */
 export const BODY = `
 <a class="skip" href="#main">Skip to the content</a>
 <header>

@@ -1,4 +1,4 @@
-/** Part of the page's script: charts of the last five minutes. */
+/** Script part: charts of five minutes. */
 export const CHARTS = String.raw`
 const KEPT_MS = 300000;
 /** A longer pause between two values leaves a gap. */

@@ -21,7 +21,7 @@ const DOCUMENT = `<!doctype html>
 </html>
 `;
 
-/** Makes the page: one document that loads nothing but the stream of its values. */
+/** Makes the page, which loads only its stream. */
 export async function pageDocument(): Promise<HttpReply> {
   return {
     status: 200,
@@ -33,7 +33,7 @@ export async function pageDocument(): Promise<HttpReply> {
   };
 }
 
-/** Allows exactly this document's style and script, and no HTML made by the script. */
+/** Allows this style and script, and no HTML made by the script. */
 async function contentPolicy(): Promise<string> {
   return [
     "default-src 'none'",

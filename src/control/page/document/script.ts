@@ -1,7 +1,7 @@
 import { CHARTS } from "./charts.ts";
 import { TABLES } from "./tables.ts";
 
-/** Part of the page's script: the stream of views, and what is done with each. */
+/** Script part: the stream of views. */
 const STREAM = String.raw`
 /** A view comes each second. */
 const STALE_MS = 4000;

@@ -1,4 +1,4 @@
-/** Style of the page. Texts have a contrast of at least 4.5 : 1, areas 3 : 1. */
+/** Style. Contrast: texts 4.5 : 1, areas 3 : 1. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

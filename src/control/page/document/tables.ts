@@ -1,4 +1,4 @@
-/** Part of the page's script: texts and tables. All values become text nodes, never HTML. */
+/** Script part: tables. Values become text nodes, never HTML. */
 export const TABLES = String.raw`
 const NOTHING = "–";
 
