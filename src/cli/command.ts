@@ -16,7 +16,6 @@ import type { Signals } from "./signals.ts";
 /** A word that is not a flag. */
 export interface Operand {
   readonly name: string;
-  /** Accepted words. */
   readonly values?: readonly string[];
 }
 
@@ -24,12 +23,11 @@ export interface Operand {
 export interface CommandIo {
   readonly output: Output;
   readonly commands: () => Promise<readonly Command[]>;
-  /** Null unless serving. */
   readonly signals: Signals | null;
   readonly exit: (code: number) => never;
 }
 
-/** A parsed command line. */
+/** Parsed command line. */
 export interface Call<V = Readonly<Record<string, Flag["default"]>>> extends ParsedFlags<V> {
   readonly args: readonly string[];
 }
@@ -42,18 +40,17 @@ export interface Program<V> {
 
 type ExitCode = readonly [code: number, meaning: string];
 
-/** Description of a command for parser, help, manual and completion. */
+/** Command for parser, help, manual and completion. */
 export interface Command<F extends Flags = Flags> {
   /** `""` for serving. */
   readonly name: string;
   readonly summary: string;
-  /** Usage after the name; several have summaries. */
+  /** Usage after the name. */
   readonly forms: readonly { readonly args: string; readonly summary?: string }[];
   readonly description?: readonly string[];
   readonly flags: F;
   readonly hiddenFlags?: readonly string[];
   readonly plusOptions?: Flags;
-  /** Parses its own arguments. */
   readonly ownSyntax?: boolean;
   readonly operands?: readonly Operand[];
   readonly exitCodes: readonly ExitCode[];
@@ -122,7 +119,7 @@ function parseCall(
   throw new FlagError(`unexpected argument ${JSON.stringify(extra)}${hint}`);
 }
 
-/** Message for an unknown word, with suggestions. */
+/** Unknown word with suggestions. */
 export function unknownWord(name: string, word: string, known: readonly string[]): string {
   const hint = didYouMean(word, known) || ` (${known.join(", ")})`;
   return `unknown ${name.replace(/[[\]]/g, "").toLowerCase()} ${JSON.stringify(word)}${hint}`;

@@ -1,9 +1,9 @@
-/** Control socket of a system's nodens. */
+/** Socket of the system's nodens. */
 const OF_SYSTEM = "/run/nodens/control.sock";
-/** Path or "off"; for containers, whose commands then need no flag. */
+/** Path or "off", for containers. */
 const VARIABLE = "NODENS_CONTROL";
 
-/** Where a nodens with `-control auto` opens its socket, the best path first; empty for off. */
+/** Socket paths of `-control auto`, best first; empty for off. */
 export function controlPaths(pidFile = ""): string[] {
   const given = Deno.env.get(VARIABLE) ?? "";
   if (given === "off") return [];
@@ -13,6 +13,6 @@ export function controlPaths(pidFile = ""): string[] {
   if (user === 0) return [OF_SYSTEM, ...besidePid];
   const folder = Deno.env.get("XDG_RUNTIME_DIR") ?? "";
   const ofSession = folder === "" ? [] : [`${folder}/nodens/control.sock`];
-  // In containers nothing else can be written.
+  // Nothing else is writable in containers.
   return [OF_SYSTEM, ...besidePid, ...ofSession, `/tmp/nodens-${user}/control.sock`];
 }

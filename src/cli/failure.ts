@@ -1,9 +1,9 @@
 import { readFailure } from "../corefile/read_failure.ts";
 
-/** Ends a command with exit code 1; the message is printed after its name. */
+/** Ends a command with exit code 1 and its message. */
 export class CommandError extends Error {}
 
-/** Reads a file that an argument names. Throws `CommandError`. */
+/** Reads an argument's file. Throws `CommandError`. */
 export function readFile(path: string, host: { readTextFile(path: string): string }): string {
   try {
     return host.readTextFile(path);

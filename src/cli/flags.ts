@@ -10,7 +10,7 @@ export interface Range {
 export interface Flag<V extends string | number | boolean = string | number | boolean> {
   readonly default: V;
   readonly help: string;
-  /** For help (`FILE`); "" for a boolean. */
+  /** For help; "" for a boolean. */
   readonly value: string;
   readonly alias?: string;
   readonly choices?: readonly string[];
@@ -25,7 +25,7 @@ export type FlagValues<T extends Flags> = { readonly [N in keyof T]: T[N]["defau
 
 const PORT_RANGE: Range = { min: 1, max: 65535 };
 
-/** `-h`, a flag of every command. */
+/** `-h` of every command. */
 export const HELP_FLAG: Flag<boolean> = {
   default: false,
   help: "print this and exit",
@@ -33,7 +33,7 @@ export const HELP_FLAG: Flag<boolean> = {
   alias: "help",
 };
 
-/** A wrong command line, with argument and remedy. */
+/** Wrong command line, with remedy. */
 export class FlagError extends Error {}
 
 /** A wrong value of a flag. */

@@ -7,7 +7,6 @@ export async function runMain(
   args: readonly string[],
   { signals, exit }: Pick<CommandIo, "signals" | "exit">,
 ): Promise<number> {
-  // On demand: serving must start fast.
   const load = async () => await import("./commands.ts");
   const commands = async () => (await load()).COMMANDS;
   const io: CommandIo = { output: processOutput, commands, signals, exit };

@@ -35,8 +35,8 @@ export class Signals {
   }
 
   /**
-   * Acts on past and future signals. `ended` resolves with the first stop signal (SIGQUIT: after
-   * the report), `hurried` with the second; a third ends the process.
+   * Acts on past and future signals. `ended`: the first stop signal (SIGQUIT: after the report);
+   * `hurried`: the second. A third ends the process.
    */
   watch(actions: SignalActions): { ended: Promise<void>; hurried: Promise<void> } {
     this.#actions = actions;

@@ -1,4 +1,4 @@
-/** A table as text, heads first. `numbers`: heads of right-aligned columns. */
+/** A table, heads first. `numbers`: right-aligned columns. */
 export function tableText(
   rows: readonly (readonly string[])[],
   numbers: readonly string[],

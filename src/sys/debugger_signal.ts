@@ -1,13 +1,10 @@
 /**
- * Keeps V8's debugger closed. Must run before anything else.
- *
- * On SIGUSR1 `deno run` (2.9.2 and later, from 500 ms after the start) opens the inspector on
- * 127.0.0.1:9229, where any local user can run code as this process. No option, listener or mask
- * prevents that; compiled programs are not affected.
- *
- * Deno installs the kernel's handler once, for the first listener. This adds a listener and
- * replaces the handler with the C library's `sigignore` (safe in a handler), which then ignores the
- * signal. `arrived` detects this and reinstalls the handler.
+ * Keeps V8's debugger closed. Must run before anything else. On SIGUSR1 `deno run` (2.9.2 and
+ * later, from 500 ms after the start) opens the inspector on 127.0.0.1:9229, where any local user
+ * can run code as this process. No option, listener or mask prevents that; compiled programs are
+ * not affected. Deno installs the kernel's handler once, for the first listener. This adds a
+ * listener, then sets the C library's `sigignore` (safe in a handler) as handler. `arrived` detects
+ * its use and reinstalls it.
  */
 import { systemClock } from "../base/clock.ts";
 
@@ -41,7 +38,7 @@ export class DebuggerSignal {
     this.#arm = openHandler();
     if (this.#arm !== null) this.#arm();
     else if (hasSignals) void occupyPort();
-    // It may be open already. The module that closes it costs 5 ms.
+    // It may be open. Closing costs 5 ms.
     if (performance.now() > EARLIEST_MS) void closeDebugger();
   }
 
@@ -79,7 +76,7 @@ async function occupyPort(): Promise<void> {
 }
 
 async function closeDebugger(): Promise<void> {
-  // A compiled nodens does not open it.
+  // Compiled programs do not open it.
   if (Deno.build.standalone || !isGranted({ name: "sys" })) return;
   const inspector = await import("node:inspector");
   inspector.close();

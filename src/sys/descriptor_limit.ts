@@ -13,7 +13,7 @@ export async function reserveDescriptors(libc: Libc, count: number): Promise<voi
   libc.close(fd);
 }
 
-/** Raises the soft limit of open files; returns it (Infinity if unknown). */
+/** Raises the soft limit; returns it (Infinity if unknown). */
 export function raiseFileLimit(libc: Libc): number {
   const limits = new BigUint64Array(2);
   const bytes = new Uint8Array(limits.buffer);

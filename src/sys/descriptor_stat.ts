@@ -38,7 +38,7 @@ export async function statDescriptor(descriptor: number): Promise<DescriptorStat
   };
 }
 
-/** See makedev(3) of glibc. */
+/** makedev(3) of glibc. */
 function deviceNumber(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
   return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) |

@@ -6,7 +6,7 @@
 /** `minor`: new objects, about 1 ms; `major`: about 10. */
 type Collect = (options: { type: "minor" | "major"; flavor?: "last-resort" }) => void;
 
-/** Before a major one, which also frees survivors. */
+/** A major one also frees survivors. */
 const MINOR_COLLECTIONS = 8;
 /** Worth ten milliseconds of an idle thread. */
 const GROWN_BYTES = 4 * 2 ** 20;
@@ -50,7 +50,7 @@ function heapBytes(): number {
   return Deno.memoryUsage().heapTotal;
 }
 
-/** Collects garbage after each `limitBytes` allocated outside the heap. */
+/** Collects after each `limitBytes` allocated outside the heap. */
 export class GarbageWatch {
   limitBytes: number;
   readonly #collect: Collect;

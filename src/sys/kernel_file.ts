@@ -70,7 +70,6 @@ export class KernelTree {
   }
 }
 
-/** The first `maxBytes` of a file; null if unreadable. */
 function readText(libc: Libc, path: string, maxBytes: number): string | null {
   const fd = libc.open(cString(path), O.CLOEXEC);
   if (fd < 0) return null;
@@ -90,7 +89,7 @@ function readText(libc: Libc, path: string, maxBytes: number): string | null {
   }
 }
 
-/** Names in a folder, at most 100,000; null if unreadable. */
+/** At most 100,000; null if unreadable. */
 function listNames(libc: Libc, path: string): string[] | null {
   const folder = libc.opendir(cString(path));
   if (folder === null) return null;

@@ -20,7 +20,7 @@ export function releaseMemory(): void {
   for (const { start, sizeBytes } of ranges) libc.madvise(start, sizeBytes, MADV_DONTNEED);
 }
 
-/** Read-only mappings of a file, unless modified. */
+/** Unmodified read-only mappings. */
 function untouched(path: string): Range[] {
   let smaps: string;
   try {

@@ -1,8 +1,8 @@
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Throws with the remedy if another user could replace or modify a file, even in a sticky folder
- * (/tmp): anyone may create it first. Accepts a missing file.
+ * Throws with the remedy if another user could replace or modify it, even in a sticky folder
+ * (/tmp), or create it first. Accepts a missing file.
  */
 export async function requireOwn(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;

@@ -3,8 +3,8 @@ const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Why other users could replace a socket in a folder, or the folder itself by a symbolic link of
- * theirs; null if only root and the own user could. Throws if there is no such folder.
+ * How other users could replace a socket in a folder, or the folder by a symbolic link; null if
+ * only root and the own user could. Throws if it is missing.
  */
 export function folderFault(folder: string): string | null {
   const link = Deno.lstatSync(folder.replace(/\/+$/, "") || "/");

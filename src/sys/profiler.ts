@@ -3,7 +3,7 @@ import type { Session } from "node:inspector";
 /** Time by function, or allocations still in use. */
 export type ProfileKind = "cpu" | "heap";
 
-/** Starts a profile, or ends and returns the one that runs. */
+/** Starts a profile, or ends and returns it. */
 export type ProfileAction = { start: ProfileKind } | "end";
 
 /** A profile as JSON, `null` after a start, or why it failed. */

@@ -63,7 +63,7 @@ export async function readRegularText(path: string, maxBytes: number): Promise<s
   return decode(await readRegularFile(path, maxBytes));
 }
 
-/** Throws as `readRegularTextSync` does. */
+/** Throws like `readRegularTextSync`. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Uint8Array> {
   requireRegular(await Deno.stat(path), maxBytes);
   using file = await Deno.open(path);
@@ -95,7 +95,7 @@ class Content {
     return this.#buffer.subarray(this.#length);
   }
 
-  /** Returns false at the end. Throws above the limit. */
+  /** False at the end. Throws above the limit. */
   add(count: number | null): boolean {
     this.#length += count ?? 0;
     if (this.#length > this.#maxBytes) throw tooLarge(this.#maxBytes);

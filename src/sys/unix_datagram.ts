@@ -37,7 +37,7 @@ export class UnixDatagramSender {
     if (this.#fd < 0) throw new Error(`Cannot open a Unix socket: ${lastErrorText()}`);
   }
 
-  /** Returns false without a receiver or room. */
+  /** False without receiver or room. */
   send(bytes: Uint8Array): boolean {
     const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
     const address = this.#address;

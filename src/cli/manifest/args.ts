@@ -16,7 +16,7 @@ import {
 } from "../flags.ts";
 import { VERSION } from "../version.ts";
 
-/** Flags of `nodens manifest`; defaults as in values.yaml. */
+/** Flags of `nodens manifest`; defaults of values.yaml. */
 export const MANIFEST_FLAGS = {
   localdns: text("ADDRESS", "address of nodens on every node", "169.254.20.10"),
   domain: text("DOMAIN", "domain of the cluster", "cluster.local"),

@@ -16,7 +16,7 @@ import { readServeOptions, SERVE_FLAGS } from "../serve/flags.ts";
 import { VERSION } from "../version.ts";
 import { type FileArguments, type ManifestValues, readManifestArguments } from "./args.ts";
 
-/** nodens reads it itself, from its mount. */
+/** Read from its mount. */
 const OWN_CONFIG_MAP = "kube-dns";
 
 /** `nodens manifest`: 0, or 1 without output. */
@@ -68,7 +68,7 @@ export async function run(
   return 0;
 }
 
-/** What CoreDNS is configured to do, or the faults of its ConfigMaps. */
+/** The cluster DNS's configuration, or faults. */
 async function readMaps(text: string): Promise<Inherited | Error> {
   try {
     return await readInherited(await readConfigMaps(text), { skip: OWN_CONFIG_MAP });
@@ -78,7 +78,7 @@ async function readMaps(text: string): Promise<Inherited | Error> {
   }
 }
 
-/** Reports what Corefiles lack; with `bring`, returns the completed manifest. */
+/** Reports what Corefiles lack, or adds it (`bring`). */
 function inheritManifest(
   text: string,
   inherited: Inherited,
@@ -126,7 +126,6 @@ async function check(text: string, options: FileArguments): Promise<CheckResult>
   const content = readManifest(text);
   if (content.faults.length > 0) return { faults: content.faults, warnings: [] };
   const expected = {
-    // A file may differ from the defaults.
     localDns: given.has("localdns") ? localDns : null,
     kubeDns,
     domain: given.has("domain") ? domain : null,
@@ -140,8 +139,8 @@ async function check(text: string, options: FileArguments): Promise<CheckResult>
   return result;
 }
 
-/** Throws `FlagError`. */
 function readNodeArguments(args: readonly string[]): NodeArguments {
+/** Throws `FlagError`. */
   const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
   if (rest.length > 0) throw new FlagError(`unexpected argument "${rest[0]}" (flags begin with -)`);
   const { localIps, dnsPort, template } = readServeOptions({ values, given }).node;

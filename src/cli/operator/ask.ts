@@ -4,15 +4,14 @@ import { controlPaths } from "../control_path.ts";
 import { CommandError } from "../failure.ts";
 import { folderFault } from "../../sys/own_folder.ts";
 
-/** A request to a serving nodens. */
+/** Request to a serving nodens. */
 export interface VerbRequest {
   verb: string;
-  /** Sent as POST. */
   changes?: boolean;
   parameters?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Answers of a verb, each a JSON object; one unless the verb streams. Throws `CommandError`. */
+/** Answers: JSON objects, one unless the verb streams. Throws `CommandError`. */
 export async function* ask(
   { verb, changes = false, parameters = {} }: VerbRequest,
   control: string,
@@ -38,7 +37,7 @@ export async function* ask(
   }
 }
 
-/** Prints the answers of a verb as text, or as they came; returns the exit code. */
+/** Prints answers as text or JSON; returns the exit code. */
 export async function printVerb<A>(
   request: VerbRequest,
   { control, json, output, text }: {
@@ -76,8 +75,8 @@ async function findSocket(): Promise<string> {
 }
 
 /**
- * Why a path is not asked: null for a socket that nobody else can have made, "" if there is none.
- * Another user's would get the command. Root trusts the path.
+ * Why a path is not asked: "" if missing, null if safe. Another user's socket would get the
+ * command. Root trusts the path.
  */
 async function faultOf(path: string): Promise<string | null> {
   const found = await Deno.lstat(path).catch(() => null);
@@ -86,7 +85,6 @@ async function faultOf(path: string): Promise<string | null> {
   if (found.uid !== 0 && found.uid !== Deno.uid()) {
     return `${path} belongs to user ${found.uid}: only root and that user may ask`;
   }
-  // It could be replaced before it is opened.
   const fault = folderFault(path.replace(/\/[^/]*$/, "") || "/");
   return fault === null ? null : `${path} is not in a safe folder: ${fault}`;
 }
@@ -101,7 +99,7 @@ async function* readLines(body: ReadableStream<Uint8Array>): AsyncGenerator<unkn
   if (rest !== "") throw new CommandError("the answer ends early: nodens has stopped or cut it");
 }
 
-/** The last line of a stream that cannot go on. */
+/** Last line of a failing stream. */
 function isRefusal(answer: unknown): answer is { error: string } {
   return typeof (answer as { error?: unknown }).error === "string";
 }

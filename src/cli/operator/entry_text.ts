@@ -1,7 +1,7 @@
 import { extendedErrorText } from "../../dns/mnemonics.ts";
 import { COLUMNS, columns } from "../query/print.ts";
 
-/** An entry of a cache as `lookup` and `dump` answer it. */
+/** Entry of `lookup` and `dump`. */
 export interface CachedEntry {
   block: string;
   plane?: number;
@@ -35,7 +35,7 @@ export interface CachedEntry {
   omittedRecords?: number;
 }
 
-/** An entry as a comment, and its records; those beside the answer are comments too. */
+/** Entry as comment and records; further records are comments too. */
 export function entryText(entry: CachedEntry): string {
   const { name, type, kind, rcode, records, omittedRecords = 0 } = entry;
   const qclass = entry.class === "IN" ? "" : `${entry.class} `;

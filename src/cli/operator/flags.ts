@@ -1,7 +1,7 @@
 import { USAGE_EXIT } from "../command.ts";
 import { boolean, HELP_FLAG, text } from "../flags.ts";
 
-/** Flags of every command that asks a serving nodens. */
+/** Flags of every operator command. */
 export const OPERATOR_FLAGS = {
   control: text("PATH", "control socket of the nodens to ask", "auto"),
   json: boolean("print what nodens answers: a JSON object a line"),

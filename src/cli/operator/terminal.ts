@@ -4,35 +4,31 @@ import type { ScreenSize } from "./top_text.ts";
 const ENTER = "\x1b[?1049h\x1b[?25l";
 const LEAVE = "\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
-/** The rest of a line, of the screen. */
 const CLEAR_LINE = "\x1b[K";
 const CLEAR_REST = "\x1b[J";
 
-/** Of terminals that do not say. */
 const DEFAULT_SIZE: ScreenSize = { columns: 80, rows: 24 };
 const END_KEYS: readonly number[] = [..."qQ\x03\x04"].map((key) => key.charCodeAt(0));
 
-/** A terminal that is redrawn until somebody presses q. */
+/** Terminal that is redrawn until q is pressed. */
 export interface Screen {
   readonly size: ScreenSize;
   draw(lines: readonly string[]): void;
-  /** Resolves when the user ends it. */
   readonly ended: Promise<void>;
-  /** Restores the terminal. */
   close(): void;
 }
 
-/** What a screen needs of the process. */
+/** Access to the terminal. */
 export interface TerminalIo {
   size(): ScreenSize;
   write(text: string): void;
   setRaw(raw: boolean): void;
-  /** Octets of the next keys; null at the end of input. */
+  /** Next keys; null at the end. */
   read(): Promise<Uint8Array | null>;
   onSignal(end: () => void): () => void;
 }
 
-/** Takes over a terminal. Its keys are read raw, so that Ctrl-C ends it in order. */
+/** Takes over a terminal. Raw keys: Ctrl-C ends it in order. */
 export function openScreen(io: TerminalIo): Screen {
   const ended = Promise.withResolvers<void>();
   const ignore = io.onSignal(ended.resolve);
@@ -63,7 +59,7 @@ async function readKeys(io: TerminalIo): Promise<void> {
   }
 }
 
-/** The terminal of this process; null if input or output is not one. */
+/** This process's terminal, or null. */
 export function processTerminal(): TerminalIo | null {
   if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) return null;
   const buffer = new Uint8Array(64);
@@ -81,7 +77,7 @@ export function processTerminal(): TerminalIo | null {
       try {
         for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
       } catch {
-        // The terminal has gone; reading its keys ends.
+        // The terminal has gone.
       }
     },
     setRaw(raw) {

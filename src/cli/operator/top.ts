@@ -11,7 +11,6 @@ import { openScreen, processTerminal, type Screen } from "./terminal.ts";
 import { SCREEN_LISTS, topText } from "./top_text.ts";
 
 const REDRAW_MS = 1000;
-/** Entries for the tallest screens. */
 const SCREEN_ENTRIES = 100;
 
 type Values = FlagValues<typeof OPERATOR_FLAGS> & {
@@ -51,13 +50,13 @@ export async function top({ values }: Call<Values>, { output }: CommandIo): Prom
 
 async function askOnce(request: VerbRequest, control: string): Promise<TopSnapshot> {
   let snapshot: TopSnapshot | null = null;
-  // To the end, which closes the connection.
+  // Reading to the end closes the connection.
   for await (const answer of ask(request, control)) snapshot = answer as TopSnapshot;
   if (snapshot === null) throw new CommandError("nodens has sent nothing");
   return snapshot;
 }
 
-/** Redraws a screen each second until it ends. Rejects if no snapshot comes. */
+/** Redraws each second until it ends. Rejects without a snapshot. */
 export async function showTop(
   screen: Screen,
   { snapshot, lists, clock = systemClock }: {

@@ -18,7 +18,7 @@ const MAX_UPSTREAMS = 3;
 /** Head, and at least this many entries of a list. */
 const LEAST_ENTRIES = 2;
 
-/** Formats a snapshot as lines that fit on a screen; without rows, everything is shown. */
+/** Fits a snapshot on a screen; without rows, everything is shown. */
 export function topText(
   snapshot: TopSnapshot,
   { lists, size }: { lists: readonly ListName[]; size: ScreenSize | null },
@@ -33,7 +33,7 @@ export function topText(
   return size === null ? lines : lines.slice(0, size.rows);
 }
 
-/** Lists of a screen, if no other is wanted. */
+/** Default lists of a screen. */
 export const SCREEN_LISTS: readonly ListName[] = ["names", "clients"];
 
 function summary({ version, pid, at, rates, latency, caches, dataPlanes, lists }: TopSnapshot) {
@@ -89,7 +89,7 @@ function chooseTables(lists: TopLists, wanted: readonly ListName[], left: number
   const fit = Math.max(1, Math.min(tables.length, Math.floor(left / (2 + LEAST_ENTRIES))));
   const shown = tables.slice(0, fit);
   const each = Math.floor(left / fit);
-  // A long list gets the rows that a short one leaves.
+  // Long lists get spare rows.
   const spare = shown.reduce((sum, { length }) => sum + Math.max(0, each - length), 0);
   return shown.map((lines) => lines.slice(0, each + spare));
 }
@@ -142,7 +142,7 @@ function counts(head: string, rows: readonly (TopCount & { text: string })[]): s
   return table(["QUERIES", "/S", head], cells, 2);
 }
 
-/** `numbers`: so many columns from the left are right-aligned. */
+/** `numbers`: right-aligned columns. */
 function table(heads: readonly string[], rows: readonly string[][], numbers: number): string[] {
   const all = [heads, ...rows];
   const widths = heads.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));

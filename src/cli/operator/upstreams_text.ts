@@ -50,7 +50,7 @@ const WORDS = {
   },
 } as const;
 
-/** Formats upstreams as a table and what was learnt of each. */
+/** Formats a table of upstreams, and details. */
 export function upstreamsText({ forwards, unused }: UpstreamsAnswer): string {
   const rows = forwards.flatMap(({ from, zones, servers }) => {
     const forward = from === "." || zones.includes(from) ? zones.join(" ") : from;

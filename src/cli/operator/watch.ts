@@ -12,7 +12,7 @@ type Values = FlagValues<typeof OPERATOR_FLAGS> & {
   sample: number;
 };
 
-/** `nodens watch`: lines until it is interrupted. */
+/** `nodens watch`, until interrupted. */
 export function watch({ values }: Call<Values>, { output }: CommandIo): Promise<number> {
   const { control, json, client, name, rcode, slow, sample } = values;
   const parameters = {
@@ -30,7 +30,7 @@ export function watch({ values }: Call<Values>, { output }: CommandIo): Promise<
   });
 }
 
-/** Formats a line of the stream. */
+/** Formats a line. */
 export function watchText(line: WatchLine | LostLines): string {
   if ("lost" in line) {
     return line.lost === null

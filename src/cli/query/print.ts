@@ -93,7 +93,7 @@ function section(title: string, entries: readonly { line: string }[]): string {
   return `;; ${title} SECTION:\n${entries.map(({ line }) => line).join("")}\n`;
 }
 
-/** Sets fields at columns, with tabs like dig. */
+/** Sets fields with tabs, like dig. */
 export function columns(fields: readonly (readonly [column: number, text: string])[]): string {
   let line = "";
   let at = 0;

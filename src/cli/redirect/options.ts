@@ -28,7 +28,7 @@ const MAX_UID = 4294967294;
 /** IFNAMSIZ without the final zero; includes a trailing +. */
 const MAX_INTERFACE_NAME = 15;
 
-/** Reads a redirect; `names` are other names of its flags, for messages. Throws `FlagError`. */
+/** Reads a redirect; `names`: aliases of flags. Throws `FlagError`. */
 export function readRedirectOptions(
   values: Omit<RedirectValues, "n" | "h">,
   names: Partial<Record<keyof RedirectValues, string>> = {},
@@ -64,7 +64,6 @@ export function readRedirectOptions(
     const why = `for "${address}" an address of its family is missing in ${given}`;
     check(to[familyOf(address)] !== undefined, "only", why);
   }
-  // One family's servers do not redirect the other.
   for (const family of [4, 6] as const) {
     if (only.length > 0 && !only.some((one) => familyOf(one) === family)) delete to[family];
   }

@@ -56,7 +56,7 @@ export async function run(
   return code;
 }
 
-/** Changes for an installation, or removal (`null`), by backend. */
+/** Changes for an installation or removal (`null`), by backend. */
 async function planRedirect(
   family: Family,
   options: RedirectOptions | null,
@@ -74,7 +74,7 @@ function shellCommand({ family, backend, changes }: BackendChanges): string {
   return `${command} <<'EOF'\n${restoreInput(changes)}EOF\n`;
 }
 
-/** Returns whether all rules are there. */
+/** Returns whether all rules exist. */
 async function printState(
   family: Family,
   options: RedirectOptions,

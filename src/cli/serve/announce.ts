@@ -20,7 +20,7 @@ export function servingText(config: Config): string {
 /** Logs listeners and versions. */
 export function announce(config: Config, logger: Logger): void {
   const hint = config.listeners.slice(0, 1).map(({ address, port, zones }) => {
-    // Prefers a name that needs no upstream.
+    // A name that needs no upstream.
     const name = ownName({ blocks: zones.map(({ block }) => config.blocks[block]!) });
     return `Try: dig @${address || "127.0.0.1"} -p ${port} ${name ?? "example.org"}`;
   });

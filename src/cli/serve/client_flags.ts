@@ -7,7 +7,7 @@ import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 const KUBELET_PORT = 10250;
 
-/** Flags of the names of clients. */
+/** Flags of client names. */
 export const CLIENT_FLAGS = {
   clients: text("SOURCE", "names of clients: kubelet, or a file or folder of ADDRESS NAME", "off"),
   "clients-kubelet": text("ADDRESS", "HOST or HOST:PORT of the kubelet; default: $HOST_IP"),
@@ -18,7 +18,7 @@ export const CLIENT_FLAGS = {
 
 type ClientValues = FlagValues<typeof CLIENT_FLAGS>;
 
-/** Checks flags, without the environment. Throws `FlagError`. */
+/** Checks flags alone. Throws `FlagError`. */
 export function checkClientFlags(values: ClientValues, given: ReadonlySet<string>): void {
   const { clients } = values;
   const others = Object.keys(CLIENT_FLAGS).filter((name) => name !== "clients");
@@ -35,7 +35,7 @@ export function checkClientFlags(values: ClientValues, given: ReadonlySet<string
   }
 }
 
-/** Where names of clients come from; null for nowhere. Throws `FlagError`. */
+/** Source of client names, or null. Throws `FlagError`. */
 export function readClientSource(
   values: ClientValues,
   variable: (name: string) => string | undefined,

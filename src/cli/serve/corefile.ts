@@ -10,10 +10,10 @@ import type { ServeOutput } from "./output.ts";
 /** CoreDNS's default configuration. */
 const BUILT_IN = ".:PORT {\n    whoami\n    log\n}\n";
 
-/** Where the Corefile comes from; `listener` is called when its template or config map changes. */
+/** Origin of the Corefile; `listener` is called after changes. */
 export type CorefileOrigin = NonNullable<Awaited<ReturnType<typeof openCorefile>>>;
 
-/** Finds the Corefile; null after a reported absence. */
+/** Finds the Corefile; null if absent, which is reported. */
 export async function openCorefile(context: NodeContext, output: ServeOutput) {
   const { node, corefile } = context.options;
   const listener = { onChange: (_summary: string) => {} };

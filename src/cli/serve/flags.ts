@@ -62,7 +62,6 @@ export function readServeOptions(
   const corefile = values.conf || (given.has("corefile") ? values.corefile : "");
   return {
     values,
-    /** Path; "" if unset. */
     corefile: node.template?.target ?? corefile,
     node,
     rules: readRuleOptions(values, node),

@@ -27,7 +27,7 @@ function hasNodeRole({ node, rules }: ServeOptions): boolean {
   return node.setupInterface || rules.rules.addresses.length > 0 || rules.redirect !== null;
 }
 
-/** Socket marks of nodens' own queries; 0 for none. */
+/** Marks of nodens' own queries; 0: none. */
 export function ownMarks({ options, logger }: NodeContext): { upstream: number; probe: number } {
   const { redirect, failOpen } = options.rules;
   if (!hasNodeRole(options) || (redirect === null && !failOpen)) return { upstream: 0, probe: 0 };
@@ -40,7 +40,7 @@ export function ownMarks({ options, logger }: NodeContext): { upstream: number; 
   return { upstream: redirect === null ? 0 : OWN_MARK, probe: failOpen ? OWN_MARK : 0 };
 }
 
-/** Creates the node role, or null; `checks` is called while serving. */
+/** Creates the node role, or null; `checks` is called later. */
 export async function makeNodeRole(
   context: NodeContext,
   checks: () => SelfChecks,

@@ -23,18 +23,16 @@ export class NodeMetrics {
   /** Counts a set-up error under node-cache's name. */
   readonly count = (error: SetupError): void => this.#errors.get(error)!.add();
 
-  /** Publishes a level of fail-open. */
   readonly onLevel = (family: Family, level: FailOpenLevel): void =>
     this.#registry.gauge("nodens_failopen_level", { family: `${family}` })
       .set(LEVEL_VALUES[level]);
 
-  /** Publishes whether a family's rules are in place. */
   readonly onRules = ({ family, problem }: Pick<FamilyRules, "family" | "problem">): void =>
     this.#registry.gauge("nodens_node_rules", { family: `${family}` }).set(
       problem === null ? 1 : 0,
     );
 
-  /** Publishes for each address with fail-open whether its queries pass nodens by. */
+  /** Publishes per address whether queries pass nodens by. */
   watchFailOpen(checks: () => Pick<SelfChecks, "entryAges">): void {
     this.#registry.onScrape((book) => {
       for (const { entry: { target: { address } }, ageMs } of checks().entryAges) {

@@ -71,7 +71,6 @@ export async function run(
   try {
     loaded = await corefile.source.read();
   } catch (error) {
-    // An unset variable may be the cause.
     if (error instanceof CorefileErrors) error.warnings.forEach((warning) => output.warn(warning));
     output.fail((error as Error).message);
     return 1;
@@ -95,7 +94,7 @@ function chooseDriver(wanted: DriverKind | "auto", output: ServeOutput): DriverK
   return "portable";
 }
 
-/** For operators' requests in flight; those that take longer go on while nodens stops. */
+/** For operators' requests in flight; slower ones go on during the stop. */
 const ANSWERS_MS = 2000;
 
 interface ServeParts {
@@ -161,7 +160,6 @@ async function serve(
       onDead: (why) => output.die(`${why}; ending the process so that it is restarted`, 3),
       onHarm: (why) => {
         if (!values["loop-exit"]) return;
-        // In order: removes interface and rules.
         void output.fatal(`${why}; ending because of -loop-exit`);
         looped.resolve(1);
       },
@@ -221,7 +219,7 @@ async function serve(
       stop: () => asked.resolve(0),
     },
   });
-  // Scripts may send commands after the start.
+  // Scripts may now send commands.
   manager.ready(servingText(server.config));
   const watchdog = manager.watchdog();
   // The heartbeat watch detects a hung data plane.
@@ -237,7 +235,7 @@ async function serve(
   return code;
 }
 
-/** Stops; interface and rules stay if another process goes on with the addresses. */
+/** Stops; interface and rules stay for another process. */
 async function stopServing(
   server: Server,
   role: NodeRole | null,
@@ -250,13 +248,11 @@ async function stopServing(
     await role?.turnAway();
   }
   await server.stop(hurried, { succeeded });
-  // The other process may have stopped.
   if (server.hasNeighbours()) return await role?.leave();
   if (succeeded) await role?.turnAway();
   await role?.release();
 }
 
-/** Imported on demand, as few ask for it. */
 async function nameClients(
   source: ClientSource | null,
   { server, ...options }: { server: Server; registry: MetricRegistry; log: Logger["log"] },
@@ -266,7 +262,6 @@ async function nameClients(
   return await openClientNames(source, { ...options, planes: server.planes });
 }
 
-/** On demand: serving must start fast. */
 async function openControl(
   { control, pidfile }: ServeValues,
   options: Omit<ControlOptions, "paths" | "wanted">,

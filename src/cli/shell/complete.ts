@@ -3,7 +3,6 @@ import { findFlag, type Flag, namesOf } from "../flags.ts";
 
 type Candidate = readonly [word: string, help: string];
 
-/** Tells the shell to complete file names. */
 const FILES = ":files";
 
 /** `nodens __complete WORD...`: prints candidates with help. */
@@ -14,7 +13,7 @@ export async function run({ args }: Call, { output, commands }: CommandIo): Prom
   return 0;
 }
 
-/** Candidates for the last word. */
+/** Completes the last word. */
 export function completions(
   [serve, ...named]: readonly Command[],
   words: readonly string[],

@@ -143,12 +143,10 @@ function list(items: [head: string, body: string][]): string[] {
 
 function meaning({ help, choices = [], default: value }: Flag): string {
   const shown = value === "" || value === false ? "" : ` The default is ${value}.`;
-  // A value that begins a sentence keeps its case.
   const words = choices.includes(help.split(/[ ,]/)[0]!) ? `${help}.` : sentence(help);
   return `${words}${shown}`;
 }
 
-/** Each sentence begins a line. */
 function text(words: string): string {
   return words.replace(/([.!?]) (?=[A-Z])/g, "$1\n").split("\n").flatMap((line) =>
     wrap(line, MAX_WIDTH)

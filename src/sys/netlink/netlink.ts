@@ -82,7 +82,7 @@ export function encodeAttribute([type, value]: Attribute): Uint8Array {
   return join([header, octets]);
 }
 
-/** Decodes the messages of one receive call. Throws if invalid. */
+/** Messages of one receive call. Throws if invalid. */
 export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   const view = viewOf(bytes);
   const messages: NetlinkMessage[] = [];
@@ -116,7 +116,7 @@ export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   return attributes;
 }
 
-/** Decodes the result in ERROR, or in DONE, which ends a dump. */
+/** Result in ERROR, or in DONE, which ends a dump. */
 export function decodeAcknowledgement({ body, flags, type }: NetlinkMessage): Acknowledgement {
   const view = viewOf(body);
   // DONE is empty in old kernels.

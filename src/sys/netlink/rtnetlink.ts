@@ -48,7 +48,7 @@ export class Rtnetlink {
     return this.#socket.dump(request).map(decodeLink);
   }
 
-  /** The new link is down. OPNOTSUPP: the kernel lacks the kind. */
+  /** The link is down. OPNOTSUPP: the kernel lacks the kind. */
   addLink(name: string, kind: string): void {
     const info: Attribute = [IFLA.LINKINFO, [[IFLA_INFO_KIND, kind]]];
     this.#run(RTM.NEWLINK, NEW, linkHeader(0), [[IFLA.IFNAME, name], info]);
@@ -96,7 +96,6 @@ export class Rtnetlink {
     }
   }
 
-  /** For this host's packets to a local address. */
   setLocalSource(route: LocalRoute, source: Uint8Array): void {
     // Adds a second IPv6 route, used once the first is deleted: no request can name the kernel
     // route's metric.

@@ -24,13 +24,13 @@ const REPLY = {
   ...{ port: 4, peerPort: 6, address: 8, peer: 24, interface: 40, cookie: 44, uid: 64 },
 } as const;
 
-/** A socket as described by the kernel. */
+/** Socket as described by the kernel. */
 export interface DiagnosedSocket {
   readonly local: Address;
   readonly peer: Address;
   /** `SO_COOKIE`: unique until reboot. */
   readonly cookie: bigint;
-  /** Who opened it; 65534 for users that this user namespace does not have. */
+  /** Opener; 65534 for users outside this user namespace. */
   readonly uid: number;
 }
 

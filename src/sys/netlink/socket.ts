@@ -17,7 +17,7 @@ export const NETLINK_PROTOCOL = { ROUTE: 0, SOCK_DIAG: 4 } as const;
 /** Acknowledgements without the request, and with an explanation. */
 const NETLINK = { CAP_ACK: 10, EXT_ACK: 11 } as const;
 const SOCKADDR_NL_SIZE = 12;
-/** A receive call returns at most 32 KiB. */
+/** Receive calls return at most 32 KiB. */
 const BUFFER_SIZE = 65536;
 const MAX_DUMP = 100_000;
 /** Until a dump without a concurrent change. */
@@ -79,7 +79,7 @@ export class NetlinkSocket {
       }
       if (length > BUFFER_SIZE) throw new Error(`Cannot read a netlink reply of ${length} octets`);
       for (const message of this.#messages(length)) {
-        // Left from an abandoned request.
+        // From an abandoned request.
         if (message.sequence !== this.#sequence) continue;
         if (message.type === NLMSG.ERROR || message.type === NLMSG.DONE) {
           const { errno, text } = decodeAcknowledgement(message);
@@ -126,7 +126,7 @@ export class NetlinkSocket {
     this.#fd = -1;
   }
 
-  /** Larger than `BUFFER_SIZE` if truncated; -1 if empty. */
+  /** Above `BUFFER_SIZE` if truncated; -1 if empty. */
   #receive(): number {
     return this.#libc.recv(this.#fd, this.#buffer, BUFFER_SIZE, MSG.DONTWAIT | MSG.TRUNC);
   }

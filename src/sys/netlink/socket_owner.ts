@@ -1,6 +1,6 @@
 /**
- * Owner of the other end of a TCP connection within this network namespace (sock_diag(7)). One socket
- * is looked up, so the cost does not grow with their number.
+ * Owner of a local TCP connection's other end (sock_diag(7)). Looks up one socket, at constant
+ * cost.
  */
 import { parseAddress } from "../../dns/address.ts";
 import { AF, IPPROTO, SOCKET_STATE } from "../constants.ts";
@@ -22,7 +22,7 @@ export interface TcpEnd {
   port: number;
 }
 
-/** User of the socket at `end`; null if there is none, or if its process has closed it. */
+/** User of the socket at `end`; null if missing or closed by its process. */
 export function socketOwner(end: TcpEnd, peer: TcpEnd): number | null {
   const request = ownerRequest(end, peer);
   if (request === null) return null;
@@ -31,14 +31,14 @@ export function socketOwner(end: TcpEnd, peer: TcpEnd): number | null {
     socket = new NetlinkSocket(0, NETLINK_PROTOCOL.SOCK_DIAG);
     return decodeOwner(socket.run(request)[0]);
   } catch {
-    // No such socket, or the kernel does not tell.
+    // Missing, or not permitted.
     return null;
   } finally {
     socket?.close();
   }
 }
 
-/** Encodes a request for one socket; null if an address is not one. */
+/** Encodes a request; null for invalid addresses. */
 export function ownerRequest(end: TcpEnd, peer: TcpEnd): NetlinkRequest | null {
   const [address, peerAddress] = [unmapped(end.hostname), unmapped(peer.hostname)];
   if (address === null || address.length !== peerAddress?.length) return null;

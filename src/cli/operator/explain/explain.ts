@@ -31,13 +31,11 @@ export function explain(
   return printVerb({ verb, changes: ask, parameters }, { ...values, output, text: explainText });
 }
 
-/** Records of a message that are printed. */
 const MAX_RECORDS = 20;
-/** Other listeners that are named. */
 const MAX_LISTENERS = 5;
 const INDENT = "  ";
 
-/** The story of a query, from the top of the chain to its answer. */
+/** A query's way through the chain. */
 export function explainText({ question, planes, asked }: ExplainAnswer): string {
   const [first, ...others] = planes as [PlaneExplanation, ...PlaneExplanation[]];
   const { name, type, class: qclass, transport, dnssec, checkingDisabled } = question;
@@ -113,7 +111,6 @@ function stepText({ verdict, reason, refresh }: ShownStep): string {
   return `${refresh ? "to refresh it, " : ""}${words}${reason}`;
 }
 
-/** A block's lines are mostly in one file. */
 function placeText(place: string, file: string): string {
   return place.startsWith(`${file}:`) ? `line ${place.slice(file.length + 1)}` : place;
 }
@@ -122,7 +119,7 @@ function fileOf({ block }: PlaneExplanation): string {
   return block === null ? "" : block.place.replace(/:[0-9]+$/, "");
 }
 
-/** Each data plane has a cache of its own. */
+/** Each data plane has its own cache. */
 function differences(
   other: PlaneExplanation,
   first: PlaneExplanation,
@@ -198,7 +195,6 @@ function msText(ms: number): string {
   return `${ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ms`;
 }
 
-/** File names and patterns come from outside. */
 function printable(line: string): string {
   return line.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
