@@ -2,7 +2,7 @@ import type { Config, ListenerConfig } from "./types.ts";
 
 const REMOVED: ListenerConfig = { address: "", port: 0, zones: [] };
 
-/** Keeps the indices of `previous`, which sockets and connections use. New listeners fill gaps. */
+/** Keeps indices of `previous`, which connections use. New listeners fill gaps. */
 export function alignListeners(config: Config, previous: readonly ListenerConfig[]): Config {
   const left = new Map(config.listeners.map((listener) => [keyOf(listener), listener]));
   const aligned: (ListenerConfig | null)[] = previous.map((old) => {

@@ -48,7 +48,7 @@ export interface PluginConfig {
   options: unknown;
 }
 
-/** An address and port for UDP and TCP. */
+/** Address for UDP and TCP. */
 export interface ListenerConfig {
   /** With a scope (`%eth0`); "" for all of both families. */
   address: string;
@@ -57,11 +57,11 @@ export interface ListenerConfig {
   zones: { zone: string; block: number }[];
 }
 
-/** Values of `timeouts`; the defaults are in `engine/`. */
+/** `timeouts`; defaults are in `engine/`. */
 export interface StreamTimeouts {
   /** Until the first query is complete. */
   readMs?: number;
-  /** Period for measuring a slow reader's rate. */
+  /** To measure a slow reader's rate. */
   writeMs?: number;
   /** Until each further query is complete. */
   idleMs?: number;

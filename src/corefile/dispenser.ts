@@ -50,7 +50,7 @@ export class Dispenser {
     }
   }
 
-  /** Calls `read` with each option name in the directive's block. */
+  /** Calls `read` with each option name. */
   eachInBlock(read: (option: string) => void): void {
     const line = this.#line;
     const at = this.#at;
@@ -60,7 +60,7 @@ export class Dispenser {
     this.#blockRead = true;
   }
 
-  /** As `eachInBlock`, with a reader per option; returns the number of options. */
+  /** One reader per option; returns the number of options. */
   options(readers: Readonly<Record<string, (option: string) => void>>): number {
     let count = 0;
     this.eachInBlock((option) => {
@@ -73,7 +73,6 @@ export class Dispenser {
     return count;
   }
 
-  /** As `options`; options are not required. */
   someOptions(readers: Readonly<Record<string, (option: string) => void>>): void {
     if (this.options(readers) > 0) return;
     throw this.error(`it needs at least one option (${Object.keys(readers).join(", ")})`);

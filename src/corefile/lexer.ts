@@ -23,10 +23,9 @@ export function isBrace(token: Token, brace: "{" | "}"): boolean {
 }
 
 /**
- * Splits a Corefile into words.
- *
- * CR is skipped. An unquoted `#` starts a comment, even within a word. A quoted word ends at the
- * closing quote, or at the end of the line; `\"` is a quote, another backslash is literal.
+ * Splits a Corefile into words. CR is skipped. An unquoted `#` starts a comment, even within a
+ * word. A quoted word ends at the closing quote or line end; `\"` is a quote, another backslash is
+ * literal.
  */
 export function splitWords(text: string, file: string, faults: Faults): Token[] {
   const tokens: Token[] = [];

@@ -3,7 +3,7 @@ import { quote } from "./quote.ts";
 /** Longer words are not misspellings. */
 const MAX_LENGTH = 40;
 
-/** The known word that was probably meant, or null. */
+/** The word probably meant, or null. */
 export function nearest(word: string, known: Iterable<string>): string | null {
   if (word.length > MAX_LENGTH) return null;
   let best: string | null = null;
@@ -27,7 +27,7 @@ export function didYouMean(word: string, known: Iterable<string>): string {
   return candidate === null ? "" : ` (did you mean "${candidate}"?)`;
 }
 
-/** An unknown word with a suggestion, or all known words. */
+/** Unknown word with suggestion, or all known words. */
 export function unknownWord(word: string, known: readonly string[]): string {
   return `${quote(word)}${didYouMean(word, known) || ` (${known.join(", ")})`}`;
 }

@@ -10,9 +10,8 @@ export interface QueryTarget {
 /** Limits of waiting for a reply. */
 export interface QueryWait {
   timeoutMs: number;
-  /** Other messages are ignored. */
   accept: (message: Uint8Array) => boolean;
-  /** Ends the wait early, as "stopped". */
+  /** Ends the wait, as "stopped". */
   signal?: AbortSignal;
   /** For UDP only. */
   source?: string;

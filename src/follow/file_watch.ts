@@ -8,10 +8,10 @@ import {
 import { Watch, type WatchOptions } from "./watch.ts";
 
 const POLL_MS = 1000;
-/** Time for which a changed file must stay the same. */
+/** A changed file must stay the same. */
 const SETTLE_MS = 200;
 
-/** Options of a `FileWatch`. */
+/** `FileWatch` options. */
 export interface FileWatchOptions extends WatchOptions {
   /** Returns why a text is unusable. */
   check: (text: string) => string | null;
@@ -24,7 +24,6 @@ export class FileWatch extends Watch {
   readonly #path: string;
   readonly #options: FileWatchOptions;
   #text: string | null = null;
-  /** Text or reason. */
   #known = "";
   /** Accepted if found again. */
   #pending: string | null = null;
@@ -41,7 +40,7 @@ export class FileWatch extends Watch {
     this.pollAfter(POLL_MS);
   }
 
-  /** May be called before `start`, for the first text. */
+  /** Allowed before `start`. */
   async poll(): Promise<number> {
     let text: string | null = null;
     let why: string | null;

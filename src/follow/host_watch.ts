@@ -22,7 +22,7 @@ const HOST_TIMING = {
 /** Intervals of resolving a name. */
 export type HostTiming = typeof HOST_TIMING;
 
-/** Options of a `HostWatch`. */
+/** `HostWatch` options. */
 export interface HostWatchOptions extends WatchOptions {
   /** Empty for those of `resolvConfPath`. */
   resolvers: readonly QueryTarget[];

@@ -5,7 +5,6 @@ export interface WatchOptions {
   /** Called once until recovery. */
   onProblem: (why: string) => void;
   onRecovery?: () => void;
-  /** The problem is already known. */
   troubled?: boolean;
   clock?: Clock;
 }
@@ -22,7 +21,6 @@ export abstract class Watch {
     this.#troubled = options.troubled ?? false;
   }
 
-  /** Resolves once idle. */
   stop(): Promise<void> {
     this.#stop.abort();
     return this.#running;

@@ -4,15 +4,14 @@ import type { ImportView } from "../corefile/import_paths.ts";
 import { type Line, parseCorefile } from "../corefile/parser.ts";
 import { isWithin, normalizeZone } from "../dns/zone.ts";
 
-/** A server block, with the zones of its port. */
+/** Server block, and the zones of its port. */
 export interface Block extends Place {
   readonly zones: readonly string[];
   readonly lines: readonly Line[];
 }
 
 /**
- * Server blocks of a port, by default the first catch-all block's: a pod's port may differ from the
- * Service's. Unreadable keys have no zones.
+ * Server blocks of a port, by default the first catch-all block's. Unreadable keys have no zones.
  */
 export function readBlocks(
   source: { file: string; text: string; view: ImportView },

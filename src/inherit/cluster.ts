@@ -14,7 +14,7 @@ export interface StubZone {
   readonly zone: string;
   readonly where: string;
   readonly servers: readonly string[];
-  /** Directives for a node's block; null if only the cluster DNS can answer. */
+  /** Null if only the cluster DNS can answer. */
   readonly lines: readonly Line[] | null;
 }
 
@@ -25,7 +25,7 @@ export interface HostEntry {
   readonly where: string;
 }
 
-/** A rewriting of any name. */
+/** Rewriting of any name. */
 export interface Rewrite {
   readonly line: Line;
   readonly where: string;

@@ -15,7 +15,6 @@ import type { HostEntry, Inherited, Rewrite, StubZone } from "./cluster.ts";
 import { type Edit, endOf, indentAfter, openingLine } from "./edits.ts";
 
 interface NodeCorefile {
-  /** With a template's variables. */
   readonly text: string;
   /** With variables filled. */
   readonly filled: string;
@@ -54,12 +53,10 @@ export function compare(inherited: Inherited, node: NodeCorefile): Comparison {
 class Comparer {
   readonly #inherited: Inherited;
   readonly #node: NodeCorefile;
-  /** Served by the cluster DNS. */
   readonly #domain: string;
   readonly #blocks: Block[];
   /** Blocks with unfilled variables, at the same indexes. */
   readonly #written: Block[];
-  /** The blocks for all names. */
   readonly #root: Block | null;
   readonly #writtenRoot: Block | null;
   /** Line of the opening brace of the written one. */
@@ -98,7 +95,6 @@ class Comparer {
     try {
       return readBlocks({ file, text, view }, { port, defaultPort: port }, faults).blocks;
     } catch (error) {
-      // The Corefile's check reports it.
       if (!(error instanceof TooManyFaults)) throw error;
       return [];
     }
@@ -220,7 +216,7 @@ class Comparer {
     this.#edits.push({ at, remove, lines: this.#indented(lines) });
   }
 
-  /** Why the block for all names cannot have it, or null. */
+  /** Why the root block cannot have it, or null. */
   #leftInRoot(name: string | null): string | null {
     const root = this.#root;
     if (root === null) return "the node's Corefile has no block for all names";
@@ -235,7 +231,6 @@ class Comparer {
     return lines.map((line) => indent + line);
   }
 
-  /** A `forward` to the cluster DNS, as for the cluster's domain. */
   #clusterForward(from: string): string[] | null {
     if (this.#cluster.size === 0) return null;
     const block = blockFor(this.#blocks, this.#domain);

@@ -25,7 +25,6 @@ interface Entry extends Place {
 export function collectListeners(served: readonly ServedBlock[], faults: Faults): ListenerConfig[] {
   const listeners = new Map<string, ListenerConfig>();
   const timeoutsOf = new Map<ListenerConfig, NonNullable<ServedBlock["timeouts"]>>();
-  /** By zone and port, then by address. */
   const taken = new Map<string, Map<string, Entry>>();
   const wildcards = new Map<number, { all?: Place; ipv4?: Place }>();
   let entries = 0;
@@ -43,7 +42,6 @@ export function collectListeners(served: readonly ServedBlock[], faults: Faults)
           (address === "" ? others.values().next().value : undefined);
         if (clash !== undefined) {
           faults.at(entry, clashText(`${zone}:${port}`, entry, clash));
-          // One fault per zone.
           break;
         }
         others.set(address, entry);

@@ -202,7 +202,6 @@ function group(lines: readonly Line[], faults: Faults): Map<string, [Line, ...Li
   return directives;
 }
 
-/** Loopback remains if they cannot be read. */
 function addressesOf(host: HostView): string[] {
   try {
     return host.interfaces().map(({ address }) => address);

@@ -10,7 +10,7 @@ import { checkMemory } from "./memory.ts";
 import { fillServed, findServed, podView, type Served } from "./served.ts";
 
 const MAX_FAULTS = 100;
-/** Filled at start, too, but only if the arguments name the domain. */
+/** Filled at start only if arguments name the domain. */
 const DOMAIN = "__PILLAR__DNS__DOMAIN__";
 
 const REMEDIES: Record<string, string> = {

@@ -6,7 +6,7 @@ import { localAddressFault, type Range } from "./networks.ts";
 /** Placeholder for a local address (RFC 5737). */
 export const STAND_IN = "192.0.2.1";
 
-/** Expected values of a manifest; null for any. */
+/** Expected values; null for any. */
 export interface Expected {
   localDns: string | null;
   kubeDns: string | null;
@@ -14,7 +14,7 @@ export interface Expected {
   ranges: readonly Range[];
 }
 
-/** Arguments relevant to a manifest. */
+/** Relevant arguments. */
 export interface NodeArguments {
   localIps: readonly string[];
   baseFile: string;
@@ -59,7 +59,6 @@ export function checkArguments(
   try {
     node = readArguments(words.map((text) => text.replaceAll(VARIABLE, STAND_IN)));
   } catch (error) {
-    // Reported elsewhere.
     if (!unfilled) {
       const what = (error as Error).message;
       result.faults.push({

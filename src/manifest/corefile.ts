@@ -9,7 +9,7 @@ const BRIDGING = [
 
 /**
  * Corefile of a new manifest: published zones, `ready`, and unless plain, caches that bridge
- * failures. Variables are filled at start.
+ * failures.
  */
 export function corefileText(options: ManifestOptions): string {
   const { domain, kubeDns, localDns, mode, plain } = options;

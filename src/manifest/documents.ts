@@ -57,7 +57,7 @@ export interface NodeContainer {
 export interface ManifestContent {
   configTexts: ConfigText[];
   containers: NodeContainer[];
-  /** Containers, if none is recognized. */
+  /** If none is recognized. */
   strangers: string[];
   faults: ManifestFault[];
 }
@@ -76,7 +76,6 @@ export function readManifest(text: string): ManifestContent {
   const lines = new LineCounter();
   try {
     const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-    // Without documents, it also has a document's properties.
     return readDocuments(Array.isArray(documents) ? documents : [], { text, lines });
   } catch (error) {
     // The library recurses per level.

@@ -3,7 +3,7 @@ import type { NodeContainer } from "./documents.ts";
 /** Anything in the form of a variable. */
 export const VARIABLE = /__(?:PILLAR|PROMETHEUS)__[A-Z0-9_]*/g;
 
-/** What fills the variables of a manifest. */
+/** Values of variables. */
 export interface VariableValues {
   localDns: string;
   domain: string;
@@ -13,10 +13,8 @@ export interface VariableValues {
 }
 
 /**
- * Fills variables like the `sed` commands in "Using NodeLocal DNSCache in Kubernetes Clusters":
- * line by line.
- *
- * In IPVS mode cluster names go to the service's address, which is not local. IPv6 addresses get
+ * Fills variables like the `sed` commands in "Using NodeLocal DNSCache in Kubernetes Clusters". In
+ * IPVS mode cluster names go to the service's address, which is not local. IPv6 addresses get
  * brackets before a port.
  */
 export function fillVariables(

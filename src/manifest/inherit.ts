@@ -25,7 +25,7 @@ export function inheritInto(
   const served = findServed(readManifest(text), (one) => argumentsOf(one, readArguments));
   const missing: Missing[] = [];
   let changed = text;
-  // Each once. Backwards, to keep offsets valid.
+  // Backwards, to keep offsets valid.
   const corefiles = [...new Map(served.map((one) => [one.corefile, one])).values()]
     .flatMap(({ corefile, ...more }) => corefile === null ? [] : [{ ...more, corefile }])
     .sort((a, b) => b.corefile.start - a.corefile.start);
@@ -52,7 +52,6 @@ function argumentsOf({ command, args }: NodeContainer, read: ReadArguments): Nod
   try {
     return read([...command.slice(1), ...args].map(({ text }) => text));
   } catch {
-    // The check reports it.
     return DEFAULT_NODE;
   }
 }

@@ -166,7 +166,7 @@ function variable(name: string, fieldPath: string): KubernetesObject {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }
 
-/** Headless: every node's metrics. */
+/** Every node's metrics. */
 function metricsService(): KubernetesObject {
   return object("v1", "Service", {
     spec: {

@@ -13,7 +13,7 @@ export interface ManifestOptions {
   plain: boolean;
   memory: string;
   podMonitor: boolean;
-  /** Names of clients: none, or the kubelet's, by its right of Kubernetes 1.33 or the older one. */
+  /** Source of names: none, or the kubelet, by its right of Kubernetes 1.33 or before. */
   clients: "off" | "kubelet" | "kubelet-before-1.33";
   networkPolicies: readonly string[];
 }

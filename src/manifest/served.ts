@@ -13,13 +13,12 @@ class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
-/** A container and its Corefile; without a DaemonSet, a ConfigMap's Corefile alone. */
+/** Container and Corefile; without a DaemonSet, a ConfigMap's Corefile. */
 export interface Served {
   readonly container: NodeContainer | null;
   readonly node: NodeArguments;
   /** Null if the container mounts none. */
   readonly corefile: ConfigText | null;
-  /** Whether nodens fills the Corefile's variables when it starts. */
   readonly isTemplate: boolean;
 }
 
@@ -40,7 +39,7 @@ export function findServed(
   });
 }
 
-/** Fills a Corefile as nodens does, with stand-ins. Throws `CorefileErrors`. */
+/** Fills a Corefile with stand-ins. Throws `CorefileErrors`. */
 export function fillServed(
   text: string,
   { localIps, dnsPort, metricsEndpoint }: NodeArguments,
@@ -48,13 +47,12 @@ export function fillServed(
 ): string {
   return fillTemplate(text, {
     ...{ file, domain, dnsPort, metricsEndpoint, upstreamNameservers: [], stubDomains: [] },
-    // The check of the arguments reports missing ones.
     localIps: localIps.length > 0 ? localIps : [STAND_IN],
     clusterDns: { address: CLUSTER_DNS },
   }).text;
 }
 
-/** The pod as seen by a Corefile called `name`: ConfigMaps, environment, hosts, resolv.conf. */
+/** The pod as seen by a Corefile: ConfigMaps, environment, hosts, resolv.conf. */
 export function podView({ container, node: { target } }: Served, name: string): HostView {
   // kubelet gives each container both.
   const all = new Map<string, { text: string }>([

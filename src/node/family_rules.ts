@@ -58,7 +58,7 @@ export class FamilyRules {
     return this.#keeper.hasRules;
   }
 
-  /** Corrects the rules at the best supported level. */
+  /** Corrects the rules at the best level. */
   ensure(signal: AbortSignal): Promise<void> {
     return this.#ensure(signal, async () => {
       await this.#raise(signal);
@@ -66,7 +66,6 @@ export class FamilyRules {
     });
   }
 
-  /** Removes the heartbeat condition. */
   doWithoutHeartbeat(why: string, signal: AbortSignal): Promise<void> {
     this.#lower("none", why);
     this.#lacksHeartbeat = true;
@@ -179,7 +178,6 @@ export class FamilyRules {
     if (trial === null) return;
     for (const level of better) {
       if (await trial.put(this.#more(level, this.level)) !== null) continue;
-      // The trial has created the lists.
       if (this.#lacksHeartbeat && await tryHeartbeat() !== null) continue;
       this.level = level;
       this.#lacksHeartbeat = false;
@@ -188,7 +186,6 @@ export class FamilyRules {
     }
   }
 
-  /** Rules missing from the other level. */
   #more(level: FailOpenLevel, than: FailOpenLevel): Rule[] {
     const { rulesAt } = this.#options;
     const known = new Set(rulesAt(than).wanted.map((rule) => JSON.stringify(rule)));

@@ -1,8 +1,8 @@
 import type { ListEntry, SelfChecks } from "../control/plane/self_checks.ts";
 
 /**
- * Maintains `-m recent` entries that signal liveness to the rules. The data plane renews them while
- * it answers, so they expire after a crash or hang, not while the control plane is busy.
+ * Maintains `-m recent` entries for the rules. The data plane renews them while it answers: they
+ * expire after a crash or hang.
  */
 export class Heartbeat {
   readonly #checks: Pick<SelfChecks, "keepEntries">;
@@ -37,7 +37,7 @@ export class Heartbeat {
     return this.#faults[list] ?? null;
   }
 
-  /** Removes the entries, unless another process renews them. */
+  /** Removes entries, unless another process renews them. */
   stop({ handedOver = false } = {}): void {
     this.#entries = [];
     this.#beating = null;

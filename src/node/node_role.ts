@@ -12,7 +12,7 @@ export const SETUP_ERRORS = [
   "configmap",
 ] as const;
 
-/** Label of a set-up error. */
+/** Label of an error. */
 export type SetupError = typeof SETUP_ERRORS[number];
 
 const PROBE_PAUSE_MS = 200;
@@ -22,7 +22,6 @@ const STOP_MS = 9000;
 /** For diverting queries; minimum for removing rules. */
 const TURN_AWAY_MS = 2000;
 const LEAST_REMOVE_MS = 2000;
-/** For queries in flight to removed addresses. */
 const IN_FLIGHT_MS = 500;
 
 type KeptInterface = Pick<
@@ -31,7 +30,7 @@ type KeptInterface = Pick<
 >;
 type KeptRules = Pick<NodeRules, "ensure" | "stop" | "turnAway" | "remove">;
 
-/** Options of `NodeRole`. */
+/** `NodeRole` options. */
 export interface NodeRoleOptions {
   makeInterface: (() => KeptInterface) | null;
   makeRules: (() => KeptRules) | null;
@@ -69,7 +68,6 @@ export class NodeRole {
       const { adopted, changes } = this.#interface.ensure();
       this.#found = adopted || changes.length === 0;
     } catch (error) {
-      // A foreign obstacle remains.
       this.#found = true;
       count("interface_add");
       throw error;

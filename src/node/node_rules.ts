@@ -8,12 +8,11 @@ import { type RunCommand, runCommand } from "./rules/command.ts";
 import type { Family, Rule } from "./rules/rule_text.ts";
 import type { FailOpenLevel } from "./rules/rules.ts";
 
-/** Options of `NodeRules`. */
+/** `NodeRules` options. */
 export interface NodeRulesOptions extends RuleRequest, RuleReports {
   readonly run: RunCommand;
   readonly heartbeat: Heartbeat;
   readonly onLevel?: (family: Family, level: FailOpenLevel) => void;
-  /** Called after each check. */
   readonly onRules?: (family: Pick<FamilyRules, "family" | "problem">) => void;
   readonly clock?: Clock;
 }
@@ -25,7 +24,7 @@ const MAX_DOUBLINGS = 3;
 const FAULTY_BEATS = 3;
 const BEAT_PAUSE_MS = 500;
 
-/** Creates this machine's rules and heartbeat. */
+/** This machine's rules and heartbeat. */
 export function linuxNodeRules(
   checks: SelfChecks,
   options: Omit<NodeRulesOptions, "run" | "heartbeat">,
@@ -35,7 +34,7 @@ export function linuxNodeRules(
   return rules;
 }
 
-/** Maintains a node's rules and reports obstacles. Errors are retried, counted, logged when new. */
+/** Maintains a node's rules and reports obstacles. */
 export class NodeRules {
   readonly #options: NodeRulesOptions;
   readonly #clock: Clock;
@@ -62,7 +61,7 @@ export class NodeRules {
     );
   }
 
-  /** Corrects the rules or joins a call. Never rejects. */
+  /** Corrects rules or joins a call. Never rejects. */
   ensure(): Promise<readonly FamilyRules[]> {
     if (this.#stopped) return Promise.resolve([]);
     return this.#running ??= this.#ensureAll().finally(() => this.#running = null);
@@ -83,7 +82,6 @@ export class NodeRules {
     this.#cancelRetry?.();
     this.#options.heartbeat.stop(options);
     await this.#running;
-    // A check may have restarted it.
     this.#options.heartbeat.stop(options);
   }
 

@@ -20,7 +20,7 @@ import {
 } from "./rules/rules.ts";
 import type { RuleSet } from "./rules/transaction.ts";
 
-/** Options of the iptables rules. */
+/** Rule options. */
 export interface RuleRequest {
   readonly rules: RuleOptions;
   /** Requires a heartbeat if supported (`-failopen`). */
@@ -28,7 +28,7 @@ export interface RuleRequest {
   readonly redirect: RedirectOptions | null;
 }
 
-/** Families that have rules. */
+/** Families with rules. */
 export function ruleFamilies({ rules, redirect }: RuleRequest): Family[] {
   const redirected = redirect === null ? [] : redirectFamilies(redirect);
   return ([4, 6] as const).filter((family) =>

@@ -140,7 +140,7 @@ async function check(text: string, options: FileArguments): Promise<CheckResult>
 }
 
 function readNodeArguments(args: readonly string[]): NodeArguments {
-/** Throws `FlagError`. */
+  /** Throws `FlagError`. */
   const { values, given, rest } = parseFlags(args, SERVE_FLAGS);
   if (rest.length > 0) throw new FlagError(`unexpected argument "${rest[0]}" (flags begin with -)`);
   const { localIps, dnsPort, template } = readServeOptions({ values, given }).node;

@@ -24,7 +24,7 @@ export interface HealthProbeOptions {
   clock: Clock;
 }
 
-/** Reports whether data planes answer (`SelfCheck`). */
+/** Reports whether data planes answer (`SelfCheck`), even if the control plane is busy. */
 export type HealthProbe = ReturnType<typeof makeHealthProbe>;
 
 /** Creates a `HealthProbe`. */

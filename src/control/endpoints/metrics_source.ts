@@ -44,7 +44,7 @@ const SHARED_MS = 1000;
 /** For new series; a hung data plane must not delay a scrape. */
 const PLACES_MS = 100;
 
-/** Answers scrapes from shared memory. */
+/** Answers scrapes from shared memory; waits for a data plane only if it has new series. */
 export type MetricsSource = ReturnType<typeof makeMetricsSource>;
 
 /** Creates a `MetricsSource`. */

@@ -1,4 +1,4 @@
-/** Names have at most 1,004 characters in presentation format. */
+/** Longer text is cut: names have at most 1,004 characters in presentation format. */
 const MAX_LENGTH = 1100;
 /** Controls, bidi marks, other invisibles, surrogate halves. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;

@@ -49,7 +49,7 @@ export function judgeCorefile(
   );
 }
 
-/** The first lines, and the number omitted. */
+/** First lines, and the number omitted. */
 export function limited(lines: readonly string[], max: number): string[] {
   const more = lines.length - max;
   return more > 0 ? [...lines.slice(0, max), `and ${more} more`] : [...lines];
@@ -86,7 +86,7 @@ export function judgeService(
     : warning(found, remedy);
 }
 
-/** Missing parts of the cluster DNS's configuration, or why they are unknown. */
+/** Missing parts, or why they are unknown. */
 export type InheritFacts =
   | {
     readonly file: string;

@@ -22,7 +22,7 @@ const LEVEL_TEXT: Record<FailOpenLevel, string> = {
   none: "without fail-open",
 };
 
-/** The level most like the present rules. */
+/** Level most like the present rules. */
 export function levelOf(facts: Pick<RuleFacts, "rules" | "levels">): FailOpenLevel {
   return nearest(facts)?.level ?? "none";
 }
@@ -120,7 +120,7 @@ export interface BeatFacts {
   readonly texts: readonly [string | null, string | null];
 }
 
-/** Checks that required entries (`asked`) are renewed. */
+/** Checks renewal of required entries (`asked`). */
 export function judgeHeartbeat(
   beats: readonly BeatFacts[],
   { running, asked }: { running: Running; asked: boolean },

@@ -65,7 +65,7 @@ const ELSEWHERE: readonly Uint8Array[] = ["192.0.2.1", "2001:db8::1"]
 
 /**
  * Plans another source for the host's queries: answers to a removed address are lost. Null without
- * an alternative or default route.
+ * alternative or default route.
  */
 export function planOtherSource(
   kernel: Rtnetlink,
@@ -82,7 +82,6 @@ export function planOtherSource(
 /** Restores the queried address as the source. */
 export function restoreSource(kernel: Rtnetlink, address: AddressRequest): void {
   if (address.bytes.length === 4) return kernel.setLocalSource(address, address.bytes);
-  // The kernel removes only its own routes.
   kernel.deleteLocalRoute(address);
   kernel.deleteAddress(address);
   kernel.addAddress(address);

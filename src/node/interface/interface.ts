@@ -183,7 +183,6 @@ export class NodeInterface {
     const link = this.#open().getLink(this.#name);
     if (link === null) return this.#onLo ? this.#lo() : null;
     const isOurKind = this.#kindOf(link) !== "lo";
-    // With ports, another program needs it.
     const known = this.#link?.index === link.index;
     if (!isOurKind || (!known && this.#hasPorts(link))) {
       const what = isOurKind
@@ -205,7 +204,6 @@ export class NodeInterface {
         kernel.addLink(this.#name, kernelKind);
       } catch (error) {
         if (!(error instanceof NetlinkError)) throw error;
-        // Created since `#find`.
         const found = error.errno === ERRNO.EXIST ? this.#find() : null;
         if (found !== null) return found;
         if (error.errno !== ERRNO.OPNOTSUPP) throw error;
@@ -292,7 +290,7 @@ export class NodeInterface {
       try {
         step();
       } catch {
-        // The first fault is reported, not this one.
+        // The first fault is reported.
       }
     }
   }
@@ -305,7 +303,6 @@ export class NodeInterface {
       const hasOurName = link.name === this.#name;
       if (kind === "lo") return [];
       if (this.#hasPorts(link)) {
-        // If `#link` is null, `ensure` refused the bridge.
         if (hasOurName && this.#link === null) return [];
         if (hasOurName) this.#say("warning", ": the bridge stays, because it has ports now");
         return this.#removeFrom(link);

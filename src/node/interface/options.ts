@@ -3,7 +3,7 @@ import type { LogLevel } from "../../engine/handler.ts";
 import { ERRNO } from "../../sys/constants.ts";
 import { NetlinkError } from "../../sys/netlink/socket.ts";
 
-/** IFNAMSIZ without the final zero. */
+/** IFNAMSIZ without final zero. */
 const MAX_NAME = 15;
 
 /** Kind of the interface. */
@@ -11,13 +11,12 @@ export type InterfaceKind = LinkKind | "lo";
 /** Suitable kinds of links. */
 export type LinkKind = "dummy" | "bridge";
 
-/** Options of `NodeInterface`. */
+/** `NodeInterface` options. */
 export interface InterfaceOptions {
   name: string;
   addresses: readonly string[];
   log(level: LogLevel, line: string): void;
   clock?: Clock;
-  /** Substitutes for tests. */
   kernelKinds?: Partial<Record<LinkKind, string>>;
 }
 

@@ -9,7 +9,7 @@ const MAX_DELAY_MS = 30_000;
 /** Quiet period before repairs are forgotten. */
 const CALM_MS = 60_000;
 
-/** Slows repairs if two programs undo each other's changes. Times are monotonic. */
+/** Slows repairs if two programs undo each other. Times are monotonic. */
 export class RepairPace {
   count = 0;
   #lastMs = -Infinity;
@@ -28,7 +28,7 @@ export class RepairPace {
   }
 }
 
-/** Reads kernel notices for one link without blocking. */
+/** Reads notices of one link without blocking. */
 export class InterfaceWatch {
   readonly #socket = new NetlinkSocket(NOTICE_GROUPS);
   readonly #pace: RepairPace;
@@ -39,7 +39,7 @@ export class InterfaceWatch {
     this.#pace = pace;
   }
 
-  /** Whether to check the link now: notices arrived or were lost, and the pace allows it. */
+  /** Whether to check now: notices arrived or were lost, and the pace allows it. */
   look(watched: { name: string; index: number }, nowMs: number): boolean {
     const messages = this.#socket.takeNotices(MAX_NOTICES);
     if (messages === null) this.#pending = true;

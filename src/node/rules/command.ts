@@ -26,7 +26,7 @@ const NOT_STARTED = 126;
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 /** To drain a full pipe (64 KiB). */
 const LAST_OUTPUT_MS = 500;
-/** Only a command stuck in the kernel outlasts this after SIGKILL. */
+/** Only commands stuck in the kernel last longer after SIGKILL. */
 const KILL_MS = 500;
 
 /**
@@ -53,7 +53,6 @@ export const runCommand: RunCommand = async (binary, { args, input, timeoutMs, s
   const onTimeout = () => killed.resolve("timeout");
   const outputs = [child.stdout, child.stderr]
     .map((stream) => collect(stream, () => killed.resolve("overflow")));
-  // A command that ends without reading says why on its output.
   const writing = input === undefined ? null : ReadableStream
     .from([new TextEncoder().encode(input)]).pipeTo(child.stdin).catch(() => {});
   const finished = Promise.all([...outputs.map(({ ended }) => ended), writing]);

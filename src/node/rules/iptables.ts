@@ -36,7 +36,6 @@ export interface Backends {
   readonly used: Backend;
   readonly other: Backend | null;
   readonly reason: string;
-  /** Why the other is unreadable; it never had our rules. */
   readonly unread: string | null;
 }
 
@@ -53,8 +52,8 @@ const NO_SUCH_BACKEND =
 
 /**
  * Reads both backends of a family and finds the one in use: of kubelet and kube-proxy, else with
- * more rules, else of `iptables`. All must be readable, or rules could end up in both, unless ours
- * is `known`. Throws `IptablesError`.
+ * more rules, else of `iptables`. All must be readable unless ours is `known`: rules could end up
+ * in both. Throws `IptablesError`.
  */
 export async function readBackends(
   family: Family,
@@ -131,7 +130,7 @@ async function choose(
   return pick(isLegacy ? legacy : nft, `${command} is of this kind`);
 }
 
-/** Builds a command that changes rules. */
+/** Builds a changing command. */
 export function restoreCommand(
   family: Family,
   backend: BackendName,

@@ -12,7 +12,7 @@ const SENDER = ["-s", "-i", "-o", "--sport"];
 const NARROWING = [...SENDER, "--comment", "-m", "-j", "-g"];
 const TARGET_OPTIONS =
   /^--(to-|reject-with|random|persistent|notrack|zone|helper|ctevents|expevents)/;
-/** Jumps may form a loop. */
+/** Jumps may loop. */
 const MAX_DEPTH = 8;
 
 interface Traffic {
@@ -22,8 +22,8 @@ interface Traffic {
 }
 
 /**
- * Describes foreign rules above ours for the same traffic. Rules with conditions other than
- * protocol, addresses, ports and interfaces are uncertain, and ignored.
+ * Describes foreign rules above ours for the same traffic. Rules with other conditions than
+ * protocol, addresses, ports and interfaces are ignored.
  */
 export function findObstacles(
   present: readonly SavedRule[],

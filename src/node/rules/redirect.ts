@@ -12,7 +12,7 @@ export const REDIRECT_LIST: Record<Family, string> = {
   6: "nodens-redirect6",
 };
 
-/** The entry of such a list, and a mask that maps every address to it. */
+/** Their entry, and a mask that maps every address to it. */
 export const REDIRECT_ENTRY: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
 
 /** Options of a redirect. */
@@ -49,7 +49,7 @@ export function redirectSet(family: Family, options: RedirectOptions | null): Ru
   };
 }
 
-/** Each is installed above the previous one: exceptions first. */
+/** Each goes above the previous one: exceptions first. */
 export function redirectRules(family: Family, options: RedirectOptions): Rule[] {
   const { to, port, exceptUid, failOpen } = options;
   const address = to[family];

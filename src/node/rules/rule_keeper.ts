@@ -21,13 +21,13 @@ import { inverseOf, nothingOf, ownership, planChanges, type RuleSet } from "./tr
 const ATTEMPTS = 3;
 const ATTEMPT_PAUSE_MS = 200;
 
-/** Changes to one family's rules. */
+/** Changes of one family. */
 export interface KeptRules {
   readonly changes: number;
   readonly warnings: readonly string[];
 }
 
-/** Options of `RuleKeeper`. */
+/** `RuleKeeper` options. */
 export interface RuleKeeperOptions {
   readonly run: RunCommand;
   readonly clock: Clock;
@@ -35,11 +35,10 @@ export interface RuleKeeperOptions {
 
 interface KeepOptions {
   readonly signal: AbortSignal;
-  /** Shortens the wait for locks. */
   readonly atStop?: boolean;
 }
 
-/** Maintains one family's rules in one backend. */
+/** Maintains one family's rules. */
 export class RuleKeeper {
   readonly #family: Family;
   readonly #options: RuleKeeperOptions;
@@ -90,7 +89,7 @@ export class RuleKeeper {
       }
       try {
         for (const one of plans) {
-          // A killed command may have done its work.
+          // A killed command may have succeeded.
           this.#known.delete(one.backend);
           this.#known.add(one.backend);
           await applyChanges(one, { run, signal, lockWaitSeconds });
@@ -111,7 +110,6 @@ export class RuleKeeper {
     return new RuleTrial({ ...this.#options, family: this.#family, backend, signal });
   }
 
-  /** Reverts unverifiable changes. */
   async #revert(done: readonly BackendChanges[], signal: AbortSignal): Promise<void> {
     for (const one of done.toReversed()) {
       const changes = inverseOf(one.changes);

@@ -69,7 +69,7 @@ export const ALL_ONES: Record<Family, string> = {
   6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 };
 
-/** Key that is equal for equivalent rules. */
+/** Equal for equivalent rules. */
 export function ruleKey(table: string, chain: string, args: readonly string[]): string {
   return key(table, chain, readOptions(args).filter((option) => !isImplied(option)));
 }
@@ -113,7 +113,7 @@ export class SavedRule {
     this.text = text;
   }
 
-  /** Split lazily: nodes have tens of thousands. */
+  /** Lazy: nodes have tens of thousands. */
   get args(): readonly string[] {
     return this.#args ??= splitWords(this.text);
   }

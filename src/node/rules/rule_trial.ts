@@ -21,7 +21,7 @@ interface RuleTrialOptions extends RunOptions {
   readonly clock: Clock;
 }
 
-/** Tries rules in a separate chain, to distinguish missing features from passing faults. */
+/** Tries rules in a separate chain: distinguishes missing features from passing faults. */
 export class RuleTrial implements AsyncDisposable {
   readonly #options: RuleTrialOptions;
   readonly #tables = new Set<string>();

@@ -12,13 +12,13 @@ export const COMMENT = {
 /** SO_MARK of nodens' packets; avoids kube-proxy's bits (14, 15). */
 export const OWN_MARK = 0x53;
 
-/** Age of an entry from which rules let queries pass nodens by. */
+/** Age from which rules let queries pass nodens by. */
 export const HEARTBEAT_SECONDS = 2;
 
-/** Lists of `-m recent`: one per family, as a list has one mask. */
+/** Lists of `-m recent`, with one mask each. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
 
-/** Conditions of rules, best first; `socket`: heartbeat and, for remote packets, a listening socket. */
+/** Conditions, best first; `socket`: heartbeat and, for remote packets, a listening socket. */
 export const LEVELS = ["socket", "heartbeat", "none"] as const;
 /** How rules fail open. */
 export type FailOpenLevel = typeof LEVELS[number];
@@ -35,7 +35,6 @@ export interface RuleOptions {
   readonly port: number;
   readonly healthPort: number;
   readonly failOpenTo: readonly Destination[];
-  /** Their connections must be tracked. */
   readonly tracked: readonly string[];
 }
 
@@ -62,7 +61,7 @@ export function nodeRules(family: Family, level: FailOpenLevel, options: RuleOpt
   );
 }
 
-/** Possible leftovers of other versions or modes. */
+/** Leftovers of other versions or modes. */
 export function leftOverRules(family: Family, options: RuleOptions): Rule[] {
   const target = { address: family === 4 ? "192.0.2.1" : "2001:db8::1", port: 53 };
   const all = { ...options, failOpenTo: [target], tracked: [] };
@@ -101,7 +100,7 @@ function addressRules(address: string, level: FailOpenLevel, options: RuleOption
   return isTracked(address, options) ? rules.filter(({ table }) => table === "filter") : rules;
 }
 
-/** Rules for fallback servers without a heartbeat, and for the probe. */
+/** Rules without a heartbeat: for fallback servers and the probe. */
 function insteadRules(address: string, { port, failOpenTo }: RuleOptions): Rule[] {
   const to = (protocol: string) => ["-p", protocol, "-d", address, "--dport", String(port)];
   const mark = ["-m", "mark", "--mark", `0x${OWN_MARK.toString(16)}`];

@@ -3,17 +3,17 @@ import { commentOf, coreKey, joinWords, type Rule, ruleKey, type SavedRule } fro
 /** Owned rules, and the wanted ones among them. */
 export interface RuleSet {
   readonly wanted: readonly Rule[];
-  /** Rules of other modes and versions; anything similar is removed. */
+  /** Of other modes and versions; similar ones are removed. */
   readonly owned: readonly Rule[];
   readonly comments: readonly string[];
 }
 
-/** The same set without wanted rules, for removal. */
+/** The set without wanted rules. */
 export function nothingOf({ wanted, owned, comments }: RuleSet): RuleSet {
   return { wanted: [], owned: [...wanted, ...owned], comments };
 }
 
-/** A command for iptables-restore. */
+/** Command for iptables-restore. */
 export interface Change {
   readonly table: string;
   readonly line: string;
@@ -21,8 +21,8 @@ export interface Change {
 
 /**
  * Commands that turn present rules into wanted ones. Duplicates are all removed and inserted once:
- * `-D` deletes the first, and the last may be below a foreign rule. In nat the first match decides,
- * so misordered chains are replaced.
+ * `-D` deletes the first, and the last may be below a foreign rule. Misordered nat chains are
+ * replaced: the first match decides.
  */
 export function planChanges(present: readonly SavedRule[], set: RuleSet): Change[] {
   const keyed = <T extends Rule | SavedRule>(rules: readonly T[]) =>

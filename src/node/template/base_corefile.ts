@@ -18,11 +18,10 @@ import {
   serviceAddress,
 } from "./template.ts";
 
-/** Dependencies of a `BaseCorefile`. */
+/** `BaseCorefile` dependencies. */
 export interface BaseCorefileSurroundings {
   env: (name: string) => string | undefined;
   check: (text: string) => Promise<string | null>;
-  /** Called after each change. */
   onChange: (text: string, summary: string) => void | Promise<void>;
   onFault: (message: string) => void;
   files?: ConfigFiles;
@@ -30,8 +29,8 @@ export interface BaseCorefileSurroundings {
 }
 
 /**
- * Generates the Corefile from template, kube-dns config map and environment, again after changes.
- * On faults the previous config map or Corefile stays.
+ * Generates the Corefile from template, kube-dns config map and environment. On faults the previous
+ * one stays.
  */
 export class BaseCorefile {
   text: string | null = null;

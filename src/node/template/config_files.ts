@@ -8,7 +8,7 @@ import {
 } from "./kube_dns_config.ts";
 import type { TemplateOptions } from "../options.ts";
 
-/** The directory refuses new files, but the target may be writable. */
+/** The directory is read-only, but perhaps not the file. */
 const IN_PLACE_CODES = ["EACCES", "EPERM", "EROFS", "EBUSY"];
 
 /** Access to template, config map and target. */
@@ -79,7 +79,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Text of a file, or the reason for its absence. */
+/** Text, or the reason for its absence. */
 export type Found = { text: string } | { why: string; absent: boolean };
 
 /** Sources of a Corefile. */

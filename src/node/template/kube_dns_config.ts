@@ -21,7 +21,7 @@ export interface StubDomain {
 
 /** Content of the kube-dns config map. */
 export interface KubeDnsConfig {
-  /** Sorted by name, for a stable result. */
+  /** Sorted, for a stable result. */
   readonly stubDomains: readonly StubDomain[];
   readonly upstreamNameservers: readonly string[];
 }
@@ -32,7 +32,7 @@ export const NO_KUBE_DNS_CONFIG: KubeDnsConfig = { stubDomains: [], upstreamName
 /** Files of the config map. */
 export const KUBE_DNS_FILES = ["stubDomains", "upstreamNameservers"] as const;
 
-/** Parses the mounted files (null: missing) as kube-dns does; with faults, `config` is null. */
+/** Parses the files (null: missing) as kube-dns does; with faults, `config` is null. */
 export function parseKubeDnsConfig(
   files: Readonly<Record<typeof KUBE_DNS_FILES[number], string | null>>,
   directory: string,

@@ -24,7 +24,7 @@ const MAX_FAULTS = 20;
 const VARIABLE = new RegExp(`${VARIABLES.join("|")}|__PILLAR__\\w*|__PROMETHEUS__\\w*`, "g");
 /** Corefile tokens: quoted words, comments, words, white space, an unclosed quote. */
 const PIECE = /"(?:\\[\s\S]|[^"\\])*"|#[^\n]*|[^\s"#][^\s#]*|\s+|"[^\n]*/g;
-/** A `forward` to the upstreams with only `force_tcp`. */
+/** A `forward` with only `force_tcp`. */
 const FORCED_TCP = new RegExp(
   `^([ \\t]*forward[ \\t]+\\S+[ \\t]+${UPSTREAMS})[ \\t]*\\{[ \\t]*\\r?\\n` +
     "[ \\t]*force_tcp[ \\t]*\\r?\\n[ \\t]*\\}[ \\t]*\\r?$",

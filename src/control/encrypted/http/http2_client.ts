@@ -31,7 +31,7 @@ import {
 import { DEFAULT_WINDOW, Http2Sender } from "./http2_sender.ts";
 import { joinBytes } from "./join_bytes.ts";
 
-/** Only the connection's window needs updates. */
+/** Above a DNS message: only the connection's window needs updates. */
 const STREAM_WINDOW = 131072;
 const CONNECTION_WINDOW = 1024 * 1024;
 const WINDOW_STEP = CONNECTION_WINDOW / 2;
