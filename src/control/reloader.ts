@@ -9,7 +9,7 @@ import type { ReloadStatus } from "./endpoints/status.ts";
 /** Options of a `Reloader`. */
 export interface ReloaderOptions {
   source: Pick<ConfigSource, "hash" | "read">;
-  /** Rejects, changing nothing. */
+  /** Rejects, changing nothing, on failure. */
   apply: (loaded: LoadedConfig) => Promise<void>;
   log: (level: LogLevel, line: string) => void;
   registry: MetricRegistry;
@@ -47,7 +47,7 @@ export class Reloader {
     await this.#last;
   }
 
-  /** Reloads even if unchanged. */
+  /** Reloads even if unchanged, or joins a queued reload. */
   reload(why: string): Promise<boolean> {
     return this.#queued ??= this.#enqueue(() => {
       this.#queued = null;

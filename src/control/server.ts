@@ -33,7 +33,7 @@ import { SelfChecks } from "./plane/self_checks.ts";
 import { SharedAddresses } from "./plane/shared_addresses.ts";
 import { startBeside } from "./plane/start_beside.ts";
 
-/** To persist data of removed plugins. */
+/** For persisting data of removed plugins. */
 const SAVE_MS = 2000;
 /** For queries in flight; more than `forward` needs. */
 const DRAIN_MS = 6000;
@@ -52,7 +52,7 @@ export interface ServerOptions extends
   > {
   workers: number;
   registry: MetricRegistry;
-  /** SO_MARK towards upstreams, and towards its own listeners. */
+  /** SO_MARK of queries to upstreams, and to its own listeners. */
   marks: { upstream: number; probe: number };
   /** Whether another process has these addresses, including HTTP. */
   isBeside: () => boolean;
@@ -157,7 +157,7 @@ export class Server {
     return this.#config;
   }
 
-  /** Serves, or throws naming the cause. Sockets come last. */
+  /** Serves, or throws naming the cause. Sockets come last: they get queries at once. */
   async start(): Promise<void> {
     const { planes, checks, status } = this;
     const config = this.#config;
@@ -248,7 +248,10 @@ export class Server {
     return (this.#ownAddresses ?? this.#boundAddresses()).neighbours().length > 0;
   }
 
-  /** Persists and stops without losing a query; at once after `hurry`. */
+  /**
+   * Persists and stops without losing a query, or at once after `hurry`. `succeeded`: another
+   * process serves the addresses.
+   */
   async stop(hurry: Promise<void>, { succeeded = false } = {}): Promise<void> {
     const { driver, logger } = this.#options;
     const { planes } = this;

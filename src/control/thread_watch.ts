@@ -18,7 +18,7 @@ export class ThreadWatch {
     this.#age = new BeatAge(values, clock.now(), index);
   }
 
-  /** Call at creation, and at the first expected beat. */
+  /** Call it at creation, and when it should beat. */
   begin(started: boolean): void {
     this.#started = started;
     this.#age.begin(this.#clock.now());

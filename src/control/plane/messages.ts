@@ -10,7 +10,7 @@ import type { Delivery } from "../../plugins/companion.ts";
 import type { ProfileAction } from "../../sys/profiler.ts";
 import type { LaneState } from "../encrypted/messages.ts";
 
-/** epoll through FFI, or the runtime's sockets. */
+/** Driver: epoll through FFI, or the runtime's sockets. */
 export type DriverKind = "linux" | "portable";
 
 /** A data plane's first message. */
@@ -31,7 +31,7 @@ export interface StartMessage {
   places: CounterSeries[];
   deliveries: Delivery[];
   checks: CheckPlan | null;
-  /** `ClientTable`. */
+  /** Names of clients (`ClientTable`). */
   clients: ArrayBuffer | null;
 }
 

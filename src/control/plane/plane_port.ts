@@ -3,9 +3,9 @@ import type { Config } from "../../config/types.ts";
 import type { Libc } from "../../sys/libc.ts";
 import type { Configure, ControlMessage, PlaneRequest } from "./messages.ts";
 
-/** Later timers mean that this thread is late. */
+/** A later timer means that this thread is late, ... */
 const LATE_MS = 100;
-/** An answer may then be queued. */
+/** ... and an answer may be queued: it gets this much longer. */
 const GRACE_MS = 100;
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 

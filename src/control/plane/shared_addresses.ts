@@ -92,7 +92,7 @@ export class SharedAddresses {
     return this.#ask(() => listHandshakes(this.#addresses), new Set());
   }
 
-  /** Warns once of failure. */
+  /** On failure, warns once and returns `unknown`. */
   #ask<T>(question: () => T, unknown: T): T {
     try {
       return question();

@@ -36,7 +36,7 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
-  // Not awaited needlessly: start fast.
+  // Awaited only if necessary, for a fast start.
   if (!usesPatterns(data.config)) new DataPlaneThread(data).start();
   else loadPatterns().then(() => new DataPlaneThread(data).start());
 };

@@ -87,7 +87,7 @@ export class InheritedSockets {
     this.#sockets = [...byPlace.values()].flat();
     this.#planes = planes;
     for (const sockets of byPlace.values()) {
-      // Otherwise the last bound one gets everything.
+      // Without SO_REUSEPORT the last bound socket gets everything.
       const usable = sockets.every(({ reusePort }) => reusePort) ? sockets.length : 1;
       if (usable >= this.#planes) continue;
       this.#planes = usable;

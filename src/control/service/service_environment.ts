@@ -12,7 +12,7 @@ const MAX_STATUS = 1000;
 /** Handed-over descriptor. */
 export type HandedDescriptor = ReturnType<typeof handedDescriptors>[number];
 
-/** For process `pid`; `name` is `FileDescriptorName=`, or "". Throws if invalid. */
+/** Descriptors for process `pid`; `name` is `FileDescriptorName=`, or "". Throws if invalid. */
 export function handedDescriptors(read: ReadVariable, pid: number) {
   const [count, owner] = [read("LISTEN_FDS"), read("LISTEN_PID")];
   if (count === undefined || owner !== String(pid)) return [];
@@ -28,7 +28,7 @@ export function handedDescriptors(read: ReadVariable, pid: number) {
   }));
 }
 
-/** For process `pid`, or null. Throws if invalid. */
+/** Watchdog period; null if none for process `pid`. Throws if invalid. */
 export function watchdogPeriodMs(read: ReadVariable, pid: number): number | null {
   const [period, owner] = [read("WATCHDOG_USEC"), read("WATCHDOG_PID")];
   if (period === undefined || (owner !== undefined && owner !== String(pid))) return null;

@@ -72,7 +72,7 @@ export class ServiceManager {
     this.#notify({ STOPPING: 1, STATUS: "stopping" });
   }
 
-  /** Works until `stopping`. */
+  /** The data plane notifies it until `stopping`. */
   watchdog(): Watchdog | null {
     const { read, pid, log } = this.#options;
     if (this.#socket === null) return null;
@@ -122,7 +122,7 @@ export class ServiceManager {
     if (this.#socket === null) return;
     const message = notification(variables);
     if (this.#queue.length === 0 && this.#socket.send(message)) return;
-    // The manager may wait for the oldest.
+    // The manager may wait for the oldest: drop the newest.
     if (this.#queue.length < MAX_QUEUED) this.#queue.push(message);
     this.#retry();
   }
