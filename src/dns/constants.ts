@@ -15,7 +15,6 @@ export const FLAG = {
   RCODE: 0x000f,
 } as const;
 
-/** Codes nodens uses. */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -28,7 +27,7 @@ export const RCODE = {
   BADCOOKIE: 23,
 } as const;
 
-/** Types nodens uses; all: `mnemonics.ts`. */
+/** All: `mnemonics.ts`. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -77,7 +76,6 @@ export const EDNS_PAYLOAD = 1232;
 /** RFC 3225 section 3. */
 export const EDNS_DO = 0x8000;
 
-/** EDNS option codes. */
 export const EDNS_OPTION = {
   NSID: 3,
   CLIENT_SUBNET: 8,
@@ -88,13 +86,12 @@ export const EDNS_OPTION = {
   LOOP_MARK: 65313,
 } as const;
 
-/** Octets of a mark. */
 export const LOOP_MARK_SIZE = 8;
 
 /** RFC 1035 section 4.2.2. */
 export const MAX_MESSAGE_SIZE = 65535;
 
-/** Errors nodens sends (RFC 8914 section 4). */
+/** RFC 8914 section 4. */
 export const EDE = {
   STALE: 3,
   CACHED_ERROR: 13,

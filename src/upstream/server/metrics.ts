@@ -3,10 +3,9 @@ import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { ServerCounts } from "../details.ts";
 
-/** Codes with separate series; the rest are "other". */
+/** The rest are "other". */
 const RCODES = 24;
 
-/** The metrics of one server. */
 export class ServerMetrics {
   readonly #engine: EngineServices;
   readonly #label: string;
@@ -25,7 +24,7 @@ export class ServerMetrics {
     this.showUp(true);
   }
 
-  /** Of all groups with this server. */
+  /** Over all groups with this server. */
   get counts(): ServerCounts {
     const { replies, failures, timeouts, hedges, hedgesWon, resends } = this.#counters;
     const of = (index: number) => this.#engine.values[index]!;
@@ -60,7 +59,7 @@ export class ServerMetrics {
     this.#engine.values[this.#up] = up ? 1 : 0;
   }
 
-  /** Ends the export, unless another group publishes the server. */
+  /** Unless another group publishes the server. */
   hide(): void {
     this.#engine.values[this.#up] = NaN;
     this.#engine.values[this.#rtt] = NaN;

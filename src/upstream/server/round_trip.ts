@@ -1,10 +1,9 @@
-/** Milliseconds of silence that mean a loss. */
+/** Silence that means a loss. */
 const PATIENCE = { unknown: 400, min: 100, max: 1000 } as const;
 /** Weights of a new sample (RFC 6298 section 2). */
 const MEAN_WEIGHT = 1 / 8;
 const DEVIATION_WEIGHT = 1 / 4;
 
-/** Round-trip time of a server. */
 export class RoundTrip {
   /** 0 before the first sample. Read only. */
   meanMs = 0;
@@ -16,7 +15,7 @@ export class RoundTrip {
     return this.sampledMs > -Infinity;
   }
 
-  /** RFC 6298's timeout: nearly all replies are faster. */
+  /** RFC 6298's timeout. */
   get usualMs(): number {
     return this.known ? this.meanMs + 4 * this.#deviationMs : PATIENCE.unknown;
   }
@@ -26,7 +25,7 @@ export class RoundTrip {
   }
 
   sample(durationMs: number, nowMs: number): void {
-    // Anything else would spoil the averages.
+    // Would spoil the averages.
     if (!(durationMs >= 0 && durationMs < Infinity)) return;
     if (this.known) {
       const error = durationMs - this.meanMs;

@@ -8,17 +8,16 @@ import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** Queued bytes that mean a stuck connection. */
+/** More: stuck. */
 const MAX_QUEUED = 262_144;
 /** TLS needs more round trips. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
-/** Rechecks of busy connections that should close. */
+/** Of busy connections that should close. */
 const LINGER_MS = 100;
 /** Larger than any query. */
 const FRAME_SIZE = 2048;
 
-/** Owner of connections. */
 export interface ConnectionOwner {
   /** Null: abandoned; `outOfOrder`: an older one is unanswered. */
   answered?(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
@@ -28,7 +27,6 @@ export interface ConnectionOwner {
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
 }
 
-/** Result of a closed connection. */
 export interface ConnectionEnd {
   byServer: boolean;
   why: string | undefined;
@@ -44,10 +42,7 @@ interface Lifetime {
 let whole: Memory | null = null;
 let frame: Memory | null = null;
 
-/**
- * A TCP or TLS connection (RFC 7766). Abandoned queries remain, as null: the server may still work
- * on them.
- */
+/** RFC 7766. Abandoned queries remain, as null: the server may still work on them. */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
   readonly #owner: ConnectionOwner;
@@ -99,7 +94,7 @@ export class Connection implements StreamHandler, Carrier {
     return this.#retired || this.#state === "closed" || this.#engine.nowMs >= this.#life.oldMs;
   }
 
-  /** Start of the oldest unanswered query's wait, or Infinity. */
+  /** The oldest unanswered query's, or Infinity. */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
     if (this.#state === "connecting") return this.#openedMs;
@@ -198,7 +193,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#end({ byServer: true, why });
   }
 
-  /** Counts a query that must wait. */
+  /** Counts waiting queries. */
   #hasRoom({ length }: Outgoing): boolean {
     const { io, values } = this.#engine;
     if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;

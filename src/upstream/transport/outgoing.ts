@@ -2,13 +2,12 @@ import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
 import { OPT_SIZE, PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
-/** A query's view of its connection. */
+/** A connection. */
 export interface Carrier {
-  /** Monotonic milliseconds; Infinity until established. */
   readonly readyMs: number;
 }
 
-/** Loss of a query or answer; `why` is for operators. */
+/** `why` is for operators. */
 export interface TransportFailure {
   /**
    * - "refused": the server is unreachable, or refuses.
@@ -21,7 +20,6 @@ export interface TransportFailure {
   readonly why: string;
 }
 
-/** Failures with fixed texts. */
 export const FAILURE = {
   NO_SOCKET: { kind: "exhausted", why: "no port or file descriptor is free" },
   CANNOT_SEND: { kind: "refused", why: "cannot send" },
@@ -42,20 +40,20 @@ export interface TransportHandler {
   failed(failure: TransportFailure): void;
 }
 
-/** Results of comparing a message with a query. */
+/** Of a message and a query. */
 export const MATCH = { ANSWER: 0, MISSPELT: 1, OTHER: 2 } as const;
 
 /** May lack the question. */
 const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED];
 
-/** A wire-form query to one server, over any transport. */
+/** To one server, over any transport. */
 export class Outgoing {
   readonly handler: TransportHandler;
   readonly packet = new Memory(PACKET_SIZE);
   length = 0;
   questionLength = 0;
   exactCase = false;
-  /** Null over UDP and while waiting. */
+  /** Null over UDP or waiting. */
   carrier: Carrier | null = null;
   carrierId = 0;
   sentMs = 0;
@@ -110,7 +108,7 @@ export class Outgoing {
   }
 }
 
-/** Only an error or truncation (allowed by RFC 1035). */
+/** Only an error or truncation (RFC 1035). */
 function isBare({ view }: Memory, length: number): boolean {
   if (view.getUint32(6) !== 0) return false;
   const flags = view.getUint16(2);

@@ -1,7 +1,6 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Connection } from "./connection.ts";
 
-/** A server's connections. */
 export interface SlotHolder {
   readonly size: number;
   /** Requeues the queries; needs two connections. */
@@ -9,9 +8,8 @@ export interface SlotHolder {
 }
 
 /**
- * An engine's connections, bounded by descriptors. If these run out, the longest idle one closes,
- * but never a server's only one: slow zones must not starve others. Servers without any get one
- * from the largest.
+ * Bounded by descriptors. If these run out, the longest idle one closes, but never a server's only
+ * one: slow zones must not starve others. The largest cedes one to servers without any.
  */
 export class ConnectionSlots {
   /** Longest idle first. */
