@@ -17,7 +17,7 @@ import { HashKey, hashOctets } from "../question/keyed_hash.ts";
 const HEADER_WORDS = 8;
 const ENTRY_WORDS = 6;
 const ADDRESS_BYTES = 16;
-/** Per entry. */
+/** Slots per entry. */
 const SPARSE = 4;
 /** At a quarter, a table of a thousand has 20 slots in a row. */
 const MAX_PROBES = 64;

@@ -1,4 +1,4 @@
-/** Silence that means a loss. */
+/** Milliseconds of silence that mean a loss. */
 const PATIENCE = { unknown: 400, min: 100, max: 1000 } as const;
 /** Weights of a new sample (RFC 6298 section 2). */
 const MEAN_WEIGHT = 1 / 8;

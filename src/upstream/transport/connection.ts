@@ -8,7 +8,7 @@ import { PendingFrames } from "../../engine/pending_frames.ts";
 import type { Timer } from "../../engine/timers.ts";
 import { type Carrier, FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing.ts";
 
-/** More: stuck. */
+/** Queued bytes that mean a stuck connection. */
 const MAX_QUEUED = 262_144;
 /** TLS needs more round trips. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
@@ -42,7 +42,7 @@ interface Lifetime {
 let whole: Memory | null = null;
 let frame: Memory | null = null;
 
-/** RFC 7766. Abandoned queries remain, as null: the server may still work on them. */
+/** TCP or TLS (RFC 7766). Abandoned queries stay, as null: the server may still work on them. */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
   readonly #owner: ConnectionOwner;

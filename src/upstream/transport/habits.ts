@@ -1,7 +1,7 @@
 const BELIEVE_MS = { singleUse: 600_000, limit: 60_000 } as const;
-/** Closed after one answer, a query waiting. */
+/** Consecutive connections closed after one answer, a query waiting. */
 const EARLY_ENDS = 2;
-/** In time only on a fresh connection. */
+/** Consecutive queries answered in time only on a fresh connection. */
 const UNSERVED = 4;
 
 /** A server's habits; refusals are believed for a while. */

@@ -2,7 +2,7 @@ import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
 import { OPT_SIZE, PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
-/** A connection. */
+/** A query's connection. */
 export interface Carrier {
   readonly readyMs: number;
 }
@@ -40,13 +40,13 @@ export interface TransportHandler {
   failed(failure: TransportFailure): void;
 }
 
-/** Of a message and a query. */
+/** Results of comparing a message with a query. */
 export const MATCH = { ANSWER: 0, MISSPELT: 1, OTHER: 2 } as const;
 
 /** May lack the question. */
 const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED];
 
-/** To one server, over any transport. */
+/** A query to one server, over any transport. */
 export class Outgoing {
   readonly handler: TransportHandler;
   readonly packet = new Memory(PACKET_SIZE);

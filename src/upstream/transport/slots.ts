@@ -8,8 +8,8 @@ export interface SlotHolder {
 }
 
 /**
- * Bounded by descriptors. If these run out, the longest idle one closes, but never a server's only
- * one: slow zones must not starve others. The largest cedes one to servers without any.
+ * An engine's connections. If descriptors run out, the longest idle one closes, but never a
+ * server's only one: slow zones must not starve others. The largest cedes one to servers without any.
  */
 export class ConnectionSlots {
   /** Longest idle first. */

@@ -17,7 +17,7 @@ interface UdpOptions {
   onMismatch?: (misspelt: boolean) => boolean;
 }
 
-/** Random port and id; replies must match both and the question, or are counted and dropped. */
+/** Has a random port and id; replies must match both and the question, or are dropped. */
 export class UdpQuery implements DatagramHandler {
   readonly #query: Outgoing;
   readonly #engine: EngineServices;
@@ -118,7 +118,7 @@ export class UdpQuery implements DatagramHandler {
   }
 }
 
-/** For a socket, in order. Callers enforce deadlines. */
+/** Queries waiting for a socket, in order. Callers enforce deadlines. */
 export class SocketQueue {
   readonly #waiting = new Map<UdpQuery, number>();
   /** Gave up once; first. */
