@@ -1,4 +1,4 @@
-/** Limits of one class of responses. */
+/** Of one class. */
 export interface CacheClassOptions {
   capacity: number;
   maxTtlSeconds: number;
@@ -13,7 +13,7 @@ export interface CacheOptions {
   /** `amount` 0 disables prefetching. */
   prefetch: { amount: number; durationMs: number; percentage: number };
   servfailMs: number;
-  /** Zones without caching; `["."]` for all. */
+  /** `["."]` for all. */
   disable: { success: string[]; denial: string[] };
   keepTtl: boolean;
   serveStale: ServeStaleOptions | null;
@@ -22,30 +22,30 @@ export interface CacheOptions {
   persist: { file: string; intervalMs: number } | null;
   /** Absent without. */
   keep?: PinnedName[];
-  /** Zones of clusters; absent without. */
+  /** Clusters; absent without. */
   searchCut?: string[];
-  /** Keeps the content when all upstreams are replaced. */
+  /** When all upstreams are replaced. */
   keepOnChange?: boolean;
 }
 
-/** A name whose answers stay in the cache. */
+/** Its answers stay in the cache. */
 export interface PinnedName {
   /** Normalised. */
   name: string;
   types: number[];
 }
 
-/** Options of `serve_stale` (RFC 8767). */
+/** RFC 8767. */
 export interface ServeStaleOptions {
   durationMs: number;
   mode: "immediate" | "verify";
   verifyTimeoutMs: number;
   responseTtlSeconds: number;
-  /** Pause after a failed refresh; 0: as long as the failure is stored. */
+  /** After a failed refresh; 0: as long as the failure. */
   failureRecheckMs: number;
 }
 
-/** Whether a reload keeps the content. */
+/** By a reload. */
 export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
   const bounded = (old.capacityBytes === null) === (next.capacityBytes === null);
   return bounded && JSON.stringify(essentials(old)) === JSON.stringify(essentials(next));

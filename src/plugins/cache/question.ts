@@ -3,7 +3,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
 
-/** Compares keys, including the client subnet. */
+/** Includes the client subnet. */
 export function isSameQuestion(a: Exchange, b: Exchange): boolean {
   if (a.hash !== b.hash || a.dnssecOk !== b.dnssecOk || a.ecsLength !== b.ecsLength) return false;
   if (a.checkingDisabled !== b.checkingDisabled) return false;
@@ -14,7 +14,7 @@ export function isSameQuestion(a: Exchange, b: Exchange): boolean {
   return hasQuestion(a, b.memory, b.offset);
 }
 
-/** Whether a message has the exchange's question, ignoring case. */
+/** A message has the question, ignoring case. */
 export function hasQuestion(exchange: Exchange, memory: Memory, offset: number): boolean {
   const { qnameLength, qtype, qclass } = exchange;
   const nameAt = offset + HEADER_SIZE;

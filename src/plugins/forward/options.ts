@@ -13,7 +13,7 @@ export type ForwardTo =
   | { kind: "file"; path: string; content: ResolvConf }
   | { kind: "name"; host: string; port: number; transport: ServerTransport; serverName: string };
 
-/** Transport to the servers of a TO. */
+/** To the servers of a TO. */
 export function transportOf(to: ForwardTo): ServerTransport {
   return to.kind === "server" ? to.upstream.transport : to.kind === "name" ? to.transport : "dns";
 }
@@ -24,7 +24,7 @@ export interface ForwardOptions extends GroupSettings {
   from: string;
   except: string[];
   to: ForwardTo[];
-  /** At load time: without host names and own listeners. */
+  /** Without host names and own listeners. */
   upstreams: ServerAddress[];
   /** Not overridden by the Corefile. */
   resolvConfOptions: ("timeout" | "attempts" | "rotate")[];
@@ -39,7 +39,7 @@ export interface ForwardOptions extends GroupSettings {
   nextOnNodata: boolean;
 }
 
-/** Servers, and options that depend on them. */
+/** And options that depend on servers. */
 export type ResolvedUpstreams = Pick<
   ForwardOptions,
   "upstreams" | "readTimeoutMs" | "maxConnectAttempts" | "policy"
@@ -51,13 +51,13 @@ export interface UpstreamsUpdate extends ResolvedUpstreams {
   forced?: Readonly<Record<string, Forced>>;
 }
 
-/** A question of the control plane: the states of all servers. */
+/** Asks a handler for all servers' states. */
 export const STATES_REQUEST = { type: "upstreams" } as const;
 
-/** Servers in an answer to `DetailsRequest`: a data plane takes a fraction of a millisecond. */
+/** A data plane takes a fraction of a millisecond. */
 export const DETAILS_SLICE = 64;
 
-/** A question of the control plane: all that is known of `DETAILS_SLICE` servers from this one. */
+/** Asks for the details of `DETAILS_SLICE` servers from this one. */
 export interface DetailsRequest {
   type: "servers";
   from: number;

@@ -1,4 +1,4 @@
-/** Options of `hosts`; the companion reads the file later. */
+/** The companion reads the file. */
 export interface HostsOptions {
   path: string;
   zones: string[];
@@ -12,7 +12,6 @@ export interface HostsOptions {
   authoritative: string[];
 }
 
-/** Whether two directives have the same table. */
 export function hasSameTable(a: HostsOptions, b: HostsOptions): boolean {
   const key = ({ path, zones, authoritative, autoReverse, inline }: HostsOptions) =>
     JSON.stringify([path, zones, authoritative, autoReverse, inline]);

@@ -11,7 +11,6 @@ const PROBE_MS = 6000;
 /** Per server block; further rounds wait. */
 const MAX_OUT = 64;
 
-/** A probe in flight. */
 export interface Probe extends ProbeTokens {
   readonly watch: Watch;
   /** Monotonic milliseconds. */
@@ -20,7 +19,6 @@ export interface Probe extends ProbeTokens {
   ended: boolean;
 }
 
-/** A block's probes. */
 export type Probes = ReturnType<typeof createProbes>;
 
 /** Sends and recognizes a block's probes. */
@@ -49,7 +47,7 @@ export function createProbes(
     oldestEndMs,
     example: (chain: Chain): Exchange =>
       query({ nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(MARK_WORDS) }, chain),
-    /** Draws probes, in flight from now on; none if there is no room. */
+    /** In flight from now on; none without room. */
     draw(watch: Watch, copies: number): Probe[] {
       if (out.length + copies > MAX_OUT) return [];
       const endMs = engine.nowMs + PROBE_MS;
@@ -60,7 +58,7 @@ export function createProbes(
       out.push(...probes);
       return probes;
     },
-    /** It may be answered at once. False if too many queries wait. */
+    /** May be answered at once. False if too many wait. */
     send(probe: Probe, chain: Chain): boolean {
       const exchange = query(probe, chain);
       exchange.only = probe.watch.server;

@@ -14,7 +14,7 @@ TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 const RCODES = 24;
 const RCODE_CLASSES = RCODES + 1;
 
-/** Counts queries of a zone; unused counters are not exported. */
+/** Counts a zone's queries; unused counters are not exported. */
 export class Meter {
   readonly #engine: EngineServices;
   readonly #labels: Readonly<Record<string, string>>;

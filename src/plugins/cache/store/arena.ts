@@ -22,9 +22,8 @@ interface Chunk {
 }
 
 /**
- * Allocates blocks without objects. Four size classes per doubling waste a tenth on average. A
- * chunk serves one class and is released with its last block. Addresses are unsigned: chunk number,
- * and offset in units of eight bytes.
+ * Allocates blocks without objects. Four size classes per doubling waste a tenth. A chunk serves
+ * one, and is released with its last block. Addresses: chunk number, and offset in eight bytes.
  */
 export class Arena {
   readonly #chunkSize: number;
@@ -115,7 +114,7 @@ export class Arena {
     return true;
   }
 
-  /** Emptiest chunk whose blocks fit elsewhere in its class, or -1; the caller must move them. */
+  /** Emptiest one that fits elsewhere, or -1; the caller must move its blocks. */
   drainOne(): number {
     let best: Chunk | null = null;
     let least = Infinity;
@@ -176,12 +175,10 @@ export class Arena {
   }
 }
 
-/** Chunk number of a block. */
 export function chunkOf(address: number): number {
   return address >>> CHUNK_SHIFT;
 }
 
-/** Byte offset of a block. */
 export function offsetOf(address: number): number {
   return (address & ((1 << CHUNK_SHIFT) - 1)) << 3;
 }

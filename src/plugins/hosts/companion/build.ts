@@ -5,7 +5,7 @@ import { HostsLines } from "../lines.ts";
 /** Octets read at a time; parsing takes one to six milliseconds. */
 export const PIECE_BYTES = 64 * 1024;
 
-/** A hosts file to build; plain data, for threads. */
+/** A file to build; plain data, for threads. */
 export interface HostsBuildRequest {
   path: string;
   zones: readonly string[];
@@ -14,16 +14,14 @@ export interface HostsBuildRequest {
   inline: string;
   key: { k0: number; k1: number };
   maxBytes: number;
-  /** Of the content that is served; null for none. */
+  /** Served now; null for none. */
   knownDigest: string | null;
 }
 
-/** Statistics of a hosts file. */
 export type HostsReport =
   & Pick<HostsLines, "skippedLines" | "skippedNames" | "firstSkipped">
   & { lines: number; leftOut: number };
 
-/** Result of a request. */
 export type HostsBuilt =
   | { kind: "same" }
   | { kind: "table"; table: ArrayBuffer; digest: string; report: HostsReport }
@@ -31,14 +29,14 @@ export type HostsBuilt =
   | { kind: "full"; lines: number; bytes: number; fullAt: number }
   | { kind: "failed"; why: string };
 
-/** Content of a file in pieces. */
+/** A file in pieces. */
 export interface Pieces {
-  /** Fills `piece` as far as possible; returns octets, 0 at the end. */
+  /** Returns octets, 0 at the end. */
   read(piece: Uint8Array): number;
   rewind(): void;
 }
 
-/** Builds a file's table. Throws errors of `pieces`. */
+/** Throws errors of `pieces`. */
 export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): HostsBuilt {
   const { key: { k0, k1 }, inline, knownDigest } = request;
   const key = new HashKey(k0, k1);
@@ -76,7 +74,7 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
   }
 }
 
-/** 64-bit digest that depends on a secret key and the sizes of pieces. */
+/** 64 bits, dependent on a secret key and the pieces. */
 function createDigest({ k0, k1 }: HashKey) {
   let a = 0;
   let b = 0;
