@@ -45,7 +45,7 @@ export const VERDICTS = {
   FIRST_TARGET: 3,
 } as const;
 
-/** In doubles. */
+/** Size of a plan's verdicts, in doubles. */
 export function verdictCount({ targets, beats }: Pick<CheckPlan, "targets" | "beats">): number {
   return VERDICTS.FIRST_TARGET + targets.length + beats.length;
 }
@@ -53,7 +53,7 @@ export function verdictCount({ targets, beats }: Pick<CheckPlan, "targets" | "be
 /** Verdict on a target. */
 export const VERDICT = { UNKNOWN: 0, ANSWERS: 1, SILENT: 2 } as const;
 
-/** By list. */
+/** Faults by list. */
 export type ListFaults = Readonly<Record<string, string>>;
 
 /** A probe in progress. */

@@ -5,7 +5,7 @@ import { ringMemory } from "./ring.ts";
 /** Thousands of queries; more is not faster. */
 const RING_BYTES = 256 * 1024;
 
-/** To the TLS thread. */
+/** Records to the TLS thread. */
 export const COMMAND = {
   /** A `LaneEndpoint` as JSON. */
   OPEN: 1,
@@ -15,7 +15,7 @@ export const COMMAND = {
   SHUN: 4,
 } as const;
 
-/** To the data plane. */
+/** Records to the data plane. */
 export const EVENT = {
   CONNECTED: 1,
   DATA: 2,

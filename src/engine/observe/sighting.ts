@@ -6,7 +6,7 @@ import type { EngineServices } from "../handler.ts";
 import { copyFolded } from "../question/fold.ts";
 import type { Response } from "../response/response.ts";
 
-/** Padded. */
+/** Octets for a name, padded. */
 export const NAME_SIZE = 256;
 export const ADDRESS_SIZE = 16;
 /** Rcode of unanswered queries. */

@@ -1,4 +1,4 @@
-/** Of one class. */
+/** Limits of one class of responses. */
 export interface CacheClassOptions {
   capacity: number;
   maxTtlSeconds: number;
@@ -22,30 +22,30 @@ export interface CacheOptions {
   persist: { file: string; intervalMs: number } | null;
   /** Absent without. */
   keep?: PinnedName[];
-  /** Clusters; absent without. */
+  /** Zones of clusters; absent without. */
   searchCut?: string[];
-  /** When all upstreams are replaced. */
+  /** Keeps the content when all upstreams are replaced. */
   keepOnChange?: boolean;
 }
 
-/** Its answers stay in the cache. */
+/** A name whose answers stay in the cache. */
 export interface PinnedName {
   /** Normalised. */
   name: string;
   types: number[];
 }
 
-/** RFC 8767. */
+/** Options of `serve_stale` (RFC 8767). */
 export interface ServeStaleOptions {
   durationMs: number;
   mode: "immediate" | "verify";
   verifyTimeoutMs: number;
   responseTtlSeconds: number;
-  /** After a failed refresh; 0: as long as the failure. */
+  /** Pause after a failed refresh; 0: as long as the failure is stored. */
   failureRecheckMs: number;
 }
 
-/** By a reload. */
+/** Whether a reload keeps the content. */
 export function keepsContent(old: CacheOptions, next: CacheOptions): boolean {
   const bounded = (old.capacityBytes === null) === (next.capacityBytes === null);
   return bounded && JSON.stringify(essentials(old)) === JSON.stringify(essentials(next));

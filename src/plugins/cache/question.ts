@@ -3,7 +3,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Memory } from "../../engine/memory.ts";
 import { sameName } from "../../engine/question/fold.ts";
 
-/** Includes the client subnet. */
+/** Compares keys, including the client subnet. */
 export function isSameQuestion(a: Exchange, b: Exchange): boolean {
   if (a.hash !== b.hash || a.dnssecOk !== b.dnssecOk || a.ecsLength !== b.ecsLength) return false;
   if (a.checkingDisabled !== b.checkingDisabled) return false;

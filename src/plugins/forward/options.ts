@@ -13,7 +13,7 @@ export type ForwardTo =
   | { kind: "file"; path: string; content: ResolvConf }
   | { kind: "name"; host: string; port: number; transport: ServerTransport; serverName: string };
 
-/** To the servers of a TO. */
+/** Transport to the servers of a TO. */
 export function transportOf(to: ForwardTo): ServerTransport {
   return to.kind === "server" ? to.upstream.transport : to.kind === "name" ? to.transport : "dns";
 }
@@ -39,7 +39,7 @@ export interface ForwardOptions extends GroupSettings {
   nextOnNodata: boolean;
 }
 
-/** And options that depend on servers. */
+/** Servers, and options that depend on them. */
 export type ResolvedUpstreams = Pick<
   ForwardOptions,
   "upstreams" | "readTimeoutMs" | "maxConnectAttempts" | "policy"
@@ -54,7 +54,7 @@ export interface UpstreamsUpdate extends ResolvedUpstreams {
 /** Asks a handler for all servers' states. */
 export const STATES_REQUEST = { type: "upstreams" } as const;
 
-/** A data plane takes a fraction of a millisecond. */
+/** Servers in an answer: a data plane takes a fraction of a millisecond. */
 export const DETAILS_SLICE = 64;
 
 /** Asks for the details of `DETAILS_SLICE` servers from this one. */

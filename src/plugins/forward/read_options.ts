@@ -94,7 +94,7 @@ export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   resolver: readResolvers,
 };
 
-/** As in CoreDNS. */
+/** CoreDNS's defaults. */
 export function defaultOptions(from: string): ForwardOptions {
   return {
     from,

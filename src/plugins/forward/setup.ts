@@ -12,7 +12,7 @@ import { defaultOptions, type OptionContext, OPTIONS } from "./read_options.ts";
 import { resolveTo } from "./resolve_to.ts";
 import { readTo } from "./to.ts";
 
-/** And the options that override them. */
+/** Options of resolv.conf, and those that override them. */
 const RESOLV_CONF_OPTIONS = {
   timeout: "read_timeout",
   attempts: "max_connect_attempts",

@@ -115,7 +115,7 @@ function isFilePath(text: string): boolean {
   }
 }
 
-/** An exception is an error about `what`. */
+/** Reports an exception as an error about `what`. */
 export function parsed<T>(tokens: Dispenser, what: string, parse: () => T): T {
   try {
     return parse();

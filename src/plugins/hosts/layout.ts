@@ -18,13 +18,13 @@
 /** Kinds of a reference: to an IPv4 or IPv6 address, a name (of a reverse lookup), or a set. */
 export const V4 = 0, V6 = 1, NAMES = 2, SET = 3;
 
-/** Of an item. */
+/** Kind of an item. */
 export type ItemKind = typeof V4 | typeof V6 | typeof NAMES;
 
-/** Of a reference's kind. */
+/** Bits of a reference's kind. */
 export const KIND_MASK = 3;
 
-/** In words. */
+/** Words of the head. */
 export const HEAD = {
   SLOTS: 0,
   SLOTS_AT: 1,

@@ -1,7 +1,7 @@
 import type { Verb } from "../../verbs.ts";
 import type { VerbServices } from "./verb_targets.ts";
 
-/** Loaded when used. */
+/** Verbs of caches, loaded when used. */
 export function cacheVerbs(services: VerbServices): Verb[] {
   return [
     {

@@ -42,10 +42,10 @@ export const MAX_ENTRY_SIZE = 32 + 65_536 + 32 + 64;
 /** Copied in a tenth of a millisecond. */
 export const ENTRY_SLICE_SIZE = 163_840;
 
-/** By number. */
+/** Classes of entries, by number. */
 export const ENTRY_KINDS = ["answer", "denial", "failure"] as const;
 
-/** As written by a data plane. */
+/** An entry as written by a data plane. */
 export interface SlicedEntry {
   readonly kind: (typeof ENTRY_KINDS)[number];
   readonly ttlSeconds: number;
@@ -62,7 +62,7 @@ export interface SlicedEntry {
   readonly subnet: Uint8Array;
 }
 
-/** Of unshared `bytes`. */
+/** Reads a slice of unshared `bytes`. */
 export function* readEntries(bytes: Uint8Array): Generator<SlicedEntry> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const decoder = new TextDecoder();

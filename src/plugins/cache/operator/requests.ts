@@ -8,7 +8,7 @@ export interface ScanCursor {
 
 export const SCAN_START: ScanCursor = { store: 0, row: 0 };
 
-/** To a handler; a slice of the work each time. */
+/** Requests to a handler; a slice of the work each time. */
 export type OperatorRequest =
   /** Precedes `flush`: answers in flight are not stored. */
   | { readonly type: "begin flush"; readonly choice: EntryChoice }
@@ -25,7 +25,7 @@ export type OperatorRequest =
     readonly memory: SharedArrayBuffer;
   };
 
-/** With zones: a reload may move another block there. */
+/** With the zones of its block: a reload may move another one there. */
 export type AddressedRequest = OperatorRequest & { readonly zones: readonly string[] };
 
 /** Entries that could be served. */

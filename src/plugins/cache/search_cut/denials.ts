@@ -13,7 +13,7 @@ const REFRESH_SHARE = 0.1;
 /** Reading costs ten times the rest of an answer. */
 const READ_DENIALS = 64;
 
-/** Null without exactly one. */
+/** SOA record of a denial; null without exactly one. */
 interface ReadDenial {
   readonly hash: number;
   readonly storedAt: number;

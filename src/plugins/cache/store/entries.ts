@@ -238,7 +238,7 @@ export class Entries {
   }
 }
 
-/** For `prefix` (`FOR`). */
+/** Block size for `prefix` (`FOR`). */
 export function entrySize(response: Response, prefix: number): number {
   const error = response.extendedError < 0 ? 0 : ERROR_SIZE + response.errorText.length;
   const size = ((response.length + 1) & ~1) + 2 * response.ttlCount + error;

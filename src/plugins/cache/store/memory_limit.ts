@@ -12,7 +12,7 @@ const PINNED_SHARE = 1 / 4;
 /** Tables take at most half. */
 const BYTES_A_ROW = 160;
 
-/** A store. */
+/** A store, as seen by its limit. */
 export interface LimitedStore {
   readonly size: number;
   /** Of entries that may be evicted. */

@@ -1,7 +1,7 @@
 /** Entries of further ones have no upstream. */
 const MAX_UPSTREAMS = 1024;
 
-/** Labels by number. */
+/** Labels of upstreams, by number. */
 export class UpstreamLabels {
   /** The first is "": unknown, or not an upstream. */
   readonly list: string[] = [""];

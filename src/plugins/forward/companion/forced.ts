@@ -32,7 +32,7 @@ export interface ForcedFollower {
   applyForced(): void;
 }
 
-/** Set by hand. Outlives configurations, so reloads change nothing. */
+/** Servers set by hand. Outlives configurations, so reloads change nothing. */
 export class ForcedServers {
   readonly followers = new Set<ForcedFollower>();
   readonly #servers = new Map<string, ForcedServer>();

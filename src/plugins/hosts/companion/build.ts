@@ -36,7 +36,7 @@ export interface Pieces {
   rewind(): void;
 }
 
-/** Throws errors of `pieces`. */
+/** Builds a file's table. Throws errors of `pieces`. */
 export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): HostsBuilt {
   const { key: { k0, k1 }, inline, knownDigest } = request;
   const key = new HashKey(k0, k1);
