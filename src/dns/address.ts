@@ -68,6 +68,7 @@ export function canonicalAddress(text: string): string {
   return scope === undefined ? formatIPv6(bytes) : `${formatIPv6(bytes)}%${scope}`;
 }
 
+/** Bytes (4 or 16) of an address, or null. */
 export function parseAddress(text: string): Uint8Array | null {
   return text.includes(":") ? parseIPv6(text) : parseIPv4(text);
 }

@@ -18,6 +18,7 @@ export function longestPrefix(family: number): number {
   return family === 1 ? 32 : family === 2 ? 128 : -1;
 }
 
+/** Data size for a prefix length. */
 export function subnetSize(prefix: number): number {
   return SUBNET.ADDRESS + ((prefix + 7) >>> 3);
 }
@@ -31,6 +32,7 @@ export function isSubnet(bytes: Uint8Array, at: number, size: number): boolean {
     size === subnetSize(prefix) && (rest === 0 || (bytes[at + size - 1]! & (0xff >>> rest)) === 0);
 }
 
+/** Address family of a subnet. */
 export function familyAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + SUBNET.FAMILY]! << 8) | bytes[at + SUBNET.FAMILY + 1]!;
 }

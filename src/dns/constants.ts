@@ -15,6 +15,7 @@ export const FLAG = {
   RCODE: 0x000f,
 } as const;
 
+/** Codes nodens uses. */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -76,6 +77,7 @@ export const EDNS_PAYLOAD = 1232;
 /** RFC 3225 section 3. */
 export const EDNS_DO = 0x8000;
 
+/** EDNS option codes. */
 export const EDNS_OPTION = {
   NSID: 3,
   CLIENT_SUBNET: 8,
@@ -86,6 +88,7 @@ export const EDNS_OPTION = {
   LOOP_MARK: 65313,
 } as const;
 
+/** Octets of a mark. */
 export const LOOP_MARK_SIZE = 8;
 
 /** RFC 1035 section 4.2.2. */

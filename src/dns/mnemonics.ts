@@ -38,6 +38,7 @@ const RCODE_ALIASES = new Map([["NOTIMPL", 4], ["STATEFULTYPENOTIMP", 11], ["BAD
 const FLAGS = (["QR", "AA", "TC", "RD", "RA", "Z", "AD", "CD"] as const)
   .map((name) => [FLAG[name], name.toLowerCase()] as const);
 
+/** Names of response codes. */
 export const RCODE_NAMES: readonly string[] = [...RCODES.keys()];
 
 /** `A`, or `TYPE65280` (RFC 3597 section 5). */

@@ -52,6 +52,7 @@ const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
 const COMPRESSED_TYPES = [2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15]
   .reduce((bits, type) => bits | (1 << type), 0);
 
+/** Layout of a type's data. */
 export function layoutOf(type: number): Layout {
   return LAYOUTS.get(type) ?? OPAQUE;
 }

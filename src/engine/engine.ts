@@ -58,6 +58,7 @@ export interface EngineOptions {
 /** Far above the needs of the miss benchmark. */
 const MAX_EXCHANGES = 6144;
 
+/** The engine, as seen by drivers. */
 export type Traffic = Pick<
   Engine,
   | "nowMs"

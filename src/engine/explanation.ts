@@ -27,6 +27,7 @@ export interface Explanation {
 /** Verdicts that end the way down. */
 const ENDING: readonly ExplainedVerdict[] = ["answers", "refuses", "drops", "asks"];
 
+/** Whether the plugins below do not get the query. */
 export function endsWalk({ verdict, refreshes = false }: Explanation): boolean {
   return ENDING.includes(verdict) && !refreshes;
 }

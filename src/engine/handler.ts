@@ -84,7 +84,7 @@ export interface EngineServices {
   rise(exchange: Exchange): void;
   /** Continues a query down the chain. */
   proceed(exchange: Exchange): void;
-  /** Starts an internal query below `position`, where its response stops; false if too many wait. */
+  /** Asks internally below `position`, where the response stops; false if too many wait. */
   askBelow(exchange: Exchange, position: number): boolean;
   /** One of `CLIENT_BUCKETS`; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;

@@ -10,6 +10,7 @@ export interface ServedZone {
   server: string;
 }
 
+/** Served zones by block. */
 export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   const served: ServedZone[][] = blocks.map(() => []);
   listeners.forEach(({ address, port, zones }, listener) => {

@@ -35,8 +35,8 @@ export interface CheckPlan {
 }
 
 /**
- * Offsets of shared verdicts in doubles. Targets follow, then for each entry when it was renewed (0:
- * never), in the time of `ROUND_MS`.
+ * Offsets of shared verdicts in doubles. Targets follow, then for each entry when it was renewed
+ * (0: never), in the time of `ROUND_MS`.
  */
 export const VERDICTS = {
   ROUNDS: 0,

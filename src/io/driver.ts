@@ -18,6 +18,7 @@ import type { BoundSocket } from "./sockets.ts";
 /** The heartbeat interval. */
 export const MAX_SLEEP_MS = 1000;
 
+/** Options of every driver. */
 export interface DriverOptions {
   files: FileShares;
   afterLoop: () => void;

@@ -1,6 +1,6 @@
 /**
- * A lane's end: encrypted streams. One ring carries commands to the TLS thread, another events back;
- * while that is full, the thread stops reading. With a full command ring, `hasRoom` defers queries,
+ * A lane's end: encrypted streams. One ring carries commands to the TLS thread, another events
+ * back; while that is full, the thread stops reading. With a full command ring, `hasRoom` defers queries,
  * and a backlog keeps opens and closes.
  */
 import type { Endpoint, StreamHandler } from "../engine/io.ts";

@@ -41,6 +41,7 @@ class RingEnd {
   }
 }
 
+/** The writer's end. */
 export class RingWriter extends RingEnd {
   #head = Atomics.load(this.marks, HEAD);
 
@@ -85,6 +86,7 @@ export class RingWriter extends RingEnd {
   }
 }
 
+/** The reader's end. */
 export class RingReader extends RingEnd {
   kind = 0;
   stream = 0;

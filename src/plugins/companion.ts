@@ -45,6 +45,7 @@ export interface PluginUse<Options> {
   options: Options;
 }
 
+/** The uses of a plugin. */
 export function usesOf<Options>({ blocks }: Config, plugin: string): PluginUse<Options>[] {
   return blocks.flatMap(({ file, zones, plugins }, block) =>
     plugins.flatMap(({ name, line, options }, position) => {

@@ -12,6 +12,7 @@ export interface ServerDetails extends ServerState {
   lastFailure: { why: string; agoMs: number } | null;
 }
 
+/** Counters of a server. */
 export interface ServerCounts {
   replies: number;
   failures: number;

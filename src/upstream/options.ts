@@ -1,3 +1,4 @@
+/** A server to ask. */
 export interface ServerAddress {
   /** IPv6 link-local with scope (`fe80::1%eth0`). */
   address: string;
@@ -7,6 +8,7 @@ export interface ServerAddress {
   serverName: string;
 }
 
+/** Order of servers. */
 export type Policy = "random" | "round_robin" | "sequential" | "fastest";
 
 /** Plain DNS, DNS over TLS, DNS over HTTPS. */

@@ -22,6 +22,7 @@ export interface AskOptions {
   limitMs: number;
 }
 
+/** An ask under way. */
 export interface Ticket {
   /** Monotonic milliseconds; Infinity until connected. */
   readonly sinceMs: number;

@@ -1,5 +1,6 @@
 import { MAX_NAME_SIZE } from "../constants.ts";
 
+/** Bounds octets read for names. */
 export interface ReadCount {
   octetsRead: number;
   readonly exhausted: boolean;
@@ -10,6 +11,7 @@ export function lower(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }
 
+/** Target of the pointer at `at`. */
 export function pointerAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
 }

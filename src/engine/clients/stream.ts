@@ -19,6 +19,7 @@ const BATCH_BYTES = 16 * 1024;
 const FRAME_ROOM = 65535 + 2 + 16;
 const batch = { memory: null as Memory | null };
 
+/** Engine services for streams. */
 export interface StreamServices extends EngineServices {
   query(
     origin: StreamOrigin,

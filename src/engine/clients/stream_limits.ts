@@ -51,4 +51,5 @@ export const ASSURED_SHARE = 1 / 64;
 
 /** Labels of a metric. */
 export const CLOSE_REASONS = ["idle", "slow", "budget", "share", "protocol", "broken"] as const;
+/** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];

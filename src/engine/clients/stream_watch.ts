@@ -9,6 +9,7 @@ import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "
  */
 export const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
+/** Interval of checks after a client's last query. */
 export const LAST_CHECK_MS = 20;
 
 /**

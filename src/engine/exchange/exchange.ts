@@ -8,7 +8,9 @@ import { DEFAULT_RATE, type ResponseRate } from "../response/limiter.ts";
 import type { Response } from "../response/response.ts";
 import { type DatagramOrigin, INTERNAL, type Origin } from "./origin.ts";
 
+/** Received over UDP. */
 export const UDP = 0;
+/** Received over TCP. */
 export const TCP = 1;
 
 /** Client buckets, by keyed hash of the address. */
@@ -25,6 +27,7 @@ export const ANSWERED = 1;
 export const WAIT = 2;
 /** Send no answer. */
 export const DROP = 3;
+/** Result of a handler. */
 export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
 /** Reorders a response. Must not allocate. */

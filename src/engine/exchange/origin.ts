@@ -46,6 +46,7 @@ export interface AskedOrigin {
   ended(query: EndedQuery, message: Uint8Array<ArrayBuffer> | null): void;
 }
 
+/** Result of a query. */
 export interface EndedQuery {
   readonly answeredBy: number;
   readonly response: { readonly cached: boolean } | null;

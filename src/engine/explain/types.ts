@@ -63,6 +63,7 @@ export interface AskReply {
   readonly steps: readonly AskedStep[];
 }
 
+/** A plugin's turn. */
 export interface AskedStep {
   readonly plugin: string;
   readonly did: "passed" | "answered" | "waited" | "dropped" | "saw the answer";

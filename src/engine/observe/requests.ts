@@ -1,5 +1,7 @@
+/** Lists of the most frequent. */
 export type ListName = "names" | "clients" | "zones" | "failures" | "slow";
 
+/** Time that a list covers. */
 export type ListSpan = "minute" | "hour";
 
 /** Per data plane. */

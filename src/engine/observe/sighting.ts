@@ -8,6 +8,7 @@ import type { Response } from "../response/response.ts";
 
 /** Octets for a name, padded. */
 export const NAME_SIZE = 256;
+/** Octets for an address. */
 export const ADDRESS_SIZE = 16;
 /** Rcode of unanswered queries. */
 export const UNANSWERED = -1;

@@ -123,6 +123,7 @@ export function adopt(libc: Libc, socket: InheritedSocket): number {
   return fd;
 }
 
+/** Closes sockets. */
 export function closeAll(libc: Libc, sockets: Iterable<BoundSocket>): void {
   for (const { fd } of sockets) libc.close(fd);
 }

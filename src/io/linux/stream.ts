@@ -27,6 +27,7 @@ const valueSize = new Uint32Array(1);
 const peer = new Uint8Array(SOCKADDR_SIZE);
 const peerSize = new Uint32Array(1);
 
+/** Owner of a stream. */
 export interface StreamOwner {
   readonly libc: Libc;
   readonly poller: Poller;

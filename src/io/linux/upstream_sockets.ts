@@ -47,8 +47,8 @@ const SHORTAGES: readonly number[] = [
 
 /**
  * Each UDP socket is connected for one query from a random port; `connect` to AF_UNSPEC releases
- * it, four times cheaper than a new one. For one round the poller then reads late datagrams and ICMP
- * errors.
+ * it, four times cheaper than a new one. For one round the poller then reads late datagrams and
+ * ICMP errors.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);

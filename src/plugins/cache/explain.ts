@@ -7,6 +7,7 @@ import type { CacheOptions, ServeStaleOptions } from "./options.ts";
 import { PINNED_TTL_SECONDS } from "./stale.ts";
 import type { Store } from "./store/store.ts";
 
+/** State of a cache. */
 export interface CacheView {
   readonly options: CacheOptions;
   readonly content: CacheContent;

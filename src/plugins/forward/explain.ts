@@ -5,6 +5,7 @@ import type { Forced, ServerState } from "../../upstream/options.ts";
 import { RANK } from "../../upstream/outcome.ts";
 import type { ForwardOptions, ForwardTo } from "./options.ts";
 
+/** State of a server. */
 export interface ExplainedServer {
   readonly label: string;
   readonly rank: number;
@@ -19,6 +20,7 @@ export interface ExplainedServer {
 /** Lists from files may be long. */
 const MAX_NAMED = 16;
 
+/** State of a `forward`. */
 export interface ForwardView {
   readonly options: ForwardOptions;
   readonly servers: readonly ExplainedServer[];

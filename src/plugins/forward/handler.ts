@@ -68,6 +68,7 @@ class Lookup extends PendingQuestion implements RaceHandler {
   }
 }
 
+/** Creates a `forward` handler. */
 export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
   new ForwardHandler(options, environment);
 

@@ -16,6 +16,7 @@ interface Names {
 
 type ListenerZone = ListenerConfig["zones"][number];
 
+/** Detects servers that are own listeners. */
 export class OwnListeners {
   readonly #config: Pick<Config, "blocks" | "listeners">;
   readonly #named: (options: ForwardOptions) => readonly ServerAddress[];

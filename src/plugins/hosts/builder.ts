@@ -29,6 +29,7 @@ const FULL = { taken: 2, of: 3 } as const;
 const V4_SUFFIX = parseName("in-addr.arpa");
 const V6_SUFFIX = parseName("ip6.arpa");
 
+/** Table options. */
 export interface TableOptions {
   zones: readonly string[];
   /** Zones where names above listed ones exist, without records. */

@@ -36,6 +36,7 @@ interface Authority {
   readonly ttlSeconds: number;
 }
 
+/** Creates a `hosts` handler. */
 export const createHosts: CreateHandler<HostsOptions> = (options, environment) =>
   new HostsHandler(options, environment);
 

@@ -190,6 +190,7 @@ export function boundOf(octets: number, hasAncestors = false): number {
   return bytes + octets * (hasAncestors ? bytesPerOctetWithAncestors : bytesPerOctet);
 }
 
+/** Builds the table of a Corefile's entries. */
 export function buildHostsTable(
   text: string,
   options: Omit<TableOptions, "maxBytes">,

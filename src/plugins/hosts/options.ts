@@ -12,6 +12,7 @@ export interface HostsOptions {
   authoritative: string[];
 }
 
+/** Whether two directives have the same table. */
 export function hasSameTable(a: HostsOptions, b: HostsOptions): boolean {
   const key = ({ path, zones, authoritative, autoReverse, inline }: HostsOptions) =>
     JSON.stringify([path, zones, authoritative, autoReverse, inline]);

@@ -71,10 +71,12 @@ export type LogField = keyof typeof FIELDS;
 
 const address = new Address();
 
+/** Whether a name is a placeholder. */
 export function isField(name: string): name is LogField {
   return Object.hasOwn(FIELDS, name);
 }
 
+/** Value of a placeholder. */
 export function fieldText(field: LogField, answered: Answered): string {
   const value = FIELDS[field](answered);
   if (value === null) return "-";

@@ -8,8 +8,10 @@ import type { PluginSetup } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import { FIELDS, isField, type LogField, type ResponseClass } from "./fields.ts";
 
+/** Part of a log format. */
 export type LogPart = { text: string } | { field: LogField };
 
+/** Class of logged responses. */
 export type LogClass = "all" | ResponseClass;
 
 /** Absent conditions hold. */

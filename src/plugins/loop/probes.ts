@@ -11,6 +11,7 @@ const PROBE_MS = 6000;
 /** Per server block; further rounds wait. */
 const MAX_OUT = 64;
 
+/** A probe in flight. */
 export interface Probe extends ProbeTokens {
   readonly watch: Watch;
   /** Monotonic milliseconds. */
@@ -19,6 +20,7 @@ export interface Probe extends ProbeTokens {
   ended: boolean;
 }
 
+/** A block's probes. */
 export type Probes = ReturnType<typeof createProbes>;
 
 /** Sends and recognizes a block's probes. */

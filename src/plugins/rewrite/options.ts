@@ -47,6 +47,7 @@ export const EDNS_VARIABLES = [
   "server_ip",
   "server_port",
 ] as const;
+/** Variable in EDNS option data. */
 export type EdnsVariable = (typeof EDNS_VARIABLES)[number];
 
 /** One use of the directive. */

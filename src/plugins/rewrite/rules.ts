@@ -34,6 +34,7 @@ export type ResponseChange =
 /** Returns changes to the response, or null without a match. */
 type ApplyRule = (question: RuleQuestion) => ResponseChange[] | null;
 
+/** Compiles a valid rule. */
 export function compileRule(rule: RewriteRule): ApplyRule {
   switch (rule.field) {
     case "name":

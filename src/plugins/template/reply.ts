@@ -14,6 +14,7 @@ import { createEvaluator } from "./expression/evaluate.ts";
 import { EvaluationError, type Value } from "./go_template/values.ts";
 import type { Template } from "./options.ts";
 
+/** Answer of a template. */
 export interface Reply {
   readonly rcode: number;
   readonly records: MessageRecord[];

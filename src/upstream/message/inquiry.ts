@@ -31,6 +31,7 @@ const PADDING_BLOCK = 128;
 /** Holds all options, padded. */
 export const PACKET_SIZE = 1024;
 
+/** A cookie to send. */
 export interface CookieData {
   readonly size: number;
   write(bytes: Uint8Array, at: number): void;

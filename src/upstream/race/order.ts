@@ -5,6 +5,7 @@ import type { Policy } from "../options.ts";
 const BAND = { ms: 2, share: 0.3 } as const;
 const STALE_MS = 2000;
 
+/** Ordering state of a server. */
 export interface OrderedServer {
   readonly rank: number;
   readonly roundTrip: { readonly meanMs: number; readonly sampledMs: number };

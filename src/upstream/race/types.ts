@@ -7,6 +7,7 @@ import type { AskHandler, AskOptions, ExtraEvent, Outcome, Ticket } from "../out
 import type { Budget } from "./budget.ts";
 import type { OrderedServer, ServerOrder } from "./order.ts";
 
+/** Server interface for races. */
 export interface RaceServer extends OrderedServer {
   readonly label: string;
   readonly roundTrip: OrderedServer["roundTrip"] & {
@@ -30,6 +31,7 @@ export type RaceSettings = Pick<
   | "failfastAllUnhealthyUpstreams"
 >;
 
+/** Shared by races to the same servers. */
 export interface RaceGroup {
   readonly engine: { readonly nowMs: number; readonly timers: Timers; random(): number };
   readonly settings: RaceSettings;

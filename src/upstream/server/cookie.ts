@@ -6,6 +6,7 @@ import { findOption } from "../message/inquiry.ts";
 const CLIENT_SIZE = 8;
 const SERVER_SIZE = { min: 8, max: 32 } as const;
 
+/** Verdicts on a reply's cookie. */
 export const COOKIE = {
   /** Ours, or none from a server that never sent one. */
   FINE: 0,

@@ -25,6 +25,7 @@ const FIRST_SHARE = 0.1;
 
 const SILENCE = { why: "i/o timeout" } as const;
 
+/** A server to check. */
 export interface CheckedServer {
   readonly endpoint: Endpoint;
   readonly roundTrip: { sample(durationMs: number, nowMs: number): void };

@@ -38,6 +38,7 @@ const TCP_PAUSE_MS = 10_000;
 /** Without queries; a failure starts more frequent ones. */
 const CHECK_MS = 5000;
 
+/** Shared by a group's servers. */
 export interface ServerGroup {
   readonly engine: EngineServices;
   /** For the log. */

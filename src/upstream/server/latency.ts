@@ -6,6 +6,7 @@ const BUCKETS = 70;
 /** Then halved: the last few thousand replies count. */
 const WINDOW = 8192;
 
+/** Percentiles that operators see. */
 export interface Percentiles {
   p50: number;
   p90: number;

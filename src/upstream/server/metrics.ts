@@ -6,6 +6,7 @@ import type { ServerCounts } from "../details.ts";
 /** The rest are "other". */
 const RCODES = 24;
 
+/** The metrics of one server. */
 export class ServerMetrics {
   readonly #engine: EngineServices;
   readonly #label: string;

@@ -4,6 +4,7 @@ const PATIENCE = { unknown: 400, min: 100, max: 1000 } as const;
 const MEAN_WEIGHT = 1 / 8;
 const DEVIATION_WEIGHT = 1 / 4;
 
+/** Round-trip time of a server. */
 export class RoundTrip {
   /** 0 before the first sample. Read only. */
   meanMs = 0;

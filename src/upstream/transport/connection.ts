@@ -18,6 +18,7 @@ const LINGER_MS = 100;
 /** Larger than any query. */
 const FRAME_SIZE = 2048;
 
+/** Owner of connections. */
 export interface ConnectionOwner {
   /** Null: abandoned; `outOfOrder`: an older one is unanswered. */
   answered?(connection: Connection, query: Outgoing | null, outOfOrder: boolean): void;
@@ -27,6 +28,7 @@ export interface ConnectionOwner {
   gone(connection: Connection, queries: readonly Outgoing[], end: ConnectionEnd): void;
 }
 
+/** Result of a closed connection. */
 export interface ConnectionEnd {
   byServer: boolean;
   why: string | undefined;

@@ -22,6 +22,7 @@ const MAX_WAITING = 4096;
 
 type Limits = Pick<GroupSettings, "maxIdleConns" | "expireMs" | "maxAgeMs">;
 
+/** Options of `Connections`. */
 export interface ConnectionsOptions extends Limits {
   endpoint: Endpoint;
   max: number;

@@ -20,6 +20,7 @@ export interface TransportFailure {
   readonly why: string;
 }
 
+/** Failures with fixed texts. */
 export const FAILURE = {
   NO_SOCKET: { kind: "exhausted", why: "no port or file descriptor is free" },
   CANNOT_SEND: { kind: "refused", why: "cannot send" },

@@ -1,6 +1,7 @@
 import type { EngineServices } from "../../engine/handler.ts";
 import type { Connection } from "./connection.ts";
 
+/** A server's connections. */
 export interface SlotHolder {
   readonly size: number;
   /** Requeues the queries; needs two connections. */
@@ -9,7 +10,8 @@ export interface SlotHolder {
 
 /**
  * An engine's connections. If descriptors run out, the longest idle one closes, but never a
- * server's only one: slow zones must not starve others. The largest cedes one to servers without any.
+ * server's only one: slow zones must not starve others. The largest cedes one to servers
+ * without any.
  */
 export class ConnectionSlots {
   /** Longest idle first. */

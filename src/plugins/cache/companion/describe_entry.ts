@@ -9,6 +9,7 @@ import type { CacheOptions } from "../options.ts";
 import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
 import * as ROW from "../store/row.ts";
 
+/** A record in presentation format. */
 export interface EntryRecord {
   readonly section: "answer" | "authority" | "additional";
   readonly name: string;

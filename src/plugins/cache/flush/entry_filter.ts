@@ -13,6 +13,7 @@ export interface EntryChoice {
   readonly type: number;
 }
 
+/** Every entry. */
 export const EVERYTHING: EntryChoice = { name: null, below: true, type: -1 };
 
 /** Matches entries and queries. */

@@ -6,6 +6,7 @@ export interface ScanCursor {
   readonly row: number;
 }
 
+/** Where a scan starts. */
 export const SCAN_START: ScanCursor = { store: 0, row: 0 };
 
 /** Requests to a handler; a slice of the work each time. */

@@ -175,10 +175,12 @@ export class Arena {
   }
 }
 
+/** Chunk number of a block. */
 export function chunkOf(address: number): number {
   return address >>> CHUNK_SHIFT;
 }
 
+/** Byte offset of a block. */
 export function offsetOf(address: number): number {
   return (address & ((1 << CHUNK_SHIFT) - 1)) << 3;
 }

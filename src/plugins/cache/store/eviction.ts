@@ -7,6 +7,7 @@ const MAX_SKIPS = 32;
 /** A whole share would cost 4 to 9 % of hits without a flood (50 equal clients, Zipf). */
 const SPARED = 1 / 2;
 
+/** Exhausted resource of a store. */
 export type Shortage = "entries" | "bytes";
 
 /** S3-FIFO (Yang et al., SOSP 2023); owners below half a fair share are spared from floods. */

@@ -11,6 +11,7 @@ import { reportServer, type ServerReport } from "./report.ts";
 const MAX_NAMED = 3;
 const STATES = ["down", "up", "auto"] as const;
 
+/** Environment of the verbs. */
 export interface UpstreamVerbServices {
   planes: readonly Plane[];
   forced: ForcedServers;

@@ -18,10 +18,12 @@ export interface HostsBuildRequest {
   knownDigest: string | null;
 }
 
+/** Statistics of a hosts file. */
 export type HostsReport =
   & Pick<HostsLines, "skippedLines" | "skippedNames" | "firstSkipped">
   & { lines: number; leftOut: number };
 
+/** Result of a request. */
 export type HostsBuilt =
   | { kind: "same" }
   | { kind: "table"; table: ArrayBuffer; digest: string; report: HostsReport }

@@ -27,6 +27,7 @@ export function number(value: Value): bigint | number {
   return value;
 }
 
+/** Whether a value is a number. */
 export function isNumber(value: Value): value is bigint | number {
   return typeof value === "bigint" || typeof value === "number";
 }
