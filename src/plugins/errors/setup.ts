@@ -9,10 +9,8 @@ import { readPattern } from "../pattern.ts";
 export interface ConsolidateOptions {
   /** Until the summary. */
   periodMs: number;
-  /** Go syntax. */
   pattern: string;
   level: LogLevel;
-  /** Immediately. */
   showFirst: boolean;
 }
 

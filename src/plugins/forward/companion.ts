@@ -80,7 +80,6 @@ export class Upstreams implements Follower, ForcedFollower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
   readonly #forced: ForcedServers;
-  /** Null once used. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
@@ -137,7 +136,6 @@ export class Upstreams implements Follower, ForcedFollower {
     for (const directive of this.#directives) this.#warnOfLoop(own, directive);
   }
 
-  /** Waits at most a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#forced.followers.delete(this);

@@ -28,7 +28,6 @@ export interface ForwardView {
   readonly first: readonly number[];
   /** The same question, or null. */
   readonly inFlight: { readonly ageMs: number; readonly waiters: number } | null;
-  /** In flight. */
   readonly asking: number;
   readonly nowMs: number;
 }

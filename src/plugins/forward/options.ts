@@ -31,7 +31,6 @@ export interface ForwardOptions extends GroupSettings {
   /** For host names; empty: those of /etc/resolv.conf. */
   resolvers: { address: string; port: number }[];
   preferUdp: boolean;
-  /** RFC 7871. */
   ecsPass: boolean;
   /** 0: unlimited. */
   maxConcurrent: number;

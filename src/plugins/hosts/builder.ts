@@ -46,7 +46,6 @@ export class TableBuilder {
   full = false;
   /** Addresses and names beyond `MAX_PER_ENTRY`. */
   leftOut = 0;
-  /** Includes names of reverse lookups. */
   entries = 0;
   #items = 0;
   #wildcards = 0;

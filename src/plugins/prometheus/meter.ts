@@ -24,7 +24,6 @@ export class Meter {
   readonly #requests = new Int32Array(2 * 2 * TYPE_CLASSES);
   /** By plugin (the engine first) and response code. */
   readonly #responses: Int32Array;
-  /** By transport. */
   readonly #requestSizes = new Int32Array(2);
   readonly #responseSizes = new Int32Array(2);
   readonly #duration: number;

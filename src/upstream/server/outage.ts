@@ -19,9 +19,7 @@ export class Outage {
   #failedOver = 0;
   #failed = 0;
   #downs = 0;
-  /** Now. */
   #down = false;
-  /** This outage. */
   #logged = false;
   #loggedMs = -Infinity;
 

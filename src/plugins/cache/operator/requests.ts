@@ -14,9 +14,7 @@ export type OperatorRequest =
   /** Precedes `flush`: answers in flight are not stored. */
   | { readonly type: "begin flush"; readonly choice: EntryChoice }
   | { readonly type: "flush"; readonly choice: EntryChoice; readonly from: ScanCursor }
-  /** Without removing. */
   | { readonly type: "count"; readonly choice: EntryChoice; readonly from: ScanCursor }
-  /** At once. */
   | { readonly type: "drop" }
   /** Into `ENTRY_SLICE_SIZE` bytes. */
   | {

@@ -54,7 +54,6 @@ export class Pin {
     this.#nextMs = this.#pinned ? 0 : nowMs + 1000 * (this.#remaining - this.#leadSeconds);
   }
 
-  /** Ends the pause. */
   retry(): void {
     this.#pauseMs = 0;
     this.#nextMs = 0;

@@ -30,7 +30,6 @@ export class ClusterZone {
     this.#labelCount = count;
   }
 
-  /** In this zone. */
   nameOf(prefix: string): Uint8Array {
     return parseName(`${prefix}.${this.text}`);
   }

@@ -29,7 +29,6 @@ const REST = 9;
 interface HostsFile extends PluginUse<HostsOptions> {
   /** When last read, or `MISSING`. */
   state: string;
-  /** Read even if unchanged. */
   reread: boolean;
   refused: boolean;
   digest: string | null;
