@@ -38,14 +38,14 @@ export class Address {
     return true;
   }
 
-  /** Presentation format (RFC 5952) without port. */
+  /** RFC 5952, without port. */
   hostname(): string {
     const b = this.bytes;
     return this.family === 4 ? `${b[0]}.${b[1]}.${b[2]}.${b[3]}` : formatIPv6(b);
   }
 }
 
-/** Formats sixteen bytes (RFC 5952). */
+/** RFC 5952. */
 export function formatIPv6(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < 16; i += 2) {
@@ -60,7 +60,7 @@ export function formatIPv6(bytes: Uint8Array): string {
   return `${text.slice(0, at) || ":"}${text.slice(at + run.length) || ":"}`;
 }
 
-/** Normalizes IPv6 addresses; returns other text unchanged. */
+/** Returns other text unchanged. */
 export function canonicalAddress(text: string): string {
   const [host, scope] = text.split("%");
   const bytes = parseAddress(host!);

@@ -1,5 +1,5 @@
 /**
- * Layout of a client subnet option's data (RFC 7871 section 6):
+ * Layout of a client subnet (RFC 7871 section 6):
  *
  * ```
  *  0   family   u16: 1 IPv4, 2 IPv6
@@ -10,7 +10,7 @@
  */
 export const SUBNET = { FAMILY: 0, SOURCE: 2, SCOPE: 3, ADDRESS: 4 } as const;
 
-/** Maximum data size: a whole IPv6 address. */
+/** A whole IPv6 address. */
 export const MAX_SUBNET_SIZE = 20;
 
 /** Longest prefix, or -1. */
@@ -37,7 +37,7 @@ export function familyAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + SUBNET.FAMILY]! << 8) | bytes[at + SUBNET.FAMILY + 1]!;
 }
 
-/** Whether families and first `prefix` bits match. */
+/** Families and first `prefix` bits match. */
 export function sameNetwork(
   one: Uint8Array,
   oneAt: number,
@@ -54,7 +54,7 @@ export function sameNetwork(
   return rest === 0 || ((one[a + whole]! ^ other[b + whole]!) & (0xff00 >> rest) & 0xff) === 0;
 }
 
-/** Copies a subnet shortened to `prefix`; returns its size. */
+/** Shortened to `prefix`; returns the size. */
 export function writeNetwork(
   from: Uint8Array,
   fromAt: number,

@@ -5,10 +5,8 @@ import { layoutOf, mayCompressData, NAME, stepOver } from "./record_layout.ts";
 import { MAX_RECORDS, RECORD_FIELDS_SIZE } from "./response_scan.ts";
 
 /**
- * Compresses names (RFC 1035 section 4.1.4) in linear time.
- *
- * Names in newer types' data are neither compressed nor targets (RFC 3597 section 4). A name may
- * get an earlier one's case.
+ * Compresses names (RFC 1035 section 4.1.4) in linear time; one may get an earlier one's case.
+ * Names in newer types' data are neither compressed nor targets (RFC 3597 section 4).
  */
 export class Compressor {
   length = 0;

@@ -28,7 +28,7 @@ export const RCODE = {
   BADCOOKIE: 23,
 } as const;
 
-/** Types nodens uses; all: `mnemonics.ts`. */
+/** All: `mnemonics.ts`. */
 export const TYPE = {
   A: 1,
   NS: 2,
@@ -94,7 +94,7 @@ export const LOOP_MARK_SIZE = 8;
 /** RFC 1035 section 4.2.2. */
 export const MAX_MESSAGE_SIZE = 65535;
 
-/** Errors nodens sends (RFC 8914 section 4). */
+/** RFC 8914 section 4. */
 export const EDE = {
   STALE: 3,
   CACHED_ERROR: 13,

@@ -11,7 +11,7 @@ const UNPRINTABLE = new RegExp(
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Printable text of an Extended DNS Error (RFC 8914). */
+/** RFC 8914. */
 export class ErrorText {
   readonly bytes = new Uint8Array(MAX_ERROR_TEXT);
   length = 0;

@@ -54,19 +54,19 @@ export const rcodeText: (rcode: number) => string = textOf(RCODES, "RCODE");
 /** `QUERY`, or `OPCODE3`. */
 export const opcodeText: (opcode: number) => string = textOf(OPCODES, "OPCODE");
 
-/** Code of `NXDOMAIN` in any case, or null. */
+/** Any case; null if unknown. */
 export function rcodeNumber(text: string): number | null {
   const name = text.toUpperCase();
   return RCODES.get(name) ?? RCODE_ALIASES.get(name) ?? null;
 }
 
-/** Code and purpose of an Extended DNS Error: `22 (No Reachable Authority)`, or `49152`. */
+/** `22 (No Reachable Authority)`, or `49152`. */
 export function extendedErrorText(code: number): string {
   const purpose = ERROR_PURPOSES[code];
   return purpose === undefined ? String(code) : `${code} (${purpose})`;
 }
 
-/** Header flags: `qr,rd,ra`. */
+/** `qr,rd,ra`. */
 export function flagsText(flags: number, separator: string): string {
   let text = "";
   for (const [bit, name] of FLAGS) {

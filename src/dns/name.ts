@@ -40,17 +40,14 @@ export function parseName(text: string): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/**
- * Reads an octet or escape; returns it and the next position. The octet is undefined after a final
- * backslash; `\DDD` may exceed 255.
- */
+/** Undefined after a final backslash; `\DDD` may exceed 255. Also returns the next position. */
 export function readOctet(source: Uint8Array, at: number): [octet: number | undefined, number] {
   if (source[at] !== 0x5c) return [source[at], at + 1];
   const digits = String.fromCharCode(...source.subarray(at + 1, at + 4));
   return /^[0-9]{3}$/.test(digits) ? [Number(digits), at + 4] : [source[at + 1], at + 2];
 }
 
-/** Presentation format, with final dot. Throws `RangeError` beyond `bytes`. */
+/** With final dot. Throws `RangeError` beyond `bytes`. */
 export function formatName(bytes: Uint8Array, offset = 0): string {
   let at = offset;
   if (bytes[at] === 0) return ".";

@@ -1,12 +1,12 @@
 import { parseAddress } from "./address.ts";
 
-/** The addresses that begin with `bits` bits of `octets`. */
+/** Addresses that begin with `bits` bits of `octets`. */
 export interface Network {
   octets: number[];
   bits: number;
 }
 
-/** Parses a network such as 10.0.0.0/8; null if invalid. */
+/** `10.0.0.0/8`; null if invalid. */
 export function parseNetwork(text: string): Network | null {
   const [, address = "", length] = /^([^/]*)\/([0-9]{1,3})$/.exec(text) ?? [];
   const octets = parseAddress(address);
@@ -14,7 +14,7 @@ export function parseNetwork(text: string): Network | null {
   return octets === null || bits > 8 * octets.length ? null : { octets: [...octets], bits };
 }
 
-/** Whether the address of `size` octets at `at` is in a network. */
+/** `size` octets at `at`. */
 export function isInNetwork(
   { octets, bits }: Network,
   bytes: Uint8Array,

@@ -17,11 +17,9 @@ type Layout = readonly number[];
 const OPAQUE: Layout = [];
 
 /**
- * Other types are opaque.
- *
  * Types with possibly compressed names: RFC 3597 section 4; KX and DNAME; RRSIG and NSEC, to check
- * compression. Others are checked so that clients can parse them. A6 is never compressed (RFC 2874
- * section 3.1).
+ * compression. A6 is never compressed (RFC 2874 section 3.1). Others are checked so that clients
+ * can parse them; unlisted ones are opaque.
  */
 const LAYOUTS: ReadonlyMap<number, Layout> = new Map(
   ([
@@ -59,7 +57,7 @@ export function layoutOf(type: number): Layout {
   return LAYOUTS.get(type) ?? OPAQUE;
 }
 
-/** Whether data in [at, end) matches its layout. */
+/** [at, end) matches the type's layout. */
 export function hasGoodData(names: NameReader, type: number, at: number, end: number): boolean {
   if (type === TYPE.A) return end - at === 4;
   if (type === TYPE.AAAA) return end - at === 16;

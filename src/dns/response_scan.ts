@@ -26,7 +26,7 @@ export const MAX_RECORDS = 4096;
 /** Type, class, TTL and data length. */
 export const RECORD_FIELDS_SIZE = 10;
 
-/** Checks lengths, names and pointers, finds TTLs, removes OPT and classifies, in linear time. */
+/** Checks, finds TTLs, removes OPT and classifies, in linear time. */
 export class ResponseScanner {
   /** Without OPT and later records. */
   length = 0;
@@ -177,7 +177,7 @@ export class ResponseScanner {
     }
   }
 
-  /** Success if the qname's CNAME chain ends at a record of the type (RFC 1034 section 3.6.2). */
+  /** The CNAME chain must end at a record of the type (RFC 1034 section 3.6.2). */
   #followAliases(qtype: number, answers: number, answersAt: number, soa: boolean): number {
     const names = this.#names;
     const qname = this.#start + HEADER_SIZE;

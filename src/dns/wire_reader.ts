@@ -2,7 +2,7 @@ import { HEADER_SIZE } from "./constants.ts";
 import { formatName } from "./name.ts";
 import { expandName } from "./names/walk.ts";
 
-/** Reads a message. Throws `RangeError` beyond its end. */
+/** Throws `RangeError` beyond the message's end. */
 export class WireReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;

@@ -7,12 +7,12 @@ export function normalizeZone(text: string): string {
   return formatName(parseName(text)).toLowerCase();
 }
 
-/** Whether a name is a zone's or below it. Both are normalized. */
+/** Names are normalized. */
 export function isWithin(name: string, zone: string): boolean {
   return zone === "." || name === zone || name.endsWith(`.${zone}`);
 }
 
-/** Zones of a name or network: `10.0.0.0/23` has those of 10.0.0 and 10.0.1. Throws if invalid. */
+/** `10.0.0.0/23` has 10.0.0 and 10.0.1. Throws if invalid. */
 export function expandZone(text: string): string[] {
   const cidr = /^([0-9a-fA-F.:]+)\/([0-9]+)$/.exec(text);
   if (cidr === null) return [normalizeZone(text)];

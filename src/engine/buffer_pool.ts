@@ -5,7 +5,7 @@ const MIN_BITS = 11;
 /** 65,535 octets and more input. */
 const MAX_BITS = 17;
 
-/** Pool of buffers. V8 frees ArrayBuffers late: thousands would exceed a container's memory. */
+/** V8 frees ArrayBuffers late: thousands would exceed a container's memory. */
 export class BufferPool {
   bytes = 0;
   readonly #free: Memory[][] = [];
@@ -16,7 +16,7 @@ export class BufferPool {
     for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) this.#free.push([]);
   }
 
-  /** Returns an uncleared buffer. */
+  /** Not cleared. */
   take(sizeBytes: number): Memory {
     const bits = Math.max(MIN_BITS, 32 - Math.clz32(sizeBytes - 1));
     const memory = this.#free[bits - MIN_BITS]?.pop();

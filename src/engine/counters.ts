@@ -15,7 +15,7 @@ export const COUNTER = {
   LOG_WRITTEN: 11,
   PROBES: 12,
   WITHOUT_ROOM: 13,
-  /** Refused because of the client's share. */
+  /** Over the client's share. */
   SHED_SHARE: 20,
   /** UDP queries that waited too long. */
   DISCARDED: 21,
@@ -25,12 +25,12 @@ export const COUNTER = {
   UNEXPECTED_UDP: 24,
   /** Replies over a stream with an unused id. */
   UNEXPECTED_TCP: 25,
-  /** Queries to upstreams rejected by the kernel. */
+  /** Rejected by the kernel. */
   QUERIES_LOST: 26,
   PROBES_TCP: 27,
   /** The TLS thread's channel was full. */
   TLS_UNSENT: 28,
-  /** Series of this data plane; the control plane may not know the last ones yet. */
+  /** The control plane may not know the last ones yet. */
   SERIES: 31,
 } as const;
 
@@ -70,7 +70,7 @@ export class CounterBook {
     return this.histogram(name, labels);
   }
 
-  /** Index of the first bucket, or of a counter without bounds. */
+  /** Index of the first bucket, or of a counter. */
   histogram(
     name: string,
     labels: Readonly<Record<string, string>>,

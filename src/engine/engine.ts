@@ -39,7 +39,7 @@ const OUT_SIZE = 65535 + 2 + 8 + 7;
 /** Half the smallest byte budget of streams. */
 const POOL_BYTES = 8 * 2 ** 20;
 
-/** Environment and bounds of the engine. */
+/** Environment and bounds. */
 export interface EngineOptions {
   io: Io;
   counters: CounterBook;
@@ -58,7 +58,7 @@ export interface EngineOptions {
 /** Far above the needs of the miss benchmark. */
 const MAX_EXCHANGES = 6144;
 
-/** What drivers use of the engine. */
+/** The engine, as seen by drivers. */
 export type Traffic = Pick<
   Engine,
   | "nowMs"
@@ -72,10 +72,7 @@ export type Traffic = Pick<
   | "datagram"
 >;
 
-/**
- * State machine of the data plane. Handlers use `EngineServices`, drivers `Traffic`, the control
- * plane `configure`, `blocks` and `observe`.
- */
+/** State machine of the data plane; has faces for handlers, drivers and control plane. */
 export class Engine implements EngineServices {
   /** Monotonic; set by the driver, once a batch. */
   nowMs = 0;
@@ -104,7 +101,6 @@ export class Engine implements EngineServices {
   readonly #observer: Observer | null;
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
-  /** Null unless clients have names (`-clients`). */
   #groups: ClientGroups | null = null;
 
   constructor(options: EngineOptions) {
@@ -128,14 +124,14 @@ export class Engine implements EngineServices {
     this.streams = new ClientStreams(this, options.limits);
   }
 
-  /** Waiting queries keep their chains. Listeners must keep their index (`alignListeners`). */
+  /** Listeners must keep their index (`alignListeners`). */
   configure(config: Config): void {
     this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     this.streams.configure(config);
   }
 
-  /** Sets the names of clients (`ClientTable`); returns the buffer of the previous ones. */
+  /** Returns the previous table's buffer. */
   nameClients(table: ArrayBuffer): ArrayBuffer | null {
     const before = this.#groups?.replace(table) ?? null;
     this.#groups ??= new ClientGroups(this, table);
@@ -171,8 +167,8 @@ export class Engine implements EngineServices {
   }
 
   /**
-   * Handles a UDP query in a receive slot. Returns the response's length, 0 for none yet;
-   * `outOffset` is a multiple of eight with room for 4096 + 7 bytes.
+   * Returns the length of a UDP query's response, 0 for none yet; `outOffset` is a multiple of
+   * eight with room for 4096 + 7 bytes.
    */
   datagram(
     listener: number,
@@ -233,7 +229,7 @@ export class Engine implements EngineServices {
     return true;
   }
 
-  /** Answers a copy of an operator's query, counted as nobody's; false if too many wait. */
+  /** Answers an operator's query, counted as nobody's; false if too many wait. */
   askFor(query: Exchange): boolean {
     if (!this.#admit(query)) return false;
     const exchange = this.#pool.fresh();
@@ -283,7 +279,7 @@ export class Engine implements EngineServices {
     return this.#failure;
   }
 
-  /** As `datagram`; a stream's response has up to 65,535 bytes. */
+  /** As `datagram`, for up to 65,535 bytes. */
   query(
     origin: Origin,
     listener: number,
@@ -361,9 +357,8 @@ export class Engine implements EngineServices {
     this.#pool.release(exchange);
   }
 
-  /** Counts a client's query; size 0 if unsent. */
   #ended(exchange: Exchange, sizeBytes: number): void {
-    // The observer may note what was counted before.
+    // May note what was counted before.
     if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
     if (this.#groups !== null) this.#groups.count(exchange, sizeBytes);
     if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
@@ -378,7 +373,6 @@ export class Engine implements EngineServices {
       this.#out.view.setUint16(6, length);
       stream.answer(this.#out, 6, length + 2);
     }
-    // Before `update`, which may read another query.
     this.#ended(exchange, length);
     chain.sent(exchange, length);
     stream.update();
@@ -387,7 +381,7 @@ export class Engine implements EngineServices {
   #answerAsked(exchange: Exchange, origin: AskedOrigin): void {
     let message = null;
     if (exchange.response !== null) {
-      // The client that it seems to be from keeps its share.
+      // The apparent client keeps its share.
       exchange.rate = null;
       const length = this.#responses.write(exchange, this.#out, 0);
       message = this.#out.bytes.slice(0, length);

@@ -1,9 +1,6 @@
 /**
- * Effect of a plugin on a query:
- *
- * - `passes`, `changes`: the next plugin gets it, as it is or changed
- * - `answers`, `refuses`, `drops`, `asks` (an upstream): the way down ends here
- * - `acts`: on the response, or beside it
+ * Effect of a plugin on a query. `passes` and `changes` lead to the next plugin; `answers`,
+ * `refuses`, `drops` and `asks` (an upstream) end the way down.
  */
 export type ExplainedVerdict =
   | "passes"
@@ -17,13 +14,13 @@ export type ExplainedVerdict =
 /** What a plugin would do with a query, and why. */
 export interface Explanation {
   readonly verdict: ExplainedVerdict;
-  /** One line of printable text. */
+  /** One printable line. */
   readonly reason: string;
-  /** Further lines: servers that are not asked, and why. */
+  /** Further lines. */
   readonly notes?: readonly string[];
-  /** The same as plain data, for programs. */
+  /** For programs. */
   readonly details?: Readonly<Record<string, unknown>>;
-  /** The answer is given now, and the query goes on below to refresh it. */
+  /** The query also goes on below, to refresh the answer. */
   readonly refreshes?: boolean;
 }
 

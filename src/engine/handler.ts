@@ -16,7 +16,7 @@ export { ANSWERED, DROP, NEXT, type Verdict, WAIT } from "./exchange/exchange.ts
 /** Log levels of CoreDNS. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
-/** Structured values of a log line. */
+/** Values of a log line. */
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** A plugin in a server block. Never throws on client or upstream input. */
@@ -27,36 +27,28 @@ export interface Handler {
   /** Sets RA and accepts every class. */
   readonly recursive?: boolean;
   readonly everyClass?: boolean;
-  /** For the block's responses. */
   readonly responseFlags?: { readonly set: number; readonly clear: number };
-  /** For the block's responses. */
   readonly recordOrder?: RecordOrder;
   joined?(chain: Chain, handlers: readonly Handler[]): void;
   /** Called on the way down, in chain order. */
   query?(exchange: Exchange): Verdict;
-  /**
-   * Called on the way up, nearest handler first. May change `exchange.response`, or park, return
-   * `WAIT` and later call `rise`.
-   */
+  /** Called on the way up, nearest handler first. May park, return `WAIT` and later `rise`. */
   response?(exchange: Exchange): typeof WAIT | void;
-  /** Called after a client's query, on the chain's first handler with this method. */
+  /** Called after a client's query, on the first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
   ready?(): boolean;
-  /** Handlers below have other sources for a zone altogether; `why` is for the log. */
+  /** A zone's sources below have all changed; `why` is for the log. */
   sourcesChanged?(zone: string, why: string): void;
-  /** Control-plane data (a hosts table, upstreams). */
+  /** Receives control-plane data. */
   receive?(data: unknown): void;
   /** Answers the control plane quickly. */
   ask?(request: unknown): unknown;
-  /**
-   * Tells what `query` and `response` would do, without effects outside of the exchange: no count,
-   * no wait, no random order that others see. Changes the exchange as `query` does.
-   */
+  /** Predicts `query` and `response`; changes the exchange as `query` does, and nothing else. */
   explain?(exchange: Exchange): Explanation;
   stop?(): void;
 }
 
-/** Environment of a new handler. */
+/** Environment of a handler. */
 export interface HandlerEnvironment {
   readonly zones: readonly string[];
   readonly position: number;
@@ -65,7 +57,6 @@ export interface HandlerEnvironment {
   readonly plugins?: readonly PluginConfig[];
   /** By listener; undefined in tests. */
   readonly served?: readonly ServedZone[];
-  /** Replaced by a reload. */
   readonly previous?: Handler | null;
 }
 
@@ -88,23 +79,19 @@ export interface EngineServices {
   /** Its response is valid until the next query. */
   readonly writer: ResponseWriter;
   failure(exchange: Exchange, rcode: number): Response;
-  /** Null if too many wait. */
   park(exchange: Exchange): Exchange | null;
   resume(exchange: Exchange): void;
-  /** Resumes a parked exchange on its way up. */
   rise(exchange: Exchange): void;
-  /** Passes a waiting handler's query down the chain. */
+  /** Continues a query down the chain. */
   proceed(exchange: Exchange): void;
-  /**
-   * Starts an internal query below `position`, where its response stops; false if too many wait.
-   */
+  /** Asks internally below `position`, where the response stops; false if too many wait. */
   askBelow(exchange: Exchange, position: number): boolean;
   /** One of `CLIENT_BUCKETS`; 0 for internal queries. */
   clientBucket(exchange: Exchange): number;
   clientFamily(exchange: Exchange): 4 | 6;
   clientAddress(exchange: Exchange, target: Address): void;
   localAddress(exchange: Exchange, target: Address): void;
-  /** Name of its client (`-clients`), "" if unknown or off. Allocates. */
+  /** The client's name (`-clients`), or "". Allocates. */
   clientName(exchange: Exchange): string;
   /** `fields` only if `logsFields`. */
   readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;

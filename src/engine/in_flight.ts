@@ -3,13 +3,9 @@ import { CLIENT_BUCKETS, type Exchange } from "./exchange/exchange.ts";
 import type { EngineServices } from "./handler.ts";
 
 /**
- * Bounds of `InFlight`.
- *
- * - `questions`: above the 6,144 waiting exchanges, which run out first.
- * - `waiters`: exchanges per answer.
- * - `chain`: exceeded by chance once in 10^10 fillings (Poisson, mean 1).
- * - `waitsPerClient`: per question and client bucket; bounds bursts to one address. Programs that
- *   start together stay below it; this host's are exempt, as their bursts stay local.
+ * Bounds of `InFlight`. 8,192 questions: waiting exchanges (6,144) run out first. A chain of 16
+ * is exceeded once in 10^10 fillings (Poisson, mean 1). `waitsPerClient`, per question and
+ * bucket, bounds bursts to one address; programs that start together stay below it.
  */
 export const IN_FLIGHT = { questions: 8192, waiters: 4096, chain: 16, waitsPerClient: 64 } as const;
 
@@ -28,7 +24,7 @@ type Refusal = keyof typeof REFUSALS;
 export abstract class PendingQuestion {
   hash = 0;
   nextInBucket: PendingQuestion | null = null;
-  /** Chained by `Exchange.nextWaiter`; the first asked first. */
+  /** Chained by `Exchange.nextWaiter`. */
   waiters: Exchange | null = null;
   waiterCount = 0;
   /** By client bucket; null while few. */
@@ -38,10 +34,8 @@ export abstract class PendingQuestion {
 }
 
 /**
- * Questions in flight; equal queries share the answer. Bounded by `IN_FLIGHT`; allocates nothing at
- * its working size.
- *
- * A stranger in a client's bucket can exhaust its waits for a question with 64 queries.
+ * Questions in flight; equal queries share the answer. Allocates nothing at its working size. A
+ * stranger in a client's bucket can exhaust its waits for a question with 64 queries.
  */
 export class InFlight<T extends PendingQuestion> {
   /** For the error log. */
@@ -86,7 +80,7 @@ export class InFlight<T extends PendingQuestion> {
     return true;
   }
 
-  /** Returns the parked exchange, or null if refused. */
+  /** Null if refused. */
   begin(question: T, exchange: Exchange, hash: number): Exchange | null {
     const parked = this.#hasRoom(hash) ? this.#park(exchange) : null;
     if (parked === null) return null;
@@ -99,7 +93,7 @@ export class InFlight<T extends PendingQuestion> {
     return parked;
   }
 
-  /** Removes the question; returns its waiters. */
+  /** Returns the question's waiters. */
   end(question: T): Exchange | null {
     this.#unlink(question);
     this.size--;
@@ -129,10 +123,7 @@ export class InFlight<T extends PendingQuestion> {
     return question.waits[client]! < IN_FLIGHT.waitsPerClient || this.#isOfThisHost(exchange);
   }
 
-  /**
-   * Whether a local program asks: from or to loopback (rules may redirect), or between equal
-   * addresses. Other machines cannot.
-   */
+  /** From or to loopback, or between equal addresses: other machines cannot. */
   #isOfThisHost(exchange: Exchange): boolean {
     this.#engine.clientAddress(exchange, this.#client);
     this.#engine.localAddress(exchange, this.#local);
@@ -198,7 +189,7 @@ export class InFlight<T extends PendingQuestion> {
   }
 }
 
-/** Uses and unchains the waiters that `InFlight.end` returns; `use` may reuse them. */
+/** Unchains the waiters of `InFlight.end`; `use` may reuse them. */
 export function forEachWaiter(first: Exchange | null, use: (waiter: Exchange) => void): void {
   for (let waiter = first; waiter !== null;) {
     const next: Exchange | null = waiter.nextWaiter;
@@ -208,7 +199,6 @@ export function forEachWaiter(first: Exchange | null, use: (waiter: Exchange) =>
   }
 }
 
-/** Counts a waiter, up to the bound. */
 function countWait(waits: Uint8Array, { client, internal }: Exchange): void {
   if (!internal && waits[client]! < IN_FLIGHT.waitsPerClient) waits[client]!++;
 }

@@ -3,8 +3,8 @@ import { type Chain, Exchange } from "./exchange/exchange.ts";
 import { Memory } from "./memory.ts";
 
 /**
- * A query of nodens' own, with RD and `room` octets behind its question. `readStoredQuestion` must
- * follow, once DO and CD are set.
+ * A query of nodens' own, with RD and `room` octets behind its question. Set DO and CD, then
+ * `readStoredQuestion`.
  */
 export function internalQuery(
   chain: Chain | undefined,

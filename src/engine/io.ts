@@ -4,22 +4,22 @@ import type { Memory } from "./memory.ts";
 /** Address and transport of an upstream. */
 export interface Endpoint {
   readonly address: Address;
-  /** Interface of a link-local address, or empty. */
+  /** For link-local addresses. */
   readonly scope: string;
   /** Without port; null for the kernel's choice. */
   readonly source: Address | null;
   readonly tls: TlsEndpoint | null;
 }
 
-/** TLS parameters (RFC 7858, RFC 8484) as plain data. */
+/** TLS parameters (RFC 7858, RFC 8484). */
 export interface TlsEndpoint {
   /** Empty for the IP address. */
   readonly serverName: string;
-  /** PEM files; null for no client certificate and the system's authorities. */
+  /** PEM files; null for the system's authorities and no client certificate. */
   readonly certFile: string | null;
   readonly keyFile: string | null;
   readonly caFile: string | null;
-  /** DNS over HTTPS method; null for DNS over TLS. Both carry TCP frames. */
+  /** Null for DNS over TLS. Both carry TCP frames. */
   readonly http: "GET" | "POST" | null;
 }
 
@@ -37,18 +37,18 @@ export interface StreamHandler {
   drained?(): void;
 }
 
-/** Ports or descriptors are exhausted until a socket is released. */
+/** Ports or descriptors are exhausted. */
 export const NO_SOCKET = -2;
 
-/** Engine's end of an upstream datagram socket. */
+/** Engine's end of a datagram socket. */
 export interface DatagramHandler {
-  /** At offset 0 of `memory`, with room for tables behind. */
+  /** At offset 0, with room for tables behind. */
   reply(memory: Memory, length: number): void;
   /** ICMP or socket error. */
   failed(): void;
 }
 
-/** What the number of a client means: a receive slot, a return address, or a stream. */
+/** Meaning of a client's number: receive slot, return address or stream. */
 export type ClientKind = "slot" | "kept" | "stream";
 /** An end of a client's flow. */
 export type Side = "client" | "local";
@@ -57,7 +57,7 @@ export type Side = "client" | "local";
 export interface Io {
   /** Keeps a return address until `reply` or `forget`. */
   keep(slot: number): number;
-  /** Also releases the address. */
+  /** Releases the address. */
   reply(returnAddress: number, memory: Memory, offset: number, length: number): void;
   forget(returnAddress: number): void;
 
@@ -67,20 +67,13 @@ export interface Io {
   /** False if the carrier, not the peer, is busy. Absent: always room. */
   hasRoom?(stream: number, length: number): boolean;
   queued(stream: number): number;
-  /** Bytes queued. */
   queueSize(stream: number): number;
   /** Unacknowledged bytes; 0 if unknown. */
   inKernel(stream: number): number;
   pause(stream: number, paused: boolean): void;
-  /**
-   * Closes after the queue, or at once if `abrupt`, discarding the kernel's bytes if possible.
-   * `closed` is not called.
-   */
+  /** Closes after the queue, or at once if `abrupt`. `closed` is not called. */
   close(stream: number, abrupt?: boolean): void;
-  /**
-   * Sends FIN after the queue. Callbacks continue until the peer's FIN or `close`: a reset would
-   * lose unread answers.
-   */
+  /** Sends FIN after the queue; a reset would lose unread answers. */
   finish(stream: number): void;
 
   /** Opens a connected socket on a random port; may return `NO_SOCKET`. */
@@ -93,11 +86,11 @@ export interface Io {
   address(of: ClientKind, reference: number, side: Side, target: Address): void;
 
   /**
-   * Monotonic, as wrapping signed 32-bit numbers (which V8 does not allocate), for durations within
-   * a batch. Costs about 50 ns. Absent in virtual time.
+   * Monotonic, as wrapping signed 32-bit numbers (V8 does not allocate them). Costs about 50 ns.
+   * Absent in virtual time.
    */
   nanoseconds?(): number;
 
-  /** The engine's clock, read now instead of once a batch. Absent in virtual time. */
+  /** The engine's clock, read now. Absent in virtual time. */
   milliseconds?(): number;
 }

@@ -1,4 +1,4 @@
-/** Bytes with views. `subarray` allocates, so the query path passes a `Memory` and an offset. */
+/** Bytes with views. `subarray` allocates: the query path passes an offset. */
 export class Memory {
   /** Hardly counted in V8's heap. */
   static allocatedBytes = 0;

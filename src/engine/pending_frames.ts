@@ -44,7 +44,7 @@ export class PendingFrames {
     }
   }
 
-  /** Buffers being read stay out of the pool. */
+  /** Buffers being read are not pooled. */
   clear(isRead = false): void {
     if (this.memory !== null && !isRead) this.#buffers.give(this.memory);
     this.memory = null;

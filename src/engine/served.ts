@@ -3,7 +3,7 @@ import type { Config } from "../config/types.ts";
 /** A block's zone on a listener. */
 export interface ServedZone {
   listener: number;
-  /** In the listener's zones (`Exchange.zone`). */
+  /** `Exchange.zone`. */
   place: number;
   zone: string;
   /** CoreDNS's label: `dns://:53`, `dns://[::1]:53`. */
@@ -22,7 +22,7 @@ export function servedZones({ blocks, listeners }: Config): ServedZone[][] {
   return served;
 }
 
-/** CoreDNS's label of a listener. */
+/** CoreDNS's label. */
 export function serverLabel(address: string, port: number): string {
   return `dns://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }

@@ -13,7 +13,7 @@ const LIMIT_MS = 10_000;
 /** Valid during the call; null if none. */
 export type Answered = (response: Response | null) => void;
 
-/** A handler's questions for a client: an alias's target, DNS64. Responses go through `receive`. */
+/** A handler's questions for a client. Responses go through `receive`. */
 export class Subqueries {
   readonly #engine: EngineServices;
   readonly #position: number;
@@ -26,10 +26,7 @@ export class Subqueries {
     this.#position = position;
   }
 
-  /**
-   * Asks for a wire-form name with the DNSSEC bits of `exchange`. Calls `answered` once, perhaps
-   * before returning.
-   */
+  /** Asks with the DNSSEC bits of `exchange`; may call `answered` before it returns. */
   ask(exchange: Exchange, name: Uint8Array, qtype: number, answered: Answered): void {
     const engine = this.#engine;
     if (this.#pending.size >= MAX_PENDING) {
@@ -47,8 +44,8 @@ export class Subqueries {
   }
 
   /**
-   * As `ask`, and parks `exchange` meanwhile: `read` gets the response, `use` its result and the
-   * exchange or its parked copy, which `resume` continues. `use` may wait again.
+   * As `ask`, and parks `exchange` meanwhile: `use` gets the result of `read` and the parked copy,
+   * which `resume` continues. `use` may wait again.
    */
   wait<T>(
     exchange: Exchange,
@@ -56,7 +53,6 @@ export class Subqueries {
       name: Uint8Array;
       qtype: number;
       read: (response: Response | null) => T;
-      /** "full" if too many queries wait. */
       use: (exchange: Exchange, read: T | "full") => typeof WAIT | void;
       resume: (exchange: Exchange) => void;
     },
@@ -73,7 +69,7 @@ export class Subqueries {
     return parked === null ? use(exchange, "full") : WAIT;
   }
 
-  /** The query of `ask`, for handlers that may know the answer. */
+  /** The query of `ask`. */
   question(exchange: Exchange, name: Uint8Array, qtype: number): Exchange {
     const { chain, qclass } = exchange;
     const question = internalQuery(chain, { name, qtype, qclass });
@@ -88,7 +84,6 @@ export class Subqueries {
     return question;
   }
 
-  /** Whether the response is for one of these. */
   receive({ internal, top, id, response }: Exchange): boolean {
     if (!internal || top !== this.#position || !this.#pending.has(id)) return false;
     this.#end(id, response);

@@ -38,12 +38,11 @@ export class Timers {
     return this.#heap.length;
   }
 
-  /** Next, or Infinity. */
   get nextMs(): number {
     return this.#heap.length === 0 ? Infinity : this.#heap[0]!.dueMs;
   }
 
-  /** Timers set by callbacks wait for the next call. */
+  /** Timers set meanwhile wait for the next call. */
   run(nowMs: number): void {
     let budget = this.#heap.length;
     while (budget-- > 0 && this.#heap.length > 0 && this.#heap[0]!.dueMs <= nowMs) {

@@ -2,10 +2,10 @@ import { COUNTER } from "../engine/counters.ts";
 
 /** Longer intervals between calls mean a delayed caller. */
 const LATE_MS = 2000;
-/** How much of such an interval counts. */
+/** Part of it that counts. */
 const LATE_COUNTS_MS = 1000;
 
-/** Age of another thread's last turn. A delay of the caller counts a second at most. */
+/** Age of another thread's last turn; a late caller counts a second at most. */
 export class BeatAge {
   readonly #values: Float64Array;
   readonly #index: number;
@@ -24,7 +24,7 @@ export class BeatAge {
     this.#seenMs = this.#lookedMs = nowMs;
   }
 
-  /** `nowMs` is monotonic. Call it at least once a second. */
+  /** Monotonic; at least once a second. */
   look(nowMs: number): number {
     const sinceMs = nowMs - this.#lookedMs;
     if (this.#values[this.#index] !== this.#beat) this.begin(nowMs);

@@ -2,11 +2,11 @@
 export interface ProbeTarget {
   readonly address: string;
   readonly port: number;
-  /** SO_MARK that exempts the query from redirection; 0 for none. */
+  /** SO_MARK against redirection, or 0. */
   readonly mark: number;
 }
 
-/** Entry of an `-m recent` list: a target answers. */
+/** Entry of an `-m recent` list. */
 export interface Beat {
   readonly list: string;
   readonly entry: string;
@@ -19,7 +19,7 @@ export interface Watchdog {
   readonly everyMs: number;
 }
 
-/** Watchdog notification (sd_notify(3)). */
+/** sd_notify(3). */
 export const SIGN_OF_LIFE: Uint8Array = new TextEncoder().encode("WATCHDOG=1\n");
 
 /** A data plane's self-checks and their receivers. */
@@ -29,14 +29,14 @@ export interface CheckPlan {
   /** Another process renews dropped entries. */
   readonly leaveEntries: boolean;
   readonly watchdog: Watchdog | null;
-  /** Counters of the other data planes. */
+  /** The other data planes' counters. */
   readonly peers: readonly SharedArrayBuffer[];
   readonly verdicts: SharedArrayBuffer;
 }
 
 /**
- * Offsets, in doubles, of shared verdicts; targets follow, then for each entry when it was renewed
- * (0: never), in the time of `ROUND_MS`, the end of the last round.
+ * Offsets of shared verdicts in doubles. Targets follow, then for each entry when it was renewed
+ * (0: never), in the time of `ROUND_MS`.
  */
 export const VERDICTS = {
   ROUNDS: 0,
@@ -45,7 +45,7 @@ export const VERDICTS = {
   FIRST_TARGET: 3,
 } as const;
 
-/** Doubles that the verdicts of a plan take. */
+/** Size of a plan's verdicts, in doubles. */
 export function verdictCount({ targets, beats }: Pick<CheckPlan, "targets" | "beats">): number {
   return VERDICTS.FIRST_TARGET + targets.length + beats.length;
 }
@@ -53,21 +53,21 @@ export function verdictCount({ targets, beats }: Pick<CheckPlan, "targets" | "be
 /** Verdict on a target. */
 export const VERDICT = { UNKNOWN: 0, ANSWERS: 1, SILENT: 2 } as const;
 
-/** Why entries cannot be renewed, by list. */
+/** Faults by list. */
 export type ListFaults = Readonly<Record<string, string>>;
 
-/** A probe query in progress. */
+/** A probe in progress. */
 export interface ProbeSocket {
   answered(): boolean;
   close(): void;
 }
 
-/** Sends a probe query. Null on a temporary failure; throws on a permanent one. */
+/** Null on a temporary failure; throws on a permanent one. */
 export type OpenProbe = (target: ProbeTarget) => ProbeSocket | null;
 
 const MAX_PAUSE_MS = 32;
 
-/** Pause between polls, after one of `beforeMs`. */
+/** After one of `beforeMs`. */
 export function nextPause(beforeMs: number): number {
   return Math.min(Math.max(1, 2 * beforeMs), MAX_PAUSE_MS);
 }

@@ -15,7 +15,7 @@ import { Lane, LANE_STREAMS } from "./lane.ts";
 import type { LaneLink } from "./lane_link.ts";
 import type { BoundSocket } from "./sockets.ts";
 
-/** Maximum sleep, and so the heartbeat interval. */
+/** The heartbeat interval. */
 export const MAX_SLEEP_MS = 1000;
 
 /** Options of every driver. */
@@ -35,7 +35,7 @@ export interface ListenerChange {
 /** A listener cannot be opened; nothing has changed. */
 export class ListenError extends Error {}
 
-/** A driver's TCP stream; see `Io`. */
+/** See `Io`. */
 export interface DriverStream {
   readonly queued: number;
   readonly queueSize: number;
@@ -46,7 +46,7 @@ export interface DriverStream {
   finish(): void;
 }
 
-/** The data plane's loop and its sockets. Numbers of streams select the driver or its lane. */
+/** Loop and sockets. Numbers of streams select the driver or its lane. */
 export abstract class Driver implements Io {
   readonly lane: Lane;
   protected engine!: Traffic;
@@ -65,9 +65,9 @@ export abstract class Driver implements Io {
   abstract attach(engine: Traffic): void;
   /** Absent if the driver opens sockets. */
   serve?(sockets: readonly BoundSocket[]): void;
-  /** Changes the listeners; `takeOver` switches the configuration. May throw `ListenError`. */
+  /** `takeOver` switches the configuration. May throw `ListenError`. */
   abstract change(next: ListenerChange, takeOver: () => void): void;
-  /** Stops accepting queries and answers those in progress. */
+  /** Stops accepting; answers what is in progress. */
   abstract retireAll(): void;
   abstract keep(slot: number): number;
   abstract reply(returnAddress: number, memory: Memory, offset: number, length: number): void;
@@ -83,7 +83,7 @@ export abstract class Driver implements Io {
     return this.engine.waiting === 0 && this.engine.streams.size === 0;
   }
 
-  /** If `link` is null, new streams fail with `why`. */
+  /** Without a `link`, new streams fail with `why`. */
   attachLane(link: LaneLink | null, why: string): void {
     this.lane.attach(link, why);
   }

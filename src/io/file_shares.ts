@@ -1,14 +1,14 @@
 /** Division of the process's file descriptors (RLIMIT_NOFILE). */
 
-/** Minimum limit at which every part has enough. */
+/** Enough for every part. */
 export const MIN_FILES = 256;
 
-/** Parts of the limit; clients' connections get the rest. */
+/** Clients' connections get the rest. */
 export const FILE_SHARES = {
-  /** 36 for runtime and data plane, 16 for probes, 6 for closing TLS connections, 6 for files. */
+  /** Runtime and data plane 36, probes 16, closing TLS 6, files 6. */
   process: { of: 0, min: 64, max: 64 },
   http: { of: 1 / 8, min: 32, max: 256 },
-  /** TLS and HTTPS; `max_conns` bounds each upstream. */
+  /** `max_conns` bounds each upstream. */
   encryptedStreams: { of: 1 / 16, min: 16, max: 1024 },
   upstreamStreams: { of: 1 / 16, min: 16, max: 1024 },
   upstreamSockets: { of: 1 / 3, min: 80, max: 8192 },
@@ -19,13 +19,13 @@ export const FILE_SHARES = {
 /** Per additional data plane: epoll, eventfd, its thread. */
 const PLANE_FILES = 8;
 
-/** Maximum open descriptors: `http` in total, others per data plane. */
+/** `http` in total, others per data plane. */
 export type FileShares = Record<
   "limit" | "total" | Exclude<keyof typeof FILE_SHARES, "process">,
   number
 >;
 
-/** Divides `limit` descriptors (may be Infinity). Below `MIN_FILES`, parts shrink. */
+/** `limit` may be Infinity. Below `MIN_FILES`, parts shrink. */
 export function shareFiles(
   limit: number,
   { planes = 1, listeners = 0 }: { planes?: number; listeners?: number } = {},
@@ -52,7 +52,7 @@ export function shareFiles(
   };
 }
 
-/** Describes the shares for the log; null if unrestricted. */
+/** For the log; null if unrestricted. */
 export function describeShares(shares: FileShares): string | null {
   const { limit, http, encryptedStreams, upstreamStreams, upstreamSockets, clientStreams } = shares;
   const ample = clientStreams === FILE_SHARES.clientStreams.max &&

@@ -1,19 +1,17 @@
 /**
- * The data plane's end of a lane: encrypted streams to upstreams. One ring carries commands to the
- * TLS thread, another events back; while that is full, the thread stops reading.
- *
- * A full command ring closes no stream: `hasRoom` defers queries, and a backlog keeps commands that
- * open and close streams until the thread wakes the data plane.
+ * A lane's end: encrypted streams. One ring carries commands to the TLS thread, another events
+ * back; while that is full, the thread stops reading. With a full command ring, `hasRoom` defers queries,
+ * and a backlog keeps opens and closes.
  */
 import type { Endpoint, StreamHandler } from "../engine/io.ts";
 import { Memory } from "../engine/memory.ts";
 import { COMMAND, EVENT, type LaneEndpoint, type LaneLink } from "./lane_link.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 
-/** First lane stream; a driver's have lower numbers. */
+/** A driver's streams have lower numbers. */
 export const LANE_STREAMS = 1 << 24;
 const LAST_STREAM = 0x7fffffff;
-/** Octets queued for a slow peer; more close the stream. */
+/** For a slow peer; more octets close the stream. */
 export const MAX_LANE_QUEUED = 256 * 1024;
 /** The longest DNS message takes 0.5 ms to check. */
 export const LANE_TURN = { bytes: 65536, events: 128 } as const;
@@ -26,7 +24,7 @@ interface LaneStream {
   readonly handler: StreamHandler;
   queued: number;
   pending: boolean;
-  /** Why it closes at this turn's end. */
+  /** At this turn's end. */
   failing: string | null;
 }
 
@@ -54,7 +52,7 @@ export class Lane {
     this.#limit = limit;
   }
 
-  /** See `Driver.attachLane`. Closes all streams. */
+  /** Closes all streams. */
   attach(link: LaneLink | null, why: string): void {
     this.#link?.port.close();
     this.#link = link;
@@ -79,14 +77,14 @@ export class Lane {
     return stream;
   }
 
-  /** See `Io.hasRoom`. True for a closing stream. */
+  /** True for a closing stream. */
   hasRoom(stream: number, length: number): boolean {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null || this.#commands === null) return true;
     return !entry.pending && length <= this.#commands.room;
   }
 
-  /** Sends at the end of this turn. Without `hasRoom` the stream fails. */
+  /** Without `hasRoom` the stream fails. */
   write(stream: number, memory: Memory, offset: number, length: number): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined || entry.failing !== null) return;
@@ -102,7 +100,7 @@ export class Lane {
     return this.#streams.get(stream)?.queued ?? 0;
   }
 
-  /** @param abrupt - the peer broke the protocol: avoid it */
+  /** @param abrupt - avoid the peer */
   close(stream: number, abrupt = false): void {
     const entry = this.#streams.get(stream);
     if (entry === undefined) return;
@@ -112,14 +110,14 @@ export class Lane {
     } else this.#command(abrupt ? COMMAND.SHUN : COMMAND.CLOSE, stream, NOTHING);
   }
 
-  /** Returns whether there are more events. */
+  /** Whether events are left. */
   receive(): boolean {
     const events = this.#events;
     if (events === null) return false;
     events.begin();
     let left: number = LANE_TURN.events;
     let bytes: number = LANE_TURN.bytes;
-    // A handler may replace the link.
+    // Handlers may replace the link.
     while (left > 0 && bytes > 0 && events === this.#events && events.next()) {
       left--;
       bytes -= events.length;
@@ -131,7 +129,7 @@ export class Lane {
   }
 
   flush(): void {
-    // Streams that fail meanwhile wait for the next turn.
+    // Further failures wait for the next turn.
     for (const stream of this.#failing.splice(0)) {
       const entry = this.#streams.get(stream);
       if (entry === undefined) continue;
@@ -172,7 +170,7 @@ export class Lane {
     }
   }
 
-  /** Deferred: the handler must not be called now. */
+  /** The handler must not be called now. */
   #fail(stream: number, entry: LaneStream, why: string): void {
     entry.failing = why;
     this.#failing.push(stream);
@@ -191,7 +189,7 @@ export class Lane {
     for (const { command, stream, payload } of this.#backlog) {
       const ring = this.#commands!;
       const write = () => ring.write(command, stream, payload);
-      // Room may have been made before the wait began.
+      // Room may have been made.
       if (!write() && !(ring.waitForRoom(payload.length) && write())) break;
       const entry = this.#streams.get(stream);
       if (entry !== undefined) entry.pending = false;

@@ -1,4 +1,4 @@
-/** Two rings and wake-ups, shared by a data plane and the TLS thread. */
+/** Two rings and wake-ups. */
 import type { TlsEndpoint } from "../engine/io.ts";
 import { ringMemory } from "./ring.ts";
 
@@ -7,11 +7,11 @@ const RING_BYTES = 256 * 1024;
 
 /** Records to the TLS thread. */
 export const COMMAND = {
-  /** Payload: a `LaneEndpoint` as JSON. */
+  /** A `LaneEndpoint` as JSON. */
   OPEN: 1,
   WRITE: 2,
   CLOSE: 3,
-  /** Also avoids a peer that broke the protocol. */
+  /** Avoids a peer that broke the protocol. */
   SHUN: 4,
 } as const;
 
@@ -19,9 +19,9 @@ export const COMMAND = {
 export const EVENT = {
   CONNECTED: 1,
   DATA: 2,
-  /** Payload: a u32, octets sent to the peer. */
+  /** A u32 of octets. */
   SENT: 3,
-  /** Payload: the reason in UTF-8. The last record. */
+  /** The reason in UTF-8. Last record. */
   CLOSED: 4,
 } as const;
 
@@ -37,7 +37,7 @@ export interface LaneEndpoint {
 export interface LaneLink {
   readonly commands: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
-  /** Any message wakes the other end; epoll uses an eventfd. */
+  /** Messages wake the other end; epoll uses an eventfd. */
   readonly port: MessagePort;
 }
 

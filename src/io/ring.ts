@@ -21,7 +21,7 @@ const RECORDS_AT = 128;
 const HEADER = 8;
 const MAX_PAYLOAD = 0xffffff;
 
-/** Memory for a ring with `sizeBytes` of records, a power of two. */
+/** `sizeBytes` of records, a power of two. */
 export function ringMemory(sizeBytes: number): SharedArrayBuffer {
   if (sizeBytes < 64 || (sizeBytes & (sizeBytes - 1)) !== 0) {
     throw new RangeError(`Cannot make a ring of ${sizeBytes} bytes: that is not a power of two`);
@@ -45,13 +45,13 @@ class RingEnd {
 export class RingWriter extends RingEnd {
   #head = Atomics.load(this.marks, HEAD);
 
-  /** Maximum payload of the next record; negative if none fits. */
+  /** For a payload; negative for none. */
   get room(): number {
     const used = (this.#head - Atomics.load(this.marks, TAIL)) >>> 0;
     return Math.min(this.bytes.length - used - HEADER, MAX_PAYLOAD);
   }
 
-  /** Adds a record, visible after `publish`, or returns false. */
+  /** Visible after `publish`. False: no room. */
   write(
     kind: number,
     stream: number,
@@ -79,7 +79,7 @@ export class RingWriter extends RingEnd {
     return Atomics.exchange(this.marks, WOKEN, 1) === 0;
   }
 
-  /** Requests a wake-up for room; returns whether there is already. */
+  /** Returns whether there is room. */
   waitForRoom(length: number): boolean {
     Atomics.store(this.marks, WAITS, 1);
     return length <= this.room;
@@ -111,7 +111,7 @@ export class RingReader extends RingEnd {
     return true;
   }
 
-  /** Copies octets of the payload into `target`. */
+  /** From the payload. */
   copy(target: Uint8Array, from = 0, to = this.length): void {
     const size = this.bytes.length;
     const start = (this.#payload + from) & (size - 1);
@@ -120,7 +120,7 @@ export class RingReader extends RingEnd {
     if (first < to - from) target.set(this.bytes.subarray(0, to - from - first), first);
   }
 
-  /** Frees the records read; returns whether the writer must be woken. */
+  /** Returns whether to wake the writer. */
   release(): boolean {
     if (Atomics.load(this.marks, TAIL) === this.#tail) return false;
     Atomics.store(this.marks, TAIL, this.#tail);

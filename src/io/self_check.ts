@@ -16,9 +16,9 @@ import {
 /** Four within the two seconds after which rules redirect queries. */
 const BEAT_MS = 500;
 const ROUND_MS = 1000;
-/** Part of the interval for an answer. */
+/** Of the interval. */
 const LIMIT = 0.9;
-/** Age of another data plane's last turn. */
+/** Since its last turn. */
 const PEER_SILENT_MS = 2000;
 
 interface Sink<T> {
@@ -38,9 +38,8 @@ interface SelfCheckOptions {
 }
 
 /**
- * Checks within the data plane's loop whether it answers, and informs fail-open rules, watchdog and
- * control plane. A probe is a real query from a fresh port, which tests loop, listener, address and
- * rules.
+ * Checks within the loop whether it answers; informs fail-open rules, watchdog and control plane. A
+ * probe is a real query: it tests loop, listener, address and rules.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -55,11 +54,11 @@ export class SelfCheck {
   #pauseMs = 0;
   #waiting: ((faults: ListFaults) => void)[] = [];
   readonly #lists: RecentLists;
-  /** By list: last and current round. */
+  /** Last and current round. */
   #faults = new Map<string, string>();
   #newFaults = new Map<string, string>();
   readonly #alive = new Map<string, boolean>();
-  /** By entry; plans change, the kernel's entries stay. */
+  /** The kernel's entries outlive plans. */
   readonly #renewedMs = new Map<string, number>();
   #manager: Sink<Uint8Array> | null = null;
   #peersSilent = false;
@@ -74,7 +73,7 @@ export class SelfCheck {
     this.#sign = timers.create((nowMs) => this.#giveSign(nowMs));
   }
 
-  /** Starts a plan; removes entries that it lacks. `done` follows the first round. */
+  /** Removes entries that the plan lacks. `done` follows the first round. */
   follow(plan: CheckPlan, done?: (faults: ListFaults) => void): void {
     const { timers, nowMs: now } = this.#options;
     const nowMs = now();
@@ -82,7 +81,7 @@ export class SelfCheck {
     this.#closeProbes();
     this.#plan = plan;
     this.#verdicts = new Float64Array(plan.verdicts);
-    // All plans have the same peers, so ages stay.
+    // The peers, and so ages, stay.
     if (this.#peers.length === 0) {
       this.#peers = plan.peers.map((buffer) => new BeatAge(new Float64Array(buffer), nowMs));
     }
@@ -112,7 +111,7 @@ export class SelfCheck {
     this.#closeProbes();
     this.#sentMs = nowMs;
     this.#newFaults = new Map();
-    // With rare checks, this thread seems late.
+    // Else this thread seems late.
     const needed = targets.length + this.#peers.length > 0;
     if (needed) timers.set(this.#round, nowMs + this.#periodMs);
     else timers.clear(this.#round);
@@ -121,7 +120,6 @@ export class SelfCheck {
         this.#probes[i] = openProbe(target);
         if (this.#probes[i] === null) this.#judge(i, false);
       } catch (error) {
-        // No later probe can succeed.
         this.#probes[i] = null;
         this.#verdicts[VERDICTS.FIRST_TARGET + i] = VERDICT.SILENT;
         const why = (error as Error).message;
@@ -220,7 +218,6 @@ export class SelfCheck {
       this.#manager ??= openManager(socket);
       this.#unopened = false;
     } catch (error) {
-      // The next sign tries again.
       const line = `the watchdog gets no sign of life: ${(error as Error).message}`;
       if (!this.#unopened) log("warning", line);
       this.#unopened = true;
@@ -249,13 +246,13 @@ class RecentLists {
   readonly #openList: (name: string) => Sink<string>;
   readonly #open = new Map<string, Sink<string>>();
 
-  /** @param openList - opens a list, which exists only with a rule; throws */
+  /** @param openList - throws without a rule */
   constructor(openList: (name: string) => Sink<string>) {
     this.#openList = openList;
   }
 
   write(name: string, text: string): string | null {
-    // A list recreated with its rules is another file.
+    // Recreated lists are other files.
     for (let attempt = 0; attempt < 2; attempt++) {
       let list = this.#open.get(name);
       try {

@@ -10,18 +10,18 @@ export interface Delivery {
   data: unknown;
 }
 
-/** Data plane, as seen by companions. */
+/** A data plane. */
 export interface Plane {
   /** Restarts of its thread after failures. */
   readonly restarts: number;
-  /** `undefined` if the handler throws; rejects if the thread ends or after `limitMs`. */
+  /** `undefined` if the handler throws; rejects if the thread ends, or after `limitMs`. */
   ask(
     target: { block: number; position: number; request: unknown },
     limitMs: number,
   ): Promise<unknown>;
 }
 
-/** Services for companions. */
+/** Environment of companions. */
 export interface CompanionServices {
   planes: readonly Plane[];
   log: (level: LogLevel, line: string) => void;
@@ -32,10 +32,10 @@ export interface CompanionServices {
   interfaces: () => string[];
 }
 
-/** Sends data to one handler in all data planes. */
+/** Sends data to one handler of each data plane. */
 export type Deliver = (block: number, position: number, data: unknown) => void;
 
-/** A use of a plugin in a configuration. */
+/** One use of a plugin. */
 export interface PluginUse<Options> {
   block: number;
   position: number;
@@ -55,34 +55,34 @@ export function usesOf<Options>({ blocks }: Config, plugin: string): PluginUse<O
   );
 }
 
-/** A plugin's part in the control plane, one per process. May use files, names and time. */
+/** A plugin's part in the control plane. May use files, names and time. */
 export interface Companion<F extends Follower = Follower> {
-  /** Follows a configuration; `previous` is null at first. */
+  /** `previous` is null at first. */
   follow?(config: Config, feed: { deliver: Deliver; previous: F | null }): F;
   readonly keeper?: Keeper;
   /** What operators may ask. */
   readonly verbs?: readonly Verb[];
 }
 
-/** Creates a plugin's companion. */
+/** Creates a companion. */
 export type CreateCompanion = (services: CompanionServices) => Companion;
 
-/** Follows the files and host names of one configuration. */
+/** Follows a configuration's files and host names. */
 export interface Follower {
-  /** Data for handlers before their first query. Never rejects. */
+  /** Data before the first query. Never rejects. */
   prepare(): Promise<Delivery[]>;
   start(): void;
-  /** Buffers for a data plane whose thread was restarted. */
+  /** Buffers for a restarted data plane. */
   again?(): Promise<Delivery[]>;
-  /** Stops immediately; resolves when nothing is in flight. */
+  /** Resolves when nothing is in flight. */
   stop(): Promise<void>;
 }
 
-/** Persists the content of handlers. */
+/** Persists handlers' content. */
 export interface Keeper {
-  /** Starts to restore and persist content. Does not block. */
+  /** Starts to restore and persist. Does not block. */
   start(config: Config): void;
-  /** Pauses within `limitMs`; the result resumes with the configuration then served. */
+  /** Pauses within `limitMs`; the result resumes. */
   hold(next: Config, limitMs: number): Promise<(config: Config) => void>;
   restarted(plane: Plane): void;
   /** Reads what the other process has written. */
@@ -91,6 +91,6 @@ export interface Keeper {
   own(): void;
   /** Resolves when nothing is in flight. */
   settled(): Promise<void>;
-  /** Persists everything once more; gives up after `limitMs`. */
+  /** Persists once more, within `limitMs`. */
   stop(limitMs: number): Promise<void>;
 }

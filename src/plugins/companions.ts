@@ -13,5 +13,5 @@ export const COMPANIONS: readonly CreateCompanion[] = [
   createCacheCompanion,
 ];
 
-/** Size of `LoopServices.shared`: memory of the handlers of all data planes. */
+/** Of `LoopServices.shared`, for all data planes. */
 export const SHARED_BYTES: number = BOARD_BYTES;

@@ -14,7 +14,7 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["template", templateTraits],
 ]);
 
-/** Whether handlers need `loadPatterns` first; a data plane never yields for it. */
+/** Whether handlers need `loadPatterns` first. */
 export function usesPatterns(config: Config): boolean {
   return collect(config, (traits, options) => traits.usesPatterns?.(options)).includes(true);
 }

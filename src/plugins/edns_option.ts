@@ -1,6 +1,6 @@
 import type { Exchange } from "../engine/exchange/exchange.ts";
 
-/** Offset of a client's EDNS option (its code, then its length), or -1. Allocates nothing. */
+/** Offset of a client's EDNS option, or -1. Allocates nothing. */
 export function findOption(exchange: Exchange, code: number): number {
   if (!exchange.edns) return -1;
   const { view } = exchange.memory;

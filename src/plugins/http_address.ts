@@ -8,7 +8,7 @@ export interface HttpAddress {
   port: number;
 }
 
-/** Reads the next argument, if there is one. Throws `CorefileError`. */
+/** Next argument, if any. Throws `CorefileError`. */
 export function readHttpAddress(tokens: Dispenser, host: string, port: number): HttpAddress {
   if (!tokens.nextArg()) return { host, port };
   const address = parseHttpAddress(tokens.value);

@@ -27,7 +27,7 @@ export async function loadPatterns(): Promise<void> {
   library ??= await import("re2js");
 }
 
-/** Compiles Go syntax; matching is linear. Throws `SyntaxError` or `PatternsMissing`. */
+/** Go syntax, linear matching. Throws `SyntaxError` or `PatternsMissing`. */
 export function compilePattern(pattern: string): Pattern {
   if (library === null) {
     throw new PatternsMissing("Cannot compile a pattern: the library is not loaded");
@@ -53,7 +53,7 @@ export function compilePattern(pattern: string): Pattern {
   };
 }
 
-/** Compiles a directive's expression. Throws `CorefileError`, beginning with `option`. */
+/** Of a directive. Throws `CorefileError`, beginning with `option`. */
 export function readPattern(tokens: Dispenser, pattern: string, option = ""): Pattern {
   if (pattern.length > MAX_LENGTH) {
     const what = `the regular expression has ${pattern.length} characters`;

@@ -33,11 +33,11 @@ export interface Controller {
   /** For the whole Corefile; the last call counts. */
   reloadEvery(reload: ReloadConfig): void;
   enableDebug(): void;
-  /** Warns the operator: `Corefile:3: hosts: …`. */
+  /** `Corefile:3: hosts: …`. */
   warn(line: number, text: string): void;
 }
 
-/** Configuration after all directives were read. */
+/** Configuration after all directives. */
 export interface WholeConfig<Options> {
   readonly config: Config;
   /** In Corefile order. */
@@ -48,12 +48,12 @@ export interface WholeConfig<Options> {
   warn(place: Place, text: string): void;
 }
 
-/** A plugin, as seen by the configuration. */
+/** A plugin's part in the configuration. */
 export interface PluginSetup {
   readonly name: string;
-  /** Whether it answers queries; each block needs such a directive. */
+  /** Each block needs a directive that answers. */
   readonly answers?: boolean;
-  /** Description for `nodens check`. */
+  /** For `nodens check`. */
   describe?(options: unknown): string;
   /** Throws `CorefileError` (see `tokens.error`). */
   setup(controller: Controller): void;

@@ -4,18 +4,18 @@ export interface HandlerFacts<Options> {
   counters: Counters;
   /** Listener labels. */
   servers: readonly string[];
-  /** Data planes' answers to `request`; undefined for none. */
+  /** Data planes' answers, or undefined. */
   answers: readonly unknown[];
 }
 
 /** Sum of a counter over all data planes. */
 export type Counters = (name: string, labels: Record<string, string>) => number;
 
-/** A plugin's part of `/status` and `nodens status`. */
+/** Part of `/status` and `nodens status`. */
 export interface PluginStatus<Options, Status> {
   readonly request?: unknown;
   describe(facts: HandlerFacts<Options>): Status;
-  /** Table columns, and those with numbers. */
+  /** Columns, and those with numbers. */
   readonly heads: readonly string[];
   readonly numbers: readonly string[];
   rows(status: Status, zones: readonly string[]): string[][];

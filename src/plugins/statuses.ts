@@ -5,7 +5,7 @@ import type { ForwardOptions } from "./forward/options.ts";
 import { type ForwardStatus, forwardStatus } from "./forward/status.ts";
 import type { HandlerFacts, PluginStatus } from "./status.ts";
 
-/** Status of the plugins of a server block. */
+/** Plugins of a server block. */
 export interface PluginStatuses {
   cache: CacheStatus | null;
   forwards: ForwardStatus[];
@@ -18,12 +18,12 @@ export interface StatusTable {
   numbers: readonly string[];
 }
 
-/** Status request to handlers; undefined for none. */
+/** Undefined: none. */
 export function statusRequest(plugin: string): unknown {
   return plugin === "forward" ? forwardStatus.request : undefined;
 }
 
-/** Describes a server block's handlers. */
+/** Handlers of a server block. */
 export function describePlugins(
   plugins: readonly PluginConfig[],
   factsOf: (position: number) => Omit<HandlerFacts<unknown>, "options">,

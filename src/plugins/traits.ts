@@ -12,9 +12,9 @@ export interface Forwarding {
   files: readonly { path: string; servers: readonly string[] }[];
 }
 
-/** Facts about a directive, from its options. */
+/** Facts from a directive's options. */
 export interface PluginTraits<Options> {
-  /** Whether the library of patterns must be loaded before the handler is made. */
+  /** Patterns must be loaded first. */
   usesPatterns?(options: Options): boolean;
   logsStacks?(options: Options): boolean;
   forwarding?(options: Options): Forwarding;

@@ -1,38 +1,37 @@
 import type { Config } from "../config/types.ts";
 
-/** A request of an operator. */
+/** An operator's request. */
 export interface VerbCall {
-  /** Only those that the verb names. */
+  /** Those that the verb names. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** The configuration being served. */
+  /** Being served. */
   readonly config: Config;
-  /** Aborted when the operator has gone; streams must then end. */
+  /** Aborted when the operator has gone. */
   readonly gone: AbortSignal;
 }
 
-/** A JSON object, or a stream of them: one a line. */
+/** A JSON object, or a stream of them. */
 export type VerbReply = object | AsyncIterable<object>;
 
 /**
- * Something that operators ask of a serving nodens: over the control socket as
- * `/v1/NAME?PARAMETER=VALUE`, and on the command line.
+ * A request to a serving nodens: on the control socket as `/v1/NAME?PARAMETER=VALUE`, and on the
+ * command line.
  */
 export interface Verb {
-  /** Path below `/v1/`. */
   readonly name: string;
-  /** Needs POST, and is logged with the caller. */
+  /** Needs POST; logged with the caller. */
   readonly changes?: boolean;
   readonly parameters?: readonly string[];
   /** Throws `VerbError`. Answers within `VERB_MS`, or streams. */
   run(call: VerbCall): VerbReply | Promise<VerbReply>;
 }
 
-/** Limit of a verb that does not stream. */
+/** Unless it streams. */
 export const VERB_MS = 10_000;
 
-/** A request that cannot be served; the message names the value and the remedy. */
+/** A request that cannot be served; the message names value and remedy. */
 export class VerbError extends Error {
-  /** HTTP status: a wrong parameter, something unknown, or not possible now. */
+  /** HTTP: wrong parameter, unknown, or not now. */
   readonly status: 400 | 404 | 409 | 503;
 
   constructor(message: string, status: VerbError["status"] = 400) {

@@ -1,7 +1,7 @@
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { expandZone } from "../dns/zone.ts";
 
-/** Reads zones, `otherwise` without any; networks become reverse zones. Throws `CorefileError`. */
+/** `otherwise` without any; networks become reverse zones. Throws `CorefileError`. */
 export function readZones(
   tokens: Dispenser,
   names: readonly string[],

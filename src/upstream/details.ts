@@ -1,12 +1,12 @@
 import type { ServerState } from "./options.ts";
 
-/** What is known of a server, for operators; of one data plane. */
+/** A server in one data plane, for operators. */
 export interface ServerDetails extends ServerState {
   /** Time in this state. */
   stateMs: number;
-  /** Counts of `LatencyDigest`. */
+  /** Of `LatencyDigest`. */
   latency: readonly number[];
-  /** Of all groups with this server. */
+  /** Over all groups with this server. */
   counts: ServerCounts;
   learnt: Learnt;
   lastFailure: { why: string; agoMs: number } | null;
@@ -22,15 +22,15 @@ export interface ServerCounts {
   resends: number;
 }
 
-/** What a server was found to support. */
+/** Abilities of a server. */
 export interface Learnt {
-  /** Answered form: with options, EDNS alone, or without; null before the first answer. */
+  /** Answered form; null before the first answer. */
   edns: "options" | "alone" | "none" | null;
   /** RFC 7873; null before the first answer. */
   cookies: "yes" | "echoed" | "no" | "off" | null;
   /** With `x20`; null before the first answer. "tcp": forgery is suspected. */
   case: "kept" | "changed" | "tcp" | "off" | null;
-  /** Whether the last query over TCP or TLS was answered. */
+  /** The last query over TCP or TLS was answered. */
   streams: boolean | null;
   connections: {
     open: number;

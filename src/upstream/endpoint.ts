@@ -2,7 +2,7 @@ import { quote } from "../corefile/quote.ts";
 import { parseAddress } from "../dns/address.ts";
 import type { ServerTransport } from "./options.ts";
 
-/** CoreDNS's default ports by transport (the URL scheme). */
+/** CoreDNS's default ports by URL scheme. */
 export const TRANSPORT_PORTS: Readonly<Record<ServerTransport, number>> = {
   dns: 53,
   tls: 853,
@@ -14,7 +14,7 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /** A TO without scheme: `ADDRESS[%SCOPE][%NAME][:PORT]` or `HOST[%NAME][:PORT]`. */
 export interface WrittenEndpoint {
-  /** An address with scope, or a lower-case name without final dot. */
+  /** Address with scope, or lower-case name without final dot. */
   host: string;
   isAddress: boolean;
   port: number | null;
@@ -22,8 +22,8 @@ export interface WrittenEndpoint {
 }
 
 /**
- * Parses a TO; null for an invalid host, throws the reason for other faults. `%` precedes an IPv6
- * interface (plain DNS), the certificate's name (TLS), or both in that order.
+ * Null for an invalid host; throws the reason for other faults. `%` precedes an IPv6 interface
+ * (plain DNS), the certificate's name (TLS), or both.
  */
 export function parseEndpoint(text: string, transport: ServerTransport): WrittenEndpoint | null {
   const { host: written, marks, port, bracketed } = split(text);
@@ -54,7 +54,7 @@ export function parseEndpoint(text: string, transport: ServerTransport): Written
   };
 }
 
-/** Parses a certificate's host or IP address. Throws if invalid. */
+/** Throws if invalid. */
 export function parseServerName(text: string): string {
   if (parseAddress(text) !== null) return text;
   const name = hostName(text);

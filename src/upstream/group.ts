@@ -42,7 +42,6 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
   readonly sockets: SocketQueue;
   readonly hedges = new Budget(HEDGES);
   readonly resends = new Budget(RESENDS);
-  // Read only.
   settings: GroupSettings;
   servers: readonly UpstreamServer[] = [];
   order: ServerOrder;
@@ -54,7 +53,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     { engine, labels, zones }: {
       engine: EngineServices;
       labels: Readonly<Record<string, string>>;
-      /** Of the server block, for the log. */
+      /** For the log. */
       zones: readonly string[];
     },
   ) {
@@ -71,7 +70,7 @@ export class UpstreamGroup implements ServerGroup, RaceGroup {
     this.order = new ServerOrder(settings.policy, this.servers, engine.random);
   }
 
-  /** Remaining servers keep their state. `forced`: by label. */
+  /** Remaining servers keep their state. */
   change(
     servers: readonly ServerAddress[],
     settings: GroupSettings,

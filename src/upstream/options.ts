@@ -1,6 +1,6 @@
 /** A server to ask. */
 export interface ServerAddress {
-  /** Presentation format; IPv6 link-local with scope (`fe80::1%eth0`). */
+  /** IPv6 link-local with scope (`fe80::1%eth0`). */
   address: string;
   port: number;
   transport: ServerTransport;
@@ -19,14 +19,14 @@ export interface GroupSettings {
   policy: Policy;
   forceTcp: boolean;
   readTimeoutMs: number;
-  /** Per server; null for the transport's default. */
+  /** Per server; null: transport's default. */
   maxConnections: number | null;
   expireMs: number;
-  /** For new queries; 0: no limit. */
+  /** 0: no limit. */
   maxAgeMs: number;
-  /** 0 for no limit. */
+  /** 0: no limit. */
   maxIdleConns: number;
-  /** 0 for never down. */
+  /** 0: never down. */
   maxFails: number;
   healthCheck: { intervalMs: number; recursionDesired: boolean; domain: string };
   /** PEM files. */
@@ -34,25 +34,24 @@ export interface GroupSettings {
   dohMethod: "GET" | "POST";
   /** draft-vixie-dnsext-dns0x20. */
   mixedCase: boolean;
-  /** RFC 7873. */
   cookies: boolean;
   sourceAddress: string | null;
   /** Per question; 0: no limit, null: twice the servers. */
   maxConnectAttempts: number | null;
-  /** Fixed, the first server's usual time, or never. */
+  /** "auto": the first server's usual time. */
   hedgeMs: number | "auto" | null;
   /** Response codes. */
   failover: number[];
   failfastAllUnhealthyUpstreams: boolean;
 }
 
-/** Set by an operator: used whatever checks say, or not used. */
+/** Set by an operator, whatever checks say. */
 export type Forced = "up" | "down";
 
 /** A server's state, for display. */
 export interface ServerState {
   to: string;
-  /** Suspect: a query failed, nothing arrived since. Down: checks failed too. */
+  /** Suspect: a query failed, nothing arrived since. */
   state: "up" | "suspect" | "down";
   /** Null: no reply yet. */
   rttMs: number | null;

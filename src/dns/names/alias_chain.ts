@@ -7,7 +7,7 @@ const NO_ALIAS = -1;
 /** Forked (RFC 2181 section 10.1), looping or too long. */
 export const NO_END = -2;
 
-/** CNAME records of an answer section, compared by hash first. */
+/** An answer section's CNAMEs, compared by hash first. */
 export class AliasChain {
   readonly #owners = new Int32Array(MAX_ALIASES);
   readonly #ownerHashes = new Int32Array(MAX_ALIASES);
@@ -29,7 +29,7 @@ export class AliasChain {
     this.#count++;
   }
 
-  /** Whether a name has exactly one target. */
+  /** Exactly one target. */
   has(names: NameReader, at: number): boolean {
     return this.#find(names, at, names.hash(at)) >= 0;
   }

@@ -11,10 +11,7 @@ import {
 /** 255 octets hold 127 labels (RFC 1035 section 2.3.4). */
 export const MAX_POINTERS = 126;
 
-/**
- * Name octets read per message octet. Honest servers stay below two
- * (`tests/dns/scan_cost_test.ts`).
- */
+/** Per message octet. Honest servers stay below two (`tests/dns/scan_cost_test.ts`). */
 export const READS_PER_OCTET = 4;
 /** More octets: 32 aliases have 65 names of 255. */
 export const FREE_READS = 16_640;
@@ -30,9 +27,9 @@ const SPAN_SHIFT = 15;
 /**
  * Reads a message's names in linear time.
  *
- * A compressed name consists of chunks: labels up to the root or a pointer to the next chunk. To
- * rule out loops, each chunk must end before its referrer. It must not cover octets that later
- * change: the header, a record's fixed fields (TTL), half a label of the question (case).
+ * A name consists of chunks: labels up to the root or a pointer to the next chunk. Each must end
+ * before its referrer (no loops), and not cover octets that change: the header, fixed fields (TTL),
+ * half a label of the question (case).
  *
  * A memo of labels reached by pointers:
  *
@@ -62,7 +59,7 @@ export class NameReader implements ReadCount {
     this.#ttls = ttls;
   }
 
-  /** Returns the qname's end, or -1 if malformed. */
+  /** The qname's end, or -1. */
   begin(bytes: Uint8Array, start: number, length: number): number {
     this.bytes = bytes;
     this.#start = start;
@@ -81,7 +78,7 @@ export class NameReader implements ReadCount {
     return this.octetsRead > this.#maxReads;
   }
 
-  /** Checks a name (RFC 1035 section 4.1.4); returns its end, or -1. */
+  /** RFC 1035 section 4.1.4. Returns the end, or -1. */
   skip(at: number): number {
     const bytes = this.bytes;
     const end = this.#end;
@@ -106,7 +103,7 @@ export class NameReader implements ReadCount {
     return ((rest >>> POINTERS_SHIFT) & POINTERS) < MAX_POINTERS ? label + 2 : -1;
   }
 
-  /** Compares names checked by `skip`, ignoring case. */
+  /** After `skip`. Ignores case. */
   isSame(a: number, b: number): boolean {
     return isSameName(this.bytes, this.#start, a, b, this);
   }
@@ -126,7 +123,7 @@ export class NameReader implements ReadCount {
     }
   }
 
-  /** The first chunk must end before `limit`. Returns a memo word, or 0 if malformed. */
+  /** Before `limit`. Returns a memo word, or 0 if malformed. */
   #readChunks(target: number, limit: number): number {
     if (!this.#primed) this.#prime();
     const bytes = this.bytes;
@@ -176,7 +173,7 @@ export class NameReader implements ReadCount {
   }
 
   /**
-   * Writes the labels of `#path` into the memo, last to first; returns the first one's word.
+   * Writes `#path` into the memo; returns its first label's word.
    * @param last - offset of the root, or of a label in the memo
    */
   #remember(last: number, depth: number, end: number, nextEnd: number): number {

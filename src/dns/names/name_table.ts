@@ -5,14 +5,14 @@ export const ROOT = 0;
 /** No node. */
 export const NONE = -1;
 
-/** Pointers reach 16,384 octets and records with new labels take fourteen, so nearly all fit. */
+/** Nearly all: pointers reach 16,384 octets, and a record with new labels takes fourteen. */
 const MAX_LABELS = 1024;
 const SLOTS = 2 * MAX_LABELS;
 /** Only prepared collisions need more. */
 const MAX_PROBES = 16;
 
 /**
- * Tree of the names in a message; a node is a label and its parent.
+ * A message's names as a tree; a node is a label and its parent.
  *
  * ```
  *  slot:  node, 0 if free       open addressing, by the hash of label and parent

@@ -27,7 +27,7 @@ export class NameWriter {
     return this.#reads + this.#table.octetsRead;
   }
 
-  /** Copies header and qname; returns their end, or -1 if malformed. */
+  /** Returns their end, or -1. */
   begin(from: Uint8Array, to: Uint8Array): number {
     this.#from = from;
     this.#to = to;
@@ -43,8 +43,8 @@ export class NameWriter {
   }
 
   /**
-   * Writes the name at `at` to `out`; unless `compressed`, in full and never a pointer target.
-   * Returns its source end, or -1 if malformed or too long.
+   * Unless `compressed`, writes in full and never as a pointer's target. Returns the source end, or
+   * -1 if malformed or too long.
    */
   write(at: number, out: number, compressed: boolean): number {
     const same = compressed ? this.#skipSame(at) : -1;
@@ -121,7 +121,7 @@ export class NameWriter {
     }
   }
 
-  /** Reads to the root or the memo; returns the end, or -1. */
+  /** To the root or memo; the end, or -1. */
   #read(at: number, compressed: boolean): number {
     const from = this.#from;
     const memo = this.#memo;

@@ -16,7 +16,7 @@ export function pointerAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! & 0x3f) << 8) | bytes[at + 1]!;
 }
 
-/** End of an uncompressed name, or -1. */
+/** The end, or -1. */
 export function skipPlainName(bytes: Uint8Array, at: number, end: number): number {
   const nameEnd = Math.min(end, at + MAX_NAME_SIZE);
   for (let label = at; label < nameEnd;) {
@@ -28,7 +28,7 @@ export function skipPlainName(bytes: Uint8Array, at: number, end: number): numbe
   return -1;
 }
 
-/** Passes a name up to its pointer, which may end one octet beyond `end`; -1 if malformed. */
+/** Up to its pointer, which may end one octet beyond `end`; or -1. */
 export function passName(bytes: Uint8Array, at: number, end: number): number {
   for (let label = at; label < end;) {
     const size = bytes[label]!;
@@ -57,7 +57,7 @@ export function resolveName(
   return label;
 }
 
-/** Compares names, ignoring case; false if `count` is exhausted. */
+/** Ignores case; false if `count` is exhausted. */
 export function isSameName(
   bytes: Uint8Array,
   start: number,
@@ -85,7 +85,7 @@ export function isSameName(
   return false;
 }
 
-/** Whether a name is `zone` or below. */
+/** At `zone` or below. */
 export function isWithin(bytes: Uint8Array, start: number, name: number, zone: number): boolean {
   let label = name;
   let above = countLabels(bytes, start, name) - countLabels(bytes, start, zone);
@@ -105,10 +105,7 @@ function countLabels(bytes: Uint8Array, start: number, name: number): number {
   return count;
 }
 
-/**
- * Expands a name of the message at `start`; also returns its end. Null if malformed; pointers lead
- * backwards (RFC 1035 section 4.1.4).
- */
+/** Also the name's end. Null if malformed: pointers lead backwards (RFC 1035 section 4.1.4). */
 export function expandName(
   bytes: Uint8Array,
   start: number,

@@ -134,7 +134,7 @@ export function readRecordData(type: number, words: readonly Word[]): Uint8Array
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** Seconds of `90` or `1h30m`; null if invalid or over 32 bits. */
+/** `90` or `1h30m`; null if invalid or over 32 bits. */
 export function readSeconds(text: string): number | null {
   if (!/^([0-9]+[smhdw]?)+$/i.test(text)) return null;
   let seconds = 0;

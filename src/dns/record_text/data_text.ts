@@ -4,8 +4,8 @@ import { SERVICE_KEYS } from "./service_parameters.ts";
 import type { WireReader } from "../wire_reader.ts";
 
 /**
- * Characters of a message's records that operators are shown: most answers have far fewer. Names of
- * 255 octets take a thousand characters and two octets, so that a message of 64 KiB would be 10 MB.
+ * For operators; most answers are far shorter. Names of 255 octets take a thousand characters and
+ * two octets: 64 KiB would be 10 MB.
  */
 export const MAX_RECORDS_TEXT = 131_072;
 
@@ -59,7 +59,7 @@ const FIELDS: Readonly<Record<string, (data: WireReader) => string>> = {
   parameters: (data) => repeated(data, () => parameterText(data)).join(" "),
 };
 
-/** Record data as text. Throws `RangeError`. */
+/** Throws `RangeError`. */
 export function rdataText(type: number, data: WireReader): string {
   const name = typeText(type);
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name]! : null;
@@ -76,7 +76,7 @@ export function rdataText(type: number, data: WireReader): string {
   }
 }
 
-/** As `rdataText`, but data that is malformed is shown as of an unknown type. */
+/** As `rdataText`; malformed data as of an unknown type. */
 export function anyDataText(type: number, data: WireReader): string {
   const { at } = data;
   try {
@@ -88,7 +88,7 @@ export function anyDataText(type: number, data: WireReader): string {
   }
 }
 
-/** Quotes a string (RFC 1035 section 5.1). */
+/** RFC 1035 section 5.1. */
 export function quoted(octets: Uint8Array): string {
   const text = Array.from(octets, (octet) => {
     if (octet < 0x20 || octet > 0x7e) return `\\${String(octet).padStart(3, "0")}`;
@@ -99,7 +99,7 @@ export function quoted(octets: Uint8Array): string {
   return `"${text.join("")}"`;
 }
 
-/** `YYYYMMDDHHmmSS` in UTC, of seconds since 1970. */
+/** `YYYYMMDDHHmmSS` in UTC. */
 function timeText(seconds: number): string {
   const time = seconds % 86_400;
   // Days since a first of March, so that leap days end years (Hinnant's days_from_civil).
@@ -159,7 +159,7 @@ function keyText(key: number): string {
   return SERVICE_KEYS[key] ?? `key${key}`;
 }
 
-/** RFC 4034 section 4.1.2. Windows in order bound the text: each type is named once. */
+/** RFC 4034 section 4.1.2. Windows in order: each type once. */
 function typesText(data: WireReader): string {
   let last = -1;
   const windows = repeated(data, () => {
@@ -182,7 +182,7 @@ function repeated<T>(data: WireReader, field: () => T): T[] {
   return found;
 }
 
-/** Data of an unknown type (RFC 3597 section 5). */
+/** RFC 3597 section 5. */
 function unknownText(data: WireReader): string {
   return `\\# ${data.left} ${hexText(data.octets())}`.trimEnd();
 }

@@ -6,7 +6,7 @@ import { splitRecord } from "./words.ts";
 
 const DEFAULT_TTL_SECONDS = 3600;
 
-/** A record in wire form. */
+/** In wire form. */
 export interface WireRecord {
   owner: Uint8Array;
   type: number;
@@ -15,10 +15,7 @@ export interface WireRecord {
   data: Uint8Array;
 }
 
-/**
- * Reads `NAME [TTL] [CLASS] TYPE DATA` (RFC 1035 section 5.1); TTL and class in either order.
- * Throws `SyntaxError` or `RangeError`.
- */
+/** `NAME [TTL] [CLASS] TYPE DATA` (RFC 1035 section 5.1). Throws `SyntaxError` or `RangeError`. */
 export function readRecord(text: string): WireRecord {
   const words = splitRecord(text);
   const [name, ...rest] = words;

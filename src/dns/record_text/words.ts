@@ -1,17 +1,14 @@
 import { parseAddress } from "../address.ts";
 import { readOctet } from "../name.ts";
 
-/** A record's word (RFC 1035 section 5.1). */
+/** RFC 1035 section 5.1. */
 export interface Word {
   /** With escapes, without quotes. */
   text: string;
   quoted: boolean;
 }
 
-/**
- * Splits a record; parentheses join lines, `;` starts comments. Throws `SyntaxError` for unclosed
- * quotes or parentheses, or a second record.
- */
+/** Parentheses join lines, `;` starts comments. Throws `SyntaxError`, also for a second record. */
 export function splitRecord(text: string): Word[] {
   const words: Word[] = [];
   let open = 0;
@@ -37,7 +34,7 @@ export function splitRecord(text: string): Word[] {
   return words;
 }
 
-/** Unescaped octets. Throws `SyntaxError`. */
+/** Throws `SyntaxError`. */
 export function octetsOf({ text }: Word): Uint8Array {
   const octets: number[] = [];
   const source = new TextEncoder().encode(text);
@@ -50,7 +47,7 @@ export function octetsOf({ text }: Word): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** Address octets. Throws `SyntaxError`. */
+/** Throws `SyntaxError`. */
 export function addressOctets(text: string, family: 4 | 6): Uint8Array {
   const octets = parseAddress(text);
   if (octets?.length !== (family === 4 ? 4 : 16)) {

@@ -20,7 +20,7 @@ export class Blocks {
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: HandlerChain[] = [];
   #routes: ZoneTable<Route>[] = [];
-  /** Of queries rejected before any chain, by listener. Read only. */
+  /** Of queries rejected before any chain, by listener. */
   observers: (Handler | undefined)[] = [];
 
   constructor(handlers: ReadonlyMap<string, CreateHandler>, answers: AnswerCounters) {
@@ -28,7 +28,6 @@ export class Blocks {
     this.#answers = answers;
   }
 
-  /** Stops chains that are not reused. */
   configure(config: Config, engine: EngineServices): void {
     const old = this.#chains;
     const chains = this.#build(config, engine);
@@ -43,7 +42,7 @@ export class Blocks {
     for (const chain of old) if (!chains.includes(chain)) chain.stop();
   }
 
-  /** Reuses unchanged blocks' chains; others get predecessors. */
+  /** Reuses unchanged blocks' chains. */
   #build(config: Config, engine: EngineServices): HandlerChain[] {
     const allServed = servedZones(config);
     const blockBefore = predecessors(config, this.#config);

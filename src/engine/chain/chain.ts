@@ -11,7 +11,7 @@ import {
 } from "../exchange/exchange.ts";
 import type { Handler } from "../handler.ts";
 
-/** Handlers of a server block, in order. */
+/** Handlers of a server block. */
 export class HandlerChain implements Chain {
   /** Reloads reuse chains with equal signatures. */
   readonly signature: string;
@@ -49,12 +49,12 @@ export class HandlerChain implements Chain {
     for (const handler of handlers) handler.joined?.(this, handlers);
   }
 
-  /** This chain with wrapped handlers, which do not join it. */
+  /** This chain with wrapped handlers. */
   wrapped(wrap: (handler: Handler, position: number) => Handler): HandlerChain {
     return new HandlerChain(this.handlers.map(wrap), this.#answers, this.signature);
   }
 
-  /** Chains that forward accept every class, as in CoreDNS. */
+  /** As in CoreDNS, chains that forward accept every class. */
   serves(qclass: number): boolean {
     return this.handlers.length > 0 && (qclass === CLASS.IN || this.#everyClass);
   }

@@ -8,8 +8,8 @@ interface Identity {
 }
 
 /**
- * Predecessor of each block, or -1: a block with the same zones on a common listener, or on any if
- * the zones are unique in both configurations. Never shared, since caches cannot be.
+ * Predecessor of each block, or -1: the same zones on a common listener, or on any if unique in
+ * both. Never shared, since caches cannot be.
  */
 export function predecessors(next: Config, previous: Config): number[] {
   const before = identitiesOf(previous);

@@ -14,7 +14,7 @@ import { copyWords, type Memory } from "../memory.ts";
 import { countKept, cutCounts, endOfRecord, isIncomplete } from "../response/cut.ts";
 import type { Response } from "../response/response.ts";
 
-/** Root name, type, class, TTL and data length. */
+/** Name, type, class, TTL and data length. */
 const OPT_SIZE = 11;
 const OPTION_HEADER_SIZE = 4;
 /** Extended DNS Error without text (RFC 8914 section 2). */
@@ -23,10 +23,8 @@ const EDE_SIZE = OPTION_HEADER_SIZE + 2;
 const KEPT = FLAG.QR | FLAG.AA | FLAG.TC | FLAG.AD | FLAG.RCODE;
 
 /**
- * Writes the exchange's response for its client: id, flags, name's case, TTLs, OPT. The copy is cut
- * (`response/cut.ts`) and reordered (`loadbalance`).
+ * Writes the client's copy of the response: id, flags, case, TTLs, OPT; cut and reordered.
  * @param out - has room for `limit` + 7 bytes at `outOffset`, a multiple of eight
- * @returns length in bytes
  */
 export function compose(exchange: Exchange, out: Memory, outOffset: number, limit: number): number {
   const { view } = out;
@@ -51,7 +49,7 @@ export function compose(exchange: Exchange, out: Memory, outOffset: number, limi
   const kept = view.getUint16(outOffset + 2) & KEPT;
   view.setUint16(outOffset + 2, flagsFor(exchange, response, kept));
 
-  // Cached names are in lower case, others possibly another client's.
+  // Uncached names may be in another client's case.
   if (exchange.mixedCase || !response.cached) {
     const from = exchange.memory.bytes;
     const to = out.bytes;
@@ -73,7 +71,7 @@ export function compose(exchange: Exchange, out: Memory, outOffset: number, limi
   return length + optSize + textSize;
 }
 
-/** A TC response with only OPT, never larger than the query. */
+/** TC and only OPT, never larger than the query. */
 export function composeTruncated(exchange: Exchange, out: Memory, outOffset: number): number {
   const { extendedError, nsid } = exchange;
   const response = exchange.response!;
@@ -93,7 +91,7 @@ export function limitOf({ ednsSize, maxUdpSize }: Exchange): number {
   return Math.max(MIN_UDP_PAYLOAD, Math.min(ednsSize, maxUdpSize));
 }
 
-/** `kept`: the response's bits. */
+/** `kept`: bits of the response. */
 function flagsFor(exchange: Exchange, response: Response, kept: number): number {
   const { chain } = exchange;
   // Errors also copy RD and CD, as in unbound and CoreDNS.

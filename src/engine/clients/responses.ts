@@ -13,7 +13,7 @@ import { compose, composeTruncated, limitOf } from "./compose.ts";
 /** unbound's `discard-timeout`; limits accumulated answers (DNSBomb, IEEE S&P 2024). */
 export const DISCARD_MS = 1900;
 
-/** Writes client responses; truncates or discards some over UDP. */
+/** Writes responses; truncates or discards some over UDP. */
 export class ClientResponses {
   readonly #engine: EngineServices;
   readonly #limiter: ResponseLimiter;
@@ -30,10 +30,7 @@ export class ClientResponses {
     this.#discardMs = listeners.map(({ timeouts }) => timeouts?.discardMs ?? DISCARD_MS);
   }
 
-  /**
-   * Returns the length. Large UDP responses above `exchange.rate` are truncated to the query's
-   * size; real clients retry over TCP.
-   */
+  /** Truncates large UDP responses above `exchange.rate`; real clients retry over TCP. */
   write(exchange: Exchange, out: Memory, outOffset: number): number {
     if (exchange.transport === TCP) {
       return compose(exchange, out, outOffset, MAX_MESSAGE_SIZE);
@@ -47,7 +44,7 @@ export class ClientResponses {
     return composeTruncated(exchange, out, outOffset);
   }
 
-  /** Reports UDP queries after too long. Failures (small) and stale answers are always sent. */
+  /** Of UDP queries after too long. Failures (small) and stale answers are always sent. */
   discards(exchange: Exchange, { ttlCount }: Response): boolean {
     // Removed listeners have no entry.
     const limitMs = this.#discardMs[exchange.listener] ?? DISCARD_MS;

@@ -21,7 +21,6 @@ const batch = { memory: null as Memory | null };
 
 /** Engine services for streams. */
 export interface StreamServices extends EngineServices {
-  /** `Engine.query`. */
   query(
     origin: StreamOrigin,
     listener: number,
@@ -33,7 +32,7 @@ export interface StreamServices extends EngineServices {
   ): number;
 }
 
-/** Services of `ClientStreams` for one stream. */
+/** Services of `ClientStreams`. */
 export interface StreamOwner {
   allowance(): number;
   spend(cost: number): void;
@@ -45,7 +44,7 @@ export interface StreamOwner {
   forget(stream: ClientStream, reason: CloseReason | null): void;
 }
 
-/** A client's TCP connection; answers go out when available. */
+/** A client's TCP connection. */
 export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   readonly kind = "stream";
   readonly id: number;
@@ -136,7 +135,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
   }
 
   closed(): void {
-    // Some drivers report the end of both sides this way.
+    // Some drivers so report the end of both sides.
     this.#forget(this.phase === "finished" ? null : "broken");
   }
 
@@ -163,7 +162,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.update();
   }
 
-  /** As `stopReading`, but answers before the listener is removed. */
+  /** As `stopReading`, with answers before the listener is removed. */
   retire(): void {
     if (this.#accepts) this.phase = "retired";
     this.#answerPending(Infinity);
@@ -174,7 +173,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.update();
   }
 
-  /** Closes gracefully if everything is delivered, else abruptly. */
+  /** Gracefully if everything is delivered. */
   close(reason: CloseReason | null): void {
     if (this.gone) return;
     const abrupt = this.#watch.hasBacklog;
@@ -207,7 +206,6 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     const resting = queued === 0 && !this.underWay && this.hasAsked && !this.#paused;
     if (this.phase === "draining" && resting && this.#watch.overdue) this.phase = "retired";
     if (queued > 0 && !measuring) this.#watch.watchRate();
-    // Counting its memory may have closed it.
     if (this.gone) return;
     const blocked = hasFrame ? !soon : this.#accepts && !mayAnswer;
     if (blocked !== this.#paused) {
@@ -243,7 +241,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
     this.#charge(this.bytes + this.#pending.sizeBytes - sizeBytes);
   }
 
-  /** Answers whole frames (RFC 1035 section 4.2.2); returns bytes read. */
+  /** Returns the bytes read (RFC 1035 section 4.2.2). */
   #answerFrames(
     memory: Memory,
     offset: number,
@@ -295,7 +293,7 @@ export class ClientStream implements StreamHandler, StreamOrigin, Watched {
         out.view.setUint16(filled, written);
         filled += 2 + written;
       } else if (size < 12 || (bytes[at + 4]! & 0x80) !== 0) {
-        // Not a query: the peer has lost the framing.
+        // Not a query: the framing is lost.
         this.phase = "ended";
         this.#fault = "protocol";
         at = end;

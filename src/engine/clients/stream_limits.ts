@@ -8,7 +8,7 @@ export interface StreamLimits {
   idleMs: number;
   /** Queries per stream; -1 for no limit. */
   queries: number;
-  /** Waiting queries per stream; above, no more are read. */
+  /** Above, no more are read. */
   outstanding: number;
 }
 
@@ -23,16 +23,16 @@ export const STREAM_LIMITS: StreamLimits = {
   outstanding: 128,
 };
 
-/** Cost of a waiting query; a short cached answer costs one. */
+/** A short cached answer costs one. */
 export const WAIT_COST = 16;
 
-/** Cost per stream and round: short answers to one read of the Linux driver (2 KiB). */
+/** Cost per stream and round: short answers to one read of 2 KiB. */
 export const QUANTUM = 96;
 
 /** Cost of all streams between datagrams: about half a millisecond. */
 export const ROUND_QUANTUM = 1024;
 
-/** Cost by answer length, 0 while waiting; a kibibyte costs as much as eight short answers. */
+/** A kibibyte costs as much as eight short answers; 0 while waiting. */
 export function costOf(answerLength: number): number {
   return answerLength === 0 ? WAIT_COST : 1 + (answerLength >> 7);
 }
@@ -43,13 +43,13 @@ export const QUEUED_BYTES = 16 * 1024;
 /** Minimum bytes a second, averaged over `writeMs`; a 9,600-baud modem gets 1,200. */
 export const MIN_RATE = 1024;
 
-/** Uncounted bytes in the kernel's buffer; saves most streams a system call per response. */
+/** In the kernel's buffer; saves most streams a system call per response. */
 export const UNCOUNTED_BYTES = 4096;
 
-/** Share of the byte budget guaranteed to each client. */
+/** Of the byte budget, guaranteed to each client. */
 export const ASSURED_SHARE = 1 / 64;
 
-/** Labels of the metric of closed streams. */
+/** Labels of a metric. */
 export const CLOSE_REASONS = ["idle", "slow", "budget", "share", "protocol", "broken"] as const;
 /** One of `CLOSE_REASONS`. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];

@@ -3,9 +3,9 @@ import type { Timer } from "../timers.ts";
 import { type CloseReason, MIN_RATE, type StreamLimits, UNCOUNTED_BYTES } from "./stream_limits.ts";
 
 /**
- * Draining at stop, within a data plane's six seconds. A stream is retired after `quietMs` of
- * silence (`busyMs` before its first query), so that queries do not cross the FIN; after `busyMs`
- * behind the next answer; after `lastMs` always. The client has `finMs` to close.
+ * Draining at stop, within six seconds. A stream is retired after `quietMs` of silence (`busyMs`
+ * before its first query), so that queries do not cross the FIN; after `busyMs` behind the next
+ * answer; after `lastMs` always. The client has `finMs` to close.
  */
 export const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } as const;
 
@@ -13,17 +13,12 @@ export const DRAIN = { quietMs: 100, busyMs: 1000, lastMs: 3000, finMs: 2000 } a
 export const LAST_CHECK_MS = 20;
 
 /**
- * States of a stream:
- * - `open`: reads and answers queries.
- * - `draining`: the same, but `retired` soon.
- * - `ended`: no more input; closed after delivery.
- * - `retired`: reads no more; sends FIN after the last answer.
- * - `finished`: FIN sent; waits for the client's.
- * - `closed`: by either side.
+ * `ended`: no more input, closed after delivery. `retired`: reads no more, sends FIN after the last
+ * answer. `finished`: FIN sent.
  */
 export type Phase = "open" | "draining" | "ended" | "retired" | "finished" | "closed";
 
-/** A stream's interface for its watch. */
+/** A stream, as seen by its watch. */
 export interface Watched {
   readonly id: number;
   readonly phase: Phase;
@@ -36,7 +31,7 @@ export interface Watched {
   measure(): boolean;
   stopReading(): void;
   update(): void;
-  /** Null if the client or the configuration ended it. */
+  /** Null: not a fault. */
   close(reason: CloseReason | null): void;
 }
 
@@ -58,7 +53,7 @@ export class StreamWatch {
     this.#stream = stream;
     this.#limits = limits;
     this.#engine = engine;
-    // Not restarted per query: it checks the last activity.
+    // Not restarted per query.
     this.#timer = engine.timers.create((nowMs) => this.#check(nowMs));
     this.#wakeAt(engine.nowMs + limits.readMs);
   }
@@ -77,7 +72,6 @@ export class StreamWatch {
       this.mayHaveBacklog && this.#engine.io.inKernel(this.#stream.id) > UNCOUNTED_BYTES;
   }
 
-  /** Whether to retire even a busy stream. */
   get overdue(): boolean {
     return this.#engine.nowMs >= this.#drainingMs + DRAIN.busyMs;
   }
@@ -100,7 +94,7 @@ export class StreamWatch {
     this.#wakeAt(this.#engine.nowMs + this.#limits.idleMs);
   }
 
-  /** Also closes ended and finished streams that have delivered everything. */
+  /** Also closes ended and finished streams. */
   watchRate(checkMs = this.#limits.writeMs): void {
     const { nowMs } = this.#engine;
     // Counting its memory may close it.

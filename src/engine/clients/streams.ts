@@ -21,11 +21,9 @@ type Client = StreamClient<ClientStream>;
 /**
  * Admission, scheduling and memory of clients' streams.
  *
- * A client is an IPv4 address or IPv6 /64. If it has as many connections as are free, its next one
- * closes the largest client's longest idle one: one client gets half of all, two a third each
- * (dynamic thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
- *
- * Round robin: `QUANTUM` each, `ROUND_QUANTUM` before datagrams.
+ * If a client (IPv4 address, IPv6 /64) has as many connections as are free, its next one closes
+ * the largest client's longest idle one: one gets half of all, two a third each (dynamic
+ * thresholds, Choudhury and Hahne, 1998). Bytes are shared alike.
  */
 export class ClientStreams implements StreamOwner {
   size = 0;
@@ -45,7 +43,7 @@ export class ClientStreams implements StreamOwner {
 
   #firstWaiting: ClientStream | null = null;
   #lastWaiting: ClientStream | null = null;
-  /** Queued since the last round, or at least `SURE_TURNS`. */
+  /** Since the last round, or at least `SURE_TURNS`. */
   #waitingCount = 0;
   #running = false;
   #roundLeft = 0;
@@ -91,7 +89,6 @@ export class ClientStreams implements StreamOwner {
     return stream;
   }
 
-  /** Waiting queries are answered. */
   retire(listeners: ReadonlySet<number>): void {
     for (const one of this.#list()) if (listeners.has(one.listener)) one.retire();
   }
@@ -121,7 +118,7 @@ export class ClientStreams implements StreamOwner {
       if (stream === last) break;
     }
     this.#running = false;
-    // The remaining streams fill the next round first.
+    // The rest comes first in the next round.
     this.#waitingCount = this.#firstWaiting === null ? 0 : SURE_TURNS;
   }
 
@@ -186,7 +183,7 @@ export class ClientStreams implements StreamOwner {
     const largest = this.#largest(client, "count");
     let victim = largest.first;
     while (victim !== null && victim.busy) victim = victim.next;
-    // Spare a busy one if both clients have about as many.
+    // Spare a busy one between about equal clients.
     if (victim === null && largest.count > client.count + 1) victim = largest.first;
     victim?.close("share");
     return victim !== null;
@@ -208,7 +205,7 @@ export class ClientStreams implements StreamOwner {
   }
 }
 
-/** Closes the largest streams, below the bound so that searches stay rare. */
+/** Closes the largest streams. Below the bound, so that searches stay rare. */
 function trim(client: Client, exceeds: () => boolean): void {
   const streams = client.list();
   for (const stream of streams) if (stream.countsKernel) stream.measure();

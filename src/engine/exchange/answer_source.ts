@@ -1,9 +1,8 @@
 import type { Exchange } from "./exchange.ts";
 
-/** Counter of the answers of a source. */
+/** Counter of a source. */
 export interface SourceCounter {
   readonly source: string;
-  /** In the shared array. */
   readonly index: number;
 }
 
@@ -13,14 +12,14 @@ export const STALE_SOURCE = "stale";
 export const OWN_SOURCE = "nodens";
 
 /**
- * Source of an answer: "stale", "cache", "upstream" (also for the failure to get an answer from
- * one), another plugin's name, or "nodens". Allocates nothing.
+ * "stale", "cache", "upstream" (also for its failure), another plugin's name, or "nodens".
+ * Allocates nothing.
  */
 export function answerSource({ stale, chain, answeredBy }: Exchange): string {
   return stale ? STALE_SOURCE : chain.sources[answeredBy + 1] ?? OWN_SOURCE;
 }
 
-/** Counters of answers by source; chains look theirs up when they are made. */
+/** Counters of answers by source. */
 export class AnswerCounters {
   readonly list: SourceCounter[] = [];
   readonly #counter: (name: string, labels: Record<string, string>) => number;

@@ -16,7 +16,7 @@ export const TCP = 1;
 /** Client buckets, by keyed hash of the address. */
 export const CLIENT_BUCKETS = 1024;
 
-/** Header, longest question, two client subnets, mark, slack for word reads. */
+/** Header, longest question, two client subnets, mark, slack. */
 const QUERY_SIZE = 336;
 
 /** Ask the next handler. */
@@ -30,9 +30,9 @@ export const DROP = 3;
 /** Result of a handler. */
 export type Verdict = typeof NEXT | typeof ANSWERED | typeof WAIT | typeof DROP;
 
-/** Reorders a client's copy of a response without allocating. */
+/** Reorders a response. Must not allocate. */
 export interface RecordOrder {
-  /** The copy is at `outOffset`; TTL offsets are in `exchange.response`. */
+  /** The copy is at `outOffset`. */
   arrange(exchange: Exchange, out: Memory, outOffset: number): void;
 }
 
@@ -44,14 +44,13 @@ export interface Chain {
   readonly recordOrder: RecordOrder | null;
   /** Of answers, by `answeredBy` + 1. */
   readonly sources: readonly string[];
-  /** In the shared array, by `answeredBy` + 1. */
+  /** By `answeredBy` + 1. */
   readonly answerCounters: Int32Array;
   pluginAt(position: number): string | undefined;
-  /** Asks handlers from `start` down. */
+  /** From `start` down. */
   descend(exchange: Exchange, start: number): Verdict;
-  /** Shows the response to handlers above `from`; true if one waits and will call `rise`. */
+  /** True if a handler above `from` waits and will call `rise`. */
   rise(exchange: Exchange, from: number): boolean;
-  /** Reports a client query's end; size 0 if unsent. */
   sent(exchange: Exchange, sizeBytes: number): void;
 }
 
@@ -72,8 +71,8 @@ export const NO_CHAIN: Chain = {
 };
 
 /**
- * A query being answered. One reused exchange, pointing into the receive buffer, serves immediate
- * answers. Handlers may keep only parked exchanges, which copy the question.
+ * A query being answered. A reused one, in the receive buffer, serves immediate answers; handlers
+ * may keep only parked ones.
  */
 export class Exchange extends Question {
   edns = false;
@@ -90,7 +89,6 @@ export class Exchange extends Question {
   /** Index among the listener's zones, or -1. */
   zone = -1;
   parked = false;
-  /** Monotonic. */
   receivedMs = 0;
   /** Bucket; -1 until computed. */
   client = -1;
@@ -104,28 +102,26 @@ export class Exchange extends Question {
   response: Response | null = null;
   /** Expired entry, served by `cache` (RFC 8767). */
   stale = false;
-  /** Label of the server that the response is from, or "". */
+  /** Label of the responding server, or "". */
   upstream = "";
   /** Queries to upstreams for this one. */
   asks = 0;
   hedged = false;
-  /** Extended DNS Error for the client (RFC 8914), or -1. */
+  /** For the client (RFC 8914), or -1. */
   extendedError = -1;
   payloadSize: number = EDNS_PAYLOAD;
   maxUdpSize: number = EDNS_PAYLOAD;
-  /** Null for no limit. */
   rate: ResponseRate | null = DEFAULT_RATE;
-  /** Server name for the client (RFC 5001). */
+  /** For the client (RFC 5001). */
   nsid: Uint8Array | null = null;
   error = "";
-  /** Queries that `error` failed: all, at the first that waited for an answer; at others 0. */
+  /** Queries that `error` failed: all at the first waiter, 0 at others. */
   errorQueries = 1;
   /** Null for any server. */
   only: object | null = null;
   intoLoops = false;
   /** Already cached, or irrelevant to the name. */
   uncacheable = false;
-  /** Flushes of the cache before this passed it. */
   generation = 0;
   /** Wire form; never changed in place. */
   upstreamOptions: Uint8Array = NO_OPTIONS;
@@ -143,7 +139,7 @@ export class Exchange extends Question {
     this.chain = chain;
   }
 
-  /** Starts a query. Its time is set before: a double that is passed on may be allocated. */
+  /** Its time is set before: a double passed on may be allocated. */
   begin(): void {
     this.response = null;
     this.stale = false;
@@ -176,9 +172,8 @@ export class Exchange extends Question {
   }
 
   /**
-   * Parks this as an internal query for another's question; its response rises to `top`.
-   *
-   * Copies only name, type, DO, CD and client subnet: the rest must not influence the cache.
+   * Parks this as an internal query; its response rises to `top`. Copies only name, type, DO, CD
+   * and client subnet: the rest must not influence the cache.
    */
   beginInternal(from: Exchange, top: number): void {
     Object.assign(this, from);
@@ -194,7 +189,7 @@ export class Exchange extends Question {
     this.nextWaiter = null;
   }
 
-  /** Parks this as a copy of an operator's query. */
+  /** Parks this as an operator's query. */
   beginAsked(from: Exchange): void {
     Object.assign(this, from);
     this.park();
@@ -211,7 +206,7 @@ export class Exchange extends Question {
     this.chain = NO_CHAIN;
   }
 
-  /** Only parked exchanges ask upstreams, so that `begin` need not reset this. */
+  /** Only parked exchanges ask upstreams: `begin` need not reset this. */
   #forgetUpstreams(): void {
     this.upstream = "";
     this.asks = 0;
@@ -220,7 +215,7 @@ export class Exchange extends Question {
   }
 
   /**
-   * Replaces the question for handlers below; the caller must `restoreQuestion` on the response.
+   * For handlers below; the caller must `restoreQuestion`.
    * @param name - in lower-case wire form
    * @param subnet - for upstreams (RFC 7871), empty for none; null: the client's
    */

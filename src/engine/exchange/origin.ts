@@ -12,12 +12,11 @@ import type { Memory } from "../memory.ts";
  *   asked    ──────── asked ─────────────────► (shown to the operator)
  * ```
  *
- * None is allocated per query: the engine has one for the slot, each exchange one for a kept
- * address; connections are origins.
+ * Never allocated per query: the engine has one for the slot, each exchange one for a kept address.
  */
 export type Origin = DatagramOrigin | StreamOrigin | AskedOrigin | { readonly kind: "internal" };
 
-/** A datagram in a receive slot, or with a kept return address. */
+/** In a receive slot, or with a kept return address. */
 export interface DatagramOrigin {
   readonly kind: "slot" | "kept";
   id: number;
@@ -31,23 +30,23 @@ export interface StreamOrigin {
   readonly family: 4 | 6;
   outstanding: number;
   readonly gone: boolean;
-  /** Sends a later response, prefixed with its length. */
+  /** Sends a later response. */
   answer(memory: Memory, offset: number, length: number): void;
   /** Resumes reading, or closes. */
   update(): void;
 }
 
-/** An operator, who asks as if from a client. Allocated for each. */
+/** An operator, as if a client. */
 export interface AskedOrigin {
   readonly kind: "asked";
   readonly streamed: boolean;
   readonly client: Address;
   readonly local: Address;
-  /** Gets the query when it has ended, and the message for the client; null if none is sent. */
+  /** Null: no message is sent. */
   ended(query: EndedQuery, message: Uint8Array<ArrayBuffer> | null): void;
 }
 
-/** What has become of a query. */
+/** Result of a query. */
 export interface EndedQuery {
   readonly answeredBy: number;
   readonly response: { readonly cached: boolean } | null;

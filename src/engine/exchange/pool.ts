@@ -2,14 +2,14 @@ import { CLIENT_BUCKETS, Exchange } from "./exchange.ts";
 import { Memory } from "../memory.ts";
 
 /**
- * Share of free exchanges per client. `n` greedy ones leave (2/3)^n free at first, 2 / (2 + n) in
- * the long run. Also limits accumulated answers (DNSBomb).
+ * Of free exchanges per client. `n` greedy ones leave 2 / (2 + n) in the long run. Also limits
+ * accumulated answers (DNSBomb).
  */
 const FREE_SHARE = 1 / 2;
 
 /**
- * Waiting exchanges. Alone, a client (bucket) gets at most a third (dynamic thresholds, Choudhury
- * and Hahne, 1998).
+ * Waiting exchanges. Alone, a client gets at most a third (dynamic thresholds, Choudhury and Hahne,
+ * 1998).
  */
 export class ExchangePool {
   used = 0;
@@ -34,7 +34,6 @@ export class ExchangePool {
     return this.#free.pop() ?? new Exchange(this.#nothing);
   }
 
-  /** False if too many wait. */
   admit(client: number): boolean {
     if (this.#counts[client]! >= FREE_SHARE * (this.#limit - this.used)) return false;
     this.used++;

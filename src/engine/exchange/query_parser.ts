@@ -26,9 +26,8 @@ const MAX_AUTHORITIES = 1;
 const MAX_ADDITIONALS = 2;
 
 /**
- * Reads the query at `exchange.offset`; hashes accepted questions. `qnameLength` is 0 if
- * unreadable.
- * @returns NOERROR if accepted, another rcode to answer at once, or `NO_QUERY`
+ * Reads and hashes the query at `exchange.offset`; `qnameLength` is 0 if unreadable.
+ * @returns NOERROR, another rcode to answer at once, or `NO_QUERY`
  */
 export function parseQuery(exchange: Exchange, key: HashKey): number {
   const { memory: { view }, offset, length } = exchange;
@@ -93,10 +92,7 @@ function readRecords(exchange: Exchange, start: number): boolean {
   return true;
 }
 
-/**
- * Finds the mark and a valid client subnet (RFC 7871 section 6). False unless the options fill the
- * data exactly (RFC 6891 section 6.1.2).
- */
+/** False unless the options fill the data exactly (RFC 6891 section 6.1.2). */
 function readOptions(exchange: Exchange, start: number, length: number): boolean {
   const { bytes, view } = exchange.memory;
   const end = start + length;

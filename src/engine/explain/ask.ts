@@ -7,7 +7,7 @@ import type { AskedStep, AskReply, ExplainRequest } from "./types.ts";
 /** Aliases and refreshes may go through the chain several times. */
 const MAX_STEPS = 100;
 
-/** Asks as a client would; `done` gets null if the query is refused or too many wait. */
+/** `done` gets null if the query is refused or too many wait. */
 export function askQuery(
   engine: Engine,
   request: ExplainRequest,
@@ -39,7 +39,6 @@ const DID: Readonly<Record<Verdict, AskedStep["did"]>> = {
   3: "dropped",
 };
 
-/** What the handlers did, and when. */
 class Trace {
   readonly #engine: Engine;
   readonly #startMs: number;
@@ -52,7 +51,7 @@ class Trace {
     this.#sinceStart = this.#stopwatch();
   }
 
-  /** Finer than the loop's clock within one of its turns. */
+  /** Finer than the loop's clock. */
   get ms(): number {
     const { nowMs } = this.#engine;
     return nowMs > this.#startMs ? nowMs - this.#startMs : (this.#sinceStart() ?? 0) / 1000;
@@ -64,7 +63,7 @@ class Trace {
     return steps;
   }
 
-  /** A chain with the same handlers, whose turns are noted; others never see it. */
+  /** Notes the handlers' turns; others never see it. */
   follow(chain: HandlerChain): HandlerChain {
     return chain.wrapped((handler) => this.#wrap(handler));
   }
@@ -104,7 +103,7 @@ class Trace {
     return verdict;
   }
 
-  /** Returns microseconds since the call. */
+  /** In microseconds. */
   #stopwatch(): () => number | null {
     const { io } = this.#engine;
     const startNs = io.nanoseconds?.();

@@ -11,7 +11,7 @@ import { listenerText } from "./listeners.ts";
 import { type AskedQuery, routeQuery } from "./query.ts";
 import type { ExplainedBlock, ExplainedStep, ExplainReply, ExplainRequest } from "./types.ts";
 
-/** OPT with all that may be in it, and a word, as words are copied whole. */
+/** OPT and a word, as words are copied whole. */
 const BEHIND_RECORDS = 1024;
 
 const UNANSWERED = {
@@ -19,7 +19,7 @@ const UNANSWERED = {
   reason: "no plugin of the server block answers it",
 };
 
-/** Tells what would become of a query, without effects. */
+/** Predicts a query's answer, without effects. */
 export function explainQuery(engine: Engine, request: ExplainRequest): ExplainReply {
   const { config } = engine.blocks;
   const texts = config.listeners.map((listener) => listenerText(listener));
@@ -88,7 +88,6 @@ function walk(
   return { steps, answered: ended || refresh };
 }
 
-/** Whether a handler changes every response, whoever gives it. */
 function actsOnAll({ recordOrder, responseFlags }: Handler): boolean {
   return recordOrder !== undefined ||
     (responseFlags !== undefined && (responseFlags.set | responseFlags.clear) !== 0);
@@ -100,7 +99,6 @@ function unexplained({ query }: Handler): Explanation {
     : { verdict: "passes", reason: "it does not say what it does" };
 }
 
-/** The message that a client would get. */
 function messageOf(exchange: Exchange): ArrayBuffer {
   const out = new Memory(exchange.response!.length + BEHIND_RECORDS);
   const length = compose(exchange, out, 0, MAX_MESSAGE_SIZE);

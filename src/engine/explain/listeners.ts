@@ -9,10 +9,7 @@ export function listenerText({ address, port }: ListenerConfig): string {
   return serverLabel(address, port).replace("dns://", "");
 }
 
-/**
- * Indices of the listeners that may be meant, best first: the one that is named, or those of the
- * client's family.
- */
+/** Possible listeners, best first: the named one, or those of the client's family. */
 export function candidates(
   { listeners }: Config,
   { listener: named, client }: ExplainRequest,
@@ -33,7 +30,7 @@ export function candidates(
   return [...open.filter(fits), ...open.filter((index) => !fits(index))];
 }
 
-/** Addresses of a query's two ends; the client's is this host's unless it is given. */
+/** A query's two ends; this host's by default. */
 export function endsOf(
   { address, port }: ListenerConfig,
   { client, listener }: ExplainRequest,

@@ -10,15 +10,14 @@ import { candidates, endsOf } from "./listeners.ts";
 import type { ExplainReply, ExplainRequest } from "./types.ts";
 
 type Refusal = NonNullable<ExplainReply["refusal"]>;
-/** Chain and zone that a listener has for a name. */
 type Route = NonNullable<ReturnType<Engine["blocks"]["route"]>>;
 
-/** Copies of words read beyond the message. */
+/** For words read beyond the message. */
 const SLACK = 8;
-/** Zones that are named. */
+/** In a message. */
 const MAX_ZONES = 10;
 
-/** An operator's query on its listener, and the chain that takes it. */
+/** A query on its listener. */
 export interface AskedQuery {
   readonly exchange: Exchange;
   readonly listener: number;
@@ -28,10 +27,7 @@ export interface AskedQuery {
   readonly refusal: Refusal | null;
 }
 
-/**
- * Reads a query and finds its block, as for a client's; on the first listener that has one. Null if
- * the listener does not exist.
- */
+/** Reads and routes a query on the first listener with a block; null without a listener. */
 export function routeQuery(
   engine: Engine,
   request: ExplainRequest,

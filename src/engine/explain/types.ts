@@ -1,64 +1,60 @@
 import type { ExplainedVerdict } from "../explanation.ts";
 
-/** A query that is to be explained, as plain data. */
+/** A query to explain. */
 export interface ExplainRequest {
-  /** As a client would send it. */
   readonly message: ArrayBuffer;
   readonly streamed: boolean;
-  /** IP address; null for this host's. */
+  /** IP address; null: this host's. */
   readonly client: string | null;
-  /** Null for the first that takes the query; `address` as in `ListenerConfig`. */
+  /** Null: the first that takes the query. */
   readonly listener: { readonly address: string; readonly port: number } | null;
 }
 
-/** What a data plane would do with a query. */
+/** A query's expected answer. */
 export interface ExplainReply {
-  /** `169.254.20.10:53`; null if there is no such listener. */
+  /** Null without such a listener. */
   readonly listener: string | null;
   readonly otherListeners: readonly string[];
   readonly client: string;
-  /** Null if no block takes the query. */
+  /** Null: none takes the query. */
   readonly block: ExplainedBlock | null;
-  /** Why no plugin is asked, or why all of them pass; null if one ends the way down. */
+  /** Null if a plugin ends the way down. */
   readonly refusal: { readonly rcode: string; readonly reason: string } | null;
   readonly steps: readonly ExplainedStep[];
 }
 
-/** The server block that takes a query. */
+/** The query's server block. */
 export interface ExplainedBlock {
   readonly zones: readonly string[];
-  /** `Corefile:3`. */
   readonly place: string;
   readonly zone: string;
   readonly reason: string;
 }
 
-/** What one plugin would do, in chain order. */
+/** A plugin's effect, in chain order. */
 export interface ExplainedStep {
   readonly plugin: string;
-  /** `Corefile:4`. */
   readonly place: string;
   readonly verdict: ExplainedVerdict | "not reached";
   readonly reason: string;
   readonly notes: readonly string[];
   readonly details: Readonly<Record<string, unknown>>;
-  /** Done beside an answer that is already given. */
+  /** Beside a given answer. */
   readonly refresh: boolean;
-  /** Message that it answers with; null if there is none yet. */
+  /** Null if there is none yet. */
   readonly answer: ArrayBuffer | null;
 }
 
-/** What has become of a query that was asked. */
+/** Result of a query. */
 export interface AskReply {
-  /** Null if none is sent. */
   readonly answer: ArrayBuffer | null;
-  /** From its start to its answer. */
+  /** To its answer. */
   readonly ms: number;
-  /** Plugin; null for nodens itself. */
+  /** Null for nodens itself. */
   readonly answeredBy: string | null;
   readonly cached: boolean;
   readonly stale: boolean;
-  /** Server whose reply it is, or "". */
+  /** Its server, or "". */
   readonly upstream: string;
   /** Queries to upstreams. */
   readonly asks: number;
@@ -71,10 +67,10 @@ export interface AskReply {
 export interface AskedStep {
   readonly plugin: string;
   readonly did: "passed" | "answered" | "waited" | "dropped" | "saw the answer";
-  /** Since the start of the query; as exact as the loop's clock. */
+  /** Since the query's start; as exact as the loop's clock. */
   readonly atMs: number;
-  /** That the plugin itself took; null without such a clock. */
+  /** Null without such a clock. */
   readonly tookUs: number | null;
-  /** A query of nodens' own for this one: a refresh, another name. */
+  /** A refresh, or another name. */
   readonly own: boolean;
 }

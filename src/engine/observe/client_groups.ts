@@ -4,30 +4,28 @@ import type { Exchange } from "../exchange/exchange.ts";
 import type { EngineServices } from "../handler.ts";
 import { ClientTable } from "./client_table.ts";
 
-/** Namespaces with their own counters, far above those of a node's pods. */
+/** Namespaces with own counters, far above a node's. */
 export const MAX_GROUPS = 256;
 
-/** No namespace of Kubernetes has parentheses. */
 const UNKNOWN = "(unknown)";
 const OTHER = "(other)";
 
 type Services = Pick<EngineServices, "clientAddress" | "counter" | "values">;
 
-/** Indices of a namespace's counters. */
 interface Group {
   readonly queries: number;
   readonly failures: number;
   readonly denials: number;
 }
 
-/** Names of clients, and counters by namespace. Counting allocates nothing. */
+/** Names of clients; counters by namespace. Counting allocates nothing. */
 export class ClientGroups {
   readonly #engine: Services;
   readonly #address = new Address();
   readonly #known = new Map<string, Group>();
   readonly #unknown: Group;
   #table: ClientTable;
-  /** By the table's number of a namespace. */
+  /** By the table's numbers. */
   #groups: readonly Group[] = [];
 
   constructor(engine: Services, buffer: ArrayBuffer) {
@@ -37,7 +35,7 @@ export class ClientGroups {
     this.#assignGroups();
   }
 
-  /** Replaces the table; returns the previous one's buffer. */
+  /** Returns the previous table's buffer. */
   replace(buffer: ArrayBuffer): ArrayBuffer {
     const before = this.#table.buffer;
     this.#table = new ClientTable(buffer);
@@ -45,7 +43,6 @@ export class ClientGroups {
     return before;
   }
 
-  /** Counts a client's query at its end; size 0 if it is not answered. */
   count(exchange: Exchange, sizeBytes: number): void {
     const entry = this.#find(exchange);
     const group = entry < 0 ? this.#unknown : this.#groups[this.#table.namespaceAt(entry)]!;
@@ -65,7 +62,7 @@ export class ClientGroups {
 
   #find(exchange: Exchange): number {
     const { origin } = exchange;
-    // Its number may already be another client's.
+    // Its number may be another client's now.
     if (origin.kind === "stream" && origin.gone) return -1;
     this.#engine.clientAddress(exchange, this.#address);
     return this.#table.find(this.#address);

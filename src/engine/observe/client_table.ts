@@ -1,5 +1,5 @@
 /**
- * Names of client addresses, in one buffer that the control plane builds and a data plane reads:
+ * Names of clients, in one buffer from the control plane:
  *
  * ```
  *  word 0    1       2       3       4            5               6      7
@@ -9,7 +9,7 @@
  *  | namespaces: offset of a text each | texts: length in 16 bits, octets |
  * ```
  *
- * Offsets are in octets from the start. Slots are at most a quarter full, so searches are short.
+ * Offsets are in octets. Slots are at most a quarter full, so searches are short.
  */
 import { type Address, parseAddress } from "../../dns/address.ts";
 import { HashKey, hashOctets } from "../question/keyed_hash.ts";
@@ -17,37 +17,37 @@ import { HashKey, hashOctets } from "../question/keyed_hash.ts";
 const HEADER_WORDS = 8;
 const ENTRY_WORDS = 6;
 const ADDRESS_BYTES = 16;
-/** Slots for each entry. */
+/** Slots per entry. */
 const SPARSE = 4;
-/** Linear probing at a quarter fills 20 slots in a row in one table of a thousand. */
+/** At a quarter, a table of a thousand has 20 slots in a row. */
 const MAX_PROBES = 64;
 
-/** Addresses with a name: 256 pods on each of 256 nodes. */
+/** 256 pods on each of 256 nodes. */
 export const MAX_CLIENT_NAMES = 65_536;
-/** Octets of all names and namespaces. */
+/** Of names and namespaces, in octets. */
 export const MAX_CLIENT_NAME_BYTES = 4 * 2 ** 20;
 /** A namespace (63), a slash and a pod (253). */
 export const MAX_CLIENT_NAME_LENGTH = 317;
 
-/** Name of a client, with a namespace before a slash. */
+/** A client's name, perhaps with a namespace and slash. */
 export interface ClientName {
   readonly address: string;
   readonly name: string;
 }
 
-/** What a client may be called: safe on terminals, in JSON and in labels. */
+/** Safe on terminals, in JSON and in labels. */
 export function isClientName(text: string): boolean {
   return text.length <= MAX_CLIENT_NAME_LENGTH && /^[!#-[\]-~]+$/.test(text);
 }
 
-/** Part of a name before the slash; no namespace of Kubernetes has parentheses. */
+/** Before the slash. Kubernetes namespaces have no parentheses. */
 export function namespaceOf(name: string): string {
   const slash = name.indexOf("/");
   if (slash > 0) return name.slice(0, slash);
   return name.startsWith("(") ? name : "(none)";
 }
 
-/** Sixteen octets of an address, IPv4 mapped; null if it is none. A scope is ignored. */
+/** Sixteen octets, IPv4 mapped; null if invalid. Ignores scopes. */
 export function mappedAddress(text: string): Uint8Array | null {
   const bytes = parseAddress(text.split("%", 1)[0]!);
   if (bytes === null || bytes.length === ADDRESS_BYTES) return bytes;
@@ -57,7 +57,7 @@ export function mappedAddress(text: string): Uint8Array | null {
   return mapped;
 }
 
-/** Builds a table. The first name of an address counts; entries beyond a bound are left out. */
+/** Builds a table. An address's first name counts; entries beyond a bound are left out. */
 export function buildClientTable(names: Iterable<ClientName>, key: HashKey): ArrayBuffer {
   const rows: { bytes: Uint8Array; namespace: number; name: string }[] = [];
   const known = new Set<string>();
@@ -124,7 +124,7 @@ function writeTable(
   return words.buffer;
 }
 
-/** Reads a table of `buildClientTable`. Searching allocates nothing. */
+/** A built table. Searching allocates nothing. */
 export class ClientTable {
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
@@ -151,7 +151,7 @@ export class ClientTable {
     return Array.from({ length: this.#words[4]! }, (_, i) => this.#text(this.#words[at + i]!));
   }
 
-  /** Number of the address's entry, or -1. */
+  /** Entry's number, or -1. */
   find({ family, bytes }: Address): number {
     const sought = this.#sought;
     if (family === 6) {
@@ -164,7 +164,6 @@ export class ClientTable {
     return this.#find();
   }
 
-  /** As `find`, for text. */
   findText(address: string): number {
     const bytes = mappedAddress(address);
     if (bytes === null) return -1;
@@ -172,7 +171,6 @@ export class ClientTable {
     return this.#find();
   }
 
-  /** Index in `namespaces` of an entry. */
   namespaceAt(entry: number): number {
     return this.#words[this.#entriesAt + ENTRY_WORDS * entry + 4]!;
   }

@@ -1,22 +1,19 @@
-/** Upper bound of the first bucket, in milliseconds: below it, the clock of the loop is coarse. */
+/** First bound in milliseconds: below, the loop's clock is coarse. */
 const FIRST_MS = 0.05;
 /** Steps of 19 %. */
 const PER_OCTAVE = 4;
 
-/** Buckets of waiting times, to eleven seconds. */
+/** Up to eleven seconds. */
 export const LATENCY_BUCKETS = 72;
 
-/** Bucket of a time. */
+/** A time's bucket. */
 export function latencyBucket(ms: number): number {
   if (ms <= FIRST_MS) return 0;
   const bucket = Math.ceil(PER_OCTAVE * Math.log2(ms / FIRST_MS));
   return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
 }
 
-/**
- * Quantile in milliseconds; null without times.
- * @param immediate - further times, of 0
- */
+/** In milliseconds, null without times. `immediate`: further times, of 0. */
 export function latencyQuantile(
   counts: readonly number[],
   immediate: number,

@@ -14,27 +14,26 @@ import { Sighting, UNANSWERED } from "./sighting.ts";
 import { Tallies } from "./tallies.ts";
 import { Watchers } from "./watchers.ts";
 
-/** Shorter waits are not listed. */
 const SLOW_MS = 1;
 
 /**
- * Observes the clients' queries when they have ended: the most frequent names, clients, zones and
- * failures, the longest waits, and what somebody watches. Takes no memory before the first query.
+ * Observes clients' ended queries: the most frequent names, clients, zones and failures, longest
+ * waits, and watches. Takes no memory before the first query.
  */
 export class Observer {
   readonly #engine: EngineServices;
   readonly #sources: readonly SourceCounter[];
   readonly #key: HashKey;
   readonly #sampler: Sampler;
-  /** Failures are counted apart: they are rare, or else as many as queries. */
+  /** Apart: failures are rare, or else as many as queries. */
   readonly #failures: Sampler;
   readonly #waits: Sampler;
   readonly #watchers: Watchers;
   readonly #sighting = new Sighting();
   #memory: ObserverMemory | null = null;
-  /** When the samplers adapt next, or the minute ends. -Infinity at rest: at the next query. */
+  /** Next adaptation or end of the minute; -Infinity at rest. */
   #tickMs = -Infinity;
-  /** So that a hit need not look at the time. */
+  /** Hits need not look at the time. */
   readonly #timer: Timer;
   #adaptedMs = 0;
 
@@ -50,12 +49,12 @@ export class Observer {
     this.#timer = engine.timers.create(() => this.#tick());
   }
 
-  /** Octets of the tables, without those of watchers. */
+  /** Octets of the tables. */
   get sizeBytes(): number {
     return this.#memory?.periods.sizeBytes ?? 0;
   }
 
-  /** Sees a client's query that has ended; size 0 if unsent. Allocates nothing. */
+  /** Size 0 if unsent. Allocates nothing. */
   ended(exchange: Exchange, sizeBytes: number): void {
     const sampler = this.#sampler;
     // Most hits end here.
@@ -133,7 +132,7 @@ export class Observer {
     return { ...tallies.read(), seconds, sampledEvery: this.#sampler.every };
   }
 
-  /** About once a second, until one passes without queries: then the next one is chosen. */
+  /** About once a second, until one passes without queries. */
   #tick(): void {
     const { nowMs, timers } = this.#engine;
     const { periods, tallies } = this.#memory ??= this.#begin(nowMs);

@@ -5,14 +5,12 @@ import { ADDRESS_SIZE, NAME_SIZE } from "./sighting.ts";
 import { Sketch } from "./sketch.ts";
 import { SlowList } from "./slow_list.ts";
 
-/** Of the last failures' reasons. */
 const MAX_REASON = 200;
 
-/** The most frequent of a period. */
+/** A period's most frequent. */
 export class Period {
-  /** Tag: the type. */
   readonly names = new Sketch(NAME_SIZE);
-  /** Tag: the family. */
+  /** Tag: family. */
   readonly clients = new Sketch(ADDRESS_SIZE);
   readonly zones = new Sketch(NAME_SIZE);
   /** Tag: `failureTag`; note: the reason. */
@@ -40,7 +38,6 @@ export class Period {
     this.slow.clear();
   }
 
-  /** Entries of a list. */
   counts(list: Exclude<ListName, "slow">): ListCount[] {
     const sketch = this[list];
     return Array.from({ length: sketch.size }, (_, i) => {
@@ -58,7 +55,7 @@ export class Period {
   }
 }
 
-/** Tag of a failure; an rcode has at most twelve bits, or is -1. */
+/** An rcode has at most twelve bits, or is -1. */
 export function failureTag(qtype: number, rcode: number): number {
   return (qtype << 16) | (rcode & 0xffff);
 }

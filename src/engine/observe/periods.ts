@@ -2,7 +2,7 @@ import type { ListName, ListReply, ListSpan } from "./requests.ts";
 import { Period } from "./period.ts";
 
 const MINUTE_MS = 60_000;
-/** An hour is made of whole minutes in blocks, so that it may move. */
+/** An hour moves by blocks of whole minutes. */
 const BLOCK_MS = 20 * MINUTE_MS;
 const BLOCKS = 3;
 
@@ -35,12 +35,11 @@ export class Periods {
       .reduce((sum, period) => sum + period.sizeBytes, 0);
   }
 
-  /** End of the current minute. */
   get endMs(): number {
     return (this.#minute + 1) * MINUTE_MS;
   }
 
-  /** Closes the current minute if it has passed; about a tenth of a millisecond. */
+  /** Closes a past minute, in about 0.1 ms. */
   advance(nowMs: number): void {
     const minute = Math.floor(nowMs / MINUTE_MS);
     if (minute === this.#minute) return;
@@ -51,7 +50,6 @@ export class Periods {
     this.current = spare;
     this.#advanceBlocks(Math.floor(this.#minute * MINUTE_MS / BLOCK_MS));
     this.#blocks.at(-1)!.merge(ended);
-    // Nothing was counted in the minutes between.
     if (minute > this.#minute + 1) ended.clear();
     this.#advanceBlocks(Math.floor(minute * MINUTE_MS / BLOCK_MS));
     this.#minute = minute;
@@ -80,7 +78,7 @@ export class Periods {
     return Math.max(startMs, this.#sinceMs);
   }
 
-  /** Time that a span covers; a second at least, for rates. */
+  /** A second at least, for rates. */
   seconds(span: ListSpan, nowMs: number): number {
     return Math.max(1, (nowMs - this.#startMs(span)) / 1000);
   }

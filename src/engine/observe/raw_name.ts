@@ -1,6 +1,6 @@
 import { formatName } from "../../dns/name.ts";
 
-/** A wire-form name, a character for each octet: the data plane has no time to format names. */
+/** A wire-form name, a character per octet: data planes must not format. */
 export function rawName(bytes: Uint8Array, at = 0): string {
   let end = at;
   while (bytes[end] !== 0) end += bytes[end]! + 1;

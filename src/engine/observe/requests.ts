@@ -4,94 +4,88 @@ export type ListName = "names" | "clients" | "zones" | "failures" | "slow";
 /** Time that a list covers. */
 export type ListSpan = "minute" | "hour";
 
-/** Watchers at a time in a data plane. */
+/** Per data plane. */
 export const MAX_WATCHERS = 4;
-/** A watcher whose lines nobody collects ends after this time. */
+/** A watch ends if its lines are not collected. */
 export const WATCH_MS = 3000;
 
-/** Which queries a watcher wants; all conditions must hold. */
+/** All conditions must hold. */
 export interface WatchFilter {
   /** Null: any. */
   client: { address: readonly number[]; prefix: number } | null;
-  /** In presentation format; null: any. */
+  /** Presentation format; null: any. */
   zone: string | null;
-  /** -1: not answered. Empty: any. */
+  /** -1: unanswered. Empty: any. */
   rcodes: readonly number[];
-  /** At least so long. */
+  /** Minimum. */
   slowMs: number;
-  /** One of so many of those that match. */
+  /** One of so many. */
   sample: number;
 }
 
-/** Request of the control plane; answered with null by a data plane that does not observe. */
+/** A data plane that does not observe answers null. */
 export type ObserveRequest =
-  /** Answer: `TallyReply`. */
   | { type: "tallies" }
-  /** Answer: `ListReply`. */
   | { type: "list"; list: ListName; span: ListSpan }
-  /** Begins, continues and collects. Answer: `WatchReply`. */
+  /** Begins, continues and collects. */
   | { type: "watch"; id: string; filter: WatchFilter }
   | { type: "unwatch"; id: string };
 
-/** Counts since the start of the data plane. */
+/** Since the data plane's start. */
 export interface Tally {
   /** By `RCODE_TALLIES`. */
   rcodes: number[];
-  /** Answers without a wait. */
+  /** Without a wait. */
   immediate: number;
-  /** Others, by `latencyBucket`. */
   waited: number[];
   /** Answers by source. */
   sources: Record<string, number>;
 }
 
-/** Counts now, and when the last whole minute began. */
+/** Counts now, and at the last whole minute's start. */
 export interface TallyReply {
   now: Tally;
   before: Tally;
-  /** Time between the two. */
   seconds: number;
   sampledEvery: number;
 }
 
-/** Entries of a list, which may occur several times. */
+/** Entries may repeat. */
 export interface ListReply {
-  /** Time that is covered. */
+  /** Covered time. */
   seconds: number;
   counts: ListCount[];
-  /** Of the list `slow`. */
   slow: SightingLine[];
 }
 
-/** An entry of a list; fields that are of no use to the list are empty. */
+/** Fields of no use to the list are empty. */
 export interface ListCount {
   /** A `rawName`, or an address. */
   text: string;
   qtype: number;
-  /** -1: not answered. */
+  /** -1: unanswered. */
   rcode: number;
   count: number;
-  /** Part of the count that may be others'. */
+  /** Part that may be others'. */
   error: number;
-  /** Why the last one failed. */
+  /** Of the last failure. */
   reason: string;
 }
 
-/** A query that has ended. */
+/** An ended query. */
 export interface SightingLine {
-  /** Milliseconds since 1970. */
+  /** Since 1970. */
   timeMs: number;
   client: string;
   transport: "udp" | "tcp";
-  /** A `rawName`. */
   name: string;
   qtype: number;
-  /** -1: not answered. */
+  /** -1: unanswered. */
   rcode: number;
   answers: number;
-  /** First address among the answers, or "". */
+  /** First in the answer, or "". */
   address: string;
-  /** Of the first answer, or -1. */
+  /** First record's, or -1. */
   ttl: number;
   source: string;
   upstream: string;
@@ -99,15 +93,15 @@ export interface SightingLine {
   reason: string;
 }
 
-/** Lines of a watcher, oldest first. */
+/** Oldest lines first. */
 export interface WatchReply {
   lines: SightingLine[];
-  /** Lines lost since the last collection, because nobody collected in time. */
+  /** Since the last collection. */
   lost: number;
-  /** There are more lines. */
+  /** Lines are left. */
   more: boolean;
-  /** The watch has begun with this request. */
+  /** By this request. */
   begun: boolean;
-  /** Too many watch already. */
+  /** Too many watchers. */
   refused: boolean;
 }

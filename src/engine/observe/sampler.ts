@@ -1,59 +1,56 @@
-/** Samples a second: at 0.6 µs each, less than 0.1 % of a core. */
+/** At 0.6 µs each, less than 0.1 % of a core. */
 export const SAMPLES_PER_SECOND = 1000;
 
-/** Enough for a billion queries a second; keeps gaps small integers. */
+/** For a billion queries a second; keeps gaps small integers. */
 const MAX_WEIGHT = 2 ** 20;
 
 /**
- * Chooses about a thousand queries a second. Gaps are random, because clients repeat themselves and
- * each fifth query may always be the same one.
+ * Chooses about a thousand queries a second, with random gaps: each fifth query may always be the
+ * same.
  */
 export class Sampler {
   #weight = 1;
-  /** Queries until the next one is chosen, and how many there were when that began. */
+  /** Queries until the next choice, and at the gap's start. */
   #left = 1;
   #gap = 1;
-  /** Queries before this gap, and when the weight was last adapted. */
+  /** Queries before this gap, and at the last adaptation. */
   #before = 0;
   #adaptedAt = 0;
   #taken = 0;
-  /** A signed 32-bit number, for which a field might allocate. */
+  /** Signed 32 bits; a field might allocate. */
   readonly #random = new Int32Array(1);
 
-  /** @param seed - a random 32-bit number */
+  /** @param seed - random, 32 bits */
   constructor(seed: number) {
     this.#random[0] = seed | 1;
   }
 
-  /** One query of so many is chosen. */
+  /** One of so many is chosen. */
   get every(): number {
     return this.#weight;
   }
 
-  /** All queries until now. */
+  /** Queries so far. */
   get count(): number {
     return this.#before + this.#gap - this.#left;
   }
 
-  /** Whether there was no query since the weight was last adapted. */
+  /** No query since the last adaptation. */
   get isIdle(): boolean {
     return this.count === this.#adaptedAt;
   }
 
-  /** Whether the next query is not chosen. */
+  /** The next query is not chosen. */
   get passes(): boolean {
     return this.#left > 1;
   }
 
-  /** Counts a query that is not chosen, if `passes`. */
+  /** Counts a query if `passes`. */
   pass(): void {
     this.#left--;
   }
 
-  /**
-   * Number of queries that this one stands for; 0: it is not chosen. Takes no time as an argument: a
-   * double that is passed on may be allocated.
-   */
+  /** Queries that this one stands for, or 0. Without a time: passing a double may allocate. */
   take(): number {
     if (--this.#left > 0) return 0;
     const weight = this.#weight;
@@ -66,7 +63,7 @@ export class Sampler {
     return weight;
   }
 
-  /** Adapts to the queries since the last call, a second ago or longer. */
+  /** To the last `seconds`, at least one. */
   adapt(seconds: number): void {
     const { count } = this;
     const perSecond = (count - this.#adaptedAt) / seconds;
@@ -82,7 +79,7 @@ export class Sampler {
     this.#gap = this.#left = gap;
   }
 
-  /** From 1 to twice the weight less one, so that the mean is the weight. */
+  /** 1 to twice the weight less one: the mean is the weight. */
   #drawGap(): number {
     const weight = this.#weight;
     if (weight === 1) return 1;

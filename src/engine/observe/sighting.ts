@@ -10,21 +10,20 @@ import type { Response } from "../response/response.ts";
 export const NAME_SIZE = 256;
 /** Octets for an address. */
 export const ADDRESS_SIZE = 16;
-/** Rcode of a query without an answer. */
+/** Rcode of unanswered queries. */
 export const UNANSWERED = -1;
 
-/** Records looked through for an address. */
+/** Searched for an address. */
 const MAX_RECORDS = 16;
-/** From a record's TTL. */
 const TYPE_AT = -4;
 const DATA_SIZE_AT = 4;
 const DATA_AT = 6;
 
-/** Facts about a query that has ended; one reused object. Reading allocates nothing. */
+/** An ended query; reused. Reading allocates nothing. */
 export class Sighting {
   /** Lower-cased wire form. */
   readonly name: Uint8Array = new Uint8Array(NAME_SIZE);
-  /** 0: the question was not readable. */
+  /** 0: unreadable. */
   nameLength = 0;
   qtype = 0;
   rcode = UNANSWERED;
@@ -53,7 +52,7 @@ export class Sighting {
     this.reason = exchange.error;
   }
 
-  /** Where the last four labels behind the first one begin. */
+  /** Start of the last four labels behind the first. */
   get zoneAt(): number {
     const { name } = this;
     if (this.nameLength <= 1) return 0;
@@ -66,10 +65,10 @@ export class Sighting {
   }
 }
 
-/** Deep enough for `my-namespace.svc.cluster.local`. */
+/** For `my-namespace.svc.cluster.local`. */
 const ZONE_LABELS = 4;
 
-/** Offset of the data of the first address among the answers, or -1. */
+/** Offset of the first answered address, or -1. */
 export function findAddress(response: Response): number {
   const { view } = response.memory;
   const count = Math.min(response.answerCount, response.ttlCount, MAX_RECORDS);
@@ -84,7 +83,7 @@ export function findAddress(response: Response): number {
   return -1;
 }
 
-/** TTL of the first answer as the client sees it, or -1. */
+/** First answer's, as the client sees it, or -1. */
 export function firstTtl(response: Response): number {
   if (response.answerCount === 0 || response.ttlCount === 0) return -1;
   if (response.ttlSeconds >= 0) return response.ttlSeconds;

@@ -5,7 +5,6 @@ import { rawName } from "./raw_name.ts";
 import type { SightingLine } from "./requests.ts";
 import { ADDRESS_SIZE, findAddress, firstTtl, NAME_SIZE, type Sighting } from "./sighting.ts";
 
-/** Doubles of a row. */
 const NUMBERS = 8;
 const TIME = 0;
 const WAITED = 1;
@@ -15,10 +14,10 @@ const ANSWERS = 4;
 const TTL = 5;
 const TRANSPORT = 6;
 const ROW_SIZE = 8 * NUMBERS + NAME_SIZE + 2 * ADDRESS_SIZE + 2;
-/** Octets of the texts of a line that are passed on. */
+/** Octets. */
 const MAX_REASON = 200;
 
-/** Rows with the facts of queries, in fixed memory. Only reading a row allocates. */
+/** Facts of queries, in fixed memory. Only reading a row allocates. */
 export class SightingTable {
   readonly size: number;
   readonly sizeBytes: number;
@@ -26,14 +25,13 @@ export class SightingTable {
   readonly #names: Uint8Array;
   readonly #clients: Uint8Array;
   readonly #addresses: Uint8Array;
-  /** Octets of the client's address, then of the answer's. */
+  /** Of the client's address, then the answer's. */
   readonly #lengths: Uint8Array;
   readonly #sources: string[];
   readonly #upstreams: string[];
   readonly #reasons: string[];
   readonly #address = new Address();
 
-  /** @param size - number of rows */
   constructor(size: number) {
     const memory = new Memory(size * ROW_SIZE);
     const { buffer } = memory.bytes;
@@ -112,18 +110,16 @@ export class SightingTable {
     return this.#numbers[row * NUMBERS + WAITED]!;
   }
 
-  /** Whether a row has this question. */
   asks(row: number, name: Uint8Array, nameLength: number, qtype: number): boolean {
     if (this.#numbers[row * NUMBERS + QTYPE] !== qtype) return false;
     const names = this.#names;
     const at = row * NAME_SIZE;
     if (nameLength === 0) return names[at] === 0;
-    // Equal up to the root of one: no name continues another.
+    // Equal up to the root: no name continues another.
     for (let i = 0; i < nameLength; i++) if (names[at + i] !== name[i]) return false;
     return true;
   }
 
-  /** Whether two rows of two tables have the same question. */
   asksLike(row: number, other: SightingTable, otherRow: number): boolean {
     if (
       this.#numbers[row * NUMBERS + QTYPE] !== other.#numbers[otherRow * NUMBERS + QTYPE]

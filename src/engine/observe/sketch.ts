@@ -1,18 +1,15 @@
 import { Memory } from "../memory.ts";
 
-/** Entries of a sketch: what has more than 1/128 of the queries is in it for certain. */
+/** Keys of more than 1/128 of the queries are certain. */
 export const SKETCH_ENTRIES = 128;
-/** Lists of entries by hash. */
 const BUCKETS = 256;
 /** Indices are octets. */
 const END = 0xff;
 
 /**
- * The most frequent keys of a stream in fixed memory (SpaceSaving: Metwally, Agrawal and El Abbadi,
- * 2005). A new key replaces the rarest one and inherits its count as a possible error.
- *
- * Chosen keys cannot make that slow: their hashes must be keyed, and at worst all entries are
- * scanned.
+ * Most frequent keys in fixed memory (SpaceSaving: Metwally, Agrawal and El Abbadi, 2005). A new
+ * key replaces the rarest and inherits its count as a possible error. Hashes must be keyed; at
+ * worst all entries are scanned.
  */
 export class Sketch {
   readonly memory: Memory;
@@ -23,17 +20,16 @@ export class Sketch {
   readonly #tags: Int32Array;
   readonly #keys: Uint8Array;
   readonly #lengths: Uint8Array;
-  /** First entry of each bucket, or `END`, and the one after each entry. */
+  /** Each bucket's first entry, or `END`, and the next of each entry. */
   readonly #first: Uint8Array;
   readonly #next: Uint8Array;
-  /** No entry has a lower count; where the search for one with this count goes on. */
+  /** Lowest count, and its search position. */
   #least = 0;
   #cursor = 0;
-  /** The last note of each entry; null if it has none. */
+  /** Last note of each entry, or null. */
   readonly #notes: string[] | null;
   #size = 0;
 
-  /** @param keySize - octets of the longest key, at most 256 */
   constructor(keySize: number, notes = false) {
     const n = SKETCH_ENTRIES;
     this.memory = new Memory(n * (8 + 8 + 4 + 4 + 1 + 1 + keySize) + BUCKETS);
@@ -58,7 +54,7 @@ export class Sketch {
     return this.memory.bytes.length;
   }
 
-  /** Counts a key `weight` times. Keys with different tags differ. Allocates nothing. */
+  /** Keys with different tags differ. Allocates nothing. */
   add(
     key: Uint8Array,
     at: number,
@@ -72,7 +68,7 @@ export class Sketch {
     if (this.#notes !== null) this.#notes[index] = note;
   }
 
-  /** Adds the counts of another sketch with keys of the same size. */
+  /** Adds a sketch with keys of the same size. */
   merge(from: Sketch): void {
     for (let i = 0; i < from.#size; i++) {
       const count = from.#counts[i]!;
@@ -107,7 +103,7 @@ export class Sketch {
     return this.#notes?.[index] ?? "";
   }
 
-  /** Copies the key of an entry to the start of `target`; returns its length. */
+  /** Copies an entry's key; returns its length. */
   key(index: number, target: Uint8Array): number {
     const length = this.#lengths[index]!;
     const at = index * this.#keySize;
@@ -168,7 +164,7 @@ export class Sketch {
     next[at] = next[index]!;
   }
 
-  /** Mostly a few steps: counts only grow, and many entries have the lowest. */
+  /** A few steps: counts only grow, and many entries have the lowest. */
   #rarest(): number {
     const counts = this.#counts;
     for (let steps = 0; steps < SKETCH_ENTRIES; steps++) {

@@ -6,7 +6,7 @@ import { SightingTable } from "./sighting_table.ts";
 /** More than a screen shows. */
 export const SLOW_ENTRIES = 32;
 
-/** The questions that waited longest, each once. */
+/** Longest waits, a question once. */
 export class SlowList {
   readonly #table = new SightingTable(SLOW_ENTRIES);
   #size = 0;
@@ -45,7 +45,6 @@ export class SlowList {
     return Array.from({ length: this.#size }, (_, row) => this.#table.line(row));
   }
 
-  /** Shorter waits are not listed. */
   get leastMs(): number {
     return this.#size < SLOW_ENTRIES ? 0 : this.#table.waitedMs(this.#shortest());
   }

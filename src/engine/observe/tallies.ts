@@ -3,7 +3,7 @@ import { LATENCY_BUCKETS } from "./latency.ts";
 import type { Tally } from "./requests.ts";
 import { UNANSWERED } from "./sighting.ts";
 
-/** Rcodes with a count of their own, then all others, then none at all. */
+/** The last ones: all others, and none. */
 export const RCODE_TALLIES: readonly string[] = [
   ...["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"],
   ...["other", "none"],
@@ -16,12 +16,12 @@ const NXDOMAIN = 3;
 const IMMEDIATE = RCODE_TALLIES.length;
 const WAITED = IMMEDIATE + 1;
 const SOURCES = WAITED + LATENCY_BUCKETS;
-/** The plugins of a configuration are fewer. */
+/** More than plugins. */
 const MAX_SOURCES = 64;
 
 /**
- * Counts of queries that have ended, and what they were when the last minutes began. Immediate
- * answers with NOERROR, nearly all, are not counted here: they are the rest of all queries.
+ * Counts of ended queries, now and at the last minutes' starts. Immediate NOERROR, nearly all, is
+ * the rest of all queries.
  */
 export class Tallies {
   readonly #now = new Float64Array(SOURCES + MAX_SOURCES);
@@ -31,10 +31,7 @@ export class Tallies {
   readonly #sources: readonly SourceCounter[];
   readonly #all: { readonly count: number };
 
-  /**
-   * @param sources - may grow
-   * @param all - of all queries
-   */
+  /** `sources` may grow; `all` counts all queries. */
   constructor(
     values: Float64Array,
     sources: readonly SourceCounter[],
@@ -48,7 +45,7 @@ export class Tallies {
     this.#last.set(this.#now);
   }
 
-  /** Returns whether the query failed. Allocates nothing. */
+  /** Returns whether it failed. Allocates nothing. */
   count(rcode: number): boolean {
     if (rcode === NOERROR) return false;
     const tally = rcode === UNANSWERED ? NONE : rcode < OTHER ? rcode : OTHER;
@@ -60,7 +57,7 @@ export class Tallies {
     this.#now[WAITED + bucket]!++;
   }
 
-  /** Starts a minute. @param gap - minutes without a query came before it */
+  /** @param gap - idle minutes came before */
   advance(gap: boolean): void {
     this.#complete();
     [this.#last, this.#minute] = [this.#minute, this.#last];

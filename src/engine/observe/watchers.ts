@@ -13,12 +13,11 @@ import {
 import type { Sighting } from "./sighting.ts";
 import { SightingTable } from "./sighting_table.ts";
 
-/** Lines between two collections: a watcher reads at most 2,560 a second. */
+/** Between collections: 2,560 a second. */
 export const RING_LINES = 256;
-/** Lines of an answer: well below a millisecond. */
+/** Well below a millisecond. */
 const LINES_PER_REPLY = 128;
 
-/** A filter with its ring of lines. */
 class Watcher {
   collectedMs: number;
   readonly #filter: WatchFilter;
@@ -98,7 +97,7 @@ export class Watchers {
     for (const watcher of this.#byId.values()) watcher.see(exchange, sighting, response, timeMs);
   }
 
-  /** Begins a watch unless there is one, and takes its lines. */
+  /** Begins or continues a watch; takes its lines. */
   collect(id: string, filter: WatchFilter): WatchReply {
     const { nowMs, timers } = this.#engine;
     let watcher = this.#byId.get(id);

@@ -14,18 +14,18 @@ import type { PollTarget } from "./poller.ts";
 const BATCH = 64;
 /** Longer queries get FORMERR. */
 const QUERY_SIZE = 2048;
-/** Includes slack for word copies. */
+/** With slack for word copies. */
 const RESPONSE_SIZE = 4096 + 16;
-/** Full batches per socket before other sockets. */
+/** Full batches, before other sockets. */
 const ROUNDS = 8;
-/** More than a socket's buffer holds. */
+/** Above a socket's buffer. */
 const DRAIN_ROUNDS = 64;
-/** Sizes of `struct sockaddr_in` and `struct sockaddr_in6`. */
+/** `struct sockaddr_in` and `sockaddr_in6`. */
 const NAME_LENGTH = { 4: 16, 6: 28 } as const;
-/** Size of `struct cmsghdr`, before the addresses. */
+/** `struct cmsghdr`, before the addresses. */
 const PKTINFO = 16;
 
-/** Receives and answers client datagrams in batches. */
+/** Clients' datagrams, in batches. */
 export class ClientDatagrams {
   readonly #libc: Libc;
   readonly #engine: () => Traffic;
@@ -34,7 +34,7 @@ export class ClientDatagrams {
   #outCount = 0;
   #outFd = -1;
   #socket: BoundSocket | null = null;
-  /** Data of waiting queries. */
+  /** Waiting queries'. */
   readonly #kept = {
     names: new Memory(64 * SOCKADDR_SIZE),
     controls: new Memory(64 * CONTROL_SIZE),
@@ -118,7 +118,7 @@ export class ClientDatagrams {
     const socket = this.#socketOf(of, reference);
     readLocalAddress(this.#libc, socket.fd, target);
     if (!socket.wildcard) return;
-    // The interface is first in `in_pktinfo`, the address in `in6_pktinfo`.
+    // `in_pktinfo` begins with the interface.
     const isIPv4 = socket.family === 4;
     const from = reference * CONTROL_SIZE + PKTINFO + (isIPv4 ? 4 : 0);
     target.bytes.set(controls.bytes.subarray(from, from + (isIPv4 ? 4 : 16)));
@@ -154,7 +154,7 @@ export class ClientDatagrams {
           incoming.reset(slot);
         }
       } finally {
-        // After an exception: a shorter name would be read as a whole one.
+        // A shorter name would be read as a whole one.
         for (; slot < count; slot++) incoming.reset(slot);
       }
       this.flush();

@@ -13,7 +13,7 @@ import { Poller } from "./poller.ts";
 import { Streams } from "./streams.ts";
 import { UpstreamSockets } from "./upstream_sockets.ts";
 
-/** Until a disconnected UDP socket is silent; lost nothing at 60,000 q/s. */
+/** Until a disconnected socket is silent; lost nothing at 60,000 q/s. */
 const SILENT_AFTER_MS = 20;
 
 /** Discard service (RFC 863): never sends. */
@@ -22,13 +22,13 @@ const DISCARD_PORT = 9;
 interface LinuxDriverOptions extends DriverOptions {
   libc: Libc;
   mark: number;
-  /** eventfd of the control plane. */
+  /** Control plane's eventfd. */
   wakeFd: number;
-  /** eventfd of the TLS thread. */
+  /** TLS thread's eventfd. */
   laneFd: number;
 }
 
-/** The data plane's loop on Linux. `run` blocks until the control plane stops it. */
+/** The loop on Linux. `run` blocks until the control plane stops it. */
 export class LinuxDriver extends Driver {
   protected readonly streams: Streams;
   protected readonly sockets: UpstreamSockets;
@@ -36,12 +36,12 @@ export class LinuxDriver extends Driver {
   readonly #poller: Poller;
   readonly #datagrams: ClientDatagrams;
   readonly #wakeBuffer = new Uint8Array(8);
-  /** `struct timespec`: 64-bit seconds and nanoseconds. */
+  /** `struct timespec`. */
   readonly #time = new Uint32Array(4);
   readonly #timeBytes = new Uint8Array(this.#time.buffer);
   readonly #served = new Map<number, BoundSocket>();
   #datagramSockets: BoundSocket[] = [];
-  /** No longer receive, but are still read for a moment. */
+  /** Still read for a moment. */
   #turnedAway: BoundSocket[] = [];
   #woken = false;
 
@@ -108,7 +108,7 @@ export class LinuxDriver extends Driver {
     return this.#turnedAway.length === 0 && super.drained;
   }
 
-  /** Handles received data and stops polling; still sends answers. */
+  /** Stops receiving; still sends. */
   #leave(socket: BoundSocket): void {
     if (!this.#served.delete(socket.fd)) return;
     if (socket.kind === "udp") {
@@ -118,7 +118,7 @@ export class LinuxDriver extends Driver {
     this.#poller.remove(socket.fd);
   }
 
-  /** Number of messages announced at `wakeFd`. */
+  /** Messages announced at `wakeFd`. */
   run(): number {
     const { onPanic, afterLoop } = this.#options;
     const { engine } = this;
@@ -157,13 +157,13 @@ export class LinuxDriver extends Driver {
     }
   }
 
-  /** First: clients can cause thousands of other events. */
+  /** First: clients can cause thousands of events. */
   #answerDatagrams(): void {
     const sockets = this.#datagramSockets;
     for (let i = 0; i < sockets.length; i++) this.#datagrams.receive(sockets[i]!, EPOLL.IN);
   }
 
-  /** Leaves the sockets of `serve` open. */
+  /** Not the sockets of `serve`. */
   end(): void {
     this.streams.close();
     this.sockets.close();
@@ -218,12 +218,12 @@ export class LinuxDriver extends Driver {
   }
 }
 
-/** Inherited sockets keep queries for the next process. */
+/** Inherited sockets keep queries. */
 function mayTurnAway({ kind, inherited }: BoundSocket): boolean {
   return kind === "udp" && inherited === undefined;
 }
 
-/** Stops receiving by connecting to an unused local port. */
+/** By connecting to an unused local port. */
 function turnAway(libc: Libc, fd: number): void {
   const address = readLocalAddress(libc, fd);
   if (address === null) return;

@@ -1,4 +1,4 @@
-/** Listening sockets: opened here, or handed over by an opener that keeps them over a restart. */
+/** Listening sockets, opened here or handed over. */
 import { AF, F, FD_CLOEXEC, IP, IPPROTO, IPV6, O, SO, SOCK, SOL } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 import { readOption, setOption } from "../../sys/socket_options.ts";
@@ -15,12 +15,12 @@ import {
 import type { BoundAddress, BoundSocket, InheritedSocket, ListenTarget } from "../sockets.ts";
 import { foreignHolder } from "./neighbours.ts";
 
-/** Maximum connections waiting for accept. */
+/** Waiting for accept. */
 const BACKLOG = 1024;
-/** A burst of some thousand queries. */
+/** Some thousand queries. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Sockets of a listener, IPv4 before IPv6. */
+/** IPv4 before IPv6. */
 export function addressesToBind(libc: Libc, { address, port }: ListenTarget): BoundAddress[] {
   const hosts = address === "" ? ["0.0.0.0", "::"] : [address];
   return hosts.flatMap((host) => {
@@ -30,7 +30,7 @@ export function addressesToBind(libc: Libc, { address, port }: ListenTarget): Bo
   });
 }
 
-/** Opens a listener's missing sockets, shared by SO_REUSEPORT. Throws with the remedy. */
+/** With SO_REUSEPORT. Throws with the remedy. */
 export function bindListener(
   libc: Libc,
   listener: ListenTarget & { index: number },
@@ -67,7 +67,7 @@ export function bindListener(
   return sockets;
 }
 
-/** A usable query socket, or why not; `ours`: handed over. */
+/** Or why it is unusable; `ours`: handed over. */
 export function inspectDescriptor(
   libc: Libc,
   { fd, name }: { fd: number; name: string },
@@ -98,13 +98,13 @@ export function inspectDescriptor(
   };
 }
 
-/** Describes a socket by address, type, descriptor and name. */
+/** Address, type, descriptor and name. */
 export function nameSocket({ fd, name, kind, address }: InheritedSocket): string {
   const from = name === "" ? `descriptor ${fd}` : `descriptor ${fd}, ${name}`;
   return `the handed-over socket ${hostPort(address)} (${kind}, ${from})`;
 }
 
-/** Duplicates and configures an inherited socket, for reuse. Throws with the address. */
+/** Duplicates and configures a socket. Throws with the address. */
 export function adopt(libc: Libc, socket: InheritedSocket): number {
   const { kind, address } = socket;
   const fd = libc.fcntl(socket.fd, F.DUPFD_CLOEXEC, 0);
@@ -128,7 +128,7 @@ export function closeAll(libc: Libc, sockets: Iterable<BoundSocket>): void {
   for (const { fd } of sockets) libc.close(fd);
 }
 
-/** Binds and releases an address. Throws as `bindListener` does. */
+/** Also releases it. Throws as `bindListener` does. */
 export function tryBind(libc: Libc, place: BoundAddress): void {
   try {
     libc.close(bindOne(libc, place));
@@ -137,13 +137,13 @@ export function tryBind(libc: Libc, place: BoundAddress): void {
   }
 }
 
-/** Requests the destination address of each datagram. */
+/** Of received datagrams. */
 function requestDestinations(libc: Libc, fd: number, family: 4 | 6): void {
   if (family === 4) setOption(libc, fd, SOL.IP, IP.PKTINFO);
   else setOption(libc, fd, SOL.IPV6, IPV6.RECVPKTINFO);
 }
 
-/** Enlarges a buffer, unless its opener could exceed this process's limit. */
+/** Unless its opener could exceed this process's limit. */
 function enlarge(libc: Libc, fd: number, buffer: number): void {
   const trial = libc.socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0);
   if (trial < 0) return;
@@ -178,7 +178,6 @@ function bindOne(libc: Libc, place: BoundAddress): number {
   return fd;
 }
 
-/** Closes a socket; returns the error. */
 function closeRefused(libc: Libc, fd: number, place: BoundAddress): Error {
   const { kind, target } = place;
   const why = lastErrorText();

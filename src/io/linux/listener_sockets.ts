@@ -8,17 +8,17 @@ import type { BoundSocket, InheritedSource } from "../sockets.ts";
 import { addressesToBind, bindListener, closeAll, tryBind } from "./listen.ts";
 import { findNeighbours } from "./neighbours.ts";
 
-/** For the last answers of a removed listener. */
+/** For last answers. */
 const CLOSE_AFTER_MS = 6000;
 
-/** One data plane's sockets; they outlive the thread. */
+/** Sockets of one data plane; they outlive the thread. */
 export class ListenerSockets {
   readonly #libc: Libc;
   readonly #inherited: InheritedSource | null;
   readonly #clock: Clock;
   #sockets: BoundSocket[] = [];
   #listeners: readonly ListenerConfig[] = [];
-  /** UDP sockets of removed listeners. */
+  /** UDP. */
   readonly #closing = new Map<Cancel, BoundSocket[]>();
 
   constructor(libc: Libc, inherited: InheritedSource | null = null, clock: Clock = systemClock) {
@@ -31,12 +31,12 @@ export class ListenerSockets {
     return [...this.#sockets];
   }
 
-  /** Opens sockets for data plane `plane`. Throws as `bindListener` does. */
+  /** Throws as `bindListener` does. */
   open(listeners: readonly ListenerConfig[], plane: number): void {
     this.change(listeners, this.prepare(listeners, plane));
   }
 
-  /** Opens the missing sockets, or throws and changes nothing. */
+  /** Throws and changes nothing, or opens missing ones. */
   prepare(listeners: readonly ListenerConfig[], plane: number): BoundSocket[] {
     const known = new Set(this.#sockets.map(({ listener }) => listener));
     const wanted = listeners.flatMap((listener, index) => {
@@ -56,8 +56,8 @@ export class ListenerSockets {
   }
 
   /**
-   * Orders listeners shared with another process last: a later failure would lose their queries.
-   * Binding TCP, which receives nothing, detects an exclusive server.
+   * Shared listeners last: a later failure would lose the neighbour's queries. Binding TCP, which
+   * receives nothing, detects an exclusive server.
    */
   #sharedLast<T extends ListenerConfig>(wanted: readonly T[]): T[] {
     const places = wanted.map((listener) =>
@@ -72,7 +72,7 @@ export class ListenerSockets {
         findNeighbours(places.flat(), new Set()).map(({ target }) => hostPort(target)),
       );
     } catch {
-      // Then any order will do.
+      // Any order will do.
     }
     const shared = places.map((tcp) => tcp.some((place) => taken.has(hostPort(place.target))));
     places.forEach((tcp, i) => shared[i] && tcp.forEach((place) => tryBind(this.#libc, place)));
@@ -110,7 +110,7 @@ export class ListenerSockets {
     return gone;
   }
 
-  /** Closes TCP at once, UDP after the last answers. */
+  /** UDP after the last answers. */
   close(gone: readonly BoundSocket[]): void {
     const { tcp = [], udp = [] } = Object.groupBy(gone, ({ kind }) => kind);
     closeAll(this.#libc, tcp);
@@ -122,7 +122,7 @@ export class ListenerSockets {
     this.#closing.set(cancel, udp);
   }
 
-  /** Call it once queued connections are accepted. */
+  /** After accepting queued connections. */
   closeListening(): void {
     const { tcp = [], udp = [] } = Object.groupBy(this.#sockets, ({ kind }) => kind);
     closeAll(this.#libc, tcp);

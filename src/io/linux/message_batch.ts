@@ -2,12 +2,12 @@ import { Memory } from "../../engine/memory.ts";
 import { MMSGHDR } from "../../sys/constants.ts";
 import { SOCKADDR_SIZE } from "../../sys/sockaddr.ts";
 
-/** Room for one IP_PKTINFO or IPV6_PKTINFO message, in whole words. */
+/** One IP_PKTINFO or IPV6_PKTINFO message. */
 export const CONTROL_SIZE = 64;
 const IOVEC_SIZE = 16;
 
 /**
- * An array of `struct mmsghdr` with its buffers, for recvmmsg and sendmmsg.
+ * Array of `struct mmsghdr` with its buffers.
  *
  * ```
  *  headers  | mmsghdr 0 | mmsghdr 1 | ...   each points to its row of:

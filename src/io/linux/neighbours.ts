@@ -1,7 +1,4 @@
-/**
- * Other processes at this process's addresses. The kernel shares an address (SO_REUSEPORT) among
- * processes of one user only.
- */
+/** Other processes at this one's addresses; SO_REUSEPORT allows those of one user only. */
 import { Address } from "../../dns/address.ts";
 import { SOCKET_STATE } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
@@ -9,7 +6,7 @@ import { listSockets } from "../../sys/netlink/sock_diag.ts";
 import { hostPort, isWildcard, readLocalAddress, sameAddress } from "../../sys/sockaddr.ts";
 import type { BoundAddress, BoundSocket, Neighbour } from "../sockets.ts";
 
-/** Places that other processes serve; `own`: this process's cookies. Throws if unknown. */
+/** `own`: this process's cookies. Throws if unknown. */
 export function findNeighbours(
   places: readonly BoundAddress[],
   own: ReadonlySet<bigint>,
@@ -26,9 +23,9 @@ export function findNeighbours(
   })).filter(({ count }) => count > 0);
 }
 
-/** Another user whose socket keeps this process from an address; null if there is none. */
+/** Another user with this address, or null. */
 export function foreignHolder({ kind, target }: BoundAddress): number | null {
-  // A socket of IPv6 may accept IPv4 too.
+  // IPv6 may accept IPv4.
   const families = target.family === 4 ? [4, 6] as const : [6] as const;
   const places = families.map((family) => {
     const place = Object.assign(new Address(), { family, port: target.port });

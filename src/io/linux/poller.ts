@@ -1,17 +1,17 @@
 import { EPOLL, EPOLL_CLOEXEC, EPOLL_EVENT } from "../../sys/constants.ts";
 import { lastErrorText, type Libc } from "../../sys/libc.ts";
 
-/** New queries wait: 256 events took up to 10 ms. */
+/** New queries wait: 256 took up to 10 ms. */
 const MAX_EVENTS = 32;
 /** Waits per round. */
 const MAX_WAITS = 8;
 
-/** Receiver of a descriptor's events; `events` are EPOLL bits. */
+/** `events` are EPOLL bits. */
 export interface PollTarget {
   ready(events: number): void;
 }
 
-/** Level-triggered epoll. Generations drop events for a descriptor reused in the same round. */
+/** Level-triggered. Generations drop events of a reused descriptor. */
 export class Poller {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -43,7 +43,7 @@ export class Poller {
     this.#control(EPOLL.MOD, fd, events);
   }
 
-  /** Call it before the descriptor is closed. */
+  /** Before closing. */
   remove(fd: number): void {
     this.#targets[fd] = null;
     this.#control(EPOLL.DEL, fd, 0);
@@ -55,13 +55,13 @@ export class Poller {
 
   wait(timeoutMs: number): number {
     if (this.roundOver) this.#waits = 0;
-    // -1 if interrupted by a signal.
+    // -1: interrupted by a signal.
     const count = Math.max(0, this.#libc.epoll_wait(this.#fd, this.#events, MAX_EVENTS, timeoutMs));
     this.#waits = count < MAX_EVENTS ? MAX_WAITS : this.#waits + 1;
     return count;
   }
 
-  /** Whether everything ready is dispatched, within limits. */
+  /** All is dispatched, within limits. */
   get roundOver(): boolean {
     return this.#waits >= MAX_WAITS;
   }

@@ -5,10 +5,10 @@ import { markSocket } from "../../sys/socket_options.ts";
 import { openSocket, parseSocketAddress, sockaddrOf } from "../../sys/sockaddr.ts";
 import type { ProbeSocket, ProbeTarget } from "../check_plan.ts";
 
-/** nodens' answer is as long as the query. */
+/** As long as the query. */
 const ANSWER_SIZE = 512;
 
-/** Sends a probe query. Throws without the right to mark it. */
+/** Throws without the right to mark it. */
 export function openLinuxProbe(libc: Libc, target: ProbeTarget): ProbeSocket | null {
   const address = parseSocketAddress(libc, target.address, target.port);
   if (address === null) throw new TypeError(`Cannot ask "${target.address}": not an IP address`);

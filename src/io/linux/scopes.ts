@@ -8,7 +8,7 @@ import type { Poller } from "./poller.ts";
 /** The rest wakes the poller again. */
 const MAX_NOTICES = 64;
 
-/** Interface indexes of scopes (`fe80::1%eth0`). Without netlink, look up again if one fails. */
+/** `fe80::1%eth0`. Without netlink, look up again if one fails. */
 export class Scopes {
   /** Grows with each link change. */
   generation = 0;
@@ -22,7 +22,7 @@ export class Scopes {
     this.#poller = poller;
   }
 
-  /** Interface index, or 0. */
+  /** Or 0. */
   index(scope: string): number {
     if (scope === "") return 0;
     if (!this.#isWatching) this.#watch();

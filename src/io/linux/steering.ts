@@ -1,6 +1,6 @@
 /**
- * Steers new TCP connections to another process's listening sockets before this process closes its
- * own. Without steering, 20 roll-overs lost 73 of 20,000 connections.
+ * Steers new TCP connections to another process before this one closes its sockets. Without it, 20
+ * roll-overs lost 73 of 20,000 connections.
  *
  * The kernel keeps an address's sockets in an array in the order of `listen` calls; the last
  * replaces a closed one. For every SYN a classic BPF program chooses an index; if that does not
@@ -13,8 +13,7 @@
  *
  * In another order (three processes, or the older one continues) the program may choose a socket
  * that will be closed. A filter on it then drops SYNs, which clients repeat after a second (RFC
- * 6298). Some kernels (Linux 6.18) require NET_ADMIN for the filter; without it such connections
- * are reset.
+ * 6298). Some kernels (Linux 6.18) require NET_ADMIN for it, and else reset such connections.
  */
 import { SO, SOL } from "../../sys/constants.ts";
 import type { Libc } from "../../sys/libc.ts";
@@ -28,10 +27,10 @@ const SYN = 0x02;
 const SYN_ACK = 0x12;
 const WHOLE = 0xffffffff;
 const INSTRUCTION_SIZE = 8;
-/** `struct sock_fprog` on 64-bit systems: size, and offset of the pointer. */
+/** `struct sock_fprog` on 64-bit systems. */
 const PROGRAM = { size: 16, pointer: 8 } as const;
 
-/** Steers new connections to other sockets; false if the kernel refuses. */
+/** False if the kernel refuses. */
 export function steerAway(
   libc: Libc,
   fd: number,
@@ -47,7 +46,7 @@ export function steerAway(
   ]);
 }
 
-/** Drops new handshakes at a socket; false if the kernel refuses. */
+/** False if the kernel refuses. */
 export function dropSyns(libc: Libc, fd: number): boolean {
   // Load an octet, mask it, skip one unless equal; drop; keep.
   return attach(libc, fd, SO.ATTACH_FILTER, [

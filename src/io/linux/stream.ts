@@ -10,17 +10,17 @@ import type { Poller, PollTarget } from "./poller.ts";
 
 /** Some forty queries. */
 const CLIENT_READ_SIZE = 2048;
-/** Then the kernel drops unacknowledged data. */
+/** The kernel then drops unacknowledged data. */
 const KEEP_TIME_MS = 10_000;
-/** Without a pause epoll would report the stream at once. */
+/** Else epoll would report it at once. */
 const NO_MEMORY_PAUSE_MS = 20;
-/** Errors of the machine, not the connection. */
+/** Of the machine, not the connection. */
 export const NO_MEMORY: readonly number[] = [ERRNO.NOBUFS, ERRNO.NOMEM];
 const LAST_READS = 64;
 const LINGER_MS = 5000;
 
 const keepTime = new Int32Array([KEEP_TIME_MS]);
-/** `struct linger` that resets on close: on, no time. */
+/** `struct linger`: reset on close. */
 const discarding = new Int32Array([1, 0]);
 const value = new Int32Array(1);
 const valueSize = new Uint32Array(1);
@@ -37,7 +37,7 @@ export interface StreamOwner {
   after(ms: number, act: () => void): void;
 }
 
-/** Non-blocking TCP connection with queued writes. */
+/** Non-blocking, with queued writes. */
 export class Stream implements PollTarget, DriverStream {
   readonly fd: number;
   id = -1;
@@ -46,7 +46,7 @@ export class Stream implements PollTarget, DriverStream {
   handler: StreamHandler | null = null;
   readonly #owner: StreamOwner;
   #connected: boolean;
-  /** Ended the connection; later writes are dropped. */
+  /** Later writes are dropped. */
   #fault: string | null;
   #closed = false;
   #ended = false;
@@ -58,7 +58,7 @@ export class Stream implements PollTarget, DriverStream {
   #queueStart = 0;
   #queueEnd = 0;
 
-  /** @param fault - why `connect` to an upstream failed */
+  /** @param fault - of `connect` */
   constructor(owner: StreamOwner, fd: number, client: Address | null, fault: string | null = null) {
     this.#owner = owner;
     this.fd = fd;

@@ -22,12 +22,12 @@ import { NO_MEMORY, Stream, type StreamOwner } from "./stream.ts";
 const READ_SIZE = 65536;
 /** Enough for 640 KiB/s at 50 ms. */
 const CLIENT_BUFFER_BYTES = 32 * 1024;
-/** Per listener, before other events. */
+/** Before other events. */
 const ACCEPTS = 16;
 /** After a failed `accept` (no descriptors left). */
 const ACCEPT_PAUSE_MS = 100;
 
-/** All TCP streams, accepted and opened. */
+/** TCP streams, accepted and opened. */
 export class Streams implements StreamOwner {
   readonly libc: Libc;
   readonly poller: Poller;
@@ -58,7 +58,6 @@ export class Streams implements StreamOwner {
     return this.#engine().buffers;
   }
 
-  /** Accepts connections. */
   target(socket: BoundSocket): PollTarget {
     // Inherited by accepted connections.
     for (const buffer of [SO.SNDBUF, SO.RCVBUF]) {
@@ -68,7 +67,7 @@ export class Streams implements StreamOwner {
       ready: () => {
         // EAGAIN: another process was faster.
         if (this.#accept(socket) > 0 || lastErrno() === ERRNO.AGAIN) return;
-        // Level-triggered epoll would report it at once.
+        // Else epoll would report it at once.
         this.poller.modify(socket.fd, 0);
         this.after(ACCEPT_PAUSE_MS, () => {
           if (this.poller.watches(socket.fd, target)) this.poller.modify(socket.fd, EPOLL.IN);
@@ -154,7 +153,7 @@ export class Streams implements StreamOwner {
       const fd = this.libc.accept4(listening, name, this.#nameSize, flags);
       if (fd < 0) return i;
       this.libc.setsockopt(fd, SOL.TCP, TCP.NODELAY, this.#on, 4);
-      // The kernel forgets a disconnected client's address.
+      // A disconnected client has no address.
       const client = new Address();
       readSockaddr(this.#name.view, 0, client);
       this.#offer(this.#add(new Stream(this, fd, client)), listener);

@@ -18,43 +18,43 @@ interface Prepared {
   readonly pool: Pool;
 }
 
-/** By family and source address, last used on top. */
+/** Last used on top. */
 interface Pool {
   readonly sockets: Socket[];
-  /** Fewest free since the last trim. */
+  /** Free since the last trim. */
   least: number;
   before: number;
   unused: number;
 }
 
-/** Datagrams per socket before other events. */
+/** Before other events. */
 const READS = 4;
 /** Leftovers would reach the next query. */
 const LATE_READS = 64;
 const TRIM_MS = 1000;
-/** Per pool: some thousand misses a second. */
+/** For some thousand misses a second. */
 const KEPT = 64;
-/** Until an unused pool is emptied, as after a reload. */
+/** Until an unused pool is emptied. */
 const UNUSED_TRIMS = 60;
 /** Takes a fraction of a millisecond. */
 const TRIMMED = 64;
 const UNREACHABLE = -1;
-/** No descriptors, memory or ports (the last two: of `connect`, of `bind`). */
+/** Descriptors, memory or ports (of `connect`, of `bind`). */
 const SHORTAGES: readonly number[] = [
   ...[ERRNO.NFILE, ERRNO.MFILE, ERRNO.NOBUFS, ERRNO.NOMEM],
   ...[ERRNO.AGAIN, ERRNO.ADDRINUSE],
 ];
 
 /**
- * UDP sockets to upstreams, each connected for one query from a random port. `connect` to AF_UNSPEC
- * releases it, four times cheaper than a new descriptor. For one round after that,
- * the poller reads late datagrams and ICMP errors.
+ * Each UDP socket is connected for one query from a random port; `connect` to AF_UNSPEC releases
+ * it, four times cheaper than a new one. For one round the poller then reads late datagrams and
+ * ICMP errors.
  */
 export class UpstreamSockets {
   readonly buffer = new Memory(MAX_MESSAGE_SIZE + 1 + 2 * MAX_RECORDS);
-  /** Received after their socket's release. */
+  /** Received after release. */
   late = 0;
-  /** Dropped for lack of kernel buffers. */
+  /** For lack of kernel buffers. */
   lost = 0;
   readonly #libc: Libc;
   readonly #poller: Poller;
@@ -65,7 +65,7 @@ export class UpstreamSockets {
   readonly #pools = new Map<string, Pool>();
   readonly #sockets = new IndexTable<Socket>();
   #nextTrimMs = 0;
-  /** In this and the previous round. */
+  /** This round and before. */
   #released: Socket[] = [];
   #resting: Socket[] = [];
   readonly #unspec = new Uint8Array(16);
@@ -93,7 +93,7 @@ export class UpstreamSockets {
       const fault = lastFault();
       if (!this.#reconnect(socket.fd, endpoint, prepared)) {
         pool.sockets.push(socket);
-        // The kernel chooses a port before the route, so it may have one.
+        // May still have a port.
         this.#libc.connect(socket.fd, this.#unspec, 16);
         return fault;
       }
@@ -102,7 +102,7 @@ export class UpstreamSockets {
     return socket.index;
   }
 
-  /** See `Io.send`. Datagrams without kernel buffers count as lost. */
+  /** Without kernel buffers datagrams are lost. */
   send(index: number, memory: Memory, offset: number, length: number): boolean {
     const bytes = offset === 0 ? memory.bytes : memory.bytes.subarray(offset);
     const flags = MSG.DONTWAIT | MSG.NOSIGNAL;
@@ -120,7 +120,7 @@ export class UpstreamSockets {
     this.#released.push(socket);
   }
 
-  /** Earlier released sockets may be reused. */
+  /** Frees earlier released sockets. */
   endRound(nowMs: number): void {
     if (nowMs >= this.#nextTrimMs) this.#trim(nowMs);
     const rested = this.#resting;
@@ -148,7 +148,7 @@ export class UpstreamSockets {
         continue;
       }
       handler.reply(this.buffer, length);
-      // Another call would usually find nothing.
+      // Would usually find nothing.
       if (socket.handler === null) return;
     }
   }
@@ -190,7 +190,7 @@ export class UpstreamSockets {
     this.#libc.close(fd);
   }
 
-  /** At the limit, closes a free socket of another pool. */
+  /** At the limit, closes another pool's socket. */
   #create({ address }: Endpoint, { source, pool }: Prepared): Socket | number {
     if (this.size >= this.#limit) {
       const other = this.#pools.values().find(({ sockets }) => sockets.length > 0);

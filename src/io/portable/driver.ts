@@ -19,7 +19,7 @@ import { PortableStreams } from "./streams.ts";
 
 const QUERY_SIZE = 65536;
 const RESPONSE_SIZE = 4096 + 16;
-/** For the last answers of a removed listener. */
+/** For last answers. */
 const CLOSE_AFTER_MS = 6000;
 
 interface PortableDriverOptions extends DriverOptions {
@@ -38,7 +38,7 @@ interface Client {
   to: Deno.NetAddr;
 }
 
-/** Data plane on the runtime's sockets: one datagram at a time, at four times the CPU. */
+/** On the runtime's sockets: one datagram at a time, at four times the CPU. */
 export class PortableDriver extends Driver {
   protected readonly streams: PortableStreams;
   protected readonly sockets: PortableSockets;
@@ -251,7 +251,7 @@ export class PortableDriver extends Driver {
   }
 }
 
-/** The datagram socket still answers; a reload may have retired it before. */
+/** The datagram socket still answers. */
 function retire(from: Listening): void {
   if (from.retired) return;
   from.retired = true;

@@ -1,7 +1,7 @@
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import type { ProbeSocket, ProbeTarget } from "../check_plan.ts";
 
-/** Sends an unmarked probe query through the runtime's sockets. */
+/** Unmarked, through the runtime's sockets. */
 export function openPortableProbe({ address, port }: ProbeTarget): ProbeSocket | null {
   const query = probeQuery(crypto.getRandomValues(new Uint16Array(1))[0]!);
   const hostname = address.includes(":") ? "::" : "0.0.0.0";

@@ -11,7 +11,7 @@ interface Entry {
   handler: DatagramHandler | null;
 }
 
-/** UDP sockets to upstreams, one per query; senders are checked. */
+/** UDP, one per query; senders are checked. */
 export class PortableSockets {
   unexpected = 0;
   readonly #entries = new IndexTable<Entry>();

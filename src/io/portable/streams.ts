@@ -11,7 +11,7 @@ const CLIENT_READ_SIZE = 2048;
 const ACCEPT_PAUSE_MS = 100;
 const LINGER_MS = 5000;
 
-/** TCP streams over the runtime's sockets. */
+/** TCP over the runtime's sockets. */
 export class PortableStreams {
   readonly engine: () => Traffic;
   readonly run: (work: () => void) => void;
@@ -92,14 +92,14 @@ class PortableStream implements DriverStream {
   queued = 0;
   readonly #owner: PortableStreams;
   readonly #readSize: number;
-  /** Writes after the connection is open. */
+  /** After the connection is open. */
   #writing: Promise<void> = Promise.resolve();
   #paused = false;
   #resume: (() => void) | null = null;
   #closed = false;
   #then: "nothing" | "finish" | "close" = "nothing";
 
-  /** @param connection - null for an upstream, until `connected` */
+  /** @param connection - null until `connected` */
   constructor(
     owner: PortableStreams,
     readSize: number,

@@ -6,7 +6,7 @@ import type { ZoneTable } from "../../engine/question/zones.ts";
 import { findPolicy, type Policy } from "./policy.ts";
 import type { AclAction, AclOptions } from "./setup.ts";
 
-/** Of a policy's networks and types, that are shown. */
+/** Networks and types of a policy. */
 const MAX_SHOWN = 4;
 const VERDICTS: Readonly<Record<AclAction, ExplainedVerdict>> = {
   allow: "passes",
@@ -20,7 +20,7 @@ interface Rule {
   readonly policies: readonly Policy[];
 }
 
-/** What `acl` decides, and its explanation. */
+/** Explains `acl`. */
 export function explainAcl(
   exchange: Exchange,
   client: Address,

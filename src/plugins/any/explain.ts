@@ -1,7 +1,7 @@
 import { NEXT, type Verdict } from "../../engine/handler.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 
-/** Tells what `any` does with a query. */
+/** Explains `any`. */
 export function explainAny(verdict: Verdict): Explanation {
   return verdict === NEXT
     ? { verdict: "passes", reason: "the type is not ANY" }

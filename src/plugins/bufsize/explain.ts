@@ -1,7 +1,7 @@
 import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 
-/** Tells what `bufsize` does with a query. */
+/** Explains `bufsize`. */
 export function explainBufsize({ transport }: Exchange, sizeBytes: number): Explanation {
   return transport === TCP
     ? { verdict: "passes", reason: "answers over TCP have no limit" }

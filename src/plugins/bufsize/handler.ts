@@ -7,7 +7,7 @@ export const createBufsize: CreateHandler<BufsizeOptions> = ({ sizeBytes }) => (
   name: "bufsize",
   query(exchange) {
     exchange.maxUdpSize = sizeBytes;
-    // As in CoreDNS, the log shows the reduced size.
+    // As in CoreDNS, logs show the reduced size.
     if (exchange.ednsSize > sizeBytes) exchange.ednsSize = sizeBytes;
     if (exchange.payloadSize > sizeBytes) exchange.payloadSize = sizeBytes;
     return NEXT;

@@ -9,7 +9,7 @@ import { CLOCK_SPAN } from "./store/row.ts";
 import { Store, type StoreOptions } from "./store/store.ts";
 import { UpstreamLabels } from "./store/upstreams.ts";
 
-/** An expired failure counts as recent for this multiple of its TTL. */
+/** After expiry a failure counts as recent: a multiple of its TTL. */
 export const FAILURE_MEMORY = 2;
 /** Capacity relative to denials. */
 const FAILURES_SHARE = 1 / 4;
@@ -46,11 +46,11 @@ export class CacheContent {
     this.#fill(options.capacityBytes ?? Infinity);
   }
 
-  /** Forgets everything, at the cost of new tables: the old ones become garbage. */
+  /** New tables; the old ones become garbage. */
   drop(): void {
     const { success, denial, failures } = this;
     this.flushes.add(new EntryFilter(EVERYTHING));
-    // Thousands of server blocks have thousands of caches, most of them unused.
+    // Server blocks may have thousands of unused caches.
     if ([success, denial, failures].every(({ rows }) => rows.length === 0)) return;
     this.#fill(this.memory.limitBytes);
     this.success.inheritCounts(success);
@@ -78,7 +78,7 @@ export class CacheContent {
     });
   }
 
-  /** Store time in tenths of a second; below `CLOCK_SPAN`. */
+  /** Tenths of a second, below `CLOCK_SPAN`. */
   now(nowMs: number): number {
     const tenths = (nowMs - this.#startMs) / 100;
     if (tenths < CLOCK_SPAN) return this.#now = tenths | 0;
@@ -98,7 +98,7 @@ export class CacheContent {
     exchange.response = response;
   }
 
-  /** As `answer`, for a fresh entry. */
+  /** For a fresh entry. */
   answerFor(exchange: Exchange, store: Store, row: number, remaining: number): void {
     this.answer(exchange, store, row, this.#keepTtl ? store.ttlOf(row) : remaining);
   }
@@ -118,7 +118,7 @@ export class CacheContent {
     return false;
   }
 
-  /** Finds a stale entry; sets `staleRow`. */
+  /** Sets `staleRow`. */
   findStale(exchange: Exchange, now: number): Store | null {
     const { success, denial } = this;
     this.staleRow = success.find(exchange, now);
@@ -129,7 +129,7 @@ export class CacheContent {
     return this.#isStale(denial, this.staleRow, now) ? denial : null;
   }
 
-  /** Whether an answer is fresh or may be served stale. */
+  /** Fresh, or may be served stale. */
   isPositive(row: number, now: number): boolean {
     const { success } = this;
     return row >= 0 && success.hasAnswer(row) &&
@@ -147,7 +147,7 @@ export class CacheContent {
       (this.denial.remaining(row, now) > -this.staleSeconds || this.denial.isPinned(row));
   }
 
-  /** Whether a denial for a narrower network wins (RFC 7871 section 7.3.1). */
+  /** A denial for a narrower network wins (RFC 7871 section 7.3.1). */
   deniesCloser(exchange: Exchange, row: number, now: number): boolean {
     if (!this.#ecs || this.prefersPositive) return false;
     const { success, denial } = this;

@@ -1,7 +1,7 @@
 import { isDnssecType, TYPE } from "../../dns/constants.ts";
 import type { Response } from "../../engine/response/response.ts";
 
-/** Whether a response has DNSSEC records beyond the question's type. */
+/** Beyond the question's type. */
 export function hasDnssecRecords(response: Response, qtype: number): boolean {
   if (qtype === TYPE.ANY) return false;
   for (let i = 0; i < response.ttlCount; i++) {
@@ -11,10 +11,7 @@ export function hasDnssecRecords(response: Response, qtype: number): boolean {
   return false;
 }
 
-/**
- * Whether a signature is outside its validity period (RFC 4034 section 3.1.5: 32-bit serial
- * numbers). False without a wall clock.
- */
+/** RFC 4034 section 3.1.5: 32-bit serial numbers. False without a wall clock. */
 export function hasSignatureOutOfTime(response: Response, wallMs: number): boolean {
   if (Number.isNaN(wallMs)) return false;
   const now = Math.floor(wallMs / 1000) | 0;

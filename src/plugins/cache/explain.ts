@@ -11,23 +11,22 @@ import type { Store } from "./store/store.ts";
 export interface CacheView {
   readonly options: CacheOptions;
   readonly content: CacheContent;
-  /** Time of the stores. */
+  /** Of the stores. */
   readonly now: number;
   readonly inZones: boolean;
   readonly disabled: Readonly<Record<"success" | "denial", ZoneTable<true>>>;
-  /** Others wait for a refresh of the entry. */
+  /** A refresh of the entry is awaited. */
   readonly verifying: boolean;
-  /** For which `search_cut` denies the name; 0 if it does not. */
+  /** Of a denial by `search_cut`, or 0. */
   readonly cutSeconds: number;
 }
 
-/** An entry that a query finds. */
 interface Found {
   readonly store: Store;
   readonly row: number;
 }
 
-/** Tells what a cache has for a query, and what it does with it. */
+/** A cache's entries for a query, and their use. */
 export function explainCache(exchange: Exchange, view: CacheView): Explanation {
   const { content, options, now, inZones } = view;
   if (!inZones) {

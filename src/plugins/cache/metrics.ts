@@ -2,7 +2,7 @@ import { bucketOf } from "../../engine/buckets.ts";
 import type { EngineServices, HandlerEnvironment } from "../../engine/handler.ts";
 import type { CacheContent } from "./content.ts";
 
-/** In seconds, to the three days that RFC 8767 section 5 allows. */
+/** In seconds, to three days (RFC 8767 section 5). */
 const STALE_AGES: readonly number[] = [1, 10, 60, 300, 1800, 3600, 14_400, 86_400, 259_200];
 
 /** Values of the label `reason`. */
@@ -11,7 +11,7 @@ export type StaleReason = "immediate" | "recheck" | "failure" | "timeout" | "pin
 /** Counter indices per listener; see README.md. */
 export type CacheCounters = Readonly<ReturnType<typeof makeCounters>>;
 
-/** Counters, sizes and evictions of a cache. */
+/** Counters of a cache. */
 export class CacheMetrics {
   readonly malformedEntries: number;
   readonly stale: Readonly<Record<StaleReason, number>>;
@@ -67,13 +67,13 @@ export class CacheMetrics {
     return this.#byListener[listener] ?? this.#each[0]!;
   }
 
-  /** Counts a stale answer by the time since its entry expired. */
+  /** By time since expiry. */
   observeStale(seconds: number): void {
     this.#values[this.#staleAges + bucketOf(STALE_AGES, seconds)]!++;
     this.#values[this.#staleAges + STALE_AGES.length + 1]! += seconds;
   }
 
-  /** Publishes sizes; charges new evictions to `listener`. */
+  /** Charges new evictions to `listener`. */
   publish(listener = -1): void {
     const { memory, success, denial, failures } = this.#content;
     if (!this.#retired) {
@@ -93,7 +93,6 @@ export class CacheMetrics {
     this.#successor?.publish();
   }
 
-  /** Stops publishing sizes. */
   retire(successor: CacheMetrics | null = null): void {
     if (successor !== null) this.#successor = successor;
     if (this.#retired) return;

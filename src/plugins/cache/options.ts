@@ -13,7 +13,7 @@ export interface CacheOptions {
   /** `amount` 0 disables prefetching. */
   prefetch: { amount: number; durationMs: number; percentage: number };
   servfailMs: number;
-  /** Zones without caching; `["."]` for all. */
+  /** `["."]` for all. */
   disable: { success: string[]; denial: string[] };
   keepTtl: boolean;
   serveStale: ServeStaleOptions | null;

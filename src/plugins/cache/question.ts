@@ -14,7 +14,7 @@ export function isSameQuestion(a: Exchange, b: Exchange): boolean {
   return hasQuestion(a, b.memory, b.offset);
 }
 
-/** Whether a message has the exchange's question, ignoring case. */
+/** A message has the question, ignoring case. */
 export function hasQuestion(exchange: Exchange, memory: Memory, offset: number): boolean {
   const { qnameLength, qtype, qclass } = exchange;
   const nameAt = offset + HEADER_SIZE;

@@ -7,11 +7,11 @@ import { isWithin, normalizeZone } from "../../dns/zone.ts";
 import type { Controller } from "../setup.ts";
 import type { CacheOptions, PinnedName } from "./options.ts";
 
-/** Each is looked up every second, and asked for in each of its TTLs. */
+/** Looked up each second, and asked for in each TTL. */
 const MAX_NAMES = 256;
 const MAX_QUESTIONS = 512;
 const DEFAULT_TYPES: readonly number[] = [TYPE.A, TYPE.AAAA];
-/** Types of queries and of transport (RFC 6895 section 3.1). */
+/** RFC 6895 section 3.1. */
 const META = { first: 128, last: 255 } as const;
 
 /** Reads `keep NAME [TYPE...]...` and adds to `names`. */
@@ -46,7 +46,7 @@ export function readKeep(tokens: Dispenser, names: PinnedName[]): void {
   }
 }
 
-/** Returns the name's types, to be added to. */
+/** Returns the name's types. */
 function addName(tokens: Dispenser, word: string, names: PinnedName[]): number[] {
   let name: string;
   try {
@@ -62,7 +62,7 @@ function addName(tokens: Dispenser, word: string, names: PinnedName[]): number[]
   return types;
 }
 
-/** Reports names that the cache does not store. */
+/** Reports names that are not stored. */
 export function checkKeep(options: CacheOptions, { tokens, zones }: Controller): void {
   const { zones: cached, disable } = options;
   for (const { name } of options.keep ?? []) {
@@ -89,7 +89,7 @@ export function describeKeep({ name, types }: PinnedName): string {
   return `${name} (${types.map(typeText).join(", ")})`;
 }
 
-/** What is wrong with names that clients ask another server block for. */
+/** Reports names that another server block answers. */
 export function answeredElsewhere(
   { keep = [], searchCut = [] }: CacheOptions,
   block: BlockConfig,

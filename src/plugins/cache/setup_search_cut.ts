@@ -7,9 +7,9 @@ import type { Controller } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
 import type { CacheOptions } from "./options.ts";
 
-/** Each is compared with the name of a miss. */
+/** A miss's name is compared with each. */
 const MAX_ZONES = 16;
-/** A check asks for kubernetes.default.svc.ZONE (RFC 1035 section 2.3.4). */
+/** For kubernetes.default.svc.ZONE (RFC 1035 section 2.3.4). */
 const MAX_ZONE_SIZE = 255 - 23;
 /** They answer names that the upstream may deny. */
 const ANSWERS_OF_OWN = ["rewrite", "template", "hosts"];
@@ -31,7 +31,7 @@ export function readSearchCut(tokens: Dispenser, zones: string[]): void {
   }
 }
 
-/** Reports zones whose denials the cache does not store. */
+/** Reports zones whose denials are not stored. */
 export function checkSearchCut(options: CacheOptions, { tokens, zones }: Controller): void {
   for (const zone of options.searchCut ?? []) {
     const inOne = (all: readonly string[]) => all.some((other) => isWithin(zone, other));
@@ -48,7 +48,7 @@ export function checkSearchCut(options: CacheOptions, { tokens, zones }: Control
   }
 }
 
-/** What is wrong if another plugin of the block answers names that a cut would hide; or null. */
+/** Why another plugin answers names that a cut would hide, or null. */
 export function hiddenBySearchCut({ searchCut }: CacheOptions, block: BlockConfig): string | null {
   if (searchCut === undefined) return null;
   const other = block.plugins.find(({ name }) => ANSWERS_OF_OWN.includes(name));

@@ -11,9 +11,9 @@ import type { CacheOptions, ServeStaleOptions } from "./options.ts";
 import { isSameQuestion } from "./question.ts";
 import type { Store } from "./store/store.ts";
 
-/** In tenths of a second; some refreshes never end. */
+/** Tenths of a second; some refreshes never end. */
 const LEASE = 100;
-/** Minimum pause after a failed refresh, in tenths of a second. */
+/** After a failed refresh, in tenths of a second. */
 const SHORT_PAUSE = 10;
 
 const OFF: ServeStaleOptions = {
@@ -29,7 +29,7 @@ export const PINNED_TTL_SECONDS = 30;
 
 const MAX_SPARE = 256;
 
-/** Exchanges waiting for one refresh (`serve_stale verify`). */
+/** Exchanges that wait for a refresh (`serve_stale verify`). */
 class Verification extends PendingQuestion {
   readonly timer: Timer;
 
@@ -43,7 +43,7 @@ class Verification extends PendingQuestion {
   }
 }
 
-/** Dependencies of a `StaleServer`. */
+/** Environment of `StaleServer`. */
 export interface StaleServices {
   readonly options: CacheOptions;
   readonly engine: EngineServices;
@@ -75,7 +75,7 @@ export class StaleServer {
     this.#verifications = new InFlight(services.engine, "verify");
   }
 
-  /** False if a refresh is in flight or has just failed. */
+  /** False during a refresh, or just after it failed. */
   claim(store: Store, row: number, now: number): boolean {
     if (!store.mayRefresh(row, now)) return false;
     store.recheckAt(row, now + LEASE);
@@ -100,7 +100,7 @@ export class StaleServer {
     return this.#answerBest(exchange, now, "immediate") ? ANSWERED : NEXT;
   }
 
-  /** Serves a pinned entry; `PinnedNames` refreshes it. */
+  /** `PinnedNames` refreshes it. */
   servePinned(exchange: Exchange, store: Store, row: number, now: number): Verdict {
     const counters = this.#metrics.of(exchange.listener);
     const { success } = this.#content;
@@ -129,7 +129,7 @@ export class StaleServer {
     }
   }
 
-  /** Whether others wait for the same refresh. */
+  /** Others wait for this refresh. */
   isVerifying(exchange: Exchange): boolean {
     return this.#verificationOf(exchange) !== null;
   }
@@ -175,7 +175,7 @@ export class StaleServer {
     return parked;
   }
 
-  /** Returns waiters, for `forEachWaiter`. */
+  /** For `forEachWaiter`. */
   #endVerification(verification: Verification): Exchange | null {
     this.#services.engine.timers.clear(verification.timer);
     const first = this.#verifications.end(verification);

@@ -1,7 +1,7 @@
 import { NEXT, type Verdict } from "../../engine/handler.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 
-/** Tells what `chaos` does with a query. */
+/** Explains `chaos`. */
 export function explainChaos(verdict: Verdict): Explanation {
   return verdict === NEXT
     ? { verdict: "passes", reason: "it is not a CH TXT query for a name like version.bind" }

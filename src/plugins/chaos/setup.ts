@@ -3,7 +3,7 @@ import type { PluginSetup } from "../setup.ts";
 /** Of a TXT string (RFC 1035 section 3.3). */
 const MAX_OCTETS = 255;
 
-/** Options of `chaos`; 255 octets each. */
+/** 255 octets each. */
 export interface ChaosOptions {
   version: string;
   authors: string[];

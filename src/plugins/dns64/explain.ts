@@ -3,7 +3,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 import type { Dns64Options } from "./setup.ts";
 
-/** Tells what `dns64` does with a query. */
+/** Explains `dns64`. */
 export function explainDns64(
   { qtype, qclass, dnssecOk, checkingDisabled }: Exchange,
   { translateAll }: Dns64Options,

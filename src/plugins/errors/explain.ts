@@ -1,7 +1,7 @@
 import type { Explanation } from "../../engine/explanation.ts";
 import type { ErrorsOptions } from "./setup.ts";
 
-/** Tells what `errors` does with a query. */
+/** Explains `errors`. */
 export function explainErrors({ consolidate }: ErrorsOptions): Explanation {
   const reason = "logs why an answer fails";
   return consolidate.length === 0

@@ -15,7 +15,7 @@ export const createErrors: CreateHandler<ErrorsOptions> = (options, { engine }) 
       if (error === "") return;
       const rule = rules.find((rule) => rule.matches(error));
       if (rule !== undefined && !rule.count()) return;
-      // Of queries that waited for one answer, the first stands for all.
+      // The first waiter stands for all.
       if (queries === 0) return;
       const rcode = response?.rcode ?? RCODE.SERVFAIL;
       const name = formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase();

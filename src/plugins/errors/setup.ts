@@ -7,12 +7,10 @@ import { readPattern } from "../pattern.ts";
 
 /** Errors logged as one line. */
 export interface ConsolidateOptions {
-  /** From the first match to the summary. */
+  /** Until the summary. */
   periodMs: number;
-  /** Go syntax. */
   pattern: string;
   level: LogLevel;
-  /** Log the first error immediately. */
   showFirst: boolean;
 }
 

@@ -27,7 +27,7 @@ const RESOLVE_MS = 5000;
 const STOP_MS = 1000;
 const MAX_NAMED = 10;
 
-/** Dependencies of `Upstreams`. */
+/** Environment of `Upstreams`. */
 export interface UpstreamsOptions extends Pick<CompanionServices, "log" | "interfaces"> {
   deliver: Deliver;
   /** Default: none. */
@@ -41,7 +41,7 @@ export interface UpstreamsOptions extends Pick<CompanionServices, "log" | "inter
 
 interface Directive extends PluginUse<ForwardOptions> {
   label: string;
-  /** Current or initial data of the data planes. */
+  /** Of the data planes. */
   current: UpstreamsUpdate;
   prepared: UpstreamsUpdate;
   files: FileWatch[];
@@ -52,7 +52,7 @@ interface Directive extends PluginUse<ForwardOptions> {
   spared: boolean;
 }
 
-/** Follows host names and resolv.conf files. */
+/** Follows names and resolv.conf files. */
 export function createForwardCompanion(
   { planes, log, registry, interfaces }: CompanionServices,
 ): Companion<Upstreams> {
@@ -75,12 +75,11 @@ export function createForwardCompanion(
   };
 }
 
-/** Follows every TO; delivers its servers. */
+/** Delivers the servers of every TO. */
 export class Upstreams implements Follower, ForcedFollower {
   readonly #config: Config;
   readonly #options: UpstreamsOptions;
   readonly #forced: ForcedServers;
-  /** Null once used. */
   #previous: Upstreams | null;
   readonly #files = new Map<string, FileWatch>();
   readonly #hosts = new Map<string, HostWatch>();
@@ -99,7 +98,7 @@ export class Upstreams implements Follower, ForcedFollower {
     this.#forced.followers.add(this);
   }
 
-  /** The first configuration does not wait for names. */
+  /** At first does not wait for names. */
   async prepare(): Promise<Delivery[]> {
     const previous = this.#previous;
     if (previous === null) return [];
@@ -137,7 +136,6 @@ export class Upstreams implements Follower, ForcedFollower {
     for (const directive of this.#directives) this.#warnOfLoop(own, directive);
   }
 
-  /** Waits at most a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#forced.followers.delete(this);
@@ -208,7 +206,7 @@ export class Upstreams implements Follower, ForcedFollower {
     for (const directive of this.#directives) {
       if (directive.files.length === 0) continue;
       const { update, leftOut } = this.#resolve(directive, own);
-      // Loading has warned already, except of servers that stay.
+      // Loading has warned, except of servers that stay.
       if (leftOut.includes(MEANWHILE.before)) this.#warn(directive, leftOut);
       directive.leftOut = leftOut;
       if (describeChange(directive.current, update) !== "") directive.current = update;
@@ -263,7 +261,7 @@ export class Upstreams implements Follower, ForcedFollower {
     return watch;
   }
 
-  /** Loaded only for names, for a fast start. */
+  /** Loaded only for names. */
   async #followHosts(previous: Upstreams | null): Promise<void> {
     const { HostWatch } = await import("../../follow/host_watch.ts");
     if (this.#stopped) return;

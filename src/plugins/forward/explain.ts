@@ -13,27 +13,26 @@ export interface ExplainedServer {
   readonly state: ServerState;
   readonly forced: Forced | null;
   readonly health: { readonly share: number; readonly sinceMs: number };
-  /** Why the last query or check failed; "" if none has. */
+  /** Of the last query or check, or "". */
   readonly record: { readonly failure: string };
 }
 
-/** Servers that are named: a list from a file may be long. */
+/** Lists from files may be long. */
 const MAX_NAMED = 16;
 
 /** State of a `forward`. */
 export interface ForwardView {
   readonly options: ForwardOptions;
   readonly servers: readonly ExplainedServer[];
-  /** Indices of the servers that may be asked first. */
+  /** Servers that may be asked first. */
   readonly first: readonly number[];
-  /** The same question that is being asked; null if none is. */
+  /** The same question, or null. */
   readonly inFlight: { readonly ageMs: number; readonly waiters: number } | null;
-  /** Questions in flight. */
   readonly asking: number;
   readonly nowMs: number;
 }
 
-/** Tells why a `forward` does not take a name. */
+/** Why a name is not taken. */
 export function explainNotTaken(
   { from, except }: ForwardOptions,
   isExcepted: boolean,
@@ -44,7 +43,7 @@ export function explainNotTaken(
   return { verdict: "passes", reason };
 }
 
-/** Tells which upstream would be asked, and why not the others. */
+/** Which upstream would be asked, and why. */
 export function explainForward(exchange: Exchange, view: ForwardView): Explanation {
   const { options, servers, first, inFlight, asking, nowMs } = view;
   const isFirst = new Set(first);

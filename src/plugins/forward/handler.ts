@@ -72,7 +72,7 @@ class Lookup extends PendingQuestion implements RaceHandler {
 export const createForward: CreateHandler<ForwardOptions> = (options, environment) =>
   new ForwardHandler(options, environment);
 
-/** Forwards queries; equal questions in flight are sent once. */
+/** Equal questions in flight are sent once. */
 export class ForwardHandler implements Handler {
   readonly name = "forward";
   readonly source = "upstream";
@@ -215,11 +215,11 @@ export class ForwardHandler implements Handler {
 
   stop(): void {
     this.#stopping = true;
-    // Otherwise the last query in flight retires the group.
+    // Else the last query in flight does.
     if (this.#lookups.size === 0) this.#group.retire();
   }
 
-  /** Files and names may not have named an upstream yet. */
+  /** Files and names may name no upstream yet. */
   ready(): boolean {
     return this.servers.length > 0;
   }
@@ -281,7 +281,7 @@ export class ForwardHandler implements Handler {
   #end(lookup: Lookup, use: (exchange: Exchange) => void): void {
     const { asks, hedged } = lookup.race;
     forEachWaiter(this.#lookups.end(lookup), (exchange) => {
-      // Another `forward` may have asked before.
+      // Another `forward` may have asked.
       exchange.asks += asks;
       exchange.hedged ||= hedged;
       exchange.upstream = "";

@@ -24,14 +24,13 @@ export interface ForwardOptions extends GroupSettings {
   from: string;
   except: string[];
   to: ForwardTo[];
-  /** At load time: without host names and own listeners. */
+  /** Without host names and own listeners. */
   upstreams: ServerAddress[];
   /** Not overridden by the Corefile. */
   resolvConfOptions: ("timeout" | "attempts" | "rotate")[];
   /** For host names; empty: those of /etc/resolv.conf. */
   resolvers: { address: string; port: number }[];
   preferUdp: boolean;
-  /** RFC 7871. */
   ecsPass: boolean;
   /** 0: unlimited. */
   maxConcurrent: number;
@@ -51,13 +50,13 @@ export interface UpstreamsUpdate extends ResolvedUpstreams {
   forced?: Readonly<Record<string, Forced>>;
 }
 
-/** A question of the control plane: the states of all servers. */
+/** Asks a handler for all servers' states. */
 export const STATES_REQUEST = { type: "upstreams" } as const;
 
-/** Servers in an answer to `DetailsRequest`: a data plane takes a fraction of a millisecond. */
+/** Servers in an answer: a data plane takes a fraction of a millisecond. */
 export const DETAILS_SLICE = 64;
 
-/** A question of the control plane: all that is known of `DETAILS_SLICE` servers from this one. */
+/** Asks for the details of `DETAILS_SLICE` servers from this one. */
 export interface DetailsRequest {
   type: "servers";
   from: number;

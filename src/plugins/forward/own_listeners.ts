@@ -38,7 +38,7 @@ export class OwnListeners {
     return this.#listenersAt(server).flatMap(({ zones }) => zones.map(({ block }) => block));
   }
 
-  /** Whether queries return to `block`, even through other blocks. */
+  /** Even through other blocks. */
   leadsBack(block: number, options: ForwardOptions, server: ServerAddress): boolean {
     if (server.transport !== "dns" || this.#listenersAt(server).length === 0) return false;
     const { blocks } = this.#config;
@@ -78,7 +78,7 @@ export class OwnListeners {
   }
 }
 
-/** Removes file servers that lead back to their block; warns of these, and of Corefile servers. */
+/** Removes file servers that lead back; warns of these, and of Corefile servers. */
 export function leaveOutOwnListeners(
   { config, uses, interfaces, warn }: WholeConfig<ForwardOptions>,
 ): void {

@@ -50,7 +50,7 @@ const integer = (
   options[field] = readInteger(tokens, tokens.oneArg(usage), bounds);
 };
 
-/** Options by name; bounds as in CoreDNS. */
+/** Bounds as in CoreDNS. */
 export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   except: ({ tokens }, options) =>
     options.except.push(...readZones(tokens, tokens.someArgs("ZONES..."))),
@@ -94,7 +94,7 @@ export const OPTIONS: Readonly<Record<string, ReadOption>> = {
   resolver: readResolvers,
 };
 
-/** CoreDNS's defaults, for options that it has. */
+/** CoreDNS's defaults. */
 export function defaultOptions(from: string): ForwardOptions {
   return {
     from,

@@ -18,7 +18,7 @@ export const MEANWHILE = {
   before: "the servers that it named before stay",
 } as const;
 
-/** Sources to resolve files and names. */
+/** Sources of files and names. */
 export interface ToSources {
   /** Default: those at load time. */
   files?: ReadonlyMap<string, ResolvConf>;

@@ -12,7 +12,7 @@ import { defaultOptions, type OptionContext, OPTIONS } from "./read_options.ts";
 import { resolveTo } from "./resolve_to.ts";
 import { readTo } from "./to.ts";
 
-/** Options of resolv.conf, and the options that override them. */
+/** Options of resolv.conf, and those that override them. */
 const RESOLV_CONF_OPTIONS = {
   timeout: "read_timeout",
   attempts: "max_connect_attempts",
@@ -52,7 +52,7 @@ function readForward({ tokens, host, resolvePath, warn }: Controller): ForwardOp
     warn(line, `${quote(from)} stands for ${zones.length} zones; only ${zones[0]} is forwarded`);
   }
   const options = defaultOptions(zones[0]!);
-  // First, so that faults in TO do not hide theirs.
+  // Else faults in TO hide theirs.
   const texts = tokens.remainingArgs();
   const given = new Set<string>();
   const context: OptionContext = { tokens, host, resolvePath, warn, tlsServerName: "" };

@@ -3,16 +3,16 @@ import { labelOf, type ServerAddress } from "../../upstream/options.ts";
 import type { ForwardOptions } from "./options.ts";
 
 /**
- * Tells handlers above a `forward` when none of its servers is left, because files or names that it
- * follows have changed. Servers of the Corefile are replaced by a reload, which keeps the cache.
+ * Tells handlers above a `forward` when none of its followed servers is left. A reload replaces
+ * servers of the Corefile, and keeps the cache.
  */
 export class Sources {
   readonly #from: string;
-  /** Of the last list that named a server. */
+  /** Last servers. */
   #labels: ReadonlySet<string>;
   #above: readonly Handler[] = [];
 
-  /** @param previous - of a `forward` that a reload replaces */
+  /** @param previous - before a reload */
   constructor({ from, to, upstreams }: ForwardOptions, previous: Sources | null) {
     this.#from = from;
     const follows = to.some(({ kind }) => kind !== "server");

@@ -15,7 +15,7 @@ export interface ForwardStatus {
   upstreams: UpstreamStatus[];
 }
 
-/** Status of the upstreams of each `forward`. */
+/** Upstreams of each `forward`. */
 export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
   request: STATES_REQUEST,
   describe({ options, counters, answers }) {
@@ -43,7 +43,7 @@ export const forwardStatus: PluginStatus<ForwardOptions, ForwardStatus> = {
 
 const STATES: readonly ServerState["state"][] = ["up", "suspect", "down"];
 
-/** Worst state and mean time of all data planes. */
+/** Worst state and mean time. */
 function mergeStates(states: readonly ServerState[]): ServerState[] {
   return [...Map.groupBy(states, ({ to }) => to)].map(([to, group]) => {
     const state = STATES[Math.max(...group.map(({ state }) => STATES.indexOf(state)))]!;

@@ -9,7 +9,7 @@ import type { ForwardTo } from "./options.ts";
 import { MEANWHILE } from "./resolve_to.ts";
 import { type ParsedResolvConf, parseResolvConf } from "../../config/resolv_conf.ts";
 
-/** CoreDNS's maximum; a file or host name counts as one. */
+/** As in CoreDNS; a file or host name counts as one. */
 const MAX_TO = 15;
 const EXAMPLES = "10.0.0.10, 10.0.0.10:1053, [2001:db8::1]:53, tls://9.9.9.9%dns.quad9.net, " +
   "dns.example.org or /etc/resolv.conf";
@@ -17,7 +17,7 @@ const SCHEMES = Object.keys(TRANSPORT_PORTS) as ServerTransport[];
 
 type Files = Map<string, ParsedResolvConf | null>;
 
-/** Reads the TO of a directive. Throws `CorefileError`. */
+/** Throws `CorefileError`. */
 export function readTo(
   tokens: Dispenser,
   texts: readonly string[],
@@ -115,7 +115,7 @@ function isFilePath(text: string): boolean {
   }
 }
 
-/** Reports a parser's exception as an error about `what`. */
+/** Reports an exception as an error about `what`. */
 export function parsed<T>(tokens: Dispenser, what: string, parse: () => T): T {
   try {
     return parse();

@@ -2,7 +2,7 @@ import { flagsText } from "../../dns/mnemonics.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 import type { HeaderOptions } from "./setup.ts";
 
-/** Tells what `header` does with a query. */
+/** Explains `header`. */
 export function explainHeader({ query, response }: HeaderOptions): Explanation {
   const parts = [partText("query", query), partText("response", response)].flat();
   const changes = (query.set | query.clear) !== 0;

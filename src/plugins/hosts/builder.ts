@@ -19,7 +19,7 @@ import {
 } from "./layout.ts";
 import { Slots } from "./slots.ts";
 
-/** Addresses or names per entry and kind: more than fit in a message. */
+/** Per entry and kind: more than fit in a message. */
 export const MAX_PER_ENTRY = 4096;
 
 const FIRST_SLOTS = 8;
@@ -46,7 +46,6 @@ export class TableBuilder {
   full = false;
   /** Addresses and names beyond `MAX_PER_ENTRY`. */
   leftOut = 0;
-  /** Includes names of reverse lookups. */
   entries = 0;
   #items = 0;
   #wildcards = 0;
@@ -107,7 +106,7 @@ export class TableBuilder {
     if (!this.full) this.#append(this.#reverseEntry, NAMES, entry);
   }
 
-  /** Null if the table is too large. The builder cannot be used afterwards. */
+  /** Null if too large. Ends the builder. */
   finish(): ArrayBuffer | null {
     const { bytes, words, buffer } = this.#arena;
     const count = this.#slotCount;
@@ -141,7 +140,7 @@ export class TableBuilder {
       const ancestor = name.subarray(at, length);
       if (!this.#authoritative.some((zone) => isIn(ancestor, ancestor.length, zone))) return;
       const before = this.entries;
-      // If it has an entry, so have the names above it.
+      // Then the names above have entries.
       if (this.#entryOf(ancestor, ancestor.length) === 0 || this.entries === before) return;
     }
   }
@@ -198,7 +197,7 @@ export class TableBuilder {
     this.#items++;
   }
 
-  /** Appends an unshared item; `named` is the entry with the name, for `NAMES`. */
+  /** `named`: the entry with the name, for `NAMES`. */
   #append(entry: number, kind: ItemKind, named: number): void {
     const { words } = this.#arena;
     const reference = words[entry >> 2]!;
@@ -274,7 +273,7 @@ function hasReverse(address: Uint8Array, size: 4 | 16): boolean {
   return address[size - 1]! > (size === 4 ? 0 : 1);
 }
 
-/** Writes an address's reverse name in wire form; returns its length. */
+/** In wire form; returns the length. */
 function writeReverseName(address: Uint8Array, size: 4 | 16, to: Uint8Array): number {
   let at = 0;
   const write = (label: string) => {

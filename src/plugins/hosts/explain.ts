@@ -6,7 +6,7 @@ import { NEXT, type Verdict } from "../../engine/handler.ts";
 import { quote } from "../../corefile/quote.ts";
 import type { HostsOptions } from "./options.ts";
 
-/** Tells why `hosts` has answered an exchange, or has let it pass. */
+/** Explains `hosts`. */
 export function explainHosts(
   { qtype, response }: Exchange,
   verdict: Verdict,
@@ -14,7 +14,7 @@ export function explainHosts(
     options: HostsOptions;
     /** Reverse names are in every zone. */
     inZones: boolean;
-    /** The name has entries, perhaps of another type. */
+    /** Perhaps of another type. */
     listed: boolean;
   },
 ): Explanation {

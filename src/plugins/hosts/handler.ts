@@ -27,7 +27,7 @@ const MAX_DENIAL_SECONDS = 60;
 const MAILBOX = parseName("nobody.invalid.");
 const TIMES = [3600, 1200, 604_800];
 
-/** A zone whose names exist only if they are listed. */
+/** Only listed names exist. */
 interface Authority {
   /** In lower-case wire form. */
   readonly name: Uint8Array;
@@ -40,13 +40,13 @@ interface Authority {
 export const createHosts: CreateHandler<HostsOptions> = (options, environment) =>
   new HostsHandler(options, environment);
 
-/** Answers from a hosts file and the Corefile's entries. */
+/** Answers from a hosts file and the Corefile. */
 class HostsHandler implements Handler {
   readonly name = "hosts";
   readonly #options: HostsOptions;
   readonly #engine: EngineServices;
   readonly #zones: ZoneTable<true>;
-  /** Treatment of unlisted names, by zone. */
+  /** For unlisted names. */
   readonly #unlisted: ZoneTable<Authority | "pass">;
   readonly #entries: number;
   #lookup: HostsLookup;
@@ -84,7 +84,7 @@ class HostsHandler implements Handler {
     engine.values[this.#entries] = this.#lookup.items;
   }
 
-  /** Replaces the table by one with the file's entries, then the Corefile's. */
+  /** The file's entries, then the Corefile's. */
   receive(table: unknown): void {
     this.#retired.add(this.#lookup.table, this.#engine.nowMs);
     this.#lookup = new HostsLookup(table as ArrayBuffer);
@@ -170,7 +170,7 @@ class HostsHandler implements Handler {
     return ANSWERED;
   }
 
-  /** NODATA or NXDOMAIN; the zone's own name also gets the SOA record as an answer. */
+  /** The zone's own name also gets the SOA as an answer. */
   #denyIn({ name, soa, ttlSeconds }: Authority, exchange: Exchange): Verdict {
     const isApex = exchange.qnameLength === name.length;
     const exists = isApex || this.#own !== 0 || this.#wild !== 0;

@@ -11,9 +11,8 @@
  *  tags:   a byte for each slot, from the hash; 0 for an empty slot
  * ```
  *
- * A reference is the offset of the entry's only item, with its kind in the two low bits, or of its
- * set. All names of a block list with the same address share one item. The tags avoid reading most
- * names that do not match.
+ * A reference is the offset of the only item, with its kind in the two low bits, or of the set. All
+ * names of a block list share one item. Tags avoid reading names that do not match.
  */
 
 /** Kinds of a reference: to an IPv4 or IPv6 address, a name (of a reverse lookup), or a set. */
@@ -22,7 +21,7 @@ export const V4 = 0, V6 = 1, NAMES = 2, SET = 3;
 /** Kind of an item. */
 export type ItemKind = typeof V4 | typeof V6 | typeof NAMES;
 
-/** Bits of a reference that hold its kind. */
+/** Bits of a reference's kind. */
 export const KIND_MASK = 3;
 
 /** Words of the head. */
@@ -30,28 +29,28 @@ export const HEAD = {
   SLOTS: 0,
   SLOTS_AT: 1,
   TAGS_AT: 2,
-  /** Addresses and names, for the metric. */
+  /** For the metric. */
   ITEMS: 3,
   KEY_0: 4,
   KEY_1: 5,
   WILDCARDS: 6,
 } as const;
 
-/** Bytes of the head. */
+/** In bytes. */
 export const HEAD_SIZE = 32;
-/** Bytes of an entry before its name. */
+/** Bytes before the name. */
 export const ENTRY_HEAD = 5;
-/** Words of a set: `EACH` per kind, `ALL` in total. */
+/** Words: `EACH` per kind, `ALL` in total. */
 export const SET_WORDS = { FIRST: 0, LAST: 1, COUNT: 2, EACH: 3, ALL: 9 } as const;
-/** Bytes of a slot and its tag. */
+/** With its tag. */
 export const SLOT_BYTES = 5;
 
-/** Size of an item's data. */
+/** In bytes. */
 export function itemSize(kind: ItemKind): 4 | 16 {
   return kind === V6 ? 16 : 4;
 }
 
-/** Whether a wire-form name begins with `*`. */
+/** Begins with `*`. */
 export function isWildcard(name: Uint8Array): boolean {
   return name[0] === 1 && name[1] === 0x2a;
 }

@@ -22,12 +22,12 @@ const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** Parses hosts files in pieces. Memory use is bounded; ordinary names make no objects. */
+/** Parses in pieces, in bounded memory; ordinary names make no objects. */
 export class HostsLines {
   count = 0;
   skippedLines = 0;
   skippedNames = 0;
-  /** The first line with a skipped part; 0 for none. */
+  /** First line with a skipped part, or 0. */
   firstSkipped = 0;
   readonly #builder: TableBuilder;
   #expect: number = EXPECT.ADDRESS;
@@ -39,7 +39,7 @@ export class HostsLines {
   readonly #address = new Address();
   readonly #name = new Uint8Array(MAX_WORD + 2);
   #lineOpen = false;
-  /** Octets so far, up to a byte order mark. */
+  /** Until a byte order mark. */
   #octets = 0;
 
   constructor(builder: TableBuilder) {
@@ -53,7 +53,7 @@ export class HostsLines {
     }
   }
 
-  /** Ends a file, even without a line feed; another may follow. */
+  /** Even without a line feed; another file may follow. */
   end(): void {
     if (this.#lineOpen) this.#take(NEWLINE);
     this.#octets = 0;
@@ -122,7 +122,7 @@ export class HostsLines {
     return true;
   }
 
-  /** Reads a name into `#name` in lower-case wire form; returns its length, 0 if invalid. */
+  /** In lower-case wire form; returns the length, 0 if invalid. */
   #readName(length: number): number {
     if (length > MAX_WORD) return 0;
     const text = this.#word;
@@ -149,7 +149,7 @@ export class HostsLines {
     return labelAt < MAX_NAME_SIZE ? labelAt + 1 : 0;
   }
 
-  /** As `#readName`, for names with escapes. */
+  /** For names with escapes. */
   #readEscaped(length: number): number {
     const text = String.fromCharCode(...this.#word.subarray(0, length));
     try {

@@ -26,12 +26,12 @@ export class HostsLookup {
     this.hasWildcards = words[HEAD.WILDCARDS]! > 0;
   }
 
-  /** Entry of a lower-case wire-form name of `length` bytes; 0 for none. */
+  /** Of a lower-case wire-form name; 0 for none. */
   find(name: Uint8Array, length: number): number {
     return this.#slots.find(name, length);
   }
 
-  /** First item of a kind; 0 for none or no entry. */
+  /** 0 for none. */
   first(entry: number, kind: ItemKind): number {
     if (entry === 0) return 0;
     const reference = this.#words[entry >> 2]!;

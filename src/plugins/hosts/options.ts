@@ -1,4 +1,4 @@
-/** Options of `hosts`; the companion reads the file later. */
+/** The companion reads the file. */
 export interface HostsOptions {
   path: string;
   zones: string[];

@@ -1,7 +1,7 @@
 import type { Explanation } from "../../engine/explanation.ts";
 import type { LoadbalanceOptions } from "./options.ts";
 
-/** Tells what `loadbalance` does with a query. */
+/** Explains `loadbalance`. */
 export function explainLoadbalance({ weighted, prefer }: LoadbalanceOptions): Explanation {
   const how = weighted === null
     ? "shuffles the addresses of the answer"

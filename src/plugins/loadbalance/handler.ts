@@ -10,7 +10,6 @@ export const createLoadbalance: CreateHandler<LoadbalanceOptions> = (options, { 
     name: "loadbalance",
     recordOrder,
     explain: () => explainLoadbalance(options),
-    /** Weights of a changed file. */
     receive: (data) => recordOrder.weigh(data as NameWeights[]),
   };
 };

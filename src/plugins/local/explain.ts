@@ -1,7 +1,7 @@
 import { NEXT, type Verdict } from "../../engine/handler.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 
-/** Tells what `local` does with a query. */
+/** Explains `local`. */
 export function explainLocal(verdict: Verdict): Explanation {
   return verdict === NEXT
     ? { verdict: "passes", reason: "the name is not localhost, nor in its reverse zones" }

@@ -5,7 +5,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Response } from "../../engine/response/response.ts";
 import type { Answered, Value } from "./answered.ts";
 
-/** Where an answer is from, and what it cost. Null: there is no such value. */
+/** An answer's origin and cost; null for no value. */
 export const ANSWER_FIELDS = {
   "/nodens/answered_by": ({ exchange }) => answerSource(exchange),
   "/forward/upstream": ({ exchange: { upstream } }) => upstream === "" ? null : upstream,
@@ -25,7 +25,7 @@ export function secondsOf(milliseconds: number): number {
   return Number((milliseconds / 1000).toFixed(9));
 }
 
-/** Lowest TTL of the answer, or of the SOA record of a denial, as the client gets it. */
+/** Lowest of the answer, or of a denial's SOA, for the client. */
 function ttlOf(response: Response): number | null {
   const { answerCount, authorityCount, ttlCount, ttlSeconds, offset, memory } = response;
   let lowest = Infinity;
@@ -40,13 +40,13 @@ function ttlOf(response: Response): number | null {
 
 const decoder = new TextDecoder();
 
-/** Extended DNS Errors of the answer (RFC 8914), also for clients without EDNS. */
+/** RFC 8914, also for clients without EDNS. */
 function errorText({ extendedError: own }: Exchange, response: Response): string | null {
   const { extendedError: other, errorText: { bytes, length } } = response;
   const texts = own < 0 ? [] : [extendedErrorText(own)];
   if (other >= 0) {
     if (other !== own) texts.push(extendedErrorText(other));
-    // As in names, quotes are escaped: the format may put them around.
+    // The format may put quotes around.
     const text = decoder.decode(bytes.subarray(0, length)).replace(/["\\]/g, "\\$&");
     if (text !== "") texts.push(`${texts.pop()}: ${text}`);
   }

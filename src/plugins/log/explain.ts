@@ -1,7 +1,7 @@
 import type { Explanation } from "../../engine/explanation.ts";
 import type { LogRule } from "./setup.ts";
 
-/** Tells what `log` does with a query; `rule` is the first that concerns it. */
+/** Explains `log`; `rule` is the first that concerns the query. */
 export function explainLog(rule: LogRule | undefined): Explanation {
   if (rule === undefined) {
     return { verdict: "passes", reason: "no rule is for this name and client" };

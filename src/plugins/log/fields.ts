@@ -33,7 +33,7 @@ const KINDS = {
   other: { class: "error", type: "OTHERERROR" },
 } as const satisfies Record<string, Kind>;
 
-/** Placeholder values; `>` marks header values, as in CoreDNS. */
+/** By placeholder; `>` marks header values, as in CoreDNS. */
 export const FIELDS = {
   "type": ({ exchange }) => typeText(exchange.qtype),
   "name": ({ exchange: { memory, offset } }) =>
@@ -66,7 +66,7 @@ export const FIELDS = {
   ...ANSWER_FIELDS,
 } as const satisfies Readonly<Record<string, (answered: Answered) => Value | null>>;
 
-/** Name of a placeholder. */
+/** Placeholders. */
 export type LogField = keyof typeof FIELDS;
 
 const address = new Address();
@@ -88,7 +88,7 @@ export function fieldText(field: LogField, answered: Answered): string {
   return isAddress && String(value).includes(":") ? `[${value}]` : String(value);
 }
 
-/** CoreDNS's response class and type. Allocates nothing. */
+/** CoreDNS's. Allocates nothing. */
 export function kindOf({ response, dnssecOk }: Exchange, engine: EngineServices): Kind {
   const { rcode, answerCount } = response!;
   // A bad signature is an error for DNSSEC clients.
@@ -110,7 +110,7 @@ function hasAuthority(response: Response, type: number): boolean {
   return false;
 }
 
-/** Whether the client's connection is closed, and its addresses are unknown. */
+/** The client's connection is closed. */
 export function hasGone({ origin }: Exchange): boolean {
   return origin.kind === "stream" && origin.gone;
 }

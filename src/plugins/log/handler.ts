@@ -32,7 +32,7 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
   };
 };
 
-/** A directive. Allocates nothing for responses that it does not select. */
+/** A directive. Allocates nothing for unselected responses. */
 class Rule {
   readonly options: LogRule;
   readonly #engine: EngineServices;
@@ -51,7 +51,6 @@ class Rule {
     this.#clients = clients === undefined ? null : new NetworkSet(clients);
   }
 
-  /** Whether the query is one of the rule's names and clients. */
   concerns(exchange: Exchange): boolean {
     if (this.#zones.match(exchange) === null) return false;
     if (this.#except !== null && this.#except.match(exchange) !== null) return false;
@@ -63,7 +62,7 @@ class Rule {
 
   selects(exchange: Exchange): boolean {
     const { classes, slowMs, sample, any = false } = this.options;
-    // A condition that decides ends the search; the sample counts what is left.
+    // The sample counts what other conditions leave.
     if (!classes.includes("all")) {
       const fits = classes.length > 0 && classes.includes(kindOf(exchange, this.#engine).class);
       if (fits === any) return any;

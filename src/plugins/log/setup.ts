@@ -14,7 +14,7 @@ export type LogPart = { text: string } | { field: LogField };
 /** Class of logged responses. */
 export type LogClass = "all" | ResponseClass;
 
-/** One directive. Absent conditions hold. */
+/** Absent conditions hold. */
 export interface LogRule {
   zones: string[];
   except?: string[];
@@ -25,13 +25,13 @@ export interface LogRule {
   slowMs?: number;
   /** One response of so many. */
   sample?: number;
-  /** One of class, slow and sample is enough. */
+  /** One of class, slow and sample suffices. */
   any?: true;
 }
 
 /** Options of `log`. */
 export interface LogOptions {
-  /** The first that concerns the name and client decides. */
+  /** The first for name and client decides. */
   rules: LogRule[];
 }
 
@@ -120,7 +120,7 @@ function readConditions(tokens: Dispenser): Conditions {
   return rule;
 }
 
-/** Whether a later directive gets no query for these zones. */
+/** Later directives get no query for these zones. */
 function decidesFor(rule: LogRule, zones: readonly string[]): boolean {
   if (rule.clients !== undefined || rule.except !== undefined) return false;
   return zones.every((zone) => rule.zones.some((own) => isWithin(zone, own)));

@@ -10,14 +10,14 @@ const MARK = NONCE_WORDS + 2;
 /** Draws before a used slot is overwritten. */
 const MAX_DRAWS = 8;
 
-/** Bytes of a board. */
+/** In bytes. */
 export const BOARD_BYTES: number = SLOTS * WORDS * Int32Array.BYTES_PER_ELEMENT;
 
 /** How a probe has returned. */
 export const RETURNED = {
   NOT: 0,
   NAME: 1,
-  /** From the upstream, or a server that passes options on. */
+  /** From the upstream, or one that passes options on. */
   MARK: 2,
 } as const;
 
@@ -63,7 +63,7 @@ export class ProbeBoard {
     return at >= 0 && Atomics.load(this.#words, at + KEY) === this.#key;
   }
 
-  /** Records a return, with a mark unless `markAt` is 0; returns the previous state. */
+  /** With a mark unless `markAt` is 0; returns the previous state. */
   note(nonce: Uint32Array, { view }: Memory, markAt: number): number {
     const at = this.#find(nonce);
     if (at < 0) return RETURNED.NOT;

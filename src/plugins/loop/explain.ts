@@ -1,7 +1,7 @@
 import type { Explanation } from "../../engine/explanation.ts";
 import type { WatchedServer } from "./watch.ts";
 
-/** Tells what `loop` does with a query. */
+/** Explains `loop`. */
 export function explainLoop(servers: readonly WatchedServer[], probe: boolean): Explanation {
   const looping = servers.filter((server) => server.looping).map(({ label }) => label);
   const details = { watched: servers.length, looping };

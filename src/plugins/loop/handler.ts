@@ -43,7 +43,7 @@ interface Forward extends Handler {
   takes(exchange: Exchange): boolean;
 }
 
-/** Creates a `loop` handler; by default, for the only data plane. */
+/** By default for the only data plane. */
 export function createLoop(
   options: LoopOptions,
   environment: HandlerEnvironment,
@@ -52,7 +52,7 @@ export function createLoop(
   return new LoopHandler(options, environment, services);
 }
 
-/** Probes each upstream; `forward` avoids one whose probe returns as a client's query. */
+/** `forward` avoids upstreams whose probes return as clients' queries. */
 class LoopHandler implements Handler {
   readonly name = "loop";
   readonly #zone: string;
@@ -227,7 +227,7 @@ class LoopHandler implements Handler {
     return ANSWERED;
   }
 
-  /** Reads `RETURNED` for all data planes; a mark declares a loop. */
+  /** Over all data planes; a mark declares a loop. */
   #checkReturn(probe: Probe): number {
     const returned = this.#board.returned(probe.nonce);
     if (returned === RETURNED.MARK && probe.watch.markSeen()) this.#found(probe);
@@ -273,7 +273,7 @@ class LoopHandler implements Handler {
     engine.log(level, `plugin/loop: ${line}`, logged);
   }
 
-  /** Starts a round after failures typical of loops. */
+  /** After failures typical of loops. */
   #suspect(): void {
     const { nowMs } = this.#engine;
     if (this.#chain === null || nowMs < this.#suspectedMs + SUSPICION_MS) return;

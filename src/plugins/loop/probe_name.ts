@@ -4,9 +4,9 @@ import { parseName } from "../../dns/name.ts";
 import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import { internalQuery } from "../../engine/internal_query.ts";
 
-/** Words of a nonce. */
+/** In words. */
 export const NONCE_WORDS = 4;
-/** Words of a mark. */
+/** In words. */
 export const MARK_WORDS = 2;
 
 /** Random identity of a probe. */
@@ -17,7 +17,7 @@ export interface ProbeTokens {
 }
 
 const DIGITS = 16;
-/** Size of the two random labels. */
+/** Two random labels. */
 export const PROBE_LABELS_SIZE: number = 2 * (1 + DIGITS);
 
 /** Probe name in presentation format. */
@@ -26,7 +26,7 @@ export function nameOf(nonce: Uint32Array, zone: string): string {
   return `${digits.slice(0, DIGITS)}.${digits.slice(DIGITS)}.${zone === "." ? "" : zone}`;
 }
 
-/** A probe with its mark; its question must still be read. */
+/** Its question must still be read. */
 export function probeQuery({ nonce, mark }: ProbeTokens, zone: string, chain?: Chain): Exchange {
   const name = parseName(nameOf(nonce, zone));
   const question = { name, qtype: TYPE.HINFO, qclass: CLASS.IN };

@@ -49,7 +49,7 @@ export function createProbes(
     oldestEndMs,
     example: (chain: Chain): Exchange =>
       query({ nonce: new Uint32Array(NONCE_WORDS), mark: new Uint32Array(MARK_WORDS) }, chain),
-    /** Draws probes, in flight from now on; none if there is no room. */
+    /** In flight from now on; none without room. */
     draw(watch: Watch, copies: number): Probe[] {
       if (out.length + copies > MAX_OUT) return [];
       const endMs = engine.nowMs + PROBE_MS;
@@ -60,7 +60,7 @@ export function createProbes(
       out.push(...probes);
       return probes;
     },
-    /** It may be answered at once. False if too many queries wait. */
+    /** May be answered at once. False if too many wait. */
     send(probe: Probe, chain: Chain): boolean {
       const exchange = query(probe, chain);
       exchange.only = probe.watch.server;

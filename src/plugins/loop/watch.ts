@@ -6,7 +6,7 @@ import { RETURNED } from "./board.ts";
  *
  * - "marked": a mark returned.
  * - "returned": all names returned, without marks.
- * - "answered": not all returned, at least one was answered.
+ * - "answered": not all returned, one was answered.
  * - "silent": none was answered.
  * - "unsent": none was sent, which proves nothing.
  */
@@ -29,14 +29,14 @@ const MAX_FAILURES = 8;
 /** Failing queries and new upstreams end it. */
 const REST_MS = 300_000;
 
-/** Upstream server, as seen by `loop`. */
+/** As seen by `loop`. */
 export interface WatchedServer {
   readonly label: string;
   /** In a loop: receives only probes. */
   looping: boolean;
 }
 
-/** Result of a probe. */
+/** Of a probe. */
 export type Reaction = "answered" | "silent" | "unsent";
 
 /** A mark, or names that return in consecutive rounds, prove a loop. Times are monotonic. */
@@ -44,7 +44,7 @@ export class Watch {
   readonly server: WatchedServer;
   nextMs: number;
   foundMs = 0;
-  /** Addresses of the last returned probe; null if this data plane received none. */
+  /** Of the last probe; null if received elsewhere. */
   between: { client: Address; local: Address } | null = null;
   /** Names returned in the last round. */
   returned = 0;

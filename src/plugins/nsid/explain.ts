@@ -1,6 +1,6 @@
 import type { Explanation } from "../../engine/explanation.ts";
 
-/** Tells what `nsid` does with a query. */
+/** Explains `nsid`. */
 export function explainNsid(asked: boolean, name: string): Explanation {
   return asked
     ? { verdict: "acts", reason: `adds ${JSON.stringify(name)} to the answer` }

@@ -2,7 +2,7 @@ import type { Exchange } from "../../engine/exchange/exchange.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 import type { ServedZone } from "../../engine/served.ts";
 
-/** Tells what `prometheus` does with a query. */
+/** Explains `prometheus`. */
 export function explainPrometheus(
   { listener, zone }: Exchange,
   served: readonly ServedZone[],

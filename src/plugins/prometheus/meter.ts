@@ -14,7 +14,7 @@ TYPES.forEach((type, i) => CLASS_OF_TYPE[type] = i);
 const RCODES = 24;
 const RCODE_CLASSES = RCODES + 1;
 
-/** Counts queries of a zone; unused counters are not exported. */
+/** Counts a zone's queries; unused counters are not exported. */
 export class Meter {
   readonly #engine: EngineServices;
   readonly #labels: Readonly<Record<string, string>>;
@@ -24,7 +24,6 @@ export class Meter {
   readonly #requests = new Int32Array(2 * 2 * TYPE_CLASSES);
   /** By plugin (the engine first) and response code. */
   readonly #responses: Int32Array;
-  /** By transport. */
   readonly #requestSizes = new Int32Array(2);
   readonly #responseSizes = new Int32Array(2);
   readonly #duration: number;

@@ -3,14 +3,14 @@ import { classText, typeText } from "../../dns/mnemonics.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 import type { NameMatch, RewriteRule } from "./options.ts";
 
-/** A question, as rules see it. */
+/** As rules see it. */
 interface Question {
   readonly name: string;
   readonly qtype: number;
   readonly qclass: number;
 }
 
-/** Tells what `rewrite` does with a query. */
+/** Explains `rewrite`. */
 export function explainRewrite(
   before: Question,
   after: Question,

@@ -28,7 +28,6 @@ interface Draft extends RuleResponse {
   readonly errorText: Uint8Array;
   /** Of the rewritten question. */
   readonly qtype: number;
-  /** Still to be made, last first. */
   readonly changes: ResponseChange[];
 }
 
@@ -148,7 +147,6 @@ function questionOf({ memory, offset, qtype, qclass }: Exchange) {
 
 interface Alias {
   readonly from: string;
-  /** In wire form. */
   readonly name: Uint8Array;
 }
 

@@ -1,10 +1,10 @@
-/** Comparison of a name: lower case, with the final dot. */
+/** Lower case, with the final dot. */
 export interface NameMatch {
   how: "exact" | "prefix" | "suffix" | "substring" | "regex";
   text: string;
 }
 
-/** Change to names in a response; `{1}` in `to` is the first group. */
+/** `{1}` in `to` is the first group. */
 export interface AnswerChange {
   what: "name" | "value";
   pattern: string;
@@ -37,7 +37,7 @@ type EdnsValue =
   /** Client subnet: prefix lengths. */
   | { kind: "subnet"; bits: { ipv4: number; ipv6: number } };
 
-/** Supported variables of CoreDNS. */
+/** Of CoreDNS. */
 export const EDNS_VARIABLES = [
   "qname",
   "qtype",

@@ -11,7 +11,7 @@ interface NameRule {
   replace(name: string, to: string): string | null;
 }
 
-/** Question, as seen by rules. */
+/** As seen by rules. */
 export interface RuleQuestion {
   /** Lower case, final dot. */
   name: string;
@@ -20,18 +20,18 @@ export interface RuleQuestion {
   readonly edns: EdnsChanges;
 }
 
-/** Response, as seen by rules. */
+/** As seen by rules. */
 export interface RuleResponse {
   rcode: number;
   records: MessageRecord[];
 }
 
-/** Change to the response of a matched query. */
+/** For a matched query. */
 export type ResponseChange =
   | { kind: "message"; apply(response: RuleResponse): void }
   | { kind: "alias"; rule: NameRule; to: string };
 
-/** Changes the question; returns the changes to its response, or null if it does not match. */
+/** Returns changes to the response, or null without a match. */
 type ApplyRule = (question: RuleQuestion) => ResponseChange[] | null;
 
 /** Compiles a valid rule. */
@@ -113,7 +113,6 @@ function whenMatching(
   return ({ name }) => rule.matches(name) ? changes : null;
 }
 
-/** Compiles a valid match. */
 function compileMatch({ how, text }: NameMatch): NameRule {
   if (how === "regex") return patternRule(text);
   const test = {

@@ -21,7 +21,7 @@ export function mapOwner(record: MessageRecord, map: MapName): void {
   record.owner = mapName(record.owner, map) ?? record.owner;
 }
 
-/** Maps a record's target, or the primary server of an SOA. */
+/** A target, or an SOA's primary server. */
 export function mapValue(record: MessageRecord, map: MapName): void {
   const { type, data } = record;
   const at = type === TYPE.NAPTR ? naptrNameAt(data) : NAME_AT.get(type);
@@ -33,7 +33,7 @@ export function mapValue(record: MessageRecord, map: MapName): void {
   record.data = Uint8Array.from([...data.subarray(0, at), ...after, ...rest]);
 }
 
-/** Target of an alias in lower case, or null. */
+/** Lower case; null without an alias. */
 export function aliasTarget({ type, data }: MessageRecord): string | null {
   return type === TYPE.CNAME ? formatName(data).toLowerCase() : null;
 }

@@ -2,7 +2,7 @@ import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 import type { ResponseRate } from "../../engine/response/limiter.ts";
 
-/** Tells what `rrl` does with a query. */
+/** Explains `rrl`. */
 export function explainRrl({ transport }: Exchange, rate: ResponseRate | null): Explanation {
   if (transport === TCP) return { verdict: "passes", reason: "answers over TCP are not limited" };
   return rate === null ? { verdict: "acts", reason: "leaves large answers unlimited" } : {

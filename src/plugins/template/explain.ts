@@ -4,7 +4,7 @@ import type { Explanation } from "../../engine/explanation.ts";
 import { quote } from "../../corefile/quote.ts";
 import type { Reply } from "./reply.ts";
 
-/** Tells what `template` does with a query; `alias` is a name that it does not answer itself. */
+/** Explains `template`; it does not answer `alias` itself. */
 export function explainTemplate(
   reply: Reply | null,
   { alias, error }: { alias: Uint8Array | null; error: string },

@@ -14,12 +14,12 @@ import { createEvaluator } from "./expression/evaluate.ts";
 import { EvaluationError, type Value } from "./go_template/values.ts";
 import type { Template } from "./options.ts";
 
-/** What a template answers. */
+/** Answer of a template. */
 export interface Reply {
   readonly rcode: number;
   readonly records: MessageRecord[];
   readonly extendedError: Template["extendedError"];
-  /** Null if none could be made. */
+  /** Null without an answer. */
   readonly source: { readonly zone: string; readonly pattern: string } | null;
 }
 
@@ -27,8 +27,8 @@ const FAILED: Reply = { rcode: RCODE.SERVFAIL, records: [], extendedError: null,
 const NO_NAMES: ReadonlyMap<string, number> = new Map();
 
 /**
- * Replies by the first template that matches; null for the next handler. Only what is `counted`
- * shows in the metrics.
+ * Replies by the first template that matches; null for the next handler. Only `counted` ones show
+ * in the metrics.
  */
 export function createReply(
   templates: readonly Template[],

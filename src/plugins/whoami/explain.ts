@@ -1,7 +1,7 @@
 import { NEXT, type Verdict } from "../../engine/handler.ts";
 import type { Explanation } from "../../engine/explanation.ts";
 
-/** Tells what `whoami` does with a query. */
+/** Explains `whoami`. */
 export function explainWhoami(verdict: Verdict): Explanation {
   return verdict === NEXT
     ? { verdict: "passes", reason: "it answers class IN alone" }

@@ -20,15 +20,15 @@ export const FORM = {
   PLAIN: 2,
 } as const;
 
-/** Without options (RFC 6891 section 6.1.2). */
+/** RFC 6891 section 6.1.2. */
 export const OPT_SIZE = 11;
 
-/** The client subnet in `Inquiry.memory`. */
+/** Client subnet's place. */
 export const SUBNET_AT = HEADER_SIZE + 255 + 4;
 const MARK_AT = SUBNET_AT + MAX_SUBNET_SIZE;
-/** Multiple for padding over TLS (RFC 8467 section 4.1). */
+/** RFC 8467 section 4.1. */
 const PADDING_BLOCK = 128;
-/** Room for a query with all options, padded. */
+/** Holds all options, padded. */
 export const PACKET_SIZE = 1024;
 
 /** A cookie to send. */
@@ -90,7 +90,7 @@ export class Inquiry {
   }
 }
 
-/** Offset of an option's data in a complete OPT record, or -1; `optAt` is -1 for none. */
+/** Data's offset, or -1; `optAt` is -1 for no OPT. */
 export function findOption({ view }: Memory, optAt: number, code: number): number {
   if (optAt < 0) return -1;
   let at = optAt + OPT_SIZE;
@@ -108,13 +108,13 @@ interface PacketOptions {
   form: number;
   cookie: CookieData | null;
   subnet: boolean;
-  /** To multiples of 128 octets (RFC 7830). */
+  /** To 128 octets (RFC 7830). */
   padded: boolean;
-  /** Random letter case; null keeps the client's. */
+  /** Null keeps the client's case. */
   mixedCase: (() => number) | null;
 }
 
-/** Writes a packet without id; returns its length. */
+/** Without id; returns the length. */
 export function writePacket(packet: Memory, inquiry: Inquiry, options: PacketOptions): number {
   const { bytes, view } = packet;
   const from = inquiry.memory.bytes;
@@ -170,7 +170,7 @@ function sameOctets(one: Uint8Array, other: Uint8Array): boolean {
     (one.length === other.length && one.every((octet, i) => octet === other[i]));
 }
 
-/** Compares `length` octets of questions at 0 and `offset`, ignoring case. */
+/** Questions at 0 and `offset`, ignoring case. */
 export function sameQuestion(
   mine: Memory,
   theirs: Memory,
@@ -185,7 +185,7 @@ export function sameQuestion(
   return true;
 }
 
-/** Compares questions including case. */
+/** Includes case. */
 export function sameSpelling(mine: Memory, theirs: Memory, length: number): boolean {
   for (let i = HEADER_SIZE; i < HEADER_SIZE + length; i++) {
     if (mine.bytes[i] !== theirs.bytes[i]) return false;

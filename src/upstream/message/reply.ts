@@ -19,17 +19,17 @@ const ERROR_CODE_SIZE = 2;
 
 /** For a header without question. */
 const QUESTION_ROOM = 255 + 4;
-/** Up to above the longest message's cost. */
+/** Beyond the longest message's cost. */
 const SCAN_BUCKETS: readonly number[] = [1e-6, 4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3];
 
-/** A reply, checked and described by `scanner`. */
+/** Checked and described by `scanner`. */
 export class Reply {
   readonly scanner = new ResponseScanner();
   readonly #engine: EngineServices;
   readonly #scanTimes: number;
   memory = new Memory(0);
   size = 0;
-  /** -1: none; `describe` overwrites OPT. */
+  /** -1: none. `describe` overwrites it. */
   optAt = -1;
   subnetSent = false;
 
@@ -38,7 +38,7 @@ export class Reply {
     this.#scanTimes = engine.histogram("nodens_forward_reply_scan_seconds", labels, SCAN_BUCKETS);
   }
 
-  /** Inserts a missing question; false if the message is unusable. */
+  /** Inserts a missing question; false if unusable. */
   read(memory: Memory, length: number, inquiry: Inquiry): boolean {
     const { scanner } = this;
     const size = memory.view.getUint16(4) === 0 ? addQuestion(memory, length, inquiry) : length;
@@ -72,7 +72,7 @@ export class Reply {
     describeReply(response, this.scanner, this.memory);
   }
 
-  /** First Extended DNS Error (RFC 8914), or -1; sets `text`. */
+  /** RFC 8914; -1 for none. Sets `text`. */
   readError(text: ErrorText): number {
     const { memory, optAt } = this;
     const at = findOption(memory, optAt, EDNS_OPTION.EXTENDED_ERROR);
@@ -83,7 +83,7 @@ export class Reply {
     return memory.view.getUint16(at);
   }
 
-  /** RFC 7871 section 6; 0 (all clients) if absent. */
+  /** RFC 7871 section 6; 0 if absent. */
   get subnetScope(): number {
     if (!this.subnetSent) return NO_SCOPE.KNOWN;
     const at = this.#subnetAt;
@@ -93,8 +93,8 @@ export class Reply {
   }
 
   /**
-   * Compares family, source prefix and address (RFC 7871 section 7.3). Servers that ignore subnets
-   * send none; to source prefix 0 they may send their own.
+   * RFC 7871 section 7.3. Servers that ignore subnets send none; to source prefix 0 they may send
+   * their own.
    */
   isForSubnet({ memory: asked }: Inquiry): boolean {
     const at = this.#subnetAt;
@@ -110,7 +110,7 @@ export class Reply {
   }
 }
 
-/** Describes the message just scanned; overwrites OPT and beyond. */
+/** Overwrites OPT and beyond. */
 export function describeReply(response: Response, scanner: ResponseScanner, memory: Memory): void {
   response.point(memory, scanner);
   cutCounts(memory.view, 0, scanner.ttlCount);
@@ -122,7 +122,7 @@ export function describeReply(response: Response, scanner: ResponseScanner, memo
   response.minTtlSeconds = scanner.minTtlSeconds;
 }
 
-/** Copies a message, with room for `Reply.describe`. */
+/** With room for `Reply.describe`. */
 export function copyMessage(from: Memory, length: number): Memory {
   // Records have at least eleven octets.
   const records = Math.min(MAX_RECORDS, Math.ceil(length / 11));
@@ -144,7 +144,7 @@ function addQuestion(
   return length + questionLength;
 }
 
-/** Whether the name exists without the type. */
+/** The name exists without the type. */
 export function isNodata(kind: number, answerCount: number, rcode: number): boolean {
   return kind === KIND.NODATA || (rcode === RCODE.NOERROR && answerCount === 0);
 }

@@ -1,4 +1,4 @@
-/** Bounds extra queries, to spare overloaded upstreams. */
+/** Bounds extra queries. */
 export class Budget {
   readonly #options: { share: number; perSecond: number; most: number };
   #tokens: number;

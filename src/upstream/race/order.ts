@@ -1,7 +1,7 @@
 import { RANK } from "../outcome.ts";
 import type { Policy } from "../options.ts";
 
-/** Servers this close to the fastest count as equal. */
+/** As good as the fastest. */
 const BAND = { ms: 2, share: 0.3 } as const;
 const STALE_MS = 2000;
 
@@ -40,10 +40,7 @@ export class ServerOrder {
     }
   }
 
-  /**
-   * Best-ranked server from `start`; -1 if none is up to `worst`. Recovering servers cede part of
-   * their queries.
-   */
+  /** Best-ranked from `start`; -1 if none is up to `worst`. Recovering servers cede queries. */
   next(start: number, except: readonly OrderedServer[], worst: number): number {
     const count = this.#servers.length;
     let best = -1;
@@ -62,7 +59,7 @@ export class ServerOrder {
     return best;
   }
 
-  /** Servers that the next query may try first, without choosing one; empty if it may try none. */
+  /** Candidates for the next query; empty if it may try none. */
   mayBeFirst(): number[] {
     const servers = this.#servers;
     const count = servers.length;
@@ -92,7 +89,7 @@ export class ServerOrder {
     return share < 1 && this.#random() / 2 ** 32 >= share;
   }
 
-  /** Round-trip time of the slowest that counts as fastest. */
+  /** Of the slowest that counts as fastest. */
   #limitMs(): number {
     let bestMs = Infinity;
     for (const { rank, roundTrip } of this.#servers) {

@@ -17,11 +17,11 @@ const MAX_UNDER_WAY = 4;
 /** Per server (RFC 9520 section 3.1). */
 const MAX_SENT = 3;
 const MAX_EXTRAS = 3;
-/** Time of batches and scheduling alone. */
+/** Covers batches and scheduling. */
 const MIN_HEDGE_MS = 5;
 
 interface RaceTarget {
-  /** Null for any server. */
+  /** Null: any. */
   readonly only: RaceServer | null;
   readonly intoLoops: boolean;
 }
@@ -34,7 +34,7 @@ interface Attempt {
 }
 
 /**
- * One question to several servers; the first good reply wins. Reusable.
+ * The first good reply wins. Reusable.
  *
  * ```
  *  ask ──answer──────────────────────────────────► answered
@@ -45,9 +45,9 @@ interface Attempt {
  */
 export class Race implements AskHandler {
   readonly inquiry = new Inquiry();
-  /** Queries sent; complete when the race ends. Read only. */
+  /** Complete at the end. Read only. */
   asks = 0;
-  /** Whether a second server was asked beside the first. Read only. */
+  /** Read only. */
   hedged = false;
   readonly #group: RaceGroup;
   readonly #handler: RaceHandler;
@@ -75,7 +75,7 @@ export class Race implements AskHandler {
     this.#timer = group.engine.timers.create(() => this.#due());
   }
 
-  /** `sinceMs`: start of the client's wait; `streamed`: plain DNS over TCP first. */
+  /** `sinceMs`: the client's wait; `streamed`: TCP first. */
   start(
     sinceMs: number,
     streamed: boolean,
@@ -133,7 +133,7 @@ export class Race implements AskHandler {
 
   #replied({ ticket, server, extra }: Attempt, outcome: Outcome & { reply: Reply }): void {
     const { engine, resends } = this.#group;
-    // A quick reply to a resend: the first query was lost.
+    // A quick reply: the first query was lost.
     const tookMs = engine.nowMs - ticket.sinceMs;
     if (extra === "resend" && tookMs <= server.roundTrip.patienceMs) resends.giveBack();
     if (this.#isPassedOver(server, outcome)) {
@@ -197,7 +197,7 @@ export class Race implements AskHandler {
     this.#pausing = false;
     while (this.#mayAsk()) {
       const unlimited = settings.maxConnectAttempts === 0;
-      // Unlimited immediate failures would be a busy loop.
+      // Immediate failures would be a busy loop.
       if (unlimited && !paused && this.#attempts > 0 && this.#attempts % servers.length === 0) {
         this.#pausing = true;
         const dueMs = Math.min(engine.nowMs + PAUSE_MS, this.#deadlineMs);
@@ -229,7 +229,7 @@ export class Race implements AskHandler {
     const index = order.next(this.#index, this.#passedOver, this.#worstRank);
     if (index < 0 || servers[index]!.rank !== RANK.DOWN) return index;
     let any = index;
-    // The checks may be wrong, so try a random one.
+    // Checks may be wrong: try one at random.
     if (this.#refusers.length === 0) {
       group.count("allDown");
       if (group.settings.failfastAllUnhealthyUpstreams) {
@@ -273,7 +273,7 @@ export class Race implements AskHandler {
     if (!this.#passedOver.includes(server)) this.#passedOver.push(server);
   }
 
-  /** It may have been taken out meanwhile. */
+  /** May have been taken out. */
   #mayRepeat(server: RaceServer): boolean {
     return server.rank <= this.#worstRank && !this.#passedOver.includes(server);
   }
@@ -315,7 +315,7 @@ export class Race implements AskHandler {
     if (newest === undefined || this.#only !== null) return;
     if (this.#underWay.length >= MAX_UNDER_WAY) return;
     const { ticket, server } = newest;
-    // If time is up, the failure asks again.
+    // At the time limit, the failure asks again.
     if (ticket.dueMs <= nowMs || nowMs >= this.#deadlineMs || this.#extras >= MAX_EXTRAS) return;
     const { patienceMs } = server.roundTrip;
     if (!this.#hedging && ticket.sinceMs + patienceMs > nowMs) {
@@ -347,7 +347,6 @@ export class Race implements AskHandler {
     this.#ask(index, ticket.dueMs, "resend");
   }
 
-  /** Tells the servers that did not answer. */
   #countLost(winner: RaceServer | null): void {
     const sentTo = this.#sentTo;
     for (let i = 0; i < sentTo.length; i++) {

@@ -15,7 +15,7 @@ export interface RaceServer extends OrderedServer {
     readonly patienceMs: number;
   };
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome;
-  /** Clients' queries that were sent here and answered by another server, or by none. */
+  /** Clients' queries, answered by another server or none. */
   lost(queries: number, answered: boolean): void;
   count(event: ExtraEvent): void;
 }
@@ -44,14 +44,14 @@ export interface RaceGroup {
 
 /** Callbacks of a race. */
 export interface RaceHandler {
-  /** Waiting for the answer. */
+  /** Waiting clients'. */
   readonly clientQueries: number;
-  /** Valid during the call; `server` sent it. */
+  /** `reply` is valid during the call. */
   answered(reply: Reply, server: RaceServer): void;
   failed(failure: RaceFailure): void;
 }
 
-/** Why all servers failed. */
+/** All servers failed. */
 export class RaceFailure {
   error = "no upstream answered";
   silent = false;

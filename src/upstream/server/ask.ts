@@ -11,7 +11,7 @@ import { COOKIE } from "./cookie.ts";
 import type { KnownServer, OutstandingAsk } from "./known_server.ts";
 import { type Evidence, formAfter, isComplaint } from "./ladder.ts";
 
-/** Limit over TCP before using the truncated answer. */
+/** For TCP, before using the truncated answer. */
 const WHOLE_MS = 1000;
 
 /** Reasons for TCP after UDP. */
@@ -64,7 +64,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     this.#timer = server.engine.timers.create(() => this.#timeOut());
   }
 
-  /** Returns an immediate failure instead of calling `handler`. */
+  /** Returns immediate failures. */
   start(
     inquiry: Inquiry,
     { streamed, again, limitMs }: AskOptions,
@@ -115,7 +115,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
   }
 
   cancel(): void {
-    // Another server has answered meanwhile.
+    // Another server has answered.
     if (this.silenceReported) this.#server.count("timeouts");
     this.#stop(false);
     this.#leave();
@@ -196,7 +196,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const withOptions = this.#form === FORM.OPTIONS;
     this.#stage = stage;
     this.#cookieSent = withOptions && hasCookie;
-    // Over TCP only to learn whether the server changes case.
+    // TCP only to learn whether the server changes case.
     query.exactCase = spelling.isMixed(nowMs) && (!streamed || this.#detour === "misspelt");
     query.misspelt = false;
     query.questionLength = inquiry.questionLength;
@@ -246,7 +246,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
       this.#udp.queueAgain();
       return;
     }
-    // Keeps servers without TCP usable if they stop sending cookies.
+    // Servers without TCP may stop sending cookies.
     if (detour === "cookie missing") cookie.forget();
     if (detour === "misspelt") this.#server.folds();
     this.#end({ kind: "failed", why });
@@ -266,7 +266,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const { ladder, group: { reply } } = this.#server;
     const { memory, size, subnetSent } = this.#truncated!;
     this.#server.tcpFailed();
-    // Silence over TCP says nothing about the form.
+    // Says nothing about the form.
     ladder.heard(this.#form);
     reply.read(memory, size, this.#inquiry!);
     reply.subnetSent = subnetSent;
@@ -277,7 +277,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     const { cookie } = this.#server;
     const verdict = cookie.check(reply.memory, reply.optAt);
     if (this.streamed) {
-      // TCP replies cannot be forged: the server stopped sending cookies.
+      // Unforgeable: the server stopped sending cookies.
       if (verdict === COOKIE.MISSING) cookie.forget();
       return true;
     }
@@ -286,7 +286,7 @@ export class Ask implements Ticket, OutstandingAsk, TransportHandler {
     return verdict === COOKIE.FINE;
   }
 
-  /** Asks without the subnet, as the server may (RFC 7871 section 7.3). */
+  /** Asks without subnet (RFC 7871 section 7.3). */
   #dropsWrongSubnet(reply: Reply): boolean {
     if (!this.#subnetSent || reply.isForSubnet(this.#inquiry!)) return false;
     this.#server.group.count("wrongSubnet");

@@ -34,7 +34,7 @@ export class Cookie {
     return this.#enabled ? CLIENT_SIZE + this.#serverSize : 0;
   }
 
-  /** What the server does with cookies. */
+  /** Server's behaviour. */
   get learnt(): "yes" | "echoed" | "no" | "off" {
     if (!this.#enabled) return "off";
     return this.#serverSize > 0 ? "yes" : this.#echoed ? "echoed" : "no";
@@ -45,13 +45,13 @@ export class Cookie {
     for (let i = 0; i < this.#serverSize; i++) bytes[at + CLIENT_SIZE + i] = this.#server[i]!;
   }
 
-  /** Accepts missing cookies until the next one. */
+  /** Accepts missing ones until the next. */
   forget(): void {
     this.#echoed = false;
     this.#serverSize = 0;
   }
 
-  /** Learns the server's part; returns one of `COOKIE`. */
+  /** Learns the server's part. */
   check(memory: Memory, optAt: number): number {
     const { bytes, view } = memory;
     const at = findOption(memory, optAt, EDNS_OPTION.COOKIE);

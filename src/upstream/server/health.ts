@@ -34,10 +34,9 @@ export interface CheckedServer {
 }
 
 /**
- * Circuit breaker of a server. After a failed query it is *suspect*: avoided while others are
- * healthy, and checked until any reply. `maxFails` failed checks in a row mean *down*. After
- * recovery its queries return gradually. Checks use separate connections, since slow names would
- * delay them.
+ * Circuit breaker. After a failed query a server is *suspect*: avoided while others are healthy,
+ * and checked until any reply. `maxFails` failed checks in a row mean *down*. After recovery,
+ * queries return gradually. Checks use separate connections: slow names would delay them.
  */
 export class Health implements TransportHandler, ConnectionOwner {
   readonly #server: CheckedServer;
@@ -49,9 +48,9 @@ export class Health implements TransportHandler, ConnectionOwner {
   #fails = 0;
   /** Read only. */
   suspect = false;
-  /** Whether an operator vouches for it. */
+  /** An operator vouches for it. */
   trusted = false;
-  /** When this state began. Read only. */
+  /** Of this state. Read only. */
   sinceMs: number;
   #stopped = false;
   #recoveredMs = -Infinity;
@@ -153,7 +152,7 @@ export class Health implements TransportHandler, ConnectionOwner {
     if (this.#checking) this.failed({ why: why ?? "connection closed" });
   }
 
-  /** Not the server's fault: the timer starts the next check. */
+  /** Not the server's fault. */
   unsent(): void {
     this.#checking = false;
   }

@@ -25,8 +25,8 @@ import { RoundTrip } from "./round_trip.ts";
 import { Spelling } from "./spelling.ts";
 
 /**
- * Per server. 64 serve 640 misses/s of 100 ms on a server that answers in order
- * (`bench/connections.ts`). Beyond that, late queries cost handshakes, so TLS needs as many as TCP.
+ * 64 serve 640 misses/s of 100 ms in order (`bench/connections.ts`). Beyond, late queries cost
+ * handshakes, so TLS needs as many as TCP.
  */
 const MAX_CONNECTIONS = { dns: 64, tls: 64, https: 4 } as const;
 /** A handshake takes tens of milliseconds. */
@@ -35,13 +35,13 @@ const MAX_HANDSHAKES = 16;
 const MAX_REPORTS = 256;
 /** Before TCP is retried. */
 const TCP_PAUSE_MS = 10_000;
-/** Of a server without queries; a failure starts more frequent ones. */
+/** Without queries; a failure starts more frequent ones. */
 const CHECK_MS = 5000;
 
 /** Shared by a group's servers. */
 export interface ServerGroup {
   readonly engine: EngineServices;
-  /** Of the server block, for the log. */
+  /** For the log. */
   readonly zones: readonly string[];
   readonly settings: GroupSettings;
   readonly reply: Reply;
@@ -49,16 +49,16 @@ export interface ServerGroup {
   count(event: "mismatch" | "malformed" | "forgery" | "wrongSubnet"): void;
 }
 
-/** A query that has not ended. */
+/** Not ended. */
 export interface OutstandingAsk {
-  /** Monotonic; `sinceMs` is Infinity until connected. */
+  /** `sinceMs` is Infinity until connected. */
   readonly sentMs: number;
   readonly sinceMs: number;
   readonly silenceReported: boolean;
   reportSilence(): void;
 }
 
-/** A server's state. Outstanding queries make it suspect after unusual silence. */
+/** Outstanding queries make it suspect after unusual silence. */
 export class KnownServer implements CheckedServer {
   readonly group: ServerGroup;
   readonly engine: EngineServices;
@@ -70,7 +70,7 @@ export class KnownServer implements CheckedServer {
   readonly ladder = new EdnsLadder();
   readonly spelling: Spelling;
   readonly roundTrip = new RoundTrip();
-  /** Set by `loop`: only probes are sent. */
+  /** Only probes are sent. */
   looping = false;
   readonly #outage: Outage;
   readonly record = new ServerRecord();
@@ -150,7 +150,7 @@ export class KnownServer implements CheckedServer {
     return this.#forced;
   }
 
-  /** Null: as checks say. A server that is out is checked all the same. */
+  /** Null: as checks say. A server that is out is checked. */
   force(forced: Forced | null): void {
     if (forced === this.#forced || this.#retired) return;
     this.#forced = forced;
@@ -188,7 +188,7 @@ export class KnownServer implements CheckedServer {
     if (!this.#retired) this.#metrics.showRoundTrip(this.roundTrip.meanMs);
   }
 
-  /** Blames the server if nothing arrived since. */
+  /** If nothing arrived since. */
   failed(sentMs: number, outcome: Outcome & { kind: "failed" | "silent" }): void {
     const silent = outcome.kind === "silent";
     this.#metrics.count("failures");

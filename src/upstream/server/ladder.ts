@@ -1,10 +1,10 @@
 import { RCODE } from "../../dns/constants.ts";
 import { FORM } from "../message/inquiry.ts";
 
-/** Whether a better form was refused or left unanswered. */
+/** Against a better form. */
 export type Evidence = "refused" | "again" | "none";
 
-/** Response codes to EDNS with other causes too (RFC 6891 section 7). */
+/** With other causes too (RFC 6891 section 7). */
 const AMBIGUOUS: readonly number[] = [RCODE.NOTIMP, RCODE.REFUSED, RCODE.SERVFAIL];
 /** Doubles after each failed trial. */
 const PAUSE_MS = { min: 5000, max: 600_000 } as const;
@@ -12,15 +12,12 @@ const PAUSE_MS = { min: 5000, max: 600_000 } as const;
 const EDNS_PATIENCE = 2;
 const GIVE_UP_MS = 1000;
 
-/** Whether a code may concern the form. */
+/** May concern the form. */
 export function isComplaint(rcode: number): boolean {
   return rcode === RCODE.FORMERR || rcode === RCODE.BADVERS || AMBIGUOUS.includes(rcode);
 }
 
-/**
- * Next form, or null if the code does not concern it. `doubtful`: the server never supported EDNS
- * and refused no form of this question.
- */
+/** Null if the form is irrelevant. `doubtful`: no form is supported or refused yet. */
 export function formAfter(rcode: number, form: number, doubtful: boolean): number | null {
   if (form === FORM.PLAIN || !isComplaint(rcode)) return null;
   if (AMBIGUOUS.includes(rcode) && !doubtful) return null;
@@ -28,12 +25,11 @@ export function formAfter(rcode: number, form: number, doubtful: boolean): numbe
 }
 
 /**
- * Finds the form a server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS in many
- * ways, even by silence, so the next lower form follows an unanswered one. Better forms are retried
- * with copies, so that clients never wait.
+ * The EDNS form that a server answers (RFC 6891 section 7). Servers and firewalls refuse EDNS even
+ * by silence: the next lower form follows. Copies retry better forms, so clients never wait.
  */
 export class EdnsLadder {
-  /** OPT was answered without complaint. Read only. */
+  /** Without complaint. Read only. */
   knowsEdns = false;
   #form: number = FORM.OPTIONS;
   #retryMs = Infinity;
@@ -41,7 +37,7 @@ export class EdnsLadder {
   readonly #silentSinceMs = [Infinity, Infinity, Infinity];
   #rotated: number = FORM.PLAIN;
 
-  /** The fullest form that is answered. */
+  /** Fullest answered form. */
   get form(): number {
     return this.#form;
   }

@@ -1,9 +1,9 @@
-/** Buckets grow by a fourth of a power of two: percentiles are right within a tenth. */
+/** Buckets grow by 2^(1/4): percentiles are right within a tenth. */
 const FIRST_MS = 1 / 16;
 const STEPS = 4;
-/** Up to 11 seconds, longer than any query. */
+/** Up to 11 seconds. */
 const BUCKETS = 70;
-/** Then all are halved, so that the last few thousand replies count. */
+/** Then halved: the last few thousand replies count. */
 const WINDOW = 8192;
 
 /** Percentiles that operators see. */
@@ -13,7 +13,7 @@ export interface Percentiles {
   p99: number;
 }
 
-/** Recent reply times of a server, in 140 octets. */
+/** Recent reply times, in 140 octets. */
 export class LatencyDigest {
   readonly #counts = new Uint16Array(BUCKETS);
   #total = 0;
@@ -36,7 +36,7 @@ export class LatencyDigest {
   }
 }
 
-/** Percentiles in milliseconds of several digests' `counts`; null without a reply. */
+/** In milliseconds; null without a reply. */
 export function percentilesOf(digests: readonly (readonly number[])[]): Percentiles | null {
   const counts = Array.from(
     { length: BUCKETS },

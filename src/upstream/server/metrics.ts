@@ -3,7 +3,7 @@ import { bucketOf, TIME_BUCKETS } from "../../engine/buckets.ts";
 import type { EngineServices } from "../../engine/handler.ts";
 import type { ServerCounts } from "../details.ts";
 
-/** Codes with separate series; the rest are "other". */
+/** The rest are "other". */
 const RCODES = 24;
 
 /** The metrics of one server. */
@@ -25,7 +25,7 @@ export class ServerMetrics {
     this.showUp(true);
   }
 
-  /** Of all groups with this server. */
+  /** Over all groups with this server. */
   get counts(): ServerCounts {
     const { replies, failures, timeouts, hedges, hedgesWon, resends } = this.#counters;
     const of = (index: number) => this.#engine.values[index]!;
@@ -60,7 +60,7 @@ export class ServerMetrics {
     this.#engine.values[this.#up] = up ? 1 : 0;
   }
 
-  /** Ends the export, unless another group publishes the server. */
+  /** Unless another group publishes the server. */
   hide(): void {
     this.#engine.values[this.#up] = NaN;
     this.#engine.values[this.#rtt] = NaN;

@@ -1,31 +1,25 @@
 import type { EngineServices, LogLevel } from "../../engine/handler.ts";
 
-/** Between two lines about the same server going down: one that flaps does not fill the log. */
+/** A server that flaps does not fill the log. */
 const PAUSE_MS = 60_000;
-/** A block may have thousands of zones. */
+/** Blocks may have thousands. */
 const MAX_ZONES = 3;
 
-/** Environment of an outage. */
 interface OutageGroup {
   readonly engine: Pick<EngineServices, "nowMs" | "log" | "logsFields">;
   readonly zones: readonly string[];
 }
 
-/**
- * Counts the queries that a failing server costs; logs when it goes down and when it is back, unless
- * it has cost none.
- */
+/** Counts the queries that a failing server costs; logs its outages, unless it cost none. */
 export class Outage {
   readonly #label: string;
   readonly #group: OutageGroup;
-  /** First loss since the last line about the server's return, or -1. */
+  /** First loss since the last line, or -1. */
   #sinceMs = -1;
   #failedOver = 0;
   #failed = 0;
   #downs = 0;
-  /** Down now. */
   #down = false;
-  /** Of the current outage. */
   #logged = false;
   #loggedMs = -Infinity;
 
@@ -34,14 +28,14 @@ export class Outage {
     this.#group = group;
   }
 
-  /** Clients' queries that it did not answer while suspect. */
+  /** Clients' queries, unanswered while suspect. */
   lost(queries: number, answered: boolean): void {
     this.#begin();
     if (answered) this.#failedOver += queries;
     else this.#failed += queries;
   }
 
-  /** Called with each failed check of a server that is down. `why`: "connection refused". */
+  /** Called with each failed check. `why`: "connection refused". */
   down(why: string): void {
     const { nowMs } = this.#group.engine;
     this.#begin();
@@ -55,7 +49,7 @@ export class Outage {
     this.#log("error", text, { state: "down", error: why });
   }
 
-  /** A suspect server has replied. */
+  /** The server has replied. */
   end(): void {
     this.#down = false;
     if (this.#logged) {

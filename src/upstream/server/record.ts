@@ -1,13 +1,13 @@
 import { LatencyDigest } from "./latency.ts";
 
-/** What operators see of a server, beside what queries need. */
+/** Facts for operators. */
 export class ServerRecord {
   readonly latency = new LatencyDigest();
-  /** Whether the last query over TCP or TLS was answered; null before the first. */
+  /** Last result over TCP or TLS; null before. */
   streams: boolean | null = null;
-  /** Whether a reply has kept the case of names. */
+  /** A reply has kept a name's case. */
   keptCase = false;
-  /** Reason of the last failure, of a query or a check. Read only. */
+  /** Of a query or check. Read only. */
   failure = "";
   /** Read only. */
   failedMs = -Infinity;

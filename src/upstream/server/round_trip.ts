@@ -16,7 +16,7 @@ export class RoundTrip {
     return this.sampledMs > -Infinity;
   }
 
-  /** RFC 6298's timeout: nearly all replies are faster. */
+  /** RFC 6298's timeout. */
   get usualMs(): number {
     return this.known ? this.meanMs + 4 * this.#deviationMs : PATIENCE.unknown;
   }
@@ -26,7 +26,7 @@ export class RoundTrip {
   }
 
   sample(durationMs: number, nowMs: number): void {
-    // Anything else would spoil the averages.
+    // Would spoil the averages.
     if (!(durationMs >= 0 && durationMs < Infinity)) return;
     if (this.known) {
       const error = durationMs - this.meanMs;

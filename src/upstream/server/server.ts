@@ -16,7 +16,7 @@ export class UpstreamServer extends KnownServer {
   readonly #spare: Ask[] = [];
   #trial: FormTrial | null = null;
 
-  /** Returns an outcome if asking fails at once. */
+  /** Returns immediate failures. */
   ask(inquiry: Inquiry, options: AskOptions, handler: AskHandler): Ticket | Outcome {
     const ask = this.#spare.pop() ?? new Ask(this, this.#release);
     const ended = ask.start(inquiry, options, handler);
@@ -37,7 +37,7 @@ export class UpstreamServer extends KnownServer {
   };
 }
 
-/** Retries a better form with a copy of a query. */
+/** Retries a better form with a copied query. */
 class FormTrial implements TransportHandler {
   readonly #server: KnownServer;
   readonly #query = new Outgoing(this);

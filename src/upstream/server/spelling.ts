@@ -4,8 +4,8 @@ const TCP_ONLY_MS = 60_000;
 const FOLDS_MS = 3_600_000;
 
 /**
- * Random case of names (draft-vixie-dnsext-dns0x20), or only TCP. After misspelt replies TCP, which
- * cannot be forged, tells if the server folds case.
+ * Random case of names (draft-vixie-dnsext-dns0x20). After misspelt replies TCP, which cannot be
+ * forged, tells if the server folds case.
  */
 export class Spelling {
   readonly #enabled: boolean;
@@ -41,7 +41,6 @@ export class Spelling {
     this.#tcpUntilMs = nowMs + TCP_ONLY_MS;
   }
 
-  /** Returns whether this is new. */
   folds(nowMs: number): boolean {
     const news = this.isMixed(nowMs);
     this.#foldsUntilMs = nowMs + FOLDS_MS;

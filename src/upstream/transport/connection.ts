@@ -13,7 +13,7 @@ const MAX_QUEUED = 262_144;
 /** TLS needs more round trips. */
 const CONNECT_TIMEOUT_MS = { plain: 1000, tls: 3000 } as const;
 const MAX_STRAYS = 16;
-/** Rechecks of busy connections that should close. */
+/** Of busy connections that should close. */
 const LINGER_MS = 100;
 /** Larger than any query. */
 const FRAME_SIZE = 2048;
@@ -44,10 +44,7 @@ interface Lifetime {
 let whole: Memory | null = null;
 let frame: Memory | null = null;
 
-/**
- * A TCP or TLS connection (RFC 7766). Abandoned queries remain, as null: the server may still work
- * on them.
- */
+/** TCP or TLS (RFC 7766). Abandoned queries stay, as null: the server may still work on them. */
 export class Connection implements StreamHandler, Carrier {
   readonly #engine: EngineServices;
   readonly #owner: ConnectionOwner;
@@ -99,7 +96,7 @@ export class Connection implements StreamHandler, Carrier {
     return this.#retired || this.#state === "closed" || this.#engine.nowMs >= this.#life.oldMs;
   }
 
-  /** Start of the oldest unanswered query's wait, or Infinity. */
+  /** The oldest unanswered query's, or Infinity. */
   get waitingSinceMs(): number {
     if (this.#sent.size === 0) return Infinity;
     if (this.#state === "connecting") return this.#openedMs;
@@ -198,7 +195,7 @@ export class Connection implements StreamHandler, Carrier {
     this.#end({ byServer: true, why });
   }
 
-  /** Counts a query that must wait. */
+  /** Counts waiting queries. */
   #hasRoom({ length }: Outgoing): boolean {
     const { io, values } = this.#engine;
     if (io.hasRoom?.(this.#stream, length + 2) !== false) return true;

@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import type { ConnectionHabits } from "./habits.ts";
 
-/** Connections to one server, last used last. */
+/** To one server, last used last. */
 export class ConnectionList {
   /** Read only. */
   readonly all: Connection[] = [];
@@ -39,7 +39,7 @@ export class ConnectionList {
     return count;
   }
 
-  /** Whether its oldest query is late or, on a concurrent server, it is silent. */
+  /** Its oldest query is late, or a concurrent server is silent. */
   isLate(connection: Connection): boolean {
     return this.#clock.nowMs >= this.#lateMs(connection);
   }
@@ -58,7 +58,7 @@ export class ConnectionList {
     return latest;
   }
 
-  /** Connections that have answered or may yet in time. */
+  /** Have answered, or may yet in time. */
   served(): number {
     let count = 0;
     for (const connection of this.all) {
@@ -67,7 +67,7 @@ export class ConnectionList {
     return count;
   }
 
-  /** When the next connection becomes late; the usual time while queries wait or all are late. */
+  /** Next late connection; usual time if queries wait or all are late. */
   nextCheckMs(queriesWait: boolean): number {
     const { nowMs } = this.#clock;
     const usualMs = nowMs + this.#patienceMs();

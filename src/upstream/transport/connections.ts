@@ -8,16 +8,16 @@ import { ConnectionHabits } from "./habits.ts";
 import { FAILURE, type Outgoing, type TransportFailure } from "./outgoing.ts";
 import { ConnectionSlots, type SlotHolder } from "./slots.ts";
 
-/** Queries per connection: before another, and at most. */
+/** Per connection: before another, and at most. */
 const SHARED = { preferred: 64, max: 2048 } as const;
 const MAX_IN_ORDER = 4;
 const MAX_CLOSING = 64;
 /** Spreads renewals. */
 const AGE_JITTER = 0.2;
 const MAX_MOVES = 8;
-/** Of connections with only abandoned queries. */
+/** With only abandoned queries. */
 const STALLED_MS = 2000;
-/** Queries per queue. */
+/** Per queue. */
 const MAX_WAITING = 4096;
 
 type Limits = Pick<GroupSettings, "maxIdleConns" | "expireMs" | "maxAgeMs">;
@@ -33,9 +33,7 @@ export interface ConnectionsOptions extends Limits {
 }
 
 /**
- * Connections to one server, and the choice for each query.
- *
- * Many servers answer a connection's queries in order, so slow names delay the rest:
+ * Connections to one server. Many answer in order, so slow names delay the rest:
  *
  * - A query uses an idle connection, or else a new one.
  * - Connections are shared only if the server answers out of order or all are in use; never behind
@@ -53,7 +51,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
   readonly #watch: Timer;
   readonly #connections: ConnectionList;
   readonly #waiting = new Set<Outgoing>();
-  /** Late queries that made room; sent last. */
+  /** They made room; sent last. */
   readonly #slow = new Set<Outgoing>();
   #retired = false;
   #dispatching = false;
@@ -152,7 +150,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     this.#dispatch();
   }
 
-  /** Frees the last used connection, whose queries have waited least. */
+  /** Frees the last used one, whose queries waited least. */
   freeOne(): void {
     this.#vacate(this.#connections.all.at(-1)!, false);
     this.#startWatch();
@@ -257,7 +255,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     return connection;
   }
 
-  /** Requeues the latest query and replaces its connection. */
+  /** Requeues the latest query. */
   #reclaim(): Connection | null {
     if (this.#retired) return null;
     const latest = this.#connections.latest();
@@ -304,7 +302,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     if (dueMs < Infinity) this.#engine.timers.set(this.#watch, dueMs);
   }
 
-  /** Whether its oldest query will be answered. */
+  /** Its oldest query will be answered. */
   #isServed(connection: Connection): boolean {
     // The server may limit connections to one query.
     if (connection.answers > 0) return this.#habits.reusable;
@@ -342,7 +340,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     query.movedFrom = null;
     // An answer may precede the event.
     if (connection.readyMs < Infinity) query.sentMs = Math.max(query.sentMs, connection.readyMs);
-    // Longer means a slow name.
+    // Longer: a slow name.
     const usual = nowMs - query.sentMs <= this.#options.patienceMs();
     if (query.reclaimed && connection.answers === 1 && usual) this.#habits.answeredOnlyFresh(nowMs);
     if (carrier === null) {
@@ -356,7 +354,7 @@ export class Connections implements ConnectionOwner, SlotHolder {
     }
   }
 
-  /** Another connection answered the oldest query of `from`. */
+  /** Its oldest query was answered elsewhere. */
   #learnFromMove(from: Connection): void {
     if (from.closing || (from.answers > 0 && this.#habits.reusable)) return;
     const { nowMs } = this.#engine;

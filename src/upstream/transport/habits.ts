@@ -4,7 +4,7 @@ const EARLY_ENDS = 2;
 /** Consecutive queries answered in time only on a fresh connection. */
 const UNSERVED = 4;
 
-/** Connection handling of a server; refusals are believed for a while. */
+/** A server's habits; refusals are believed for a while. */
 export class ConnectionHabits {
   /** Read only. */
   concurrent: boolean;
@@ -29,7 +29,7 @@ export class ConnectionHabits {
     return nowMs < this.#limitUntilMs ? this.#limit : Infinity;
   }
 
-  /** `count` is the connection's; `outOfOrder` if an older query is unanswered. */
+  /** `outOfOrder`: an older query is unanswered. */
   answered(count: number, outOfOrder: boolean): void {
     if (outOfOrder) this.concurrent = true;
     if (count < 2) return;
@@ -38,19 +38,17 @@ export class ConnectionHabits {
     this.#unserved = 0;
   }
 
-  /** Whether silence means nothing yet. */
+  /** Silence means nothing yet. */
   isSlow(nowMs: number): boolean {
     return nowMs < this.#slowUntilMs;
   }
 
-  /** A first answer came too late. */
   answeredLate(nowMs: number): void {
     if (nowMs >= this.#limitUntilMs) return;
     this.#limitUntilMs = -Infinity;
     this.#slowUntilMs = nowMs + BELIEVE_MS.limit;
   }
 
-  /** An answer came in time only on a fresh connection. */
   answeredOnlyFresh(nowMs: number): void {
     if (++this.#unserved < UNSERVED) return;
     this.reusable = false;
@@ -70,7 +68,7 @@ export class ConnectionHabits {
     this.#singleUseUntilMs = nowMs + BELIEVE_MS.singleUse;
   }
 
-  /** A connection with waiting queries closed after `answers`; `served` others work. */
+  /** With waiting queries; `served` others work. */
   ended(answers: number, served: number, nowMs: number): void {
     if (answers === 0 && served > 0) this.believeLimit(served, nowMs);
     const early = answers === 1 && !this.reusable;

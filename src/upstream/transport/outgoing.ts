@@ -2,13 +2,12 @@ import { FLAG, HEADER_SIZE, RCODE, TYPE } from "../../dns/constants.ts";
 import { Memory } from "../../engine/memory.ts";
 import { OPT_SIZE, PACKET_SIZE, sameQuestion, sameSpelling } from "../message/inquiry.ts";
 
-/** A query's view of its connection. */
+/** A query's connection. */
 export interface Carrier {
-  /** Monotonic milliseconds; Infinity until established. */
   readonly readyMs: number;
 }
 
-/** Loss of a query or answer; `why` is for operators. */
+/** `why` is for operators. */
 export interface TransportFailure {
   /**
    * - "refused": the server is unreachable, or refuses.
@@ -48,14 +47,14 @@ export const MATCH = { ANSWER: 0, MISSPELT: 1, OTHER: 2 } as const;
 /** May lack the question. */
 const BARE_CODES: readonly number[] = [RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED];
 
-/** A wire-form query to one server, over any transport. */
+/** A query to one server, over any transport. */
 export class Outgoing {
   readonly handler: TransportHandler;
   readonly packet = new Memory(PACKET_SIZE);
   length = 0;
   questionLength = 0;
   exactCase = false;
-  /** Null over UDP and while waiting. */
+  /** Null over UDP or waiting. */
   carrier: Carrier | null = null;
   carrierId = 0;
   sentMs = 0;
@@ -110,7 +109,7 @@ export class Outgoing {
   }
 }
 
-/** Only an error or truncation (allowed by RFC 1035). */
+/** Only an error or truncation (RFC 1035). */
 function isBare({ view }: Memory, length: number): boolean {
   if (view.getUint32(6) !== 0) return false;
   const flags = view.getUint16(2);

@@ -9,9 +9,9 @@ export interface SlotHolder {
 }
 
 /**
- * An engine's connections, bounded by descriptors. If these run out, the longest idle one closes,
- * but never a server's only one: slow zones must not starve others. Servers without any get one
- * from the largest.
+ * An engine's connections. If descriptors run out, the longest idle one closes, but never a
+ * server's only one: slow zones must not starve others. The largest cedes one to servers
+ * without any.
  */
 export class ConnectionSlots {
   /** Longest idle first. */

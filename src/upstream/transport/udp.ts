@@ -7,20 +7,17 @@ import { FAILURE, MATCH, type Outgoing, type TransportFailure } from "./outgoing
 const MAX_MISMATCHES = 3;
 /** Sockets are also released elsewhere. */
 const RETRY_MS = 5;
-/** Wait before trying something else. */
+/** Before trying something else. */
 const PATIENCE_MS = 20;
 
 interface UdpOptions {
-  /** If absent, queries without a socket fail at once. */
+  /** Without it, queries fail at once. */
   queue?: SocketQueue;
   /** True to give up UDP. */
   onMismatch?: (misspelt: boolean) => boolean;
 }
 
-/**
- * A UDP query with random port and id; replies must match both and the question. Others are counted
- * and dropped.
- */
+/** Has a random port and id; replies must match both and the question, or are dropped. */
 export class UdpQuery implements DatagramHandler {
   readonly #query: Outgoing;
   readonly #engine: EngineServices;
@@ -155,7 +152,7 @@ export class SocketQueue {
     this.#stuck.delete(query);
   }
 
-  /** Serves the queue at the loop turn's end. */
+  /** At the loop turn's end. */
   freed(): void {
     if (this.size > 0) this.#arm(this.#engine.nowMs);
   }

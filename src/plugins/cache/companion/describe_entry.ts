@@ -13,18 +13,18 @@ import * as ROW from "../store/row.ts";
 export interface EntryRecord {
   readonly section: "answer" | "authority" | "additional";
   readonly name: string;
-  /** Left; 0 if the entry is stale. */
+  /** 0: stale. */
   readonly ttlSeconds: number;
   readonly class: string;
   readonly type: string;
   readonly data: string;
 }
 
-/** An entry of a cache; members are absent if they do not apply. */
+/** Members are absent if they do not apply. */
 export interface CacheEntry {
-  /** Zones of its server block. */
+  /** Of its server block. */
   readonly block: string;
-  /** Data plane, if there are several. */
+  /** If there are several. */
   readonly plane?: number;
   readonly name: string;
   readonly class: string;
@@ -34,29 +34,28 @@ export interface CacheEntry {
   readonly stale: boolean;
   readonly ttlSeconds: number;
   readonly ageSeconds: number;
-  /** Seconds from now for which it may be served; longer than the TTL with `serve_stale`. */
+  /** From now; longer than the TTL with `serve_stale`. */
   readonly servedForSeconds: number;
-  /** Kept by `keep`, and served without a limit of time. */
+  /** By `keep`, without a limit of time. */
   readonly pinned?: true;
   /** Queries without a gap (`prefetch`). */
   readonly hits?: number;
-  /** Recent queries as counted for eviction; 3 is the most. */
+  /** For eviction; at most 3. */
   readonly uses: number;
   readonly upstream?: string;
-  /** Queries with the DO bit get it. */
+  /** For queries with DO. */
   readonly dnssecOk: boolean;
-  /** Queries with the CD bit get it. */
+  /** For queries with CD. */
   readonly checkingDisabled: boolean;
-  /** Network of the clients that get it; "all" for every client. */
+  /** Clients' network, or "all". */
   readonly subnet?: string;
-  /** Prefix length that clients are told. */
+  /** For clients. */
   readonly scope?: number;
-  /** Until the next refresh may begin: one is in flight or has just failed. */
+  /** Until a refresh may begin. */
   readonly pauseSeconds?: number;
-  /** Extended DNS Error (RFC 8914). */
   readonly error?: { readonly code: number; readonly text: string };
   readonly records: readonly EntryRecord[];
-  /** Records beyond `MAX_RECORDS_TEXT`. */
+  /** Beyond `MAX_RECORDS_TEXT`. */
   readonly omittedRecords?: number;
 }
 
@@ -120,7 +119,7 @@ function readRecords(
       }
     }
   } catch (error) {
-    // Messages were checked when they came; one that cannot be read must not end a dump.
+    // Messages were checked; an unreadable one must not end a dump.
     if (!(error instanceof RangeError)) throw error;
   }
   return { records };

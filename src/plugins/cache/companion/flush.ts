@@ -20,17 +20,16 @@ import {
   type VerbServices,
 } from "./verb_targets.ts";
 
-/** Left to write files and to answer. */
+/** Left for files and the answer. */
 const SAVE_MS = 4000;
 const ANSWER_MS = 500;
 
-/** Reply to `flush`: entries forgotten, over all data planes. */
+/** Entries over all data planes. */
 export interface Flushed extends EntryCounts {
-  /** Data planes. */
   planes: number;
-  /** Zones of the server blocks. */
+  /** Of the server blocks. */
   blocks: string[];
-  /** Files of `persist`; an unwritten one still has what was flushed. */
+  /** An unwritten file still has what was flushed. */
   files: { path: string; written: boolean }[];
 }
 
@@ -96,7 +95,7 @@ async function flushOne(
   cache: CacheDirective,
   { choice, untilMs, sums }: Work & { sums: EntryCounts },
 ): Promise<void> {
-  // Everything goes at once, after it was counted.
+  // All go at once, after counting.
   const all = choice.name === null && choice.type < 0;
   const type = all ? "count" : "flush";
   if (!all) await askCache<FlushBegun>(plane, cache, { type: "begin flush", choice }, "begun");

@@ -29,7 +29,7 @@ function list(
     const memory = new SharedArrayBuffer(ENTRY_SLICE_SIZE);
     for (const [plane, one] of planes.entries()) {
       for (const cache of caches) {
-        // A slice is read when the one before is written: a slow reader holds nothing up.
+        // A slow reader holds nothing up.
         for (let from: ScanCursor | null = SCAN_START; from !== null;) {
           if (call.gone.aborted) return;
           const request = { type: "read", choice, from, memory } as const;

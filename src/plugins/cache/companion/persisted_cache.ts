@@ -16,18 +16,18 @@ import type { SnapshotReader } from "./snapshot_files.ts";
 
 const ASK_MS = 5000;
 const TOO_LATE = "it was not finished before the time limit for stopping";
-/** Entries per load: few until the code is compiled. */
+/** Entries; few until the code is compiled. */
 const BATCH = { first: 32, most: 1000 } as const;
 
 /** A use of `cache` with `persist`. */
 export type CacheDirective = PluginUse<CacheOptions>;
 
-/** Dependencies of cache persistence; `shared` ends with `Keeper.own`. */
+/** `shared` ends with `Keeper.own`. */
 export type PersistenceOptions = Pick<CompanionServices, "planes" | "log" | "shared"> & {
   clock?: Clock;
 };
 
-/** Cache of one directive and its file; operations run one at a time. */
+/** A directive's cache and file; operations run one at a time. */
 export class PersistedCache {
   #directive: CacheDirective;
   readonly #path: string;
@@ -37,11 +37,11 @@ export class PersistedCache {
   /** Avoids copies. */
   readonly #memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
   readonly #bytes = new Uint8Array(this.#memory);
-  /** Last errors, logged once. */
+  /** Logged once. */
   readonly #failures = new Map<"read" | "write", string>();
   #last: Promise<void> = Promise.resolve();
   #cancelSave: Cancel = () => {};
-  /** The file must be read before it is overwritten. */
+  /** Before it is overwritten. */
   #loaded = false;
   /** Of the first data plane, at the last load. */
   #restarts = 0;
@@ -72,7 +72,7 @@ export class PersistedCache {
       [...zones].sort().join() === [...own.zones].sort().join();
   }
 
-  /** Pauses, after writing the file if `save`; the result resumes. */
+  /** Writes if `save`; the result resumes. */
   hold({ save, limitMs }: { save: boolean; limitMs: number }): Promise<() => void> {
     const paused = Promise.withResolvers<() => void>();
     this.#enqueue(async () => {
@@ -113,8 +113,8 @@ export class PersistedCache {
   }
 
   /**
-   * Writes the file after a flush, and flushes again what a load in progress restored. False if the
-   * file is not written: another process may own it.
+   * Writes the file after a flush; flushes again what a load restored. False if it is not written:
+   * another process may own it.
    */
   rewrite(flushAgain: () => Promise<void>): Promise<boolean> {
     const loading = !this.#loaded;
@@ -134,7 +134,7 @@ export class PersistedCache {
   async stop(limitMs: number): Promise<void> {
     this.end();
     this.#deadlineMs = this.#clock.now() + limitMs;
-    // A partly loaded file has more entries than the cache.
+    // A partly loaded file has more entries.
     this.#enqueue(async () => {
       if (this.#loaded) await this.#save();
     });
@@ -147,7 +147,7 @@ export class PersistedCache {
     return this.#directive.options.persist!.intervalMs;
   }
 
-  /** Random, so that nodes do not write together. */
+  /** Random: nodes must not write together. */
   #saveFirst(): void {
     this.#saveAfter(this.#intervalMs * Math.random());
   }
@@ -279,7 +279,7 @@ export class PersistedCache {
   }
 }
 
-/** Changes whenever the file is replaced; "" if there is none. */
+/** Of a file; "" for none. */
 async function identityOf(path: string): Promise<string> {
   try {
     const { ino, mtime } = await Deno.stat(path);

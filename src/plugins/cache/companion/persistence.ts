@@ -3,7 +3,7 @@ import { type Keeper, type Plane, usesOf } from "../../companion.ts";
 import type { CacheOptions } from "../options.ts";
 import { type CacheDirective, PersistedCache, type PersistenceOptions } from "./persisted_cache.ts";
 
-/** Restores caches with `persist` at start and writes them periodically. */
+/** Restores caches at start; writes them periodically. */
 export class Persistence implements Keeper {
   readonly #options: PersistenceOptions;
   #caches: PersistedCache[] = [];
@@ -21,7 +21,7 @@ export class Persistence implements Keeper {
     if (!this.#stopping) this.#caches.forEach((cache) => cache.load([plane]));
   }
 
-  /** As `Keeper.hold`; writes caches that are dropped. */
+  /** Writes caches that are dropped. */
   async hold(next: Config, limitMs: number): Promise<(config: Config) => void> {
     const directives = directivesOf(next);
     const held = await Promise.all(this.#caches.map(async (cache) => {
@@ -45,7 +45,7 @@ export class Persistence implements Keeper {
     };
   }
 
-  /** Writes the file of a flushed cache; false if it still has what was flushed. */
+  /** False if the file still has what was flushed. */
   async rewrite(directive: CacheDirective, flushAgain: () => Promise<void>): Promise<boolean> {
     const cache = this.#caches.find((one) => one.isSame(directive));
     return await cache?.rewrite(flushAgain) ?? false;

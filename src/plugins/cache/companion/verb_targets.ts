@@ -9,18 +9,18 @@ import type { CacheOptions } from "../options.ts";
 import type { CacheDirective } from "./persisted_cache.ts";
 import type { Persistence } from "./persistence.ts";
 
-/** Of a data plane; it answers between two batches of queries, and counts as dead after 5 s. */
+/** A data plane answers between batches, and is dead after 5 s. */
 const ASK_MS = 2000;
-/** Named in a refusal. */
+/** In a refusal. */
 const MAX_NAMED = 10;
 
-/** Dependencies of the verbs. */
+/** Environment of the verbs. */
 export interface VerbServices {
   readonly planes: CompanionServices["planes"];
   readonly persistence: Persistence;
 }
 
-/** Caches of the configuration, or of the blocks that serve the zone `block`. */
+/** All, or of the blocks that serve `block`. */
 export function cachesFor({ config, parameters }: VerbCall): CacheDirective[] {
   const all = usesOf<CacheOptions>(config, "cache");
   if (all.length === 0) {
@@ -38,7 +38,7 @@ export function cachesFor({ config, parameters }: VerbCall): CacheDirective[] {
   );
 }
 
-/** Reads a name. Throws `VerbError`. */
+/** Throws `VerbError`. */
 export function readName(text: string, parameter: string): string {
   try {
     return normalizeZone(text);
@@ -47,7 +47,7 @@ export function readName(text: string, parameter: string): string {
   }
 }
 
-/** Reads a type; -1 for none. Throws `VerbError`. */
+/** -1 for none. Throws `VerbError`. */
 export function readType(text: string | undefined): number {
   if (text === undefined) return -1;
   const type = typeNumber(text);
@@ -55,17 +55,17 @@ export function readType(text: string | undefined): number {
   return type;
 }
 
-/** Entries of a name. */
+/** A name's entries. */
 export function ofName(name: string, type: string | undefined): EntryChoice {
   return { name: readName(name, "name"), below: false, type: readType(type) };
 }
 
-/** Entries of a zone. */
+/** A zone's entries. */
 export function ofZone(zone: string, type: string | undefined): EntryChoice {
   return { name: readName(zone, "zone"), below: true, type: readType(type) };
 }
 
-/** Asks a cache. Throws `VerbError` if it does not answer, or has been replaced by a reload. */
+/** Throws `VerbError` without an answer, or after a reload. */
 export async function askCache<R extends object>(
   plane: Plane,
   { block, position, zones }: CacheDirective,

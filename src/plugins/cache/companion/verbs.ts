@@ -1,7 +1,7 @@
 import type { Verb } from "../../verbs.ts";
 import type { VerbServices } from "./verb_targets.ts";
 
-/** Verbs of caches; loaded when they are used. */
+/** Verbs of caches, loaded when used. */
 export function cacheVerbs(services: VerbServices): Verb[] {
   return [
     {

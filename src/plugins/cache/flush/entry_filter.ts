@@ -3,11 +3,11 @@ import { parseName } from "../../../dns/name.ts";
 import { sameName } from "../../../engine/question/fold.ts";
 import type { Question } from "../../../engine/question/question.ts";
 
-/** Entries meant, as plain data. */
+/** Chosen entries. */
 export interface EntryChoice {
   /** Presentation format; null for all. */
   readonly name: string | null;
-  /** The names below as well. */
+  /** Names below too. */
   readonly below: boolean;
   /** -1 for all. */
   readonly type: number;
@@ -16,7 +16,7 @@ export interface EntryChoice {
 /** Every entry. */
 export const EVERYTHING: EntryChoice = { name: null, below: true, type: -1 };
 
-/** Matches questions of entries and queries. */
+/** Matches entries and queries. */
 export class EntryFilter {
   readonly #name: Uint8Array | null;
   readonly #below: boolean;
@@ -24,13 +24,12 @@ export class EntryFilter {
 
   constructor({ name, below, type }: EntryChoice) {
     const wire = name === null ? null : parseName(name.toLowerCase());
-    // The root and below is everything.
+    // The root and below is all.
     this.#name = wire !== null && below && wire.length === 1 ? null : wire;
     this.#below = below;
     this.#type = type;
   }
 
-  /** Whether the type alone decides. */
   get everyName(): boolean {
     return this.#name === null;
   }
@@ -39,7 +38,7 @@ export class EntryFilter {
     return this.#type < 0 || this.#type === type;
   }
 
-  /** @param nameAt - of a valid name in wire form */
+  /** @param nameAt - of a valid name */
   matchesName(bytes: Uint8Array, nameAt: number): boolean {
     const name = this.#name;
     if (name === null) return true;

@@ -1,12 +1,12 @@
 import type { Exchange } from "../../../engine/exchange/exchange.ts";
 import type { EntryFilter } from "./entry_filter.ts";
 
-/** Queries wait for seconds at most: before those, answers of any name are not stored. */
+/** Queries wait for seconds; beyond, no answers are stored. */
 const MAX_REMEMBERED = 16;
 
 /**
- * The last flushes. A query remembers the generation in which it passed the cache; its answer is not
- * stored if a later flush meant its name.
+ * A query remembers the flushes before it passed the cache; its answer is not stored if a later one
+ * meant its name.
  */
 export class Flushes {
   generation = 0;
@@ -17,7 +17,7 @@ export class Flushes {
     if (this.#last.push(filter) > MAX_REMEMBERED) this.#last.shift();
   }
 
-  /** Whether an answer was asked for before it was flushed. */
+  /** The answer was asked for before the flush. */
   concern(exchange: Exchange): boolean {
     const missed = this.generation - exchange.generation;
     if (missed === 0) return false;

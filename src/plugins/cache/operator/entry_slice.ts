@@ -34,25 +34,25 @@ export const SLICE = {
   MESSAGE: 32,
 } as const;
 
-/** Beside the bits of a row's STATE. */
+/** Beside STATE. */
 export const SLICED_PINNED = 32;
 
-/** Largest message, client subnet and text. */
+/** Message, client subnet and text. */
 export const MAX_ENTRY_SIZE = 32 + 65_536 + 32 + 64;
-/** As much as a data plane copies in a tenth of a millisecond. */
+/** Copied in a tenth of a millisecond. */
 export const ENTRY_SLICE_SIZE = 163_840;
 
 /** Classes of entries, by number. */
 export const ENTRY_KINDS = ["answer", "denial", "failure"] as const;
 
-/** An entry as a data plane wrote it. */
+/** An entry as written by a data plane. */
 export interface SlicedEntry {
   readonly kind: (typeof ENTRY_KINDS)[number];
   readonly ttlSeconds: number;
   readonly ageTenths: number;
   readonly hits: number;
   readonly pauseTenths: number;
-  /** Extended error, or -1. */
+  /** Or -1. */
   readonly error: number;
   readonly errorText: string;
   readonly upstream: number;
@@ -62,7 +62,7 @@ export interface SlicedEntry {
   readonly subnet: Uint8Array;
 }
 
-/** Reads a slice; `bytes` are not shared any more. */
+/** Reads a slice of unshared `bytes`. */
 export function* readEntries(bytes: Uint8Array): Generator<SlicedEntry> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const decoder = new TextDecoder();

@@ -1,6 +1,6 @@
 import type { EntryChoice } from "../flush/entry_filter.ts";
 
-/** Position in the stores: class (success, denial, failures) and row. */
+/** Class (success, denial, failures) and row. */
 export interface ScanCursor {
   readonly store: number;
   readonly row: number;
@@ -9,16 +9,14 @@ export interface ScanCursor {
 /** Where a scan starts. */
 export const SCAN_START: ScanCursor = { store: 0, row: 0 };
 
-/** Requests of operators to a handler; a slice of the work each time. */
+/** Requests to a handler; a slice of the work each time. */
 export type OperatorRequest =
-  /** Answers in flight are not stored. Before the slices of `flush`. */
+  /** Precedes `flush`: answers in flight are not stored. */
   | { readonly type: "begin flush"; readonly choice: EntryChoice }
   | { readonly type: "flush"; readonly choice: EntryChoice; readonly from: ScanCursor }
-  /** As `flush`, without removing. */
   | { readonly type: "count"; readonly choice: EntryChoice; readonly from: ScanCursor }
-  /** Forgets everything at once. */
   | { readonly type: "drop" }
-  /** Writes entries into shared memory of `ENTRY_SLICE_SIZE` bytes. */
+  /** Into `ENTRY_SLICE_SIZE` bytes. */
   | {
     readonly type: "read";
     readonly choice: EntryChoice;
@@ -26,7 +24,7 @@ export type OperatorRequest =
     readonly memory: SharedArrayBuffer;
   };
 
-/** A request with the zones of the server block that is meant: a reload may move another one there. */
+/** With the zones of its block: a reload may move another one there. */
 export type AddressedRequest = OperatorRequest & { readonly zones: readonly string[] };
 
 /** Entries that could be served. */
@@ -34,7 +32,7 @@ export interface EntryCounts {
   answers: number;
   denials: number;
   failures: number;
-  /** Answers and denials that have expired. */
+  /** Expired answers and denials. */
   stale: number;
 }
 
@@ -53,6 +51,6 @@ export interface FlushReply {
 export interface ReadReply {
   readonly sizeBytes: number;
   readonly next: ScanCursor | null;
-  /** Labels of upstreams by number. */
+  /** Upstreams, by number. */
   readonly upstreams: readonly string[];
 }

@@ -15,11 +15,11 @@ import type {
   ScanCursor,
 } from "./requests.ts";
 
-/** Of one turn: a fifth of a millisecond. Few rows at first, until the code is compiled. */
+/** A fifth of a millisecond; few until the code is compiled. */
 const SLICE_ROWS = { first: 250, most: 4000 } as const;
 const SLICE_ENTRIES = 1000;
 
-/** Reads and flushes a cache for operators, a slice a turn. */
+/** Reads and flushes a cache, a slice a turn. */
 export class OperatorScan {
   readonly #content: CacheContent;
   readonly #response = new Response(new Memory(8));
@@ -78,7 +78,7 @@ export class OperatorScan {
     return { sizeBytes, next, upstreams: this.#content.upstreams.list };
   }
 
-  /** Visits a slice of rows; a visit that returns false is repeated in the next one. */
+  /** Repeats a visit that returned false. */
   #scan(
     filter: EntryFilter,
     from: ScanCursor,
@@ -113,7 +113,7 @@ export class OperatorScan {
     return [success, denial, failures];
   }
 
-  /** Null for entries that are not served any more. */
+  /** Null if not served any more. */
   #kindOf(store: Store, row: number, now: number): keyof EntryCounts | null {
     const { success, failures, staleSeconds } = this.#content;
     const remaining = store.remaining(row, now);

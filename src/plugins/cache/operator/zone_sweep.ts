@@ -5,10 +5,10 @@ import type { EntryChoice } from "../flush/entry_filter.ts";
 import { type FlushReply, SCAN_START, type ScanCursor } from "./requests.ts";
 import { OperatorScan } from "./scan.ts";
 
-/** A server block has few zones with their own upstreams; beyond, everything is forgotten. */
+/** Few have their own upstreams; beyond, all is forgotten. */
 const MAX_ZONES = 16;
 
-/** Forgets zones behind queries, a slice a turn. */
+/** Forgets zones, a slice a turn. */
 export class ZoneSweep {
   readonly #content: CacheContent;
   readonly #engine: EngineServices;

@@ -6,7 +6,7 @@ import type { CacheOptions } from "../options.ts";
 
 const response = new Response(new Memory(8));
 
-/** Copies a question's entry, with its age, from content that is dropped. */
+/** Copies from content that is dropped, with the age. */
 export function copyEntry(
   question: Exchange,
   { dropped, to, nowMs, options }: {

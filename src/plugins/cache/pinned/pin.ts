@@ -6,19 +6,18 @@ import type { Store } from "../store/store.ts";
 /** Values of the label `state`. */
 export const PIN_STATES = ["fresh", "stale", "missing"] as const;
 
-/** Share of the TTL that is left when an entry is refreshed; drawn, to spread refreshes. */
+/** Share of the TTL left at a refresh; drawn, to spread refreshes. */
 const LEAD = { least: 0.1, more: 0.05, minSeconds: 1, maxSeconds: 60 } as const;
-/** After failures: doubled each time, and drawn between half and the whole. */
+/** Doubled by each failure; drawn from the upper half. */
 const PAUSE_MS = { first: 1000, most: 60_000 } as const;
 
-/** A question whose entry stays in a cache. */
+/** A question with a kept entry. */
 export class Pin {
   readonly question: Exchange;
   /** `example.org. A`. */
   readonly text: string;
-  /** "missing" also if the upstream says that the name does not exist. */
+  /** "missing" also if the name does not exist. */
   state: typeof PIN_STATES[number] = "missing";
-  /** Asked for at least once. */
   asked = false;
   /** End of the query in flight; 0 for none. */
   untilMs = 0;
@@ -49,13 +48,12 @@ export class Pin {
     this.#lead = LEAD.least + LEAD.more * draw;
   }
 
-  /** An entry that may be evicted, for want of room, is not asked for again before its time. */
+  /** An entry that may be evicted is not asked for early. */
   succeed(nowMs: number): void {
     this.#pauseMs = 0;
     this.#nextMs = this.#pinned ? 0 : nowMs + 1000 * (this.#remaining - this.#leadSeconds);
   }
 
-  /** Ends the pause after failures. */
   retry(): void {
     this.#pauseMs = 0;
     this.#nextMs = 0;
@@ -73,7 +71,7 @@ export class Pin {
     const answer = success.find(this.question, now);
     const denied = denial.find(this.question, now);
     const isAnswer = answer >= 0 && success.hasAnswer(answer);
-    // `serve_stale_policy` keeps both; the newer one counts.
+    // The newer counts (`serve_stale_policy`).
     const newer = denied < 0 ||
       (isAnswer && success.tenthsOld(answer, now) < denial.tenthsOld(denied, now));
     if (isAnswer && newer) {

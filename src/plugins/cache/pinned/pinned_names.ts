@@ -12,30 +12,29 @@ import { isSameQuestion } from "../question.ts";
 import { copyEntry } from "./copy_entry.ts";
 import { Pin, PIN_STATES } from "./pin.ts";
 
-/** After the start, so that clients are served first. */
+/** Clients come first. */
 const START_MS = 100;
-/** Between two looks at every pin; `busy` while some wait for their turn. */
+/** Between looks at every pin; `busy`: some wait. */
 const LOOK_MS = { idle: 1000, busy: 20 } as const;
 /** In flight, and begun at one look: no upstream sees a burst. */
 const MAX_QUERIES = 8;
 /** Some queries never end. */
 const LIMIT_MS = 10_000;
-/** Named in a log line. */
+/** In a log line. */
 const MAX_NAMED = 5;
 
-/** Dependencies of `PinnedNames`. */
+/** Environment of `PinnedNames`. */
 export interface PinnedServices {
   readonly options: CacheOptions;
   readonly content: CacheContent;
-  /** By a reload; its entries are copied. */
+  /** By a reload. */
   readonly dropped: CacheContent | null;
   readonly environment: HandlerEnvironment;
 }
 
 /**
- * Keeps the answers for the names of `keep` in a cache: its own queries have neither DO nor CD nor a
- * client subnet. A timer looks at all pins once a second; so it also finds what was flushed, or
- * restored from a file.
+ * Keeps answers for `keep`: its queries have neither DO nor CD nor a client subnet. A look at all
+ * pins each second also finds what was flushed, or restored.
  */
 export class PinnedNames {
   readonly #content: CacheContent;
@@ -48,7 +47,7 @@ export class PinnedNames {
   readonly #failures: number;
   readonly #timer: Timer;
   #inFlight = 0;
-  /** Where the next look begins: none starves. */
+  /** Next look's first: none starves. */
   #first = 0;
   #someWait = false;
   #complained = false;
@@ -90,13 +89,13 @@ export class PinnedNames {
     for (const { question } of this.#pins) question.chain = chain;
   }
 
-  /** Other servers may answer what failed. */
+  /** Other servers may answer. */
   retry(): void {
     for (const pin of this.#pins) pin.retry();
     this.#engine.timers.set(this.#timer, this.#engine.nowMs + START_MS);
   }
 
-  /** Called with each response, once it is stored or not. */
+  /** After each response. */
   concluded(exchange: Exchange): void {
     if (this.#stopped) return;
     let at = this.#hashes.indexOf(exchange.hash);
@@ -115,7 +114,7 @@ export class PinnedNames {
     this.#publish();
   }
 
-  /** @param unpins - the content stays, but its entries may be evicted from now on */
+  /** @param unpins - entries may be evicted from now on */
   stop(unpins = false): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -196,7 +195,7 @@ export class PinnedNames {
     for (const { state } of this.#pins) values[this.#gauges[state]]!++;
   }
 
-  /** Says once that answers are missing, and once that all are back. */
+  /** Once for missing answers, once when all are back. */
   #complain(): void {
     const bad = this.#pins.filter(({ asked, untilMs, state }) =>
       state !== "fresh" && asked && untilMs === 0

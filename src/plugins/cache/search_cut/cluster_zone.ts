@@ -3,26 +3,25 @@ import { parseName } from "../../../dns/name.ts";
 import { sameName } from "../../../engine/question/fold.ts";
 import type { Question } from "../../../engine/question/question.ts";
 
-/** Most labels of a name (RFC 1035 section 2.3.4). */
+/** Labels of a name (RFC 1035 section 2.3.4). */
 const MAX_LABELS = 128;
 const SVC = Uint8Array.of(3, 0x73, 0x76, 0x63);
 const POD = Uint8Array.of(3, 0x70, 0x6f, 0x64);
 
 const labels = new Uint32Array(MAX_LABELS);
 
-/** Offsets of names in a message, the shortest name first. */
+/** Offsets in a message, the shortest name first. */
 export interface Ancestors {
   readonly at: Uint32Array;
   count: number;
 }
 
-/** The domain of a cluster: names of services are `SERVICE.NAMESPACE.svc.ZONE`. */
+/** Services are `SERVICE.NAMESPACE.svc.ZONE`. */
 export class ClusterZone {
   readonly text: string;
   readonly #name: Uint8Array;
   readonly #labelCount: number;
 
-  /** @param text - normalised */
   constructor(text: string) {
     this.text = text;
     this.#name = parseName(text);
@@ -31,14 +30,13 @@ export class ClusterZone {
     this.#labelCount = count;
   }
 
-  /** Wire form of a name in this zone. */
   nameOf(prefix: string): Uint8Array {
     return parseName(`${prefix}.${this.text}`);
   }
 
   /**
-   * Finds the names above the question's that are just below a search suffix: NAMESPACE.svc.ZONE and
-   * SERVICE.NAMESPACE.svc.ZONE, or NAME.ZONE. False if the question is not below this zone.
+   * Names above the question's, just below a search suffix: NAMESPACE.svc.ZONE,
+   * SERVICE.NAMESPACE.svc.ZONE or NAME.ZONE. False if not below this zone.
    */
   ancestors(question: Question, found: Ancestors): boolean {
     found.count = 0;

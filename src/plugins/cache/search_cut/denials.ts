@@ -8,9 +8,9 @@ import { Response } from "../../../engine/response/response.ts";
 import { ResponseRewriter } from "../../../engine/response/rewriter.ts";
 import type { CacheContent } from "../content.ts";
 
-/** Share of its TTL that is left when a denial in use is refreshed, and at least a second. */
+/** Of the TTL, when a denial in use is refreshed; at least a second. */
 const REFRESH_SHARE = 0.1;
-/** Reading one costs ten times the rest of an answer; few are in use at a time. */
+/** Reading costs ten times the rest of an answer. */
 const READ_DENIALS = 64;
 
 /** SOA record of a denial; null without exactly one. */
@@ -20,7 +20,7 @@ interface ReadDenial {
   readonly soa: readonly MessageRecord[] | null;
 }
 
-/** Denials in a cache, as answers for names below. */
+/** Denials as answers for names below. */
 export class Denials {
   readonly #content: CacheContent;
   readonly #engine: EngineServices;
@@ -31,7 +31,7 @@ export class Denials {
   #hash = 0;
   #storedAt = 0;
   #ageSeconds = 0;
-  /** Of the denial that `find` has found. */
+  /** Of `find`. */
   isDue = false;
 
   constructor(content: CacheContent, engine: EngineServices) {
@@ -39,7 +39,7 @@ export class Denials {
     this.#engine = engine;
   }
 
-  /** Seconds left of the denial that the name does not exist; 0 for none. */
+  /** Seconds left of the name's denial; 0 for none. */
   find(question: Exchange, now: number): number {
     const { denial, prefersPositive } = this.#content;
     const row = denial.find(question, now);
@@ -55,13 +55,13 @@ export class Denials {
     return remaining;
   }
 
-  /** Answers with the SOA record of the denial that was found; stores the answer. */
+  /** Answers with the SOA record of the found denial; stores the answer. */
   answer(exchange: Exchange, remaining: number, now: number): boolean {
     const soa = this.#soa();
     if (soa === null) return false;
     const { writer } = this.#engine;
     writer.begin(exchange, RCODE.NXDOMAIN, FLAG.AA);
-    // The writer uses its own response again.
+    // The writer reuses its response.
     const response = Object.assign(this.#answer, writeRecords(writer, exchange, soa));
     this.#rewriter.compress(response, exchange.qnameLength);
     response.kind = KIND.NXDOMAIN;

@@ -1,7 +1,7 @@
-/** Bounds memory (16 KiB); a newer name replaces an older one of the same slot. */
+/** 16 KiB; a newer name replaces another of its slot. */
 const SLOTS = 1024;
 
-/** Keyed hashes of names, each until a time. */
+/** Keyed hashes, each until a time. */
 export class KnownNames {
   readonly #hashes = new Int32Array(SLOTS);
   readonly #until = new Float64Array(SLOTS);

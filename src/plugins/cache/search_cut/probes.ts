@@ -7,13 +7,13 @@ import type { Timer } from "../../../engine/timers.ts";
 import type { Flushes } from "../flush/flushes.ts";
 import { isSameQuestion } from "../question.ts";
 
-/** A flood of junk adds no more to the load of the upstreams. */
+/** A flood of junk adds no more load. */
 const BUDGET = { perSecond: 10, burst: 100 } as const;
 const MAX_IN_FLIGHT = 16;
 /** Some queries never end. */
 const LIMIT_MS = 10_000;
 
-/** What a name is like: with `exists`, it or names below it exist. */
+/** "exists": it or names below. */
 export type Finding = "denied" | "exists" | "failed";
 
 interface Probe {
@@ -22,7 +22,7 @@ interface Probe {
   readonly found: (finding: Finding, question: Exchange) => void;
 }
 
-/** Queries for A, without DO and CD, below the cache. They begin with the next turn of the loop. */
+/** Queries for A, without DO and CD. They begin with the next turn of the loop. */
 export class Probes {
   readonly #engine: EngineServices;
   readonly #position: number;
@@ -57,7 +57,7 @@ export class Probes {
     this.#unsent = [];
   }
 
-  /** False if there are too many, or this name is being asked for. */
+  /** False if there are too many, or it is asked. */
   begin(name: Uint8Array, found: Probe["found"]): boolean {
     const { nowMs, timers, hashKey } = this.#engine;
     if (this.#chain === undefined) return false;
@@ -76,12 +76,12 @@ export class Probes {
     const probe = { question, untilMs: nowMs + LIMIT_MS, found };
     this.#probes.push(probe);
     this.#unsent.push(probe);
-    // A handler below may answer at once, and would overwrite the response in hand.
+    // An immediate answer would overwrite the response.
     timers.set(this.#timer, nowMs);
     return true;
   }
 
-  /** Called with each response for such a question. */
+  /** After each response. */
   concluded(exchange: Exchange, finding: Finding): void {
     if (this.#probes.length === 0) return;
     const at = this.#probes.findIndex(({ question }) => isSameQuestion(question, exchange));

@@ -14,28 +14,28 @@ import { KnownNames } from "./known_names.ts";
 import { type Finding, Probes } from "./probes.ts";
 import { Trust, TRUST_STATES } from "./trust.ts";
 
-/** For which a name with names below it is not asked for again. */
+/** Pause for names with names below. */
 const POPULATED_MS = 3_600_000;
-/** For which a name is not asked for again after a failure. */
+/** Pause after a failure. */
 const FAILED_MS = 10_000;
 const COUNT_MS = 5000;
 const FINDINGS = ["denied", "exists", "failed"] as const;
 
-/** Dependencies of `SearchCut`. */
+/** Environment of `SearchCut`. */
 export interface SearchCutServices {
   readonly clusters: readonly string[];
   readonly content: CacheContent;
   readonly environment: HandlerEnvironment;
   readonly zones: readonly string[];
   readonly ecs: boolean;
-  /** Of the same content. */
+  /** With this content. */
   readonly previous: SearchCut | null;
 }
 
 /**
- * Answers names below a denied one (RFC 8020), for names that search paths make:
- * `www.example.org.NAMESPACE.svc.ZONE` does not exist if `org.NAMESPACE.svc.ZONE` does not. Its
- * denial is an ordinary entry for A, without DO and CD; here are only the hashes of such names.
+ * Answers names below a denied one (RFC 8020) in search paths: `www.example.org.NAMESPACE.svc.ZONE`
+ * does not exist if `org.NAMESPACE.svc.ZONE` does not. The denial is an ordinary entry for A,
+ * without DO and CD; only hashes are here.
  */
 export class SearchCut {
   readonly #content: CacheContent;
@@ -88,7 +88,7 @@ export class SearchCut {
     for (const state of TRUST_STATES) values[this.#counters[state]] = 0;
   }
 
-  /** Another upstream may be dishonest, and has other names. */
+  /** Another upstream has other names. */
   forget(): void {
     for (const trust of this.#trusts) trust.forget();
     this.#cuts.clear();
@@ -96,7 +96,7 @@ export class SearchCut {
     this.#publish();
   }
 
-  /** Answers a question below a denied name, and stores the answer. */
+  /** Stores the answer too. */
   answer(exchange: Exchange, now: number): boolean {
     const remaining = this.covers(exchange, now);
     if (remaining === 0 || !this.#denials.answer(exchange, remaining, now)) return false;
@@ -105,7 +105,7 @@ export class SearchCut {
     return true;
   }
 
-  /** Seconds for which a name above the question's is denied; 0 for none. Changes nothing. */
+  /** Seconds for which a name above is denied, or 0. Changes nothing. */
   covers(exchange: Exchange, now: number): number {
     if (!this.#mayCut(exchange) || this.#trustOf(exchange)?.state !== "on") return 0;
     for (let i = 0; i < this.#found.count; i++) {
@@ -117,14 +117,14 @@ export class SearchCut {
     return 0;
   }
 
-  /** Called with each response of a handler below, once it is stored. */
+  /** After each response is stored. */
   concluded(exchange: Exchange, response: Response, kind: number, now: number): void {
     if (this.#stopped || !this.#mayCut(exchange)) return;
     if (exchange.uncacheable || !exchange.recursionDesired) return;
     const trust = this.#trustOf(exchange);
     if (trust === null) return;
     const finding = findingOf(response, kind);
-    // Before probes of other names: they use what is found here.
+    // Before probes, which use it.
     if (finding === "exists") this.#populate(exchange);
     else if (finding === "denied") this.#denied(exchange, trust, now);
     if (exchange.qtype === TYPE.A) {
@@ -145,7 +145,7 @@ export class SearchCut {
     return null;
   }
 
-  /** The question for A of the name at `at`; reused. */
+  /** For A, at `at`; reused. */
   #read({ memory: { bytes }, offset, qnameLength }: Exchange, at: number): Exchange {
     const ancestor = this.#ancestor;
     const length = offset + HEADER_SIZE + qnameLength - at;
@@ -159,7 +159,7 @@ export class SearchCut {
     return ancestor;
   }
 
-  /** The names above exist, and so does this one: it may have got records of another type. */
+  /** This name and those above exist. */
   #populate(exchange: Exchange): void {
     const { nowMs } = this.#engine;
     const untilMs = nowMs + POPULATED_MS;

@@ -2,17 +2,17 @@ import type { EngineServices } from "../../../engine/handler.ts";
 import type { ClusterZone } from "./cluster_zone.ts";
 import type { Finding, Probes } from "./probes.ts";
 
-/** A service of every cluster, and the names above it, which have no records of their own. */
+/** In every cluster; those above have no records. */
 const NAMES = ["kubernetes.default.svc", "default.svc", "svc"] as const;
-/** Until the next check, drawn up to a quarter longer; after a failed one. */
+/** Between checks, up to a quarter longer. */
 const PAUSE_MS = { checked: 900_000, failed: 30_000 } as const;
 
 /** Values of the label `state`. */
 export const TRUST_STATES = ["unchecked", "on", "off"] as const;
 
 /**
- * Whether the upstream of a zone tells names without records, below which others exist, from names
- * that do not exist (RFC 8020). Checked when a denial comes, and again from time to time.
+ * Whether a zone's upstream distinguishes names without records from names that do not exist (RFC
+ * 8020). Checked at a denial, and again from time to time.
  */
 export class Trust {
   readonly zone: ClusterZone;
@@ -28,7 +28,7 @@ export class Trust {
     this.#probes = probes;
   }
 
-  /** Takes over what a reload would have to find out again. */
+  /** From before a reload. */
   inherit({ state, zone }: Trust): void {
     if (zone.text === this.zone.text) this.state = state;
   }

@@ -22,9 +22,8 @@ interface Chunk {
 }
 
 /**
- * Allocates blocks without objects. Four size classes per doubling waste a tenth on average. A
- * chunk serves one class and is released with its last block. Addresses are unsigned: chunk number,
- * and offset in units of eight bytes.
+ * Allocates blocks without objects. Four size classes per doubling waste a tenth. A chunk serves
+ * one, and is released with its last block. Addresses: chunk number, and offset in eight bytes.
  */
 export class Arena {
   readonly #chunkSize: number;
@@ -115,7 +114,7 @@ export class Arena {
     return true;
   }
 
-  /** Emptiest chunk whose blocks fit elsewhere in its class, or -1; the caller must move them. */
+  /** Emptiest one that fits elsewhere, or -1; the caller must move its blocks. */
   drainOne(): number {
     let best: Chunk | null = null;
     let least = Infinity;

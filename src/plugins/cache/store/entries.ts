@@ -50,7 +50,7 @@ export class Entries {
     return this.table[row + ROW.TTL]!;
   }
 
-  /** In seconds. */
+  /** Seconds. */
   ageOf(row: number, now: number): number {
     return ((now - this.table[row + ROW.STORED]!) / 10) | 0;
   }
@@ -81,7 +81,7 @@ export class Entries {
     this.table[row + ROW.RECHECK] = at;
   }
 
-  /** In tenths of a second. */
+  /** Tenths of a second. */
   tenthsOld(row: number, now: number): number {
     return now - this.table[row + ROW.STORED]!;
   }
@@ -114,7 +114,7 @@ export class Entries {
       : scopeOf(memory.bytes[this.subnetAt(row) + 1]!);
   }
 
-  /** Number of the entry's upstream; 0 if unknown. */
+  /** Upstream's number; 0: unknown. */
   sourceOf(row: number): number {
     return this.memoryOf(row).view.getUint16(this.offsetOf(row));
   }
@@ -181,7 +181,7 @@ export class Entries {
       stored.getInt32(a + rest) === asked.getInt32(b + rest);
   }
 
-  /** `flags` is the header word to store, `source` the number of the upstream. */
+  /** `flags` is the header word, `source` the upstream's number. */
   protected writeBlock(
     address: number,
     question: KeyedQuestion,
@@ -218,7 +218,7 @@ export class Entries {
       : writeNetwork(from, question.offset + question.ecsAt, prefix, bytes, at + SUBNET_HEAD);
   }
 
-  /** Whether entry and response have the same clients. */
+  /** Same clients. */
   protected isForSame(row: number, question: KeyedQuestion, prefix: number): boolean {
     return this.#prefixOf(row) === prefix &&
       (prefix < 0 || this.#isInNetwork(row, question, prefix));
@@ -238,7 +238,7 @@ export class Entries {
   }
 }
 
-/** Block size of a response for `prefix` (`FOR`). */
+/** Block size for `prefix` (`FOR`). */
 export function entrySize(response: Response, prefix: number): number {
   const error = response.extendedError < 0 ? 0 : ERROR_SIZE + response.errorText.length;
   const size = ((response.length + 1) & ~1) + 2 * response.ttlCount + error;
@@ -246,7 +246,7 @@ export function entrySize(response: Response, prefix: number): number {
   return size + SUBNET_HEAD + (prefix === FOR.EVERYBODY ? 0 : subnetSize(prefix));
 }
 
-/** LENGTH word of a response for `prefix` (`FOR`). */
+/** LENGTH for `prefix` (`FOR`). */
 export function lengthWord({ length, ttlCount, extendedError }: Response, prefix: number): number {
   return length | (ttlCount << 16) | (prefix === FOR.NO_SUBNET ? 0 : ROW.HAS_ECS) |
     (extendedError < 0 ? 0 : ROW.HAS_ERROR);

@@ -2,7 +2,7 @@ import { CLIENT_BUCKETS } from "../../../engine/exchange/exchange.ts";
 import * as ROW from "./row.ts";
 
 const SMALL_SHARE = 0.1;
-/** Maximum spared candidates that an eviction skips. */
+/** Spared candidates that an eviction skips. */
 const MAX_SKIPS = 32;
 /** A whole share would cost 4 to 9 % of hits without a flood (50 equal clients, Zipf). */
 const SPARED = 1 / 2;
@@ -40,7 +40,7 @@ export class Eviction {
     return this.#pinned.size;
   }
 
-  /** The row stays in its queue; there must be one to evict, and `entries` must not be 0. */
+  /** From its queue; one must be evictable, `entries` not 0. */
   choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
     const owners = this[shortage];

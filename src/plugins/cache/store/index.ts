@@ -22,7 +22,7 @@ export class RowIndex {
     return this.#buckets.byteLength;
   }
 
-  /** First row of a bucket, or -1; the others follow by `CHAIN`. */
+  /** Or -1; others follow by `CHAIN`. */
   first(hash: number): number {
     return this.#buckets[hash & (this.#buckets.length - 1)]!;
   }
@@ -44,7 +44,7 @@ export class RowIndex {
     rows[at + CHAIN] = rows[row + CHAIN]!;
   }
 
-  /** Row to evict first, to bound lookups; or -1. */
+  /** To bound lookups; or -1. */
   surplus(rows: Int32Array, hash: number): number {
     let last = -1;
     let count = 0;

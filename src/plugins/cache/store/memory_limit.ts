@@ -1,6 +1,6 @@
 import { Arena } from "./arena.ts";
 
-/** Smaller limits use small chunks, to waste less. */
+/** Smaller limits use small chunks. */
 const SMALL_LIMIT = 32 * 2 ** 20;
 const SMALL_CHUNK = 16384;
 const CHUNK = 65536;
@@ -12,7 +12,7 @@ const PINNED_SHARE = 1 / 4;
 /** Tables take at most half. */
 const BYTES_A_ROW = 160;
 
-/** Store, as seen by its memory limit. */
+/** A store, as seen by its limit. */
 export interface LimitedStore {
   readonly size: number;
   /** Of entries that may be evicted. */
@@ -25,7 +25,7 @@ export interface LimitedStore {
   moveOutOf(chunk: number): void;
 }
 
-/** Byte limit for a shared arena and the tables of its stores. */
+/** Limits a shared arena and its stores' tables. */
 export class MemoryLimit {
   readonly arena: Arena;
   readonly limited: boolean;

@@ -34,7 +34,7 @@ export const HASH = 0,
 /** Words per row. */
 export const STRIDE = 12;
 
-/** Fields of STATE. */
+/** Of STATE. */
 export const DO = 1,
   CD = 2,
   IN_MAIN = 4,
@@ -48,14 +48,14 @@ const OWNER = 1023 << OWNER_SHIFT;
 /** Persisted bits of STATE. */
 export const PERSISTED = 31;
 
-/** Fields of LENGTH; `RECORDS` is a mask after a shift by 16. */
+/** Of LENGTH; `RECORDS` after a shift by 16. */
 export const HAS_ECS = 1 << 29,
   HAS_ERROR = 1 << 30,
   /** Never evicted (`keep`). */
   PINNED = 1 << 31,
   RECORDS = 0x1fff;
 
-/** Period of the store clock in tenths: 3.4 years fit in 32 bits. */
+/** Tenths: 3.4 years fit in 32 bits. */
 export const CLOCK_SPAN = 2 ** 30;
 
 /** Client bucket from STATE. */
@@ -63,7 +63,7 @@ export function ownerOf(state: number): number {
   return (state & OWNER) >>> OWNER_SHIFT;
 }
 
-/** Remaining TTL in seconds, as in CoreDNS; zero or less after expiry. */
+/** In seconds, as in CoreDNS; zero or less after expiry. */
 export function remainingOf(rows: Int32Array, row: number, now: number): number {
   return rows[row + TTL]! - (((now - rows[row + STORED]!) / 10) | 0);
 }

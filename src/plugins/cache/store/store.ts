@@ -9,13 +9,13 @@ import * as ROW from "./row.ts";
 import { fitFor, type KeyedQuestion, prefixFor, type SubnetRule } from "./subnets.ts";
 import { UpstreamLabels } from "./upstreams.ts";
 
-/** Initial rows; only growth beyond them copies the table. */
+/** Growth beyond copies the table. */
 const FIRST_ROWS = 1 << 20;
-/** Rows swept per insertion, and before a live entry is evicted. */
+/** Rows per insertion, and before evicting a live entry. */
 const SWEEP = { always: 4, full: 64 } as const;
-/** Without the block: a row, and up to eight bytes of the index. */
+/** A row, and up to eight bytes of the index. */
 const ENTRY_BYTES = 4 * ROW.STRIDE + 8;
-/** Share of the capacity that pinned entries may take; those of all names of `keep` fit the least. */
+/** Share of the capacity for pinned entries; the least fits all names of `keep`. */
 const PINNED_SHARE = 1 / 2;
 /** Exceeds any fit. */
 const FRESH = 256;
@@ -43,7 +43,7 @@ export class Store extends Entries implements LimitedStore {
   /** Live entries evicted. */
   evictions = 0;
   pinnedBytes = 0;
-  /** Entries that were refreshed before they expired, and then asked for, of those removed. */
+  /** Refreshed before expiry, then asked for; of those removed. */
   refreshesUsed = 0;
 
   constructor(wanted: number, options: StoreOptions = {}) {
@@ -60,7 +60,7 @@ export class Store extends Entries implements LimitedStore {
     if (memory.limited) this.#eviction.ghosts.reserve();
   }
 
-  /** Continues the counters of a store that this one replaces. */
+  /** Of a replaced store. */
   inheritCounts({ evictions, refreshesUsed }: Store): void {
     this.evictions = evictions;
     this.refreshesUsed = refreshesUsed;
@@ -103,7 +103,7 @@ export class Store extends Entries implements LimitedStore {
     return best;
   }
 
-  /** Entry for exactly `prefix` (`FOR`), or -1. */
+  /** For `prefix` (`FOR`), or -1. */
   rowFor(question: KeyedQuestion, prefix: number): number {
     const rows = this.table;
     const hash = question.hash | 0;
@@ -126,7 +126,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** The TTL is at least 1. Returns the row, valid until the next insertion; -1 if too large. */
+  /** Returns the row, valid until the next insertion, or -1 if too large. */
   insert(
     question: KeyedQuestion,
     response: Response,
@@ -207,7 +207,7 @@ export class Store extends Entries implements LimitedStore {
     return (this.table[row + ROW.LENGTH]! & ROW.PINNED) !== 0;
   }
 
-  /** Keeps a row from eviction; false if pinned rows take their share already. */
+  /** False if pinned rows have their share. */
   pin(row: number): boolean {
     if (this.isPinned(row)) return true;
     const fits = this.#eviction.pinned + 1 <= this.#capacity * PINNED_SHARE &&
@@ -269,7 +269,7 @@ export class Store extends Entries implements LimitedStore {
     }
   }
 
-  /** For clock restarts; removes entries that are too old. */
+  /** Removes entries that are too old. */
   moveBack(tenths: number): void {
     const { rows } = this;
     for (let row = 0; row < rows.length; row += ROW.STRIDE) {

@@ -12,14 +12,14 @@ export type KeyedQuestion = Readonly<
 /**
  * Use of client subnets:
  *
- * - `none`: no `forward` of the block passes them on.
- * - `scope`: answers are valid within the upstream's scope or, if that is longer than the query's
- *   subnet, only for that subnet (RFC 7871 section 7.3.1).
+ * - `none`: no `forward` passes them on.
+ * - `scope`: answers are valid within the upstream's scope or, if that exceeds the query's subnet,
+ *   only for that (RFC 7871 section 7.3.1).
  * - `exact`: only for the query's subnet. Used for failures.
  */
 export type SubnetRule = "none" | "scope" | "exact";
 
-/** Clients of an entry; otherwise the prefix length of a network. */
+/** Clients of an entry, or a network's prefix length. */
 export const FOR = {
   NO_SUBNET: -2,
   /** Scope zero (RFC 7871 section 7.3.1). */

@@ -1,7 +1,7 @@
-/** Servers may come and go for years; entries of further ones have no upstream. */
+/** Entries of further ones have no upstream. */
 const MAX_UPSTREAMS = 1024;
 
-/** Labels of upstreams, by the number that entries keep. */
+/** Labels of upstreams, by number. */
 export class UpstreamLabels {
   /** The first is "": unknown, or not an upstream. */
   readonly list: string[] = [""];

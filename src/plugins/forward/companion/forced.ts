@@ -5,34 +5,34 @@ import { type Forced, labelOf, type ServerAddress } from "../../../upstream/opti
 import type { PluginUse } from "../../companion.ts";
 import type { ForwardOptions } from "../options.ts";
 
-/** Each is delivered to every handler with the server, and is a series of metrics. */
+/** Each is delivered to every handler, and is a series of metrics. */
 const MAX_FORCED = 64;
 const METRIC = "nodens_upstream_forced";
 
-/** A server that an operator has taken out of service, or vouches for. */
+/** A server set by an operator. */
 export interface ForcedServer {
   readonly server: ServerAddress;
   readonly state: Forced;
-  /** Also if it is the last of a group. */
+  /** Even as the last of a group. */
   readonly last: boolean;
   /** Since 1970. */
   readonly sinceMs: number;
 }
 
-/** Servers of a `forward` as its data planes have them. */
+/** Servers as the data planes have them. */
 export interface ForwardServers {
   readonly use: PluginUse<ForwardOptions>;
   readonly upstreams: readonly ServerAddress[];
 }
 
-/** Follower that delivers servers. */
+/** Delivers servers. */
 export interface ForcedFollower {
   follows(config: Config): boolean;
   readonly forwards: readonly ForwardServers[];
   applyForced(): void;
 }
 
-/** Servers set by hand. Outlives configurations, so that reloads change nothing. */
+/** Servers set by hand. Outlives configurations, so reloads change nothing. */
 export class ForcedServers {
   readonly followers = new Set<ForcedFollower>();
   readonly #servers = new Map<string, ForcedServer>();
@@ -73,10 +73,7 @@ export class ForcedServers {
     for (const follower of this.followers) follower.applyForced();
   }
 
-  /**
-   * Those of a group, by label; `spared`: all are out, and only because the group has lost its other
-   * servers since, so they are used.
-   */
+  /** By label. `spared`: all are out, because the group lost its others, so they are used. */
   of(servers: readonly ServerAddress[]): { forced: Record<string, Forced>; spared: boolean } {
     const forced: Record<string, Forced> = {};
     if (this.#servers.size === 0) return { forced, spared: false };

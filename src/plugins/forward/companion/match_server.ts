@@ -4,13 +4,9 @@ import { labelOf, type ServerAddress, type ServerTransport } from "../../../upst
 import { VerbError } from "../../verbs.ts";
 
 const MAX_NAMED = 10;
-/** Longer texts are not quoted in full. */
 const MAX_QUOTED = 100;
 
-/**
- * Finds a server by its label, or by as much of it as only one server has: `10.0.0.10`,
- * `2001:db8::1`, `tls://9.9.9.9`. Throws `VerbError`.
- */
+/** By label, or a unique part: `10.0.0.10`, `tls://9.9.9.9`. Throws `VerbError`. */
 export function matchServer(text: string, servers: readonly ServerAddress[]): ServerAddress {
   const unique = new Map(servers.map((server) => [labelOf(server), server]));
   const exact = unique.get(text);

@@ -3,25 +3,25 @@ import type { Forced, ServerState } from "../../../upstream/options.ts";
 import { type Percentiles, percentilesOf } from "../../../upstream/server/latency.ts";
 import type { ForcedServer } from "./forced.ts";
 
-/** Of reasons, which may quote what a server sent. */
+/** Of reasons, which may quote a server. */
 const MAX_REASON = 200;
 const STATES: readonly ServerState["state"][] = ["up", "suspect", "down"];
 
-/** A server in the answer of the verb `upstreams`. */
+/** A server in the answer of `upstreams`. */
 export interface ServerReport extends ServerCounts {
   to: string;
-  /** As checks say: the worst of all data planes. */
+  /** The worst of all data planes. */
   state: ServerState["state"];
   stateSeconds: number;
-  /** `used`: in spite of "down", because no other server is left. */
+  /** `used`: no other server is left. */
   forced: { state: Forced; since: string; used: boolean } | null;
-  /** Of the last few thousand replies; null before the first. */
+  /** Of a few thousand replies; null before the first. */
   latencyMs: { mean: number | null } & Percentiles | null;
   learnt: Learnt;
   lastFailure: { why: string; secondsAgo: number } | null;
 }
 
-/** Merges what data planes know of a server. */
+/** Merges data planes' details. */
 export function reportServer(
   details: readonly ServerDetails[],
   forced: ForcedServer | undefined,

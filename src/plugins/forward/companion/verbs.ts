@@ -20,7 +20,6 @@ export interface UpstreamVerbServices {
 
 /** A `forward` in the answer of `upstreams`. */
 export interface ForwardReport {
-  /** `Corefile:3`. */
   place: string;
   zones: readonly string[];
   from: string;
@@ -31,7 +30,7 @@ export interface ForwardReport {
 /** Answer of `upstreams`. */
 export interface UpstreamsReport {
   forwards: ForwardReport[];
-  /** Set by hand, but no `forward` has them now. */
+  /** Set by hand; no `forward` has them. */
   unused: { to: string; state: string; since: string }[];
 }
 
@@ -39,11 +38,11 @@ export interface UpstreamsReport {
 export interface UpstreamSet {
   to: string;
   state: typeof STATES[number];
-  /** Places of the `forward`s that have it. */
+  /** Places of the `forward`s. */
   forwards: string[];
 }
 
-/** Lists the servers of each `forward`. */
+/** Servers of each `forward`. */
 export async function listUpstreams(
   { config }: VerbCall,
   { planes, forced }: UpstreamVerbServices,
@@ -96,7 +95,7 @@ export async function setUpstream(
   }
   if (state === "down" && !last) {
     const asked = await detailsOf(forwards, planes);
-    // Without a wait in between: somebody else may take the other server out.
+    // No wait in between: the other server may be taken out.
     refuseOutage(label, asked, forced);
   }
   forced.set(server, { state, last });
@@ -130,7 +129,7 @@ async function detailsOf(
   return known;
 }
 
-/** Throws `VerbError` if a `forward` would have no server that answers. */
+/** Throws `VerbError` if a `forward` would have no server. */
 function refuseOutage(
   label: string,
   forwards: readonly KnownServers[],

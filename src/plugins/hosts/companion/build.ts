@@ -5,7 +5,7 @@ import { HostsLines } from "../lines.ts";
 /** Octets read at a time; parsing takes one to six milliseconds. */
 export const PIECE_BYTES = 64 * 1024;
 
-/** A hosts file to build; plain data, for threads. */
+/** A file to build; plain data, for threads. */
 export interface HostsBuildRequest {
   path: string;
   zones: readonly string[];
@@ -14,7 +14,7 @@ export interface HostsBuildRequest {
   inline: string;
   key: { k0: number; k1: number };
   maxBytes: number;
-  /** Of the content that is served; null for none. */
+  /** Served now; null for none. */
   knownDigest: string | null;
 }
 
@@ -31,9 +31,9 @@ export type HostsBuilt =
   | { kind: "full"; lines: number; bytes: number; fullAt: number }
   | { kind: "failed"; why: string };
 
-/** Content of a file in pieces. */
+/** A file in pieces. */
 export interface Pieces {
-  /** Fills `piece` as far as possible; returns octets, 0 at the end. */
+  /** Returns octets, 0 at the end. */
   read(piece: Uint8Array): number;
   rewind(): void;
 }
@@ -76,7 +76,7 @@ export function buildFromPieces(request: HostsBuildRequest, pieces: Pieces): Hos
   }
 }
 
-/** 64-bit digest that depends on a secret key and the sizes of pieces. */
+/** 64 bits, dependent on a secret key and the pieces. */
 function createDigest({ k0, k1 }: HashKey) {
   let a = 0;
   let b = 0;

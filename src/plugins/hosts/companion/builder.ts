@@ -9,7 +9,7 @@ import {
   type Pieces,
 } from "./build.ts";
 
-/** Without progress for this long, a read is abandoned. */
+/** A read without progress for this long is abandoned. */
 const LIMIT_MS = 30_000;
 /** Abandoned reads per file; each keeps a thread. */
 const MAX_HANGING = 2;
@@ -18,19 +18,19 @@ const MAX_HANGING = 2;
 export class HostsBuilder {
   readonly #clock: Clock;
   #lastThread: Promise<unknown> = Promise.resolve();
-  /** Abandoned reads that have not returned, by path. */
+  /** By path. */
   readonly #hanging = new Map<string, number>();
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
   }
 
-  /** Rejects with system errors, or if the file system hangs. */
+  /** Also rejects if the file system hangs. */
   stat(path: string): Promise<Deno.FileInfo> {
     return this.#limited(path, () => Deno.stat(path));
   }
 
-  /** `sizeBytes` is the last seen size. Never rejects. */
+  /** `sizeBytes` was last seen. Never rejects. */
   async build(request: HostsBuildRequest, sizeBytes: number): Promise<HostsBuilt> {
     const { path } = request;
     try {

@@ -29,7 +29,6 @@ const REST = 9;
 interface HostsFile extends PluginUse<HostsOptions> {
   /** When last read, or `MISSING`. */
   state: string;
-  /** Read even if unchanged. */
   reread: boolean;
   refused: boolean;
   digest: string | null;
@@ -38,7 +37,7 @@ interface HostsFile extends PluginUse<HostsOptions> {
   cancel: Cancel;
 }
 
-/** Dependencies of `HostsFiles`. */
+/** Environment of `HostsFiles`. */
 export interface HostsFilesOptions extends Pick<CompanionServices, "log" | "registry"> {
   deliver: Deliver;
   /** Data planes with a copy of the tables. */
@@ -133,7 +132,7 @@ export class HostsFiles implements Follower {
     }
   }
 
-  /** Reads a file that may have changed. On failure, the last table stays. */
+  /** On failure, the last table stays. */
   async #load(file: HostsFile): Promise<Delivery | null> {
     const { options: { path }, block, position } = file;
     try {

@@ -5,7 +5,7 @@ import { list, number, text, truth } from "./types.ts";
 /** Characters that `repeat` and `join` may make. */
 const MAX_MADE = 10_000;
 
-/** A function and how many arguments it takes. */
+/** With a fixed number of arguments. */
 interface Fixed {
   least: number;
   most: number;
@@ -15,7 +15,7 @@ interface Fixed {
 /** Evaluates a predicate per element. */
 type OverList = (list: readonly Value[], predicate: (element: Value) => Value) => Value;
 
-/** Functions of the language by name. */
+/** By name. */
 export const FUNCTIONS: ReadonlyMap<string, Fixed> = new Map(Object.entries<Fixed>({
   len: of(1, (value) => BigInt((typeof value === "string" ? [...value] : list(value)).length)),
   trim: of([1, 2], (value, set) => trim(value, set)),
@@ -68,7 +68,7 @@ export const FUNCTIONS: ReadonlyMap<string, Fixed> = new Map(Object.entries<Fixe
   concat: of([1, Infinity], (...lists) => lists.flatMap((one) => [...list(one)])),
 }));
 
-/** Functions over the elements of a list. */
+/** Over a list's elements. */
 export const OVER_LISTS: ReadonlyMap<string, OverList> = new Map(Object.entries<OverList>({
   all: (values, holds) => values.every((one) => truth(holds(one))),
   any: (values, holds) => values.some((one) => truth(holds(one))),
@@ -81,7 +81,7 @@ export const OVER_LISTS: ReadonlyMap<string, OverList> = new Map(Object.entries<
   map: (values, change) => values.map(change),
 }));
 
-/** Unsupported functions; variables cannot have their names. */
+/** Variables cannot have these names. */
 export const UNSUPPORTED: ReadonlySet<string> = new Set(
   ("bitand bitnand bitnot bitor bitshl bitshr bitushr bitxor date duration findLast findLastIndex " +
     "flatten fromBase64 fromJSON fromPairs get groupBy keys mean median now reduce sort sortBy " +
@@ -159,14 +159,14 @@ function shown(value: Value): string {
   return JSON.stringify(textOf(value));
 }
 
-/** The value of a number in an expression. */
+/** Of a word. */
 export function numberOf(word: string): Value {
   const digits = word.replaceAll("_", "");
   if (/[.eE]/.test(digits) && !/^0[xX]/.test(digits)) return Number(digits);
   return BigInt.asIntN(64, BigInt(digits));
 }
 
-/** Element or character; negative indexes count from the end. */
+/** Negative indexes count from the end. */
 export function elementOf(value: Value, index: Value): Value {
   if (typeof index !== "bigint") throw new EvaluationError("an index is not an integer");
   const all = typeof value === "string" ? [...value] : list(value);
@@ -175,7 +175,7 @@ export function elementOf(value: Value, index: Value): Value {
   return found;
 }
 
-/** Part of a list or text. */
+/** Of a list or text. */
 export function sliceOf(value: Value, from: Value, to: Value): Value {
   if (typeof from !== "bigint" || (to !== null && typeof to !== "bigint")) {
     throw new EvaluationError("an index is not an integer");

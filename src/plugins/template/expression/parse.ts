@@ -232,7 +232,6 @@ class Parser {
     return predicate;
   }
 
-  /** Expressions between commas, and the sign that ends them. */
   #until(end: string): Expression[] {
     const parts: Expression[] = [];
     while (!this.#accept(end)) {
@@ -244,7 +243,6 @@ class Parser {
     return parts;
   }
 
-  /** `[i]` and `[from:to]`. */
   #postfix(operand: Expression): Expression {
     let whole = operand;
     while (this.#accept("[")) {

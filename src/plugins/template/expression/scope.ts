@@ -22,7 +22,6 @@ export class Scope {
     this.ask = ask;
   }
 
-  /** Counts an operation and its result's size. */
   spend(value: Value): Value {
     const length = typeof value === "string" || isList(value) ? value.length : 0;
     if (length > MAX_LENGTH) {

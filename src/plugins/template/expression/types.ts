@@ -3,25 +3,25 @@ import { EvaluationError, isList, type Value } from "../go_template/values.ts";
 /** A wrong type, whatever the query. */
 export class TypeFault extends EvaluationError {}
 
-/** A boolean; other values are faults. */
+/** Other values are faults. */
 export function truth(value: Value): boolean {
   if (typeof value !== "boolean") throw fault(value, "true or false");
   return value;
 }
 
-/** A list; other values are faults. */
+/** Other values are faults. */
 export function list(value: Value): readonly Value[] {
   if (!isList(value)) throw fault(value, "a list");
   return value;
 }
 
-/** A text; other values are faults. */
+/** Other values are faults. */
 export function text(value: Value): string {
   if (typeof value !== "string") throw fault(value, "text");
   return value;
 }
 
-/** A number; other values are faults. */
+/** Other values are faults. */
 export function number(value: Value): bigint | number {
   if (!isNumber(value)) throw fault(value, "a number");
   return value;
@@ -32,7 +32,7 @@ export function isNumber(value: Value): value is bigint | number {
   return typeof value === "bigint" || typeof value === "number";
 }
 
-/** An operator between operands of wrong types. */
+/** Operands of wrong types. */
 export function mismatch(sign: string, a: Value, b: Value): EvaluationError {
   return typeFault(`${sign} does not take ${kindOf(a)} and ${kindOf(b)}`, a, b);
 }
@@ -41,7 +41,7 @@ function fault(value: Value, wanted: string): EvaluationError {
   return typeFault(`${kindOf(value)} is not ${wanted}`, value);
 }
 
-/** Whether a value is nil depends on the query. */
+/** Whether it is nil depends on the query. */
 function typeFault(what: string, ...values: Value[]): EvaluationError {
   return values.includes(null) ? new EvaluationError(what) : new TypeFault(what);
 }

@@ -162,7 +162,6 @@ class Compiler {
     return pair ? [first.text, third.text] : [first.text];
   }
 
-  /** Each result is the next command's last argument. */
   #pipe(): { value: Expression; assigns: boolean } {
     const [name, sign] = this.#tokens.slice(this.#at);
     const declares = isSign(sign, ":=");

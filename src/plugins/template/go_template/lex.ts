@@ -3,7 +3,6 @@ import { matchAt, readToken, tokenPattern } from "../tokens.ts";
 /** A word of an action. */
 export interface Token {
   kind: "field" | "dot" | "name" | "variable" | "text" | "number" | "character" | "sign";
-  /** Without quotes and escapes. */
   text: string;
   /** White space precedes it. */
   spaced: boolean;
