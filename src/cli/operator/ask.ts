@@ -20,7 +20,7 @@ export async function* ask(
   const given = Object.entries(parameters).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value]]
   );
-  const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  const client = clientFor(path);
   try {
     const url = `http://nodens/v1/${verb}?${new URLSearchParams(given)}`;
     const response = await fetch(url, { client, method: changes ? "POST" : "GET" });
@@ -32,9 +32,18 @@ export async function* ask(
   } catch (error) {
     if (error instanceof CommandError) throw error;
     throw new CommandError(`cannot ask at "${path}": ${reason(error as Error, path)}`);
-  } finally {
-    client.close();
   }
+}
+
+/** Kept for `top`: of many that are made and closed, Deno 2.9.6 lets each 26th wait for five seconds. */
+let kept: { path: string; client: Deno.HttpClient } | null = null;
+
+function clientFor(path: string): Deno.HttpClient {
+  if (kept?.path !== path) {
+    kept?.client.close();
+    kept = { path, client: Deno.createHttpClient({ proxy: { transport: "unix", path } }) };
+  }
+  return kept.client;
 }
 
 /** Prints answers as text or JSON; returns the exit code. */

@@ -6,6 +6,7 @@ import { PeerFinder } from "./peer.ts";
 
 /** For a name in `sun_path` (unix(7)). */
 const MAX_PATH = 107;
+const SUFFIX_SIZE = 8;
 const CONNECTIONS = 16;
 /** Only the owner may connect. */
 const UMASK = 0o177;
@@ -45,9 +46,12 @@ export class ControlSocket {
       succeeds: boolean;
     },
   ): Promise<ControlSocket> {
-    const bound = `${path}.${Deno.pid}`;
+    // No other listener's connections have this name (`PeerFinder`).
+    const bound = `${path}.${crypto.getRandomValues(new Uint8Array(SUFFIX_SIZE / 2)).toHex()}`;
     if (new TextEncoder().encode(bound).length > MAX_PATH) {
-      throw new SocketError(`"${path}" is too long for a socket (${MAX_PATH - 8} octets at most)`);
+      throw new SocketError(
+        `"${path}" is too long for a socket (${MAX_PATH - 1 - SUFFIX_SIZE} octets at most)`,
+      );
     }
     if (!succeeds && await isServed(path)) {
       throw new SocketError(`"${path}" is the control socket of another process`);
@@ -99,7 +103,6 @@ function listen(path: string, bound: string): Deno.UnixListener {
     const file = fileAt(path);
     if (file !== null && !file.isSocket) throw new SocketError(`"${path}" is not a socket`);
     makeFolder(path.replace(/\/[^/]*$/, "") || "/");
-    remove(bound);
     const before = Deno.umask(UMASK);
     try {
       listener = Deno.listen({ transport: "unix", path: bound });
