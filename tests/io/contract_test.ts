@@ -11,6 +11,7 @@ import {
 import { PATIENCE } from "../support/run/patience.ts";
 import { driversHere } from "../support/run/require.ts";
 import { until } from "../support/run/until.ts";
+import { eventually } from "../support/run/eventually.ts";
 import { freePort } from "../support/servers/ports.ts";
 import { frame } from "../support/simulation/simulation.ts";
 
@@ -68,20 +69,26 @@ for (const driver of driversHere()) {
     const upstreamPort = freePort();
     const upstream = startUpstream(upstreamPort, answerWith("192.0.2.7"));
     await serve(`cache\n forward . 127.0.0.1:${upstreamPort}`, async (port, plane) => {
-      for (let i = 0; i < 40; i++) {
-        const query = queryBytes({ name: `n${i % 20}.example.org`, id: i });
-        const answer = decode(await askUdp(query, { port }));
-        assert.equal(answer.id, i);
-        assert.equal((answer.answers![0] as { data: string }).data, "192.0.2.7");
-      }
-      assert.equal(upstream.counts.udp, 20);
+      const ask = async (name: string, id: number) => {
+        const answer = decode(await askUdp(queryBytes({ name, id }), { port }));
+        assert.equal(answer.id, id);
+        assert.equal((answer.answers?.[0] as { data: string } | undefined)?.data, "192.0.2.7");
+      };
+      // Emulated processors take longer for the first query than an upstream may.
+      let tries = 0;
+      await eventually(() => ask(`first${tries++}.example.org`, 1000));
+      const { udp, ports } = upstream.counts;
       const { values, places } = plane;
       const { index, bounds } = places.find(({ name }) => name === SCAN_TIME)!;
       const size = bounds!.length + 1;
-      const buckets = values.subarray(index, index + size);
-      assert.equal(buckets.reduce((sum, count) => sum + count), 20);
+      const scanned = () => values.subarray(index, index + size).reduce((sum, one) => sum + one);
+      const [portsBefore, scannedBefore] = [ports.size, scanned()];
+      for (let i = 0; i < 40; i++) await ask(`n${i % 20}.example.org`, i);
+      assert.equal(upstream.counts.udp - udp, 20);
+      assert.equal(scanned() - scannedBefore, 20);
       assert.ok(values[index + size]! > 0 && values[index + size]! < 5, "its clock runs");
-      assert.ok(upstream.counts.ports.size >= 19, `${upstream.counts.ports.size} ports`);
+      const more = ports.size - portsBefore;
+      assert.ok(more >= 18, `${more} more ports`);
     });
     await upstream.close();
   });
