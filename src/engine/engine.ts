@@ -379,14 +379,11 @@ export class Engine implements EngineServices {
   }
 
   #answerAsked(exchange: Exchange, origin: AskedOrigin): void {
-    let message = null;
-    if (exchange.response !== null) {
-      // The apparent client keeps its share.
-      exchange.rate = null;
-      const length = this.#responses.write(exchange, this.#out, 0);
-      message = this.#out.bytes.slice(0, length);
-    }
-    origin.ended(exchange, message);
+    // The apparent client keeps its share.
+    exchange.rate = null;
+    const answered = exchange.response !== null;
+    const length = answered ? this.#responses.write(exchange, this.#out, 0) : 0;
+    origin.ended(exchange, answered ? this.#out.bytes.slice(0, length) : null);
   }
 
   #answerDatagram(exchange: Exchange, address: number): void {
