@@ -16,7 +16,7 @@ export interface KernelProgram {
   /** Octet offsets of instructions that name a map. */
   readonly relocations: readonly { readonly at: number; readonly map: string }[];
   /** Per-CPU memory that nobody but the program uses: the map's name and its octets. */
-  readonly scratch: { readonly map: string; readonly sizeBytes: number };
+  readonly scratch: { readonly map: string; readonly sizeBytes: number } | null;
 }
 
 /** An array of the kernel: `entries` values of `valueSize` octets, a multiple of eight. */
@@ -93,15 +93,28 @@ export async function loadProgram(
   limitMs: number,
   clock: Clock,
 ): Promise<number> {
-  const { map, sizeBytes } = program.scratch;
-  const scratch = createArray(map, { valueSize: sizeBytes, entries: 1, perCpu: true });
-  const loading = load(program, new Map([...maps, [map, scratch]]))
-    .finally(() => closeDescriptor(scratch.fd));
+  const loading = withScratch(program, maps, (all) => load(program, all));
   // A refusal after the time limit is nobody's.
   loading.catch(() => {});
   if (await doneWithin(loading, limitMs, clock)) return await loading;
   loading.then(closeDescriptor, () => {});
   throw new BpfError(`load the program "${program.name}" in ${limitMs} ms`, ERRNO.TIMEDOUT);
+}
+
+/** The program keeps its memory when the descriptor is closed. */
+async function withScratch<T>(
+  { scratch }: KernelProgram,
+  maps: ReadonlyMap<string, BpfArray>,
+  use: (maps: ReadonlyMap<string, BpfArray>) => Promise<T>,
+): Promise<T> {
+  if (scratch === null) return await use(maps);
+  const { map, sizeBytes } = scratch;
+  const array = createArray(map, { valueSize: sizeBytes, entries: 1, perCpu: true });
+  try {
+    return await use(new Map([...maps, [map, array]]));
+  } finally {
+    closeDescriptor(array.fd);
+  }
 }
 
 async function load(program: KernelProgram, maps: ReadonlyMap<string, BpfArray>): Promise<number> {
