@@ -242,6 +242,7 @@ export function readPerCpu(array: BpfArray): number[] {
   return sums;
 }
 
+/** Closes a map, program or link. */
 export function closeDescriptor(fd: number): void {
   openLibc().close(fd);
 }
