@@ -42,7 +42,6 @@ const LICENSE = "Apache-2.0";
 const LOAD_ATTEMPTS = 5;
 /** BPF_MPROG_MAX. */
 const MAX_ATTACHED = 64;
-const PAGE_SIZE = Deno.build.arch === "x86_64" ? 4096 : 65536;
 /** The largest NR_CPUS of the kernel's configurations. */
 const MAX_CPUS = 8192;
 
@@ -70,7 +69,8 @@ export function createArray(
 export function mapArray(array: BpfArray): { memory: ArrayBuffer; unmap(): void } {
   const libc = openLibc();
   const sizeBytes = array.valueSize * array.entries;
-  const mapped = BigInt(Math.ceil(sizeBytes / PAGE_SIZE) * PAGE_SIZE);
+  // The kernel rounds it up to whole pages.
+  const mapped = BigInt(sizeBytes);
   const pointer = libc.mmap(null, mapped, PROT.READ | PROT.WRITE, MAP_SHARED, array.fd, 0n);
   if (pointer === null || Deno.UnsafePointer.value(pointer) === MAP_FAILED) {
     throw new BpfError("map a BPF array into memory", lastErrno());
