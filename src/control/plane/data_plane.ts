@@ -13,6 +13,7 @@ import type { FileShares } from "../../io/file_shares.ts";
 import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
+import { handlerParts } from "../../plugins/config_traits.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/socket_options.ts";
@@ -187,6 +188,13 @@ export class DataPlane implements LaneUser {
 
   get sockets(): BoundSocket[] {
     return this.#sockets?.all ?? [];
+  }
+
+  /** Loads what handlers of `config` need, or throws. A thread that just restarts loads later. */
+  async load(config: Config): Promise<void> {
+    const request = { type: "load", parts: handlerParts(config) } as const;
+    const done = await this.#port.request(request, CONFIGURE_MS).catch(() => true);
+    if (typeof done === "string") throw new Error(done);
   }
 
   /** Opens the sockets of `next`, or throws. `commit` or `discard` must follow. */

@@ -45,6 +45,8 @@ export type PlaneRequest =
     opened: readonly BoundSocket[];
     closing: readonly BoundSocket[];
   }
+  /** Loads `handlerParts`. Answer: true, or why not. */
+  | { type: "load"; parts: readonly string[] }
   | { type: "retire" }
   /** Answered once queries are answered and client streams closed. */
   | { type: "drain" }
