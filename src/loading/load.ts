@@ -120,11 +120,11 @@ function readBlock(context: Context, source: ServerBlock): ServedBlock {
   // Directives are read in chain order.
   for (const name of NAMES) {
     const uses = directives.get(name);
-    const plugin = SETUPS.get(name)?.value;
-    if (uses === undefined || plugin === undefined) continue;
+    const setup = SETUPS.get(name);
+    if (uses === undefined || setup === undefined) continue;
     const tokens = new Dispenser(name, uses, faults);
     faults.collect(() =>
-      plugin.setup({
+      setup.value.setup({
         plugin: name,
         tokens,
         zones: [firstZone, ...otherZones],
