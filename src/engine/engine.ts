@@ -21,7 +21,7 @@ import { AnswerCounters } from "./exchange/answer_source.ts";
 import type { AskedOrigin, DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
-import type { CreateHandler, EngineServices } from "./handler.ts";
+import type { Creators, EngineServices } from "./handler.ts";
 import type { Io } from "./io.ts";
 import type { KernelHits } from "./kernel/kernel_hits.ts";
 import { Memory } from "./memory.ts";
@@ -45,7 +45,7 @@ export interface EngineOptions {
   io: Io;
   counters: CounterBook;
   random: () => number;
-  handlers: ReadonlyMap<string, CreateHandler>;
+  handlers: Creators;
   log: EngineServices["log"];
   logsFields?: boolean;
   /** Milliseconds since 1970; absent: no wall time. */

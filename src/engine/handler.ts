@@ -105,5 +105,10 @@ export interface EngineServices {
   readonly logsFields: boolean;
 }
 
+/** What creates handlers, by plugin. */
+export interface Creators {
+  get(plugin: string): CreateHandler | undefined;
+}
+
 /** Creates a handler from its plugin's options. */
 export type CreateHandler<O = unknown> = (options: O, environment: HandlerEnvironment) => Handler;

@@ -10,16 +10,16 @@ import { ResponseRewriter } from "../../engine/response/rewriter.ts";
 import { ZoneTable } from "../../engine/question/zones.ts";
 import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
-import { explainCache } from "./explain.ts";
 import { CacheMetrics } from "./metrics.ts";
-import { PinnedNames } from "./pinned/pinned_names.ts";
-import { SearchCut } from "./search_cut/search_cut.ts";
+import { EXPLAIN, KEEP, OPERATOR, SEARCH_CUT, SNAPSHOT } from "./parts.ts";
+import type { PinnedNames } from "./pinned/pinned_names.ts";
+import type { SearchCut } from "./search_cut/search_cut.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
 import type { AddressedRequest } from "./operator/requests.ts";
-import { OperatorScan } from "./operator/scan.ts";
+import type { OperatorScan } from "./operator/scan.ts";
 import { ZoneSweep } from "./operator/zone_sweep.ts";
-import { type LoadRequest, type SaveRequest, Snapshot } from "./persist/snapshot.ts";
+import type { LoadRequest, SaveRequest, Snapshot } from "./persist/snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import type { Store } from "./store/store.ts";
 import { prefixFor } from "./store/subnets.ts";
@@ -91,7 +91,7 @@ export class CacheHandler implements Handler {
     const dropped = previous === null || previous.content === content ? null : previous.content;
     if (previous !== null && previous.#pinned !== null) previous.#pinned.stop(dropped === null);
     if (options.keep === undefined) return null;
-    return new PinnedNames({ options, content, dropped, environment });
+    return new KEEP.value.PinnedNames({ options, content, dropped, environment });
   }
 
   #cutSearch(environment: HandlerEnvironment, from: CacheHandler | null): SearchCut | null {
@@ -100,7 +100,14 @@ export class CacheHandler implements Handler {
     previous?.stop();
     if (clusters.length === 0) return null;
     const content = this.content;
-    return new SearchCut({ clusters, content, environment, zones, ecs: this.#ecs, previous });
+    return new SEARCH_CUT.value.SearchCut({
+      clusters,
+      content,
+      environment,
+      zones,
+      ecs: this.#ecs,
+      previous,
+    });
   }
 
   joined(chain: Chain, _handlers: readonly Handler[]): void {
@@ -154,7 +161,7 @@ export class CacheHandler implements Handler {
   }
 
   explain(exchange: Exchange): Explanation {
-    return explainCache(exchange, {
+    return EXPLAIN.value.explainCache(exchange, {
       options: this.#options,
       content: this.content,
       now: this.content.now(this.engine.nowMs),
@@ -213,7 +220,10 @@ export class CacheHandler implements Handler {
       return reply;
     }
     if (asked.zones.join() !== this.#blockZones.join()) return undefined;
-    const reply = (this.#operator ??= new OperatorScan(this.content)).answer(asked, now);
+    const reply = (this.#operator ??= new OPERATOR.value.OperatorScan(this.content)).answer(
+      asked,
+      now,
+    );
     this.metrics.publish();
     return reply;
   }
@@ -240,7 +250,7 @@ export class CacheHandler implements Handler {
 
   #makeSnapshot(): Snapshot {
     const { success, denial, serveStale } = this.#options;
-    return new Snapshot({
+    return new SNAPSHOT.value.Snapshot({
       content: this.content,
       maxTtlSeconds: { success: success.maxTtlSeconds, denial: denial.maxTtlSeconds },
       staleSeconds: (serveStale?.durationMs ?? 0) / 1000,
