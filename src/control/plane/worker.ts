@@ -1,5 +1,5 @@
 /** The data plane's thread. An eventfd interrupts its blocking loop. */
-import { Lazy, loadFor, NotLoaded } from "../../base/lazy.ts";
+import { Lazy, loadAll, loadFor, NotLoaded } from "../../base/lazy.ts";
 import { releaseBuffer } from "../../base/transfer.ts";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
@@ -8,13 +8,12 @@ import { Memory } from "../../engine/memory.ts";
 import { type Driver, ListenError } from "../../io/driver.ts";
 import { LinuxDriver } from "../../io/linux/driver.ts";
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
-import { PortableDriver } from "../../io/portable/driver.ts";
 import { openPortableProbe } from "../../io/portable/probe_socket.ts";
 import type { ProbeTarget } from "../../io/check_plan.ts";
 import { SelfCheck } from "../../io/self_check.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import { handlerParts, logsStacks } from "../../plugins/config_traits.ts";
-import { creatorsWith, loadHandlers } from "../../plugins/handlers.ts";
+import { creatorsWith, handlerModules } from "../../plugins/handlers.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
@@ -30,6 +29,8 @@ const GARBAGE_BYTES = 32 * 2 ** 20;
 
 const EXPLAIN = new Lazy(() => import("../../engine/explain/explain.ts"));
 const ASK = new Lazy(() => import("../../engine/explain/ask.ts"));
+const CLIENTS = new Lazy(() => import("../../engine/observe/client_groups.ts"));
+const PORTABLE = new Lazy(() => import("../../io/portable/driver.ts"));
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
@@ -40,7 +41,11 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
   const start = () => new DataPlaneThread(data).start();
-  const loading = loadHandlers(handlerParts(data.config));
+  const loading = loadAll([
+    ...data.driver === "portable" ? [PORTABLE] : [],
+    ...data.clients === null ? [] : [CLIENTS],
+    ...handlerModules(handlerParts(data.config)),
+  ]);
   if (loading === null) start();
   else loading.then(start, (error: Error) => post({ type: "unable", error: error.message }));
 };
@@ -107,6 +112,7 @@ class DataPlaneThread {
 
   #runPortable(): void {
     const { port } = this.#message;
+    const { PortableDriver } = PORTABLE.value;
     const driver = new PortableDriver({ ...this.#driverOptions(), now: () => performance.now() });
     this.#attach(driver);
     let last: Promise<void> = Promise.resolve();
@@ -168,7 +174,7 @@ class DataPlaneThread {
     driver.attach(engine);
     driver.attachLane(lane.link, lane.why);
     this.#configure(this.#config, deliveries);
-    if (clients !== null) engine.nameClients(clients);
+    if (clients !== null) CLIENTS.value.nameClients(engine, clients);
     this.#selfCheck = new SelfCheck({
       timers: engine.timers,
       nowMs: () => engine.nowMs,
@@ -206,7 +212,7 @@ class DataPlaneThread {
   async #receive(message: ControlMessage): Promise<void> {
     try {
       await this.#prepare(message);
-      // Only questions need parts that are not loaded; nothing is done before all are.
+      // What throws `NotLoaded` has done nothing yet.
       await loadFor(() => this.#handle(message));
     } catch (error) {
       this.#survive(error);
@@ -219,7 +225,7 @@ class DataPlaneThread {
   async #prepare(message: ControlMessage): Promise<void> {
     if (message.type === "load") this.#loaded = await tryLoad(message.parts);
     // A thread that was replaced may not have seen `load`.
-    if (message.type === "configure") await loadHandlers(handlerParts(message.config));
+    if (message.type === "configure") await loadAll(handlerModules(handlerParts(message.config)));
     if (message.type === "profile") this.#profile = await profileThread(message.action);
   }
 
@@ -246,7 +252,7 @@ class DataPlaneThread {
         this.#log.debug = message.debug;
         return;
       case "clients": {
-        const before = engine.nameClients(message.table);
+        const before = CLIENTS.value.nameClients(engine, message.table);
         if (before !== null) releaseBuffer(before);
         return;
       }
@@ -361,7 +367,7 @@ class DataPlaneThread {
 
 async function tryLoad(parts: readonly string[]): Promise<true | string> {
   try {
-    await loadHandlers(parts);
+    await loadAll(handlerModules(parts));
     return true;
   } catch (error) {
     return (error as Error).message;

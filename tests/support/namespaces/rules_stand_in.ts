@@ -7,7 +7,7 @@ import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { linuxNodeRules } from "../../../src/node/node_rules.ts";
 import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
-import { OWN_MARK } from "../../../src/node/rules/rules.ts";
+import { OWN_MARK } from "../../../src/node/rules/facts.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 import { planeDefaults } from "../processes/plane_defaults.ts";
 
