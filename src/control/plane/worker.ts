@@ -212,7 +212,7 @@ class DataPlaneThread {
   async #receive(message: ControlMessage): Promise<void> {
     try {
       await this.#prepare(message);
-      // What throws `NotLoaded` has done nothing yet.
+      // A message that throws `NotLoaded` has had no effect yet.
       await loadFor(() => this.#handle(message));
     } catch (error) {
       this.#survive(error);
