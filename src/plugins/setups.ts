@@ -14,7 +14,7 @@ import type { PluginSetup } from "./setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { withoutEffectSetups } from "./without_effect/setup.ts";
 
-/** Setups of directives by name. The common ones are loaded at once; so are tiny ones. */
+/** Setups of directives by name, of which the common ones are loaded at once. */
 export const SETUPS: ReadonlyMap<string, Lazy<PluginSetup>> = new Map(Object.entries({
   root: Lazy.of(rootSetup),
   timeouts: Lazy.of(timeoutsSetup),

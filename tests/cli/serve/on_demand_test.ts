@@ -41,7 +41,7 @@ for (const io of driversHere()) {
   });
 
   Deno.test(`${io}: plugins that a reload names are loaded by it`, async () => {
-    const corefile = (port: number) => block(port, HOSTS);
+    const corefile = (port: number) => block(port, "errors");
     await withNodens({ corefile, args }, async (nodens) => {
       const { port } = nodens;
       assert.equal(await ask(port, "any.example.net"), "SERVFAIL");
