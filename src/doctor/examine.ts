@@ -1,9 +1,9 @@
 import type { Config } from "../config/types.ts";
 import { canonicalAddress } from "../dns/address.ts";
 import { ruleEntries, ruleFamilies, ruleSet } from "../node/rule_plan.ts";
-import { LEVELS } from "../node/rules/rules.ts";
+import { LEVELS } from "../node/rules/facts.ts";
 import type { Family } from "../node/rules/rule_text.ts";
-import { destinationText } from "../node/rules/rules.ts";
+import { destinationText } from "../node/rules/facts.ts";
 import { literalHost } from "../plugins/http_address.ts";
 import { judgeCorefile, judgeInherit, judgeService } from "./judge/corefile.ts";
 import type { Finding, Verdict } from "./judge/finding.ts";

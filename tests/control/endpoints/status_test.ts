@@ -6,6 +6,7 @@ import { COUNTER, CounterBook } from "../../../src/engine/counters.ts";
 import type { ServerState } from "../../../src/upstream/options.ts";
 import { statusText } from "../../../src/cli/status/text.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
+import "../../support/engine/all_plugins.ts";
 
 const COREFILE = `.:1053 {
   bind 127.0.0.1 ::1
