@@ -5,6 +5,7 @@ import { LEVELS } from "../node/rules/rules.ts";
 import type { Family } from "../node/rules/rule_text.ts";
 import { destinationText } from "../node/rules/rules.ts";
 import { literalHost } from "../plugins/http_address.ts";
+import { parseEffective } from "../sys/capabilities.ts";
 import { judgeCorefile, judgeInherit, judgeService } from "./judge/corefile.ts";
 import type { Finding, Verdict } from "./judge/finding.ts";
 import { judgeInterface, judgeLinkKind } from "./judge/interface.ts";
@@ -24,7 +25,6 @@ import {
   judgeCapabilities,
   judgePermissions,
   judgeRuntime,
-  parseEffective,
 } from "./judge/runtime.ts";
 import { planTargets, type Target } from "./judge/targets.ts";
 import { probeCorefile, probeInherit, STAND_IN } from "./probe/corefile.ts";

@@ -2,8 +2,9 @@
 
 /** Error numbers that callers distinguish. */
 export const ERRNO = {
-  ...{ PERM: 1, SRCH: 3, AGAIN: 11, NOMEM: 12, ACCES: 13, EXIST: 17, NODEV: 19, NFILE: 23 },
-  ...{ MFILE: 24, OPNOTSUPP: 95, ADDRINUSE: 98, ADDRNOTAVAIL: 99, NOBUFS: 105, INPROGRESS: 115 },
+  ...{ PERM: 1, NOENT: 2, SRCH: 3, AGAIN: 11, NOMEM: 12, ACCES: 13, EXIST: 17, NODEV: 19 },
+  ...{ INVAL: 22, NFILE: 23, MFILE: 24, OPNOTSUPP: 95, ADDRINUSE: 98, ADDRNOTAVAIL: 99 },
+  ...{ NOBUFS: 105, TIMEDOUT: 110, INPROGRESS: 115 },
 } as const;
 /** Address families. */
 export const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
