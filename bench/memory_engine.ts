@@ -6,7 +6,8 @@ import type { Io } from "../src/engine/io.ts";
 import { Memory } from "../src/engine/memory.ts";
 import type { ObserveRequest } from "../src/engine/observe/requests.ts";
 import { readQuestion } from "../src/engine/question/read.ts";
-import { HANDLERS } from "../src/plugins/handlers.ts";
+import { handlerParts } from "../src/plugins/config_traits.ts";
+import { LOADED, loadHandlers } from "../src/plugins/handlers.ts";
 import { fakeHost } from "../tests/support/doubles/fake_host.ts";
 import { buildQuery } from "./persist_probe.ts";
 
@@ -47,11 +48,12 @@ export async function memoryEngine(
 ): Promise<(exchange: Exchange) => number> {
   const source = { file: "Corefile", text: `. {\n${directives}\n}`, defaultPort: 53 };
   const { config } = await readConfig(source, fakeHost());
+  await loadHandlers(handlerParts(config));
   const engine = new Engine({
     io: { family: () => 4, address: () => {} } as unknown as Io,
     counters: new CounterBook(new SharedArrayBuffer(8 * 4096)),
     random,
-    handlers: HANDLERS,
+    handlers: LOADED,
     log: () => {},
     observes,
   });

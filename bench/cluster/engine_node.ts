@@ -6,7 +6,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import { Memory } from "../../src/engine/memory.ts";
 import { type SaveReply, SNAPSHOT_START } from "../../src/plugins/cache/persist/snapshot.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/persist/snapshot_file.ts";
-import { HANDLERS } from "../../src/plugins/handlers.ts";
+import { HANDLERS } from "../../tests/support/engine/all_plugins.ts";
 import type { Agenda } from "./agenda.ts";
 import { EngineIo } from "./engine_io.ts";
 import { type NameBook, OUTCOME, type Outcome, outcomeOf, type Query } from "./names.ts";

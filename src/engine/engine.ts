@@ -21,8 +21,9 @@ import { AnswerCounters } from "./exchange/answer_source.ts";
 import type { AskedOrigin, DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
-import type { CreateHandler, EngineServices } from "./handler.ts";
+import type { Creators, EngineServices } from "./handler.ts";
 import type { Io } from "./io.ts";
+import type { KernelHits } from "./kernel/kernel_hits.ts";
 import { Memory } from "./memory.ts";
 import { ClientGroups } from "./observe/client_groups.ts";
 import { Observer } from "./observe/observer.ts";
@@ -44,7 +45,7 @@ export interface EngineOptions {
   io: Io;
   counters: CounterBook;
   random: () => number;
-  handlers: ReadonlyMap<string, CreateHandler>;
+  handlers: Creators;
   log: EngineServices["log"];
   logsFields?: boolean;
   /** Milliseconds since 1970; absent: no wall time. */
@@ -53,6 +54,8 @@ export interface EngineOptions {
   limits?: Partial<StreamLimits>;
   /** Keeps what `top` and `watch` show. */
   observes?: boolean;
+  /** Publishes hits for a program in the kernel. */
+  kernelHits?: KernelHits | null;
 }
 
 /** Far above the needs of the miss benchmark. */
@@ -84,6 +87,7 @@ export class Engine implements EngineServices {
   readonly histogram: CounterBook["histogram"];
   readonly random: () => number;
   readonly io: Io;
+  readonly kernelHits: KernelHits | null;
   readonly log: EngineServices["log"];
   readonly logsFields: boolean;
   readonly wallMs: () => number;
@@ -110,6 +114,8 @@ export class Engine implements EngineServices {
     this.histogram = counters.histogram.bind(counters);
     this.random = options.random;
     this.io = options.io;
+    this.kernelHits = options.kernelHits ?? null;
+    this.kernelHits?.attach(this);
     this.log = options.log;
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
@@ -129,6 +135,7 @@ export class Engine implements EngineServices {
     this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     this.streams.configure(config);
+    this.kernelHits?.configure(config.listeners);
   }
 
   /** Returns the previous table's buffer. */

@@ -1,4 +1,5 @@
 import type { Config } from "../config/types.ts";
+import { cacheTraits } from "./cache/traits.ts";
 import { errorsTraits } from "./errors/traits.ts";
 import { forwardTraits } from "./forward/traits.ts";
 import { hostsTraits } from "./hosts/traits.ts";
@@ -7,6 +8,7 @@ import { templateTraits } from "./template/traits.ts";
 import type { Forwarding, PluginTraits } from "./traits.ts";
 
 const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, PluginTraits<never>>([
+  ["cache", cacheTraits],
   ["errors", errorsTraits],
   ["forward", forwardTraits],
   ["hosts", hostsTraits],
@@ -14,9 +16,11 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["template", templateTraits],
 ]);
 
-/** Whether handlers need `loadPatterns` first. */
-export function usesPatterns(config: Config): boolean {
-  return collect(config, (traits, options) => traits.usesPatterns?.(options)).includes(true);
+/** What `loadHandlers` must load first: names of plugins and of parts. */
+export function handlerParts(config: Config): string[] {
+  const plugins = config.blocks.flatMap(({ plugins }) => plugins.map(({ name }) => name));
+  const parts = collect(config, (traits, options) => traits.parts?.(options) ?? []).flat();
+  return [...new Set([...plugins, ...parts])];
 }
 
 /** Whether exceptions are logged with stacks. */

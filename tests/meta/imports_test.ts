@@ -22,7 +22,7 @@ const ALLOWED: Record<string, string[]> = {
     ...["base", "dns", "corefile", "config", "engine", "upstream", "metrics", "plugins", "follow"],
     "sys",
   ],
-  loading: ["dns", "corefile", "config", "plugins"],
+  loading: ["base", "dns", "corefile", "config", "plugins"],
   control: [
     ...["base", "dns", "corefile", "config", "loading", "engine", "io", "upstream", "sys"],
     ...["follow", "metrics", "plugins", "companion"],

@@ -27,6 +27,8 @@ export class CacheContent {
   readonly staleSeconds: number;
   readonly prefersPositive: boolean;
   staleRow = -1;
+  /** Follows new stores. */
+  publisher: { follow(content: CacheContent): void } | null = null;
   readonly #options: CacheOptions;
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
@@ -76,6 +78,7 @@ export class CacheContent {
       memory,
       upstreams,
     });
+    this.publisher?.follow(this);
   }
 
   /** Tenths of a second, below `CLOCK_SPAN`. */

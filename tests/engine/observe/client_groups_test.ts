@@ -5,7 +5,7 @@ import { MAX_GROUPS } from "../../../src/engine/observe/client_groups.ts";
 import type { EngineServices, Handler } from "../../../src/engine/handler.ts";
 import { NEXT } from "../../../src/engine/handler.ts";
 import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { HANDLERS } from "../../support/engine/all_plugins.ts";
 import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
