@@ -40,8 +40,11 @@ interface Target {
   /** Suitable since. */
   sinceMs: number;
   checkedMs: number | null;
-  foreign: readonly InterfaceProgram[];
+  /** Programs of others; null if unknown. */
+  foreign: readonly InterfaceProgram[] | null;
   attachment: Attachment | null;
+  /** To another nodens process, which has replaced the program. */
+  yields: boolean;
   retryMs: number;
 }
 
@@ -111,8 +114,8 @@ export class InterfaceFollower {
       if (known !== undefined) known.candidate = candidate;
       else {
         const sinceMs = isFirst ? nowMs - SETTLE_MS : nowMs;
-        const unknown = { checkedMs: null, foreign: [], attachment: null, retryMs: nowMs };
-        this.#targets.set(index, { candidate, sinceMs, ...unknown });
+        const unknown = { checkedMs: null, foreign: null, attachment: null, yields: false };
+        this.#targets.set(index, { candidate, sinceMs, retryMs: nowMs, ...unknown });
       }
     }
     this.#reportChoice(choice);
@@ -136,46 +139,51 @@ export class InterfaceFollower {
       .slice(0, CHECKS_PER_TURN);
   }
 
-  /** Returns whether the interface is there. */
+  /** Returns whether the programs are known. */
   #check(target: Target, nowMs: number): boolean {
-    const { interfaces, isBeside } = this.#options;
+    const { interfaces, refusals } = this.#options;
+    const { own } = interfaces;
+    target.checkedMs = nowMs;
+    target.foreign = null;
     let programs: readonly InterfaceProgram[];
     try {
       programs = interfaces.programsOn(target.candidate.index);
     } catch (error) {
-      if (!isGone(error)) throw error;
-      this.#changed = true;
+      if (isGone(error)) this.#changed = true;
+      else refusals.set(refusalOf("attach", error));
       return false;
     }
-    const { own } = interfaces;
-    target.checkedMs = nowMs;
     target.foreign = foreignPrograms(programs, own);
-    if (target.attachment === null) return true;
-    if (programs.some(({ id }) => id === target.attachment!.programId)) return true;
-    // Removed by another program, or replaced by a nodens process that started later.
-    detach(target);
-    const replaced = programs.some(({ id, name }) => name === PROGRAM_NAME && !own.has(id));
-    target.retryMs = replaced && isBeside() ? Infinity : nowMs + RETRY_MS;
+    const hasOther = programs.some(({ id, name }) => name === PROGRAM_NAME && !own.has(id));
+    const { attachment } = target;
+    if (attachment !== null && !programs.some(({ id }) => id === attachment.programId)) {
+      detach(target);
+      target.yields = hasOther;
+      target.retryMs = nowMs + RETRY_MS;
+    } else if (!hasOther) target.yields = false;
     return true;
   }
 
   /** Policies of a CNI hold for all pods, so one program of others ends it for all. */
   #judge(): void {
     const { refusals, isBeside } = this.#options;
-    const found = [...this.#targets.values()].filter(({ foreign }) => foreign.length > 0);
+    const found = [...this.#targets.values()].flatMap(({ candidate, foreign }) =>
+      (foreign ?? []).map((program) => ({ candidate, program }))
+    );
     const ofPods = found.find(isOfPods);
     for (const target of this.#targets.values()) {
-      if (target.foreign.length > 0 || (ofPods !== undefined && isOfPods(target))) detach(target);
+      const isTaken = (target.foreign ?? []).length > 0;
+      if (isTaken || (ofPods !== undefined && isOfPods(target))) detach(target);
     }
     const first = ofPods ?? found[0];
-    // During a roll-over of processes that may not read names.
-    const maybeOurs = found.every(({ foreign }) => foreign.every(isUnreadable)) && isBeside();
+    // During a roll-over, if names cannot be read.
+    const maybeOurs = found.every(({ program }) => isUnreadable(program)) && isBeside();
     if (first === undefined || maybeOurs) return void refusals.clear("foreign");
     const left = ofPods === undefined ? "lo is left out" : "no interface of pods is used";
     refusals.set(
       new Refusal(
         "foreign",
-        `${first.candidate.name} has ${programText(first.foreign[0]!)}, so ${left}`,
+        `${first.candidate.name} has ${programText(first.program)}, so ${left}`,
         "see docs/kernel-path.md; -kernel-hits lo and -kernel-hits off end this warning",
       ),
     );
@@ -183,9 +191,9 @@ export class InterfaceFollower {
 
   #attach(target: Target, nowMs: number): void {
     const { interfaces, refusals } = this.#options;
-    const { candidate, attachment, foreign, retryMs } = target;
-    if (attachment !== null || foreign.length > 0 || nowMs < retryMs) return;
-    if (isOfPods(target) && !this.#podsAreFree(nowMs)) return;
+    const { candidate, attachment, foreign, yields, retryMs } = target;
+    if (attachment !== null || yields || nowMs < retryMs) return;
+    if (isOfPods(target) ? !this.#podsAreFree(nowMs) : !isFree(foreign)) return;
     try {
       target.attachment = interfaces.attach(candidate.index, candidate.way);
       refusals.clear("attach");
@@ -196,10 +204,10 @@ export class InterfaceFollower {
     }
   }
 
-  /** Whether each settled interface of pods was checked, and has no program of others. */
+  /** Whether each settled interface of pods is known to have no program of others. */
   #podsAreFree(nowMs: number): boolean {
-    return this.#targets.values().filter(isOfPods).every(({ sinceMs, checkedMs, foreign }) =>
-      nowMs - sinceMs < SETTLE_MS || (checkedMs !== null && foreign.length === 0)
+    return [...this.#targets.values()].filter(isOfPods).every(({ sinceMs, foreign }) =>
+      nowMs - sinceMs < SETTLE_MS || isFree(foreign)
     );
   }
 
@@ -211,8 +219,12 @@ export class InterfaceFollower {
   }
 }
 
-function isOfPods({ candidate }: Target): boolean {
+function isOfPods({ candidate }: Pick<Target, "candidate">): boolean {
   return candidate.way !== "local";
+}
+
+function isFree(foreign: Target["foreign"]): boolean {
+  return foreign !== null && foreign.length === 0;
 }
 
 function detach(target: Target): void {

@@ -1,5 +1,11 @@
-import { type BpfArray, BpfError } from "../sys/bpf/bpf.ts";
-import { attachTcx, closeDescriptor, programId, programName, queryTcx } from "../sys/bpf/bpf.ts";
+import {
+  attachTcx,
+  BpfError,
+  closeDescriptor,
+  programId,
+  programName,
+  queryTcx,
+} from "../sys/bpf/bpf.ts";
 import { ERRNO } from "../sys/constants.ts";
 import { Rtnetlink } from "../sys/netlink/rtnetlink.ts";
 import { type Link, LINK_NOTICES } from "../sys/netlink/rtnetlink_messages.ts";
@@ -134,9 +140,4 @@ export class LinuxInterfaces implements Interfaces {
     if (this.#names.size >= MAX_NAMES) this.#names.clear();
     return this.#names.getOrInsertComputed(id, programName);
   }
-}
-
-/** Maps by the names that programs use. */
-export function mapsByName(maps: object): ReadonlyMap<string, BpfArray> {
-  return new Map(Object.entries(maps));
 }

@@ -11,22 +11,12 @@ import {
   SMALL_SLOT,
   WAYS,
 } from "../engine/kernel/layout.ts";
+import type { KernelMaps } from "../io/kernel_maps.ts";
 import { type BpfArray, closeDescriptor, createArray } from "../sys/bpf/bpf.ts";
 import { Refusal } from "./refusal.ts";
 
-/** Maps that the data plane writes. */
-export interface KernelMaps {
-  readonly conf: BpfArray;
-  readonly buckets: BpfArray;
-  readonly small: BpfArray;
-  readonly large: BpfArray;
-}
-
-/** All maps of the program. */
-export interface ProgramMaps extends KernelMaps {
-  /** Counts of outcomes, for each processor. */
-  readonly outcomes: BpfArray;
-}
+/** All maps of the program: those that the data plane writes, and counts for each processor. */
+export type ProgramMaps = Readonly<Record<keyof KernelMaps | "outcomes", BpfArray>>;
 
 /** Numbers of entries. */
 export interface MapSizes {
@@ -80,8 +70,11 @@ export function createMaps(sizes: MapSizes): ProgramMaps {
 }
 
 /** Closes the descriptors; programs and mappings keep maps alive. */
-export function closeArrays(arrays: Iterable<BpfArray>): void {
-  for (const { fd } of arrays) closeDescriptor(fd);
+export function closeArrays(
+  arrays: readonly BpfArray[],
+  close: (fd: number) => void = closeDescriptor,
+): void {
+  for (const { fd } of arrays) close(fd);
 }
 
 function sizesOf(small: number): MapSizes {
