@@ -36,6 +36,7 @@ import "./engine/explain/explain.ts";
 import "./engine/kernel/kernel_hits.ts";
 import "./follow/host_watch.ts";
 import "./io/linux/kernel_memory.ts";
+import "./kernel/kernel_hits.ts";
 import "./node/conntrack.ts";
 import "./node/interface/interface.ts";
 import "./node/node_role.ts";

@@ -88,8 +88,9 @@ export class InterfaceFollower {
       this.#changed = interfaces.changed() || this.#changed;
       const agoMs = this.#lookedMs === null ? Infinity : nowMs - this.#lookedMs;
       if (agoMs >= (this.#changed ? LOOK_MS.least : LOOK_MS.most)) this.#look(nowMs);
-      const checked = this.#nextChecks(nowMs).filter((target) => this.#check(target, nowMs));
-      this.#judge();
+      const due = this.#nextChecks(nowMs);
+      const checked = due.filter((target) => this.#check(target, nowMs));
+      if (due.length > 0 || this.#lookedMs === nowMs) this.#judge();
       for (const target of checked) this.#attach(target, nowMs);
     } catch (error) {
       refusals.set(refusalOf("attach", error));
@@ -176,9 +177,10 @@ export class InterfaceFollower {
       if (isTaken || (ofPods !== undefined && isOfPods(target))) detach(target);
     }
     const first = ofPods ?? found[0];
-    // During a roll-over, if names cannot be read.
-    const maybeOurs = found.every(({ program }) => isUnreadable(program)) && isBeside();
-    if (first === undefined || maybeOurs) return void refusals.clear("foreign");
+    // Names that cannot be read may be those of another nodens process, during a roll-over.
+    if (first === undefined || found.every(({ program }) => isUnreadable(program)) && isBeside()) {
+      return void refusals.clear("foreign");
+    }
     const left = ofPods === undefined ? "lo is left out" : "no interface of pods is used";
     refusals.set(
       new Refusal(

@@ -10,7 +10,7 @@ import { type KernelOperations, linuxOperations } from "./operations.ts";
 import { refusalOf } from "./refusal.ts";
 import { Refusals } from "./refusals.ts";
 import { checkProcess, type ProcessFacts } from "./requirements.ts";
-import type { Selection, Way } from "./selection.ts";
+import { type Selection, type Way, waysOf } from "./selection.ts";
 import type { KernelHitsStatus } from "./status.ts";
 
 /** `KernelHits` options. */
@@ -169,10 +169,4 @@ export class KernelHits {
     this.#maps = null;
     this.#bytes = 0;
   }
-}
-
-function waysOf(selection: Selection): Way[] {
-  if (selection === "auto") return ["local", "redirect"];
-  const ways = selection.map((name): Way => name === "lo" ? "local" : "redirect");
-  return [...new Set(ways)];
 }

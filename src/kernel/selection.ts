@@ -25,6 +25,13 @@ export interface Choice {
   readonly excess: number;
 }
 
+/** Ways that a selection can need. */
+export function waysOf(selection: Selection): Way[] {
+  if (selection === "auto") return ["local", "redirect"];
+  const ways = selection.map((name): Way => name === "lo" ? "local" : "redirect");
+  return [...new Set(ways)];
+}
+
 /** Pods of a node: the kubelet's default limit is 110, the highest in use about 1,000. */
 export const MAX_INTERFACES = 1024;
 
