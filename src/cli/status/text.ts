@@ -34,8 +34,8 @@ function planeText({ answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][n
 function kernelHitsText({ kernelHits }: Status): string {
   const { state, attach, interfaces, answers, refusals } = kernelHits;
   if (state === "off") return "";
-  const where = interfaces.length === 0 ? "" : ` on ${interfaces.join(", ")} (${attach})`;
-  const count = attach === null ? "" : `; ${answers} answers`;
+  const where = interfaces.length === 0 ? "" : ` (${attach}: ${interfaces.join(", ")})`;
+  const count = attach === null ? "" : `, ${answers} answers`;
   const reasons = refusals.map(({ reason, text }) => `  ${reason}: ${text}\n`).join("");
   return `Kernel hits: ${state}${where}${count}\n${reasons}`;
 }
