@@ -103,7 +103,7 @@ export class InterfaceFollower {
     const isFirst = this.#lookedMs === null;
     this.#lookedMs = nowMs;
     this.#changed = false;
-    const choice = chooseInterfaces(interfaces.listLinks(), selection);
+    const choice = chooseInterfaces(interfaces.listLinks(), selection, interfaces.uplinks());
     const wanted = new Map(choice.candidates.map((candidate) => [candidate.index, candidate]));
     for (const [index, target] of this.#targets) {
       if (wanted.get(index)?.way === target.candidate.way) continue;

@@ -7,6 +7,8 @@ import {
   queryTcx,
 } from "../sys/bpf/bpf.ts";
 import { ERRNO } from "../sys/constants.ts";
+import { defaultLinks, defaultLinks6 } from "../sys/default_routes.ts";
+import { readKernelFile } from "../sys/kernel_file.ts";
 import { Rtnetlink } from "../sys/netlink/rtnetlink.ts";
 import { type Link, LINK_NOTICES } from "../sys/netlink/rtnetlink_messages.ts";
 import { NetlinkSocket } from "../sys/netlink/socket.ts";
@@ -31,6 +33,8 @@ export interface Interfaces {
   /** Whether links may have changed since the last call. */
   changed(): boolean;
   listLinks(): readonly Link[];
+  /** Names of interfaces with a default route. */
+  uplinks(): readonly string[];
   /** Throws if the interface is gone. */
   programsOn(index: number): readonly InterfaceProgram[];
   attach(index: number, way: Way): Attachment;
@@ -82,6 +86,13 @@ export class LinuxInterfaces implements Interfaces {
 
   listLinks(): readonly Link[] {
     return this.#links.listLinks();
+  }
+
+  uplinks(): readonly string[] {
+    return [
+      ...defaultLinks(readRoutes("/proc/net/route")),
+      ...defaultLinks6(readRoutes("/proc/net/ipv6_route")),
+    ];
   }
 
   programsOn(index: number): readonly InterfaceProgram[] {
@@ -139,5 +150,14 @@ export class LinuxInterfaces implements Interfaces {
     if (this.own.has(id)) return PROGRAM_NAME;
     if (this.#names.size >= MAX_NAMES) this.#names.clear();
     return this.#names.getOrInsertComputed(id, programName);
+  }
+}
+
+/** Its beginning, which has the default routes; empty without the family. */
+function readRoutes(path: string): string {
+  try {
+    return readKernelFile(path);
+  } catch {
+    return "";
   }
 }

@@ -47,7 +47,11 @@ export async function probeKernelHits(
   }
   const interfaces = operations.openInterfaces(attach ?? "clsact", new Map());
   try {
-    const { candidates, unsuitable } = chooseInterfaces(interfaces.listLinks(), selection);
+    const { candidates, unsuitable } = chooseInterfaces(
+      interfaces.listLinks(),
+      selection,
+      interfaces.uplinks(),
+    );
     const programs = candidates.map((candidate) => ({
       candidate,
       programs: programsOn(candidate),

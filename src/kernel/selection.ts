@@ -1,3 +1,4 @@
+import { visibleText } from "../base/visible.ts";
 import type { Link } from "../sys/netlink/rtnetlink_messages.ts";
 
 /** Interfaces to answer on: those that are suitable, or these. */
@@ -38,8 +39,15 @@ export const MAX_INTERFACES = 1024;
 /** Kinds of ports that lead to programs on this machine, besides those of pods. */
 const LOCAL_PORTS = ["tun", "dummy"];
 
-/** Chooses interfaces: lo, bridges of pods, and pods' veths outside bridges. */
-export function chooseInterfaces(links: readonly Link[], selection: Selection): Choice {
+/**
+ * Chooses interfaces: lo, bridges of pods, and pods' veths outside bridges. `uplinks` have a default
+ * route: to a container, its veth is what a physical device is to a host, so it must be named.
+ */
+export function chooseInterfaces(
+  links: readonly Link[],
+  selection: Selection,
+  uplinks: readonly string[] = [],
+): Choice {
   const ports = Map.groupBy(links.filter(({ master }) => master !== 0), ({ master }) => master);
   const byIndex = new Map(links.map((link) => [link.index, link]));
   const judge = (link: Link): Way | string => {
@@ -56,11 +64,12 @@ export function chooseInterfaces(links: readonly Link[], selection: Selection): 
   const missing = new Set(named);
   for (const link of links.toSorted((a, b) => a.index - b.index)) {
     const { index, name } = link;
-    if (named !== null && !named.has(name)) continue;
+    if (named === null ? uplinks.includes(name) : !named.has(name)) continue;
     missing.delete(name);
     const way = judge(link);
-    if (way === "local" || way === "redirect") suitable.push({ index, name, way });
-    else if (named !== null) unsuitable.set(name, way);
+    if (way === "local" || way === "redirect") {
+      suitable.push({ index, name: visibleText(name), way });
+    } else if (named !== null) unsuitable.set(name, way);
   }
   for (const name of missing) unsuitable.set(name, "there is no such interface");
   const candidates = suitable.slice(0, MAX_INTERFACES);
@@ -70,11 +79,13 @@ export function chooseInterfaces(links: readonly Link[], selection: Selection): 
 function judgeBridge(ports: readonly Link[]): string | null {
   // Packets of other machines must meet the rules of this one.
   const outward = ports.find(({ kind }) => kind !== "veth" && !LOCAL_PORTS.includes(kind));
-  if (outward !== undefined) return `its port ${outward.name} leads to other machines`;
+  if (outward !== undefined) return `its port ${visibleText(outward.name)} leads to other machines`;
   return ports.some(({ kind }) => kind === "veth") ? null : "it is a bridge without ports of pods";
 }
 
 function judgeVeth({ elsewhere }: Link, master: Link | undefined): string | null {
-  if (master?.kind === "bridge") return `it is a port of the bridge ${master.name}: name that`;
+  if (master?.kind === "bridge") {
+    return `it is a port of the bridge ${visibleText(master.name)}: name that`;
+  }
   return elsewhere ? null : "its peer is in this network namespace";
 }

@@ -16,6 +16,7 @@ interface Case {
   what: string;
   links: Link[];
   selection?: Selection;
+  uplinks?: string[];
   chosen: string[];
   unsuitable?: Record<string, string>;
 }
@@ -60,6 +61,24 @@ const CASES: Case[] = [
     chosen: ["v9 redirect"],
   },
   {
+    what: "the interface of a default route is left out",
+    links: [LO, POD, link(9, "eth0", { kind: "veth", elsewhere: true })],
+    uplinks: ["eth0"],
+    chosen: ["lo local", "cali5 redirect"],
+  },
+  {
+    what: "the interface of a default route is taken if it is named",
+    links: [LO, link(9, "eth0", { kind: "veth", elsewhere: true })],
+    selection: ["eth0"],
+    uplinks: ["eth0"],
+    chosen: ["eth0 redirect"],
+  },
+  {
+    what: "names are safe on a terminal",
+    links: [link(9, "v\u001b[2J", { kind: "veth", elsewhere: true })],
+    chosen: ["v\\u001b[2J redirect"],
+  },
+  {
     what: "names are taken alone",
     links: [LO, CNI, PORT, POD],
     selection: ["cni0", "lo"],
@@ -97,9 +116,9 @@ const CASES: Case[] = [
   },
 ];
 
-for (const { what, links, selection = "auto", chosen, unsuitable = {} } of CASES) {
+for (const { what, links, selection = "auto", uplinks, chosen, unsuitable = {} } of CASES) {
   Deno.test(`kernel hits, interfaces: ${what}`, () => {
-    const choice = chooseInterfaces(links, selection);
+    const choice = chooseInterfaces(links, selection, uplinks);
     assert.deepEqual(choice.candidates.map(({ name, way }) => `${name} ${way}`), chosen);
     assert.deepEqual(Object.fromEntries(choice.unsuitable), unsuitable);
     assert.equal(choice.excess, 0);

@@ -65,6 +65,10 @@ export class FakeInterfaces implements Interfaces {
     return [...this.links.values()];
   }
 
+  uplinks(): readonly string[] {
+    return [];
+  }
+
   programsOn(index: number): readonly InterfaceProgram[] {
     this.counts.checks++;
     const found = this.programs.get(index);
