@@ -276,7 +276,7 @@ INLINE int answer(struct packet *packet) {
   if (asked < limit) limit = asked;
   if (new_length > (limit < 512 ? 512 : limit)) return OUTCOME_SIZE;
   /* A checksum of the whole packet would be wrong afterwards; only growing drops it. */
-  if (new_length <= length && csum_update(packet, 0) >= 0) return OUTCOME_FORM;
+  if (at + new_length <= packet->len && csum_update(packet, 0) >= 0) return OUTCOME_FORM;
 
   if (change_tail(packet, at + new_length, 0)) return OUTCOME_FAILED;
   u64 body_at = at + HEADER + FIELDS + name_length;

@@ -233,15 +233,19 @@ export function closeDescriptor(fd: number): void {
   openLibc().close(fd);
 }
 
+let cpus = 0;
+
 /** Not fewer than the kernel writes values for. */
 function processors(): number {
+  if (cpus > 0) return cpus;
   try {
-    const ranges = readKernelFile("/sys/devices/system/cpu/possible").trim().split(",");
-    const last = Number(ranges.at(-1)!.split("-").at(-1));
-    return Number.isSafeInteger(last) ? last + 1 : MAX_CPUS;
+    const ranges = readKernelFile("/sys/devices/system/cpu/possible").trim();
+    const last = /(\d+)$/.exec(ranges)?.[1];
+    cpus = last === undefined ? MAX_CPUS : Number(last) + 1;
   } catch {
-    return MAX_CPUS;
+    cpus = MAX_CPUS;
   }
+  return cpus;
 }
 
 /** Before Linux 5.11 maps count as locked memory. A failure shows when the map is made. */
