@@ -62,13 +62,13 @@ export function loadHandlers(names: readonly string[]): Promise<unknown> | null 
 export const LOADED: Creators = { get: (plugin) => HANDLERS.get(plugin)?.value };
 
 /** As `LOADED`, for one of several data planes. */
-export function creatorsWith(services: LoopServices & { kernelHits: boolean }): Creators {
+export function creatorsWith(services: LoopServices & { kernelHits?: boolean }): Creators {
   const loop: CreateHandler = (options, environment) =>
     createLoop(options as LoopOptions, environment, services);
   return {
     get(plugin) {
       if (plugin === "loop") return loop;
-      if (plugin === "cache" && services.kernelHits) return KERNEL_CACHE.value;
+      if (plugin === "cache" && services.kernelHits === true) return KERNEL_CACHE.value;
       return LOADED.get(plugin);
     },
   };

@@ -47,7 +47,7 @@ export interface DataPlaneOptions {
   /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0: none. */
   mark: number;
   /** Hits may be answered in the kernel (`openKernel`). */
-  kernelHits: boolean;
+  kernelHits?: boolean;
   files: FileShares;
   onDead: (why: string) => void;
   onHarm: (why: string) => void;
@@ -101,7 +101,8 @@ export class DataPlane implements LaneUser {
   }
 
   start(): Promise<void> {
-    const { driver, files, logsFields, observes, mark, kernelHits, shared, tls } = this.#options;
+    const { driver, files, logsFields, observes, mark, kernelHits = false, shared, tls } =
+      this.#options;
     if (this.#libc !== null && this.laneFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);

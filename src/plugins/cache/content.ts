@@ -91,6 +91,11 @@ export class CacheContent {
     return this.#now = 0;
   }
 
+  /** The engine's time of a store's time. */
+  milliseconds(tenths: number): number {
+    return this.#startMs + 100 * tenths;
+  }
+
   answer(exchange: Exchange, store: Store, row: number, ttlSeconds: number): void {
     const response = this.#response;
     store.read(row, response);

@@ -29,6 +29,7 @@ export const createKernelCache: CreateHandler<CacheOptions> = (options, environm
 
 class KernelCacheHandler extends CacheHandler {
   readonly #hits: KernelHits;
+  readonly #zones: readonly string[];
   readonly #response = new Response(new Memory(8));
   #chain: Chain | null = null;
   #observer: Handler | undefined;
@@ -38,6 +39,7 @@ class KernelCacheHandler extends CacheHandler {
   constructor(options: CacheOptions, environment: HandlerEnvironment) {
     super(options, environment);
     this.#hits = environment.engine.kernelHits!;
+    this.#zones = environment.zones;
   }
 
   override joined(chain: Chain, handlers: readonly Handler[]): void {
@@ -46,8 +48,9 @@ class KernelCacheHandler extends CacheHandler {
     if (why !== null) {
       this.content.publisher = null;
       this.#follow(this.content, null);
-      const text = "hits of this server block are not answered in the kernel";
-      return this.engine.log("info", `plugin/cache: ${text}: ${why}`);
+      const block = `hits of the server block ${this.#zones.join(" ")}`;
+      const line = `plugin/cache: ${block} are not answered in the kernel: ${why}`;
+      return this.engine.log("info", line);
     }
     this.#chain = chain;
     this.#observer = handlers.find(({ sent }) => sent !== undefined);
@@ -128,7 +131,7 @@ class KernelCacheHandler extends CacheHandler {
     // The order of records is drawn for each answer.
     if (chain.recordOrder !== null && response.answerCount > 1) return false;
     const ttlSeconds = store.ttlOf(row);
-    const storedMs = this.engine.nowMs - 100 * store.tenthsOld(row, now);
+    const storedMs = this.content.milliseconds(now - store.tenthsOld(row, now));
     const kept = response.flags & KEPT;
     const flags = (kept | (chain.recursive ? FLAG.RA : 0) | chain.flagsSet) & ~chain.flagsCleared;
     answer.endpoint = endpoint;
