@@ -30,6 +30,8 @@ interface Source {
   readonly file: string;
   readonly text: string;
   readonly defaultPort: number;
+  /** The kernel needs memory for hits. */
+  readonly kernelHits?: boolean;
 }
 
 interface Context {
@@ -76,7 +78,7 @@ function load(context: Context): string[] {
     faults.at({ file, line: 1 }, "there is no server block (add one: . { … })");
   }
   config.listeners = collectListeners(served, faults);
-  limitMemory(config, host);
+  limitMemory(config, host, context.source.kernelHits);
   complete(context);
   return files;
 }

@@ -39,6 +39,12 @@ export function forwardings(config: Pick<Config, "blocks">): Forwarding[] {
     .filter((one) => one !== undefined);
 }
 
+/** Answers that all caches keep at most. */
+export function cachedAnswers(config: Pick<Config, "blocks">): number {
+  const counts = collect(config, (traits, options) => traits.cachedAnswers?.(options) ?? 0);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
 /** A name answered without a network, or null. */
 export function ownName(config: Pick<Config, "blocks">): string | null {
   const names = collect(config, (traits, options) => traits.ownName?.(options) ?? null);

@@ -21,6 +21,8 @@ export interface PluginTraits<Options> {
   parts?(options: Options): readonly HandlerPart[];
   logsStacks?(options: Options): boolean;
   forwarding?(options: Options): Forwarding;
+  /** Answers that it keeps at most. */
+  cachedAnswers?(options: Options): number;
   /** A name answered without a network. */
   ownName?(options: Options): string | null;
 }

@@ -25,15 +25,27 @@ const ALLOWED: Record<string, string[]> = {
   loading: ["base", "dns", "corefile", "config", "plugins"],
   control: [
     ...["base", "dns", "corefile", "config", "loading", "engine", "io", "upstream", "sys"],
-    ...["follow", "metrics", "plugins", "companion"],
+    ...["follow", "metrics", "plugins", "companion", "kernel"],
   ],
+  kernel: ["base", "sys", "engine", "io", "metrics"],
   node: ["base", "dns", "sys", "config", "control", "corefile", "engine", "upstream"],
   inherit: ["dns", "config", "corefile", "loading", "node"],
   manifest: ["dns", "config", "corefile", "loading", "node", "inherit"],
-  doctor: ["base", "dns", "sys", "config", "corefile", "loading", "plugins", "node", "inherit"],
+  doctor: [
+    "base",
+    "dns",
+    "sys",
+    "config",
+    "corefile",
+    "loading",
+    "plugins",
+    "node",
+    "inherit",
+    "kernel",
+  ],
   cli: [
     ...["base", "dns", "engine", "sys", "config", "loading", "plugins", "corefile", "control"],
-    ...["follow", "metrics", "node", "manifest", "doctor", "inherit"],
+    ...["follow", "metrics", "node", "manifest", "doctor", "inherit", "kernel"],
   ],
 };
 /** Folders that must not touch the machine, which is passed to them. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { visibleJson } from "../../base/visible.ts";
 import type { Config } from "../../config/types.ts";
+import { KERNEL_HITS_OFF, type KernelHitsStatus } from "../../kernel/status.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import { handlerKey } from "../plane/deliveries.ts";
 import type { HttpReply } from "./http/message.ts";
@@ -21,6 +22,8 @@ export interface StatusOptions {
 
 /** Collects the running status. */
 export class StatusSource {
+  /** Replaced once the kernel may answer. */
+  kernelHits: () => KernelHitsStatus = () => KERNEL_HITS_OFF;
   #config: Config;
   #reload: ReloadStatus | null = null;
   readonly #options: StatusOptions;
@@ -63,6 +66,7 @@ export class StatusSource {
       config,
       planes: facts,
       droppedLogLines: logger.droppedLines,
+      kernelHits: this.kernelHits(),
       reload,
     });
   }
