@@ -1,0 +1,124 @@
+/**
+ * The same queries to a nodens with kernel hits and to one without: their answers are equal octet
+ * for octet, and TTLs differ by a second at most, while entries expire, change, are flushed and
+ * reloaded. What the kernel has answered is read from the metrics.
+ */
+import assert from "node:assert/strict";
+import { fuzzedNames } from "../support/kernel/fuzzed_query.ts";
+import { Comparison } from "../support/kernel/compare.ts";
+import { SERVED } from "../support/kernel/pod_network.ts";
+import {
+  answersOf,
+  DIRECTIVES,
+  PodRig,
+  podRigReasons,
+  type RigNodens,
+} from "../support/kernel/pod_rig.ts";
+import { seeded } from "../support/run/random.ts";
+import { skipFor } from "../support/run/require.ts";
+
+/** In all; another number by `NODENS_FUZZED_QUERIES`. */
+const QUERIES = Number(Deno.env.get("NODENS_FUZZED_QUERIES") ?? 120_000);
+const SEED = Number(Deno.env.get("NODENS_FUZZED_SEED") ?? 1);
+/** "off" tries the comparison itself: both sides answer in userland. */
+const KERNEL_HITS = Deno.env.get("NODENS_KERNEL_HITS") ?? "auto";
+/** Of all queries, which the kernel must have answered. */
+const LEAST_SHARE = 0.25;
+const NAMES = 400;
+/** Clients a side: each has a receive buffer of its own. */
+const CLIENTS = 6;
+
+const WAYS = [
+  { title: "from pods on veths, over IPv4", wiring: "veth", family: "v4", from: "pod", share: 0.3 },
+  { title: "from pods on veths, over IPv6", wiring: "veth", family: "v6", from: "pod", share: 0.3 },
+  {
+    title: "from pods on a bridge, over IPv4",
+    wiring: "bridge",
+    family: "v4",
+    from: "pod",
+    share: 0.1,
+  },
+  {
+    title: "from pods on a bridge, over IPv6",
+    wiring: "bridge",
+    family: "v6",
+    from: "pod",
+    share: 0.1,
+  },
+  { title: "from the node, over IPv4", wiring: "veth", family: "v4", from: "node", share: 0.1 },
+  { title: "from the node, over IPv6", wiring: "veth", family: "v6", from: "node", share: 0.1 },
+] as const;
+
+for (const [i, { title, wiring, family, from, share }] of WAYS.entries()) {
+  Deno.test({
+    name: `kernel hits: fuzzed queries ${title} get the answers of userland`,
+    ...skipFor(podRigReasons()),
+    async fn() {
+      const dice = seeded(SEED * 100 + i);
+      const rig = new PodRig(wiring);
+      try {
+        const kernel = await rig.nodens({
+          side: 0,
+          kernelHits: KERNEL_HITS === "off" ? null : KERNEL_HITS,
+        });
+        const userland = await rig.nodens({ side: 1, kernelHits: null });
+        const clients = (side: 0 | 1) =>
+          Array.from(
+            { length: CLIENTS },
+            (_, n) => rig.asker(from === "pod" ? rig.pods[n % 2]! : null, SERVED[family][side]),
+          );
+        const compared = { kernel: clients(0), userland: clients(1) };
+        if (KERNEL_HITS !== "off") await rig.untilInKernel(kernel, compared.kernel[0]!);
+        const before = await answersOf(kernel);
+        const comparison = new Comparison(compared, fuzzedNames(NAMES, dice), dice);
+        await goThrough(rig, [kernel, userland], comparison, Math.ceil(QUERIES * share));
+        const { asked, equal, silent, askedAgain, different, differences } = comparison.outcome;
+        const inKernel = await answersOf(kernel) - before;
+        say(
+          `${title}: ${asked} queries, ${equal} answers equal, ${silent} times both silent, ` +
+            `${askedAgain} asked again, ${inKernel} answered by the kernel`,
+        );
+        assert.equal(different, 0, `${different} differ:\n${differences.join("\n")}`);
+        assert.ok(askedAgain <= asked / 200, `${askedAgain} of ${asked} were asked again`);
+        if (KERNEL_HITS !== "off") assert.ok(inKernel >= asked * LEAST_SHARE, `${inKernel}`);
+      } finally {
+        await rig.remove();
+      }
+    },
+  });
+}
+
+/** Asks while the world changes around both. */
+async function goThrough(
+  rig: PodRig,
+  both: readonly RigNodens[],
+  comparison: Comparison,
+  queries: number,
+): Promise<void> {
+  const [first, others] = [Math.ceil(queries * 0.3), Math.ceil(queries * 0.1)];
+  const each = (act: (nodens: RigNodens) => Promise<void>) => Promise.all(both.map(act));
+  await comparison.run(first);
+  // Meanwhile one side may know what the other has forgotten: the data are equal, TTLs are not.
+  await Promise.all([comparison.run(others, { relaxed: true }), each((one) => one.flush("-all"))]);
+  await each((one) => one.flush("-all"));
+  await comparison.run(others);
+  await each((one) => one.flush("kernel.example/"));
+  await comparison.run(others);
+  await Promise.all([comparison.run(others, { relaxed: true }), each((one) => one.reload())]);
+  // The same names have other data from now on.
+  rig.world.epoch++;
+  await each((one) => one.flush("-all"));
+  await comparison.run(others);
+  // Another limit, another set of flags.
+  for (const one of both) one.rewrite(`bufsize 700\n  ${DIRECTIVES}`);
+  await each((one) => one.reload());
+  await comparison.run(others);
+  for (const one of both) one.rewrite(DIRECTIVES.replace("cache 3600", "cache 20"));
+  await each((one) => one.reload());
+  await each((one) => one.flush("-all"));
+  await comparison.run(others, { relaxed: true });
+}
+
+function say(line: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+}
