@@ -1,7 +1,8 @@
-import { TTLS } from "./answers.ts";
+import { RCODE } from "../../../src/dns/constants.ts";
+import { readName, TTLS } from "./answers.ts";
 import type { Asker } from "./asker.ts";
 import { type FuzzedName, fuzzedQuery } from "./fuzzed_query.ts";
-import { type Allowance, difference } from "./same_answer.ts";
+import { AA, type Allowance, difference } from "./same_answer.ts";
 
 /** Two servers, asked by clients of their own; the lists are of the same length. */
 export interface Compared {
@@ -15,6 +16,8 @@ export interface Outcome {
   equal: number;
   /** Neither answered. */
   silent: number;
+  /** Answers equal but for AA, which the reference's has: it has known the answer for longer. */
+  raced: number;
   /** Answers that did not come at first, as when a buffer of the kernel is full. */
   askedAgain: number;
   /** Descriptions, at most `SHOWN`. */
@@ -24,7 +27,6 @@ export interface Outcome {
 
 interface Pair {
   readonly bytes: Uint8Array;
-  readonly name: FuzzedName;
   readonly relaxed: boolean;
   readonly slot: number;
   answers: [Uint8Array | null, Uint8Array | null];
@@ -33,11 +35,13 @@ interface Pair {
 }
 
 const SHOWN = 10;
-/** Queries of a client without an answer; more would fill the buffer of its socket. */
-const WINDOW = 48;
+/** Queries of a client without an answer; more would fill buffers of sockets. */
+const WINDOW = 24;
 /** Both are silent after this time; one alone gets the query again. */
-const SILENCE_MS = 500;
-const TRIES = 8;
+const SILENCE_MS = 400;
+/** How often a query is sent to a server that is silent or fails alone. */
+const TRIES = 16;
+const SERVFAIL = RCODE.SERVFAIL;
 const CHECK_MS = 50;
 
 /** Sends the same queries to two servers, and compares the answers. */
@@ -46,6 +50,7 @@ export class Comparison {
     asked: 0,
     equal: 0,
     silent: 0,
+    raced: 0,
     askedAgain: 0,
     differences: [],
     different: 0,
@@ -85,10 +90,10 @@ export class Comparison {
     const id = this.#nextId;
     let slot = this.#dice() % this.#inFlight.length;
     while (this.#inFlight[slot]! >= WINDOW) slot = (slot + 1) % this.#inFlight.length;
-    const { bytes, name } = fuzzedQuery(id, this.#names, this.#dice);
+    const bytes = fuzzedQuery(id, this.#names, this.#dice);
     // Nothing shorter has an id; nobody answers it.
     if (bytes.length < 2) return;
-    const pair: Pair = { bytes, name, relaxed, slot, answers: [null, null], tries: 0, sentMs: 0 };
+    const pair: Pair = { bytes, relaxed, slot, answers: [null, null], tries: 0, sentMs: 0 };
     this.outcome.asked++;
     this.#pairs.set(id, pair);
     this.#inFlight[slot]!++;
@@ -99,6 +104,11 @@ export class Comparison {
     pair.sentMs = performance.now();
     const { kernel, userland } = this.#compared;
     await (side === 0 ? kernel : userland)[pair.slot]!.send(pair.bytes, (answer) => {
+      // It has lost what its upstream answered, and asks again in a second or two.
+      const other = pair.answers[1 - side];
+      const failsAlone = rcode(answer) === SERVFAIL && readKind(pair.bytes).kind !== "f" &&
+        !(other && rcode(other) === SERVFAIL);
+      if (failsAlone && pair.tries < TRIES) return;
       pair.answers[side] = answer;
       if (pair.answers[1 - side] !== null) this.#end(id, pair);
     });
@@ -132,7 +142,7 @@ export class Comparison {
     this.#wake();
   }
 
-  #judge({ bytes, name, relaxed, answers: [kernel, userland] }: Pair): void {
+  #judge({ bytes, relaxed, answers: [kernel, userland] }: Pair): void {
     const { outcome } = this;
     if (kernel === null && userland === null) {
       outcome.silent++;
@@ -141,7 +151,16 @@ export class Comparison {
     let what: string;
     if (kernel === null || userland === null) {
       what = `only ${kernel === null ? "the reference" : "the one with kernel hits"} answers`;
-    } else what = difference(kernel, userland, allowanceFor(name, relaxed));
+    } else {
+      // How long a failure is stored, which shows in its options, depends on the moment.
+      const fails = rcode(kernel) === SERVFAIL || rcode(kernel) === RCODE.REFUSED;
+      const allowance = fails ? { headOnly: true } : allowanceFor(bytes, relaxed);
+      what = difference(kernel, userland, allowance);
+      if (what !== "" && difference(kernel, userland, { ...allowance, authority: true }) === "") {
+        if ((kernel[2]! & AA) === 0) outcome.raced++;
+        return;
+      }
+    }
     if (what === "") {
       outcome.equal++;
       return;
@@ -161,12 +180,21 @@ export class Comparison {
   }
 }
 
-function allowanceFor({ kind, ttl }: FuzzedName, relaxed: boolean): Allowance {
-  // How long a failure is stored depends on the moment of each.
-  if (kind === "f" || kind === "r") return { headOnly: true };
+function allowanceFor(query: Uint8Array, relaxed: boolean): Allowance {
+  // A query may have been changed to that of another kind.
+  const { kind, ttl } = readKind(query);
   // One may have refreshed a short-lived entry just before the other.
-  const steady = !relaxed && TTLS[ttl] === TTLS.l;
+  const steady = !relaxed && ttl === TTLS.l;
   return { whole: kind === "w", ...(steady ? { ttlSeconds: 1 } : {}) };
+}
+
+function readKind(query: Uint8Array): ReturnType<typeof readName> {
+  const label = query.subarray(13, 13 + (query[12] ?? 0));
+  return readName(String.fromCharCode(...label).toLowerCase());
+}
+
+function rcode(message: Uint8Array): number {
+  return message[3]! & 15;
 }
 
 function hex(message: Uint8Array): string {

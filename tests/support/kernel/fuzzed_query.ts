@@ -4,13 +4,6 @@ import { type Kind, KINDS, TTLS, wireName } from "./answers.ts";
 export interface FuzzedName {
   readonly wire: Uint8Array;
   readonly kind: Kind;
-  readonly ttl: keyof typeof TTLS;
-}
-
-/** A query, which need not be one. */
-export interface FuzzedQuery {
-  readonly bytes: Uint8Array;
-  readonly name: FuzzedName;
 }
 
 type Dice = () => number;
@@ -35,12 +28,12 @@ export function fuzzedNames(count: number, dice: Dice): FuzzedName[] {
     const kind = pick(KIND_SHARES, dice);
     const ttl = pick(TTL_SHARES, dice);
     const domain = dice() % 8 === 0 ? pick(DOMAINS, dice) : DOMAINS[0];
-    return { wire: wireName(`${kind}${ttl}${i}.${domain}`), kind, ttl };
+    return { wire: wireName(`${kind}${ttl}${i}.${domain}`), kind };
   });
 }
 
-/** A query for one of the names; about half deviate from what stub resolvers send. */
-export function fuzzedQuery(id: number, names: readonly FuzzedName[], dice: Dice): FuzzedQuery {
+/** A message, mostly a query for one of the names; about half deviate from what stub resolvers send. */
+export function fuzzedQuery(id: number, names: readonly FuzzedName[], dice: Dice): Uint8Array {
   const one = (times: number) => dice() % times === 0;
   // Squared, so that the first names are asked most.
   const name = names[Math.floor((dice() / 2 ** 32) ** 2 * names.length)]!;
@@ -82,7 +75,7 @@ export function fuzzedQuery(id: number, names: readonly FuzzedName[], dice: Dice
   if (one(50)) bytes = Uint8Array.from([...bytes, ...octets(1 + dice() % 20, dice)]);
   if (one(200)) bytes = Uint8Array.from([...bytes.subarray(0, 2), ...octets(dice() % 60, dice)]);
   if (one(100) && bytes.length > 2) bytes[2 + dice() % (bytes.length - 2)] = dice() & 255;
-  return { bytes, name };
+  return bytes;
 }
 
 /** Spells letters at random, as 0x20 encoding does. */

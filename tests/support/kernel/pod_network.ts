@@ -1,4 +1,9 @@
+import { processesIn } from "../namespaces/rig/network.ts";
+import { kill } from "../namespaces/rig/programs.ts";
 import { uniqueName } from "../run/unique_name.ts";
+
+const PREFIX = "nodens-k";
+const NAMESPACES = "/run/netns";
 
 /** Addresses of the node where DNS is served; two, so that two processes can be compared. */
 export const SERVED = {
@@ -28,7 +33,7 @@ export interface Pod {
  *     pod eth0 ── pod1 ┘
  */
 export class PodNetwork {
-  readonly node: string = `${uniqueName("nodens-k")}-node`;
+  readonly node: string = `${uniqueName(PREFIX)}-node`;
   readonly wiring: Wiring;
   readonly #namespaces: string[] = [];
   #pods = 0;
@@ -117,6 +122,28 @@ export class PodNetwork {
   #address(device: string, bits4: number, bits6: number): void {
     this.ip("address", "add", `10.244.1.1/${bits4}`, "dev", device);
     this.ip("address", "add", `fd00:244::1/${bits6}`, "dev", device, "nodad");
+  }
+}
+
+/** Removes networks of processes that have ended, and what runs in them. */
+export function removeStaleNetworks(): void {
+  const stale = [...Deno.readDirSync(NAMESPACES)].map(({ name }) => name).filter((name) => {
+    const pid = /^nodens-k-(\d+)-/.exec(name)?.[1];
+    return pid !== undefined && !exists(`/proc/${pid}`);
+  });
+  processesIn(stale).forEach(kill);
+  for (const name of stale) {
+    // Another process may have removed it meanwhile.
+    new Deno.Command("ip", { args: ["netns", "delete", name], stderr: "null" }).outputSync();
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

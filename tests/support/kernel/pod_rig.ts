@@ -3,13 +3,18 @@ import { namespaceReasons } from "../namespaces/namespace.ts";
 import { MAIN, STARTED } from "../processes/nodens.ts";
 import { startProcess, type TestProcess } from "../processes/process.ts";
 import { until } from "../run/until.ts";
-import { answerTo, type World } from "./answers.ts";
 import { Asker, query } from "./asker.ts";
-import { inside } from "./inside.ts";
 import { parseSamples, type Samples, sum } from "./metrics.ts";
-import { type Pod, PodNetwork, run, SERVED, type Wiring } from "./pod_network.ts";
+import {
+  type Pod,
+  PodNetwork,
+  removeStaleNetworks,
+  run,
+  SERVED,
+  type Wiring,
+} from "./pod_network.ts";
+import { UPSTREAM, Upstream } from "./upstream.ts";
 
-const UPSTREAM = { hostname: "127.0.0.1", port: 5300 } as const;
 /** Age of the figures that nodens serves, and a margin. */
 const COPY_MS = 1_100;
 /** Which of `SERVED` a nodens serves. */
@@ -58,27 +63,23 @@ export const DIRECTIVES = `errors
 export class PodRig {
   readonly network: PodNetwork;
   readonly pods: readonly [Pod, Pod];
-  readonly world: World = { epoch: 1, given: new Map() };
-  /** Names in wire format that the upstream was asked for; it forgets none. */
-  asked = 0;
+  readonly upstream: Upstream = new Upstream();
   readonly #directory = Deno.makeTempDirSync({ prefix: "nodens_kernel_" });
-  readonly #upstream: Deno.DatagramConn;
   readonly #running: TestProcess[] = [];
   readonly #askers: Asker[] = [];
 
-  constructor(wiring: Wiring) {
-    this.network = new PodNetwork(wiring);
-    try {
-      this.pods = [this.network.addPod(), this.network.addPod()];
-      this.#upstream = inside(
-        this.network.node,
-        () => Deno.listenDatagram({ transport: "udp", ...UPSTREAM }),
-      );
-    } catch (error) {
-      this.network.remove();
-      throw error;
-    }
-    void this.#answer();
+  /** Makes the network and starts the upstream. */
+  static async create(wiring: Wiring): Promise<PodRig> {
+    removeStaleNetworks();
+    const network = new PodNetwork(wiring);
+    const rig = new PodRig(network, [network.addPod(), network.addPod()]);
+    await rig.upstream.start(network.node);
+    return rig;
+  }
+
+  private constructor(network: PodNetwork, pods: readonly [Pod, Pod]) {
+    this.network = network;
+    this.pods = pods;
   }
 
   /** A client in a pod or, without one, on the node. */
@@ -174,7 +175,7 @@ export class PodRig {
       await process.stop();
     }
     for (const asker of this.#askers) await asker.close();
-    this.#upstream.close();
+    this.upstream.stop();
     this.network.remove();
     Deno.removeSync(this.#directory, { recursive: true });
   }
@@ -182,14 +183,6 @@ export class PodRig {
   /** Runs a program in the node. */
   inNode(...words: string[]): string {
     return run("ip", "netns", "exec", this.network.node, ...words);
-  }
-
-  async #answer(): Promise<void> {
-    for await (const [message, from] of this.#upstream) {
-      this.asked++;
-      const answer = answerTo(message, this.world);
-      if (answer !== null) await this.#upstream.send(answer, from).catch(() => {});
-    }
   }
 }
 

@@ -1,5 +1,10 @@
 import { TYPE } from "../../../src/dns/constants.ts";
 
+/** In the third octet of a message. */
+export const AA = 0x04;
+/** In the fourth. */
+const AD = 0x20;
+
 /** Where the records of a message are. */
 interface Places {
   questionEnd: number;
@@ -41,26 +46,32 @@ export interface Allowance {
   ttlSeconds?: number;
   /** Addresses may differ, but all octets of all within an answer are equal. */
   whole?: boolean;
-  /** Only header and question must be equal, without the count of additional records. */
+  /** Only question and header must be equal, without AA, AD and the count of additional records. */
   headOnly?: boolean;
+  /** AA, which hits have, and answers that have just come do not. */
+  authority?: boolean;
 }
 
 /** How two answers differ; "" if not at all but for what is allowed. */
 export function difference(one: Uint8Array, other: Uint8Array, allowed: Allowance): string {
   const [places, others] = [placesOf(one), placesOf(other)];
   // Answers to what nobody can read are short headers.
-  if (places === null || others === null) return firstDifference(one, other);
+  const comparable = places !== null && others?.ttls.length === places.ttls.length;
+  if (!comparable) return firstDifference(one, other);
   if (allowed.headOnly) {
     const head = (message: Uint8Array, { questionEnd }: Places) => {
       const copy = message.slice(0, questionEnd);
+      copy[2]! &= ~AA;
+      copy[3]! &= ~AD;
       copy[10] = copy[11] = 0;
       return copy;
     };
     return firstDifference(head(one, places), head(other, others));
   }
   const [a, b] = [one.slice(), other.slice()];
+  if (allowed.authority) a[2] = a[2]! & ~AA | b[2]! & AA;
   for (const [i, at] of places.ttls.entries()) {
-    const [ttl, otherTtl] = [readTtl(a, at), readTtl(b, others.ttls[i] ?? at)];
+    const [ttl, otherTtl] = [readTtl(a, at), readTtl(b, others.ttls[i]!)];
     if (allowed.ttlSeconds !== undefined && Math.abs(ttl - otherTtl) > allowed.ttlSeconds) {
       return `the TTLs are ${ttl} and ${otherTtl}`;
     }
