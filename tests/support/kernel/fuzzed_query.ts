@@ -75,6 +75,8 @@ export function fuzzedQuery(id: number, names: readonly FuzzedName[], dice: Dice
   if (one(50)) bytes = Uint8Array.from([...bytes, ...octets(1 + dice() % 20, dice)]);
   if (one(200)) bytes = Uint8Array.from([...bytes.subarray(0, 2), ...octets(dice() % 60, dice)]);
   if (one(100) && bytes.length > 2) bytes[2 + dice() % (bytes.length - 2)] = dice() & 255;
+  // Answers are told apart by it.
+  if (bytes.length >= 2) bytes.set([id >> 8, id & 255]);
   return bytes;
 }
 

@@ -151,7 +151,11 @@ export class PodRig {
   }
 
   /** Waits until the kernel answers a client's queries. */
-  async untilInKernel(nodens: RigNodens, asker: Asker, name = "al0.kernel.example"): Promise<void> {
+  async untilInKernel(
+    nodens: RigNodens,
+    asker: Asker,
+    name = "al9999.kernel.example",
+  ): Promise<void> {
     const limitMs = performance.now() + 30_000;
     for (let before = await answersOf(nodens);;) {
       for (let i = 0; i < 10; i++) await asker.ask(query(name));
