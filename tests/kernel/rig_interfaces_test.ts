@@ -37,7 +37,12 @@ function loadForeign(): Promise<number> {
   view.setUint8(0, 0xb7);
   view.setInt32(4, -1, true);
   view.setUint8(8, 0x95);
-  const program = { name: "foreign", code, relocations: [] };
+  const program = {
+    name: "foreign",
+    code: btoa(String.fromCharCode(...code)),
+    relocations: [],
+    scratch: { map: "unused", sizeBytes: 8 },
+  };
   return loadProgram(program, new Map(), 10_000, systemClock);
 }
 
