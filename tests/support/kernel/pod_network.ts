@@ -73,7 +73,14 @@ export class PodNetwork {
 
   /** Connects a pod. */
   plug({ namespace, port, v4, v6 }: Pod): void {
-    this.ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace);
+    // The same each time, since the node remembers it.
+    const peer = [
+      "name",
+      "eth0",
+      "address",
+      `02:00:00:00:00:${v4.split(".")[3]!.padStart(2, "0")}`,
+    ];
+    this.ip("link", "add", port, "type", "veth", "peer", ...peer, "netns", namespace);
     const routed = this.wiring === "veth";
     if (routed) this.#address(port, 32, 128);
     else this.ip("link", "set", port, "master", BRIDGE);
