@@ -27,10 +27,20 @@ static char words[1 << 16];
 
 static int bpf(int command, union bpf_attr *attr) { return syscall(SYS_bpf, command, attr, sizeof *attr); }
 
+static uint8_t *memories[COUNT(maps)];
+
 static uint64_t nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* Times in the maps are relative. */
+static void set_times(void) {
+  for (unsigned t = 0; t < COUNT(times); t++) {
+    const uint64_t *left = (void *)(maps[times[t].map].content + times[t].at);
+    *(uint64_t *)(memories[times[t].map] + times[t].at) = nanoseconds() + *left;
+  }
 }
 
 int main(void) {
@@ -49,10 +59,7 @@ int main(void) {
     uint8_t *memory = mmap(0, maps[i].value * maps[i].entries, PROT_READ | PROT_WRITE, MAP_SHARED, fds[i], 0);
     if (memory == MAP_FAILED) { printf("FAILED mmap %s: %m\n", maps[i].name); continue; }
     memcpy(memory, maps[i].content, maps[i].size);
-    /* Times are relative. */
-    for (unsigned t = 0; t < COUNT(times); t++) {
-      if (times[t].map == i) *(uint64_t *)(memory + times[t].at) += nanoseconds();
-    }
+    memories[i] = memory;
   }
   for (unsigned p = 0; p < COUNT(programs); p++) {
     union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SCHED_CLS, .insns = (uintptr_t)programs[p].code, .insn_cnt = programs[p].size / 8,
@@ -69,6 +76,7 @@ int main(void) {
     printf("LOADED %s in %u ms: %s", programs[p].name, (unsigned)((nanoseconds() - start) / 1000000), processed ? processed : "\n");
     for (unsigned k = 0; k < COUNT(packets); k++) {
       static uint8_t out[2048];
+      set_times();
       union bpf_attr run = { .test = { .prog_fd = fd, .data_in = (uintptr_t)packets[k].in, .data_size_in = packets[k].in_size,
         .data_out = (uintptr_t)out, .data_size_out = sizeof out, .repeat = 1 } };
       if (bpf(BPF_PROG_TEST_RUN, &run)) { printf("FAILED %s %s: %m\n", programs[p].name, packets[k].name); continue; }
