@@ -181,9 +181,9 @@ Deno.test("kernel hits: the data plane has the maps while an interface is served
   await clock.advance(4000);
   assert.equal(opened.length, 3);
   assert.deepEqual(log, [
-    "info: kernel hits: answering on lo; these answers bypass iptables, NetworkPolicy and CNIs" +
-    " that read DNS (docs/kernel-path.md)",
-    "info: kernel hits: answering on lo",
+    "info: kernel hits: the program is attached (tcx); its answers bypass iptables, NetworkPolicy" +
+    " and CNIs that read DNS (docs/kernel-path.md)",
+    "info: kernel hits: the program is attached again",
   ]);
   hits.retire();
   assert.equal(interfaces.served, "");
