@@ -140,6 +140,12 @@ const REFUSALS: { what: string; options: SceneOptions; reason: string; text: Reg
     text: /R1 invalid mem access.*report this kernel's version/,
   },
   {
+    what: "a verifier without PERFMON",
+    options: { operations: { load: REJECTS(13, "pointer arithmetic prohibited for !root") } },
+    reason: "capability",
+    text: /it needs the capability PERFMON/,
+  },
+  {
     what: "a slow verifier",
     options: { operations: { load: REJECTS(110) } },
     reason: "timeout",
