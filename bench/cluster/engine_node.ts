@@ -4,7 +4,7 @@ import type { Config } from "../../src/config/types.ts";
 import { CounterBook } from "../../src/engine/counters.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { Memory } from "../../src/engine/memory.ts";
-import { type SaveReply, SNAPSHOT_START } from "../../src/plugins/cache/persist/snapshot.ts";
+import { type SaveReply, SNAPSHOT_START } from "../../src/plugins/cache/persist/requests.ts";
 import { MAX_SLICE_SIZE } from "../../src/plugins/cache/persist/snapshot_file.ts";
 import { HANDLERS } from "../../tests/support/engine/all_plugins.ts";
 import type { Agenda } from "./agenda.ts";

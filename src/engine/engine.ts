@@ -25,7 +25,7 @@ import type { Creators, EngineServices } from "./handler.ts";
 import type { Io } from "./io.ts";
 import type { KernelHits } from "./kernel/kernel_hits.ts";
 import { Memory } from "./memory.ts";
-import { ClientGroups } from "./observe/client_groups.ts";
+import type { ClientGroups } from "./observe/client_groups.ts";
 import { Observer } from "./observe/observer.ts";
 import type { ObserveRequest } from "./observe/requests.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
@@ -94,6 +94,8 @@ export class Engine implements EngineServices {
   readonly hashKey: HashKey;
   readonly streams: ClientStreams;
   readonly blocks: Blocks;
+  /** Null unless clients have names. */
+  clients: ClientGroups | null = null;
 
   readonly #clientKey: HashKey;
   readonly #client = new Address();
@@ -105,7 +107,6 @@ export class Engine implements EngineServices {
   readonly #observer: Observer | null;
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
-  #groups: ClientGroups | null = null;
 
   constructor(options: EngineOptions) {
     const { counters } = options;
@@ -138,15 +139,8 @@ export class Engine implements EngineServices {
     this.kernelHits?.configure(config.listeners);
   }
 
-  /** Returns the previous table's buffer. */
-  nameClients(table: ArrayBuffer): ArrayBuffer | null {
-    const before = this.#groups?.replace(table) ?? null;
-    this.#groups ??= new ClientGroups(this, table);
-    return before;
-  }
-
   clientName(exchange: Exchange): string {
-    return this.#groups === null || exchange.internal ? "" : this.#groups.nameOf(exchange);
+    return this.clients === null || exchange.internal ? "" : this.clients.nameOf(exchange);
   }
 
   /** Null unless queries are observed. */
@@ -367,7 +361,7 @@ export class Engine implements EngineServices {
   #ended(exchange: Exchange, sizeBytes: number): void {
     // May note what was counted before.
     if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
-    if (this.#groups !== null) this.#groups.count(exchange, sizeBytes);
+    if (this.clients !== null) this.clients.count(exchange, sizeBytes);
     if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
   }
 

@@ -16,7 +16,7 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["template", templateTraits],
 ]);
 
-/** What `loadHandlers` must load first: names of plugins and of parts. */
+/** Plugins and parts of handlers, for `handlerModules`. */
 export function handlerParts(config: Config): string[] {
   const plugins = config.blocks.flatMap(({ plugins }) => plugins.map(({ name }) => name));
   const parts = collect(config, (traits, options) => traits.parts?.(options) ?? []).flat();

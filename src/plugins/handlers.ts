@@ -1,11 +1,12 @@
-import { Lazy, loadAll } from "../base/lazy.ts";
+import { Lazy } from "../base/lazy.ts";
 import type { CreateHandler, Creators } from "../engine/handler.ts";
 import { createCache } from "./cache/handler.ts";
 import { KEEP, SEARCH_CUT } from "./cache/parts.ts";
 import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
+import { createLog } from "./log/handler.ts";
 import { createLoop, type LoopServices } from "./loop/handler.ts";
-import type { LoopOptions } from "./loop/setup.ts";
+import type { LoopOptions } from "./loop/options.ts";
 import { PATTERNS } from "./pattern.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
 import type { HandlerPart } from "./traits.ts";
@@ -16,7 +17,7 @@ const CREATORS = {
   rrl: new Lazy(async () => (await import("./rrl/handler.ts")).createRrl),
   prometheus: Lazy.of(createPrometheus),
   errors: Lazy.of(createErrors),
-  log: new Lazy(async () => (await import("./log/handler.ts")).createLog),
+  log: Lazy.of(createLog),
   local: new Lazy(async () => (await import("./local/handler.ts")).createLocal),
   dns64: new Lazy(async () => (await import("./dns64/handler.ts")).createDns64),
   any: new Lazy(async () => (await import("./any/handler.ts")).createAny),
@@ -52,10 +53,10 @@ export const HANDLERS: ReadonlyMap<string, Lazy<CreateHandler>> = new Map(
   Object.entries(CREATORS) as [string, Lazy<CreateHandler>][],
 );
 
-/** Loads what `handlerParts` names; null if nothing is missing. */
-export function loadHandlers(names: readonly string[]): Promise<unknown> | null {
+/** What `handlerParts` names, to be loaded before the handlers are created. */
+export function handlerModules(names: readonly string[]): Lazy<unknown>[] {
   const all = new Map<string, Lazy<unknown>>([...HANDLERS, ...Object.entries(PARTS)]);
-  return loadAll(names.flatMap((name) => all.get(name) ?? []));
+  return names.flatMap((name) => all.get(name) ?? []);
 }
 
 /** Handlers that are loaded. */

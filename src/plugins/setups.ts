@@ -4,6 +4,7 @@ import { cacheSetup } from "./cache/setup.ts";
 import { errorsSetup } from "./errors/setup.ts";
 import { forwardSetup } from "./forward/setup.ts";
 import { healthSetup } from "./health/setup.ts";
+import { logSetup } from "./log/setup.ts";
 import { loopSetup } from "./loop/setup.ts";
 import { prometheusSetup } from "./prometheus/setup.ts";
 import { readySetup } from "./ready/setup.ts";
@@ -13,7 +14,7 @@ import type { PluginSetup } from "./setup.ts";
 import { timeoutsSetup } from "./timeouts/setup.ts";
 import { withoutEffectSetups } from "./without_effect/setup.ts";
 
-/** Setups of directives by name. The common ones are loaded at once; so are tiny ones. */
+/** Setups of directives by name, of which the common ones are loaded at once. */
 export const SETUPS: ReadonlyMap<string, Lazy<PluginSetup>> = new Map(Object.entries({
   root: Lazy.of(rootSetup),
   timeouts: Lazy.of(timeoutsSetup),
@@ -28,7 +29,7 @@ export const SETUPS: ReadonlyMap<string, Lazy<PluginSetup>> = new Map(Object.ent
   pprof: new Lazy(async () => (await import("./pprof/setup.ts")).pprofSetup),
   prometheus: Lazy.of(prometheusSetup),
   errors: Lazy.of(errorsSetup),
-  log: new Lazy(async () => (await import("./log/setup.ts")).logSetup),
+  log: Lazy.of(logSetup),
   local: new Lazy(async () => (await import("./local/setup.ts")).localSetup),
   dns64: new Lazy(async () => (await import("./dns64/setup.ts")).dns64Setup),
   any: new Lazy(async () => (await import("./any/setup.ts")).anySetup),

@@ -8,6 +8,7 @@ import {
 } from "../../src/config/memory_limit.ts";
 import { loadConfig } from "../../src/loading/load.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
+import "../support/engine/all_plugins.ts";
 
 const MI = 2 ** 20;
 const GROUPS = "/proc/self/cgroup";

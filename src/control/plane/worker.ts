@@ -8,14 +8,13 @@ import { Memory } from "../../engine/memory.ts";
 import { type Driver, ListenError } from "../../io/driver.ts";
 import { LinuxDriver } from "../../io/linux/driver.ts";
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
-import { PortableDriver } from "../../io/portable/driver.ts";
 import { openPortableProbe } from "../../io/portable/probe_socket.ts";
 import type { KernelMaps } from "../../io/kernel_maps.ts";
 import type { ProbeTarget } from "../../io/check_plan.ts";
 import { SelfCheck } from "../../io/self_check.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import { handlerParts, logsStacks } from "../../plugins/config_traits.ts";
-import { creatorsWith, loadHandlers } from "../../plugins/handlers.ts";
+import { creatorsWith, handlerModules } from "../../plugins/handlers.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
@@ -37,6 +36,8 @@ const KERNEL_MEMORY = new Lazy(async () =>
   (await import("../../io/linux/kernel_memory.ts")).openKernelMemory
 );
 const ASK = new Lazy(() => import("../../engine/explain/ask.ts"));
+const CLIENTS = new Lazy(() => import("../../engine/observe/client_groups.ts"));
+const PORTABLE = new Lazy(() => import("../../io/portable/driver.ts"));
 
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
@@ -47,19 +48,18 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
   const start = () => new DataPlaneThread(data).start();
-  const loading = loadFirst(data);
+  const loading = loadAll([
+    ...data.driver === "portable" ? [PORTABLE] : [],
+    ...data.clients === null ? [] : [CLIENTS],
+    ...data.kernelHits ? [KERNEL_HITS, KERNEL_MEMORY] : [],
+    ...handlerModules([
+      ...handlerParts(data.config),
+      ...data.kernelHits ? ["kernel_hits"] : [],
+    ]),
+  ]);
   if (loading === null) start();
   else loading.then(start, (error: Error) => post({ type: "unable", error: error.message }));
 };
-
-function loadFirst({ config, kernelHits }: StartMessage): Promise<unknown> | null {
-  const parts = handlerParts(config);
-  if (!kernelHits) return loadHandlers(parts);
-  return Promise.all([
-    loadHandlers([...parts, "kernel_hits"]),
-    loadAll([KERNEL_HITS, KERNEL_MEMORY]),
-  ]);
-}
 
 class DataPlaneThread {
   readonly #message: StartMessage;
@@ -125,6 +125,7 @@ class DataPlaneThread {
 
   #runPortable(): void {
     const { port } = this.#message;
+    const { PortableDriver } = PORTABLE.value;
     const driver = new PortableDriver({ ...this.#driverOptions(), now: () => performance.now() });
     this.#attach(driver);
     let last: Promise<void> = Promise.resolve();
@@ -189,7 +190,7 @@ class DataPlaneThread {
     driver.attach(engine);
     driver.attachLane(lane.link, lane.why);
     this.#configure(this.#config, deliveries);
-    if (clients !== null) engine.nameClients(clients);
+    if (clients !== null) CLIENTS.value.nameClients(engine, clients);
     if (kernelMaps !== null) this.#openKernel(kernelMaps);
     this.#selfCheck = new SelfCheck({
       timers: engine.timers,
@@ -228,7 +229,7 @@ class DataPlaneThread {
   async #receive(message: ControlMessage): Promise<void> {
     try {
       await this.#prepare(message);
-      // Only questions need parts that are not loaded; nothing is done before all are.
+      // A message that throws `NotLoaded` has had no effect yet.
       await loadFor(() => this.#handle(message));
     } catch (error) {
       this.#survive(error);
@@ -241,7 +242,7 @@ class DataPlaneThread {
   async #prepare(message: ControlMessage): Promise<void> {
     if (message.type === "load") this.#loaded = await tryLoad(message.parts);
     // A thread that was replaced may not have seen `load`.
-    if (message.type === "configure") await loadHandlers(handlerParts(message.config));
+    if (message.type === "configure") await loadAll(handlerModules(handlerParts(message.config)));
     if (message.type === "profile") this.#profile = await profileThread(message.action);
   }
 
@@ -269,7 +270,7 @@ class DataPlaneThread {
         this.#log.debug = message.debug;
         return;
       case "clients": {
-        const before = engine.nameClients(message.table);
+        const before = CLIENTS.value.nameClients(engine, message.table);
         if (before !== null) releaseBuffer(before);
         return;
       }
@@ -401,7 +402,7 @@ class DataPlaneThread {
 
 async function tryLoad(parts: readonly string[]): Promise<true | string> {
   try {
-    await loadHandlers(parts);
+    await loadAll(handlerModules(parts));
     return true;
   } catch (error) {
     return (error as Error).message;

@@ -11,15 +11,16 @@ import { ZoneTable } from "../../engine/question/zones.ts";
 import { CacheContent, FAILURE_MEMORY } from "./content.ts";
 import { hasDnssecRecords, hasSignatureOutOfTime } from "./dnssec.ts";
 import { CacheMetrics } from "./metrics.ts";
-import { EXPLAIN, KEEP, OPERATOR, SEARCH_CUT, SNAPSHOT } from "./parts.ts";
+import { EXPLAIN, KEEP, SEARCH_CUT, SNAPSHOT } from "./parts.ts";
 import type { PinnedNames } from "./pinned/pinned_names.ts";
 import type { SearchCut } from "./search_cut/search_cut.ts";
 import { type CacheClassOptions, type CacheOptions, keepsContent } from "./options.ts";
 import { hasQuestion } from "./question.ts";
 import type { AddressedRequest } from "./operator/requests.ts";
-import type { OperatorScan } from "./operator/scan.ts";
+import { OperatorScan } from "./operator/scan.ts";
 import { ZoneSweep } from "./operator/zone_sweep.ts";
-import type { LoadRequest, SaveRequest, Snapshot } from "./persist/snapshot.ts";
+import type { LoadRequest, SaveRequest } from "./persist/requests.ts";
+import type { Snapshot } from "./persist/snapshot.ts";
 import { StaleServer } from "./stale.ts";
 import type { Store } from "./store/store.ts";
 import { prefixFor } from "./store/subnets.ts";
@@ -220,7 +221,7 @@ export class CacheHandler implements Handler {
       return reply;
     }
     if (asked.zones.join() !== this.#blockZones.join()) return undefined;
-    const reply = (this.#operator ??= new OPERATOR.value.OperatorScan(this.content)).answer(
+    const reply = (this.#operator ??= new OperatorScan(this.content)).answer(
       asked,
       now,
     );

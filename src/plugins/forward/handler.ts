@@ -35,7 +35,7 @@ import {
 } from "./options.ts";
 import { Sources } from "./sources.ts";
 
-/** Loaded for operators. */
+/** Loaded for the first explanation. */
 export const EXPLAIN = new Lazy(() => import("./explain.ts"));
 
 const MAX_SPARE = 1024;

@@ -7,6 +7,7 @@ import type { ServerState } from "../../../src/upstream/options.ts";
 import { KERNEL_HITS_OFF } from "../../../src/kernel/status.ts";
 import { statusText } from "../../../src/cli/status/text.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
+import "../../support/engine/all_plugins.ts";
 
 const COREFILE = `.:1053 {
   bind 127.0.0.1 ::1

@@ -1,8 +1,8 @@
 import type * as codec from "dns-packet";
 import { parseAddress } from "../../../src/dns/address.ts";
 import { KernelHits } from "../../../src/engine/kernel/kernel_hits.ts";
-import { loadHandlers } from "../../../src/plugins/handlers.ts";
-import { creatorsWith } from "../../../src/plugins/handlers.ts";
+import { loadAll } from "../../../src/base/lazy.ts";
+import { creatorsWith, handlerModules } from "../../../src/plugins/handlers.ts";
 import { SHARED_BYTES } from "../../../src/plugins/companions.ts";
 import { a, queryBytes, soa } from "../messages/messages.ts";
 import { replying } from "../simulation/cache_world.ts";
@@ -10,7 +10,7 @@ import { type Behaviour, onlyAnswer, Simulation } from "../simulation/simulation
 import "../engine/all_plugins.ts";
 import { kernelMemory, ProgramModel } from "./program_model.ts";
 
-await loadHandlers(["kernel_hits"]);
+await loadAll(handlerModules(["kernel_hits"]));
 
 export const ADDRESS = "192.0.2.53";
 
