@@ -7,7 +7,7 @@ import {
   queryTcx,
 } from "../sys/bpf/bpf.ts";
 import { ERRNO } from "../sys/constants.ts";
-import { defaultLinks, defaultLinks6 } from "../sys/default_routes.ts";
+import { defaultLinks, defaultLinks6 } from "../sys/netlink/default_routes.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import { Rtnetlink } from "../sys/netlink/rtnetlink.ts";
 import { type Link, LINK_NOTICES } from "../sys/netlink/rtnetlink_messages.ts";
