@@ -43,6 +43,8 @@ interface Target {
   /** Programs of others; null if unknown. */
   foreign: readonly InterfaceProgram[] | null;
   attachment: Attachment | null;
+  /** Being attached or detached. */
+  busy: boolean;
   /** To another nodens process, which has replaced the program. */
   yields: boolean;
   retryMs: number;
@@ -115,7 +117,13 @@ export class InterfaceFollower {
       if (known !== undefined) known.candidate = candidate;
       else {
         const sinceMs = isFirst ? nowMs - SETTLE_MS : nowMs;
-        const unknown = { checkedMs: null, foreign: null, attachment: null, yields: false };
+        const unknown = {
+          checkedMs: null,
+          foreign: null,
+          attachment: null,
+          busy: false,
+          yields: false,
+        };
         this.#targets.set(index, { candidate, sinceMs, retryMs: nowMs, ...unknown });
       }
     }
@@ -193,17 +201,28 @@ export class InterfaceFollower {
 
   #attach(target: Target, nowMs: number): void {
     const { interfaces, refusals } = this.#options;
-    const { candidate, attachment, foreign, yields, retryMs } = target;
-    if (attachment !== null || yields || nowMs < retryMs) return;
-    if (isOfPods(target) ? !this.#podsAreFree(nowMs) : !isFree(foreign)) return;
-    try {
-      target.attachment = interfaces.attach(candidate.index, candidate.way);
+    const { candidate, attachment, busy, yields, retryMs } = target;
+    if (attachment !== null || busy || yields || nowMs < retryMs) return;
+    if (!this.#mayServe(target, nowMs)) return;
+    target.busy = true;
+    interfaces.attach(candidate.index, candidate.way).then((attachment) => {
+      target.busy = false;
+      target.attachment = attachment;
       refusals.clear("attach");
-    } catch (error) {
+      // It may have changed meanwhile.
+      const isWanted = this.#targets.get(candidate.index) === target;
+      if (!isWanted || !this.#mayServe(target, this.#options.clock.now())) detach(target);
+      this.#report();
+    }, (error) => {
+      target.busy = false;
       if (isGone(error)) return void (this.#changed = true);
       target.retryMs = nowMs + RETRY_MS;
       refusals.set(refusalOf("attach", error));
-    }
+    });
+  }
+
+  #mayServe(target: Target, nowMs: number): boolean {
+    return isOfPods(target) ? this.#podsAreFree(nowMs) : isFree(target.foreign);
   }
 
   /** Whether each settled interface of pods is known to have no program of others. */
@@ -230,8 +249,11 @@ function isFree(foreign: Target["foreign"]): boolean {
 }
 
 function detach(target: Target): void {
-  target.attachment?.remove();
+  const { attachment } = target;
+  if (attachment === null) return;
   target.attachment = null;
+  target.busy = true;
+  void attachment.remove().then(() => target.busy = false);
 }
 
 function isGone(error: unknown): boolean {

@@ -1,13 +1,13 @@
 import {
-  attachTcx,
+  attachTcxAsync,
   BpfError,
-  closeDescriptor,
+  closeLink,
   programId,
   programName,
   queryTcx,
 } from "../sys/bpf/bpf.ts";
 import { ERRNO } from "../sys/constants.ts";
-import { defaultLinks, defaultLinks6 } from "../sys/default_routes.ts";
+import { defaultLinks, defaultLinks6 } from "../sys/netlink/default_routes.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import { Rtnetlink } from "../sys/netlink/rtnetlink.ts";
 import { type Link, LINK_NOTICES } from "../sys/netlink/rtnetlink_messages.ts";
@@ -22,8 +22,8 @@ export type AttachKind = "tcx" | "clsact";
 /** An attached program. */
 export interface Attachment {
   readonly programId: number;
-  /** Never throws: the interface may be gone. */
-  remove(): void;
+  /** Never rejects: the interface may be gone. */
+  remove(): Promise<void>;
 }
 
 /** Interfaces of this machine. */
@@ -37,7 +37,8 @@ export interface Interfaces {
   uplinks(): readonly string[];
   /** Throws if the interface is gone. */
   programsOn(index: number): readonly InterfaceProgram[];
-  attach(index: number, way: Way): Attachment;
+  /** Rejects with `BpfError` or `NetlinkError`. */
+  attach(index: number, way: Way): Promise<Attachment>;
   close(): void;
 }
 
@@ -71,6 +72,8 @@ export class LinuxInterfaces implements Interfaces {
   readonly #notices = new NetlinkSocket(LINK_NOTICES);
   readonly #control = new TrafficControl();
   readonly #names = new Map<number, string>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   /** `programs` are descriptors. */
   constructor(kind: AttachKind, programs: ReadonlyMap<Way, number>) {
@@ -112,12 +115,15 @@ export class LinuxInterfaces implements Interfaces {
     });
   }
 
-  attach(index: number, way: Way): Attachment {
+  async attach(index: number, way: Way): Promise<Attachment> {
     const program = this.#programs.get(way)!;
     const id = programId(program);
     if (this.#kind === "tcx") {
-      const link = attachTcx(program, index);
-      return { programId: id, remove: () => closeDescriptor(link) };
+      const link = await this.#inTurn(() => {
+        if (this.#closed) throw new Error("Cannot attach a program: nodens stops");
+        return attachTcxAsync(program, index);
+      });
+      return { programId: id, remove: () => this.#inTurn(() => closeLink(link)) };
     }
     const isOurs = this.#control.addClsact(index);
     try {
@@ -126,11 +132,22 @@ export class LinuxInterfaces implements Interfaces {
       if (isOurs) this.#control.removeClsact(index);
       throw error;
     }
-    return { programId: id, remove: () => this.#removeFilter(index, id, isOurs) };
+    return {
+      programId: id,
+      remove: () => Promise.resolve(this.#removeFilter(index, id, isOurs)),
+    };
   }
 
   close(): void {
+    this.#closed = true;
     for (const socket of [this.#links, this.#notices, this.#control]) socket.close();
+  }
+
+  /** The kernel does one at a time in any case, so a second thread would only wait. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** Leaves the filter of another nodens process, which has replaced this one. */

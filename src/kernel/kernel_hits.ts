@@ -29,9 +29,6 @@ export interface KernelHitsOptions {
   operations?: KernelOperations;
 }
 
-/** Names in a line of the log. */
-const NAMES_SHOWN = 8;
-
 /**
  * Hits that a program in the kernel answers: loads it, attaches it, and follows interfaces. Nothing
  * waits for it, and what fails is a refusal: nodens itself goes on answering.
@@ -141,11 +138,12 @@ export class KernelHits {
     if (!this.#isOpen) return plane.openKernel(null);
     const { conf, buckets, small, large } = this.#maps!;
     plane.openKernel({ conf, buckets, small, large });
-    const more = attached.length - NAMES_SHOWN;
-    const names = attached.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
-    const notice = "; these answers bypass iptables, NetworkPolicy and CNIs that read DNS" +
-      " (docs/kernel-path.md)";
-    log("info", `kernel hits: answering on ${names}${this.#announced ? "" : notice}`);
+    // Interfaces come and go: `nodens status` lists them.
+    const line = this.#announced
+      ? "the program is attached again"
+      : `the program is attached (${this.#attach}); its answers bypass iptables, NetworkPolicy and` +
+        " CNIs that read DNS (docs/kernel-path.md)";
+    log("info", `kernel hits: ${line}`);
     this.#announced = true;
   }
 

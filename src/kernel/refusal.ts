@@ -48,19 +48,22 @@ export const KERNEL_REMEDY = "use Linux 5.10 or later with BPF, or -kernel-hits 
 export function refusalOf(step: "maps" | "load" | "attach", error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const text = error instanceof Error ? error.message : String(error);
+  const log = error instanceof BpfError ? error.verifierLog : "";
   const errno = error instanceof BpfError ? error.errno : (error as { errno?: number }).errno;
-  if (errno === ERRNO.PERM) return new Refusal("capability", text, CAPABILITY_REMEDY);
+  // Without PERFMON the verifier is stricter, and says so.
+  if (errno === ERRNO.PERM || log.includes("!root")) {
+    return new Refusal("capability", text, CAPABILITY_REMEDY);
+  }
   if (errno === ERRNO.NOMEM || errno === ERRNO.NOBUFS) {
     return new Refusal("memory", text, "raise the memory limit, or use -kernel-hits off");
   }
-  if (errno === ERRNO.TIMEDOUT) {
+  if (errno === ERRNO.TIMEDOUT || errno === ERRNO.AGAIN) {
     return new Refusal("timeout", text, "the machine is too busy: restart nodens later");
   }
   if (step === "attach") {
     return new Refusal("attach", text, "nodens tries again; -kernel-hits off ends that");
   }
-  const rejected = step === "load" && error instanceof BpfError && error.verifierLog !== "";
-  return rejected
+  return log !== ""
     ? new Refusal("verifier", text, "use -kernel-hits off, and report this kernel's version")
     : new Refusal("kernel", text, KERNEL_REMEDY);
 }

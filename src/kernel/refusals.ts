@@ -9,7 +9,9 @@ const WARN_AGAIN_MS = 60_000;
 /** Refusals that hold now. Each is logged when it begins. */
 export class Refusals {
   readonly #current = new Map<Reason, Refusal>();
-  readonly #logged = new Map<Reason, { text: string; atMs: number }>();
+  readonly #loggedMs = new Map<Reason, number>();
+  /** Not logged yet. */
+  readonly #news = new Set<Reason>();
   readonly #log: (level: LogLevel, line: string) => void;
   readonly #clock: Pick<Clock, "now">;
 
@@ -20,19 +22,22 @@ export class Refusals {
 
   set(refusal: Refusal): void {
     const { reason, message, remedy } = refusal;
-    const isNew = !this.#current.has(reason);
+    const before = this.#current.get(reason);
     this.#current.set(reason, refusal);
-    const logged = this.#logged.get(reason);
-    const nowMs = this.#clock.now();
     // Other words for what holds already, like another pod with the same foreign program.
-    if (!isNew && (reason !== "interface" || logged?.text === message)) return;
-    if (logged !== undefined && nowMs - logged.atMs < WARN_AGAIN_MS) return;
-    this.#logged.set(reason, { text: message, atMs: nowMs });
+    const isKnown = before !== undefined && (reason !== "interface" || before.message === message);
+    if (!isKnown) this.#news.add(reason);
+    const nowMs = this.#clock.now();
+    const isEarly = nowMs - (this.#loggedMs.get(reason) ?? -Infinity) < WARN_AGAIN_MS;
+    if (!this.#news.has(reason) || isEarly) return;
+    this.#news.delete(reason);
+    this.#loggedMs.set(reason, nowMs);
     this.#log("warning", `kernel hits: ${message} (${remedy}); nodens itself answers instead`);
   }
 
   /** Returns whether it held. */
   clear(reason: Reason): boolean {
+    this.#news.delete(reason);
     return this.#current.delete(reason);
   }
 

@@ -6,7 +6,7 @@ import {
   judgeLinkKind,
 } from "../../src/doctor/judge/interface.ts";
 import { probeResolvConfs } from "../../src/doctor/probe/host.ts";
-import { defaultLinks, defaultLinks6 } from "../../src/sys/default_routes.ts";
+import { defaultLinks, defaultLinks6 } from "../../src/sys/netlink/default_routes.ts";
 import {
   judgeKubelet,
   judgeResolvConf,

@@ -140,6 +140,12 @@ const REFUSALS: { what: string; options: SceneOptions; reason: string; text: Reg
     text: /R1 invalid mem access.*report this kernel's version/,
   },
   {
+    what: "a verifier without PERFMON",
+    options: { operations: { load: REJECTS(13, "pointer arithmetic prohibited for !root") } },
+    reason: "capability",
+    text: /it needs the capability PERFMON/,
+  },
+  {
     what: "a slow verifier",
     options: { operations: { load: REJECTS(110) } },
     reason: "timeout",
@@ -181,9 +187,9 @@ Deno.test("kernel hits: the data plane has the maps while an interface is served
   await clock.advance(4000);
   assert.equal(opened.length, 3);
   assert.deepEqual(log, [
-    "info: kernel hits: answering on lo; these answers bypass iptables, NetworkPolicy and CNIs" +
-    " that read DNS (docs/kernel-path.md)",
-    "info: kernel hits: answering on lo",
+    "info: kernel hits: the program is attached (tcx); its answers bypass iptables, NetworkPolicy" +
+    " and CNIs that read DNS (docs/kernel-path.md)",
+    "info: kernel hits: the program is attached again",
   ]);
   hits.retire();
   assert.equal(interfaces.served, "");

@@ -149,7 +149,7 @@ async function serve(
       clock: systemClock,
       logsFields: values["log-format"] === "json",
       observes: values.top === "on",
-      kernelHits: options.kernelHits !== null,
+      kernelHits: options.kernelHits !== null && driver === "linux" && inherited.workers === 1,
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
         isBeside,

@@ -1,5 +1,5 @@
 import { addressText } from "../../node/interface/addresses.ts";
-import { defaultLinks, defaultLinks6 } from "../../sys/default_routes.ts";
+import { defaultLinks, defaultLinks6 } from "../../sys/netlink/default_routes.ts";
 import { Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
 import type { Surroundings } from "./options.ts";

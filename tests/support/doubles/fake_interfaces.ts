@@ -19,6 +19,8 @@ export class FakeInterfaces implements Interfaces {
   readonly programs = new Map<number, InterfaceProgram[]>();
   /** Thrown by the next calls of `attach`. */
   fault: Error | null = null;
+  /** Awaited by `attach`. */
+  delay: Promise<void> = Promise.resolve();
   readonly counts = { looks: 0, checks: 0, attached: 0 };
   closed = false;
   #changed = true;
@@ -76,14 +78,20 @@ export class FakeInterfaces implements Interfaces {
     return [...found];
   }
 
-  attach(index: number, way: Way): Attachment {
+  async attach(index: number, way: Way): Promise<Attachment> {
+    await this.delay;
     if (this.fault !== null) throw this.fault;
     if (!this.programs.has(index)) throw new FakeErrno(19);
     this.counts.attached++;
     const id = OWN[way];
     this.put(index, id, "nodens_hits");
-    const isThere = () => this.programs.has(index);
-    return { programId: id, remove: () => isThere() && this.take(index, id) };
+    return {
+      programId: id,
+      remove: () => {
+        if (this.programs.has(index)) this.take(index, id);
+        return Promise.resolve();
+      },
+    };
   }
 
   close(): void {

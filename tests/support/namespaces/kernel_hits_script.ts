@@ -7,6 +7,7 @@ import type { Selection } from "../../../src/kernel/selection.ts";
 import {
   attachTcx,
   closeDescriptor,
+  closeLink,
   type KernelProgram,
   loadProgram,
 } from "../../../src/sys/bpf/bpf.ts";
@@ -70,7 +71,7 @@ async function addForeign(name: string): Promise<void> {
   ];
   if (attach !== "clsact") {
     const link = attachTcx(fd, index);
-    foreign.set(name, () => closeDescriptor(link));
+    foreign.set(name, () => closeLink(link));
   } else {
     const control = new TrafficControl();
     const filter = { name: "policy", priority: 2, handle: 7 };
