@@ -40,6 +40,7 @@ const SYMBOLS = {
   fcntlAsync: { name: "fcntl", ...fn(INT, INT, INT), nonblocking: true },
   ioctl: fn(INT, SIZE, BUFFER),
   close: fn(INT),
+  closeAsync: { name: "close", ...fn(INT), nonblocking: true },
   madvise: fn(POINTER, "usize", INT),
   malloc_trim: fn(SIZE),
   mmap: { parameters: [POINTER, "usize", INT, INT, INT, "i64"], result: POINTER },

@@ -4,7 +4,7 @@ import { mustRun } from "../../release/command.ts";
 import { OUTCOMES } from "../../src/engine/kernel/layout.ts";
 import type { PROGRAMS } from "../../src/kernel/program/program.ts";
 import { queryTcx } from "../../src/sys/bpf/bpf.ts";
-import type { Asked } from "../support/kernel/asker.ts";
+import type { Asked } from "../support/kernel/frame_sender.ts";
 import { CLIENT, type Family, queryMessage } from "../support/kernel/packets.ts";
 import { kernelReasons, type Outcome } from "../support/kernel/program_rig.ts";
 import { records } from "../support/kernel/slots.ts";
@@ -12,7 +12,7 @@ import { Namespace, namespaceReasons } from "../support/namespaces/namespace.ts"
 import { skipFor } from "../support/run/require.ts";
 
 const ATTACHED = new URL("../support/kernel/attached.ts", import.meta.url).pathname;
-const ASKER = new URL("../support/kernel/asker.ts", import.meta.url).pathname;
+const FRAME_SENDER = new URL("../support/kernel/frame_sender.ts", import.meta.url).pathname;
 const RUN = [Deno.execPath(), "run", "-A", "--no-check", "--quiet", "--unstable-net"];
 const NAME = "www.example.org";
 const GATEWAY = { 4: "10.244.1.1/24", 6: "fd00:1::1/64" } as const;
@@ -122,7 +122,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 }
 
 async function ask(namespace: Namespace, asked: readonly Asked[]): Promise<(string | null)[]> {
-  const args = namespace.exec(...RUN, ASKER, JSON.stringify(asked));
+  const args = namespace.exec(...RUN, FRAME_SENDER, JSON.stringify(asked));
   return JSON.parse(await mustRun("ip", args));
 }
 

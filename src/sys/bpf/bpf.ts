@@ -194,19 +194,31 @@ function readInfo(libc: Libc, fd: number): Attributes | null {
 
 /**
  * Attaches a program to an interface's ingress, before all others, and returns the link's
- * descriptor: the last one that is closed takes the program away.
+ * descriptor: the last one that is closed takes the program away. Both take 10 ms and more, because
+ * the kernel waits until no processor uses the list of programs that was replaced.
  */
 export function attachTcx(programFd: number, interfaceIndex: number): number {
-  const attributes = new Attributes(32)
-    .word(0, programFd)
-    .word(4, interfaceIndex)
-    .word(8, ATTACH_TYPE.ingress)
-    .word(12, F_BEFORE);
-  const fd = tryBpf(openLibc(), BPF.LINK_CREATE, attributes);
+  const fd = tryBpf(openLibc(), BPF.LINK_CREATE, linkAttributes(programFd, interfaceIndex));
   if (fd < 0) {
     throw new BpfError(`attach a program to the interface ${interfaceIndex}`, lastErrno());
   }
   return fd;
+}
+
+/** `attachTcx` on another thread. */
+export async function attachTcxAsync(programFd: number, interfaceIndex: number): Promise<number> {
+  const attributes = linkAttributes(programFd, interfaceIndex);
+  const fd = await tryBpfAsync(openLibc(), BPF.LINK_CREATE, attributes);
+  // The other thread keeps the reason. A refusal is soon: this thread can ask for it.
+  return fd < 0 ? attachTcx(programFd, interfaceIndex) : fd;
+}
+
+function linkAttributes(programFd: number, interfaceIndex: number): Attributes {
+  return new Attributes(32)
+    .word(0, programFd)
+    .word(4, interfaceIndex)
+    .word(8, ATTACH_TYPE.ingress)
+    .word(12, F_BEFORE);
 }
 
 /** Numbers of the programs attached by TCX; throws EINVAL on kernels before 6.6. */
@@ -242,7 +254,12 @@ export function readPerCpu(array: BpfArray): number[] {
   return sums;
 }
 
-/** Closes a map, program or link. */
+/** Closes a link on another thread. */
+export async function closeLink(fd: number): Promise<void> {
+  await openLibc().closeAsync(fd);
+}
+
+/** Closes a map, a program, or a link at once. */
 export function closeDescriptor(fd: number): void {
   openLibc().close(fd);
 }

@@ -1,93 +1,86 @@
-/**
- * Sends queries from its network namespace and prints a line of JSON: the answers in hexadecimal,
- * null for none. The argument is a list of `Asked`.
- */
-import { lastErrorText, openLibc } from "../../../src/sys/libc.ts";
-import { cString } from "../../../src/sys/libc.ts";
-import { type Family, frameOf, SERVER } from "./packets.ts";
+import { PATIENCE } from "../run/patience.ts";
+import { inside } from "./inside.ts";
+import { wireName } from "./answers.ts";
 
-export interface Asked {
-  family: Family;
-  message: number[];
-  /** A frame of its own, with a checksum by us; otherwise an ordinary socket, which leaves it out. */
-  raw?: { interface: string; macs: number[]; source: number[]; wrongSum?: boolean; tag?: boolean };
-  /** Two queries as one packet that is to be cut (UDP_SEGMENT). */
-  twice?: boolean;
-}
+const LIMIT_MS = 2_000 * PATIENCE;
 
-const WAIT_MS = 500;
-const AF_PACKET = 17;
-const SOCK_RAW = 3;
-const SOL_UDP = 17;
-const UDP_SEGMENT = 103;
+/** A client in a network namespace: a socket, and the queries of which it expects answers. */
+export class Asker {
+  readonly #socket: Deno.DatagramConn;
+  readonly #to: Deno.NetAddr;
+  readonly #waiting = new Map<number, (answer: Uint8Array) => void>();
+  /** Answers that nobody waited for. */
+  strays = 0;
+  readonly #reading: Promise<void>;
 
-const answers: (string | null)[] = [];
-for (const asked of JSON.parse(Deno.args[0]!) as Asked[]) answers.push(await ask(asked));
-Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(answers)}\n`));
+  constructor(namespace: string, server: string, port = 53) {
+    const hostname = server.includes(":") ? "::" : "0.0.0.0";
+    this.#socket = inside(
+      namespace,
+      () => Deno.listenDatagram({ transport: "udp", hostname, port: 0 }),
+    );
+    this.#to = { transport: "udp", hostname: server, port };
+    this.#reading = this.#read();
+  }
 
-async function ask({ family, message, raw, twice }: Asked): Promise<string | null> {
-  const hostname = family === 4 ? "0.0.0.0" : "::";
-  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  const timer = setTimeout(() => socket.close(), WAIT_MS);
-  try {
-    if (twice) sendTwice(message);
-    else if (raw) sendRaw(family, message, raw, port);
-    else {
-      const to = { transport: "udp" as const, hostname: text(family), port: 53 };
-      await socket.send(new Uint8Array(message), to);
+  /** Queries without an answer yet. */
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  /** Sends a message; `answered` is called with each answer that has its id, until `forget`. */
+  async send(message: Uint8Array, answered: (answer: Uint8Array) => void): Promise<void> {
+    this.#waiting.set(message[0]! << 8 | message[1]!, answered);
+    await this.#socket.send(message, this.#to);
+  }
+
+  forget(id: number): void {
+    this.#waiting.delete(id);
+  }
+
+  /** Asks once; null without an answer in time. */
+  async ask(message: Uint8Array, limitMs = LIMIT_MS): Promise<Uint8Array | null> {
+    const { promise, resolve } = Promise.withResolvers<Uint8Array | null>();
+    const timer = setTimeout(() => resolve(null), limitMs);
+    try {
+      await this.send(message, resolve);
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.forget(message[0]! << 8 | message[1]!);
     }
-    const [bytes] = await socket.receive();
-    socket.close();
-    return bytes.toHex();
-  } catch (error) {
-    if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
-      return null;
+  }
+
+  async close(): Promise<void> {
+    this.#socket.close();
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    for await (const [answer] of this.#socket) {
+      const answered = this.#waiting.get(answer[0]! << 8 | answer[1]!);
+      if (answered === undefined) this.strays++;
+      else answered(answer);
     }
-    throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }
 
-function sendRaw(
-  family: Family,
-  message: number[],
-  raw: NonNullable<Asked["raw"]>,
-  sourcePort: number,
-): void {
-  const { macs, source } = raw;
-  let frame = frameOf({ family, message, macs, source, sourcePort });
-  if (raw.wrongSum) frame[frame.length - message.length - 1]! ^= 1;
-  if (raw.tag) {
-    frame = new Uint8Array([...frame.subarray(0, 12), 0x81, 0, 0, 5, ...frame.subarray(12)]);
-  }
-  const libc = openLibc();
-  const fd = libc.socket(AF_PACKET, SOCK_RAW, 0);
-  // struct sockaddr_ll
-  const to = new Uint8Array(20);
-  const view = new DataView(to.buffer);
-  view.setUint16(0, AF_PACKET, true);
-  view.setUint16(2, family === 4 ? 0x0800 : 0x86dd);
-  view.setInt32(4, libc.if_nametoindex(cString(raw.interface)), true);
-  view.setUint8(11, 6);
-  if (libc.sendto(fd, frame, frame.length, 0, to, to.length) < 0) throw new Error(lastErrorText());
-  libc.close(fd);
-}
+let lastId = 0;
 
-/** Over IPv4. */
-function sendTwice(message: number[]): void {
-  const libc = openLibc();
-  const fd = libc.socket(2, 2, 0);
-  libc.setsockopt(fd, SOL_UDP, UDP_SEGMENT, new Uint8Array([message.length, 0, 0, 0]), 4);
-  const to = new Uint8Array([2, 0, 0, 53, ...SERVER[4], 0, 0, 0, 0, 0, 0, 0, 0]);
-  const both = new Uint8Array([...message, ...message]);
-  if (libc.sendto(fd, both, both.length, 0, to, to.length) < 0) throw new Error(lastErrorText());
-  libc.close(fd);
-}
-
-function text(family: Family): string {
-  if (family === 4) return SERVER[4].join(".");
-  const groups = [0, 2, 4, 6, 8, 10, 12, 14].map((i) => SERVER[6][i]! << 8 | SERVER[6][i + 1]!);
-  return groups.map((group) => group.toString(16)).join(":");
+/** A plain query. */
+export function query(
+  name: string,
+  type = 1,
+  { edns = 0, dnssecOk = false }: { edns?: number; dnssecOk?: boolean } = {},
+): Uint8Array {
+  lastId = lastId + 1 & 0xffff;
+  const opt = edns === 0
+    ? []
+    : [0, 0, 41, edns >> 8, edns & 255, 0, 0, dnssecOk ? 0x80 : 0, 0, 0, 0];
+  return Uint8Array.from([
+    ...[lastId >> 8, lastId & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, edns === 0 ? 0 : 1],
+    ...wireName(name),
+    ...[type >> 8, type & 255, 0, 1],
+    ...opt,
+  ]);
 }
