@@ -15,6 +15,7 @@ import {
   sumOfUdp,
   u16,
 } from "../support/kernel/packets.ts";
+import { mixed, mutated, shortest } from "../support/kernel/mutations.ts";
 import {
   ENDPOINTS,
   kernelReasons,
@@ -500,33 +501,6 @@ rigTest("a mutated packet is answered as the model does, or passes untouched", (
   }
   assert.ok(answered > rounds / 20 && answered < rounds * 0.9, `${answered} answered`);
 });
-
-/** A test run takes no packet without its IP header. */
-function shortest(family: Family): number {
-  return messageAt(family) - 8;
-}
-
-function mixed(random: () => number, name: string): string {
-  return [...name].map((char) => random() % 4 === 0 ? char.toUpperCase() : char).join("");
-}
-
-/** Changes up to three octets, mostly of the headers; cuts or lengthens now and then. */
-function mutated(random: () => number, frame: Uint8Array): Uint8Array {
-  let bytes = frame.slice();
-  for (let n = random() % 4; n > 0; n--) {
-    const at = random() % (random() % 2 === 0 ? bytes.length : Math.min(bytes.length, 60));
-    bytes[at] = random() % 2 === 0 ? random() & 255 : bytes[at]! ^ 1 << random() % 8;
-  }
-  const least = shortest(6);
-  if (random() % 10 === 0) bytes = bytes.slice(0, least + random() % (bytes.length - least));
-  if (random() % 10 === 0) {
-    bytes = new Uint8Array([
-      ...bytes,
-      ...Array.from({ length: random() % 30 }, () => random() & 255),
-    ]);
-  }
-  return bytes;
-}
 
 function message(octets: readonly number[]): Uint8Array {
   return frameOf({ message: octets });
