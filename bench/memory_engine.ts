@@ -1,3 +1,4 @@
+import { loadAll } from "../src/base/lazy.ts";
 import { readConfig } from "../src/loading/load.ts";
 import { CounterBook } from "../src/engine/counters.ts";
 import { Engine } from "../src/engine/engine.ts";
@@ -6,7 +7,8 @@ import type { Io } from "../src/engine/io.ts";
 import { Memory } from "../src/engine/memory.ts";
 import type { ObserveRequest } from "../src/engine/observe/requests.ts";
 import { readQuestion } from "../src/engine/question/read.ts";
-import { HANDLERS } from "../src/plugins/handlers.ts";
+import { handlerParts } from "../src/plugins/config_traits.ts";
+import { handlerModules, LOADED } from "../src/plugins/handlers.ts";
 import { fakeHost } from "../tests/support/doubles/fake_host.ts";
 import { buildQuery } from "./persist_probe.ts";
 
@@ -47,11 +49,12 @@ export async function memoryEngine(
 ): Promise<(exchange: Exchange) => number> {
   const source = { file: "Corefile", text: `. {\n${directives}\n}`, defaultPort: 53 };
   const { config } = await readConfig(source, fakeHost());
+  await loadAll(handlerModules(handlerParts(config)));
   const engine = new Engine({
     io: { family: () => 4, address: () => {} } as unknown as Io,
     counters: new CounterBook(new SharedArrayBuffer(8 * 4096)),
     random,
-    handlers: HANDLERS,
+    handlers: LOADED,
     log: () => {},
     observes,
   });

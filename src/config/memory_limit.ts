@@ -14,6 +14,8 @@ const SHARES = {
   hosts: { share: 3 / 8, least: 4 * MI },
   /** Minimum: two hundred long answers. */
   tls: { share: 1 / 8, least: 12 * MI },
+  /** Maps of hits in the kernel; taken from all others. Minimum: a thousand answers. */
+  kernel: { share: 1 / 16, least: MI / 2 },
 } as const;
 /** Uncollected buffers: 12 MiB of 192. */
 const GARBAGE_SHARE = 1 / 16;
@@ -57,10 +59,12 @@ export function hostsLimitFor(tableBytes: number): number {
   return PROGRAM_BYTES + Math.ceil(2 * tableBytes / SHARES.hosts.share);
 }
 
-/** Sets limits derived from the memory limit. */
-export function limitMemory(config: Config, host: HostView): void {
-  const limit = readMemoryLimit(host);
-  if (limit === null) return;
+/** Sets limits derived from the memory limit. `kernelHits`: the kernel has a share. */
+export function limitMemory(config: Config, host: HostView, kernelHits = false): void {
+  const whole = readMemoryLimit(host);
+  if (whole === null) return;
+  if (kernelHits) config.kernelBytes = memoryShare("kernel", whole);
+  const limit = whole - (config.kernelBytes ?? 0);
   config.memoryBytes = limit;
   config.streamBytes = memoryShare("streams", limit);
   config.garbageBytes = Math.floor(limit * GARBAGE_SHARE);

@@ -12,6 +12,8 @@ export interface Config {
   /** Buffer bytes a thread allocates before collecting garbage. */
   garbageBytes?: number;
   tlsBytes?: number;
+  /** Only with hits in the kernel. */
+  kernelBytes?: number;
   reload?: ReloadConfig;
 }
 

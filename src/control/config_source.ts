@@ -12,10 +12,11 @@ export interface ConfigSource {
 }
 
 /** The Corefile in `file`, or made by `text`. */
-export function configSource({ file, text: make, defaultPort, host }: {
+export function configSource({ file, text: make, defaultPort, kernelHits = false, host }: {
   file: string;
   text: (() => string) | null;
   defaultPort: number;
+  kernelHits?: boolean;
   host: HostView;
 }): ConfigSource {
   const source: ConfigSource = {
@@ -35,7 +36,7 @@ export function configSource({ file, text: make, defaultPort, host }: {
         const text = make?.() ?? readText(file, host);
         source.text = text;
         read.set("", text);
-        const loaded = await readConfig({ file, text, defaultPort }, view);
+        const loaded = await readConfig({ file, text, defaultPort, kernelHits }, view);
         for (const path of [...read.keys()]) {
           if (path !== "" && !loaded.imports.includes(host.absolute(path))) read.delete(path);
         }

@@ -14,6 +14,8 @@ const BUSY_BYTES = MIB;
 /** Executable pages return on use: their growth counts this rarely. */
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
+/** V8's compilers leave tens of MiB when load begins. */
+const GROWTH_MS = 500;
 
 /** Memory in use. */
 export type MemoryUse = NonNullable<ReturnType<typeof parseMemoryUse>>;
@@ -61,7 +63,19 @@ export function restWatch({ read, collectGarbage, release }: RestActions): (nowM
   };
 }
 
-/** Releases memory when idle; returns a function that stops. */
+/** Returns a check for every half second: releases memory as it grows, also under load. */
+export function growthWatch({ read, release }: Pick<RestActions, "read" | "release">): () => void {
+  let leastBytes = Infinity;
+  return () => {
+    const bytes = read()?.anonymousBytes ?? 0;
+    leastBytes = Math.min(leastBytes, bytes);
+    if (bytes - leastBytes < GROWN_BYTES) return;
+    release();
+    leastBytes = read()?.anonymousBytes ?? bytes;
+  };
+}
+
+/** Releases memory as it grows, and when idle; returns a function that stops. */
 export function releaseAtRest(clock: Clock = systemClock): () => void {
   const check = restWatch({
     read: readUse,
@@ -70,7 +84,12 @@ export function releaseAtRest(clock: Clock = systemClock): () => void {
   });
   const cancelStarted = clock.after(STARTED_MS, releaseMemory);
   const cancelCheck = clock.every(CHECK_MS, () => check(clock.now()));
+  const cancelGrowth = clock.every(
+    GROWTH_MS,
+    growthWatch({ read: readUse, release: releaseMemory }),
+  );
   return () => {
+    cancelGrowth();
     cancelStarted();
     cancelCheck();
   };

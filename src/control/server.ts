@@ -1,10 +1,11 @@
 import type { Cancel } from "../base/clock.ts";
+import { loadAll } from "../base/lazy.ts";
 import { releaseBuffer } from "../base/transfer.ts";
 import type { Config } from "../config/types.ts";
 import { describeShares, type FileShares, shareFiles } from "../io/file_shares.ts";
 import type { LoadedConfig } from "../loading/load.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
-import type { Companion, Delivery, Keeper } from "../plugins/companion.ts";
+import type { Companion, CompanionServices, Delivery, Keeper } from "../plugins/companion.ts";
 import { COMPANIONS } from "../plugins/companions.ts";
 import type { HttpAddress } from "../plugins/http_address.ts";
 import type { Verb } from "../plugins/verbs.ts";
@@ -48,7 +49,14 @@ const BESIDE_MS = 250;
 export interface ServerOptions extends
   Pick<
     DataPlaneOptions,
-    "driver" | "inherited" | "logsFields" | "observes" | "onDead" | "onHarm" | "clock"
+    | "driver"
+    | "inherited"
+    | "logsFields"
+    | "observes"
+    | "kernelHits"
+    | "onDead"
+    | "onHarm"
+    | "clock"
   > {
   workers: number;
   registry: MetricRegistry;
@@ -73,14 +81,15 @@ export class Server {
   clients: ClientNames | null = null;
   readonly #options: ServerOptions;
   readonly #files: FileShares;
-  readonly #companions: readonly Companion[];
+  readonly #companions = new Map<string, Companion>();
+  readonly #services: CompanionServices;
   readonly #keepers: readonly Keeper[];
   #config: Config;
   #endpoints: Endpoints | null = null;
   #top: Promise<TopSource> | null = null;
   #page: Promise<Page> | null = null;
   #gate: DeliveryGate;
-  #followers: Followers;
+  #followers!: Followers;
   #nextFollowers: Followers | null = null;
   #cancelBeside: Cancel = () => {};
   #ownAddresses: SharedAddresses | null = null;
@@ -115,22 +124,20 @@ export class Server {
       book.add("nodens_log_lines_dropped_total", {}, logger.droppedLines);
       this.tls.addMetrics(book);
     });
-    const services = {
+    this.#services = {
       planes,
       log,
       registry,
       shared: options.isBeside(),
-      clock,
       interfaces: () => denoHost.interfaces().map(({ address }) => address),
     };
-    this.#companions = COMPANIONS.map((create) => create(services));
-    this.#keepers = this.#companions.flatMap(({ keeper }) => keeper ?? []);
+    this.#createCompanions();
+    this.#keepers = [...this.#companions.values()].flatMap(({ keeper }) => keeper ?? []);
     this.#gate = new DeliveryGate(planes);
-    this.#followers = this.#follow(config, this.#gate, null);
   }
 
   get verbs(): readonly Verb[] {
-    return this.#companions.flatMap(({ verbs }) => verbs ?? []);
+    return [...this.#companions.values()].flatMap(({ verbs }) => verbs ?? []);
   }
 
   /** Shared by all viewers. */
@@ -163,6 +170,8 @@ export class Server {
     const config = this.#config;
     const { driver, logger, registry, build, metricsAddresses, isBeside, marks, page } =
       this.#options;
+    await this.#addCompanions(config);
+    this.#followers = this.#follow(config, this.#gate, null);
     for (const delivery of await this.#followers.prepare()) this.#gate.deliver(delivery);
     this.tls.configure(config);
     const libc = driver === "linux" ? openLibc() : null;
@@ -203,6 +212,8 @@ export class Server {
   }
 
   async change({ config }: LoadedConfig): Promise<void> {
+    await this.#addCompanions(config);
+    await Promise.all(this.planes.map((plane) => plane.load(config)));
     const gate = new DeliveryGate(this.planes);
     const followers = this.#follow(config, gate, this.#followers);
     const deliveries = await followers.prepare();
@@ -324,9 +335,23 @@ export class Server {
     return [this.#followers, this.#nextFollowers].find((one) => one?.areOf(config)) ?? undefined;
   }
 
+  /** Of plugins that are named for the first time. */
+  async #addCompanions({ blocks }: Config): Promise<void> {
+    const named = blocks.flatMap(({ plugins }) => plugins.map(({ name }) => name));
+    await loadAll([...new Set(named)].flatMap((name) => COMPANIONS.get(name) ?? []));
+    this.#createCompanions();
+  }
+
+  #createCompanions(): void {
+    for (const [plugin, create] of COMPANIONS) {
+      if (!create.isLoaded || this.#companions.has(plugin)) continue;
+      this.#companions.set(plugin, create.value(this.#services));
+    }
+  }
+
   #follow(config: Config, gate: DeliveryGate, previous: Followers | null): Followers {
     return new Followers(config, {
-      companions: this.#companions,
+      companions: [...this.#companions.values()],
       deliver: (block, position, data) => gate.deliver({ block, position, data }),
       previous,
     });

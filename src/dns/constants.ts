@@ -106,3 +106,6 @@ export const EDE = {
   NETWORK_ERROR: 23,
   SYNTHESIZED: 29,
 } as const;
+
+/** OPT without options: name, type, class, TTL and data length. */
+export const OPT_SIZE = 11;

@@ -1,13 +1,16 @@
 import type { Config } from "../config/types.ts";
+import { probeKernelHits } from "../kernel/probe.ts";
 import { canonicalAddress } from "../dns/address.ts";
 import { ruleEntries, ruleFamilies, ruleSet } from "../node/rule_plan.ts";
-import { LEVELS } from "../node/rules/rules.ts";
+import { LEVELS } from "../node/rules/facts.ts";
 import type { Family } from "../node/rules/rule_text.ts";
-import { destinationText } from "../node/rules/rules.ts";
+import { destinationText } from "../node/rules/facts.ts";
 import { literalHost } from "../plugins/http_address.ts";
+import { parseEffective } from "../sys/capabilities.ts";
 import { judgeCorefile, judgeInherit, judgeService } from "./judge/corefile.ts";
 import type { Finding, Verdict } from "./judge/finding.ts";
 import { judgeInterface, judgeLinkKind } from "./judge/interface.ts";
+import { judgeKernelHits } from "./judge/kernel_hits.ts";
 import { judgeIptables, judgeLock, judgeMatches, programOf } from "./judge/iptables.ts";
 import {
   holderAt,
@@ -20,12 +23,7 @@ import {
 import { checkOf, judgePod, judgeQueries } from "./judge/queries.ts";
 import { judgeKubelet, judgeResolvConf } from "./judge/resolv_conf.ts";
 import { judgeForeignRules, judgeHeartbeat, judgeOwnRules, levelOf } from "./judge/rules.ts";
-import {
-  judgeCapabilities,
-  judgePermissions,
-  judgeRuntime,
-  parseEffective,
-} from "./judge/runtime.ts";
+import { judgeCapabilities, judgePermissions, judgeRuntime } from "./judge/runtime.ts";
 import { planTargets, type Target } from "./judge/targets.ts";
 import { probeCorefile, probeInherit, STAND_IN } from "./probe/corefile.ts";
 import { probeKubelet, probeResolvConfs, probeStatus } from "./probe/host.ts";
@@ -96,6 +94,16 @@ export async function examine(
     setupRules,
     backend: rules.backend,
   };
+  const { kernelHits, driver, workers } = options;
+  const kernelFacts = {
+    running,
+    wanted: kernelHits !== null,
+    probe: libcMissing !== null ? null : await probeKernelHits(
+      kernelHits ?? "auto",
+      { driver, workers, capabilities: capabilities.effective },
+      { load: kernelHits !== null },
+    ),
+  };
   const link = { wanted: localIps, setupInterface, name: node.interfaceName, running, ...links };
   return {
     running,
@@ -113,6 +121,7 @@ export async function examine(
       finding("interface-kind", "Kernel: dummy links", judgeLinkKind(link)),
       finding("interface", "Interface and addresses", judgeInterface(link)),
       ...rules.findings,
+      finding("kernel-hits", "Hits in the kernel", judgeKernelHits(kernelFacts)),
       ...targets.map((target, i) => ({
         ...checkOf(target),
         ...judgeQueries({

@@ -21,10 +21,11 @@ import { AnswerCounters } from "./exchange/answer_source.ts";
 import type { AskedOrigin, DatagramOrigin, Origin, StreamOrigin } from "./exchange/origin.ts";
 import { ExchangePool } from "./exchange/pool.ts";
 import { NO_QUERY, parseQuery } from "./exchange/query_parser.ts";
-import type { CreateHandler, EngineServices } from "./handler.ts";
+import type { Creators, EngineServices } from "./handler.ts";
 import type { Io } from "./io.ts";
+import type { KernelHits } from "./kernel/kernel_hits.ts";
 import { Memory } from "./memory.ts";
-import { ClientGroups } from "./observe/client_groups.ts";
+import type { ClientGroups } from "./observe/client_groups.ts";
 import { Observer } from "./observe/observer.ts";
 import type { ObserveRequest } from "./observe/requests.ts";
 import { HashKey, hashOctets } from "./question/keyed_hash.ts";
@@ -44,7 +45,7 @@ export interface EngineOptions {
   io: Io;
   counters: CounterBook;
   random: () => number;
-  handlers: ReadonlyMap<string, CreateHandler>;
+  handlers: Creators;
   log: EngineServices["log"];
   logsFields?: boolean;
   /** Milliseconds since 1970; absent: no wall time. */
@@ -53,6 +54,8 @@ export interface EngineOptions {
   limits?: Partial<StreamLimits>;
   /** Keeps what `top` and `watch` show. */
   observes?: boolean;
+  /** Publishes hits for a program in the kernel. */
+  kernelHits?: KernelHits | null;
 }
 
 /** Far above the needs of the miss benchmark. */
@@ -84,12 +87,15 @@ export class Engine implements EngineServices {
   readonly histogram: CounterBook["histogram"];
   readonly random: () => number;
   readonly io: Io;
+  readonly kernelHits: KernelHits | null;
   readonly log: EngineServices["log"];
   readonly logsFields: boolean;
   readonly wallMs: () => number;
   readonly hashKey: HashKey;
   readonly streams: ClientStreams;
   readonly blocks: Blocks;
+  /** Null unless clients have names. */
+  clients: ClientGroups | null = null;
 
   readonly #clientKey: HashKey;
   readonly #client = new Address();
@@ -101,7 +107,6 @@ export class Engine implements EngineServices {
   readonly #observer: Observer | null;
   #current: Exchange;
   readonly #slot: DatagramOrigin = { kind: "slot", id: 0 };
-  #groups: ClientGroups | null = null;
 
   constructor(options: EngineOptions) {
     const { counters } = options;
@@ -110,6 +115,8 @@ export class Engine implements EngineServices {
     this.histogram = counters.histogram.bind(counters);
     this.random = options.random;
     this.io = options.io;
+    this.kernelHits = options.kernelHits ?? null;
+    this.kernelHits?.attach(this);
     this.log = options.log;
     this.logsFields = options.logsFields ?? false;
     this.wallMs = options.wallMs ?? (() => NaN);
@@ -129,17 +136,11 @@ export class Engine implements EngineServices {
     this.blocks.configure(config, this);
     this.#responses.configure(config.listeners);
     this.streams.configure(config);
-  }
-
-  /** Returns the previous table's buffer. */
-  nameClients(table: ArrayBuffer): ArrayBuffer | null {
-    const before = this.#groups?.replace(table) ?? null;
-    this.#groups ??= new ClientGroups(this, table);
-    return before;
+    this.kernelHits?.configure(config.listeners);
   }
 
   clientName(exchange: Exchange): string {
-    return this.#groups === null || exchange.internal ? "" : this.#groups.nameOf(exchange);
+    return this.clients === null || exchange.internal ? "" : this.clients.nameOf(exchange);
   }
 
   /** Null unless queries are observed. */
@@ -360,7 +361,7 @@ export class Engine implements EngineServices {
   #ended(exchange: Exchange, sizeBytes: number): void {
     // May note what was counted before.
     if (this.#observer !== null) this.#observer.ended(exchange, sizeBytes);
-    if (this.#groups !== null) this.#groups.count(exchange, sizeBytes);
+    if (this.clients !== null) this.clients.count(exchange, sizeBytes);
     if (sizeBytes > 0) this.values[this.#answers.of(exchange)]!++;
   }
 

@@ -5,6 +5,7 @@ import type { CounterBook } from "./counters.ts";
 import type { Chain, Exchange, RecordOrder, Verdict, WAIT } from "./exchange/exchange.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Io } from "./io.ts";
+import type { KernelAnswers, KernelHits } from "./kernel/kernel_hits.ts";
 import type { HashKey } from "./question/keyed_hash.ts";
 import type { Response } from "./response/response.ts";
 import type { ResponseWriter } from "./response/writer.ts";
@@ -29,6 +30,8 @@ export interface Handler {
   readonly everyClass?: boolean;
   readonly responseFlags?: { readonly set: number; readonly clear: number };
   readonly recordOrder?: RecordOrder;
+  /** Answers from a cache below pass unchanged and unseen, unless `sent` counts them. */
+  readonly passive?: boolean;
   joined?(chain: Chain, handlers: readonly Handler[]): void;
   /** Called on the way down, in chain order. */
   query?(exchange: Exchange): Verdict;
@@ -36,6 +39,8 @@ export interface Handler {
   response?(exchange: Exchange): typeof WAIT | void;
   /** Called after a client's query, on the first handler with this method. */
   sent?(exchange: Exchange, sizeBytes: number): void;
+  /** As `sent`: a program in the kernel answered from the cache at `position`. */
+  sentByKernel?(answers: KernelAnswers, position: number): void;
   ready?(): boolean;
   /** A zone's sources below have all changed; `why` is for the log. */
   sourcesChanged?(zone: string, why: string): void;
@@ -68,6 +73,8 @@ export interface EngineServices {
   readonly wallMs: () => number;
   readonly timers: Timers;
   readonly io: Io;
+  /** Null unless hits may be answered in the kernel. */
+  readonly kernelHits: KernelHits | null;
   readonly buffers: BufferPool;
   /** Uniform 32-bit numbers, cryptographically secure. */
   readonly random: () => number;
@@ -96,6 +103,11 @@ export interface EngineServices {
   /** `fields` only if `logsFields`. */
   readonly log: (level: LogLevel, line: string, fields?: LogFields) => void;
   readonly logsFields: boolean;
+}
+
+/** What creates handlers, by plugin. */
+export interface Creators {
+  get(plugin: string): CreateHandler | undefined;
 }
 
 /** Creates a handler from its plugin's options. */

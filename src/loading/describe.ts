@@ -13,7 +13,7 @@ export function describeConfig({ blocks, listeners }: Config): string[] {
       );
     const names = zones.map((zone) => zone === "." ? "every name" : zone);
     const does = plugins.flatMap(({ name, options }) =>
-      SETUPS.get(name)?.describe?.(options) ?? []
+      SETUPS.get(name)?.value.describe?.(options) ?? []
     );
     return `${some(names)} on ${some(places)}: ${does.join("; ") || "nothing answers"}.`;
   });

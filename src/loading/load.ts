@@ -1,3 +1,4 @@
+import { loadFor, requireLoaded } from "../base/lazy.ts";
 import type { HostView } from "../config/host.ts";
 import { limitMemory } from "../config/memory_limit.ts";
 import type { BlockConfig, Config } from "../config/types.ts";
@@ -8,7 +9,6 @@ import { didYouMean } from "../corefile/nearest.ts";
 import { type Line, parseCorefile, type ServerBlock } from "../corefile/parser.ts";
 import { quote } from "../corefile/quote.ts";
 import { CHAIN } from "../plugins/chain.ts";
-import { loadPatterns, PatternsMissing } from "../plugins/pattern.ts";
 import { REFUSALS } from "../plugins/refusals.ts";
 import { SETUPS } from "../plugins/setups.ts";
 import { collectListeners, type ServedBlock } from "./listeners.ts";
@@ -30,6 +30,8 @@ interface Source {
   readonly file: string;
   readonly text: string;
   readonly defaultPort: number;
+  /** The kernel needs memory for hits. */
+  readonly kernelHits?: boolean;
 }
 
 interface Context {
@@ -41,19 +43,12 @@ interface Context {
   zoneCount: number;
 }
 
-/** Reads a Corefile; loads the library of patterns if plugins need it. Throws `CorefileErrors`. */
+/** Reads a Corefile, and loads what its directives need. Throws `CorefileErrors`. */
 export async function readConfig(source: Source, host: HostView): Promise<LoadedConfig> {
-  for (;;) {
-    try {
-      return loadConfig(source, host);
-    } catch (error) {
-      if (!(error instanceof PatternsMissing)) throw error;
-      await loadPatterns();
-    }
-  }
+  return await loadFor(() => loadConfig(source, host));
 }
 
-/** `readConfig` without loading: throws `PatternsMissing` instead. */
+/** `readConfig` without loading: throws `NotLoaded` instead. */
 export function loadConfig(source: Source, host: HostView): LoadedConfig {
   const faults = new Faults();
   const config: Config = { file: source.file, blocks: [], listeners: [], debug: false };
@@ -76,12 +71,14 @@ function load(context: Context): string[] {
     return [];
   }
   const { blocks, files } = parseCorefile({ file, text, view: host }, faults);
+  const lines = blocks.flatMap(({ lines }) => lines);
+  requireLoaded(lines.flatMap(({ words: [{ text }] }) => SETUPS.get(text) ?? []));
   const served = blocks.map((block) => readBlock(context, block));
   if (served.length === 0 && faults.empty) {
     faults.at({ file, line: 1 }, "there is no server block (add one: . { … })");
   }
   config.listeners = collectListeners(served, faults);
-  limitMemory(config, host);
+  limitMemory(config, host, context.source.kernelHits);
   complete(context);
   return files;
 }
@@ -120,16 +117,16 @@ function readBlock(context: Context, source: ServerBlock): ServedBlock {
   const block: BlockConfig = { file, line, zones, plugins: [] };
   const index = config.blocks.push(block) - 1;
   const directives = group(source.lines, faults);
-  const answering = NAMES.filter((name) => directives.has(name) && SETUPS.get(name)?.answers);
+  const answering = NAMES.filter((name) => directives.has(name) && SETUPS.get(name)?.value.answers);
   let root: string | null = null;
   // Directives are read in chain order.
   for (const name of NAMES) {
     const uses = directives.get(name);
-    const plugin = SETUPS.get(name);
-    if (uses === undefined || plugin === undefined) continue;
+    const setup = SETUPS.get(name);
+    if (uses === undefined || setup === undefined) continue;
     const tokens = new Dispenser(name, uses, faults);
     faults.collect(() =>
-      plugin.setup({
+      setup.value.setup({
         plugin: name,
         tokens,
         zones: [firstZone, ...otherZones],
@@ -161,14 +158,13 @@ function readBlock(context: Context, source: ServerBlock): ServedBlock {
 
 /** Lets each plugin check what depends on other directives. */
 function complete({ config, host, faults }: Context): void {
-  for (const { name, complete } of SETUPS.values()) {
-    if (complete === undefined) continue;
+  for (const [name, setup] of SETUPS) {
     const uses = config.blocks.flatMap((block) =>
       block.plugins.filter((plugin) => plugin.name === name)
         .map((plugin) => ({ ...plugin, block }))
     );
     if (uses.length === 0) continue;
-    complete({
+    setup.value.complete?.({
       config,
       uses,
       interfaces: () => addressesOf(host),

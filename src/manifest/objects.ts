@@ -134,6 +134,7 @@ function container(options: ManifestOptions): KubernetesObject {
       ...["-upstreamsvc", UPSTREAM_SERVICE],
       ...options.mode === "redirect" ? ["-redirect", options.kubeDns.join(",")] : [],
       ...options.clients === "off" ? [] : ["-clients", "kubelet"],
+      ...options.kernelHits === null ? [] : ["-kernel-hits", [options.kernelHits].flat().join(",")],
     ],
     env: [
       variable("POD_IP", "status.podIP"),
@@ -149,7 +150,13 @@ function container(options: ManifestOptions): KubernetesObject {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       seccompProfile: { type: "RuntimeDefault" },
-      capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"] },
+      capabilities: {
+        drop: ["ALL"],
+        add: [
+          ...["NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW"],
+          ...options.kernelHits === null ? [] : ["BPF", "PERFMON"],
+        ],
+      },
     },
     readinessProbe: probe("ready", { periodSeconds: 5 }),
     livenessProbe: probe("health", { initialDelaySeconds: 10, periodSeconds: 10 }),

@@ -15,6 +15,8 @@ export interface ManifestOptions {
   podMonitor: boolean;
   /** Source of names: none, or the kubelet, by its right of Kubernetes 1.33 or before. */
   clients: "off" | "kubelet" | "kubelet-before-1.33";
+  /** Interfaces on which the kernel answers hits; null for none. */
+  kernelHits: "auto" | readonly string[] | null;
   networkPolicies: readonly string[];
 }
 

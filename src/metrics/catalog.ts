@@ -104,6 +104,12 @@ counter coredns_health_request_failures_total nodens's own queries without an an
 counter coredns_reload_failed_total New Corefiles that could not be loaded.
 gauge coredns_reload_version_info{hash,value} Always 1; the labels identify the Corefile.
 
+counter nodens_kernel_answers_total Queries that the program in the kernel answered.
+counter nodens_kernel_passes_total{reason} Messages to port and address of a listener that the program passed up, by reason.
+gauge nodens_kernel_interfaces Interfaces that have the program.
+gauge nodens_kernel_hits_bytes Memory of the maps that the program shares with the data plane.
+gauge nodens_kernel_hits_refusals{reason} 1 while the kernel cannot answer for a reason, else 0.
+
 counter nodens_queries_total{proto} Messages that clients sent.
 counter nodens_answers_total{source} Answers sent to clients, by who answered.
 counter nodens_messages_dropped_total Messages that were not queries.

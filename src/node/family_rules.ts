@@ -3,7 +3,7 @@ import type { LogLevel } from "../engine/handler.ts";
 import { IptablesError } from "./rules/iptables.ts";
 import { type KeptRules, RuleKeeper, type RuleKeeperOptions } from "./rules/rule_keeper.ts";
 import type { Family, Rule } from "./rules/rule_text.ts";
-import { type FailOpenLevel, LEVELS } from "./rules/rules.ts";
+import { type FailOpenLevel, LEVELS } from "./rules/facts.ts";
 import { nothingOf, type RuleSet } from "./rules/transaction.ts";
 
 /** node-cache's error labels. */

@@ -2,18 +2,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import type { LogLevel } from "../engine/handler.ts";
 import type { NodeInterface } from "./interface/interface.ts";
 import type { NodeRules } from "./node_rules.ts";
-
-/** node-cache's labels of set-up errors. */
-export const SETUP_ERRORS = [
-  "iptables",
-  "iptables_lock",
-  "interface_add",
-  "interface_check",
-  "configmap",
-] as const;
-
-/** Label of an error. */
-export type SetupError = typeof SETUP_ERRORS[number];
+import type { SetupError } from "./setup_error.ts";
 
 const PROBE_PAUSE_MS = 200;
 const SILENT_MS = 5000;

@@ -6,7 +6,7 @@ import { containersLeftOut, redirectFamilies } from "./rules/redirect.ts";
 import { isSteering, ruleEntries, ruleFamilies, type RuleRequest, ruleSet } from "./rule_plan.ts";
 import { type RunCommand, runCommand } from "./rules/command.ts";
 import type { Family, Rule } from "./rules/rule_text.ts";
-import type { FailOpenLevel } from "./rules/rules.ts";
+import type { FailOpenLevel } from "./rules/facts.ts";
 
 /** `NodeRules` options. */
 export interface NodeRulesOptions extends RuleRequest, RuleReports {

@@ -8,14 +8,12 @@ import {
   redirectSet,
 } from "./rules/redirect.ts";
 import { commentOf, type Family, type Rule } from "./rules/rule_text.ts";
+import { type FailOpenLevel, familyOf, OWN_MARK } from "./rules/facts.ts";
 import {
   failOpenAddresses,
-  type FailOpenLevel,
-  familyOf,
   HEARTBEAT_LIST,
   leftOverRules,
   nodeRules,
-  OWN_MARK,
   type RuleOptions,
 } from "./rules/rules.ts";
 import type { RuleSet } from "./rules/transaction.ts";

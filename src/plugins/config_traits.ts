@@ -1,4 +1,5 @@
 import type { Config } from "../config/types.ts";
+import { cacheTraits } from "./cache/traits.ts";
 import { errorsTraits } from "./errors/traits.ts";
 import { forwardTraits } from "./forward/traits.ts";
 import { hostsTraits } from "./hosts/traits.ts";
@@ -7,6 +8,7 @@ import { templateTraits } from "./template/traits.ts";
 import type { Forwarding, PluginTraits } from "./traits.ts";
 
 const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, PluginTraits<never>>([
+  ["cache", cacheTraits],
   ["errors", errorsTraits],
   ["forward", forwardTraits],
   ["hosts", hostsTraits],
@@ -14,9 +16,11 @@ const TRAITS: ReadonlyMap<string, PluginTraits<unknown>> = new Map<string, Plugi
   ["template", templateTraits],
 ]);
 
-/** Whether handlers need `loadPatterns` first. */
-export function usesPatterns(config: Config): boolean {
-  return collect(config, (traits, options) => traits.usesPatterns?.(options)).includes(true);
+/** Plugins and parts of handlers, for `handlerModules`. */
+export function handlerParts(config: Config): string[] {
+  const plugins = config.blocks.flatMap(({ plugins }) => plugins.map(({ name }) => name));
+  const parts = collect(config, (traits, options) => traits.parts?.(options) ?? []).flat();
+  return [...new Set([...plugins, ...parts])];
 }
 
 /** Whether exceptions are logged with stacks. */
@@ -33,6 +37,12 @@ export function usesTls(config: Config): boolean {
 export function forwardings(config: Pick<Config, "blocks">): Forwarding[] {
   return collect(config, (traits, options) => traits.forwarding?.(options))
     .filter((one) => one !== undefined);
+}
+
+/** Answers that all caches keep at most. */
+export function cachedAnswers(config: Pick<Config, "blocks">): number {
+  const counts = collect(config, (traits, options) => traits.cachedAnswers?.(options) ?? 0);
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** A name answered without a network, or null. */

@@ -1,60 +1,76 @@
-import type { CreateHandler } from "../engine/handler.ts";
-import { createAcl } from "./acl/handler.ts";
-import { createAny } from "./any/handler.ts";
-import { createBufsize } from "./bufsize/handler.ts";
+import { Lazy } from "../base/lazy.ts";
+import type { CreateHandler, Creators } from "../engine/handler.ts";
 import { createCache } from "./cache/handler.ts";
-import { createChaos } from "./chaos/handler.ts";
-import { createDns64 } from "./dns64/handler.ts";
+import { KEEP, SEARCH_CUT } from "./cache/parts.ts";
 import { createErrors } from "./errors/handler.ts";
 import { createForward } from "./forward/handler.ts";
-import { createHeader } from "./header/handler.ts";
-import { createHosts } from "./hosts/handler.ts";
-import { createLoadbalance } from "./loadbalance/handler.ts";
-import { createLocal } from "./local/handler.ts";
 import { createLog } from "./log/handler.ts";
 import { createLoop, type LoopServices } from "./loop/handler.ts";
-import type { LoopOptions } from "./loop/setup.ts";
-import { createMinimal } from "./minimal/handler.ts";
-import { createNsid } from "./nsid/handler.ts";
+import type { LoopOptions } from "./loop/options.ts";
+import { PATTERNS } from "./pattern.ts";
 import { createPrometheus } from "./prometheus/handler.ts";
-import { createRewrite } from "./rewrite/handler.ts";
-import { createRrl } from "./rrl/handler.ts";
-import { createTemplate } from "./template/handler.ts";
-import { createWhoami } from "./whoami/handler.ts";
+import type { HandlerPart } from "./traits.ts";
 
 const CREATORS = {
-  nsid: createNsid,
-  bufsize: createBufsize,
-  rrl: createRrl,
-  prometheus: createPrometheus,
-  errors: createErrors,
-  log: createLog,
-  local: createLocal,
-  dns64: createDns64,
-  any: createAny,
-  chaos: createChaos,
-  loadbalance: createLoadbalance,
-  rewrite: createRewrite,
-  acl: createAcl,
-  cache: createCache,
-  header: createHeader,
-  minimal: createMinimal,
-  template: createTemplate,
-  hosts: createHosts,
-  loop: createLoop,
-  forward: createForward,
-  whoami: createWhoami,
-} satisfies Record<string, CreateHandler<never>>;
+  nsid: new Lazy(async () => (await import("./nsid/handler.ts")).createNsid),
+  bufsize: new Lazy(async () => (await import("./bufsize/handler.ts")).createBufsize),
+  rrl: new Lazy(async () => (await import("./rrl/handler.ts")).createRrl),
+  prometheus: Lazy.of(createPrometheus),
+  errors: Lazy.of(createErrors),
+  log: Lazy.of(createLog),
+  local: new Lazy(async () => (await import("./local/handler.ts")).createLocal),
+  dns64: new Lazy(async () => (await import("./dns64/handler.ts")).createDns64),
+  any: new Lazy(async () => (await import("./any/handler.ts")).createAny),
+  chaos: new Lazy(async () => (await import("./chaos/handler.ts")).createChaos),
+  loadbalance: new Lazy(async () => (await import("./loadbalance/handler.ts")).createLoadbalance),
+  rewrite: new Lazy(async () => (await import("./rewrite/handler.ts")).createRewrite),
+  acl: new Lazy(async () => (await import("./acl/handler.ts")).createAcl),
+  cache: Lazy.of(createCache),
+  header: new Lazy(async () => (await import("./header/handler.ts")).createHeader),
+  minimal: new Lazy(async () => (await import("./minimal/handler.ts")).createMinimal),
+  template: new Lazy(async () => (await import("./template/handler.ts")).createTemplate),
+  hosts: new Lazy(async () => (await import("./hosts/handler.ts")).createHosts),
+  loop: Lazy.of(createLoop),
+  forward: Lazy.of(createForward),
+  whoami: new Lazy(async () => (await import("./whoami/handler.ts")).createWhoami),
+} satisfies Record<string, Lazy<CreateHandler<never>>>;
 
-/** Handlers by plugin; some directives have none. */
-export const HANDLERS: ReadonlyMap<string, CreateHandler> = new Map(
-  Object.entries(CREATORS) as [string, CreateHandler][],
+/** Instead of `cache`, if hits may be answered in the kernel. */
+const KERNEL_CACHE = new Lazy(async () =>
+  (await import("./cache/kernel/handler.ts")).createKernelCache as CreateHandler
 );
 
-/** As `HANDLERS`, for one of several data planes. */
-export function handlersWith(services: LoopServices): ReadonlyMap<string, CreateHandler> {
-  return new Map([...HANDLERS, [
-    "loop",
-    (options, environment) => createLoop(options as LoopOptions, environment, services),
-  ]]);
+/** Parts of handlers that few options need. */
+const PARTS: Readonly<Record<HandlerPart, Lazy<unknown>>> = {
+  patterns: PATTERNS,
+  keep: KEEP,
+  search_cut: SEARCH_CUT,
+  kernel_hits: KERNEL_CACHE,
+};
+
+/** Handlers by plugin, of which the common ones are loaded at once; some directives have none. */
+export const HANDLERS: ReadonlyMap<string, Lazy<CreateHandler>> = new Map(
+  Object.entries(CREATORS) as [string, Lazy<CreateHandler>][],
+);
+
+/** What `handlerParts` names, to be loaded before the handlers are created. */
+export function handlerModules(names: readonly string[]): Lazy<unknown>[] {
+  const all = new Map<string, Lazy<unknown>>([...HANDLERS, ...Object.entries(PARTS)]);
+  return names.flatMap((name) => all.get(name) ?? []);
+}
+
+/** Handlers that are loaded. */
+export const LOADED: Creators = { get: (plugin) => HANDLERS.get(plugin)?.value };
+
+/** As `LOADED`, for one of several data planes. */
+export function creatorsWith(services: LoopServices & { kernelHits?: boolean }): Creators {
+  const loop: CreateHandler = (options, environment) =>
+    createLoop(options as LoopOptions, environment, services);
+  return {
+    get(plugin) {
+      if (plugin === "loop") return loop;
+      if (plugin === "cache" && services.kernelHits === true) return KERNEL_CACHE.value;
+      return LOADED.get(plugin);
+    },
+  };
 }

@@ -1,11 +1,12 @@
+import { Lazy } from "../base/lazy.ts";
 import type { Dispenser } from "../corefile/dispenser.ts";
 import { quote } from "../corefile/quote.ts";
 
 /** CoreDNS's maximum, in characters. */
 const MAX_LENGTH = 10_000;
 
-/** Go's regular expressions: 4 MB, loaded on demand. */
-let library: typeof import("re2js") | null = null;
+/** Go's regular expressions: 4 MB. */
+export const PATTERNS = new Lazy(() => import("re2js"));
 
 /** A compiled expression. */
 export interface Pattern {
@@ -17,24 +18,12 @@ export interface Pattern {
   readonly names: ReadonlyMap<string, number>;
 }
 
-/** Thrown before `loadPatterns`. */
-export class PatternsMissing extends Error {
-  override readonly name = "PatternsMissing";
-}
-
-/** Loads the library of `compilePattern`. */
-export async function loadPatterns(): Promise<void> {
-  library ??= await import("re2js");
-}
-
-/** Go syntax, linear matching. Throws `SyntaxError` or `PatternsMissing`. */
+/** Go syntax, linear matching. Throws `SyntaxError`, or `NotLoaded` before `PATTERNS` is loaded. */
 export function compilePattern(pattern: string): Pattern {
-  if (library === null) {
-    throw new PatternsMissing("Cannot compile a pattern: the library is not loaded");
-  }
-  let compiled: InstanceType<typeof library.RE2JS>;
+  const { RE2JS } = PATTERNS.value;
+  let compiled: InstanceType<typeof RE2JS>;
   try {
-    compiled = library.RE2JS.compile(pattern);
+    compiled = RE2JS.compile(pattern);
   } catch (error) {
     throw new SyntaxError(
       `${quote(pattern)} is not a regular expression: ${(error as Error).message}`,

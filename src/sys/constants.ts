@@ -2,8 +2,9 @@
 
 /** Error numbers that callers distinguish. */
 export const ERRNO = {
-  ...{ PERM: 1, SRCH: 3, AGAIN: 11, NOMEM: 12, ACCES: 13, EXIST: 17, NODEV: 19, NFILE: 23 },
-  ...{ MFILE: 24, OPNOTSUPP: 95, ADDRINUSE: 98, ADDRNOTAVAIL: 99, NOBUFS: 105, INPROGRESS: 115 },
+  ...{ PERM: 1, NOENT: 2, SRCH: 3, AGAIN: 11, NOMEM: 12, ACCES: 13, EXIST: 17, NODEV: 19 },
+  ...{ INVAL: 22, NFILE: 23, MFILE: 24, NOSYS: 38, OPNOTSUPP: 95, ADDRINUSE: 98 },
+  ...{ ADDRNOTAVAIL: 99, NOBUFS: 105, TIMEDOUT: 110, INPROGRESS: 115 },
 } as const;
 /** Address families. */
 export const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
@@ -88,7 +89,15 @@ export const O = { WRONLY: 1, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 export const DIRENT = { name: 19 } as const;
 /** Advice of madvise. */
 export const MADV_DONTNEED = 4;
+/** Protection of mmap. */
+export const PROT = { READ: 1, WRITE: 2 } as const;
+/** Flag of mmap. */
+export const MAP_SHARED = 1;
 /** Clocks of clock_gettime; BOOTTIME includes suspended time. */
 export const CLOCK = { MONOTONIC: 1, BOOTTIME: 7 } as const;
 /** Resource of getrlimit: open files. */
 export const RLIMIT_NOFILE = 7;
+/** Resource of getrlimit: octets of locked memory. */
+export const RLIMIT_MEMLOCK = 8;
+/** Number of the system call bpf(2). */
+export const SYS_BPF = Deno.build.arch === "x86_64" ? 321 : 280;

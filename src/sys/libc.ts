@@ -40,8 +40,15 @@ const SYMBOLS = {
   fcntlAsync: { name: "fcntl", ...fn(INT, INT, INT), nonblocking: true },
   ioctl: fn(INT, SIZE, BUFFER),
   close: fn(INT),
+  closeAsync: { name: "close", ...fn(INT), nonblocking: true },
   madvise: fn(POINTER, "usize", INT),
   malloc_trim: fn(SIZE),
+  mmap: { parameters: [POINTER, "usize", INT, INT, INT, "i64"], result: POINTER },
+  munmap: fn(POINTER, "usize"),
+  /** bpf(2), which glibc has no function for. */
+  bpf: { name: "syscall", ...fn("i64", INT, BUFFER, SIZE) },
+  /** Takes the verifier's time on another thread, whose errno is out of reach. */
+  bpfAsync: { name: "syscall", ...fn("i64", INT, BUFFER, SIZE), nonblocking: true },
   if_nametoindex: fn(BUFFER),
   __errno_location: { parameters: [], result: POINTER },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -78,13 +85,18 @@ export function lastErrno(): number {
 
 const TEXT = new Map<number, string>([
   [1, "operation not permitted"],
+  [2, "it does not exist"],
+  [7, "too large"],
+  [12, "out of memory"],
   [13, "permission denied"],
   [16, "device or resource busy"],
   [17, "it exists already"],
   [19, "no such device"],
   [22, "invalid argument"],
   [24, "too many open files"],
+  [28, "no space left"],
   [32, "broken pipe"],
+  [38, "not implemented"],
   [93, "protocol not supported"],
   [95, "operation not supported"],
   [97, "address family not supported"],

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { loadConfig, readConfig } from "../../src/loading/load.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
 import { SETUPS } from "../../src/plugins/setups.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
+import "../support/engine/all_plugins.ts";
 
 const load = (text: string) => loadConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
 
@@ -37,8 +37,7 @@ Deno.test("configuration: the Corefile of node-local-dns has no warnings", () =>
   }
 });
 
-Deno.test("configuration: contains only plain data", async () => {
-  await loadPatterns();
+Deno.test("configuration: contains only plain data", () => {
   const text = ". {\n errors {\n consolidate 1m x\n }\n log\n cache\n hosts\n forward . ::1\n}\n";
   const { config } = load(text);
   assert.deepEqual(structuredClone(config), config);

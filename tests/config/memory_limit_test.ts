@@ -8,6 +8,7 @@ import {
 } from "../../src/config/memory_limit.ts";
 import { loadConfig } from "../../src/loading/load.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
+import "../support/engine/all_plugins.ts";
 
 const MI = 2 ** 20;
 const GROUPS = "/proc/self/cgroup";
@@ -71,6 +72,10 @@ const SHARES: Record<string, { of: (limit: number) => number; shares: [number, n
     of: (limit) => memoryShare("tls", limit),
     shares: [[64, 12], [192, 12], [352, 32], [1120, 128]],
   },
+  "hits in the kernel": {
+    of: (limit) => memoryShare("kernel", limit),
+    shares: [[64, 0.5], [192, 6], [352, 16]],
+  },
 };
 
 for (const [name, { of, shares }] of Object.entries(SHARES)) {
@@ -104,4 +109,15 @@ Deno.test("memory limit: capacity_bytes of the Corefile has precedence over the 
   assert.deepEqual(limits, [2 * MI, 16 * MI]);
   assert.equal(config.memoryBytes, 160 * MI);
   assert.equal(config.garbageBytes, 10 * MI);
+});
+
+Deno.test("memory limit: hits in the kernel take their share from all others", () => {
+  const host = fakeHost({ [GROUPS]: "0::/\n", [`${V2}/memory.max`]: `${192 * MI}\n` });
+  const source = { file: "Corefile", text: ". {\n forward . 192.0.2.1\n}\n", defaultPort: 53 };
+  const { config } = loadConfig({ ...source, kernelHits: true }, host);
+  assert.equal(config.kernelBytes, 6 * MI);
+  assert.equal(config.memoryBytes, 186 * MI);
+  const without = loadConfig(source, host).config;
+  assert.equal(without.kernelBytes, undefined);
+  assert.equal(without.memoryBytes, 192 * MI);
 });

@@ -2,12 +2,10 @@
 import assert from "node:assert/strict";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { loadConfig } from "../../src/loading/load.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { ANSWERS } from "./coredns_verdicts.ts";
 import { SERVER } from "./coredns_verdicts_server.ts";
-
-await loadPatterns();
+import "../support/engine/all_plugins.ts";
 
 const FILES = { "/etc/own": "", "/srv/own": "" };
 

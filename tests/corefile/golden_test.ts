@@ -5,12 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { compactJson } from "./compact_json.ts";
-
-await loadPatterns();
+import "../support/engine/all_plugins.ts";
 
 const FOLDER = new URL("./", import.meta.url);
 const ENVIRONMENT = { UPSTREAM: "10.0.0.53", ZONE: "Example.ORG", TWO: "a b", REF: "{$UPSTREAM}" };

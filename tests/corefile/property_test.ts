@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { loadConfig } from "../../src/loading/load.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
-
-await loadPatterns();
+import "../support/engine/all_plugins.ts";
 
 const word = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom("{", "}", "\n", "\n", "import", "(a)", "(b)", "a", "b") },

@@ -16,14 +16,14 @@ import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
 import { readConfig } from "../../src/loading/load.ts";
 import { HashKey } from "../../src/engine/question/keyed_hash.ts";
-import { forwardings, usesPatterns } from "../../src/plugins/config_traits.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
+import { forwardings } from "../../src/plugins/config_traits.ts";
 import type { HostsOptions } from "../../src/plugins/hosts/options.ts";
 import { buildHostsTable } from "../../src/plugins/hosts/lines.ts";
 import type { Config } from "../../src/config/types.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { decode, queryBytes, responseBytes, soa } from "../support/messages/messages.ts";
 import { type Behaviour, Simulation } from "../support/simulation/simulation.ts";
+import "../support/engine/all_plugins.ts";
 
 const FOLDER = new URL("./", import.meta.url).pathname;
 const RULE = "----------\n";
@@ -126,7 +126,6 @@ async function answersTo(corefile: string, questions: readonly string[]): Promis
   }));
   const source = { file: "/etc/coredns/Corefile", text: text!, defaultPort: 53 };
   const { config, warnings } = await readConfig(source, fakeHost(files, { NODE: "node-1" }));
-  if (usesPatterns(config)) await loadPatterns();
   const simulation = new Simulation(". {\n whoami\n}");
   for (const { servers } of forwardings(config)) {
     for (const { address, port } of servers) {

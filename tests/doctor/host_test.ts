@@ -6,7 +6,7 @@ import {
   judgeLinkKind,
 } from "../../src/doctor/judge/interface.ts";
 import { probeResolvConfs } from "../../src/doctor/probe/host.ts";
-import { defaultLinks, defaultLinks6 } from "../../src/doctor/probe/links.ts";
+import { defaultLinks, defaultLinks6 } from "../../src/sys/netlink/default_routes.ts";
 import {
   judgeKubelet,
   judgeResolvConf,
@@ -17,6 +17,7 @@ import { judgeService, type ServiceFacts } from "../../src/doctor/judge/corefile
 import { parseKubeletConfig } from "../../src/doctor/probe/host.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { expectFinding, testFindings, testJudge } from "../support/doubles/finding_table.ts";
+import "../support/engine/all_plugins.ts";
 
 const LOCAL = "169.254.20.10";
 const DNS = "10.96.0.10";

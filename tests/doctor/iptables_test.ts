@@ -21,12 +21,8 @@ import { moduleNames } from "../../src/doctor/probe/links.ts";
 import { matchesOfModules, tryRules } from "../../src/doctor/probe/rules.ts";
 import type { Backend } from "../../src/node/rules/iptables.ts";
 import { joinWords, parseSaved } from "../../src/node/rules/rule_text.ts";
-import {
-  type FailOpenLevel,
-  leftOverRules,
-  nodeRules,
-  type RuleOptions,
-} from "../../src/node/rules/rules.ts";
+import { type FailOpenLevel } from "../../src/node/rules/facts.ts";
+import { leftOverRules, nodeRules, type RuleOptions } from "../../src/node/rules/rules.ts";
 import { expectFinding, testFindings, testJudge } from "../support/doubles/finding_table.ts";
 
 const DNS = "10.96.0.10";

@@ -14,6 +14,7 @@ import {
 import { type Name, planTargets, type Target } from "../../src/doctor/judge/targets.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { testFindings, testJudge } from "../support/doubles/finding_table.ts";
+import "../support/engine/all_plugins.ts";
 
 const CLUSTER = "kubernetes.default.svc.cluster.local";
 const OUTSIDE = "example.org";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
+import { parseEffective } from "../../src/sys/capabilities.ts";
 import {
   type CapabilityFacts,
   judgeCapabilities,
   judgePermissions,
   judgeRuntime,
   mayAdminister,
-  parseEffective,
   type RuntimeFacts,
 } from "../../src/doctor/judge/runtime.ts";
 import { testJudge } from "../support/doubles/finding_table.ts";

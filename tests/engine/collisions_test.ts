@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseName } from "../../src/dns/name.ts";
 import { type CreateHandler, NEXT } from "../../src/engine/handler.ts";
 import { IN_FLIGHT } from "../../src/engine/in_flight.ts";
-import { HANDLERS } from "../../src/plugins/handlers.ts";
+import { HANDLERS } from "../support/engine/all_plugins.ts";
 import { Inquiry } from "../../src/upstream/message/inquiry.ts";
 import { collidingNames, rawQuery } from "../support/engine/hashes.ts";
 import { answering } from "../support/engine/scenario.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
 import { SHARED_BYTES } from "../../src/plugins/companions.ts";
-import { handlersWith } from "../../src/plugins/handlers.ts";
+import { creatorsWith } from "../../src/plugins/handlers.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import {
   a,
@@ -330,7 +330,7 @@ Deno.test("unanswered queries start a round of probes, at most twice a minute", 
 Deno.test("two data planes recognize each other's probes", () => {
   const shared = new SharedArrayBuffer(SHARED_BYTES);
   const said: string[] = [];
-  const handlers = handlersWith({ shared, onHarm: (why) => said.push(why) });
+  const handlers = creatorsWith({ shared, onHarm: (why) => said.push(why) });
   const [one, two] = [1, 2].map((seed) => start("", { handlers, seed })) as [
     Simulation,
     Simulation,

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import type * as codec from "dns-packet";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { a, cname, queryBytes, responseBytes, soa } from "../support/messages/messages.ts";
 import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
-
-await loadPatterns();
 
 /** Answers of the upstream by name; every other name has one address. */
 const RECORDS: Record<string, codec.Answer[]> = {

@@ -4,11 +4,8 @@ import { FUNCTIONS, OVER_LISTS } from "../../src/plugins/template/expression/fun
 import { compileExpression } from "../../src/plugins/template/expression/parse.ts";
 import { Scope } from "../../src/plugins/template/expression/scope.ts";
 import { EvaluationError } from "../../src/plugins/template/go_template/values.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { answering, ask } from "../support/engine/scenario.ts";
 import { Simulation } from "../support/simulation/simulation.ts";
-
-await loadPatterns();
 
 const FORWARDED = "192.0.2.7";
 

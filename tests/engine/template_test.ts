@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { answering, ask } from "../support/engine/scenario.ts";
 import { optionsOf, queryBytes, responseBytes } from "../support/messages/messages.ts";
 import { type Behaviour, onlyAnswer, Simulation } from "../support/simulation/simulation.ts";
-
-await loadPatterns();
 
 const FORWARDED = "192.0.2.7";
 const encoder = new TextEncoder();

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/loading/load.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { CorefileErrors } from "../../src/corefile/error.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { seeded } from "../support/run/random.ts";
-
-await loadPatterns();
+import "../support/engine/all_plugins.ts";
 
 const WORDS = [
   ...`{ } { } . example.org :53 a:1, (s) import s f * cache forward 10.0.0.1 hosts whoami log errors

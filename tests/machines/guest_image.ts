@@ -5,6 +5,7 @@
 import { mustRun } from "../../release/command.ts";
 import { ROOTS } from "../../release/graph.ts";
 import { have } from "../support/run/require.ts";
+import { kernelImage, packInitramfs } from "./machine.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const SOURCES = [
@@ -28,7 +29,7 @@ const MODULES = [
   ...["drivers/net/dummy", "drivers/net/veth", "lib", "crypto/crc32c", "arch/x86/crypto/crc32"],
 ];
 
-export const TOOLS = ["qemu-system-x86_64", "busybox", "ldd", "xz", ...PROGRAMS];
+export const TOOLS = ["ldd", "xz", ...PROGRAMS];
 
 /** Writes the programs' initramfs; `folder` gets its files and the cache of modules. */
 export async function writePrograms(path: string, folder: string): Promise<void> {
@@ -84,9 +85,8 @@ export interface Kernel {
 
 /** Finds the kernel in a folder and writes its modules' initramfs. */
 export async function writeModules(folder: string, path: string): Promise<Kernel> {
-  const image = [...Deno.readDirSync(`${folder}/boot`)].find(({ name }) => /^vmlinuz-/.test(name));
-  if (image === undefined) throw new Error(`There is no kernel in ${folder}`);
-  const release = image.name.replace("vmlinuz-", "");
+  const image = kernelImage(folder);
+  const release = image.replace(/^.*\/vmlinuz-/, "");
   const modules = [`lib/modules/${release}`, `usr/lib/modules/${release}`]
     .map((name) => `${folder}/${name}`).find(exists);
   if (modules === undefined) throw new Error(`There are no modules in ${folder}`);
@@ -105,7 +105,7 @@ export async function writeModules(folder: string, path: string): Promise<Kernel
   }
   await mustRun("busybox", ["depmod", "-b", root, release]);
   await packInitramfs(root, path);
-  return { image: `${folder}/boot/${image.name}`, release };
+  return { image, release };
 }
 
 function filesBelow(folder: string, name: string): string[] {
@@ -135,14 +135,6 @@ function copy(from: string, to: string): void {
 function link(target: string, path: string): void {
   Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
   Deno.symlinkSync(target, path);
-}
-
-/**
- * Packs a folder, owned by root, into an archive that a kernel unpacks before it starts `/init`.
- */
-async function packInitramfs(root: string, archive: string): Promise<void> {
-  const script = 'cd "$0" && find . | busybox cpio -o -H newc -R 0:0 >"$1"';
-  await mustRun("sh", ["-ec", script, root, archive]);
 }
 
 function located(program: string): string {

@@ -21,12 +21,13 @@ const NAMES: Readonly<Record<string, string>> = {
   "MMSGHDR.controlLength": "offsetof(struct mmsghdr, msg_hdr.msg_controllen)",
   "MMSGHDR.flags": "offsetof(struct mmsghdr, msg_hdr.msg_flags)",
   "MMSGHDR.length": "offsetof(struct mmsghdr, msg_len)",
+  SYS_BPF: "SYS_bpf",
   "DIRENT.name": "offsetof(struct dirent, d_name)",
 };
 const HEADERS = [
   ...["dirent", "errno", "fcntl", "netinet/in", "netinet/tcp", "stddef", "sys/epoll"],
-  ...["sys/eventfd", "sys/ioctl", "sys/mman", "sys/resource", "sys/socket", "time"],
-  ...["linux/sock_diag", "linux/sockios"],
+  ...["sys/eventfd", "sys/ioctl", "sys/mman", "sys/resource", "sys/socket", "sys/syscall"],
+  ...["time", "linux/sock_diag", "linux/sockios"],
 ];
 
 /** Throws an error with the compiler's output for a wrong constant. */
@@ -36,7 +37,7 @@ export async function assertAsInHeaders(
 ): Promise<void> {
   const rows = Object.entries(constants).flatMap(([name, value]) =>
     typeof value === "number"
-      ? [[name, name, value] as const]
+      ? [[name, NAMES[name] ?? name, value] as const]
       : Object.entries(value).map(([key, one]) =>
         [`${name}.${key}`, nameInC(name, key), one] as const
       )

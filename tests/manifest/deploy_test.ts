@@ -61,6 +61,16 @@ const CASES: { name: string; args: string[]; values: Json }[] = [
     values: { clients: "kubelet", mode: "redirect" },
   },
   {
+    name: "hits in the kernel",
+    args: ["-kernel-hits", "auto"],
+    values: { kernelHits: "auto" },
+  },
+  {
+    name: "hits in the kernel of two interfaces",
+    args: ["-kernel-hits", "lo,cni0"],
+    values: { kernelHits: "lo,cni0" },
+  },
+  {
     name: "clients before Kubernetes 1.33",
     args: ["-clients", "kubelet-before-1.33"],
     values: { clients: "kubelet-before-1.33" },
@@ -229,6 +239,7 @@ Deno.test("chart: the schema describes every value, and accepts the defaults", (
     { podAnnotations: { on: true } },
     { prometheusRule: { enable: true } },
     { clients: "off" },
+    { kernelHits: "eth0:1" },
   ];
   for (const values of refused) {
     assert.ok(!isValid(withDefaults(values)), JSON.stringify(values));

@@ -4,7 +4,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const TOP = /^(?:src|tests|bench|deploy|release|docs|\.ci|\.github)\//;
 /** Pages of architecture name files below src/ without it. */
 const IN_SRC =
-  /^(?:base|cli|config|control|corefile|dns|doctor|engine|follow|io|loading|manifest|metrics|node|plugins|sys|upstream)\//;
+  /^(?:base|cli|config|control|corefile|dns|doctor|engine|follow|io|kernel|loading|manifest|metrics|node|plugins|sys|upstream)\//;
 
 function exists(path: string): boolean {
   try {

@@ -10,6 +10,7 @@ import type { AclOptions } from "../../src/plugins/acl/setup.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
 import { decodeResponse, exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 import { makeHandler } from "./make_handler.ts";
+import "../support/engine/all_plugins.ts";
 
 const V4 = "192.0.2.7";
 const V6 = "2001:db8::7";

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { createErrors } from "../../src/plugins/errors/handler.ts";
 import type { ConsolidateOptions } from "../../src/plugins/errors/setup.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
 import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";
 import { makeHandler } from "./make_handler.ts";
+import "../support/engine/all_plugins.ts";
 
 const TIMEOUT = "read udp 192.0.2.1:40000->192.0.2.53:53: i/o timeout";
 const LOGGED = `plugin/errors: 2 example.org. A: ${TIMEOUT}`;
-
-await loadPatterns();
 
 function start(...consolidate: Partial<ConsolidateOptions>[]) {
   const engine = fakeEngine();

@@ -6,7 +6,7 @@ import { AnswerCounters } from "../../src/engine/exchange/answer_source.ts";
 import type { Exchange } from "../../src/engine/exchange/exchange.ts";
 import type { Response } from "../../src/engine/response/response.ts";
 import type { ResponseWriter } from "../../src/engine/response/writer.ts";
-import type { LogField } from "../../src/plugins/log/fields.ts";
+import type { LogField } from "../../src/plugins/log/placeholders.ts";
 import { createLog } from "../../src/plugins/log/handler.ts";
 import type { LogClass, LogPart } from "../../src/plugins/log/setup.ts";
 import { exchangeFor, fakeEngine } from "../support/engine/fake_engine.ts";

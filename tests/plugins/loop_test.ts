@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Memory } from "../../src/engine/memory.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "../../src/plugins/loop/board.ts";
-import { nameOf, NONCE_WORDS, probeQuery, readNonce } from "../../src/plugins/loop/probe_name.ts";
+import { NONCE_WORDS } from "../../src/plugins/loop/options.ts";
+import { nameOf, probeQuery, readNonce } from "../../src/plugins/loop/probe_name.ts";
 import { type Outcome, type Reaction, Watch } from "../../src/plugins/loop/watch.ts";
 import { exchangeFor } from "../support/engine/fake_engine.ts";
 import { decode } from "../support/messages/messages.ts";

@@ -4,6 +4,7 @@ import type { Config } from "../../src/config/types.ts";
 import type { ForwardOptions } from "../../src/plugins/forward/options.ts";
 import { OwnListeners } from "../../src/plugins/forward/own_listeners.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
+import "../support/engine/all_plugins.ts";
 
 const INTERFACES = ["127.0.0.1", "::1", "192.0.2.1", "2001:db8::1", "fe80::1%eth0"];
 

@@ -5,11 +5,8 @@ import { CounterBook } from "../../src/engine/counters.ts";
 import type { Io } from "../../src/engine/io.ts";
 import { WITHOUT_EFFECT } from "../../src/plugins/without_effect/setup.ts";
 import { CHAIN } from "../../src/plugins/chain.ts";
-import { loadPatterns } from "../../src/plugins/pattern.ts";
-import { HANDLERS } from "../../src/plugins/handlers.ts";
+import { HANDLERS } from "../support/engine/all_plugins.ts";
 import { fakeHost } from "../support/doubles/fake_host.ts";
-
-await loadPatterns();
 
 const SECTIONS = ["Name", "Description", "Syntax", "Metrics", "Examples"];
 const host = fakeHost({

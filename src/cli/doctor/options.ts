@@ -23,14 +23,16 @@ export function readDoctorOptions(
   { values, given }: Pick<ParsedFlags<DoctorValues>, "values" | "given">,
   env: (name: string) => string | undefined,
 ): DoctorOptions {
-  const { node, rules, corefile, metricsAddresses } = readServeOptions({ values, given });
-  const { domain, pod, inherit } = values;
+  const served = readServeOptions({ values, given });
+  const { node, rules, corefile, metricsAddresses, kernelHits } = served;
+  const { domain, pod, inherit, workers, io } = values;
   const inCluster = node.localIps.length > 0 || node.template !== null || given.has("domain") ||
     env("KUBERNETES_SERVICE_HOST") !== undefined;
   const clusterName = readName("name", values.name) ||
     (inCluster ? `kubernetes.default.svc.${domain}` : null);
   return {
     ...{ node, rules, corefile, metricsAddresses, domain, pod, inherit, clusterName },
+    ...{ kernelHits, workers, driver: io === "auto" ? "linux" : io },
     outsideName: readName("outside", values.outside) || "example.org",
     timeoutMs: values.timeout * 1000,
   };

@@ -14,6 +14,7 @@ import {
   type ParsedFlags,
   text,
 } from "../flags.ts";
+import { KERNEL_FLAGS, readKernelHits } from "../serve/kernel_flags.ts";
 import { VERSION } from "../version.ts";
 
 /** Flags of `nodens manifest`; defaults of values.yaml. */
@@ -36,6 +37,7 @@ export const MANIFEST_FLAGS = {
     ["off", "kubelet", "kubelet-before-1.33"],
     "names of clients: off, or the pods of the kubelet, by a wider right before Kubernetes 1.33",
   ),
+  ...KERNEL_FLAGS,
   "pod-monitor": boolean("add a PodMonitor for the Prometheus operator"),
   "network-policy": text("NAMESPACES", "namespaces with a NetworkPolicy for DNS, comma-separated"),
   from: text("FILE", "fill this manifest of Kubernetes instead, and change its image"),
@@ -48,7 +50,15 @@ export const MANIFEST_FLAGS = {
 /** Values of the flags. */
 export type ManifestValues = FlagValues<typeof MANIFEST_FLAGS>;
 
-const ONLY_NEW = ["dual-stack", "plain", "memory", "clients", "pod-monitor", "network-policy"];
+const ONLY_NEW = [
+  "dual-stack",
+  "plain",
+  "memory",
+  "clients",
+  "kernel-hits",
+  "pod-monitor",
+  "network-policy",
+];
 const ONLY_FILLED = ["mode", "image", "diff"];
 const MAX_NAMESPACES = 1000;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
@@ -142,6 +152,7 @@ function readOptions(values: ManifestValues): ManifestOptions {
     plain: values.plain,
     memory: readMemory(values),
     clients: values.clients,
+    kernelHits: readKernelHits(values),
     podMonitor: values["pod-monitor"],
     networkPolicies: readNamespaces(values),
   };

@@ -1,7 +1,7 @@
 import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import type { RedirectOptions } from "../../node/rules/redirect.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
-import { familyOf } from "../../node/rules/rules.ts";
+import { familyOf } from "../../node/rules/facts.ts";
 import { MAX_SYSTEM_FILE_BYTES, readRegularTextSync } from "../../sys/regular_file.ts";
 import { boolean, FlagError, type FlagValues, HELP_FLAG, number, text } from "../flags.ts";
 

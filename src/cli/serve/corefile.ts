@@ -15,7 +15,7 @@ export type CorefileOrigin = NonNullable<Awaited<ReturnType<typeof openCorefile>
 
 /** Finds the Corefile; null if absent, which is reported. */
 export async function openCorefile(context: NodeContext, output: ServeOutput) {
-  const { node, corefile } = context.options;
+  const { node, corefile, kernelHits } = context.options;
   const listener = { onChange: (_summary: string) => {} };
   const file = corefile || "Corefile";
   const exists = () => denoHost.kindOf(file) === "file";
@@ -42,7 +42,10 @@ export async function openCorefile(context: NodeContext, output: ServeOutput) {
     output.warn("No Corefile here and no -conf FILE: serving the built-in one (whoami, log)");
     text = () => BUILT_IN.replace("PORT", String(node.dnsPort));
   }
-  const source = configSource({ file, text, defaultPort: node.dnsPort, host: denoHost });
+  const source = configSource({
+    ...{ file, text, defaultPort: node.dnsPort, host: denoHost },
+    kernelHits: kernelHits !== null,
+  });
   return { source, base, listener };
 }
 

@@ -11,6 +11,7 @@ import {
   text,
 } from "../flags.ts";
 import { checkClientFlags, CLIENT_FLAGS } from "./client_flags.ts";
+import { KERNEL_FLAGS, readKernelHits } from "./kernel_flags.ts";
 import { NODE_FLAGS, readNodeOptions } from "./node_flags.ts";
 import { readRuleOptions, RULE_FLAGS } from "./rule_flags.ts";
 
@@ -42,6 +43,7 @@ export const SERVE_FLAGS = {
   "metrics-listen-address": text("ADDRESS", "serve metrics here, besides the Corefile's"),
   "extra-metrics-address": text("ADDRESS", "serve metrics here, too"),
   ...CLIENT_FLAGS,
+  ...KERNEL_FLAGS,
   ...NODE_FLAGS,
   ...RULE_FLAGS,
   h: HELP_FLAG,
@@ -65,6 +67,7 @@ export function readServeOptions(
     corefile: node.template?.target ?? corefile,
     node,
     rules: readRuleOptions(values, node),
+    kernelHits: readKernelHits(values),
     metricsAddresses: [
       ...metricsAddress("extra-metrics-address", values["extra-metrics-address"]),
       ...metricsAddress("metrics-listen-address", node.metricsListenAddress),

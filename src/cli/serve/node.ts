@@ -5,8 +5,7 @@ import { askMarked } from "../../control/plane/marked_probe.ts";
 import type { SelfChecks } from "../../control/plane/self_checks.ts";
 import { answersProbe, probeQuery } from "../../engine/question/probe.ts";
 import type { NodeRole } from "../../node/node_role.ts";
-import { ruleFamilies } from "../../node/rule_plan.ts";
-import { OWN_MARK } from "../../node/rules/rules.ts";
+import { OWN_MARK } from "../../node/rules/facts.ts";
 import { type HttpAddress, httpAddressText } from "../../plugins/http_address.ts";
 import { readKernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
@@ -48,13 +47,19 @@ export async function makeNodeRole(
   const { options, logger: { log }, metrics } = context;
   if (!hasNodeRole(options)) return null;
   const { node, rules } = options;
-  const [{ NodeRole }, { NodeInterface }, { linuxNodeRules }, { conntrackCheck }] = await Promise
-    .all([
-      import("../../node/node_role.ts"),
-      import("../../node/interface/interface.ts"),
-      import("../../node/node_rules.ts"),
-      import("../../node/conntrack.ts"),
-    ]);
+  const [
+    { NodeRole },
+    { NodeInterface },
+    { linuxNodeRules },
+    { conntrackCheck },
+    { ruleFamilies },
+  ] = await Promise.all([
+    import("../../node/node_role.ts"),
+    import("../../node/interface/interface.ts"),
+    import("../../node/node_rules.ts"),
+    import("../../node/conntrack.ts"),
+    import("../../node/rule_plan.ts"),
+  ]);
   const { count, onLevel, onRules } = metrics;
   const families = ruleFamilies(rules);
   for (const family of families) onRules({ family, problem: "not yet installed" });

@@ -1,9 +1,9 @@
 import type { SelfChecks } from "../../control/plane/self_checks.ts";
 import type { MetricRegistry } from "../../metrics/registry.ts";
 import type { FamilyRules } from "../../node/family_rules.ts";
-import { SETUP_ERRORS, type SetupError } from "../../node/node_role.ts";
+import { SETUP_ERRORS, type SetupError } from "../../node/setup_error.ts";
 import type { Family } from "../../node/rules/rule_text.ts";
-import { type FailOpenLevel, HEARTBEAT_SECONDS } from "../../node/rules/rules.ts";
+import { type FailOpenLevel, HEARTBEAT_SECONDS } from "../../node/rules/facts.ts";
 
 const LEVEL_VALUES: Record<FailOpenLevel, number> = { none: 0, heartbeat: 1, socket: 2 };
 

@@ -2,7 +2,7 @@ import { canonicalAddress, parseAddress } from "../../dns/address.ts";
 import type { NodeOptions } from "../../node/options.ts";
 import type { NodeRulesOptions } from "../../node/node_rules.ts";
 import type { RedirectOptions } from "../../node/rules/redirect.ts";
-import { type Destination, familyOf } from "../../node/rules/rules.ts";
+import { type Destination, familyOf } from "../../node/rules/facts.ts";
 import { boolean, FlagError, type FlagValues, text } from "../flags.ts";
 import { readRedirectOptions } from "../redirect/options.ts";
 

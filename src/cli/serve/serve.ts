@@ -24,6 +24,7 @@ import { type CorefileOrigin, openCorefile } from "./corefile.ts";
 import type { ClientNames } from "../../control/clients/client_names.ts";
 import type { ClientSource } from "../../control/clients/open.ts";
 import { readClientSource } from "./client_flags.ts";
+import { openKernelHits } from "./kernel.ts";
 import { readServeOptions, type ServeValues } from "./flags.ts";
 import { removePidFile, writePidFile } from "./pid_file.ts";
 import { freeMetricsAddresses, makeNodeRole, type NodeContext, ownMarks } from "./node.ts";
@@ -148,6 +149,7 @@ async function serve(
       clock: systemClock,
       logsFields: values["log-format"] === "json",
       observes: values.top === "on",
+      kernelHits: options.kernelHits !== null && driver === "linux" && inherited.workers === 1,
       metricsAddresses: await freeMetricsAddresses(options.metricsAddresses, {
         logger,
         isBeside,
@@ -192,6 +194,9 @@ async function serve(
   corefile.listener.onChange = (summary) => void reloader.reload(summary);
   role?.engage();
   server.clients = await nameClients(clients, { server, registry, log: logger.log });
+  const kernelHits = await openKernelHits(options.kernelHits, {
+    ...{ server, registry, driver, log: logger.log },
+  });
   const { pidfile, quiet } = values;
   if (pidfile !== "") writePidFile(pidfile, logger);
   if (!quiet) announce(loaded.config, logger);
@@ -226,11 +231,13 @@ async function serve(
   if (watchdog !== null) server.checks.watch(watchdog).catch(() => {});
   const code = await Promise.race([ended.then(() => 0), looped.promise, asked.promise]);
   manager.stopping();
+  kernelHits?.retire();
   await Promise.race([server.clients?.stop(), hurried]);
   await Promise.race([control && doneWithin(control.close(), ANSWERS_MS), hurried]);
   stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
   await stopServing(server, role, { hurried, logger });
+  kernelHits?.stop();
   if (pidfile !== "") removePidFile(pidfile);
   return code;
 }

@@ -13,7 +13,7 @@ export function statusText(status: Status): string {
   if (status.panics > 0) text += `Exceptions survived: ${status.panics} (the log has them)\n`;
   const { droppedLines } = status.log;
   if (droppedLines > 0) text += `Log: ${droppedLines} lines dropped (nobody read fast enough)\n`;
-  text += reloadText(status);
+  text += reloadText(status) + kernelHitsText(status);
 
   const addresses = listeners.map(({ address, port, zones }) => [
     `${address.includes(":") ? `[${address}]` : address || "*"}:${port}`,
@@ -29,6 +29,15 @@ function planeText({ answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][n
   const beat = `last seen ${(heartbeatAgeMs / 1000).toFixed(1)} s ago`;
   const again = restarts === 0 ? "" : `, restarted ${restarts} times`;
   return `Data plane: ${answers ? "answers" : "DOES NOT ANSWER"} (${beat})${again}\n`;
+}
+
+function kernelHitsText({ kernelHits }: Status): string {
+  const { state, attach, interfaces, answers, refusals } = kernelHits;
+  if (state === "off") return "";
+  const where = interfaces.length === 0 ? "" : ` (${attach}: ${interfaces.join(", ")})`;
+  const count = attach === null ? "" : `, ${answers} answers`;
+  const reasons = refusals.map(({ reason, text }) => `  ${reason}: ${text}\n`).join("");
+  return `Kernel hits: ${state}${where}${count}\n${reasons}`;
 }
 
 function reloadText({ reload }: Status): string {

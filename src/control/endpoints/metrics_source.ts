@@ -77,6 +77,7 @@ export function makeMetricsSource({ planes, registry, build: { version, deno }, 
   const recent = (format: Format) =>
     // Asynchronous: failures are shared too.
     new Recent<HttpReply>(SHARED_MS, async () => {
+      await Promise.all(planes.map((plane) => plane.collectKernel(PLACES_MS)));
       await Promise.all(planes.map((plane) => plane.placesKnown(PLACES_MS)));
       const headers = { "content-type": MEDIA_TYPES[format], vary: "Accept-Encoding" };
       const body = new TextEncoder().encode(expose(collect(), format));

@@ -2,6 +2,7 @@ import type { Config } from "../../config/types.ts";
 import { COUNTER } from "../../engine/counters.ts";
 import { servedZones } from "../../engine/served.ts";
 import type { Counters } from "../../plugins/status.ts";
+import type { KernelHitsStatus } from "../../kernel/status.ts";
 import { describePlugins } from "../../plugins/statuses.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import { handlerKey } from "../plane/deliveries.ts";
@@ -31,6 +32,7 @@ export interface StatusFacts {
   config: Config;
   planes: readonly PlaneFacts[];
   droppedLogLines: number;
+  kernelHits: KernelHitsStatus;
 }
 
 /** JSON of `/status` and `nodens status --json`. */
@@ -66,6 +68,7 @@ export function makeStatus(facts: StatusFacts) {
     },
     log: { droppedLines: facts.droppedLogLines + sum(COUNTER.LOG_DROPPED) },
     reload,
+    kernelHits: facts.kernelHits,
     listeners: config.listeners.map(({ address, port, zones }) => ({
       address,
       port,

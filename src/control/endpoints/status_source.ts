@@ -1,18 +1,12 @@
 import type { Clock } from "../../base/clock.ts";
 import { visibleJson } from "../../base/visible.ts";
 import type { Config } from "../../config/types.ts";
-import { statusRequest } from "../../plugins/statuses.ts";
+import { KERNEL_HITS_OFF, type KernelHitsStatus } from "../../kernel/status.ts";
 import type { DataPlane } from "../plane/data_plane.ts";
 import { handlerKey } from "../plane/deliveries.ts";
 import type { HttpReply } from "./http/message.ts";
 import { Recent } from "./http/recent.ts";
-import {
-  hideFaults,
-  makeStatus,
-  type PlaneFacts,
-  type ReloadStatus,
-  type Status,
-} from "./status.ts";
+import type { PlaneFacts, ReloadStatus, Status } from "./status.ts";
 
 const ASK_MS = 500;
 const ASK_AGAIN_MS = 100;
@@ -28,6 +22,8 @@ export interface StatusOptions {
 
 /** Collects the running status. */
 export class StatusSource {
+  /** Replaced once the kernel may answer. */
+  kernelHits: () => KernelHitsStatus = () => KERNEL_HITS_OFF;
   #config: Config;
   #reload: ReloadStatus | null = null;
   readonly #options: StatusOptions;
@@ -59,6 +55,8 @@ export class StatusSource {
   async collect(): Promise<Status> {
     const { planes, logger, clock } = this.#options;
     const [config, reload] = [this.#config, this.#reload];
+    // On demand: serving must start fast.
+    const { makeStatus } = await import("./status.ts");
     const facts = await Promise.all(planes.map((plane) => factsOf(plane, config)));
     return makeStatus({
       ...this.#options,
@@ -68,6 +66,7 @@ export class StatusSource {
       config,
       planes: facts,
       droppedLogLines: logger.droppedLines,
+      kernelHits: this.kernelHits(),
       reload,
     });
   }
@@ -79,6 +78,7 @@ export class StatusSource {
 
   async #respond(): Promise<HttpReply> {
     const status = await this.collect();
+    const { hideFaults } = await import("./status.ts");
     status.reload = hideFaults(status.reload);
     const headers = { "content-type": "application/json", "cache-control": "no-store" };
     return { status: 200, headers, body: new TextEncoder().encode(`${visibleJson(status)}\n`) };
@@ -86,6 +86,7 @@ export class StatusSource {
 }
 
 async function factsOf(plane: DataPlane, config: Config): Promise<PlaneFacts> {
+  const { statusRequest } = await import("../../plugins/statuses.ts");
   const requests = config.blocks.flatMap(({ plugins }, block) =>
     plugins.flatMap(({ name }, position) => {
       const request = statusRequest(name);

@@ -10,9 +10,11 @@ import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import { serverLabel } from "../../engine/served.ts";
 import type { CheckPlan, ListFaults } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
+import type { KernelMaps } from "../../io/kernel_maps.ts";
 import { ListenerSockets } from "../../io/linux/listener_sockets.ts";
 import type { BoundSocket, InheritedSource } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
+import { handlerParts } from "../../plugins/config_traits.ts";
 import { EFD_NONBLOCK } from "../../sys/constants.ts";
 import { type Libc, openLibc } from "../../sys/libc.ts";
 import { requireMarks } from "../../sys/socket_options.ts";
@@ -44,6 +46,8 @@ export interface DataPlaneOptions {
   observes: boolean;
   /** SO_MARK towards upstreams (linux driver, not TLS); needs NET_ADMIN. 0: none. */
   mark: number;
+  /** Hits may be answered in the kernel (`openKernel`). */
+  kernelHits?: boolean;
   files: FileShares;
   onDead: (why: string) => void;
   onHarm: (why: string) => void;
@@ -79,6 +83,7 @@ export class DataPlane implements LaneUser {
   #checks: CheckPlan | null = null;
   #debug: boolean | null = null;
   #clients: ArrayBuffer | null = null;
+  #kernelMaps: KernelMaps | null = null;
   #placesKnown: PromiseWithResolvers<void> | null = null;
   #endWatch: Cancel | null = null;
   #restartedMs: number[] = [];
@@ -96,7 +101,8 @@ export class DataPlane implements LaneUser {
   }
 
   start(): Promise<void> {
-    const { driver, files, logsFields, observes, mark, shared, tls } = this.#options;
+    const { driver, files, logsFields, observes, mark, kernelHits = false, shared, tls } =
+      this.#options;
     if (this.#libc !== null && this.laneFd < 0) {
       if (mark !== 0) requireMarks(this.#libc, mark);
       this.#port.wakeFd = this.#libc.eventfd(0, EFD_NONBLOCK);
@@ -132,6 +138,8 @@ export class DataPlane implements LaneUser {
       deliveries,
       checks: this.#checks,
       clients,
+      kernelHits,
+      kernelMaps: this.#kernelMaps,
     };
     const buffers = [...buffersOf(deliveries), ...clients === null ? [] : [clients]];
     worker.postMessage(message, [message.port, ...portsOf(lane), ...buffers]);
@@ -187,6 +195,13 @@ export class DataPlane implements LaneUser {
 
   get sockets(): BoundSocket[] {
     return this.#sockets?.all ?? [];
+  }
+
+  /** Loads what handlers of `config` need, or throws. A thread that just restarts loads later. */
+  async load(config: Config): Promise<void> {
+    const request = { type: "load", parts: handlerParts(config) } as const;
+    const done = await this.#port.request(request, CONFIGURE_MS).catch(() => true);
+    if (typeof done === "string") throw new Error(done);
   }
 
   /** Opens the sockets of `next`, or throws. `commit` or `discard` must follow. */
@@ -310,6 +325,18 @@ export class DataPlane implements LaneUser {
     this.#clients = table;
     const copy = copyBuffer(table);
     this.#port.send({ type: "clients", table: copy }, [copy]);
+  }
+
+  /** Publishes hits in these maps, also from replacement threads; null for none. */
+  openKernel(maps: KernelMaps | null): void {
+    this.#kernelMaps = maps;
+    this.#port.send({ type: "kernel", maps });
+  }
+
+  /** Counts answers of the kernel until now, within `limitMs`. */
+  async collectKernel(limitMs: number): Promise<void> {
+    if (this.#kernelMaps === null) return;
+    await this.#port.request({ type: "collect" }, limitMs).catch(() => {});
   }
 
   /** Waits until `places` is complete, at most `limitMs`. */

@@ -5,6 +5,7 @@ import type { ObserveRequest } from "../../engine/observe/requests.ts";
 import type { LogFields, LogLevel } from "../../engine/handler.ts";
 import type { CheckPlan } from "../../io/check_plan.ts";
 import type { FileShares } from "../../io/file_shares.ts";
+import type { KernelMaps } from "../../io/kernel_maps.ts";
 import type { BoundSocket } from "../../io/sockets.ts";
 import type { Delivery } from "../../plugins/companion.ts";
 import type { ProfileAction } from "../../sys/profiler.ts";
@@ -33,6 +34,10 @@ export interface StartMessage {
   checks: CheckPlan | null;
   /** Names of clients (`ClientTable`). */
   clients: ArrayBuffer | null;
+  /** Hits may be answered in the kernel. */
+  kernelHits: boolean;
+  /** Null until the program is there. */
+  kernelMaps: KernelMaps | null;
 }
 
 /** Request, answered by `answered` with its id. */
@@ -45,6 +50,8 @@ export type PlaneRequest =
     opened: readonly BoundSocket[];
     closing: readonly BoundSocket[];
   }
+  /** Loads `handlerParts`. Answer: true, or why not. */
+  | { type: "load"; parts: readonly string[] }
   | { type: "retire" }
   /** Answered once queries are answered and client streams closed. */
   | { type: "drain" }
@@ -55,6 +62,8 @@ export type PlaneRequest =
   | { type: "query"; request: ExplainRequest }
   /** Null unless queries are observed. */
   | { type: "observe"; request: ObserveRequest }
+  /** Counts what the kernel answered. Answer: true. */
+  | { type: "collect" }
   | { type: "check"; plan: CheckPlan }
   /** Answer: a `ProfileResult`. */
   | { type: "profile"; action: ProfileAction };
@@ -67,6 +76,8 @@ export type ControlMessage =
   | { type: "lane"; lane: LaneState }
   | { type: "debug"; debug: boolean }
   | { type: "clients"; table: ArrayBuffer }
+  /** Null: nothing is published any more. */
+  | { type: "kernel"; maps: KernelMaps | null }
   | { type: "stop" }
   | { type: "fail"; how: "throw" | "hang" };
 

@@ -24,6 +24,8 @@ export class PlanePort {
   }
 
   connect(): MessagePort {
+    // The last thread may have left announcements, whose messages went with it.
+    this.#libc?.read(this.wakeFd, new Uint8Array(ONE.length), ONE.length);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     return port2;

@@ -1,4 +1,5 @@
 /** The data plane's thread. An eventfd interrupts its blocking loop. */
+import { Lazy, loadAll, loadFor, NotLoaded } from "../../base/lazy.ts";
 import { releaseBuffer } from "../../base/transfer.ts";
 import { COUNTER, CounterBook } from "../../engine/counters.ts";
 import { Engine } from "../../engine/engine.ts";
@@ -7,14 +8,13 @@ import { Memory } from "../../engine/memory.ts";
 import { type Driver, ListenError } from "../../io/driver.ts";
 import { LinuxDriver } from "../../io/linux/driver.ts";
 import { openLinuxProbe } from "../../io/linux/probe_socket.ts";
-import { PortableDriver } from "../../io/portable/driver.ts";
 import { openPortableProbe } from "../../io/portable/probe_socket.ts";
+import type { KernelMaps } from "../../io/kernel_maps.ts";
 import type { ProbeTarget } from "../../io/check_plan.ts";
 import { SelfCheck } from "../../io/self_check.ts";
 import type { Delivery } from "../../plugins/companion.ts";
-import { logsStacks, usesPatterns } from "../../plugins/config_traits.ts";
-import { handlersWith } from "../../plugins/handlers.ts";
-import { loadPatterns } from "../../plugins/pattern.ts";
+import { handlerParts, logsStacks } from "../../plugins/config_traits.ts";
+import { creatorsWith, handlerModules } from "../../plugins/handlers.ts";
 import { GarbageWatch, RestCollector } from "../../sys/garbage.ts";
 import { KernelFile } from "../../sys/kernel_file.ts";
 import { openLibc } from "../../sys/libc.ts";
@@ -28,6 +28,17 @@ const REST_MS = 2000;
 const REST_QUERIES = 200;
 const GARBAGE_BYTES = 32 * 2 ** 20;
 
+const EXPLAIN = new Lazy(() => import("../../engine/explain/explain.ts"));
+const KERNEL_HITS = new Lazy(async () =>
+  (await import("../../engine/kernel/kernel_hits.ts")).KernelHits
+);
+const KERNEL_MEMORY = new Lazy(async () =>
+  (await import("../../io/linux/kernel_memory.ts")).openKernelMemory
+);
+const ASK = new Lazy(() => import("../../engine/explain/ask.ts"));
+const CLIENTS = new Lazy(() => import("../../engine/observe/client_groups.ts"));
+const PORTABLE = new Lazy(() => import("../../io/portable/driver.ts"));
+
 const scope = globalThis as unknown as {
   onmessage: ((event: MessageEvent<StartMessage>) => void) | null;
   postMessage(message: DataPlaneMessage): void;
@@ -36,9 +47,18 @@ const post = (message: DataPlaneMessage) => scope.postMessage(message);
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
-  // Awaited only if necessary, for a fast start.
-  if (!usesPatterns(data.config)) new DataPlaneThread(data).start();
-  else loadPatterns().then(() => new DataPlaneThread(data).start());
+  const start = () => new DataPlaneThread(data).start();
+  const loading = loadAll([
+    ...data.driver === "portable" ? [PORTABLE] : [],
+    ...data.clients === null ? [] : [CLIENTS],
+    ...data.kernelHits ? [KERNEL_HITS, KERNEL_MEMORY] : [],
+    ...handlerModules([
+      ...handlerParts(data.config),
+      ...data.kernelHits ? ["kernel_hits"] : [],
+    ]),
+  ]);
+  if (loading === null) start();
+  else loading.then(start, (error: Error) => post({ type: "unable", error: error.message }));
 };
 
 class DataPlaneThread {
@@ -58,8 +78,10 @@ class DataPlaneThread {
   /** Sent after a turn: queries precede requests. */
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
+  /** After `kernelHits.close`. */
+  #unmap = () => {};
+  #loaded: true | string = true;
   #profile: ProfileResult | null = null;
-  #explain: Awaited<ReturnType<typeof loadExplain>> | null = null;
 
   constructor(message: StartMessage) {
     this.#message = message;
@@ -103,14 +125,15 @@ class DataPlaneThread {
 
   #runPortable(): void {
     const { port } = this.#message;
+    const { PortableDriver } = PORTABLE.value;
     const driver = new PortableDriver({ ...this.#driverOptions(), now: () => performance.now() });
     this.#attach(driver);
     let last: Promise<void> = Promise.resolve();
     port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
       last = last.then(async () => {
-        const message = readPosted(data);
-        await this.#prepare(message);
-        driver.run(() => this.#handle(message));
+        driver.run(() => {});
+        await this.#receive(readPosted(data));
+        driver.run(() => {});
         if (this.#running) return;
         this.#selfCheck.end();
         this.#stopHandlers();
@@ -144,19 +167,22 @@ class DataPlaneThread {
   #attach(driver: Driver): void {
     const { shared, logsFields, observes, files, lane, deliveries, checks, clients } =
       this.#message;
+    const { kernelHits, kernelMaps } = this.#message;
     this.#driver = driver;
     const engine = new Engine({
       io: driver,
       counters: this.#book,
       random: randomNumbers(),
-      handlers: handlersWith({
+      handlers: creatorsWith({
         shared,
+        kernelHits,
         // Follows the log line.
         onHarm: (why) => this.#answers.push({ type: "harm", why }),
       }),
       log: this.#log.log,
       logsFields,
       observes,
+      kernelHits: kernelHits ? new KERNEL_HITS.value() : null,
       wallMs: Date.now,
       limits: { streams: files.clientStreams },
     });
@@ -164,7 +190,8 @@ class DataPlaneThread {
     driver.attach(engine);
     driver.attachLane(lane.link, lane.why);
     this.#configure(this.#config, deliveries);
-    if (clients !== null) engine.nameClients(clients);
+    if (clients !== null) CLIENTS.value.nameClients(engine, clients);
+    if (kernelMaps !== null) this.#openKernel(kernelMaps);
     this.#selfCheck = new SelfCheck({
       timers: engine.timers,
       nowMs: () => engine.nowMs,
@@ -202,17 +229,20 @@ class DataPlaneThread {
   async #receive(message: ControlMessage): Promise<void> {
     try {
       await this.#prepare(message);
-      this.#handle(message);
+      // A message that throws `NotLoaded` has had no effect yet.
+      await loadFor(() => this.#handle(message));
     } catch (error) {
       this.#survive(error);
+      if ("id" in message) {
+        this.#answers.push({ type: "answered", id: message.id, answer: undefined });
+      }
     }
   }
 
   async #prepare(message: ControlMessage): Promise<void> {
-    if (message.type === "configure" && usesPatterns(message.config)) await loadPatterns();
-    if (message.type === "explain" || message.type === "query") {
-      this.#explain ??= await loadExplain();
-    }
+    if (message.type === "load") this.#loaded = await tryLoad(message.parts);
+    // A thread that was replaced may not have seen `load`.
+    if (message.type === "configure") await loadAll(handlerModules(handlerParts(message.config)));
     if (message.type === "profile") this.#profile = await profileThread(message.action);
   }
 
@@ -224,7 +254,10 @@ class DataPlaneThread {
         return engine.blocks.deliver(message.block, message.position, message.data);
       case "configure":
         return this.#answer(message.id, () => this.#change(message));
+      case "load":
+        return this.#answer(message.id, () => this.#loaded);
       case "retire":
+        engine.kernelHits?.close();
         return this.#answer(message.id, () => driver.retireAll());
       case "drain":
         this.#draining = message.id;
@@ -237,7 +270,7 @@ class DataPlaneThread {
         this.#log.debug = message.debug;
         return;
       case "clients": {
-        const before = engine.nameClients(message.table);
+        const before = CLIENTS.value.nameClients(engine, message.table);
         if (before !== null) releaseBuffer(before);
         return;
       }
@@ -249,7 +282,7 @@ class DataPlaneThread {
         );
       }
       case "explain":
-        return this.#answer(message.id, () => this.#explain!.explainQuery(engine, message.request));
+        return this.#answer(message.id, () => EXPLAIN.value.explainQuery(engine, message.request));
       case "query":
         return this.#ask(message.id, message.request);
       case "observe":
@@ -260,7 +293,13 @@ class DataPlaneThread {
         });
       case "profile":
         return this.#answer(message.id, () => this.#profile);
+      case "kernel":
+        return this.#openKernel(message.maps);
+      case "collect":
+        engine.kernelHits?.collect();
+        return this.#answer(message.id, () => true);
       case "stop":
+        engine.kernelHits?.close();
         this.#running = false;
         return;
       case "fail":
@@ -268,6 +307,17 @@ class DataPlaneThread {
         this.#failing = true;
         this.#running = false;
     }
+  }
+
+  #openKernel(maps: KernelMaps | null): void {
+    const { kernelHits } = this.#engine;
+    kernelHits?.close();
+    this.#unmap();
+    this.#unmap = () => {};
+    if (kernelHits === null || maps === null) return;
+    const { memory, unmap } = KERNEL_MEMORY.value(maps);
+    kernelHits.open(memory);
+    this.#unmap = unmap;
   }
 
   #change({ config, deliveries, opened, closing }: Configure): true | string {
@@ -298,6 +348,7 @@ class DataPlaneThread {
     try {
       answer = work();
     } catch (error) {
+      if (error instanceof NotLoaded) throw error;
       this.#survive(error);
     }
     this.#answers.push({ type: "answered", id, answer });
@@ -305,8 +356,9 @@ class DataPlaneThread {
 
   #ask(id: number, request: ExplainRequest): void {
     const done = (answer: unknown) => void this.#answers.push({ type: "answered", id, answer });
+    const { askQuery } = ASK.value;
     try {
-      this.#explain!.askQuery(this.#engine, request, done);
+      askQuery(this.#engine, request, done);
     } catch (error) {
       this.#survive(error);
       done(undefined);
@@ -348,10 +400,13 @@ class DataPlaneThread {
   }
 }
 
-async function loadExplain() {
-  const { explainQuery } = await import("../../engine/explain/explain.ts");
-  const { askQuery } = await import("../../engine/explain/ask.ts");
-  return { explainQuery, askQuery };
+async function tryLoad(parts: readonly string[]): Promise<true | string> {
+  try {
+    await loadAll(handlerModules(parts));
+    return true;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Returns a message reader. */

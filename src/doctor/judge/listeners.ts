@@ -1,4 +1,4 @@
-import { destinationText, familyOf } from "../../node/rules/rules.ts";
+import { destinationText, familyOf } from "../../node/rules/facts.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
 /** Server at our addresses; "unknown": invisible process; "unseen": invisible sockets. */

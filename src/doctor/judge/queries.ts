@@ -1,4 +1,4 @@
-import { destinationText } from "../../node/rules/rules.ts";
+import { destinationText } from "../../node/rules/facts.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 import { maybeNobody, type Running } from "./listeners.ts";
 import type { Target } from "./targets.ts";

@@ -1,6 +1,6 @@
 import { canonicalAddress } from "../../dns/address.ts";
 import { findObstacles } from "../../node/rules/obstacles.ts";
-import type { FailOpenLevel } from "../../node/rules/rules.ts";
+import type { FailOpenLevel } from "../../node/rules/facts.ts";
 import { ownership, planChanges, type RuleSet } from "../../node/rules/transaction.ts";
 import { limited } from "./corefile.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";

@@ -1,4 +1,5 @@
 import type { BackendName } from "../../node/rules/iptables.ts";
+import { hasCapability } from "../../sys/capabilities.ts";
 import { ok, problem, skipped, type Verdict, warning } from "./finding.ts";
 
 /** Platform and permissions. */
@@ -35,8 +36,8 @@ export function judgePermissions({ denied, touchesHost }: RuntimeFacts): Verdict
   return judge(`not granted: ${denied.join(", ")}`, `run nodens with ${flags}`);
 }
 
-/** linux/capability.h. */
-const BIT = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n } as const;
+/** Capabilities of the node role. */
+const NODE_CAPABILITIES = ["NET_BIND_SERVICE", "NET_ADMIN", "NET_RAW"] as const;
 
 /** Capabilities. */
 export interface CapabilityFacts {
@@ -48,22 +49,16 @@ export interface CapabilityFacts {
   readonly backend: BackendName | null;
 }
 
-/** `CapEff` of /proc/self/status, or null. */
-export function parseEffective(status: string): bigint | null {
-  const digits = /^CapEff:\s*([0-9a-f]{1,16})$/m.exec(status)?.[1];
-  return digits === undefined ? null : BigInt(`0x${digits}`);
-}
-
 /** Whether NET_ADMIN is included; null if unknown. */
 export function mayAdminister(effective: bigint | null): boolean | null {
-  return effective === null ? null : (effective >> BIT.NET_ADMIN & 1n) === 1n;
+  return effective === null ? null : hasCapability(effective, "NET_ADMIN");
 }
 
 /** Checks that this process's capabilities suffice. */
 export function judgeCapabilities(facts: CapabilityFacts): Verdict {
   const { effective, lowestPort, setupInterface, setupRules, backend, unprivilegedPort } = facts;
   if (effective === null) return skipped("/proc/self/status cannot be read");
-  const has = (name: keyof typeof BIT) => (effective >> BIT[name] & 1n) === 1n;
+  const has = (name: Parameters<typeof hasCapability>[1]) => hasCapability(effective, name);
   const missing = new Map<string, string>();
   const uses = [setupInterface ? ["the interface"] : [], setupRules ? ["the iptables rules"] : []];
   if (!has("NET_ADMIN") && (setupInterface || setupRules)) {
@@ -92,6 +87,6 @@ export function judgeCapabilities(facts: CapabilityFacts): Verdict {
       "give nodens NET_RAW, or see the check iptables",
     );
   }
-  const names = (Object.keys(BIT) as (keyof typeof BIT)[]).filter(has);
+  const names = NODE_CAPABILITIES.filter(has);
   return ok(names.join(", ") || "none, and none is needed");
 }

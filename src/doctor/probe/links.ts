@@ -1,4 +1,5 @@
 import { addressText } from "../../node/interface/addresses.ts";
+import { defaultLinks, defaultLinks6 } from "../../sys/netlink/default_routes.ts";
 import { Rtnetlink } from "../../sys/netlink/rtnetlink.ts";
 import type { InterfaceFacts, LocalAddress } from "../judge/interface.ts";
 import type { Surroundings } from "./options.ts";
@@ -64,20 +65,4 @@ export function knownModules(tree: NonNullable<Surroundings["tree"]>): string[] 
 export function moduleNames(text: string): string[] {
   return [...text.matchAll(/([^/:\s]+)\.ko(?:\.[a-z0-9]+)?(?::.*)?$/gm)]
     .map(([, name]) => name!.replaceAll("-", "_"));
-}
-
-/** Default routes' interfaces in /proc/net/route: name, destination, …, mask (column 8). */
-export function defaultLinks(text: string): string[] {
-  return wordsOf(text).filter((words) => words[1] === "00000000" && words[7] === "00000000")
-    .map(([name]) => name!);
-}
-
-/** In ipv6_route: destination, prefix length, …, name. */
-export function defaultLinks6(text: string): string[] {
-  return wordsOf(text).filter(([to, prefix]) => /^0{32}$/.test(to!) && prefix === "00")
-    .map((words) => words.at(-1)!).filter((name) => name !== "lo");
-}
-
-function wordsOf(text: string): string[][] {
-  return text.split("\n").map((line) => line.trim().split(/\s+/));
 }

@@ -3,6 +3,7 @@ import type { HostView } from "../../config/host.ts";
 import type { RuleRequest } from "../../node/rule_plan.ts";
 import type { RunCommand } from "../../node/rules/command.ts";
 import type { NodeOptions } from "../../node/options.ts";
+import type { Selection } from "../../kernel/selection.ts";
 import type { KernelTree } from "../../sys/kernel_file.ts";
 import type { HttpAddress } from "../../plugins/http_address.ts";
 import type { Answer } from "../judge/queries.ts";
@@ -20,6 +21,10 @@ export interface DoctorOptions {
   /** A file with ConfigMaps of the cluster DNS; "" for none. */
   readonly inherit: string;
   readonly domain: string;
+  /** Null for `-kernel-hits off`. */
+  readonly kernelHits: Selection | null;
+  readonly driver: string;
+  readonly workers: number;
 }
 
 /** A query. */

@@ -5,7 +5,8 @@ import type { Family } from "../../node/rules/rule_text.ts";
 import { planChanges, restoreInput, type RuleSet } from "../../node/rules/transaction.ts";
 import type { FamilyRules, MatchFacts } from "../judge/iptables.ts";
 import type { BeatFacts } from "../judge/rules.ts";
-import { mayAdminister, parseEffective } from "../judge/runtime.ts";
+import { parseEffective } from "../../sys/capabilities.ts";
+import { mayAdminister } from "../judge/runtime.ts";
 import { knownModules } from "./links.ts";
 import type { DoctorOptions, Surroundings } from "./options.ts";
 

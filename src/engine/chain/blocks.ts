@@ -2,7 +2,7 @@ import type { Config } from "../../config/types.ts";
 import { TYPE } from "../../dns/constants.ts";
 import type { AnswerCounters } from "../exchange/answer_source.ts";
 import type { Exchange } from "../exchange/exchange.ts";
-import type { CreateHandler, EngineServices, Handler } from "../handler.ts";
+import type { Creators, EngineServices, Handler } from "../handler.ts";
 import { ZoneTable } from "../question/zones.ts";
 import { servedZones } from "../served.ts";
 import { HandlerChain } from "./chain.ts";
@@ -15,7 +15,7 @@ interface Route {
 
 /** Server blocks with routes to their chains. */
 export class Blocks {
-  readonly #handlers: ReadonlyMap<string, CreateHandler>;
+  readonly #handlers: Creators;
   readonly #answers: AnswerCounters;
   #config: Config = { file: "", blocks: [], listeners: [], debug: false };
   #chains: HandlerChain[] = [];
@@ -23,7 +23,7 @@ export class Blocks {
   /** Of queries rejected before any chain, by listener. */
   observers: (Handler | undefined)[] = [];
 
-  constructor(handlers: ReadonlyMap<string, CreateHandler>, answers: AnswerCounters) {
+  constructor(handlers: Creators, answers: AnswerCounters) {
     this.#handlers = handlers;
     this.#answers = answers;
   }

@@ -4,6 +4,7 @@ import {
   FLAG,
   HEADER_SIZE,
   MIN_UDP_PAYLOAD,
+  OPT_SIZE,
   RCODE,
   TYPE,
 } from "../../dns/constants.ts";
@@ -14,8 +15,6 @@ import { copyWords, type Memory } from "../memory.ts";
 import { countKept, cutCounts, endOfRecord, isIncomplete } from "../response/cut.ts";
 import type { Response } from "../response/response.ts";
 
-/** Name, type, class, TTL and data length. */
-const OPT_SIZE = 11;
 const OPTION_HEADER_SIZE = 4;
 /** Extended DNS Error without text (RFC 8914 section 2). */
 const EDE_SIZE = OPTION_HEADER_SIZE + 2;

@@ -5,7 +5,7 @@
  *
  * ```
  * conf, one element:
- *     0  u64  answers end: CLOCK_MONOTONIC in nanoseconds
+ *     0  u64  answers end: CLOCK_BOOTTIME in nanoseconds
  *     8  u32  seed of the hash
  *    12  u32  generation: only slots of this one are answered
  *    16  u32  number of buckets minus one
@@ -14,7 +14,7 @@
  *        u16 port (big-endian), u16 family (4 or 6), u32 0
  * buckets: eight of (u32 hash, u32 slot) each; slot 0: empty; the top bit: a large slot
  * slots, small and large:
- *     0  u64  expiry, CLOCK_MONOTONIC in nanoseconds
+ *     0  u64  expiry, CLOCK_BOOTTIME in nanoseconds
  *     8  u64  from then on the data plane answers, which refreshes the entry
  *    16  u32  hash
  *    20  u32  generation

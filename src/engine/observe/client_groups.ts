@@ -18,6 +18,16 @@ interface Group {
   readonly denials: number;
 }
 
+/** Names an engine's clients; returns the previous table's buffer. */
+export function nameClients(
+  engine: Services & { clients: ClientGroups | null },
+  table: ArrayBuffer,
+): ArrayBuffer | null {
+  const before = engine.clients?.replace(table) ?? null;
+  engine.clients ??= new ClientGroups(engine, table);
+  return before;
+}
+
 /** Names of clients; counters by namespace. Counting allocates nothing. */
 export class ClientGroups {
   readonly #engine: Services;

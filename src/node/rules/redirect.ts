@@ -1,6 +1,7 @@
 import { parseAddress } from "../../dns/address.ts";
 import type { Family, Rule } from "./rule_text.ts";
-import { destinationText, familyOf, OWN_MARK, recent, rule } from "./rules.ts";
+import { destinationText, familyOf, OWN_MARK } from "./facts.ts";
+import { recent, rule } from "./rules.ts";
 import type { RuleSet } from "./transaction.ts";
 
 /** Comment of every redirect rule. */

@@ -1,4 +1,12 @@
 import { canonicalAddress } from "../../dns/address.ts";
+import {
+  type Destination,
+  destinationText,
+  type FailOpenLevel,
+  familyOf,
+  HEARTBEAT_SECONDS,
+  OWN_MARK,
+} from "./facts.ts";
 import { ALL_ONES, type Family, type Rule, type Table } from "./rule_text.ts";
 
 /** Comments of the rules; scripts search for node-cache's. */
@@ -9,25 +17,8 @@ export const COMMENT = {
   failOpen: "nodens: fail-open",
 } as const;
 
-/** SO_MARK of nodens' packets; avoids kube-proxy's bits (14, 15). */
-export const OWN_MARK = 0x53;
-
-/** Age from which rules let queries pass nodens by. */
-export const HEARTBEAT_SECONDS = 2;
-
 /** Lists of `-m recent`, with one mask each. */
 export const HEARTBEAT_LIST: Record<Family, string> = { 4: "nodens", 6: "nodens6" };
-
-/** Conditions, best first; `socket`: heartbeat and, for remote packets, a listening socket. */
-export const LEVELS = ["socket", "heartbeat", "none"] as const;
-/** How rules fail open. */
-export type FailOpenLevel = typeof LEVELS[number];
-
-/** Address and port of a server. */
-export interface Destination {
-  readonly address: string;
-  readonly port: number;
-}
 
 /** Options of the rules. */
 export interface RuleOptions {
@@ -36,11 +27,6 @@ export interface RuleOptions {
   readonly healthPort: number;
   readonly failOpenTo: readonly Destination[];
   readonly tracked: readonly string[];
-}
-
-/** Family of an address. */
-export function familyOf(address: string): Family {
-  return address.includes(":") ? 6 : 4;
 }
 
 /** Addresses of one family that depend on the heartbeat. */
@@ -144,11 +130,6 @@ export function rule(
   place: "first" | "last" = "first",
 ): Rule {
   return { table, chain, args: [...args, "-m", "comment", "--comment", comment], place };
-}
-
-/** Address and port in DNAT syntax. */
-export function destinationText({ address, port }: Destination): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function ownAddresses(family: Family, { addresses }: RuleOptions): string[] {

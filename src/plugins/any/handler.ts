@@ -10,6 +10,7 @@ const TTL_SECONDS = 8482;
 /** Answers ANY queries with one small record (RFC 8482 section 4.2). */
 export const createAny: CreateHandler = (_options, { engine }) => ({
   name: "any",
+  passive: true,
   explain(exchange) {
     return explainAny(this.query!(exchange));
   },

@@ -5,6 +5,7 @@ import type { BufsizeOptions } from "./setup.ts";
 /** Limits UDP response sizes and announced payload sizes. */
 export const createBufsize: CreateHandler<BufsizeOptions> = ({ sizeBytes }) => ({
   name: "bufsize",
+  passive: true,
   query(exchange) {
     exchange.maxUdpSize = sizeBytes;
     // As in CoreDNS, logs show the reduced size.

@@ -27,6 +27,8 @@ export class CacheContent {
   readonly staleSeconds: number;
   readonly prefersPositive: boolean;
   staleRow = -1;
+  /** Follows new stores. */
+  publisher: { follow(content: CacheContent): void } | null = null;
   readonly #options: CacheOptions;
   readonly #ecs: boolean;
   readonly #keepTtl: boolean;
@@ -76,6 +78,7 @@ export class CacheContent {
       memory,
       upstreams,
     });
+    this.publisher?.follow(this);
   }
 
   /** Tenths of a second, below `CLOCK_SPAN`. */
@@ -86,6 +89,11 @@ export class CacheContent {
     for (const store of [this.success, this.denial, this.failures]) store.moveBack(whole);
     this.#startMs += 100 * whole;
     return this.#now = 0;
+  }
+
+  /** The engine's time of a store's time. */
+  milliseconds(tenths: number): number {
+    return this.#startMs + 100 * tenths;
   }
 
   answer(exchange: Exchange, store: Store, row: number, ttlSeconds: number): void {

@@ -21,6 +21,7 @@ export const createChaos: CreateHandler<ChaosOptions> = (options, { engine }) =>
   ];
   return {
     name: "chaos",
+    passive: true,
     everyClass: true,
     explain(exchange) {
       return explainChaos(this.query!(exchange));

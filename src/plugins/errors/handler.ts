@@ -11,6 +11,7 @@ export const createErrors: CreateHandler<ErrorsOptions> = (options, { engine }) 
   const rules = options.consolidate.map((options) => createRule(options, engine));
   return {
     name: "errors",
+    passive: true,
     response({ error, errorQueries: queries, response, memory, offset, qtype }) {
       if (error === "") return;
       const rule = rules.find((rule) => rule.matches(error));

@@ -3,6 +3,6 @@ import type { ErrorsOptions } from "./setup.ts";
 
 /** Traits of `errors`. */
 export const errorsTraits: PluginTraits<ErrorsOptions> = {
-  usesPatterns: ({ consolidate }) => consolidate.length > 0,
+  parts: ({ consolidate }) => consolidate.length === 0 ? [] : ["patterns"],
   logsStacks: ({ stacktrace }) => stacktrace,
 };

@@ -1,3 +1,4 @@
+import { Lazy } from "../../base/lazy.ts";
 import { EDE, RCODE } from "../../dns/constants.ts";
 import { type Chain, type Exchange, TCP } from "../../engine/exchange/exchange.ts";
 import { forEachWaiter, InFlight, PendingQuestion } from "../../engine/in_flight.ts";
@@ -25,7 +26,6 @@ import { RANK } from "../../upstream/outcome.ts";
 import { Race } from "../../upstream/race/race.ts";
 import type { RaceFailure, RaceHandler, RaceServer } from "../../upstream/race/types.ts";
 import type { UpstreamServer } from "../../upstream/server/server.ts";
-import { explainForward, explainNotTaken } from "./explain.ts";
 import {
   DETAILS_SLICE,
   type DetailsRequest,
@@ -34,6 +34,9 @@ import {
   type UpstreamsUpdate,
 } from "./options.ts";
 import { Sources } from "./sources.ts";
+
+/** Loaded for the first explanation. */
+export const EXPLAIN = new Lazy(() => import("./explain.ts"));
 
 const MAX_SPARE = 1024;
 const OUT = "every upstream is taken out of service (nodens upstreams auto ADDRESS)";
@@ -176,6 +179,7 @@ export class ForwardHandler implements Handler {
 
   explain(exchange: Exchange): Explanation {
     const { options, servers } = this;
+    const { explainForward, explainNotTaken } = EXPLAIN.value;
     if (!this.takes(exchange)) {
       return explainNotTaken(
         options,

@@ -9,6 +9,7 @@ export const createLoadbalance: CreateHandler<LoadbalanceOptions> = (options, { 
   return {
     name: "loadbalance",
     recordOrder,
+    passive: true,
     explain: () => explainLoadbalance(options),
     receive: (data) => recordOrder.weigh(data as NameWeights[]),
   };

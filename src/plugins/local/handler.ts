@@ -44,6 +44,7 @@ export const createLocal: CreateHandler<LocalOptions> = ({ localhostPrefix }, { 
   };
   return {
     name: "local",
+    passive: true,
     explain(exchange) {
       return explainLocal(this.query!(exchange));
     },

@@ -15,9 +15,7 @@ import type { Response } from "../../engine/response/response.ts";
 import { hasSignatureOutOfTime } from "../cache/dnssec.ts";
 import { ANSWER_FIELDS, secondsOf } from "./answer_fields.ts";
 import type { Answered, Value } from "./answered.ts";
-
-/** CoreDNS's response classes. */
-export type ResponseClass = "success" | "denial" | "error";
+import type { LogField, ResponseClass } from "./placeholders.ts";
 
 interface Kind {
   readonly class: ResponseClass;
@@ -33,8 +31,8 @@ const KINDS = {
   other: { class: "error", type: "OTHERERROR" },
 } as const satisfies Record<string, Kind>;
 
-/** By placeholder; `>` marks header values, as in CoreDNS. */
-export const FIELDS = {
+/** By placeholder. */
+export const FIELDS: Readonly<Record<LogField, (answered: Answered) => Value | null>> = {
   "type": ({ exchange }) => typeText(exchange.qtype),
   "name": ({ exchange: { memory, offset } }) =>
     formatName(memory.bytes, offset + HEADER_SIZE).toLowerCase(),
@@ -64,17 +62,9 @@ export const FIELDS = {
   "/log/class": ({ exchange, engine }) => kindOf(exchange, engine).class,
   "/log/type": ({ exchange, engine }) => kindOf(exchange, engine).type,
   ...ANSWER_FIELDS,
-} as const satisfies Readonly<Record<string, (answered: Answered) => Value | null>>;
-
-/** Placeholders. */
-export type LogField = keyof typeof FIELDS;
+};
 
 const address = new Address();
-
-/** Whether a name is a placeholder. */
-export function isField(name: string): name is LogField {
-  return Object.hasOwn(FIELDS, name);
-}
 
 /** Value of a placeholder. */
 export function fieldText(field: LogField, answered: Answered): string {

@@ -13,6 +13,7 @@ export const createLog: CreateHandler<LogOptions> = (options, { engine }) => {
   const rules = options.rules.map((rule) => new Rule(rule, engine));
   return {
     name: "log",
+    passive: rules.every(({ neverHits }) => neverHits),
     response(exchange) {
       for (const rule of rules) {
         if (!rule.concerns(exchange)) continue;
@@ -49,6 +50,13 @@ class Rule {
     this.#zones = tableOf(zones);
     this.#except = except === undefined ? null : tableOf(except);
     this.#clients = clients === undefined ? null : new NetworkSet(clients);
+  }
+
+  /** Whether it selects no answer from a cache. */
+  get neverHits(): boolean {
+    const { classes, slowMs, any = false, sample } = this.options;
+    if (any) return sample === undefined && classes.every((one) => one === "error");
+    return slowMs !== undefined || classes.every((one) => one === "error");
   }
 
   concerns(exchange: Exchange): boolean {

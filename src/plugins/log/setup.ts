@@ -6,7 +6,7 @@ import { isWithin } from "../../dns/zone.ts";
 import { type ClientNetwork, readNetwork } from "../acl/network_argument.ts";
 import type { PluginSetup } from "../setup.ts";
 import { readZones } from "../zones_argument.ts";
-import { FIELDS, isField, type LogField, type ResponseClass } from "./fields.ts";
+import { isField, type LogField, PLACEHOLDERS, type ResponseClass } from "./placeholders.ts";
 
 /** Part of a log format. */
 export type LogPart = { text: string } | { field: LogField };
@@ -142,12 +142,12 @@ function parseFormat(format: string, warn: (text: string) => void): LogPart[] {
     } else if (isField(name)) {
       parts.push({ field: name });
     } else if (name.startsWith("/")) {
-      const known = name.startsWith("/nodens/") ? nearest(name, Object.keys(FIELDS)) : null;
+      const known = name.startsWith("/nodens/") ? nearest(name, PLACEHOLDERS) : null;
       const hint = known === null ? "" : ` (did you mean "{${known}}"?)`;
       warn(`nothing publishes the metadata ${quote(name)}; "-" is logged for it${hint}`);
       addText("-");
     } else {
-      const known = nearest(name, Object.keys(FIELDS));
+      const known = nearest(name, PLACEHOLDERS);
       const hint = known === null ? "" : ` (did you mean "{${known}}"?)`;
       warn(`${quote(piece)} is not a placeholder; it is logged as text${hint}`);
       addText(piece);

@@ -1,5 +1,6 @@
 import type { Memory } from "../../engine/memory.ts";
-import { MARK_WORDS, NONCE_WORDS, type ProbeTokens } from "./probe_name.ts";
+import { MARK_WORDS, NONCE_WORDS } from "./options.ts";
+import type { ProbeTokens } from "./probe_name.ts";
 
 /** Probes in flight: 64 data planes, a dozen blocks, several upstreams. */
 const SLOTS = 4096;

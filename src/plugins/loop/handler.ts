@@ -15,9 +15,9 @@ import type { Timer } from "../../engine/timers.ts";
 import { httpAddressText } from "../http_address.ts";
 import { BOARD_BYTES, ProbeBoard, RETURNED } from "./board.ts";
 import { explainLoop } from "./explain.ts";
-import { nameOf, NONCE_WORDS, readNonce } from "./probe_name.ts";
+import { nameOf, readNonce } from "./probe_name.ts";
 import { createProbes, type Probe, type Probes } from "./probes.ts";
-import type { LoopOptions } from "./setup.ts";
+import { type LoopOptions, NONCE_WORDS } from "./options.ts";
 import { type Reaction, Watch, type WatchedServer } from "./watch.ts";
 
 /** Maximum delay of readiness. */

@@ -3,11 +3,7 @@ import { CLASS, HEADER_SIZE, LOOP_MARK_SIZE, TYPE } from "../../dns/constants.ts
 import { parseName } from "../../dns/name.ts";
 import type { Chain, Exchange } from "../../engine/exchange/exchange.ts";
 import { internalQuery } from "../../engine/internal_query.ts";
-
-/** In words. */
-export const NONCE_WORDS = 4;
-/** In words. */
-export const MARK_WORDS = 2;
+import { LABEL_DIGITS, NONCE_WORDS } from "./options.ts";
 
 /** Random identity of a probe. */
 export interface ProbeTokens {
@@ -16,14 +12,12 @@ export interface ProbeTokens {
   readonly mark: Uint32Array;
 }
 
-const DIGITS = 16;
-/** Two random labels. */
-export const PROBE_LABELS_SIZE: number = 2 * (1 + DIGITS);
-
 /** Probe name in presentation format. */
 export function nameOf(nonce: Uint32Array, zone: string): string {
   const digits = Array.from(nonce, (word) => word.toString(16).padStart(8, "0")).join("");
-  return `${digits.slice(0, DIGITS)}.${digits.slice(DIGITS)}.${zone === "." ? "" : zone}`;
+  return `${digits.slice(0, LABEL_DIGITS)}.${digits.slice(LABEL_DIGITS)}.${
+    zone === "." ? "" : zone
+  }`;
 }
 
 /** Its question must still be read. */
@@ -42,7 +36,7 @@ export function readNonce(exchange: Exchange, nonce: Uint32Array): boolean {
   const { bytes } = exchange.memory;
   let at = exchange.offset + HEADER_SIZE;
   for (let i = 0; i < NONCE_WORDS; i++) {
-    if (i % 2 === 0 && bytes[at++] !== DIGITS) return false;
+    if (i % 2 === 0 && bytes[at++] !== LABEL_DIGITS) return false;
     let word = 0;
     for (const end = at + 8; at < end; at++) {
       const digit = digitOf(bytes[at]!);

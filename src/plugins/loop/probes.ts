@@ -3,7 +3,8 @@ import type { EngineServices } from "../../engine/handler.ts";
 import { readStoredQuestion } from "../../engine/question/read.ts";
 import type { ServedZone } from "../../engine/served.ts";
 import type { ProbeBoard } from "./board.ts";
-import { MARK_WORDS, NONCE_WORDS, probeQuery, type ProbeTokens } from "./probe_name.ts";
+import { MARK_WORDS, NONCE_WORDS } from "./options.ts";
+import { probeQuery, type ProbeTokens } from "./probe_name.ts";
 import type { Watch } from "./watch.ts";
 
 /** `forward` gives up after five seconds. */

@@ -1,15 +1,9 @@
 import { MAX_NAME_SIZE } from "../../dns/constants.ts";
 import { parseName } from "../../dns/name.ts";
 import type { PluginSetup } from "../setup.ts";
-import { PROBE_LABELS_SIZE } from "./probe_name.ts";
+import { type LoopOptions, PROBE_LABELS_SIZE } from "./options.ts";
 
 const MAX_ZONE_SIZE = MAX_NAME_SIZE - PROBE_LABELS_SIZE;
-
-/** Options of `loop`. */
-export interface LoopOptions {
-  /** First zone, normalised. */
-  zone: string;
-}
 
 /** Reads `loop`. */
 export const loopSetup: PluginSetup = {

@@ -9,6 +9,7 @@ export const createNsid: CreateHandler<NsidOptions> = (options) => {
   const data = new TextEncoder().encode(options.data);
   return {
     name: "nsid",
+    passive: true,
     query(exchange) {
       if (findOption(exchange, EDNS_OPTION.NSID) >= 0) exchange.nsid = data;
       return NEXT;

@@ -47,10 +47,16 @@ export const createPrometheus: CreateHandler = (_options, environment) => {
 
   return {
     name: "prometheus",
+    passive: true,
     sent(exchange, sizeBytes) {
       const { listener, zone } = exchange;
       const meter = meters[listener]?.[zone + 1] ?? makeMeter(listener, zone + 1);
       if (meter !== null) meter.count(exchange, sizeBytes);
+    },
+    sentByKernel(answers, position) {
+      const { listener, zone } = answers;
+      const meter = meters[listener]?.[zone + 1] ?? makeMeter(listener, zone + 1);
+      if (meter !== null) meter.countMany(answers, position);
     },
     explain: (exchange) => explainPrometheus(exchange, served),
     stop: () => engine.timers.clear(timer),

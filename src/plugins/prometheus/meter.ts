@@ -1,7 +1,9 @@
+import { OPT_SIZE } from "../../dns/constants.ts";
 import { rcodeText, typeText } from "../../dns/mnemonics.ts";
 import { bucketOf, SIZE_BUCKETS, TIME_BUCKETS } from "../../engine/buckets.ts";
-import { type Exchange, TCP } from "../../engine/exchange/exchange.ts";
+import { type Exchange, TCP, UDP } from "../../engine/exchange/exchange.ts";
 import type { EngineServices } from "../../engine/handler.ts";
+import type { KernelAnswers } from "../../engine/kernel/kernel_hits.ts";
 
 /** CoreDNS's choice; other types are "other". */
 const TYPES = [1, 28, 5, 48, 43, 15, 50, 47, 2, 12, 46, 6, 33, 16, 65, 64, 251, 252, 255] as const;
@@ -68,6 +70,26 @@ export class Meter {
     const position = exchange.error === "" ? exchange.answeredBy + 1 : 0;
     const key = position * RCODE_CLASSES + (rcode < RCODES ? rcode : RCODES);
     values[this.#responses[key]! || this.#makeResponses(key)]!++;
+  }
+
+  /** Answers of the cache at `position`, given by a program in the kernel: UDP, in no time. */
+  countMany(answers: KernelAnswers, position: number): void {
+    const { values } = this.#engine;
+    const { family, qtype, count, edns, querySize, answerSize, rcode } = answers;
+    const type = qtype < 256 ? CLASS_OF_TYPE[qtype]! : OTHER_TYPE;
+    const kind = (family === 6 ? TYPE_CLASSES : 0) + type;
+    values[this.#requests[kind]! || this.#makeRequests(kind)]! += count;
+    if (answers.dnssecOk) values[this.#dnssecOk]! += count;
+    values[this.#duration + bucketOf(TIME_BUCKETS, 0)]! += count;
+    const request = this.#requestSizes[UDP]! || this.#makeSizes("request", UDP);
+    const sent = this.#responseSizes[UDP]! || this.#makeSizes("response", UDP);
+    for (const [start, size] of [[request, querySize], [sent, answerSize]] as const) {
+      values[start + bucketOf(SIZE_BUCKETS, size)]! += count - edns;
+      values[start + bucketOf(SIZE_BUCKETS, size + OPT_SIZE)]! += edns;
+      values[start + SIZE_BUCKETS.length + 1]! += count * size + edns * OPT_SIZE;
+    }
+    const key = (position + 1) * RCODE_CLASSES + rcode;
+    values[this.#responses[key]! || this.#makeResponses(key)]! += count;
   }
 
   #makeRequests(kind: number): number {

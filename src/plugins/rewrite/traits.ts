@@ -1,11 +1,12 @@
 import type { PluginTraits } from "../traits.ts";
-import type { RewriteOptions } from "./options.ts";
+import type { RewriteOptions, RewriteRule } from "./options.ts";
 
 /** Traits of `rewrite`. */
 export const rewriteTraits: PluginTraits<RewriteOptions> = {
-  usesPatterns: ({ rules }) =>
-    rules.some((rule) =>
-      ("match" in rule && rule.match.how === "regex") ||
-      (rule.field === "name" && rule.answers.length > 0)
-    ),
+  parts: ({ rules }) => rules.some(hasPattern) ? ["patterns"] : [],
 };
+
+function hasPattern(rule: RewriteRule): boolean {
+  return ("match" in rule && rule.match.how === "regex") ||
+    (rule.field === "name" && rule.answers.length > 0);
+}

@@ -3,8 +3,10 @@ import type { TemplateOptions } from "./options.ts";
 
 /** Traits of `template`. */
 export const templateTraits: PluginTraits<TemplateOptions> = {
-  usesPatterns: ({ templates }) =>
+  parts: ({ templates }) =>
     templates.some(({ patterns, variables, conditions }) =>
-      patterns.length + variables.length + conditions.length > 0
-    ),
+        patterns.length + variables.length + conditions.length > 0
+      )
+      ? ["patterns"]
+      : [],
 };

@@ -23,7 +23,7 @@ export const LINK_NOTICES = 1 << 0;
 /** Link flag: up. */
 export const IFF_UP = 1;
 /** Attributes of links. */
-export const IFLA = { IFNAME: 3, MASTER: 10, LINKINFO: 18 } as const;
+export const IFLA = { IFNAME: 3, MASTER: 10, LINKINFO: 18, LINK_NETNSID: 37 } as const;
 /** Attribute in LINKINFO: the kind. */
 export const IFLA_INFO_KIND = 1;
 /** Attributes of addresses. */
@@ -47,6 +47,8 @@ export interface Link {
   readonly up: boolean;
   /** Its bridge or bond. */
   readonly master: number;
+  /** Its peer or lower device is in another network namespace. */
+  readonly elsewhere: boolean;
 }
 
 /** An address on a link. */
@@ -76,6 +78,7 @@ export function decodeLink({ body }: NetlinkMessage): Link {
     kind: info === undefined ? "" : decodeText(decodeAttributes(info).get(IFLA_INFO_KIND)),
     up: (viewOf(body).getUint32(8, true) & IFF_UP) !== 0,
     master: master === undefined ? 0 : decodeNumber(master),
+    elsewhere: attributes.has(IFLA.LINK_NETNSID),
   };
 }
 

@@ -5,10 +5,10 @@ import { askTcp, askUdp, startUpstream } from "../../support/processes/drivers.t
 import { freePort } from "../../support/servers/ports.ts";
 import { until } from "../../support/run/until.ts";
 import { a, decode, queryBytes, responseBytes } from "../../support/messages/messages.ts";
-import { type Nodens, startNodens } from "../../support/processes/nodens.ts";
+import { startNodens } from "../../support/processes/nodens.ts";
 import { frame } from "../../support/simulation/simulation.ts";
 import { driversHere } from "../../support/run/require.ts";
-import { dataOf } from "./scene.ts";
+import { dataOf, reload, withNodens } from "./scene.ts";
 
 const DRIVERS = driversHere();
 
@@ -19,30 +19,6 @@ async function addressOf(port: number, hostname = "127.0.0.1"): Promise<string |
   const query = queryBytes({ name: "www.example.org" });
   const answer = decode(await askUdp(query, { port, hostname }));
   return dataOf(answer);
-}
-
-/** Reloads nodens; returns "complete" or "not applied". */
-async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "SIGHUP") {
-  const count = () => nodens.output.match(/Reloading complete|not applied/g)?.length ?? 0;
-  const before = count();
-  nodens.rewrite(corefile);
-  Deno.kill(nodens.pid, signal);
-  await until(() => count() > before, "the reload");
-  return [...nodens.output.matchAll(/Reloading complete|not applied/g)].at(-1)![0];
-}
-
-async function withNodens(
-  options: Parameters<typeof startNodens>[0],
-  use: (nodens: Nodens) => Promise<void>,
-): Promise<void> {
-  const nodens = await startNodens(options);
-  let status: Deno.CommandStatus;
-  try {
-    await use(nodens);
-  } finally {
-    status = await nodens.stop();
-  }
-  assert.equal(status.code, 0, nodens.output);
 }
 
 for (const io of DRIVERS) {

@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import type { DecodedPacket } from "dns-packet";
-import { MAIN } from "../../support/processes/nodens.ts";
+import { MAIN, type Nodens, startNodens } from "../../support/processes/nodens.ts";
 import { folderWith, serving } from "../../support/processes/serving.ts";
+import { until } from "../../support/run/until.ts";
 
 /** Makes a folder with these files for the duration of `use`. */
 export async function inFolder(
@@ -54,4 +56,29 @@ export async function serve(
 /** Data of the first answer. */
 export function dataOf({ answers }: DecodedPacket): string | undefined {
   return (answers?.[0] as { data: string } | undefined)?.data;
+}
+
+/** Reloads nodens; returns "complete" or "not applied". */
+export async function reload(nodens: Nodens, corefile: string, signal: Deno.Signal = "SIGHUP") {
+  const count = () => nodens.output.match(/Reloading complete|not applied/g)?.length ?? 0;
+  const before = count();
+  nodens.rewrite(corefile);
+  Deno.kill(nodens.pid, signal);
+  await until(() => count() > before, "the reload");
+  return [...nodens.output.matchAll(/Reloading complete|not applied/g)].at(-1)![0];
+}
+
+/** Starts nodens for the duration of `use`; it must end with 0. */
+export async function withNodens(
+  options: Parameters<typeof startNodens>[0],
+  use: (nodens: Nodens) => Promise<void>,
+): Promise<void> {
+  const nodens = await startNodens(options);
+  let status: Deno.CommandStatus;
+  try {
+    await use(nodens);
+  } finally {
+    status = await nodens.stop();
+  }
+  assert.equal(status.code, 0, nodens.output);
 }

@@ -11,6 +11,7 @@ import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 import { planeDefaults } from "../../support/processes/plane_defaults.ts";
+import "../../support/engine/all_plugins.ts";
 
 const [port, http] = Deno.args;
 const write = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));

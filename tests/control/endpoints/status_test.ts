@@ -4,8 +4,10 @@ import { makeStatus, type PlaneFacts, type Status } from "../../../src/control/e
 import { handlerKey } from "../../../src/control/plane/deliveries.ts";
 import { COUNTER, CounterBook } from "../../../src/engine/counters.ts";
 import type { ServerState } from "../../../src/upstream/options.ts";
+import { KERNEL_HITS_OFF } from "../../../src/kernel/status.ts";
 import { statusText } from "../../../src/cli/status/text.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
+import "../../support/engine/all_plugins.ts";
 
 const COREFILE = `.:1053 {
   bind 127.0.0.1 ::1
@@ -79,6 +81,7 @@ function statusOf(planes: PlaneFacts[], changes: Partial<Parameters<typeof makeS
     planes,
     droppedLogLines: 1,
     reload: null,
+    kernelHits: KERNEL_HITS_OFF,
     ...changes,
   });
 }
@@ -115,6 +118,7 @@ Deno.test("status: listeners, zones and their figures are listed", () => {
     queries: { udp: 100, tcp: 7, refused: 0, dropped: 0, shed: 0 },
     log: { droppedLines: 4 },
     reload: null,
+    kernelHits: KERNEL_HITS_OFF,
   });
   assert.deepEqual(listeners[0], { address: "127.0.0.1", port: 1053, zones: ["."] });
   assert.deepEqual(listeners.map(({ port }) => port), [1053, 1053, 53]);
@@ -234,6 +238,22 @@ const TEXTS: { title: string; changes: (status: Status) => void; has: RegExp }[]
     title: "upstreams that are set by hand",
     changes: (status) => status.blocks[0]!.forwards[0]!.upstreams[1]!.forced = "down",
     has: / 192\.0\.2\.54:53 +down \(down by hand\) +-/,
+  },
+  {
+    title: "hits in the kernel",
+    changes: (status) => {
+      const on = { state: "on", attach: "tcx", interfaces: ["lo", "cni0"], answers: 12 } as const;
+      status.kernelHits = { ...KERNEL_HITS_OFF, ...on };
+    },
+    has: /^Last reload: none\nKernel hits: on \(tcx: lo, cni0\), 12 answers\n\nLISTENER/m,
+  },
+  {
+    title: "why the kernel does not answer",
+    changes: (status) => {
+      const refusals = [{ reason: "workers" as const, text: "there are 2 data planes" }];
+      status.kernelHits = { ...KERNEL_HITS_OFF, state: "refused", refusals };
+    },
+    has: /^Kernel hits: refused\n {2}workers: there are 2 data planes\n\n/m,
   },
 ];
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFilter, readTopQuery } from "../../../src/control/observe/verbs.ts";
+import { readFilter, readTopQuery } from "../../../src/control/observe/parameters.ts";
 import { VerbError } from "../../../src/plugins/verbs.ts";
 
 const ANY = { client: null, zone: null, rcodes: [], slowMs: 0, sample: 1 };

@@ -11,6 +11,7 @@ import { Server } from "../../../src/control/server.ts";
 import { loadConfig } from "../../../src/loading/load.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
 import { request } from "./scene.ts";
+import "../../support/engine/all_plugins.ts";
 
 const [port, http, path] = Deno.args;
 const write = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));

@@ -5,6 +5,12 @@ import type { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { VERDICT, VERDICTS } from "../../../src/io/check_plan.ts";
 import { askUdp, withDataPlane } from "../../support/processes/drivers.ts";
 import { makeMetricsSource } from "../../../src/control/endpoints/metrics_source.ts";
+import {
+  type SaveReply,
+  type SaveRequest,
+  SNAPSHOT_START,
+} from "../../../src/plugins/cache/persist/requests.ts";
+import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
 import { buildClientTable } from "../../../src/engine/observe/client_table.ts";
 import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
@@ -126,6 +132,23 @@ for (const driver of linux ? ["linux", "portable"] as const : ["portable"] as co
       const socket = await countUnseen(plane, port);
       assert.match(await scrape(plane), /^coredns_dns_requests_total\{.*\} 1$/m);
       socket.close();
+    });
+  });
+
+  Deno.test(`data plane: loads for an operator's request what it needs (${driver})`, async () => {
+    const corefile = `.:${freePort()} {\n bind 127.0.0.1\n cache\n forward . 127.0.0.1:9\n}`;
+    await withDataPlane({ driver, corefile }, async (plane, logs) => {
+      const message = queryBytes({ name: "www.example.org" }).slice().buffer;
+      const asked = { message, streamed: false, client: null, listener: null };
+      for (let time = 0; time < 2; time++) {
+        const said = await plane.explain(asked, 15_000);
+        assert.deepEqual(said!.steps.map(({ plugin }) => plugin), ["cache", "forward"]);
+      }
+      const memory = new SharedArrayBuffer(MAX_SLICE_SIZE);
+      const request = { type: "save", memory, from: SNAPSHOT_START } satisfies SaveRequest;
+      const saved = await plane.ask({ block: 0, position: 0, request }, 15_000) as SaveReply;
+      assert.equal(saved.entries, 0);
+      assert.deepEqual(logs.filter((line) => /panic/.test(line)), []);
     });
   });
 

@@ -9,6 +9,7 @@ import {
   readPosted,
 } from "../../../src/control/plane/plane_port.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
+import "../../support/engine/all_plugins.ts";
 
 const ROOT = new URL("../../../src/", import.meta.url).pathname;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { Exchange } from "../../../src/engine/exchange/exchange.ts";
 import { type CreateHandler, type EngineServices, WAIT } from "../../../src/engine/handler.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { HANDLERS } from "../../support/engine/all_plugins.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
 import { dataOf, NAME } from "../../support/simulation/cache_world.ts";

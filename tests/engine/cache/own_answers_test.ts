@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ANSWERED, type CreateHandler } from "../../../src/engine/handler.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { HANDLERS } from "../../support/engine/all_plugins.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
 import { onlyAnswer, Simulation } from "../../support/simulation/simulation.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Exchange } from "../../../src/engine/exchange/exchange.ts";
 import type { CreateHandler } from "../../../src/engine/handler.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { HANDLERS } from "../../support/engine/all_plugins.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
 import { CacheVerbs } from "../../support/simulation/cache_verbs.ts";
 import {

@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { COUNTER } from "../../../src/engine/counters.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
-import { loadPatterns } from "../../../src/plugins/pattern.ts";
+import { HANDLERS } from "../../support/engine/all_plugins.ts";
 import { queryBytes } from "../../support/messages/messages.ts";
 import { type Asking, explainIn, lineOf } from "../../support/engine/explained.ts";
 import { answering, denying, failing, silent } from "../../support/simulation/cache_world.ts";
 import { type Behaviour, Simulation } from "../../support/simulation/simulation.ts";
-
-await loadPatterns();
 
 /** A server block's directives, a query, and what a plugin tells of it. */
 interface Case {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { RCODE } from "../../../src/dns/constants.ts";
 import { buildClientTable } from "../../../src/engine/observe/client_table.ts";
-import { MAX_GROUPS } from "../../../src/engine/observe/client_groups.ts";
+import { MAX_GROUPS, nameClients } from "../../../src/engine/observe/client_groups.ts";
 import type { EngineServices, Handler } from "../../../src/engine/handler.ts";
 import { NEXT } from "../../../src/engine/handler.ts";
 import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { HANDLERS } from "../../support/engine/all_plugins.ts";
 import { a, queryBytes, responseBytes } from "../../support/messages/messages.ts";
 import { frame, Simulation } from "../../support/simulation/simulation.ts";
 
@@ -55,13 +55,16 @@ function counts(simulation: Simulation): Record<string, string> {
 
 Deno.test("client groups: each query counts once for its client's namespace, however answered", () => {
   const simulation = start();
-  simulation.engine.nameClients(tableOf({
-    "10.1.0.1": "shop/cart",
-    "10.1.0.2": "shop/till",
-    "fd00::1": "web/front",
-    "192.0.2.1": "(host)",
-    "10.1.0.4": "printer",
-  }));
+  nameClients(
+    simulation.engine,
+    tableOf({
+      "10.1.0.1": "shop/cart",
+      "10.1.0.2": "shop/till",
+      "fd00::1": "web/front",
+      "192.0.2.1": "(host)",
+      "10.1.0.4": "printer",
+    }),
+  );
   const ask = (client: string, name: string, type = "A") => {
     simulation.ask(queryBytes({ name, type }), 0, client);
     simulation.run(20);
@@ -91,7 +94,7 @@ Deno.test("client groups: each query counts once for its client's namespace, how
 
 Deno.test("client groups: a query of a connection that has gone has no client", () => {
   const simulation = start();
-  simulation.engine.nameClients(tableOf({ "10.1.0.1": "shop/cart" }));
+  nameClients(simulation.engine, tableOf({ "10.1.0.1": "shop/cart" }));
   const stream = simulation.openStream(0, { client: "10.1.0.1" });
   stream.send(frame(queryBytes({ name: "www.example.org" })));
   stream.reset();
@@ -109,11 +112,11 @@ Deno.test("client groups: without names nothing is counted, and no client has a 
 Deno.test("client groups: new names replace all, and counts continue", () => {
   const simulation = start();
   const first = tableOf({ "10.1.0.1": "shop/cart", "10.1.0.2": "web/front" });
-  assert.equal(simulation.engine.nameClients(first), null);
+  assert.equal(nameClients(simulation.engine, first), null);
   const ask = (client: string) => simulation.ask(queryBytes({ name: "a.example.org" }), 0, client);
   ask("10.1.0.1");
   simulation.run(20);
-  assert.equal(simulation.engine.nameClients(tableOf({ "10.1.0.2": "shop/cart-1" })), first);
+  assert.equal(nameClients(simulation.engine, tableOf({ "10.1.0.2": "shop/cart-1" })), first);
   ask("10.1.0.1");
   ask("10.1.0.2");
   assert.deepEqual(counts(simulation), { shop: "queries 2", "(unknown)": "queries 1" });
@@ -125,14 +128,14 @@ Deno.test("client groups: beyond the bound namespaces share a counter, whatever 
     tableOf(Object.fromEntries(
       Array.from({ length: MAX_GROUPS }, (_, i) => [`10.1.${i >> 8}.${i & 255}`, `n${from + i}/p`]),
     ));
-  for (const from of [0, 1000, 2000]) simulation.engine.nameClients(namespaces(from));
+  for (const from of [0, 1000, 2000]) nameClients(simulation.engine, namespaces(from));
   const series = simulation.counters.places.filter(({ name }) =>
     name === "nodens_client_queries_total"
   );
   assert.equal(series.length, MAX_GROUPS + 2);
   simulation.ask(queryBytes({ name: "a.example.org" }), 0, "10.1.0.1");
   simulation.run(20);
-  simulation.engine.nameClients(namespaces(0));
+  nameClients(simulation.engine, namespaces(0));
   simulation.ask(queryBytes({ name: "a.example.org" }), 0, "10.1.0.1");
   assert.deepEqual(counts(simulation), { "(other)": "queries 1", n1: "queries 1" });
 });
@@ -141,7 +144,7 @@ Deno.test("client groups: the log has names of clients, and - for others", () =>
   const simulation = start('. {\n log . "{/nodens/client} asks {name}"\n whoami\n}');
   const ask = (client: string) => simulation.ask(queryBytes({ name: "a.example.org" }), 0, client);
   ask("10.1.0.1");
-  simulation.engine.nameClients(tableOf({ "10.1.0.1": "shop/cart" }));
+  nameClients(simulation.engine, tableOf({ "10.1.0.1": "shop/cart" }));
   ask("10.1.0.1");
   ask("10.1.0.2");
   assert.deepEqual(simulation.logs, [
@@ -162,7 +165,7 @@ Deno.test("client groups: handlers get the name of a query's client", () => {
   const simulation = new Simulation(". {\n whoami\n}", { handlers });
   const ask = (client: string) => simulation.ask(queryBytes({ name: "a.example.org" }), 0, client);
   ask("10.1.0.1");
-  simulation.engine.nameClients(tableOf({ "10.1.0.1": "shop/cart" }));
+  nameClients(simulation.engine, tableOf({ "10.1.0.1": "shop/cart" }));
   ask("10.1.0.1");
   ask("10.1.0.2");
   assert.deepEqual(names, ["", "shop/cart", ""]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CreateHandler } from "../../../src/engine/handler.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { HANDLERS } from "../../support/engine/all_plugins.ts";
 import { ask, deliver } from "../../support/simulation/forwarding.ts";
 import { responseBytes } from "../../support/messages/messages.ts";
 import { type Behaviour, Simulation } from "../../support/simulation/simulation.ts";

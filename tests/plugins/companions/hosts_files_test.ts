@@ -11,6 +11,7 @@ import { HostsLookup } from "../../../src/plugins/hosts/lookup.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 import { until } from "../../support/run/until.ts";
 import { VirtualClock } from "../../support/run/virtual_clock.ts";
+import "../../support/engine/all_plugins.ts";
 
 const OLD = "192.0.2.1 www.example.org\n";
 const NEW = "192.0.2.2 www.example.org\n";

@@ -3,7 +3,7 @@ import { loadConfig } from "../../../src/loading/load.ts";
 import type { Plane } from "../../../src/plugins/companion.ts";
 import { Persistence } from "../../../src/plugins/cache/companion/persistence.ts";
 import { SnapshotWriter } from "../../../src/plugins/cache/companion/snapshot_files.ts";
-import type { LoadRequest, SaveRequest } from "../../../src/plugins/cache/persist/snapshot.ts";
+import type { LoadRequest, SaveRequest } from "../../../src/plugins/cache/persist/requests.ts";
 import { askUdp, startUpstream, withDataPlane } from "../../support/processes/drivers.ts";
 import { freePort } from "../../support/servers/ports.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";

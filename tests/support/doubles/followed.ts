@@ -5,6 +5,7 @@ import { Upstreams, type UpstreamsOptions } from "../../../src/plugins/forward/c
 import type { UpstreamsUpdate } from "../../../src/plugins/forward/options.ts";
 import { PATIENCE } from "../run/patience.ts";
 import type { VirtualClock } from "../run/virtual_clock.ts";
+import "../engine/all_plugins.ts";
 
 /** Only a hang takes this long. */
 const LIMIT_MS = 60_000 * PATIENCE;

@@ -8,9 +8,9 @@ import { ResponseScanner } from "../../../src/dns/response_scan.ts";
 import {
   type LoadReply,
   type SaveReply,
-  Snapshot,
   SNAPSHOT_START,
-} from "../../../src/plugins/cache/persist/snapshot.ts";
+} from "../../../src/plugins/cache/persist/requests.ts";
+import { Snapshot } from "../../../src/plugins/cache/persist/snapshot.ts";
 import { describeReply } from "../../../src/upstream/message/reply.ts";
 import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
 import { MemoryLimit } from "../../../src/plugins/cache/store/memory_limit.ts";

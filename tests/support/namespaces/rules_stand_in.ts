@@ -7,9 +7,10 @@ import { DataPlane } from "../../../src/control/plane/data_plane.ts";
 import { SelfChecks } from "../../../src/control/plane/self_checks.ts";
 import { linuxNodeRules } from "../../../src/node/node_rules.ts";
 import type { NodeRulesOptions } from "../../../src/node/node_rules.ts";
-import { OWN_MARK } from "../../../src/node/rules/rules.ts";
+import { OWN_MARK } from "../../../src/node/rules/facts.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 import { planeDefaults } from "../processes/plane_defaults.ts";
+import "../engine/all_plugins.ts";
 
 export interface StandInOptions extends Pick<NodeRulesOptions, "rules" | "failOpen" | "redirect"> {
   corefile: string;

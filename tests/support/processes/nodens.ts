@@ -12,11 +12,12 @@ export interface Nodens extends TestProcess {
   rewrite(corefile: string): void;
 }
 
-/** Starts nodens from source with a Corefile and waits for its start-up line. */
+/** Starts nodens from source (`main`) with a Corefile and waits for its start-up line. */
 export async function startNodens(options: {
   corefile(port: number): string;
   args?: string[];
   env?: Record<string, string>;
+  main?: string;
 }): Promise<Nodens> {
   const port = await freePort();
   const directory = Deno.makeTempDirSync({ prefix: "nodens_test_" });
@@ -30,7 +31,7 @@ export async function startNodens(options: {
   rewrite(options.corefile(port));
   try {
     const process = await startProcess(Deno.execPath(), {
-      args: ["run", "-A", MAIN, "-conf", file, ...options.args ?? []],
+      args: ["run", "-A", options.main ?? MAIN, "-conf", file, ...options.args ?? []],
       ...(options.env === undefined ? {} : { env: options.env }),
       ready: (output) => STARTED.test(output),
     });

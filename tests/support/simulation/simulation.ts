@@ -8,7 +8,7 @@ import { CounterBook } from "../../../src/engine/counters.ts";
 import { Engine, type EngineOptions } from "../../../src/engine/engine.ts";
 import { Memory } from "../../../src/engine/memory.ts";
 import type { DatagramHandler, Endpoint, Io, StreamHandler } from "../../../src/engine/io.ts";
-import { HANDLERS } from "../../../src/plugins/handlers.ts";
+import { HANDLERS } from "../engine/all_plugins.ts";
 import { fakeHost } from "../doubles/fake_host.ts";
 import { decode, type Decoded } from "../messages/messages.ts";
 import { seeded } from "../run/random.ts";

@@ -106,10 +106,10 @@ const PORT = "0000 0100 07000000 02100000 00000000 0900 0300 706f727400000000" +
 
 Deno.test("rtnetlink: links are decoded", () => {
   assert.deepEqual(decodeLink(message(16, LO)), {
-    ...{ index: 1, name: "lo", kind: "", up: true, master: 0 },
+    ...{ index: 1, name: "lo", kind: "", up: true, master: 0, elsewhere: false },
   });
   assert.deepEqual(decodeLink(message(16, PORT)), {
-    ...{ index: 7, name: "port", kind: "veth", up: false, master: 5 },
+    ...{ index: 7, name: "port", kind: "veth", up: false, master: 5, elsewhere: false },
   });
   assert.throws(() => decodeLink(message(16, "0000")), /a link of 2 octets/);
 });

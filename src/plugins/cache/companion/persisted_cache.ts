@@ -9,7 +9,7 @@ import {
   type SaveRequest,
   SNAPSHOT_START,
   type SnapshotCursor,
-} from "../persist/snapshot.ts";
+} from "../persist/requests.ts";
 import { MAX_SLICE_SIZE, tenthsSince, whyUseless } from "../persist/snapshot_file.ts";
 import type { CompanionServices, Plane, PluginUse } from "../../companion.ts";
 import type { SnapshotReader } from "./snapshot_files.ts";

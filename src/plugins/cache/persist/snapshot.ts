@@ -10,6 +10,7 @@ import { scopeOf, SUBNET_HEAD } from "../store/entries.ts";
 import * as ROW from "../store/row.ts";
 import type { Store } from "../store/store.ts";
 import { FOR } from "../store/subnets.ts";
+import type { LoadReply, LoadRequest, SaveReply, SaveRequest } from "./requests.ts";
 
 /*
  * An entry in a slice (`snapshot_file.ts`); little-endian:
@@ -50,48 +51,6 @@ const MAX_AGE_TENTHS = 0x3fffffff;
 
 const CLASSES = ["success", "denial"] as const;
 const OTHER = { success: "denial", denial: "success" } as const;
-
-/** Position of a save: class and row. */
-export interface SnapshotCursor {
-  store: number;
-  row: number;
-}
-
-/** Start of a save. */
-export const SNAPSHOT_START: Readonly<SnapshotCursor> = { store: 0, row: 0 };
-
-/** Request to save a slice into `MAX_SLICE_SIZE` bytes of shared memory. */
-export interface SaveRequest {
-  type: "save";
-  memory: SharedArrayBuffer;
-  from: SnapshotCursor;
-}
-
-/** `next` is null after the last slice. */
-export interface SaveReply {
-  sizeBytes: number;
-  entries: number;
-  next: SnapshotCursor | null;
-}
-
-/** Request to load a slice from shared memory. */
-export interface LoadRequest {
-  type: "load";
-  memory: SharedArrayBuffer;
-  sizeBytes: number;
-  from: number;
-  most: number;
-  elapsedTenths: number;
-}
-
-/** Result of loading a slice. */
-export interface LoadReply {
-  /** Offset; -1 if truncated. */
-  next: number;
-  taken: number;
-  left: number;
-  malformed: number;
-}
 
 /** Stores to save and load; a flush replaces them. */
 export interface SavedContent {

@@ -23,6 +23,7 @@ const ERROR_SIZE = 3;
 export const SUBNET_HEAD = 2;
 /** Stored scope if clients get none; exceeds any prefix length. */
 const NONE_SENT = 255;
+const MAX_USES = ROW.USES >> ROW.USES_SHIFT;
 /** Reached in four hours at 150,000 queries a second. */
 const MAX_HITS = 0x7fffffff;
 
@@ -70,6 +71,22 @@ export class Entries {
     rows[row + ROW.HITS] = hits;
     rows[row + ROW.SEEN] = now;
     return hits;
+  }
+
+  /** As `touch` and `count`, for answers given elsewhere. */
+  countMany(row: number, answers: number, { now, gap }: { now: number; gap: number }): void {
+    const rows = this.table;
+    const state = rows[row + ROW.STATE]!;
+    const uses = Math.min(((state & ROW.USES) >> ROW.USES_SHIFT) + answers, MAX_USES);
+    rows[row + ROW.STATE] = (state & ~ROW.USES) | (uses << ROW.USES_SHIFT);
+    if (gap === 0) return;
+    const before = now - rows[row + ROW.SEEN]! >= gap ? 0 : rows[row + ROW.HITS]!;
+    rows[row + ROW.HITS] = Math.min(before + answers, MAX_HITS);
+    rows[row + ROW.SEEN] = now;
+  }
+
+  usesOf(row: number): number {
+    return (this.table[row + ROW.STATE]! & ROW.USES) >> ROW.USES_SHIFT;
   }
 
   /** False during a refresh, and just after one failed. */

@@ -41,7 +41,15 @@ export class Eviction {
   }
 
   /** From its queue; one must be evictable, `entries` not 0. */
-  choose(rows: Int32Array, now: number, shortage: Shortage, entries: number): number {
+  choose(
+    rows: Int32Array,
+    now: number,
+    { shortage, entries, watch }: {
+      shortage: Shortage;
+      entries: number;
+      watch: { examined(row: number): void } | null;
+    },
+  ): number {
     const smallLimit = Math.max(1, Math.floor(entries * SMALL_SHARE));
     const owners = this[shortage];
     const spared = SPARED * owners.share;
@@ -52,6 +60,7 @@ export class Eviction {
         (skips <= 1 && this.#small.size > 0);
       const queue = fromSmall ? this.#small : this.#main;
       const row = queue.oldest;
+      watch?.examined(row);
       const state = rows[row + ROW.STATE]!;
       if (ROW.remainingOf(rows, row, now) > 0) {
         const skip = skips > 0 && owners.of(ROW.ownerOf(state)) <= spared;

@@ -28,6 +28,14 @@ export interface StoreOptions {
   upstreams?: UpstreamLabels;
 }
 
+/** Follows rows whose answers are published elsewhere. */
+export interface RowWatch {
+  /** Before the row is gone. */
+  removed(row: number): void;
+  /** Before its uses count. */
+  examined(row: number): void;
+}
+
 /** Responses of one class. Expired entries go first, then `Eviction` chooses. */
 export class Store extends Entries implements LimitedStore {
   readonly #capacity: number;
@@ -45,6 +53,7 @@ export class Store extends Entries implements LimitedStore {
   pinnedBytes = 0;
   /** Refreshed before expiry, then asked for; of those removed. */
   refreshesUsed = 0;
+  watch: RowWatch | null = null;
 
   constructor(wanted: number, options: StoreOptions = {}) {
     const { memory = new MemoryLimit(), graceSeconds = 0, subnets = "none" } = options;
@@ -145,6 +154,7 @@ export class Store extends Entries implements LimitedStore {
     let pinned = 0;
     const old = this.rowFor(question, prefix);
     if (old >= 0) {
+      this.watch?.examined(old);
       const state = this.table[old + ROW.STATE]!;
       hits = this.table[old + ROW.HITS]!;
       seen = this.table[old + ROW.SEEN]!;
@@ -231,6 +241,7 @@ export class Store extends Entries implements LimitedStore {
   }
 
   remove(row: number): void {
+    this.watch?.removed(row);
     const rows = this.table;
     const size = this.blockSize(row);
     // `count` is called for stores with prefetch, and only those refresh fresh entries.
@@ -250,7 +261,7 @@ export class Store extends Entries implements LimitedStore {
 
   evict(now: number, shortage: Shortage): void {
     const entries = Math.min(this.#eviction.evictable, this.#capacity);
-    const row = this.#eviction.choose(this.table, now, shortage, entries);
+    const row = this.#eviction.choose(this.table, now, { shortage, entries, watch: this.watch });
     if (this.remaining(row, now) > 0) this.evictions++;
     this.remove(row);
   }

@@ -1,0 +1,26 @@
+import type { AttachKind } from "./interfaces.ts";
+import type { Reason } from "./refusal.ts";
+
+/** Hits in the kernel, as in `/status`. */
+export interface KernelHitsStatus {
+  /**
+   * `waiting`: no interface has the program now; `refused`: not possible in this process, for the
+   * last of `refusals`.
+   */
+  readonly state: "off" | "starting" | "on" | "waiting" | "refused";
+  readonly attach: AttachKind | null;
+  readonly interfaces: readonly string[];
+  readonly answers: number;
+  readonly bytes: number;
+  readonly refusals: readonly { readonly reason: Reason; readonly text: string }[];
+}
+
+/** Without `-kernel-hits`. */
+export const KERNEL_HITS_OFF: KernelHitsStatus = {
+  state: "off",
+  attach: null,
+  interfaces: [],
+  answers: 0,
+  bytes: 0,
+  refusals: [],
+};
