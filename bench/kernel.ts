@@ -1,5 +1,5 @@
 /**
- * What hits in the kernel save: CPU of the whole machine a query, and latencies, of a pod that asks
+ * Measures hits in the kernel: CPU of the whole machine a query, and latencies, of a pod that asks
  * its node over a veth pair. As root.
  *
  *   deno run --lock=dev.lock -A bench/kernel.ts [--only "nodens,nodens, kernel hits"]
