@@ -21,7 +21,6 @@ typedef long long s64;
 
 #define INLINE static inline __attribute__((always_inline))
 #define SECTION(name) __attribute__((section(name), used))
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define BE16(x) ((u16)__builtin_bswap16(x))
 #define U16(base, at) (*(u16 *)((base) + (at)))
 #define U32(base, at) (*(u32 *)((base) + (at)))
@@ -92,6 +91,12 @@ SECTION("maps") char conf, buckets, small, large, outcomes, scratch;
 #define HIDDEN_NAME_AT 524
 #define HIDDEN_ENDPOINT 528
 #define HIDDEN(at) (*(volatile u32 *)(s + (at)))
+_Static_assert(QUERY + 511 <= HIDDEN_NAME_LENGTH, "the query has room");
+_Static_assert(HIDDEN_ENDPOINT + 4 <= SCRATCH_SIZE, "so has the rest");
+_Static_assert(OUTCOMES_SIZE == 8 * 8 && BUCKET_SIZE == 8 * WAYS, "sizes as assumed below");
+_Static_assert(ENDPOINT_FAMILY == ENDPOINT_PORT + 2, "port and family are one word");
+_Static_assert(SLOT_TTLS + 2 * SMALL_SLOT_TTLS <= SMALL_SLOT_DATA, "TTLs end before the body");
+_Static_assert(SLOT_TTLS + 2 * LARGE_SLOT_TTLS <= SMALL_SLOT_SIZE_BYTES, "as many are read of both");
 
 INLINE u32 rotate(u32 x, int bits) { return x << bits | x >> (32 - bits); }
 
