@@ -64,7 +64,7 @@ export async function generate(clang = "clang"): Promise<string> {
 ${lines.map((line) => `      "${line}",\n`).join("")}    ].join(""),
     relocations: [
 ${relocations.map(({ at, map }) => `      { at: ${at}, map: "${map}" },\n`).join("")}    ],
-    scratch: { map: "${scratch.map}", sizeBytes: ${scratch.sizeBytes} },
+    scratch: { map: "${scratch!.map}", sizeBytes: ${scratch!.sizeBytes} },
   },
 `;
   });

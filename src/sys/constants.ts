@@ -95,8 +95,9 @@ export const PROT = { READ: 1, WRITE: 2 } as const;
 export const MAP_SHARED = 1;
 /** Clocks of clock_gettime; BOOTTIME includes suspended time. */
 export const CLOCK = { MONOTONIC: 1, BOOTTIME: 7 } as const;
-/** Resources of getrlimit: open files; octets of locked memory. */
+/** Resource of getrlimit: open files. */
 export const RLIMIT_NOFILE = 7;
+/** Resource of getrlimit: octets of locked memory. */
 export const RLIMIT_MEMLOCK = 8;
 /** Number of the system call bpf(2). */
 export const SYS_BPF = Deno.build.arch === "x86_64" ? 321 : 280;

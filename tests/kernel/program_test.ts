@@ -351,6 +351,13 @@ rigTest("the program passes on what it does not understand, untouched", async (r
   await Promise.resolve();
 });
 
+rigTest("a packet that cannot become a whole answer is dropped", (rig) => {
+  const slot = rig.publish({ name: NAME, ...records(1) });
+  slot.setUint16(SLOT.TTLS, 500, true);
+  const { verdict, outcome } = rig.run(query());
+  assert.deepEqual([verdict, outcome], [VERDICT.drop, "failed"]);
+});
+
 rigTest("an answer that is too large for its client passes", (rig) => {
   const entry = { name: NAME, ...records(40) };
   rig.publish(entry);

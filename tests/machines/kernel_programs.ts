@@ -64,7 +64,7 @@ export function programsHeader(): string {
     const map = Object.keys(memories).indexOf(kind);
     times.push(`{ ${map}, ${at + SLOT.EXPIRES} }`, `{ ${map}, ${at + SLOT.REFRESH} }`);
   }
-  const { scratch } = PROGRAMS.tc_redirect;
+  const scratch = PROGRAMS.tc_redirect.scratch!;
   const names = [...Object.keys(MAP_SIZES), scratch.map];
   const maps = Object.entries(MAP_SIZES).map(([name, { valueSize, entries }]) => {
     const content = memories[name as keyof typeof memories];

@@ -3,7 +3,7 @@ import { METRICS } from "../../src/metrics/catalog.ts";
 import { ROOT, sourcesIn } from "./sources.ts";
 
 const NAME = /\b(?:coredns|nodens|process)_[a-z_]+\b/g;
-const OTHERS = new Set(["process_metrics"]);
+const OTHERS = new Set(["process_metrics", "nodens_hits"]);
 
 /** Metric of a name in a query. */
 function family(name: string): string {

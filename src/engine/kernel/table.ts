@@ -108,10 +108,6 @@ class FreeSlots {
     this.#size--;
     return index;
   }
-
-  clear(): void {
-    this.#size = 0;
-  }
 }
 
 /**
@@ -143,9 +139,15 @@ export class KernelTable {
     this.#large = new Slots(memory.large, LARGE_SLOT, this.#small.count);
     this.#free = [new FreeSlots(this.#small.count), new FreeSlots(this.#large.count)];
     this.#places = new Int32Array(this.#small.count + this.#large.count).fill(-1);
-    // A previous thread may have left answers.
     this.#generation = this.#conf.getUint32(CONF.GENERATION, true);
-    this.clear(nowMs);
+    // Otherwise a previous thread has left answers.
+    const isNew = this.#generation === 0;
+    this.#nextGeneration();
+    for (const { first, count } of [this.#small, this.#large]) {
+      for (let i = 1; i < count; i++) {
+        this.#freeOf(first + i).add(first + i, isNew ? -REST_MS : nowMs);
+      }
+    }
     this.#conf.setInt32(CONF.SEED, this.#seed, true);
     this.#conf.setUint32(CONF.BUCKET_MASK, this.#mask, true);
   }
@@ -163,16 +165,19 @@ export class KernelTable {
 
   /** Takes everything back with one store. */
   clear(nowMs: number): void {
+    this.#nextGeneration();
+    for (let index = 0; this.size > 0; index++) {
+      if (this.#places[index]! < 0) continue;
+      this.#places[index] = -1;
+      this.#freeOf(index).add(index, nowMs);
+      this.size--;
+    }
+  }
+
+  #nextGeneration(): void {
     this.#generation = (this.#generation + 1) | 0;
     Atomics.store(this.#confWords, CONF.GENERATION / 4, this.#generation);
     this.#buckets.fill(0);
-    this.#places.fill(-1);
-    this.size = 0;
-    for (const [i, slots] of [this.#small, this.#large].entries()) {
-      const free = this.#free[i]!;
-      free.clear();
-      for (let slot = 1; slot < slots.count; slot++) free.add(slots.first + slot, nowMs);
-    }
   }
 
   /** Follows `clear`. At most `MAX_ENDPOINTS`. */
@@ -196,7 +201,7 @@ export class KernelTable {
     const hash = this.#hash(answer);
     const place = this.#emptyPlace(hash);
     if (place < 0) return -1;
-    const index = this.#free[slots === this.#small ? 0 : 1].take(nowMs);
+    const index = this.#freeOf(slots.first).take(nowMs);
     if (index < 0) return -1;
     this.#write(slots, index - slots.first, hash, answer);
     const { first } = slots;
@@ -217,7 +222,7 @@ export class KernelTable {
     if (place < 0) return;
     Atomics.store(this.#buckets, place, 0);
     this.#places[index] = -1;
-    this.#free[index < this.#large.first ? 0 : 1].add(index, nowMs);
+    this.#freeOf(index).add(index, nowMs);
     this.size--;
   }
 
@@ -243,6 +248,10 @@ export class KernelTable {
       if (this.isUsed(this.#hand) && isIdle(this.#hand)) return this.#hand;
     }
     return -1;
+  }
+
+  #freeOf(index: number): FreeSlots {
+    return this.#free[index < this.#large.first ? 0 : 1];
   }
 
   #slotsOf(index: number): Slots {

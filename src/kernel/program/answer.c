@@ -125,6 +125,31 @@ INLINE u32 find(u32 hash, u32 bucket) {
   return slot;
 }
 
+/* The sum of a slot's body with new TTLs. */
+INLINE u64 sum_of_body(u8 *slot, u8 *body, u32 room, u64 padded, u32 ttl) {
+  u64 sum = 0;
+  u32 i;
+#pragma clang loop unroll(full)
+  for (i = 0; i < MAX_ANSWER; i += 512) {
+    /* 512 octets are the most of older kernels. */
+    if (padded <= i) break;
+    u64 part = padded - i;
+    if (part > 512) part = 512;
+    BOUND(part, 1020);
+    if (part > 512 || i + part > room) break;
+    sum = (u32)csum_diff(0, 0, body + i, part, sum);
+  }
+#pragma clang loop unroll(disable)
+  for (i = 0; i < LARGE_SLOT_TTLS; i++) {
+    if (i >= *(volatile u16 *)(slot + SLOT_TTL_COUNT)) break;
+    u64 o = U16(slot, SLOT_TTLS + 2 * i), shift = (o & 1) << 3;
+    BOUND(o, 2047);
+    if (o > room - 4) break;
+    sum += (u64)(halves(ttl) + 2 * 0xffff - halves(U32(body, o))) << shift;
+  }
+  return sum;
+}
+
 /* Makes the packet an answer, or leaves it untouched; returns the outcome, FOREIGN or SPOILT. */
 INLINE int answer(struct packet *packet) {
   u8 *data = (void *)(long)packet->data, *end = (void *)(long)packet->data_end, *udp;
@@ -286,43 +311,31 @@ INLINE int answer(struct packet *packet) {
     BOUND(last, 2047);
     if (last >= room || store_bytes(packet, body_at, body, last + 1, 0)) return SPOILT;
   }
-  const u32 payload = U16(slot, SLOT_PAYLOAD);
-  if (edns) {
-    u8 record[12] = { 0, 0, 41, payload >> 8, payload, 0, 0, dnssec_ok << 7, 0, 0, 0, 0 };
-    if (store_bytes(packet, body_at + body_length, record, OPT, 0)) return SPOILT;
-  }
-  /* What the checksum of the message's part behind the question grows by. */
-  u64 sum = 0;
-#pragma clang loop unroll(full)
-  for (i = 0; i < MAX_ANSWER; i += 512) {
-    /* 512 octets are the most of older kernels. */
-    if (padded <= i) break;
-    u64 part = padded - i;
-    if (part > 512) part = 512;
-    BOUND(part, 1020);
-    if (part > 512 || i + part > room) break;
-    sum = (u32)csum_diff(0, 0, body + i, part, sum);
-  }
-
   data = (void *)(long)packet->data;
   end = (void *)(long)packet->data_end;
   if (data + IPV4 + UDP + HEADER > end) return SPOILT;
 #pragma clang loop unroll(disable)
   for (i = 0; i < LARGE_SLOT_TTLS; i++) {
     if (i >= *(volatile u16 *)(slot + SLOT_TTL_COUNT)) break;
-    u64 o = U16(slot, SLOT_TTLS + 2 * i), shift = (o & 1) << 3;
-    o += body_at;
+    u64 o = body_at + U16(slot, SLOT_TTLS + 2 * i);
     BOUND(o, 4095);
     u8 *to = data + o;
     if (to + 4 > end) return SPOILT;
-    sum += (u64)(halves(ttl) + 2 * 0xffff - halves(U32(to, 0))) << shift;
     U32(to, 0) = ttl;
   }
+  const u32 payload = U16(slot, SLOT_PAYLOAD);
   if (edns) {
-    sum += (u64)sum_of_opt(payload, dnssec_ok) << ((body_length & 1) << 3);
-    sum += 2 * 0xffff - sum_of_opt(asked, dnssec_ok);
+    u64 o = body_at + body_length;
+    BOUND(o, 4095);
+    u8 *record = data + o;
+    if (record + OPT > end) return SPOILT;
+    record[0] = 0;
+    U16(record, 1) = BE16(41);
+    U16(record, 3) = BE16(payload);
+    U16(record, 5) = 0;
+    U16(record, 7) = dnssec_ok << 7;
+    U16(record, 9) = 0;
   }
-  sum = (u64)fold(sum) << ((name_length & 1) << 3);
 
   const u32 mac = U32(data, 0), mac_end = U16(data, 4);
   U32(data, 0) = U32(data, 6);
@@ -355,7 +368,6 @@ INLINE int answer(struct packet *packet) {
   U16(udp, 0) = U16(udp, 2);
   U16(udp, 2) = port;
   U16(udp, 4) = BE16(new_length + UDP);
-  const u32 longer = BE16(new_length + UDP) + minus(BE16(length + UDP));
   u8 *message = udp + UDP;
   u16 new_flags = U16(slot, SLOT_FLAGS) | (flags & BE16(RD | CD));
   if (!dnssec_ok && !(flags & BE16(AD))) new_flags &= BE16(0xffff & ~AD);
@@ -364,14 +376,30 @@ INLINE int answer(struct packet *packet) {
   U32(message, 6) = U32(slot, SLOT_COUNTS);
   /* Fewer than 256 records. */
   U16(message, 10) = additional + edns;
-  sum += longer + new_flags + minus(flags) + halves(U32(slot, SLOT_COUNTS)) + additional;
 
-  /* Where the sender left the checksum to its hardware, only the pseudo-header's sum is there. */
-  const u32 check_at = at - 2;
-  if (
-    l4_csum_replace(packet, check_at, 0, longer, PSEUDO_HEADER | MANGLED_0) ||
-    l4_csum_replace(packet, check_at, 0, fold(sum), MANGLED_0)
-  ) return SPOILT;
+  /*
+   * The kernel alone knows whether the sender left the checksum to its hardware, so that it is only
+   * the pseudo-header's sum. Then this call adds to it, otherwise it takes from it.
+   */
+  const u32 check = U16(udp, 6), check_at = at - 2;
+  const u32 longer = fold(BE16(new_length + UDP) + minus(BE16(length + UDP)));
+  if (check) {
+    if (l4_csum_replace(packet, check_at, 0, longer, PSEUDO_HEADER | MANGLED_0)) return SPOILT;
+    data = (void *)(long)packet->data;
+    end = (void *)(long)packet->data_end;
+    if (data + (v6 ? IPV6 : IPV4) + UDP > end) return SPOILT;
+    const u32 now_check = U16(data, (v6 ? IPV6 : IPV4) + 6);
+    if (longer == 0xffff || now_check != fold(check + longer)) {
+      u64 sum = sum_of_body(slot, body, room, padded, ttl);
+      if (edns) {
+        sum += (u64)sum_of_opt(payload, dnssec_ok) << ((body_length & 1) << 3);
+        sum += 2 * 0xffff - sum_of_opt(asked, dnssec_ok);
+      }
+      sum = (u64)fold(sum) << ((name_length & 1) << 3);
+      sum += longer + new_flags + minus(flags) + halves(U32(slot, SLOT_COUNTS)) + additional;
+      if (l4_csum_replace(packet, check_at, 0, fold(sum), MANGLED_0)) return SPOILT;
+    }
+  }
   __sync_fetch_and_add((u32 *)(slot + (edns ? SLOT_ANSWERS_EDNS : SLOT_ANSWERS)), 1);
   return OUTCOME_ANSWERED;
 }

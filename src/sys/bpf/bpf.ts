@@ -16,7 +16,7 @@ export interface KernelProgram {
   /** Octet offsets of instructions that name a map. */
   readonly relocations: readonly { readonly at: number; readonly map: string }[];
   /** Per-CPU memory that nobody but the program uses: the map's name and its octets. */
-  readonly scratch: { readonly map: string; readonly sizeBytes: number };
+  readonly scratch: { readonly map: string; readonly sizeBytes: number } | null;
 }
 
 /** An array of the kernel: `entries` values of `valueSize` octets, a multiple of eight. */
@@ -42,7 +42,6 @@ const LICENSE = "Apache-2.0";
 const LOAD_ATTEMPTS = 5;
 /** BPF_MPROG_MAX. */
 const MAX_ATTACHED = 64;
-const PAGE_SIZE = Deno.build.arch === "x86_64" ? 4096 : 65536;
 /** The largest NR_CPUS of the kernel's configurations. */
 const MAX_CPUS = 8192;
 
@@ -70,7 +69,8 @@ export function createArray(
 export function mapArray(array: BpfArray): { memory: ArrayBuffer; unmap(): void } {
   const libc = openLibc();
   const sizeBytes = array.valueSize * array.entries;
-  const mapped = BigInt(Math.ceil(sizeBytes / PAGE_SIZE) * PAGE_SIZE);
+  // The kernel rounds it up to whole pages.
+  const mapped = BigInt(sizeBytes);
   const pointer = libc.mmap(null, mapped, PROT.READ | PROT.WRITE, MAP_SHARED, array.fd, 0n);
   if (pointer === null || Deno.UnsafePointer.value(pointer) === MAP_FAILED) {
     throw new BpfError("map a BPF array into memory", lastErrno());
@@ -93,15 +93,28 @@ export async function loadProgram(
   limitMs: number,
   clock: Clock,
 ): Promise<number> {
-  const { map, sizeBytes } = program.scratch;
-  const scratch = createArray(map, { valueSize: sizeBytes, entries: 1, perCpu: true });
-  const loading = load(program, new Map([...maps, [map, scratch]]))
-    .finally(() => closeDescriptor(scratch.fd));
+  const loading = withScratch(program, maps, (all) => load(program, all));
   // A refusal after the time limit is nobody's.
   loading.catch(() => {});
   if (await doneWithin(loading, limitMs, clock)) return await loading;
   loading.then(closeDescriptor, () => {});
   throw new BpfError(`load the program "${program.name}" in ${limitMs} ms`, ERRNO.TIMEDOUT);
+}
+
+/** The program keeps its memory when the descriptor is closed. */
+async function withScratch<T>(
+  { scratch }: KernelProgram,
+  maps: ReadonlyMap<string, BpfArray>,
+  use: (maps: ReadonlyMap<string, BpfArray>) => Promise<T>,
+): Promise<T> {
+  if (scratch === null) return await use(maps);
+  const { map, sizeBytes } = scratch;
+  const array = createArray(map, { valueSize: sizeBytes, entries: 1, perCpu: true });
+  try {
+    return await use(new Map([...maps, [map, array]]));
+  } finally {
+    closeDescriptor(array.fd);
+  }
 }
 
 async function load(program: KernelProgram, maps: ReadonlyMap<string, BpfArray>): Promise<number> {
@@ -246,7 +259,7 @@ export async function closeLink(fd: number): Promise<void> {
   await openLibc().closeAsync(fd);
 }
 
-/** Closes a map or a program. */
+/** Closes a map, program or link. */
 export function closeDescriptor(fd: number): void {
   openLibc().close(fd);
 }

@@ -60,8 +60,6 @@ export class KernelWorld {
     });
     this.simulation.upstream("10.0.0.1:53", behaviour);
     this.hits?.open(this.memory);
-    // Slots rest before their first use.
-    this.simulation.run(1000);
   }
 
   /** The program's answer to `query`, or null. */
