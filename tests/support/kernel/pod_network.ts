@@ -46,7 +46,18 @@ export class PodNetwork {
       this.ip("address", "add", `${address}/128`, "dev", "lo", "nodad");
     }
     if (wiring === "bridge") {
-      this.ip("link", "add", BRIDGE, "type", "bridge", "forward_delay", "0");
+      // As CNIs do: otherwise it changes with the ports, and pods ask the old one.
+      this.ip(
+        "link",
+        "add",
+        BRIDGE,
+        "address",
+        "02:00:00:00:01:00",
+        "type",
+        "bridge",
+        "forward_delay",
+        "0",
+      );
       this.#address(BRIDGE, 24, 64);
       this.ip("link", "set", BRIDGE, "up");
     }
