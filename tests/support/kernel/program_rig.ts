@@ -100,9 +100,14 @@ export class ProgramRig {
     this.configure();
   }
 
-  static async load(program: KernelProgram = PROGRAMS.tc_redirect): Promise<ProgramRig> {
+  /** @param small - number of small slots */
+  static async load(
+    program: KernelProgram = PROGRAMS.tc_redirect,
+    small: number = MAP_SIZES.small.entries,
+  ): Promise<ProgramRig> {
+    const sizes = { ...MAP_SIZES, small: { ...MAP_SIZES.small, entries: small } };
     const maps = new Map<string, BpfArray>(
-      Object.entries(MAP_SIZES).map(([name, size]) => [name, createArray(name, size)]),
+      Object.entries(sizes).map(([name, size]) => [name, createArray(name, size)]),
     );
     return new ProgramRig(await loadProgram(program, maps, LOAD_MS, systemClock), maps);
   }
