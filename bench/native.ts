@@ -7,6 +7,8 @@ const SOURCES = new URL("./native/", import.meta.url).pathname;
 export const ANSWER_PROGRAM = `${BUILD}answer`;
 /** Times ways to obtain a fresh source port. */
 export const PORTS_PROGRAM = `${BUILD}ports`;
+/** Asks at a steady rate, or as fast as it is answered. */
+export const LOAD_PROGRAM = `${BUILD}dns_load`;
 /** An hour, so that nothing expires during a run. */
 export const TTL_SECONDS = 3600;
 

@@ -1,9 +1,9 @@
 /*
  * The least a DNS server can do: answers every query at once with one fixed A record.
  *
- *   answer PORT TTL
+ *   answer PORT TTL [ADDRESS]
  *
- * Serves 127.0.0.1 over UDP (recvmmsg, sendmmsg) and TCP (pipelined) from one thread that waits in
+ * Serves 127.0.0.1, or another IPv4 address, over UDP (recvmmsg, sendmmsg) and TCP (pipelined) from one thread that waits in
  * epoll. It is both the floor that the servers are measured against and the upstream behind them.
  */
 #define _GNU_SOURCE
@@ -202,9 +202,9 @@ static void accept_connection(int epoll, int listener) {
   epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static int listen_on(int type, unsigned port) {
+static int listen_on(int type, unsigned port, const char *host) {
   struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = inet_addr(host)};
   int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
   if (fd < 0) die("socket");
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
@@ -215,15 +215,16 @@ static int listen_on(int type, unsigned port) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) {
-    fprintf(stderr, "usage: %s PORT TTL\n", argv[0]);
+  if (argc != 3 && argc != 4) {
+    fprintf(stderr, "usage: %s PORT TTL [ADDRESS]\n", argv[0]);
     return 2;
   }
   unsigned port = (unsigned)strtoul(argv[1], NULL, 10);
   ttl = (uint32_t)strtoul(argv[2], NULL, 10);
   signal(SIGPIPE, SIG_IGN);
 
-  int udp = listen_on(SOCK_DGRAM, port), tcp = listen_on(SOCK_STREAM, port);
+  const char *host = argc == 4 ? argv[3] : "127.0.0.1";
+  int udp = listen_on(SOCK_DGRAM, port, host), tcp = listen_on(SOCK_STREAM, port, host);
   int epoll = epoll_create1(0);
   if (epoll < 0) die("epoll_create1");
   struct epoll_event udp_event = {.events = EPOLLIN, .data.ptr = &udp};

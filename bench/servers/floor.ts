@@ -7,7 +7,7 @@ export const floor: ServerKind = {
   binary: ANSWER_PROGRAM,
   caches: false,
   peer: false,
-  prepare({ port }) {
-    return [ANSWER_PROGRAM, String(port), String(TTL_SECONDS)];
+  prepare({ port, address = "127.0.0.1" }) {
+    return [ANSWER_PROGRAM, String(port), String(TTL_SECONDS), address];
   },
 };

@@ -7,8 +7,10 @@ export interface UpstreamAddress {
 
 /** Options of a server. */
 export interface LaunchOptions {
-  /** On 127.0.0.1, for UDP and TCP. */
+  /** For UDP and TCP. */
   readonly port: number;
+  /** IPv4 address to serve; default 127.0.0.1. */
+  readonly address?: string;
   readonly upstreams: readonly UpstreamAddress[];
   /** Empty directory for its files. */
   readonly directory: string;

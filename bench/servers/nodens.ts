@@ -24,12 +24,12 @@ export function nodens(
     binary: words[0] ?? "",
     caches: true,
     peer: false,
-    prepare({ port, upstreams, directory, capacity }) {
+    prepare({ port, address = "127.0.0.1", upstreams, directory, capacity }) {
       const file = `${directory}/Corefile`;
       Deno.writeTextFileSync(
         file,
         `.:${port} {
-  bind 127.0.0.1
+  bind ${address}
   ${
           bare
             ? ""

@@ -6,7 +6,7 @@ export const unbound: ServerKind = {
   binary: "unbound",
   caches: true,
   peer: true,
-  prepare({ port, upstreams, directory, capacity }) {
+  prepare({ port, address = "127.0.0.1", upstreams, directory, capacity }) {
     const file = `${directory}/unbound.conf`;
     // Unbound bounds its caches in bytes; a kilobyte per entry suffices.
     const cacheBytes = capacity * 1024;
@@ -19,10 +19,10 @@ export const unbound: ServerKind = {
   pidfile: ""
   do-daemonize: no
   num-threads: 1
-  interface: 127.0.0.1
+  interface: ${address}
   port: ${port}
   do-ip6: no
-  access-control: 127.0.0.0/8 allow
+  access-control: 0.0.0.0/0 allow
   do-not-query-localhost: no
   module-config: "iterator"
   msg-cache-size: ${cacheBytes}

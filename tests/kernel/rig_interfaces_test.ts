@@ -41,7 +41,7 @@ function loadForeign(): Promise<number> {
     name: "foreign",
     code: btoa(String.fromCharCode(...code)),
     relocations: [],
-    scratch: { map: "unused", sizeBytes: 8 },
+    scratch: null,
   };
   return loadProgram(program, new Map(), 10_000, systemClock);
 }

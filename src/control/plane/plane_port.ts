@@ -23,8 +23,8 @@ export class PlanePort {
     this.#clock = clock;
   }
 
-  /** For a thread that starts, which must not wait for messages to a thread that has ended. */
   connect(): MessagePort {
+    // The last thread may have left announcements, whose messages went with it.
     this.#libc?.read(this.wakeFd, new Uint8Array(ONE.length), ONE.length);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;

@@ -259,7 +259,7 @@ export async function closeLink(fd: number): Promise<void> {
   await openLibc().closeAsync(fd);
 }
 
-/** Closes a map, program or link. */
+/** Closes a map, a program, or a link at once. */
 export function closeDescriptor(fd: number): void {
   openLibc().close(fd);
 }

@@ -58,12 +58,19 @@ export class Comparison {
   readonly #compared: Compared;
   readonly #names: readonly FuzzedName[];
   readonly #dice: () => number;
+  readonly #evicts: boolean;
   readonly #pairs = new Map<number, Pair>();
   readonly #inFlight: number[];
   #nextId = 0;
   #wake: () => void = () => {};
 
-  constructor(compared: Compared, names: readonly FuzzedName[], dice: () => number) {
+  /** `evicts`: entries are evicted, by each server's own choice, so that TTLs differ. */
+  constructor(
+    compared: Compared,
+    names: readonly FuzzedName[],
+    { dice, evicts }: { dice: () => number; evicts: boolean },
+  ) {
+    this.#evicts = evicts;
     this.#compared = compared;
     this.#names = names;
     this.#dice = dice;
@@ -74,7 +81,7 @@ export class Comparison {
    * Asks `count` queries and waits for their answers. With `relaxed`, TTLs are not compared, since
    * something happens meanwhile.
    */
-  async run(count: number, { relaxed = false }: { relaxed?: boolean } = {}): Promise<void> {
+  async run(count: number, { relaxed = this.#evicts }: { relaxed?: boolean } = {}): Promise<void> {
     const timer = setInterval(() => this.#check(), CHECK_MS);
     try {
       for (let i = 0; i < count; i++) await this.#ask(relaxed);

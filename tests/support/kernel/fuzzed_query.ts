@@ -10,7 +10,7 @@ type Dice = () => number;
 
 const DOMAINS = ["kernel.example", "x", `${"deep.".repeat(18)}${"l".repeat(63)}.example`];
 /** Shares of the kinds, most of which may be published. */
-const KIND_SHARES: Kind[] = [..."aaaaaaaaaaqqqqmmccctssvnnxxfrww"] as Kind[];
+const KIND_SHARES: Kind[] = [..."aaaaaaaaaaaaaaqqqqqmmmcccttssvvnnnxxxfrwww"] as Kind[];
 const TTL_SHARES = [..."lllllllmmmssstz"] as (keyof typeof TTLS)[];
 const OPTIONS: readonly (readonly number[])[] = [
   [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8],
@@ -44,7 +44,7 @@ export function fuzzedQuery(id: number, names: readonly FuzzedName[], dice: Dice
   let flags = 0x0100;
   if (one(5)) flags ^= pick([0x0100, 0x10, 0x10, 0x10, 0x20, 0x20, 0x20, 0x40, 0x80], dice);
   if (one(50)) flags ^= pick([0x200, 0x400, 0x8000, 0x0800, 0x7800, 1, 0xf], dice);
-  const type = one(12) ? pick([1, 2, 5, 6, 16, 28, 33, 41, 43, 46, 65, 252, 255], dice) : KINDS[
+  const type = one(20) ? pick([1, 2, 5, 6, 16, 28, 33, 41, 43, 46, 65, 252, 255], dice) : KINDS[
     name.kind
   ];
   const qclass = one(60) ? pick([0, 3, 4, 254, 255], dice) : 1;
