@@ -250,6 +250,38 @@ Deno.test("kernel hits, following: a refused attachment is one warning, and trie
   assert.equal(scene.reasons, "");
 });
 
+Deno.test("kernel hits, following: a fault of the kernel is over when a look succeeds", async () => {
+  const scene = await new Scene().start();
+  const { listLinks } = scene.interfaces;
+  scene.interfaces.listLinks = () => {
+    throw new FakeErrno(105);
+  };
+  await scene.clock.advance(30_000);
+  assert.equal(scene.reasons, "memory");
+  assert.equal(scene.interfaces.served, "lo cali2 cali3");
+  scene.interfaces.listLinks = listLinks;
+  await scene.clock.advance(11_000);
+  assert.equal(scene.reasons, "");
+  assert.equal(scene.lines.length, 1);
+});
+
+Deno.test("kernel hits, following: a fault on one interface ends with it", async () => {
+  const scene = new Scene();
+  const { interfaces, clock } = scene;
+  interfaces.fault = new FakeErrno(16);
+  interfaces.addLo();
+  interfaces.add(2, "cali2");
+  scene.follower.start();
+  await clock.advance(5000);
+  assert.equal(scene.reasons, "attach");
+  interfaces.delete(2);
+  await clock.advance(2000);
+  assert.equal(scene.reasons, "attach", "lo is left");
+  interfaces.delete(1);
+  await clock.advance(2000);
+  assert.equal(scene.reasons, "");
+});
+
 Deno.test("kernel hits, following: without capabilities the reason says so", async () => {
   const scene = new Scene();
   scene.interfaces.fault = new FakeErrno(1);
