@@ -225,7 +225,7 @@ export class InterfaceFollower {
     if (attachment !== null || busy || yields || nowMs < retryMs) return;
     if (isOfPods(target) ? !this.#podsAreFree(nowMs) : !isFree(target.foreign)) return;
     target.busy = true;
-    // What is known may change meanwhile.
+    // The interface may go meanwhile.
     const isKnown = () => this.#targets.get(index) === target;
     this.#options.interfaces.attach(index, way).then((attachment) => {
       target.busy = false;
