@@ -12,15 +12,15 @@ import { type Reason, Refusal, refusalOf } from "./refusal.ts";
 import type { Refusals } from "./refusals.ts";
 import { type Candidate, chooseInterfaces, MAX_INTERFACES, type Selection } from "./selection.ts";
 
-const TURN_MS = 100;
+const TURN_MS = 250;
 /** Looks at all links: after notices, and without. */
 const LOOK_MS = { least: 500, most: 10_000 } as const;
 /** A CNI attaches its programs to a new interface first. */
 const SETTLE_MS = 2000;
-/** Each interface, if there are at most 320. */
+/** Each interface, if there are at most 256. */
 const CHECK_MS = 1000;
-/** Four system calls each: 1 ms a turn. */
-const CHECKS_PER_TURN = 32;
+/** Four system calls each: 3 ms a turn. */
+const CHECKS_PER_TURN = 64;
 /** After a failure, or after another program removed this one. */
 const RETRY_MS = 10_000;
 

@@ -321,7 +321,7 @@ Deno.test("kernel hits, following: a turn checks a bounded number of interfaces"
   const { interfaces, clock } = scene;
   for (let i = 2; i < 102; i++) interfaces.add(i, `cali${i}`);
   scene.follower.start();
-  assert.equal(interfaces.counts.checks, 32);
+  assert.equal(interfaces.counts.checks, 64);
   assert.equal(interfaces.counts.attached, 0, "none before all are checked");
   await clock.advance(3000);
   assert.equal(interfaces.counts.attached, 100);
