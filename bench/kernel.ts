@@ -1,5 +1,5 @@
 /**
- * What hits in the kernel save: CPU of the whole machine a query, and latencies, of a pod that asks
+ * Measures hits in the kernel: CPU of the whole machine a query, and latencies, of a pod that asks
  * its node over a veth pair. As root.
  *
  *   deno run --lock=dev.lock -A bench/kernel.ts [--only "nodens,nodens, kernel hits"]
@@ -25,6 +25,8 @@ const STOP_MS = 5_000;
 const LEAST_SHARE = 0.99;
 /** Longer than the metrics are served from a copy. */
 const COPY_MS = 1_200;
+const ANSWERS = "nodens_kernel_answers_total";
+const INTERFACES = "nodens_kernel_interfaces";
 
 interface LoadReport extends Omit<Figures, "lost"> {
   sent: number;
@@ -103,7 +105,7 @@ async function measure(
     if (contender.readyText === undefined) {
       for (let i = 0; i < 2; i++) await load(network, 0, 2);
     }
-    const before = await kernelAnswers(network, contender);
+    const before = await metric(network, contender, ANSWERS);
     let answered = 0;
     for (const rate of rates) {
       const runBefore = runMicroseconds([server.pid, ...softirqs]);
@@ -119,7 +121,7 @@ async function measure(
       });
     }
     if (!contender.kernelHits) return;
-    const share = (await kernelAnswers(network, contender) - before) / answered;
+    const share = (await metric(network, contender, ANSWERS) - before) / answered;
     note(`  ${(100 * share).toFixed(2)} % were answered by the kernel`);
     if (share < LEAST_SHARE) throw new Error(`Cannot measure kernel hits: ${server.text()}`);
   } finally {
@@ -132,13 +134,13 @@ async function load(network: PodAndNode, rate: number, seconds: number): Promise
   return JSON.parse(await output(network.command("pod", words, CORES.load)));
 }
 
-/** Queries that the kernel has answered; 0 for the others. */
-async function kernelAnswers(network: PodAndNode, contender: Contender): Promise<number> {
+/** Sum of a metric's series; 0 for servers without kernel hits. */
+async function metric(network: PodAndNode, contender: Contender, name: string): Promise<number> {
   if (!contender.kernelHits) return 0;
   await new Promise((wake) => setTimeout(wake, COPY_MS));
   const url = `http://127.0.0.1:${METRICS_PORT}/metrics`;
   const text = await output(network.command("node", ["curl", "-sS", url], CORES.load));
-  const lines = text.split("\n").filter((line) => line.startsWith("nodens_kernel_answers_total"));
+  const lines = text.split("\n").filter((line) => line.startsWith(name));
   return lines.reduce((total, line) => total + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
@@ -191,9 +193,10 @@ function start(network: PodAndNode, words: readonly string[], core: string | nul
 
 async function untilReady(
   network: PodAndNode,
-  { name, readyText, kernelHits }: Contender,
+  contender: Contender,
   server: Started,
 ): Promise<void> {
+  const { name, readyText, kernelHits } = contender;
   const limitMs = performance.now() + READY_MS;
   const answers = async () => {
     const words = [LOAD_PROGRAM, SERVED, "53", "20", "0.1", "1"];
@@ -204,8 +207,8 @@ async function untilReady(
     if (server.gone() || performance.now() > limitMs) {
       throw new Error(`Cannot start ${name}: ${server.text()}`);
     }
-    const says = readyText ?? (kernelHits ? "kernel hits: answering" : "");
-    if (server.text().includes(says) && (readyText !== undefined || await answers())) return;
+    const ready = readyText === undefined ? await answers() : server.text().includes(readyText);
+    if (ready && !(kernelHits && await metric(network, contender, INTERFACES) === 0)) return;
     await new Promise((wake) => setTimeout(wake, POLL_MS));
   }
 }

@@ -2,7 +2,7 @@ import { skipFor } from "../run/require.ts";
 import type { Wiring } from "./pod_network.ts";
 import { PodRig, podRigReasons } from "./pod_rig.ts";
 
-/** A test in a rig of its own; skipped with reasons where there can be none. */
+/** A test in a rig of its own; skipped with reasons if there can be none. */
 export function rigTest(
   name: string,
   use: (rig: PodRig) => Promise<void>,
