@@ -1,4 +1,5 @@
 import type { ProbeResult } from "../../kernel/probe.ts";
+import { ADDRESS_REMEDY } from "../../kernel/requirements.ts";
 import { ok, skipped, type Verdict, warning } from "./finding.ts";
 import type { Running } from "./listeners.ts";
 
@@ -6,6 +7,8 @@ import type { Running } from "./listeners.ts";
 export interface KernelHitsFacts {
   /** `-kernel-hits` is given. */
   readonly wanted: boolean;
+  /** A listener has an address, or none is known. */
+  readonly hasAddress: boolean;
   /** Null if the kernel cannot be asked. */
   readonly probe: ProbeResult | null;
   readonly running: Running;
@@ -15,7 +18,7 @@ const BYPASS = "these answers bypass iptables, NetworkPolicy and CNIs that read 
 const NAMES_SHOWN = 8;
 
 /** Checks whether the kernel can answer hits here. */
-export function judgeKernelHits({ wanted, probe, running }: KernelHitsFacts): Verdict {
+export function judgeKernelHits({ wanted, hasAddress, probe, running }: KernelHitsFacts): Verdict {
   if (probe === null) return skipped("the kernel cannot be asked (see runtime)");
   const { found, remedy } = describe(probe);
   const left = probe.filtered.length > 0 && running === "nobody"
@@ -26,6 +29,7 @@ export function judgeKernelHits({ wanted, probe, running }: KernelHitsFacts): Ve
     return skipped(text + left);
   }
   if (remedy !== null) return warning(found + left, remedy);
+  if (!hasAddress) return warning(`all listeners are on all addresses${left}`, ADDRESS_REMEDY);
   return ok(`${found}; ${BYPASS} (docs/kernel-path.md)${left}`);
 }
 
