@@ -21,7 +21,7 @@ const SETTLE_MS = 2000;
 const CHECK_MS = 1000;
 /** Four system calls each: 3 ms a turn. */
 const CHECKS_PER_TURN = 64;
-/** After a failure, or after another program removed this one. */
+/** After a failure, after another program removed this one, or another nodens process stopped. */
 const RETRY_MS = 10_000;
 
 /** `InterfaceFollower` options. */
@@ -58,6 +58,7 @@ export class InterfaceFollower {
   #lookedMs: number | null = null;
   #changed = true;
   #reported = "";
+  #besideMs: number | null = null;
   /** Reasons of what fails, by interface or step. */
   readonly #faults = new Map<number | "look", Reason>();
 
@@ -197,7 +198,7 @@ export class InterfaceFollower {
 
   /** Policies of a CNI hold for all pods, so one program of others ends it for all. */
   #judge(): void {
-    const { refusals, isBeside } = this.#options;
+    const { refusals } = this.#options;
     const found = [...this.#targets.values()].flatMap(({ candidate, foreign }) =>
       (foreign ?? []).map((program) => ({ candidate, program }))
     );
@@ -206,8 +207,8 @@ export class InterfaceFollower {
       if (isOfPods(target) ? ofPods !== undefined : isForeign(target)) detach(target);
     }
     const first = ofPods ?? found[0];
-    // Names that cannot be read may be those of another nodens process, during a roll-over.
-    if (first === undefined || found.every(({ program }) => isUnreadable(program)) && isBeside()) {
+    const unreadable = found.every(({ program }) => isUnreadable(program));
+    if (first === undefined || (unreadable && this.#isRollOver())) {
       return void refusals.clear("foreign");
     }
     const left = ofPods === undefined ? "lo is left out" : "no interface of pods is used";
@@ -218,6 +219,14 @@ export class InterfaceFollower {
         "see docs/kernel-path.md; -kernel-hits lo and -kernel-hits off end this warning",
       ),
     );
+  }
+
+  /** Names that cannot be read may be those of another nodens process, even if it just stopped. */
+  #isRollOver(): boolean {
+    const { isBeside, clock } = this.#options;
+    const nowMs = clock.now();
+    if (isBeside()) this.#besideMs = nowMs;
+    return this.#besideMs !== null && nowMs - this.#besideMs < RETRY_MS;
   }
 
   #attach(target: Target, nowMs: number): void {

@@ -179,7 +179,11 @@ Deno.test("kernel hits, following: beside another nodens, unreadable names are n
   scene.follower.start();
   await scene.clock.advance(3000);
   assert.equal(scene.interfaces.served, "");
-  assert.deepEqual(scene.lines, []);
+  scene.beside = false;
+  await scene.clock.advance(5000);
+  assert.deepEqual(scene.lines, [], "its program may outlive its sockets");
+  await scene.clock.advance(10_000);
+  assert.equal(scene.reasons, "foreign");
   scene.interfaces.take(2, 77);
   await scene.clock.advance(3000);
   assert.equal(scene.interfaces.served, "cali2");
