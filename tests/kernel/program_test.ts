@@ -17,9 +17,9 @@ import {
 } from "../support/kernel/packets.ts";
 import { mixed, mutated, shortest } from "../support/kernel/mutations.ts";
 import {
+  boottime,
   ENDPOINTS,
   kernelReasons,
-  monotonic,
   type Outcome,
   ProgramRig,
   VERDICT,
@@ -181,12 +181,12 @@ rigTest("TTLs are the seconds left, rounded up", (rig) => {
   for (const left of expires) {
     rig.clear();
     const slot = rig.publish({ name: NAME, ...records(1) });
-    const now = monotonic();
+    const now = boottime();
     const until = now + left + 50_000_000n;
     slot.setBigUint64(SLOT.EXPIRES, until, true);
     slot.setBigUint64(SLOT.REFRESH, until, true);
     const { verdict, packet } = rig.run(query());
-    const after = monotonic();
+    const after = boottime();
     if (verdict === VERDICT.next) continue;
     const ttl = viewOf(packet).getUint32(packet.length - 10);
     const seconds = (time: bigint) => Number((until - time + SECOND - 1n) / SECOND);
@@ -202,12 +202,12 @@ const CHANGES: {
   {
     title: "an expired entry",
     outcome: "expired",
-    change: (_, slot) => slot.setBigUint64(SLOT.EXPIRES, monotonic(), true),
+    change: (_, slot) => slot.setBigUint64(SLOT.EXPIRES, boottime(), true),
   },
   {
     title: "an entry due for a refresh",
     outcome: "due",
-    change: (_, slot) => slot.setBigUint64(SLOT.REFRESH, monotonic(), true),
+    change: (_, slot) => slot.setBigUint64(SLOT.REFRESH, boottime(), true),
   },
   {
     title: "an entry of an earlier generation",
@@ -217,7 +217,7 @@ const CHANGES: {
   {
     title: "a data plane that has stopped",
     outcome: "stopped",
-    change: (rig) => rig.set("ALIVE_UNTIL", monotonic()),
+    change: (rig) => rig.set("ALIVE_UNTIL", boottime()),
   },
   {
     title: "an entry taken out of its bucket",
@@ -469,7 +469,7 @@ rigTest("a mutated packet is answered as the model does, or passes untouched", (
   for (let i = 0; i < rounds; i++) {
     // Fewer than a second's rounds.
     if (i % 1000 === 0) {
-      const until = monotonic() + 300n * SECOND;
+      const until = boottime() + 300n * SECOND;
       for (const slot of slots) {
         slot.setBigUint64(SLOT.EXPIRES, until, true);
         slot.setBigUint64(SLOT.REFRESH, until, true);

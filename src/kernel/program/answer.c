@@ -40,7 +40,7 @@ struct packet {
 
 /* Helpers of the kernel, by their numbers. */
 static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
-static u64 (*const ktime_get_ns)(void) = (void *)5;
+static u64 (*const ktime_get_boot_ns)(void) = (void *)125;
 static long (*const store_bytes)(void *, u32 at, const void *from, u32 size, u64 flags) = (void *)9;
 static long (*const l4_csum_replace)(void *, u32 at, u64 from, u64 to, u64 flags) = (void *)11;
 static long (*const redirect)(u32 ifindex, u64 flags) = (void *)23;
@@ -296,7 +296,7 @@ INLINE int answer(struct packet *packet) {
   }
   if (differs) return OUTCOME_ABSENT;
 
-  const u64 now = ktime_get_ns(), expires = U64(slot, SLOT_EXPIRES);
+  const u64 now = ktime_get_boot_ns(), expires = U64(slot, SLOT_EXPIRES);
   if (now >= U64(c, CONF_ALIVE_UNTIL)) return OUTCOME_STOPPED;
   if (now >= expires) return OUTCOME_EXPIRED;
   if (now >= U64(slot, SLOT_REFRESH)) return OUTCOME_DUE;

@@ -48,9 +48,9 @@ export function kernelReasons(): string[] {
   }
 }
 
-export function monotonic(): bigint {
+export function boottime(): bigint {
   const time = new BigInt64Array(2);
-  openLibc().clock_gettime(CLOCK.MONOTONIC, new Uint8Array(time.buffer));
+  openLibc().clock_gettime(CLOCK.BOOTTIME, new Uint8Array(time.buffer));
   return time[0]! * 1_000_000_000n + time[1]!;
 }
 
@@ -113,7 +113,7 @@ export class ProgramRig {
   }
 
   configure(endpoints: readonly Endpoint[] = ENDPOINTS): void {
-    const aliveUntil = monotonic() + 10n * MINUTE;
+    const aliveUntil = boottime() + 10n * MINUTE;
     writeConf(this.memories.conf, { aliveUntil, buckets: BUCKETS, endpoints });
   }
 
@@ -126,7 +126,7 @@ export class ProgramRig {
 
   /** Returns a view of the slot. */
   publish(entry: Entry): DataView {
-    const { kind, at } = writeEntry(this.memories, this.#used, entry, monotonic());
+    const { kind, at } = writeEntry(this.memories, this.#used, entry, boottime());
     return viewOf(this.memories[kind].subarray(at));
   }
 
