@@ -76,9 +76,9 @@ for (const offload of [true, false]) {
 rigTest("a port other than 53 is served", async (rig) => {
   const nodens = await rig.nodens({ port: 5353 });
   const asker = rig.asker(rig.pods[0], SERVED.v4[0], 5353);
-  await rig.untilInKernel(nodens, asker);
+  await rig.untilInKernel(nodens, asker, NAMES[0]);
   dropQueries(rig, 5353);
-  const one = query("al0.kernel.example");
+  const one = query(NAMES[0]!);
   assert.equal(epochOf(one, await asker.ask(one), 0), 0);
 }, IPTABLES);
 

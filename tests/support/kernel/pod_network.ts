@@ -46,18 +46,9 @@ export class PodNetwork {
       this.ip("address", "add", `${address}/128`, "dev", "lo", "nodad");
     }
     if (wiring === "bridge") {
-      // As CNIs do: otherwise it changes with the ports, and pods ask the old one.
-      this.ip(
-        "link",
-        "add",
-        BRIDGE,
-        "address",
-        "02:00:00:00:01:00",
-        "type",
-        "bridge",
-        "forward_delay",
-        "0",
-      );
+      // Without an address of its own it takes a port's, and pods miss the change.
+      const own = ["address", "02:00:00:00:01:00"];
+      this.ip("link", "add", BRIDGE, ...own, "type", "bridge", "forward_delay", "0");
       this.#address(BRIDGE, 24, 64);
       this.ip("link", "set", BRIDGE, "up");
     }
