@@ -41,7 +41,12 @@ Deno.test({
           const message = queryMessage({ name: "Example.org", edns: {} });
           const frame = frameOf({ family, message });
           const { packet, verdict } = rig.run(frame);
-          assert.equal(verdict, name === "tc_local" ? VERDICT.pass : VERDICT.redirect, name);
+          // No socket has sent it.
+          if (name === "tc_local") {
+            assert.equal(verdict, VERDICT.next);
+            continue;
+          }
+          assert.equal(verdict, VERDICT.redirect, name);
           const expected = answerTo(frame, { endpoints: ENDPOINTS, entries: [entry] }, 300);
           assert.deepEqual([...withoutSums(packet)], [...expected!], name);
           assert.ok(sumsAgree(frame, packet), name);

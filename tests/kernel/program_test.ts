@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { parseAddress } from "../../src/dns/address.ts";
 import { SLOT } from "../../src/engine/kernel/layout.ts";
 import { PROGRAMS } from "../../src/kernel/program/program.ts";
+import { connectedSocket } from "../support/kernel/connected_socket.ts";
 import { answerTo, sumsAgree, withoutSums } from "../support/kernel/model.ts";
 import {
   ETHERNET,
@@ -429,24 +431,51 @@ rigTest("sixteen endpoints are told apart", (rig) => {
   assertPassed(rig, query({}, { family: 6, destination: address, port }), null);
 });
 
-for (
-  const [name, verdict] of [["tc_peer", VERDICT.redirect], ["tc_local", VERDICT.pass]] as const
-) {
+Deno.test({
+  name: "tc_peer answers as tc_redirect does",
+  ...SKIP,
+  async fn() {
+    const rig = await ProgramRig.load(PROGRAMS.tc_peer);
+    try {
+      const entries = [{ name: NAME, ...records(2) }];
+      rig.publish(entries[0]!);
+      assertAnswered(rig, query({ edns: {} }), entries);
+      assertPassed(rig, query({ qtype: 2 }), "absent");
+    } finally {
+      rig.close();
+    }
+  },
+});
+
+for (const [family, text] of [[4, "127.0.0.1"], [6, "::1"]] as const) {
   Deno.test({
-    name: `${name} answers as tc_redirect does`,
+    name: `tc_local answers sockets that are connected to ${text}, and no others`,
     ...SKIP,
     async fn() {
-      const rig = await ProgramRig.load(PROGRAMS[name]);
+      const address = [...parseAddress(text)!];
+      const endpoints = [{ address, port: 53 }];
+      const rig = await ProgramRig.load(PROGRAMS.tc_local);
+      const connected = connectedSocket(text, 53);
+      const other = Deno.listenDatagram({ transport: "udp", hostname: text, port: 0 });
       try {
-        const entry = { name: NAME, ...records(2) };
-        rig.publish(entry);
-        const frame = query({ edns: {} });
-        const result = rig.run(frame);
-        assert.equal(result.verdict, verdict);
-        const expected = answerTo(frame, { endpoints: ENDPOINTS, entries: [entry] }, 300);
-        assert.deepEqual([...withoutSums(result.packet)], [...expected!]);
-        assertPassed(rig, query({ qtype: 2 }), "absent");
+        rig.configure(endpoints);
+        const entries = [{ name: NAME, ...records(2) }];
+        rig.publish(entries[0]!);
+        const from = (socket: Deno.DatagramConn, question: Partial<Question> = { edns: {} }) => {
+          const sourcePort = (socket.addr as Deno.NetAddr).port;
+          return query(question, { family, source: address, destination: address, sourcePort });
+        };
+        const frame = from(connected);
+        const { verdict, packet } = rig.run(frame);
+        assert.equal(verdict, VERDICT.pass);
+        const expected = answerTo(frame, { endpoints, entries }, 300);
+        assert.deepEqual([...withoutSums(packet)], [...expected!]);
+        assertPassed(rig, from(connected, { qtype: 2 }), "absent");
+        assertPassed(rig, from(other), "form");
+        other.close();
+        assertPassed(rig, from(other), "form");
       } finally {
+        connected.close();
         rig.close();
       }
     },

@@ -75,7 +75,7 @@ for (const offload of [true, false]) {
 
 rigTest("a port other than 53 is served", async (rig) => {
   const nodens = await rig.nodens({ port: 5353 });
-  const asker = rig.asker(rig.pods[0], SERVED.v4[0], 5353);
+  const asker = rig.asker(rig.pods[0], SERVED.v4[0], { port: 5353 });
   await rig.untilInKernel(nodens, asker, NAMES[0]);
   dropQueries(rig, 5353);
   const one = query(NAMES[0]!);

@@ -156,7 +156,7 @@ for (const { title, program, at, bridge = false } of PLACES) {
         const large = queryMessage({ name: "Large.Example", edns: {} });
         const messages = [plain, large];
         const asked: Asked[] = FAMILIES.flatMap((family) =>
-          messages.map((message) => ({ family, message }))
+          messages.map((message) => ({ family, message, connected: at === "lo" }))
         );
         if (at !== "lo") {
           for (const family of FAMILIES) {

@@ -26,7 +26,8 @@ const MAP_TYPE = { shared: 2, perCpu: 6 } as const;
 const VERDICTS = {
   tc_redirect: VERDICT.redirect,
   tc_peer: VERDICT.redirect,
-  tc_local: VERDICT.pass,
+  // No socket has sent the packets.
+  tc_local: VERDICT.next,
 } as const;
 
 const ENTRIES: readonly Entry[] = [0, 1].flatMap((endpoint) => [
@@ -123,7 +124,7 @@ function packets(): string[] {
   return found;
 }
 
-/** `answer` null: untouched. */
+/** `answer` null: untouched, as with each verdict "next". */
 function packet(title: string, frame: Uint8Array, answer: Uint8Array | null): string {
   const verdicts = Object.values(VERDICTS).map((one) => answer === null ? VERDICT.next : one);
   const out = answer ?? frame;

@@ -106,7 +106,7 @@ export const OUTCOMES = [
   "expired",
   /** Due for a refresh. */
   "due",
-  /** Anything but one question with at most an OPT record without options. */
+  /** Not one question with at most an OPT record without options; on lo, no connected socket. */
   "form",
   /** Too large for this client. */
   "size",

@@ -38,6 +38,12 @@ struct packet {
   u32 gso_size;
 };
 
+/* struct bpf_sock */
+struct socket {
+  u32 bound_dev_if, family, type, protocol, mark, priority, src_ip4, src_ip6[4], src_port;
+  u32 dst_port, dst_ip4, dst_ip6[4], state;
+};
+
 /* Helpers of the kernel, by their numbers. */
 static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
 static u64 (*const ktime_get_boot_ns)(void) = (void *)125;
@@ -48,6 +54,8 @@ static long (*const load_bytes)(const void *, u32 at, void *to, u32 size) = (voi
 static s64 (*const csum_diff)(void *from, u32, void *to, u32 size, u32 seed) = (void *)28;
 static long (*const change_tail)(void *, u32 size, u64 flags) = (void *)38;
 static s64 (*const csum_update)(void *, u32 sum) = (void *)40;
+static void *(*const sk_lookup_udp)(void *, void *tuple, u32 size, u64 netns, u64) = (void *)85;
+static long (*const sk_release)(void *socket) = (void *)86;
 static long (*const redirect_peer)(u32 ifindex, u64 flags) = (void *)155;
 
 /* Only their names count: the loader puts in the descriptors. */
@@ -78,6 +86,7 @@ SECTION("maps") char conf, buckets, small, large, outcomes, scratch;
 #define AD 0x20
 #define CD 0x10
 #define NANOSECONDS 1000000000ull
+#define OWN_NAMESPACE (-1ull)
 
 /* Not for nodens. */
 #define FOREIGN (-1)
@@ -155,8 +164,44 @@ INLINE u64 sum_of_body(u8 *slot, u8 *body, u32 room, u64 padded, u32 ttl) {
   return sum;
 }
 
-/* Makes the packet an answer, or leaves it untouched; returns the outcome, FOREIGN or SPOILT. */
-INLINE int answer(struct packet *packet) {
+/*
+ * Whether the socket that asked is connected to the address that answers. If not, rules of nat may
+ * have led the query here from another address, and an answer from here would miss the way back.
+ */
+INLINE int is_connected(struct packet *packet, int v6) {
+  u8 *data = (void *)(long)packet->data, *end = (void *)(long)packet->data_end;
+  u32 tuple[9] = {};
+  volatile struct socket *socket;
+  int connected;
+  if (v6) {
+    if (data + IPV6 + UDP > end) return 0;
+    for (int i = 0; i < 4; i++) {
+      tuple[i] = U32(data, ETHERNET + 24 + 4 * i);
+      tuple[4 + i] = U32(data, ETHERNET + 8 + 4 * i);
+    }
+    tuple[8] = U16(data, IPV6 + 2) | (u32)U16(data, IPV6) << 16;
+    socket = sk_lookup_udp(packet, tuple, 36, OWN_NAMESPACE, 0);
+    if (!socket) return 0;
+    connected = socket->dst_ip6[0] == tuple[0] && socket->dst_ip6[1] == tuple[1] &&
+      socket->dst_ip6[2] == tuple[2] && socket->dst_ip6[3] == tuple[3];
+  } else {
+    if (data + IPV4 + UDP > end) return 0;
+    tuple[0] = U32(data, ETHERNET + 16);
+    tuple[1] = U32(data, ETHERNET + 12);
+    tuple[2] = U16(data, IPV4 + 2) | (u32)U16(data, IPV4) << 16;
+    socket = sk_lookup_udp(packet, tuple, 12, OWN_NAMESPACE, 0);
+    if (!socket) return 0;
+    connected = socket->dst_ip4 == tuple[0];
+  }
+  sk_release((void *)socket);
+  return connected;
+}
+
+/*
+ * Makes the packet an answer, or leaves it untouched; returns the outcome, FOREIGN or SPOILT.
+ * `local`: the packet comes from a socket of this machine.
+ */
+INLINE int answer(struct packet *packet, int local) {
   u8 *data = (void *)(long)packet->data, *end = (void *)(long)packet->data_end, *udp;
   u32 zero = 0, at, length, wanted, i;
   u64 address, address_end = 0;
@@ -305,6 +350,7 @@ INLINE int answer(struct packet *packet) {
   u32 limit = U16(slot, SLOT_LIMIT);
   if (asked < limit) limit = asked;
   if (new_length > (limit < 512 ? 512 : limit)) return OUTCOME_SIZE;
+  if (local && !is_connected(packet, v6)) return OUTCOME_FORM;
   /* A checksum of the whole packet would be wrong afterwards; only growing drops it. */
   if (at + new_length <= packet->len && csum_update(packet, 0) >= 0) return OUTCOME_FORM;
 
@@ -410,8 +456,8 @@ INLINE int answer(struct packet *packet) {
 }
 
 /* Counts the outcome; returns the verdict, which is `sent` for an answer. */
-#define ANSWER(packet, sent) \
-  int outcome = answer(packet); \
+#define ANSWER(packet, local, sent) \
+  int outcome = answer(packet, local); \
   u32 zero = 0; \
   if (outcome == FOREIGN) return NEXT; \
   u64 *counts = map_lookup(&outcomes, &zero); \
@@ -423,13 +469,13 @@ INLINE int answer(struct packet *packet) {
 
 /* Out of the interface that the query came in by: a bridge, or the host's end of a veth. */
 SECTION("tc/redirect") int tc_redirect(struct packet *packet) {
-  ANSWER(packet, redirect(packet->ifindex, 0))
+  ANSWER(packet, 0, redirect(packet->ifindex, 0))
 }
 
 /* In at the other end of a veth, without its queue. */
 SECTION("tc/peer") int tc_peer(struct packet *packet) {
-  ANSWER(packet, redirect_peer(packet->ifindex, 0))
+  ANSWER(packet, 0, redirect_peer(packet->ifindex, 0))
 }
 
 /* From the loopback interface up to the socket that asked. */
-SECTION("tc/local") int tc_local(struct packet *packet) { ANSWER(packet, PASS) }
+SECTION("tc/local") int tc_local(struct packet *packet) { ANSWER(packet, 1, PASS) }

@@ -1,4 +1,5 @@
 import { PATIENCE } from "../run/patience.ts";
+import { connectedSocket } from "./connected_socket.ts";
 import { inside } from "./inside.ts";
 import { wireName } from "./answers.ts";
 
@@ -13,11 +14,14 @@ export class Asker {
   strays = 0;
   readonly #reading: Promise<void>;
 
-  constructor(namespace: string, server: string, port = 53) {
+  constructor(namespace: string, server: string, { port = 53, connected = false } = {}) {
     const hostname = server.includes(":") ? "::" : "0.0.0.0";
     this.#socket = inside(
       namespace,
-      () => Deno.listenDatagram({ transport: "udp", hostname, port: 0 }),
+      () =>
+        connected
+          ? connectedSocket(server, port)
+          : Deno.listenDatagram({ transport: "udp", hostname, port: 0 }),
     );
     this.#to = { transport: "udp", hostname: server, port };
     this.#reading = this.#read();

@@ -4,6 +4,7 @@
  */
 import { lastErrorText, openLibc } from "../../../src/sys/libc.ts";
 import { cString } from "../../../src/sys/libc.ts";
+import { connectedSocket } from "./connected_socket.ts";
 import { type Family, frameOf, SERVER } from "./packets.ts";
 
 export interface Asked {
@@ -13,6 +14,8 @@ export interface Asked {
   raw?: { interface: string; macs: number[]; source: number[]; wrongSum?: boolean; tag?: boolean };
   /** Two queries as one packet that is to be cut (UDP_SEGMENT). */
   twice?: boolean;
+  /** Whether the ordinary socket is connected to the server. */
+  connected?: boolean;
 }
 
 const WAIT_MS = 500;
@@ -25,9 +28,11 @@ const answers: (string | null)[] = [];
 for (const asked of JSON.parse(Deno.args[0]!) as Asked[]) answers.push(await ask(asked));
 Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(answers)}\n`));
 
-async function ask({ family, message, raw, twice }: Asked): Promise<string | null> {
+async function ask({ family, message, raw, twice, connected }: Asked): Promise<string | null> {
   const hostname = family === 4 ? "0.0.0.0" : "::";
-  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  const socket = connected
+    ? connectedSocket(text(family), 53)
+    : Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
   const { port } = socket.addr as Deno.NetAddr;
   const timer = setTimeout(() => socket.close(), WAIT_MS);
   try {

@@ -82,9 +82,14 @@ export class PodRig {
     this.pods = pods;
   }
 
-  /** A client in a pod or, without one, on the node. */
-  asker(pod: Pod | null, server: string = SERVED.v4[0], port?: number): Asker {
-    const asker = new Asker(pod?.namespace ?? this.network.node, server, port);
+  /** A client in a pod or, without one, on the node, where its socket is connected. */
+  asker(
+    pod: Pod | null,
+    server: string = SERVED.v4[0],
+    { port = 53, connected = pod === null } = {},
+  ): Asker {
+    const namespace = pod?.namespace ?? this.network.node;
+    const asker = new Asker(namespace, server, { port, connected });
     this.#askers.push(asker);
     return asker;
   }
