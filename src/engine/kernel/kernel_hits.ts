@@ -71,14 +71,15 @@ export class KernelHits {
   #entries = 0;
   #turns = 0;
   #endTurns = () => {};
-  #listeners: readonly ListenerConfig[] = [];
+  #configured: readonly ListenerConfig[] = [];
   /** By listener; -1: not served in the kernel. */
   #endpointOf = new Int32Array(0);
   #families: (4 | 6)[] = [];
-  #listenerOf: number[] = [];
-  // By slot.
+  // By slot; kept while it rests.
   #publishers: (KernelPublisher | null)[] = [];
   #rows = new Int32Array(0);
+  #listeners = new Int32Array(0);
+  #slotFamilies = new Uint8Array(0);
   #zones = new Int32Array(0);
   #seen = new Int32Array(0);
   #seenEdns = new Int32Array(0);
@@ -102,14 +103,16 @@ export class KernelHits {
     this.#publishers = new Array(slots).fill(null);
     this.#rows = new Int32Array(slots).fill(-1);
     this.next = new Int32Array(slots);
+    this.#listeners = new Int32Array(slots);
+    this.#slotFamilies = new Uint8Array(slots);
     this.#zones = new Int32Array(slots);
     this.#seen = new Int32Array(slots);
     this.#seenEdns = new Int32Array(slots);
     this.#table = table;
-    this.#serve(this.#listeners);
+    this.#serve(this.#configured);
     const timer = timers.create((nowMs) => {
-      this.#turn(nowMs);
       timers.set(timer, nowMs + TURN_MS);
+      this.#turn(nowMs);
     });
     this.#endTurns = () => timers.clear(timer);
     timers.set(timer, nowMs + TURN_MS);
@@ -131,8 +134,9 @@ export class KernelHits {
   clear(): void {
     const table = this.#table;
     if (table === null) return;
-    this.collect();
+    // First, so that no answer follows those that are collected.
     table.clear(this.#engine.nowMs);
+    this.collect();
     for (let i = 0; i < this.#rows.length; i++) {
       if (this.#rows[i]! < 0) continue;
       this.#publishers[i]!.withdrawn(this.#rows[i]!, i);
@@ -143,7 +147,7 @@ export class KernelHits {
 
   /** Takes everything back, and serves these listeners. */
   configure(listeners: readonly ListenerConfig[]): void {
-    this.#listeners = listeners;
+    this.#configured = listeners;
     if (this.#table === null) return;
     this.clear();
     this.#serve(listeners);
@@ -152,14 +156,12 @@ export class KernelHits {
   #serve(listeners: readonly ListenerConfig[]): void {
     const endpoints: KernelEndpoint[] = [];
     this.#endpointOf = new Int32Array(listeners.length).fill(-1);
-    this.#listenerOf = [];
     for (const [listener, { address, port, zones }] of listeners.entries()) {
       const bytes = parseAddress(address);
       // Of listeners for all addresses, the kernel does not know which are local.
       if (bytes === null || bytes.every((octet) => octet === 0) || zones.length === 0) continue;
       if (endpoints.length === MAX_ENDPOINTS) break;
       this.#endpointOf[listener] = endpoints.length;
-      this.#listenerOf.push(listener);
       endpoints.push({ family: bytes.length === 4 ? 4 : 6, bytes, port });
     }
     this.#families = endpoints.map(({ family }) => family);
@@ -171,8 +173,12 @@ export class KernelHits {
     return this.#table === null ? -1 : this.#endpointOf[listener] ?? -1;
   }
 
-  /** Publishes `answer`; returns its slot, or -1 without room. */
-  publish(publisher: KernelPublisher, row: number, zone: number): number {
+  /** Publishes `answer` for queries of `listener`; returns its slot, or -1 without room. */
+  publish(
+    publisher: KernelPublisher,
+    row: number,
+    { listener, zone }: { listener: number; zone: number },
+  ): number {
     const table = this.#table!;
     const { nowMs, values } = this.#engine;
     const index = table.put(this.answer, nowMs);
@@ -183,6 +189,8 @@ export class KernelHits {
     }
     this.#publishers[index] = publisher;
     this.#rows[index] = row;
+    this.#listeners[index] = listener;
+    this.#slotFamilies[index] = this.#families[this.answer.endpoint]!;
     this.#zones[index] = zone;
     this.#seen[index] = 0;
     this.#seenEdns[index] = 0;
@@ -205,7 +213,7 @@ export class KernelHits {
 
   /** Whether a slot is for queries of this listener. */
   isFor(index: number, listener: number): boolean {
-    return this.#table!.field(index, SLOT.ENDPOINT) === this.#endpointOf[listener];
+    return this.#listeners[index] === listener;
   }
 
   /** Reports answers since the last call. */
@@ -219,12 +227,11 @@ export class KernelHits {
     const answers = this.#answers;
     const nameLength = table.field(index, SLOT.NAME_LENGTH);
     const flags = table.field(index, SLOT.FLAGS);
-    const endpoint = table.field(index, SLOT.ENDPOINT);
     answers.edns = (edns - this.#seenEdns[index]!) >>> 0;
     answers.count = answers.edns + ((plain - this.#seen[index]!) >>> 0);
-    answers.listener = this.#listenerOf[endpoint] ?? -1;
+    answers.listener = this.#listeners[index]!;
     answers.zone = this.#zones[index]!;
-    answers.family = this.#families[endpoint] ?? 4;
+    answers.family = this.#slotFamilies[index] as 4 | 6;
     answers.qtype = table.field(index, SLOT.QTYPE);
     answers.dnssecOk = (table.field(index, SLOT.KEY) & 1) !== 0;
     // Big-endian: the lower octet comes last.

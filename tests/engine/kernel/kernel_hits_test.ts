@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { a } from "../../support/messages/messages.ts";
 import { decode } from "../../support/messages/messages.ts";
 import { bytesOf, corefile, KernelWorld } from "../../support/kernel/kernel_world.ts";
+import { SLOT } from "../../../src/engine/kernel/layout.ts";
 import { seeded } from "../../support/run/random.ts";
 import { replying } from "../../support/simulation/cache_world.ts";
 import type { Behaviour } from "../../support/simulation/simulation.ts";
@@ -252,4 +253,26 @@ Deno.test("kernel hits: a new thread takes back what the last one published", ()
   world.simulation.run(1000);
   world.publish({});
   assert.deepEqual(world.kernel({}), world.ask({}));
+});
+
+Deno.test("kernel hits: an answer given while its listener is removed counts for that listener", () => {
+  const listeners = (addresses: string) =>
+    `. {\n bind ${addresses}\n prometheus\n cache\n forward . 10.0.0.1\n}`;
+  const world = new KernelWorld(listeners("192.0.2.53 192.0.2.54"));
+  world.publish({}, 0);
+  world.publish({}, 1);
+  const { counters } = world.simulation;
+  const requests = () =>
+    counters.places.filter(({ name }) => name === "coredns_dns_requests_total")
+      .map(({ labels, index }) => [labels.server, counters.values[index]]);
+  const before = requests();
+  // The program has read the slots, and counts when the reload is over.
+  const small = new DataView(world.memory.small);
+  world.simulation.reload(listeners("192.0.2.54"));
+  for (const slot of [1, 2]) small.setUint32(256 * slot + SLOT.ANSWERS, 10 * slot, true);
+  world.hits!.collect();
+  assert.deepEqual(
+    requests(),
+    before.map(([server, count], i) => [server, +count! + 10 * (i + 1)]),
+  );
 });

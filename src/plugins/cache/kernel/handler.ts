@@ -110,7 +110,7 @@ class KernelCacheHandler extends CacheHandler {
       const endpoint = this.#hits.endpointOf(exchange.listener);
       if (endpoint < 0 || store.usesOf(row) < MIN_USES) return;
       if (published.has(row, exchange.listener)) return;
-      if (this.#describe(exchange, store, row, endpoint, now)) published.add(row, exchange.zone);
+      if (this.#describe(exchange, store, row, endpoint, now)) published.add(row, exchange);
       return;
     }
   }

@@ -1,3 +1,4 @@
+import type { Exchange } from "../../../engine/exchange/exchange.ts";
 import type {
   KernelAnswers,
   KernelHits,
@@ -31,8 +32,8 @@ export class PublishedRows implements RowWatch, KernelPublisher {
   }
 
   /** Publishes `hits.answer`, if there is room. */
-  add(row: number, zone: number): void {
-    const index = this.#hits.publish(this, row, zone);
+  add(row: number, exchange: Exchange): void {
+    const index = this.#hits.publish(this, row, exchange);
     if (index < 0) return;
     const number = row / STRIDE;
     while (number >= this.#first.length) {
