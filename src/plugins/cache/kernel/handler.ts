@@ -95,6 +95,14 @@ class KernelCacheHandler extends CacheHandler {
     return verdict;
   }
 
+  override ask(request: unknown): unknown {
+    const reply = super.ask(request);
+    // A positive answer from the file goes before a denial.
+    const isLoad = (request as { type: string }).type === "load";
+    if (isLoad && this.content.prefersPositive) this.#hits.clear();
+    return reply;
+  }
+
   #read(published: PublishedRows, exchange: Exchange, now: number): void {
     const row = published.store.find(exchange, now);
     if (row >= 0) published.examined(row);
