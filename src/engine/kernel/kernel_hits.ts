@@ -11,6 +11,8 @@ const ALIVE_MS = 2000;
 const TURN_MS = 500;
 /** Turns until all slots are read. */
 const TURNS = 2;
+/** Readings in turn without an answer, until a slot may be given to another entry. */
+const IDLE_READINGS = 2;
 /** Name's end, type and class. */
 const QUESTION_REST = 4;
 
@@ -83,6 +85,8 @@ export class KernelHits {
   #zones = new Int32Array(0);
   #seen = new Int32Array(0);
   #seenEdns = new Int32Array(0);
+  /** Readings in turn since the last answer, or since it was published. */
+  #idleReadings = new Uint8Array(0);
 
   /** Once, before `open`. */
   attach(engine: Services): void {
@@ -108,6 +112,7 @@ export class KernelHits {
     this.#zones = new Int32Array(slots);
     this.#seen = new Int32Array(slots);
     this.#seenEdns = new Int32Array(slots);
+    this.#idleReadings = new Uint8Array(slots);
     this.#table = table;
     this.#serve(this.#configured);
     const timer = timers.create((nowMs) => {
@@ -194,6 +199,7 @@ export class KernelHits {
     this.#zones[index] = zone;
     this.#seen[index] = 0;
     this.#seenEdns[index] = 0;
+    this.#idleReadings[index] = 0;
     values[this.#entries] = table.size;
     return index;
   }
@@ -240,28 +246,32 @@ export class KernelHits {
     answers.answerSize = answers.querySize + table.field(index, SLOT.BODY_LENGTH);
     this.#seen[index] = plain;
     this.#seenEdns[index] = edns;
+    this.#idleReadings[index] = 0;
     this.#engine.values[COUNTER.UDP_QUERIES]! += answers.count;
     publisher.answered(this.#rows[index]!, answers);
   }
 
   /** Reads all slots. */
   collect(): void {
-    if (this.#table !== null) this.#collect(0, this.#rows.length);
-  }
-
-  #collect(from: number, to: number): void {
-    for (let i = from; i < to; i++) if (this.#publishers[i] !== null) this.read(i);
+    if (this.#table === null) return;
+    for (let i = 0; i < this.#rows.length; i++) if (this.#publishers[i] !== null) this.read(i);
   }
 
   #turn(nowMs: number): void {
     this.#table!.aliveUntilMs = nowMs + ALIVE_MS;
     const size = Math.ceil(this.#rows.length / TURNS);
     const from = (this.#turns++ % TURNS) * size;
-    this.#collect(from, Math.min(from + size, this.#rows.length));
+    const end = Math.min(from + size, this.#rows.length);
+    for (let i = from; i < end; i++) {
+      if (this.#publishers[i] === null) continue;
+      this.read(i);
+      if (this.#idleReadings[i]! < IDLE_READINGS) this.#idleReadings[i]!++;
+    }
   }
 
-  /** Without answers since the last turn. */
+  /** Without an answer for a second or more. */
   #isIdle(index: number): boolean {
+    if (this.#idleReadings[index]! < IDLE_READINGS) return false;
     const table = this.#table!;
     return table.answers(index) === this.#seen[index] &&
       table.answersEdns(index) === this.#seenEdns[index];

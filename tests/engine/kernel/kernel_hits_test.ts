@@ -276,3 +276,17 @@ Deno.test("kernel hits: an answer given while its listener is removed counts for
     before.map(([server, count], i) => [server, +count! + 10 * (i + 1)]),
   );
 });
+
+Deno.test("kernel hits: a flood of names does not displace those that are asked for", () => {
+  const world = new KernelWorld(corefile());
+  world.publish({});
+  for (let i = 0; i < 1500; i++) {
+    // Ten times a second, in a table of 1,023 slots.
+    if (i % 5 === 0) assert.notEqual(world.kernel({}), null, `after ${i} other names`);
+    const bytes = bytesOf({ name: `n${i}.example.org` });
+    for (let k = 0; k < 3; k++) {
+      world.simulation.ask(bytes);
+      world.simulation.run(k === 0 ? 20 : 0);
+    }
+  }
+});
