@@ -447,15 +447,21 @@ Deno.test({
   },
 });
 
-for (const [family, text] of [[4, "127.0.0.1"], [6, "::1"]] as const) {
+for (
+  const [family, text, to] of [
+    [4, "127.0.0.1", "127.0.0.1"],
+    [4, "127.0.0.1", "::ffff:127.0.0.1"],
+    [6, "::1", "::1"],
+  ] as const
+) {
   Deno.test({
-    name: `tc_local answers sockets that are connected to ${text}, and no others`,
+    name: `tc_local answers sockets that are connected to ${to}, and no others`,
     ...SKIP,
     async fn() {
       const address = [...parseAddress(text)!];
       const endpoints = [{ address, port: 53 }];
       const rig = await ProgramRig.load(PROGRAMS.tc_local);
-      const connected = connectedSocket(text, 53);
+      const connected = connectedSocket(to, 53);
       const other = Deno.listenDatagram({ transport: "udp", hostname: text, port: 0 });
       try {
         rig.configure(endpoints);
