@@ -1,8 +1,10 @@
 import type { Clock } from "../base/clock.ts";
+import { readKernelFile } from "../sys/kernel_file.ts";
 import { type BpfArray, closeDescriptor, loadProgram, readPerCpu } from "../sys/bpf/bpf.ts";
 import { type AttachKind, attachKind, type Interfaces, LinuxInterfaces } from "./interfaces.ts";
 import { createMaps, type MapSizes, type ProgramMaps } from "./maps.ts";
 import { PROGRAMS } from "./program/program.ts";
+import { checkClock } from "./requirements.ts";
 import type { Way } from "./selection.ts";
 
 /** What the kernel is asked to do; throws `BpfError` or `NetlinkError`. */
@@ -25,7 +27,10 @@ const PROGRAM_OF = { local: "tc_local", redirect: "tc_redirect" } as const;
 /** The kernel of this machine. `forced`: attach in this way. */
 export function linuxOperations(clock: Clock, forced?: AttachKind): KernelOperations {
   return {
-    attachKind: () => forced ?? attachKind(),
+    attachKind() {
+      checkClock(readOffsets());
+      return forced ?? attachKind();
+    },
     createMaps,
     load(way, maps) {
       return loadProgram(PROGRAMS[PROGRAM_OF[way]], new Map(Object.entries(maps)), LOAD_MS, clock);
@@ -34,4 +39,13 @@ export function linuxOperations(clock: Clock, forced?: AttachKind): KernelOperat
     readOutcomes: readPerCpu,
     close: closeDescriptor,
   };
+}
+
+/** Null before Linux 5.6. */
+function readOffsets(): string | null {
+  try {
+    return readKernelFile("/proc/self/timens_offsets");
+  } catch {
+    return null;
+  }
 }

@@ -38,3 +38,10 @@ export function checkProcess({ driver, workers, capabilities }: ProcessFacts): v
     throw new Refusal("capability", `this process lacks ${missing.join(", ")}`, CAPABILITY_REMEDY);
   }
 }
+
+/** Throws a `Refusal` if the program would read another time. `offsets`: a file of /proc, or null. */
+export function checkClock(offsets: string | null): void {
+  if (!/^boottime(?! +0 +0$)/m.test(offsets ?? "")) return;
+  const what = "this process has a clock of its own (time_namespaces(7))";
+  throw new Refusal("kernel", what, "run nodens in the host's time namespace");
+}

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { KernelHits } from "../../src/kernel/kernel_hits.ts";
 import type { KernelOperations } from "../../src/kernel/operations.ts";
 import { REASONS } from "../../src/kernel/refusal.ts";
-import { hasOwnAddress, missingCapabilities } from "../../src/kernel/requirements.ts";
+import { checkClock, hasOwnAddress, missingCapabilities } from "../../src/kernel/requirements.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 import { BpfError } from "../../src/sys/bpf/bpf.ts";
 import { CAPABILITY } from "../../src/sys/capabilities.ts";
@@ -276,3 +276,11 @@ for (const [has, lacks] of CAPABILITIES) {
     assert.equal(missingCapabilities(effective).join(" "), lacks);
   });
 }
+
+Deno.test("kernel hits: a clock other than the kernel's is refused", () => {
+  const offsets = (seconds: string) => `monotonic           5         0\nboottime   ${seconds}\n`;
+  for (const same of [null, "", offsets("        0         0")]) checkClock(same);
+  for (const other of [" -3         0", "        0         1", "   100000         0"]) {
+    assert.throws(() => checkClock(offsets(other)), /a clock of its own/);
+  }
+});
