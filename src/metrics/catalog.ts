@@ -106,6 +106,7 @@ gauge coredns_reload_version_info{hash,value} Always 1; the labels identify the 
 
 counter nodens_kernel_answers_total Queries that the program in the kernel answered.
 counter nodens_kernel_passes_total{reason} Messages to port and address of a listener that the program passed up, by reason.
+gauge nodens_kernel_entries Answers that the program can give, one for each name, type and listener.
 gauge nodens_kernel_interfaces Interfaces that have the program.
 gauge nodens_kernel_hits_bytes Memory of the maps that the program shares with the data plane.
 gauge nodens_kernel_hits_refusals{reason} 1 while the kernel cannot answer for a reason, else 0.

@@ -11,7 +11,7 @@ import { records } from "../support/kernel/slots.ts";
 import { Namespace, namespaceReasons } from "../support/namespaces/namespace.ts";
 import { skipFor } from "../support/run/require.ts";
 
-const ATTACHED = new URL("../support/kernel/attached.ts", import.meta.url).pathname;
+const ATTACHED = new URL("../support/kernel/wire_program.ts", import.meta.url).pathname;
 const FRAME_SENDER = new URL("../support/kernel/frame_sender.ts", import.meta.url).pathname;
 const RUN = [Deno.execPath(), "run", "-A", "--no-check", "--quiet", "--unstable-net"];
 const NAME = "www.example.org";

@@ -1,6 +1,6 @@
 /**
- * The program in the kernel on the kernels of Debian 11, 12 and 13, each in an emulated machine: the
- * verifier takes it, and what it makes of packets is right.
+ * The program in the kernel on the kernels of Debian 11, 12 and 13, on x86-64 and arm64, each in an
+ * emulated machine: the verifier takes it, and what it makes of packets is right.
  */
 import assert from "node:assert/strict";
 import { mustRun } from "../../release/command.ts";
@@ -8,6 +8,7 @@ import { withFolder } from "../support/run/folder.ts";
 import { skipFor } from "../support/run/require.ts";
 import { programsHeader, RUNS } from "./kernel_programs.ts";
 import {
+  type Architecture,
   boot,
   kernelImage,
   KERNELS,
@@ -17,37 +18,47 @@ import {
 } from "./machine.ts";
 
 const LOADER = new URL("guest/load_programs.c", import.meta.url).pathname;
-const MEMORY_MIB = 256;
+const MEMORY_MIB = 512;
+const COMPILERS: Readonly<Record<Architecture, string>> = {
+  amd64: "gcc",
+  arm64: "aarch64-linux-gnu-gcc",
+};
+const TOOLS = [...Object.values(COMPILERS), "qemu-system-aarch64"];
+const ARCHITECTURES = Object.keys(COMPILERS) as Architecture[];
 
 Deno.test({
   name: "the program in the kernel on other kernels",
-  ...skipFor(machineReasons(["gcc"])),
+  ...skipFor(machineReasons(TOOLS)),
   fn: (t) =>
     withFolder(async (folder) => {
-      const root = `${folder}/root`;
-      const initrd = `${folder}/initrd`;
-      Deno.mkdirSync(root);
       Deno.writeTextFileSync(`${folder}/programs.h`, programsHeader());
-      await mustRun("gcc", [
-        ...["-static", "-O1", "-Wall", "-Wextra", "-Werror", `-I${folder}`],
-        ...["-o", `${root}/init`, LOADER],
-      ]);
-      await packInitramfs(root, initrd);
-      for (const { suite, series } of KERNELS) {
-        await t.step(`Debian ${suite}, Linux ${series}`, async () => {
-          const kernel = `${folder}/${suite}`;
-          await unpackKernel(suite, kernel);
-          const printed = await boot(kernelImage(kernel), initrd, MEMORY_MIB);
-          assert.match(printed, new RegExp(`^KERNEL ${RegExp.escape(series)}\\.`, "m"));
-          assert.doesNotMatch(printed, /^FAILED/m, printed);
-          const lines = (pattern: RegExp) => printed.match(pattern)?.length ?? 0;
-          assert.deepEqual([lines(/^LOADED /gm), lines(/^RIGHT /gm)], [3, RUNS], printed);
-          for (const line of printed.match(/^LOADED .*$/gm)!) say(`${series}: ${line.trim()}`);
-        });
+      for (const architecture of ARCHITECTURES) {
+        const initrd = await buildInitrd(architecture, folder);
+        for (const { suite, series } of KERNELS) {
+          await t.step(`Debian ${suite}, Linux ${series}, ${architecture}`, async () => {
+            const kernel = `${folder}/${architecture}/${suite}`;
+            await unpackKernel(suite, kernel, architecture);
+            const machine = { memoryMiB: MEMORY_MIB, architecture };
+            const printed = await boot(kernelImage(kernel), initrd, machine);
+            assert.match(printed, new RegExp(`^KERNEL ${RegExp.escape(series)}\\.`, "m"));
+            assert.doesNotMatch(printed, /^FAILED/m, printed);
+            const lines = (pattern: RegExp) => printed.match(pattern)?.length ?? 0;
+            assert.deepEqual([lines(/^LOADED /gm), lines(/^RIGHT /gm)], [3, RUNS], printed);
+          });
+        }
       }
     }),
 });
 
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+/** An image whose first process loads the programs. */
+async function buildInitrd(architecture: Architecture, folder: string): Promise<string> {
+  const root = `${folder}/${architecture}/root`;
+  const initrd = `${folder}/${architecture}/initrd`;
+  Deno.mkdirSync(root, { recursive: true });
+  await mustRun(COMPILERS[architecture], [
+    ...["-static", "-O1", "-Wall", "-Wextra", "-Werror", `-I${folder}`],
+    ...["-o", `${root}/init`, LOADER],
+  ]);
+  await packInitramfs(root, initrd);
+  return initrd;
 }

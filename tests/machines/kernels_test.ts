@@ -30,7 +30,7 @@ Deno.test({
           for (const part of [programs, `${root}/modules`]) {
             Deno.writeFileSync(initrd, Deno.readFileSync(part), { append: true });
           }
-          const printed = await boot(kernel.image, initrd, MEMORY_MIB);
+          const printed = await boot(kernel.image, initrd, { memoryMiB: MEMORY_MIB });
           const steps = printed.split(/[\r\n]+/).flatMap((line) => {
             const [, name, result] = STEP.exec(line) ?? [];
             return name === undefined ? [] : [{ name, result }];

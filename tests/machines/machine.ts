@@ -8,22 +8,32 @@ export const KERNELS = [
   { suite: "bookworm", series: "6.1" },
   { suite: "trixie", series: "6.12" },
 ] as const;
+export type Architecture = "amd64" | "arm64";
 /** The smallest kernel with everything for a node. */
-const PACKAGE = "linux-image-cloud-amd64";
+const PACKAGE = "linux-image-cloud";
 const WITHIN_MS = 1_200_000;
-/** Output to the serial line, and no check of timers, which an emulator may fail. */
-const COMMAND_LINE = "console=ttyS0 quiet panic=-1 no_timer_check";
+/** No check of timers, which an emulator may fail. */
+const COMMAND_LINE = "quiet panic=-1 no_timer_check";
+/** Emulators; the console is the serial line. */
+const EMULATORS = {
+  amd64: { program: "qemu-system-x86_64", options: [], console: "ttyS0" },
+  arm64: { program: "qemu-system-aarch64", options: ["-M", "virt"], console: "ttyAMA0" },
+} as const;
 
 /** Why no machines can be made here; `tools` are what the caller needs besides. */
 export function machineReasons(tools: readonly string[]): string[] {
-  const reasons = missing([...tools, "qemu-system-x86_64", "busybox", "apt-get", "dpkg-deb"]);
+  const reasons = missing([...tools, EMULATORS.amd64.program, "busybox", "apt-get", "dpkg-deb"]);
   if (!isLinux() || Deno.build.arch !== "x86_64") reasons.push("it needs Linux on x86-64");
   return reasons;
 }
 
 /** Downloads the newest kernel of a suite into a folder. */
-export async function unpackKernel(suite: string, folder: string): Promise<void> {
-  await run(UNPACK, [folder, "amd64", suite, PACKAGE]);
+export async function unpackKernel(
+  suite: string,
+  folder: string,
+  architecture: Architecture = "amd64",
+): Promise<void> {
+  await run(UNPACK, [folder, architecture, suite, `${PACKAGE}-${architecture}`]);
 }
 
 /** The file of the kernel in a folder. */
@@ -34,11 +44,17 @@ export function kernelImage(folder: string): string {
 }
 
 /** Boots a kernel; returns the output until power-off. */
-export function boot(image: string, initrd: string, memoryMiB: number): Promise<string> {
-  return run("qemu-system-x86_64", [
+export function boot(
+  image: string,
+  initrd: string,
+  machine: { memoryMiB: number; architecture?: Architecture },
+): Promise<string> {
+  const { program, options, console } = EMULATORS[machine.architecture ?? "amd64"];
+  return run(program, [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"],
-    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", String(memoryMiB)],
-    ...["-kernel", image, "-initrd", initrd, "-append", COMMAND_LINE],
+    ...options,
+    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", String(machine.memoryMiB)],
+    ...["-kernel", image, "-initrd", initrd, "-append", `console=${console} ${COMMAND_LINE}`],
   ]);
 }
 

@@ -129,6 +129,8 @@ Deno.test("folders have a bounded number of files", () => {
 
 Deno.test("files have a bounded number of lines", () => {
   for (const { path, text } of SOURCES) {
+    // Generated.
+    if (path === "kernel/program/program.ts") continue;
     const lines = text.split("\n").length;
     assert.ok(lines <= 460, `${path} has ${lines} lines`);
   }

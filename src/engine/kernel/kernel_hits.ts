@@ -1,8 +1,8 @@
 import type { ListenerConfig } from "../../config/types.ts";
 import { parseAddress } from "../../dns/address.ts";
 import { FLAG, HEADER_SIZE } from "../../dns/constants.ts";
-import { COUNTER } from "../counters.ts";
-import type { EngineServices } from "../handler.ts";
+import { COUNTER, type CounterBook } from "../counters.ts";
+import type { Timers } from "../timers.ts";
 import { MAX_ENDPOINTS, SLOT } from "./layout.ts";
 import { KernelAnswer, type KernelEndpoint, type KernelMemory, KernelTable } from "./table.ts";
 
@@ -13,6 +13,15 @@ const TURN_MS = 500;
 const TURNS = 2;
 /** Name's end, type and class. */
 const QUESTION_REST = 4;
+
+/** What it needs of the engine. */
+interface Services {
+  readonly nowMs: number;
+  readonly timers: Timers;
+  readonly values: Float64Array;
+  readonly random: () => number;
+  readonly counter: CounterBook["counter"];
+}
 
 /** Answers of the program from one slot. Reused. */
 export interface KernelAnswers {
@@ -57,7 +66,7 @@ export class KernelHits {
     querySize: 0,
     answerSize: 0,
   };
-  #engine!: Pick<EngineServices, "nowMs" | "timers" | "values" | "random">;
+  #engine!: Services;
   #table: KernelTable | null = null;
   #entries = 0;
   #turns = 0;
@@ -75,7 +84,7 @@ export class KernelHits {
   #seenEdns = new Int32Array(0);
 
   /** Once, before `open`. */
-  attach(engine: Pick<EngineServices, "nowMs" | "timers" | "values" | "random" | "counter">): void {
+  attach(engine: Services): void {
     this.#engine = engine;
     this.#entries = engine.counter("nodens_kernel_entries");
   }

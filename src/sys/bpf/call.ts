@@ -82,10 +82,22 @@ export function tryBpf(libc: Libc, command: number, attributes: Attributes): num
   return libc.bpf(BigInt(SYS_BPF), command, attributes.bytes, attributes.bytes.length);
 }
 
+/** Buffers that another thread reads: nothing else keeps V8 from freeing them meanwhile. */
+const underWay = new Set<Attributes>();
+
 /** Like `tryBpf`, on another thread. */
-export function tryBpfAsync(libc: Libc, command: number, attributes: Attributes): Promise<number> {
+export async function tryBpfAsync(
+  libc: Libc,
+  command: number,
+  attributes: Attributes,
+): Promise<number> {
   const { bytes } = attributes;
-  return libc.bpfAsync(BigInt(SYS_BPF), command, bytes, bytes.length);
+  underWay.add(attributes);
+  try {
+    return await libc.bpfAsync(BigInt(SYS_BPF), command, bytes, bytes.length);
+  } finally {
+    underWay.delete(attributes);
+  }
 }
 
 function reasonFor(errno: number, verifierLog: string): string {

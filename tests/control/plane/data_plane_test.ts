@@ -34,6 +34,22 @@ if (linux) {
     });
   });
 
+  Deno.test("data plane: messages to a thread that fails do not hold up the next one", async () => {
+    const port = freePort();
+    const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
+    await withDataPlane({ driver: "linux", corefile }, async (plane, logs) => {
+      plane.provoke("throw");
+      // It ends while these come.
+      for (let i = 0; i < 20_000; i++) plane.setDebug(null);
+      await until(() => logs.some((line) => line.includes("the data plane failed")));
+      const query = queryBytes({ name: "www.example.org" });
+      // The first one may come before the thread looks at messages.
+      for (let i = 0; i < 3; i++) {
+        assert.equal(decode(await askUdp(query, { port })).rcode, "NOERROR");
+      }
+    });
+  });
+
   Deno.test("data plane: after an exception a retired one is restarted without its sockets", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;

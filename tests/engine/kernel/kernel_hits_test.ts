@@ -116,7 +116,7 @@ Deno.test("kernel hits: a removed entry's slot rests for a second", () => {
   assert.deepEqual(slots(), before);
 });
 
-Deno.test("kernel hits: a replaced entry is answered anew", () => {
+Deno.test("kernel hits: a replaced entry gives its new answer", () => {
   let data = "192.0.2.1";
   const changing: Behaviour = (query, ...rest) =>
     replying({ answers: [a(query.questions![0]!.name, data, 5)] })(query, ...rest);

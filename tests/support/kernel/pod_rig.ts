@@ -72,9 +72,14 @@ export class PodRig {
   static async create(wiring: Wiring): Promise<PodRig> {
     removeStaleNetworks();
     const network = new PodNetwork(wiring);
-    const rig = new PodRig(network, [network.addPod(), network.addPod()]);
-    await rig.upstream.start(network.node);
-    return rig;
+    try {
+      const rig = new PodRig(network, [network.addPod(), network.addPod()]);
+      await rig.upstream.start(network.node);
+      return rig;
+    } catch (error) {
+      network.remove();
+      throw error;
+    }
   }
 
   private constructor(network: PodNetwork, pods: readonly [Pod, Pod]) {
@@ -136,10 +141,11 @@ export class PodRig {
         throw new Error(`Cannot read ${url}: ${decoder.decode(stderr)}\n${process.output}`);
       },
       async reload() {
-        const count = () => process.output.match(/Reloading complete|not applied/g)?.length ?? 0;
-        const before = count();
+        const ends = () => process.output.match(/Reloading complete|not applied/g) ?? [];
+        const before = ends().length;
         Deno.kill(process.pid, "SIGHUP");
-        await until(() => count() > before, "the reload");
+        await until(() => ends().length > before, "the reload");
+        if (ends().at(-1) === "not applied") throw new Error(process.output);
       },
       async flush(...what) {
         const { success, stderr } = await new Deno.Command(Deno.execPath(), {

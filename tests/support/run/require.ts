@@ -14,6 +14,7 @@ export function have(binary: string): boolean {
 
 /** Debian packages of executables and files with other names. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu, libc6-dev-arm64-cross",
   "/usr/share/gocode/src/github.com/Masterminds/sprig/functions.go":
     "golang-github-masterminds-sprig-dev",
   "/usr/share/gocode/src/github.com/miekg/dns/server.go": "golang-github-miekg-dns-dev",
@@ -47,6 +48,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   prlimit: "util-linux",
   promtool: "prometheus",
   "qemu-aarch64-static": "qemu-user-static",
+  "qemu-system-aarch64": "qemu-system-arm",
   "qemu-system-x86_64": "qemu-system-x86",
   setpriv: "util-linux",
   ss: "iproute2",
