@@ -108,6 +108,7 @@ rigTest("addresses that loadbalance rotates go on rotating", async (rig) => {
 rigTest("a log of all has a line for each query", async (rig) => {
   const nodens = await rig.nodens({ directives: `log\n${DIRECTIVES}` });
   const asker = rig.asker(rig.pods[0]);
+  await rig.untilAttached(nodens);
   for (let i = 0; i < 50; i++) await asker.ask(query("al0.kernel.example"));
   // The last one shows that all have been written.
   await asker.ask(query("al1.kernel.example"));

@@ -2,6 +2,7 @@ import { PERMISSIONS } from "../../../release/permissions.ts";
 import { namespaceReasons } from "../namespaces/namespace.ts";
 import { MAIN, STARTED } from "../processes/nodens.ts";
 import { startProcess, type TestProcess } from "../processes/process.ts";
+import { PATIENCE } from "../run/patience.ts";
 import { until } from "../run/until.ts";
 import { Asker, query } from "./asker.ts";
 import { parseSamples, type Samples, sum } from "./metrics.ts";
@@ -17,6 +18,8 @@ import { UPSTREAM, Upstream } from "./upstream.ts";
 
 /** Age of the figures that nodens serves, and a margin. */
 const COPY_MS = 1_100;
+/** Only a fault takes this long. */
+const ATTACHED_MS = 30_000 * PATIENCE;
 /** Which of `SERVED` a nodens serves. */
 export type Side = 0 | 1;
 
@@ -156,13 +159,21 @@ export class PodRig {
     };
   }
 
+  /** Waits until the program is attached somewhere. */
+  async untilAttached(nodens: RigNodens): Promise<void> {
+    const limitMs = performance.now() + ATTACHED_MS;
+    while (sum(await nodens.samples(), "nodens_kernel_interfaces") === 0) {
+      if (performance.now() > limitMs) throw new Error(`it is not attached\n${nodens.output}`);
+    }
+  }
+
   /** Waits until the kernel answers a client's queries. */
   async untilInKernel(
     nodens: RigNodens,
     asker: Asker,
     name = "al9999.kernel.example",
   ): Promise<void> {
-    const limitMs = performance.now() + 30_000;
+    const limitMs = performance.now() + ATTACHED_MS;
     for (let before = await answersOf(nodens);;) {
       for (let i = 0; i < 10; i++) await asker.ask(query(name));
       const now = await answersOf(nodens);
