@@ -18,7 +18,7 @@ const NAME = "nodens_hits";
 const SCRATCH_SIZE = 544;
 const FLAGS = ["-O2", "-g0", "-target", "bpfel", "-mcpu=v3", "-fno-strict-aliasing"];
 const WARNINGS = ["-Wall", "-Wextra", "-Werror", "-std=gnu11"];
-const CODE_WIDTH = 80;
+const CODE_WIDTH = 90;
 
 /** Compiles a C file for the kernel. */
 export async function compileForKernel(

@@ -42,6 +42,7 @@ import "./follow/host_watch.ts";
 import "./io/linux/kernel_memory.ts";
 import "./io/portable/driver.ts";
 import "./kernel/kernel_hits.ts";
+import "./kernel/requirements.ts";
 import "./node/conntrack.ts";
 import "./node/interface/interface.ts";
 import "./node/node_role.ts";

@@ -1,5 +1,6 @@
 import type { Config } from "../config/types.ts";
 import { probeKernelHits } from "../kernel/probe.ts";
+import { hasOwnAddress } from "../kernel/requirements.ts";
 import { canonicalAddress } from "../dns/address.ts";
 import { ruleEntries, ruleFamilies, ruleSet } from "../node/rule_plan.ts";
 import { LEVELS } from "../node/rules/facts.ts";
@@ -98,6 +99,7 @@ export async function examine(
   const kernelFacts = {
     running,
     wanted: kernelHits !== null,
+    hasAddress: config === null || hasOwnAddress(config.listeners),
     probe: libcMissing !== null ? null : await probeKernelHits(
       kernelHits ?? "auto",
       { driver, workers, capabilities: capabilities.effective },

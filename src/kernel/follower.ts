@@ -8,20 +8,20 @@ import {
   programText,
 } from "./interface_programs.ts";
 import type { Attachment, Interfaces } from "./interfaces.ts";
-import { Refusal, refusalOf } from "./refusal.ts";
+import { type Reason, Refusal, refusalOf } from "./refusal.ts";
 import type { Refusals } from "./refusals.ts";
 import { type Candidate, chooseInterfaces, MAX_INTERFACES, type Selection } from "./selection.ts";
 
-const TURN_MS = 100;
+const TURN_MS = 250;
 /** Looks at all links: after notices, and without. */
 const LOOK_MS = { least: 500, most: 10_000 } as const;
 /** A CNI attaches its programs to a new interface first. */
 const SETTLE_MS = 2000;
-/** Each interface, if there are at most 320. */
+/** Each interface, if there are at most 256. */
 const CHECK_MS = 1000;
-/** Four system calls each: 1 ms a turn. */
-const CHECKS_PER_TURN = 32;
-/** After a failure, or after another program removed this one. */
+/** Four system calls each: 3 ms a turn. */
+const CHECKS_PER_TURN = 64;
+/** After a failure, after another program removed this one, or another nodens process stopped. */
 const RETRY_MS = 10_000;
 
 /** `InterfaceFollower` options. */
@@ -58,6 +58,9 @@ export class InterfaceFollower {
   #lookedMs: number | null = null;
   #changed = true;
   #reported = "";
+  #besideMs: number | null = null;
+  /** Reasons of what fails, by interface or step. */
+  readonly #faults = new Map<number | "look", Reason>();
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -79,25 +82,42 @@ export class InterfaceFollower {
     this.#cancel();
     for (const target of this.#targets.values()) detach(target);
     this.#targets.clear();
+    this.#faults.clear();
     this.#report();
   }
 
   /** Never throws: an interface can go at any moment. */
   #turn(): void {
-    const { interfaces, clock, refusals } = this.#options;
+    const { interfaces, clock } = this.#options;
     const nowMs = clock.now();
     try {
       this.#changed = interfaces.changed() || this.#changed;
       const agoMs = this.#lookedMs === null ? Infinity : nowMs - this.#lookedMs;
-      if (agoMs >= (this.#changed ? LOOK_MS.least : LOOK_MS.most)) this.#look(nowMs);
+      if (agoMs >= (this.#changed ? LOOK_MS.least : LOOK_MS.most)) {
+        this.#look(nowMs);
+        this.#succeed("look");
+      }
       const due = this.#nextChecks(nowMs);
       const checked = due.filter((target) => this.#check(target, nowMs));
       if (due.length > 0 || this.#lookedMs === nowMs) this.#judge();
       for (const target of checked) this.#attach(target, nowMs);
     } catch (error) {
-      refusals.set(refusalOf("attach", error));
+      this.#fail("look", error);
     }
     this.#report();
+  }
+
+  #fail(what: number | "look", error: unknown): void {
+    const refusal = refusalOf("attach", error);
+    this.#faults.set(what, refusal.reason);
+    this.#options.refusals.set(refusal);
+  }
+
+  #succeed(what: number | "look"): void {
+    const reason = this.#faults.get(what);
+    if (reason === undefined) return;
+    this.#faults.delete(what);
+    if (![...this.#faults.values()].includes(reason)) this.#options.refusals.clear(reason);
   }
 
   #look(nowMs: number): void {
@@ -111,6 +131,7 @@ export class InterfaceFollower {
       if (wanted.get(index)?.way === target.candidate.way) continue;
       detach(target);
       this.#targets.delete(index);
+      this.#succeed(index);
     }
     for (const [index, candidate] of wanted) {
       const known = this.#targets.get(index);
@@ -150,21 +171,23 @@ export class InterfaceFollower {
 
   /** Returns whether the programs are known. */
   #check(target: Target, nowMs: number): boolean {
-    const { interfaces, refusals } = this.#options;
+    const { interfaces } = this.#options;
     const { own } = interfaces;
+    const { index } = target.candidate;
     target.checkedMs = nowMs;
     target.foreign = null;
     let programs: readonly InterfaceProgram[];
     try {
-      programs = interfaces.programsOn(target.candidate.index);
+      programs = interfaces.programsOn(index);
     } catch (error) {
       if (isGone(error)) this.#changed = true;
-      else refusals.set(refusalOf("attach", error));
+      else this.#fail(index, error);
       return false;
     }
     target.foreign = foreignPrograms(programs, own);
     const hasOther = programs.some(({ id, name }) => name === PROGRAM_NAME && !own.has(id));
     const { attachment } = target;
+    if (attachment !== null) this.#succeed(index);
     if (attachment !== null && !programs.some(({ id }) => id === attachment.programId)) {
       detach(target);
       target.yields = hasOther;
@@ -175,18 +198,17 @@ export class InterfaceFollower {
 
   /** Policies of a CNI hold for all pods, so one program of others ends it for all. */
   #judge(): void {
-    const { refusals, isBeside } = this.#options;
+    const { refusals } = this.#options;
     const found = [...this.#targets.values()].flatMap(({ candidate, foreign }) =>
       (foreign ?? []).map((program) => ({ candidate, program }))
     );
     const ofPods = found.find(isOfPods);
     for (const target of this.#targets.values()) {
-      const isTaken = (target.foreign ?? []).length > 0;
-      if (isTaken || (ofPods !== undefined && isOfPods(target))) detach(target);
+      if (isOfPods(target) ? ofPods !== undefined : isForeign(target)) detach(target);
     }
     const first = ofPods ?? found[0];
-    // Names that cannot be read may be those of another nodens process, during a roll-over.
-    if (first === undefined || found.every(({ program }) => isUnreadable(program)) && isBeside()) {
+    const unreadable = found.every(({ program }) => isUnreadable(program));
+    if (first === undefined || (unreadable && this.#isRollOver())) {
       return void refusals.clear("foreign");
     }
     const left = ofPods === undefined ? "lo is left out" : "no interface of pods is used";
@@ -199,30 +221,36 @@ export class InterfaceFollower {
     );
   }
 
+  /** Names that cannot be read may be those of another nodens process, even if it just stopped. */
+  #isRollOver(): boolean {
+    const { isBeside, clock } = this.#options;
+    const nowMs = clock.now();
+    if (isBeside()) this.#besideMs = nowMs;
+    return this.#besideMs !== null && nowMs - this.#besideMs < RETRY_MS;
+  }
+
   #attach(target: Target, nowMs: number): void {
-    const { interfaces, refusals } = this.#options;
-    const { candidate, attachment, busy, yields, retryMs } = target;
+    const { candidate: { index, way }, attachment, busy, yields, retryMs } = target;
     if (attachment !== null || busy || yields || nowMs < retryMs) return;
-    if (!this.#mayServe(target, nowMs)) return;
+    if (isOfPods(target) ? !this.#podsAreFree(nowMs) : !isFree(target.foreign)) return;
     target.busy = true;
-    interfaces.attach(candidate.index, candidate.way).then((attachment) => {
+    // The interface may go meanwhile.
+    const isKnown = () => this.#targets.get(index) === target;
+    this.#options.interfaces.attach(index, way).then((attachment) => {
       target.busy = false;
       target.attachment = attachment;
-      refusals.clear("attach");
-      // It may have changed meanwhile.
-      const isWanted = this.#targets.get(candidate.index) === target;
-      if (!isWanted || !this.#mayServe(target, this.#options.clock.now())) detach(target);
+      this.#succeed(index);
+      const isTaken = isOfPods(target)
+        ? [...this.#targets.values()].some((one) => isOfPods(one) && isForeign(one))
+        : isForeign(target);
+      if (!isKnown() || isTaken) detach(target);
       this.#report();
     }, (error) => {
       target.busy = false;
-      if (isGone(error)) return void (this.#changed = true);
       target.retryMs = nowMs + RETRY_MS;
-      refusals.set(refusalOf("attach", error));
+      if (isGone(error)) this.#changed = true;
+      else if (isKnown()) this.#fail(index, error);
     });
-  }
-
-  #mayServe(target: Target, nowMs: number): boolean {
-    return isOfPods(target) ? this.#podsAreFree(nowMs) : isFree(target.foreign);
   }
 
   /** Whether each settled interface of pods is known to have no program of others. */
@@ -242,6 +270,10 @@ export class InterfaceFollower {
 
 function isOfPods({ candidate }: Pick<Target, "candidate">): boolean {
   return candidate.way !== "local";
+}
+
+function isForeign({ foreign }: Pick<Target, "foreign">): boolean {
+  return foreign !== null && foreign.length > 0;
 }
 
 function isFree(foreign: Target["foreign"]): boolean {

@@ -1,3 +1,4 @@
+import { parseAddress } from "../dns/address.ts";
 import { hasCapability } from "../sys/capabilities.ts";
 import { CAPABILITY_REMEDY, Refusal } from "./refusal.ts";
 
@@ -8,6 +9,14 @@ export interface ProcessFacts {
   /** Null if unknown. */
   readonly capabilities: bigint | null;
 }
+
+/** Whether a listener has an address: a program does not know which addresses are local. */
+export function hasOwnAddress(listeners: readonly { readonly address: string }[]): boolean {
+  return listeners.some(({ address }) => parseAddress(address)?.some((octet) => octet !== 0));
+}
+
+/** What to do if none has. */
+export const ADDRESS_REMEDY = "name addresses in the Corefile: bind 169.254.20.10";
 
 /** Capabilities that are missing; SYS_ADMIN includes BPF and PERFMON. */
 export function missingCapabilities(effective: bigint): string[] {

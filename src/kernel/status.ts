@@ -24,3 +24,11 @@ export const KERNEL_HITS_OFF: KernelHitsStatus = {
   bytes: 0,
   refusals: [],
 };
+
+const NAMES_SHOWN = 8;
+
+/** The first of many interfaces, and how many more there are. */
+export function namesText(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}

@@ -14,7 +14,7 @@ const PROBE: ProbeResult = {
 };
 const OTHER = { name: "lxc1", text: '"cil_from_contai" (TCX ingress)', isOfPods: true };
 
-const BASE: KernelHitsFacts = { wanted: true, probe: PROBE, running: "nodens" };
+const BASE: KernelHitsFacts = { wanted: true, hasAddress: true, probe: PROBE, running: "nodens" };
 
 testJudge("kernel-hits", BASE, judgeKernelHits, [
   {
@@ -59,6 +59,11 @@ testJudge("kernel-hits", BASE, judgeKernelHits, [
     name: "an interface that was named is unsuitable",
     facts: { probe: { ...PROBE, unsuitable: new Map([["eth0", "it is physical"]]) } },
     warning: ["not on eth0: it is physical", /-kernel-hits auto/],
+  },
+  {
+    name: "no listener with an address",
+    facts: { hasAddress: false },
+    warning: ["all listeners are on all addresses", /bind 169\.254\.20\.10/],
   },
   {
     name: "no interface",

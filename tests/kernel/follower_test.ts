@@ -179,7 +179,11 @@ Deno.test("kernel hits, following: beside another nodens, unreadable names are n
   scene.follower.start();
   await scene.clock.advance(3000);
   assert.equal(scene.interfaces.served, "");
-  assert.deepEqual(scene.lines, []);
+  scene.beside = false;
+  await scene.clock.advance(5000);
+  assert.deepEqual(scene.lines, [], "its program may outlive its sockets");
+  await scene.clock.advance(10_000);
+  assert.equal(scene.reasons, "foreign");
   scene.interfaces.take(2, 77);
   await scene.clock.advance(3000);
   assert.equal(scene.interfaces.served, "cali2");
@@ -250,6 +254,38 @@ Deno.test("kernel hits, following: a refused attachment is one warning, and trie
   assert.equal(scene.reasons, "");
 });
 
+Deno.test("kernel hits, following: a fault of the kernel is over when a look succeeds", async () => {
+  const scene = await new Scene().start();
+  const { listLinks } = scene.interfaces;
+  scene.interfaces.listLinks = () => {
+    throw new FakeErrno(105);
+  };
+  await scene.clock.advance(30_000);
+  assert.equal(scene.reasons, "memory");
+  assert.equal(scene.interfaces.served, "lo cali2 cali3");
+  scene.interfaces.listLinks = listLinks;
+  await scene.clock.advance(11_000);
+  assert.equal(scene.reasons, "");
+  assert.equal(scene.lines.length, 1);
+});
+
+Deno.test("kernel hits, following: a fault on one interface ends with it", async () => {
+  const scene = new Scene();
+  const { interfaces, clock } = scene;
+  interfaces.fault = new FakeErrno(16);
+  interfaces.addLo();
+  interfaces.add(2, "cali2");
+  scene.follower.start();
+  await clock.advance(5000);
+  assert.equal(scene.reasons, "attach");
+  interfaces.delete(2);
+  await clock.advance(2000);
+  assert.equal(scene.reasons, "attach", "lo is left");
+  interfaces.delete(1);
+  await clock.advance(2000);
+  assert.equal(scene.reasons, "");
+});
+
 Deno.test("kernel hits, following: without capabilities the reason says so", async () => {
   const scene = new Scene();
   scene.interfaces.fault = new FakeErrno(1);
@@ -289,7 +325,7 @@ Deno.test("kernel hits, following: a turn checks a bounded number of interfaces"
   const { interfaces, clock } = scene;
   for (let i = 2; i < 102; i++) interfaces.add(i, `cali${i}`);
   scene.follower.start();
-  assert.equal(interfaces.counts.checks, 32);
+  assert.equal(interfaces.counts.checks, 64);
   assert.equal(interfaces.counts.attached, 0, "none before all are checked");
   await clock.advance(3000);
   assert.equal(interfaces.counts.attached, 100);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { KernelHits } from "../../src/kernel/kernel_hits.ts";
 import type { KernelOperations } from "../../src/kernel/operations.ts";
 import { REASONS } from "../../src/kernel/refusal.ts";
-import { missingCapabilities } from "../../src/kernel/requirements.ts";
+import { hasOwnAddress, missingCapabilities } from "../../src/kernel/requirements.ts";
 import { SeriesBook } from "../../src/metrics/series.ts";
 import { BpfError } from "../../src/sys/bpf/bpf.ts";
 import { CAPABILITY } from "../../src/sys/capabilities.ts";
@@ -251,6 +251,14 @@ Deno.test("kernel hits: metrics have outcomes by reason, interfaces, memory and 
   scene.outcomes = [];
   assert.equal(series(scene.hits)["answers_total"], 7, "counters never go back");
   assert.equal(series(scene.hits)["hits_bytes"], 0);
+});
+
+Deno.test("kernel hits: a listener on all addresses is not one that the kernel serves", () => {
+  const has = (...addresses: string[]) => hasOwnAddress(addresses.map((address) => ({ address })));
+  assert.ok(has("", "127.0.0.1"));
+  assert.ok(has("fd00::10"));
+  assert.ok(!has("", "0.0.0.0", "::"));
+  assert.ok(!has());
 });
 
 const CAPABILITIES: [has: (keyof typeof CAPABILITY)[], lacks: string][] = [

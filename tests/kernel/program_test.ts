@@ -15,10 +15,11 @@ import {
   sumOfUdp,
   u16,
 } from "../support/kernel/packets.ts";
+import { mixed, mutated, shortest } from "../support/kernel/mutations.ts";
 import {
+  boottime,
   ENDPOINTS,
   kernelReasons,
-  monotonic,
   type Outcome,
   ProgramRig,
   VERDICT,
@@ -180,12 +181,12 @@ rigTest("TTLs are the seconds left, rounded up", (rig) => {
   for (const left of expires) {
     rig.clear();
     const slot = rig.publish({ name: NAME, ...records(1) });
-    const now = monotonic();
+    const now = boottime();
     const until = now + left + 50_000_000n;
     slot.setBigUint64(SLOT.EXPIRES, until, true);
     slot.setBigUint64(SLOT.REFRESH, until, true);
     const { verdict, packet } = rig.run(query());
-    const after = monotonic();
+    const after = boottime();
     if (verdict === VERDICT.next) continue;
     const ttl = viewOf(packet).getUint32(packet.length - 10);
     const seconds = (time: bigint) => Number((until - time + SECOND - 1n) / SECOND);
@@ -201,12 +202,12 @@ const CHANGES: {
   {
     title: "an expired entry",
     outcome: "expired",
-    change: (_, slot) => slot.setBigUint64(SLOT.EXPIRES, monotonic(), true),
+    change: (_, slot) => slot.setBigUint64(SLOT.EXPIRES, boottime(), true),
   },
   {
     title: "an entry due for a refresh",
     outcome: "due",
-    change: (_, slot) => slot.setBigUint64(SLOT.REFRESH, monotonic(), true),
+    change: (_, slot) => slot.setBigUint64(SLOT.REFRESH, boottime(), true),
   },
   {
     title: "an entry of an earlier generation",
@@ -216,7 +217,7 @@ const CHANGES: {
   {
     title: "a data plane that has stopped",
     outcome: "stopped",
-    change: (rig) => rig.set("ALIVE_UNTIL", monotonic()),
+    change: (rig) => rig.set("ALIVE_UNTIL", boottime()),
   },
   {
     title: "an entry taken out of its bucket",
@@ -468,7 +469,7 @@ rigTest("a mutated packet is answered as the model does, or passes untouched", (
   for (let i = 0; i < rounds; i++) {
     // Fewer than a second's rounds.
     if (i % 1000 === 0) {
-      const until = monotonic() + 300n * SECOND;
+      const until = boottime() + 300n * SECOND;
       for (const slot of slots) {
         slot.setBigUint64(SLOT.EXPIRES, until, true);
         slot.setBigUint64(SLOT.REFRESH, until, true);
@@ -500,33 +501,6 @@ rigTest("a mutated packet is answered as the model does, or passes untouched", (
   }
   assert.ok(answered > rounds / 20 && answered < rounds * 0.9, `${answered} answered`);
 });
-
-/** A test run takes no packet without its IP header. */
-function shortest(family: Family): number {
-  return messageAt(family) - 8;
-}
-
-function mixed(random: () => number, name: string): string {
-  return [...name].map((char) => random() % 4 === 0 ? char.toUpperCase() : char).join("");
-}
-
-/** Changes up to three octets, mostly of the headers; cuts or lengthens now and then. */
-function mutated(random: () => number, frame: Uint8Array): Uint8Array {
-  let bytes = frame.slice();
-  for (let n = random() % 4; n > 0; n--) {
-    const at = random() % (random() % 2 === 0 ? bytes.length : Math.min(bytes.length, 60));
-    bytes[at] = random() % 2 === 0 ? random() & 255 : bytes[at]! ^ 1 << random() % 8;
-  }
-  const least = shortest(6);
-  if (random() % 10 === 0) bytes = bytes.slice(0, least + random() % (bytes.length - least));
-  if (random() % 10 === 0) {
-    bytes = new Uint8Array([
-      ...bytes,
-      ...Array.from({ length: random() % 30 }, () => random() & 255),
-    ]);
-  }
-  return bytes;
-}
 
 function message(octets: readonly number[]): Uint8Array {
   return frameOf({ message: octets });

@@ -2,6 +2,7 @@
 import { CONF, SLOT } from "../../src/engine/kernel/layout.ts";
 import { PROGRAMS } from "../../src/kernel/program/program.ts";
 import { answerTo } from "../support/kernel/model.ts";
+import { mutated } from "../support/kernel/mutations.ts";
 import {
   ETHERNET,
   type Family,
@@ -15,6 +16,7 @@ import {
 import { BUCKETS, ENDPOINTS, MAP_SIZES, VERDICT } from "../support/kernel/program_rig.ts";
 import { type Entry, records, writeConf, writeEntry } from "../support/kernel/slots.ts";
 import { viewOf } from "../support/messages/wire.ts";
+import { seeded } from "../support/run/random.ts";
 
 const NAME = "www.example.org";
 const TTL = 300;
@@ -44,8 +46,11 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "of another form": { name: NAME, flags: 0x8100 },
 };
 
-/** How many runs are right if all are. */
-export const RUNS = Object.keys(QUESTIONS).length * 2 * Object.keys(PROGRAMS).length;
+/** Malformed packets. */
+const MALFORMED = 200;
+
+/** How many packets each program gets. */
+export const PACKETS = 2 * Object.keys(QUESTIONS).length + MALFORMED;
 
 /** The text of "programs.h". */
 export function programsHeader(): string {
@@ -97,16 +102,33 @@ export function programsHeader(): string {
 }
 
 function packets(): string[] {
-  return ([4, 6] as Family[]).flatMap((family) =>
+  const world = { endpoints: ENDPOINTS, entries: ENTRIES };
+  const found = ([4, 6] as Family[]).flatMap((family) =>
     Object.entries(QUESTIONS).map(([title, question]) => {
       const frame = frameOf({ family, message: queryMessage(question) });
-      const answer = answerTo(frame, { endpoints: ENDPOINTS, entries: ENTRIES }, TTL);
-      const verdicts = Object.values(VERDICTS).map((one) => answer === null ? VERDICT.next : one);
-      const out = answer === null ? frame : withSums(answer, family);
-      return `{ "over IPv${family}: ${title}", ${octets(frame)}, ${frame.length}, ` +
-        `${octets(out)}, ${out.length}, { ${verdicts} } }`;
+      const answer = answerTo(frame, world, TTL);
+      const out = answer === null ? null : withSums(answer, family);
+      return packet(`over IPv${family}: ${title}`, frame, out);
     })
   );
+  const random = seeded(1);
+  const whole = ([4, 6] as Family[]).map((family) =>
+    frameOf({ family, message: queryMessage({ name: NAME, edns: {} }) })
+  );
+  while (found.length < PACKETS) {
+    const frame = mutated(random, whole[found.length % 2]!);
+    if (answerTo(frame, world, TTL) !== null) continue;
+    found.push(packet(`malformed: ${frame.toHex()}`, frame, null));
+  }
+  return found;
+}
+
+/** `answer` null: untouched. */
+function packet(title: string, frame: Uint8Array, answer: Uint8Array | null): string {
+  const verdicts = Object.values(VERDICTS).map((one) => answer === null ? VERDICT.next : one);
+  const out = answer ?? frame;
+  return `{ "${title}", ${octets(frame)}, ${frame.length}, ` +
+    `${octets(out)}, ${out.length}, { ${verdicts} } }`;
 }
 
 /** Puts in the checksums, which are 0. */

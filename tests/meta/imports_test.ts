@@ -27,7 +27,7 @@ const ALLOWED: Record<string, string[]> = {
     ...["base", "dns", "corefile", "config", "loading", "engine", "io", "upstream", "sys"],
     ...["follow", "metrics", "plugins", "companion", "kernel"],
   ],
-  kernel: ["base", "sys", "engine", "io", "metrics"],
+  kernel: ["base", "dns", "sys", "engine", "io", "metrics"],
   node: ["base", "dns", "sys", "config", "control", "corefile", "engine", "upstream"],
   inherit: ["dns", "config", "corefile", "loading", "node"],
   manifest: ["dns", "config", "corefile", "loading", "node", "inherit"],

@@ -18,8 +18,15 @@ export async function openKernelHits(
   },
 ): Promise<KernelHits | null> {
   if (selection === null) return null;
-  const { KernelHits } = await import("../../kernel/kernel_hits.ts");
+  const [{ KernelHits }, { ADDRESS_REMEDY, hasOwnAddress }] = await Promise.all([
+    import("../../kernel/kernel_hits.ts"),
+    import("../../kernel/requirements.ts"),
+  ]);
   const { config, planes } = server;
+  if (!hasOwnAddress(config.listeners)) {
+    const what = "kernel hits: none, since all listeners are on all addresses";
+    log("warning", `${what} (${ADDRESS_REMEDY})`);
+  }
   const hits = new KernelHits({
     selection,
     process: { driver, workers: planes.length, capabilities: readCapabilities(driver) },

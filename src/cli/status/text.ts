@@ -1,4 +1,5 @@
 import type { Status } from "../../control/endpoints/status.ts";
+import { namesText } from "../../kernel/status.ts";
 import { statusTables } from "../../plugins/statuses.ts";
 import { spanText, tableText } from "../table.ts";
 
@@ -34,7 +35,7 @@ function planeText({ answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][n
 function kernelHitsText({ kernelHits }: Status): string {
   const { state, attach, interfaces, answers, refusals } = kernelHits;
   if (state === "off") return "";
-  const where = interfaces.length === 0 ? "" : ` (${attach}: ${interfaces.join(", ")})`;
+  const where = interfaces.length === 0 ? "" : ` (${attach}: ${namesText(interfaces)})`;
   const count = attach === null ? "" : `, ${answers} answers`;
   const reasons = refusals.map(({ reason, text }) => `  ${reason}: ${text}\n`).join("");
   return `Kernel hits: ${state}${where}${count}\n${reasons}`;

@@ -1,4 +1,6 @@
 import type { ProbeResult } from "../../kernel/probe.ts";
+import { ADDRESS_REMEDY } from "../../kernel/requirements.ts";
+import { namesText } from "../../kernel/status.ts";
 import { ok, skipped, type Verdict, warning } from "./finding.ts";
 import type { Running } from "./listeners.ts";
 
@@ -6,26 +8,30 @@ import type { Running } from "./listeners.ts";
 export interface KernelHitsFacts {
   /** `-kernel-hits` is given. */
   readonly wanted: boolean;
+  /** A listener has an address, or none is known. */
+  readonly hasAddress: boolean;
   /** Null if the kernel cannot be asked. */
   readonly probe: ProbeResult | null;
   readonly running: Running;
 }
 
 const BYPASS = "these answers bypass iptables, NetworkPolicy and CNIs that read DNS";
-const NAMES_SHOWN = 8;
 
 /** Checks whether the kernel can answer hits here. */
-export function judgeKernelHits({ wanted, probe, running }: KernelHitsFacts): Verdict {
+export function judgeKernelHits({ wanted, hasAddress, probe, running }: KernelHitsFacts): Verdict {
   if (probe === null) return skipped("the kernel cannot be asked (see runtime)");
   const { found, remedy } = describe(probe);
   const left = probe.filtered.length > 0 && running === "nobody"
-    ? `; ${names(probe.filtered)} has a filter of a process that was killed, which answers nothing`
+    ? `; ${
+      namesText(probe.filtered)
+    } has a filter of a process that was killed, which answers nothing`
     : "";
   if (!wanted) {
     const text = remedy === null ? `off; possible here: ${found}` : `off; not possible: ${found}`;
     return skipped(text + left);
   }
   if (remedy !== null) return warning(found + left, remedy);
+  if (!hasAddress) return warning(`all listeners are on all addresses${left}`, ADDRESS_REMEDY);
   return ok(`${found}; ${BYPASS} (docs/kernel-path.md)${left}`);
 }
 
@@ -52,10 +58,5 @@ function describe(probe: ProbeResult): { found: string; remedy: string | null } 
     return { found: "no suitable interface", remedy: "nothing, if pods are still to come" };
   }
   const program = loaded ? "the program loads; " : "";
-  return { found: `${program}${attach} on ${names(candidates)}`, remedy: null };
-}
-
-function names(all: readonly string[]): string {
-  const more = all.length - NAMES_SHOWN;
-  return all.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return { found: `${program}${attach} on ${namesText(candidates)}`, remedy: null };
 }

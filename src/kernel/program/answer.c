@@ -21,7 +21,6 @@ typedef long long s64;
 
 #define INLINE static inline __attribute__((always_inline))
 #define SECTION(name) __attribute__((section(name), used))
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define BE16(x) ((u16)__builtin_bswap16(x))
 #define U16(base, at) (*(u16 *)((base) + (at)))
 #define U32(base, at) (*(u32 *)((base) + (at)))
@@ -41,7 +40,7 @@ struct packet {
 
 /* Helpers of the kernel, by their numbers. */
 static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
-static u64 (*const ktime_get_ns)(void) = (void *)5;
+static u64 (*const ktime_get_boot_ns)(void) = (void *)125;
 static long (*const store_bytes)(void *, u32 at, const void *from, u32 size, u64 flags) = (void *)9;
 static long (*const l4_csum_replace)(void *, u32 at, u64 from, u64 to, u64 flags) = (void *)11;
 static long (*const redirect)(u32 ifindex, u64 flags) = (void *)23;
@@ -92,6 +91,12 @@ SECTION("maps") char conf, buckets, small, large, outcomes, scratch;
 #define HIDDEN_NAME_AT 524
 #define HIDDEN_ENDPOINT 528
 #define HIDDEN(at) (*(volatile u32 *)(s + (at)))
+_Static_assert(QUERY + 511 <= HIDDEN_NAME_LENGTH, "the query has room");
+_Static_assert(HIDDEN_ENDPOINT + 4 <= SCRATCH_SIZE, "so has the rest");
+_Static_assert(OUTCOMES_SIZE == 8 * 8 && BUCKET_SIZE == 8 * WAYS, "sizes as assumed below");
+_Static_assert(ENDPOINT_FAMILY == ENDPOINT_PORT + 2, "port and family are one word");
+_Static_assert(SLOT_TTLS + 2 * SMALL_SLOT_TTLS <= SMALL_SLOT_DATA, "TTLs end before the body");
+_Static_assert(SLOT_TTLS + 2 * LARGE_SLOT_TTLS <= SMALL_SLOT_SIZE_BYTES, "as many are read of both");
 
 INLINE u32 rotate(u32 x, int bits) { return x << bits | x >> (32 - bits); }
 
@@ -291,7 +296,7 @@ INLINE int answer(struct packet *packet) {
   }
   if (differs) return OUTCOME_ABSENT;
 
-  const u64 now = ktime_get_ns(), expires = U64(slot, SLOT_EXPIRES);
+  const u64 now = ktime_get_boot_ns(), expires = U64(slot, SLOT_EXPIRES);
   if (now >= U64(c, CONF_ALIVE_UNTIL)) return OUTCOME_STOPPED;
   if (now >= expires) return OUTCOME_EXPIRED;
   if (now >= U64(slot, SLOT_REFRESH)) return OUTCOME_DUE;

@@ -4,17 +4,12 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import { loadConfig } from "../../../src/loading/load.ts";
 import type { ControlMessage } from "../../../src/control/plane/messages.ts";
 import {
-  PlanePort,
   type PostedMessage,
   postToPlane,
   readPosted,
 } from "../../../src/control/plane/plane_port.ts";
-import { EFD_NONBLOCK } from "../../../src/sys/constants.ts";
-import { openLibc } from "../../../src/sys/libc.ts";
 import { fakeHost } from "../../support/doubles/fake_host.ts";
 import "../../support/engine/all_plugins.ts";
-import { skipUnlessLinux } from "../../support/run/require.ts";
-import { VirtualClock } from "../../support/run/virtual_clock.ts";
 
 const ROOT = new URL("../../../src/", import.meta.url).pathname;
 
@@ -101,23 +96,4 @@ Deno.test("plane port: a configuration is sent as text without loss", () => {
     count++;
   }
   assert.ok(count > 40, `${count} configurations`);
-});
-
-Deno.test("plane port: a thread that starts does not wait for messages to the one before", {
-  ...skipUnlessLinux(),
-}, () => {
-  const libc = openLibc();
-  const port = new PlanePort(libc, new VirtualClock());
-  port.wakeFd = libc.eventfd(0, EFD_NONBLOCK);
-  const count = () => libc.read(port.wakeFd, new Uint8Array(8), 8);
-  const ends = [port.connect()];
-  port.send({ type: "stop" });
-  port.disconnect();
-  ends.push(port.connect());
-  assert.equal(count(), -1, "nothing to read");
-  port.send({ type: "stop" });
-  assert.equal(count(), 8);
-  port.disconnect();
-  ends.forEach((end) => end.close());
-  libc.close(port.wakeFd);
 });

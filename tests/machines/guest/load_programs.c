@@ -72,6 +72,7 @@ int main(void) {
     uint64_t start = nanoseconds();
     int fd = bpf(BPF_PROG_LOAD, &attr);
     if (fd < 0) { printf("FAILED %s: %m\n%s\n", programs[p].name, words); continue; }
+    unsigned right = 0;
     char *processed = strstr(words, "processed ");
     printf("LOADED %s in %u ms: %s", programs[p].name, (unsigned)((nanoseconds() - start) / 1000000), processed ? processed : "\n");
     for (unsigned k = 0; k < COUNT(packets); k++) {
@@ -84,8 +85,9 @@ int main(void) {
         printf("FAILED %s %s: verdict %d, %u octets\n", programs[p].name, packets[k].name, run.test.retval, run.test.data_size_out);
         for (unsigned i = 0; i < run.test.data_size_out; i++) printf("%02x", out[i]);
         printf("\n");
-      } else printf("RIGHT %s %s\n", programs[p].name, packets[k].name);
+      } else right++;
     }
+    printf("RIGHT %s: %u\n", programs[p].name, right);
   }
   printf("END\n");
   fflush(stdout);

@@ -55,7 +55,7 @@ export class ProgramModel {
     const view = new DataView(query.buffer, query.byteOffset, query.length);
     const flags = view.getUint16(2);
     const additional = view.getUint16(10);
-    if ((flags & 0xfe00) !== 0 || view.getUint16(4) !== 1 || view.getUint32(6) !== 0) return null;
+    if ((flags & ~0x0130) !== 0 || view.getUint16(4) !== 1 || view.getUint32(6) !== 0) return null;
     if (additional > 1) return null;
     const edns = additional === 1;
     const nameLength = query.length - 16 - (edns ? 11 : 0);

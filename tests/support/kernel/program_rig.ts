@@ -48,9 +48,9 @@ export function kernelReasons(): string[] {
   }
 }
 
-export function monotonic(): bigint {
+export function boottime(): bigint {
   const time = new BigInt64Array(2);
-  openLibc().clock_gettime(CLOCK.MONOTONIC, new Uint8Array(time.buffer));
+  openLibc().clock_gettime(CLOCK.BOOTTIME, new Uint8Array(time.buffer));
   return time[0]! * 1_000_000_000n + time[1]!;
 }
 
@@ -100,15 +100,20 @@ export class ProgramRig {
     this.configure();
   }
 
-  static async load(program: KernelProgram = PROGRAMS.tc_redirect): Promise<ProgramRig> {
+  /** @param small - number of small slots */
+  static async load(
+    program: KernelProgram = PROGRAMS.tc_redirect,
+    small: number = MAP_SIZES.small.entries,
+  ): Promise<ProgramRig> {
+    const sizes = { ...MAP_SIZES, small: { ...MAP_SIZES.small, entries: small } };
     const maps = new Map<string, BpfArray>(
-      Object.entries(MAP_SIZES).map(([name, size]) => [name, createArray(name, size)]),
+      Object.entries(sizes).map(([name, size]) => [name, createArray(name, size)]),
     );
     return new ProgramRig(await loadProgram(program, maps, LOAD_MS, systemClock), maps);
   }
 
   configure(endpoints: readonly Endpoint[] = ENDPOINTS): void {
-    const aliveUntil = monotonic() + 10n * MINUTE;
+    const aliveUntil = boottime() + 10n * MINUTE;
     writeConf(this.memories.conf, { aliveUntil, buckets: BUCKETS, endpoints });
   }
 
@@ -121,7 +126,7 @@ export class ProgramRig {
 
   /** Returns a view of the slot. */
   publish(entry: Entry): DataView {
-    const { kind, at } = writeEntry(this.memories, this.#used, entry, monotonic());
+    const { kind, at } = writeEntry(this.memories, this.#used, entry, boottime());
     return viewOf(this.memories[kind].subarray(at));
   }
 
