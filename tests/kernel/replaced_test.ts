@@ -8,11 +8,11 @@ import { viewOf } from "../support/messages/wire.ts";
 
 const WORKER = new URL("../support/kernel/replacing_worker.ts", import.meta.url);
 const NAME = "www.example.org";
-/** As many replacements a second, because slots rest. */
-const SMALL_SLOTS = 16_384;
-const ANSWERS = 30_000;
-/** The first answer may take as many attempts, while the worker starts. */
-const MAX_RUNS = 10_000_000;
+/** They rest for a second: all of them are written, then all are written again, and so on. */
+const SMALL_SLOTS = 4096;
+const REPLACEMENTS = 3 * SMALL_SLOTS;
+/** Many times what a slow machine needs. */
+const MAX_RUNS = 50_000_000;
 
 Deno.test({
   name: "an answer is whole while its entry is replaced in another thread",
@@ -23,15 +23,16 @@ Deno.test({
     rig.set("GENERATION", 0);
     const worker = new Worker(WORKER, { type: "module" });
     try {
-      const stop = new SharedArrayBuffer(4);
+      const shared = new SharedArrayBuffer(8);
+      const words = new Int32Array(shared);
       const map = (name: string): BpfArray => rig.maps.get(name)!;
       const [conf, buckets] = [map("conf"), map("buckets")];
       const maps = { conf, buckets, small: map("small"), large: map("large") };
-      worker.postMessage({ maps, name: NAME, stop } satisfies Replacing);
+      worker.postMessage({ maps, name: NAME, shared } satisfies Replacing);
       const frame = frameOf({ message: queryMessage({ name: NAME }) });
       const versions = new Set<number>();
       let answered = 0;
-      for (let i = 0; answered < ANSWERS && i < MAX_RUNS; i++) {
+      for (let i = 0; Atomics.load(words, 1) < REPLACEMENTS && i < MAX_RUNS; i++) {
         const { verdict, packet } = rig.run(frame);
         if (verdict !== VERDICT.redirect) continue;
         answered++;
@@ -45,13 +46,10 @@ Deno.test({
           if (k % 20 >= 12) assert.equal(body[k], version, body.toHex());
         }
       }
-      const replaced = new Promise<number>((resolve) => {
-        worker.onmessage = ({ data }) => resolve(data);
-      });
-      Atomics.store(new Int32Array(stop), 0, 1);
-      Atomics.notify(new Int32Array(stop), 0);
-      assert.equal(answered, ANSWERS);
-      assert.ok(await replaced > 1000 && versions.size > 100, `${versions.size} versions`);
+      assert.ok(Atomics.load(words, 1) >= REPLACEMENTS, "entries were replaced");
+      // How many depends on the processors that both threads get.
+      assert.ok(answered > 1000 && versions.size > 1, `${answered}, ${versions.size} versions`);
+      Atomics.store(words, 0, 1);
     } finally {
       worker.terminate();
       rig.close();

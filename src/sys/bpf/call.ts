@@ -109,7 +109,7 @@ function reasonFor(errno: number, verifierLog: string): string {
   switch (errno) {
     case ERRNO.PERM:
       return `${text} (it needs the capabilities BPF, PERFMON and NET_ADMIN, or SYS_ADMIN, and ` +
-        `a seccomp profile that allows bpf(2))`;
+        `a seccomp profile that allows bpf(2); before Linux 5.11 also room for locked memory)`;
     case ERRNO.NOSYS:
       return `${text} (the kernel has no bpf(2), or a seccomp profile forbids it)`;
     case ERRNO.INVAL:

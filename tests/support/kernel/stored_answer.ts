@@ -1,7 +1,7 @@
 import { KernelAnswer } from "../../../src/engine/kernel/table.ts";
 import { Memory } from "../../../src/engine/memory.ts";
 import { nameOctets } from "./packets.ts";
-import { monotonic } from "./program_rig.ts";
+import { boottime } from "./program_rig.ts";
 
 /** An answer as the cache stores it: the name in lower case, then the offsets of the TTLs. */
 export function answerFor(
@@ -28,7 +28,7 @@ export function answerFor(
   return answer;
 }
 
-/** The engine's clock: CLOCK_MONOTONIC in milliseconds. */
+/** The engine's clock: CLOCK_BOOTTIME in milliseconds. */
 export function nowMs(): number {
-  return Number(monotonic()) / 1e6;
+  return Number(boottime()) / 1e6;
 }
