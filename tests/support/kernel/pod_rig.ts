@@ -2,6 +2,7 @@ import { PERMISSIONS } from "../../../release/permissions.ts";
 import { namespaceReasons } from "../namespaces/namespace.ts";
 import { MAIN, STARTED } from "../processes/nodens.ts";
 import { startProcess, type TestProcess } from "../processes/process.ts";
+import { PATIENCE } from "../run/patience.ts";
 import { until } from "../run/until.ts";
 import { Asker, query } from "./asker.ts";
 import { parseSamples, type Samples, sum } from "./metrics.ts";
@@ -17,6 +18,8 @@ import { UPSTREAM, Upstream } from "./upstream.ts";
 
 /** Age of the figures that nodens serves, and a margin. */
 const COPY_MS = 1_100;
+/** Only a fault takes this long. */
+const ATTACHED_MS = 30_000 * PATIENCE;
 /** Which of `SERVED` a nodens serves. */
 export type Side = 0 | 1;
 
@@ -72,9 +75,14 @@ export class PodRig {
   static async create(wiring: Wiring): Promise<PodRig> {
     removeStaleNetworks();
     const network = new PodNetwork(wiring);
-    const rig = new PodRig(network, [network.addPod(), network.addPod()]);
-    await rig.upstream.start(network.node);
-    return rig;
+    try {
+      const rig = new PodRig(network, [network.addPod(), network.addPod()]);
+      await rig.upstream.start(network.node);
+      return rig;
+    } catch (error) {
+      network.remove();
+      throw error;
+    }
   }
 
   private constructor(network: PodNetwork, pods: readonly [Pod, Pod]) {
@@ -141,10 +149,11 @@ export class PodRig {
         throw new Error(`Cannot read ${url}: ${decoder.decode(stderr)}\n${process.output}`);
       },
       async reload() {
-        const count = () => process.output.match(/Reloading complete|not applied/g)?.length ?? 0;
-        const before = count();
+        const ends = () => process.output.match(/Reloading complete|not applied/g) ?? [];
+        const before = ends().length;
         Deno.kill(process.pid, "SIGHUP");
-        await until(() => count() > before, "the reload");
+        await until(() => ends().length > before, "the reload");
+        if (ends().at(-1) === "not applied") throw new Error(process.output);
       },
       async flush(...what) {
         const { success, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -155,13 +164,21 @@ export class PodRig {
     };
   }
 
+  /** Waits until the program is attached somewhere. */
+  async untilAttached(nodens: RigNodens): Promise<void> {
+    const limitMs = performance.now() + ATTACHED_MS;
+    while (sum(await nodens.samples(), "nodens_kernel_interfaces") === 0) {
+      if (performance.now() > limitMs) throw new Error(`it is not attached\n${nodens.output}`);
+    }
+  }
+
   /** Waits until the kernel answers a client's queries. */
   async untilInKernel(
     nodens: RigNodens,
     asker: Asker,
     name = "al9999.kernel.example",
   ): Promise<void> {
-    const limitMs = performance.now() + 30_000;
+    const limitMs = performance.now() + ATTACHED_MS;
     for (let before = await answersOf(nodens);;) {
       for (let i = 0; i < 10; i++) await asker.ask(query(name));
       const now = await answersOf(nodens);
