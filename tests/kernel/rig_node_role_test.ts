@@ -27,7 +27,7 @@ Deno.test({
     const { pods, namespace } = rig.nodes[0]!;
     for (const from of [pods[0]!.namespace, pods[1]!.namespace, namespace]) {
       for (const server of [LINK_LOCAL, KUBE_DNS.v4]) {
-        const asker = new Asker(from, server);
+        const asker = new Asker(from, server, { connected: from === namespace });
         try {
           const before = await answers();
           let now = before;
