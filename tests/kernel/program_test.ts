@@ -447,6 +447,15 @@ Deno.test({
   },
 });
 
+rigTest("loopback addresses are not answered to packets from other interfaces", (rig) => {
+  for (const [family, text] of [[4, "127.0.0.1"], [4, "127.0.0.53"], [6, "::1"]] as const) {
+    const address = [...parseAddress(text)!];
+    rig.configure([{ address, port: 53 }]);
+    rig.publish({ name: NAME, ...records(1) });
+    assertPassed(rig, query({}, { family, destination: address }), null);
+  }
+});
+
 for (
   const [family, text, to] of [
     [4, "127.0.0.1", "127.0.0.1"],

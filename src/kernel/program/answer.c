@@ -225,6 +225,9 @@ INLINE int answer(struct packet *packet, int local) {
     wanted = U16(udp, 2) | 4 << 16;
   }
 
+  /* Loopback addresses are for lo alone: the kernel drops such packets elsewhere. */
+  const int loopback = v6 ? !address && address_end == 1ull << 56 : (address & 0xff) == 127;
+  if (!local && loopback) return FOREIGN;
   u8 *c = map_lookup(&conf, &zero);
   if (!c) return FOREIGN;
 #pragma clang loop unroll(disable)
