@@ -1,4 +1,5 @@
 import { systemClock } from "../base/clock.ts";
+import { readKernelFile } from "../sys/kernel_file.ts";
 import { foreignPrograms, programText } from "./interface_programs.ts";
 import type { AttachKind } from "./interfaces.ts";
 import { closeArrays, createMaps, mapSizes } from "./maps.ts";
@@ -18,6 +19,8 @@ export interface ProbeResult {
   readonly foreign: readonly { name: string; text: string; isOfPods: boolean }[];
   /** With a filter of nodens, by clsact. */
   readonly filtered: readonly string[];
+  /** Bridges where packets pass the rules of NAT first. */
+  readonly afterNat: readonly string[];
 }
 
 /** Looks, and with `load` has the program verified; attaches nothing. */
@@ -47,10 +50,10 @@ export async function probeKernelHits(
   }
   const interfaces = operations.openInterfaces(attach ?? "clsact", new Map());
   try {
-    const { candidates, unsuitable } = chooseInterfaces(
-      interfaces.listLinks(),
-      selection,
-      interfaces.uplinks(),
+    const links = interfaces.listLinks();
+    const { candidates, unsuitable } = chooseInterfaces(links, selection, interfaces.uplinks());
+    const bridges = new Set(
+      links.filter(({ kind }) => kind === "bridge").map(({ index }) => index),
     );
     const programs = candidates.map((candidate) => ({
       candidate,
@@ -69,6 +72,8 @@ export async function probeKernelHits(
           one.where === "tc ingress" && foreignPrograms([one], new Set()).length === 0
         )
       ).map(({ candidate }) => candidate.name),
+      afterNat: candidates.filter(({ index }) => bridges.has(index) && bridgesPassNat())
+        .map(({ name }) => name),
     };
   } finally {
     interfaces.close();
@@ -82,4 +87,15 @@ export async function probeKernelHits(
       return [];
     }
   }
+}
+
+/** Whether bridges give their packets to iptables (br_netfilter). */
+function bridgesPassNat(): boolean {
+  return ["iptables", "ip6tables"].some((program) => {
+    try {
+      return readKernelFile(`/proc/sys/net/bridge/bridge-nf-call-${program}`).trim() === "1";
+    } catch {
+      return false;
+    }
+  });
 }

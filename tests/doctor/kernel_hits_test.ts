@@ -11,6 +11,7 @@ const PROBE: ProbeResult = {
   unsuitable: new Map(),
   foreign: [],
   filtered: [],
+  afterNat: [],
 };
 const OTHER = { name: "lxc1", text: '"cil_from_contai" (TCX ingress)', isOfPods: true };
 
@@ -21,6 +22,12 @@ testJudge("kernel-hits", BASE, judgeKernelHits, [
     name: "on, and possible",
     ok: "the program loads; tcx on lo, cni0; these answers bypass iptables, NetworkPolicy and" +
       " CNIs that read DNS (docs/kernel-path.md)",
+  },
+  {
+    name: "a bridge whose packets pass NAT first",
+    facts: { probe: { ...PROBE, afterNat: ["cni0"] } },
+    ok:
+      /; NAT rules come first on cni0, and these answers do not undo them \(docs\/kernel-path\.md\)$/,
   },
   {
     name: "off, and possible",

@@ -32,7 +32,10 @@ export function judgeKernelHits({ wanted, hasAddress, probe, running }: KernelHi
   }
   if (remedy !== null) return warning(found + left, remedy);
   if (!hasAddress) return warning(`all listeners are on all addresses${left}`, ADDRESS_REMEDY);
-  return ok(`${found}; ${BYPASS} (docs/kernel-path.md)${left}`);
+  const nat = probe.afterNat.length > 0
+    ? `; NAT rules come first on ${namesText(probe.afterNat)}, and these answers do not undo them`
+    : "";
+  return ok(`${found}; ${BYPASS}${nat} (docs/kernel-path.md)${left}`);
 }
 
 /** Without a remedy if it is possible. */
