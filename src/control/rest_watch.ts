@@ -14,8 +14,6 @@ const BUSY_BYTES = MIB;
 /** Executable pages return on use: their growth counts this rarely. */
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
-/** V8's compilers leave tens of MiB when load begins. */
-const GROWTH_MS = 500;
 
 /** Memory in use. */
 export type MemoryUse = NonNullable<ReturnType<typeof parseMemoryUse>>;
@@ -63,7 +61,9 @@ export function restWatch({ read, collectGarbage, release }: RestActions): (nowM
   };
 }
 
-/** Returns a check for every half second: releases memory as it grows, also under load. */
+/**
+ * Returns a check for each growth of a data plane: V8's compilers leave tens of MiB when load begins.
+ */
 export function growthWatch({ read, release }: Pick<RestActions, "read" | "release">): () => void {
   let leastBytes = Infinity;
   return () => {
@@ -75,8 +75,8 @@ export function growthWatch({ read, release }: Pick<RestActions, "read" | "relea
   };
 }
 
-/** Releases memory as it grows, and when idle; returns a function that stops. */
-export function releaseAtRest(clock: Clock = systemClock): () => void {
+/** Releases memory when idle, and as it grows (`grown`). */
+export function releaseAtRest(clock: Clock = systemClock): { grown(): void; stop(): void } {
   const check = restWatch({
     read: readUse,
     collectGarbage: collectAtRest,
@@ -84,14 +84,12 @@ export function releaseAtRest(clock: Clock = systemClock): () => void {
   });
   const cancelStarted = clock.after(STARTED_MS, releaseMemory);
   const cancelCheck = clock.every(CHECK_MS, () => check(clock.now()));
-  const cancelGrowth = clock.every(
-    GROWTH_MS,
-    growthWatch({ read: readUse, release: releaseMemory }),
-  );
-  return () => {
-    cancelGrowth();
-    cancelStarted();
-    cancelCheck();
+  return {
+    grown: growthWatch({ read: readUse, release: releaseMemory }),
+    stop() {
+      cancelStarted();
+      cancelCheck();
+    },
   };
 }
 

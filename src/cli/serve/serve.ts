@@ -200,7 +200,8 @@ async function serve(
   const { pidfile, quiet } = values;
   if (pidfile !== "") writePidFile(pidfile, logger);
   if (!quiet) announce(loaded.config, logger);
-  const stopReleasing = driver === "linux" ? releaseAtRest() : () => {};
+  const release = driver === "linux" ? releaseAtRest() : null;
+  for (const plane of server.planes) plane.onGrown = () => release?.grown();
   const reload = async (why: string) => {
     await corefile.base?.refresh();
     await reloader.reload(why);
@@ -234,7 +235,7 @@ async function serve(
   kernelHits?.retire();
   await Promise.race([server.clients?.stop(), hurried]);
   await Promise.race([control && doneWithin(control.close(), ANSWERS_MS), hurried]);
-  stopReleasing();
+  release?.stop();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
   await stopServing(server, role, { hurried, logger });
   kernelHits?.stop();

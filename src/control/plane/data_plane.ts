@@ -71,6 +71,7 @@ export class DataPlane implements LaneUser {
   restarts = 0;
   laneFd = -1;
   onRestarted: () => void = () => {};
+  onGrown: () => void = () => {};
   onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
@@ -179,6 +180,8 @@ export class DataPlane implements LaneUser {
         return this.#port.answered(message.id, message.answer);
       case "harm":
         return onHarm(message.why);
+      case "grown":
+        return this.onGrown();
       case "unwritable":
         return this.onUnwritable(message.list);
       case "stopped":
