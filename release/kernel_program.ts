@@ -10,7 +10,7 @@ import { type ObjectProgram, readObject } from "./kernel_object.ts";
 /** The generated file. */
 export const GENERATED = new URL("../src/kernel/program/program.ts", import.meta.url).pathname;
 const SOURCE = new URL("../src/kernel/program/answer.c", import.meta.url).pathname;
-const KEYS = ["tc_redirect", "tc_peer", "tc_local"] as const;
+const KEYS = ["tc_redirect", "tc_local"] as const;
 type Key = (typeof KEYS)[number];
 /** As the kernel shows them. */
 const NAME = "nodens_hits";

@@ -22,7 +22,6 @@ typedef unsigned long long u64;
 struct packet { u32 before[10], ifindex, between[8], data, data_end; };
 
 static long (*const redirect)(u32 ifindex, u64 flags) = (void *)23;
-static long (*const redirect_peer)(u32 ifindex, u64 flags) = (void *)155;
 
 INLINE int reflect(struct packet *packet) {
   u8 *data = (void *)(long)packet->data, *end = (void *)(long)packet->data_end, *udp;
@@ -58,8 +57,5 @@ INLINE int reflect(struct packet *packet) {
 
 SECTION("tc/redirect") int tc_redirect(struct packet *packet) {
   return reflect(packet) ? redirect(packet->ifindex, 0) : NEXT;
-}
-SECTION("tc/peer") int tc_peer(struct packet *packet) {
-  return reflect(packet) ? redirect_peer(packet->ifindex, 0) : NEXT;
 }
 SECTION("tc/local") int tc_local(struct packet *packet) { return reflect(packet) ? PASS : NEXT; }

@@ -28,6 +28,8 @@ const RETRY_MS = 10_000;
 export interface FollowerOptions {
   interfaces: Interfaces;
   selection: Selection;
+  /** Rules of `-redirect` are in place. */
+  redirects: boolean;
   refusals: Refusals;
   /** Whether another nodens process serves here. */
   isBeside: () => boolean;
@@ -121,11 +123,16 @@ export class InterfaceFollower {
   }
 
   #look(nowMs: number): void {
-    const { interfaces, selection } = this.#options;
+    const { interfaces, selection, redirects } = this.#options;
     const isFirst = this.#lookedMs === null;
     this.#lookedMs = nowMs;
     this.#changed = false;
-    const choice = chooseInterfaces(interfaces.listLinks(), selection, interfaces.uplinks());
+    const choice = chooseInterfaces(
+      interfaces.listLinks(),
+      selection,
+      interfaces.uplinks(),
+      redirects && interfaces.bridgesPassNat(),
+    );
     const wanted = new Map(choice.candidates.map((candidate) => [candidate.index, candidate]));
     for (const [index, target] of this.#targets) {
       if (wanted.get(index)?.way === target.candidate.way) continue;

@@ -35,6 +35,8 @@ export interface Interfaces {
   listLinks(): readonly Link[];
   /** Names of interfaces with a default route. */
   uplinks(): readonly string[];
+  /** Whether bridges give their packets to iptables first (br_netfilter). */
+  bridgesPassNat(): boolean;
   /** Throws if the interface is gone. */
   programsOn(index: number): readonly InterfaceProgram[];
   /** Rejects with `BpfError` or `NetlinkError`. */
@@ -96,6 +98,16 @@ export class LinuxInterfaces implements Interfaces {
       ...defaultLinks(readRoutes("/proc/net/route")),
       ...defaultLinks6(readRoutes("/proc/net/ipv6_route")),
     ];
+  }
+
+  bridgesPassNat(): boolean {
+    return ["iptables", "ip6tables"].some((program) => {
+      try {
+        return readKernelFile(`/proc/sys/net/bridge/bridge-nf-call-${program}`).trim() === "1";
+      } catch {
+        return false;
+      }
+    });
   }
 
   programsOn(index: number): readonly InterfaceProgram[] {

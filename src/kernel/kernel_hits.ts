@@ -16,6 +16,8 @@ import type { KernelHitsStatus } from "./status.ts";
 /** `KernelHits` options. */
 export interface KernelHitsOptions {
   selection: Selection;
+  /** Rules of `-redirect` lead queries here. */
+  redirects?: boolean;
   process: ProcessFacts;
   /** That the caches hold at most. */
   cachedAnswers: number;
@@ -61,7 +63,8 @@ export class KernelHits {
   async start(): Promise<void> {
     let step: "maps" | "load" | "attach" = "maps";
     try {
-      const { process, cachedAnswers, limitBytes, selection, isBeside } = this.#options;
+      const { process, cachedAnswers, limitBytes, selection, redirects = false, isBeside } =
+        this.#options;
       checkProcess(process);
       const sizes = mapSizes(cachedAnswers, limitBytes);
       this.#attach = this.#operations.attachKind();
@@ -77,6 +80,7 @@ export class KernelHits {
       this.#follower = new InterfaceFollower({
         interfaces: this.#interfaces,
         selection,
+        redirects,
         refusals: this.#refusals,
         isBeside,
         onChange: () => this.#follow(),

@@ -21,7 +21,6 @@ export interface KernelOperations {
 
 /** The verifier needs 0.1 s; on a busy machine more. */
 const LOAD_MS = 5000;
-/** Packets are redirected by the host's end: `tc_peer` is not faster, and hides from tcpdump. */
 const PROGRAM_OF = { local: "tc_local", redirect: "tc_redirect" } as const;
 
 /** The kernel of this machine. `forced`: attach in this way. */

@@ -1,5 +1,4 @@
 import { systemClock } from "../base/clock.ts";
-import { readKernelFile } from "../sys/kernel_file.ts";
 import { foreignPrograms, programText } from "./interface_programs.ts";
 import type { AttachKind } from "./interfaces.ts";
 import { closeArrays, createMaps, mapSizes } from "./maps.ts";
@@ -72,7 +71,7 @@ export async function probeKernelHits(
           one.where === "tc ingress" && foreignPrograms([one], new Set()).length === 0
         )
       ).map(({ candidate }) => candidate.name),
-      afterNat: candidates.filter(({ index }) => bridges.has(index) && bridgesPassNat())
+      afterNat: candidates.filter(({ index }) => bridges.has(index) && interfaces.bridgesPassNat())
         .map(({ name }) => name),
     };
   } finally {
@@ -87,15 +86,4 @@ export async function probeKernelHits(
       return [];
     }
   }
-}
-
-/** Whether bridges give their packets to iptables (br_netfilter). */
-function bridgesPassNat(): boolean {
-  return ["iptables", "ip6tables"].some((program) => {
-    try {
-      return readKernelFile(`/proc/sys/net/bridge/bridge-nf-call-${program}`).trim() === "1";
-    } catch {
-      return false;
-    }
-  });
 }

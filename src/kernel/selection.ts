@@ -42,17 +42,24 @@ const LOCAL_PORTS = ["tun", "dummy"];
 /**
  * Chooses interfaces: lo, bridges of pods, and pods' veths outside bridges. `uplinks` have a default
  * route: to a container, its veth is what a physical device is to a host, so it must be named.
+ * `redirected`: bridges show the program queries whose address rules of `-redirect` have changed.
  */
 export function chooseInterfaces(
   links: readonly Link[],
   selection: Selection,
   uplinks: readonly string[] = [],
+  redirected = false,
 ): Choice {
   const ports = Map.groupBy(links.filter(({ master }) => master !== 0), ({ master }) => master);
   const byIndex = new Map(links.map((link) => [link.index, link]));
   const judge = (link: Link): Way | string => {
     if (link.name === "lo") return "local";
-    if (link.kind === "bridge") return judgeBridge(ports.get(link.index) ?? []) ?? "redirect";
+    if (link.kind === "bridge") {
+      if (redirected) {
+        return "the rules of -redirect come first on bridges (bridge-nf-call-iptables)";
+      }
+      return judgeBridge(ports.get(link.index) ?? []) ?? "redirect";
+    }
     if (link.kind === "veth") return judgeVeth(link, byIndex.get(link.master)) ?? "redirect";
     return link.kind === ""
       ? "it is a physical device, or one of the system's own"

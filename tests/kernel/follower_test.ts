@@ -20,6 +20,7 @@ class Scene {
   constructor(selection: Selection = "auto") {
     this.follower = new InterfaceFollower({
       interfaces: this.interfaces,
+      redirects: true,
       selection,
       refusals: this.refusals,
       isBeside: () => this.beside,
@@ -295,6 +296,18 @@ Deno.test("kernel hits, following: without capabilities the reason says so", asy
   assert.equal(scene.reasons, "capability");
   assert.match(scene.lines[0]!, /give nodens BPF, PERFMON and NET_ADMIN/);
 });
+
+for (const natsBridges of [false, true]) {
+  const what = natsBridges ? "after NAT, is left out" : "not after NAT, is served";
+  Deno.test(`kernel hits, following: with -redirect, a bridge ${what}`, async () => {
+    const { interfaces, clock } = await new Scene().start();
+    interfaces.natsBridges = natsBridges;
+    interfaces.add(5, "cni0", { kind: "bridge", elsewhere: false });
+    interfaces.links.set(3, { ...interfaces.links.get(3)!, master: 5 });
+    await clock.advance(5000);
+    assert.equal(interfaces.served, natsBridges ? "lo cali2" : "lo cali2 cni0");
+  });
+}
 
 Deno.test("kernel hits, following: a veth that becomes a bridge's port is left to the bridge", async () => {
   const { interfaces, clock } = await new Scene().start();

@@ -431,22 +431,6 @@ rigTest("sixteen endpoints are told apart", (rig) => {
   assertPassed(rig, query({}, { family: 6, destination: address, port }), null);
 });
 
-Deno.test({
-  name: "tc_peer answers as tc_redirect does",
-  ...SKIP,
-  async fn() {
-    const rig = await ProgramRig.load(PROGRAMS.tc_peer);
-    try {
-      const entries = [{ name: NAME, ...records(2) }];
-      rig.publish(entries[0]!);
-      assertAnswered(rig, query({ edns: {} }), entries);
-      assertPassed(rig, query({ qtype: 2 }), "absent");
-    } finally {
-      rig.close();
-    }
-  },
-});
-
 rigTest("loopback addresses are not answered to packets from other interfaces", (rig) => {
   for (const [family, text] of [[4, "127.0.0.1"], [4, "127.0.0.53"], [6, "::1"]] as const) {
     const address = [...parseAddress(text)!];

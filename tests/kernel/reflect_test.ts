@@ -10,7 +10,6 @@ Deno.test({
   async fn() {
     const verdicts = {
       tc_redirect: VERDICT.redirect,
-      tc_peer: VERDICT.redirect,
       tc_local: VERDICT.pass,
     } as const;
     for (const [key, verdict] of Object.entries(verdicts)) {

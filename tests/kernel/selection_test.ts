@@ -17,6 +17,7 @@ interface Case {
   links: Link[];
   selection?: Selection;
   uplinks?: string[];
+  redirected?: boolean;
   chosen: string[];
   unsuitable?: Record<string, string>;
 }
@@ -105,6 +106,12 @@ const CASES: Case[] = [
     },
   },
   {
+    what: "bridges after the rules of -redirect are left out, and their veths too",
+    links: [CNI, PORT, link(1, "lo")],
+    redirected: true,
+    chosen: ["lo local"],
+  },
+  {
     what: "a bridge that is named has its reasons as well",
     links: [CNI, PORT, link(6, "eth1", { master: 3 }), link(9, "br9", { kind: "bridge" })],
     selection: ["cni0", "br9"],
@@ -116,9 +123,10 @@ const CASES: Case[] = [
   },
 ];
 
-for (const { what, links, selection = "auto", uplinks, chosen, unsuitable = {} } of CASES) {
-  Deno.test(`kernel hits, interfaces: ${what}`, () => {
-    const choice = chooseInterfaces(links, selection, uplinks);
+for (const one of CASES) {
+  const { links, selection = "auto", uplinks, redirected, chosen, unsuitable = {} } = one;
+  Deno.test(`kernel hits, interfaces: ${one.what}`, () => {
+    const choice = chooseInterfaces(links, selection, uplinks, redirected);
     assert.deepEqual(choice.candidates.map(({ name, way }) => `${name} ${way}`), chosen);
     assert.deepEqual(Object.fromEntries(choice.unsuitable), unsuitable);
     assert.equal(choice.excess, 0);

@@ -138,7 +138,6 @@ function assertAnswer(answer: string | null | undefined, asked: Asked): void {
 
 const PLACES: { title: string; program: keyof typeof PROGRAMS; at: string; bridge?: true }[] = [
   { title: "a veth, redirected", program: "tc_redirect", at: "vp" },
-  { title: "a veth, to the peer", program: "tc_peer", at: "vp" },
   { title: "a bridge", program: "tc_redirect", at: "cni0", bridge: true },
   { title: "lo", program: "tc_local", at: "lo" },
 ];

@@ -25,7 +25,6 @@ const HOUR = 3_600_000_000_000n;
 const MAP_TYPE = { shared: 2, perCpu: 6 } as const;
 const VERDICTS = {
   tc_redirect: VERDICT.redirect,
-  tc_peer: VERDICT.redirect,
   // No socket has sent the packets.
   tc_local: VERDICT.next,
 } as const;

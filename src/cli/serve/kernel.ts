@@ -10,11 +10,12 @@ import { readKernelFile } from "../../sys/kernel_file.ts";
 /** Lets the kernel answer hits, while nodens serves already. */
 export async function openKernelHits(
   selection: Selection | null,
-  { server, registry, log, driver }: {
+  { server, registry, log, driver, redirects }: {
     server: Server;
     registry: MetricRegistry;
     log: Logger["log"];
     driver: string;
+    redirects: boolean;
   },
 ): Promise<KernelHits | null> {
   if (selection === null) return null;
@@ -28,7 +29,7 @@ export async function openKernelHits(
     log("warning", `${what} (${ADDRESS_REMEDY})`);
   }
   const hits = new KernelHits({
-    selection,
+    ...{ selection, redirects },
     process: { driver, workers: planes.length, capabilities: readCapabilities(driver) },
     cachedAnswers: cachedAnswers(config),
     limitBytes: config.kernelBytes,

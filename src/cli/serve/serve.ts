@@ -196,6 +196,7 @@ async function serve(
   server.clients = await nameClients(clients, { server, registry, log: logger.log });
   const kernelHits = await openKernelHits(options.kernelHits, {
     ...{ server, registry, driver, log: logger.log },
+    redirects: options.rules.redirect !== null,
   });
   const { pidfile, quiet } = values;
   if (pidfile !== "") writePidFile(pidfile, logger);

@@ -56,7 +56,6 @@ static long (*const change_tail)(void *, u32 size, u64 flags) = (void *)38;
 static s64 (*const csum_update)(void *, u32 sum) = (void *)40;
 static void *(*const sk_lookup_udp)(void *, void *tuple, u32 size, u64 netns, u64) = (void *)85;
 static long (*const sk_release)(void *socket) = (void *)86;
-static long (*const redirect_peer)(u32 ifindex, u64 flags) = (void *)155;
 
 /* Only their names count: the loader puts in the descriptors. */
 SECTION("maps") char conf, buckets, small, large, outcomes, scratch;
@@ -473,11 +472,6 @@ INLINE int answer(struct packet *packet, int local) {
 /* Out of the interface that the query came in by: a bridge, or the host's end of a veth. */
 SECTION("tc/redirect") int tc_redirect(struct packet *packet) {
   ANSWER(packet, 0, redirect(packet->ifindex, 0))
-}
-
-/* In at the other end of a veth, without its queue. */
-SECTION("tc/peer") int tc_peer(struct packet *packet) {
-  ANSWER(packet, 0, redirect_peer(packet->ifindex, 0))
 }
 
 /* From the loopback interface up to the socket that asked. */

@@ -15,6 +15,7 @@ export class FakeErrno extends Error {
 /** Interfaces with programs, in memory. */
 export class FakeInterfaces implements Interfaces {
   readonly own: ReadonlySet<number> = new Set(Object.values(OWN));
+  natsBridges = false;
   readonly links = new Map<number, Link>();
   readonly programs = new Map<number, InterfaceProgram[]>();
   /** Thrown by the next calls of `attach`. */
@@ -65,6 +66,10 @@ export class FakeInterfaces implements Interfaces {
   listLinks(): readonly Link[] {
     this.counts.looks++;
     return [...this.links.values()];
+  }
+
+  bridgesPassNat(): boolean {
+    return this.natsBridges;
   }
 
   uplinks(): readonly string[] {
