@@ -61,22 +61,8 @@ export function restWatch({ read, collectGarbage, release }: RestActions): (nowM
   };
 }
 
-/**
- * Returns a check for each growth of a data plane: V8's compilers leave tens of MiB when load begins.
- */
-export function growthWatch({ read, release }: Pick<RestActions, "read" | "release">): () => void {
-  let leastBytes = Infinity;
-  return () => {
-    const bytes = read()?.anonymousBytes ?? 0;
-    leastBytes = Math.min(leastBytes, bytes);
-    if (bytes - leastBytes < GROWN_BYTES) return;
-    release();
-    leastBytes = read()?.anonymousBytes ?? bytes;
-  };
-}
-
-/** Releases memory when idle, and as it grows (`grown`). */
-export function releaseAtRest(clock: Clock = systemClock): { grown(): void; stop(): void } {
+/** Releases memory when idle; returns a function that stops. */
+export function releaseAtRest(clock: Clock = systemClock): () => void {
   const check = restWatch({
     read: readUse,
     collectGarbage: collectAtRest,
@@ -84,12 +70,9 @@ export function releaseAtRest(clock: Clock = systemClock): { grown(): void; stop
   });
   const cancelStarted = clock.after(STARTED_MS, releaseMemory);
   const cancelCheck = clock.every(CHECK_MS, () => check(clock.now()));
-  return {
-    grown: growthWatch({ read: readUse, release: releaseMemory }),
-    stop() {
-      cancelStarted();
-      cancelCheck();
-    },
+  return () => {
+    cancelStarted();
+    cancelCheck();
   };
 }
 

@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  growthWatch,
-  type MemoryUse,
-  parseMemoryUse,
-  restWatch,
-} from "../../src/control/rest_watch.ts";
+import { type MemoryUse, parseMemoryUse, restWatch } from "../../src/control/rest_watch.ts";
 
 const MIB = 2 ** 20;
 const CHECK_MS = 2000;
@@ -67,29 +62,3 @@ Deno.test("memory use is parsed from /proc/self/status, and is null without it",
   });
   assert.equal(parseMemoryUse("VmRSS:\t   62000 kB\n"), null);
 });
-
-for (
-  const { title, uses, after, expected } of [
-    { title: "each growth by 4 MiB", uses: [30, 33, 34, 34, 35], after: 31, expected: "..r.r" },
-    { title: "growth since the least use", uses: [40, 30, 33, 34], after: 30, expected: "...r" },
-    { title: "nothing that shrinks", uses: [40, 30, 20], after: 20, expected: "..." },
-  ]
-) {
-  Deno.test(`memory is released under load: ${title}`, () => {
-    let mib = 0;
-    let found = "";
-    const check = growthWatch({
-      read: () => ({ anonymousBytes: mib * MIB, residentBytes: mib * MIB }),
-      release() {
-        found += "r";
-        mib = after;
-      },
-    });
-    for (mib of uses) {
-      const before = found.length;
-      check();
-      if (found.length === before) found += ".";
-    }
-    assert.equal(found, expected);
-  });
-}

@@ -201,8 +201,7 @@ async function serve(
   const { pidfile, quiet } = values;
   if (pidfile !== "") writePidFile(pidfile, logger);
   if (!quiet) announce(loaded.config, logger);
-  const release = driver === "linux" ? releaseAtRest() : null;
-  for (const plane of server.planes) plane.onGrown = () => release?.grown();
+  const stopReleasing = driver === "linux" ? releaseAtRest() : () => {};
   const reload = async (why: string) => {
     await corefile.base?.refresh();
     await reloader.reload(why);
@@ -236,7 +235,7 @@ async function serve(
   kernelHits?.retire();
   await Promise.race([server.clients?.stop(), hurried]);
   await Promise.race([control && doneWithin(control.close(), ANSWERS_MS), hurried]);
-  release?.stop();
+  stopReleasing();
   await Promise.race([Promise.all([reloader.stop(), corefile.base?.stop()]), hurried]);
   await stopServing(server, role, { hurried, logger });
   kernelHits?.stop();

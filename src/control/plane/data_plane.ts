@@ -71,7 +71,6 @@ export class DataPlane implements LaneUser {
   restarts = 0;
   laneFd = -1;
   onRestarted: () => void = () => {};
-  onGrown: () => void = () => {};
   onUnwritable: (list: string) => void = () => {};
   #config: Config;
   readonly #options: DataPlaneOptions;
@@ -180,8 +179,6 @@ export class DataPlane implements LaneUser {
         return this.#port.answered(message.id, message.answer);
       case "harm":
         return onHarm(message.why);
-      case "grown":
-        return this.onGrown();
       case "unwritable":
         return this.onUnwritable(message.list);
       case "stopped":

@@ -100,6 +100,4 @@ export type DataPlaneMessage =
   | { type: "answered"; id: number; answer: unknown }
   | { type: "harm"; why: string }
   | { type: "unwritable"; list: string }
-  /** It has allocated memory. */
-  | { type: "grown" }
   | { type: "stopped" };

@@ -27,8 +27,6 @@ import { WorkerLog } from "./worker_log.ts";
 const REST_MS = 2000;
 const REST_QUERIES = 200;
 const GARBAGE_BYTES = 32 * 2 ** 20;
-/** A thousand cached answers. */
-const GROWN_BYTES = 2 ** 18;
 
 const EXPLAIN = new Lazy(() => import("../../engine/explain/explain.ts"));
 const KERNEL_HITS = new Lazy(async () =>
@@ -80,7 +78,6 @@ class DataPlaneThread {
   /** Sent after a turn: queries precede requests. */
   #answers: DataPlaneMessage[] = [];
   #draining = -1;
-  #toldBytes = 0;
   /** After `kernelHits.close`. */
   #unmap = () => {};
   #loaded: true | string = true;
@@ -379,10 +376,6 @@ class DataPlaneThread {
 
   #afterLoop(): void {
     this.#garbage.look(Memory.allocatedBytes);
-    if (Memory.allocatedBytes - this.#toldBytes >= GROWN_BYTES) {
-      this.#toldBytes = Memory.allocatedBytes;
-      post({ type: "grown" });
-    }
     this.#log.flush();
     this.#sendPlaces();
     if (this.#draining >= 0 && this.#driver.drained) {

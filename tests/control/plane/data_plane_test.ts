@@ -50,20 +50,6 @@ if (linux) {
     });
   });
 
-  Deno.test("data plane: tells that it has allocated memory", async () => {
-    const port = freePort();
-    const template = 'template IN A {\n answer "{{ .Name }} 60 IN A 192.0.2.1"\n }';
-    const corefile = `.:${port} {\n bind 127.0.0.1\n cache\n ${template}\n}`;
-    await withDataPlane({ driver: "linux", corefile }, async (plane) => {
-      let grown = 0;
-      plane.onGrown = () => grown++;
-      for (let i = 0; grown === 0; i++) {
-        assert.ok(i < 5000, `${i} entries`);
-        await askUdp(queryBytes({ name: `n${i}.example.org` }), { port });
-      }
-    });
-  });
-
   Deno.test("data plane: after an exception a retired one is restarted without its sockets", async () => {
     const port = freePort();
     const corefile = `.:${port} {\n bind 127.0.0.1\n whoami\n}`;
