@@ -117,6 +117,11 @@ const STRANGERS: { title: string; response: () => Response | Promise<Response>; 
     response: () => new Response('{"a":1}'),
     err: /answers, but not with a status/,
   },
+  {
+    title: "has a status of another shape",
+    response: () => new Response('{"blocks":[]}'),
+    err: /this is not the status of a nodens of this version: .* \(-json shows it\)/,
+  },
 ];
 
 for (const { title, response, err } of STRANGERS) {

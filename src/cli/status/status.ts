@@ -17,8 +17,20 @@ export async function run(
   { output }: CommandIo,
 ): Promise<number> {
   const text = await fetchStatus(readAddress(address), timeout);
-  output.out(visibleText(json ? text : statusText(JSON.parse(text) as Status)));
+  output.out(visibleText(json ? text : textOf(text)));
   return 0;
+}
+
+function textOf(json: string): string {
+  try {
+    return statusText(JSON.parse(json) as Status);
+  } catch (error) {
+    throw new CommandError(
+      `this is not the status of a nodens of this version: ${
+        (error as Error).message
+      } (-json shows it)`,
+    );
+  }
 }
 
 function readAddress(text: string): HttpAddress {

@@ -1,5 +1,5 @@
 import type { Status } from "../../control/endpoints/status.ts";
-import { namesText } from "../../kernel/status.ts";
+import { KERNEL_HITS_OFF, namesText } from "../../kernel/status.ts";
 import { statusTables } from "../../plugins/statuses.ts";
 import { spanText, tableText } from "../table.ts";
 
@@ -32,7 +32,8 @@ function planeText({ answers, heartbeatAgeMs, restarts }: Status["dataPlanes"][n
   return `Data plane: ${answers ? "answers" : "DOES NOT ANSWER"} (${beat})${again}\n`;
 }
 
-function kernelHitsText({ kernelHits }: Status): string {
+/** An older nodens has none. */
+function kernelHitsText({ kernelHits = KERNEL_HITS_OFF }: Partial<Status>): string {
   const { state, attach, interfaces, answers, refusals } = kernelHits;
   if (state === "off") return "";
   const where = interfaces.length === 0 ? "" : ` (${attach}: ${namesText(interfaces)})`;
