@@ -33,27 +33,35 @@ Deno.test({
   fn: (t) =>
     withFolder(async (folder) => {
       Deno.writeTextFileSync(`${folder}/programs.h`, programsHeader());
-      for (const architecture of ARCHITECTURES) {
-        const initrd = await buildInitrd(architecture, folder);
-        for (const { suite, series } of KERNELS) {
-          await t.step(`Debian ${suite}, Linux ${series}, ${architecture}`, async () => {
-            const kernel = `${folder}/${architecture}/${suite}`;
-            await unpackKernel(suite, kernel, architecture);
-            const machine = { memoryMiB: MEMORY_MIB, architecture };
-            const printed = await boot(kernelImage(kernel), initrd, machine);
-            assert.match(printed, new RegExp(`^KERNEL ${RegExp.escape(series)}\\.`, "m"));
-            assert.doesNotMatch(printed, /^FAILED/m, printed);
-            const right = [...printed.matchAll(/^RIGHT (\w+): (\d+)\r?$/gm)];
-            assert.deepEqual(
-              right.map(([, name, count]) => [name, Number(count)]),
-              Object.keys(PROGRAMS).map((name) => [name, PACKETS]),
-              printed,
-            );
-          });
-        }
-      }
+      // A processor each.
+      await Promise.all(ARCHITECTURES.map((architecture) => runKernels(t, architecture, folder)));
     }),
 });
+
+async function runKernels(t: Deno.TestContext, architecture: Architecture, folder: string) {
+  const initrd = await buildInitrd(architecture, folder);
+  for (const { suite, series } of KERNELS) {
+    await t.step({
+      name: `Debian ${suite}, Linux ${series}, ${architecture}`,
+      // Steps of the other architecture run meanwhile.
+      ...{ sanitizeOps: false, sanitizeResources: false, sanitizeExit: false },
+      async fn() {
+        const kernel = `${folder}/${architecture}/${suite}`;
+        await unpackKernel(suite, kernel, architecture);
+        const machine = { memoryMiB: MEMORY_MIB, architecture };
+        const printed = await boot(kernelImage(kernel), initrd, machine);
+        assert.match(printed, new RegExp(`^KERNEL ${RegExp.escape(series)}\\.`, "m"));
+        assert.doesNotMatch(printed, /^FAILED/m, printed);
+        const right = [...printed.matchAll(/^RIGHT (\w+): (\d+)\r?$/gm)];
+        assert.deepEqual(
+          right.map(([, name, count]) => [name, Number(count)]),
+          Object.keys(PROGRAMS).map((name) => [name, PACKETS]),
+          printed,
+        );
+      },
+    });
+  }
+}
 
 /** An image whose first process loads the programs. */
 async function buildInitrd(architecture: Architecture, folder: string): Promise<string> {
