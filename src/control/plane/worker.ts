@@ -29,14 +29,10 @@ const REST_QUERIES = 200;
 const GARBAGE_BYTES = 32 * 2 ** 20;
 
 const EXPLAIN = new Lazy(() => import("../../engine/explain/explain.ts"));
-const KERNEL_HITS = new Lazy(async () =>
-  (await import("../../engine/kernel/kernel_hits.ts")).KernelHits
-);
-const KERNEL_MEMORY = new Lazy(async () =>
-  (await import("../../io/linux/kernel_memory.ts")).openKernelMemory
-);
 const ASK = new Lazy(() => import("../../engine/explain/ask.ts"));
 const CLIENTS = new Lazy(() => import("../../engine/observe/client_groups.ts"));
+const KERNEL_HITS = new Lazy(() => import("../../engine/kernel/kernel_hits.ts"));
+const KERNEL_MEMORY = new Lazy(() => import("../../io/linux/kernel_memory.ts"));
 const PORTABLE = new Lazy(() => import("../../io/portable/driver.ts"));
 
 const scope = globalThis as unknown as {
@@ -182,7 +178,7 @@ class DataPlaneThread {
       log: this.#log.log,
       logsFields,
       observes,
-      kernelHits: kernelHits ? new KERNEL_HITS.value() : null,
+      kernelHits: kernelHits ? new KERNEL_HITS.value.KernelHits() : null,
       wallMs: Date.now,
       limits: { streams: files.clientStreams },
     });
@@ -315,7 +311,7 @@ class DataPlaneThread {
     this.#unmap();
     this.#unmap = () => {};
     if (kernelHits === null || maps === null) return;
-    const { memory, unmap } = KERNEL_MEMORY.value(maps);
+    const { memory, unmap } = KERNEL_MEMORY.value.openKernelMemory(maps);
     kernelHits.open(memory);
     this.#unmap = unmap;
   }

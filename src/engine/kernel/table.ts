@@ -1,7 +1,6 @@
 import { HEADER_SIZE } from "../../dns/constants.ts";
 import type { Memory } from "../memory.ts";
-import { copyFolded } from "../question/fold.ts";
-import { upperMask } from "../question/fold.ts";
+import { copyFolded, upperMask } from "../question/fold.ts";
 import {
   CONF,
   ENDPOINT,
