@@ -10,15 +10,16 @@ import { Poller, type PollTarget } from "../../src/io/linux/poller.ts";
 import type { Stream } from "../../src/io/linux/stream.ts";
 import { Streams } from "../../src/io/linux/streams.ts";
 import { EPOLL, ERRNO } from "../../src/sys/constants.ts";
-import { type Libc, openLibc } from "../../src/sys/libc.ts";
 import { parseSocketAddress } from "../../src/sys/sockaddr.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+import { type ChangedLibc, changedLibc } from "../support/doubles/changed_libc.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 import { until } from "../support/run/until.ts";
 import { freePort } from "../support/servers/ports.ts";
 
 interface Rig {
   /** The C library of the streams; its functions can be replaced. */
-  libc: { -readonly [Call in keyof Libc]: Libc[Call] };
+  libc: ChangedLibc;
   timers: Timers;
   streams: Streams;
   listener: PollTarget;
@@ -32,7 +33,7 @@ interface Rig {
 }
 
 async function withStream(use: (rig: Rig) => Promise<void>): Promise<void> {
-  const libc = { ...openLibc() };
+  const libc = changedLibc();
   const poller = new Poller(libc);
   const buffers = new BufferPool(1 << 20);
   const timers = new Timers();

@@ -4,8 +4,9 @@ import { Memory } from "../../src/engine/memory.ts";
 import { Poller } from "../../src/io/linux/poller.ts";
 import { UpstreamSockets } from "../../src/io/linux/upstream_sockets.ts";
 import { EFD_NONBLOCK } from "../../src/sys/constants.ts";
-import { type Libc, openLibc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { parseSocketAddress } from "../../src/sys/sockaddr.ts";
+import { changedLibc } from "../support/doubles/changed_libc.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 const onLinux = skipUnlessLinux();
@@ -185,7 +186,7 @@ Deno.test("a query that does not fit into the kernel's buffer counts as lost", o
   // These calls set errno: an empty eventfd to EAGAIN, an invalid descriptor to EBADF.
   for (const [where, expected] of [[fd, [true, 1]], [-1, [false, 0]]] as const) {
     const send = () => libc.read(where, new Uint8Array(8), 8);
-    const sockets = new UpstreamSockets({ ...libc, send } as Libc, poller, 4);
+    const sockets = new UpstreamSockets(changedLibc({ send }), poller, 4);
     const socket = sockets.open(endpointOf("127.0.0.1", 9), nobody);
     assert.deepEqual([sockets.send(socket, packet, 0, 20), sockets.lost], expected);
     sockets.close();

@@ -1,7 +1,7 @@
 import { PATIENCE } from "../support/run/patience.ts";
 import assert from "node:assert/strict";
 import { AF, EFD_NONBLOCK, ERRNO, SOCK } from "../../src/sys/constants.ts";
-import { lastErrno, openLibc } from "../../src/sys/libc.ts";
+import { cString, lastErrno, openLibc } from "../../src/sys/libc.ts";
 import { skipUnlessLinux } from "../support/run/require.ts";
 
 const ROUNDS = Math.ceil(2000 / PATIENCE);
@@ -28,6 +28,19 @@ function misread(): string[] {
   libc.close(fd);
   return wrong;
 }
+
+Deno.test({
+  name: "a function of glibc is opened when it is first used, and once",
+  ...skipUnlessLinux(),
+  fn() {
+    const libc = openLibc();
+    assert.ok(!Object.hasOwn(libc, "if_nametoindex"));
+    const opened = libc.if_nametoindex;
+    assert.ok(Object.hasOwn(libc, "if_nametoindex"));
+    assert.equal(libc.if_nametoindex, opened);
+    assert.ok(opened(cString("lo")) > 0);
+  },
+});
 
 Deno.test({
   name: "errno belongs to the previous call, whatever V8 does meanwhile",
