@@ -6,11 +6,13 @@ import { releaseMemory } from "../sys/memory.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const CHECK_MS = 2000;
+const CHECK_MS = 500;
 const STATUS_BYTES = 4096;
 const STARTED_MS = 300;
 const GROWN_BYTES = 4 * MIB;
 const BUSY_BYTES = MIB;
+/** The data plane has collected its garbage by then. */
+const AGAIN_MS = 4000;
 /** Executable pages return on use: their growth counts this rarely. */
 const PAGES_MS = 60_000;
 const PAGES_BYTES = 8 * MIB;
@@ -39,7 +41,7 @@ export function restWatch({ read, collectGarbage, release }: RestActions): (nowM
   let released: MemoryUse = { anonymousBytes: 0, residentBytes: 0 };
   let releasedMs = -Infinity;
   let seenBytes = read()?.anonymousBytes ?? 0;
-  let collected = false;
+  let againMs = Infinity;
   return (nowMs) => {
     const use = read();
     if (use === null) return;
@@ -50,10 +52,11 @@ export function restWatch({ read, collectGarbage, release }: RestActions): (nowM
     const grown = anonymousBytes - released.anonymousBytes >= GROWN_BYTES;
     const pages = residentBytes - released.residentBytes >= PAGES_BYTES &&
       nowMs - releasedMs >= PAGES_MS;
-    // A collection loads pages of code: once more.
-    if (!grown && !pages && !collected) return;
+    const again = nowMs >= againMs;
+    if (!grown && !pages && !again) return;
     if (grown) collectGarbage();
-    collected = grown;
+    // A collection loads pages of code: once more.
+    if (grown || again) againMs = grown ? nowMs + AGAIN_MS : Infinity;
     release();
     releasedMs = nowMs;
     released = read() ?? use;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type MemoryUse, parseMemoryUse, restWatch } from "../../src/control/rest_watch.ts";
 
 const MIB = 2 ** 20;
-const CHECK_MS = 2000;
+const CHECK_MS = 500;
 
 /** Actions by memory use in MiB, [anonymous, resident]: `c`ollect, `r`elease, `.` after each check. */
 function actions(uses: readonly (readonly [number, number])[]): string {
@@ -24,28 +24,36 @@ function actions(uses: readonly (readonly [number, number])[]): string {
   return found;
 }
 
+/** Four seconds at the same use. */
+const wait = (anonymous: number, resident: number) =>
+  Array.from({ length: 8 }, () => [anonymous, resident]);
+
 for (
   const { title, uses, expected } of [
-    { title: "once after the start", uses: [[33, 60], [33, 60], [33, 60]], expected: "cr.r.." },
+    {
+      title: "after the start, and once more",
+      uses: [[33, 60], ...wait(33, 60), ...wait(33, 60)],
+      expected: "cr........r.........",
+    },
     {
       title: "after a burst, not during it",
-      uses: [[33, 60], [40, 66], [50, 76], [50.5, 76], [51, 76], [51, 76]],
-      expected: "cr...cr.r..",
+      uses: [[33, 60], [40, 66], [50, 76], [50.5, 76], ...wait(51, 76), [51, 76]],
+      expected: "cr...cr........r..",
     },
     {
       title: "once for growth that stays",
-      uses: [[33, 60], [60, 87], [60, 87], [60, 87], [60, 87]],
-      expected: "cr..cr.r..",
+      uses: [[33, 60], [60, 87], ...wait(60, 87), ...wait(60, 87)],
+      expected: "cr..cr........r........",
     },
     {
       title: "not for less than 4 MiB",
-      uses: [[33, 60], [36, 63], [36, 63], [36, 63]],
-      expected: "cr..r..",
+      uses: [[33, 60], ...wait(36, 63), ...wait(36, 63)],
+      expected: "cr........r.........",
     },
     {
       title: "once a minute for pages of files",
-      uses: Array.from({ length: 40 }, (_, i) => [33, i < 2 ? 45 : 60]),
-      expected: `cr.r.${".".repeat(29)}r.${".".repeat(8)}`,
+      uses: [[33, 45], ...wait(33, 45), ...Array.from({ length: 130 }, () => [33, 60])],
+      expected: `cr........r.${".".repeat(119)}r.${".".repeat(10)}`,
     },
   ] as { title: string; uses: [number, number][]; expected: string }[]
 ) {
