@@ -1,4 +1,4 @@
-import { V8_FLAGS } from "../../release/v8_flags.ts";
+import { SOURCE_V8_FLAGS } from "../../release/v8_flags.ts";
 import type { ServerKind } from "./server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -18,7 +18,7 @@ export function nodens(
   bare = false,
 ): ServerKind {
   const words = command?.split(/\s+/).filter((word) => word !== "") ??
-    [Deno.execPath(), "run", "-A", V8_FLAGS, `${ROOT}main.ts`];
+    [Deno.execPath(), "run", "-A", SOURCE_V8_FLAGS, `${ROOT}main.ts`];
   return {
     name: bare ? "nodens-bare" : "nodens",
     binary: words[0] ?? "",

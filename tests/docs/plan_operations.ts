@@ -1,3 +1,4 @@
+import { SOURCE_V8_FLAGS } from "../../release/v8_flags.ts";
 import { BOOTED, type PlannedPage, READY, run, skip, UPSTREAM } from "./plan.ts";
 
 /** Names below broken.example.org cannot be queried. */
@@ -70,7 +71,7 @@ ${COREFILE}`,
       prints: /^true\n$/,
     },
     {
-      run: "deno run -A --v8-flags=--max-semi-space-size=2,--expose-gc main.ts -conf Corefile",
+      run: `deno run -A ${SOURCE_V8_FLAGS} main.ts -conf Corefile`,
       before: "kill $(serving)\nawait_serving 0",
       serves: READY,
     },

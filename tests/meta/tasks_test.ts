@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { compileArguments } from "../../release/compile.ts";
-import { V8_FLAGS } from "../../release/v8_flags.ts";
+import { SOURCE_V8_FLAGS } from "../../release/v8_flags.ts";
 
 const { attack, compile, start, test } = manifest.tasks;
 
 Deno.test("deno task start sets the V8 flags", () => {
-  assert.ok(start.command.includes(` ${V8_FLAGS} main.ts`), start.command);
+  assert.ok(start.command.includes(` ${SOURCE_V8_FLAGS} main.ts`), start.command);
 });
 
 Deno.test("deno task compile has the options, permissions and modules of a release", () => {
