@@ -117,8 +117,14 @@ async function measureStarts(
   for (let start = 1; start <= STARTS; start++) {
     for (const [i, server] of present.entries()) {
       const port = FIRST_PORT + i;
-      const running = await startServer(prepare(server, directory, port), { port, core: "server" });
-      const figures: Figures = { startMs: running.firstAnswerMs };
+      const command = prepare(server, directory, port);
+      const alone = await startServer(command, { port, core: "server" });
+      await alone.stop();
+      const running = await startServer(command, { port, core: "all" });
+      const figures: Figures = {
+        startMs: running.firstAnswerMs,
+        startOneCoreMs: alone.firstAnswerMs,
+      };
       if (start === STARTS) {
         await new Promise((wake) => setTimeout(wake, REST_MS));
         figures.residentAtRest = processMemory(running.pid).resident;

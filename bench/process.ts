@@ -1,9 +1,11 @@
 import { probe } from "./probe.ts";
 
-/** Core of the servers. */
-const SERVER_CORE = "0";
-/** Core of everything else. */
-const LOAD_CORE = "1";
+const CORES = {
+  server: "0",
+  /** Everything else. */
+  load: "1",
+  all: `0-${navigator.hardwareConcurrency - 1}`,
+};
 const STOP_MS = 5_000;
 
 /** A running server process that has answered. */
@@ -35,17 +37,16 @@ export const canPin: boolean = installed("taskset") && navigator.hardwareConcurr
 /** Pins this program and its children away from the servers' core. */
 export function pinSelf(): void {
   if (!canPin) return;
-  new Deno.Command("taskset", { args: ["-a", "-c", "-p", LOAD_CORE, String(Deno.pid)] })
+  new Deno.Command("taskset", { args: ["-a", "-c", "-p", CORES.load, String(Deno.pid)] })
     .outputSync();
 }
 
-/** Starts a server on either core, and waits for an answer. */
+/** Starts a server on a core or on all, and waits for an answer. */
 export async function startServer(
   command: readonly string[],
-  options: { port: number; core: "server" | "load" },
+  options: { port: number; core: keyof typeof CORES },
 ): Promise<RunningServer> {
-  const core = options.core === "server" ? SERVER_CORE : LOAD_CORE;
-  const words = canPin ? ["taskset", "-c", core, ...command] : [...command];
+  const words = canPin ? ["taskset", "-c", CORES[options.core], ...command] : [...command];
   const startedMs = performance.now();
   const child = new Deno.Command(words[0]!, {
     args: words.slice(1),

@@ -40,6 +40,7 @@ function rows(hot: number, entries: number): Row[] {
     { title: "peak RSS, MB", figure: "residentPeak", digits: 1 },
     { title: "RSS at rest, MB", figure: "residentAtRest", digits: 1 },
     { title: "start to first answer, ms", figure: "startMs", digits: 0 },
+    { title: "… on one core", figure: "startOneCoreMs", digits: 0 },
   ];
 }
 

@@ -32,7 +32,8 @@ export type FigureName =
   | "residentPeak"
   | "answerBytes"
   | "residentAtRest"
-  | "startMs";
+  | "startMs"
+  | "startOneCoreMs";
 
 /** Options of a session. */
 export interface SessionOptions {
@@ -53,7 +54,7 @@ const STEADY_RATE = 50_000;
 /** Above this, the upstream answered queries that should have been hits. */
 const MAX_UPSTREAM_CPU_MICROSECONDS = 0.2;
 
-/** Idle time before the second memory reading. */
+/** Idle time after which a process has returned the memory of a burst. */
 const SETTLE_MS = 3_000;
 
 /** Measures every figure except the start, in a fixed order. */
@@ -72,14 +73,18 @@ export async function measureServer(
     return { ...result, cpu };
   }
 
+  async function settled() {
+    await new Promise((wake) => setTimeout(wake, SETTLE_MS));
+    return processMemory(server.pid);
+  }
+
   // The second pass covers lost queries.
   await load({ dataFile: names.hot });
   await load({ dataFile: names.hot });
   const hot = processMemory(server.pid);
   figures.residentHot = hot.resident;
   figures.anonymousHot = hot.anonymous;
-  await new Promise((wake) => setTimeout(wake, SETTLE_MS));
-  figures.residentHotSettled = processMemory(server.pid).resident;
+  figures.residentHotSettled = (await settled()).resident;
 
   const upstreamBefore = cpuSeconds(options.upstreamPid);
   const hit = await load({ dataFile: names.hot, seconds });
@@ -109,6 +114,7 @@ export async function measureServer(
     (await load({ dataFile: names.hot, seconds, rate: STEADY_RATE, transport: "tcp" })).cpu;
 
   if (options.caches && names.coldCount > 0) {
+    const before = await settled();
     const miss = await load({ dataFile: names.cold, seconds, once: true });
     figures.missCpu = miss.cpu;
     figures.missRate = miss.queriesPerSecond;
@@ -119,7 +125,8 @@ export async function measureServer(
     figures.residentFull = full.resident;
     figures.anonymousFull = full.anonymous;
     // Program text varies; only private memory counts.
-    figures.bytesPerEntry = (full.anonymous - hot.anonymous) * 1e6 / names.coldCount;
+    const growth = (await settled()).anonymous - before.anonymous;
+    figures.bytesPerEntry = growth * 1e6 / names.coldCount;
   }
   figures.residentPeak = processMemory(server.pid).peak;
   return figures;
