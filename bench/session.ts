@@ -54,8 +54,10 @@ const STEADY_RATE = 50_000;
 /** Above this, the upstream answered queries that should have been hits. */
 const MAX_UPSTREAM_CPU_MICROSECONDS = 0.2;
 
-/** Idle time after which a process has returned the memory of a burst. */
+/** Idle time before the second memory reading. */
 const SETTLE_MS = 3_000;
+/** After this, a process has returned the memory of a burst. */
+const REST_MS = 6_000;
 
 /** Measures every figure except the start, in a fixed order. */
 export async function measureServer(
@@ -73,8 +75,8 @@ export async function measureServer(
     return { ...result, cpu };
   }
 
-  async function settled() {
-    await new Promise((wake) => setTimeout(wake, SETTLE_MS));
+  async function memoryAfter(ms: number) {
+    await new Promise((wake) => setTimeout(wake, ms));
     return processMemory(server.pid);
   }
 
@@ -84,7 +86,7 @@ export async function measureServer(
   const hot = processMemory(server.pid);
   figures.residentHot = hot.resident;
   figures.anonymousHot = hot.anonymous;
-  figures.residentHotSettled = (await settled()).resident;
+  figures.residentHotSettled = (await memoryAfter(SETTLE_MS)).resident;
 
   const upstreamBefore = cpuSeconds(options.upstreamPid);
   const hit = await load({ dataFile: names.hot, seconds });
@@ -114,7 +116,7 @@ export async function measureServer(
     (await load({ dataFile: names.hot, seconds, rate: STEADY_RATE, transport: "tcp" })).cpu;
 
   if (options.caches && names.coldCount > 0) {
-    const before = await settled();
+    const before = await memoryAfter(REST_MS);
     const miss = await load({ dataFile: names.cold, seconds, once: true });
     figures.missCpu = miss.cpu;
     figures.missRate = miss.queriesPerSecond;
@@ -125,7 +127,7 @@ export async function measureServer(
     figures.residentFull = full.resident;
     figures.anonymousFull = full.anonymous;
     // Program text varies; only private memory counts.
-    const growth = (await settled()).anonymous - before.anonymous;
+    const growth = (await memoryAfter(REST_MS)).anonymous - before.anonymous;
     figures.bytesPerEntry = growth * 1e6 / names.coldCount;
   }
   figures.residentPeak = processMemory(server.pid).peak;
