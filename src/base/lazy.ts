@@ -56,14 +56,17 @@ export function loadAll(parts: readonly Lazy<unknown>[]): Promise<unknown> | nul
   return missing.length === 0 ? null : Promise.all(missing.map((part) => part.load()));
 }
 
-/** Runs `work`, and again whenever it has loaded what `work` lacked. */
-export async function loadFor<T>(work: () => T): Promise<T> {
+/** Runs `work`, and again whenever `load` has loaded what `work` lacked. */
+export async function loadFor<T>(
+  work: () => T,
+  load: (parts: readonly Lazy<unknown>[]) => Promise<unknown> | null = loadAll,
+): Promise<T> {
   for (;;) {
     try {
       return work();
     } catch (error) {
       if (!(error instanceof NotLoaded)) throw error;
-      await loadAll(error.missing);
+      await load(error.missing);
     }
   }
 }

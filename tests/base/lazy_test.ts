@@ -37,6 +37,17 @@ Deno.test("loadFor: repeats the work once for all that it requires together", as
   assert.equal(runs, 2);
 });
 
+Deno.test("loadFor: loads in the way it is told to", async () => {
+  const lazy = counted("one");
+  const asked: unknown[] = [];
+  const load = async (parts: readonly Lazy<unknown>[]) => {
+    asked.push(...parts);
+    await loadAll(parts);
+  };
+  assert.equal(await loadFor(() => lazy.value, load), "one");
+  assert.deepEqual(asked, [lazy]);
+});
+
 Deno.test("loadFor: other errors are the work's own", async () => {
   await assert.rejects(
     () =>

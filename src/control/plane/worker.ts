@@ -22,6 +22,7 @@ import { type ProfileResult, profileThread } from "../../sys/profiler.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
 import type { Configure, ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
 import { type PostedMessage, readPosted } from "./plane_port.ts";
+import { whileServing } from "./while_serving.ts";
 import { WorkerLog } from "./worker_log.ts";
 
 const REST_MS = 2000;
@@ -78,6 +79,8 @@ class DataPlaneThread {
   #unmap = () => {};
   #loaded: true | string = true;
   #profile: ProfileResult | null = null;
+  /** Waits; the portable driver is served by the thread's events anyway. */
+  #serving: <T>(work: Promise<T>) => Promise<T> = (work) => work;
 
   constructor(message: StartMessage) {
     this.#message = message;
@@ -102,6 +105,7 @@ class DataPlaneThread {
       mark,
     });
     this.#attach(driver);
+    this.#serving = (work) => whileServing(driver, work);
     driver.serve(sockets);
     this.#sendPlaces();
     post({ type: "ready" });
@@ -226,7 +230,7 @@ class DataPlaneThread {
     try {
       await this.#prepare(message);
       // A message that throws `NotLoaded` has had no effect yet.
-      await loadFor(() => this.#handle(message));
+      await loadFor(() => this.#handle(message), this.#load);
     } catch (error) {
       this.#survive(error);
       if ("id" in message) {
@@ -236,10 +240,28 @@ class DataPlaneThread {
   }
 
   async #prepare(message: ControlMessage): Promise<void> {
-    if (message.type === "load") this.#loaded = await tryLoad(message.parts);
+    if (message.type === "load") this.#loaded = await this.#tryLoad(message.parts);
     // A thread that was replaced may not have seen `load`.
-    if (message.type === "configure") await loadAll(handlerModules(handlerParts(message.config)));
-    if (message.type === "profile") this.#profile = await profileThread(message.action);
+    if (message.type === "configure") {
+      await this.#load(handlerModules(handlerParts(message.config)));
+    }
+    if (message.type === "profile") {
+      this.#profile = await this.#serving(profileThread(message.action));
+    }
+  }
+
+  /** One after another: what is loaded together takes the thread as long as all of it. */
+  readonly #load = async (parts: readonly Lazy<unknown>[]): Promise<void> => {
+    for (const part of parts) if (!part.isLoaded) await this.#serving(part.load());
+  };
+
+  async #tryLoad(parts: readonly string[]): Promise<true | string> {
+    try {
+      await this.#load(handlerModules(parts));
+      return true;
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   #handle(message: ControlMessage): void {
@@ -393,15 +415,6 @@ class DataPlaneThread {
   #stopHandlers(): void {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
-  }
-}
-
-async function tryLoad(parts: readonly string[]): Promise<true | string> {
-  try {
-    await loadAll(handlerModules(parts));
-    return true;
-  } catch (error) {
-    return (error as Error).message;
   }
 }
 

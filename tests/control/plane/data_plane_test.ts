@@ -11,6 +11,8 @@ import {
   SNAPSHOT_START,
 } from "../../../src/plugins/cache/persist/requests.ts";
 import { MAX_SLICE_SIZE } from "../../../src/plugins/cache/persist/snapshot_file.ts";
+import { readConfig } from "../../../src/loading/load.ts";
+import { fakeHost } from "../../support/doubles/fake_host.ts";
 import { buildClientTable } from "../../../src/engine/observe/client_table.ts";
 import { HashKey } from "../../../src/engine/question/keyed_hash.ts";
 import { MetricRegistry } from "../../../src/metrics/registry.ts";
@@ -97,6 +99,20 @@ if (linux) {
       const rounds = verdicts[VERDICTS.ROUNDS]!;
       verdicts.fill(VERDICT.UNKNOWN, VERDICTS.FIRST_TARGET);
       await until(() => verdicts[VERDICTS.ROUNDS]! > rounds && answers());
+    });
+  });
+
+  Deno.test("data plane: it serves between the plugins that it loads for a reload", async () => {
+    const port = freePort();
+    const block = (more: string) => `.:${port} {\n bind 127.0.0.1\n whoami\n${more}}`;
+    const more = ["any", "chaos", "loadbalance", "minimal", "nsid", "bufsize 1232"];
+    const text = block(more.map((directive) => ` ${directive}\n`).join(""));
+    const { config } = await readConfig({ file: "Corefile", text, defaultPort: 53 }, fakeHost());
+    await withDataPlane({ driver: "linux", corefile: block("") }, async (plane) => {
+      const turns = () => plane.values[COUNTER.HEARTBEAT]!;
+      const before = turns();
+      await plane.load(config);
+      assert.ok(turns() - before >= more.length, `${turns() - before} turns`);
     });
   });
 
