@@ -120,49 +120,51 @@ export class LinuxDriver extends Driver {
 
   /** Serves until messages are announced at `wakeFd`; returns their number. */
   run(): number {
-    // Messages may have left work.
-    let busy = true;
-    do busy = this.#turn(busy); while (!this.#woken);
-    // At once: a message may close sockets.
+    this.#serve(false);
     return this.#announced();
   }
 
   /** Serves what has arrived, without waiting. Messages stay announced. */
   turn(): void {
-    this.#turn(true);
+    this.#serve(true);
   }
 
-  /** Returns whether work is left. */
-  #turn(busy: boolean): boolean {
+  #serve(once: boolean): void {
     const { onPanic, afterLoop } = this.#options;
     const { engine } = this;
-    const sleepMs = Math.min(Math.max(0, engine.nextDeadlineMs - engine.nowMs), MAX_SLEEP_MS);
-    const count = this.#poller.wait(busy ? 0 : Math.ceil(sleepMs));
-    engine.nowMs = this.milliseconds();
-    engine.values[COUNTER.HEARTBEAT]!++;
-    for (let i = 0; i < count; i++) {
+    // Messages may have left work.
+    let busy = true;
+    for (;;) {
+      const sleepMs = Math.min(Math.max(0, engine.nextDeadlineMs - engine.nowMs), MAX_SLEEP_MS);
+      const count = this.#poller.wait(busy ? 0 : Math.ceil(sleepMs));
+      engine.nowMs = this.milliseconds();
+      engine.values[COUNTER.HEARTBEAT]!++;
+      for (let i = 0; i < count; i++) {
+        try {
+          this.#poller.dispatch(i);
+        } catch (error) {
+          engine.values[COUNTER.PANICS]!++;
+          onPanic(error);
+        }
+      }
       try {
-        this.#poller.dispatch(i);
+        if (!this.#poller.roundOver) this.#answerDatagrams();
+        this.laneBusy = this.lane.receive();
+        if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
+        this.#datagrams.flush();
+        if (this.#poller.roundOver) this.sockets.endRound(engine.nowMs);
+        this.#countDatagrams();
+        this.lane.flush();
+        this.laneBusy ||= this.lane.unfinished;
+        afterLoop();
       } catch (error) {
         engine.values[COUNTER.PANICS]!++;
         onPanic(error);
       }
+      busy = this.laneBusy;
+      // A message may close sockets.
+      if (once || this.#woken) return;
     }
-    try {
-      if (!this.#poller.roundOver) this.#answerDatagrams();
-      this.laneBusy = this.lane.receive();
-      if (engine.nextDeadlineMs <= engine.nowMs) engine.runTimers();
-      this.#datagrams.flush();
-      if (this.#poller.roundOver) this.sockets.endRound(engine.nowMs);
-      this.#countDatagrams();
-      this.lane.flush();
-      this.laneBusy ||= this.lane.unfinished;
-      afterLoop();
-    } catch (error) {
-      engine.values[COUNTER.PANICS]!++;
-      onPanic(error);
-    }
-    return this.laneBusy;
   }
 
   /** First: clients can cause thousands of events. */
