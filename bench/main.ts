@@ -1,8 +1,8 @@
 /**
  * Compares nodens with its peers and a floor in C, on loopback, in one table.
  *
- *   deno task bench [--only nodens,floor] [--seconds 5] [--rounds 3] [--entries 200000]
- *                   [--nodens "COMMAND"]
+ *   deno task bench [--only nodens,floor] [--seconds 5] [--rounds 3] [--starts 5] [--rest 6]
+ *                   [--entries 200000] [--nodens "COMMAND"]
  *
  * nodens runs `prometheus`; `--only nodens,nodens-bare` shows its cost.
  */
@@ -24,9 +24,6 @@ import { unbound } from "./servers/unbound.ts";
 import { type Figures, measureServer } from "./session.ts";
 
 const HOT_NAMES = 10_000;
-const STARTS = 5;
-/** Idle time after a start. */
-const REST_MS = 5_000;
 const UPSTREAM_PORT = 15_301;
 const FIRST_PORT = 15_310;
 /** Extra room in every cache, to prevent eviction. */
@@ -37,12 +34,16 @@ const { values: flags } = parseArgs({
     only: { type: "string" },
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "3" },
+    starts: { type: "string", default: "5" },
+    rest: { type: "string", default: "6" },
     entries: { type: "string", default: "200000" },
     nodens: { type: "string" },
   },
 });
 const seconds = wholeNumber("seconds", flags.seconds);
 const rounds = wholeNumber("rounds", flags.rounds);
+const starts = wholeNumber("starts", flags.starts);
+const restSeconds = wholeNumber("rest", flags.rest);
 const entries = wholeNumber("entries", flags.entries);
 const DEFAULT = [nodens(flags.nodens), floor, unbound, dnsmasq, pdns, leastDeno];
 const bare = nodens(flags.nodens, [], true);
@@ -92,6 +93,7 @@ async function run(): Promise<void> {
                 upstreamPid: upstream.pid,
                 names,
                 seconds,
+                restSeconds,
                 caches: server.caches,
               }),
             );
@@ -114,7 +116,7 @@ async function measureStarts(
   columns: readonly Column[],
   directory: string,
 ): Promise<void> {
-  for (let start = 1; start <= STARTS; start++) {
+  for (let start = 1; start <= starts; start++) {
     for (const [i, server] of present.entries()) {
       const port = FIRST_PORT + i;
       const command = prepare(server, directory, port);
@@ -125,8 +127,8 @@ async function measureStarts(
         startMs: running.firstAnswerMs,
         startOneCoreMs: alone.firstAnswerMs,
       };
-      if (start === STARTS) {
-        await new Promise((wake) => setTimeout(wake, REST_MS));
+      if (start === starts) {
+        await new Promise((wake) => setTimeout(wake, 1000 * restSeconds));
         figures.residentAtRest = processMemory(running.pid).resident;
       }
       columns[i]!.rounds.push(figures);
@@ -144,7 +146,7 @@ function prepare(server: ServerKind, parent: string, port: number): string[] {
 
 function printReport(columns: readonly Column[]): void {
   print(
-    `Medians of ${rounds} rounds of ${seconds} s a row (start: of ${STARTS}); in brackets the ` +
+    `Medians of ${rounds} rounds of ${seconds} s a row (start: of ${starts}); in brackets the ` +
       `ratio to the floor. ${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}, ` +
       `${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}.\n`,
   );

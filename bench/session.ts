@@ -42,6 +42,8 @@ export interface SessionOptions {
   upstreamPid: number;
   names: NameFiles;
   seconds: number;
+  /** Idle time after which a process has returned the memory of a burst. */
+  restSeconds: number;
   /** The server caches, so misses and memory are measured too. */
   caches: boolean;
 }
@@ -55,16 +57,14 @@ const STEADY_RATE = 50_000;
 const MAX_UPSTREAM_CPU_MICROSECONDS = 0.2;
 
 /** Idle time before the second memory reading. */
-const SETTLE_MS = 3_000;
-/** After this, a process has returned the memory of a burst. */
-const REST_MS = 6_000;
+const SETTLE_SECONDS = 3;
 
 /** Measures every figure except the start, in a fixed order. */
 export async function measureServer(
   server: RunningServer,
   options: SessionOptions,
 ): Promise<Figures> {
-  const { port, names, seconds } = options;
+  const { port, names, seconds, restSeconds } = options;
   const figures: Figures = {};
 
   async function load(what: Omit<LoadOptions, "port">): Promise<LoadResult & { cpu: number }> {
@@ -75,8 +75,8 @@ export async function measureServer(
     return { ...result, cpu };
   }
 
-  async function memoryAfter(ms: number) {
-    await new Promise((wake) => setTimeout(wake, ms));
+  async function memoryAfter(idleSeconds: number) {
+    await new Promise((wake) => setTimeout(wake, 1000 * idleSeconds));
     return processMemory(server.pid);
   }
 
@@ -86,7 +86,7 @@ export async function measureServer(
   const hot = processMemory(server.pid);
   figures.residentHot = hot.resident;
   figures.anonymousHot = hot.anonymous;
-  figures.residentHotSettled = (await memoryAfter(SETTLE_MS)).resident;
+  figures.residentHotSettled = (await memoryAfter(SETTLE_SECONDS)).resident;
 
   const upstreamBefore = cpuSeconds(options.upstreamPid);
   const hit = await load({ dataFile: names.hot, seconds });
@@ -116,7 +116,7 @@ export async function measureServer(
     (await load({ dataFile: names.hot, seconds, rate: STEADY_RATE, transport: "tcp" })).cpu;
 
   if (options.caches && names.coldCount > 0) {
-    const before = await memoryAfter(REST_MS);
+    const before = await memoryAfter(restSeconds);
     const miss = await load({ dataFile: names.cold, seconds, once: true });
     figures.missCpu = miss.cpu;
     figures.missRate = miss.queriesPerSecond;
@@ -127,7 +127,7 @@ export async function measureServer(
     figures.residentFull = full.resident;
     figures.anonymousFull = full.anonymous;
     // Program text varies; only private memory counts.
-    const growth = (await memoryAfter(REST_MS)).anonymous - before.anonymous;
+    const growth = (await memoryAfter(restSeconds)).anonymous - before.anonymous;
     figures.bytesPerEntry = growth * 1e6 / names.coldCount;
   }
   figures.residentPeak = processMemory(server.pid).peak;
