@@ -102,6 +102,20 @@ export function readPosted(posted: PostedMessage): ControlMessage {
     : posted;
 }
 
+/** Returns a function that waits for the next message. */
+export function messagesOf(port: MessagePort): () => Promise<ControlMessage> {
+  const messages: PostedMessage[] = [];
+  let wake = () => {};
+  port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
+    messages.push(data);
+    wake();
+  };
+  return async () => {
+    while (messages.length === 0) await new Promise<void>((resolve) => wake = resolve);
+    return readPosted(messages.shift()!);
+  };
+}
+
 function refuseViews(value: unknown, path = "message"): void {
   if (typeof value !== "object" || value === null) return;
   if (ArrayBuffer.isView(value)) {

@@ -6,7 +6,7 @@ export async function whileServing<T>(driver: { turn(): void }, work: Promise<T>
   };
   work.then(end, end);
   while (pending) {
-    // The thread's own events, which modules are loaded by.
+    // Lets the thread's events load the modules.
     await new Promise((resume) => setTimeout(resume, 0));
     driver.turn();
   }

@@ -21,7 +21,7 @@ import { openLibc } from "../../sys/libc.ts";
 import { type ProfileResult, profileThread } from "../../sys/profiler.ts";
 import { UnixDatagramSender } from "../../sys/unix_datagram.ts";
 import type { Configure, ControlMessage, DataPlaneMessage, StartMessage } from "./messages.ts";
-import { type PostedMessage, readPosted } from "./plane_port.ts";
+import { messagesOf, type PostedMessage, readPosted } from "./plane_port.ts";
 import { whileServing } from "./while_serving.ts";
 import { WorkerLog } from "./worker_log.ts";
 
@@ -79,7 +79,7 @@ class DataPlaneThread {
   #unmap = () => {};
   #loaded: true | string = true;
   #profile: ProfileResult | null = null;
-  /** Waits; the portable driver is served by the thread's events anyway. */
+  /** Waits for work. With the portable driver, the thread's events serve clients meanwhile. */
   #serving: <T>(work: Promise<T>) => Promise<T> = (work) => work;
 
   constructor(message: StartMessage) {
@@ -112,7 +112,7 @@ class DataPlaneThread {
     const nextMessage = messagesOf(this.#message.port);
     while (this.#running) {
       for (let left = driver.run(); left > 0 && this.#running; left--) {
-        await this.#receive(readPosted(await nextMessage()));
+        await this.#receive(await nextMessage());
       }
     }
     this.#message.port.close();
@@ -250,7 +250,7 @@ class DataPlaneThread {
     }
   }
 
-  /** One after another: what is loaded together takes the thread as long as all of it. */
+  /** One part after another: those loaded together hold up the thread as one. */
   readonly #load = async (parts: readonly Lazy<unknown>[]): Promise<void> => {
     for (const part of parts) if (!part.isLoaded) await this.#serving(part.load());
   };
@@ -416,20 +416,6 @@ class DataPlaneThread {
     this.#engine.configure({ ...this.#config, blocks: [], listeners: [] });
     this.#log.flush(true);
   }
-}
-
-/** Returns a message reader. */
-function messagesOf(port: MessagePort): () => Promise<PostedMessage> {
-  const messages: PostedMessage[] = [];
-  let wake = () => {};
-  port.onmessage = ({ data }: MessageEvent<PostedMessage>) => {
-    messages.push(data);
-    wake();
-  };
-  return async () => {
-    while (messages.length === 0) await new Promise<void>((resolve) => wake = resolve);
-    return messages.shift()!;
-  };
 }
 
 function randomNumbers(): () => number {
